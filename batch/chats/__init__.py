@@ -1,0 +1,1 @@
+"""The API: requests and answers, the client, and what each failure means."""

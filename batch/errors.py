@@ -1,0 +1,77 @@
+"""Every error this program raises on purpose.
+
+    WeglyBatchError
+    +-- InputError            wrong input; nothing was sent (exit 2)
+    |   +-- SheetError        the sheet cannot be read or used
+    |   +-- CampaignError     the campaign file, or how it maps the sheet
+    |   +-- SettingsError     an option, the environment, the token, the endpoint
+    |   +-- LedgerUnusable    the ledger cannot be opened, or is of a newer version
+    +-- Busy                  another run holds this campaign or sender (exit 75)
+    +-- LedgerFailed          the ledger stopped taking writes during the run (exit 5)
+
+An error is built from values; `problem` says what happened and where, `remedy` says what to do. `str()` gives both.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "Busy",
+    "CampaignError",
+    "InputError",
+    "LedgerFailed",
+    "LedgerUnusable",
+    "SettingsError",
+    "SheetError",
+    "WeglyBatchError",
+    "nearest",
+]
+
+
+class WeglyBatchError(Exception):
+    """Root of the tree. `problem`: what and where, one sentence. `remedy`: what to do, one sentence or empty."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(problem, remedy)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem} {self.remedy}".strip()
+
+
+class InputError(WeglyBatchError):
+    """What was given is wrong, and nothing was sent."""
+
+
+class SheetError(InputError):
+    """The sheet cannot be read, or not be used as it is."""
+
+
+class CampaignError(InputError):
+    """The campaign file is wrong, or does not fit the sheet."""
+
+
+class SettingsError(InputError):
+    """An option, an environment variable, the token or the endpoint is missing or wrong."""
+
+
+class LedgerUnusable(InputError):
+    """The ledger cannot be opened, or was written by a newer version."""
+
+
+class Busy(WeglyBatchError):
+    """Another run holds the lock of this campaign or sender."""
+
+
+class LedgerFailed(WeglyBatchError):
+    """The ledger refused a write during a run; nothing more may be sent."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'Telefone'?` for the known word most like `word`, or an empty string when none is alike."""
+    folded = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    return f"; did you mean {folded[close[0]]!r}?" if close else ""

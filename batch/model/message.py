@@ -1,0 +1,83 @@
+"""What is to be sent, to whom, and what makes two messages the same message."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from dataclasses import dataclass
+
+from batch.model.reason import Finding
+
+__all__ = ["Contact", "Job", "Message", "TemplateField", "message_key", "normalized"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TemplateField:
+    """One value of a template. `index` counts from 1 ({{1}}); button and card indexes count from 0."""
+
+    component: str
+    type: str
+    index: int
+    value: str
+    button_index: int | None = None
+    card_index: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """The request of one row, checked. None means: not in the request at all."""
+
+    whatsapp_phone_id: str
+    wa_contact_id: str
+    template_name: str
+    template_language: str
+    template_fields: tuple[TemplateField, ...] = ()
+    person_contact_id: str | None = None
+    remote_profile_name: str | None = None
+    crm_person_id: str | None = None
+    assigned_agent_id: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contact:
+    """A row after mapping and checking: a message, or the findings that say why there is none."""
+
+    row: int
+    person: str | None
+    """E.164 (`+5511999990001`), or None when the phone could not be read."""
+    unique: tuple[str, ...] = ()
+    """The values of the campaign's `unique_by` columns, as in the sheet."""
+    message: Message | None = None
+    """None exactly when `problems` is not empty."""
+    problems: tuple[Finding, ...] = ()
+    """Why this row is an error; the first gives its reason."""
+    notes: tuple[Finding, ...] = ()
+    """What a person should know of a good row: a repaired phone, a landline."""
+    hidden: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A message that waits in the ledger, as the pool takes it."""
+
+    key: str
+    row: int
+    sender: str
+    payload: str
+    """The body of the POST, exactly as it will be sent (JSON, UTF-8)."""
+
+
+def normalized(value: str) -> str:
+    """A value as it counts in a key: NFC, ends trimmed."""
+    return unicodedata.normalize("NFC", value).strip()
+
+
+def message_key(*, endpoint: str, campaign: str, person: str, unique: tuple[str, ...] = ()) -> str:
+    """The key: two messages with the same key are the same message. 64 hex digits of SHA-256.
+
+    The campaign's name counts casefolded; `unique` values count normalized.
+    """
+    parts = [endpoint, normalized(campaign).casefold(), person, *(normalized(value) for value in unique)]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()

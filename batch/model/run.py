@@ -1,0 +1,94 @@
+"""A run, and what became of each row in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from batch.model.outcome import Evidence, Outcome
+from batch.model.reason import Finding
+
+__all__ = ["Result", "Run", "Tally", "ThisRun"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What became of one row: the source of the report's `wegly_` columns."""
+
+    row: int
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    """Never empty; the first gives `wegly_reason`, all give `wegly_message` and `wegly_action`."""
+    notes: tuple[Finding, ...] = ()
+    """What a person should know of the row besides (a repaired phone); they follow the findings in `wegly_message`."""
+    person: str | None = None
+    """E.164; shown spaced (`+55 11 98888-7777`)."""
+    chat_id: str | None = None
+    chat_status: str | None = None
+    evidence: Evidence | None = None
+    http_status: int | None = None
+    attempts: int = 0
+    """POSTs made for this row's message, in all runs."""
+    sent_at: datetime | None = None
+    """When the last attempt began, in UTC (aware); None when there was none."""
+    duration_ms: int | None = None
+    run: str | None = None
+    """The run that gave the outcome; None when no attempt was made."""
+
+    @property
+    def reason(self) -> str:
+        return self.findings[0].reason.value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One execution of `run` over one sheet, as the ledger knows it."""
+
+    run: str
+    """`YYYYMMDDTHHMMSSZ-<campaign slug>-<4 hex digits>`, also its folder's name."""
+    campaign: str
+    endpoint: str
+    sheet_path: str
+    """Absolute, as it was given."""
+    sheet_sha256: str
+    version: str
+    """Of wegly-batch."""
+    started: datetime
+    """UTC, aware."""
+    finished: datetime | None = None
+    exit_code: int | None = None
+    timezone: str = "America/Sao_Paulo"
+    language: str = "pt_BR"
+    wanted_rate: float | None = None
+    """Starts a second, per sender."""
+    report_dir: str | None = None
+    ledger: str = ""
+    """Where the ledger is, as a person may read it (no password)."""
+    sheet_options: Mapping[str, str] = field(default_factory=dict)
+    """How the sheet was read (`name`, `header_row`), for writing the report again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ThisRun:
+    """What this run itself did, as against what the campaign has."""
+
+    attempts: int = 0
+    outcomes: Mapping[Outcome, int] = field(default_factory=dict)
+    wanted_rate: float | None = None
+    achieved_rate: float | None = None
+    """Starts a second between the first and the last start; None for fewer than two."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """The counts of a run's rows. `counts` has all six outcomes, always, and adds up to the rows of the sheet."""
+
+    counts: Mapping[Outcome, int]
+    reasons: Mapping[tuple[Outcome, str], int]
+    """(outcome, reason code) to rows, every row counted once by its first finding."""
+    this_run: ThisRun = field(default_factory=ThisRun)
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts.values())

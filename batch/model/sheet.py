@@ -1,0 +1,47 @@
+"""A sheet as the rest of the program sees it: columns, and rows of text named by the number Excel shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+__all__ = ["NO_ERRORS", "SheetInfo", "SheetRow"]
+
+NO_ERRORS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SheetInfo:
+    """How a sheet was read."""
+
+    file: str
+    """The file's name, without its folder."""
+    format: str
+    """csv, tsv, xlsx, xlsm, xls, xlsb or ods: what the content is, whatever the name says."""
+    sheet: str | None
+    """The worksheet's name; None for text files."""
+    encoding: str | None
+    """utf-8, utf-8-sig, utf-16 or cp1252; None for workbooks."""
+    delimiter: str | None
+    """One character; None for workbooks."""
+    header_row: int
+    """The header's row number, counted from 1 as Excel does."""
+    columns: tuple[str, ...]
+    """Header names in order. A column without a name has the name Excel shows: `column F`."""
+    warnings: tuple[str, ...] = ()
+    """Sentences about what a person should know of how the sheet was read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SheetRow:
+    """One line below the header that holds anything."""
+
+    number: int
+    """The row number Excel shows (for text files: counted in records, the header's first line included)."""
+    cells: tuple[str | None, ...]
+    """As many as `SheetInfo.columns`, in their order; None where a cell is empty or unreadable."""
+    errors: Mapping[str, str] = field(default=NO_ERRORS)
+    """Column name to what is wrong with its cell (`error cell #N/A`); the key "" speaks of the whole row."""
+    hidden: bool = False
+    """Hidden in the workbook, often by a filter left on."""

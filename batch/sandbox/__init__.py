@@ -1,0 +1,1 @@
+"""A local imitation of the API, for trying out and for tests."""
