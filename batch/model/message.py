@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from batch.model.reason import Finding
 
-__all__ = ["Contact", "Job", "Message", "TemplateField", "message_key", "normalized"]
+__all__ = ["Contact", "Job", "Message", "TemplateField", "campaign_scope", "message_key", "normalized"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,10 +74,15 @@ def normalized(value: str) -> str:
     return unicodedata.normalize("NFC", value).strip()
 
 
+def campaign_scope(name: str) -> str:
+    """A campaign's name as it counts: `Boas-vindas ` and `boas-vindas` are the same campaign."""
+    return normalized(name).casefold()
+
+
 def message_key(*, endpoint: str, campaign: str, person: str, unique: tuple[str, ...] = ()) -> str:
     """The key: two messages with the same key are the same message. 64 hex digits of SHA-256.
 
     The campaign's name counts casefolded; `unique` values count normalized.
     """
-    parts = [endpoint, normalized(campaign).casefold(), person, *(normalized(value) for value in unique)]
+    parts = [endpoint, campaign_scope(campaign), person, *(normalized(value) for value in unique)]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()

@@ -1,0 +1,154 @@
+"""Opening the ledger's database: where it lies, who may read it, how durable a commit is, which version it has."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from batch.errors import LedgerUnusable
+from batch.ledger.schema import SCHEMA_VERSION, meta, metadata
+
+__all__ = ["BUSY_SECONDS", "READ", "default_url", "memory_engine", "open_engine", "where"]
+
+BUSY_SECONDS = 30
+"""How long a statement waits for another process's lock before it fails."""
+
+READ: Mapping[str, Any] = {"wegly_read": True}
+"""Execution options of a connection that only reads: its transactions take no write lock."""
+
+Upgrade = Callable[[Connection], None]
+
+UPGRADES: Mapping[int, Upgrade] = {}
+"""To version n from n - 1. A step never drops what the promise needs (keys, states, times)."""
+
+_OLDEST_SQLITE = (3, 35, 0)  # RETURNING
+
+
+def default_url() -> str:
+    """One ledger per user, in the user's data folder: people delete reports, and run from other folders."""
+    return f"sqlite:///{Path(platformdirs.user_data_dir('wegly-batch', appauthor=False)) / 'ledger.sqlite3'}"
+
+
+def where(url: str) -> str:
+    """The ledger's place as a person may read it: a path, or an address without its password."""
+    parsed = make_url(url)
+    return (
+        str(parsed.database) if parsed.get_backend_name() == "sqlite" else parsed.render_as_string(hide_password=True)
+    )
+
+
+def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version: int = SCHEMA_VERSION) -> Engine:
+    """Open the ledger at `url`, creating it when it is not there, and bring its tables to `version`.
+
+    Raises LedgerUnusable when the place cannot be used, the file is no ledger, or a newer version wrote it.
+    """
+    path = _sqlite_path(url)
+    _prepare_file(path)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    _listen(engine)
+    try:
+        with engine.begin() as connection:
+            _bring_up_to_date(connection, path, upgrades, version)
+    except DBAPIError as error:
+        engine.dispose()
+        raise LedgerUnusable(
+            f"The ledger {path} cannot be used: {error.orig}.",
+            "Check the disk and the file's rights, or name another ledger with --ledger.",
+        ) from error
+    except LedgerUnusable:
+        engine.dispose()
+        raise
+    return engine
+
+
+def memory_engine() -> Engine:
+    """An empty ledger that is nowhere: for checking a sheet where no ledger is yet."""
+    engine = create_engine("sqlite://")
+    _listen(engine)
+    with engine.begin() as connection:
+        _bring_up_to_date(connection, Path(":memory:"), UPGRADES, SCHEMA_VERSION)
+    return engine
+
+
+def _sqlite_path(url: str) -> Path:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise LedgerUnusable(
+            f"{url!r} does not name a ledger.", "Write sqlite:///path/to/ledger.sqlite3 (three slashes, then the path)."
+        ) from None
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise LedgerUnusable(
+            f"A ledger on {parsed.get_backend_name()!r} is not possible in this version.",
+            "Write sqlite:///path/to/ledger.sqlite3.",
+        )
+    return Path(parsed.database).expanduser().absolute()
+
+
+def _prepare_file(path: Path) -> None:
+    """Make the folder (0700) and the file (0600) before SQLite would make them readable for others."""
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise LedgerUnusable(
+            f"This Python brings SQLite {sqlite3.sqlite_version}; the ledger needs 3.35 or newer.",
+            "Install a newer Python.",
+        )
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise LedgerUnusable(
+            f"The ledger {path} cannot be opened: {error.strerror}.", "Name a place you may write to with --ledger."
+        ) from error
+
+
+def _listen(engine: Engine) -> None:
+    """Take transactions into our own hands: sqlite3's own would begin late and commit by themselves."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        if sys.platform == "darwin":  # fsync does not reach the disk there
+            connection.execute("PRAGMA fullfsync=ON")
+            connection.execute("PRAGMA checkpoint_fullfsync=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # IMMEDIATE waits for the lock here, where waiting is safe, and not in the middle of a transaction.
+        reading = connection.get_execution_options().get("wegly_read")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _bring_up_to_date(connection: Connection, path: Path, upgrades: Mapping[int, Upgrade], version: int) -> None:
+    if not inspect(connection).has_table(meta.name):
+        metadata.create_all(connection)
+        first = {"ledger_id": uuid.uuid4().hex, "schema_version": str(version), "counter": "0"}
+        connection.execute(insert(meta), [{"name": name, "value": value} for name, value in first.items()])
+        return
+    found = int(connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
+    if found > version:
+        raise LedgerUnusable(
+            f"The ledger {path} was written by a newer wegly-batch (its version is {found}, ours {version}).",
+            "Install the newest wegly-batch.",
+        )
+    for step in range(found + 1, version + 1):
+        upgrades[step](connection)
+    connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
+
+
+def translate(error: SQLAlchemyError, doing: str) -> str:
+    """The driver's words about a failed write, in one sentence."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return f"The ledger could not be written while {doing}: {cause}."

@@ -1,0 +1,183 @@
+"""The ledger as the rest of the program sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Engine, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from batch.errors import LedgerFailed
+from batch.ledger import claims, locks, reading
+from batch.ledger.claims import Claim, Recorded
+from batch.ledger.engine import READ, default_url, memory_engine, open_engine, translate, where
+from batch.ledger.owner import Owner
+from batch.ledger.schema import State, messages, meta, rows, runs
+from batch.ledger.staging import Staging
+from batch.ledger.writer import Writer
+from batch.model.attempt import Verdict
+from batch.model.message import Job
+from batch.model.reason import Finding, findings_to_json
+from batch.model.run import Result, Run, Tally
+
+__all__ = ["Ledger", "Sending"]
+
+_PAGE = 500  # jobs read at a time
+
+
+class Ledger:
+    """The durable record of keys, claims and outcomes. Opening it makes it when it is not there.
+
+    Raises LedgerUnusable when its place cannot be used.
+    """
+
+    def __init__(self, engine: Engine, place: str) -> None:
+        self._engine = engine
+        self.where = place
+        """Its place, as a person may read it."""
+
+    @classmethod
+    def open(cls, url: str | None = None) -> Ledger:
+        """The ledger at `url` (`sqlite:///path`), or the user's own when None."""
+        url = url or default_url()
+        return cls(open_engine(url), where(url))
+
+    @classmethod
+    def for_reading(cls, url: str | None = None) -> Ledger:
+        """Like `open`, but where no ledger is yet none is made: an empty one stands in for it."""
+        url = url or default_url()
+        if not Path(where(url)).exists():
+            return cls(memory_engine(), where(url))
+        return cls.open(url)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def ledger_id(self) -> str:
+        """Made with the ledger, never changed."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            return str(connection.execute(select(meta.c.value).where(meta.c.name == "ledger_id")).scalar_one())
+
+    def stage(self, *, retry_errors: bool = False) -> Staging:
+        """A place for the rows of one sheet on their way in. `retry_errors`: try rows in error again as they are."""
+        return Staging(self._engine, retry_errors=retry_errors)
+
+    def hold(self, names: Iterable[str], owner: Owner) -> AbstractContextManager[None]:
+        """Hold the locks of `names` while a block runs; raises Busy when another run has one."""
+        path = Path(self.where)
+        return locks.hold(path.with_name(path.name + ".locks"), names, owner)
+
+    def settle_dead_claims(self, *, endpoint: str, campaign: str) -> int:
+        """Make open claims of a dead run `unknown`. Only for the holder of the campaign's lock. Durable on return."""
+        with self._engine.begin() as connection:
+            return claims.settle_dead_claims(connection, endpoint=endpoint, campaign=campaign)
+
+    @contextmanager
+    def sending(self, owner: Owner) -> Iterator[Sending]:
+        """What the pool needs while it sends for `owner`."""
+        with Writer(self._engine) as writer:
+            yield Sending(self._engine, writer, owner)
+
+    def finish_run(
+        self,
+        run: str,
+        *,
+        finished: datetime,
+        attempts: int,
+        achieved_rate: float | None,
+        pending: Finding | None,
+    ) -> None:
+        """Note the end of a run's sending, and why its pending rows were not attempted. Durable on return."""
+        values = {
+            "finished": finished,
+            "attempts": attempts,
+            "achieved_rate": achieved_rate,
+            "pending_findings": findings_to_json([pending]) if pending else None,
+        }
+        self._update_run(run, values)
+
+    def note_exit(self, run: str, exit_code: int) -> None:
+        """Note the exit code a run ended with. Durable on return."""
+        self._update_run(run, {"exit_code": exit_code})
+
+    def _update_run(self, run: str, values: dict[str, object]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(update(runs).where(runs.c.run == run).values(values))
+        except SQLAlchemyError as error:
+            raise LedgerFailed(translate(error, "ending the run"), "What was sent is recorded; run again.") from error
+
+    def results(self, run: str) -> Iterator[Result]:
+        """Every row of a run's sheet as it stands now, in the sheet's order."""
+        return reading.read_results(self._engine, run)
+
+    def tally(self, run: str) -> Tally:
+        """The counts of a run's rows as they stand now."""
+        return reading.read_tally(self._engine, run)
+
+    def run(self, run: str) -> Run | None:
+        return reading.read_run(self._engine, run)
+
+    def runs(self) -> list[Run]:
+        """All runs, newest first."""
+        return reading.read_runs(self._engine)
+
+
+class Sending:
+    """The ledger while a run sends: jobs out, claims and outcomes in. Every method's effect is durable when it returns.
+
+    All raise LedgerFailed when the ledger takes no writes; then nothing may be posted on the strength of the call.
+    """
+
+    def __init__(self, engine: Engine, writer: Writer, owner: Owner) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._owner = owner
+
+    def jobs(self, limit: int | None = None) -> Iterator[Job]:
+        """The run's pending messages in the sheet's order, at most `limit`. Reads in pages, in no transaction."""
+        after, left = 0, limit
+        columns = (messages.c.key, rows.c.row, messages.c.sender, messages.c.payload)
+        joined = rows.join(messages, messages.c.key == rows.c.key)
+        wanted = (rows.c.run == self._owner.run, rows.c.outcome.is_(None), messages.c.state == State.PENDING.value)
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(_PAGE, left)
+            query = (
+                select(*columns).select_from(joined).where(*wanted, rows.c.row > after).order_by(rows.c.row).limit(size)
+            )
+            with self._engine.connect().execution_options(**READ) as connection:
+                page = connection.execute(query).all()
+            if not page:
+                return
+            for key, row, sender, payload in page:
+                yield Job(key=key, row=row, sender=sender, payload=payload)
+            after = page[-1].row
+            left = None if left is None else left - len(page)
+
+    async def claim(self, key: str, now: datetime) -> Claim | None:
+        """Take a pending message, or None when it is not to be had."""
+        return await asyncio.wrap_future(
+            self._writer.submit(partial(claims.claim, key=key, owner=self._owner, now=now))
+        )
+
+    async def release(self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None) -> bool:
+        """Give back a claim that certainly sent nothing."""
+        write = partial(claims.release, held=held, finding=finding, posted=posted, status=status)
+        return await asyncio.wrap_future(self._writer.submit(write))
+
+    async def record(self, held: Claim, verdict: Verdict, *, duration_ms: int) -> Recorded | None:
+        """Write what an attempt came to."""
+        write = partial(claims.record, held=held, verdict=verdict, duration_ms=duration_ms)
+        return await asyncio.wrap_future(self._writer.submit(write))

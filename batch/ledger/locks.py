@@ -1,0 +1,66 @@
+"""Who may send: one run per campaign and one per sender.
+
+Held by locks of the operating system, which die with their process.
+
+The locks lie beside the ledger, so that they guard exactly what it records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from batch.errors import Busy
+from batch.ledger.owner import Owner
+
+__all__ = ["hold"]
+
+
+@contextmanager
+def hold(folder: Path, names: Iterable[str], owner: Owner) -> Iterator[None]:
+    """Hold the locks of `names` (`campaign ...`, `sender ...`) while the block runs.
+
+    Raises Busy, naming the holder, when another run has one of them; then none is held.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ExitStack() as held:
+        for name in sorted(set(names)):
+            held.enter_context(_one(folder, name, owner))
+        yield
+
+
+@contextmanager
+def _one(folder: Path, name: str, owner: Owner) -> Iterator[None]:
+    stem = hashlib.sha256(name.encode()).hexdigest()[:16]
+    # The note is a file of its own: Windows lets nobody read a file that is locked.
+    note = folder / f"{stem}.json"
+    lock = FileLock(folder / f"{stem}.lock", timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Busy(
+            f"Another run holds the {name}: {_holder(note)}.",
+            "Wait until it has ended, then run the same command again.",
+        ) from None
+    try:
+        descriptor = os.open(note, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"name": name, **asdict(owner)}, file)
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(note: Path) -> str:
+    try:
+        found = json.loads(note.read_text(encoding="utf-8"))
+        return f"run {found['run']}, process {found['pid']} on {found['host']}"
+    except (OSError, ValueError, KeyError):
+        return "its run is just starting"

@@ -1,0 +1,146 @@
+"""What the ledger knows of a run, read back as results: rows joined with their messages."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Engine, func, select
+
+from batch.ledger.engine import READ
+from batch.ledger.schema import State, messages, rows, runs
+from batch.model.outcome import Evidence, Outcome
+from batch.model.reason import Finding, Reason, findings_from_json
+from batch.model.run import Result, Run, Tally, ThisRun
+
+__all__ = ["RESULT_COLUMNS", "read_results", "read_run", "read_runs", "read_tally", "result_of"]
+
+RESULT_COLUMNS = (
+    messages.c.state,
+    messages.c.findings.label("message_findings"),
+    messages.c.attempts,
+    messages.c.run.label("message_run"),
+    messages.c.chat_id,
+    messages.c.chat_status,
+    messages.c.evidence,
+    messages.c.http_status,
+    messages.c.sent_at,
+    messages.c.duration_ms,
+)
+"""The columns of a message that a result shows, named as `result_of` reads them."""
+
+_ROW_COLUMNS = (
+    rows.c.row,
+    rows.c.key,
+    rows.c.person,
+    rows.c.outcome,
+    rows.c.findings,
+    rows.c.notes,
+    rows.c.duplicate_of,
+)
+
+
+def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Finding(Reason.WAITING),)) -> Result:
+    """One row's result from its own columns and its message's. `waiting` says why a pending row was not attempted."""
+    notes = findings_from_json(found["notes"]) if found["notes"] else ()
+    if found["duplicate_of"] is not None:
+        findings: tuple[Finding, ...] = (Finding(Reason.DUPLICATE, {"row": str(found["duplicate_of"])}),)
+        return Result(row=found["row"], outcome=Outcome.SKIPPED, findings=findings, notes=notes, person=found["person"])
+    if found["outcome"] is not None:
+        findings = findings_from_json(found["findings"])
+        outcome = Outcome(found["outcome"])
+        return Result(row=found["row"], outcome=outcome, findings=findings, notes=notes, person=found["person"])
+    return _message_result(found, notes, waiting)
+
+
+def _message_result(found: Mapping[Any, Any], notes: tuple[Finding, ...], waiting: tuple[Finding, ...]) -> Result:
+    state = State(found["state"])
+    kept = findings_from_json(found["message_findings"]) if found["message_findings"] else ()
+    if state is State.CLAIMED:
+        outcome = Outcome.UNKNOWN
+        findings: tuple[Finding, ...] = (Finding(Reason.IN_FLIGHT),)
+    else:
+        outcome = Outcome(state.value)
+        findings = kept or waiting
+    return Result(
+        row=found["row"],
+        outcome=outcome,
+        findings=findings,
+        notes=notes,
+        person=found["person"],
+        chat_id=found["chat_id"],
+        chat_status=found["chat_status"],
+        evidence=Evidence(found["evidence"]) if found["evidence"] else None,
+        http_status=found["http_status"],
+        attempts=found["attempts"],
+        sent_at=found["sent_at"] if found["attempts"] else None,
+        duration_ms=found["duration_ms"],
+        run=found["message_run"],
+    )
+
+
+def read_results(engine: Engine, run: str) -> Iterator[Result]:
+    """Every row of a run's sheet as it stands now, in the sheet's order. Streams."""
+    joined = rows.outerjoin(messages, messages.c.key == rows.c.key)
+    query = select(*_ROW_COLUMNS, *RESULT_COLUMNS).select_from(joined).where(rows.c.run == run).order_by(rows.c.row)
+    with engine.connect().execution_options(**READ) as connection:
+        kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
+        waiting = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
+        for found in connection.execution_options(yield_per=1000).execute(query).mappings():
+            yield result_of(found, waiting=waiting)
+
+
+def read_run(engine: Engine, run: str) -> Run | None:
+    """The run of that name, or None."""
+    with engine.connect().execution_options(**READ) as connection:
+        found = connection.execute(select(runs).where(runs.c.run == run)).mappings().first()
+    return _run_of(found) if found else None
+
+
+def read_runs(engine: Engine) -> list[Run]:
+    """All runs, newest first."""
+    with engine.connect().execution_options(**READ) as connection:
+        found = connection.execute(select(runs).order_by(runs.c.started.desc(), runs.c.run.desc())).mappings().all()
+    return [_run_of(each) for each in found]
+
+
+def read_tally(engine: Engine, run: str) -> Tally:
+    """The counts of a run's rows as they stand now, and what the run itself did."""
+    counts: Counter[Outcome] = Counter()
+    reasons: Counter[tuple[Outcome, str]] = Counter()
+    for result in read_results(engine, run):
+        counts[result.outcome] += 1
+        reasons[result.outcome, result.reason] += 1
+    return Tally(
+        counts={outcome: counts[outcome] for outcome in Outcome}, reasons=reasons, this_run=_this_run(engine, run)
+    )
+
+
+def _this_run(engine: Engine, run: str) -> ThisRun:
+    with engine.connect().execution_options(**READ) as connection:
+        kept = connection.execute(
+            select(runs.c.attempts, runs.c.wanted_rate, runs.c.achieved_rate, runs.c.finished).where(runs.c.run == run)
+        ).one()
+        by_state = (
+            select(messages.c.state, func.count().label("rows"))
+            .where(messages.c.run == run)
+            .group_by(messages.c.state)
+        )
+        found: dict[str, int] = {each.state: each.rows for each in connection.execute(by_state)}
+        attempts = select(func.coalesce(func.sum(messages.c.attempts), 0)).where(messages.c.run == run)
+        # A run that died could not note its own count.
+        made = kept.attempts if kept.finished else int(connection.execute(attempts).scalar_one())
+    found[State.UNKNOWN] = found.get(State.UNKNOWN, 0) + found.pop(State.CLAIMED, 0)
+    outcomes = {outcome: found[outcome.value] for outcome in Outcome if found.get(outcome.value)}
+    return ThisRun(attempts=made, outcomes=outcomes, wanted_rate=kept.wanted_rate, achieved_rate=kept.achieved_rate)
+
+
+def _run_of(found: Mapping[Any, Any]) -> Run:
+    names = ("run", "campaign", "endpoint", "sheet_path", "sheet_sha256", "version", "started", "finished", "exit_code")
+    more = ("timezone", "language", "wanted_rate", "report_dir")
+    return Run(
+        **{name: found[name] for name in (*names, *more)},
+        sheet_options=json.loads(found["sheet_options"]),
+    )

@@ -1,0 +1,175 @@
+"""The tables. One set for every database that SQLAlchemy speaks; only `engine.py` knows which one it is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from batch.model.outcome import Outcome
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "State",
+    "messages",
+    "meta",
+    "metadata",
+    "rows",
+    "runs",
+    "staged",
+    "staging_metadata",
+    "winners",
+]
+
+SCHEMA_VERSION = 1
+"""Raised with every change of the tables; `upgrade.py` holds the step that leads to it."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC time, kept as whole microseconds since 1970, so that it sorts and compares alike everywhere."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
+        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - likewise
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class State(StrEnum):
+    """The state of a message: an outcome, or claimed (an attempt is in flight, or its run died)."""
+
+    PENDING = Outcome.PENDING.value
+    CLAIMED = "claimed"
+    SUCCESS = Outcome.SUCCESS.value
+    REUSED = Outcome.REUSED.value
+    ERROR = Outcome.ERROR.value
+    UNKNOWN = Outcome.UNKNOWN.value
+
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""ledger_id, schema_version, counter (runs begun)."""
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run", String(200), primary_key=True),
+    Column("campaign", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("sheet_path", Text, nullable=False),
+    Column("sheet_sha256", String(64), nullable=False),
+    Column("sheet_options", Text, nullable=False),
+    Column("version", String(40), nullable=False),
+    Column("timezone", String(60), nullable=False),
+    Column("language", String(10), nullable=False),
+    Column("report_dir", Text),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started", UtcTime, nullable=False),
+    Column("finished", UtcTime),
+    Column("exit_code", Integer),
+    Column("pending_findings", Text),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("wanted_rate", Float),
+    Column("achieved_rate", Float),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    Column("campaign", Text, nullable=False),
+    Column("person", String(20), nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("request_hash", String(64), nullable=False),
+    Column("payload", Text),
+    Column("findings", Text),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("claim_run", String(200)),
+    Column("claim_host", Text),
+    Column("claim_pid", Integer),
+    Column("run", String(200)),
+    Column("chat_id", Text),
+    Column("chat_status", Text),
+    Column("evidence", String(20)),
+    Column("http_status", Integer),
+    Column("sent_at", UtcTime),
+    Column("duration_ms", Integer),
+    Index("messages_by_campaign", "endpoint", "campaign", "state"),
+    Index("messages_by_chat", "chat_id"),
+    Index("messages_by_run", "run"),
+)
+"""One per key. `payload` only while it is pending or claimed: the values to send are kept no longer than needed.
+`sent_at` is when the last attempt began (it is the claim's time while the claim is open)."""
+
+rows = Table(
+    "rows",
+    metadata,
+    Column("run", String(200), ForeignKey("runs.run"), nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("key", String(64)),
+    Column("person", String(20)),
+    Column("outcome", String(10)),
+    Column("findings", Text),
+    Column("notes", Text),
+    Column("duplicate_of", Integer),
+    PrimaryKeyConstraint("run", "row"),
+)
+"""One per row of a run's sheet. `outcome` is null where the message of `key` tells it."""
+
+staging_metadata = MetaData()
+
+staged = Table(
+    "staged",
+    staging_metadata,
+    Column("row", Integer, primary_key=True),
+    Column("key", String(64)),
+    Column("person", String(20)),
+    Column("sender", Text),
+    Column("outcome", String(10)),
+    Column("findings", Text),
+    Column("notes", Text),
+    Column("duplicate_of", Integer),
+    Column("request_hash", String(64)),
+    Column("payload", Text),
+    prefixes=["TEMPORARY"],
+)
+"""The rows of one sheet before they are planned: temporary, private to one connection, gone with it."""
+
+winners = Table(
+    "winners",
+    staging_metadata,
+    Column("key", String(64), primary_key=True),
+    Column("row", Integer, nullable=False),
+    prefixes=["TEMPORARY"],
+)
+"""Of each staged key the row that stands for it."""

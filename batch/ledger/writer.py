@@ -1,0 +1,88 @@
+"""One thread that writes: what waits when it is free shares a transaction, and so one fsync.
+
+No timer: alone, a write is committed at once; under load, groups form by themselves.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from batch.errors import LedgerFailed
+from batch.ledger.engine import translate
+
+__all__ = ["Writer"]
+
+T = TypeVar("T")
+Write = Callable[[Connection], Any]
+_MOST = 512  # writes in one transaction: bounds how long the first of them waits
+
+
+class Writer:
+    """Runs writes on the ledger, several to a commit. Use as a context manager."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: SimpleQueue[tuple[Write, Future[Any]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Finish what was submitted, then end."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def submit(self, write: Callable[[Connection], T]) -> Future[T]:
+        """Run `write` in a transaction soon. The future resolves after its commit: what it did is durable then.
+
+        The future holds LedgerFailed when the transaction failed; whether it took effect is then doubtful, and the
+        caller must not act as if it had.
+        """
+        future: Future[T] = Future()
+        self._waiting.put((write, future))
+        return future
+
+    def _work(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            group = [first]
+            ended = False
+            while len(group) < _MOST and not ended:
+                try:
+                    item = self._waiting.get_nowait()
+                except Empty:
+                    break
+                if item is None:
+                    ended = True
+                else:
+                    group.append(item)
+            self._commit(group)
+            if ended:
+                return
+
+    def _commit(self, group: list[tuple[Write, Future[Any]]]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                done = [(future, write(connection)) for write, future in group]
+        except SQLAlchemyError as error:
+            failed = LedgerFailed(
+                translate(error, "sending"), "Free the disk or mend the ledger's rights, then run again."
+            )
+            failed.__cause__ = error
+            for _, future in group:
+                future.set_exception(failed)
+            return
+        except Exception as error:  # noqa: BLE001 - a defect in a write: who waits must hear of it, or waits for ever
+            for _, future in group:
+                future.set_exception(error)
+            return
+        for future, result in done:
+            future.set_result(result)
