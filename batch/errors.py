@@ -7,6 +7,7 @@
     |   +-- SettingsError     an option, the environment, the token, the endpoint
     |   +-- LedgerUnusable    the ledger cannot be opened, or is of a newer version
     +-- Busy                  another run holds this campaign or sender (exit 75)
+    +-- Declined              the person said no before anything was sent (exit 130)
     +-- LedgerFailed          the ledger stopped taking writes during the run (exit 5)
 
 An error is built from values; `problem` says what happened and where, `remedy` says what to do. `str()` gives both.
@@ -20,6 +21,7 @@ from collections.abc import Iterable
 __all__ = [
     "Busy",
     "CampaignError",
+    "Declined",
     "InputError",
     "LedgerFailed",
     "LedgerUnusable",
@@ -64,6 +66,10 @@ class LedgerUnusable(InputError):
 
 class Busy(WeglyBatchError):
     """Another run holds the lock of this campaign or sender."""
+
+
+class Declined(WeglyBatchError):
+    """The question before sending was answered with no."""
 
 
 class LedgerFailed(WeglyBatchError):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy import Connection, Engine
 
-from batch.ledger import Ledger
+from batch.ledger import Ledger, Owner, Sending
+
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +34,53 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """An empty ledger in a file of its own."""
     with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as opened:
         yield opened
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next timer instead of waiting, so that hours pass in no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._virtual = 1000.0
+        real_select = self._selector.select
+
+        def select(timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+            ready = real_select(0.0)
+            if not ready and timeout:
+                self._virtual += timeout
+            return ready
+
+        self._selector.select = select  # type: ignore[method-assign]
+
+    def time(self) -> float:
+        return self._virtual
+
+
+class InlineWriter:
+    """The ledger's writer without its thread: virtual time must not run on while a thread works in real time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def submit(self, write: Callable[[Connection], T]) -> Future[T]:
+        future: Future[T] = Future()
+        with self._engine.begin() as connection:
+            future.set_result(write(connection))
+        return future
+
+
+@pytest.fixture
+def inline_sending() -> Callable[[Ledger, Owner], Sending]:
+    """What `Ledger.sending` gives, for loops with a virtual clock."""
+    return lambda ledger, owner: Sending(ledger._engine, InlineWriter(ledger._engine), owner)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def in_virtual_time() -> Callable[[Coroutine[Any, Any, T]], T]:
+    """Runs a coroutine to its end on a loop with a virtual clock."""
+
+    def run(work: Coroutine[Any, Any, T]) -> T:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            return runner.run(work)
+
+    return run

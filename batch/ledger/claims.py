@@ -62,16 +62,18 @@ def claim(connection: Connection, key: str, owner: Owner, now: datetime) -> Clai
 def release(connection: Connection, held: Claim, finding: Finding | None, *, posted: bool, status: int | None) -> bool:
     """Give back a claim that certainly sent nothing: the message is pending again. False when it was not ours any more.
 
-    `posted`: the API answered (it said no); else no request was made, and the attempt does not count.
+    `finding` says why; None leaves what was said before. `posted`: the API answered (it said no); else no request was
+    made, and the attempt does not count.
     """
     given_back: dict[str, Any] = {
         "state": State.PENDING.value,
-        "findings": findings_to_json([finding]) if finding else None,
         "claim_run": None,
         "claim_host": None,
         "claim_pid": None,
         "http_status": status,
     }
+    if finding:
+        given_back["findings"] = findings_to_json([finding])
     given_back |= {"run": held.owner.run} if posted else {"attempts": messages.c.attempts - 1}
     return connection.execute(update(messages).where(_held(held)).values(given_back)).rowcount == 1
 

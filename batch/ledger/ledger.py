@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
@@ -27,6 +28,7 @@ from batch.model.run import Result, Run, Tally
 
 __all__ = ["Ledger", "Sending"]
 
+T = TypeVar("T")
 _PAGE = 500  # jobs read at a time
 
 
@@ -168,16 +170,16 @@ class Sending:
 
     async def claim(self, key: str, now: datetime) -> Claim | None:
         """Take a pending message, or None when it is not to be had."""
-        return await asyncio.wrap_future(
-            self._writer.submit(partial(claims.claim, key=key, owner=self._owner, now=now))
-        )
+        return await self._write(partial(claims.claim, key=key, owner=self._owner, now=now))
 
     async def release(self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None) -> bool:
         """Give back a claim that certainly sent nothing."""
-        write = partial(claims.release, held=held, finding=finding, posted=posted, status=status)
-        return await asyncio.wrap_future(self._writer.submit(write))
+        return await self._write(partial(claims.release, held=held, finding=finding, posted=posted, status=status))
 
     async def record(self, held: Claim, verdict: Verdict, *, duration_ms: int) -> Recorded | None:
         """Write what an attempt came to."""
-        write = partial(claims.record, held=held, verdict=verdict, duration_ms=duration_ms)
-        return await asyncio.wrap_future(self._writer.submit(write))
+        return await self._write(partial(claims.record, held=held, verdict=verdict, duration_ms=duration_ms))
+
+    async def _write(self, write: Callable[[Connection], T]) -> T:
+        # Shielded: who is cancelled while waiting must not take back what others are told is written.
+        return await asyncio.shield(asyncio.wrap_future(self._writer.submit(write)))

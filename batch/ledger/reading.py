@@ -124,9 +124,7 @@ def _this_run(engine: Engine, run: str) -> ThisRun:
             select(runs.c.attempts, runs.c.wanted_rate, runs.c.achieved_rate, runs.c.finished).where(runs.c.run == run)
         ).one()
         by_state = (
-            select(messages.c.state, func.count().label("rows"))
-            .where(messages.c.run == run)
-            .group_by(messages.c.state)
+            select(messages.c.state, func.count().label("rows")).where(messages.c.run == run).group_by(messages.c.state)
         )
         found: dict[str, int] = {each.state: each.rows for each in connection.execute(by_state)}
         attempts = select(func.coalesce(func.sum(messages.c.attempts), 0)).where(messages.c.run == run)

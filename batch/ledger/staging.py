@@ -42,7 +42,7 @@ from batch.model.run import Result, Run
 
 __all__ = ["StagedRow", "Staging"]
 
-_DONE = (State.SUCCESS.value, State.REUSED.value, State.UNKNOWN.value)
+_DONE = (State.SUCCESS.value, State.REUSED.value, State.UNKNOWN.value, State.CLAIMED.value)
 _KEPT = ("row", "key", "person", "outcome", "findings", "notes", "duplicate_of")
 
 

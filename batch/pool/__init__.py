@@ -1,1 +1,28 @@
-"""Drives attempts: workers, throttle, stopping."""
+"""Drives attempts: workers, throttle, what stops a run. It knows the ledger and the API only by small protocols.
+
+Invariants:
+
+* A worker waits for its slot, claims, posts once, and records or releases; nothing else makes a POST.
+* A claim that did not send is released before any wait, so open claims are attempts in flight.
+* Once the run is stopping no claim is made; what is in flight is finished, or recorded as `unknown`.
+* Arithmetic of time is in pure functions (`pace`, `repeats`, `stopping`); the loop's clock drives them.
+"""
+
+from batch.pool.pool import Attempts, ChatsClient, Pool, PoolSettings, Progress, Sent
+from batch.pool.repeats import RepeatRules
+from batch.pool.shutdown import stopping_on_signals
+from batch.pool.stopping import Stop, StopCause, StopRules
+
+__all__ = [
+    "Attempts",
+    "ChatsClient",
+    "Pool",
+    "PoolSettings",
+    "Progress",
+    "RepeatRules",
+    "Sent",
+    "Stop",
+    "StopCause",
+    "StopRules",
+    "stopping_on_signals",
+]

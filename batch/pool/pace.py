@@ -1,0 +1,93 @@
+"""The arithmetic of pacing: evenly spaced slots, a pause for everyone, a rate that is cut and climbs back (AIMD).
+
+Pure: every function takes the time and returns a new `Pace`. Times are seconds of a monotonic clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+__all__ = ["Pace", "climbed", "cut", "gated", "paused", "reserved"]
+
+CUT_TO = 0.7
+"""What a 429 leaves of the rate. Gentle, because the pause that comes with it has already emptied the API's bucket."""
+CLIMB_PER_SECOND = 0.01
+"""How much of the wanted rate comes back each second after a cut."""
+CATCH_UP = 1.01
+"""How much faster than the rate starts may follow each other while lateness is made up for."""
+LOWEST = 0.02
+"""The share of the wanted rate below which it is not cut."""
+CUT_ONCE_IN = 1.0
+"""Seconds in which several refusals count as one: they speak of the same burst."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """Where the pacing of one sender stands."""
+
+    wanted: float
+    """Starts a second that the user asked for."""
+    rate: float
+    """Starts a second now; at most `wanted`."""
+    slot: float
+    """The time of the next slot."""
+    changed: float
+    """When `rate` was last reckoned."""
+    gate: float = float("-inf")
+    """No start before this time: keeps late starts apart."""
+    cut_at: float = float("-inf")
+    generation: int = 0
+    """Raised by every pause: who reserved a slot before it must reserve again."""
+
+    @classmethod
+    def begin(cls, wanted: float, now: float) -> Pace:
+        return cls(wanted=wanted, rate=wanted, slot=now, changed=now)
+
+
+def reserved(pace: Pace, now: float) -> tuple[Pace, float]:
+    """Take the next slot; returns its time, which may lie in the past by a little or in the future.
+
+    Lateness of up to half a gap (or half a percent of a second) is taken from the next gap, so that the mean is kept.
+    """
+    pace = climbed(pace, now)
+    slack = 0.5 * max(1.0, pace.rate / 100) / pace.rate
+    slot = max(pace.slot, now - slack)
+    return replace(pace, slot=slot + 1 / pace.rate), slot
+
+
+def gated(pace: Pace, now: float) -> tuple[Pace, float]:
+    """The time at which a start whose slot has come may really be made.
+
+    Slots are even, but a worker may be late for its own, its claim delayed by a slow disk. The gate keeps such starts
+    nearly a whole gap apart: no moving second holds more than the rate plus 1 %, or plus one where that is more.
+    """
+    start = max(now, pace.gate)
+    return replace(pace, gate=start + 1 / (pace.rate * CATCH_UP)), start
+
+
+def climbed(pace: Pace, now: float) -> Pace:
+    """The rate after the time that has passed since it was last reckoned."""
+    gained = CLIMB_PER_SECOND * pace.wanted * max(0.0, now - pace.changed)
+    return replace(pace, rate=min(pace.wanted, pace.rate + gained), changed=max(now, pace.changed))
+
+
+def cut(pace: Pace, now: float) -> Pace:
+    """The pace after the API asked to slow down."""
+    pace = climbed(pace, now)
+    if now - pace.cut_at < CUT_ONCE_IN:
+        return pace
+    return replace(pace, rate=max(pace.rate * CUT_TO, pace.wanted * LOWEST), cut_at=now)
+
+
+def paused(pace: Pace, now: float, seconds: float) -> Pace:
+    """No start before `seconds` from now, for everyone; the rate does not climb meanwhile."""
+    until = now + seconds
+    if until <= pace.slot:
+        return replace(pace, generation=pace.generation + 1)
+    return replace(
+        pace,
+        slot=until,
+        changed=max(pace.changed, until),
+        cut_at=max(pace.cut_at, until - CUT_ONCE_IN),
+        generation=pace.generation + 1,
+    )

@@ -1,0 +1,66 @@
+"""Spaces the attempts of one sender, on the event loop's clock."""
+
+from __future__ import annotations
+
+import asyncio
+
+from batch.pool import pace
+from batch.pool.stopping import Stop
+
+__all__ = ["CLAIM_LEAD", "Slot", "Throttle"]
+
+CLAIM_LEAD = 0.02
+"""Seconds before its slot at which a worker claims, so that the claim's commit does not delay the start."""
+
+
+class Slot:
+    """A reserved start. Worthless once everyone was paused after it was reserved."""
+
+    __slots__ = ("generation", "time")
+
+    def __init__(self, time: float, generation: int) -> None:
+        self.time = time
+        self.generation = generation
+
+
+class Throttle:
+    """The pace of one sender. Must be made and used on a running event loop."""
+
+    def __init__(self, rate: float, stop: Stop) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._pace = pace.Pace.begin(rate, self._loop.time())
+        self._stop = stop
+
+    @property
+    def rate(self) -> float:
+        """Starts a second at this moment."""
+        return pace.climbed(self._pace, self._loop.time()).rate
+
+    async def next_slot(self) -> Slot | None:
+        """Wait until shortly before the next slot that is free; None when the run stops meanwhile."""
+        while not self._stop.requested:
+            self._pace, time = pace.reserved(self._pace, self._loop.time())
+            slot = Slot(time, self._pace.generation)
+            if not await self._wait_until(time - CLAIM_LEAD):
+                return None
+            if slot.generation == self._pace.generation:
+                return slot
+        return None
+
+    async def start(self, slot: Slot) -> bool:
+        """Wait for the exact moment of a start; False when the run stops or everyone was paused first."""
+        if not await self._wait_until(slot.time):
+            return False
+        self._pace, time = pace.gated(self._pace, self._loop.time())
+        return await self._wait_until(time) and slot.generation == self._pace.generation
+
+    async def _wait_until(self, time: float) -> bool:
+        return await self._stop.sleep(time - self._loop.time())
+
+    def pause(self, seconds: float) -> None:
+        """Nobody of this sender starts for `seconds`."""
+        self._pace = pace.paused(self._pace, self._loop.time(), seconds)
+
+    def slow_down(self) -> None:
+        """Cut the rate; it climbs back slowly."""
+        self._pace = pace.cut(self._pace, self._loop.time())

@@ -1,0 +1,111 @@
+"""The arithmetic of pacing and of repeats, at made-up times."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch.pool.pace import CUT_TO, LOWEST, Pace, climbed, cut, gated, paused, reserved
+from batch.pool.repeats import LONGEST_WAIT, RepeatRules, Repeats, next_wait
+
+RATES = st.sampled_from([0.5, 1.0, 5000 / 3600, 10.0, 50.0, 80.0, 500.0, 1000.0])
+
+
+def starts(pace: Pace, delays: list[float]) -> list[float]:
+    """When each start really happens, if the claim before it delays its worker by the given seconds."""
+    arrivals, now = [], pace.slot
+    for late in delays:
+        pace, slot = reserved(pace, now)
+        now = max(now, slot)
+        arrivals.append(now + late)
+    made = []
+    for arrival in sorted(arrivals):
+        pace, start = gated(pace, arrival)
+        made.append(start)
+    return made
+
+
+def most_in_a_second(times: list[float]) -> int:
+    """The most starts that any moving second (its end excluded) holds."""
+    times = sorted(times)
+    first = most = 0
+    for last, time in enumerate(times):
+        while time - times[first] >= 1 - 1e-9:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+@given(RATES)
+def test_punctual_starts_are_exactly_even(rate: float) -> None:
+    """Slots are 1/rate apart, from the first on: no burst at the beginning."""
+    times = starts(Pace.begin(rate, 100.0), [0.0] * 50)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert gaps == pytest.approx([1 / rate] * 49, rel=1e-6)
+
+
+@given(RATES, st.lists(st.floats(0, 3), min_size=2, max_size=60), st.integers(0, 2**31))
+def test_no_moving_second_holds_more_than_the_rate_plus_one(rate: float, stalls: list[float], seed: int) -> None:
+    """However the machine stalls between starts, what was missed is not made up for in a burst."""
+    delays = [0.0] * (int(rate) + 2) * 2
+    for position, stall in enumerate(stalls):
+        delays[(seed + 7919 * position) % len(delays)] = stall
+    assert most_in_a_second(starts(Pace.begin(rate, 0.0), delays)) <= max(rate + 1, rate * 1.01) + 1e-6
+
+
+@given(RATES)
+def test_small_lateness_does_not_cost_rate(rate: float) -> None:
+    """A start that is late by less than half a gap leaves the mean as wanted."""
+    times = starts(Pace.begin(rate, 0.0), [0.4 / rate] * 200)
+    assert (len(times) - 1) / (times[-1] - times[0]) == pytest.approx(rate, rel=0.01)
+
+
+@given(RATES, st.floats(0.1, 100))
+def test_nobody_starts_during_a_pause(rate: float, seconds: float) -> None:
+    """A pause moves the next slot, and slots reserved before it are void."""
+    pace, _ = reserved(Pace.begin(rate, 0.0), 0.0)
+    after = paused(pace, 5.0, seconds)
+    assert after.generation == pace.generation + 1
+    _, slot = reserved(after, 5.0)
+    assert slot >= min(5.0 + seconds, after.slot) - 1e-9
+    assert slot >= 5.0 + seconds - 1e-9
+
+
+def test_the_rate_is_cut_once_for_a_burst_of_refusals_and_climbs_back() -> None:
+    """Refusals at the same moment are one; a later one cuts again; then it climbs to the wanted rate, not above."""
+    pace = Pace.begin(100.0, 0.0)
+    once = cut(cut(pace, 10.0), 10.5)
+    assert once.rate == pytest.approx(100 * CUT_TO, abs=1)
+    assert cut(once, 12.0).rate < once.rate
+    assert climbed(once, 20.0).rate > once.rate
+    assert climbed(once, 1e6).rate == 100.0
+
+
+def test_the_rate_never_falls_to_nothing() -> None:
+    """A hundred refusals leave a trickle that can find out when the API recovers."""
+    pace = Pace.begin(100.0, 0.0)
+    for second in range(100):
+        pace = cut(pace, second * 2.0)
+    assert pace.rate >= 100 * LOWEST
+
+
+@given(st.integers(1, 50), st.floats(0, 2000), st.none() | st.floats(0, 5000))
+def test_a_repeat_waits_as_told_and_ends_at_its_limits(failures: int, since: float, told: float | None) -> None:
+    """Never sooner than the API said, never beyond the tries or the time."""
+    rules = RepeatRules(tries=8, seconds=900)
+    wait = next_wait(rules, failures=failures, since_first=since, told=told)
+    if wait is None:
+        assert failures > 8 or since + max(LONGEST_WAIT, told or 0) > 900
+    else:
+        assert failures <= 8
+        assert since + wait <= 900
+        assert wait >= (told or 0)
+
+
+def test_repeats_count_from_the_first_failure() -> None:
+    """Three tries allowed: three waits, then none."""
+    repeats = Repeats(RepeatRules(tries=3, seconds=100))
+    assert [repeats.next_wait(float(second), None) for second in range(4)] == [0.5, 1.0, 2.0, None]

@@ -1,0 +1,389 @@
+"""The pool against a scripted API, in virtual time, with a real ledger in a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from batch.errors import LedgerFailed
+from batch.ledger import Ledger, Owner, Sending, StagedRow
+from batch.model.attempt import ChatSigns, Verdict
+from batch.model.message import Job, message_key
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason
+from batch.model.run import Result, Run
+from batch.pool import Pool, PoolSettings, RepeatRules, Sent, Stop, StopCause
+
+BEGIN = datetime(2026, 11, 3, 12, tzinfo=UTC)
+Answer = Verdict | Callable[[int], Verdict]
+InVirtualTime = Callable[[Any], Any]
+
+REFUSED = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), http_status=400)
+LOST = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST))
+UNAUTHORIZED = Verdict(outcome=Outcome.PENDING, finding=Finding(Reason.NOT_AUTHORIZED), stop=True, http_status=401)
+OFFLINE = Verdict(outcome=Outcome.PENDING, finding=Finding(Reason.NOT_CONNECTED), repeat=True)
+
+
+def accepted(row: int) -> Verdict:
+    signs = ChatSigns(chat_id=f"chat-{row}")
+    return Verdict(outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200, signs=signs)
+
+
+def throttled(seconds: float) -> Verdict:
+    return Verdict(
+        outcome=Outcome.PENDING,
+        finding=Finding(Reason.RATE_LIMITED, {"status": "429"}),
+        repeat=True,
+        pause=seconds,
+        slow_down=True,
+        http_status=429,
+    )
+
+
+@dataclass
+class Api:
+    """Answers each row's posts from its script, then accepts; notes when each post began."""
+
+    script: dict[int, list[Verdict]] = field(default_factory=dict)
+    latency: float = 0.05
+    posts: list[tuple[float, int]] = field(default_factory=list)
+    in_flight: int = 0
+    most_in_flight: int = 0
+    on_post: Callable[[int], None] = lambda _: None
+
+    def client(self) -> Client:
+        return Client(self)
+
+    def rows(self) -> Counter[int]:
+        return Counter(row for _, row in self.posts)
+
+
+@dataclass
+class Client:
+    api: Api
+    written: bool = False
+
+    async def post(self, payload: str, *, had_answer: bool) -> Verdict:
+        row = int(payload)
+        self.written = True
+        self.api.posts.append((asyncio.get_running_loop().time(), row))
+        self.api.in_flight += 1
+        self.api.most_in_flight = max(self.api.most_in_flight, self.api.in_flight)
+        self.api.on_post(row)
+        try:
+            await asyncio.sleep(self.api.latency)
+        finally:
+            self.api.in_flight -= 1
+        waiting = self.api.script.get(row)
+        return waiting.pop(0) if waiting else accepted(row)
+
+    async def aclose(self) -> None: ...
+
+
+class Nobody:
+    """A progress that counts."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[Outcome] = Counter()
+        self.pauses: list[float] = []
+
+    def done(self, row: int, outcome: Outcome) -> None:
+        self.seen[outcome] += 1
+
+    def waiting(self, seconds: float, finding: Finding) -> None:
+        self.pauses.append(seconds)
+
+
+@dataclass
+class World:
+    """A planned run in a real ledger, and what it takes to send it."""
+
+    ledger: Ledger
+    virtually: InVirtualTime
+    inline: Callable[[Ledger, Owner], Sending]
+    progress: Nobody = field(default_factory=Nobody)
+    stop: Stop | None = None
+
+    def plan(self, rows: Iterable[int]) -> None:
+        run = Run(
+            run="r1",
+            campaign="c",
+            endpoint="e",
+            sheet_path="s",
+            sheet_sha256="0",
+            version="0",
+            started=BEGIN,
+        )
+        with self.ledger.stage() as staging:
+            staging.add(staged(row) for row in rows)
+            staging.judge()
+            staging.plan(run, Owner.here("r1"))
+
+    def send(self, api: Api, limit: int | None = None, attempts: Any = None, **settings: Any) -> Sent:
+        async def work() -> Sent:
+            loop = asyncio.get_running_loop()
+            begin = loop.time()
+            self.stop = Stop()
+            sending = self.inline(self.ledger, Owner.here("r1"))
+            pool = Pool(
+                ledger=attempts(sending) if attempts else sending,
+                client=api.client,
+                settings=PoolSettings(**settings),
+                now=lambda: BEGIN + timedelta(seconds=loop.time() - begin),
+                progress=self.progress,
+                stop=self.stop,
+            )
+            return await pool.run(limit)
+
+        sent: Sent = self.virtually(work())
+        return sent
+
+    def results(self) -> dict[int, Result]:
+        return {result.row: result for result in self.ledger.results("r1")}
+
+    def outcomes(self) -> Counter[Outcome]:
+        return Counter(result.outcome for result in self.results().values())
+
+
+def staged(row: int) -> StagedRow:
+    person = f"+55119{row:08d}"
+    key = message_key(endpoint="e", campaign="c", person=person)
+    return StagedRow(row=row, key=key, person=person, sender="s1", payload=str(row), request_hash=str(row))
+
+
+@pytest.fixture
+def world(ledger: Ledger, in_virtual_time: InVirtualTime, inline_sending: Callable[[Ledger, Owner], Sending]) -> World:
+    return World(ledger, in_virtual_time, inline_sending)
+
+
+def test_every_row_is_posted_once_in_the_order_of_the_sheet(world: World) -> None:
+    """A good day: as many posts as rows, each recorded, at the wanted rate."""
+    world.plan(range(2, 102))
+    api = Api()
+    sent = world.send(api, rate=10.0)
+    assert [row for _, row in api.posts] == list(range(2, 102))
+    assert world.outcomes() == {Outcome.SUCCESS: 100}
+    assert (sent.attempts, sent.cause) == (100, None)
+    assert sent.achieved_rate == pytest.approx(10.0, rel=0.03)
+
+
+def test_starts_are_even_and_no_more_are_in_flight_than_allowed(world: World) -> None:
+    """The rate spaces the starts; slow answers fill the cap and no more."""
+    world.plan(range(2, 62))
+    api = Api(latency=1.0)
+    world.send(api, rate=50.0, concurrency=8)
+    assert api.most_in_flight == 8
+    times = [time for time, _ in api.posts]
+    assert all(later - earlier >= 0.9 / 50 for earlier, later in pairwise(times))
+
+
+def test_a_limit_is_a_limit(world: World) -> None:
+    """Exactly so many rows, the first ones."""
+    world.plan(range(2, 40))
+    api = Api()
+    world.send(api, limit=5, rate=100.0)
+    assert sorted(api.rows()) == [2, 3, 4, 5, 6]
+    assert world.outcomes() == {Outcome.SUCCESS: 5, Outcome.PENDING: 33}
+
+
+def test_retry_after_holds_everyone_and_burns_no_row(world: World) -> None:
+    """One 429 with 30 seconds: nobody posts meanwhile, and every row ends as success."""
+    world.plan(range(2, 62))
+    api = Api(script={10: [throttled(30.0)]}, latency=0.01)
+    sent = world.send(api, rate=20.0)
+    assert world.outcomes() == {Outcome.SUCCESS: 60}
+    assert sent.attempts == 61
+    refused_at = next(time for time, row in api.posts if row == 10) + api.latency
+    quiet = [time for time, _ in api.posts if refused_at + 0.001 < time < refused_at + 29.9]
+    assert quiet == []
+    assert world.progress.pauses == [30.0]
+    assert world.results()[10].attempts == 2
+
+
+def test_after_a_429_the_rate_is_cut(world: World) -> None:
+    """What follows the pause is slower than what was asked for."""
+    world.plan(range(2, 102))
+    api = Api(script={3: [throttled(1.0)]}, latency=0.01)
+    world.send(api, rate=20.0)
+    after = [time for time, _ in api.posts if time > api.posts[0][0] + 2.0]
+    gaps = [later - earlier for earlier, later in pairwise(after)]
+    assert min(gaps[:5]) > 1.2 / 20
+
+
+def test_what_certainly_was_not_sent_is_tried_again(world: World) -> None:
+    """No connection twice, then one: the row succeeds, and only the real request counts as an attempt."""
+    world.plan([2])
+    world.send(Api(script={2: [OFFLINE, OFFLINE]}))
+    assert world.outcomes() == {Outcome.SUCCESS: 1}
+    assert world.results()[2].attempts == 1
+
+
+def test_used_up_retries_leave_the_row_pending_and_stop_the_run(world: World) -> None:
+    """Nothing is lost: the row waits for the next run with its own reason."""
+    world.plan(range(2, 50))
+    sent = world.send(Api(script={2: [OFFLINE] * 99}), repeats=RepeatRules(tries=3, seconds=60), rate=1.0)
+    assert sent.cause is StopCause.RETRIES_USED_UP
+    assert world.results()[2].reason == "not_connected"
+    assert world.outcomes()[Outcome.PENDING] > 1
+    assert world.outcomes()[Outcome.UNKNOWN] == 0
+
+
+def test_unknown_is_not_posted_again(world: World) -> None:
+    """A lost answer is final for the run."""
+    world.plan([2, 3])
+    api = Api(script={2: [LOST]})
+    world.send(api)
+    assert api.rows() == {2: 1, 3: 1}
+    assert world.outcomes() == {Outcome.UNKNOWN: 1, Outcome.SUCCESS: 1}
+
+
+def test_a_fatal_answer_stops_at_once_and_its_row_stays_pending(world: World) -> None:
+    """A wrong token burns no row."""
+    world.plan(range(2, 100))
+    api = Api(script={2: [UNAUTHORIZED]})
+    sent = world.send(api, rate=10.0)
+    assert sent.cause is StopCause.FATAL_ANSWER
+    assert sent.finding == UNAUTHORIZED.finding
+    assert len(api.posts) == 1
+    assert world.results()[2].reason == "not_authorized"
+    assert world.outcomes() == {Outcome.PENDING: 98}
+
+
+def test_too_many_refusals_stop_the_run_but_not_before_enough_samples(world: World) -> None:
+    """Twenty percent of at least fifty."""
+    world.plan(range(2, 202))
+    script = {row: [REFUSED] for row in range(2, 202)}
+    sent = world.send(Api(script=script), rate=1000.0, concurrency=1)
+    assert sent.cause is StopCause.TOO_MANY_ERRORS
+    assert world.outcomes()[Outcome.ERROR] == 50
+
+
+def test_five_unknowns_in_a_row_stop_the_run(world: World) -> None:
+    """Whatever is broken, it is not burning through the sheet."""
+    world.plan(range(2, 102))
+    script = {row: [LOST] for row in (2, 3, 4, 5, 7, 8, 9, 10, 11, 12)}
+    sent = world.send(Api(script=script), rate=100.0, concurrency=1)
+    assert sent.cause is StopCause.UNKNOWNS_IN_A_ROW
+    assert world.outcomes()[Outcome.UNKNOWN] == 9
+
+
+def test_a_clock_that_is_far_off_stops_the_run(world: World) -> None:
+    """Windows and caps would be judged by a wrong time."""
+    world.plan(range(2, 30))
+    off = Verdict(
+        outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), signs=ChatSigns(chat_id="x"), clock_skew=400
+    )
+    sent = world.send(Api(script={2: [off]}), rate=10.0)
+    assert sent.cause is StopCause.CLOCK_WRONG
+
+
+def test_an_interrupt_finishes_what_is_in_flight_and_claims_nothing_more(world: World) -> None:
+    """The first Ctrl+C: no row is cut off."""
+    world.plan(range(2, 102))
+    api = Api(latency=5.0)
+    api.on_post = lambda row: world.stop.request(StopCause.INTERRUPTED) if row == 6 else None  # type: ignore[union-attr]
+    sent = world.send(api, rate=10.0)
+    assert sent.cause is StopCause.INTERRUPTED
+    assert world.outcomes() == {Outcome.SUCCESS: 5, Outcome.PENDING: 95}
+
+
+def test_a_second_interrupt_leaves_a_true_ledger(world: World) -> None:
+    """What was on the wire is unknown, what was not is pending, nothing stays claimed."""
+    world.plan(range(2, 102))
+    api = Api(latency=50.0)
+
+    def twice(row: int) -> None:
+        if row == 6 and world.stop:
+            world.stop.request(StopCause.INTERRUPTED)
+            world.stop.abort()
+
+    api.on_post = twice
+    world.send(api, rate=10.0)
+    assert world.outcomes() == {Outcome.UNKNOWN: 5, Outcome.PENDING: 95}
+    assert {each.reason for each in world.results().values() if each.outcome is Outcome.UNKNOWN} == {"cut_off"}
+
+
+def test_the_grace_time_ends(world: World) -> None:
+    """An API that hangs does not hold a stopped run for ever."""
+    world.plan([2, 3])
+    api = Api(latency=10_000.0)
+    api.on_post = lambda _: world.stop.request(StopCause.TERMINATED) if world.stop else None
+    world.send(api, grace=30.0)
+    assert world.outcomes() == {Outcome.UNKNOWN: 1, Outcome.PENDING: 1}
+
+
+@dataclass
+class FailingLedger:
+    """A ledger whose disk is full for some of its writes."""
+
+    real: Any
+    claims_left: int = 10**9
+    records_that_fail: int = 0
+
+    def jobs(self, limit: int | None = None) -> Iterator[Job]:
+        return self.real.jobs(limit)  # type: ignore[no-any-return]
+
+    async def claim(self, key: str, now: datetime) -> Any:
+        if self.claims_left <= 0:
+            raise LedgerFailed("The disk is full.")
+        self.claims_left -= 1
+        return await self.real.claim(key, now)
+
+    async def release(self, *args: Any, **kwargs: Any) -> bool:
+        return await self.real.release(*args, **kwargs)  # type: ignore[no-any-return]
+
+    async def record(self, *args: Any, **kwargs: Any) -> Any:
+        if self.records_that_fail > 0:
+            self.records_that_fail -= 1
+            raise LedgerFailed("The disk is full.")
+        return await self.real.record(*args, **kwargs)
+
+
+def test_without_a_ledger_nothing_is_posted(world: World) -> None:
+    """The third claim fails: two posts, and the run stops."""
+    world.plan(range(2, 50))
+    api = Api()
+    sent = world.send(api, attempts=lambda real: FailingLedger(real, claims_left=2), rate=10.0, concurrency=1)
+    assert sent.cause is StopCause.LEDGER_FAILED
+    assert api.rows() == {2: 1, 3: 1}
+    assert world.outcomes() == {Outcome.SUCCESS: 2, Outcome.PENDING: 46}
+
+
+def test_an_outcome_that_cannot_be_written_is_tried_again_while_the_run_stops(world: World) -> None:
+    """The disk was full for a moment: the outcome is not lost."""
+    world.plan(range(2, 50))
+    sent = world.send(Api(), attempts=lambda real: FailingLedger(real, records_that_fail=2), rate=10.0, concurrency=1)
+    assert sent.cause is StopCause.LEDGER_FAILED
+    assert world.outcomes() == {Outcome.SUCCESS: 1, Outcome.PENDING: 47}
+
+
+def test_a_defect_is_raised_after_what_was_in_flight_is_recorded(world: World) -> None:
+    """A bug in one worker does not cost the others their outcomes."""
+    world.plan(range(2, 50))
+    api = Api(latency=1.0)
+
+    def break_once(row: int) -> None:
+        if row == 4:
+            raise ZeroDivisionError("a defect")
+
+    api.on_post = break_once
+    with pytest.raises(ZeroDivisionError):
+        world.send(api, rate=10.0)
+    assert world.results()[2].outcome is Outcome.SUCCESS
+    assert world.results()[3].outcome is Outcome.SUCCESS
+
+
+def test_a_second_run_of_the_same_plan_sends_nothing(world: World) -> None:
+    """All is recorded; there is no job left."""
+    world.plan(range(2, 12))
+    world.send(Api(), rate=100.0)
+    api = Api()
+    world.send(api, rate=100.0)
+    assert api.posts == []
