@@ -20,6 +20,7 @@ __all__ = [
     "advice",
     "findings_from_json",
     "findings_to_json",
+    "in_general",
     "sentence",
 ]
 
@@ -104,7 +105,7 @@ class Explanation:
 _SEND_AGAIN = "Run the same command again."
 _CORRECT_PHONE = "Correct the phone and run again."
 _CORRECT_CELL = "Correct the cell and run again."
-_DECIDE = "Look in WhatsApp whether the message is there, then settle the row; it is not sent again by itself."
+_DECIDE = "Look in WhatsApp whether the message is there; the row is not sent again by itself."
 
 EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
     {
@@ -137,17 +138,21 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         Reason.VALUE_MISSING: Explanation(
             "{field} is empty (column {column}).", "Fill in the cell, or give a default in the campaign."
         ),
-        Reason.VALUE_NOT_UUID: Explanation("{field} must be a UUID, but is {found}.", _CORRECT_CELL),
+        Reason.VALUE_NOT_UUID: Explanation("{field} (column {column}) must be a UUID, but is {found}.", _CORRECT_CELL),
         Reason.VALUE_TOO_LONG: Explanation(
-            "{field} has {length} characters; {limit} are allowed.", "Shorten the text and run again."
+            "{field} (column {column}) has {length} characters; {limit} are allowed.", "Shorten the text and run again."
         ),
-        Reason.VALUE_NOT_ALLOWED: Explanation("{field} is {found}; allowed are {allowed}.", _CORRECT_CELL),
+        Reason.VALUE_NOT_ALLOWED: Explanation(
+            "{field} (column {column}) is {found}; allowed are {allowed}.", _CORRECT_CELL
+        ),
         Reason.VALUE_BAD_CHARACTERS: Explanation(
-            "{field} holds {found}, which WhatsApp refuses.", "Take it out of the cell and run again."
+            "{field} (column {column}) holds {found}, which WhatsApp refuses.", "Take it out of the cell and run again."
         ),
-        Reason.VALUE_NOT_A_DATE: Explanation("{field}: {found} is not a date.", _CORRECT_CELL),
-        Reason.VALUE_NOT_MONEY: Explanation("{field}: {found} is not an amount of money.", _CORRECT_CELL),
-        Reason.VALUE_NOT_A_NUMBER: Explanation("{field}: {found} is not a number.", _CORRECT_CELL),
+        Reason.VALUE_NOT_A_DATE: Explanation("{field} (column {column}): {found} is not a date.", _CORRECT_CELL),
+        Reason.VALUE_NOT_MONEY: Explanation(
+            "{field} (column {column}): {found} is not an amount of money.", _CORRECT_CELL
+        ),
+        Reason.VALUE_NOT_A_NUMBER: Explanation("{field} (column {column}): {found} is not a number.", _CORRECT_CELL),
         Reason.TEXT_TOO_LONG: Explanation(
             "The {field} with its values has {length} characters; WhatsApp allows {limit}.",
             "Shorten the values and run again.",
@@ -190,7 +195,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         ),
         Reason.REDIRECTED: Explanation(
             "The API answered with a redirect (HTTP {status}). The message may have been sent.",
-            "Check the base URL; then settle the row.",
+            "Check the base URL, and look in WhatsApp whether the message is there.",
         ),
         Reason.RUN_DIED: Explanation(
             "The run {run} ended while this message was being sent. It may have been sent.", _DECIDE
@@ -259,6 +264,11 @@ class _Lenient(dict[str, str]):
         return "?"
 
 
+class _Elided(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "\N{HORIZONTAL ELLIPSIS}"
+
+
 def sentence(finding: Finding) -> str:
     """What happened, for people."""
     return EXPLANATIONS[finding.reason].sentence.format_map(_Lenient(finding.values))
@@ -267,6 +277,11 @@ def sentence(finding: Finding) -> str:
 def advice(finding: Finding) -> str:
     """What to do about it, for people; empty when there is nothing to do."""
     return EXPLANATIONS[finding.reason].action.format_map(_Lenient(finding.values))
+
+
+def in_general(reason: Reason) -> str:
+    """The sentence of a reason, speaking of no single row: what differs between rows is left out, as an ellipsis."""
+    return EXPLANATIONS[reason].sentence.format_map(_Elided())
 
 
 def findings_to_json(findings: Iterable[Finding]) -> str:

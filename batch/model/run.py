@@ -9,7 +9,7 @@ from datetime import datetime
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding
 
-__all__ = ["Result", "Run", "Tally", "ThisRun"]
+__all__ = ["Result", "Run", "Tally", "ThisRun", "ranked"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,3 +92,10 @@ class Tally:
     @property
     def rows(self) -> int:
         return sum(self.counts.values())
+
+
+def ranked(reasons: Mapping[tuple[Outcome, str], int]) -> list[tuple[Outcome, str, int]]:
+    """(outcome, reason code, rows), most rows first, then in the order of the outcomes and by code."""
+    order = list(Outcome)
+    found = [(outcome, reason, rows) for (outcome, reason), rows in reasons.items() if rows]
+    return sorted(found, key=lambda each: (-each[2], order.index(each[0]), each[1]))

@@ -26,9 +26,11 @@ class SheetInfo:
     delimiter: str | None
     """One character; None for workbooks."""
     header_row: int
-    """The header's row number, counted from 1 as Excel does."""
+    """The header's row number, counted from 1 as Excel does; 0 when the sheet has no header."""
     columns: tuple[str, ...]
     """Header names in order. A column without a name has the name Excel shows: `column F`."""
+    ambiguous: tuple[str, ...] = ()
+    """Names that several columns have; the later ones are called `Telefone (column F)`. Nothing may be mapped to these."""
     warnings: tuple[str, ...] = ()
     """Sentences about what a person should know of how the sheet was read."""
 
@@ -41,7 +43,7 @@ class SheetRow:
     """The row number Excel shows (for text files: counted in records, the header's first line included)."""
     cells: tuple[str | None, ...]
     """As many as `SheetInfo.columns`, in their order; None where a cell is empty or unreadable."""
-    errors: Mapping[str, str] = field(default=NO_ERRORS)
+    errors: Mapping[str, str] = field(default_factory=lambda: NO_ERRORS)
     """Column name to what is wrong with its cell (`error cell #N/A`); the key "" speaks of the whole row."""
     hidden: bool = False
     """Hidden in the workbook, often by a filter left on."""

@@ -1,0 +1,54 @@
+"""The campaign file: its model and its errors.
+
+A campaign is a TOML file that says who sends which template, how the sheet's columns fill it, and how fast.
+`load_campaign` reads it whole or refuses it whole, with every problem of the file in one error:
+
+* An unknown key is an error that names the nearest known one, so that a typing error never changes what is sent.
+* What the design promises for a later version is refused by name (`later`), never ignored: a list of people who must
+  not be messaged that is silently not read would break the promise.
+* Constants are checked here as cells are checked in the loader, by the same rules (`fields`).
+"""
+
+from batch.campaign.fields import FIELDS, STATUSES, checked
+from batch.campaign.load import load_campaign
+from batch.campaign.problems import Problem, campaign_error
+from batch.campaign.shape import (
+    Campaign,
+    FieldSpec,
+    Phone,
+    Sender,
+    Sheet,
+    Stop,
+    Template,
+    Throttle,
+)
+from batch.campaign.source import Column, Constant, Source, described
+from batch.campaign.template import BODY_LIMIT, placeholders, rendered
+from batch.campaign.units import parse_duration, parse_rate, parse_share
+
+__all__ = [
+    "BODY_LIMIT",
+    "FIELDS",
+    "STATUSES",
+    "Campaign",
+    "Column",
+    "Constant",
+    "FieldSpec",
+    "Phone",
+    "Problem",
+    "Sender",
+    "Sheet",
+    "Source",
+    "Stop",
+    "Template",
+    "Throttle",
+    "campaign_error",
+    "checked",
+    "described",
+    "load_campaign",
+    "parse_duration",
+    "parse_rate",
+    "parse_share",
+    "placeholders",
+    "rendered",
+]

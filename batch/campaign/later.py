@@ -1,0 +1,63 @@
+"""What the design promises and this version cannot do yet.
+
+Each is refused with a sentence. Ignored in silence, it could message somebody who must not be, or at a wrong hour.
+When a part is built, its line here goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from batch.campaign.problems import Problem, shown_key
+
+__all__ = ["NOT_YET", "take_later"]
+
+NOT_YET: Mapping[tuple[str, ...], str] = MappingProxyType(
+    {
+        ("window",): "Take it out, and start the run within the hours in which you may send.",
+        ("history",): "Take it out, and take the people with a recent message out of the sheet yourself.",
+        ("suppress",): "Take it out, and take the people who must not be messaged out of the sheet yourself.",
+        ("canary",): "Take it out, and try a small sheet first.",
+        ("notify",): "Take it out; the exit code and summary.json tell how the run went.",
+        (
+            "throttle",
+            "per_24h",
+        ): "Take it out, and give the run a sheet of no more people than WhatsApp allows in 24 hours.",
+        (
+            "throttle",
+            "shared_cap",
+        ): "Take it out, and give the run a sheet of no more people than WhatsApp allows in 24 hours.",
+        ("throttle", "per_run"): "Take it out, and give the run a sheet of no more rows than you want to send.",
+    }
+)
+"""Section, or section and key, to what a person can do meanwhile."""
+
+_SENDER = ("sender", "whatsapp_phone_id")
+
+
+def take_later(data: Mapping[str, object]) -> tuple[dict[str, object], list[Problem]]:
+    """The file's data without what is not built yet, and a problem for each such part."""
+    rest = dict(data)
+    problems = [_problem(path, remedy) for path, remedy in NOT_YET.items() if _take(rest, path)]
+    sender = rest.get("sender")
+    if isinstance(sender, dict) and isinstance(sender.get("whatsapp_phone_id"), list):
+        rest["sender"] = {**sender, "whatsapp_phone_id": {"column": "sender"}}  # one problem is enough
+        text = f"{shown_key(_SENDER)} is a list of senders, which this version cannot do yet"
+        problems.append(Problem(text=text, remedy="Give one sender, or { column = ... } with the sender of each row."))
+    return rest, problems
+
+
+def _take(data: dict[str, object], path: tuple[str, ...]) -> bool:
+    section, *key = path
+    if not key:
+        return data.pop(section, None) is not None
+    inner = data.get(section)
+    if not isinstance(inner, dict) or key[0] not in inner:
+        return False
+    data[section] = {name: value for name, value in inner.items() if name != key[0]}
+    return True
+
+
+def _problem(path: tuple[str, ...], remedy: str) -> Problem:
+    return Problem(text=f"this version cannot do {shown_key(path)} yet, and does not ignore it", remedy=remedy)

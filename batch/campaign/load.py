@@ -1,0 +1,143 @@
+"""Reads a campaign file, whole or not at all."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
+
+from batch.campaign.later import NOT_YET, take_later
+from batch.campaign.name import filled, slug
+from batch.campaign.problems import Problem, campaign_error, problem_of
+from batch.campaign.shape import Campaign, CampaignFile
+from batch.campaign.source import Source
+from batch.errors import CampaignError
+
+__all__ = ["load_campaign"]
+
+_LARGEST = 1_000_000
+"""Bytes. A campaign file has one or two thousand; something else was named."""
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
+_TWICE = ("Cannot overwrite", "Cannot declare")
+_CURLY_QUOTES = re.compile("[\u2018\u2019\u201c\u201d]")
+
+
+def load_campaign(path: Path, *, now: datetime) -> Campaign:
+    """The campaign in the file at `path`. `now` (aware) fills the date into its name.
+
+    Raises CampaignError with every problem of the file: where it is, what was found, what is allowed.
+    """
+    data = _parsed(_text(path), path.name)
+    built, problems = take_later(data)
+    try:
+        file = CampaignFile.model_validate(built)
+    except ValidationError as invalid:
+        problems += [problem_of(details, _known_keys) for details in invalid.errors(include_url=False)]
+        raise campaign_error(path.name, _without_echoes(problems)) from None
+    if problems:
+        raise campaign_error(path.name, problems)
+    return _campaign(file, path, now)
+
+
+def _campaign(file: CampaignFile, path: Path, now: datetime) -> Campaign:
+    about = file.campaign
+    name = filled(about.name, now=now, timezone=about.timezone)
+    return Campaign(
+        path=path,
+        name=name,
+        slug=slug(name),
+        unique_by=about.unique_by,
+        language=about.language,
+        timezone=about.timezone,
+        sender=file.sender,
+        template=file.template,
+        columns=_given_sources(file.columns) if file.columns else None,
+        template_fields=file.template_fields,
+        phone=file.phone,
+        throttle=file.throttle,
+        stop=file.stop,
+        sheet=file.sheet,
+    )
+
+
+def _given_sources(columns: BaseModel) -> Mapping[str, Source]:
+    return MappingProxyType({field: source for field, source in columns if source is not None})
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise CampaignError(f"{path} is too large to be a campaign file.", "Name the campaign's .toml file.")
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise CampaignError(f"There is no campaign file {path}.", "Check the name and the folder.") from None
+    except OSError as failure:
+        reason = failure.strerror or str(failure)
+        raise CampaignError(f"The campaign file {path} cannot be read: {reason}.", "Name a .toml file.") from None
+    if raw.startswith(_WORKBOOKS):
+        raise CampaignError(f"{path} is a workbook, not a campaign file.", "Name the campaign's .toml file.")
+    return _decoded(raw).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decoded(raw: bytes) -> str:
+    if raw.startswith(_UTF_16):
+        return raw.decode("utf-16", errors="replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
+
+
+def _parsed(text: str, file: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text + "\n")  # at the end of a text tomllib tells no line
+    except tomllib.TOMLDecodeError as failure:
+        raise campaign_error(file, [_syntax_problem(str(failure), text)]) from None
+    except RecursionError:
+        raise campaign_error(file, [Problem(text="the file is no TOML: its brackets are nested too deep")]) from None
+
+
+def _syntax_problem(message: str, text: str) -> Problem:
+    place = _LINE.search(message)
+    words = _LINE.sub("", message)
+    if place is None:
+        return Problem(text=f"the file is no TOML: {words}")
+    line = text.split("\n")[int(place[1]) - 1].strip()
+    return Problem(text=f"line {place[1]}, {line!r}, is no TOML: {words}", remedy=_syntax_remedy(words, line))
+
+
+def _syntax_remedy(words: str, line: str) -> str:
+    if _CURLY_QUOTES.search(line):
+        return 'Use straight quotes (").'
+    if words.startswith(_TWICE):
+        return "A key or section may stand in the file once."
+    return 'Correct the line; a text stands in quotes, like name = "a".'
+
+
+def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:
+    """A problem once, also when several checks met it."""
+    return list(dict.fromkeys(problems))
+
+
+def _known_keys(place: Sequence[str | int]) -> list[str]:
+    """The keys of the section at `place` in the file, those of later versions included."""
+    model: type[BaseModel] = CampaignFile
+    for part in place:
+        if isinstance(part, str):
+            model = _model_in(model.model_fields[part].annotation)
+    return list(model.model_fields) + [path[-1] for path in NOT_YET if list(path[:-1]) == list(place)]
+
+
+def _model_in(annotation: object) -> type[BaseModel]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(_model_in(part) for part in get_args(annotation) if part is not type(None) and part is not Ellipsis)

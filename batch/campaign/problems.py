@@ -1,0 +1,96 @@
+"""From what is wrong in a campaign to one error that names all of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from pydantic_core import ErrorDetails
+
+from batch.errors import CampaignError, nearest
+
+__all__ = ["Problem", "campaign_error", "problem_of", "shown_key"]
+
+_CORRECT = "Correct it in the campaign file."
+_SHOWN_AT_MOST = 80
+_LISTS = ("window", "template_fields")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing that is wrong: what and where (a sentence without its full stop), and what to do about it."""
+
+    text: str
+    remedy: str = _CORRECT
+
+
+def campaign_error(file: str, problems: Sequence[Problem]) -> CampaignError:
+    """One error for all `problems` (at least one) of a campaign file and of how it fits the sheet."""
+    if len(problems) == 1:
+        return CampaignError(f"{file}: {_stopped(problems[0].text)}", problems[0].remedy)
+    lines = "".join(f"\n- {_stopped(problem.text)} {problem.remedy}".rstrip() for problem in problems)
+    return CampaignError(f"{file} has {len(problems)} problems, and nothing was sent:{lines}")
+
+
+def _stopped(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
+
+
+def shown_key(path: Sequence[str | int]) -> str:
+    """`[throttle] rate`, `[[template_fields]] number 2, index`: a key as a person finds it in the file."""
+    section, *rest = [str(part) if isinstance(part, str) else f"number {part + 1}" for part in path]
+    shown = f"[[{section}]]" if section in _LISTS else f"[{section}]"
+    return f"{shown} {', '.join(rest)}" if rest else shown
+
+
+def _allowed(kind: str, context: Mapping[str, object], otherwise: str) -> str:
+    if kind == "literal_error":
+        return str(context["expected"]).replace("' or '", "', '")
+    if kind == "greater_than_equal":
+        return f"a number from {context['ge']} up"
+    if kind == "less_than_equal":
+        return f"a number of at most {context['le']}"
+    return _SHAPES.get(kind, otherwise)
+
+
+_SHAPES: Mapping[str, str] = MappingProxyType(
+    {
+        "int_type": "a whole number",
+        "list_type": "a list, each part under [[...]] of its own",
+        "tuple_type": "a list, each part under [[...]] of its own",
+        "model_type": "a section with keys of its own",
+    }
+)
+
+
+def problem_of(details: ErrorDetails, known: Callable[[Sequence[str | int]], Sequence[str]]) -> Problem:
+    """A problem in our words. `known` gives the keys that exist at a place in the file."""
+    path = details["loc"]
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(path, known(path[:-1]))
+    if kind == "missing":
+        return Problem(text=f"{shown_key(path)} is missing", remedy="Add it to the campaign file.")
+    if kind == "value_error":
+        return Problem(text=f"{shown_key(path)} is {_found(details['input'])}; {details['ctx']['error']}")
+    allowed = _allowed(kind, details.get("ctx", {}), details["msg"])
+    return Problem(text=f"{shown_key(path)} is {_found(details['input'])}; allowed is {allowed}")
+
+
+def _unknown_key(path: Sequence[str | int], known: Sequence[str]) -> Problem:
+    key = str(path[-1])
+    what = f"there is no section or key '{key}'" if len(path) == 1 else f"{shown_key(path[:-1])} has no key '{key}'"
+    return Problem(
+        text=f"{what}{nearest(key, known)}",
+        remedy=f"Known are: {', '.join(known)}.",
+    )
+
+
+def _found(value: object) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        text = str(value)
+    return text if len(text) <= _SHOWN_AT_MOST else text[: _SHOWN_AT_MOST - 3] + "..."

@@ -1,0 +1,45 @@
+"""The template's text, as the campaign file may give it for previews and checks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+__all__ = ["BODY_LIMIT", "body_problem", "placeholders", "rendered"]
+
+BODY_LIMIT = 1024
+"""Characters of a body with its values (WhatsApp)."""
+
+_PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+
+
+def placeholders(body: str) -> tuple[int, ...]:
+    """The numbers of the `{{n}}` in a checked body, each once, rising."""
+    return tuple(sorted({int(name) for name in _PLACEHOLDER.findall(body) if _is_number(name)}))
+
+
+def rendered(body: str, values: Mapping[int, str]) -> str:
+    """The body with `{{n}}` replaced; a placeholder without a value stays."""
+
+    def value(match: re.Match[str]) -> str:
+        return values.get(int(match[1]), match[0]) if _is_number(match[1]) else match[0]
+
+    return _PLACEHOLDER.sub(value, body)
+
+
+def body_problem(body: str) -> str | None:
+    """What is wrong with a body by itself: named or missing placeholders, or its length."""
+    named = [name for name in _PLACEHOLDER.findall(body) if not _is_number(name)]
+    if named:
+        return f"it has the placeholder {{{{{named[0]}}}}}; allowed are numbers: {{{{1}}}}, {{{{2}}}} and so on"
+    numbers = placeholders(body)
+    gaps = [number for number in range(1, len(numbers) + 1) if number not in numbers]
+    if gaps:
+        return f"its placeholders must be numbered from {{{{1}}}} without a gap, and {{{{{gaps[0]}}}}} is missing"
+    if len(body) > BODY_LIMIT:
+        return f"it has {len(body)} characters, and WhatsApp allows {BODY_LIMIT}"
+    return None
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) <= len(str(BODY_LIMIT))

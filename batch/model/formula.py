@@ -1,0 +1,40 @@
+"""Text that a spreadsheet program would take for a formula, and how it is kept as text in a CSV file.
+
+In a workbook a cell says itself that it is text. A CSV file cannot: there Excel and its kin run whatever begins with
+`=`, `+`, `-` or `@`. Such a text is guarded by one leading apostrophe, Excel's own sign for text. `unguarded` takes
+exactly that one off again, so that a text comes back as it was: `unguarded(guarded(text)) == text`, always.
+
+Numbers and phones stay as they are: `-5,20` is to remain a number, and `+55 11 98888-7777` is no formula to Excel or
+LibreOffice, but text, because of its spaces.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["guarded", "looks_like_formula", "unguarded"]
+
+_BEGINS = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")  # noqa: RUF001 - the full-width signs begin a formula too
+"""Blanks in front do not help: some programs drop them first."""
+_HARMLESS = re.compile(r"[+-]|--+|[+-]?\d+(?:[.,]\d+)*|\+\d{1,3} [\d ()-]+", re.ASCII)
+_GUARD = "'"
+
+
+def looks_like_formula(text: str) -> bool:
+    """True when the text begins as a formula does, numbers and phones included."""
+    return _BEGINS.match(text) is not None
+
+
+def guarded(text: str) -> str:
+    """The text as it may stand in a CSV file that people open in Excel."""
+    return _GUARD + text if _guardable(text) else text
+
+
+def unguarded(text: str) -> str:
+    """The text as it was before `guarded`; any other text unchanged."""
+    return text[1:] if text.startswith(_GUARD) and _guardable(text[1:]) else text
+
+
+def _guardable(text: str) -> bool:
+    bare = text.lstrip(_GUARD)
+    return looks_like_formula(bare) and not _HARMLESS.fullmatch(bare)

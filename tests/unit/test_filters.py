@@ -1,0 +1,160 @@
+"""What `{Column|filter}` does to a cell's text."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from batch.loader.filters import FILTERS, compile_filter
+from batch.loader.mapping_text import Placeholder, parse_text
+from batch.model.reason import Reason
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "result"),
+    [
+        ("first_name", "João da Silva", "João"),
+        ("first_name", "MARIA", "MARIA"),
+        ("first_name", "Dr. João da Silva", "João"),
+        ("first_name", "Sra Ana", "Ana"),
+        ("first_name", "Dra.", "Dra."),
+        ("first_name", "Silva, João", "Silva"),
+        ("title", "JOÃO DA SILVA", "João da Silva"),
+        ("title", "maria das dores e souza", "Maria das Dores e Souza"),
+        ("title", "DA SILVA", "Da Silva"),
+        ("title", "ana-clara d'ávila", "Ana-Clara D'Ávila"),
+        ("title", "Ronald McDonald", "Ronald McDonald"),
+        ("title", "JOÃO PAULO II", "João Paulo II"),
+        ("title", "BOB'S BURGERS", "Bob's Burgers"),
+        ("title", "ÉRICA", "Érica"),
+        ("title", "a  b", "A  B"),
+        ("upper", "João", "JOÃO"),
+        ("lower", "JOÃO", "joão"),
+        ("strip", "  a \n b\t\tc      d ", "a b c d"),
+        ("default:cliente", "", "cliente"),
+        ("default:cliente", "  ", "cliente"),
+        ("default:cliente", "Ana", "Ana"),
+        ("default:a: b", "", "a: b"),
+        ("default:", "", ""),
+        ("date:dd/mm/yyyy", "2026-03-09", "09/03/2026"),
+        ("date:dd/mm", "9/3/2026", "09/03"),
+        ("date:yyyy-mm-dd", "09/03/2026 14:05", "2026-03-09"),
+        ("date:dd/mm/yyyy HH:MM", "09/03/2026 14:05", "09/03/2026 14:05"),
+        ("date:HH:MM", "09/03/2026 4:05", "04:05"),
+        ("date:HH:MM", "14:05", "14:05"),
+        ("date:HH:MM:SS", "2026-03-09T14:05:59.123", "14:05:59"),
+        ("date:dd.mm.yy", "09.03.2026", "09.03.26"),
+        ("date:dd de mm de aaaa", "09-03-2026", "09 de 03 de 2026"),
+        ("date:HHhMM", "14:05", "14h05"),
+        ("date:dd/mm/yyyy", "29/02/2024", "29/02/2024"),
+        ("date:dd/mm/yyyy", "01/01/0045", "01/01/0045"),
+        ("brl", "1234,5", "R$ 1.234,50"),
+        ("brl", "1.234,56", "R$ 1.234,56"),
+        ("brl", "1234.56", "R$ 1.234,56"),
+        ("brl", "1,234.56", "R$ 1.234,56"),
+        ("brl", "1.234", "R$ 1.234,00"),
+        ("brl", "1.234.567", "R$ 1.234.567,00"),
+        ("brl", "1,234,567", "R$ 1.234.567,00"),
+        ("brl", "1.234.567,8", "R$ 1.234.567,80"),
+        ("brl", "12.5", "R$ 12,50"),
+        ("brl", "0.123", "R$ 0,12"),
+        ("brl", "1234.567", "R$ 1.234,57"),
+        ("brl", "1,234", "R$ 1,23"),
+        ("brl", "0,005", "R$ 0,01"),
+        ("brl", "33,333333333333336", "R$ 33,33"),
+        ("brl", "R$ 89,9", "R$ 89,90"),
+        ("brl", "r$89,90", "R$ 89,90"),
+        ("brl", "-5", "-R$ 5,00"),
+        ("brl", "R$ -5", "-R$ 5,00"),
+        ("brl", "-0,001", "R$ 0,00"),
+        ("brl", "0", "R$ 0,00"),
+        ("digits", "123.456.789-09", "12345678909"),
+        ("urlencode", "a b/ção&x=1~", "a%20b%2F%C3%A7%C3%A3o%26x%3D1~"),
+    ],
+)
+def test_a_filter_gives_text(text: str, value: str, result: str) -> None:
+    """As the table of the module says."""
+    assert compile_filter(text)(value) == result
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "reason"),
+    [
+        ("date:dd/mm", "31/02/2026", Reason.VALUE_NOT_A_DATE),
+        ("date:dd/mm", "09/03/26", Reason.VALUE_NOT_A_DATE),
+        ("date:dd/mm", "amanhã", Reason.VALUE_NOT_A_DATE),
+        ("date:dd/mm", "14:05", Reason.VALUE_NOT_A_DATE),
+        ("date:dd/mm", "09/03-2026", Reason.VALUE_NOT_A_DATE),
+        ("date:HH:MM", "09/03/2026", Reason.VALUE_NOT_A_DATE),
+        ("date:HH:MM", "25:00", Reason.VALUE_NOT_A_DATE),
+        ("date:dd/mm", "\u0661/\u0661/2026", Reason.VALUE_NOT_A_DATE),
+        ("brl", "a combinar", Reason.VALUE_NOT_MONEY),
+        ("brl", "1,2,3", Reason.VALUE_NOT_MONEY),
+        ("brl", "1.23.4", Reason.VALUE_NOT_MONEY),
+        ("brl", "1.234,5,6", Reason.VALUE_NOT_MONEY),
+        ("brl", "12,34.5", Reason.VALUE_NOT_MONEY),
+        ("brl", "10,", Reason.VALUE_NOT_MONEY),
+        ("brl", "--5", Reason.VALUE_NOT_MONEY),
+        ("brl", "5%", Reason.VALUE_NOT_MONEY),
+        ("brl", "1e3", Reason.VALUE_NOT_MONEY),
+        ("brl", "9" * 16, Reason.VALUE_NOT_MONEY),
+        ("digits", "abc", Reason.VALUE_NOT_A_NUMBER),
+    ],
+)
+def test_a_filter_that_cannot_do_its_work_says_why(text: str, value: str, reason: Reason) -> None:
+    """A reason, never an exception and never a guess."""
+    assert compile_filter(text)(value) is reason
+
+
+@pytest.mark.parametrize("name", [name for name in FILTERS if name not in ("default", "date")])
+def test_an_empty_value_passes_untouched(name: str) -> None:
+    """So that `default` may stand before or after any other filter."""
+    assert compile_filter(name)("") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("uper", "there is no filter 'uper'; did you mean 'upper'?"),
+        ("", "there is no filter ''"),
+        ("upper:x", "the filter 'upper' takes nothing after it"),
+        ("date", "the filter 'date' needs a text after it"),
+        ("default", "the filter 'default' needs a text after it"),
+        ("date:", "is no form of a date"),
+        ("date:DD/MM/YYYY", "is no form of a date"),
+        ("date:dia", "is no form of a date"),
+        ("date:yyy", "is no form of a date"),
+    ],
+)
+def test_a_filter_that_cannot_be_meant_is_refused_when_compiled(text: str, said: str) -> None:
+    """Before any row is read, with the nearest name."""
+    with pytest.raises(ValueError, match=re.escape(said)):
+        compile_filter(text)
+
+
+def test_a_template_value_is_literal_text_and_placeholders() -> None:
+    """`{{` and `}}` are braces as text; a column's name may hold anything but braces and bars."""
+    parsed = parse_text("Ola {Nome do cliente: 1 | upper | default:x}, {{{Cidade}}}!")
+    assert parsed.problems == ()
+    assert parsed.columns == ("Nome do cliente: 1", "Cidade")
+    kinds = [part if isinstance(part, str) else part.column for part in parsed.parts]
+    assert kinds == ["Ola ", "Nome do cliente: 1", ", ", "{", "Cidade", "}", "!"]
+    assert [part.may_be_empty for part in parsed.parts if isinstance(part, Placeholder)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "a single '{' stands in it; a brace as text is written '{{'"),
+        ("a } b", "a single '}' stands in it; a brace as text is written '}}'"),
+        ("{Nome", "a single '{'"),
+        ("{}", "{} names no column"),
+        ("{ |upper}", "names no column"),
+        ("{Nome|uper}", "did you mean 'upper'?"),
+        ("{Nome|}", "there is no filter ''"),
+    ],
+)
+def test_a_bad_placeholder_is_named(text: str, said: str) -> None:
+    """Nothing that looks like a placeholder is sent as text."""
+    assert any(said in problem for problem in parse_text(text).problems)
