@@ -1,1 +1,100 @@
-"""Commands: words in, words out."""
+"""Commands: words in, words out. Data goes to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+
+from batch._version import __version__
+from batch.cli.lazy import LazyGroup
+from batch.errors import Busy, Declined, InputError, LedgerFailed, WeglyBatchError, nearest
+from batch.model.exit_code import EXIT_MEANINGS, ExitCode
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "demo": ("batch.cli.demo", "Send the samples to a sandbox, end to end, with nothing to configure."),
+    "inspect": ("batch.cli.inspect", "Show how a sheet is read: format, header row, columns, cells."),
+    "check": ("batch.cli.check", "Check a sheet against its campaign, with examples; sends nothing."),
+    "run": ("batch.cli.run", "Send what is left of a sheet, and write the report."),
+    "report": ("batch.cli.report", "Write the report of a run again."),
+    "runs": ("batch.cli.runs", "List the runs of the ledger."),
+    "sandbox": ("batch.cli.sandbox", "Start an imitation of the API on this machine."),
+}
+
+_EXIT_CODES = "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in EXIT_MEANINGS.items())
+
+_EPILOG = f"""\b
+Exit codes:
+{_EXIT_CODES}
+
+\b
+Begin with:
+  wegly-batch demo
+  wegly-batch check contatos.xlsx -c boas-vindas.toml
+  wegly-batch run contatos.xlsx -c boas-vindas.toml
+"""
+
+
+class _Commands(LazyGroup):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            ctx.fail(f"There is no command {args[0]!r}{nearest(args[0], _COMMANDS)}.")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, lazy=_COMMANDS, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="wegly-batch")
+def cli() -> None:
+    """Open one WhatsApp chat per row of a contact spreadsheet through Wegly's API, and tell row by row, truthfully,
+    what became of each. Running the same command again is always safe: it sends only what is left."""
+
+
+def main() -> None:
+    """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        outcome = cli.main(arguments, prog_name="wegly-batch", standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        return int(ended.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.REFUSED
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nInterrupted. What was sent is recorded; run the same command again to go on.", err=True)
+        return ExitCode.INTERRUPTED
+    except WeglyBatchError as error:
+        click.echo(f"{error.problem}\n{error.remedy}".rstrip(), err=True)
+        return _exit_code(error)
+    except Exception:  # noqa: BLE001 - the last place: a defect must not print the token
+        click.echo(_defect(), err=True)
+        return ExitCode.DEFECT
+    return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
+
+
+def _defect() -> str:
+    token = os.environ.get("WEGLY_TOKEN", "").strip()
+    trace = traceback.format_exc()
+    return (
+        f"{trace.replace(token, '***') if token else trace}\n"
+        "This is a defect in wegly-batch. What was sent is recorded in the ledger, and running the same command again\n"
+        "sends only what is left. Please report the lines above."
+    )
+
+
+def _exit_code(error: WeglyBatchError) -> ExitCode:
+    codes = (
+        (InputError, ExitCode.REFUSED),
+        (Busy, ExitCode.BUSY),
+        (LedgerFailed, ExitCode.STOPPED),
+        (Declined, ExitCode.INTERRUPTED),
+    )
+    return next((code for kind, code in codes if isinstance(error, kind)), ExitCode.DEFECT)

@@ -1,0 +1,125 @@
+"""`check`: all that a run would find out, without sending."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch.app.prepared import Prepared, prepare, utc_now
+from batch.app.settings import Settings
+from batch.campaign import load_campaign
+from batch.ledger import Ledger, Staging
+from batch.model.exit_code import ExitCode, exit_code_of
+from batch.model.message import Contact
+from batch.model.outcome import Outcome
+from batch.model.run import Result
+from batch.model.sheet import SheetInfo
+
+__all__ = ["Check", "Example", "check", "look"]
+
+BAD_ROWS_SHOWN = 20
+EXAMPLES_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """A message as it would go out."""
+
+    row: int
+    person: str
+    payload: str
+    text: str | None
+    """The rendered body; None when the campaign does not give the template's text."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """What a run would do now."""
+
+    campaign: str
+    endpoint: str
+    ledger: str
+    info: SheetInfo
+    mapping: tuple[tuple[str, str], ...]
+    """API field, how it is filled."""
+    senders: tuple[str, ...]
+    counts: Mapping[Outcome, int]
+    """All six, as they would stand if the run began now."""
+    reasons: Mapping[tuple[Outcome, str], int]
+    notes: Mapping[str, int]
+    """Reason codes of notes on rows that would be sent, with how many rows have them."""
+    to_send: int
+    bad: tuple[Result, ...]
+    """The first rows in error that a correction of the sheet would mend."""
+    examples: tuple[Example, ...]
+    seconds: float
+    """How long sending takes at the campaign's rate."""
+    rate: float
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 when every row is good: what waits to be sent is good."""
+        return exit_code_of({**self.counts, Outcome.PENDING: 0})
+
+
+def check(sheet: Path, campaign: Path, settings: Settings, *, retry_errors: bool = False) -> Check:
+    """Check a sheet against its campaign and the ledger. Writes nothing, needs no token."""
+    prepared = prepare(sheet, load_campaign(campaign, now=utc_now()), endpoint=settings.endpoint)
+    with Ledger.for_reading(settings.ledger) as ledger, ledger.stage(retry_errors=retry_errors) as staging:
+        prepared.stage(staging)
+        return look(prepared, staging, settings, ledger.where)
+
+
+def look(prepared: Prepared, staging: Staging, settings: Settings, ledger: str, limit: int | None = None) -> Check:
+    """What the staged sheet comes to. `limit`: at most so many messages would be sent."""
+    counts: Counter[Outcome] = Counter()
+    reasons: Counter[tuple[Outcome, str]] = Counter()
+    notes: Counter[str] = Counter()
+    bad: list[Result] = []
+    for result in staging.results():
+        counts[result.outcome] += 1
+        reasons[result.outcome, result.reason] += 1
+        notes.update({note.reason.value for note in result.notes if result.outcome is Outcome.PENDING})
+        if result.outcome is Outcome.ERROR and len(bad) < BAD_ROWS_SHOWN:
+            bad.append(result)
+    to_send = staging.count_to_send()
+    if limit is not None:
+        to_send = min(to_send, limit)
+    rate = settings.rate or prepared.campaign.throttle.rate
+    return Check(
+        campaign=prepared.campaign.name,
+        endpoint=prepared.endpoint,
+        ledger=ledger,
+        info=prepared.sheet.info,
+        mapping=tuple(prepared.maker.mapping()),
+        senders=staging.senders(),
+        counts={outcome: counts[outcome] for outcome in Outcome},
+        reasons=reasons,
+        notes=notes,
+        to_send=to_send,
+        bad=tuple(bad),
+        examples=tuple(_examples(prepared, staging)),
+        seconds=max(0, to_send - 1) / rate,
+        rate=rate,
+    )
+
+
+def _examples(prepared: Prepared, staging: Staging) -> list[Example]:
+    first = dict(staging.to_send(EXAMPLES_SHOWN))
+    found: list[Contact] = []
+    for row in prepared.sheet.rows() if first else ():
+        if row.number in first:
+            found.append(prepared.maker.contact(row))
+        if len(found) == len(first):
+            break
+    return [
+        Example(
+            row=contact.row,
+            person=contact.person or "",
+            payload=first[contact.row],
+            text=prepared.maker.preview(contact),
+        )
+        for contact in found
+    ]

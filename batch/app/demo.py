@@ -1,0 +1,32 @@
+"""`demo`: the samples sent to a sandbox, end to end, with nothing to configure and a ledger that is thrown away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from batch.app.running import Choices, Finished, Watcher, run_sheet
+from batch.app.samples import samples
+from batch.app.settings import Settings
+from batch.chats import Token
+from batch.sandbox import running_sandbox
+
+__all__ = ["run_demo"]
+
+_TOKEN = "demo-token"  # noqa: S105 - the sandbox takes any
+_RATE = 40.0
+
+
+def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> Finished:
+    """Send `samples/contatos.xlsx` to a sandbox on a free loopback port and write the report."""
+    sheet, campaign = samples() / "contatos.xlsx", samples() / "boas-vindas.toml"
+    with TemporaryDirectory(prefix="wegly-batch-demo-") as folder, running_sandbox() as sandbox:
+        here = replace(
+            settings,
+            base_url=sandbox.url,
+            ledger=f"sqlite:///{Path(folder) / 'ledger.sqlite3'}",
+            rate=settings.rate or _RATE,
+        )
+        token = Token.parse(_TOKEN, "the demo")
+        return run_sheet(sheet, campaign, settings=here, token=token, choices=Choices(verbose=verbose), watcher=watcher)

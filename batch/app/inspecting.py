@@ -1,0 +1,42 @@
+"""`inspect`: how a sheet is read, without a campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from batch.loader import Sheet, open_sheet
+
+__all__ = ["describe", "inspect", "row_lines"]
+
+
+def inspect(sheet: Path, *, name: str | None = None, header_row: int | None = None) -> Sheet:
+    """Open a sheet. Raises SheetError."""
+    return open_sheet(sheet, name=name, header_row=header_row)
+
+
+def describe(sheet: Sheet) -> dict[str, object]:
+    """What `inspect --json` prints."""
+    info = sheet.info
+    return {
+        "file": info.file,
+        "format": info.format,
+        "sheet": info.sheet,
+        "encoding": info.encoding,
+        "delimiter": info.delimiter,
+        "header_row": info.header_row,
+        "columns": list(info.columns),
+        "rows": sum(1 for _ in sheet.rows()),
+        "warnings": list(info.warnings),
+    }
+
+
+def row_lines(sheet: Sheet) -> Iterator[dict[str, object]]:
+    """What `inspect --rows` prints, a dictionary a row; `errors` only where there are any."""
+    for row in sheet.rows():
+        line: dict[str, object] = {"row": row.number, "cells": dict(zip(sheet.info.columns, row.cells, strict=True))}
+        if row.errors:
+            line["errors"] = dict(row.errors)
+        if row.hidden:
+            line["hidden"] = True
+        yield line

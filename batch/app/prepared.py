@@ -1,0 +1,75 @@
+"""A sheet and its campaign, fitted together: the rows on their way into the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from batch.campaign import Campaign
+from batch.chats import encode
+from batch.ledger import StagedRow, Staging
+from batch.loader import Sheet, open_sheet
+from batch.loader.contacts import ContactMaker
+from batch.loader.mapping import wanted_columns
+from batch.model.message import Contact, message_key
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason
+
+__all__ = ["Prepared", "prepare", "utc_now"]
+
+_AT_ONCE = 1000
+
+
+def utc_now() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A campaign that fits a sheet."""
+
+    campaign: Campaign
+    sheet: Sheet
+    maker: ContactMaker
+    endpoint: str
+
+    def stage(self, staging: Staging) -> None:
+        """Check every row and stage it, then judge the whole sheet."""
+        rows = self._staged_rows()
+        while batch := list(islice(rows, _AT_ONCE)):
+            staging.add(batch)
+        staging.judge()
+
+    def _staged_rows(self) -> Iterator[StagedRow]:
+        skip_hidden = self.campaign.sheet.hidden_rows == "skip"
+        for row in self.sheet.rows():
+            yield self._staged(self.maker.contact(row), skip_hidden=skip_hidden)
+
+    def _staged(self, contact: Contact, *, skip_hidden: bool) -> StagedRow:
+        key = None
+        if contact.person is not None:
+            name = self.campaign.name
+            key = message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
+        staged = StagedRow(row=contact.row, key=key, person=contact.person, notes=contact.notes)
+        if contact.hidden and skip_hidden:
+            return replace(staged, outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
+        if contact.message is None:
+            return replace(staged, outcome=Outcome.ERROR, findings=contact.problems)
+        payload = encode(contact.message)
+        digest = hashlib.sha256(payload.encode()).hexdigest()
+        return replace(staged, sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
+
+
+def prepare(sheet: Path, campaign: Campaign, *, endpoint: str) -> Prepared:
+    """Open a sheet for its campaign. Raises SheetError or CampaignError for what is wrong with the whole of it."""
+    reading = campaign.sheet
+    opened = open_sheet(
+        sheet, name=reading.name, header_row=reading.header_row, wanted_columns=wanted_columns(campaign)
+    )
+    maker = ContactMaker.for_sheet(campaign, opened.info, rows=opened.rows)
+    return Prepared(campaign=campaign, sheet=opened, maker=maker, endpoint=endpoint)

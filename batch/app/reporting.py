@@ -1,0 +1,74 @@
+"""`report` and `runs`: what the ledger knows, written again or listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from batch.app.settings import Settings
+from batch.errors import SettingsError, SheetError, nearest
+from batch.ledger import Ledger
+from batch.loader import keep_copy, open_sheet
+from batch.model.run import Run, Tally
+from batch.reporter import SheetView, Written, write_report
+
+__all__ = ["list_runs", "report_again"]
+
+
+def list_runs(settings: Settings) -> tuple[str, list[tuple[Run, Tally]]]:
+    """The ledger's place, and its runs, newest first, with their counts as they stand now."""
+    with Ledger.for_reading(settings.ledger) as ledger:
+        return ledger.where, [(run, ledger.tally(run.run)) for run in ledger.runs()]
+
+
+def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path, Written]:
+    """Write the report of run `name` again (None: the newest) with what the ledger knows now.
+
+    Where the sheet is gone or was changed since, the report has what the ledger knows, and says so.
+    """
+    with Ledger.for_reading(settings.ledger) as ledger:
+        run = _find(ledger, name)
+        tally = ledger.tally(run.run)
+        folder = Path(run.report_dir) if run.report_dir else settings.reports.absolute() / run.run
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _view(run, folder) as view:
+            written = write_report(folder, run=run, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
+        return run, tally, folder, written
+
+
+def _find(ledger: Ledger, name: str | None) -> Run:
+    runs = ledger.runs()
+    if not runs:
+        raise SettingsError(
+            f"The ledger {ledger.where} has no runs yet.", "Send a sheet first, or name another --ledger."
+        )
+    if name is None:
+        return runs[0]
+    found = [run for run in runs if run.run == name] or [run for run in runs if run.run.endswith(name)]
+    if len(found) != 1:
+        problem = f"There is no run {name!r} in the ledger {ledger.where}"
+        hint = nearest(name, [run.run for run in runs])
+        raise SettingsError(f"{problem}{hint}.", "`wegly-batch runs` lists them.")
+    return found[0]
+
+
+@contextmanager
+def _view(run: Run, folder: Path) -> Iterator[SheetView]:
+    """The sheet of a run as it was then, or nothing of it when it is not there any more or not the same."""
+    with TemporaryDirectory(dir=folder, prefix=".sheet-") as inside:
+        yield _open_again(run, Path(inside))
+
+
+def _open_again(run: Run, inside: Path) -> SheetView:
+    original = Path(run.sheet_path)
+    try:
+        copy = keep_copy(original, inside)
+        if copy.sha256 == run.sheet_sha256:
+            row = run.sheet_options.get("header_row")
+            sheet = open_sheet(copy.path, name=run.sheet_options.get("name"), header_row=int(row) if row else None)
+            return SheetView(path=copy.path, info=sheet.info, rows=sheet.rows, name=original.name)
+    except SheetError:
+        pass  # the report says that the sheet is gone
+    return SheetView(path=None, info=None, rows=None, name=original.name)

@@ -1,0 +1,59 @@
+"""What a run is told besides the campaign: options and environment, already resolved by the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch.chats import Token, parse_endpoint
+from batch.errors import SettingsError
+
+__all__ = ["DEFAULT_BASE_URL", "Settings", "read_token"]
+
+DEFAULT_BASE_URL = "https://api.wegly.com.br"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Lasting settings. None means: as the campaign says, or the default."""
+
+    base_url: str | None = None
+    origin: str | None = None
+    """Sent as `Origin` and `Referer`, for a token with an allowed domain."""
+    ledger: str | None = None
+    """URL of the ledger; None is the user's own."""
+    reports: Path = Path("reports")
+    rate: float | None = None
+    """Starts a second."""
+    concurrency: int | None = None
+    read_timeout: float = 60.0
+    """Seconds."""
+    trust_env: bool = False
+    """Whether proxies of the environment are used."""
+
+    @property
+    def endpoint(self) -> str:
+        """The API's address in its canonical form. Raises SettingsError."""
+        return parse_endpoint(self.base_url or DEFAULT_BASE_URL)
+
+
+def read_token(value: str | None, file: Path | None) -> Token:
+    """The token out of its file or `WEGLY_TOKEN`; the file wins. Raises SettingsError when there is none."""
+    if file is not None:
+        try:
+            return Token.parse(file.read_text(encoding="utf-8-sig"), f"the file {file}")
+        except OSError as error:
+            raise SettingsError(
+                f"The token file {file} cannot be read: {error.strerror}.", "Check its name and its rights."
+            ) from None
+        except UnicodeDecodeError:
+            raise SettingsError(
+                f"The token file {file} is not text.", "Save it as plain text with the token alone."
+            ) from None
+    if value is None:
+        raise SettingsError(
+            "There is no token.",
+            "Put it into the environment variable WEGLY_TOKEN, or into a file that only you can read and name it with "
+            "--token-file.",
+        )
+    return Token.parse(value, "WEGLY_TOKEN")

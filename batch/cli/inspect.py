@@ -1,0 +1,55 @@
+"""`wegly-batch inspect`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from batch.cli.options import SHEET, json_option
+
+__all__ = ["command"]
+
+
+@click.command("inspect")
+@click.argument("sheet", type=SHEET)
+@click.option("--sheet", "name", metavar="NAME", help="The worksheet to read, when a workbook has several.")
+@click.option("--header-row", type=click.IntRange(min=1), help="The row that holds the column names, as Excel counts.")
+@click.option("--rows", "as_rows", is_flag=True, help="Print every row as a line of JSON.")
+@json_option
+def command(*, sheet: Path, name: str | None, header_row: int | None, as_rows: bool, as_json: bool) -> None:
+    """Show how SHEET is read: format, encoding, delimiter, sheet, header row, columns, and with --rows every cell."""
+    from batch.app.inspecting import describe, inspect, row_lines
+
+    opened = inspect(sheet, name=name, header_row=header_row)
+    if as_rows:
+        for line in row_lines(opened):
+            click.echo(json.dumps(line, ensure_ascii=False))
+        return
+    found = describe(opened)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    click.echo(_text(found))
+
+
+def _text(found: dict[str, object]) -> str:
+    columns = found["columns"]
+    names = ", ".join(columns) if isinstance(columns, (list, tuple)) else ""
+    warnings = found["warnings"]
+    lines = [f"{label:<11}{found[key]}" for key, label in _LABELS.items() if found[key] is not None]
+    lines.append(f"{'columns':<11}{names}")
+    lines += [f"note       {warning}" for warning in warnings] if isinstance(warnings, (list, tuple)) else []
+    return "\n".join(lines)
+
+
+_LABELS = {
+    "file": "file",
+    "format": "format",
+    "sheet": "sheet",
+    "encoding": "encoding",
+    "delimiter": "delimiter",
+    "header_row": "header row",
+    "rows": "rows",
+}

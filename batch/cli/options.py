@@ -1,0 +1,73 @@
+"""Options that several commands share, each lasting one with its twin in the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = [
+    "SHEET",
+    "base_url_option",
+    "campaign_option",
+    "json_option",
+    "lasting",
+    "ledger_option",
+    "origin_option",
+    "rate_option",
+    "reports_option",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SHEET = click.Path(path_type=Path)
+"""A file that the command itself looks for, so that its own sentence says what is wrong with it."""
+
+
+def lasting(*names: str, **attributes: Any) -> Callable[[F], F]:
+    """An option with the environment variable `WEGLY_BATCH_<OPTION>`, shown in the help."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "WEGLY_BATCH_" + long.removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=attributes.pop("envvar", variable), show_envvar=True, **attributes)
+
+
+campaign_option = click.option(
+    "-c", "--campaign", type=SHEET, required=True, help="The campaign file (TOML): sender, template, columns, speed."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout instead of text.")
+ledger_option = lasting(
+    "--ledger", metavar="URL", help="The ledger, as sqlite:///path. Default: one per user, in the user's data folder."
+)
+reports_option = lasting(
+    "--reports", type=SHEET, default="reports", show_default=True, metavar="DIR", help="Where reports are written."
+)
+
+
+class _Rate(click.ParamType[float]):
+    """A rate as in the campaign file, as starts a second."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from batch.campaign import parse_rate
+
+        try:
+            return value if isinstance(value, float) else parse_rate(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}.", param, ctx)
+
+
+base_url_option = lasting(
+    "--base-url", envvar="WEGLY_BASE_URL", metavar="URL", help="The API's address. [default: https://api.wegly.com.br]"
+)
+origin_option = lasting(
+    "--origin",
+    envvar="WEGLY_ORIGIN",
+    metavar="URL",
+    help="Sent as Origin and Referer, for a token with an allowed domain.",
+)
+rate_option = lasting(
+    "--rate", type=_Rate(), metavar="RATE", help='Starts per second, minute or hour: "10/s", "600/min", "5000/h".'
+)

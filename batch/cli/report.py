@@ -1,0 +1,36 @@
+"""`wegly-batch report`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from batch.cli.options import json_option, ledger_option, reports_option
+from batch.model.exit_code import ExitCode
+
+__all__ = ["command"]
+
+
+@click.command("report")
+@click.argument("run", required=False)
+@ledger_option
+@reports_option
+@json_option
+def command(*, run: str | None, ledger: str | None, reports: Path, as_json: bool) -> ExitCode:
+    """Write the report of RUN again, with what the ledger knows now. Without RUN: of the newest run.
+
+    The last characters of a run's name are enough. `wegly-batch runs` lists the names.
+    """
+    from batch.app.reporting import report_again
+    from batch.app.settings import Settings
+    from batch.cli.words_run import written_text
+    from batch.reporter import summary
+
+    found, tally, folder, written = report_again(run, Settings(ledger=ledger, reports=reports))
+    if as_json:
+        click.echo(json.dumps(summary(found, tally), ensure_ascii=False, indent=2))
+    else:
+        click.echo(written_text(folder, written))
+    return ExitCode.STOPPED if written.problems and not written.files else ExitCode.DONE

@@ -1,0 +1,64 @@
+"""`wegly-batch sandbox`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batch.cli.options import SHEET
+
+__all__ = ["command"]
+
+_SHARE = click.FloatRange(0, 1)
+
+
+class _WithContacts(click.Command):
+    """Adds the table of special contacts to the help; it is read from the sandbox, so it cannot be stale."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's hook
+        from batch.sandbox import special_table
+
+        with formatter.section("Special contacts, by the last four digits of wa_contact_id"):
+            formatter.write_dl([(line[:4], line[6:]) for line in special_table().splitlines()])
+
+
+@click.command("sandbox", cls=_WithContacts)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port to listen on; 0 takes a free one.")
+@click.option(
+    "--latency", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Time that an answer takes."
+)
+@click.option("--latency-varies", is_flag=True, help="Let the latency vary; --latency is its mean.")
+@click.option(
+    "--rate-limit", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Answer 429 above N posts a second."
+)
+@click.option("--server-errors", type=_SHARE, default=0.0, metavar="SHARE", help="Share of HTTP 500; half are applied.")
+@click.option(
+    "--dropped-before", type=_SHARE, default=0.0, metavar="SHARE", help="Share dropped without being applied."
+)
+@click.option("--dropped-after", type=_SHARE, default=0.0, metavar="SHARE", help="Share applied, then dropped.")
+@click.option("--timeouts", type=_SHARE, default=0.0, metavar="SHARE", help="Share applied, but never answered.")
+@click.option("--seed", type=int, default=0, help="The same seed gives the same faults.")
+@click.option("--allowed-domain", metavar="DOMAIN", help="Refuse requests whose Origin is not this domain.")
+@click.option(
+    "--log", "log_file", type=SHEET, metavar="FILE", help="Append what is received and applied as JSON lines."
+)
+def command(*, port: int, allowed_domain: str | None, log_file: Path | None, **faults: Any) -> None:
+    """Start an imitation of the API on this machine, for rehearsals. Ctrl+C ends it.
+
+    It takes any token but `invalid`, keeps one chat for each sender and person, and fails on demand. What it received
+    and applied is at /sandbox/log, to be compared with a report.
+    """
+    from batch.sandbox import Faults, serve
+
+    def announce(url: str) -> None:
+        click.echo(url)
+        click.echo(
+            f"The sandbox listens at {url}; Ctrl+C ends it. In another terminal:\n"
+            f"  WEGLY_TOKEN=anything wegly-batch run contatos.xlsx -c boas-vindas.toml --base-url {url}",
+            err=True,
+        )
+
+    log = serve(announce=announce, faults=Faults(**faults), port=port, allowed_domain=allowed_domain, log_file=log_file)
+    click.echo(f"Received {len(log.received):,} requests, applied {len(log.applied):,} messages.", err=True)

@@ -1,0 +1,130 @@
+"""What `check` prints, and what `run` asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from textwrap import indent
+
+from batch.app.checking import Check, Example
+from batch.cli import phrases
+from batch.model.outcome import Outcome
+from batch.model.phone import shown
+from batch.model.reason import Reason, advice, in_general, sentence
+from batch.model.run import Result
+
+__all__ = ["check_json", "check_text", "question"]
+
+
+def check_text(found: Check) -> str:
+    """`check` for people: what was read, what is wrong, what would be sent."""
+    parts = [_read_as(found), _columns(found.mapping)]
+    if found.info.warnings:
+        parts.append("\n".join(["How the sheet was read", *(f"  {warning}" for warning in found.info.warnings)]))
+    if found.bad:
+        parts.append(_bad_rows(found.bad, found.counts[Outcome.ERROR]))
+    if found.notes:
+        parts.append(_notes(found))
+    if found.examples:
+        parts.append("\n".join(["The first messages", *(_example(each) for each in found.examples)]))
+    parts.append(phrases.counts(found.counts, found.reasons))
+    parts.append(_verdict(found))
+    return "\n\n".join(parts)
+
+
+def check_json(found: Check) -> str:
+    """`check --json`."""
+    return json.dumps(
+        {
+            "campaign": found.campaign,
+            "endpoint": found.endpoint,
+            "ledger": found.ledger,
+            "sheet": found.info.file,
+            "columns": dict(found.mapping),
+            "counts": {outcome.value: count for outcome, count in found.counts.items()},
+            "to_send": found.to_send,
+            "rate": found.rate,
+            "seconds": round(found.seconds, 1),
+            "errors": [{"row": each.row, "reason": each.reason, "message": _message(each)} for each in found.bad],
+            "examples": [
+                {"row": each.row, "phone": shown(each.person), "body": json.loads(each.payload), "text": each.text}
+                for each in found.examples
+            ],
+            "exit_code": found.exit_code.value,
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+def question(plan: Check) -> str:
+    """What `run` asks before it sends."""
+    senders = ", ".join(plan.senders)
+    lines = [
+        f"Campaign  {plan.campaign}",
+        f"Endpoint  {plan.endpoint}",
+        f"Sender    {senders}",
+        f"Ledger    {plan.ledger}",
+        f"Messages  {plan.to_send:,} at {phrases.rate(plan.rate)}, about {phrases.time(plan.seconds)}",
+    ]
+    if plan.examples:
+        lines.append(f"The first {_example(plan.examples[0]).lstrip()}")
+    return "\n".join([*lines, f"Send {phrases.messages(plan.to_send)} now?"])
+
+
+def _read_as(found: Check) -> str:
+    info = found.info
+    sheet = f", sheet {info.sheet!r}" if info.sheet else ""
+    rows = sum(found.counts.values())
+    return "\n".join(
+        [
+            f"Sheet     {info.file}{sheet}: {rows:,} rows below the header in row {info.header_row}",
+            f"Campaign  {found.campaign}",
+            f"Endpoint  {found.endpoint}",
+            f"Ledger    {found.ledger}",
+        ]
+    )
+
+
+def _columns(mapping: Iterable[tuple[str, str]]) -> str:
+    pairs = list(mapping)
+    width = max((len(field) for field, _ in pairs), default=0)
+    return "\n".join(["Where each field comes from", *(f"  {field:<{width}}  {source}" for field, source in pairs)])
+
+
+def _bad_rows(bad: Sequence[Result], count: int) -> str:
+    more = f", the first {len(bad)}" if count > len(bad) else ""
+    head = f"{phrases.rows(count)} {'has' if count == 1 else 'have'} errors and will not be sent{more}:"
+    return "\n".join([head, *(f"  row {each.row:<6} {_message(each)}" for each in bad)])
+
+
+def _message(result: Result) -> str:
+    said = dict.fromkeys(part for each in result.findings for part in (sentence(each), advice(each)) if part)
+    return " ".join(said)
+
+
+def _notes(found: Check) -> str:
+    lines = [f"  {phrases.rows(count)}: {in_general(Reason(code))}" for code, count in found.notes.items()]
+    return "\n".join(["Good to know", *lines])
+
+
+def _example(example: Example) -> str:
+    text = example.text if example.text is not None else _values(example.payload)
+    return f"  row {example.row}, to {shown(example.person)}\n{indent(text, '    ')}"
+
+
+def _values(payload: str) -> str:
+    """Without the template's text: its name and the values that fill it."""
+    body = json.loads(payload)
+    template = f"{body['template']['name']} ({body['template']['language']})"
+    values = [f"{each['component']} {each['index']}: {each['value']}" for each in body.get("template_fields", [])]
+    return "\n".join([template, *values])
+
+
+def _verdict(found: Check) -> str:
+    if not found.to_send:
+        return "Nothing would be sent."
+    return (
+        f"{phrases.messages(found.to_send)} would be sent, at {phrases.rate(found.rate)} "
+        f"in about {phrases.time(found.seconds)}. Nothing was sent now."
+    )

@@ -1,0 +1,92 @@
+"""What `run`, `demo`, `report` and `runs` print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from batch.app.running import Finished
+from batch.app.samples import samples
+from batch.cli import phrases
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, advice, sentence
+from batch.model.run import Run, Tally
+from batch.pool import StopCause
+from batch.reporter import Written, headline, summary
+
+__all__ = ["demo_text", "runs_text", "summary_json", "summary_text", "waiting_text", "written_text"]
+
+_STOPPED = {
+    StopCause.INTERRUPTED: "Interrupted: what was in flight is finished and recorded.",
+    StopCause.TERMINATED: "Ended by a signal: what was in flight is finished and recorded.",
+    StopCause.FATAL_ANSWER: "Stopped: every row would have met the same answer.",
+    StopCause.TOO_MANY_ERRORS: "Stopped: too many rows in a hundred were refused ([stop] errors in the campaign).",
+    StopCause.UNKNOWNS_IN_A_ROW: "Stopped: too many unknown outcomes in a row ([stop] unknowns in the campaign).",
+    StopCause.TEMPLATE_REFUSED: "Stopped: WhatsApp refused the template's values several times in a row.",
+    StopCause.RETRIES_USED_UP: "Stopped: a row was tried as often as [stop] retries and retry_for allow.",
+    StopCause.LEDGER_FAILED: "Stopped: the ledger could not be written, and without it nothing may be sent.",
+    StopCause.CLOCK_WRONG: "Stopped: this machine's clock and the API's differ by more than 5 minutes. Set the clock.",
+}
+
+
+def summary_text(ended: Finished) -> str:
+    """What a run says at its end."""
+    parts = []
+    if ended.cause is not None:
+        parts.append(_why_stopped(ended))
+    parts.append("\n".join(headline(ended.run, ended.tally)))
+    parts.append(phrases.counts(ended.tally.counts, ended.tally.reasons))
+    parts.append(f"{written_text(ended.folder, ended.written)}\nLedger  {ended.ledger}")
+    return "\n\n".join(parts)
+
+
+def summary_json(ended: Finished) -> dict[str, object]:
+    """What `run --json` prints of one sheet: the content of summary.json."""
+    return summary(ended.run, ended.tally)
+
+
+def demo_text(ended: Finished) -> str:
+    """What the demo says at its end: the summary is already printed, so only where to look."""
+    return (
+        f"{summary_text(ended)}\n\nThis was a rehearsal against an imitation on this machine: nobody was messaged.\n"
+        "Open report.xlsx to see what became of each row. The sheet and the campaign file that were used are in\n"
+        f"{samples()}"
+    )
+
+
+def written_text(folder: Path, written: Written) -> str:
+    """Where the report is, and what could not be written."""
+    workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(folder))
+    return "\n".join([f"Report  {workbook}", *(f"        {problem}" for problem in written.problems)])
+
+
+def runs_text(found: Sequence[tuple[Run, Tally]]) -> str:
+    """`runs` as a table."""
+    if not found:
+        return "There are no runs yet."
+    width = max(len(run.run) for run, _ in found)
+    head = (
+        f"{'run':<{width}}  {'started':<16}  {'rows':>7}" + "".join(f"  {kind.value:>7}" for kind in Outcome) + "  exit"
+    )
+    return "\n".join([head, *(_run_line(run, tally, width) for run, tally in found)])
+
+
+def waiting_text(seconds: float, finding: Finding) -> str:
+    """Why everybody waits now."""
+    asked = f" (HTTP {finding.values['status']})" if "status" in finding.values else ""
+    return f"The API asked to slow down{asked}: nothing is sent for {phrases.time(seconds)}."
+
+
+def _run_line(run: Run, tally: Tally, width: int) -> str:
+    started = run.started.astimezone(ZoneInfo(run.timezone))
+    counts = "".join(f"  {tally.counts[kind]:>7,}" for kind in Outcome)
+    code = "-" if run.exit_code is None else str(run.exit_code)
+    return f"{run.run:<{width}}  {started:%d/%m/%Y %H:%M}  {tally.rows:>7,}{counts}  {code:>4}"
+
+
+def _why_stopped(ended: Finished) -> str:
+    said = _STOPPED.get(ended.cause, "Stopped.") if ended.cause else ""
+    if ended.finding is None:
+        return said
+    return "\n".join(filter(None, [said, sentence(ended.finding), advice(ended.finding)]))

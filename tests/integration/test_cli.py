@@ -1,0 +1,338 @@
+"""The commands by verb: what they print, what they refuse, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from batch.cli import _run as wegly_batch
+from batch.ledger import Ledger, Owner
+from batch.sandbox import running_sandbox
+
+SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
+CAMPAIGN = f"""
+[campaign]
+name = "teste"
+[sender]
+whatsapp_phone_id = "{SENDER}"
+[template]
+name = "saudacao"
+language = "pt_BR"
+body = "Ola {{{{1}}}}"
+[columns]
+wa_contact_id = "Telefone"
+[[template_fields]]
+component = "BODY"
+type = "TEXT"
+index = 1
+value = "{{Nome|first_name}}"
+"""
+
+
+class Desk:
+    """A folder with a sheet and a campaign, and a person at its command line."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capsys = capsys
+        self.sheet = self.write("contatos.csv", "Nome;Telefone\nAna;11 90000-1001\nBia;11 90000-1002\n")
+        self.campaign = self.write("teste.toml", CAMPAIGN)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def type(self, *words: object) -> tuple[int, str, str]:
+        """Exit code, stdout, stderr."""
+        code = wegly_batch([str(word) for word in words])
+        printed = self._capsys.readouterr()
+        return code, printed.out, printed.err
+
+    def run(self, *more: object) -> tuple[int, str, str]:
+        return self.type("run", self.sheet, "-c", self.campaign, "--base-url", "http://127.0.0.1:9", *more)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setenv("WEGLY_TOKEN", "a-token")
+    monkeypatch.setenv("WEGLY_BATCH_LEDGER", f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    monkeypatch.setenv("WEGLY_BATCH_REPORTS", str(tmp_path / "reports"))
+    return Desk(tmp_path, capsys)
+
+
+def refused(said: tuple[int, str, str], *words: str) -> None:
+    """Exit 2, nothing on stdout, no traceback, and a short text that has the words."""
+    code, out, err = said
+    assert code == 2, said
+    assert out == ""
+    assert "Traceback" not in err
+    assert len(err) < 1500
+    for word in words:
+        assert word in err, err
+
+
+def test_a_missing_sheet_is_named(desk: Desk) -> None:
+    """The path as it was typed."""
+    refused(desk.type("run", "contatso.xlsx", "-c", desk.campaign), "contatso.xlsx")
+
+
+def test_a_folder_or_a_wrong_kind_of_file_is_no_sheet(desk: Desk) -> None:
+    """A folder, a picture, an empty file, a text without a table."""
+    picture = desk.folder / "foto.xlsx"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8)
+    empty = desk.write("vazio.csv", "")
+    for wrong in (desk.folder, picture, empty):
+        refused(desk.type("run", wrong, "-c", desk.campaign), wrong.name)
+
+
+def test_a_refused_run_leaves_nothing(desk: Desk) -> None:
+    """No report folder of a run that never was, and no copy of the sheet."""
+    broken = desk.write("kaputt.csv", "")
+    refused(desk.type("run", broken, "-c", desk.campaign))
+    assert not list(desk.folder.glob("reports/*"))
+
+
+def test_a_missing_campaign_is_named(desk: Desk) -> None:
+    """The file, and what to do."""
+    refused(desk.type("run", desk.sheet, "-c", "nao-ha.toml"), "nao-ha.toml")
+
+
+def test_a_missing_option_is_usage(desk: Desk) -> None:
+    """click's own words, exit 2."""
+    code, _, err = desk.type("run", desk.sheet)
+    assert code == 2
+    assert "--campaign" in err
+
+
+def test_an_unknown_key_names_the_nearest(desk: Desk) -> None:
+    """`whatsapp_phone` is not `whatsapp_phone_id`."""
+    wrong = desk.write("c.toml", CAMPAIGN.replace("whatsapp_phone_id =", "whatsap_phone_id ="))
+    refused(desk.type("run", desk.sheet, "-c", wrong), "c.toml", "whatsap_phone_id", "whatsapp_phone_id")
+
+
+def test_a_feature_of_a_later_version_is_refused_not_ignored(desk: Desk) -> None:
+    """A suppression list that is silently not read would message somebody who must not be."""
+    wrong = desk.write("c.toml", CAMPAIGN + '\n[suppress]\nfiles = ["bloqueio.csv"]\n')
+    refused(desk.type("run", desk.sheet, "-c", wrong), "suppress", "version")
+
+
+def test_a_column_that_is_not_there_names_the_nearest(desk: Desk) -> None:
+    """And shows the sheet's columns."""
+    wrong = desk.write("c.toml", CAMPAIGN.replace('"Telefone"', '"Telefon"'))
+    refused(desk.type("run", desk.sheet, "-c", wrong), "Telefon'", "did you mean 'Telefone'?")
+
+
+def test_without_a_token_the_sentence_says_where_it_goes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """WEGLY_TOKEN or --token-file."""
+    monkeypatch.delenv("WEGLY_TOKEN")
+    refused(desk.run(), "WEGLY_TOKEN", "--token-file")
+    refused(desk.run("--token-file", "nowhere.txt"), "nowhere.txt")
+
+
+def test_the_token_may_come_from_a_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the line break that an editor puts at its end."""
+    monkeypatch.delenv("WEGLY_TOKEN")
+    file = desk.write("token.txt", "another-token\r\n")
+    with running_sandbox(token="another-token") as sandbox:
+        code, _, _ = desk.type(
+            "run", desk.sheet, "-c", desk.campaign, "--base-url", sandbox.url, "--token-file", file, "--rate", "100/s"
+        )
+        assert code == 0
+        assert len(sandbox.log.applied) == 2
+
+
+def test_the_token_is_not_taken_from_the_command_line(desk: Desk) -> None:
+    """Everybody on the machine could read it there."""
+    code, _, err = desk.run("--token", "secret")
+    assert code == 2
+    assert "--token" in err
+
+
+@pytest.mark.parametrize("url", ["api.wegly.com.br", "ftp://x", "http://example.org", "https://u:p@example.org"])
+def test_an_odd_address_is_refused(desk: Desk, url: str) -> None:
+    """No scheme, another one, plain http to the world, a password inside."""
+    refused(desk.type("run", desk.sheet, "-c", desk.campaign, "--base-url", url))
+
+
+def test_an_odd_rate_is_usage(desk: Desk) -> None:
+    """The message shows what a rate looks like."""
+    code, _, err = desk.run("--rate", "fast")
+    assert code == 2
+    assert "10/s" in err
+
+
+def test_an_unreachable_api_ends_with_5_and_loses_nothing(desk: Desk) -> None:
+    """Everything waits for the next run."""
+    campaign = desk.write("c.toml", CAMPAIGN + '\n[stop]\nretries = 1\nretry_for = "1s"\n')
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        code, _, err = desk.type("run", desk.sheet, "-c", campaign, "--base-url", url)
+    assert code == 5
+    assert "no connection" in err
+    assert "pending" in err
+
+
+def test_a_certificate_that_nobody_vouches_for_stops_the_run(desk: Desk) -> None:
+    """TLS to a server that speaks none: every row would fail alike, so none is burnt."""
+    with running_sandbox() as sandbox:
+        url = sandbox.url.replace("http:", "https:")
+        code, _, err = desk.type("run", desk.sheet, "-c", desk.campaign, "--base-url", url)
+        assert not sandbox.log.applied
+    assert code == 5
+    assert "TLS" in err or "certificate" in err or "SSL" in err
+
+
+def test_a_campaign_in_use_is_busy(desk: Desk) -> None:
+    """Exit 75, and who holds it."""
+    held = "campaign teste (http://127.0.0.1:9)"
+    with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger, ledger.hold([held], Owner.here("earlier")):
+        code, out, err = desk.run()
+    assert (code, out) == (75, "")
+    assert "earlier" in err
+
+
+def test_check_shows_bad_rows_first_then_examples(desk: Desk) -> None:
+    """Row number, reason and what to do; nothing is written, no token needed."""
+    desk.sheet = desk.write("c.csv", "Nome;Telefone\nAna;11 90000-1001\nBia;9999\n;11 90000-1003\n")
+    code, out, err = desk.type("check", desk.sheet, "-c", desk.campaign)
+    assert (code, err) == (3, "")
+    assert "row 3" in out
+    assert "has no area code" in out or "too few digits" in out
+    assert "row 4" in out
+    assert "Ola Ana" in out
+    assert "1 message would be sent" in out
+    assert not (desk.folder / "ledger.sqlite3").exists()
+    assert not (desk.folder / "reports").exists()
+
+
+def test_check_of_a_good_sheet_ends_with_0(desk: Desk) -> None:
+    """How many, and how long."""
+    code, out, _ = desk.type("check", desk.sheet, "-c", desk.campaign, "--rate", "1/min")
+    assert code == 0
+    assert "2 messages would be sent, at 1 a minute in about 60 s" in out
+
+
+def test_check_as_json(desk: Desk) -> None:
+    """The bodies of the first messages exactly as they would be posted."""
+    code, out, _ = desk.type("check", desk.sheet, "-c", desk.campaign, "--json")
+    found = json.loads(out)
+    assert (code, found["to_send"], found["counts"]["pending"]) == (0, 2, 2)
+    assert found["examples"][0]["body"]["wa_contact_id"] == "11900001001"
+
+
+def test_dry_run_is_check(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a token, sending nothing."""
+    monkeypatch.delenv("WEGLY_TOKEN")
+    code, out, _ = desk.run("--dry-run")
+    assert code == 0
+    assert "Nothing was sent now" in out
+    assert not (desk.folder / "reports").exists()
+
+
+def test_inspect_prints_what_the_design_names(desk: Desk) -> None:
+    """One object with these keys; or a line a row."""
+    code, out, _ = desk.type("inspect", desk.sheet, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert list(found) == [
+        "file",
+        "format",
+        "sheet",
+        "encoding",
+        "delimiter",
+        "header_row",
+        "columns",
+        "rows",
+        "warnings",
+    ]
+    assert (found["format"], found["delimiter"], found["columns"], found["rows"]) == (
+        "csv",
+        ";",
+        ["Nome", "Telefone"],
+        2,
+    )
+    code, out, _ = desk.type("inspect", desk.sheet, "--rows")
+    assert code == 0
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"row": 2, "cells": {"Nome": "Ana", "Telefone": "11 90000-1001"}},
+        {"row": 3, "cells": {"Nome": "Bia", "Telefone": "11 90000-1002"}},
+    ]
+    code, out, _ = desk.type("inspect", desk.sheet)
+    assert "header row" in out
+
+
+def test_without_a_terminal_a_good_run_says_nothing(desk: Desk) -> None:
+    """Cron mails what is printed: nothing, when all is well."""
+    with running_sandbox() as sandbox:
+        said = desk.type("run", desk.sheet, "-c", desk.campaign, "--base-url", sandbox.url, "--rate", "100/s")
+    assert said == (0, "", "")
+
+
+def test_several_sheets_are_all_checked_before_the_first_is_sent(desk: Desk) -> None:
+    """One run and report each; the worst exit code; a sheet that cannot be used stops all of it."""
+    other = desk.write("mais.csv", "Nome;Telefone\nCid;11 90000-1003\nDora;99\n")
+    broken = desk.write("quebrado.csv", "")
+    with running_sandbox() as sandbox:
+        where = ["-c", desk.campaign, "--base-url", sandbox.url, "--rate", "100/s", "--json"]
+        refused(desk.type("run", desk.sheet, broken, *where), "quebrado.csv")
+        assert not sandbox.log.received
+        code, out, _ = desk.type("run", desk.sheet, other, *where)
+        assert len(sandbox.log.applied) == 3
+    assert code == 3
+    assert [each["input"]["name"] for each in json.loads(out)] == ["contatos.csv", "mais.csv"]
+
+
+def test_report_of_nothing_is_refused(desk: Desk) -> None:
+    """No run yet; no such run."""
+    refused(desk.type("report"), "no runs yet")
+    with running_sandbox() as sandbox:
+        desk.type("run", desk.sheet, "-c", desk.campaign, "--base-url", sandbox.url, "--rate", "100/s")
+    refused(desk.type("report", "nothing-like-it"), "nothing-like-it")
+
+
+def test_an_unknown_command_names_the_nearest(desk: Desk) -> None:
+    """`chekc` is `check`."""
+    code, _, err = desk.type("chekc")
+    assert code == 2
+    assert "check" in err
+
+
+def test_help_answers_without_the_libraries() -> None:
+    """--help imports no pandas, openpyxl, httpx, SQLAlchemy or pydantic."""
+    program = (
+        "import sys; sys.argv = ['wegly-batch', '--help']\n"
+        "from batch.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'pandas', 'openpyxl', 'httpx', 'sqlalchemy', 'pydantic', 'structlog', 'tqdm'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert "HEAVY []" in done.stdout
+    assert "Exit codes" in done.stdout
+
+
+def test_every_command_explains_itself(desk: Desk) -> None:
+    """Each has a help text that says what it does."""
+    for name in ("demo", "inspect", "check", "run", "report", "runs", "sandbox"):
+        code, out, _ = desk.type(name, "--help")
+        assert code == 0
+        assert "Usage: wegly-batch" in out
+        assert len(out.splitlines()) > 5
+
+
+def test_demo_runs_by_itself(desk: Desk) -> None:
+    """Nothing to configure: a report with every kind of outcome, and nothing in the person's own ledger."""
+    code, out, _ = desk.type("demo")
+    assert code == 0
+    assert "Messaged: 39" in out
+    (report,) = (desk.folder / "reports").glob("*/report.xlsx")
+    assert str(report) in out
+    assert not (desk.folder / "ledger.sqlite3").exists()
