@@ -1,1 +1,23 @@
-"""Turns results into the report a person reads."""
+"""Turns results into the report a person reads.
+
+The way through the package: the sheet's rows (given by `app`; the loader is never imported) and the ledger's results
+are joined by row number (`lines`), each result becomes the values of the result columns (`columns`), and these go into
+the user's own workbook (`own_workbook`), a clean one (`clean_workbook`) and a CSV file (`results_csv`). Counts and
+reasons go into summary.json (`summary`) and, with charts, onto the first sheet of the workbook (`page` says what,
+`summary_sheet` how it looks).
+
+Invariants:
+
+* Every result is on the row of its number, in every file, and the files agree with each other.
+* A file is there whole or not at all, and the loss of one does not stop the others.
+* No text becomes a formula, in a workbook or in the CSV file as a spreadsheet program opens it.
+* What could not be kept of the user's workbook is said, on the summary and to the caller.
+"""
+
+from batch.reporter.columns import COLUMNS
+from batch.reporter.headline import headline
+from batch.reporter.report import write_report
+from batch.reporter.summary import summary
+from batch.reporter.view import SheetView, Written
+
+__all__ = ["COLUMNS", "SheetView", "Written", "headline", "summary", "write_report"]

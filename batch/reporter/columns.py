@@ -1,0 +1,86 @@
+"""The result columns: their names, their order, and the values a result gives them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from batch.model.phone import shown
+from batch.model.reason import Finding, advice, sentence
+from batch.model.run import Result
+
+__all__ = ["COLUMNS", "NUMBERS", "SENT_AT", "STATUS", "Value", "as_text", "place", "values"]
+
+COLUMNS = (
+    "wegly_status",
+    "wegly_reason",
+    "wegly_message",
+    "wegly_action",
+    "wegly_phone",
+    "wegly_chat_id",
+    "wegly_chat_status",
+    "wegly_evidence",
+    "wegly_http_status",
+    "wegly_attempts",
+    "wegly_sent_at",
+    "wegly_duration_ms",
+    "wegly_run",
+)
+"""In the order of every report. Other programs read them by these names, so they are never renamed."""
+STATUS = COLUMNS.index("wegly_status")
+NUMBERS = frozenset(map(COLUMNS.index, ("wegly_http_status", "wegly_attempts", "wegly_duration_ms")))
+SENT_AT = COLUMNS.index("wegly_sent_at")
+
+Value = str | int | datetime | None
+"""A cell of a result column; None is an empty cell. Dates are aware, in the campaign's time zone, whole seconds."""
+
+
+def values(result: Result, zone: ZoneInfo) -> tuple[Value, ...]:
+    """One value for each of `COLUMNS`."""
+    findings = (*result.findings, *result.notes)
+    return (
+        result.outcome.value,
+        result.reason,
+        " ".join(sentence(finding) for finding in findings),
+        _actions(findings),
+        shown(result.person) if result.person else None,
+        result.chat_id,
+        result.chat_status,
+        result.evidence.value if result.evidence else None,
+        result.http_status,
+        result.attempts,
+        result.sent_at.astimezone(zone).replace(microsecond=0) if result.sent_at else None,
+        result.duration_ms,
+        result.run,
+    )
+
+
+def _actions(findings: Iterable[Finding]) -> str | None:
+    """What to do about the findings, each thing once; None when there is nothing to do."""
+    return " ".join(dict.fromkeys(filter(None, map(advice, findings)))) or None
+
+
+def as_text(value: Value) -> str:
+    """A value as a text file has it: dates as ISO 8601 with their offset, nothing for None."""
+    if value is None:
+        return ""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def place(header: Sequence[str | None]) -> tuple[tuple[int, ...], ...]:
+    """Where each of `COLUMNS` goes, as indexes from 0 into a row with this header; never empty.
+
+    A column that is already there (the sheet is an earlier report) keeps its place, each copy of it. The others follow
+    to the right of `header`, in their order.
+    """
+    there: dict[str, list[int]] = {}
+    for index, name in enumerate(header):
+        there.setdefault((name or "").strip().casefold(), []).append(index)
+    free = len(header)
+    places: list[tuple[int, ...]] = []
+    for column in COLUMNS:
+        found = tuple(there.get(column, ()))
+        places.append(found or (free,))
+        free += not found
+    return tuple(places)

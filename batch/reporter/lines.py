@@ -1,0 +1,85 @@
+"""The lines of a report: the sheet's rows and the results of the run, joined by row number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from batch.model.run import Result
+from batch.model.sheet import SheetRow
+from batch.reporter.columns import COLUMNS, Value, place, values
+from batch.reporter.view import SheetView
+
+__all__ = ["Frame", "Line", "frame", "lines"]
+
+_ROW = "row"
+"""The one column besides the results when the sheet is gone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One row of the report: its number in the sheet, and a value for each column of its frame."""
+
+    number: int
+    cells: tuple[Value, ...]
+    result: Result | None
+    """None for a row that the ledger does not know, which no complete run has."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frame:
+    """The columns of a report that is made from rows: the sheet's, and the result columns at their places."""
+
+    header: tuple[str, ...]
+    places: tuple[tuple[int, ...], ...]
+    """For each of `COLUMNS` its indexes in `header`."""
+    header_row: int
+    """0: the sheet has no header, so the report has none either, and every row keeps its number."""
+
+    @property
+    def ours(self) -> frozenset[int]:
+        """The indexes of all result columns."""
+        return frozenset(index for indexes in self.places for index in indexes)
+
+
+def frame(sheet: SheetView) -> Frame:
+    """The columns of the report of this sheet; of a sheet that is gone only the row number and the results."""
+    columns = sheet.info.columns if sheet.info else (_ROW,)
+    places = place(columns)
+    header = [*columns, *[""] * (max(max(indexes) for indexes in places) + 1 - len(columns))]
+    for name, indexes in zip(COLUMNS, places, strict=True):
+        for index in indexes:
+            header[index] = name
+    return Frame(header=tuple(header), places=places, header_row=sheet.info.header_row if sheet.info else 1)
+
+
+def lines(sheet: SheetView, results: Iterable[Result], framed: Frame, zone: ZoneInfo) -> Iterator[Line]:
+    """The report's lines in ascending order; every row and every result is in exactly one."""
+    rows = sheet.rows() if sheet.rows else None
+    for number, row, result in _joined(rows, results):
+        given: Sequence[Value] = row.cells if row else () if rows is not None else (number,)
+        cells: list[Value] = [*given, *[None] * (len(framed.header) - len(given))]
+        found: Sequence[Value] = values(result, zone) if result else (None,) * len(COLUMNS)
+        for value, indexes in zip(found, framed.places, strict=True):
+            for index in indexes:
+                cells[index] = value
+        yield Line(number=number, cells=tuple(cells), result=result)
+
+
+def _joined(
+    rows: Iterator[SheetRow] | None, results: Iterable[Result]
+) -> Iterator[tuple[int, SheetRow | None, Result | None]]:
+    """Both ascending inputs merged by row number, streaming; what only one of them has comes with None."""
+    left, right = rows or iter(()), iter(results)
+    row, result = next(left, None), next(right, None)
+    while row is not None or result is not None:
+        if result is None or (row is not None and row.number < result.row):
+            number = row.number if row else 0
+        else:
+            number = result.row
+        here = row if row and row.number == number else None
+        there = result if result and result.row == number else None
+        yield number, here, there
+        row = next(left, None) if here else row
+        result = next(right, None) if there else result

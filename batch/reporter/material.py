@@ -1,0 +1,47 @@
+"""All that a report is made from, in one record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from batch.model.run import Result, Run, Tally
+from batch.reporter.columns import COLUMNS
+from batch.reporter.figures import Figures
+from batch.reporter.page import Page, summary_page
+from batch.reporter.view import SheetView
+
+__all__ = ["Material"]
+
+_BARE = (
+    f"The sheet has no header, so the result columns have no headings; in their order they are {', '.join(COLUMNS)}."
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Material:
+    """A run, its figures, its sheet and its results."""
+
+    run: Run
+    tally: Tally
+    sheet: SheetView
+    results: Callable[[], Iterator[Result]]
+    """Gives the results anew each time, in ascending order of rows."""
+    figures: Figures
+    notes: tuple[str, ...] = ()
+    """Sentences that every form of the report must say, and Written.problems too."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The campaign's time zone."""
+        return ZoneInfo(self.run.timezone)
+
+    def page(self, notes: tuple[str, ...], remarks: tuple[str, ...] = ()) -> Page:
+        """The summary page, with further sentences: what must be known after the material's own, the rest muted."""
+        info = self.sheet.info
+        read = info.warnings if info else ()
+        bare = () if info is None or info.header_row else (_BARE,)
+        return summary_page(
+            self.run, self.tally, self.figures, notes=(*self.notes, *notes), remarks=(*remarks, *bare, *read)
+        )

@@ -1,0 +1,220 @@
+"""What the summary sheet says, as lines of cells; how it looks and where it is written is `summary_sheet`. Pure.
+
+The first five seconds: the headline and the outcomes. The first minute: the reasons, each with what to do and where.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason, advice, in_general, sentence
+from batch.model.run import Run, Tally, ranked
+from batch.reporter.figures import Figures, ReasonRows
+from batch.reporter.headline import ended, headline
+
+__all__ = ["MARK", "Page", "Spot", "summary_page", "title_of"]
+
+MARK = "wegly-batch report"
+"""The text of cell A1, in every language: by it an earlier summary sheet is known as ours."""
+
+_WIDTH = 150
+"""Characters of the widest line."""
+
+_TITLES = {"pt": "Resumo"}
+
+_MEANING = {
+    Outcome.SUCCESS: "Sent; a new chat",
+    Outcome.REUSED: "Sent; the chat was there",
+    Outcome.ERROR: "Not sent; correct the row",
+    Outcome.UNKNOWN: "Perhaps sent; decide",
+    Outcome.SKIPPED: "Left out by a rule",
+    Outcome.PENDING: "Not sent yet",
+}
+
+_URGENCY = (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Outcome.REUSED, Outcome.SUCCESS)
+"""The order of the reasons on the page: what needs a person comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One cell: its value, the name of its look, and the outcome whose colours it has."""
+
+    value: str | int | float | datetime | None
+    look: str = "text"
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The sheet as lines of spots, from row 1 and column A, and where its tables are for the charts (rows from 1)."""
+
+    lines: list[tuple[Spot | None, ...]] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
+
+    def add(self, *spots: Spot | None) -> None:
+        """Write a line, from column B on: column A is the margin."""
+        self.lines.append((None, *spots))
+
+    def mark(self, place: str) -> None:
+        """Remember the row that comes next."""
+        self.places[place] = len(self.lines) + 1
+
+
+def title_of(language: str) -> str:
+    """The summary sheet's name in the language of the run (`pt_BR`)."""
+    return _TITLES.get(re.split("[_-]", language)[0].casefold(), "Summary")
+
+
+def summary_page(
+    run: Run, tally: Tally, figures: Figures, *, notes: tuple[str, ...] = (), remarks: tuple[str, ...] = ()
+) -> Page:
+    """The whole page. `notes`: sentences that a reader of the report must know; `remarks`: what is good to know."""
+    page = Page()
+    page.lines.append((Spot(MARK, "mark"),))
+    page.add(Spot(run.campaign, "title"))
+    first, *more = headline(run, tally, last_sent=figures.last_sent)
+    page.add(Spot(first, "lead"))
+    for each in more:
+        page.add(Spot(each, "lead"))
+    for look, sentences in (("note", notes), ("remark", remarks)):
+        for each in sentences:
+            for part in textwrap.wrap(f"Please note: {each}", _WIDTH):
+                page.add(Spot(part, look))
+    page.add()
+    _outcomes(page, tally)
+    page.add()
+    _reasons(page, tally, figures)
+    page.add()
+    _details(page, run, tally)
+    if len(figures.sent) > 1:
+        page.add()
+        _sent(page, figures)
+    return page
+
+
+def _outcomes(page: Page, tally: Tally) -> None:
+    page.add(
+        Spot("Outcome", "heading"),
+        Spot("What it means", "heading"),
+        Spot("Rows", "heading_right"),
+        Spot("Share", "heading_right"),
+    )
+    page.mark("outcomes")
+    for outcome in Outcome:
+        rows = tally.counts.get(outcome, 0)
+        page.add(
+            Spot(outcome.value, "badge", outcome),
+            Spot(_MEANING[outcome]),
+            Spot(rows, "number"),
+            Spot(_share(rows, tally.rows), "share"),
+        )
+    page.add(Spot("All rows", "total"), Spot(None, "total"), Spot(tally.rows, "total_number"), Spot(None, "total"))
+
+
+def _share(rows: int, of: int) -> float:
+    return rows / of if of else 0.0
+
+
+def _reasons(page: Page, tally: Tally, figures: Figures) -> None:
+    known = {(each.outcome, each.reason): each for each in figures.reasons}
+    page.add(Spot("Why, and what to do", "section"))
+    page.add(
+        Spot("Outcome", "heading"),
+        Spot("Reason", "heading"),
+        Spot("Rows", "heading_right"),
+        Spot("Share", "heading_right"),
+        Spot("What happened", "heading"),
+        Spot("What to do", "heading"),
+        Spot("In rows", "heading"),
+    )
+    for outcome, reason, rows in sorted(ranked(tally.reasons), key=lambda each: _URGENCY.index(each[0])):
+        found = known.get((outcome, reason))
+        page.add(
+            Spot(outcome.value, "badge", outcome),
+            Spot(reason, "code"),
+            Spot(rows, "number"),
+            Spot(_share(rows, tally.rows), "share"),
+            Spot(_what(reason, rows, found), "wrapped"),
+            Spot(advice(Finding(Reason(reason))) or "Nothing.", "wrapped"),
+            Spot(_where(found.first if found else (), rows), "wrapped"),
+        )
+
+
+def _what(reason: str, rows: int, found: ReasonRows | None) -> str:
+    """The reason's sentence; when it names values, that of the first row as an example, with the API's own words."""
+    if found is None or not found.example.values:
+        return in_general(Reason(reason))
+    words = sentence(found.example)
+    return words if rows == 1 else f"Row {found.first[0]}: {words}"
+
+
+def _where(first: tuple[int, ...], rows: int) -> str | int:
+    """`7, 12, 31 and 4 more`; a single row as its number, so that Excel does not mark it as a number kept as text."""
+    if rows == 1 and first:
+        return first[0]
+    named = ", ".join(map(str, first))
+    return named if rows <= len(first) else f"{named} and {rows - len(first):,} more"
+
+
+def _details(page: Page, run: Run, tally: Tally) -> None:
+    page.add(Spot("About this run", "section"))
+    for label, value in _facts(run, tally):
+        page.add(Spot(label, "label"), Spot(value, "fact"))
+
+
+def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str]]:
+    zone = ZoneInfo(run.timezone)
+    yield "Run", run.run
+    yield "Sheet", run.sheet_path
+    yield "SHA-256", run.sheet_sha256
+    yield "Endpoint", run.endpoint
+    yield "Started", f"{run.started.astimezone(zone):%d/%m/%Y %H:%M:%S} ({run.timezone})"
+    if run.finished:
+        yield (
+            "Finished",
+            f"{run.finished.astimezone(zone):%d/%m/%Y %H:%M:%S}, after {_lasted(run.started, run.finished)}",
+        )
+    yield "Ended", ended(run.exit_code)
+    yield "Attempts", f"{tally.this_run.attempts:,}"
+    yield "Rate", _rates(tally)
+    yield "Ledger", run.ledger or "not noted"
+    yield "Version", f"wegly-batch {run.version}"
+
+
+def _lasted(start: datetime, end: datetime) -> str:
+    minutes, seconds = divmod(max(0, round((end - start).total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts: Mapping[str, int] = {"h": hours, "min": minutes, "s": seconds}
+    return " ".join(f"{number} {unit}" for unit, number in parts.items() if number) or "less than a second"
+
+
+def _rates(tally: Tally) -> str:
+    wanted, achieved = tally.this_run.wanted_rate, tally.this_run.achieved_rate
+    first = "no rate was set" if wanted is None else f"{wanted:,.4g} a second wanted"
+    return f"{first}, " + ("too few attempts to measure" if achieved is None else f"{achieved:,.4g} a second achieved")
+
+
+def _sent(page: Page, figures: Figures) -> None:
+    page.add(Spot(f"Messages sent per {figures.step}", "section"))
+    page.mark("sent")
+    page.add(
+        Spot("From", "heading"), Spot(None, "heading"), Spot("New", "heading_right"), Spot("Existing", "heading_right")
+    )
+    look = _moment(figures)
+    for each in figures.sent:
+        page.add(Spot(each.start, look), None, Spot(each.new, "number"), Spot(each.existing, "number"))
+    page.places["sent_last"] = len(page.lines)
+
+
+def _moment(figures: Figures) -> str:
+    """The look of a step's start: the day alone, the time alone, or both, whatever tells the steps apart."""
+    if figures.step.endswith(("day", "days", "week")):
+        return "day"
+    first, last = figures.sent[0].start, figures.sent[-1].start
+    return "time" if first.date() == last.date() else "day_and_time"

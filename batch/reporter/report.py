@@ -1,0 +1,98 @@
+"""Writes the report of a run: the one entrance to this package."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+from zoneinfo import ZoneInfo
+
+from batch.errors import SheetError
+from batch.model.run import Result, Run, Tally
+from batch.reporter.aside import write_aside
+from batch.reporter.figures import Figures, figures
+from batch.reporter.lines import frame, lines
+from batch.reporter.material import Material
+from batch.reporter.results_csv import write_csv
+from batch.reporter.summary import summary
+from batch.reporter.view import SheetView, Written
+from batch.reporter.workbook import write_workbook
+
+__all__ = ["write_report"]
+
+
+def write_report(
+    folder: Path, *, run: Run, tally: Tally, sheet: SheetView, results: Callable[[], Iterator[Result]]
+) -> Written:
+    """Write report.xlsx, results.csv and summary.json into `folder`, which exists.
+
+    `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet.
+    Each file is written aside, made durable and renamed, mode 0600, so that an older one is never left half replaced.
+    A file that cannot be written becomes a problem of `Written` and does not stop the others. May be called again.
+    Errors of `results()` are the caller's.
+    """
+    figured = figures(results(), ZoneInfo(run.timezone))
+    notes = (*_gone(sheet), *_disagreement(tally, figured))
+    material = Material(run=run, tally=tally, sheet=sheet, results=results, figures=figured, notes=notes)
+    done = _Done()
+    done.write("report.xlsx", lambda: write_workbook(folder, material))
+    done.write("results.csv", lambda: (_csv(folder / "results.csv", material), ()))
+    done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
+    return Written(files=tuple(done.files), problems=(*notes, *done.problems))
+
+
+class _Done:
+    """What was written so far, and what went wrong."""
+
+    def __init__(self) -> None:
+        self.files: list[Path] = []
+        self.problems: list[str] = []
+
+    def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> None:
+        try:
+            placed, problems = write()
+        except OSError as error:
+            self.problems.append(f"{name} could not be written: {error.strerror or error}.")
+            return
+        except SheetError as error:
+            self.problems.append(f"{name} could not be written. {error}")
+            return
+        self.files.append(placed)
+        self.problems.extend(problems)
+        if placed.stem != Path(name).stem:
+            wanted = f"{Path(name).stem}{placed.suffix}"
+            self.problems.append(f"{wanted} is open in another program, so it was written as {placed.name}.")
+
+
+def _csv(target: Path, material: Material) -> Path:
+    framed = frame(material.sheet)
+
+    def write(file: BinaryIO) -> None:
+        write_csv(file, framed, lines(material.sheet, material.results(), framed, material.zone))
+
+    return write_aside(target, write)
+
+
+def _json(target: Path, run: Run, tally: Tally) -> Path:
+    def write(file: BinaryIO) -> None:
+        file.write(json.dumps(summary(run, tally), ensure_ascii=False, indent=2).encode() + b"\n")
+
+    return write_aside(target, write)
+
+
+def _gone(sheet: SheetView) -> tuple[str, ...]:
+    if sheet.rows is not None:
+        return ()
+    words = f"{sheet.name} is gone or has changed since the run, so the report has only what the ledger knows"
+    return (f"{words}: row, phone and outcome.",)
+
+
+def _disagreement(tally: Tally, found: Figures) -> tuple[str, ...]:
+    rows = Counter[object]()
+    for each in found.reasons:
+        rows[each.outcome] += each.rows
+    if rows == Counter({outcome: count for outcome, count in tally.counts.items() if count}):
+        return ()
+    return ("The ledger changed while the report was being written; write the report again when no run is going on.",)

@@ -1,0 +1,61 @@
+"""summary.json: the figures of a run for other programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import PurePath
+from zoneinfo import ZoneInfo
+
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason, advice, in_general
+from batch.model.run import Run, Tally, ranked
+from batch.reporter.celltext import printable
+
+__all__ = ["summary"]
+
+
+def summary(run: Run, tally: Tally) -> dict[str, object]:
+    """What summary.json holds; the command line prints the same with `--json`.
+
+    Dates are ISO 8601 in the campaign's time zone with its offset, rates are starts a second; None (null) is what the
+    run does not have, or not yet. Both lists of outcomes name all six.
+    """
+    zone = ZoneInfo(run.timezone)
+    this = tally.this_run
+    return {
+        "run": run.run,
+        "campaign": run.campaign,
+        "endpoint": run.endpoint,
+        "input": {"name": printable(PurePath(run.sheet_path).name), "sha256": run.sheet_sha256},
+        "version": run.version,
+        "started": _iso(run.started, zone),
+        "finished": _iso(run.finished, zone),
+        "counts": _all_six(tally.counts),
+        "reasons": [_reason(*each) for each in ranked(tally.reasons)],
+        "this_run": {
+            "attempts": this.attempts,
+            "outcomes": _all_six(this.outcomes),
+            "wanted_rate": this.wanted_rate,
+            "achieved_rate": this.achieved_rate,
+        },
+        "exit_code": run.exit_code,
+    }
+
+
+def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
+    return moment.astimezone(zone).isoformat(timespec="seconds") if moment else None
+
+
+def _all_six(counts: Mapping[Outcome, int]) -> dict[str, int]:
+    return {outcome.value: counts.get(outcome, 0) for outcome in Outcome}
+
+
+def _reason(outcome: Outcome, reason: str, rows: int) -> dict[str, object]:
+    return {
+        "outcome": outcome.value,
+        "reason": reason,
+        "rows": rows,
+        "message": in_general(Reason(reason)),
+        "action": advice(Finding(Reason(reason))),
+    }

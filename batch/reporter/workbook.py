@@ -1,0 +1,61 @@
+"""report.xlsx: the user's own workbook where it can be kept, otherwise a clean one of the same rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+from batch.reporter.aside import write_aside
+from batch.reporter.clean_workbook import write_clean
+from batch.reporter.material import Material
+from batch.reporter.own_workbook import CannotKeep, has_macros, write_own
+from batch.reporter.view import SheetView
+
+__all__ = ["write_workbook"]
+
+_OWN = frozenset({"xlsx", "xlsm"})
+_WORKBOOKS = frozenset({"xlsx", "xlsm", "xls", "xlsb", "ods"})
+
+
+def write_workbook(folder: Path, material: Material) -> tuple[Path, tuple[str, ...]]:
+    """Write the workbook into the folder. Gives where it is and the sentences about what it lacks.
+
+    It is named report.xlsx; only when it has the user's macros report.xlsm, since Excel opens neither under the other
+    name.
+    """
+    path, info = material.sheet.path, material.sheet.info
+    if path is None or info is None or info.format not in _OWN:
+        return _clean(folder, material, ())
+    target = folder / ("report.xlsm" if has_macros(path) else "report.xlsx")
+    said: list[str] = []
+
+    def write(file: BinaryIO) -> None:
+        said.extend(write_own(file, material, path, info))
+
+    try:
+        return write_aside(target, write), tuple(said)
+    except CannotKeep as error:
+        reason = f"{error} So the report has its rows in a new workbook."
+    placed, problems = _clean(folder, material, (reason,))
+    return placed, (reason, *problems)
+
+
+def _clean(folder: Path, material: Material, notes: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+    said: list[str] = []
+
+    def write(file: BinaryIO) -> None:
+        said.extend(write_clean(file, material, notes=notes, remarks=_plain_remarks(material.sheet)))
+
+    return write_aside(folder / "report.xlsx", write), tuple(said)
+
+
+def _plain_remarks(sheet: SheetView) -> tuple[str, ...]:
+    """What a reader of a clean workbook should not look for in it."""
+    if sheet.info is None:
+        return ()
+    remarks = []
+    if sheet.info.format in _WORKBOOKS:
+        remarks.append(f"Formatting, formulas and other sheets of {sheet.name} are in that file only.")
+    if sheet.info.header_row > 1:
+        remarks.append(f"The lines above the header (row {sheet.info.header_row}) are in {sheet.name} only.")
+    return tuple(remarks)

@@ -1,0 +1,107 @@
+"""For any rows and results, every form of the report has the same outcomes on the same rows."""
+
+import csv
+import io
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl import Workbook, load_workbook
+
+from batch.model.formula import unguarded
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason
+from batch.model.run import Result, Run, Tally
+from batch.model.sheet import SheetInfo, SheetRow
+from batch.reporter import SheetView, write_report
+from batch.reporter.celltext import printable
+
+START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
+RUN = Run(
+    run="the-run",
+    campaign="=1+1",
+    endpoint="https://api.wegly.com.br",
+    sheet_path="/data/contatos.xlsx",
+    sheet_sha256="ab" * 32,
+    version="0.1.0",
+    started=START,
+)
+TEXTS = st.text(alphabet=st.sampled_from("=+-@'\"; \t\n\x00\ud800😀ã1_x0041,")) | st.text(max_size=12)
+
+
+@st.composite
+def sheets(draw: st.DrawFn) -> tuple[int, list[SheetRow], list[Result]]:
+    """A header row, rows below it with gaps, and a result for each of them."""
+    header_row = draw(st.integers(1, 4))
+    gaps = draw(st.lists(st.integers(1, 4), min_size=1, max_size=8))
+    numbers = [header_row + sum(gaps[: index + 1]) for index in range(len(gaps))]
+    rows = [SheetRow(number=number, cells=(draw(TEXTS) or None, draw(TEXTS) or "x")) for number in numbers]
+    results = []
+    for number in numbers:
+        outcome = draw(st.sampled_from(Outcome))
+        finding = Finding(draw(st.sampled_from(Reason)), {"found": draw(TEXTS), "words": draw(TEXTS)})
+        moment = START + timedelta(seconds=draw(st.integers(0, 10**7)))
+        results.append(Result(row=number, outcome=outcome, findings=(finding,), sent_at=moment, http_status=200))
+    return header_row, rows, results
+
+
+def user_workbook(path: Path, header_row: int, rows: Sequence[SheetRow]) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "Contatos"
+    for column, name in enumerate(("Nome", "Obs"), start=1):
+        sheet.cell(header_row, column, name)
+        for row in rows:
+            cell = sheet.cell(row.number, column)
+            cell.value = printable(row.cells[column - 1] or "")
+            cell.data_type = "s"
+    book.save(path)
+
+
+@settings(deadline=None, max_examples=40)
+@given(sheets(), st.sampled_from(["csv", "xlsx"]))
+def test_every_form_reads_back_to_the_same_outcomes(sheet: tuple[int, list[SheetRow], list[Result]], kind: str) -> None:
+    """Workbook and CSV have each row's status and reason under its number, and the counts add up to the rows."""
+    header_row, rows, results = sheet
+    counts = Counter(each.outcome for each in results)
+    tally = Tally(
+        counts={outcome: counts[outcome] for outcome in Outcome},
+        reasons=Counter((each.outcome, each.reason) for each in results),
+    )
+    info = SheetInfo(
+        file="contatos",
+        format=kind,
+        sheet="Contatos",
+        encoding=None,
+        delimiter=None,
+        header_row=header_row,
+        columns=("Nome", "Obs"),
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        user_workbook(folder / "user.xlsx", header_row, rows)
+        view = SheetView(path=folder / "user.xlsx", info=info, rows=lambda: iter(rows), name="contatos")
+        written = write_report(folder, run=RUN, tally=tally, sheet=view, results=lambda: iter(results))
+        assert [path.name for path in written.files] == ["report.xlsx", "results.csv", "summary.json"]
+        found = load_workbook(folder / "report.xlsx")["Contatos"]
+        text = (folder / "results.csv").read_bytes().decode("utf-8-sig")
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=";"))
+        summed = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    expected = {each.row: (each.outcome.value, each.reason) for each in results}
+    in_book = {
+        row: (found.cell(row, 3).value, found.cell(row, 4).value) for row in range(header_row + 1, found.max_row + 1)
+    }
+    assert {row: cells for row, cells in in_book.items() if cells[0]} == expected
+    in_csv = {number: line for number, line in enumerate(lines, start=1) if line and number > header_row}
+    assert {number: (line[2], line[3]) for number, line in in_csv.items()} == expected
+    assert {number: unguarded(line[1]) for number, line in in_csv.items()} == {
+        row.number: printable(row.cells[1] or "") for row in rows
+    }
+    assert sum(summed["counts"].values()) == len(results) == sum(each["rows"] for each in summed["reasons"])
+    assert {cell.data_type for row in found.iter_rows() for cell in row} <= {"s", "n", "d"}

@@ -1,0 +1,73 @@
+"""Files that are there whole or not at all."""
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from batch.reporter.aside import write_aside
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with nothing in it."""
+    made = tmp_path / "run"
+    made.mkdir()
+    return made
+
+
+def hello(file: BinaryIO) -> None:
+    file.write(b"hello")
+
+
+def test_a_file_is_written_and_only_its_owner_may_read_it(folder: Path) -> None:
+    """The content is there, mode 0600, and nothing else is left in the folder."""
+    placed = write_aside(folder / "a.txt", hello)
+    assert placed.read_bytes() == b"hello"
+    assert stat.S_IMODE(placed.stat().st_mode) == 0o600
+    assert list(folder.iterdir()) == [placed]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(folder: Path) -> None:
+    """An error in the middle of writing does not touch what was there."""
+    target = folder / "a.txt"
+    target.write_bytes(b"old")
+
+    def fails(file: BinaryIO) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_aside(target, fails)
+    assert target.read_bytes() == b"old"
+    assert list(folder.iterdir()) == [target]
+
+
+def test_the_file_is_durable_before_it_gets_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fsync comes before the rename, and the folder is synced after it."""
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (steps.append("fsync"), fsync(handle))[1])
+    monkeypatch.setattr(Path, "replace", lambda self, to: (steps.append("replace"), replace(self, to))[1])
+    write_aside(folder / "a.txt", hello)
+    assert steps == ["fsync", "replace", "fsync"]
+
+
+def test_a_file_held_open_by_excel_gets_another_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows a rename over an open file is refused; the next free name is taken, the old file stays."""
+    target = folder / "report.xlsx"
+    target.write_bytes(b"open")
+    replace = Path.replace
+
+    def refused(self: Path, to: Path) -> Path:
+        if to in (target, folder / "report (2).xlsx"):
+            raise PermissionError(13, "Permission denied")
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    placed = write_aside(target, hello)
+    assert placed.name == "report (3).xlsx"
+    assert placed.read_bytes() == b"hello"
+    assert target.read_bytes() == b"open"

@@ -1,0 +1,152 @@
+"""summary.json, the headline and the page: what they say for known figures."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason
+from batch.model.run import Run, Tally, ThisRun
+from batch.reporter import headline, summary
+from batch.reporter.figures import Figures, ReasonRows
+from batch.reporter.page import MARK, Page, summary_page, title_of
+
+RUN = Run(
+    run="20261103T130000Z-novembro-3fa9",
+    campaign="novembro",
+    endpoint="https://api.wegly.com.br",
+    sheet_path="/data/contatos.xlsx",
+    sheet_sha256="ab" * 32,
+    version="0.1.0",
+    started=datetime(2026, 11, 3, 13, 0, tzinfo=UTC),
+    finished=datetime(2026, 11, 3, 14, 1, 5, tzinfo=UTC),
+    exit_code=3,
+)
+TALLY = Tally(
+    counts={
+        Outcome.SUCCESS: 5,
+        Outcome.REUSED: 2,
+        Outcome.ERROR: 3,
+        Outcome.UNKNOWN: 0,
+        Outcome.SKIPPED: 0,
+        Outcome.PENDING: 1,
+    },
+    reasons={
+        (Outcome.PENDING, "limit"): 1,
+        (Outcome.ERROR, "phone_missing"): 1,
+        (Outcome.ERROR, "api_refused"): 2,
+        (Outcome.SUCCESS, "created"): 5,
+        (Outcome.REUSED, "reused"): 2,
+    },
+    this_run=ThisRun(attempts=8, outcomes={Outcome.SUCCESS: 5, Outcome.REUSED: 2}, wanted_rate=10.0, achieved_rate=9.5),
+)
+
+
+def texts(page: Page) -> list[str]:
+    return [str(spot.value) for line in page.lines for spot in line if spot and spot.value is not None]
+
+
+def test_the_summary_has_the_keys_of_the_design() -> None:
+    """Exactly these keys; all six outcomes in both lists; dates with their offset; rows falling."""
+    found = json.loads(json.dumps(summary(RUN, TALLY)))
+    assert list(found) == [
+        "run",
+        "campaign",
+        "endpoint",
+        "input",
+        "version",
+        "started",
+        "finished",
+        "counts",
+        "reasons",
+        "this_run",
+        "exit_code",
+    ]
+    assert found["input"] == {"name": "contatos.xlsx", "sha256": "ab" * 32}
+    assert found["started"] == "2026-11-03T10:00:00-03:00"
+    assert found["counts"] == {"success": 5, "reused": 2, "error": 3, "unknown": 0, "skipped": 0, "pending": 1}
+    assert [(each["reason"], each["rows"]) for each in found["reasons"]] == [
+        ("created", 5),
+        ("reused", 2),
+        ("api_refused", 2),
+        ("phone_missing", 1),
+        ("limit", 1),
+    ]
+    assert found["reasons"][3] == {
+        "outcome": "error",
+        "reason": "phone_missing",
+        "rows": 1,
+        "message": "There is no phone number.",
+        "action": "Fill in the phone and run again.",
+    }
+    assert found["this_run"] == {
+        "attempts": 8,
+        "outcomes": {"success": 5, "reused": 2, "error": 0, "unknown": 0, "skipped": 0, "pending": 0},
+        "wanted_rate": 10.0,
+        "achieved_rate": 9.5,
+    }
+    assert found["exit_code"] == 3
+
+
+def test_a_run_that_has_not_ended_has_nulls() -> None:
+    """None stays None, and nothing is made up for it."""
+    going_on = replace(RUN, finished=None, exit_code=None)
+    found = summary(going_on, Tally(counts={}, reasons={}))
+    assert (found["finished"], found["exit_code"], found["reasons"]) == (None, None, [])
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_can_stand_in_the_summary(reason: Reason) -> None:
+    """No sentence or advice shows a brace, or a question mark for a value that no single row gives."""
+    found = json.dumps(summary(RUN, Tally(counts={}, reasons={(Outcome.ERROR, reason.value): 2}))["reasons"])
+    assert not set("{}?") & set(found.strip("[{}]"))
+
+
+def test_the_headline_says_first_what_this_run_did() -> None:
+    """Sent now, messaged in all, and what is left."""
+    assert headline(RUN, TALLY) == (
+        "This run: 7 sent.",
+        "Messaged: 7 of 11 rows (new 5, existing 2).",
+        "Left: 3 rows to correct, 1 row not sent yet.",
+    )
+
+
+def test_the_headline_of_a_second_run_names_the_earlier_one() -> None:
+    """A run that sent nothing says so, and when the last message was sent, in the campaign's time zone."""
+    again = Tally(counts={Outcome.SUCCESS: 10_000}, reasons={})
+    sent = datetime(2026, 11, 4, 1, 30, tzinfo=UTC)
+    assert headline(RUN, again, last_sent=sent) == (
+        "This run: 0 sent now; 10,000 were sent before, the last on 03/11/2026.",
+        "Messaged: 10,000 of 10,000 rows (new 10,000, existing 0).",
+    )
+
+
+def test_the_page_puts_what_needs_a_person_first() -> None:
+    """Errors come before successes, with the API's own words of the first row, and where the rows are."""
+    refused = Finding(Reason.API_REFUSED, {"status": "422", "words": "bad name"})
+    figures = Figures(
+        reasons=(ReasonRows(outcome=Outcome.ERROR, reason="api_refused", rows=2, first=(9, 12), example=refused),)
+    )
+    said = texts(summary_page(RUN, TALLY, figures, notes=("One thing.",)))
+    assert said[0] == MARK
+    assert "Please note: One thing." in said
+    assert "Row 9: The API refused the row (HTTP 422): bad name" in said
+    assert "9, 12" in said
+    assert said.index("api_refused") < said.index("limit") < said.index("created")
+    assert "03/11/2026 11:01:05, after 1 h 1 min 5 s" in said
+    assert "10 a second wanted, 9.5 a second achieved" in said
+
+
+def test_the_page_counts_every_outcome_and_all_rows() -> None:
+    """The six outcomes are there also when they are 0, and the sum is that of the sheet."""
+    page = summary_page(RUN, TALLY, Figures(), notes=())
+    rows = page.lines[page.places["outcomes"] - 1 :][: len(Outcome) + 1]
+    numbers = [line[3].value for line in rows if line[3]]
+    assert numbers == [5, 2, 3, 0, 0, 1, 11]
+
+
+def test_the_summary_sheet_is_named_in_the_language_of_the_run() -> None:
+    """Resumo in Portuguese, Summary otherwise."""
+    assert [title_of(each) for each in ("pt_BR", "pt-PT", "en", "de")] == ["Resumo", "Resumo", "Summary", "Summary"]
