@@ -1,1 +1,37 @@
-"""The API: requests and answers, the client, and what each failure means."""
+"""The API: requests and answers, the client, and what each failure means.
+
+    Message -> encode -> payload -> ChatsClient.post -> Attempt -> judge -> Verdict
+
+What the wire did (`wire`, `faults`) and what it means (`failures`, `whatsapp_codes`, `answers`) are kept apart: the
+second is pure. Invariants:
+
+* A verdict that frees a row for another attempt (PENDING) is given only when certainly nothing was sent: no byte of
+  the request was written, by the connection's own trace, or the API refused it with a status that says so.
+* One client has one connection, follows nothing, and makes exactly one request for each `post`.
+* The token is in one header and nowhere else: in no verdict, error, log line or repr.
+"""
+
+from batch.chats.attempt import Attempt, Written
+from batch.chats.client import MAX_ANSWER, ChatsClient
+from batch.chats.endpoint import is_loopback, parse_endpoint, parse_origin
+from batch.chats.failures import judge
+from batch.chats.requests import ChatRequest, encode
+from batch.chats.tls import make_ssl_context
+from batch.chats.token import Token
+from batch.chats.transport import IDLE_LIMIT
+
+__all__ = [
+    "IDLE_LIMIT",
+    "MAX_ANSWER",
+    "Attempt",
+    "ChatRequest",
+    "ChatsClient",
+    "Token",
+    "Written",
+    "encode",
+    "is_loopback",
+    "judge",
+    "make_ssl_context",
+    "parse_endpoint",
+    "parse_origin",
+]

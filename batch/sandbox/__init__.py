@@ -1,1 +1,26 @@
-"""A local imitation of the API, for trying out and for tests."""
+"""A local imitation of the API, for trying out and for tests.
+
+It takes what the API's page says, refuses the rest, keeps one chat for each sender and person, and fails on demand:
+by the last four digits of a contact (`SPECIAL_CONTACTS`) and by shares (`Faults`). Invariants:
+
+* Its log is the truth: a message is in `applied` exactly when a real API would have sent it, whatever the answer.
+* It listens on this machine only, and keeps no token.
+"""
+
+from batch.sandbox.app import create_app
+from batch.sandbox.faults import SPECIAL_CONTACTS, Faults, special_table
+from batch.sandbox.log import Applied, Received, SandboxLog
+from batch.sandbox.server import RunningSandbox, running_sandbox, serve
+
+__all__ = [
+    "SPECIAL_CONTACTS",
+    "Applied",
+    "Faults",
+    "Received",
+    "RunningSandbox",
+    "SandboxLog",
+    "create_app",
+    "running_sandbox",
+    "serve",
+    "special_table",
+]

@@ -16,6 +16,7 @@ from batch.ledger import Claim, Ledger, Owner, StagedRow
 from batch.ledger.engine import READ, open_engine
 from batch.ledger.schema import metadata
 from batch.model.attempt import ChatSigns, Verdict
+from batch.model.campaign_traits import Traits
 from batch.model.message import message_key
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason
@@ -23,6 +24,7 @@ from batch.model.run import Result, Run
 
 NOW = datetime(2026, 11, 3, 12, 0, 0, 123456, tzinfo=UTC)
 ENDPOINT = "http://127.0.0.1:9"
+TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
 ACCEPTED = Verdict(
     outcome=Outcome.SUCCESS,
     finding=Finding(Reason.CREATED),
@@ -62,7 +64,7 @@ def plan(ledger: Ledger, run: str, rows: Iterable[StagedRow], *, retry_errors: b
     with ledger.stage(retry_errors=retry_errors) as staging:
         staging.add(rows)
         staging.judge()
-        return staging.plan(run_named(run), Owner.here(run))
+        return staging.plan(run_named(run), Owner.here(run), TRAITS)
 
 
 def send(ledger: Ledger, run: str, verdict: Callable[[int], Verdict] = lambda _: ACCEPTED) -> list[int]:
@@ -351,7 +353,7 @@ def test_each_plan_counts_the_ledger_up(ledger: Ledger) -> None:
 
 def test_no_table_is_unknown_to_the_upgrade_path() -> None:
     """A new table needs a new schema version: this list and `SCHEMA_VERSION` change together."""
-    assert sorted(metadata.tables) == ["messages", "meta", "rows", "runs"]
+    assert sorted(metadata.tables) == ["campaigns", "messages", "meta", "rows", "runs"]
 
 
 def _jobs(ledger: Ledger, run: str) -> list[str]:

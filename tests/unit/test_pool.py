@@ -15,12 +15,14 @@ import pytest
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger, Owner, Sending, StagedRow
 from batch.model.attempt import ChatSigns, Verdict
+from batch.model.campaign_traits import Traits
 from batch.model.message import Job, message_key
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
 from batch.model.run import Result, Run
 from batch.pool import Pool, PoolSettings, RepeatRules, Sent, Stop, StopCause
 
+TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
 BEGIN = datetime(2026, 11, 3, 12, tzinfo=UTC)
 Answer = Verdict | Callable[[int], Verdict]
 InVirtualTime = Callable[[Any], Any]
@@ -124,7 +126,7 @@ class World:
         with self.ledger.stage() as staging:
             staging.add(staged(row) for row in rows)
             staging.judge()
-            staging.plan(run, Owner.here("r1"))
+            staging.plan(run, Owner.here("r1"), TRAITS)
 
     def send(self, api: Api, limit: int | None = None, attempts: Any = None, **settings: Any) -> Sent:
         async def work() -> Sent:

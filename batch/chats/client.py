@@ -1,0 +1,209 @@
+"""The client: one POST at a time over one connection of its own, and a verdict for whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import zlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Final, cast
+
+import httpx
+
+from batch._version import __version__
+from batch.chats.attempt import Attempt, Written
+from batch.chats.endpoint import chats_url, parse_endpoint, parse_origin
+from batch.chats.failures import judge
+from batch.chats.faults import FAULT_WORDS, FOREIGN, Fault, fault_of
+from batch.chats.token import Token
+from batch.chats.transport import IDLE_LIMIT, make_transport
+from batch.chats.wire import Wire
+from batch.model.attempt import Verdict
+
+__all__ = ["MAX_ANSWER", "ChatsClient"]
+
+MAX_ANSWER: Final = 1024 * 1024
+"""Bytes that are read of an answer, whatever its Content-Length says."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ChatsClient:
+    """One worker's client. Not for use by two tasks at once.
+
+    It follows no redirect, keeps no cookie, reads no proxy or netrc from the environment (unless `trust_env`),
+    verifies TLS, and reuses its connection only within `idle_limit` seconds. An answer is waited for `read_timeout`
+    seconds after the request was written, all of it: a server that drips a byte a second does not hold a worker.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        token: Token,
+        origin: str | None = None,
+        read_timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        ssl_context: ssl.SSLContext | None = None,
+        trust_env: bool = False,
+        idle_limit: float = IDLE_LIMIT,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        """Make a client; nothing is connected yet.
+
+        Args:
+            endpoint: the API's base URL; checked again, so that no token leaves in clear.
+            token: for `Authorization`.
+            origin: for `Origin` and `Referer`, when the key has an `allowed_domain`; None leaves both out.
+            read_timeout: seconds from the written request to the whole answer.
+            connect_timeout: seconds for the connection, and again for TLS.
+            ssl_context: shared by the clients of a run (`make_ssl_context`); None makes one if the endpoint needs it.
+            trust_env: use the proxy that the environment names.
+            idle_limit: seconds after which an idle connection is not used again.
+            now: the wall clock (aware).
+
+        Raises:
+            SettingsError: for an endpoint, origin or proxy that cannot be used.
+        """
+        self._endpoint = parse_endpoint(endpoint)
+        self._url = httpx.URL(chats_url(self._endpoint))
+        self._token = token
+        self._headers = _headers(token, None if origin is None else parse_origin(origin))
+        self._read_timeout = read_timeout
+        self._timeouts = {"connect": connect_timeout, "pool": connect_timeout, "read": None, "write": None}
+        self._idle_limit = idle_limit
+        self._transport = make_transport(
+            self._endpoint,
+            ssl_context=ssl_context,
+            trust_env=trust_env,
+            idle_limit=idle_limit,
+        )
+        self._now = now
+        self._last_used: datetime | None = None
+        self._wire: Wire | None = None
+
+    @property
+    def written(self) -> bool:
+        """True when a byte of the latest `post` may have been written.
+
+        Meant for after `asyncio.CancelledError` came out of `post`: False means that nothing was sent and the claim
+        may be released, True that the row is unknown. `post` sets it back to False as its first step, before it waits
+        for anything; so a caller that was cancelled before it called `post` must not ask.
+        """
+        return self._wire is not None and self._wire.written is not Written.NOTHING
+
+    async def post(self, payload: str, *, had_answer: bool) -> Verdict:
+        """Post once and say what came of it.
+
+        Args:
+            payload: the body, as `encode` made it; sent as it is, in UTF-8.
+            had_answer: this run already had a readable 2xx.
+
+        Never raises for what the network or the server does. `asyncio.CancelledError` passes through; then `written`
+        tells whether a byte had left.
+        """
+        alive = self._wire is not None and self._wire.alive
+        self._wire = wire = Wire(read_timeout=self._read_timeout, alive=alive)
+        attempt = await self._attempt(payload, wire)
+        return judge(attempt, had_answer=had_answer, redact=self._token.redact)
+
+    async def aclose(self) -> None:
+        """Close the connection. May be called twice."""
+        await self._transport.aclose()
+
+    async def _attempt(self, payload: str, wire: Wire) -> Attempt:
+        sent_at = self._now()
+        response: httpx.Response | None = None
+        body, oversized = b"", False
+        fault, words = None, ""
+        try:
+            async with asyncio.timeout(None) as wire.deadline:
+                await self._drop_idle(sent_at)
+                response = await self._transport.handle_async_request(self._request(payload, wire))
+                body, oversized = await _read(response)
+        except TimeoutError:
+            fault, words = Fault.TIMEOUT, FAULT_WORDS[Fault.TIMEOUT]
+        except FOREIGN as error:
+            fault, words = fault_of(error)
+        except asyncio.CancelledError:
+            await wire.abandon()
+            raise
+        received_at = self._last_used = self._now()
+        status = None if response is None else response.status_code
+        return Attempt(
+            written=wire.written,
+            sent_at=sent_at,
+            received_at=received_at,
+            fault=fault,
+            words=words,
+            status=status,
+            headers={} if response is None else dict(response.headers),  # httpx gives names in lower case
+            body=body,
+            oversized=oversized,
+            asked_status=_asked_status(payload) if response is not None and response.is_success else None,
+            read_timeout=self._read_timeout,
+        )
+
+    def _request(self, payload: str, wire: Wire) -> httpx.Request:
+        extensions = {"timeout": self._timeouts, "trace": wire}
+        return httpx.Request("POST", self._url, headers=self._headers, content=payload.encode(), extensions=extensions)
+
+    async def _drop_idle(self, now: datetime) -> None:
+        """Close a connection that is idle by the wall clock: the monotonic one stands still while a laptop sleeps."""
+        if self._last_used is not None and abs((now - self._last_used).total_seconds()) > self._idle_limit:
+            await self._transport.aclose()
+
+
+def _headers(token: Token, origin: str | None) -> httpx.Headers:
+    headers = {
+        "Authorization": token.header(),
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"wegly-batch/{__version__}",
+    }
+    if origin is not None:
+        headers |= {"Origin": origin, "Referer": f"{origin}/"}
+    return httpx.Headers(headers)
+
+
+async def _read(response: httpx.Response) -> tuple[bytes, bool]:
+    """The answer's body up to MAX_ANSWER bytes, and whether it was longer."""
+    body = bytearray()
+    # It is a generator, though httpx does not say so; closed here, so that none is left to the garbage collector.
+    raw = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
+    try:
+        async with aclosing(raw) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    break
+    finally:
+        await response.aclose()
+    if response.headers.get("content-encoding", "").strip().lower() in {"gzip", "x-gzip", "deflate"}:
+        return _unpacked(bytes(body))
+    return bytes(body[:MAX_ANSWER]), len(body) > MAX_ANSWER
+
+
+def _unpacked(packed: bytes) -> tuple[bytes, bool]:
+    """Some proxies compress unasked; bounded, because a small body can unpack to gigabytes."""
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        body = unpacker.decompress(packed, MAX_ANSWER)
+    except zlib.error:
+        return packed, False
+    return body, bool(unpacker.unconsumed_tail)
+
+
+def _asked_status(payload: str) -> str | None:
+    try:
+        request = json.loads(payload)
+    except ValueError:
+        return None
+    status = request.get("status") if isinstance(request, dict) else None
+    return status if isinstance(status, str) else None

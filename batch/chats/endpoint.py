@@ -1,0 +1,122 @@
+"""Where the API is, in one spelling only: the endpoint is part of every key."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from batch.errors import SettingsError
+
+__all__ = ["CHATS_PATH", "chats_url", "is_loopback", "parse_endpoint", "parse_origin"]
+
+CHATS_PATH = "/integrations/external/chats"
+"""Below the endpoint: where chats are made and read."""
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
+_ODD = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+def parse_endpoint(url: str) -> str:
+    """The API's base URL in its one canonical spelling: `scheme://host[:port][/path]`, without a slash at its end.
+
+    Scheme and host in lower case, a default port and the API's own path left out, a name with accents in its ASCII
+    form. The same address always gives the same text, and the result given again gives itself.
+
+    Raises:
+        SettingsError: for anything that is not plainly such an address, and for `http` to another machine than this
+            one (the token would travel in clear).
+    """
+    parts = _split(url, "base URL")
+    path = _path(parts, url)
+    base = _base(parts, url, "base URL")
+    if parts.scheme.lower() == "http" and not is_loopback(base):
+        raise SettingsError(
+            f"The base URL {url!r} is not encrypted; the token would travel in clear.", "Write https:// before it."
+        )
+    return base + path
+
+
+def parse_origin(url: str) -> str:
+    """What goes into the header `Origin`: `scheme://host[:port]`. Raises SettingsError for anything else."""
+    parts = _split(url, "origin")
+    if parts.path not in {"", "/"}:
+        raise SettingsError(f"The origin {url!r} has a path.", "Write only https:// and the name.")
+    return _base(parts, url, "origin")
+
+
+def chats_url(endpoint: str) -> str:
+    """The address to post to, for a canonical endpoint."""
+    return endpoint + CHATS_PATH
+
+
+def is_loopback(endpoint: str) -> bool:
+    """True when the endpoint is on this machine by its name alone (`localhost`, 127.0.0.0/8, `::1`)."""
+    host = urlsplit(endpoint).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _odd(what: str, url: str, problem: str) -> SettingsError:
+    return SettingsError(f"The {what} {url!r} {problem}.", "Write it like https://api.wegly.com.br.")
+
+
+def _split(url: str, what: str) -> SplitResult:
+    text = url.strip()
+    if not text:
+        raise _odd(what, url, "is empty")
+    if _ODD.search(text):
+        raise _odd(what, url, "holds a blank, a control character or a backslash")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise _odd(what, url, "is not an address") from None
+    if "@" in parts.netloc:
+        # Not repeated in the message: what stands before the @ may be a password.
+        raise SettingsError(f"The {what} holds a user name or password.", "Leave out everything before the @.")
+    if parts.scheme.lower() not in _DEFAULT_PORTS or not parts.netloc:
+        raise _odd(what, url, "does not begin with https://")
+    if "?" in text or "#" in text:
+        raise _odd(what, url, "holds a ? or #")
+    return parts
+
+
+def _base(parts: SplitResult, url: str, what: str) -> str:
+    scheme = parts.scheme.lower()
+    host = _host(parts.hostname or "", url, what)
+    try:
+        port = parts.port
+    except ValueError:
+        raise _odd(what, url, "has a port that is no number from 1 to 65535") from None
+    if port == 0 or parts.netloc.endswith(":"):
+        raise _odd(what, url, "has a port that is no number from 1 to 65535")
+    return f"{scheme}://{host}" + ("" if port in {None, _DEFAULT_PORTS[scheme]} else f":{port}")
+
+
+def _host(name: str, url: str, what: str) -> str:
+    if ":" in name:
+        try:
+            return f"[{ipaddress.IPv6Address(name)}]"
+        except ValueError:
+            raise _odd(what, url, "has a host that is no IPv6 address") from None
+    try:
+        host = name.removesuffix(".").encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        raise _odd(what, url, "has a host that cannot be a name") from None
+    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")):  # noqa: PLR2004 - RFC 1035
+        raise _odd(what, url, "has a host that cannot be a name")
+    return host
+
+
+def _path(parts: SplitResult, url: str) -> str:
+    path = parts.path.rstrip("/").removesuffix(CHATS_PATH).rstrip("/")
+    segments = path.split("/")[1:]
+    if not all(_SEGMENT.fullmatch(segment) and segment.strip(".") for segment in segments):
+        raise _odd("base URL", url, "has a path that cannot be right")
+    return path

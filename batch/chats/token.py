@@ -1,0 +1,91 @@
+"""The token: used in one header, shown nowhere."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from datetime import UTC, datetime
+from typing import Final, NoReturn
+
+from batch.errors import SettingsError
+
+__all__ = ["Token"]
+
+_HIDDEN: Final = "[token]"
+_LONGEST: Final = 8_000
+"""Characters; longer header lines are refused by common servers, and a file that long is not a token."""
+_TELLING: Final = 16
+"""Characters from which on a part of the token is hidden too: servers quote tokens in part."""
+_CHARACTERS = re.compile(r"[\x21-\x7e]+")
+
+
+class Token:
+    """A bearer token. No way of printing, formatting, logging or pickling it shows its text; only `header()` does."""
+
+    __slots__ = ("_hidden", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        parts = {text, *(part for part in text.split(".") if len(part) >= _TELLING)}
+        longest_first = sorted(parts, key=len, reverse=True)
+        self._hidden = re.compile("|".join(re.escape(part) for part in longest_first))
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> Token:
+        """A token as a person pasted it: ends trimmed, a leading `Bearer ` taken off.
+
+        `source` says in errors where the text came from (`WEGLY_TOKEN`, `the file token.txt`).
+
+        Raises:
+            SettingsError: empty, too long, or with characters that no token has. The text is never in the message.
+        """
+        token = re.sub(r"^bearer(\s+|$)", "", text.strip("\ufeff \t\r\n"), flags=re.IGNORECASE)
+        if not token:
+            raise SettingsError(f"The token in {source} is empty.", "Put the token of your Wegly integration there.")
+        if re.search(r"\s", token):
+            raise SettingsError(
+                f"The token in {source} has a blank or a line break inside.", "Copy the token again, all of it, alone."
+            )
+        if not _CHARACTERS.fullmatch(token) or token[0] in "\"'" or token[-1] in "\"'":
+            raise SettingsError(
+                f"The token in {source} holds a character that no token has (an accent, a quote).",
+                "Copy the token again, without quotes.",
+            )
+        if len(token) > _LONGEST:
+            raise SettingsError(
+                f"The token in {source} has {len(token)} characters; that is no token.", "Check what was put there."
+            )
+        return cls(token)
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the token ends (UTC), as it says itself; None when it does not say so. Nothing is verified."""
+        parts = self._text.split(".")
+        if len(parts) != 3:  # noqa: PLR2004 - a JWT is header.claims.signature
+            return None
+        try:
+            claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+            return datetime.fromtimestamp(float(claims["exp"]), UTC)
+        except (binascii.Error, ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
+            return None
+
+    def header(self) -> str:
+        """The value of the header `Authorization`."""
+        return f"Bearer {self._text}"
+
+    def redact(self, text: str) -> str:
+        """`text` with every occurrence of the token, and of each long part of it, replaced."""
+        return self._hidden.sub(_HIDDEN, text)
+
+    def __repr__(self) -> str:
+        return "Token(hidden)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a token is not pickled or copied")

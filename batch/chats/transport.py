@@ -1,0 +1,59 @@
+"""The connection below a client: httpx's transport, without the client's conveniences.
+
+Without httpx.AsyncClient there are no redirects, cookies, netrc or event hooks to be switched off, and a post costs
+less: the transport is what a POST needs.
+"""
+
+from __future__ import annotations
+
+import ssl
+import urllib.request
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from batch.chats.endpoint import is_loopback
+from batch.chats.tls import make_ssl_context
+from batch.errors import SettingsError
+
+__all__ = ["IDLE_LIMIT", "make_transport", "proxy_of_environment"]
+
+IDLE_LIMIT: Final = 1.0
+"""Seconds after which an idle connection is not used again. Servers keep theirs for 2 s or more; a request written
+into a connection that the server is just closing would be an unknown for a person."""
+
+
+def make_transport(
+    endpoint: str, *, ssl_context: ssl.SSLContext | None, trust_env: bool, idle_limit: float = IDLE_LIMIT
+) -> httpx.AsyncHTTPTransport:
+    """A transport with one connection, HTTP/1.1, no retries. `ssl_context` None makes one, if the endpoint needs it.
+
+    Raises:
+        SettingsError: `trust_env`, and the environment names a proxy that cannot be used.
+    """
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=idle_limit)
+    proxy = proxy_of_environment(endpoint) if trust_env else None
+    context = ssl_context or _context(endpoint, trust_env=trust_env)
+    try:
+        return httpx.AsyncHTTPTransport(verify=context, trust_env=trust_env, limits=limits, proxy=proxy)
+    except (ValueError, httpx.InvalidURL, ImportError):
+        raise SettingsError(
+            "The proxy that the environment names cannot be used.", "Give it as http://host:port, or take it out."
+        ) from None
+
+
+def _context(endpoint: str, *, trust_env: bool) -> ssl.SSLContext:
+    if endpoint.startswith("https:"):
+        return make_ssl_context(trust_env=trust_env)
+    # It trusts nobody and costs nothing; plain http never asks it.
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def proxy_of_environment(endpoint: str) -> str | None:
+    """The proxy for this endpoint by the environment (`https_proxy`, `no_proxy` ...); None for this machine itself."""
+    parts = urlsplit(endpoint)
+    if is_loopback(endpoint) or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

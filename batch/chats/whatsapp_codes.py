@@ -1,0 +1,152 @@
+"""WhatsApp's own error codes: finding one in an answer, and what each means for the row and the run.
+
+The table is `Error codes` of Meta's pages for the Cloud API, as of 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from batch.model.reason import Reason
+
+__all__ = ["CODES", "Meaning", "Treatment", "find_code", "meaning_of"]
+
+
+class Treatment(StrEnum):
+    """What a code asks for."""
+
+    SLOW_DOWN = "slow_down"
+    """Not sent; everyone slower, the row again."""
+    RETRY = "retry"
+    """Not sent; the row again, later."""
+    ROW_FAILS = "row_fails"
+    """Not sent; never again as it is."""
+    STOP = "stop"
+    """Not sent; every row would fail alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A code's treatment, the reason the row gets, and WhatsApp's meaning in words."""
+
+    treatment: Treatment
+    reason: Reason
+    words: str
+
+
+def _slow(words: str) -> Meaning:
+    return Meaning(Treatment.SLOW_DOWN, Reason.RATE_LIMITED, words)
+
+
+def _retry(words: str) -> Meaning:
+    return Meaning(Treatment.RETRY, Reason.TRY_LATER, words)
+
+
+def _fails(words: str, reason: Reason = Reason.WHATSAPP_REFUSED) -> Meaning:
+    return Meaning(Treatment.ROW_FAILS, reason, words)
+
+
+def _stop(words: str, reason: Reason = Reason.ACCOUNT_STOPPED) -> Meaning:
+    return Meaning(Treatment.STOP, reason, words)
+
+
+CODES: Final[Mapping[int, Meaning]] = MappingProxyType(
+    {
+        # slow down, or retry later
+        4: _slow("the app has reached its limit of calls"),
+        80007: _slow("the account has reached its limit of calls"),
+        130429: _slow("too many messages at once"),
+        131056: _retry("too many messages to the same person in a short time"),
+        131057: _retry("the account is in maintenance"),
+        2: _retry("the service is busy or down"),
+        131000: _retry("something went wrong at WhatsApp"),
+        131016: _retry("the service is overloaded"),
+        133004: _retry("the server is not available"),
+        134101: _retry("the template is still being made ready"),
+        # the row fails
+        131026: _fails("the number cannot get the message", Reason.NOT_ON_WHATSAPP),
+        131021: _fails("the recipient is the sender", Reason.RECIPIENT_IS_SENDER),
+        131047: _fails("more than 24 hours since the person last wrote"),
+        132005: _fails("the text with its values is too long"),
+        132007: _fails("the text breaks WhatsApp's rules"),
+        132018: _fails("a value holds line breaks, tabs or too many blanks"),
+        100: _fails("a value is wrong or not allowed"),
+        131008: _fails("a value is missing"),
+        131009: _fails("a value is wrong"),
+        130472: _fails("the number takes part in an experiment of WhatsApp"),
+        130497: _fails("the account may not message people in this country"),
+        131049: _fails("WhatsApp chose not to deliver", Reason.NOT_DELIVERED_BY_CHOICE),
+        131050: _fails("the person stopped marketing messages", Reason.OPTED_OUT),
+        # the row fails; the pool stops after the first few in a row
+        132000: _fails("the template has another number of values", Reason.TEMPLATE_VALUES),
+        132012: _fails("a value has another form than the template's", Reason.TEMPLATE_VALUES),
+        # stop the run
+        0: _stop("the app cannot be authenticated"),
+        190: _stop("WhatsApp's access token has expired"),
+        3: _stop("a right is missing"),
+        10: _stop("a right is missing"),
+        131005: _stop("access denied"),
+        368: _stop("the account is blocked for breaking rules"),
+        131031: _stop("the account is locked"),
+        131042: _stop("a problem with the payment"),
+        131037: _stop("the display name is not approved"),
+        133010: _stop("the sender's number is not registered"),
+        131048: _stop("the limit for spam has been reached"),
+        131064: _stop("the account is restricted"),
+        131063: _stop("the account is restricted"),
+        132001: _stop("there is no such template in this language", Reason.TEMPLATE_STOPPED),
+        132015: _stop("the template is paused", Reason.TEMPLATE_STOPPED),
+        132016: _stop("the template is disabled", Reason.TEMPLATE_STOPPED),
+    }
+)
+
+_RIGHTS: Final = _stop("a right is missing")
+_OWN_NUMBERS: Final = range(130_000, 10_000_000)
+"""Numbers that are WhatsApp's wherever they stand as a code; smaller ones may be anybody's."""
+_DEPTH: Final = 6
+_DIGITS = re.compile(r"\d{1,7}", re.ASCII)
+
+
+def meaning_of(code: int) -> Meaning | None:
+    """What a code asks for; None for a code that the table lacks."""
+    return _RIGHTS if 200 <= code <= 299 else CODES.get(code)  # noqa: PLR2004 - Meta's codes for missing rights
+
+
+def find_code(content: object) -> int | None:
+    """WhatsApp's code in an answer's JSON, outermost first; None unless one is plainly WhatsApp's.
+
+    Plainly: a `code` from 130000 up, or any `code` in an object `error` that has `error_data` or `fbtrace_id`.
+    """
+    return next(_codes(content, depth=_DEPTH), None)
+
+
+def _codes(content: object, *, depth: int) -> Iterator[int]:
+    if depth == 0:
+        return
+    if isinstance(content, list):
+        for item in content:
+            yield from _codes(item, depth=depth - 1)
+    elif isinstance(content, dict):
+        own = _number(content.get("code"))
+        if own is not None and own in _OWN_NUMBERS:
+            yield own
+        error = content.get("error")
+        if isinstance(error, dict) and ("error_data" in error or "fbtrace_id" in error):
+            inner = _number(error.get("code"))
+            if inner is not None:
+                yield inner
+        for value in content.values():
+            yield from _codes(value, depth=depth - 1)
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else None

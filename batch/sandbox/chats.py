@@ -1,0 +1,166 @@
+"""The sandbox's chats: one for each sender and person, made by the first message and reused by the next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from batch.sandbox.contacts import person_of
+from batch.sandbox.requests import PostedChat
+
+__all__ = ["Chat", "Chats"]
+
+_OLD: Final = timedelta(days=30)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Sent:
+    id: str
+    at: datetime
+    from_me: bool
+    text: str
+
+
+@dataclass(kw_only=True, slots=True)
+class Chat:
+    """A chat and its messages, oldest first."""
+
+    id: str
+    sender: str
+    contact: str
+    name: str | None
+    status: str
+    agent: str | None = None
+    crm_person: str | None = None
+    unread: int = 0
+    messages: list[_Sent] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, object]:
+        """The documented answer, all fields of it."""
+        last = self.messages[-1] if self.messages else None
+        number = person_of(self.contact)
+        return {
+            "id": self.id,
+            "wa_contact_id": number.removeprefix("+"),
+            "contact_name": self.name,
+            "contact_number": number,
+            "status": self.status,
+            "chat_type": "INDIVIDUAL",
+            "unread_count": self.unread,
+            "is_manually_unread": False,
+            "priority": 1,
+            "archived_at": None,
+            "assigned_agent_id": self.agent,
+            "phone_number": {"id": self.sender, "display_number": "+55 11 4000-0000"},
+            "assigned_agent": None if self.agent is None else _agent(self.agent),
+            "last_message_at": None if last is None else _iso(last.at),
+            "last_message": None if last is None else _message(last),
+            "crm_person": None if self.crm_person is None else {"id": self.crm_person, "name": self.name},
+        }
+
+    def timeline(self) -> dict[str, object]:
+        """Its messages, newest first."""
+        records = [
+            {"id": sent.id, "event_type": "MESSAGE", "event_at": _iso(sent.at), "message": _message(sent)}
+            for sent in reversed(self.messages)
+        ]
+        return {"total": len(records), "records": records}
+
+
+class Chats:
+    """All chats. `templates`: template name to its text with {{1}} ..., for what the timeline shows."""
+
+    def __init__(self, templates: Mapping[str, str]) -> None:
+        self._templates = templates
+        self._by_people: dict[tuple[str, str], Chat] = {}
+        self._by_id: dict[str, Chat] = {}
+
+    def get(self, chat_id: str) -> Chat | None:
+        """The chat with this id; None when there is none."""
+        return self._by_id.get(chat_id)
+
+    def apply(self, request: PostedChat, *, old_chat: bool) -> tuple[Chat, dict[str, object]]:
+        """Send the message: into the chat that is there, or a new one. Gives the chat and the answer.
+
+        The answer shows a reused chat as it was before this message, which is how an earlier life can be seen in it.
+        `old_chat`: a chat that is not known yet is made as one of 30 days ago, with unread messages of the person.
+        """
+        people = (request.whatsapp_phone_id.lower(), person_of(request.wa_contact_id))
+        chat = self._by_people.get(people)
+        if chat is None and old_chat:
+            chat = self._add(people, _old_chat(request))
+        answer = None if chat is None else chat.as_json()
+        chat = chat or self._add(people, _new_chat(request))
+        chat.messages.append(_sent(self._text(request), from_me=True))
+        return chat, answer or chat.as_json()
+
+    def _add(self, people: tuple[str, str], chat: Chat) -> Chat:
+        self._by_people[people] = self._by_id[chat.id] = chat
+        return chat
+
+    def _text(self, request: PostedChat) -> str:
+        values = {entry.index: entry.value for entry in request.template_fields if entry.component.upper() == "BODY"}
+        text = self._templates.get(request.template.name)
+        if text is None:
+            return " ".join((request.template.name, *(values[index] for index in sorted(values))))
+        return re.sub(r"\{\{(\d+)\}\}", lambda found: values.get(int(found[1]), found[0]), text)
+
+
+def _new_chat(request: PostedChat) -> Chat:
+    return Chat(
+        id=str(uuid4()),
+        sender=request.whatsapp_phone_id,
+        contact=request.wa_contact_id,
+        name=request.remote_profile_name,
+        status=request.status,
+        agent=request.assigned_agent_id,
+        crm_person=request.crm_person_id,
+    )
+
+
+def _old_chat(request: PostedChat) -> Chat:
+    chat = _new_chat(request)
+    chat.unread = 2
+    chat.messages = [_sent("Bom dia, ainda tem?", from_me=False, ago=_OLD), _sent("Oi?", from_me=False, ago=_OLD)]
+    return chat
+
+
+def _sent(text: str, *, from_me: bool, ago: timedelta = timedelta()) -> _Sent:
+    return _Sent(id=str(uuid4()), at=datetime.now(UTC) - ago, from_me=from_me, text=text)
+
+
+def _message(sent: _Sent) -> dict[str, object]:
+    return {
+        "id": sent.id,
+        "type": "template" if sent.from_me else "text",
+        "origin": "OUTBOUND" if sent.from_me else "INBOUND",
+        "from_me": sent.from_me,
+        "sent_via": "INTEGRATION" if sent.from_me else "CONTACT",
+        "status": "processing" if sent.from_me else "received",
+        "body_text": sent.text,
+        "content_payload": {},
+        "reactions": [],
+        "meta_timestamp": str(int(sent.at.timestamp())),
+        "created_at": _iso(sent.at),
+        "is_history": False,
+        "history_phase": None,
+        "history_chunk_order": None,
+        "history_progress": None,
+        "is_media_placeholder": False,
+        "agent": None,
+        "user": None,
+        "crm_marketing_lead_source": [],
+    }
+
+
+def _agent(agent_id: str) -> dict[str, object]:
+    user = {"id": str(uuid5(NAMESPACE_URL, agent_id)), "name": "Agente", "avatar": None}
+    return {"agent_id": agent_id, "user": user}
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

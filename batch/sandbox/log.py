@@ -1,0 +1,129 @@
+"""The sandbox's log of truth: what it received and what it applied, to be compared with a report."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from batch.errors import SettingsError
+from batch.sandbox.contacts import person_of
+
+__all__ = ["Applied", "Received", "SandboxLog"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """One POST, whatever became of it. No header is kept: the token is not to be in any file."""
+
+    number: int
+    """Counted from 1."""
+    time: str
+    """Wall clock, ISO 8601 in UTC, when its body had been read."""
+    monotonic: float
+    """Seconds; only differences mean anything."""
+    body: str
+    """As received."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    """One message that counts as sent."""
+
+    number: int
+    """Of the POST that did it."""
+    time: str
+    monotonic: float
+    contact: str
+    """`wa_contact_id` as received."""
+    person: str
+    """The same person in one form (`+5511999990001`)."""
+    sender: str
+    chat_id: str
+
+
+class SandboxLog:
+    """Grows only; may be read from another thread while the sandbox runs.
+
+    With a file, each entry is one line of JSON, there and flushed before the POST is answered, so that it is true
+    whenever the runner, not the sandbox, is killed.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        """Raises SettingsError when `file` (appended to) cannot be opened."""
+        self._received: list[Received] = []
+        self._applied: list[Applied] = []
+        self._lock = threading.Lock()
+        self._file = None if file is None else _opened(file)
+
+    @property
+    def received(self) -> tuple[Received, ...]:
+        """Every POST, in order."""
+        return tuple(self._received)
+
+    @property
+    def applied(self) -> tuple[Applied, ...]:
+        """Every message that counts as sent, in order."""
+        return tuple(self._applied)
+
+    def applied_to(self, contact: str) -> int:
+        """How many messages a contact got, whatever form the number is given in."""
+        person = person_of(contact)
+        return sum(entry.person == person for entry in self.applied)
+
+    def note_received(self, body: str) -> Received:
+        """Note a POST; gives its entry."""
+        with self._lock:
+            entry = Received(number=len(self._received) + 1, time=_now(), monotonic=time.monotonic(), body=body)
+            self._received.append(entry)
+            self._write("received", entry)
+        return entry
+
+    def note_applied(self, received: Received, *, contact: str, sender: str, chat_id: str) -> None:
+        """Note that a POST sent its message."""
+        with self._lock:
+            entry = Applied(
+                number=received.number,
+                time=_now(),
+                monotonic=time.monotonic(),
+                contact=contact,
+                person=person_of(contact),
+                sender=sender,
+                chat_id=chat_id,
+            )
+            self._applied.append(entry)
+            self._write("applied", entry)
+
+    def as_json(self) -> dict[str, list[dict[str, object]]]:
+        """All of it, as `GET /sandbox/log` gives it."""
+        return {
+            "received": [asdict(entry) for entry in self.received],
+            "applied": [asdict(entry) for entry in self.applied],
+        }
+
+    def close(self) -> None:
+        """Close the file, if there is one; nothing more may be noted."""
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, event: str, entry: Received | Applied) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps({"event": event, **asdict(entry)}, ensure_ascii=False) + "\n")
+            self._file.flush()
+
+
+def _opened(file: Path) -> TextIO:
+    try:
+        return file.open("a", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise SettingsError(
+            f"The sandbox's log {file} cannot be written ({error.strerror}).", "Name another file."
+        ) from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,109 @@
+"""What the sandbox takes: the request of the API's page, checked as strictly as the page allows to."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from batch.sandbox.contacts import digits_of
+from batch.sandbox.faults import whatsapp_error
+
+__all__ = ["PostedChat", "PostedField", "Refusal", "read_request"]
+
+
+_BAD_VALUE: Final = re.compile(r"[\n\r\t]| {5,}")
+"""What WhatsApp refuses in a value."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Why a request is not taken: a status and the body of the answer."""
+
+    status: int
+    body: object
+
+
+def _uuid(text: str) -> str:
+    if str(UUID(text)) != text.lower():
+        raise ValueError("not in the usual form")
+    return text
+
+
+def _contact(text: str) -> str:
+    if not digits_of(text):
+        raise ValueError("is no phone number")
+    return text
+
+
+def _value(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+_Uuid = Annotated[str, AfterValidator(_uuid)]
+_Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Template(_Strict):
+    name: _Text
+    language: _Text
+
+
+class PostedField(_Strict):
+    """One value of the template."""
+
+    component: _Text
+    type: _Text
+    index: Annotated[int, Field(ge=1)]
+    value: Annotated[str, AfterValidator(_value)]
+    button_index: Annotated[int, Field(ge=0)] | None = None
+    card_index: Annotated[int, Field(ge=0)] | None = None
+
+
+class PostedChat(_Strict):
+    """The request. What the page does not call nullable may be left out, but not be null."""
+
+    whatsapp_phone_id: _Uuid
+    wa_contact_id: Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(_contact)]
+    template: _Template
+    template_fields: list[PostedField] = []
+    remote_profile_name: Annotated[str, StringConstraints(max_length=255)] | None = None
+    person_contact_id: _Uuid = ""
+    crm_person_id: _Uuid | None = None
+    assigned_agent_id: _Uuid | None = None
+    status: Literal["OPEN", "RESOLVED", "SNOOZED"] = "OPEN"
+
+
+def read_request(body: str) -> PostedChat | Refusal:
+    """The request in a POST's body, or why it is not taken: 400 for what is no JSON, 422 for wrong fields, 400 with
+    WhatsApp's code for a value that WhatsApp refuses.
+    """
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return Refusal(status=400, body={"statusCode": 400, "message": "The body is not JSON."})
+    try:
+        chat = PostedChat.model_validate(content)
+    except ValidationError as error:
+        return _invalid(error)
+    if any(_BAD_VALUE.search(field.value) for field in chat.template_fields):
+        return Refusal(status=400, body=whatsapp_error(132018, "Param text cannot have new-line/tab characters"))
+    return chat
+
+
+def _invalid(error: ValidationError) -> Refusal:
+    errors = [
+        {"field": ".".join(map(str, entry["loc"])) or "body", "message": entry["msg"].removeprefix("Value error, ")}
+        for entry in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return Refusal(status=422, body={"statusCode": 422, "message": "The request is not valid.", "errors": errors})

@@ -1,0 +1,166 @@
+"""A server around the sandbox: in a thread for tests and the demo, in the foreground for the command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from batch.errors import SettingsError
+from batch.sandbox.app import create_app
+from batch.sandbox.endings import DROP
+from batch.sandbox.faults import Faults
+from batch.sandbox.log import SandboxLog
+
+__all__ = ["RunningSandbox", "running_sandbox", "serve"]
+
+_HOST: Final = "127.0.0.1"
+_AT_ONCE: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+"""SO_LINGER: closing resets the connection and forgets what was not sent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunningSandbox:
+    """A sandbox that is listening."""
+
+    url: str
+    """The endpoint to use."""
+    log: SandboxLog
+    """What it received and applied so far."""
+
+
+@contextlib.contextmanager
+def running_sandbox(
+    *,
+    faults: Faults | None = None,
+    token: str | None = None,
+    allowed_domain: str | None = None,
+    templates: Mapping[str, str] | None = None,
+    port: int = 0,
+    log_file: Path | None = None,
+) -> Iterator[RunningSandbox]:
+    """A sandbox on this machine, in a thread of its own, listening already; it is gone when the block is left.
+
+    Arguments as of `create_app`; `port` 0 takes a free one; `log_file` gets the log as JSON lines. Open connections
+    are reset at the end.
+
+    Raises:
+        SettingsError: the port is taken, or the log cannot be written.
+    """
+    with contextlib.closing(SandboxLog(log_file)) as log, _listener(port) as listener:
+        app = create_app(faults, log=log, token=token, allowed_domain=allowed_domain, templates=templates)
+        server = _Server(_config(app))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
+        thread.start()
+        try:
+            yield RunningSandbox(url=_url(listener), log=log)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def serve(
+    *,
+    announce: Callable[[str], None],
+    faults: Faults | None = None,
+    token: str | None = None,
+    allowed_domain: str | None = None,
+    templates: Mapping[str, str] | None = None,
+    port: int = 0,
+    log_file: Path | None = None,
+) -> SandboxLog:
+    """The sandbox in the foreground, until Ctrl+C; `announce` is told its URL once it listens. Gives its log.
+
+    Other arguments and errors as of `running_sandbox`.
+    """
+    with contextlib.closing(SandboxLog(log_file)) as log, _listener(port) as listener:
+        app = create_app(faults, log=log, token=token, allowed_domain=allowed_domain, templates=templates)
+        with contextlib.suppress(KeyboardInterrupt):
+            announce(_url(listener))
+            _Server(_config(app)).run(sockets=[listener])
+        return log
+
+
+def _url(listener: socket.socket) -> str:
+    return f"http://{_HOST}:{listener.getsockname()[1]}"
+
+
+def _listener(port: int) -> socket.socket:
+    """A socket that listens from now on, so that nobody has to wait for the server."""
+    # Not socket.create_server: it leaves the protocol open, and asyncio then leaves Nagle's algorithm on (40 ms each).
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if sys.platform != "win32":  # there it would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((_HOST, port))
+        listener.listen(1024)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        problem = "is taken by another program" if taken else "cannot be used"
+        raise SettingsError(f"Port {port} {problem}.", "Name another port, or 0 for a free one.") from None
+    return listener
+
+
+def _config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_Protocol,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=2,
+    )
+
+
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End without waiting for clients: connections are reset, also those that hang on purpose."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, _Protocol):
+                connection.drop()
+        await super().shutdown(sockets)
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's HTTP/1.1, which in addition lets the application reset the connection."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        inner = self.app
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            scope.setdefault("extensions", {})[DROP] = self.drop
+            await inner(scope, receive, send)
+
+        self.app = app
+
+    def drop(self) -> None:
+        """Reset the connection at once; what was written before is still sent if the system had taken it."""
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None and not self.transport.is_closing():
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.transport.abort()

@@ -1,0 +1,115 @@
+"""TLS is verified, always, and a certificate that does not fit stops the run before anything is sent."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+
+from batch.chats import ChatsClient, Token, make_ssl_context
+from batch.errors import SettingsError
+from batch.model.attempt import Verdict
+from batch.model.outcome import Outcome
+from batch.model.reason import Reason
+
+CERTIFICATE = Path(__file__).parents[1] / "data" / "loopback.pem"
+PAYLOAD = '{"wa_contact_id":"11999990001"}'
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"x"}'
+
+
+def post(*, host: str = "127.0.0.1", tls: ssl.SSLContext | None, client: ssl.SSLContext) -> tuple[Verdict, int]:
+    """The verdict, and how many bytes of a request the server saw; `tls` None: the server speaks plain HTTP."""
+    seen = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        try:
+            seen += len(await reader.read(1)) if tls else 0
+            writer.write(ANSWER if tls else b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+        except (ssl.SSLError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def run() -> Verdict:
+        server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the server's own complaints
+        url = f"https://{host}:{server.sockets[0].getsockname()[1]}"
+        chats = ChatsClient(endpoint=url, token=Token.parse("tls-test", "test"), ssl_context=client, read_timeout=5.0)
+        try:
+            return await chats.post(PAYLOAD, had_answer=False)
+        finally:
+            await chats.aclose()
+            server.close()
+            await server.wait_closed()
+
+    verdict = asyncio.run(run())
+    return verdict, seen
+
+
+def server_context() -> ssl.SSLContext:
+    """A server with the test certificate, which is for 127.0.0.1 alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    return context
+
+
+def assert_stopped(verdict: Verdict) -> None:
+    """Nothing sent, the row pending, the run stopped."""
+    assert (verdict.outcome, verdict.repeat, verdict.stop) == (Outcome.PENDING, False, True)
+    assert verdict.finding.reason is Reason.NOT_CONNECTED
+    assert "TLS" in verdict.finding.values["words"]
+
+
+def test_a_trusted_certificate_is_accepted() -> None:
+    """The same server is fine for a client that trusts its authority: the failures below are about trust."""
+    verdict, seen = post(tls=server_context(), client=make_ssl_context(ca_file=CERTIFICATE))
+    assert verdict.outcome is Outcome.SUCCESS
+    assert seen
+
+
+def test_a_self_signed_certificate_stops_the_run() -> None:
+    """Nobody vouches for it: not a byte of the request leaves."""
+    verdict, seen = post(tls=server_context(), client=make_ssl_context())
+    assert_stopped(verdict)
+    assert seen == 0
+
+
+def test_a_certificate_of_another_name_stops_the_run() -> None:
+    """Trusted, but for another host."""
+    verdict, seen = post(host="localhost", tls=server_context(), client=make_ssl_context(ca_file=CERTIFICATE))
+    assert_stopped(verdict)
+    assert seen == 0
+
+
+def test_plain_http_where_tls_is_expected_stops_the_run() -> None:
+    """https to a server that speaks http."""
+    verdict, _ = post(tls=None, client=make_ssl_context())
+    assert_stopped(verdict)
+
+
+def test_an_alert_after_the_handshake_is_unknown() -> None:
+    """With TLS 1.3 a server refuses a missing client certificate only after the request may be out."""
+    demanding = server_context()
+    demanding.minimum_version = ssl.TLSVersion.TLSv1_3
+    demanding.verify_mode = ssl.CERT_REQUIRED
+    demanding.load_verify_locations(CERTIFICATE)
+    verdict, _ = post(tls=demanding, client=make_ssl_context(ca_file=CERTIFICATE))
+    assert (verdict.outcome, verdict.repeat, verdict.finding.reason) == (Outcome.UNKNOWN, False, Reason.ANSWER_LOST)
+
+
+def test_verification_cannot_be_lost() -> None:
+    """The shared context checks certificate and name."""
+    context = make_ssl_context()
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+def test_a_certificate_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A missing or wrong file is an error that names it."""
+    wrong = tmp_path / "ca.pem"
+    wrong.write_text("no certificate")
+    for path in (wrong, tmp_path / "missing.pem"):
+        with pytest.raises(SettingsError, match=path.name):
+            make_ssl_context(ca_file=path)

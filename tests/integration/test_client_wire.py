@@ -1,0 +1,480 @@
+"""The client against servers that misbehave on the wire, which no framework does for us."""
+
+import asyncio
+import gzip
+import json
+import random
+import socket
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import httpcore._async.http11 as httpcore_http11
+import pytest
+
+from batch.chats import IDLE_LIMIT, MAX_ANSWER, ChatsClient, Token, make_ssl_context
+from batch.model.attempt import Verdict
+from batch.model.outcome import Outcome
+from batch.model.reason import Reason
+
+SECRET = "wire-test-token-0123456789"
+PAYLOAD = '{"whatsapp_phone_id":"x","wa_contact_id":"11999990001"}'
+CHAT = b'{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a"}'
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def whole(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    """A complete answer."""
+    lines = (f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers)
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    """One request, its body included; empty when the client has closed."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+    length = next(
+        int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+    )
+    return head + await reader.readexactly(length)
+
+
+class Server:
+    """A raw server; `handler` gets each connection after its request number was counted."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self.connections = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "Server":
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.create_task(self._serve(reader, writer)))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            await self._handler(reader, writer)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+
+def answers(*pieces: bytes, keep: bool = False) -> Handler:
+    """A handler that reads a request and writes these bytes; `keep`: again and again, until the client closes."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await read_request(reader):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            if not keep:
+                return
+
+    return handle
+
+
+TLS = make_ssl_context()
+
+
+def client_for(url: str, **options: Any) -> ChatsClient:
+    """A client with a short time-out."""
+    settings = {"token": Token.parse(SECRET, "test"), "ssl_context": TLS, "read_timeout": 5.0, **options}
+    return ChatsClient(endpoint=url, **settings)
+
+
+def post(handler: Handler, *, had_answer: bool = True, **options: Any) -> Verdict:
+    """The verdict about one POST to a server with this handler."""
+
+    async def run() -> Verdict:
+        async with Server(handler) as server:
+            client = client_for(server.url, **options)
+            try:
+                return await client.post(PAYLOAD, had_answer=had_answer)
+            finally:
+                await client.aclose()
+
+    return asyncio.run(run())
+
+
+CUT_ANSWERS = {
+    "nothing at all": (),
+    "half a status line": (b"HTTP/1.1 20",),
+    "no end of the head": (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n",),
+    "a short body": (b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + CHAT,),
+    "half a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100\r\n" + CHAT,),
+    "no last chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{} \r\n",),
+    "a short refusal": (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n{}",),
+    "not HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n",),
+    "a bad status": (b"HTTP/1.1 abc OK\r\n\r\n",),
+    "an endless head": (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 40_000,),
+    "two lengths": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n12345",),
+    "a switch of protocols": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",),
+}
+
+
+@pytest.mark.parametrize("name", CUT_ANSWERS)
+def test_a_cut_or_broken_answer_is_unknown(name: str) -> None:
+    """Once the request is out, no broken answer of any kind makes it 'not sent', and none raises."""
+    verdict = post(answers(*CUT_ANSWERS[name]))
+    assert (verdict.outcome, verdict.repeat, verdict.finding.reason) == (Outcome.UNKNOWN, False, Reason.ANSWER_LOST)
+
+
+def test_a_reset_is_unknown() -> None:
+    """A connection reset (RST) after the request was read."""
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        writer.transport.abort()
+
+    assert post(reset).finding.reason is Reason.ANSWER_LOST
+
+
+def test_a_server_that_closes_without_reading_is_unknown() -> None:
+    """Bytes were written, even if nobody read them: nobody can know."""
+
+    async def slam(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    verdict = post(slam)
+    assert (verdict.outcome, verdict.repeat) == (Outcome.UNKNOWN, False)
+
+
+def test_a_body_that_ends_with_the_connection_is_whole() -> None:
+    """HTTP/1.0 style: no length, closed at the end."""
+    verdict = post(answers(b"HTTP/1.0 200 OK\r\n\r\n" + CHAT))
+    assert verdict.outcome is Outcome.SUCCESS
+
+
+def test_informational_answers_are_not_the_answer() -> None:
+    """100 and 103 before the answer are passed over."""
+    early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+    assert post(answers(early + whole(CHAT))).outcome is Outcome.SUCCESS
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_a_dripping_server_does_not_hold_a_worker(part: str) -> None:
+    """A byte now and then never resets the time-out: the whole answer has one bound."""
+    start = b"HTTP/1.1 200 OK\r\n" if part == "head" else b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(start)
+        while not writer.is_closing():
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    began = time.monotonic()
+    verdict = post(drip, read_timeout=0.3)
+    assert verdict.finding.reason is Reason.ANSWER_TIMEOUT
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert time.monotonic() - began < 3
+
+
+def test_an_endless_answer_is_not_read() -> None:
+    """Beyond the limit reading stops, whatever was promised, and the run goes on with a new connection."""
+    seen = 0
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+            seen += 0x10000
+            await writer.drain()
+
+    verdict = post(endless)
+    assert verdict.finding.reason is Reason.UNREADABLE_ANSWER
+    assert seen < 20 * MAX_ANSWER
+
+
+def test_compressed_answers_are_read_within_the_limit() -> None:
+    """A proxy that compresses unasked is understood; one that sends a bomb is not followed."""
+    packed = whole(gzip.compress(CHAT), "Content-Encoding: gzip")
+    assert post(answers(packed)).outcome is Outcome.SUCCESS
+    bomb = whole(gzip.compress(b" " * (20 * MAX_ANSWER) + CHAT), "Content-Encoding: gzip")
+    assert post(answers(bomb)).finding.reason is Reason.UNREADABLE_ANSWER
+    assert post(answers(whole(b"no gzip", "Content-Encoding: gzip"))).finding.reason is Reason.UNREADABLE_ANSWER
+
+
+def test_redirects_are_not_followed() -> None:
+    """The server named in Location sees no connection."""
+
+    async def run() -> tuple[Verdict, int]:
+        async with Server(answers(whole(CHAT))) as elsewhere:
+            moved = whole(b"", f"Location: {elsewhere.url}/x", status="307 Temporary Redirect")
+            async with Server(answers(moved)) as server:
+                client = client_for(server.url)
+                verdict = await client.post(PAYLOAD, had_answer=True)
+                await client.aclose()
+            return verdict, elsewhere.connections
+
+    verdict, connections = asyncio.run(run())
+    assert (verdict.outcome, verdict.stop, verdict.finding.reason) == (Outcome.PENDING, True, Reason.WRONG_ADDRESS)
+    assert connections == 0
+
+
+def test_the_request_is_what_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One connection for all posts, the headers of the page, no cookie kept, nothing from the environment."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    requests: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await read_request(reader):
+            requests.append(request)
+            writer.write(whole(CHAT, "Set-Cookie: a=b; Path=/"))
+
+    async def run() -> int:
+        async with Server(handle) as server:
+            client = client_for(server.url, origin="https://loja.example")
+            for _ in range(3):
+                await client.post(PAYLOAD, had_answer=True)
+            await client.aclose()
+            return server.connections
+
+    assert asyncio.run(run()) == 1
+    assert len(set(requests)) == 1
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    names = [line.split(":")[0].lower() for line in lines[1:]]
+    assert lines[0] == "POST /integrations/external/chats HTTP/1.1"
+    assert f"Authorization: Bearer {SECRET}" in lines
+    assert "Content-Type: application/json" in lines
+    assert "Origin: https://loja.example" in lines
+    assert "Referer: https://loja.example/" in lines
+    assert any(line.startswith("User-Agent: wegly-batch/") for line in lines)
+    assert "cookie" not in names
+    assert len(names) == len(set(names))
+    assert body == PAYLOAD.encode()
+
+
+def test_nobody_listening_is_not_sent() -> None:
+    """Connection refused: pending, to be repeated."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+    async def run() -> tuple[Verdict, bool]:
+        client = client_for(url)
+        verdict = await client.post(PAYLOAD, had_answer=False)
+        await client.aclose()
+        return verdict, client.written
+
+    verdict, written = asyncio.run(run())
+    assert (verdict.outcome, verdict.repeat, verdict.stop) == (Outcome.PENDING, True, False)
+    assert verdict.finding.reason is Reason.NOT_CONNECTED
+    assert written is False
+
+
+def test_a_name_that_cannot_be_resolved_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS failures hit every row: pending, and stop."""
+
+    def no_name(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    async def run() -> Verdict:
+        client = client_for("https://api.wegly.invalid")
+        monkeypatch.setattr(socket, "getaddrinfo", no_name)
+        try:
+            return await client.post(PAYLOAD, had_answer=True)
+        finally:
+            await client.aclose()
+
+    verdict = asyncio.run(run())
+    assert (verdict.outcome, verdict.repeat, verdict.stop) == (Outcome.PENDING, False, True)
+    assert "resolved" in verdict.finding.values["words"]
+
+
+async def cancelled(client: ChatsClient, when: asyncio.Event) -> bool:
+    """Cancel a post once `when` is set; gives `client.written`."""
+    task = asyncio.create_task(client.post(PAYLOAD, had_answer=True))
+    await when.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    return client.written
+
+
+def test_cancelled_before_a_byte_was_written() -> None:
+    """While the TLS handshake hangs, nothing of the request is out, and the claim may be released."""
+
+    async def run() -> bool:
+        reached = asyncio.Event()
+
+        async def never_shakes_hands(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            reached.set()
+            await reader.read()
+
+        async with Server(never_shakes_hands) as server:
+            client = client_for(server.url.replace("http:", "https:"))
+            written = await cancelled(client, reached)
+            await client.aclose()
+            return written
+
+    assert asyncio.run(run()) is False
+
+
+def test_cancelled_after_a_byte_was_written() -> None:
+    """With the request out and the answer awaited, nobody can know; the client stays usable."""
+
+    async def run() -> tuple[bool, Outcome]:
+        reached = asyncio.Event()
+
+        async def hangs_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await read_request(reader)
+            if reached.is_set():
+                writer.write(whole(CHAT))
+            reached.set()
+            await reader.read()
+
+        async with Server(hangs_once) as server:
+            client = client_for(server.url)
+            written = await cancelled(client, reached)
+            verdict = await client.post(PAYLOAD, had_answer=True)
+            await client.aclose()
+            return written, verdict.outcome
+
+    assert asyncio.run(run()) == (True, Outcome.SUCCESS)
+
+
+def test_a_handshake_that_hangs_is_a_connect_time_out() -> None:
+    """A server that accepts and says nothing is not waited for beyond the connect time-out; nothing was sent."""
+
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def run() -> Verdict:
+        async with Server(silent) as server:
+            client = client_for(server.url.replace("http:", "https:"), connect_timeout=0.2)
+            verdict = await client.post(PAYLOAD, had_answer=True)
+            await client.aclose()
+            return verdict
+
+    verdict = asyncio.run(run())
+    assert (verdict.outcome, verdict.repeat, verdict.stop) == (Outcome.PENDING, True, False)
+
+
+def idle_posts(monkeypatch: pytest.MonkeyPatch, *, posts: int, **options: Any) -> Counter[Outcome]:
+    """Posts paced from 0 to 4 s, against a server that has given up connections idle for 2 s or more.
+
+    The worst case: the server's closing is on its way while the client writes, so that only the client's own limit
+    can save it. Time is a number that the connection asks for; nobody waits.
+    """
+    dice = random.Random(20260311)  # noqa: S311 - repeatable pacing, no secrets
+    clock = [1000.0]
+    monkeypatch.setattr(httpcore_http11, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    async def gives_up_idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answered_at = clock[0]
+        while await read_request(reader):
+            if clock[0] - answered_at >= 2.0:
+                return
+            answered_at = clock[0]
+            writer.write(whole(CHAT))
+
+    async def run() -> Counter[Outcome]:
+        outcomes: Counter[Outcome] = Counter()
+        async with Server(gives_up_idle) as server:
+            client = client_for(server.url, now=lambda: datetime(2026, 3, 11, tzinfo=UTC), **options)
+            for _ in range(posts):
+                outcomes[(await client.post(PAYLOAD, had_answer=True)).outcome] += 1
+                clock[0] += dice.choice((0.1, IDLE_LIMIT, 2.0, dice.uniform(0, 4)))
+            await client.aclose()
+            assert 1 < server.connections < posts  # some connections were used again, some not
+        return outcomes
+
+    return asyncio.run(run())
+
+
+def test_connections_that_the_server_gives_up_are_never_written_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 posts against a server that closes connections idle for 2 s: not one unknown."""
+    assert idle_posts(monkeypatch, posts=500) == {Outcome.SUCCESS: 500}
+
+
+def test_a_longer_idle_limit_would_lose_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same posts with connections kept for 5 s lose answers: the test above tests something."""
+    assert idle_posts(monkeypatch, posts=50, idle_limit=5.0)[Outcome.UNKNOWN] > 0
+
+
+def test_a_connection_from_before_a_sleep_is_not_used() -> None:
+    """The wall clock jumped (a laptop slept) while the monotonic one stood still: a new connection is made."""
+    clock = [datetime(2026, 3, 11, 12, 0, tzinfo=UTC)]
+
+    async def run() -> list[int]:
+        async with Server(answers(whole(CHAT), keep=True)) as server:
+            client = client_for(server.url, now=lambda: clock[0])
+            counts = []
+            for jump in (timedelta(), timedelta(), timedelta(hours=8), timedelta(hours=-1)):
+                clock[0] += jump
+                verdict = await client.post(PAYLOAD, had_answer=True)
+                counts.append(server.connections)
+                assert verdict.outcome is Outcome.SUCCESS
+            await client.aclose()
+            return counts
+
+    assert asyncio.run(run()) == [1, 1, 2, 3]
+
+
+def test_a_handshake_that_breaks_off_is_tried_again() -> None:
+    """A server that hangs up during the TLS handshake is overloaded, not wrong: pending, to be repeated."""
+
+    async def hangs_up(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+
+    async def run() -> Verdict:
+        async with Server(hangs_up) as server:
+            client = client_for(server.url.replace("http:", "https:"))
+            verdict = await client.post(PAYLOAD, had_answer=True)
+            await client.aclose()
+            return verdict
+
+    verdict = asyncio.run(run())
+    assert (verdict.outcome, verdict.repeat, verdict.stop) == (Outcome.PENDING, True, False)
+
+
+def test_a_server_that_closes_after_each_answer_is_no_trouble() -> None:
+    """`Connection: close`, or simply closing: the next post makes a new connection."""
+
+    async def run() -> list[Outcome]:
+        async with Server(answers(whole(CHAT, "Connection: close"))) as polite, Server(answers(whole(CHAT))) as rude:
+            outcomes = []
+            for server in (polite, rude):
+                client = client_for(server.url)
+                for _ in range(3):
+                    outcomes.append((await client.post(PAYLOAD, had_answer=True)).outcome)
+                    await asyncio.sleep(0.02)
+                await client.aclose()
+            return outcomes
+
+    assert asyncio.run(run()) == [Outcome.SUCCESS] * 6
+
+
+def test_the_token_echoed_by_a_server_is_not_repeated() -> None:
+    """A server that quotes the Authorization header back does not get it into a verdict."""
+    said = {"message": f"Token Bearer {SECRET} is not allowed", "errors": [{"field": SECRET, "message": "no"}]}
+    assert SECRET not in repr(post(answers(whole(json.dumps(said).encode(), status="400 Bad Request"))))
+    assert SECRET not in repr(post(answers(whole(b'{"id":"%s"}' % SECRET.encode()))))
+    assert SECRET not in repr(post(answers(whole(b"<h1>%s</h1>" % SECRET.encode(), status="502 Bad Gateway"))))

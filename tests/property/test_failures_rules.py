@@ -1,0 +1,95 @@
+"""What holds for every attempt, whatever the wire and the server did."""
+
+import json
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch.chats import Attempt, Written, judge
+from batch.chats.faults import Fault
+from batch.chats.pauses import MAX_PAUSE
+from batch.chats.words import LONGEST
+from batch.model.outcome import Outcome
+from batch.model.reason import advice, sentence
+
+NOW = datetime(2026, 3, 11, 12, 0, 0, tzinfo=UTC)
+CODES = st.sampled_from([0, 4, 100, 190, 250, 130429, 131000, 131026, 131050, 131056, 132000, 132001, 139999])
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40) | CODES
+KEYS = st.sampled_from(
+    ["id", "code", "error", "errors", "message", "detail", "error_data", "fbtrace_id", "status", "unread_count",
+     "last_message", "last_message_at", "archived_at", "loc", "field", "x"]
+)  # fmt: skip
+JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5))
+BODIES = st.binary(max_size=200) | JSON.map(lambda content: json.dumps(content).encode())
+HEADERS = st.dictionaries(
+    st.sampled_from(["retry-after", "date", "content-type", "ratelimit-reset", "ratelimit"]),
+    st.text(max_size=30) | st.sampled_from(["5", "Wed, 11 Mar 2026 12:00:30 GMT", "text/html; charset=utf-16"]),
+)
+ATTEMPTS = st.builds(
+    Attempt,
+    written=st.sampled_from(Written),
+    sent_at=st.just(NOW),
+    received_at=st.just(NOW),
+    fault=st.none() | st.sampled_from(Fault),
+    words=st.text(max_size=50),
+    status=st.integers(100, 599),
+    headers=HEADERS,
+    body=BODIES,
+    oversized=st.booleans(),
+    asked_status=st.none() | st.sampled_from(["OPEN", "RESOLVED"]),
+) | st.builds(
+    Attempt,
+    written=st.sampled_from(Written),
+    sent_at=st.just(NOW),
+    received_at=st.just(NOW),
+    fault=st.sampled_from(Fault),
+    words=st.text(max_size=50),
+)
+REFUSALS = {301, 307, 308, 503, *range(400, 500)}
+
+
+@given(attempt=ATTEMPTS, had_answer=st.booleans())
+def test_not_sent_is_said_only_with_proof(attempt: Attempt, *, had_answer: bool) -> None:
+    """A row is freed or refused only when no byte was written or a whole refusal came."""
+    verdict = judge(attempt, had_answer=had_answer)
+    nothing_written = attempt.written is Written.NOTHING and attempt.status is None
+    refused = attempt.fault is None and attempt.status in REFUSALS
+    if verdict.outcome in {Outcome.PENDING, Outcome.ERROR}:
+        assert nothing_written or refused
+    if attempt.status == 408 and attempt.fault is None:
+        assert verdict.outcome is (Outcome.PENDING if attempt.written is Written.PART else Outcome.UNKNOWN)
+
+
+@given(attempt=ATTEMPTS, had_answer=st.booleans())
+def test_verdicts_are_well_formed(attempt: Attempt, *, had_answer: bool) -> None:
+    """What each outcome may and must carry, for any attempt."""
+    verdict = judge(attempt, had_answer=had_answer)
+    assert verdict.outcome in {Outcome.SUCCESS, Outcome.REUSED, Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING}
+    assert verdict.outcome.messaged is (verdict.signs is not None)
+    assert not (verdict.repeat and verdict.stop)
+    if verdict.outcome is Outcome.PENDING:
+        assert verdict.repeat or verdict.stop
+    else:
+        assert not verdict.repeat
+    assert verdict.pause is None or (0 <= verdict.pause <= MAX_PAUSE and verdict.repeat)
+    assert verdict.pause is not None or not verdict.slow_down
+
+
+@given(attempt=ATTEMPTS, had_answer=st.booleans())
+def test_what_people_read_is_one_short_line(attempt: Attempt, *, had_answer: bool) -> None:
+    """Values are single printable lines, and each sentence can be made."""
+    finding = judge(attempt, had_answer=had_answer).finding
+    for value in finding.values.values():
+        assert len(value) <= LONGEST + 60
+        assert value.isprintable()
+    assert sentence(finding)
+    advice(finding)
+
+
+@given(attempt=ATTEMPTS)
+def test_an_answer_before_never_makes_it_more_certain(attempt: Attempt) -> None:
+    """`had_answer` decides whether the run stops and whom a 403 or 404 speaks of, never whether something was sent."""
+    before, after = judge(attempt, had_answer=False), judge(attempt, had_answer=True)
+    assert (before.outcome is Outcome.UNKNOWN) is (after.outcome is Outcome.UNKNOWN)
+    assert before.outcome.messaged is after.outcome.messaged

@@ -1,0 +1,76 @@
+"""Every exception that httpx can raise is in the table."""
+
+import inspect
+import socket
+import ssl
+
+import httpx
+import pytest
+
+from batch.chats.faults import FAULT_WORDS, FOREIGN, HTTPX_FAULTS, Fault, fault_of
+
+
+def raised_by_httpx() -> set[type[Exception]]:
+    """Every exception class that httpx makes public."""
+    public = (getattr(httpx, name) for name in httpx.__all__)
+    return {kind for kind in public if inspect.isclass(kind) and issubclass(kind, Exception)}
+
+
+def test_the_table_has_every_exception_of_httpx() -> None:
+    """A new exception in httpx fails here, until somebody decided what it means."""
+    assert set(HTTPX_FAULTS) == raised_by_httpx()
+
+
+def test_whatever_httpx_raises_is_caught() -> None:
+    """The client's except clause covers every one of them, and TLS alerts, which come through as they are."""
+    assert all(issubclass(kind, FOREIGN) for kind in raised_by_httpx())
+    assert issubclass(ssl.SSLError, FOREIGN)
+
+
+def test_time_outs_are_time_outs() -> None:
+    """The two kinds of time-out are kept apart: before and after the connection."""
+    assert HTTPX_FAULTS[httpx.ConnectTimeout] is HTTPX_FAULTS[httpx.PoolTimeout] is Fault.CONNECT_TIMEOUT
+    assert HTTPX_FAULTS[httpx.ReadTimeout] is HTTPX_FAULTS[httpx.WriteTimeout] is Fault.TIMEOUT
+
+
+def chained(cause: Exception) -> Exception:
+    """A ConnectError with the cause that the transport gives it."""
+    error = httpx.ConnectError("failed")
+    error.__cause__ = OSError("between")
+    error.__cause__.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (chained(socket.gaierror(-2, "Name or service not known")), Fault.NO_NAME),
+        (chained(ssl.SSLCertVerificationError("self-signed")), Fault.TLS),
+        (chained(ConnectionRefusedError()), Fault.NOT_CONNECTED),
+        (ssl.SSLError(1, "alert"), Fault.TLS),
+        (TimeoutError(), Fault.TIMEOUT),
+        (OSError(5, "i/o"), Fault.LOST),
+        (httpx.RemoteProtocolError("not HTTP"), Fault.PROTOCOL),
+        (type("NewError", (httpx.ReadError,), {})(""), Fault.LOST),
+    ],
+)
+def test_the_cause_refines_the_exception(error: Exception, fault: Fault) -> None:
+    """A name that cannot be resolved and a certificate that does not fit are found in the chain of causes."""
+    found, words = fault_of(error)
+    assert found is fault
+    assert words.startswith(FAULT_WORDS[fault])
+
+
+def test_what_merely_happened_before_is_no_cause() -> None:
+    """A handshake that timed out was waiting for bytes (SSLWantReadError): a time-out, not a TLS failure."""
+    error = httpx.ConnectTimeout("")
+    error.__cause__ = TimeoutError()
+    error.__cause__.__context__ = ssl.SSLWantReadError()
+    assert fault_of(error)[0] is Fault.CONNECT_TIMEOUT
+
+
+def test_a_ring_of_causes_ends() -> None:
+    """A chain of causes that bites its tail is no trap."""
+    first, second = ValueError(), httpx.ReadError("x")
+    first.__cause__, second.__cause__ = second, first
+    assert fault_of(second)[0] is Fault.LOST
