@@ -5,8 +5,10 @@
     |   +-- SheetError        the sheet cannot be read or used
     |   +-- CampaignError     the campaign file, or how it maps the sheet
     |   +-- SettingsError     an option, the environment, the token, the endpoint
+    |   +-- ChangeNotAccepted  everybody would become new, and nobody has accepted that
     |   +-- LedgerUnusable    the ledger cannot be opened, or is of a newer version
     +-- Busy                  another run holds this campaign or sender (exit 75)
+    +-- ClockWrong            the clock lies before what the ledger has noted (exit 5)
     +-- Declined              the person said no before anything was sent (exit 130)
     +-- LedgerFailed          the ledger stopped taking writes during the run (exit 5)
 
@@ -21,6 +23,8 @@ from collections.abc import Iterable
 __all__ = [
     "Busy",
     "CampaignError",
+    "ChangeNotAccepted",
+    "ClockWrong",
     "Declined",
     "InputError",
     "LedgerFailed",
@@ -60,12 +64,20 @@ class SettingsError(InputError):
     """An option, an environment variable, the token or the endpoint is missing or wrong."""
 
 
+class ChangeNotAccepted(InputError):
+    """A campaign that has sent before would take the same people for new ones."""
+
+
 class LedgerUnusable(InputError):
     """The ledger cannot be opened, or was written by a newer version."""
 
 
 class Busy(WeglyBatchError):
     """Another run holds the lock of this campaign or sender."""
+
+
+class ClockWrong(WeglyBatchError):
+    """The wall clock cannot be right; nothing was sent."""
 
 
 class Declined(WeglyBatchError):

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch.app.changes import refuse_changes
 from batch.app.prepared import Prepared, prepare, utc_now
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
-from batch.ledger import Ledger, Staging
+from batch.ledger import Judging, Ledger, Staging
 from batch.model.exit_code import ExitCode, exit_code_of
 from batch.model.message import Contact
 from batch.model.outcome import Outcome
@@ -64,12 +65,21 @@ class Check:
         return exit_code_of({**self.counts, Outcome.PENDING: 0})
 
 
-def check(sheet: Path, campaign: Path, settings: Settings, *, retry_errors: bool = False) -> Check:
-    """Check a sheet against its campaign and the ledger. Writes nothing, needs no token."""
-    prepared = prepare(sheet, load_campaign(campaign, now=utc_now()), endpoint=settings.endpoint)
-    with Ledger.for_reading(settings.ledger) as ledger, ledger.stage(retry_errors=retry_errors) as staging:
-        prepared.stage(staging)
-        return look(prepared, staging, settings, ledger.where)
+def check(
+    sheet: Path, campaign: Path, settings: Settings, *, judging: Judging | None = None, accept_change: bool = False
+) -> Check:
+    """Check a sheet against its campaign and the ledger. Writes nothing, needs no token.
+
+    Raises InputError for what is wrong with the whole of either, and for a change that would make everybody new.
+    """
+    loaded = load_campaign(campaign, now=utc_now())
+    prepared = prepare(sheet, loaded, endpoint=settings.endpoint)
+    with Ledger.for_reading(settings.ledger) as ledger:
+        if not accept_change:
+            refuse_changes(loaded, ledger, prepared.endpoint)
+        with ledger.stage(judging or Judging()) as staging:
+            prepared.stage(staging, ledger.knows_run)
+            return look(prepared, staging, settings, ledger.where)
 
 
 def look(prepared: Prepared, staging: Staging, settings: Settings, ledger: str, limit: int | None = None) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +21,10 @@ _RATE = 40.0
 
 def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> Finished:
     """Send `samples/contatos.xlsx` to a sandbox on a free loopback port and write the report."""
-    sheet, campaign = samples() / "contatos.xlsx", samples() / "boas-vindas.toml"
     with TemporaryDirectory(prefix="wegly-batch-demo-") as folder, running_sandbox() as sandbox:
+        sheet, campaign = (
+            Path(shutil.copy(samples() / name, folder)) for name in ("contatos.xlsx", "boas-vindas.toml")
+        )
         here = replace(
             settings,
             base_url=sandbox.url,

@@ -1,43 +1,48 @@
-"""The run's log: JSON lines in `run.log`, and on the terminal when asked for. The token is taken out of every line."""
+"""The run's log: JSON lines in `run.log`, and on the terminal when asked for. The token is taken out of every line.
+
+A log that cannot be written never stops a run, nor the note of an outcome: lines are lost instead, and counted.
+"""
 
 from __future__ import annotations
 
+import errno
+import json
 import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import structlog
 
 from batch.chats import Token
 
-__all__ = ["logging_to"]
+__all__ = ["RunLog", "logging_to"]
 
 
 @contextmanager
-def logging_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[None]:
+def logging_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog]:
     """Send structlog's events to `path` (0600, appended), and to stderr when `verbose`, while the block runs."""
-    descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "a", encoding="utf-8", buffering=1) as file:
-        structlog.configure(
-            processors=[
-                structlog.contextvars.merge_contextvars,
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-            logger_factory=lambda *_: _Lines([file, sys.stderr] if verbose else [file], token),
-            cache_logger_on_first_use=False,
-        )
-        try:
-            yield
-        finally:
-            quiet()
+    lines = RunLog(path, token=token, verbose=verbose)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        logger_factory=lambda *_: lines,
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield lines
+    finally:
+        quiet()
+        lines.close()
 
 
 def quiet() -> None:
@@ -49,18 +54,65 @@ def _drop(*_: object) -> NoReturn:
     raise structlog.DropEvent
 
 
-class _Lines:
-    """Writes finished lines; the last place that text passes, so the token is taken out here."""
+class RunLog:
+    """Writes finished lines; the last place that text passes, so the token is taken out here. Raises nothing."""
 
-    def __init__(self, files: list[TextIO], token: Token | None) -> None:
-        self._files = files
+    def __init__(self, path: Path, *, token: Token | None, verbose: bool) -> None:
+        self._name = path.name
         self._token = token
+        self._verbose = verbose
+        self._descriptor: int | None = None
+        self._lost = self._lost_now = 0
+        self._trouble = ""
+        try:
+            self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        except OSError as error:
+            self._trouble = error.strerror or str(error)
+
+    @property
+    def problem(self) -> str | None:
+        """What is missing in the file, one sentence; None when all of it is there."""
+        if not self._lost:
+            return None
+        lines = "1 line" if self._lost == 1 else f"{self._lost:,} lines"
+        return f"{self._name} lacks {lines}: {self._trouble}. Nothing else was lost by that."
 
     def msg(self, line: str) -> None:
         if self._token is not None:
             line = self._token.redact(line)
-        for file in self._files:
-            file.write(line + "\n")
+        self._to_file(line)
+        if self._verbose:
+            with suppress(OSError, ValueError):  # nobody reads there any more
+                print(line, file=sys.stderr, flush=True)  # noqa: T201 - the log itself
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None
 
     def __getattr__(self, name: str) -> Any:
         return self.msg
+
+    def _to_file(self, line: str) -> None:
+        if self._lost_now and self._append(json.dumps({"event": "log_lines_lost", "lines": self._lost_now})):
+            self._lost_now = 0
+        if self._lost_now or not self._append(line):
+            self._lost += 1
+            self._lost_now += 1
+
+    def _append(self, line: str) -> bool:
+        """Write one line whole, or nothing of it."""
+        if self._descriptor is None:
+            return False
+        data = f"{line}\n".encode("utf-8", "backslashreplace")
+        try:
+            written = os.write(self._descriptor, data)
+            if written < len(data):  # the disk is full: half a line would be no JSON
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+        except OSError as error:
+            self._trouble = error.strerror or str(error)
+            return False
+        if written < len(data):
+            self._trouble = os.strerror(errno.ENOSPC)
+        return written == len(data)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from batch.app.feedback import SentElsewhere
 from batch.campaign import Campaign
 from batch.chats import encode
 from batch.ledger import StagedRow, Staging
@@ -38,25 +39,26 @@ class Prepared:
     maker: ContactMaker
     endpoint: str
 
-    def stage(self, staging: Staging) -> None:
-        """Check every row and stage it, then judge the whole sheet."""
-        rows = self._staged_rows()
+    def stage(self, staging: Staging, known_run: Callable[[str], bool]) -> None:
+        """Check every row and stage it, then judge the whole sheet. `known_run`: the ledger has a run of that name."""
+        rows = self._staged_rows(SentElsewhere(self.sheet.info, known_run))
         while batch := list(islice(rows, _AT_ONCE)):
             staging.add(batch)
         staging.judge()
 
-    def _staged_rows(self) -> Iterator[StagedRow]:
-        skip_hidden = self.campaign.sheet.hidden_rows == "skip"
+    def _staged_rows(self, elsewhere: SentElsewhere) -> Iterator[StagedRow]:
         for row in self.sheet.rows():
-            yield self._staged(self.maker.contact(row), skip_hidden=skip_hidden)
+            yield self._staged(self.maker.contact(row), elsewhere.finding(row))
 
-    def _staged(self, contact: Contact, *, skip_hidden: bool) -> StagedRow:
+    def _staged(self, contact: Contact, sent_elsewhere: Finding | None) -> StagedRow:
         key = None
         if contact.person is not None:
             name = self.campaign.name
             key = message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
         staged = StagedRow(row=contact.row, key=key, person=contact.person, notes=contact.notes)
-        if contact.hidden and skip_hidden:
+        if sent_elsewhere is not None:
+            return replace(staged, outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
+        if contact.hidden and self.campaign.sheet.hidden_rows == "skip":
             return replace(staged, outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
         if contact.message is None:
             return replace(staged, outcome=Outcome.ERROR, findings=contact.problems)

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
 from batch._version import __version__
+from batch.app.changes import note_stamp, refuse_changes, traits_of
 from batch.app.checking import Check, look
 from batch.app.folder import RunFolder, run_name
 from batch.app.logs import logging_to
 from batch.app.prepared import Prepared, prepare, utc_now
-from batch.app.sending import SendingWatcher, pool_settings, send
+from batch.app.sending import SendingWatcher, send
 from batch.app.settings import Settings
-from batch.campaign import load_campaign
+from batch.campaign import Campaign, load_campaign
 from batch.chats import Token
-from batch.errors import Declined, LedgerFailed
-from batch.ledger import Ledger, Owner
+from batch.errors import ClockWrong, Declined, LedgerFailed
+from batch.ledger import Judging, Ledger, Owner
 from batch.loader import KeptCopy
 from batch.model.exit_code import ExitCode, exit_code_of
 from batch.model.message import campaign_scope
 from batch.model.reason import Finding, Reason
 from batch.model.run import Run, Tally
-from batch.model.sheet import SheetInfo
 from batch.pool import Sent, StopCause
 from batch.reporter import SheetView, Written, write_report
 
 __all__ = ["Choices", "Finished", "Watcher", "run_sheet"]
 
 log = structlog.get_logger()
+
+CLOCK_SLACK = timedelta(minutes=5)
+"""How far the wall clock may lie before the ledger's newest entry: clocks are set back a little now and then."""
 
 
 class Watcher(SendingWatcher, Protocol):
@@ -48,8 +52,9 @@ class Choices:
 
     limit: int | None = None
     """Messages of this run at most."""
-    retry_errors: bool = False
-    """Try rows in error again as they are."""
+    judging: Judging = field(default_factory=Judging)
+    accept_change: bool = False
+    """Go on although a change would make everybody of the campaign new."""
     verbose: bool = False
     """Log to stderr as well."""
 
@@ -68,6 +73,22 @@ class Finished:
     folder: Path
     ledger: str
     written: Written
+    problems: tuple[str, ...] = ()
+    """Sentences about what did not go as it should besides."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Begun:
+    """A run that is in the ledger, every row of its sheet judged."""
+
+    run: Run
+    owner: Owner
+    ledger: Ledger
+    campaign: Campaign
+    prepared: Prepared
+    copy: KeptCopy
+    plan: Check
+    folder: Path
 
 
 def run_sheet(
@@ -75,89 +96,115 @@ def run_sheet(
 ) -> Finished:
     """Send what is left of a sheet and write its report.
 
-    Nothing was sent when it raises InputError, Busy or Declined. Everything it did is in the ledger when it returns.
+    Nothing was sent when it raises InputError, ClockWrong, Busy or Declined. Everything it did is in the ledger when it
+    returns.
     """
+    with ExitStack() as stack:
+        begun = _begin(stack, sheet, campaign, settings=settings, choices=choices, watcher=watcher)
+        stack.enter_context(logging_to(begun.folder / "run.log", token=token, verbose=choices.verbose))
+        run, plan = begun.run, begun.plan
+        log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=plan.to_send)
+        stamped = note_stamp(begun.campaign, begun.ledger, run.endpoint)
+        watcher.begin(plan)
+        try:
+            sent = send(
+                begun.ledger,
+                begun.owner,
+                campaign=begun.campaign,
+                endpoint=run.endpoint,
+                token=token,
+                settings=settings,
+                limit=choices.limit,
+                watcher=watcher,
+            )
+        finally:
+            watcher.end()
+        stamped = note_stamp(begun.campaign, begun.ledger, run.endpoint) and stamped
+        return _close(begun, sent, stamped=stamped)
+
+
+def _begin(
+    stack: ExitStack, sheet: Path, campaign: Path, *, settings: Settings, choices: Choices, watcher: Watcher
+) -> _Begun:
+    """Check every row and write the run's plan into the ledger. Locks and ledger are held on `stack`."""
     started = utc_now()
     loaded = load_campaign(campaign, now=started)
     endpoint = settings.endpoint
     name = run_name(started, loaded.slug)
     owner = Owner.here(name)
-    with ExitStack() as stack:
-        folder = stack.enter_context(RunFolder(settings.reports, name))
-        copy = folder.take(sheet)
-        prepared = prepare(copy.path, loaded, endpoint=endpoint)
-        ledger = stack.enter_context(Ledger.open(settings.ledger))
-        stack.enter_context(ledger.hold([f"campaign {campaign_scope(loaded.name)} ({endpoint})"], owner))
-        ledger.settle_dead_claims(endpoint=endpoint, campaign=loaded.name)
-        pool = pool_settings(loaded, settings)
+    folder = stack.enter_context(RunFolder(settings.reports, name))
+    copy = folder.take(sheet)
+    prepared = prepare(copy.path, loaded, endpoint=endpoint)
+    ledger = stack.enter_context(Ledger.open(settings.ledger))
+    stack.enter_context(ledger.hold([f"campaign {campaign_scope(loaded.name)} ({endpoint})"], owner))
+    _refuse_early(ledger, loaded, endpoint, now=started, accept_change=choices.accept_change)
+    with ledger.stage(choices.judging) as staging:
+        prepared.stage(staging, ledger.knows_run)
+        plan = look(prepared, staging, settings, ledger.where, choices.limit)
+        stack.enter_context(ledger.hold([f"sender {sender} ({endpoint})" for sender in plan.senders], owner))
+        if plan.to_send and not watcher.confirm(plan):
+            raise Declined("Nothing was sent: the question was answered with no.")
         run = Run(
             run=name,
             campaign=loaded.name,
             endpoint=endpoint,
             sheet_path=str(sheet.absolute()),
             sheet_sha256=copy.sha256,
-            sheet_options=_reading(prepared.sheet.info),
+            sheet_options=_reading(prepared),
             version=__version__,
             started=started,
             timezone=loaded.timezone,
             language=loaded.language,
-            wanted_rate=pool.rate,
+            wanted_rate=plan.rate,
             report_dir=str(folder.path),
         )
-        with ledger.stage(retry_errors=choices.retry_errors) as staging:
-            prepared.stage(staging)
-            plan = look(prepared, staging, settings, ledger.where, choices.limit)
-            stack.enter_context(ledger.hold([f"sender {sender} ({endpoint})" for sender in plan.senders], owner))
-            if plan.to_send and not watcher.confirm(plan):
-                raise Declined("Nothing was sent: the question was answered with no.")
-            staging.plan(run, owner)
-        folder.keep()
-        stack.enter_context(logging_to(folder.path / "run.log", token=token, verbose=choices.verbose))
-        log.info("run_begun", run=name, campaign=loaded.name, endpoint=endpoint, to_send=plan.to_send, rate=pool.rate)
-        watcher.begin(plan)
-        try:
-            sent = send(
-                ledger,
-                owner,
-                endpoint=endpoint,
-                token=token,
-                settings=settings,
-                pool=pool,
-                limit=choices.limit,
-                watcher=watcher,
-            )
-        finally:
-            watcher.end()
-        return _close(ledger, run, sent, prepared=prepared, copy=copy, folder=folder.path)
+        staging.plan(run, owner, traits_of(loaded))
+    folder.keep()
+    return _Begun(
+        run=run,
+        owner=owner,
+        ledger=ledger,
+        campaign=loaded,
+        prepared=prepared,
+        copy=copy,
+        plan=plan,
+        folder=folder.path,
+    )
 
 
-def _reading(info: SheetInfo) -> dict[str, str]:
+def _refuse_early(ledger: Ledger, campaign: Campaign, endpoint: str, *, now: datetime, accept_change: bool) -> None:
+    """What can be found out before the sheet's rows are checked. The campaign's lock is held."""
+    newest = ledger.newest()
+    if newest is not None and now < newest - CLOCK_SLACK:
+        raise ClockWrong(
+            f"This machine's clock says {now:%d/%m/%Y %H:%M} UTC, but the ledger has entries of "
+            f"{newest:%d/%m/%Y %H:%M} UTC.",
+            "Set the clock, then run again. Nothing was sent.",
+        )
+    ledger.settle_dead_claims(endpoint=endpoint, campaign=campaign.name)
+    if not accept_change:
+        refuse_changes(campaign, ledger, endpoint)
+
+
+def _reading(prepared: Prepared) -> dict[str, str]:
     """How the sheet was read, for reading it again just so."""
+    info = prepared.sheet.info
     options = {"name": info.sheet, "header_row": info.header_row}
     return {name: str(value) for name, value in options.items() if value is not None}
 
 
-def _close(ledger: Ledger, run: Run, sent: Sent, *, prepared: Prepared, copy: KeptCopy, folder: Path) -> Finished:
+def _close(begun: _Begun, sent: Sent, *, stamped: bool) -> Finished:
     """Note the run's end, and write its report."""
-    try:
-        ledger.finish_run(
-            run.run,
-            finished=utc_now(),
-            attempts=sent.attempts,
-            achieved_rate=sent.achieved_rate,
-            pending=_why_pending(sent),
-        )
-        noted = True
-    except LedgerFailed:
-        log.exception("run_end_not_noted")
-        noted = False
+    ledger, run = begun.ledger, begun.run
+    noted = _note_end(ledger, run, sent)
     tally = ledger.tally(run.run)
     exit_code = exit_code_of(tally.counts, _stopped(sent) if noted else ExitCode.STOPPED)
     if noted:
         ledger.note_exit(run.run, exit_code)
     ended = ledger.run(run.run) or run
-    view = SheetView(path=copy.path, info=prepared.sheet.info, rows=prepared.sheet.rows, name=Path(run.sheet_path).name)
-    written = write_report(folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
+    sheet = begun.prepared.sheet
+    view = SheetView(path=begun.copy.path, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
+    written = write_report(begun.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
     counts = {outcome.value: count for outcome, count in tally.counts.items()}
     log.info("run_ended", exit_code=exit_code.value, cause=sent.cause, counts=counts, problems=written.problems)
     return Finished(
@@ -166,10 +213,27 @@ def _close(ledger: Ledger, run: Run, sent: Sent, *, prepared: Prepared, copy: Ke
         exit_code=exit_code,
         cause=sent.cause,
         finding=sent.finding,
-        folder=folder,
+        folder=begun.folder,
         ledger=ledger.where,
         written=written,
+        problems=() if stamped else (_not_stamped(begun.campaign.path),),
     )
+
+
+def _note_end(ledger: Ledger, run: Run, sent: Sent) -> bool:
+    """False when the ledger takes no writes: the outcomes that were recorded stay, and the run counts as stopped."""
+    try:
+        ledger.finish_run(
+            run.run,
+            finished=utc_now(),
+            attempts=sent.attempts,
+            achieved_rate=sent.achieved_rate,
+            pending=_why_pending(sent),
+        )
+    except LedgerFailed:
+        log.exception("run_end_not_noted")
+        return False
+    return True
 
 
 def _stopped(sent: Sent) -> ExitCode | None:
@@ -187,3 +251,10 @@ def _why_pending(sent: Sent) -> Finding:
         return Finding(Reason.LIMIT)
     interrupted = sent.cause in (StopCause.INTERRUPTED, StopCause.TERMINATED)
     return Finding(Reason.INTERRUPTED if interrupted else Reason.STOPPED)
+
+
+def _not_stamped(campaign: Path) -> str:
+    return (
+        f"The note {campaign.name}.stamp could not be written beside the campaign file: a later run with another "
+        "ledger would not be noticed. Put the campaign file into a folder that you may write to."
+    )

@@ -11,18 +11,65 @@ from batch.app.settings import Settings
 from batch.campaign import Campaign
 from batch.chats import ChatsClient, Token, make_ssl_context
 from batch.ledger import Ledger, Owner
-from batch.pool import Pool, PoolSettings, Progress, RepeatRules, Sent, Stop, StopRules, stopping_on_signals
+from batch.pool import Pool, PoolSettings, Progress, RepeatRules, Sent, Stop, StopCause, StopRules, stopping_on_signals
 
-__all__ = ["SendingWatcher", "pool_settings", "send"]
+__all__ = ["SendingWatcher", "send"]
 
 
 class SendingWatcher(Progress, Protocol):
-    """Who watches the pool, and hears of signals."""
+    """Who watches the pool, hears of signals, and may look at the canary's messages before the rest goes out."""
 
     def signalled(self, *, again: bool) -> None: ...
+    def go_on(self, sent: int) -> bool: ...
 
 
-def pool_settings(campaign: Campaign, settings: Settings) -> PoolSettings:
+def send(
+    ledger: Ledger,
+    owner: Owner,
+    *,
+    campaign: Campaign,
+    endpoint: str,
+    token: Token,
+    settings: Settings,
+    limit: int | None,
+    watcher: SendingWatcher,
+) -> Sent:
+    """Send the pending messages of the owner's run, at most `limit`. Every outcome is durable when it returns.
+
+    With a canary the first rows are sent alone, and the rest only when all of them were accepted.
+    """
+    client = _client_maker(endpoint, token, settings)
+
+    async def work() -> Sent:
+        stop = Stop()
+        with ledger.sending(owner) as sending, stopping_on_signals(stop, lambda again: watcher.signalled(again=again)):
+            pool = Pool(
+                ledger=sending,
+                client=client,
+                settings=_pool_settings(campaign, settings),
+                now=utc_now,
+                progress=watcher,
+                stop=stop,
+            )
+            return await _with_canary(pool, stop, campaign.canary.rows, limit, watcher)
+
+    return asyncio.run(work())
+
+
+async def _with_canary(pool: Pool, stop: Stop, canary: int | None, limit: int | None, watcher: SendingWatcher) -> Sent:
+    if canary is None or (limit is not None and limit <= canary):
+        return await pool.run(limit)
+    first = await pool.run(canary)
+    if first.cause is not None or first.jobs < canary:
+        return first
+    if any(not outcome.messaged for outcome in first.outcomes):
+        stop.request(StopCause.CANARY)
+    elif not watcher.go_on(sum(first.outcomes.values())):
+        stop.request(StopCause.INTERRUPTED)
+    return await pool.run(None if limit is None else limit - canary)
+
+
+def _pool_settings(campaign: Campaign, settings: Settings) -> PoolSettings:
     """The campaign's numbers; options and environment win."""
     return PoolSettings(
         rate=settings.rate or campaign.throttle.rate,
@@ -32,31 +79,8 @@ def pool_settings(campaign: Campaign, settings: Settings) -> PoolSettings:
     )
 
 
-def send(
-    ledger: Ledger,
-    owner: Owner,
-    *,
-    endpoint: str,
-    token: Token,
-    settings: Settings,
-    pool: PoolSettings,
-    limit: int | None,
-    watcher: SendingWatcher,
-) -> Sent:
-    """Send the pending messages of the owner's run, at most `limit`. Every outcome is durable when it returns."""
-    client = _client_maker(endpoint, token, settings)
-
-    async def work() -> Sent:
-        stop = Stop()
-        with ledger.sending(owner) as sending, stopping_on_signals(stop, lambda again: watcher.signalled(again=again)):
-            workers = Pool(ledger=sending, client=client, settings=pool, now=utc_now, progress=watcher, stop=stop)
-            return await workers.run(limit)
-
-    return asyncio.run(work())
-
-
 def _client_maker(endpoint: str, token: Token, settings: Settings) -> Callable[[], ChatsClient]:
-    context = make_ssl_context() if endpoint.startswith("https:") else None
+    context = make_ssl_context(trust_env=settings.trust_env) if endpoint.startswith("https:") else None
 
     def make() -> ChatsClient:
         return ChatsClient(

@@ -18,7 +18,6 @@ NOT_YET: Mapping[tuple[str, ...], str] = MappingProxyType(
         ("window",): "Take it out, and start the run within the hours in which you may send.",
         ("history",): "Take it out, and take the people with a recent message out of the sheet yourself.",
         ("suppress",): "Take it out, and take the people who must not be messaged out of the sheet yourself.",
-        ("canary",): "Take it out, and try a small sheet first.",
         ("notify",): "Take it out; the exit code and summary.json tell how the run went.",
         (
             "throttle",

@@ -65,6 +65,7 @@ def _campaign(file: CampaignFile, path: Path, now: datetime) -> Campaign:
         phone=file.phone,
         throttle=file.throttle,
         stop=file.stop,
+        canary=file.canary,
         sheet=file.sheet,
     )
 

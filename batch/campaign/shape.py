@@ -191,6 +191,13 @@ class Stop(_Section):
     """Seconds that the safe repeats of one row may take."""
 
 
+class Canary(_Section):
+    """[canary]"""
+
+    rows: Annotated[StrictInt | None, Field(ge=1)] = None
+    """How many rows are sent alone first; None: no canary."""
+
+
 class Sheet(_Section):
     """[sheet]"""
 
@@ -211,6 +218,7 @@ class CampaignFile(_Section):
     phone: Phone = Phone()
     throttle: Throttle = Throttle()
     stop: Stop = Stop()
+    canary: Canary = Canary()
     sheet: Sheet = Sheet()
 
 
@@ -235,4 +243,5 @@ class Campaign:
     phone: Phone
     throttle: Throttle
     stop: Stop
+    canary: Canary
     sheet: Sheet

@@ -9,8 +9,9 @@ import traceback
 import click
 
 from batch._version import __version__
+from batch.cli.codes import exit_code_for
 from batch.cli.lazy import LazyGroup
-from batch.errors import Busy, Declined, InputError, LedgerFailed, WeglyBatchError, nearest
+from batch.errors import WeglyBatchError, nearest
 from batch.model.exit_code import EXIT_MEANINGS, ExitCode
 
 __all__ = ["main"]
@@ -73,7 +74,7 @@ def _run(arguments: list[str]) -> int:
         return ExitCode.INTERRUPTED
     except WeglyBatchError as error:
         click.echo(f"{error.problem}\n{error.remedy}".rstrip(), err=True)
-        return _exit_code(error)
+        return exit_code_for(error)
     except Exception:  # noqa: BLE001 - the last place: a defect must not print the token
         click.echo(_defect(), err=True)
         return ExitCode.DEFECT
@@ -88,13 +89,3 @@ def _defect() -> str:
         "This is a defect in wegly-batch. What was sent is recorded in the ledger, and running the same command again\n"
         "sends only what is left. Please report the lines above."
     )
-
-
-def _exit_code(error: WeglyBatchError) -> ExitCode:
-    codes = (
-        (InputError, ExitCode.REFUSED),
-        (Busy, ExitCode.BUSY),
-        (LedgerFailed, ExitCode.STOPPED),
-        (Declined, ExitCode.INTERRUPTED),
-    )
-    return next((code for kind, code in codes if isinstance(error, kind)), ExitCode.DEFECT)

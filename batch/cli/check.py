@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from batch.cli.options import SHEET, base_url_option, campaign_option, json_option, ledger_option, rate_option
+from batch.cli.options import (
+    SHEET,
+    accept_change_option,
+    base_url_option,
+    campaign_option,
+    json_option,
+    ledger_option,
+    rate_option,
+)
 from batch.model.exit_code import ExitCode
 
 __all__ = ["command"]
@@ -19,6 +27,7 @@ __all__ = ["command"]
 @base_url_option
 @rate_option
 @click.option("--retry-errors", is_flag=True, help="Count rows that the API refused as messages to send again.")
+@accept_change_option
 @json_option
 def command(
     *,
@@ -28,6 +37,7 @@ def command(
     base_url: str | None,
     rate: float | None,
     retry_errors: bool,
+    accept_change: bool,
     as_json: bool,
 ) -> ExitCode:
     """Check SHEET against its campaign: everything `run` would find out, with the first messages as they would be sent.
@@ -37,8 +47,10 @@ def command(
     from batch.app.checking import check
     from batch.app.settings import Settings
     from batch.cli.words_check import check_json, check_text
+    from batch.ledger import Judging
 
     settings = Settings(base_url=base_url, ledger=ledger, rate=rate)
-    found = check(sheet, campaign, settings, retry_errors=retry_errors)
+    judging = Judging(retry_errors=retry_errors)
+    found = check(sheet, campaign, settings, judging=judging, accept_change=accept_change)
     click.echo(check_json(found) if as_json else check_text(found))
     return found.exit_code

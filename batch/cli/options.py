@@ -10,6 +10,7 @@ import click
 
 __all__ = [
     "SHEET",
+    "accept_change_option",
     "base_url_option",
     "campaign_option",
     "json_option",
@@ -59,6 +60,9 @@ class _Rate(click.ParamType[float]):
             self.fail(f"{value!r}: {error}.", param, ctx)
 
 
+accept_change_option = click.option(
+    "--accept-change", is_flag=True, help="Go on although a change would make everybody of the campaign new."
+)
 base_url_option = lasting(
     "--base-url", envvar="WEGLY_BASE_URL", metavar="URL", help="The API's address. [default: https://api.wegly.com.br]"
 )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from datetime import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from batch.cli.codes import exit_code_for
 from batch.cli.options import (
     SHEET,
+    accept_change_option,
     base_url_option,
     campaign_option,
     json_option,
@@ -19,9 +24,27 @@ from batch.cli.options import (
     rate_option,
     reports_option,
 )
+from batch.errors import WeglyBatchError
 from batch.model.exit_code import ExitCode, worst
 
+if TYPE_CHECKING:
+    from batch.app.running import Choices, Finished
+    from batch.app.settings import Settings
+    from batch.app.sheets import Taken
+
 __all__ = ["command"]
+
+
+class _Clock(click.ParamType[time]):
+    """HH:MM."""
+
+    name = "clock"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
+        try:
+            return value if isinstance(value, time) else time.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r}: allowed is a time like 18:00.", param, ctx)
 
 
 @click.command("run")
@@ -31,6 +54,11 @@ __all__ = ["command"]
 @click.option("--dry-run", is_flag=True, help="Only check: the same as `wegly-batch check`.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Send at most N messages of each sheet.")
 @click.option("--retry-errors", is_flag=True, help="Try rows again that the API refused, though they did not change.")
+@click.option(
+    "--resend-unknown", is_flag=True, help="Send unknown rows again: who had the message after all gets it twice."
+)
+@accept_change_option
+@lasting("--not-after", type=_Clock(), metavar="HH:MM", help="Send nothing when it is later than this: for cron.")
 @rate_option
 @lasting("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Attempts in flight at most.")
 @lasting(
@@ -46,7 +74,7 @@ __all__ = ["command"]
 @lasting("--token-file", type=SHEET, metavar="FILE", help="A file with the token; else WEGLY_TOKEN is read.")
 @base_url_option
 @origin_option
-@lasting("--proxy-from-env", is_flag=True, help="Use the proxy that HTTPS_PROXY names.")
+@lasting("--trust-env", is_flag=True, help="Use the proxy and the certificates that the environment names.")
 @json_option
 @click.option("-v", "--verbose", is_flag=True, help="Print the log on stderr as well.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
@@ -54,64 +82,122 @@ def command(
     *,
     sheets: tuple[Path, ...],
     campaign: Path,
-    yes: bool,
     dry_run: bool,
-    limit: int | None,
-    retry_errors: bool,
-    rate: float | None,
-    concurrency: int | None,
-    read_timeout: float,
-    reports: Path,
-    ledger: str | None,
+    not_after: time | None,
     token_file: Path | None,
-    base_url: str | None,
-    origin: str | None,
-    proxy_from_env: bool,
     as_json: bool,
-    verbose: bool,
     quiet: bool,
+    yes: bool,
+    **options: Any,
 ) -> ExitCode:
     """Send what is left of each SHEET, and write its report. Running the same command again is always safe.
 
-    The token comes from the environment variable WEGLY_TOKEN or from --token-file, never from the command line.
+    A folder stands for the sheets in it. The token comes from the environment variable WEGLY_TOKEN or from
+    --token-file, never from the command line.
     """
-    from batch.app.checking import check
-    from batch.app.running import Choices, run_sheet
-    from batch.app.settings import Settings, read_token
-    from batch.cli.watching import watcher_for
-    from batch.cli.words_check import check_json, check_text
-    from batch.cli.words_run import summary_json, summary_text
+    from batch.app.sheets import is_late, sheets_of
 
-    settings = Settings(
-        base_url=base_url,
-        origin=origin,
-        ledger=ledger,
-        reports=reports,
-        rate=rate,
-        concurrency=concurrency,
-        read_timeout=read_timeout,
-        trust_env=proxy_from_env,
-    )
+    settings, choices = _settings(options), _choices(options)
+    taken = sheets_of(sheets)
+    for sentence in taken.left_out:
+        click.echo(f"Left out of the folder: {sentence}.", err=True)
     if dry_run:
-        checks = [check(sheet, campaign, settings, retry_errors=retry_errors) for sheet in sheets]
-        for found in checks:
-            click.echo(check_json(found) if as_json else check_text(found))
-        return worst(found.exit_code for found in checks)
-    token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
-    if len(sheets) > 1:  # nothing is sent before every row of every sheet was checked
-        for sheet in sheets:
-            check(sheet, campaign, settings, retry_errors=retry_errors)
-    choices = Choices(limit=limit, retry_errors=retry_errors, verbose=verbose)
-    finished = []
+        return _check(taken.sheets, campaign, settings, choices, as_json=as_json)
+    if not_after is not None and is_late(campaign, not_after):
+        click.echo(f"It is after {not_after:%H:%M}: nothing was sent. Run again in time.", err=True)
+        return ExitCode.PENDING
+    return _Runner(campaign, settings, choices, as_json=as_json, quiet=quiet, yes=yes).run(taken, token_file)
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    from batch.app.settings import Settings
+
+    names = ("base_url", "origin", "ledger", "reports", "rate", "concurrency", "read_timeout", "trust_env")
+    return Settings(**{name: options[name] for name in names})
+
+
+def _choices(options: dict[str, Any]) -> Choices:
+    from batch.app.running import Choices
+    from batch.ledger import Judging
+
+    judging = Judging(retry_errors=options["retry_errors"], resend_unknown=options["resend_unknown"])
+    names = ("limit", "accept_change", "verbose")
+    return Choices(judging=judging, **{name: options[name] for name in names})
+
+
+def _check(sheets: Sequence[Path], campaign: Path, settings: Settings, choices: Choices, *, as_json: bool) -> ExitCode:
+    """`--dry-run`."""
+    from batch.app.checking import check
+    from batch.cli.words_check import check_json, check_text
+
+    codes = []
     for sheet in sheets:
-        watcher = watcher_for(yes=yes, quiet=quiet or as_json)
-        ended = run_sheet(sheet, campaign, settings=settings, token=token, choices=choices, watcher=watcher)
-        finished.append(ended)
-        if not quiet and not as_json:
-            watcher.say(summary_text(ended), needed=ended.exit_code is not ExitCode.DONE or verbose)
-        if ended.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
-            break
-    if as_json:
-        summaries = [summary_json(ended) for ended in finished]
-        click.echo(json.dumps(summaries if len(sheets) > 1 else summaries[0], ensure_ascii=False, indent=2))
-    return worst(ended.exit_code for ended in finished)
+        found = check(sheet, campaign, settings, judging=choices.judging, accept_change=choices.accept_change)
+        click.echo(check_json(found) if as_json else check_text(found))
+        codes.append(found.exit_code)
+    return worst(codes)
+
+
+class _Runner:
+    """Runs sheets one after another, and prints what a person or a program wants to know of each."""
+
+    def __init__(
+        self, campaign: Path, settings: Settings, choices: Choices, *, as_json: bool, quiet: bool, yes: bool
+    ) -> None:
+        self._campaign = campaign
+        self._settings = settings
+        self._choices = choices
+        self._json = as_json
+        self._quiet = quiet or as_json
+        self._yes = yes
+        self._finished: list[Finished] = []
+        self._codes: list[ExitCode] = []
+
+    def run(self, taken: Taken, token_file: Path | None) -> ExitCode:
+        from batch.app.settings import read_token
+
+        token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
+        if len(taken.sheets) > 1:
+            self._check_all(taken.sheets)
+        for sheet in taken.sheets:
+            try:
+                self._one(sheet, token)
+            except WeglyBatchError as error:
+                if len(taken.sheets) == 1:
+                    raise
+                click.echo(f"{sheet.name}: {error.problem}\n{error.remedy}".rstrip(), err=True)
+                self._codes.append(exit_code_for(error))
+            if self._codes[-1] in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+                break
+        self._print_json(as_list=len(taken.sheets) > 1)
+        return worst(self._codes)
+
+    def _check_all(self, sheets: Sequence[Path]) -> None:
+        """Nothing is sent before every row of every sheet was checked."""
+        from batch.app.checking import check
+
+        for sheet in sheets:
+            judging, accept = self._choices.judging, self._choices.accept_change
+            check(sheet, self._campaign, self._settings, judging=judging, accept_change=accept)
+
+    def _one(self, sheet: Path, token: Any) -> None:
+        from batch.app.running import run_sheet
+        from batch.cli.watching import watcher_for
+        from batch.cli.words_run import summary_text
+
+        watcher = watcher_for(yes=self._yes, quiet=self._quiet)
+        ended = run_sheet(
+            sheet, self._campaign, settings=self._settings, token=token, choices=self._choices, watcher=watcher
+        )
+        self._finished.append(ended)
+        self._codes.append(ended.exit_code)
+        if not self._quiet:
+            needed = ended.exit_code is not ExitCode.DONE or bool(ended.problems) or self._choices.verbose
+            watcher.say(summary_text(ended), needed=needed)
+
+    def _print_json(self, *, as_list: bool) -> None:
+        from batch.cli.words_run import summary_json
+
+        if self._json:
+            summaries = [summary_json(ended) for ended in self._finished]
+            click.echo(json.dumps(summaries if as_list else summaries[0], ensure_ascii=False, indent=2))

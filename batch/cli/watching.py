@@ -40,6 +40,9 @@ class Silent:
     def done(self, row: int, outcome: Outcome) -> None: ...
     def waiting(self, seconds: float, finding: Finding) -> None: ...
     def signalled(self, *, again: bool) -> None: ...
+    def go_on(self, sent: int) -> bool:  # noqa: ARG002 - the interface of a watcher
+        return True
+
     def end(self) -> None: ...
 
     def say(self, text: str, *, needed: bool) -> None:
@@ -84,6 +87,13 @@ class Terminal:
             else "Stopping: what is in flight is finished first. Press Ctrl+C again to end at once."
         )
         self._write(words)
+
+    def go_on(self, sent: int) -> bool:
+        if self._yes:
+            return True
+        self.end()
+        asked = f"The first {sent:,} messages were accepted. Look at one in WhatsApp. Send the rest?"
+        return click.confirm(asked, default=False, err=True)
 
     def end(self) -> None:
         if self._bar is not None:

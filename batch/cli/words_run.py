@@ -26,7 +26,8 @@ _STOPPED = {
     StopCause.TEMPLATE_REFUSED: "Stopped: WhatsApp refused the template's values several times in a row.",
     StopCause.RETRIES_USED_UP: "Stopped: a row was tried as often as [stop] retries and retry_for allow.",
     StopCause.LEDGER_FAILED: "Stopped: the ledger could not be written, and without it nothing may be sent.",
-    StopCause.CLOCK_WRONG: "Stopped: this machine's clock and the API's differ by more than 5 minutes. Set the clock.",
+    StopCause.CANARY: "Stopped: not all of the first rows ([canary] in the campaign) were accepted.",
+    StopCause.CLOCK_WRONG: "Stopped: this machine's clock went back, or is more than 5 minutes off the API's.",
 }
 
 
@@ -38,6 +39,7 @@ def summary_text(ended: Finished) -> str:
     parts.append("\n".join(headline(ended.run, ended.tally)))
     parts.append(phrases.counts(ended.tally.counts, ended.tally.reasons))
     parts.append(f"{written_text(ended.folder, ended.written)}\nLedger  {ended.ledger}")
+    parts += ended.problems
     return "\n\n".join(parts)
 
 

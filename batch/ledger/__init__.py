@@ -7,12 +7,35 @@ Invariants:
 * A message leaves `claimed` only by release (certainly nothing was sent), by a recorded outcome, or, when its run
   died, as `unknown`.
 * Once `success`, `reused` or `unknown`, no plan makes a message pending again.
+* A decision about an `unknown` message is noted in the transaction that carries it out. It may be turned round until
+  the message was sent again; a message that it made pending has no payload, and is sent only by a plan that gives it one.
 * `payload` is kept only while a message is pending or claimed.
 """
 
 from batch.ledger.claims import Claim, Recorded
 from batch.ledger.ledger import Ledger, Sending
+from batch.ledger.locks import campaign_lock, sender_lock
 from batch.ledger.owner import Owner
-from batch.ledger.staging import StagedRow, Staging
+from batch.ledger.schema import State
+from batch.ledger.settling import Decision, Related, Ruling, Settlement, Standing, ruling
+from batch.ledger.staging import Judging, StagedRow, Staging
 
-__all__ = ["Claim", "Ledger", "Owner", "Recorded", "Sending", "StagedRow", "Staging"]
+__all__ = [
+    "Claim",
+    "Decision",
+    "Judging",
+    "Ledger",
+    "Owner",
+    "Recorded",
+    "Related",
+    "Ruling",
+    "Sending",
+    "Settlement",
+    "StagedRow",
+    "Staging",
+    "Standing",
+    "State",
+    "campaign_lock",
+    "ruling",
+    "sender_lock",
+]

@@ -107,13 +107,20 @@ def record(connection: Connection, held: Claim, verdict: Verdict, *, duration_ms
 
 
 def settle_dead_claims(
-    connection: Connection, *, endpoint: str, campaign: str, reason: Reason = Reason.RUN_DIED
+    connection: Connection,
+    *,
+    endpoint: str,
+    campaign: str,
+    before: datetime | None = None,
+    reason: Reason = Reason.RUN_DIED,
 ) -> int:
-    """Turn the campaign's open claims into `unknown`; return how many.
+    """Turn the campaign's open claims into `unknown`; return how many. `before`: only those that are older.
 
     Only the holder of the campaign's lock may call this: nobody else can then be sending for it.
     """
-    scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
+    scope = [messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign)]
+    if before is not None:
+        scope.append(messages.c.sent_at < before)
     open_claims = select(messages.c.key, messages.c.claim_run).where(*scope, messages.c.state == State.CLAIMED.value)
     dead = connection.execute(open_claims).all()
     for key, run in dead:

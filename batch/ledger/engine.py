@@ -16,7 +16,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from batch.errors import LedgerUnusable
+from batch.ledger.place import refuse_network_folder
 from batch.ledger.schema import SCHEMA_VERSION, meta, metadata
+from batch.ledger.trouble import remedy_for, translate_failures
 
 __all__ = ["BUSY_SECONDS", "READ", "default_url", "memory_engine", "open_engine", "where"]
 
@@ -53,6 +55,7 @@ def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version
     Raises LedgerUnusable when the place cannot be used, the file is no ledger, or a newer version wrote it.
     """
     path = _sqlite_path(url)
+    refuse_network_folder(path)
     _prepare_file(path)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
     _listen(engine)
@@ -63,11 +66,12 @@ def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version
         engine.dispose()
         raise LedgerUnusable(
             f"The ledger {path} cannot be used: {error.orig}.",
-            "Check the disk and the file's rights, or name another ledger with --ledger.",
+            remedy_for(error.orig) or "Check the disk and the file's rights, or name another ledger with --ledger.",
         ) from error
     except LedgerUnusable:
         engine.dispose()
         raise
+    translate_failures(engine, str(path))
     return engine
 
 
@@ -77,6 +81,7 @@ def memory_engine() -> Engine:
     _listen(engine)
     with engine.begin() as connection:
         _bring_up_to_date(connection, Path(":memory:"), UPGRADES, SCHEMA_VERSION)
+    translate_failures(engine, "in memory")
     return engine
 
 

@@ -10,18 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
-from batch.ledger import claims, locks, reading
+from batch.ledger import campaigns, claims, locks, reading
 from batch.ledger.claims import Claim, Recorded
 from batch.ledger.engine import READ, default_url, memory_engine, open_engine, translate, where
 from batch.ledger.owner import Owner
 from batch.ledger.schema import State, messages, meta, rows, runs
-from batch.ledger.staging import Staging
+from batch.ledger.settling import Deciding
+from batch.ledger.staging import Judging, Staging
 from batch.ledger.writer import Writer
 from batch.model.attempt import Verdict
+from batch.model.campaign_traits import Traits
 from batch.model.message import Job
 from batch.model.reason import Finding, findings_to_json
 from batch.model.run import Result, Run, Tally
@@ -72,19 +74,50 @@ class Ledger:
         with self._engine.connect().execution_options(**READ) as connection:
             return str(connection.execute(select(meta.c.value).where(meta.c.name == "ledger_id")).scalar_one())
 
-    def stage(self, *, retry_errors: bool = False) -> Staging:
-        """A place for the rows of one sheet on their way in. `retry_errors`: try rows in error again as they are."""
-        return Staging(self._engine, retry_errors=retry_errors)
+    def stage(self, judging: Judging | None = None) -> Staging:
+        """A place for the rows of one sheet on their way in."""
+        return Staging(self._engine, judging or Judging())
 
     def hold(self, names: Iterable[str], owner: Owner) -> AbstractContextManager[None]:
         """Hold the locks of `names` while a block runs; raises Busy when another run has one."""
         path = Path(self.where)
         return locks.hold(path.with_name(path.name + ".locks"), names, owner)
 
-    def settle_dead_claims(self, *, endpoint: str, campaign: str) -> int:
-        """Make open claims of a dead run `unknown`. Only for the holder of the campaign's lock. Durable on return."""
+    @property
+    def counter(self) -> int:
+        """Runs begun so far: tells an older copy of this ledger from the newest."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            return int(connection.execute(select(meta.c.value).where(meta.c.name == "counter")).scalar_one())
+
+    def traits(self, *, endpoint: str, campaign: str) -> Traits | None:
+        """What the campaign's messages at this endpoint had in common at its last run; None when it has none."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            return campaigns.read_traits(connection, endpoint=endpoint, campaign=campaign)
+
+    def messaged_people(self, campaign: str) -> dict[str, int]:
+        """Endpoint to the number of people who have, or may have, a message of the campaign there."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            return campaigns.messaged_people(connection, campaign)
+
+    def newest(self) -> datetime | None:
+        """The latest time that the ledger notes; None for an empty one."""
+        latest = (select(func.max(runs.c.started)), select(func.max(messages.c.sent_at)))
+        with self._engine.connect().execution_options(**READ) as connection:
+            times = [connection.execute(query).scalar() for query in latest]
+        return max((time for time in times if time is not None), default=None)
+
+    def settle_dead_claims(self, *, endpoint: str, campaign: str, before: datetime | None = None) -> int:
+        """Make open claims of a dead run `unknown`. Only for the holder of the campaign's lock. Durable on return.
+
+        `before`: only claims that are older.
+        """
         with self._engine.begin() as connection:
-            return claims.settle_dead_claims(connection, endpoint=endpoint, campaign=campaign)
+            return claims.settle_dead_claims(connection, endpoint=endpoint, campaign=campaign, before=before)
+
+    @property
+    def deciding(self) -> Deciding:
+        """What is needed to decide about unknown rows."""
+        return Deciding(self._engine)
 
     @contextmanager
     def sending(self, owner: Owner) -> Iterator[Sending]:
@@ -129,6 +162,10 @@ class Ledger:
         """The counts of a run's rows as they stand now."""
         return reading.read_tally(self._engine, run)
 
+    def knows_run(self, run: str) -> bool:
+        """Whether this ledger has a run of that name."""
+        return self.run(run) is not None
+
     def run(self, run: str) -> Run | None:
         return reading.read_run(self._engine, run)
 
@@ -153,7 +190,12 @@ class Sending:
         after, left = 0, limit
         columns = (messages.c.key, rows.c.row, messages.c.sender, messages.c.payload)
         joined = rows.join(messages, messages.c.key == rows.c.key)
-        wanted = (rows.c.run == self._owner.run, rows.c.outcome.is_(None), messages.c.state == State.PENDING.value)
+        wanted = (
+            rows.c.run == self._owner.run,
+            rows.c.outcome.is_(None),
+            messages.c.state == State.PENDING.value,
+            messages.c.payload.is_not(None),  # settled as not sent, and not planned again yet
+        )
         while left is None or left > 0:
             size = _PAGE if left is None else min(_PAGE, left)
             query = (

@@ -19,8 +19,19 @@ from filelock import FileLock, Timeout
 
 from batch.errors import Busy
 from batch.ledger.owner import Owner
+from batch.model.message import campaign_scope
 
-__all__ = ["hold"]
+__all__ = ["campaign_lock", "hold", "sender_lock"]
+
+
+def campaign_lock(campaign: str, endpoint: str) -> str:
+    """The name of a campaign's lock at an endpoint."""
+    return f"campaign {campaign_scope(campaign)} ({endpoint})"
+
+
+def sender_lock(sender: str, endpoint: str) -> str:
+    """The name of a sender's lock at an endpoint."""
+    return f"sender {sender} ({endpoint})"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason, findings_from_json
 from batch.model.run import Result, Run, Tally, ThisRun
 
-__all__ = ["RESULT_COLUMNS", "read_results", "read_run", "read_runs", "read_tally", "result_of"]
+__all__ = ["RESULT_COLUMNS", "ROW_COLUMNS", "read_results", "read_run", "read_runs", "read_tally", "result_of"]
 
 RESULT_COLUMNS = (
     messages.c.state,
@@ -31,7 +31,7 @@ RESULT_COLUMNS = (
 )
 """The columns of a message that a result shows, named as `result_of` reads them."""
 
-_ROW_COLUMNS = (
+ROW_COLUMNS = (
     rows.c.row,
     rows.c.key,
     rows.c.person,
@@ -84,7 +84,7 @@ def _message_result(found: Mapping[Any, Any], notes: tuple[Finding, ...], waitin
 def read_results(engine: Engine, run: str) -> Iterator[Result]:
     """Every row of a run's sheet as it stands now, in the sheet's order. Streams."""
     joined = rows.outerjoin(messages, messages.c.key == rows.c.key)
-    query = select(*_ROW_COLUMNS, *RESULT_COLUMNS).select_from(joined).where(rows.c.run == run).order_by(rows.c.row)
+    query = select(*ROW_COLUMNS, *RESULT_COLUMNS).select_from(joined).where(rows.c.run == run).order_by(rows.c.row)
     with engine.connect().execution_options(**READ) as connection:
         kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
         waiting = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -27,6 +28,8 @@ from batch.model.outcome import Outcome
 __all__ = [
     "SCHEMA_VERSION",
     "State",
+    "campaigns",
+    "decisions",
     "messages",
     "meta",
     "metadata",
@@ -131,6 +134,19 @@ messages = Table(
 """One per key. `payload` only while it is pending or claimed: the values to send are kept no longer than needed.
 `sent_at` is when the last attempt began (it is the claim's time while the claim is open)."""
 
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("endpoint", Text, nullable=False),
+    Column("campaign", Text, nullable=False),
+    Column("unique_by", Text, nullable=False),
+    Column("region", String(10), nullable=False),
+    Column("phone_rule", Integer, nullable=False),
+    Column("template", Text, nullable=False),
+    PrimaryKeyConstraint("endpoint", "campaign"),
+)
+"""What the messages of a campaign have in common: were it another, everybody would be new, or get nothing."""
+
 rows = Table(
     "rows",
     metadata,
@@ -146,6 +162,25 @@ rows = Table(
 )
 """One per row of a run's sheet. `outcome` is null where the message of `key` tells it."""
 
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("decided_at", UtcTime, nullable=False),
+    Column("run", String(200), nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("from_state", String(10), nullable=False),
+    Column("to_state", String(10), nullable=False),
+    Column("evidence", String(20)),
+    Column("who", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    Index("decisions_by_key", "key"),
+)
+"""What people, and `reconcile`, decided about messages whose outcome nobody knew. Grows only. `row` is of the sheet of
+`run`; `attempts` are those the message had when it was decided about."""
+
 staging_metadata = MetaData()
 
 staged = Table(
@@ -156,6 +191,7 @@ staged = Table(
     Column("person", String(20)),
     Column("sender", Text),
     Column("outcome", String(10)),
+    Column("stands", Boolean, nullable=False),
     Column("findings", Text),
     Column("notes", Text),
     Column("duplicate_of", Integer),

@@ -31,16 +31,18 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
+from batch.ledger.campaigns import note_traits
 from batch.ledger.engine import READ, translate
 from batch.ledger.owner import Owner
 from batch.ledger.reading import RESULT_COLUMNS, result_of
 from batch.ledger.schema import State, messages, meta, rows, runs, staged, staging_metadata, winners
+from batch.model.campaign_traits import Traits
 from batch.model.message import campaign_scope
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, findings_to_json
 from batch.model.run import Result, Run
 
-__all__ = ["StagedRow", "Staging"]
+__all__ = ["Judging", "StagedRow", "Staging"]
 
 _DONE = (State.SUCCESS.value, State.REUSED.value, State.UNKNOWN.value, State.CLAIMED.value)
 _KEPT = ("row", "key", "person", "outcome", "findings", "notes", "duplicate_of")
@@ -60,6 +62,18 @@ class StagedRow:
     notes: tuple[Finding, ...] = ()
     request_hash: str | None = None
     payload: str | None = None
+    stands: bool = False
+    """The row stands for its key though it is not sent: another ledger has sent it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judging:
+    """What of earlier outcomes a run may try again."""
+
+    retry_errors: bool = False
+    """Rows in error, though their request did not change."""
+    resend_unknown: bool = False
+    """Unknown rows, though they may have been sent: somebody may get a second message."""
 
 
 class Staging:
@@ -68,9 +82,9 @@ class Staging:
     `add` as often as needed, then `judge` once, then read (`counts`, `to_send`, `results`) or `plan`.
     """
 
-    def __init__(self, engine: Engine, *, retry_errors: bool = False) -> None:
+    def __init__(self, engine: Engine, judging: Judging) -> None:
         self._engine = engine
-        self._retry_errors = retry_errors
+        self._judging = judging
 
     def __enter__(self) -> Staging:
         self._connection = self._engine.connect().execution_options(**READ)
@@ -96,13 +110,15 @@ class Staging:
         """Decide for each key which row stands for it; the others become `skipped` as its duplicates."""
         run = self._connection.execute
         first = select(staged.c.key, func.min(staged.c.row)).where(staged.c.key.is_not(None)).group_by(staged.c.key)
-        run(insert(winners).from_select(["key", "row"], first.where(staged.c.outcome.is_(None))))
+        run(insert(winners).from_select(["key", "row"], first.where(staged.c.stands)))
+        has_winner = exists().where(winners.c.key == staged.c.key)
+        run(insert(winners).from_select(["key", "row"], first.where(staged.c.outcome.is_(None), ~has_winner)))
         # A row that could not be sent today still shows what an earlier run sent to this key.
         sent_before = exists().where(messages.c.key == staged.c.key, messages.c.state.in_(_DONE))
-        has_winner = exists().where(winners.c.key == staged.c.key)
         run(insert(winners).from_select(["key", "row"], first.where(sent_before, ~has_winner)))
         stands = select(winners.c.row).where(winners.c.key == staged.c.key).scalar_subquery()
-        run(update(staged).where(sent_before, staged.c.row == stands).values(outcome=None, findings=None))
+        shows = (sent_before, staged.c.row == stands)
+        run(update(staged).where(*shows).values(outcome=None, findings=None))
         twin = and_(staged.c.outcome.is_(None), staged.c.key.is_not(None), staged.c.row != stands)
         run(update(staged).where(twin).values(outcome=Outcome.SKIPPED.value, duplicate_of=stands))
         self._connection.commit()
@@ -134,7 +150,7 @@ class Staging:
             fresh = {**found, "state": State.PENDING.value, "message_findings": None}
             yield result_of(fresh if found["sendable"] else found)
 
-    def plan(self, run: Run, owner: Owner) -> int:
+    def plan(self, run: Run, owner: Owner, traits: Traits) -> int:
         """Write the run, its rows and its messages into the ledger in one transaction; return the ledger's counter.
 
         Durable when it returns. Raises LedgerFailed when it could not be written; then nothing of it was.
@@ -144,6 +160,7 @@ class Staging:
         try:
             with connection.begin():
                 connection.execute(insert(runs).values(_run_values(run, owner)))
+                note_traits(connection, traits, endpoint=run.endpoint, campaign=run.campaign)
                 self._write_messages(connection, run)
                 kept = select(staged.c.row, *(staged.c[name] for name in _KEPT[1:]))
                 with_run = kept.add_columns(literal(run.run))
@@ -160,9 +177,11 @@ class Staging:
         """The one rule of what a run sends: good rows whose message is new, waiting, or an error worth another try."""
         changed = messages.c.request_hash != staged.c.request_hash
         again = messages.c.state == State.ERROR.value
-        if not self._retry_errors:
+        if not self._judging.retry_errors:
             again = and_(again, changed)
         waiting = or_(messages.c.key.is_(None), messages.c.state == State.PENDING.value, again)
+        if self._judging.resend_unknown:
+            waiting = or_(waiting, messages.c.state == State.UNKNOWN.value)
         return and_(staged.c.outcome.is_(None), staged.c.payload.is_not(None), waiting)
 
     def _write_messages(self, connection: Connection, run: Run) -> None:
@@ -203,6 +222,7 @@ def _staged_values(row: StagedRow) -> dict[str, Any]:
         "outcome": row.outcome,
         "findings": findings_to_json(row.findings) if row.findings else None,
         "notes": findings_to_json(row.notes) if row.notes else None,
+        "stands": row.stands,
         "duplicate_of": None,
         "request_hash": row.request_hash,
         "payload": row.payload,

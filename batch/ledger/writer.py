@@ -73,14 +73,12 @@ class Writer:
             with self._engine.begin() as connection:
                 done = [(future, write(connection)) for write, future in group]
         except SQLAlchemyError as error:
-            failed = LedgerFailed(
-                translate(error, "sending"), "Free the disk or mend the ledger's rights, then run again."
-            )
+            failed = LedgerFailed(translate(error, "sending"), "Run the same command again: it sends what is left.")
             failed.__cause__ = error
             for _, future in group:
                 future.set_exception(failed)
             return
-        except Exception as error:  # noqa: BLE001 - a defect in a write: who waits must hear of it, or waits for ever
+        except Exception as error:  # noqa: BLE001 - LedgerFailed, or a defect: who waits must hear of it
             for _, future in group:
                 future.set_exception(error)
             return

@@ -30,7 +30,7 @@ class Outcome(StrEnum):
 
 
 class Evidence(StrEnum):
-    """What told a new chat from one that was already there, strongest first."""
+    """What told a new chat from one that was already there, strongest first; the last two: what told that it was sent."""
 
     HTTP_201 = "http_201"
     """The answer was 201: created."""
@@ -42,3 +42,7 @@ class Evidence(StrEnum):
     """Unread messages, an archive date, a last message not from us, or another status than asked for: reused."""
     NONE = "none"
     """No sign either way: taken as created."""
+    SETTLED = "settled"
+    """No answer came; a person looked and said that it was sent."""
+    TIMELINE = "timeline"
+    """No answer came; the message was found in the chat."""

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     # success, reused
     CREATED = "created"
     REUSED = "reused"
+    SETTLED_SENT = "settled_sent"
+    FOUND_IN_CHAT = "found_in_chat"
     # error: the phone
     PHONE_MISSING = "phone_missing"
     PHONE_DIGITS_LOST = "phone_digits_lost"
@@ -75,8 +77,10 @@ class Reason(StrEnum):
     # skipped
     DUPLICATE = "duplicate"
     HIDDEN_ROW = "hidden_row"
+    SENT_ELSEWHERE = "sent_elsewhere"
     # pending
     WAITING = "waiting"
+    SETTLED_NOT_SENT = "settled_not_sent"
     LIMIT = "limit"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
@@ -111,6 +115,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
     {
         Reason.CREATED: Explanation("Accepted: a new chat was opened."),
         Reason.REUSED: Explanation("Accepted: the chat was already there, and got the message."),
+        Reason.SETTLED_SENT: Explanation("Sent, as {who} decided on {when}: no answer of the API says so."),
+        Reason.FOUND_IN_CHAT: Explanation(
+            "Sent: no answer had come, but the message of {at} lies in the chat (looked up on {when})."
+        ),
         Reason.PHONE_MISSING: Explanation("There is no phone number.", "Fill in the phone and run again."),
         Reason.PHONE_DIGITS_LOST: Explanation(
             "The phone {found} has lost its last digits: it was saved in Excel's scientific form.",
@@ -211,7 +219,14 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             "The row is hidden in the sheet (often by a filter).",
             'Show the row, or set hidden_rows = "send" in the campaign, and run again.',
         ),
+        Reason.SENT_ELSEWHERE: Explanation(
+            "By the sheet's own result columns the run {run} has sent it ({status}), which this ledger does not know.",
+            "Use the ledger that sent it (--ledger), or delete the columns wegly_status and wegly_run to send it.",
+        ),
         Reason.WAITING: Explanation("Not sent yet.", _SEND_AGAIN),
+        Reason.SETTLED_NOT_SENT: Explanation(
+            "Not sent, as {who} decided on {when}; it waits to be sent again.", _SEND_AGAIN
+        ),
         Reason.LIMIT: Explanation("Not sent yet: the limit of this run was reached.", _SEND_AGAIN),
         Reason.STOPPED: Explanation(
             "Not sent yet: the run stopped before this row.", "See why the run stopped, then run again."

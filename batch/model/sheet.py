@@ -30,7 +30,7 @@ class SheetInfo:
     columns: tuple[str, ...]
     """Header names in order. A column without a name has the name Excel shows: `column F`."""
     ambiguous: tuple[str, ...] = ()
-    """Names that several columns have; the later ones are called `Telefone (column F)`. Nothing may be mapped to these."""
+    """Names that several columns have; the later ones are `Telefone (column F)`. Nothing may be mapped to these."""
     warnings: tuple[str, ...] = ()
     """Sentences about what a person should know of how the sheet was read."""
 

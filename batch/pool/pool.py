@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -23,6 +24,8 @@ __all__ = ["Attempts", "ChatsClient", "Pool", "PoolSettings", "Progress", "Sent"
 
 log = structlog.get_logger()
 
+CLOCK_SLACK = timedelta(minutes=5)
+"""How far the wall clock may go back during a run."""
 RECORD_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between tries to write an outcome: it is worth more patience than a claim."""
 
@@ -77,16 +80,20 @@ class PoolSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sent:
-    """What the pool did. `cause` is None when every job came to an end."""
+    """What the pool did, in all calls of `run` together. `cause` is None when every job came to an end."""
 
+    jobs: int
+    """Rows taken up."""
     attempts: int
+    outcomes: Mapping[Outcome, int]
+    """As they were recorded."""
     achieved_rate: float | None
     cause: StopCause | None
     finding: Finding | None
 
 
 class Pool:
-    """Sends the pending messages of one run. Make it and call `run` on the same event loop; use it once."""
+    """Sends the pending messages of one run. Make it and call `run` on the same event loop, once or several times."""
 
     def __init__(
         self,
@@ -111,7 +118,9 @@ class Pool:
         # The client used last is taken first: a few warm connections serve a slow run, and the cold ones close.
         self._idle: list[ChatsClient] = []
         self._had_answer = False
-        self._attempts = 0
+        self._latest = now()
+        self._jobs = self._attempts = 0
+        self._outcomes: Counter[Outcome] = Counter()
         self._first_start = self._last_start = 0.0
 
     async def run(self, limit: int | None = None) -> Sent:
@@ -124,11 +133,18 @@ class Pool:
         try:
             await self._finish(workers)
         finally:
-            for client in self._idle:
-                await client.aclose()
+            while self._idle:
+                await self._idle.pop().aclose()
         span = self._last_start - self._first_start
         achieved = (self._attempts - 1) / span if self._attempts > 1 and span > 0 else None
-        return Sent(attempts=self._attempts, achieved_rate=achieved, cause=self._stop.cause, finding=self._stop.finding)
+        return Sent(
+            jobs=self._jobs,
+            attempts=self._attempts,
+            outcomes=dict(self._outcomes),
+            achieved_rate=achieved,
+            cause=self._stop.cause,
+            finding=self._stop.finding,
+        )
 
     async def _finish(self, workers: list[asyncio.Task[None]]) -> None:
         """Wait for the workers; once the run is stopping, no longer than the grace time."""
@@ -149,6 +165,7 @@ class Pool:
     async def _work(self, jobs: Iterator[Job]) -> None:
         try:
             while not self._stop.requested and (job := next(jobs, None)) is not None:
+                self._jobs += 1
                 await self._handle(job)
         except LedgerFailed as failed:
             log.exception("ledger_failed", problem=failed.problem)
@@ -162,6 +179,8 @@ class Pool:
         throttle = self._throttle(job.sender)
         repeats = Repeats(self._settings.repeats)
         while (slot := await throttle.next_slot()) is not None:
+            if not self._clock_is_right():
+                return
             held = await self._claim(job)
             if held is None:
                 log.info("not_ours", row=job.row)
@@ -188,6 +207,15 @@ class Pool:
         if sender not in self._throttles:
             self._throttles[sender] = Throttle(self._settings.rate, self._stop)
         return self._throttles[sender]
+
+    def _clock_is_right(self) -> bool:
+        """A wall clock that went back would make caps, windows and the ledger's order untrue."""
+        now = self._now()
+        if now < self._latest - CLOCK_SLACK:
+            self._stop.request(StopCause.CLOCK_WRONG)
+            return False
+        self._latest = max(self._latest, now)
+        return True
 
     async def _claim(self, job: Job) -> Any | None:
         claiming = asyncio.ensure_future(self._ledger.claim(job.key, self._now()))
@@ -258,6 +286,7 @@ class Pool:
             ms=milliseconds,
             ours=recorded is not None,
         )
+        self._outcomes[outcome] += 1
         self._progress.done(job.row, outcome)
         if cause := self._watch.see(verdict):
             self._stop.request(cause, verdict.finding)

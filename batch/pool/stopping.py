@@ -35,6 +35,8 @@ class StopCause(StrEnum):
     RETRIES_USED_UP = "retries_used_up"
     LEDGER_FAILED = "ledger_failed"
     CLOCK_WRONG = "clock_wrong"
+    CANARY = "canary"
+    """Not all of the first rows were accepted."""
     DEFECT = "defect"
 
 

@@ -83,12 +83,14 @@ def test_a_missing_sheet_is_named(desk: Desk) -> None:
     refused(desk.type("run", "contatso.xlsx", "-c", desk.campaign), "contatso.xlsx")
 
 
-def test_a_folder_or_a_wrong_kind_of_file_is_no_sheet(desk: Desk) -> None:
-    """A folder, a picture, an empty file, a text without a table."""
+def test_a_wrong_kind_of_file_is_no_sheet(desk: Desk) -> None:
+    """A folder without sheets, a picture, an empty file."""
+    folder = desk.folder / "pasta"
+    folder.mkdir()
     picture = desk.folder / "foto.xlsx"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8)
     empty = desk.write("vazio.csv", "")
-    for wrong in (desk.folder, picture, empty):
+    for wrong in (folder, picture, empty):
         refused(desk.type("run", wrong, "-c", desk.campaign), wrong.name)
 
 
@@ -288,6 +290,36 @@ def test_several_sheets_are_all_checked_before_the_first_is_sent(desk: Desk) -> 
         assert len(sandbox.log.applied) == 3
     assert code == 3
     assert [each["input"]["name"] for each in json.loads(out)] == ["contatos.csv", "mais.csv"]
+
+
+def test_a_folder_stands_for_the_sheets_in_it(desk: Desk) -> None:
+    """By name; what is no sheet of contacts is left out and said."""
+    folder = desk.folder / "envios"
+    folder.mkdir()
+    (folder / "b.csv").write_text("Nome;Telefone\nCid;11 90000-1003\n", encoding="utf-8")
+    (folder / "a.csv").write_text("Nome;Telefone\nBia;11 90000-1002\n", encoding="utf-8")
+    for name in ("~$a.xlsx", ".oculto.csv", "results.csv", "notas.docx"):
+        (folder / name).write_bytes(b"x")
+    with running_sandbox() as sandbox:
+        code, out, err = desk.type(
+            "run", folder, "-c", desk.campaign, "--base-url", sandbox.url, "--rate", "100/s", "--json"
+        )
+        assert len(sandbox.log.applied) == 2
+    assert code == 0
+    assert [each["input"]["name"] for each in json.loads(out)] == ["a.csv", "b.csv"]
+    assert err.count("Left out of the folder") == 4
+
+
+def test_a_late_start_sends_nothing(desk: Desk) -> None:
+    """The machine was off at nine; at midnight nobody is to get a message."""
+    with running_sandbox() as sandbox:
+        where = ("-c", desk.campaign, "--base-url", sandbox.url, "--rate", "100/s")
+        code, out, err = desk.type("run", desk.sheet, *where, "--not-after", "00:00")
+        assert (code, out) == (6, "")
+        assert "after 00:00" in err
+        assert not sandbox.log.received
+        assert desk.type("run", desk.sheet, *where, "--not-after", "23:59:59")[0] == 0
+    assert desk.run("--not-after", "late")[0] == 2
 
 
 def test_report_of_nothing_is_refused(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
-from batch.ledger import Claim, Ledger, Owner, StagedRow
+from batch.ledger import Claim, Judging, Ledger, Owner, StagedRow
 from batch.ledger.engine import READ, open_engine
 from batch.ledger.schema import metadata
 from batch.model.attempt import ChatSigns, Verdict
@@ -61,7 +61,7 @@ def run_named(name: str) -> Run:
 
 
 def plan(ledger: Ledger, run: str, rows: Iterable[StagedRow], *, retry_errors: bool = False) -> int:
-    with ledger.stage(retry_errors=retry_errors) as staging:
+    with ledger.stage(Judging(retry_errors=retry_errors)) as staging:
         staging.add(rows)
         staging.judge()
         return staging.plan(run_named(run), Owner.here(run), TRAITS)
@@ -353,7 +353,7 @@ def test_each_plan_counts_the_ledger_up(ledger: Ledger) -> None:
 
 def test_no_table_is_unknown_to_the_upgrade_path() -> None:
     """A new table needs a new schema version: this list and `SCHEMA_VERSION` change together."""
-    assert sorted(metadata.tables) == ["campaigns", "messages", "meta", "rows", "runs"]
+    assert sorted(metadata.tables) == ["campaigns", "decisions", "messages", "meta", "rows", "runs"]
 
 
 def _jobs(ledger: Ledger, run: str) -> list[str]:

@@ -1,0 +1,101 @@
+"""What would make everybody new, and stops a run until it is accepted."""
+
+from __future__ import annotations
+
+from batch.app.stamp import Stamp, read_stamps, write_stamp
+from batch.campaign import Campaign, described
+from batch.chats import is_loopback
+from batch.errors import ChangeNotAccepted
+from batch.ledger import Ledger
+from batch.model.campaign_traits import Traits, changes
+from batch.model.message import campaign_scope
+from batch.model.phone import PHONE_RULE_VERSION
+
+__all__ = ["note_stamp", "refuse_changes", "traits_of"]
+
+_ANOTHER_LEDGER = (
+    "It was sent with the ledger {theirs}, and this is another one ({ours}): {people} who already have a message would "
+    "get another one. Name the first with --ledger."
+)
+_OLDER_LEDGER = (
+    "The ledger {ours} is an older copy: it knows {known} runs, and the campaign's last one was number {last}. "
+    "Of {people} who already have a message some would get another one."
+)
+_ANOTHER_ENDPOINT = (
+    "It was sent to {before}, and this run goes to {now}: {people} who have a message from there would get another one."
+)
+
+
+def traits_of(campaign: Campaign) -> Traits:
+    """What the messages of this campaign have in common."""
+    template = campaign.template
+    return Traits(
+        unique_by=campaign.unique_by,
+        region=campaign.phone.region,
+        phone_rule=PHONE_RULE_VERSION,
+        template=f"{described(template.name)} ({described(template.language)})",
+    )
+
+
+def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
+    """Raise ChangeNotAccepted when a campaign that has sent before would now take the same people for new ones."""
+    stamps = read_stamps(campaign.path, campaign.name)
+    people = ledger.messaged_people(campaign.name)
+    found = [
+        *_of_ledger(ledger, next((stamp for stamp in stamps if stamp.endpoint == endpoint), None)),
+        *_of_campaign(campaign, ledger, endpoint, people.get(endpoint, 0)),
+        *_of_endpoint({stamp.endpoint: stamp.people for stamp in stamps} | people, endpoint),
+    ]
+    if found:
+        raise ChangeNotAccepted(
+            "\n".join([f"Campaign {campaign.name!r} has sent before, and something has changed since:", *found]),
+            "If this is what you want, run again with --accept-change. Nothing was sent.",
+        )
+
+
+def note_stamp(campaign: Campaign, ledger: Ledger, endpoint: str) -> bool:
+    """Note beside the campaign file which ledger this run uses; False when it cannot be written there."""
+    stamp = Stamp(
+        campaign=campaign_scope(campaign.name),
+        endpoint=endpoint,
+        ledger=ledger.ledger_id,
+        where=ledger.where,
+        counter=ledger.counter,
+        people=ledger.messaged_people(campaign.name).get(endpoint, 0),
+    )
+    return write_stamp(campaign.path, stamp)
+
+
+def _of_campaign(campaign: Campaign, ledger: Ledger, endpoint: str, people: int) -> list[str]:
+    before = ledger.traits(endpoint=endpoint, campaign=campaign.name)
+    return changes(before, traits_of(campaign), _people(people)) if before and people else []
+
+
+def _of_ledger(ledger: Ledger, stamp: Stamp | None) -> list[str]:
+    if stamp is None or not stamp.people:
+        return []
+    if stamp.ledger != ledger.ledger_id:
+        return [_ANOTHER_LEDGER.format(theirs=stamp.where, ours=ledger.where, people=_people(stamp.people))]
+    if stamp.counter > ledger.counter:
+        people = _people(stamp.people)
+        return [_OLDER_LEDGER.format(ours=ledger.where, known=ledger.counter, last=stamp.counter, people=people)]
+    return []
+
+
+def _of_endpoint(people: dict[str, int], endpoint: str) -> list[str]:
+    if people.get(endpoint):
+        return []
+    return [
+        _ANOTHER_ENDPOINT.format(before=other, now=endpoint, people=_people(count))
+        for other, count in people.items()
+        if count and other != endpoint and not _rehearsal(other, endpoint)
+    ]
+
+
+def _rehearsal(before: str, now: str) -> bool:
+    """What was sent to an imitation on this machine does not count where people are messaged."""
+    return is_loopback(before) and not is_loopback(now)
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"

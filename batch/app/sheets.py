@@ -1,0 +1,67 @@
+"""Which sheets a run is given: files as they are named, and the sheets of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from batch.app.prepared import utc_now
+from batch.campaign import load_campaign
+from batch.errors import SheetError
+
+__all__ = ["Taken", "is_late", "sheets_of"]
+
+SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
+_OUR_OWN = frozenset({"report.xlsx", "report.xlsm", "results.csv", "retry.xlsx"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """The sheets of a command, and what of its folders was left out."""
+
+    sheets: tuple[Path, ...]
+    left_out: tuple[str, ...] = ()
+    """Sentences, one for each file of a folder that is no sheet of contacts."""
+
+
+def sheets_of(named: Iterable[Path]) -> Taken:
+    """The sheets to run, in the order named; of a folder those in it (not below it), by name.
+
+    Left out of a folder: what no sheet's name ends in, hidden files, Excel's `~$` files and earlier reports. Raises
+    SheetError for a folder without any sheet.
+    """
+    sheets: list[Path] = []
+    left_out: list[str] = []
+    for path in named:
+        if not path.is_dir():
+            sheets.append(path)
+            continue
+        inside = sorted(file for file in path.iterdir() if file.is_file())
+        reasons = {file: _why_not(file) for file in inside}
+        taken = [file for file, reason in reasons.items() if reason is None]
+        if not taken:
+            raise SheetError(
+                f"The folder {path} has no sheet in it.", "Put a CSV or XLSX file there, or name the file."
+            )
+        sheets += taken
+        left_out += [f"{file.name}: {reason}" for file, reason in reasons.items() if reason is not None]
+    return Taken(sheets=tuple(dict.fromkeys(sheets)), left_out=tuple(left_out))
+
+
+def is_late(campaign: Path, not_after: time) -> bool:
+    """Whether it is later than `not_after` where the campaign is: a start that cron or the machine delayed."""
+    now = utc_now()
+    return now.astimezone(ZoneInfo(load_campaign(campaign, now=now).timezone)).time() > not_after
+
+
+def _why_not(file: Path) -> str | None:
+    if file.name.startswith("~$"):
+        return "Excel's note that a workbook is open"
+    if file.name.startswith("."):
+        return "a hidden file"
+    if file.name in _OUR_OWN:
+        return "an earlier report"
+    return None if file.suffix.lower() in SUFFIXES else "not a sheet"

@@ -1,0 +1,69 @@
+"""The stamp beside the campaign file: which ledger knows whom the campaign has messaged.
+
+A ledger cannot tell that it is the wrong one, or an old copy; a note outside it can. The stamp is no record of what was
+sent: losing it loses no outcome.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from batch.model.message import campaign_scope
+
+__all__ = ["Stamp", "read_stamps", "stamp_path", "write_stamp"]
+
+_KEPT = 100
+"""Notes in one stamp: a name with {yyyy-mm} makes a new one each month."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stamp:
+    """What a run of a campaign noted of its ledger and endpoint."""
+
+    campaign: str
+    """The name as it counts."""
+    endpoint: str
+    ledger: str
+    """The ledger's id."""
+    where: str
+    """Its place, for people."""
+    counter: int
+    people: int
+    """Who had, or may have had, a message of this campaign there by then."""
+
+
+def stamp_path(campaign: Path) -> Path:
+    """`boas-vindas.toml.stamp`."""
+    return campaign.with_name(f"{campaign.name}.stamp")
+
+
+def read_stamps(campaign: Path, name: str) -> list[Stamp]:
+    """The stamps of a campaign name, one for each endpoint; none where there is no file that can be read."""
+    return [stamp for stamp in _all(campaign) if stamp.campaign == campaign_scope(name)]
+
+
+def write_stamp(campaign: Path, stamp: Stamp) -> bool:
+    """Note a stamp in place of the one before, readable by its owner alone. False when the folder takes no file."""
+    others = [one for one in _all(campaign) if (one.campaign, one.endpoint) != (stamp.campaign, stamp.endpoint)]
+    path = stamp_path(campaign)
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump([asdict(one) for one in [*others, stamp][-_KEPT:]], file, ensure_ascii=False, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _all(campaign: Path) -> list[Stamp]:
+    try:
+        return [Stamp(**one) for one in json.loads(stamp_path(campaign).read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return []

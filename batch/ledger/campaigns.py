@@ -1,0 +1,53 @@
+"""What the ledger knows of a campaign as a whole: its traits, and how many people it has messaged where."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from batch.ledger.schema import State, campaigns, messages
+from batch.model.campaign_traits import Traits
+from batch.model.message import campaign_scope
+
+__all__ = ["messaged_people", "note_traits", "read_traits"]
+
+_MAYBE_SENT = (State.SUCCESS.value, State.REUSED.value, State.UNKNOWN.value, State.CLAIMED.value)
+
+
+def read_traits(connection: Connection, *, endpoint: str, campaign: str) -> Traits | None:
+    """The traits of the campaign's last run at this endpoint, or None when there was none."""
+    here = (campaigns.c.endpoint == endpoint, campaigns.c.campaign == campaign_scope(campaign))
+    found = connection.execute(select(campaigns).where(*here)).mappings().first()
+    if found is None:
+        return None
+    return Traits(
+        unique_by=tuple(json.loads(found["unique_by"])),
+        region=found["region"],
+        phone_rule=found["phone_rule"],
+        template=found["template"],
+    )
+
+
+def note_traits(connection: Connection, traits: Traits, *, endpoint: str, campaign: str) -> None:
+    """Write the traits of a run's campaign in place of those before."""
+    scope = campaign_scope(campaign)
+    connection.execute(delete(campaigns).where(campaigns.c.endpoint == endpoint, campaigns.c.campaign == scope))
+    connection.execute(
+        insert(campaigns).values(
+            endpoint=endpoint,
+            campaign=scope,
+            unique_by=json.dumps(list(traits.unique_by), ensure_ascii=False),
+            region=traits.region,
+            phone_rule=traits.phone_rule,
+            template=traits.template,
+        )
+    )
+
+
+def messaged_people(connection: Connection, campaign: str) -> dict[str, int]:
+    """Endpoint to the number of people who have, or may have, a message of the campaign there."""
+    people = func.count(messages.c.person.distinct())
+    sent = (messages.c.campaign == campaign_scope(campaign), messages.c.state.in_(_MAYBE_SENT))
+    query = select(messages.c.endpoint, people).where(*sent).group_by(messages.c.endpoint)
+    return {endpoint: count for endpoint, count in connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy
