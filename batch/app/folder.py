@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +43,11 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         shutil.rmtree(self.path / _COPY if self._kept else self.path, ignore_errors=True)
+
+    def tidy(self, dead: Iterable[str]) -> None:
+        """Remove the copies of sheets that runs left behind which died. `dead`: their folders."""
+        for folder in dead:
+            shutil.rmtree(Path(folder) / _COPY, ignore_errors=True)
 
     def take(self, sheet: Path) -> KeptCopy:
         """Copy the sheet, so that the run reads one state of it whatever happens to the original. Raises SheetError."""

@@ -137,6 +137,7 @@ def _begin(
     prepared = prepare(copy.path, loaded, endpoint=endpoint)
     ledger = stack.enter_context(Ledger.open(settings.ledger))
     stack.enter_context(ledger.hold([f"campaign {campaign_scope(loaded.name)} ({endpoint})"], owner))
+    folder.tidy(ledger.unfinished(endpoint=endpoint, campaign=loaded.name))
     _refuse_early(ledger, loaded, endpoint, now=started, accept_change=choices.accept_change)
     with ledger.stage(choices.judging) as staging:
         prepared.stage(staging, ledger.knows_run)

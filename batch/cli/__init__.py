@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
+from typing import NoReturn
 
 import click
 
@@ -23,6 +26,7 @@ _COMMANDS = {
     "run": ("batch.cli.run", "Send what is left of a sheet, and write the report."),
     "report": ("batch.cli.report", "Write the report of a run again."),
     "runs": ("batch.cli.runs", "List the runs of the ledger."),
+    "ledger": ("batch.cli.ledger", "Look after the ledger: copy it safely, show what it holds."),
     "sandbox": ("batch.cli.sandbox", "Start an imitation of the API on this machine."),
 }
 
@@ -61,24 +65,43 @@ def main() -> None:
     sys.exit(_run(sys.argv[1:]))
 
 
+class _Terminated(BaseException):
+    """SIGTERM before or after sending: what is open is closed on the way out."""
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _Terminated
+
+
 def _run(arguments: list[str]) -> int:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         outcome = cli.main(arguments, prog_name="wegly-batch", standalone_mode=False)
     except click.exceptions.Exit as ended:
         return int(ended.exit_code)
-    except click.ClickException as error:
-        error.show()
-        return ExitCode.REFUSED
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("\nInterrupted. What was sent is recorded; run the same command again to go on.", err=True)
-        return ExitCode.INTERRUPTED
-    except WeglyBatchError as error:
-        click.echo(f"{error.problem}\n{error.remedy}".rstrip(), err=True)
-        return exit_code_for(error)
-    except Exception:  # noqa: BLE001 - the last place: a defect must not print the token
-        click.echo(_defect(), err=True)
-        return ExitCode.DEFECT
+    except BaseException as error:  # noqa: BLE001 - the last place: also a defect must not print the token
+        words, code = _last_words(error)
+        if words:
+            click.echo(words, err=True)
+        return code
     return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
+
+
+def _last_words(error: BaseException) -> tuple[str, ExitCode]:
+    """What to say about an error, and the exit code."""
+    match error:
+        case click.ClickException():
+            error.show()
+            return "", ExitCode.REFUSED
+        case click.Abort() | KeyboardInterrupt():
+            words = "\nInterrupted. What was sent is recorded; run the same command again to go on."
+            return words, ExitCode.INTERRUPTED
+        case _Terminated():
+            return "", ExitCode.TERMINATED
+        case WeglyBatchError():
+            return f"{error.problem}\n{error.remedy}".rstrip(), exit_code_for(error)
+    return _defect(), ExitCode.DEFECT
 
 
 def _defect() -> str:

@@ -16,15 +16,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from batch.errors import LedgerFailed
 from batch.ledger import campaigns, claims, locks, reading
 from batch.ledger.claims import Claim, Recorded
-from batch.ledger.engine import READ, default_url, memory_engine, open_engine, translate, where
+from batch.ledger.engine import READ, default_url, memory_engine, open_engine, sqlite_path, translate, where
 from batch.ledger.owner import Owner
+from batch.ledger.place import refuse_network_folder
 from batch.ledger.schema import State, messages, meta, rows, runs
 from batch.ledger.settling import Deciding
 from batch.ledger.staging import Judging, Staging
 from batch.ledger.writer import Writer
 from batch.model.attempt import Verdict
 from batch.model.campaign_traits import Traits
-from batch.model.message import Job
+from batch.model.message import Job, campaign_scope
 from batch.model.reason import Finding, findings_to_json
 from batch.model.run import Result, Run, Tally
 
@@ -55,7 +56,8 @@ class Ledger:
     def for_reading(cls, url: str | None = None) -> Ledger:
         """Like `open`, but where no ledger is yet none is made: an empty one stands in for it."""
         url = url or default_url()
-        if not Path(where(url)).exists():
+        if not sqlite_path(url).exists():
+            refuse_network_folder(sqlite_path(url))
             return cls(memory_engine(), where(url))
         return cls.open(url)
 
@@ -161,6 +163,13 @@ class Ledger:
     def tally(self, run: str) -> Tally:
         """The counts of a run's rows as they stand now."""
         return reading.read_tally(self._engine, run)
+
+    def unfinished(self, *, endpoint: str, campaign: str) -> list[str]:
+        """Report folders of the campaign's runs that have no end: for the holder of its lock, they died."""
+        query = select(runs.c.report_dir, runs.c.campaign).where(runs.c.endpoint == endpoint, runs.c.finished.is_(None))
+        with self._engine.connect().execution_options(**READ) as connection:
+            found = connection.execute(query).all()
+        return [each.report_dir for each in found if campaign_scope(each.campaign) == campaign_scope(campaign)]
 
     def knows_run(self, run: str) -> bool:
         """Whether this ledger has a run of that name."""

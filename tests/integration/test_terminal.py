@@ -1,0 +1,140 @@
+"""What a person at a terminal sees and is asked, on a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from batch.sandbox import RunningSandbox, running_sandbox
+
+_WHY = "pseudo-terminals are a POSIX thing; on Windows the same is tried by hand"
+pty = pytest.importorskip("pty", reason=_WHY)
+termios = pytest.importorskip("termios", reason=_WHY)
+
+CAMPAIGN = """
+[campaign]
+name = "teste"
+[sender]
+whatsapp_phone_id = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
+[template]
+name = "saudacao"
+language = "pt_BR"
+body = "Ola {{1}}, tudo bem?"
+[columns]
+wa_contact_id = "Telefone"
+[[template_fields]]
+component = "BODY"
+index = 1
+value = "{Nome}"
+[throttle]
+rate = "50/s"
+"""
+
+
+class Terminal:
+    """A person's terminal: types answers when a text appears, and keeps what was shown."""
+
+    def __init__(self, folder: Path, sandbox: RunningSandbox) -> None:
+        self.folder = folder
+        self.sandbox = sandbox
+        (folder / "teste.toml").write_text(CAMPAIGN, encoding="utf-8")
+        (folder / "c.csv").write_text("Nome;Telefone\nAna;11 90000-1001\nBia;11 90000-1002\n", encoding="utf-8")
+
+    def run(self, *more: str, answers: dict[str, str] | None = None, campaign: str = "teste.toml") -> tuple[int, str]:
+        """Exit code and everything shown. `answers`: what to type (right) when a text (left) has appeared."""
+        command = [sys.executable, "-m", "batch", "run", "c.csv", "-c", campaign, "--base-url", self.sandbox.url]
+        environment = {
+            **os.environ,
+            "WEGLY_TOKEN": "a-token",
+            "WEGLY_BATCH_LEDGER": f"sqlite:///{self.folder / 'ledger.sqlite3'}",
+            "TERM": "xterm",
+        }
+        child, terminal = pty.fork()
+        if child == 0:
+            os.chdir(self.folder)
+            os.execve(sys.executable, [*command, *more], environment)  # noqa: S606 - the program itself
+        termios.tcsetwinsize(terminal, (40, 120))
+        return _wait(child, terminal, dict(answers or {}))
+
+
+def _wait(child: int, terminal: int, answers: dict[str, str]) -> tuple[int, str]:
+    shown = ""
+    while True:
+        try:
+            piece = os.read(terminal, 4096).decode(errors="replace")
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+        for text in [text for text in answers if text in shown]:
+            os.write(terminal, (answers.pop(text) + "\n").encode())
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    with running_sandbox() as sandbox:
+        yield Terminal(tmp_path, sandbox)
+
+
+def test_it_shows_what_goes_to_whom_and_asks(terminal: Terminal) -> None:
+    """Endpoint, sender, campaign, how many, the first of them; and yes sends."""
+    code, shown = terminal.run(answers={"[y/N]": "y"})
+    assert code == 0, shown
+    for word in (terminal.sandbox.url, "0b28ee57", "teste", "2 messages", "+55 11 90000-1001", "Ola Ana, tudo bem?"):
+        assert word in shown, shown
+    assert "2/2" in shown, shown
+    assert "Messaged: 2 of 2 rows" in shown
+    assert "report.xlsx" in shown
+    assert "ledger.sqlite3" in shown
+    assert len(terminal.sandbox.log.applied) == 2
+
+
+def test_no_sends_nothing(terminal: Terminal) -> None:
+    """And Enter alone is no."""
+    for answer in ("n", ""):
+        code, shown = terminal.run(answers={"[y/N]": answer})
+        assert code == 130
+        assert "Nothing was sent" in shown
+        assert not terminal.sandbox.log.received
+    assert not list((terminal.folder / "reports").iterdir())
+
+
+def test_yes_does_not_ask(terminal: Terminal) -> None:
+    """For who is sure."""
+    code, shown = terminal.run("--yes")
+    assert code == 0
+    assert "[y/N]" not in shown
+
+
+def test_nothing_to_send_asks_nothing(terminal: Terminal) -> None:
+    """The second run says so and writes its report."""
+    terminal.run("--yes")
+    code, shown = terminal.run()
+    assert code == 0
+    assert "[y/N]" not in shown
+    assert "0 sent now; 2 were sent before" in shown
+
+
+def test_a_canary_shows_and_asks_before_the_rest(terminal: Terminal) -> None:
+    """The first is accepted; no leaves the second pending."""
+    (terminal.folder / "canary.toml").write_text(CAMPAIGN + "\n[canary]\nrows = 1\n", encoding="utf-8")
+    code, shown = terminal.run(answers={"now? [y/N]": "y", "rest? [y/N]": "n"}, campaign="canary.toml")
+    assert code == 130, shown
+    assert len(terminal.sandbox.log.applied) == 1
+
+
+def test_quiet_shows_no_progress_but_asks(terminal: Terminal) -> None:
+    """--quiet is not --yes."""
+    code, shown = terminal.run("-q", answers={"[y/N]": "y"})
+    assert code == 0
+    assert "Messaged" not in shown
+    assert "2/2" not in shown
