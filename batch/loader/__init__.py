@@ -1,1 +1,25 @@
-"""Opens a sheet, finds its header, and turns its rows into checked contacts."""
+"""Opens a sheet, finds its header, and turns its rows into checked contacts.
+
+The way of a sheet: `formats` says what the file is by its content; `text_file` or one of the workbooks (`books`)
+gives raw rows, every cell already text (`cells`); `layout` finds the header among the first rows and names the
+columns; `opening` looks the whole sheet through once (`survey`) and gives a `Sheet`, which streams rows as often as
+asked.
+
+Invariants:
+
+* A row that holds anything comes out exactly once, under the number Excel shows for it; none is lost or made up.
+* A cell is the text a person reads, or None with an error that says why; nothing is guessed.
+* Cells are never shifted: a record with too few or too many cells is an error of that row.
+* Reading again gives the same rows.
+* No file is believed: sizes are limited before memory is taken (`Limits`), XML entities are refused, nothing outside
+  the file is ever opened, no formula, macro or link is followed.
+* Memory does not grow with the rows, beyond what XLSX keeps aside (its shared texts) and what XLS and XLSB force.
+* Every refusal is a `SheetError` that names the file, the trouble, and what to do.
+"""
+
+from batch.loader.kept import KeptCopy, keep_copy
+from batch.loader.opening import open_sheet
+from batch.loader.sheet import Sheet
+from batch.loader.source import Limits
+
+__all__ = ["KeptCopy", "Limits", "Sheet", "keep_copy", "open_sheet"]

@@ -1,0 +1,95 @@
+"""Workbooks of every kind behind one face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from batch.loader.archive import PROTECTED, REMOVE_PASSWORD, open_archive, verify
+from batch.loader.binary_book import BinaryBook
+from batch.loader.compound import open_compound
+from batch.loader.formats import Content
+from batch.loader.ods import OdsBook
+from batch.loader.source import Grid, Source, Tab
+from batch.loader.xls_marks import read_xls_marks
+from batch.loader.xlsb_marks import read_xlsb_marks
+from batch.loader.xlsx import XlsxBook
+from batch.loader.xlsx_parts import content_type, workbook_part
+
+__all__ = ["Book", "open_book"]
+
+_GIVE = "Give a CSV, XLSX, XLSM, XLS, XLSB or ODS file."
+_SAVE_AS = "Open it in Excel or LibreOffice, save it as XLSX, and use that."
+
+
+class Book(Protocol):
+    """A workbook whose list of sheets is known."""
+
+    format: str
+    """xlsx, xlsm, xls, xlsb or ods."""
+
+    @property
+    def tabs(self) -> Sequence[Tab]:
+        """Its sheets, in the order of their tabs."""
+        ...
+
+    def grid(self, tab: Tab) -> Grid:
+        """The rows of a worksheet. Raises SheetError: damaged, hostile, or over a limit."""
+        ...
+
+
+def open_book(source: Source, content: Content) -> Book:
+    """Open a workbook.
+
+    Raises:
+        SheetError: it is another kind of document, protected by a password, damaged, hostile, or over a limit.
+    """
+    book = _open_compound(source) if content is Content.COMPOUND else _open_archive(source)
+    if not book.tabs:
+        raise source.damaged("its list of sheets is empty")
+    if len(book.tabs) > source.limits.sheets:
+        raise source.too_large(f"it has {len(book.tabs):,} sheets, {source.limits.sheets:,} are allowed (limit sheets)")
+    places = [tab.place for tab in book.tabs if tab.place]
+    if len(set(places)) < len(places):
+        raise source.damaged("two of its sheets are the same part")
+    return book
+
+
+def _open_archive(source: Source) -> Book:
+    archive = open_archive(source)
+    part = workbook_part(archive)
+    if part is not None:
+        kind = content_type(archive, part)
+        if part.endswith(".bin") or "ms-excel.sheet.binary" in kind:
+            verify(archive)
+            return BinaryBook(source, "xlsb", read_xlsb_marks(archive, part))
+        if "spreadsheetml" in kind or "ms-excel" in kind or (not kind and part.startswith("xl/")):
+            verify(archive)
+            return XlsxBook(archive, part)
+        raise source.refused("is an Office document, but not a workbook.", _GIVE)
+    if "content.xml" in archive and "mimetype" in archive:
+        if b"spreadsheet" in archive.read("mimetype"):
+            verify(archive)
+            return OdsBook(archive)
+        raise source.refused("is a document of LibreOffice, but not a sheet.", _GIVE)
+    if any(name.startswith("index/") and name.endswith(".iwa") for name in archive.parts):
+        raise source.refused(
+            "is a sheet of Apple Numbers, which is not read.", "Export it from Numbers as XLSX, and use that."
+        )
+    raise source.refused(
+        "is a zip file without a workbook inside.", f"If a sheet is packed in it, unpack it first. {_GIVE}"
+    )
+
+
+def _open_compound(source: Source) -> Book:
+    file = open_compound(source)
+    if "EncryptedPackage" in file.streams or "EncryptionInfo" in file.streams:
+        raise source.refused(PROTECTED, REMOVE_PASSWORD)
+    if "Workbook" not in file.streams:
+        if "Book" in file.streams:
+            raise source.refused("is a sheet of a very old Excel (before 1997), which is not read.", _SAVE_AS)
+        raise source.refused("is an old Office document, but not a workbook.", _GIVE)
+    marks = read_xls_marks(source, file.read("Workbook"))
+    if marks.protected:
+        raise source.refused(PROTECTED, REMOVE_PASSWORD)
+    return BinaryBook(source, "xls", marks.sheets)

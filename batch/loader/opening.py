@@ -1,0 +1,138 @@
+"""Opening a sheet: what it is, where its header is, what its columns are called, and whether it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from batch.loader.books import open_book
+from batch.loader.choosing import choose_tab
+from batch.loader.formats import Content, find_content
+from batch.loader.layout import HEAD_ROWS, Header, find_header, header_at, headless, is_list, name_columns
+from batch.loader.sheet import Sheet, Widths
+from batch.loader.source import Grid, Limits, RawRow, Source
+from batch.loader.survey import Survey, holds_anything, survey
+from batch.loader.text_file import TextGrid, open_text
+from batch.model.sheet import SheetInfo
+
+__all__ = ["open_sheet"]
+
+_DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Opened:
+    """Rows without a header yet, and how they are stored."""
+
+    grid: Grid
+    format: str
+    tab: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def open_sheet(
+    path: Path,
+    *,
+    name: str | None = None,
+    header_row: int | None = None,
+    wanted_columns: Collection[str] = (),
+    limits: Limits = _DEFAULT_LIMITS,
+    shown_as: str | None = None,
+) -> Sheet:
+    """Open a sheet, find its header, and look it through once to its end.
+
+    Args:
+        path: a CSV, TSV, TXT, XLSX, XLSM, XLS, XLSB or ODS file; its content decides which, not its name.
+        name: the worksheet; None: the one that holds the contacts is looked for. Not used for text files.
+        header_row: the header's row number as Excel shows it; 0: the sheet has none; None: it is looked for.
+        wanted_columns: names the campaign asks for; they help to find worksheet and header.
+        limits: what refuses a hostile file.
+        shown_as: what messages and `info.file` call the file; None: its name. For a private copy of a sheet.
+
+    Raises:
+        SheetError: the file is missing, a folder, empty, no sheet, protected by a password, damaged, too large;
+            there is no such worksheet, or several would do; there is no header where it was said to be, or no row.
+    """
+    source = Source(path=path, name=shown_as or path.name, limits=limits)
+    opened = _open(source, name, wanted_columns)
+    header = _header(source, opened, header_row, wanted_columns)
+    last_named = max((index + 1 for index, text in enumerate(header.names) if text), default=0)
+    is_text = isinstance(opened.grid, TextGrid)
+    grid = replace(opened.grid, width=len(header.names)) if isinstance(opened.grid, TextGrid) else opened.grid
+    least = last_named or len(header.names)
+    seen = survey(source, grid.rows(), below=header.number, width=least)
+    if not seen.rows:
+        raise source.refused(
+            f"has no rows: nothing stands below its header in row {header.number}.", "Fill in at least one row."
+        )
+    used = {index for index in seen.used if not is_text or index < len(header.names)}
+    columns = name_columns(header, used)
+    info = SheetInfo(
+        file=source.name,
+        format=opened.format,
+        sheet=opened.tab,
+        encoding=grid.encoding if isinstance(grid, TextGrid) else None,
+        delimiter=grid.delimiter if isinstance(grid, TextGrid) else None,
+        header_row=header.number,
+        columns=columns.names,
+        ambiguous=columns.ambiguous,
+        warnings=(*opened.warnings, *_warnings(header, seen, columns.ambiguous)),
+    )
+    widths = Widths(least=least, most=len(header.names), pads=seen.leaves_out_the_end) if is_text else None
+    return Sheet(info=info, row_count=seen.rows, hidden_count=seen.hidden, grid=grid, columns=columns, widths=widths)
+
+
+def _open(source: Source, name: str | None, wanted: Collection[str]) -> _Opened:
+    content = find_content(source)
+    if content is Content.TEXT:
+        text = open_text(source, wanted)
+        return _Opened(grid=text, format="tsv" if text.delimiter == "\t" else "csv")
+    book = open_book(source, content)
+    choice = choose_tab(source, book, name=name, wanted=wanted)
+    return _Opened(grid=book.grid(choice.tab), format=book.format, tab=choice.tab.name, warnings=choice.warnings)
+
+
+def _header(source: Source, opened: _Opened, header_row: int | None, wanted: Collection[str]) -> Header:
+    filled = (row for row in opened.grid.rows() if holds_anything(row))
+    if header_row:
+        header = header_at(list(_until(filled, header_row)), header_row)
+        if header is None:
+            raise source.refused(
+                f"has no header in row {header_row}: that row is empty or does not exist.",
+                "Correct header_row in the campaign file, or leave it out to have the header looked for.",
+            )
+        return header
+    head = list(islice(filled, HEAD_ROWS))
+    if not head:
+        raise source.refused("has no rows: it holds nothing.", "Give a sheet with a header and at least one row.")
+    header = headless(head) if header_row == 0 else find_header(head, wanted)
+    if not header.number and header_row is None and not is_list(head):
+        raise source.refused(
+            "has no row that can be told to be its header, and is no plain list "
+            f"(the first rows were looked at, to row {head[-1].number}).",
+            "Name the header's row in the campaign file: [sheet] header_row = 7.",
+        )
+    return header
+
+
+def _until(rows: Iterable[RawRow], number: int) -> Iterator[RawRow]:
+    for row in rows:
+        if row.number > number:
+            return
+        yield row
+
+
+def _warnings(header: Header, seen: Survey, ambiguous: tuple[str, ...]) -> list[str]:
+    said = []
+    if not header.number:
+        said.append(
+            "No header row was found: the columns are called by their letters (column A), and the first row counts. "
+            "If there is a header, name its row in the campaign file: [sheet] header_row."
+        )
+    said += [f"Several columns are called {name!r}; the later ones are named by their letter." for name in ambiguous]
+    if seen.hidden:
+        rows = "1 row is" if seen.hidden == 1 else f"{seen.hidden:,} rows are"
+        said.append(f"{rows} hidden in the sheet, often by a filter left on.")
+    return said

@@ -1,0 +1,80 @@
+"""An opened sheet: its columns are known, and its rows can be read as often as needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from batch.loader.layout import Columns
+from batch.loader.source import Grid, RawRow
+from batch.loader.survey import holds_anything
+from batch.model.sheet import NO_ERRORS, SheetInfo, SheetRow
+
+__all__ = ["Sheet", "Widths"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Widths:
+    """How many cells a record of a text file may have. Cells of workbooks know their column."""
+
+    least: int
+    """Named columns, counted to the last: fewer cells are a broken row."""
+    most: int
+    """Columns of the header: anything beyond is a broken row."""
+    pads: bool
+    """The file leaves out the empty cells at the end of its rows, so that short rows are whole."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sheet:
+    """A sheet that was looked through once: it is readable to its end.
+
+    `rows()` streams: memory does not grow with the rows.
+    """
+
+    info: SheetInfo
+    row_count: int
+    """Rows that `rows()` gives."""
+    hidden_count: int
+    """How many of them are hidden."""
+    grid: Grid
+    columns: Columns
+    widths: Widths | None = None
+    """None for workbooks."""
+
+    def rows(self) -> Iterator[SheetRow]:
+        """The rows below the header that hold anything, in order. May be called again and gives the same rows.
+
+        Raises:
+            SheetError: the file was changed or damaged since it was opened.
+        """
+        header = self.info.header_row
+        for raw in self.grid.rows():
+            if raw.number > header and holds_anything(raw):
+                yield self._row(raw)
+
+    def _row(self, raw: RawRow) -> SheetRow:
+        places = self.columns.places
+        have = len(raw.cells)
+        cells = tuple(raw.cells[place] if place < have else None for place in places)
+        if not raw.errors and not raw.fault and self.widths is None:
+            return SheetRow(number=raw.number, cells=cells, hidden=raw.hidden)
+        names = dict(zip(places, self.columns.names, strict=True))
+        errors = {names[place]: words for place, words in sorted(raw.errors.items()) if place in names}
+        fault = raw.fault or self._length_fault(raw)
+        if fault:
+            errors[""] = fault
+        return SheetRow(number=raw.number, cells=cells, errors=errors or NO_ERRORS, hidden=raw.hidden)
+
+    def _length_fault(self, raw: RawRow) -> str:
+        widths = self.widths
+        if widths is None:
+            return ""
+        have = len(raw.cells)
+        surplus = [cell for cell in raw.cells[widths.most :] if cell]
+        if surplus:
+            shown = ", ".join(repr(cell[:40]) for cell in surplus[:3])
+            return f"it has {have} cells, the header has {widths.most}; beyond it stands {shown}"
+        if have < widths.least and not widths.pads:
+            return f"it has {have} cells, the header has {widths.least}"
+        return ""

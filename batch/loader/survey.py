@@ -1,0 +1,87 @@
+"""One pass over a sheet before anything is made of it: what is in it, and whether it can be read to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from batch.loader.source import RawRow, Source
+
+__all__ = ["Survey", "survey"]
+
+_SHORT_AT_LEAST = 5
+_SHORT_SHARE = 4
+
+
+@dataclass(kw_only=True, slots=True)
+class Survey:
+    """What a sheet holds below its header."""
+
+    rows: int = 0
+    """Rows that hold anything."""
+    hidden: int = 0
+    unreadable: int = 0
+    """Cells with an error."""
+    used: set[int] = field(default_factory=set)
+    """Indexes of the columns that hold anything."""
+    short: int = 0
+    """Rows with fewer cells than the header."""
+    ends_empty: bool = False
+    """Some row is written with an empty last cell."""
+
+    @property
+    def leaves_out_the_end(self) -> bool:
+        """Whether the file as a whole is written without the empty cells at the end of its rows.
+
+        True when no row ends with an empty cell (a writer that leaves them out never writes one) and at least five
+        rows, and a quarter of all, are short. Otherwise a short row is a broken one.
+        """
+        return not self.ends_empty and self.short >= _SHORT_AT_LEAST and _SHORT_SHARE * self.short >= self.rows
+
+
+def holds_anything(row: RawRow) -> bool:
+    """Whether a row counts: a cell with text, an error cell, or a fault."""
+    return any(row.cells) or bool(row.errors) or bool(row.fault)
+
+
+def survey(source: Source, rows: Iterable[RawRow], *, below: int, width: int) -> Survey:
+    """Read all rows below row number `below`. `width`: named columns of the header, counted to the last.
+
+    Raises:
+        SheetError: the sheet is damaged further down, or over a limit.
+    """
+    limits = source.limits
+    seen = Survey()
+    written = characters = known = 0
+    empty: list[int] = []  # columns that were empty in every row so far
+    for row in rows:
+        cells = row.cells
+        written += len(cells)
+        if written > limits.cells:
+            raise source.too_large(f"it has more than {limits.cells:,} cells (limit cells)")
+        if row.number <= below or not holds_anything(row):
+            continue
+        seen.rows += 1
+        seen.hidden += row.hidden
+        seen.unreadable += len(row.errors)
+        seen.used.update(row.errors)
+        if not row.fault:
+            if len(cells) < width:
+                seen.short += 1
+            if cells and cells[-1] is None:
+                seen.ends_empty = True
+        empty = [index for index in empty if index >= len(cells) or cells[index] is None]
+        if len(cells) > known:
+            empty += [index for index in range(known, len(cells)) if cells[index] is None]
+            known = len(cells)
+        characters += sum(map(len, filter(None, cells)))
+        if characters > limits.text_characters:
+            raise source.too_large(
+                f"its cells have more than {limits.text_characters:,} characters (limit text_characters)"
+            )
+        if len(cells) > limits.columns:
+            raise source.too_large(
+                f"row {row.number} has {len(cells):,} columns, {limits.columns:,} are allowed (limit columns)"
+            )
+    seen.used.update(set(range(known)) - set(empty))
+    return seen

@@ -1,0 +1,77 @@
+"""What the cells of an XLSX worksheet say, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from batch.loader.cells import error_cell, iso_text, number_text, plain_text, serial_text, truth_text, unescaped
+from batch.loader.shared_strings import SharedStrings
+from batch.loader.xlsx_parts import NumberKind, is_on
+
+__all__ = ["CellReader", "Converter"]
+
+_HELD_TEXT = 64 * 1024 * 1024
+"""Bytes of text that the rows of one piece may come to."""
+_LEAST_CELL = 20
+"""Bytes of the shortest cell that refers to a text."""
+_LEAST_PIECE = 400
+_MOST_PIECE = 64 * 1024
+
+Converter = Callable[[str], str | None]
+
+
+class CellReader:
+    """Makes text of what a cell stores, with the workbook's texts, formats and epoch."""
+
+    def __init__(
+        self, *, strings: SharedStrings, kinds: list[NumberKind], epoch_1904: bool, recalculates: bool = False
+    ) -> None:
+        self.recalculates = recalculates
+        self.piece_bytes = max(_LEAST_PIECE, min(_MOST_PIECE, _HELD_TEXT // (strings.longest + 1) * _LEAST_CELL))
+        """How much of a worksheet to take at a time: its cells may all refer to the longest text."""
+        self._strings = strings
+        self._kinds = kinds
+        self._epoch_1904 = epoch_1904
+
+    def converter(self, kind: str | None, style: str | None) -> Converter:
+        """What makes text of the stored value of cells of this type and style. It gives None for nothing.
+
+        The converter raises ValueError when the value is unreadable; the message says why.
+        """
+        if kind == "s":
+            return self._shared
+        if kind in {"str", "inlineStr"}:
+            return _escaped_text
+        if kind == "b":
+            return _stored_truth
+        if kind == "d":
+            return iso_text
+        if kind in {None, "n"}:
+            return self._number(style)
+        return _stored_error
+
+    def _shared(self, stored: str) -> str | None:
+        try:
+            return plain_text(self._strings[int(stored)])
+        except (ValueError, IndexError):
+            raise ValueError(f"error cell: text number {stored[:20]} is missing in the workbook") from None
+
+    def _number(self, style: str | None) -> Converter:
+        index = int(style) if style and style.isdecimal() else 0
+        kind = self._kinds[index] if index < len(self._kinds) else NumberKind.NUMBER
+        if kind is NumberKind.NUMBER:
+            return number_text
+        return partial(serial_text, epoch_1904=self._epoch_1904, elapsed=kind is NumberKind.ELAPSED)
+
+
+def _escaped_text(stored: str) -> str | None:
+    return plain_text(unescaped(stored))
+
+
+def _stored_truth(stored: str) -> str:
+    return truth_text(is_on(stored.strip().lower()))
+
+
+def _stored_error(stored: str) -> str:
+    raise ValueError(error_cell(stored.strip()))

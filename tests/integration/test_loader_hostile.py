@@ -1,0 +1,200 @@
+"""Files made to do harm, or broken on their way: refused quickly, by name, in little memory."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from batch.errors import SheetError
+from batch.loader import Limits, open_sheet
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+KINDS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+HEAD = '<row r="1"><c r="A1" t="inlineStr"><is><t>Telefone</t></is></c></row>'
+BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+
+
+def write(path: Path, rows: str, *, strings: str = "", more: dict[str, str] | None = None) -> Path:
+    links = "".join(
+        f'<Relationship Id="{name}" Type="{KINDS}/{kind}" Target="{target}"/>'
+        for name, kind, target in (("rId1", "worksheet", "sheet1.xml"), ("rId2", "sharedStrings", "strings.xml"))
+    )
+    parts = {
+        "_rels/.rels": f'<Relationships xmlns="{PACKAGE}"><Relationship Id="r" Type="{KINDS}/officeDocument" '
+        'Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{KINDS}"><sheets>'
+        '<sheet name="S" sheetId="1" r:id="rId1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}">{links}</Relationships>',
+        "xl/sheet1.xml": f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>',
+        "xl/strings.xml": strings or f'<sst xmlns="{MAIN}"/>',
+        **(more or {}),
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    return path
+
+
+@contextmanager
+def refused(words: str, *, seconds: float = 5.0, megabytes: int = 120) -> Iterator[None]:
+    """Inside, a SheetError with these words is raised, in this time and memory."""
+    tracemalloc.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(SheetError, match=words):
+            yield
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert time.monotonic() - began < seconds
+    assert most < megabytes * 1024 * 1024
+
+
+@pytest.mark.parametrize("part", ["_rels/.rels", "xl/workbook.xml", "xl/sheet1.xml", "xl/strings.xml"])
+def test_xml_entities_are_refused_wherever_they_are(tmp_path: Path, part: str) -> None:
+    """No document type is read, so that no bomb can be declared and no file be named."""
+    path = write(tmp_path / "a.xlsx", HEAD, more={part: f"{BOMB}<x>&b;</x>"})
+    with refused("XML entities"):
+        open_sheet(path)
+
+
+def test_a_zip_bomb_is_refused_unread(tmp_path: Path) -> None:
+    """100 MB of blanks in 100 KB: the directory says it."""
+    path = write(tmp_path / "a.xlsx", HEAD + " " * 100_000_000)
+    with refused("grows .* times when unzipped", megabytes=5):
+        open_sheet(path)
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (Limits(unzipped_bytes=1000), "limit unzipped_bytes"),
+        (Limits(parts=3), "limit parts"),
+        (Limits(markup_bytes=50), "50 are allowed"),
+        (Limits(cells=5), "limit cells"),
+        (Limits(shared_strings=2), "limit shared_strings"),
+        (Limits(shared_text_bytes=5), "limit shared_text_bytes"),
+        (Limits(text_characters=10), "limit text_characters"),
+    ],
+)
+def test_every_limit_refuses_by_its_name(tmp_path: Path, limits: Limits, words: str) -> None:
+    """A person learns which setting it was."""
+    rows = HEAD + "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(2, 20))
+    strings = f'<sst xmlns="{MAIN}">{"<si><t>abcdef</t></si>" * 5}</sst>'
+    path = write(tmp_path / "a.xlsx", rows, strings=strings)
+    assert open_sheet(path).row_count == 18
+    with pytest.raises(SheetError, match=words):
+        open_sheet(path, limits=limits)
+
+
+def test_one_endless_row_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """A row is held in memory, so its size is limited while it is read."""
+    rows = HEAD + f'<row r="2">{"<c/>" * 3_000_000}</row>'
+    with refused("one row has more than"):
+        open_sheet(write(tmp_path / "a.xlsx", rows), limits=Limits(row_bytes=1_000_000, text_bytes=1_000_000))
+
+
+def test_one_endless_text_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """So is a text of the table of texts."""
+    strings = f'<sst xmlns="{MAIN}"><si><t>{"x" * 12_000_000}</t></si></sst>'
+    with refused("one text has more than"):
+        open_sheet(
+            write(tmp_path / "a.xlsx", HEAD, strings=strings), limits=Limits(row_bytes=1_000_000, text_bytes=1_000_000)
+        )
+
+
+def test_a_long_text_that_many_cells_refer_to(tmp_path: Path) -> None:
+    """A shared-string bomb: small on disk, endless in a report."""
+    strings = f'<sst xmlns="{MAIN}"><si><t>{"x" * 30_000}</t></si></sst>'
+    rows = HEAD + "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(2, 5_000))
+    with refused("limit text_characters"):
+        open_sheet(write(tmp_path / "a.xlsx", rows, strings=strings), limits=Limits(text_characters=50_000_000))
+
+
+def test_two_cells_at_the_ends_of_the_sheet(tmp_path: Path) -> None:
+    """17 thousand million places between them cost nothing, whatever the dimension says."""
+    rows = HEAD + '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+    sheet = open_sheet(write(tmp_path / "a.xlsx", rows))
+    assert [(row.number, row.cells) for row in sheet.rows()] == [(1048576, (None, "1"))]
+
+
+def test_a_changed_byte_is_found(tmp_path: Path) -> None:
+    """Checksums of all parts are verified before a row is believed."""
+    path = write(tmp_path / "a.xlsx", HEAD)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"xl/strings.xml") + len("xl/strings.xml") + 2
+    data[place] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(SheetError, match="does not unzip"):
+        open_sheet(path)
+
+
+@pytest.mark.parametrize("keep", [4, 100, -1, -30])
+def test_a_file_cut_off_is_damaged(tmp_path: Path, keep: int) -> None:
+    """A download that stopped."""
+    path = write(tmp_path / "a.xlsx", HEAD)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(SheetError, match="is damaged"):
+        open_sheet(path)
+
+
+def test_zip_files_without_a_workbook(tmp_path: Path) -> None:
+    """Other documents and plain archives are named."""
+    path = tmp_path / "a.xlsx"
+    word = {
+        "[Content_Types].xml": '<Types><Override PartName="/word/document.xml" ContentType="application/'
+        'vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{PACKAGE}"><Relationship Id="r" Type="{KINDS}/officeDocument" '
+        'Target="word/document.xml"/></Relationships>',
+    }
+    for parts, words in (
+        (word, "an Office document, but not a workbook"),
+        ({"a.txt": "x"}, "without a workbook inside"),
+        ({"Index/Document.iwa": "x"}, "Apple Numbers"),
+    ):
+        with zipfile.ZipFile(path, "w") as file:
+            for name, content in parts.items():
+                file.writestr(name, content)
+        with pytest.raises(SheetError, match=words):
+            open_sheet(path)
+
+
+def test_an_encrypted_zip_is_protected_by_a_password(tmp_path: Path) -> None:
+    """The flag of a part says so."""
+    path = write(tmp_path / "a.xlsx", HEAD)
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(SheetError, match="protected by a password"):
+        open_sheet(path)
+
+
+def test_links_to_the_outside_are_not_followed(tmp_path: Path) -> None:
+    """A worksheet that is said to lie outside is no worksheet."""
+    link = f'<Relationship Id="rId1" Type="{KINDS}/worksheet" Target="file:///etc/passwd" TargetMode="External"/>'
+    path = write(
+        tmp_path / "a.xlsx",
+        HEAD,
+        more={"xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}">{link}</Relationships>'},
+    )
+    with pytest.raises(SheetError, match="no rows"):
+        open_sheet(path)
+
+
+def test_parts_cannot_climb_out_of_the_archive(tmp_path: Path) -> None:
+    """A target is a name inside the zip file, whatever it looks like."""
+    link = f'<Relationship Id="rId1" Type="{KINDS}/worksheet" Target="../../../../etc/passwd"/>'
+    path = write(
+        tmp_path / "a.xlsx",
+        HEAD,
+        more={"xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}">{link}</Relationships>'},
+    )
+    with pytest.raises(SheetError, match="is missing"):
+        open_sheet(path)

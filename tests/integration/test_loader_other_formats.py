@@ -1,0 +1,346 @@
+"""XLS, XLSB and ODS files, made by hand byte by byte, because nothing else here can write their traps."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from batch.errors import SheetError
+from batch.loader import Limits, open_sheet
+
+# --- XLS: records in a stream, in a compound file
+
+
+def record(kind: int, body: bytes = b"") -> bytes:
+    return struct.pack("<HH", kind, len(body)) + body
+
+
+def label(row: int, column: int, words: str) -> bytes:
+    return record(0x0204, struct.pack("<HHHHB", row, column, 0, len(words), 1) + words.encode("utf-16-le"))
+
+
+def number(row: int, column: int, value: float) -> bytes:
+    return record(0x0203, struct.pack("<HHHd", row, column, 0, value))
+
+
+def formula(row: int, column: int, value: bytes) -> bytes:
+    return record(0x0006, struct.pack("<HHH8sHLH", row, column, 0, value, 0, 0, 0))
+
+
+def error(row: int, column: int, code: int) -> bytes:
+    return record(0x0205, struct.pack("<HHHBB", row, column, 0, code, 1))
+
+
+def hidden_row(row: int) -> bytes:
+    return record(0x0208, struct.pack("<HHHHHHL", row, 0, 9, 300, 0, 0, 0x20))
+
+
+def texts(claimed: int, *words: str) -> bytes:
+    body = b"".join(struct.pack("<HB", len(word), 0) + word.encode("latin-1") for word in words)
+    return record(0x00FC, struct.pack("<LL", claimed, claimed) + body)
+
+
+def workbook_stream(sheet: bytes, *, name: str = "Contatos", more: bytes = b"", state: int = 0) -> bytes:
+    start = record(0x0809, struct.pack("<HHHHLL", 0x0600, 0x0005, 0, 0, 0, 0))
+    place = len(start) + len(more) + 4 + 8 + len(name) + 4
+    bound = record(0x0085, struct.pack("<LBBBB", place, state, 0, len(name), 0) + name.encode("latin-1"))
+    top = record(0x0809, struct.pack("<HHHHLL", 0x0600, 0x0010, 0, 0, 0, 0))
+    return start + more + bound + record(0x000A) + top + sheet + record(0x000A)
+
+
+def compound_file(**streams: bytes) -> bytes:
+    """A compound file of streams up to 62 KB together, none of them small enough for the mini stream."""
+    padded = {name: data.ljust(max(4096, -(-len(data) // 512) * 512), b"\0") for name, data in streams.items()}
+    table = [0xFFFFFFFD, 0xFFFFFFFE]
+    entries = [struct.pack("<64sHBBLLL36xLLL", b"R\0", 4, 5, 1, 0xFFFFFFFF, 0xFFFFFFFF, 1, 0xFFFFFFFE, 0, 0)]
+    for name, data in padded.items():
+        first, count = len(table), len(data) // 512
+        table += [*range(first + 1, first + count), 0xFFFFFFFE]
+        words = name.encode("utf-16-le") + b"\0\0"
+        entries.append(struct.pack("<64sHBBLLL36xLLL", words, len(words), 2, 1, *[0xFFFFFFFF] * 3, first, len(data), 0))
+    sectors = struct.pack("<128L", *(table + [0xFFFFFFFF] * (128 - len(table))))
+    sectors += b"".join(entries).ljust(512, b"\0") + b"".join(padded.values())
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
+    header += struct.pack("<LLLLLLLLL", 0, 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)
+    return header + struct.pack("<109L", 0, *[0xFFFFFFFF] * 108) + sectors
+
+
+HEAD = label(0, 0, "Nome") + label(0, 1, "Telefone") + label(0, 2, "Valor")
+
+
+def xls(tmp_path: Path, sheet: bytes, more: bytes = b"") -> Path:
+    path = tmp_path / "livro.xls"
+    path.write_bytes(compound_file(Workbook=workbook_stream(sheet, more=more)))
+    return path
+
+
+def test_xls_rows_with_what_the_reader_library_leaves_out(tmp_path: Path) -> None:
+    """Hidden rows, error cells and Excel's row numbers; a phone typed as a number is its digits."""
+    body = label(2, 0, "Ana") + number(2, 1, 11999990001) + error(2, 2, 0x2A)
+    body += hidden_row(4) + label(4, 0, "Bia") + number(4, 1, 11999990002) + number(4, 2, 1.5)
+    sheet = open_sheet(xls(tmp_path, HEAD + body))
+    rows = [(row.number, row.cells, dict(row.errors), row.hidden) for row in sheet.rows()]
+    assert rows == [
+        (3, ("Ana", "11999990001", None), {"Valor": "error cell #N/A"}, False),
+        (5, ("Bia", "11999990002", "1,5"), {}, True),
+    ]
+    assert (sheet.info.format, sheet.info.sheet, sheet.hidden_count) == ("xls", "Contatos", 1)
+
+
+def test_xls_formulas_that_were_never_calculated(tmp_path: Path) -> None:
+    """All of them store 0: none has a value. Where one has, the zeros are results."""
+    row = label(1, 0, "Ana") + number(1, 1, 1)
+    zero = formula(1, 2, bytes(8))
+    (found,) = open_sheet(xls(tmp_path, HEAD + row + zero)).rows()
+    assert "formula without a stored value" in found.errors["Valor"]
+    (found,) = open_sheet(xls(tmp_path, HEAD + row + zero + formula(1, 3, struct.pack("<d", 2.5)))).rows()
+    assert (found.cells[2:], found.errors) == (("0", "2,5"), {})
+    (found,) = open_sheet(xls(tmp_path, HEAD + row + formula(1, 2, bytes((2, 0, 7, 0, 0, 0, 255, 255))))).rows()
+    assert found.errors == {"Valor": "error cell #DIV/0!"}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (record(0x002F, bytes(6)), "protected by a password"),
+        (texts(3, "a", "b"), "says that it has 3 entries, and has 2"),
+        (texts(1, "a", "b"), "more than the 1 entries"),
+    ],
+)
+def test_xls_that_cannot_be_trusted(tmp_path: Path, more: bytes, words: str) -> None:
+    """A password, and a table of texts whose count is wrong: cells may point at other people's names."""
+    with pytest.raises(SheetError, match=words):
+        open_sheet(xls(tmp_path, HEAD + label(1, 0, "Ana"), more))
+
+
+def test_compound_files_that_are_no_readable_workbook(tmp_path: Path) -> None:
+    """Each is named: a workbook with a password, Word, Excel 5."""
+    path = tmp_path / "livro.xlsx"
+    for streams, words in (
+        ({"EncryptedPackage": b"x"}, "protected by a password"),
+        ({"WordDocument": b"x"}, "not a workbook"),
+        ({"Book": b"x"}, "very old Excel"),
+        ({"Workbook": record(0x0809, struct.pack("<HHHHLL", 0x0500, 5, 0, 0, 0, 0))}, "very old Excel"),
+    ):
+        path.write_bytes(compound_file(**streams))
+        with pytest.raises(SheetError, match=words):
+            open_sheet(path)
+
+
+def test_damaged_xls_files(tmp_path: Path) -> None:
+    """Cut off anywhere, or with chains that run in a circle: refused, never a traceback, never endless."""
+    whole = compound_file(Workbook=workbook_stream(HEAD + label(1, 0, "Ana")))
+    path = tmp_path / "livro.xls"
+    circle = bytearray(whole)
+    struct.pack_into("<L", circle, 512 + 4 * 3, 2)
+    far = bytearray(whole)
+    struct.pack_into("<L", far, 48, 0x00FFFFFF)
+    for data in (whole[:300], whole[:600], whole[:1500], bytes(circle), bytes(far)):
+        path.write_bytes(data)
+        with pytest.raises(SheetError, match="is damaged"):
+            open_sheet(path)
+
+
+def test_bytes_that_end_the_reader_library_do_not_end_us(tmp_path: Path) -> None:
+    """It runs in a process of its own: what kills that one is a damaged file here, and what it prints is not seen."""
+    broken = record(0x0203, struct.pack("<HHH", 1, 0, 0))
+    with pytest.raises(SheetError, match="its records do not make a sheet"):
+        open_sheet(xls(tmp_path, HEAD + broken))
+    claims = record(0x0200, struct.pack("<LLHHH", 0, 0x7FFFFFFF, 0, 9, 0))
+    with pytest.raises(SheetError, match="it says that it has 2,147,483,647 rows"):
+        open_sheet(xls(tmp_path, claims + HEAD))
+
+
+def test_xls_limits(tmp_path: Path) -> None:
+    """The rectangle that the reader library would hold in memory is measured first."""
+    path = xls(tmp_path, HEAD + number(60_000, 200, 1))
+    with pytest.raises(SheetError, match="limit loaded_cells"):
+        open_sheet(path, limits=Limits(loaded_cells=1_000_000))
+    with pytest.raises(SheetError, match="limit loaded_bytes"):
+        open_sheet(path, limits=Limits(loaded_bytes=100))
+
+
+# --- XLSB
+
+
+def binary(kind: int, body: bytes = b"") -> bytes:
+    first = bytes((kind,)) if kind < 128 else bytes((kind & 0x7F | 0x80, kind >> 7))
+    return first + bytes((len(body),)) + body
+
+
+def wide(words: str) -> bytes:
+    return struct.pack("<L", len(words)) + words.encode("utf-16-le")
+
+
+def binary_row(row: int, *cells: bytes, hidden: bool = False) -> bytes:
+    head = struct.pack("<LLHBBBL", row, 0, 300, 0, 0x10 if hidden else 0, 0, 0)
+    return binary(0, head) + b"".join(cells)
+
+
+def binary_text(column: int, words: str) -> bytes:
+    return binary(6, struct.pack("<LL", column, 0) + wide(words))
+
+
+def binary_number(column: int, value: float) -> bytes:
+    return binary(5, struct.pack("<LLd", column, 0, value))
+
+
+def binary_error(column: int, code: int) -> bytes:
+    return binary(3, struct.pack("<LLB", column, 0, code))
+
+
+def xlsb(tmp_path: Path, rows: bytes) -> Path:
+    path = tmp_path / "livro.xlsb"
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    book = binary(131) + binary(143) + binary(156, struct.pack("<LL", 0, 1) + wide("rId1") + wide("Contatos"))
+    book += binary(144) + binary(132)
+    sheet = binary(129) + binary(148, struct.pack("<LLLL", 0, 9, 0, 9)) + binary(145) + rows + binary(146) + binary(130)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(
+            "[Content_Types].xml",
+            '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName='
+            '"/xl/workbook.bin" ContentType="application/vnd.ms-excel.sheet.binary.macroEnabled.main"/></Types>',
+        )
+        for name, kind, target in (
+            ("_rels/.rels", "officeDocument", "xl/workbook.bin"),
+            ("xl/_rels/workbook.bin.rels", "worksheet", "worksheets/sheet1.bin"),
+        ):
+            link = f'<Relationship Id="rId1" Type="{kinds}/{kind}" Target="{target}"/>'
+            file.writestr(name, f'<Relationships xmlns="{package}">{link}</Relationships>')
+        file.writestr("xl/workbook.bin", book)
+        file.writestr("xl/worksheets/sheet1.bin", sheet)
+    return path
+
+
+def test_xlsb_rows_with_what_the_reader_library_leaves_out(tmp_path: Path) -> None:
+    """Hidden rows, error cells and Excel's row numbers."""
+    rows = binary_row(0, binary_text(0, "Nome"), binary_text(1, "Telefone"))
+    rows += binary_row(2, binary_text(0, "Ana"), binary_number(1, 11999990001))
+    rows += binary_row(5, binary_error(0, 0x2A), binary_number(1, 2), hidden=True)
+    sheet = open_sheet(xlsb(tmp_path, rows))
+    assert [(row.number, row.cells, dict(row.errors), row.hidden) for row in sheet.rows()] == [
+        (3, ("Ana", "11999990001"), {}, False),
+        (6, (None, "2"), {"Nome": "error cell #N/A"}, True),
+    ]
+    assert sheet.info.format == "xlsb"
+
+
+def test_xlsb_with_two_cells_far_apart(tmp_path: Path) -> None:
+    """The reader library would take the memory of all places between them."""
+    rows = binary_row(0, binary_text(0, "Nome")) + binary_row(1_048_575, binary_number(16_383, 1))
+    with pytest.raises(SheetError, match="limit loaded_cells"):
+        open_sheet(xlsb(tmp_path, rows))
+
+
+# --- ODS
+
+
+def ods(tmp_path: Path, tables: str, *, manifest: str = "", mime: str = "spreadsheet") -> Path:
+    path = tmp_path / "planilha.ods"
+    spaces = " ".join(
+        f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for prefix, name in (
+            ("office", "office"),
+            ("table", "table"),
+            ("text", "text"),
+            ("style", "style"),
+            ("draw", "drawing"),
+        )
+    )
+    styles = (
+        '<style:style style:name="off" style:family="table"><style:table-properties table:display="false"/>'
+        "</style:style>"
+    )
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("mimetype", f"application/vnd.oasis.opendocument.{mime}")
+        file.writestr("META-INF/manifest.xml", f"<m>{manifest}</m>")
+        file.writestr(
+            "content.xml",
+            f'<office:document-content {spaces} xmlns:calcext="urn:x"><office:automatic-styles>{styles}'
+            f"</office:automatic-styles><office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body>"
+            "</office:document-content>",
+        )
+    return path
+
+
+def words(text: str) -> str:
+    return f'<table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>'
+
+
+def valued(kind: str, attribute: str, value: str, more: str = "") -> str:
+    return f'<table:table-cell office:value-type="{kind}" office:{attribute}="{value}" {more}/>'
+
+
+def line(*cells: str, more: str = "") -> str:
+    return f"<table:table-row {more}>{''.join(cells)}</table:table-row>"
+
+
+ODS_HEAD = line(words("Nome"), words("Telefone"))
+
+
+def test_ods_cells(tmp_path: Path) -> None:
+    """Every kind of value; spaces, tabs and comments inside a text."""
+    row = line(
+        words('Jo<text:span>ão</text:span><text:s text:c="2"/>Sá<text:line-break/>x'),
+        valued("float", "value", "11999990001"),
+        valued("date", "date-value", "2024-03-15T12:30:00"),
+        valued("time", "time-value", "PT09H05M00S"),
+        valued("boolean", "boolean-value", "true"),
+        valued("currency", "value", "1234.5"),
+        "<table:table-cell office:value-type='string'><office:annotation><text:p>nota</text:p></office:annotation>"
+        "<text:p>a</text:p><text:p>b</text:p></table:table-cell>",
+    )
+    sheet = open_sheet(ods(tmp_path, f'<table:table table:name="S">{ODS_HEAD}{row}</table:table>'))
+    (found,) = sheet.rows()
+    assert found.cells == (
+        "João  Sá\nx", "11999990001", "15/03/2024 12:30", "09:05", "SIM", "1234,5", "a\nb")  # fmt: skip
+    assert sheet.info.format == "ods"
+
+
+def test_ods_repeats_errors_formulas_and_filters(tmp_path: Path) -> None:
+    """Repeated rows count one by one, filtered ones are hidden, errors and formulas without value are said."""
+    rows = (
+        line("<table:table-cell/>", more='table:number-rows-repeated="3"'),
+        line(
+            words("Ana"), valued("float", "value", "1"), more='table:number-rows-repeated="2" table:visibility="filter"'
+        ),
+        line(
+            words("Bia"),
+            '<table:table-cell table:formula="of:=NA()" office:value-type="string" calcext:value-type="error">'
+            "<text:p>#N/A</text:p></table:table-cell>",
+            '<table:table-cell table:formula="of:=A1"/>',
+            '<table:table-cell table:formula="of:=TRUE()" office:value-type="float" office:value="1">'
+            "<text:p>TRUE</text:p></table:table-cell>",
+        ),
+        line("<table:table-cell/>", more='table:number-rows-repeated="1048000"'),
+    )
+    sheet = open_sheet(ods(tmp_path, f'<table:table table:name="S">{ODS_HEAD}{"".join(rows)}</table:table>'))
+    found = list(sheet.rows())
+    assert [(row.number, row.hidden) for row in found] == [(5, True), (6, True), (7, False)]
+    assert found[2].cells == ("Bia", None, None, "SIM")
+    assert found[2].errors["Telefone"] == "error cell #N/A"
+    assert "formula without a stored value" in found[2].errors["column C"]
+
+
+def test_ods_sheets_and_passwords(tmp_path: Path) -> None:
+    """Hidden sheets are passed over; a password, a text document and a bomb of repeats are refused."""
+    old = line(words("Zé"), words("9"))
+    hidden = f'<table:table table:name="Velha" table:style-name="off">{ODS_HEAD}{old}</table:table>'
+    shown = f'<table:table table:name="Nova">{ODS_HEAD}{line(words("Ana"), words("1"))}</table:table>'
+    sheet = open_sheet(ods(tmp_path, hidden + shown))
+    assert sheet.info.sheet == "Nova"
+    assert [row.cells for row in sheet.rows()] == [("Ana", "1")]
+    assert [row.cells for row in open_sheet(ods(tmp_path, hidden + shown), name="Velha").rows()] == [("Zé", "9")]
+    with pytest.raises(SheetError, match="protected by a password"):
+        open_sheet(ods(tmp_path, shown, manifest="<encryption-data/>"))
+    with pytest.raises(SheetError, match="not a sheet"):
+        open_sheet(ods(tmp_path, shown, mime="text"))
+    bomb = line(words("x").replace("<table:table-cell", '<table:table-cell table:number-columns-repeated="1000"'),
+                more='table:number-rows-repeated="1048575"')  # fmt: skip
+    path = ods(tmp_path, f'<table:table table:name="S">{ODS_HEAD}{bomb}</table:table>')
+    with pytest.raises(SheetError, match="limit cells"):
+        open_sheet(path, limits=Limits(cells=600_000))

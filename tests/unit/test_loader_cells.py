@@ -1,0 +1,148 @@
+"""Cells as text: the design's paragraph, value by value."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+import pytest
+
+from batch.loader import cells
+
+
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        ("11999990001", "11999990001"),
+        ("11999990001.0", "11999990001"),
+        ("1.1999990001E10", "11999990001"),
+        ("12345678901234567", "12345678901234567"),
+        ("1E+20", "100000000000000000000"),
+        ("0", "0"),
+        ("-7", "-7"),
+        ("0.1", "0,1"),
+        ("1234.50", "1234,5"),
+        ("-0.5", "-0,5"),
+        ("0.30000000000000004", "0,3"),
+        ("1E-05", "0,00001"),
+        ("1051527.3933333333", "1051527,39333333"),
+        (" 5 ", "5"),
+    ],
+)
+def test_numbers(stored: str, text: str) -> None:
+    """A whole number is its digits, another its shortest decimal form with a comma, never with an exponent."""
+    assert cells.number_text(stored) == text
+
+
+@pytest.mark.parametrize("stored", ["abc", "1E999", "nan", "0x10"])
+def test_what_is_no_number_is_an_error_cell(stored: str) -> None:
+    """A number that cannot be read is said so, not passed on as text."""
+    with pytest.raises(ValueError, match="error cell"):
+        cells.number_text(stored)
+
+
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        ("45366", "15/03/2024"),
+        ("45366.520833333336", "15/03/2024 12:30"),
+        ("45366.52089120370", "15/03/2024 12:30:05"),
+        ("45366.999999999", "16/03/2024"),
+        ("0.375", "09:00"),
+        ("0", "00:00"),
+        ("1", "01/01/1900"),
+        ("59", "28/02/1900"),
+        ("60", "29/02/1900"),
+        ("61", "01/03/1900"),
+        ("2958465", "31/12/9999"),
+    ],
+)
+def test_dates_of_the_1900_epoch(stored: str, text: str) -> None:
+    """Days since 1900 with Excel's own leap day; the time only when there is one."""
+    assert cells.serial_text(stored, epoch_1904=False, elapsed=False) == text
+
+
+def test_dates_of_the_1904_epoch() -> None:
+    """The same number is four years and a day later on a workbook made on an old Mac."""
+    assert cells.serial_text("42735", epoch_1904=True, elapsed=False) == "01/01/2021"
+
+
+@pytest.mark.parametrize("stored", ["-1", "2958466", "1E300"])
+def test_dates_that_excel_cannot_show_are_error_cells(stored: str) -> None:
+    """Excel shows ##### for these; nothing is guessed."""
+    with pytest.raises(ValueError, match="#####"):
+        cells.serial_text(stored, epoch_1904=False, elapsed=False)
+
+
+def test_durations_count_hours_past_a_day() -> None:
+    """[h]:mm of a day and a half is 36:00."""
+    assert cells.serial_text("1.5", epoch_1904=False, elapsed=True) == "36:00"
+    assert cells.duration_text("PT36H00M05S") == "36:00:05"
+    assert cells.duration_text("-PT1H") == "-01:00"
+
+
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        ("2021-01-01", "01/01/2021"),
+        ("2021-01-01T10:10:10", "01/01/2021 10:10:10"),
+        ("2021-01-01T10:10:09.999999", "01/01/2021 10:10:10"),
+        ("2021-01-01T00:00:00", "01/01/2021"),
+        ("10:10:00", "10:10"),
+    ],
+)
+def test_dates_stored_as_words(stored: str, text: str) -> None:
+    """ISO dates, as strict workbooks and ODS have them."""
+    assert cells.iso_text(stored) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, None),
+        ("  a\n", "a"),
+        (" \xa0\t", None),
+        ("=1+1", "=1+1"),
+        ("007", "007"),
+        (True, "SIM"),
+        (False, "NÃO"),
+        (12.0, "12"),
+        (2.5, "2,5"),
+        (3, "3"),
+        (date(2024, 3, 5), "05/03/2024"),
+        (datetime(2024, 3, 5, 9, 5), "05/03/2024 09:05"),  # noqa: DTZ001 (cells have no zone)
+        (time(9, 5), "09:05"),
+        (timedelta(hours=30), "30:00"),
+    ],
+)
+def test_values_of_a_reader_library(value: object, text: str | None) -> None:
+    """Python values become the same text as stored ones."""
+    assert cells.value_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("General", ""),
+        ("0.00", ""),
+        ("dd/mm/yyyy", "date"),
+        ("[$-416]d \\d\\e mmmm", "date"),
+        ("hh:mm", "date"),
+        ("[h]:mm:ss", "elapsed"),
+        ('"dias" 0', ""),
+        ("[Red]0.00", ""),
+        ('_("R$"* #,##0.00_)', ""),
+        ('0;"dia"', ""),
+        ("#,##0 \\h", ""),
+    ],
+)
+def test_which_formats_are_dates(code: str, kind: str) -> None:
+    """Letters in quotes, behind a backslash or in brackets do not make a date."""
+    assert cells.date_format(code) == kind
+
+
+def test_escaped_characters_of_ooxml() -> None:
+    """`_x000D_` is a line break and `_x005F_` an underscore; a surrogate pair becomes one character."""
+    assert cells.unescaped("a_x000D_\nb") == "a\r\nb"
+    assert cells.unescaped("_x005F_x000D_") == "_x000D_"
+    assert cells.unescaped("_xD83D__xDE00_") == "\U0001f600"
+    assert cells.unescaped("a_xyz") == "a_xyz"
