@@ -67,11 +67,18 @@ class Prepared:
         return replace(staged, sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
 
 
-def prepare(sheet: Path, campaign: Campaign, *, endpoint: str) -> Prepared:
-    """Open a sheet for its campaign. Raises SheetError or CampaignError for what is wrong with the whole of it."""
+def prepare(sheet: Path, campaign: Campaign, *, endpoint: str, shown_as: str | None = None) -> Prepared:
+    """Open a sheet for its campaign. `shown_as`: the user's name for it, where `sheet` is a copy.
+
+    Raises SheetError or CampaignError for what is wrong with the whole of it.
+    """
     reading = campaign.sheet
     opened = open_sheet(
-        sheet, name=reading.name, header_row=reading.header_row, wanted_columns=wanted_columns(campaign)
+        sheet,
+        name=reading.name,
+        header_row=reading.header_row,
+        wanted_columns=wanted_columns(campaign),
+        shown_as=shown_as,
     )
     maker = ContactMaker.for_sheet(campaign, opened.info, rows=opened.rows)
     return Prepared(campaign=campaign, sheet=opened, maker=maker, endpoint=endpoint)

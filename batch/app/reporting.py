@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,9 @@ from batch.loader import keep_copy, open_sheet
 from batch.model.run import Run, Tally
 from batch.reporter import SheetView, Written, write_report
 
-__all__ = ["list_runs", "report_again"]
+__all__ = ["find_run", "list_runs", "report_again"]
+
+_MEND = "Free space there, or name another place with --reports. The ledger keeps everything until then."
 
 
 def list_runs(settings: Settings) -> tuple[str, list[tuple[Run, Tally]]]:
@@ -29,16 +32,16 @@ def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path
     Where the sheet is gone or was changed since, the report has what the ledger knows, and says so.
     """
     with Ledger.for_reading(settings.ledger) as ledger:
-        run = _find(ledger, name)
+        run = find_run(ledger, name)
         tally = ledger.tally(run.run)
-        folder = Path(run.report_dir) if run.report_dir else settings.reports.absolute() / run.run
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = _folder(run, settings)
         with _view(run, folder) as view:
             written = write_report(folder, run=run, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
         return run, tally, folder, written
 
 
-def _find(ledger: Ledger, name: str | None) -> Run:
+def find_run(ledger: Ledger, name: str | None) -> Run:
+    """The run of that name, or whose name ends so; None: the newest. Raises SettingsError when there is no such one."""
     runs = ledger.runs()
     if not runs:
         raise SettingsError(
@@ -54,21 +57,55 @@ def _find(ledger: Ledger, name: str | None) -> Run:
     return found[0]
 
 
+def _folder(run: Run, settings: Settings) -> Path:
+    """The run's own folder, made again when it is gone; where that cannot be, one below `--reports`."""
+    places = [Path(run.report_dir)] if run.report_dir else []
+    problem = ""
+    for folder in [*places, settings.reports.absolute() / run.run]:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            problem = problem or f"The folder {folder} cannot be made: {error.strerror or error}."
+        else:
+            return folder
+    raise SettingsError(problem, _MEND)
+
+
 @contextmanager
 def _view(run: Run, folder: Path) -> Iterator[SheetView]:
     """The sheet of a run as it was then, or nothing of it when it is not there any more or not the same."""
-    with TemporaryDirectory(dir=folder, prefix=".sheet-") as inside:
-        yield _open_again(run, Path(inside))
+    try:
+        inside = TemporaryDirectory(dir=folder, prefix=".sheet-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise SettingsError(f"The folder {folder} takes no files: {error.strerror or error}.", _MEND) from None
+    with inside as name:
+        yield _open_again(run, Path(name))
 
 
 def _open_again(run: Run, inside: Path) -> SheetView:
     original = Path(run.sheet_path)
+    if _sha256(original) != run.sheet_sha256:
+        return SheetView(path=None, info=None, rows=None, name=original.name)
+    copy = keep_copy(original, inside)  # what fails now is the copying: that must not pass for a sheet that is gone
     try:
-        copy = keep_copy(original, inside)
         if copy.sha256 == run.sheet_sha256:
             row = run.sheet_options.get("header_row")
-            sheet = open_sheet(copy.path, name=run.sheet_options.get("name"), header_row=int(row) if row else None)
+            sheet = open_sheet(
+                copy.path,
+                name=run.sheet_options.get("name"),
+                header_row=int(row) if row else None,
+                shown_as=original.name,
+            )
             return SheetView(path=copy.path, info=sheet.info, rows=sheet.rows, name=original.name)
     except SheetError:
         pass  # the report says that the sheet is gone
     return SheetView(path=None, info=None, rows=None, name=original.name)
+
+
+def _sha256(sheet: Path) -> str | None:
+    """None when it cannot be read."""
+    try:
+        with sheet.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

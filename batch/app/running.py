@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -101,7 +101,7 @@ def run_sheet(
     """
     with ExitStack() as stack:
         begun = _begin(stack, sheet, campaign, settings=settings, choices=choices, watcher=watcher)
-        stack.enter_context(logging_to(begun.folder / "run.log", token=token, verbose=choices.verbose))
+        run_log = stack.enter_context(logging_to(begun.folder / "run.log", token=token, verbose=choices.verbose))
         run, plan = begun.run, begun.plan
         log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=plan.to_send)
         stamped = note_stamp(begun.campaign, begun.ledger, run.endpoint)
@@ -120,7 +120,8 @@ def run_sheet(
         finally:
             watcher.end()
         stamped = note_stamp(begun.campaign, begun.ledger, run.endpoint) and stamped
-        return _close(begun, sent, stamped=stamped)
+        finished = _close(begun, sent, stamped=stamped)
+        return replace(finished, problems=(*finished.problems, *filter(None, [run_log.problem])))
 
 
 def _begin(
@@ -134,7 +135,7 @@ def _begin(
     owner = Owner.here(name)
     folder = stack.enter_context(RunFolder(settings.reports, name))
     copy = folder.take(sheet)
-    prepared = prepare(copy.path, loaded, endpoint=endpoint)
+    prepared = prepare(copy.path, loaded, endpoint=endpoint, shown_as=sheet.name)
     ledger = stack.enter_context(Ledger.open(settings.ledger))
     stack.enter_context(ledger.hold([f"campaign {campaign_scope(loaded.name)} ({endpoint})"], owner))
     folder.tidy(ledger.unfinished(endpoint=endpoint, campaign=loaded.name))
@@ -201,8 +202,9 @@ def _close(begun: _Begun, sent: Sent, *, stamped: bool) -> Finished:
     tally = ledger.tally(run.run)
     exit_code = exit_code_of(tally.counts, _stopped(sent) if noted else ExitCode.STOPPED)
     if noted:
-        ledger.note_exit(run.run, exit_code)
+        _note_exit(ledger, run, exit_code)
     ended = ledger.run(run.run) or run
+    ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now())
     sheet = begun.prepared.sheet
     view = SheetView(path=begun.copy.path, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
     written = write_report(begun.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
@@ -235,6 +237,14 @@ def _note_end(ledger: Ledger, run: Run, sent: Sent) -> bool:
         log.exception("run_end_not_noted")
         return False
     return True
+
+
+def _note_exit(ledger: Ledger, run: Run, exit_code: ExitCode) -> None:
+    """Only `runs` shows it: without it nothing is lost but that."""
+    try:
+        ledger.note_exit(run.run, exit_code)
+    except LedgerFailed:
+        log.exception("exit_code_not_noted")
 
 
 def _stopped(sent: Sent) -> ExitCode | None:

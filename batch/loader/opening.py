@@ -81,7 +81,15 @@ def open_sheet(
         warnings=(*opened.warnings, *_warnings(header, seen, columns.ambiguous)),
     )
     widths = Widths(least=least, most=len(header.names), pads=seen.leaves_out_the_end) if is_text else None
-    return Sheet(info=info, row_count=seen.rows, hidden_count=seen.hidden, grid=grid, columns=columns, widths=widths)
+    return Sheet(
+        info=info,
+        row_count=seen.rows,
+        hidden_count=seen.hidden,
+        grid=grid,
+        columns=columns,
+        widths=widths,
+        guarded=is_text and {"wegly_status", "wegly_run"} <= set(columns.names),
+    )
 
 
 def _open(source: Source, name: str | None, wanted: Collection[str]) -> _Opened:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from batch.loader.layout import Columns
 from batch.loader.source import Grid, RawRow
 from batch.loader.survey import holds_anything
+from batch.model.formula import unguarded
 from batch.model.sheet import NO_ERRORS, SheetInfo, SheetRow
 
 __all__ = ["Sheet", "Widths"]
@@ -41,6 +42,8 @@ class Sheet:
     columns: Columns
     widths: Widths | None = None
     """None for workbooks."""
+    guarded: bool = False
+    """A `results.csv` of ours, whose texts that look like formulas have an apostrophe in front."""
 
     def rows(self) -> Iterator[SheetRow]:
         """The rows below the header that hold anything, in order. May be called again and gives the same rows.
@@ -57,6 +60,8 @@ class Sheet:
         places = self.columns.places
         have = len(raw.cells)
         cells = tuple(raw.cells[place] if place < have else None for place in places)
+        if self.guarded:
+            cells = tuple(cell and unguarded(cell) for cell in cells)
         if not raw.errors and not raw.fault and self.widths is None:
             return SheetRow(number=raw.number, cells=cells, hidden=raw.hidden)
         names = dict(zip(places, self.columns.names, strict=True))
