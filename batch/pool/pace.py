@@ -15,6 +15,8 @@ CLIMB_PER_SECOND = 0.01
 """How much of the wanted rate comes back each second after a cut."""
 CATCH_UP = 1.01
 """How much faster than the rate starts may follow each other while lateness is made up for."""
+FORGIVEN = 2.0
+"""Seconds of lateness that are made up for."""
 LOWEST = 0.02
 """The share of the wanted rate below which it is not cut."""
 CUT_ONCE_IN = 1.0
@@ -29,30 +31,36 @@ class Pace:
     """Starts a second that the user asked for."""
     rate: float
     """Starts a second now; at most `wanted`."""
+    due: float
+    """When the next start would be if none had ever been late."""
     slot: float
-    """The time of the next slot."""
+    """The earliest time of the next slot; behind `due` while lateness is made up for."""
     changed: float
     """When `rate` was last reckoned."""
     gate: float = float("-inf")
     """No start before this time: keeps late starts apart."""
+    until: float = float("-inf")
+    """The end of the latest pause."""
     cut_at: float = float("-inf")
     generation: int = 0
     """Raised by every pause: who reserved a slot before it must reserve again."""
 
     @classmethod
     def begin(cls, wanted: float, now: float) -> Pace:
-        return cls(wanted=wanted, rate=wanted, slot=now, changed=now)
+        return cls(wanted=wanted, rate=wanted, due=now, slot=now, changed=now)
 
 
 def reserved(pace: Pace, now: float) -> tuple[Pace, float]:
     """Take the next slot; returns its time, which may lie in the past by a little or in the future.
 
-    Lateness of up to half a gap (or half a percent of a second) is taken from the next gap, so that the mean is kept.
+    Lateness (a busy machine, too few workers for a moment) is made up for by gaps that are 1 % shorter, so that the mean
+    is kept; what is older than `FORGIVEN` is lost, so that a machine that slept does not hurry afterwards.
     """
     pace = climbed(pace, now)
-    slack = 0.5 * max(1.0, pace.rate / 100) / pace.rate
-    slot = max(pace.slot, now - slack)
-    return replace(pace, slot=slot + 1 / pace.rate), slot
+    due = max(pace.due, now - FORGIVEN)
+    slot = max(due, pace.slot)
+    start = max(slot, now)
+    return replace(pace, due=due + 1 / pace.rate, slot=start + 1 / (pace.rate * CATCH_UP)), slot
 
 
 def gated(pace: Pace, now: float) -> tuple[Pace, float]:
@@ -80,12 +88,17 @@ def cut(pace: Pace, now: float) -> Pace:
 
 
 def paused(pace: Pace, now: float, seconds: float) -> Pace:
-    """No start before `seconds` from now, for everyone; the rate does not climb meanwhile."""
+    """No start before `seconds` from now, for everyone; the rate does not climb meanwhile.
+
+    Every slot reserved so far is void, so the next one is at the end of the pause. A pause never shortens another.
+    """
     until = now + seconds
-    if until <= pace.slot:
-        return replace(pace, generation=pace.generation + 1)
+    if until <= pace.until:
+        return pace
     return replace(
         pace,
+        until=until,
+        due=until,
         slot=until,
         changed=max(pace.changed, until),
         cut_at=max(pace.cut_at, until - CUT_ONCE_IN),

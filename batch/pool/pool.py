@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -24,10 +25,12 @@ __all__ = ["Attempts", "ChatsClient", "Pool", "PoolSettings", "Progress", "Sent"
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 CLOCK_SLACK = timedelta(minutes=5)
 """How far the wall clock may go back during a run."""
-RECORD_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Seconds between tries to write an outcome: it is worth more patience than a claim."""
+WRITE_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between tries to write an outcome or a release: they are worth more patience than a claim."""
 
 
 class Recorded(Protocol):
@@ -168,8 +171,8 @@ class Pool:
                 self._jobs += 1
                 await self._handle(job)
         except LedgerFailed as failed:
+            self._stop.request(StopCause.LEDGER_FAILED, _ledger_failed(failed))
             log.exception("ledger_failed", problem=failed.problem)
-            self._stop.request(StopCause.LEDGER_FAILED, None)
         except Exception:
             self._stop.request(StopCause.DEFECT)
             raise
@@ -186,7 +189,7 @@ class Pool:
                 log.info("not_ours", row=job.row)
                 return
             if not await throttle.start(slot):
-                await self._ledger.release(held, None, posted=False)
+                await self._give_back(held)
                 continue
             verdict, milliseconds = await self._post(job, held)
             self._heed(verdict, throttle)
@@ -225,7 +228,7 @@ class Pool:
             # The claim may be durable already, and nobody is going to post it.
             held = await claiming
             if held is not None:
-                await self._ledger.release(held, None, posted=False)
+                await self._give_back(held)
             raise
 
     async def _post(self, job: Job, held: Any) -> tuple[Verdict, int]:
@@ -239,7 +242,7 @@ class Pool:
                 cut_off = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.CUT_OFF))
                 await self._record(job, held, cut_off, self._milliseconds(started))
             else:
-                await self._ledger.release(held, None, posted=False)
+                await self._give_back(held)
             raise
         finally:
             self._idle.append(client)
@@ -269,13 +272,18 @@ class Pool:
         if verdict.clock_skew is not None and abs(verdict.clock_skew) > CLOCK_OFF:
             self._stop.request(StopCause.CLOCK_WRONG)
 
+    async def _give_back(self, held: Any) -> None:
+        """Release a claim with which nothing was posted."""
+        await self._patiently(lambda: self._ledger.release(held, None, posted=False))
+
     async def _release(self, job: Job, held: Any, verdict: Verdict) -> None:
-        posted = verdict.http_status is not None
-        await self._ledger.release(held, verdict.finding, posted=posted, status=verdict.http_status)
+        status = verdict.http_status
+        release = partial(self._ledger.release, held, verdict.finding, posted=status is not None, status=status)
+        await self._patiently(release)
         log.info("released", row=job.row, reason=verdict.finding.reason.value, http_status=verdict.http_status)
 
     async def _record(self, job: Job, held: Any, verdict: Verdict, milliseconds: int) -> None:
-        recorded = await self._write_outcome(job, held, verdict, milliseconds)
+        recorded = await self._patiently(partial(self._ledger.record, held, verdict, duration_ms=milliseconds))
         outcome = recorded.outcome if recorded else verdict.outcome
         log.info(
             "attempt",
@@ -291,13 +299,20 @@ class Pool:
         if cause := self._watch.see(verdict):
             self._stop.request(cause, verdict.finding)
 
-    async def _write_outcome(self, job: Job, held: Any, verdict: Verdict, milliseconds: int) -> Recorded | None:
-        """Write an outcome with more patience than a claim: without it the row is `unknown` for ever."""
-        for wait in RECORD_WAITS:
+    async def _patiently(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Write with more patience than a claim: an outcome or a release that is lost makes its row `unknown` for ever.
+
+        Nothing is claimed meanwhile, so a write that took effect although it failed meets itself when it is repeated.
+        """
+        for wait in WRITE_WAITS:
             try:
-                return await self._ledger.record(held, verdict, duration_ms=milliseconds)
+                return await write()
             except LedgerFailed as failed:
-                self._stop.request(StopCause.LEDGER_FAILED)
-                log.warning("outcome_waits", row=job.row, outcome=verdict.outcome.value, problem=failed.problem)
+                self._stop.request(StopCause.LEDGER_FAILED, _ledger_failed(failed))
+                log.warning("write_waits", seconds=wait, problem=failed.problem)
                 await asyncio.sleep(wait)
-        return await self._ledger.record(held, verdict, duration_ms=milliseconds)
+        return await write()
+
+
+def _ledger_failed(failed: LedgerFailed) -> Finding:
+    return Finding(Reason.LEDGER_FAILED, {"words": failed.problem, "remedy": failed.remedy})

@@ -70,8 +70,22 @@ def test_nobody_starts_during_a_pause(rate: float, seconds: float) -> None:
     after = paused(pace, 5.0, seconds)
     assert after.generation == pace.generation + 1
     _, slot = reserved(after, 5.0)
-    assert slot >= min(5.0 + seconds, after.slot) - 1e-9
-    assert slot >= 5.0 + seconds - 1e-9
+    assert slot == pytest.approx(5.0 + seconds)
+
+
+def test_a_pause_gives_back_the_slots_it_made_void() -> None:
+    """Sixteen workers at one a minute have reserved a quarter of an hour; after a second's pause the next may start."""
+    pace = Pace.begin(1 / 60, 0.0)
+    for _ in range(16):
+        pace, _ = reserved(pace, 0.0)
+    _, slot = reserved(paused(pace, 1.0, 1.0), 1.0)
+    assert slot == 2.0
+
+
+def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
+    """Two answers at once: 30 seconds and 1 second."""
+    pace = paused(paused(Pace.begin(10.0, 0.0), 0.0, 30.0), 0.1, 1.0)
+    assert reserved(pace, 0.2)[1] == 30.0
 
 
 def test_the_rate_is_cut_once_for_a_burst_of_refusals_and_climbs_back() -> None:
