@@ -9,7 +9,7 @@ from typing import Protocol
 from batch.app.prepared import utc_now
 from batch.app.settings import Settings
 from batch.campaign import Campaign
-from batch.chats import ChatsClient, Token, make_ssl_context
+from batch.chats import ChatsClient, Token, make_ssl_context, warm_up
 from batch.ledger import Ledger, Owner
 from batch.pool import Pool, PoolSettings, Progress, RepeatRules, Sent, Stop, StopCause, StopRules, stopping_on_signals
 
@@ -38,6 +38,7 @@ def send(
 
     With a canary the first rows are sent alone, and the rest only when all of them were accepted.
     """
+    warm_up()
     client = _client_maker(endpoint, token, settings)
 
     async def work() -> Sent:

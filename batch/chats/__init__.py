@@ -8,6 +8,7 @@ second is pure. Invariants:
 * A verdict that frees a row for another attempt (PENDING) is given only when certainly nothing was sent: no byte of
   the request was written, by the connection's own trace, or the API refused it with a status that says so.
 * One client has one connection, follows nothing, and makes exactly one request for each `post`.
+* Only a GET is repeated whatever became of it: `ChatsReader` reads timelines, to find messages again.
 * The token is in one header and nowhere else: in no verdict, error, log line or repr.
 """
 
@@ -15,10 +16,11 @@ from batch.chats.attempt import Attempt, Written
 from batch.chats.client import MAX_ANSWER, ChatsClient
 from batch.chats.endpoint import is_loopback, parse_endpoint, parse_origin
 from batch.chats.failures import judge
+from batch.chats.reads import ChatsReader, Timeline, Unread
 from batch.chats.requests import ChatRequest, encode
 from batch.chats.tls import make_ssl_context
 from batch.chats.token import Token
-from batch.chats.transport import IDLE_LIMIT
+from batch.chats.transport import IDLE_LIMIT, warm_up
 
 __all__ = [
     "IDLE_LIMIT",
@@ -26,7 +28,10 @@ __all__ = [
     "Attempt",
     "ChatRequest",
     "ChatsClient",
+    "ChatsReader",
+    "Timeline",
     "Token",
+    "Unread",
     "Written",
     "encode",
     "is_loopback",
@@ -34,4 +39,5 @@ __all__ = [
     "make_ssl_context",
     "parse_endpoint",
     "parse_origin",
+    "warm_up",
 ]

@@ -1,4 +1,4 @@
-"""The arithmetic of pacing: evenly spaced slots, a pause for everyone, a rate that is cut and climbs back (AIMD).
+"""The arithmetic of pacing: evenly spaced slots, a pause for everyone, a rate that is cut and climbs back slowly.
 
 Pure: every function takes the time and returns a new `Pace`. Times are seconds of a monotonic clock.
 """
@@ -11,14 +11,16 @@ __all__ = ["Pace", "climbed", "cut", "gated", "paused", "reserved"]
 
 CUT_TO = 0.7
 """What a 429 leaves of the rate. Gentle, because the pause that comes with it has already emptied the API's bucket."""
-CLIMB_PER_SECOND = 0.01
-"""How much of the wanted rate comes back each second after a cut."""
+CLIMB_PER_SECOND = 1.01
+"""By what the rate grows each second after a cut: by a share of itself, so that it settles near what the API takes,
+however far above that the wanted rate lies."""
 CATCH_UP = 1.01
 """How much faster than the rate starts may follow each other while lateness is made up for."""
 FORGIVEN = 2.0
 """Seconds of lateness that are made up for."""
 LOWEST = 0.02
 """The share of the wanted rate below which it is not cut."""
+_LONGEST_CLIMB = 1000.0  # seconds: from the lowest rate to the wanted one, and no overflow
 CUT_ONCE_IN = 1.0
 """Seconds in which several refusals count as one: they speak of the same burst."""
 
@@ -53,8 +55,8 @@ class Pace:
 def reserved(pace: Pace, now: float) -> tuple[Pace, float]:
     """Take the next slot; returns its time, which may lie in the past by a little or in the future.
 
-    Lateness (a busy machine, too few workers for a moment) is made up for by gaps that are 1 % shorter, so that the mean
-    is kept; what is older than `FORGIVEN` is lost, so that a machine that slept does not hurry afterwards.
+    Lateness (a busy machine, too few workers for a moment) is made up for by gaps that are 1 % shorter, so that the
+    mean is kept; what is older than `FORGIVEN` is lost, so that a machine that slept does not hurry afterwards.
     """
     pace = climbed(pace, now)
     due = max(pace.due, now - FORGIVEN)
@@ -75,8 +77,8 @@ def gated(pace: Pace, now: float) -> tuple[Pace, float]:
 
 def climbed(pace: Pace, now: float) -> Pace:
     """The rate after the time that has passed since it was last reckoned."""
-    gained = CLIMB_PER_SECOND * pace.wanted * max(0.0, now - pace.changed)
-    return replace(pace, rate=min(pace.wanted, pace.rate + gained), changed=max(now, pace.changed))
+    grown = pace.rate * CLIMB_PER_SECOND ** min(max(0.0, now - pace.changed), _LONGEST_CLIMB)
+    return replace(pace, rate=min(pace.wanted, grown), changed=max(now, pace.changed))
 
 
 def cut(pace: Pace, now: float) -> Pace:
