@@ -86,7 +86,7 @@ class _Answer:
 
     @classmethod
     def of(cls, attempt: Attempt, status: int, redact: Callable[[str], str]) -> _Answer:
-        text = redact(decoded(attempt.body, attempt.headers.get("content-type", "")))
+        text = decoded(attempt.body, attempt.headers.get("content-type", ""))
         return cls(
             attempt=attempt,
             status=status,
@@ -102,7 +102,7 @@ class _Answer:
 
     @property
     def words(self) -> str:
-        """What the API says; redacted again, since JSON can hold a token in an escaped spelling."""
+        """What the API says. Redacted after parsing, since JSON can hold a token in an escaped spelling."""
         return one_line(self.redact(readable(self.text, self.content)))
 
     def finding(self, reason: Reason, *, words: str | None = None, code: int | None = None) -> Finding:

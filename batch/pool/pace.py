@@ -5,9 +5,10 @@ Pure: every function takes the time and returns a new `Pace`. Times are seconds 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
-__all__ = ["Pace", "climbed", "cut", "gated", "paused", "reserved"]
+__all__ = ["Pace", "climbed", "cut", "paused", "reserved", "shortest_gap", "started"]
 
 CUT_TO = 0.7
 """What a 429 leaves of the rate. Gentle, because the pause that comes with it has already emptied the API's bucket."""
@@ -62,17 +63,25 @@ def reserved(pace: Pace, now: float) -> tuple[Pace, float]:
     due = max(pace.due, now - FORGIVEN)
     slot = max(due, pace.slot)
     start = max(slot, now)
-    return replace(pace, due=due + 1 / pace.rate, slot=start + 1 / (pace.rate * CATCH_UP)), slot
+    return replace(pace, due=due + 1 / pace.rate, slot=start + shortest_gap(pace.rate)), slot
 
 
-def gated(pace: Pace, now: float) -> tuple[Pace, float]:
-    """The time at which a start whose slot has come may really be made.
+def started(pace: Pace, now: float) -> Pace:
+    """Note a start that is made now: the next one waits for the gate.
 
-    Slots are even, but a worker may be late for its own, its claim delayed by a slow disk. The gate keeps such starts
-    nearly a whole gap apart: no moving second holds more than the rate plus 1 %, or plus one where that is more.
+    Slots are even, but a worker may be late for its own, its claim delayed by a slow disk, or the machine by its other
+    work. The gate keeps such starts nearly a whole gap apart.
     """
-    start = max(now, pace.gate)
-    return replace(pace, gate=start + 1 / (pace.rate * CATCH_UP)), start
+    return replace(pace, gate=now + shortest_gap(pace.rate))
+
+
+def shortest_gap(rate: float) -> float:
+    """Seconds between two starts at the least, so that no moving second holds more than it may.
+
+    That is the rate plus 1 %, or plus one where that is more; as starts are whole, the whole number below it.
+    """
+    most = math.floor(max(rate + 1, rate * CATCH_UP))
+    return 1 / max(1.0, min(rate * CATCH_UP, most)) if rate >= 1 else 1 / (rate * CATCH_UP)
 
 
 def climbed(pace: Pace, now: float) -> Pace:

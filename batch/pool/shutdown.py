@@ -23,12 +23,15 @@ def stopping_on_signals(stop: Stop, tell: Callable[[bool], None]) -> Iterator[No
     loop in the main thread. Uses `signal.signal`, which Windows has too, and not the loop's own handlers.
     """
     loop = asyncio.get_running_loop()
+    seen = 0
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(heed, _CAUSES[signal.Signals(number).name])
 
     def heed(cause: StopCause) -> None:
-        again = stop.cause in _CAUSES.values()
+        nonlocal seen
+        seen += 1
+        again = seen > 1
         tell(again)
         if again:
             stop.abort()

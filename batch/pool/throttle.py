@@ -48,11 +48,20 @@ class Throttle:
         return None
 
     async def start(self, slot: Slot) -> bool:
-        """Wait for the exact moment of a start; False when the run stops or everyone was paused first."""
+        """Wait for the exact moment of a start; False when the run stops or everyone was paused first.
+
+        When it is True the caller must start at once, without awaiting anything else.
+        """
         if not await self._wait_until(slot.time):
             return False
-        self._pace, time = pace.gated(self._pace, self._loop.time())
-        return await self._wait_until(time) and slot.generation == self._pace.generation
+        # Whoever wakes looks again: after a stall of the machine several wake at the same moment.
+        while self._pace.gate > self._loop.time():
+            if not await self._wait_until(self._pace.gate):
+                return False
+        if slot.generation != self._pace.generation:
+            return False
+        self._pace = pace.started(self._pace, self._loop.time())
+        return True
 
     async def _wait_until(self, time: float) -> bool:
         return await self._stop.sleep(time - self._loop.time())

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.pool.pace import CUT_TO, LOWEST, Pace, climbed, cut, gated, paused, reserved
+from batch.pool.pace import CUT_TO, LOWEST, Pace, climbed, cut, paused, reserved, started
 from batch.pool.repeats import LONGEST_WAIT, RepeatRules, Repeats, next_wait
 
-RATES = st.sampled_from([0.5, 1.0, 5000 / 3600, 10.0, 50.0, 80.0, 500.0, 1000.0])
+RATES = st.sampled_from([0.5, 1.0, 5000 / 3600, 10.0, 50.0, 80.0, 101.0, 150.0, 330.0, 500.0, 1000.0])
 
 
 def starts(pace: Pace, delays: list[float]) -> list[float]:
@@ -23,7 +23,8 @@ def starts(pace: Pace, delays: list[float]) -> list[float]:
         arrivals.append(now + late)
     made = []
     for arrival in sorted(arrivals):
-        pace, start = gated(pace, arrival)
+        start = max(arrival, pace.gate)
+        pace = started(pace, start)
         made.append(start)
     return made
 

@@ -389,3 +389,19 @@ def test_a_second_run_of_the_same_plan_sends_nothing(world: World) -> None:
     api = Api()
     world.send(api, rate=100.0)
     assert api.posts == []
+
+
+def test_a_stalled_machine_does_not_burst_afterwards(world: World) -> None:
+    """The loop stands still for a second while workers wait for their starts: they leave one by one after it."""
+    world.plan(range(2, 60))
+    api = Api(latency=0.3)
+
+    def stall(row: int) -> None:
+        if row == 20:
+            loop = asyncio.get_running_loop()
+            loop._virtual += 1.0  # type: ignore[attr-defined]
+
+    api.on_post = stall
+    world.send(api, rate=10.0, concurrency=16)
+    times = sorted(time for time, _ in api.posts)
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 0.99 / 11

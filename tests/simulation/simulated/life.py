@@ -1,0 +1,186 @@
+"""One life of the program, in the order of `run`: settle, stage, judge, plan, send, note the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from batch.errors import LedgerFailed
+from batch.ledger import Judging, Ledger, Owner, Sending, Staging
+from batch.model.campaign_traits import Traits
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason
+from batch.model.run import Run
+from batch.pool import Pool, Sent, Stop, StopCause
+from simulated.api import Api
+from simulated.client import SimulatedClient
+from simulated.clock import SimulatedLoop
+from simulated.disk import Disk, SimulatedWriter
+from simulated.fate import Fate, Knobs
+from simulated.process import Process
+from simulated.promise import Promise
+from simulated.sheet import CAMPAIGN, ENDPOINT, SheetRow, staged
+
+__all__ = ["Life"]
+
+
+_ENOUGH_GRACE = 300.0
+"""Seconds in which a whole time-out and all tries to write an outcome find room, even on a machine that stalls."""
+_TRAITS = Traits(unique_by=("Fatura",), region="BR", phone_rule=1, template="saudacao_inicial")
+
+
+class _Nobody:
+    """Watches nothing."""
+
+    def done(self, row: int, outcome: Outcome) -> None: ...
+    def waiting(self, seconds: float, finding: Finding) -> None: ...
+
+
+@dataclass(eq=False, kw_only=True)
+class Life:
+    """A process, what is in store for it, and the world it lives in."""
+
+    process: Process
+    fate: Fate
+    knobs: Knobs
+    sheet: Sequence[SheetRow]
+    loop: SimulatedLoop
+    disk: Disk
+    api: Api
+    promise: Promise
+    rng: Random
+    note: Callable[..., None]
+    alone: bool
+    """Nobody else uses the ledger, as the locks see to."""
+    thorough: bool
+    """What `check` foretells is compared with what becomes of it: slow, and always the same question."""
+    sent: Sent | None = field(default=None, init=False)
+
+    async def live(self) -> None:
+        """From the start to the end, unless it is killed."""
+        await asyncio.sleep(self.fate.delay)
+        if self.fate.kill_after is not None:
+            self.loop.call_later(self.fate.kill_after, self.process.kill)
+        with self.disk.open() as ledger:
+            self.process.tick("opened")
+            if not self._settle(ledger) or not self._plan(ledger):
+                return
+            self.sent = await self._send(ledger)
+            self.process.tick("sent")
+            self._finish(ledger, self.sent)
+
+    @property
+    def hurried(self) -> bool:
+        """What is in flight may have no time to be written again and again."""
+        return self.fate.second_after is not None or self.knobs.settings.grace < _ENOUGH_GRACE
+
+    def now(self) -> datetime:
+        """This process's wall clock, which may be wrong."""
+        return self.loop.wall() + timedelta(seconds=self.api.weather.skew)
+
+    def _settle(self, ledger: Ledger) -> bool:
+        if not self.alone:
+            return True
+        try:
+            settled = ledger.settle_dead_claims(endpoint=ENDPOINT, campaign=CAMPAIGN)
+        except (LedgerFailed, SQLAlchemyError):
+            return self._gave_up("settle")
+        self.process.tick("settled")
+        self.note(self.process.name, "settled", settled)
+        self.promise.check_settled(self.disk)
+        return True
+
+    def _plan(self, ledger: Ledger) -> bool:
+        run = Run(
+            run=self.process.name,
+            campaign=CAMPAIGN,
+            endpoint=ENDPOINT,
+            sheet_path="sheet",
+            sheet_sha256="0",
+            version="0",
+            started=self.now(),
+        )
+        with ledger.stage(Judging(retry_errors=self.fate.retry_errors)) as staging:
+            staging.add(staged(row) for row in self.sheet)
+            staging.judge()
+            foretold = self._foretold(staging) if self.thorough else None
+            try:
+                staging.plan(run, self._owner, _TRAITS)
+            except LedgerFailed:
+                return self._gave_up("plan")
+        self.process.tick("planned")
+        self.note(self.process.name, "planned", len(self.sheet))
+        if foretold is not None and foretold != (counts := ledger.tally(run.run).counts):
+            self.promise.broken("foretold", f"{foretold} became {counts}")
+        return True
+
+    def _foretold(self, staging: Staging) -> Mapping[Outcome, int]:
+        """What `check` would say."""
+        counts, to_send = staging.counts(), staging.count_to_send()
+        if self.alone and counts[Outcome.PENDING] != to_send:
+            self.promise.broken("foretold", f"{counts}, but {to_send} to send")
+        return counts
+
+    async def _send(self, ledger: Ledger) -> Sent:
+        stop = Stop()
+        writer = SimulatedWriter(
+            ledger._engine, self.process, seconds=lambda: self.rng.choice(self.knobs.fsync), most=self.knobs.group
+        )
+        timeout = self.knobs.read_timeout
+        pool = Pool(
+            ledger=Sending(ledger._engine, writer, self._owner),
+            client=lambda: SimulatedClient(self.api, self.process, now=self.now, read_timeout=timeout),
+            settings=self.knobs.settings,
+            now=self.now,
+            progress=_Nobody(),
+            stop=stop,
+        )
+        self._signals(stop)
+        sent = await self._run(pool)
+        await writer.finish()
+        return sent
+
+    async def _run(self, pool: Pool) -> Sent:
+        """All at once, or a canary first."""
+        canary, limit = self.fate.canary, self.fate.limit
+        if canary is None or (limit is not None and limit <= canary):
+            return await pool.run(limit)
+        await pool.run(canary)
+        return await pool.run(None if limit is None else limit - canary)
+
+    def _signals(self, stop: Stop) -> None:
+        first, second = self.fate.signal_after, self.fate.second_after
+        if first is not None:
+            self.loop.call_later(first, stop.request, StopCause.INTERRUPTED)
+        if first is not None and second is not None:
+            self.loop.call_later(first + second, stop.abort)
+
+    def _finish(self, ledger: Ledger, sent: Sent) -> None:
+        if sent.attempts != self.process.posts:
+            self.promise.broken("attempts", f"the run says {sent.attempts}, it made {self.process.posts}")
+        pending = Finding(Reason.STOPPED if sent.cause else Reason.LIMIT)
+        try:
+            ledger.finish_run(
+                self.process.name,
+                finished=self.now(),
+                attempts=sent.attempts,
+                achieved_rate=sent.achieved_rate,
+                pending=pending,
+            )
+        except LedgerFailed:
+            self._gave_up("finish")
+        self.note(self.process.name, "ended", sent.attempts, sent.cause)
+
+    def _gave_up(self, doing: str) -> bool:
+        self.note(self.process.name, "gave up", doing)
+        self.process.tick("gave up")
+        return False
+
+    @property
+    def _owner(self) -> Owner:
+        return Owner(run=self.process.name, host="simulated", pid=1)

@@ -1,0 +1,213 @@
+"""Plays the world of a seed: a few lives with faults, then fair weather; the promise is checked after each."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from batch.errors import LedgerFailed
+from batch.ledger import Ledger
+from batch.model.run import Result
+from simulated.api import Api
+from simulated.clock import SimulatedLoop, Stuck
+from simulated.disk import Disk, in_memory, on_file
+from simulated.fate import Fate, Knobs, draw_fate, draw_knobs, fair_fate, stream
+from simulated.life import Life
+from simulated.process import PROCESS, Killed, Process, task_factory
+from simulated.promise import Broken, Promise
+from simulated.sheet import SheetRow, draw_sheet, edited
+from simulated.undisturbed import undisturbed
+
+__all__ = ["Played", "play"]
+
+_FAIR_LIVES = (1, 1, 1, 2)
+"""The first must leave nothing waiting; a second must find nothing to do."""
+_THOROUGH = 0.25
+"""How likely a life is compared with what `check` foretold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """A world that was played to its end, or until the promise broke."""
+
+    seed: int
+    knobs: Knobs
+    breaches: tuple[Broken, ...]
+    trace: tuple[str, ...]
+    """Every event, in order."""
+    figures: Counter[str]
+    """lives, kills, posts, ..., and `ending <name>` for each way an exchange ended."""
+
+    @property
+    def digest(self) -> str:
+        """Of the trace."""
+        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
+
+
+def play(seed: int) -> Played:
+    """Play the world of `seed`. The promise was kept when `breaches` is empty."""
+    knobs = draw_knobs(stream(seed, "knobs"))
+    with undisturbed(page=knobs.page), on_file() if knobs.file else in_memory() as disk:
+        world = _World(seed=seed, knobs=knobs, disk=disk)
+        try:
+            world.play()
+        finally:
+            world.loop.close()
+    return Played(
+        seed=seed, knobs=knobs, breaches=tuple(world.promise.breaches), trace=tuple(world.trace), figures=world.figures
+    )
+
+
+@dataclass(eq=False, kw_only=True)
+class _World:
+    seed: int
+    knobs: Knobs
+    disk: Disk
+    trace: list[str] = field(default_factory=list)
+    figures: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._lives = 0
+        self._fates = stream(self.seed, "fates")
+        self._people = stream(self.seed, "people")
+        self._delays = stream(self.seed, "disk")
+        stalls = stream(self.seed, "stalls")
+        likely = self.knobs.stalls
+        self.loop = SimulatedLoop(lambda: stalls.uniform(0.0, 3.0) if likely and stalls.random() < likely else 0.0)
+        self.loop.set_task_factory(task_factory)  # type: ignore[arg-type]
+        self.loop.set_exception_handler(self._unheard)
+        self.promise = Promise(self.note)
+        self.api = Api(self.loop, self.disk, self.promise, stream(self.seed, "api"), self.note)
+
+    def note(self, who: str, what: str, *details: object) -> None:
+        """One line of the trace."""
+        self.trace.append(f"{self.loop.time():.6f} {who} {what} {' '.join(map(str, details))}")
+
+    def play(self) -> None:
+        """Lives with faults, then fair ones; ends early when the promise is broken."""
+        knobs = self.knobs
+        sheet = draw_sheet(
+            self._people,
+            knobs.rows,
+            people=knobs.people,
+            senders=knobs.senders,
+            invoices=knobs.invoices,
+            flawed=knobs.flawed,
+        )
+        for _ in range(knobs.lives):
+            fates = [draw_fate(self._fates, knobs) for _ in range(1 + knobs.two)]
+            self._live(fates, sheet)
+            if self._people.random() < 0.5:
+                sheet = edited(self._people, sheet, people=knobs.people)
+        for _ in range(self._people.choice(_FAIR_LIVES)):
+            self._live([fair_fate()], sheet, fair=True)
+        self.figures.update({f"ending {name}": times for name, times in self.api.seen.items()})
+        self.figures.update({f"left open by a failed {kind}": n for kind, n in self.promise.left_open.items()})
+
+    def _live(self, fates: Sequence[Fate], sheet: Sequence[SheetRow], *, fair: bool = False) -> None:
+        if self.promise.breaches:
+            return
+        self.api.change(fates[0].weather)
+        lives = [self._life(fate, sheet, first=number == 0, alone=len(fates) == 1) for number, fate in enumerate(fates)]
+        try:
+            self._run(lives)
+        except Stuck as stuck:
+            self.promise.broken("stuck", str(stuck))
+            return
+        self._check(lives, fair=fair)
+
+    def _life(self, fate: Fate, sheet: Sequence[SheetRow], *, first: bool, alone: bool) -> Life:
+        self._lives += 1
+        settings = self.knobs.settings
+        process = Process(
+            name=f"run-{self._lives}",
+            rate=settings.rate,
+            concurrency=settings.concurrency,
+            note=self.note,
+            kill_at=fate.kill_event,
+        )
+        if not first:
+            fate = replace(fate, delay=self._fates.choice((0.0, 0.05, 0.5, 5.0)))
+            sheet = edited(self._people, sheet, people=self.knobs.people)
+        if fate.trouble is not None:
+            self.disk.troubles[process] = fate.trouble
+        return Life(
+            process=process,
+            fate=fate,
+            knobs=self.knobs,
+            sheet=sheet,
+            loop=self.loop,
+            disk=self.disk,
+            api=self.api,
+            promise=self.promise,
+            rng=self._delays,
+            note=self.note,
+            alone=alone,
+            thorough=self._people.random() < _THOROUGH,
+        )
+
+    def _run(self, lives: Sequence[Life]) -> None:
+        """Run the loop until every life has ended, one way or the other."""
+        mains = [self._begin(life) for life in lives]
+        processes = [life.process for life in lives]
+        while not all(task.done() for process in processes for task in process.tasks):
+            left = [task for process in processes for task in process.tasks if not task.done()]
+            try:
+                self.loop.run_until_complete(_all_of(left))
+            except Killed:
+                self._bury(processes)
+        self._bury(processes)
+        for main, life in zip(mains, lives, strict=True):
+            error = None if main.cancelled() else main.exception()
+            if error is not None and not life.process.dead:
+                self.promise.broken("defect", f"{life.process.name}: {error!r}")
+
+    def _begin(self, life: Life) -> asyncio.Task[None]:
+        context = copy_context()
+        context.run(PROCESS.set, life.process)
+        return self.loop.create_task(life.live(), context=context)
+
+    def _bury(self, processes: Sequence[Process]) -> None:
+        for process in processes:
+            if process.dead and not process.buried:
+                self.api.died(process)
+                process.bury()
+                self.promise.check_dead(process, self.disk)
+
+    def _check(self, lives: Sequence[Life], *, fair: bool) -> None:
+        for life in lives:
+            process = life.process
+            self.figures.update({"lives": 1, "kills": process.dead, "posts": process.posts, "events": process.events})
+            if life.sent is not None and not process.dead:
+                self.figures[f"stop {life.sent.cause}"] += 1
+            if not process.dead:
+                self.promise.check_ended(process, self.disk, hurried=life.hurried)
+        self.promise.check_messages(self.disk)
+        with self.disk.open() as ledger:
+            for life in lives:
+                self._check_report(ledger, life, fair=fair)
+
+    def _check_report(self, ledger: Ledger, life: Life, *, fair: bool) -> None:
+        run = life.process.name
+        results: Sequence[Result] = ()
+        if self.disk.look("select 1 from runs where run = ?", run):
+            results = self.promise.check_report(ledger, run, life.sheet, alone=life.alone, thorough=life.thorough)
+        if fair:
+            if life.sent is None or life.sent.cause is not None:
+                self.promise.broken("lost", f"in fair weather {run} came to {life.sent}")
+            self.promise.check_all_done(results)
+
+    def _unheard(self, _: object, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        # Of a write that failed nobody need hear who was cancelled at the same moment.
+        if not isinstance(error, Killed | LedgerFailed):
+            self.promise.broken("defect", f"{context['message']}: {error!r}")
+
+
+async def _all_of(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    await asyncio.wait(tasks)

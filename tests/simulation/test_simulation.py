@@ -1,0 +1,247 @@
+"""The promise over simulated worlds, and proof that the simulation would see it break."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulated import Played, play
+from simulated.client import SimulatedClient
+from simulated.endings import ENDINGS
+from simulated.fate import Knobs, draw_knobs, stream
+from sqlalchemy import Connection, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from batch.chats import failures
+from batch.errors import LedgerFailed
+from batch.ledger import Claim, Judging, Ledger, Owner, claims, staging
+from batch.ledger.schema import State, messages
+from batch.ledger.writer import Writer
+from batch.model.attempt import Verdict
+from batch.model.outcome import Outcome
+from batch.model.reason import Reason
+from batch.pool import pace, pool
+from batch.pool.throttle import Throttle
+
+SEEDS = 150
+ENOUGH = 400
+"""Seeds within which a broken product must be seen."""
+Breaking = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.fixture(scope="module")
+def worlds() -> list[Played]:
+    """The worlds of the first seeds."""
+    return [play(seed) for seed in range(SEEDS)]
+
+
+def test_the_promise_holds_in_every_world(worlds: list[Played]) -> None:
+    """Faults of the network, the API and the disk, kills, restarts, two runs at once: nobody twice, nobody lost."""
+    broken = {played.seed: played.breaches for played in worlds if played.breaches}
+    assert broken == {}, "see each with: python tests/simulation/simulate.py --seed N"
+
+
+def test_the_worlds_are_not_all_alike(worlds: list[Played]) -> None:
+    """Nearly every way an exchange may end was met, and every way a life may."""
+    figures: Counter[str] = sum((played.figures for played in worlds), Counter())
+    met = [ending for ending in ENDINGS if figures[f"ending {ending.name}"]]
+    assert len(met) > 0.9 * len(ENDINGS)
+    assert min(figures["kills"], figures["stop None"], figures["stop ledger_failed"]) > SEEDS // 20
+    assert len({played.digest for played in worlds}) == SEEDS
+    assert any(played.knobs.file for played in worlds)
+    assert any(played.knobs.two for played in worlds)
+
+
+def _first(like: Callable[[Knobs], bool]) -> int:
+    return next(seed for seed in count() if like(draw_knobs(stream(seed, "knobs"))))
+
+
+@pytest.mark.parametrize("seed", [1, _first(lambda knobs: knobs.two), _first(lambda knobs: knobs.file)])
+def test_a_seed_is_a_world(seed: int) -> None:
+    """The same seed gives the same events in the same order, also in another process with another hash seed."""
+    first = play(seed)
+    assert play(seed).trace == first.trace
+    command = [sys.executable, Path(__file__).with_name("simulate.py"), "--seed", str(seed), "--digest"]
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+    other = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert other.stdout.split() == [first.digest]
+
+
+# What follows breaks the product on purpose.
+
+
+def claim_always_wins(patch: pytest.MonkeyPatch) -> None:
+    """A claim that does not look whether the message is pending."""
+
+    def claim(connection: Connection, key: str, owner: Owner, now: datetime) -> Claim:
+        taken = {"state": "claimed", "claim_run": owner.run, "attempts": messages.c.attempts + 1, "sent_at": now}
+        mine = update(messages).where(messages.c.key == key).values(taken).returning(messages.c.attempts)
+        return Claim(key=key, attempt=connection.execute(mine).scalar_one(), owner=owner)
+
+    patch.setattr(claims, "claim", claim)
+
+
+def _misjudge(patch: pytest.MonkeyPatch, wrong: Callable[[Verdict], bool], **values: Any) -> None:
+    judge = failures.judge
+
+    def misjudged(*arguments: Any, **more: Any) -> Verdict:
+        verdict = judge(*arguments, **more)
+        return replace(verdict, **values) if wrong(verdict) else verdict
+
+    patch.setattr(failures, "judge", misjudged)
+
+
+def lost_answers_are_repeated(patch: pytest.MonkeyPatch) -> None:
+    """A failure table that takes a lost answer for "not sent"."""
+    lost = {Reason.ANSWER_LOST, Reason.ANSWER_TIMEOUT}
+    _misjudge(patch, lambda verdict: verdict.finding.reason in lost, outcome=Outcome.PENDING, repeat=True)
+
+
+def server_errors_are_refusals(patch: pytest.MonkeyPatch) -> None:
+    """A failure table that takes a 5xx for a refusal."""
+    _misjudge(patch, lambda verdict: verdict.finding.reason is Reason.SERVER_ERROR, outcome=Outcome.ERROR)
+
+
+def refusals_are_unknown(patch: pytest.MonkeyPatch) -> None:
+    """A failure table that is needlessly unsure."""
+    _misjudge(patch, lambda verdict: verdict.finding.reason is Reason.API_REFUSED, outcome=Outcome.UNKNOWN)
+
+
+def releases_are_skipped(patch: pytest.MonkeyPatch) -> None:
+    """A ledger that does not give a claim back."""
+    patch.setattr(claims, "release", lambda *_, **__: True)
+
+
+def dead_claims_wait_again(patch: pytest.MonkeyPatch) -> None:
+    """A restart that takes what was in flight for not sent."""
+    _settle_as(patch, State.PENDING)
+
+
+def dead_claims_count_as_sent(patch: pytest.MonkeyPatch) -> None:
+    """A ledger whose claim is as good as a success: what a record before the post would come to after a kill."""
+    _settle_as(patch, State.SUCCESS)
+
+
+def _settle_as(patch: pytest.MonkeyPatch, state: State) -> None:
+    def settle(connection: Connection, **_: Any) -> int:
+        values = {"state": state.value, "findings": '[["created", {}]]'}
+        if state is not State.PENDING:
+            values["payload"] = None  # type: ignore[assignment]
+        return connection.execute(update(messages).where(messages.c.state == "claimed").values(values)).rowcount
+
+    patch.setattr(claims, "settle_dead_claims", settle)
+
+
+def dead_claims_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A restart that leaves dead claims open."""
+    patch.setattr(claims, "settle_dead_claims", lambda *_, **__: 0)
+
+
+def unknown_is_sent_again(patch: pytest.MonkeyPatch) -> None:
+    """A plan that takes up unknown rows by itself."""
+    patch.setattr(Ledger, "stage", lambda ledger, _=None: staging.Staging(ledger._engine, Judging(resend_unknown=True)))
+
+
+def payloads_are_kept(patch: pytest.MonkeyPatch) -> None:
+    """A ledger that keeps a person's values after the message is done."""
+    record = claims.record
+
+    def keeping(connection: Connection, held: Claim, verdict: Verdict, **more: Any) -> Any:
+        recorded = record(connection, held, verdict, **more)
+        connection.execute(update(messages).where(messages.c.key == held.key).values(payload="{}"))
+        return recorded
+
+    patch.setattr(claims, "record", keeping)
+
+
+def told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
+    """A writer that says "written" though the commit failed."""
+
+    def commit(writer: Writer, group: Any) -> None:
+        try:
+            with writer._engine.begin() as connection:
+                for write, future in group:
+                    future.set_result(write(connection))
+        except SQLAlchemyError as error:
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(LedgerFailed(str(error)))
+
+    patch.setattr(Writer, "_commit", commit)
+
+
+def writes_are_not_repeated(patch: pytest.MonkeyPatch) -> None:
+    """A pool that does not try again to write an outcome or to give back a claim."""
+    patch.setattr(pool, "RECORD_WAITS", ())
+
+
+def pauses_are_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A throttle that does not hear Retry-After."""
+    patch.setattr(Throttle, "pause", lambda *_: None)
+
+
+def pauses_hold_one_worker_only(patch: pytest.MonkeyPatch) -> None:
+    """A pause that moves the slots, but not those that others have taken already."""
+    paused = pace.paused
+    patch.setattr(pace, "paused", lambda old, *more: replace(paused(old, *more), generation=old.generation))
+
+
+def starts_are_not_kept_apart(patch: pytest.MonkeyPatch) -> None:
+    """A throttle whose late starts come all at once."""
+    patch.setattr(pace, "started", lambda old, _: old)
+
+
+def everything_cut_off_waits_again(patch: pytest.MonkeyPatch) -> None:
+    """A client that says "nothing was written" when it is cancelled."""
+    patch.setattr(SimulatedClient, "written", False)
+
+
+def duplicates_stand_for_themselves(patch: pytest.MonkeyPatch) -> None:
+    """A plan without the rule that a person's second row is skipped."""
+    judge = staging.Staging.judge
+
+    def blind(self: staging.Staging) -> None:
+        judge(self)
+        twins = update(staging.staged).where(staging.staged.c.duplicate_of.is_not(None))
+        self._connection.execute(twins.values(outcome=None, duplicate_of=None))
+        self._connection.commit()
+
+    patch.setattr(staging.Staging, "judge", blind)
+
+
+BREAKINGS: dict[Breaking, set[str]] = {
+    claim_always_wins: {"again"},
+    lost_answers_are_repeated: {"again", "twice"},
+    server_errors_are_refusals: {"untrue"},
+    refusals_are_unknown: {"needless unknown"},
+    releases_are_skipped: {"left open"},
+    dead_claims_wait_again: {"again", "twice", "untrue"},
+    dead_claims_count_as_sent: {"untrue"},
+    dead_claims_are_forgotten: {"settled"},
+    unknown_is_sent_again: {"again", "twice"},
+    payloads_are_kept: {"payload"},
+    told_before_it_is_durable: {"claim", "untrue", "left open"},
+    writes_are_not_repeated: {"left open"},
+    pauses_are_ignored: {"pause"},
+    pauses_hold_one_worker_only: {"pause"},
+    starts_are_not_kept_apart: {"rate"},
+    everything_cut_off_waits_again: {"again", "twice", "untrue"},
+    duplicates_stand_for_themselves: {"rows"},
+}
+
+
+@pytest.mark.parametrize("breaking", BREAKINGS, ids=lambda breaking: breaking.__name__)
+def test_a_broken_product_is_seen(breaking: Breaking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of these breaks the promise in its own way, and some world of the first seeds shows it."""
+    breaking(monkeypatch)
+    seen = (breach.rule for seed in range(ENOUGH) for breach in play(seed).breaches)
+    assert any(rule in BREAKINGS[breaking] for rule in seen)
