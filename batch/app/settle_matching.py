@@ -1,0 +1,100 @@
+"""The decisions in a report, matched with the ledger's rows by number, phone and run.
+
+A report may show outcomes of several runs: `wegly_run` names who gave an outcome, the row's number is of the sheet of
+that run or of a later one of the same campaign. The phone decides which.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from batch.app.deciding import Wish, listed, why_not
+from batch.app.settle_report import Entry
+from batch.errors import SheetError
+from batch.ledger import Ledger, Standing, State
+from batch.model.message import campaign_scope
+from batch.model.phone import shown
+from batch.model.run import Run
+
+__all__ = ["matched", "runs_of"]
+
+
+def runs_of(ledger: Ledger, entries: Iterable[Entry], file: str) -> dict[str, list[Run]]:
+    """Each run that a report names, to the runs whose sheets may have the report's rows: it and its followers."""
+    runs = ledger.runs()
+    by_name = {run.run: run for run in runs}
+    problems = [f"row {each.row}: {_unknown_run(each)}" for each in entries if each.run not in by_name]
+    if problems:
+        raise SheetError(
+            f"{file}: {listed(problems)}",
+            f"The ledger is {ledger.where}. If the report belongs to another one, name it with --ledger; "
+            "else write the report again: wegly-batch report RUN.",
+        )
+    named = [by_name[name] for name in dict.fromkeys(entry.run for entry in entries)]
+    if len({(run.endpoint, campaign_scope(run.campaign)) for run in named}) > 1:
+        raise SheetError(f"{file} has rows of several campaigns.", "Settle the report of one campaign at a time.")
+    return {run.run: [run, *(each for each in runs if _follows(each, run))] for run in named}
+
+
+def _unknown_run(entry: Entry) -> str:
+    if not entry.run:
+        return "wegly_run is empty: it was not sent, or still being sent, when the report was written."
+    return f"wegly_run is {entry.run!r}, which is no run of this ledger."
+
+
+def _follows(run: Run, first: Run) -> bool:
+    same = (run.endpoint, campaign_scope(run.campaign)) == (first.endpoint, campaign_scope(first.campaign))
+    return same and run.run != first.run and run.started >= first.started
+
+
+def matched(ledger: Ledger, entries: Sequence[Entry], runs: dict[str, list[Run]], file: str) -> list[Wish]:
+    """Each entry with its row in the ledger. Raises SheetError naming all that do not agree with it."""
+    numbers = [entry.row for entry in entries]
+    sheets = {
+        run.run: {each.row: each for each in ledger.deciding.standings(run.run, numbers)}
+        for followers in runs.values()
+        for run in followers
+    }
+    wished: list[Wish] = []
+    problems: list[str] = []
+    taken: dict[str, int] = {}
+    for entry in entries:
+        here = [sheets[run.run][entry.row] for run in runs[entry.run] if entry.row in sheets[run.run]]
+        found = _same_message(entry, here)
+        if isinstance(found, Standing) and found.key and found.key in taken:
+            problems.append(f"row {entry.row}: it is the same message as row {taken[found.key]}.")
+        elif isinstance(found, Standing):
+            taken[found.key] = entry.row
+            wished.append(Wish(standing=found, sent=entry.sent))
+        else:
+            problems.append(f"row {entry.row}: {found}")
+    if problems:
+        raise SheetError(
+            f"{file}: {listed(problems)}",
+            "If the sheet was sorted or is old, write the report again (wegly-batch report RUN), or name the rows: "
+            "wegly-batch settle RUN --sent 5,7-9.",
+        )
+    return wished
+
+
+def _same_message(entry: Entry, here: Sequence[Standing]) -> Standing | str:
+    """Of the ledger's rows of that number the one with this phone and this outcome's run, or why there is none."""
+    people = [each for each in here if _digits(each.result.person or "") == entry.phone]
+    same = {each.key: each for each in people if each.result.run == entry.run or each.state is State.CLAIMED}
+    if len(same) == 1:
+        return next(iter(same.values()))
+    if same:
+        return "several runs have this row with this phone, and differ in what was sent."
+    if people and people[0].state is not None:
+        return f"it was sent again since, by run {people[0].result.run}."
+    if people:
+        return why_not(people[0])
+    if here:
+        known = ", ".join(dict.fromkeys(shown(each.result.person) for each in here if each.result.person))
+        return f"its phone is not the one in the ledger ({known or 'none'})."
+    return f"the sheet of run {entry.run} has no such row."
+
+
+def _digits(person: str) -> str:
+    return re.sub(r"\D", "", person)

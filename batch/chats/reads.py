@@ -1,0 +1,189 @@
+"""Reading chats: the timeline of a chat that is known by its id.
+
+A GET sends nothing, so unlike a POST it may be repeated whatever became of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Final, cast
+from urllib.parse import quote
+
+import httpx
+
+from batch._version import __version__
+from batch.chats.answers import MARGIN, MARGIN_WITHOUT_DATE
+from batch.chats.endpoint import chats_url, parse_endpoint, parse_origin
+from batch.chats.faults import FAULT_WORDS, FOREIGN, Fault, fault_of
+from batch.chats.pauses import clock_skew, retry_after
+from batch.chats.timelines import read_timeline
+from batch.chats.token import Token
+from batch.chats.transport import make_transport
+from batch.chats.words import decoded, one_line, parsed, readable, told
+from batch.model.timeline import TimelineMessage
+
+__all__ = ["ChatsReader", "Timeline", "Unread"]
+
+MAX_TIMELINE: Final = 8 * 1024 * 1024
+"""Bytes that are read of a timeline."""
+_WAITS: Final = (1.0, 3.0)
+"""Seconds before the second and the third try."""
+_LONGEST_WAIT: Final = 60.0
+"""Seconds; who asks for more is not asked again."""
+_EVERYONE: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.TOO_MANY_REQUESTS})
+_AGAIN: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_HOPELESS: Final = frozenset({Fault.NO_NAME, Fault.TLS})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeline:
+    """What we sent into a chat."""
+
+    messages: tuple[TimelineMessage, ...]
+    margin: timedelta
+    """How far its times may be wrong: little when the API's clock is known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unread:
+    """No timeline came."""
+
+    words: str
+    """Why, for people, without a full stop."""
+    everyone: bool
+    """Every chat would meet the same."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+    received_at: datetime
+    oversized: bool
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ChatsReader:
+    """Reads chats over one connection, one after the other.
+
+    It follows no redirect, reads no proxy or netrc from the environment (unless `trust_env`), and verifies TLS.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        token: Token,
+        origin: str | None = None,
+        read_timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        ssl_context: ssl.SSLContext | None = None,
+        trust_env: bool = False,
+        now: Callable[[], datetime] = _utc_now,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """As for `ChatsClient`; `sleep` waits between tries. Raises SettingsError for what cannot be used."""
+        self._url = chats_url(parse_endpoint(endpoint))
+        self._token = token
+        self._headers = _headers(token, None if origin is None else parse_origin(origin))
+        self._read_timeout = read_timeout
+        self._timeouts = {"connect": connect_timeout, "pool": connect_timeout, "read": None, "write": None}
+        self._transport = make_transport(parse_endpoint(endpoint), ssl_context=ssl_context, trust_env=trust_env)
+        self._now = now
+        self._sleep = sleep
+
+    async def timeline(self, chat_id: str) -> Timeline | Unread:
+        """The chat's timeline; asked for up to three times. Never raises for what the network or the server does."""
+        url = f"{self._url}/{quote(chat_id, safe='')}/timeline"
+        answer = await self._get(url)
+        for wait in _WAITS:
+            pause = _pause(answer, wait)
+            if pause is None:
+                break
+            await self._sleep(pause)
+            answer = await self._get(url)
+        return self._read(answer)
+
+    async def aclose(self) -> None:
+        """Close the connection. May be called twice."""
+        await self._transport.aclose()
+
+    async def _get(self, url: str) -> _Answer | Fault:
+        request = httpx.Request("GET", url, headers=self._headers, extensions={"timeout": self._timeouts})
+        try:
+            async with asyncio.timeout(self._read_timeout):
+                response = await self._transport.handle_async_request(request)
+                body, oversized = await _body(response)
+        except TimeoutError:
+            return Fault.TIMEOUT
+        except FOREIGN as error:
+            return fault_of(error)[0]
+        return _Answer(
+            status=response.status_code,
+            headers=dict(response.headers),  # httpx gives names in lower case
+            text=decoded(body, response.headers.get("content-type", "")),
+            received_at=self._now(),
+            oversized=oversized,
+        )
+
+    def _read(self, answer: _Answer | Fault) -> Timeline | Unread:
+        if isinstance(answer, Fault):
+            return Unread(words=FAULT_WORDS[answer], everyone=True)
+        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            words = self._token.redact(readable(answer.text, parsed(answer.text)))
+            said = told(one_line(words), sentence=False)
+            redirected = answer.status < HTTPStatus.BAD_REQUEST
+            return Unread(words=f"HTTP {answer.status}: {said}", everyone=redirected or answer.status in _EVERYONE)
+        seconds = clock_skew(answer.headers, received=answer.received_at)
+        messages = None if answer.oversized else read_timeline(answer.text, skew=timedelta(seconds=seconds or 0))
+        if messages is None:
+            return Unread(words=f"HTTP {answer.status}, but its answer is no timeline", everyone=False)
+        return Timeline(messages=messages, margin=MARGIN_WITHOUT_DATE if seconds is None else MARGIN)
+
+
+def _pause(answer: _Answer | Fault, usual: float) -> float | None:
+    """Seconds before the next try; None when there is to be none."""
+    if isinstance(answer, Fault):
+        return None if answer in _HOPELESS else usual
+    if answer.status not in _AGAIN and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return None
+    asked = retry_after(answer.headers, received=answer.received_at) or 0.0
+    return max(usual, asked) if asked <= _LONGEST_WAIT else None
+
+
+def _headers(token: Token, origin: str | None) -> httpx.Headers:
+    headers = {
+        "Authorization": token.header(),
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"wegly-batch/{__version__}",
+    }
+    if origin is not None:
+        headers |= {"Origin": origin, "Referer": f"{origin}/"}
+    return httpx.Headers(headers)
+
+
+async def _body(response: httpx.Response) -> tuple[bytes, bool]:
+    """The answer's body up to MAX_TIMELINE bytes, and whether it was longer."""
+    body = bytearray()
+    # It is a generator, though httpx does not say so; closed here, so that none is left to the garbage collector.
+    content = cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
+    try:
+        async with aclosing(content) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > MAX_TIMELINE:
+                    break
+    finally:
+        await response.aclose()
+    return bytes(body[:MAX_TIMELINE]), len(body) > MAX_TIMELINE

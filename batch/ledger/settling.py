@@ -1,0 +1,195 @@
+"""Decisions about unknown rows: what is read for them, and the one transaction that writes them.
+
+Only for who holds the locks of the campaign and of the senders. A decision changes a message only while it is still as
+it was looked at, and is noted in `decisions` in the same transaction. It can be turned round until the message was
+sent again: the API's answer then says more than any decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from batch.errors import Busy, LedgerFailed
+from batch.ledger.engine import READ, translate
+from batch.ledger.reading import RESULT_COLUMNS, ROW_COLUMNS, result_of
+from batch.ledger.schema import State, decisions, messages, rows
+from batch.ledger.standing import Decision, Related, Settlement, Standing
+from batch.model.outcome import Evidence
+from batch.model.reason import findings_to_json
+
+__all__ = ["Deciding"]
+
+_AT_ONCE = 500
+"""Values in one IN (...): databases have a limit."""
+
+
+class Deciding:
+    """What the ledger offers for decisions about unknown rows."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def standings(self, run: str, numbers: Sequence[int] | None = None) -> list[Standing]:
+        """Rows of a run's sheet in its order: those of `numbers` that it has; None: all that are unknown or claimed."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            return _read_standings(connection, run, numbers)
+
+    def related(self, endpoint: str, people: Iterable[str]) -> list[Related]:
+        """Every attempted message to these people at the endpoint, of any campaign, the latest first."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            return _read_related(connection, endpoint, people)
+
+    def decisions(self, run: str | None = None) -> list[Decision]:
+        """The decisions about rows of a run's sheet, or all, in the order they were made."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            return _read_decisions(connection, run)
+
+    def settle(self, settlements: Iterable[Settlement], *, now: datetime, who: str, how: str) -> None:
+        """Write and note all of them, or none. Durable on return; only for the holder of the locks.
+
+        Raises Busy when a message is no longer as it was looked at, LedgerFailed when the ledger takes no writes.
+        """
+        try:
+            with self._engine.begin() as connection:
+                for each in settlements:
+                    _write(connection, each)
+                    connection.execute(insert(decisions).values(_noted(each, now=now, who=who, how=how)))
+        except SQLAlchemyError as error:
+            raise LedgerFailed(
+                translate(error, "settling rows"), "No row was settled. Check the disk, then give the command again."
+            ) from error
+
+
+def _read_standings(connection: Connection, run: str, numbers: Sequence[int] | None) -> list[Standing]:
+    latest = (
+        select(decisions.c.to_state)
+        .where(decisions.c.key == messages.c.key)
+        .order_by(decisions.c.number.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("decided")
+    )
+    more = (messages.c.endpoint, messages.c.campaign, messages.c.sender, latest)
+    query = (
+        select(*ROW_COLUMNS, *RESULT_COLUMNS, *more)
+        .select_from(rows.outerjoin(messages, messages.c.key == rows.c.key))
+        .where(rows.c.run == run)
+        .order_by(rows.c.row)
+    )
+    if numbers is None:
+        doubtful = messages.c.state.in_([State.UNKNOWN.value, State.CLAIMED.value])
+        parts: list[ColumnElement[bool]] = [doubtful & rows.c.outcome.is_(None)]
+    else:
+        wanted = sorted(set(numbers))
+        parts = [rows.c.row.in_(wanted[start : start + _AT_ONCE]) for start in range(0, len(wanted), _AT_ONCE)]
+    return [_standing(run, found) for part in parts for found in connection.execute(query.where(part)).mappings()]
+
+
+def _standing(run: str, found: Mapping[Any, Any]) -> Standing:
+    result = result_of(found)
+    if found["outcome"] is not None:
+        return Standing(run=run, result=result, state=None)
+    return Standing(
+        run=run,
+        result=result,
+        state=State(found["state"]),
+        key=found["key"],
+        endpoint=found["endpoint"],
+        campaign=found["campaign"],
+        sender=found["sender"],
+        decided=State(found["decided"]) if found["decided"] else None,
+    )
+
+
+def _write(connection: Connection, settlement: Settlement) -> None:
+    standing = settlement.standing
+    as_it_was = (
+        messages.c.key == standing.key,
+        messages.c.state == standing.state,
+        messages.c.attempts == standing.result.attempts,
+    )
+    values = {
+        "state": settlement.outcome.value,
+        "findings": findings_to_json([settlement.finding]),
+        "evidence": settlement.evidence.value if settlement.evidence else None,
+        "chat_id": settlement.chat_id,
+        "chat_status": None,
+        "payload": None,
+        # Who had claimed it could else still write an outcome over the decision.
+        "claim_run": None,
+        "claim_host": None,
+        "claim_pid": None,
+    }
+    if connection.execute(update(messages).where(*as_it_was).values(values)).rowcount != 1:
+        raise Busy(
+            f"Row {standing.row} was changed by another process meanwhile, so no row was settled.",
+            "Give the same command again.",
+        )
+
+
+def _noted(settlement: Settlement, *, now: datetime, who: str, how: str) -> dict[str, Any]:
+    standing = settlement.standing
+    return {
+        "decided_at": now,
+        "run": standing.run,
+        "row": standing.row,
+        "key": standing.key,
+        "attempts": standing.result.attempts,
+        "from_state": standing.state,
+        "to_state": settlement.outcome.value,
+        "evidence": settlement.evidence.value if settlement.evidence else None,
+        "who": who,
+        "how": how,
+    }
+
+
+def _read_decisions(connection: Connection, run: str | None) -> list[Decision]:
+    query = select(decisions).order_by(decisions.c.number)
+    found = connection.execute(query if run is None else query.where(decisions.c.run == run)).mappings()
+    return [
+        Decision(
+            decided_at=each["decided_at"],
+            run=each["run"],
+            row=each["row"],
+            key=each["key"],
+            attempts=each["attempts"],
+            from_state=State(each["from_state"]),
+            to_state=State(each["to_state"]),
+            evidence=Evidence(each["evidence"]) if each["evidence"] else None,
+            who=each["who"],
+            how=each["how"],
+        )
+        for each in found
+    ]
+
+
+def _read_related(connection: Connection, endpoint: str, people: Iterable[str]) -> list[Related]:
+    wanted = sorted(set(people))
+    found: list[Related] = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        query = select(
+            messages.c.key,
+            messages.c.person,
+            messages.c.sender,
+            messages.c.state,
+            messages.c.evidence,
+            messages.c.chat_id,
+            messages.c.sent_at,
+            messages.c.duration_ms,
+        ).where(
+            messages.c.endpoint == endpoint,
+            messages.c.attempts > 0,
+            messages.c.person.in_(wanted[start : start + _AT_ONCE]),
+        )
+        found += [_related(each) for each in connection.execute(query.order_by(messages.c.sent_at.desc())).mappings()]
+    return found
+
+
+def _related(found: Mapping[Any, Any]) -> Related:
+    evidence = Evidence(found["evidence"]) if found["evidence"] else None
+    return Related(**{**found, "state": State(found["state"]), "evidence": evidence})

@@ -1,0 +1,295 @@
+"""Decisions about unknown rows: what may be decided, all or nothing, until it is sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from batch.errors import Busy
+from batch.ledger import Claim, Judging, Ledger, Owner, Ruling, Settlement, StagedRow, Standing, State, ruling
+from batch.model.attempt import ChatSigns, Verdict
+from batch.model.campaign_traits import Traits
+from batch.model.message import message_key
+from batch.model.outcome import Evidence, Outcome
+from batch.model.reason import Finding, Reason
+from batch.model.run import Result, Run
+
+NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
+ENDPOINT = "http://127.0.0.1:9"
+TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
+LOST = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST, {"words": "gone"}))
+REFUSED = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), http_status=400)
+ACCEPTED = Verdict(
+    outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200, signs=ChatSigns(chat_id="chat-1")
+)
+
+
+def person(row: int) -> str:
+    return f"+55119000{row:05d}"
+
+
+def good(row: int) -> StagedRow:
+    """A row that may be sent, to a person of its own."""
+    key = message_key(endpoint=ENDPOINT, campaign="teste", person=person(row))
+    return StagedRow(row=row, key=key, person=person(row), sender="s1", request_hash="h", payload='{"a":1}')
+
+
+def plan(ledger: Ledger, run: str, rows: Iterable[StagedRow], judging: Judging | None = None) -> None:
+    planned = Run(
+        run=run,
+        campaign="teste",
+        endpoint=ENDPOINT,
+        sheet_path="/sheets/s.csv",
+        sheet_sha256="0" * 64,
+        version="0",
+        started=NOW,
+    )
+    with ledger.stage(judging or Judging()) as staging:
+        staging.add(rows)
+        staging.judge()
+        staging.plan(planned, Owner.here(run), TRAITS)
+
+
+def send(ledger: Ledger, run: str, verdict: Verdict = LOST) -> list[int]:
+    """Send what waits, with this verdict; gives the rows that were posted."""
+
+    async def work() -> list[int]:
+        posted = []
+        with ledger.sending(Owner.here(run)) as sending:
+            for job in sending.jobs():
+                assert job.payload
+                held = await sending.claim(job.key, NOW)
+                assert held is not None
+                await sending.record(held, verdict, duration_ms=5)
+                posted.append(job.row)
+        return posted
+
+    return asyncio.run(work())
+
+
+def claim(ledger: Ledger, run: str, now: datetime = NOW) -> Claim:
+    """Claim the first waiting message, as a run does before it dies."""
+
+    async def work() -> Claim:
+        with ledger.sending(Owner.here(run)) as sending:
+            held = await sending.claim(next(sending.jobs()).key, now)
+            assert held is not None
+            return held
+
+    return asyncio.run(work())
+
+
+def settlement(standing: Standing, *, sent: bool) -> Settlement:
+    reason = Reason.SETTLED_SENT if sent else Reason.SETTLED_NOT_SENT
+    return Settlement(
+        standing=standing,
+        outcome=Outcome.SUCCESS if sent else Outcome.PENDING,
+        finding=Finding(reason, {"who": "ana", "when": "03/11/2026 09:00"}),
+        evidence=Evidence.SETTLED if sent else None,
+    )
+
+
+def settle(ledger: Ledger, run: str, row: int, *, sent: bool) -> None:
+    """Settle one row as a person at the command line would; it must be open to it."""
+    (standing,) = ledger.deciding.standings(run, [row])
+    assert ruling(standing, sent=sent) is Ruling.OPEN
+    ledger.deciding.settle([settlement(standing, sent=sent)], now=NOW, who="ana", how="test")
+
+
+def rulings(ledger: Ledger, run: str, row: int) -> tuple[Ruling, Ruling]:
+    """For sent and for not sent."""
+    (standing,) = ledger.deciding.standings(run, [row])
+    return ruling(standing, sent=True), ruling(standing, sent=False)
+
+
+def outcomes(ledger: Ledger, run: str) -> dict[int, Outcome]:
+    return {result.row: result.outcome for result in ledger.results(run)}
+
+
+@pytest.fixture
+def unknown(ledger: Ledger) -> Ledger:
+    """A ledger whose run r1 has the unknown rows 2 and 3."""
+    plan(ledger, "r1", [good(2), good(3)])
+    assert send(ledger, "r1") == [2, 3]
+    return ledger
+
+
+def test_settled_as_sent_is_success_by_that_evidence(unknown: Ledger) -> None:
+    """And no later run sends it, or changes who said so."""
+    settle(unknown, "r1", 2, sent=True)
+    plan(unknown, "r2", [good(2), good(3)])
+    assert send(unknown, "r2") == []
+    result = next(result for result in unknown.results("r2") if result.row == 2)
+    assert (result.outcome, result.evidence, result.reason) == (Outcome.SUCCESS, Evidence.SETTLED, "settled_sent")
+    assert result.findings[0].values == {"who": "ana", "when": "03/11/2026 09:00"}
+    assert (result.run, result.attempts, result.sent_at) == ("r1", 1, NOW)
+
+
+def test_settled_as_not_sent_waits_and_the_next_run_sends_it_once(unknown: Ledger) -> None:
+    """The plan gives it a payload again; one more attempt, and nothing is left to send."""
+    settle(unknown, "r1", 2, sent=False)
+    assert outcomes(unknown, "r1") == {2: Outcome.PENDING, 3: Outcome.UNKNOWN}
+    plan(unknown, "r2", [good(2), good(3)])
+    assert send(unknown, "r2", ACCEPTED) == [2]
+    plan(unknown, "r3", [good(2), good(3)])
+    assert send(unknown, "r3", ACCEPTED) == []
+    assert outcomes(unknown, "r3") == {2: Outcome.SUCCESS, 3: Outcome.UNKNOWN}
+
+
+def test_what_waits_without_a_payload_is_never_posted(unknown: Ledger) -> None:
+    """The run that left the row unknown does not find it among its jobs: there is nothing to post."""
+    settle(unknown, "r1", 2, sent=False)
+    assert send(unknown, "r1") == []
+
+
+def test_a_decision_can_be_turned_round_until_it_is_sent_again(unknown: Ledger) -> None:
+    """Both ways, as often as wanted; the same decision again is no change."""
+    assert rulings(unknown, "r1", 2) == (Ruling.OPEN, Ruling.OPEN)
+    settle(unknown, "r1", 2, sent=True)
+    assert rulings(unknown, "r1", 2) == (Ruling.SAME, Ruling.OPEN)
+    settle(unknown, "r1", 2, sent=False)
+    assert rulings(unknown, "r1", 2) == (Ruling.OPEN, Ruling.SAME)
+    settle(unknown, "r1", 2, sent=True)
+    plan(unknown, "r2", [good(2)])
+    assert send(unknown, "r2") == []
+
+
+def test_a_planned_row_can_still_be_settled_as_sent(unknown: Ledger) -> None:
+    """A run that stopped before the row gave it a payload; the decision takes it away."""
+    settle(unknown, "r1", 2, sent=False)
+    plan(unknown, "r2", [good(2)])
+    settle(unknown, "r2", 2, sent=True)
+    assert send(unknown, "r2") == []
+
+
+@pytest.mark.parametrize("verdict", [ACCEPTED, REFUSED])
+def test_nothing_is_decided_about_what_was_sent_again(unknown: Ledger, verdict: Verdict) -> None:
+    """The API's answer says more than any decision."""
+    settle(unknown, "r1", 2, sent=False)
+    plan(unknown, "r2", [good(2)])
+    send(unknown, "r2", verdict)
+    assert rulings(unknown, "r1", 2) == (Ruling.REFUSED, Ruling.REFUSED)
+
+
+def test_what_is_unknown_again_can_be_decided_again(unknown: Ledger) -> None:
+    """A second lost answer is a second question."""
+    settle(unknown, "r1", 2, sent=False)
+    plan(unknown, "r2", [good(2)])
+    send(unknown, "r2")
+    assert rulings(unknown, "r1", 2) == (Ruling.OPEN, Ruling.OPEN)
+
+
+def test_an_attempt_that_certainly_sent_nothing_does_not_close_the_question(unknown: Ledger) -> None:
+    """A 429 after `not sent`: who finds the first message after all must be able to say so, or it goes out twice."""
+    settle(unknown, "r1", 2, sent=False)
+    plan(unknown, "r2", [good(2)])
+
+    async def throttled() -> None:
+        with unknown.sending(Owner.here("r2")) as sending:
+            held = await sending.claim(next(sending.jobs()).key, NOW)
+            assert held
+            await sending.release(held, Finding(Reason.RATE_LIMITED), posted=True, status=429)
+
+    asyncio.run(throttled())
+    settle(unknown, "r2", 2, sent=True)
+    plan(unknown, "r3", [good(2)])
+    assert send(unknown, "r3") == []
+
+
+def test_all_are_settled_or_none(unknown: Ledger) -> None:
+    """One that changed since it was looked at takes the whole transaction back, the log included."""
+    first, second = unknown.deciding.standings("r1")
+    stale = replace(second, state=State.PENDING)
+    with pytest.raises(Busy, match="Row 3 was changed"):
+        unknown.deciding.settle([settlement(first, sent=True), settlement(stale, sent=True)], now=NOW, who="", how="")
+    assert outcomes(unknown, "r1") == {2: Outcome.UNKNOWN, 3: Outcome.UNKNOWN}
+    assert unknown.deciding.decisions() == []
+
+
+def test_every_decision_is_noted(unknown: Ledger) -> None:
+    """Who, when, what of what, and how; those of other runs apart."""
+    settle(unknown, "r1", 2, sent=True)
+    settle(unknown, "r1", 2, sent=False)
+    first, second = unknown.deciding.decisions("r1")
+    assert (first.row, first.from_state, first.to_state, first.evidence) == (
+        2,
+        State.UNKNOWN,
+        State.SUCCESS,
+        Evidence.SETTLED,
+    )
+    assert (second.from_state, second.to_state, second.evidence) == (State.SUCCESS, State.PENDING, None)
+    assert (second.who, second.how, second.decided_at, second.attempts) == ("ana", "test", NOW, 1)
+    assert unknown.deciding.decisions("r9") == []
+
+
+def test_a_run_that_was_taken_for_dead_cannot_overrule_a_decision(ledger: Ledger) -> None:
+    """It may correct `unknown`; not what a person has said since."""
+    plan(ledger, "r1", [good(2)])
+    held = claim(ledger, "r1")
+    ledger.settle_dead_claims(endpoint=ENDPOINT, campaign="teste")
+    settle(ledger, "r1", 2, sent=False)
+
+    async def late() -> bool:
+        with ledger.sending(Owner.here("r1")) as sending:
+            return await sending.record(held, LOST, duration_ms=9) is not None
+
+    assert not asyncio.run(late())
+    assert outcomes(ledger, "r1") == {2: Outcome.PENDING}
+
+
+def test_a_young_claim_is_left_alone(ledger: Ledger) -> None:
+    """Only claims from before the given time become unknown; an open one cannot be decided."""
+    plan(ledger, "r1", [good(2), good(3)])
+    claim(ledger, "r1", NOW - timedelta(minutes=7))
+    claim(ledger, "r1", NOW)
+    settled = ledger.settle_dead_claims(endpoint=ENDPOINT, campaign="teste", before=NOW - timedelta(minutes=6))
+    assert settled == 1
+    assert [standing.state for standing in ledger.deciding.standings("r1")] == [State.UNKNOWN, State.CLAIMED]
+    assert rulings(ledger, "r1", 3) == (Ruling.REFUSED, Ruling.REFUSED)
+
+
+def test_a_row_of_its_own_outcome_has_no_message_to_decide(ledger: Ledger) -> None:
+    """An error of the sheet, and the duplicate of an unknown row."""
+    wrong = StagedRow(row=4, outcome=Outcome.ERROR, findings=(Finding(Reason.PHONE_MISSING),))
+    plan(ledger, "r1", [good(2), replace(good(2), row=3), wrong])
+    send(ledger, "r1")
+    assert [standing.row for standing in ledger.deciding.standings("r1")] == [2]
+    for standing in ledger.deciding.standings("r1", [3, 4]):
+        assert standing.state is None
+        assert ruling(standing, sent=True) is Ruling.REFUSED
+
+
+def test_many_rows_are_looked_up_at_once(ledger: Ledger) -> None:
+    """More numbers than a database takes in one list; those that the sheet lacks are left out."""
+    plan(ledger, "r1", [good(row) for row in range(2, 1300)])
+    found = ledger.deciding.standings("r1", range(1, 1400))
+    assert [standing.row for standing in found] == list(range(2, 1300))
+
+
+def test_the_same_person_is_found_in_other_campaigns(unknown: Ledger) -> None:
+    """Attempted messages only, of this endpoint only."""
+    plan(unknown, "r2", [good(2), good(5)])
+    (found,) = unknown.deciding.related(ENDPOINT, [person(2), person(5)])
+    assert (found.person, found.state, found.duration_ms) == (person(2), State.UNKNOWN, 5)
+    assert unknown.deciding.related("http://127.0.0.1:10", [person(2)]) == []
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("evidence", [None, *Evidence])
+@pytest.mark.parametrize("decided", [None, State.SUCCESS, State.PENDING])
+def test_only_unknown_and_settled_rows_are_open(state: State, evidence: Evidence | None, decided: State | None) -> None:
+    """Every state with every evidence and earlier decision."""
+    outcome = Outcome.UNKNOWN if state is State.CLAIMED else Outcome(state.value)
+    result = Result(row=2, outcome=outcome, findings=(Finding(Reason.WAITING),), evidence=evidence)
+    standing = Standing(run="r", result=result, state=state, decided=decided)
+    settled_sent = state is State.SUCCESS and evidence in (Evidence.SETTLED, Evidence.TIMELINE)
+    settled_not_sent = state is State.PENDING and decided is State.PENDING
+    open_to_it = state is State.UNKNOWN or settled_sent or settled_not_sent
+    for sent in (True, False):
+        assert (ruling(standing, sent=sent) is not Ruling.REFUSED) == open_to_it
+    assert (ruling(standing, sent=True) is Ruling.SAME) == settled_sent
+    assert (ruling(standing, sent=False) is Ruling.SAME) == settled_not_sent
