@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterable
+import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+
+from filelock import FileLock, Timeout
 
 from batch.errors import SettingsError
 from batch.loader import KeptCopy, keep_copy
@@ -15,6 +18,8 @@ from batch.loader import KeptCopy, keep_copy
 __all__ = ["RunFolder", "run_name"]
 
 _COPY = ".sheet"
+_ALIVE = "alive.lock"
+_YOUNG = 60.0  # seconds in which a folder may be made, but not locked yet
 
 
 def run_name(started: datetime, slug: str) -> str:
@@ -28,33 +33,57 @@ class RunFolder:
     def __init__(self, reports: Path, run: str) -> None:
         self.path = reports.absolute() / run
         self._kept = False
+        self._alive = FileLock(self.path / _COPY / _ALIVE, timeout=0, mode=0o600)
 
     def __enter__(self) -> RunFolder:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.mkdir(mode=0o700)
         except OSError as error:
-            raise SettingsError(
-                f"The folder {self.path} cannot be made: {error.strerror}.", "Name another place with --reports."
-            ) from None
+            raise _not_made(self.path, error) from None
+        _tidy(self.path.parent)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._alive.release()
         shutil.rmtree(self.path / _COPY if self._kept else self.path, ignore_errors=True)
-
-    def tidy(self, dead: Iterable[str]) -> None:
-        """Remove the copies of sheets that runs left behind which died. `dead`: their folders."""
-        for folder in dead:
-            shutil.rmtree(Path(folder) / _COPY, ignore_errors=True)
 
     def take(self, sheet: Path) -> KeptCopy:
         """Copy the sheet, so that the run reads one state of it whatever happens to the original. Raises SheetError."""
         inside = self.path / _COPY
-        inside.mkdir(mode=0o700)
+        try:
+            inside.mkdir(mode=0o700)
+            self._alive.acquire()
+        except OSError as error:
+            raise _not_made(inside, error) from None
         return keep_copy(sheet, inside)
 
     def keep(self) -> None:
         """The run is in the ledger now: the folder stays."""
         self._kept = True
+
+
+def _tidy(reports: Path) -> None:
+    """Remove the copies of sheets that killed runs left behind: people's data that nobody will use again.
+
+    A live run holds the lock in its copy's folder, which dies with its process. A folder in which nothing else is was
+    that of a run which never began, and goes too.
+    """
+    for inside in reports.glob(f"*/{_COPY}"):
+        lock = FileLock(inside / _ALIVE, timeout=0)
+        with suppress(OSError, Timeout):
+            if time.time() - inside.stat().st_mtime < _YOUNG:
+                continue
+            with lock:
+                pass
+            shutil.rmtree(inside)
+            inside.parent.rmdir()
+
+
+def _not_made(folder: Path, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"The folder {folder} cannot be made: {error.strerror or error}.",
+        "Free space there, or name another place with --reports.",
+    )

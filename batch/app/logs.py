@@ -21,6 +21,9 @@ from batch.chats import Token
 
 __all__ = ["RunLog", "logging_to"]
 
+_BINARY: int = getattr(os, "O_BINARY", 0)
+"""Windows changes line ends without it."""
+
 
 @contextmanager
 def logging_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog]:
@@ -65,7 +68,7 @@ class RunLog:
         self._lost = self._lost_now = 0
         self._trouble = ""
         try:
-            self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+            self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | _BINARY, 0o600)
         except OSError as error:
             self._trouble = error.strerror or str(error)
 
@@ -75,7 +78,7 @@ class RunLog:
         if not self._lost:
             return None
         lines = "1 line" if self._lost == 1 else f"{self._lost:,} lines"
-        return f"{self._name} lacks {lines}: {self._trouble}. Nothing else was lost by that."
+        return f"{self._name} lacks {lines}: {self._trouble}. The ledger and the report do not need them."
 
     def msg(self, line: str) -> None:
         if self._token is not None:

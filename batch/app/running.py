@@ -21,10 +21,9 @@ from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import Token
 from batch.errors import ClockWrong, Declined, LedgerFailed
-from batch.ledger import Judging, Ledger, Owner
+from batch.ledger import Judging, Ledger, Owner, campaign_lock, sender_lock
 from batch.loader import KeptCopy
 from batch.model.exit_code import ExitCode, exit_code_of
-from batch.model.message import campaign_scope
 from batch.model.reason import Finding, Reason
 from batch.model.run import Run, Tally
 from batch.pool import Sent, StopCause
@@ -137,13 +136,12 @@ def _begin(
     copy = folder.take(sheet)
     prepared = prepare(copy.path, loaded, endpoint=endpoint, shown_as=sheet.name)
     ledger = stack.enter_context(Ledger.open(settings.ledger))
-    stack.enter_context(ledger.hold([f"campaign {campaign_scope(loaded.name)} ({endpoint})"], owner))
-    folder.tidy(ledger.unfinished(endpoint=endpoint, campaign=loaded.name))
+    stack.enter_context(ledger.hold([campaign_lock(loaded.name, endpoint)], owner))
     _refuse_early(ledger, loaded, endpoint, now=started, accept_change=choices.accept_change)
     with ledger.stage(choices.judging) as staging:
         prepared.stage(staging, ledger.knows_run)
         plan = look(prepared, staging, settings, ledger.where, choices.limit)
-        stack.enter_context(ledger.hold([f"sender {sender} ({endpoint})" for sender in plan.senders], owner))
+        stack.enter_context(ledger.hold([sender_lock(sender, endpoint) for sender in plan.senders], owner))
         if plan.to_send and not watcher.confirm(plan):
             raise Declined("Nothing was sent: the question was answered with no.")
         run = Run(
@@ -267,5 +265,5 @@ def _why_pending(sent: Sent) -> Finding:
 def _not_stamped(campaign: Path) -> str:
     return (
         f"The note {campaign.name}.stamp could not be written beside the campaign file: a later run with another "
-        "ledger would not be noticed. Put the campaign file into a folder that you may write to."
+        "ledger would not be noticed. See that the disk has space and that you may write to the campaign's folder."
     )

@@ -42,15 +42,19 @@ def stamp_path(campaign: Path) -> Path:
 
 def read_stamps(campaign: Path, name: str) -> list[Stamp]:
     """The stamps of a campaign name, one for each endpoint; none where there is no file that can be read."""
-    return [stamp for stamp in _all(campaign) if stamp.campaign == campaign_scope(name)]
+    try:
+        return [stamp for stamp in _all(campaign) if stamp.campaign == campaign_scope(name)]
+    except OSError:
+        return []
 
 
 def write_stamp(campaign: Path, stamp: Stamp) -> bool:
     """Note a stamp in place of the one before, readable by its owner alone. False when the folder takes no file."""
-    others = [one for one in _all(campaign) if (one.campaign, one.endpoint) != (stamp.campaign, stamp.endpoint)]
     path = stamp_path(campaign)
     aside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
+        before = _all(campaign) if path.exists() else []
+        others = [one for one in before if (one.campaign, one.endpoint) != (stamp.campaign, stamp.endpoint)]
         with os.fdopen(os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump([asdict(one) for one in [*others, stamp][-_KEPT:]], file, ensure_ascii=False, indent=2)
             file.flush()
@@ -63,7 +67,9 @@ def write_stamp(campaign: Path, stamp: Stamp) -> bool:
 
 
 def _all(campaign: Path) -> list[Stamp]:
+    """Every stamp of the file; none where it is damaged. Raises OSError when it cannot be read."""
+    text = stamp_path(campaign).read_text(encoding="utf-8", errors="replace")
     try:
-        return [Stamp(**one) for one in json.loads(stamp_path(campaign).read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError):
+        return [Stamp(**one) for one in json.loads(text)]
+    except (ValueError, TypeError):
         return []

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -14,6 +15,7 @@ import click
 from batch._version import __version__
 from batch.cli.codes import exit_code_for
 from batch.cli.lazy import LazyGroup
+from batch.cli.printing import from_printing, give_up_stdout
 from batch.errors import WeglyBatchError, nearest
 from batch.model.exit_code import EXIT_MEANINGS, ExitCode
 
@@ -21,11 +23,14 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "demo": ("batch.cli.demo", "Send the samples to a sandbox, end to end, with nothing to configure."),
+    "init": ("batch.cli.init", "Write a campaign file from the header of a sheet."),
     "inspect": ("batch.cli.inspect", "Show how a sheet is read: format, header row, columns, cells."),
     "check": ("batch.cli.check", "Check a sheet against its campaign, with examples; sends nothing."),
     "run": ("batch.cli.run", "Send what is left of a sheet, and write the report."),
     "report": ("batch.cli.report", "Write the report of a run again."),
     "runs": ("batch.cli.runs", "List the runs of the ledger."),
+    "settle": ("batch.cli.settle", "Decide the unknown rows of a run, after looking into WhatsApp."),
+    "reconcile": ("batch.cli.reconcile", "Settle unknown rows whose message is found in the chat."),
     "ledger": ("batch.cli.ledger", "Look after the ledger: copy it safely, show what it holds."),
     "sandbox": ("batch.cli.sandbox", "Start an imitation of the API on this machine."),
 }
@@ -83,7 +88,8 @@ def _run(arguments: list[str]) -> int:
     except BaseException as error:  # noqa: BLE001 - the last place: also a defect must not print the token
         words, code = _last_words(error)
         if words:
-            click.echo(words, err=True)
+            with suppress(OSError):  # nobody reads there; the exit code still tells
+                click.echo(words, err=True)
         return code
     return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
 
@@ -98,7 +104,12 @@ def _last_words(error: BaseException) -> tuple[str, ExitCode]:
             words = "\nInterrupted. What was sent is recorded; run the same command again to go on."
             return words, ExitCode.INTERRUPTED
         case _Terminated():
-            return "", ExitCode.TERMINATED
+            words = "Ended by a signal. What was sent is recorded; `wegly-batch report` writes the newest run's report."
+            return words, ExitCode.TERMINATED
+        case OSError() if from_printing(error):
+            give_up_stdout()
+            unread = isinstance(error, BrokenPipeError)  # `wegly-batch runs | head`
+            return "" if unread else f"What was found cannot be printed: {error.strerror}.", ExitCode.STOPPED
         case WeglyBatchError():
             return f"{error.problem}\n{error.remedy}".rstrip(), exit_code_for(error)
     return _defect(), ExitCode.DEFECT

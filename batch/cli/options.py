@@ -18,7 +18,10 @@ __all__ = [
     "ledger_option",
     "origin_option",
     "rate_option",
+    "read_timeout_option",
     "reports_option",
+    "token_file_option",
+    "trust_env_option",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -72,6 +75,20 @@ origin_option = lasting(
     metavar="URL",
     help="Sent as Origin and Referer, for a token with an allowed domain.",
 )
+read_timeout_option = lasting(
+    "--read-timeout",
+    type=click.FloatRange(min=1),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long an answer may take; later the row is unknown.",
+)
 rate_option = lasting(
     "--rate", type=_Rate(), metavar="RATE", help='Starts per second, minute or hour: "10/s", "600/min", "5000/h".'
+)
+token_file_option = lasting(
+    "--token-file", type=SHEET, metavar="FILE", help="A file with the token; else WEGLY_TOKEN is read."
+)
+trust_env_option = lasting(
+    "--trust-env", is_flag=True, help="Use the proxy and the certificates that the environment names."
 )

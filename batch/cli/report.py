@@ -32,5 +32,5 @@ def command(*, run: str | None, ledger: str | None, reports: Path, as_json: bool
     if as_json:
         click.echo(json.dumps(summary(found, tally), ensure_ascii=False, indent=2))
     else:
-        click.echo(written_text(folder, written))
-    return ExitCode.STOPPED if written.problems and not written.files else ExitCode.DONE
+        click.echo(written_text(found, folder, written))
+    return ExitCode.STOPPED if written.missing else ExitCode.DONE

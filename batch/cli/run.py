@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ from batch.cli.options import (
     rate_option,
     reports_option,
 )
+from batch.cli.printing import give_up_stdout
 from batch.errors import WeglyBatchError
 from batch.model.exit_code import ExitCode, worst
 
@@ -157,6 +160,7 @@ class _Runner:
         from batch.app.settings import read_token
 
         token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
+        self._say_where()
         if len(taken.sheets) > 1:
             self._check_all(taken.sheets)
         for sheet in taken.sheets:
@@ -172,6 +176,13 @@ class _Runner:
         self._print_json(as_list=len(taken.sheets) > 1)
         return worst(self._codes)
 
+    def _say_where(self) -> None:
+        """A person at a terminal hears once if the ledger's place is doubtful; cron would mail it every night."""
+        from batch.app.keeping import synchronised
+
+        if not self._quiet and sys.stderr.isatty() and (said := synchronised(self._settings)):
+            click.echo(said, err=True)
+
     def _check_all(self, sheets: Sequence[Path]) -> None:
         """Nothing is sent before every row of every sheet was checked."""
         from batch.app.checking import check
@@ -183,7 +194,7 @@ class _Runner:
     def _one(self, sheet: Path, token: Any) -> None:
         from batch.app.running import run_sheet
         from batch.cli.watching import watcher_for
-        from batch.cli.words_run import summary_text
+        from batch.cli.words_run import alarm_text, summary_text
 
         watcher = watcher_for(yes=self._yes, quiet=self._quiet)
         ended = run_sheet(
@@ -192,12 +203,19 @@ class _Runner:
         self._finished.append(ended)
         self._codes.append(ended.exit_code)
         if not self._quiet:
-            needed = ended.exit_code is not ExitCode.DONE or bool(ended.problems) or self._choices.verbose
-            watcher.say(summary_text(ended), needed=needed)
+            needed = ended.exit_code is not ExitCode.DONE or bool(alarm_text(ended)) or self._choices.verbose
+            with suppress(OSError):  # nobody reads there any more; the exit code still tells
+                watcher.say(summary_text(ended), needed=needed)
+        elif self._json and (alarm := alarm_text(ended)):
+            click.echo(alarm, err=True)
 
     def _print_json(self, *, as_list: bool) -> None:
         from batch.cli.words_run import summary_json
 
         if self._json:
             summaries = [summary_json(ended) for ended in self._finished]
-            click.echo(json.dumps(summaries if as_list else summaries[0], ensure_ascii=False, indent=2))
+            try:
+                click.echo(json.dumps(summaries if as_list else summaries[0], ensure_ascii=False, indent=2))
+            except OSError as error:
+                give_up_stdout()
+                click.echo(f"The summary could not be printed ({error.strerror}); it is in summary.json.", err=True)

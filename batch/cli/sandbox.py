@@ -24,6 +24,20 @@ class _WithContacts(click.Command):
             formatter.write_dl([(line[:4], line[6:]) for line in special_table().splitlines()])
 
 
+class _Template(click.ParamType[tuple[str, str]]):
+    """NAME=TEXT."""
+
+    name = "template"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not name.strip() or not equals:
+            self.fail(f"{value!r}: write the template's name, = and its text.", param, ctx)
+        return name.strip(), text
+
+
 @click.command("sandbox", cls=_WithContacts)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port to listen on; 0 takes a free one.")
 @click.option(
@@ -42,9 +56,24 @@ class _WithContacts(click.Command):
 @click.option("--seed", type=int, default=0, help="The same seed gives the same faults.")
 @click.option("--allowed-domain", metavar="DOMAIN", help="Refuse requests whose Origin is not this domain.")
 @click.option(
+    "--template",
+    "templates",
+    type=_Template(),
+    multiple=True,
+    metavar="NAME=TEXT",
+    help="A template's text with its {{1}}, as timelines show it. Repeatable.",
+)
+@click.option(
     "--log", "log_file", type=SHEET, metavar="FILE", help="Append what is received and applied as JSON lines."
 )
-def command(*, port: int, allowed_domain: str | None, log_file: Path | None, **faults: Any) -> None:
+def command(
+    *,
+    port: int,
+    allowed_domain: str | None,
+    templates: tuple[tuple[str, str], ...],
+    log_file: Path | None,
+    **faults: Any,
+) -> None:
     """Start an imitation of the API on this machine, for rehearsals. Ctrl+C ends it.
 
     It takes any token but `invalid`, keeps one chat for each sender and person, and fails on demand. What it received
@@ -60,5 +89,12 @@ def command(*, port: int, allowed_domain: str | None, log_file: Path | None, **f
             err=True,
         )
 
-    log = serve(announce=announce, faults=Faults(**faults), port=port, allowed_domain=allowed_domain, log_file=log_file)
+    log = serve(
+        announce=announce,
+        faults=Faults(**faults),
+        port=port,
+        allowed_domain=allowed_domain,
+        templates=dict(templates),
+        log_file=log_file,
+    )
     click.echo(f"Received {len(log.received):,} requests, applied {len(log.applied):,} messages.", err=True)

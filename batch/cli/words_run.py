@@ -10,12 +10,12 @@ from batch.app.running import Finished
 from batch.app.samples import samples
 from batch.cli import phrases
 from batch.model.outcome import Outcome
-from batch.model.reason import Finding, advice, sentence
+from batch.model.reason import Finding, Reason, advice, sentence
 from batch.model.run import Run, Tally
 from batch.pool import StopCause
 from batch.reporter import Written, headline, summary
 
-__all__ = ["demo_text", "runs_text", "summary_json", "summary_text", "waiting_text", "written_text"]
+__all__ = ["alarm_text", "demo_text", "runs_text", "summary_json", "summary_text", "waiting_text", "written_text"]
 
 _STOPPED = {
     StopCause.INTERRUPTED: "Interrupted: what was in flight is finished and recorded.",
@@ -38,9 +38,17 @@ def summary_text(ended: Finished) -> str:
         parts.append(_why_stopped(ended))
     parts.append("\n".join(headline(ended.run, ended.tally)))
     parts.append(phrases.counts(ended.tally.counts, ended.tally.reasons))
-    parts.append(f"{written_text(ended.folder, ended.written)}\nLedger  {ended.ledger}")
+    parts.append(f"{written_text(ended.run, ended.folder, ended.written)}\nLedger  {ended.ledger}")
     parts += ended.problems
     return "\n\n".join(parts)
+
+
+def alarm_text(ended: Finished) -> str:
+    """What somebody must know of a run also where no summary is printed: why it stopped, what could not be written."""
+    parts = [_why_stopped(ended)] if ended.cause is not None else []
+    if ended.written.missing:
+        parts.append(written_text(ended.run, ended.folder, ended.written))
+    return "\n".join([*parts, *ended.problems])
 
 
 def summary_json(ended: Finished) -> dict[str, object]:
@@ -57,10 +65,14 @@ def demo_text(ended: Finished) -> str:
     )
 
 
-def written_text(folder: Path, written: Written) -> str:
+def written_text(run: Run, folder: Path, written: Written) -> str:
     """Where the report is, and what could not be written."""
     workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(folder))
-    return "\n".join([f"Report  {workbook}", *(f"        {problem}" for problem in written.problems)])
+    problems = [*written.problems]
+    if written.missing:
+        again = f"`wegly-batch report {run.run}`"
+        problems.append(f"Nothing of it is lost, for the ledger has it: mend that, and {again} writes the report.")
+    return "\n".join([f"Report  {workbook}", *(f"        {problem}" for problem in problems)])
 
 
 def runs_text(found: Sequence[tuple[Run, Tally]]) -> str:
@@ -89,6 +101,9 @@ def _run_line(run: Run, tally: Tally, width: int) -> str:
 
 def _why_stopped(ended: Finished) -> str:
     said = _STOPPED.get(ended.cause, "Stopped.") if ended.cause else ""
+    cut_off = ended.tally.reasons.get((Outcome.UNKNOWN, Reason.CUT_OFF.value), 0)
+    if cut_off and ended.cause in (StopCause.INTERRUPTED, StopCause.TERMINATED):
+        said = f"Ended at once: {phrases.rows(cut_off)} cut off while being sent; nobody can know whether they arrived."
     if ended.finding is None:
         return said
     return "\n".join(filter(None, [said, sentence(ended.finding), advice(ended.finding)]))

@@ -8,7 +8,7 @@ Invariants:
   died, as `unknown`.
 * Once `success`, `reused` or `unknown`, no plan makes a message pending again.
 * A decision about an `unknown` message is noted in the transaction that carries it out. It may be turned round until
-  the message was sent again; a message that it made pending has no payload, and is sent only by a plan that gives it one.
+  the message was sent again. A message that it made pending has no payload: only a plan that gives it one sends it.
 * `payload` is kept only while a message is pending or claimed.
 """
 
@@ -17,8 +17,8 @@ from batch.ledger.ledger import Ledger, Sending
 from batch.ledger.locks import campaign_lock, sender_lock
 from batch.ledger.owner import Owner
 from batch.ledger.schema import State
-from batch.ledger.settling import Decision, Related, Ruling, Settlement, Standing, ruling
 from batch.ledger.staging import Judging, StagedRow, Staging
+from batch.ledger.standing import Decision, Related, Ruling, Settlement, Standing, ruling
 
 __all__ = [
     "Claim",

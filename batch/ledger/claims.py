@@ -19,7 +19,7 @@ from batch.model.message import campaign_scope
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason, findings_to_json
 
-__all__ = ["Claim", "Recorded", "claim", "record", "release", "settle_dead_claims"]
+__all__ = ["Claim", "Recorded", "claim", "record", "release", "settle_dead_claims", "withdraw"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +76,22 @@ def release(connection: Connection, held: Claim, finding: Finding | None, *, pos
         given_back["findings"] = findings_to_json([finding])
     given_back |= {"run": held.owner.run} if posted else {"attempts": messages.c.attempts - 1}
     return connection.execute(update(messages).where(_held(held)).values(given_back)).rowcount == 1
+
+
+def withdraw(connection: Connection, key: str, owner: Owner) -> bool:
+    """Make a message pending again that this run claimed without learning of it, and so did not post.
+
+    For a claim whose commit failed in a way that leaves open whether it took effect. False when it did not.
+    """
+    open_claim = (messages.c.key == key, messages.c.claim_run == owner.run, messages.c.state == State.CLAIMED.value)
+    given_back = {
+        "state": State.PENDING.value,
+        "attempts": messages.c.attempts - 1,
+        "claim_run": None,
+        "claim_host": None,
+        "claim_pid": None,
+    }
+    return connection.execute(update(messages).where(*open_claim).values(given_back)).rowcount == 1
 
 
 def record(connection: Connection, held: Claim, verdict: Verdict, *, duration_ms: int) -> Recorded | None:

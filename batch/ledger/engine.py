@@ -20,7 +20,7 @@ from batch.ledger.place import refuse_network_folder
 from batch.ledger.schema import SCHEMA_VERSION, meta, metadata
 from batch.ledger.trouble import remedy_for, translate_failures
 
-__all__ = ["BUSY_SECONDS", "READ", "default_url", "memory_engine", "open_engine", "where"]
+__all__ = ["BUSY_SECONDS", "READ", "default_url", "memory_engine", "open_engine", "sqlite_path", "where"]
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process's lock before it fails."""
@@ -54,7 +54,7 @@ def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version
 
     Raises LedgerUnusable when the place cannot be used, the file is no ledger, or a newer version wrote it.
     """
-    path = _sqlite_path(url)
+    path = sqlite_path(url)
     refuse_network_folder(path)
     _prepare_file(path)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
@@ -85,7 +85,8 @@ def memory_engine() -> Engine:
     return engine
 
 
-def _sqlite_path(url: str) -> Path:
+def sqlite_path(url: str) -> Path:
+    """The file that a ledger's URL names, absolute. Raises LedgerUnusable when it names none."""
     try:
         parsed = make_url(url)
     except ArgumentError:

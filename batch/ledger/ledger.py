@@ -25,7 +25,7 @@ from batch.ledger.staging import Judging, Staging
 from batch.ledger.writer import Writer
 from batch.model.attempt import Verdict
 from batch.model.campaign_traits import Traits
-from batch.model.message import Job, campaign_scope
+from batch.model.message import Job
 from batch.model.reason import Finding, findings_to_json
 from batch.model.run import Result, Run, Tally
 
@@ -164,13 +164,6 @@ class Ledger:
         """The counts of a run's rows as they stand now."""
         return reading.read_tally(self._engine, run)
 
-    def unfinished(self, *, endpoint: str, campaign: str) -> list[str]:
-        """Report folders of the campaign's runs that have no end: for the holder of its lock, they died."""
-        query = select(runs.c.report_dir, runs.c.campaign).where(runs.c.endpoint == endpoint, runs.c.finished.is_(None))
-        with self._engine.connect().execution_options(**READ) as connection:
-            found = connection.execute(query).all()
-        return [each.report_dir for each in found if campaign_scope(each.campaign) == campaign_scope(campaign)]
-
     def knows_run(self, run: str) -> bool:
         """Whether this ledger has a run of that name."""
         return self.run(run) is not None
@@ -222,6 +215,10 @@ class Sending:
     async def claim(self, key: str, now: datetime) -> Claim | None:
         """Take a pending message, or None when it is not to be had."""
         return await self._write(partial(claims.claim, key=key, owner=self._owner, now=now))
+
+    async def withdraw(self, key: str) -> bool:
+        """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
+        return await self._write(partial(claims.withdraw, key=key, owner=self._owner))
 
     async def release(self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None) -> bool:
         """Give back a claim that certainly sent nothing."""

@@ -11,13 +11,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from batch.errors import Busy
+from batch.errors import Busy, LedgerUnusable
 from batch.ledger.owner import Owner
 from batch.model.message import campaign_scope
 
@@ -38,9 +38,13 @@ def sender_lock(sender: str, endpoint: str) -> str:
 def hold(folder: Path, names: Iterable[str], owner: Owner) -> Iterator[None]:
     """Hold the locks of `names` (`campaign ...`, `sender ...`) while the block runs.
 
-    Raises Busy, naming the holder, when another run has one of them; then none is held.
+    Raises Busy, naming the holder, when another run has one of them, and LedgerUnusable when they cannot be made; then
+    none is held.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_made(folder, error) from error
     with ExitStack() as held:
         for name in sorted(set(names)):
             held.enter_context(_one(folder, name, owner))
@@ -60,13 +64,31 @@ def _one(folder: Path, name: str, owner: Owner) -> Iterator[None]:
             f"Another run holds the {name}: {_holder(note)}.",
             "Wait until it has ended, then run the same command again.",
         ) from None
+    except OSError as error:
+        raise _not_made(folder, error) from error
     try:
-        descriptor = os.open(note, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"name": name, **asdict(owner)}, file)
+        _leave_note(note, json.dumps({"name": name, **asdict(owner)}))
         yield
     finally:
         lock.release()
+
+
+def _leave_note(note: Path, text: str) -> None:
+    """Say who holds the lock. What holds is the lock: a disk too full for the note stops nobody."""
+    try:
+        descriptor = os.open(note, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError:
+        with suppress(OSError):
+            note.unlink()  # else it would name an earlier holder
+
+
+def _not_made(folder: Path, error: OSError) -> LedgerUnusable:
+    return LedgerUnusable(
+        f"The locks beside the ledger, in {folder}, cannot be made: {error.strerror or error}.",
+        "Free space there, and make the folder writable for you, then run again. Nothing was sent.",
+    )
 
 
 def _holder(note: Path) -> str:

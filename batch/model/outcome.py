@@ -30,7 +30,7 @@ class Outcome(StrEnum):
 
 
 class Evidence(StrEnum):
-    """What told a new chat from one that was already there, strongest first; the last two: what told that it was sent."""
+    """What told a new chat from one that was already there, strongest first; the last two told that it was sent."""
 
     HTTP_201 = "http_201"
     """The answer was 201: created."""

@@ -90,6 +90,7 @@ class Reason(StrEnum):
     NOT_AUTHORIZED = "not_authorized"
     FORBIDDEN = "forbidden"
     WRONG_ADDRESS = "wrong_address"
+    LEDGER_FAILED = "ledger_failed"
     ACCOUNT_STOPPED = "account_stopped"
     TEMPLATE_STOPPED = "template_stopped"
     # notes on good rows
@@ -109,7 +110,7 @@ class Explanation:
 _SEND_AGAIN = "Run the same command again."
 _CORRECT_PHONE = "Correct the phone and run again."
 _CORRECT_CELL = "Correct the cell and run again."
-_DECIDE = "Look in WhatsApp whether the message is there; the row is not sent again by itself."
+_DECIDE = "Look in WhatsApp whether the message is there, then settle the row; it is not sent again by itself."
 
 EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
     {
@@ -249,6 +250,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         Reason.WRONG_ADDRESS: Explanation(
             "Not sent: this address is not the API (HTTP {status}).", "Check the base URL, then run again."
         ),
+        Reason.LEDGER_FAILED: Explanation("{words}", "{remedy}"),
         Reason.ACCOUNT_STOPPED: Explanation(
             "Not sent: WhatsApp has stopped this sender or account ({code}): {words}",
             "Solve it in the WhatsApp account, then run again.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 CLOCK_SLACK = timedelta(minutes=5)
 """How far the wall clock may go back during a run."""
-WRITE_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
+RECORD_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between tries to write an outcome or a release: they are worth more patience than a claim."""
 
 
@@ -47,6 +47,7 @@ class Attempts(Protocol):
 
     def jobs(self, limit: int | None = None) -> Iterator[Job]: ...
     async def claim(self, key: str, now: datetime) -> Any | None: ...
+    async def withdraw(self, key: str) -> bool: ...
     async def release(self, held: Any, finding: Finding | None, *, posted: bool, status: int | None = None) -> bool: ...
     async def record(self, held: Any, verdict: Verdict, *, duration_ms: int) -> Recorded | None: ...
 
@@ -230,6 +231,11 @@ class Pool:
             if held is not None:
                 await self._give_back(held)
             raise
+        except LedgerFailed as failed:
+            # Whether the claim took effect is open; that it was not posted is certain.
+            self._stop.request(StopCause.LEDGER_FAILED, _ledger_failed(failed))
+            await self._patiently(partial(self._ledger.withdraw, job.key))
+            return None
 
     async def _post(self, job: Job, held: Any) -> tuple[Verdict, int]:
         """Post once; returns the verdict and the milliseconds it took."""
@@ -278,12 +284,13 @@ class Pool:
 
     async def _release(self, job: Job, held: Any, verdict: Verdict) -> None:
         status = verdict.http_status
-        release = partial(self._ledger.release, held, verdict.finding, posted=status is not None, status=status)
-        await self._patiently(release)
+        await self._patiently(
+            lambda: self._ledger.release(held, verdict.finding, posted=status is not None, status=status)
+        )
         log.info("released", row=job.row, reason=verdict.finding.reason.value, http_status=verdict.http_status)
 
     async def _record(self, job: Job, held: Any, verdict: Verdict, milliseconds: int) -> None:
-        recorded = await self._patiently(partial(self._ledger.record, held, verdict, duration_ms=milliseconds))
+        recorded = await self._write_outcome(job, held, verdict, milliseconds)
         outcome = recorded.outcome if recorded else verdict.outcome
         log.info(
             "attempt",
@@ -299,17 +306,21 @@ class Pool:
         if cause := self._watch.see(verdict):
             self._stop.request(cause, verdict.finding)
 
-    async def _patiently(self, write: Callable[[], Awaitable[T]]) -> T:
+    async def _write_outcome(self, job: Job, held: Any, verdict: Verdict, milliseconds: int) -> Recorded | None:
+        record = partial(self._ledger.record, held, verdict, duration_ms=milliseconds)
+        return await self._patiently(record, row=job.row, outcome=verdict.outcome.value)
+
+    async def _patiently(self, write: Callable[[], Awaitable[T]], **said: object) -> T:
         """Write with more patience than a claim: an outcome or a release that is lost makes its row `unknown` for ever.
 
         Nothing is claimed meanwhile, so a write that took effect although it failed meets itself when it is repeated.
         """
-        for wait in WRITE_WAITS:
+        for wait in RECORD_WAITS:
             try:
                 return await write()
             except LedgerFailed as failed:
                 self._stop.request(StopCause.LEDGER_FAILED, _ledger_failed(failed))
-                log.warning("write_waits", seconds=wait, problem=failed.problem)
+                log.warning("write_waits", seconds=wait, problem=failed.problem, **said)
                 await asyncio.sleep(wait)
         return await write()
 

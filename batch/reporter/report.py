@@ -40,7 +40,7 @@ def write_report(
     done.write("report.xlsx", lambda: write_workbook(folder, material))
     done.write("results.csv", lambda: (_csv(folder / "results.csv", material), ()))
     done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
-    return Written(files=tuple(done.files), problems=(*notes, *done.problems))
+    return Written(files=tuple(done.files), problems=(*notes, *done.problems), missing=tuple(done.missing))
 
 
 class _Done:
@@ -49,15 +49,15 @@ class _Done:
     def __init__(self) -> None:
         self.files: list[Path] = []
         self.problems: list[str] = []
+        self.missing: list[str] = []
 
     def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> None:
         try:
             placed, problems = write()
-        except OSError as error:
-            self.problems.append(f"{name} could not be written: {error.strerror or error}.")
-            return
-        except SheetError as error:
-            self.problems.append(f"{name} could not be written. {error}")
+        except (OSError, SheetError) as error:
+            said = f": {error.strerror or error}." if isinstance(error, OSError) else f". {error}"
+            self.problems.append(f"{name} could not be written{said}")
+            self.missing.append(name)
             return
         self.files.append(placed)
         self.problems.extend(problems)

@@ -32,3 +32,5 @@ class Written:
     """What was written whole, the workbook first."""
     problems: tuple[str, ...] = ()
     """Sentences: what could not be written, or not as it should be."""
+    missing: tuple[str, ...] = ()
+    """The files that could not be written."""

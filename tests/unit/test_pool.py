@@ -338,6 +338,9 @@ class FailingLedger:
         self.claims_left -= 1
         return await self.real.claim(key, now)
 
+    async def withdraw(self, key: str) -> bool:
+        return await self.real.withdraw(key)  # type: ignore[no-any-return]
+
     async def release(self, *args: Any, **kwargs: Any) -> bool:
         return await self.real.release(*args, **kwargs)  # type: ignore[no-any-return]
 

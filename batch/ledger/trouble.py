@@ -1,0 +1,52 @@
+"""What a failing ledger means for a person: SQLite's own words, and what to do about them."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+
+from batch.errors import LedgerFailed
+
+__all__ = ["remedy_for", "translate_failures"]
+
+_AGAIN = "then run the same command again: it sends only what is left."
+_REMEDIES = {
+    "SQLITE_FULL": f"Free space on the ledger's disk and where temporary files go, {_AGAIN}",
+    "SQLITE_READONLY": f"Make the ledger and its folder writable for you, {_AGAIN}",
+    "SQLITE_PERM": f"Make the ledger and its folder writable for you, {_AGAIN}",
+    "SQLITE_CANTOPEN": f"Make the ledger and its folder readable and writable for you, {_AGAIN}",
+    "SQLITE_BUSY": f"Another program holds the ledger: close it, {_AGAIN}",
+    "SQLITE_LOCKED": f"Another program holds the ledger: close it, {_AGAIN}",
+    "SQLITE_IOERR": f"Look whether the ledger's disk or the one for temporary files is full or failing; {_AGAIN}",
+    "SQLITE_CORRUPT": (
+        "Put back the newest copy that `wegly-batch ledger backup` made, and keep the damaged file: who was messaged "
+        "since that copy can be read in the reports."
+    ),
+    "SQLITE_NOTADB": "Name the ledger with --ledger, or put back the newest copy of `wegly-batch ledger backup`.",
+    "SQLITE_NOMEM": f"Close other programs, {_AGAIN}",
+}
+"""By primary result code. What is not here is no failure of the place, but a defect of ours."""
+
+
+def remedy_for(error: BaseException | None) -> str | None:
+    """What to do about an error of SQLite, one sentence; None when it says nothing about the ledger's place."""
+    name = getattr(error, "sqlite_errorname", None)
+    if not isinstance(name, str):
+        return None
+    return _REMEDIES.get("_".join(name.split("_")[:2]))
+
+
+def translate_failures(engine: Engine, place: str) -> None:
+    """From now on let `engine` raise LedgerFailed where the ledger's place fails: disk full, read-only, damaged.
+
+    One place for all reads and writes, those of a sheet's staging too. Errors of the statements themselves (a key that
+    is there already, SQL that is wrong) stay SQLAlchemy's own.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def _translate(context: ExceptionContext) -> BaseException | None:
+        error = context.original_exception
+        remedy = remedy_for(error) if isinstance(error, sqlite3.Error) else None
+        return None if remedy is None else LedgerFailed(f"The ledger {place} failed: {error}.", remedy)

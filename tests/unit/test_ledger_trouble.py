@@ -1,0 +1,96 @@
+"""A ledger whose place fails says so in words of its own, whatever it was doing; a defect stays a defect."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from batch.errors import Busy, LedgerFailed, LedgerUnusable
+from batch.ledger import Ledger, Owner
+from batch.ledger.engine import READ, open_engine
+from batch.ledger.trouble import remedy_for
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("SQLITE_FULL", "Free space"),
+        ("SQLITE_READONLY", "writable for you"),
+        ("SQLITE_READONLY_DBMOVED", "writable for you"),
+        ("SQLITE_CANTOPEN_ISDIR", "readable and writable"),
+        ("SQLITE_IOERR_WRITE", "full or failing"),
+        ("SQLITE_BUSY", "Another program"),
+        ("SQLITE_CORRUPT_INDEX", "ledger backup"),
+        ("SQLITE_NOTADB", "ledger backup"),
+        ("SQLITE_ERROR", None),
+        ("SQLITE_CONSTRAINT_PRIMARYKEY", None),
+        (None, None),
+    ],
+)
+def test_each_failure_of_the_place_has_its_remedy(name: str | None, words: str | None) -> None:
+    """By the primary result code; what is a mistake of a statement has none."""
+    error = sqlite3.OperationalError("x")
+    if name is not None:
+        error.sqlite_errorname = name
+    remedy = remedy_for(error)
+    assert remedy is None if words is None else words in str(remedy)
+
+
+def test_reading_and_writing_fail_alike(tmp_path: Path) -> None:
+    """A file that has become something else is told from a defect, also where it is only read."""
+    path = tmp_path / "ledger.sqlite3"
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        ledger.close()
+        path.write_bytes(b"no database any more, but something else altogether" * 100)
+        reads: list[Callable[[], object]] = [ledger.runs, lambda: ledger.ledger_id, lambda: ledger.stage().__enter__()]
+        for read in reads:
+            with pytest.raises(LedgerFailed, match="file is not a database") as failed:
+                read()
+            assert str(path) in failed.value.problem
+            assert "ledger backup" in failed.value.remedy
+
+
+def test_a_defect_stays_what_it_is(tmp_path: Path) -> None:
+    """A statement that is wrong, a key that is there already: nobody is told to look at the disk."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    with engine.connect().execution_options(**READ) as connection, pytest.raises(OperationalError):
+        connection.exec_driver_sql("SELECT nothing FROM nowhere")
+    with engine.begin() as connection, pytest.raises(IntegrityError):
+        connection.exec_driver_sql("INSERT INTO meta VALUES ('counter', '1')")
+    engine.dispose()
+
+
+def test_a_ledger_that_somebody_else_holds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program's lock on it, longer than we wait."""
+    monkeypatch.setattr("batch.ledger.engine.BUSY_SECONDS", 0)
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+    Ledger.open(url).close()
+    other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerUnusable, match=r"locked.*Another program holds the ledger"):
+        Ledger.open(url)
+    other.close()
+
+
+def test_locks_that_cannot_be_made_stop_the_run_before_it_sends(ledger: Ledger) -> None:
+    """A file in the place of their folder: one sentence, not a traceback."""
+    Path(f"{ledger.where}.locks").write_text("")
+    with pytest.raises(LedgerUnusable, match="Nothing was sent"), ledger.hold(["campaign teste"], Owner.here("r1")):
+        pytest.fail("it holds nothing")
+
+
+def test_a_note_that_cannot_be_written_stops_nobody(ledger: Ledger) -> None:
+    """The lock holds all the same, and nobody who is not there any more is named as its holder."""
+    first, second = Owner.here("r1"), Owner.here("r2")
+    with ledger.hold(["campaign teste"], first):
+        pass
+    (note,) = Path(f"{ledger.where}.locks").glob("*.json")
+    note.unlink()
+    note.symlink_to("/dev/full" if Path("/dev/full").exists() else note.parent)
+    waiting = pytest.raises(Busy, match="just starting")
+    with ledger.hold(["campaign teste"], second), waiting, ledger.hold(["campaign teste"], first):
+        pytest.fail("both hold it")

@@ -1,0 +1,55 @@
+"""The folder of a run: what is left of runs that were killed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from filelock import FileLock
+
+from batch.app.folder import RunFolder
+
+
+def killed_run(reports: Path, name: str, *, report: bool) -> Path:
+    """What a run leaves that was killed an hour ago: the copy of its sheet."""
+    inside = reports / name / ".sheet"
+    inside.mkdir(parents=True)
+    (inside / "contatos.csv").write_text("Nome;Telefone\nAna;11 90000-1001\n", encoding="utf-8")
+    if report:
+        (reports / name / "run.log").write_text("{}\n", encoding="utf-8")
+    os.utime(inside, (1, 1))
+    return inside
+
+
+def test_the_next_run_removes_the_copies_of_killed_ones(tmp_path: Path) -> None:
+    """People's data does not stay behind; a log does, and a folder with nothing else goes."""
+    with_log = killed_run(tmp_path, "20260101T000000Z-a-0001", report=True)
+    without = killed_run(tmp_path, "20260101T000000Z-a-0002", report=False)
+    with RunFolder(tmp_path, "20260101T000000Z-a-0003"):
+        assert not with_log.exists()
+        assert with_log.parent.exists()
+        assert not without.parent.exists()
+
+
+def test_a_live_run_keeps_its_copy(tmp_path: Path) -> None:
+    """Its lock says that it lives, however long it takes."""
+    inside = killed_run(tmp_path, "20260101T000000Z-a-0001", report=True)
+    with FileLock(inside / "alive.lock"):
+        os.utime(inside, (1, 1))
+        with RunFolder(tmp_path, "20260101T000000Z-a-0002"):
+            assert (inside / "contatos.csv").exists()
+
+
+def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path: Path) -> None:
+    """And one that was kept leaves its folder without the copy."""
+    sheet = tmp_path / "c.csv"
+    sheet.write_text("Nome;Telefone\n", encoding="utf-8")
+    reports = tmp_path / "reports"
+    with RunFolder(reports, "one") as folder:
+        copy = folder.take(sheet)
+        assert copy.path.exists()
+    assert not folder.path.exists()
+    with RunFolder(reports, "two") as folder:
+        folder.take(sheet)
+        folder.keep()
+    assert list(folder.path.iterdir()) == []

@@ -1,0 +1,66 @@
+"""run.log: what cannot be written is counted and said, and never stops who logs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+import structlog
+
+from batch.app.logs import logging_to
+from batch.chats import Token
+
+log = structlog.get_logger()
+
+
+def test_a_line_is_json_and_private(tmp_path: Path) -> None:
+    """0600, appended, without the token, and also with text that is no Unicode."""
+    path = tmp_path / "run.log"
+    with logging_to(path, token=Token.parse("a-secret-token", "a test"), verbose=False) as written:
+        log.info("first", value="a-secret-token")
+        log.info("second", path="relat\udce9rio")
+        assert written.problem is None
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert [line["event"] for line in lines] == ["first", "second"]
+    assert "secret" not in path.read_text("utf-8")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_loses_lines_and_nothing_else(tmp_path: Path) -> None:
+    """The kernel itself refuses each write: No space left on device."""
+    (tmp_path / "run.log").symlink_to("/dev/full")
+    with logging_to(tmp_path / "run.log", token=None, verbose=False) as written:
+        for number in range(3):
+            log.info("attempt", row=number)
+        log.error("failed", exc_info=ValueError("x"))
+    assert written.problem == (
+        "run.log lacks 4 lines: No space left on device. The ledger and the report do not need them."
+    )
+
+
+def test_a_log_that_cannot_be_opened_stops_nothing(tmp_path: Path) -> None:
+    """Its folder is gone."""
+    with logging_to(tmp_path / "gone" / "run.log", token=None, verbose=False) as written:
+        log.info("begun")
+    assert written.problem is not None
+    assert "No such file" in written.problem
+
+
+def test_a_terminal_that_is_gone_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """-v into a pipe that nobody reads any more: the file has the line all the same."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    pipe = os.fdopen(writing, "w", encoding="utf-8")
+    monkeypatch.setattr(sys, "stderr", pipe)
+    with logging_to(tmp_path / "run.log", token=None, verbose=True) as written:
+        log.info("begun")
+    with contextlib.suppress(BrokenPipeError):
+        pipe.close()
+    assert written.problem is None
+    assert "begun" in (tmp_path / "run.log").read_text("utf-8")
