@@ -6,9 +6,11 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 * An unknown key is an error that names the nearest known one, so that a typing error never changes what is sent.
 * What the design promises for a later version is refused by name (`later`), never ignored: a list of people who must
   not be messaged that is silently not read would break the promise.
+* What `init` left to be filled in (`blanks`) is refused until it is.
 * Constants are checked here as cells are checked in the loader, by the same rules (`fields`).
 """
 
+from batch.campaign.blanks import blank
 from batch.campaign.fields import FIELDS, STATUSES, checked
 from batch.campaign.load import load_campaign
 from batch.campaign.problems import Problem, campaign_error
@@ -23,7 +25,9 @@ from batch.campaign.shape import (
     Throttle,
 )
 from batch.campaign.source import Column, Constant, Source, described
-from batch.campaign.template import BODY_LIMIT, placeholders, rendered
+from batch.campaign.starter import Draft, DraftField, starter_text
+from batch.campaign.template import BODY_LIMIT, body_problem, placeholders, rendered
+from batch.campaign.toml_text import quoted, writable
 from batch.campaign.units import parse_duration, parse_rate, parse_share
 
 __all__ = [
@@ -33,6 +37,8 @@ __all__ = [
     "Campaign",
     "Column",
     "Constant",
+    "Draft",
+    "DraftField",
     "FieldSpec",
     "Phone",
     "Problem",
@@ -42,6 +48,8 @@ __all__ = [
     "Stop",
     "Template",
     "Throttle",
+    "blank",
+    "body_problem",
     "campaign_error",
     "checked",
     "described",
@@ -50,5 +58,8 @@ __all__ = [
     "parse_rate",
     "parse_share",
     "placeholders",
+    "quoted",
     "rendered",
+    "starter_text",
+    "writable",
 ]

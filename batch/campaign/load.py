@@ -13,6 +13,7 @@ from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
+from batch.campaign.blanks import blanks
 from batch.campaign.later import NOT_YET, take_later
 from batch.campaign.name import filled, slug
 from batch.campaign.problems import Problem, campaign_error, problem_of
@@ -38,10 +39,13 @@ def load_campaign(path: Path, *, now: datetime) -> Campaign:
     """
     data = _parsed(_text(path), path.name)
     built, problems = take_later(data)
+    unfilled = dict(blanks(built))
+    problems += unfilled.values()
     try:
         file = CampaignFile.model_validate(built)
     except ValidationError as invalid:
-        problems += [problem_of(details, _known_keys) for details in invalid.errors(include_url=False)]
+        wrong = [details for details in invalid.errors(include_url=False) if details["loc"] not in unfilled]
+        problems += [problem_of(details, _known_keys) for details in wrong]
         raise campaign_error(path.name, _without_echoes(problems)) from None
     if problems:
         raise campaign_error(path.name, problems)

@@ -103,7 +103,8 @@ def _why_stopped(ended: Finished) -> str:
     said = _STOPPED.get(ended.cause, "Stopped.") if ended.cause else ""
     cut_off = ended.tally.reasons.get((Outcome.UNKNOWN, Reason.CUT_OFF.value), 0)
     if cut_off and ended.cause in (StopCause.INTERRUPTED, StopCause.TERMINATED):
-        said = f"Ended at once: {phrases.rows(cut_off)} cut off while being sent; nobody can know whether they arrived."
+        were = "was" if cut_off == 1 else "were"
+        said = f"Ended at once: {phrases.rows(cut_off)} {were} cut off while being sent, and may have arrived."
     if ended.finding is None:
         return said
     return "\n".join(filter(None, [said, sentence(ended.finding), advice(ended.finding)]))
