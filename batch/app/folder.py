@@ -13,10 +13,11 @@ from types import TracebackType
 from filelock import FileLock, Timeout
 
 from batch.errors import SettingsError
-from batch.loader import KeptCopy, keep_copy
+from batch.loader import KeptCopy, Limits, keep_copy
 
 __all__ = ["RunFolder", "run_name"]
 
+_DEFAULT_LIMITS = Limits()
 _COPY = ".sheet"
 _ALIVE = "alive.lock"
 _YOUNG = 60.0  # seconds in which a folder may be made, but not locked yet
@@ -50,7 +51,7 @@ class RunFolder:
         self._alive.release()
         shutil.rmtree(self.path / _COPY if self._kept else self.path, ignore_errors=True)
 
-    def take(self, sheet: Path) -> KeptCopy:
+    def take(self, sheet: Path, limits: Limits = _DEFAULT_LIMITS) -> KeptCopy:
         """Copy the sheet, so that the run reads one state of it whatever happens to the original. Raises SheetError."""
         inside = self.path / _COPY
         try:
@@ -58,7 +59,7 @@ class RunFolder:
             self._alive.acquire()
         except OSError as error:
             raise _not_made(inside, error) from None
-        return keep_copy(sheet, inside)
+        return keep_copy(sheet, inside, limits=limits)
 
     def keep(self) -> None:
         """The run is in the ledger now: the folder stays."""

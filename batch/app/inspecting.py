@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from batch.loader import Sheet, open_sheet
+from batch.loader import Limits, Sheet, open_sheet
 
-__all__ = ["describe", "inspect", "row_lines"]
+__all__ = ["NO_LIMITS", "describe", "inspect", "row_lines"]
+
+NO_LIMITS: Mapping[str, int] = MappingProxyType({})
+"""None but the program's own."""
 
 
-def inspect(sheet: Path, *, name: str | None = None, header_row: int | None = None) -> Sheet:
-    """Open a sheet. Raises SheetError."""
-    return open_sheet(sheet, name=name, header_row=header_row)
+def inspect(
+    sheet: Path,
+    *,
+    name: str | None = None,
+    header_row: int | None = None,
+    limits: Mapping[str, int] = NO_LIMITS,
+) -> Sheet:
+    """Open a sheet. `limits`: those that are not the program's own, by name. Raises SheetError."""
+    return open_sheet(sheet, name=name, header_row=header_row, limits=Limits(**limits))
 
 
 def describe(sheet: Sheet) -> dict[str, object]:

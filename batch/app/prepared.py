@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from batch.app.feedback import SentElsewhere
+from batch.app.reading import limits_of
 from batch.campaign import Campaign
 from batch.chats import encode
 from batch.ledger import StagedRow, Staging
@@ -78,6 +79,7 @@ def prepare(sheet: Path, campaign: Campaign, *, endpoint: str, shown_as: str | N
         name=reading.name,
         header_row=reading.header_row,
         wanted_columns=wanted_columns(campaign),
+        limits=limits_of(campaign),
         shown_as=shown_as,
     )
     maker = ContactMaker.for_sheet(campaign, opened.info, rows=opened.rows)

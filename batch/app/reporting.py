@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from batch.app.reading import noted_limits, open_as_noted
 from batch.app.settings import Settings
 from batch.errors import SettingsError, SheetError, nearest
 from batch.ledger import Ledger
-from batch.loader import keep_copy, open_sheet
+from batch.loader import keep_copy
 from batch.model.run import Run, Tally
 from batch.reporter import SheetView, Written, write_report
 
@@ -86,16 +87,12 @@ def _open_again(run: Run, inside: Path) -> SheetView:
     original = Path(run.sheet_path)
     if _sha256(original) != run.sheet_sha256:
         return SheetView(path=None, info=None, rows=None, name=original.name)
-    copy = keep_copy(original, inside)  # what fails now is the copying: that must not pass for a sheet that is gone
+    copy = keep_copy(
+        original, inside, limits=noted_limits(run.sheet_options)
+    )  # what fails now is the copying: that must not pass for a sheet that is gone
     try:
         if copy.sha256 == run.sheet_sha256:
-            row = run.sheet_options.get("header_row")
-            sheet = open_sheet(
-                copy.path,
-                name=run.sheet_options.get("name"),
-                header_row=int(row) if row else None,
-                shown_as=original.name,
-            )
+            sheet = open_as_noted(copy.path, run.sheet_options, shown_as=original.name)
             return SheetView(path=copy.path, info=sheet.info, rows=sheet.rows, name=original.name)
     except SheetError:
         pass  # the report says that the sheet is gone

@@ -16,6 +16,7 @@ from batch.app.checking import Check, look
 from batch.app.folder import RunFolder, run_name
 from batch.app.logs import logging_to
 from batch.app.prepared import Prepared, prepare, utc_now
+from batch.app.reading import limits_of, reading_of
 from batch.app.sending import SendingWatcher, send
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
@@ -133,7 +134,7 @@ def _begin(
     name = run_name(started, loaded.slug)
     owner = Owner.here(name)
     folder = stack.enter_context(RunFolder(settings.reports, name))
-    copy = folder.take(sheet)
+    copy = folder.take(sheet, limits_of(loaded))
     prepared = prepare(copy.path, loaded, endpoint=endpoint, shown_as=sheet.name)
     ledger = stack.enter_context(Ledger.open(settings.ledger))
     stack.enter_context(ledger.hold([campaign_lock(loaded.name, endpoint)], owner))
@@ -150,7 +151,7 @@ def _begin(
             endpoint=endpoint,
             sheet_path=str(sheet.absolute()),
             sheet_sha256=copy.sha256,
-            sheet_options=_reading(prepared),
+            sheet_options=reading_of(loaded, prepared.sheet.info),
             version=__version__,
             started=started,
             timezone=loaded.timezone,
@@ -184,13 +185,6 @@ def _refuse_early(ledger: Ledger, campaign: Campaign, endpoint: str, *, now: dat
     ledger.settle_dead_claims(endpoint=endpoint, campaign=campaign.name)
     if not accept_change:
         refuse_changes(campaign, ledger, endpoint)
-
-
-def _reading(prepared: Prepared) -> dict[str, str]:
-    """How the sheet was read, for reading it again just so."""
-    info = prepared.sheet.info
-    options = {"name": info.sheet, "header_row": info.header_row}
-    return {name: str(value) for name, value in options.items() if value is not None}
 
 
 def _close(begun: _Begun, sent: Sent, *, stamped: bool) -> Finished:

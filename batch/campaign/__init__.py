@@ -12,6 +12,7 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 
 from batch.campaign.blanks import blank
 from batch.campaign.fields import FIELDS, STATUSES, checked
+from batch.campaign.limits import SheetLimits, parse_limit
 from batch.campaign.load import load_campaign
 from batch.campaign.problems import Problem, campaign_error
 from batch.campaign.shape import (
@@ -44,6 +45,7 @@ __all__ = [
     "Problem",
     "Sender",
     "Sheet",
+    "SheetLimits",
     "Source",
     "Stop",
     "Template",
@@ -55,6 +57,7 @@ __all__ = [
     "described",
     "load_campaign",
     "parse_duration",
+    "parse_limit",
     "parse_rate",
     "parse_share",
     "placeholders",

@@ -41,6 +41,8 @@ def _stopped(text: str) -> str:
 def shown_key(path: Sequence[str | int]) -> str:
     """`[throttle] rate`, `[[template_fields]] number 2, index`: a key as a person finds it in the file."""
     section, *rest = [str(part) if isinstance(part, str) else f"number {part + 1}" for part in path]
+    if section == "sheet" and rest[:1] == ["limits"]:
+        section, rest = "sheet.limits", rest[1:]
     shown = f"[[{section}]]" if section in _LISTS else f"[{section}]"
     return f"{shown} {', '.join(rest)}" if rest else shown
 

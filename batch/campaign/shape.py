@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictInt
 
 from batch.campaign.fields import FIELDS, checked
+from batch.campaign.limits import SheetLimits
 from batch.campaign.name import name_problem
 from batch.campaign.source import Constant, Plain, Source, read_source
 from batch.campaign.template import body_problem
@@ -205,6 +206,7 @@ class Sheet(_Section):
     header_row: Annotated[StrictInt | None, Field(ge=1)] = None
     """The number Excel shows; None: found by itself."""
     hidden_rows: Literal["skip", "send"] = "skip"
+    limits: SheetLimits = SheetLimits()
 
 
 class CampaignFile(_Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["FASTEST", "parse_duration", "parse_rate", "parse_share"]
+__all__ = ["FASTEST", "parse_duration", "parse_rate", "parse_share", "parse_size"]
 
 FASTEST = 10_000.0
 """Starts a second; WhatsApp grants a number 1,000 at most."""
@@ -12,6 +12,8 @@ FASTEST = 10_000.0
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _RATE = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?/ ?(s|min|h)")
 _DURATION = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?(s|m|min|h|d)")
+_BYTES = {"KB": 1024, "MB": 1024**2, "GB": 1024**3}
+_SIZE = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?(KB|MB|GB)", re.IGNORECASE)
 _SHARE = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?%")
 
 
@@ -40,6 +42,15 @@ def parse_share(text: str) -> float:
     if not 0 < share <= 1:
         raise ValueError('allowed is a share above 0 like "20%", of at most "100%"')
     return share
+
+
+def parse_size(text: str) -> int:
+    """Bytes: 2147483648 for "2GB" (a KB has 1,024). Raises ValueError, whose text says what is allowed."""
+    match = _SIZE.fullmatch(text.strip())
+    size = round(_number(match[1]) * _BYTES[match[2].upper()]) if match else 0
+    if size <= 0:
+        raise ValueError('allowed is a size above 0 like "500MB" or "2GB", or a whole number of bytes')
+    return size
 
 
 def _number(text: str) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from batch.cli.options import SHEET, json_option
+from batch.cli.options import SHEET, json_option, sheet_limit_option
 
 __all__ = ["command"]
 
@@ -17,12 +18,21 @@ __all__ = ["command"]
 @click.option("--sheet", "name", metavar="NAME", help="The worksheet to read, when a workbook has several.")
 @click.option("--header-row", type=click.IntRange(min=1), help="The row that holds the column names, as Excel counts.")
 @click.option("--rows", "as_rows", is_flag=True, help="Print every row as a line of JSON.")
+@sheet_limit_option
 @json_option
-def command(*, sheet: Path, name: str | None, header_row: int | None, as_rows: bool, as_json: bool) -> None:
+def command(
+    *,
+    sheet: Path,
+    name: str | None,
+    header_row: int | None,
+    as_rows: bool,
+    limits: Iterable[tuple[str, int]],
+    as_json: bool,
+) -> None:
     """Show how SHEET is read: format, encoding, delimiter, sheet, header row, columns, and with --rows every cell."""
     from batch.app.inspecting import describe, inspect, row_lines
 
-    opened = inspect(sheet, name=name, header_row=header_row)
+    opened = inspect(sheet, name=name, header_row=header_row, limits=dict(limits))
     if as_rows:
         for line in row_lines(opened):
             click.echo(json.dumps(line, ensure_ascii=False))

@@ -20,6 +20,7 @@ __all__ = [
     "rate_option",
     "read_timeout_option",
     "reports_option",
+    "sheet_limit_option",
     "token_file_option",
     "trust_env_option",
 ]
@@ -46,6 +47,30 @@ ledger_option = lasting(
 )
 reports_option = lasting(
     "--reports", type=SHEET, default="reports", show_default=True, metavar="DIR", help="Where reports are written."
+)
+
+
+class _SheetLimit(click.ParamType[tuple[str, int]]):
+    """A limit of reading as `cells=64000000` or `file_bytes=2GB`."""
+
+    name = "limit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        from batch.campaign import parse_limit
+
+        try:
+            return value if isinstance(value, tuple) else parse_limit(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}.", param, ctx)
+
+
+sheet_limit_option = click.option(
+    "--sheet-limit",
+    "limits",
+    type=_SheetLimit(),
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Raise a limit that refuses hostile files, for one you trust; the refusal names it. May be repeated.",
 )
 
 

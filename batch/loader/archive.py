@@ -62,7 +62,7 @@ class Archive:
             raise self.source.damaged(f"part {name} does not unzip ({_words(error)})") from None
 
     def read(self, name: str, *, limit: int | None = None) -> bytes:
-        """The whole content of a part. `limit`: bytes it may have; None: `markup_bytes`, as for small parts.
+        """The whole content of a part. `limit`: its `loaded_bytes`; None: `markup_bytes`, for small parts.
 
         Raises:
             SheetError: there is no such part, or it is damaged, or too large.
@@ -70,7 +70,10 @@ class Archive:
         part = self._part(name)
         most = self.source.limits.markup_bytes if limit is None else limit
         if part.file_size > most:
-            raise self.source.too_large(f"part {name} has {part.file_size:,} bytes, {most:,} are allowed")
+            which = "markup_bytes" if limit is None else "loaded_bytes"
+            raise self.source.too_large(
+                f"part {name} has {part.file_size:,} bytes, {most:,} are allowed (limit {which})"
+            )
         return b"".join(self.chunks(name))
 
     def _part(self, name: str) -> zipfile.ZipInfo:

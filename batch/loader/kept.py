@@ -13,6 +13,7 @@ from batch.loader.source import Limits, Source
 
 __all__ = ["KeptCopy", "keep_copy"]
 
+_DEFAULT_LIMITS = Limits()
 _CHUNK = 1024 * 1024
 _BINARY: int = getattr(os, "O_BINARY", 0)
 """Windows changes line ends without it."""
@@ -26,15 +27,15 @@ class KeptCopy:
     sha256: str
 
 
-def keep_copy(source: Path, folder: Path) -> KeptCopy:
+def keep_copy(source: Path, folder: Path, *, limits: Limits = _DEFAULT_LIMITS) -> KeptCopy:
     """Copy a sheet to `<folder>/.sheet<suffix>`, readable by its owner only, and hash what was copied.
 
     The copy is complete and on the disk when this returns; a copy that was there is replaced. `folder` must exist.
 
     Raises:
-        SheetError: the sheet is missing, a folder, empty, over the default limit of size, or cannot be read or copied.
+        SheetError: the sheet is missing, a folder, empty, over the limit of size, or cannot be read or copied.
     """
-    find_content(Source(path=source, name=source.name, limits=Limits()))
+    find_content(Source(path=source, name=source.name, limits=limits))
     target = folder / f".sheet{source.suffix}"
     aside = folder / f".sheet{source.suffix}.part"
     digest = hashlib.sha256()

@@ -84,7 +84,8 @@ class Source:
         """The error for a file over a limit; `detail` names both, without a final stop."""
         return self.refused(
             f"is too large to be read safely: {detail}.",
-            "Copy the rows you need into a new sheet, or split it into several files.",
+            "Copy the rows you need into a new sheet, or split it into several files. Or, if you trust it, raise "
+            "that limit in the campaign file, section [sheet.limits].",
         )
 
 

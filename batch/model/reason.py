@@ -250,7 +250,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         Reason.WRONG_ADDRESS: Explanation(
             "Not sent: this address is not the API (HTTP {status}).", "Check the base URL, then run again."
         ),
-        Reason.LEDGER_FAILED: Explanation("{words}", "{remedy}"),
+        Reason.LEDGER_FAILED: Explanation("The ledger takes no writes: {words}", "Mend that, then run again."),
         Reason.ACCOUNT_STOPPED: Explanation(
             "Not sent: WhatsApp has stopped this sender or account ({code}): {words}",
             "Solve it in the WhatsApp account, then run again.",

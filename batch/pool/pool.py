@@ -326,4 +326,4 @@ class Pool:
 
 
 def _ledger_failed(failed: LedgerFailed) -> Finding:
-    return Finding(Reason.LEDGER_FAILED, {"words": failed.problem, "remedy": failed.remedy})
+    return Finding(Reason.LEDGER_FAILED, {"words": str(failed)})

@@ -1,0 +1,68 @@
+"""Whatever a sheet's columns are called, `init` writes a file that loads and uses the right ones."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from batch.app.drafting import Known
+from batch.app.looking import look_at, value_given
+from batch.app.starting import start_campaign
+from batch.campaign import load_campaign
+from batch.errors import SheetError
+from batch.loader import open_sheet
+from batch.loader.contacts import ContactMaker, wanted_columns
+from batch.loader.headers import fold, is_known_header
+
+SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
+SIGNS = st.sampled_from(list("\"'\\={}|[]#\n\r\t,;:%ñçã \u00a0\u2028😀"))  # a sheet with other control signs is refused
+NAMES = st.text(st.one_of(SIGNS, st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"))), max_size=12).map(
+    lambda text: f"q{text}z"
+)
+
+
+@st.composite
+def headers(draw: st.DrawFn) -> list[str]:
+    """Four names that are alike in no way the program knows, and mean nothing by themselves."""
+    names = draw(st.lists(NAMES, min_size=4, max_size=4, unique_by=fold))
+    assume(not any(is_known_header(" ".join(name.split())) for name in names))
+    return names
+
+
+def _columns(sheet: Path) -> list[str]:
+    """How the sheet's columns are called; nothing where its header cannot be told."""
+    try:
+        return list(open_sheet(sheet).info.columns)
+    except SheetError:
+        return []
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(headers(), st.permutations(range(4)))
+def test_any_names_of_columns_come_through(names: list[str], order: list[int]) -> None:
+    """The phone is found by its cells, a template value by the name a person types."""
+    contents = [["11 90000-1001", "(11) 90000-1002"], ["Ana", "Bia"], ["primeiro", "segundo"], ["1,5", "2,5"]]
+    phone, _, chosen, _ = names
+    with TemporaryDirectory() as folder:
+        sheet = Path(folder) / "s.csv"
+        with sheet.open("w", encoding="utf-8", newline="") as file:
+            lines = [names, *zip(*contents, strict=True)]
+            csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL).writerows([line[i] for i in order] for line in lines)
+        shown = [" ".join(names[i].split()) for i in order]
+        assume(_columns(sheet) == shown)
+        looked = look_at(sheet)
+        assert looked.phones[0].name == " ".join(phone.split())
+        value = value_given(" ".join(chosen.split()), looked)
+        out = Path(folder) / "c.toml"
+        started = start_campaign(looked, Known(sender=SENDER, template="t", body="oi {{1}}", values={1: value}), out)
+        assert (started.problem, started.unfilled) == ("", ())
+        campaign = load_campaign(out, now=datetime(2026, 11, 3, tzinfo=UTC))
+        again = open_sheet(sheet, header_row=campaign.sheet.header_row, wanted_columns=wanted_columns(campaign))
+        maker = ContactMaker.for_sheet(campaign, again.info, rows=again.rows)
+        sent = [(c.person, c.message and c.message.template_fields[0].value) for c in map(maker.contact, again.rows())]
+        assert sent == [("+5511900001001", "primeiro"), ("+5511900001002", "segundo")]
