@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batch.app.stamp import Stamp, read_stamps, write_stamp
+from batch.app.stamp import Stamp, StampUnreadable, read_stamps, stamp_path, write_stamp
 from batch.campaign import Campaign, described
 from batch.chats import is_loopback
 from batch.errors import ChangeNotAccepted
@@ -10,16 +10,17 @@ from batch.ledger import Ledger
 from batch.model.campaign_traits import Traits, changes
 from batch.model.message import campaign_scope
 from batch.model.phone import PHONE_RULE_VERSION
+from batch.model.run import Run
 
 __all__ = ["note_stamp", "refuse_changes", "traits_of"]
 
 _ANOTHER_LEDGER = (
-    "It was sent with the ledger {theirs}, and this is another one ({ours}): {people} who already have a message would "
-    "get another one. Name the first with --ledger."
+    "It was sent with the ledger {theirs}, and this is another one ({ours}): {people} who have, or may have, a message "
+    "would get another one. Name the first with --ledger."
 )
 _OLDER_LEDGER = (
-    "The ledger {ours} is an older copy: it knows {known} runs, and the campaign's last one was number {last}. "
-    "Of {people} who already have a message some would get another one."
+    "The ledger {ours} is an older copy: it does not know the campaign's last run {last}, or not its end. "
+    "Of {people} who have, or may have, a message some would get another one."
 )
 _ANOTHER_ENDPOINT = (
     "It was sent to {before}, and this run goes to {now}: {people} who have a message from there would get another one."
@@ -39,7 +40,14 @@ def traits_of(campaign: Campaign) -> Traits:
 
 def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
     """Raise ChangeNotAccepted when a campaign that has sent before would now take the same people for new ones."""
-    stamps = read_stamps(campaign.path, campaign.name)
+    try:
+        stamps = read_stamps(campaign.path, campaign.name)
+    except StampUnreadable as error:
+        raise ChangeNotAccepted(
+            f"The note {stamp_path(campaign.path)} cannot be read ({error.__cause__}): it may say that another ledger "
+            "knows whom this campaign has messaged.",
+            "Ask whoever ran the campaign before, or run again with --accept-change. Nothing was sent.",
+        ) from None
     people = ledger.messaged_people(campaign.name)
     found = [
         *_of_ledger(ledger, next((stamp for stamp in stamps if stamp.endpoint == endpoint), None)),
@@ -53,15 +61,21 @@ def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
         )
 
 
-def note_stamp(campaign: Campaign, ledger: Ledger, endpoint: str) -> bool:
-    """Note beside the campaign file which ledger this run uses; False when it cannot be written there."""
+def note_stamp(campaign: Campaign, ledger: Ledger, run: Run, *, to_send: int | None = None) -> bool:
+    """Note beside the campaign file which ledger a run uses; False when it cannot be written there.
+
+    `to_send`: the run is about to send so many; None: it has come to its end.
+    """
+    endpoint = run.endpoint
+    people = ledger.messaged_people(campaign.name).get(endpoint, 0)
     stamp = Stamp(
         campaign=campaign_scope(campaign.name),
         endpoint=endpoint,
         ledger=ledger.ledger_id,
         where=ledger.where,
-        counter=ledger.counter,
-        people=ledger.messaged_people(campaign.name).get(endpoint, 0),
+        run=run.run,
+        finished=to_send is None,
+        people=people + (to_send or 0),
     )
     return write_stamp(campaign.path, stamp)
 
@@ -76,9 +90,9 @@ def _of_ledger(ledger: Ledger, stamp: Stamp | None) -> list[str]:
         return []
     if stamp.ledger != ledger.ledger_id:
         return [_ANOTHER_LEDGER.format(theirs=stamp.where, ours=ledger.where, people=_people(stamp.people))]
-    if stamp.counter > ledger.counter:
-        people = _people(stamp.people)
-        return [_OLDER_LEDGER.format(ours=ledger.where, known=ledger.counter, last=stamp.counter, people=people)]
+    last = ledger.run(stamp.run)
+    if last is None or (stamp.finished and last.finished is None):
+        return [_OLDER_LEDGER.format(ours=ledger.where, last=stamp.run, people=_people(stamp.people))]
     return []
 
 

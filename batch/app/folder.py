@@ -86,5 +86,5 @@ def _tidy(reports: Path) -> None:
 def _not_made(folder: Path, error: OSError) -> SettingsError:
     return SettingsError(
         f"The folder {folder} cannot be made: {error.strerror or error}.",
-        "Free space there, or name another place with --reports.",
+        "See that there is room and that you may write there, or name another place with --reports.",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,10 +35,11 @@ def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path
     """
     with Ledger.for_reading(settings.ledger) as ledger:
         run = find_run(ledger, name)
-        tally = ledger.tally(run.run)
         folder = _folder(run, settings)
-        with _view(run, folder) as view:
-            written = write_report(folder, run=run, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
+        with ledger.snapshot(run.run) as (count, results), _view(run, folder) as view:
+            tally = count()
+            noted = replace(run, ledger=ledger.where)
+            written = write_report(folder, run=noted, tally=tally, sheet=view, results=results)
         return run, tally, folder, written
 
 

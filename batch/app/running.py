@@ -70,11 +70,19 @@ class Finished:
     """Why it ended before its rows were done; None when they are."""
     finding: Finding | None
     """What the API or the system said at that."""
+    last_sent: datetime | None
+    """When the last accepted message of the sheet was sent, by whichever run."""
     folder: Path
     ledger: str
     written: Written
     problems: tuple[str, ...] = ()
     """Sentences about what did not go as it should besides."""
+
+    @property
+    def hits_all(self) -> bool:
+        """What ended the run would end the run of any other sheet as well."""
+        of_this_sheet = (None, StopCause.TOO_MANY_ERRORS, StopCause.CANARY, StopCause.TEMPLATE_REFUSED)
+        return self.cause not in of_this_sheet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +112,7 @@ def run_sheet(
         run_log = stack.enter_context(logging_to(begun.folder / "run.log", token=token, verbose=choices.verbose))
         run, plan = begun.run, begun.plan
         log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=plan.to_send)
-        stamped = note_stamp(begun.campaign, begun.ledger, run.endpoint)
+        stamped = note_stamp(begun.campaign, begun.ledger, run, to_send=plan.to_send)
         watcher.begin(plan)
         try:
             sent = send(
@@ -119,7 +127,6 @@ def run_sheet(
             )
         finally:
             watcher.end()
-        stamped = note_stamp(begun.campaign, begun.ledger, run.endpoint) and stamped
         finished = _close(begun, sent, stamped=stamped)
         return replace(finished, problems=(*finished.problems, *filter(None, [run_log.problem])))
 
@@ -176,11 +183,11 @@ def _begin(
 def _refuse_early(ledger: Ledger, campaign: Campaign, endpoint: str, *, now: datetime, accept_change: bool) -> None:
     """What can be found out before the sheet's rows are checked. The campaign's lock is held."""
     newest = ledger.newest()
-    if newest is not None and now < newest - CLOCK_SLACK:
+    if newest is not None and now < newest - CLOCK_SLACK and not accept_change:
         raise ClockWrong(
             f"This machine's clock says {now:%d/%m/%Y %H:%M} UTC, but the ledger has entries of "
             f"{newest:%d/%m/%Y %H:%M} UTC.",
-            "Set the clock, then run again. Nothing was sent.",
+            "Set the clock, then run again; if it is right now and was wrong before, use --accept-change.",
         )
     ledger.settle_dead_claims(endpoint=endpoint, campaign=campaign.name)
     if not accept_change:
@@ -195,8 +202,9 @@ def _close(begun: _Begun, sent: Sent, *, stamped: bool) -> Finished:
     exit_code = exit_code_of(tally.counts, _stopped(sent) if noted else ExitCode.STOPPED)
     if noted:
         _note_exit(ledger, run, exit_code)
+        stamped = note_stamp(begun.campaign, ledger, run) and stamped
     ended = ledger.run(run.run) or run
-    ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now())
+    ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.where)
     sheet = begun.prepared.sheet
     view = SheetView(path=begun.copy.path, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
     written = write_report(begun.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
@@ -208,6 +216,7 @@ def _close(begun: _Begun, sent: Sent, *, stamped: bool) -> Finished:
         exit_code=exit_code,
         cause=sent.cause,
         finding=sent.finding,
+        last_sent=ledger.last_sent(run.run),
         folder=begun.folder,
         ledger=ledger.where,
         written=written,

@@ -13,10 +13,14 @@ from pathlib import Path
 
 from batch.model.message import campaign_scope
 
-__all__ = ["Stamp", "read_stamps", "stamp_path", "write_stamp"]
+__all__ = ["Stamp", "StampUnreadable", "read_stamps", "stamp_path", "write_stamp"]
 
 _KEPT = 100
 """Notes in one stamp: a name with {yyyy-mm} makes a new one each month."""
+
+
+class StampUnreadable(Exception):
+    """There is a stamp, and it cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,9 +34,12 @@ class Stamp:
     """The ledger's id."""
     where: str
     """Its place, for people."""
-    counter: int
+    run: str
+    """The campaign's last run there."""
+    finished: bool
+    """Whether that run had come to its end; False while it sends."""
     people: int
-    """Who had, or may have had, a message of this campaign there by then."""
+    """Who has, or may have, a message of this campaign there."""
 
 
 def stamp_path(campaign: Path) -> Path:
@@ -41,21 +48,29 @@ def stamp_path(campaign: Path) -> Path:
 
 
 def read_stamps(campaign: Path, name: str) -> list[Stamp]:
-    """The stamps of a campaign name, one for each endpoint; none where there is no file that can be read."""
+    """The stamps of a campaign name, one for each endpoint; none where there is no file.
+
+    Raises StampUnreadable when there is one that cannot be read: it may speak of people who have a message.
+    """
     try:
         return [stamp for stamp in _all(campaign) if stamp.campaign == campaign_scope(name)]
-    except OSError:
+    except FileNotFoundError:
         return []
+    except (OSError, ValueError, TypeError) as error:
+        raise StampUnreadable from error
 
 
 def write_stamp(campaign: Path, stamp: Stamp) -> bool:
-    """Note a stamp in place of the one before, readable by its owner alone. False when the folder takes no file."""
+    """Note a stamp in place of the one before. False when the folder takes no file.
+
+    Others may read it, since whoever runs the campaign next must see it; it names no person.
+    """
     path = stamp_path(campaign)
     aside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        before = _all(campaign) if path.exists() else []
+        before = _readable(campaign)
         others = [one for one in before if (one.campaign, one.endpoint) != (stamp.campaign, stamp.endpoint)]
-        with os.fdopen(os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644), "w", encoding="utf-8") as file:
             json.dump([asdict(one) for one in [*others, stamp][-_KEPT:]], file, ensure_ascii=False, indent=2)
             file.flush()
             os.fsync(file.fileno())
@@ -67,9 +82,13 @@ def write_stamp(campaign: Path, stamp: Stamp) -> bool:
 
 
 def _all(campaign: Path) -> list[Stamp]:
-    """Every stamp of the file; none where it is damaged. Raises OSError when it cannot be read."""
-    text = stamp_path(campaign).read_text(encoding="utf-8", errors="replace")
+    """Every stamp of the file. Raises OSError, ValueError or TypeError when it cannot be read."""
+    return [Stamp(**one) for one in json.loads(stamp_path(campaign).read_text(encoding="utf-8"))]
+
+
+def _readable(campaign: Path) -> list[Stamp]:
+    """The stamps before a new one: of a damaged file, which was accepted, none."""
     try:
-        return [Stamp(**one) for one in json.loads(text)]
-    except (ValueError, TypeError):
+        return _all(campaign)
+    except (FileNotFoundError, ValueError, TypeError):
         return []

@@ -67,7 +67,9 @@ def cli() -> None:
 
 def main() -> None:
     """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
-    sys.exit(_run(sys.argv[1:]))
+    code = _run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl+C changes nothing any more
+    sys.exit(code)
 
 
 class _Terminated(BaseException):
@@ -78,9 +80,19 @@ def _terminate(*_: object) -> NoReturn:
     raise _Terminated
 
 
+def _listen_to_signals() -> None:
+    for name in (
+        "SIGTERM",
+        "SIGHUP",
+    ):  # a closed terminal ends a run as a polite kill does, unless nohup has it ignored
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminate)
+
+
 def _run(arguments: list[str]) -> int:
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminate)
+        _listen_to_signals()
     try:
         outcome = cli.main(arguments, prog_name="wegly-batch", standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -96,23 +108,27 @@ def _run(arguments: list[str]) -> int:
 
 def _last_words(error: BaseException) -> tuple[str, ExitCode]:
     """What to say about an error, and the exit code."""
+    words, code = "", ExitCode.STOPPED
     match error:
         case click.ClickException():
             error.show()
-            return "", ExitCode.REFUSED
+            code = ExitCode.REFUSED
         case click.Abort() | KeyboardInterrupt():
             words = "\nInterrupted. What was sent is recorded; run the same command again to go on."
-            return words, ExitCode.INTERRUPTED
+            code = ExitCode.INTERRUPTED
         case _Terminated():
             words = "Ended by a signal. What was sent is recorded; `wegly-batch report` writes the newest run's report."
-            return words, ExitCode.TERMINATED
+            code = ExitCode.TERMINATED
+        case SystemExit() | BrokenPipeError():  # `wegly-batch runs | head`: click ends so, and our own printing so
+            give_up_stdout()
         case OSError() if from_printing(error):
             give_up_stdout()
-            unread = isinstance(error, BrokenPipeError)  # `wegly-batch runs | head`
-            return "" if unread else f"What was found cannot be printed: {error.strerror}.", ExitCode.STOPPED
+            words = f"What was found cannot be printed: {error.strerror}."
         case WeglyBatchError():
-            return f"{error.problem}\n{error.remedy}".rstrip(), exit_code_for(error)
-    return _defect(), ExitCode.DEFECT
+            words, code = f"{error.problem}\n{error.remedy}".rstrip(), exit_code_for(error)
+        case _:
+            words, code = _defect(), ExitCode.DEFECT
+    return words, code
 
 
 def _defect() -> str:

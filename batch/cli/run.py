@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import time
+from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +45,10 @@ class _Clock(click.ParamType[time]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
         try:
-            return value if isinstance(value, time) else time.fromisoformat(value)
+            clock = value if isinstance(value, time) else datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007
         except ValueError:
             self.fail(f"{value!r}: allowed is a time like 18:00.", param, ctx)
+        return clock
 
 
 @click.command("run")
@@ -61,7 +62,12 @@ class _Clock(click.ParamType[time]):
     "--resend-unknown", is_flag=True, help="Send unknown rows again: who had the message after all gets it twice."
 )
 @accept_change_option
-@lasting("--not-after", type=_Clock(), metavar="HH:MM", help="Send nothing when it is later than this: for cron.")
+@lasting(
+    "--not-after",
+    type=_Clock(),
+    metavar="HH:MM",
+    help="Send nothing when it is later than this (until midnight): for cron.",
+)
 @rate_option
 @lasting("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Attempts in flight at most.")
 @lasting(
@@ -171,7 +177,13 @@ class _Runner:
                     raise
                 click.echo(f"{sheet.name}: {error.problem}\n{error.remedy}".rstrip(), err=True)
                 self._codes.append(exit_code_for(error))
-            if self._codes[-1] in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+            if self._finished and self._finished[-1].hits_all:
+                left = len(taken.sheets) - len(self._codes)
+                if left:
+                    click.echo(
+                        f"The other {left} of {len(taken.sheets)} sheets were not begun: it would be the same.",
+                        err=True,
+                    )
                 break
         self._print_json(as_list=len(taken.sheets) > 1)
         return worst(self._codes)

@@ -36,7 +36,7 @@ def summary_text(ended: Finished) -> str:
     parts = []
     if ended.cause is not None:
         parts.append(_why_stopped(ended))
-    parts.append("\n".join(headline(ended.run, ended.tally)))
+    parts.append("\n".join(headline(ended.run, ended.tally, last_sent=ended.last_sent)))
     parts.append(phrases.counts(ended.tally.counts, ended.tally.reasons))
     parts.append(f"{written_text(ended.run, ended.folder, ended.written)}\nLedger  {ended.ledger}")
     parts += ended.problems

@@ -19,7 +19,7 @@ from batch.model.message import campaign_scope
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason, findings_to_json
 
-__all__ = ["Claim", "Recorded", "claim", "record", "release", "settle_dead_claims", "withdraw"]
+__all__ = ["Claim", "Recorded", "claim", "record", "release", "settle_dead_claims", "take_back_choices", "withdraw"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +111,8 @@ def record(connection: Connection, held: Claim, verdict: Verdict, *, duration_ms
             state=outcome.value,
             findings=findings_to_json([finding]),
             payload=None,
+            again_state=None,
+            again_findings=None,
             run=held.owner.run,
             chat_id=verdict.signs.chat_id if verdict.signs else None,
             chat_status=verdict.signs.chat_status if verdict.signs else None,
@@ -141,9 +143,33 @@ def settle_dead_claims(
     dead = connection.execute(open_claims).all()
     for key, run in dead:
         finding = Finding(reason, {"run": run})
-        values = {"state": State.UNKNOWN.value, "findings": findings_to_json([finding]), "payload": None, "run": run}
+        values = {
+            "state": State.UNKNOWN.value,
+            "findings": findings_to_json([finding]),
+            "payload": None,
+            "run": run,
+            "again_state": None,
+            "again_findings": None,
+        }
         connection.execute(update(messages).where(messages.c.key == key).values(values))
     return len(dead)
+
+
+def take_back_choices(connection: Connection, *, endpoint: str, campaign: str) -> int:
+    """Give messages that a person chose to try again, and that were not sent since, their outcome back.
+
+    `--resend-unknown` and `--retry-errors` are choices for one run: what it does not reach stays what it was.
+    """
+    scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
+    waiting = (messages.c.state == State.PENDING.value, messages.c.again_state.is_not(None))
+    before = {
+        "state": messages.c.again_state,
+        "findings": messages.c.again_findings,
+        "payload": None,
+        "again_state": None,
+        "again_findings": None,
+    }
+    return connection.execute(update(messages).where(*scope, *waiting).values(before)).rowcount
 
 
 def _held(held: Claim) -> Any:

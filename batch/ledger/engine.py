@@ -44,9 +44,9 @@ def default_url() -> str:
 def where(url: str) -> str:
     """The ledger's place as a person may read it: a path, or an address without its password."""
     parsed = make_url(url)
-    return (
-        str(parsed.database) if parsed.get_backend_name() == "sqlite" else parsed.render_as_string(hide_password=True)
-    )
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return str(Path(parsed.database).expanduser().absolute())
+    return parsed.render_as_string(hide_password=True)
 
 
 def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version: int = SCHEMA_VERSION) -> Engine:
@@ -60,8 +60,9 @@ def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
     _listen(engine)
     try:
-        with engine.begin() as connection:
-            _bring_up_to_date(connection, path, upgrades, version)
+        if not _is_current(engine, version):
+            with engine.begin() as connection:
+                _bring_up_to_date(connection, path, upgrades, version)
     except DBAPIError as error:
         engine.dispose()
         raise LedgerUnusable(
@@ -126,6 +127,7 @@ def _listen(engine: Engine) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA cache_size=-65536")  # 64 MB: keys are random, and a large plan touches every page
         if sys.platform == "darwin":  # fsync does not reach the disk there
             connection.execute("PRAGMA fullfsync=ON")
             connection.execute("PRAGMA checkpoint_fullfsync=ON")
@@ -135,6 +137,15 @@ def _listen(engine: Engine) -> None:
         # IMMEDIATE waits for the lock here, where waiting is safe, and not in the middle of a transaction.
         reading = connection.get_execution_options().get("wegly_read")
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _is_current(engine: Engine, version: int) -> bool:
+    """Whether there is nothing to write: opening a ledger then waits for nobody who writes."""
+    with engine.connect().execution_options(**READ) as connection:
+        if not inspect(connection).has_table(meta.name):
+            return False
+        found = connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
+        return found == str(version)
 
 
 def _bring_up_to_date(connection: Connection, path: Path, upgrades: Mapping[int, Upgrade], version: int) -> None:
@@ -151,7 +162,8 @@ def _bring_up_to_date(connection: Connection, path: Path, upgrades: Mapping[int,
         )
     for step in range(found + 1, version + 1):
         upgrades[step](connection)
-    connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
+    if found < version:
+        connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
 
 
 def translate(error: SQLAlchemyError, doing: str) -> str:

@@ -82,7 +82,7 @@ class Ledger:
 
     def hold(self, names: Iterable[str], owner: Owner) -> AbstractContextManager[None]:
         """Hold the locks of `names` while a block runs; raises Busy when another run has one."""
-        path = Path(self.where)
+        path = Path(self.where).resolve()
         return locks.hold(path.with_name(path.name + ".locks"), names, owner)
 
     @property
@@ -114,6 +114,7 @@ class Ledger:
         `before`: only claims that are older.
         """
         with self._engine.begin() as connection:
+            claims.take_back_choices(connection, endpoint=endpoint, campaign=campaign)
             return claims.settle_dead_claims(connection, endpoint=endpoint, campaign=campaign, before=before)
 
     @property
@@ -136,7 +137,10 @@ class Ledger:
         achieved_rate: float | None,
         pending: Finding | None,
     ) -> None:
-        """Note the end of a run's sending, and why its pending rows were not attempted. Durable on return."""
+        """Note the end of a run's sending, and why its pending rows were not attempted. Durable on return.
+
+        What was chosen to be tried again and was not reached gets its outcome back.
+        """
         values = {
             "finished": finished,
             "attempts": attempts,
@@ -153,16 +157,37 @@ class Ledger:
         try:
             with self._engine.begin() as connection:
                 connection.execute(update(runs).where(runs.c.run == run).values(values))
+                if "finished" in values:
+                    scope = select(runs.c.endpoint, runs.c.campaign).where(runs.c.run == run)
+                    endpoint, campaign = connection.execute(scope).one()
+                    claims.take_back_choices(connection, endpoint=endpoint, campaign=campaign)
         except SQLAlchemyError as error:
             raise LedgerFailed(translate(error, "ending the run"), "What was sent is recorded; run again.") from error
 
     def results(self, run: str) -> Iterator[Result]:
         """Every row of a run's sheet as it stands now, in the sheet's order."""
-        return reading.read_results(self._engine, run)
+        with self.snapshot(run) as (_, results):
+            yield from results()
 
     def tally(self, run: str) -> Tally:
         """The counts of a run's rows as they stand now."""
-        return reading.read_tally(self._engine, run)
+        with self.snapshot(run) as (tally, _):
+            return tally()
+
+    def last_sent(self, run: str) -> datetime | None:
+        """When the last accepted message of a run's rows was sent; None when there is none."""
+        sent = messages.c.state.in_([State.SUCCESS.value, State.REUSED.value])
+        joined = rows.join(messages, messages.c.key == rows.c.key)
+        query = select(func.max(messages.c.sent_at)).select_from(joined).where(rows.c.run == run, sent)
+        with self._engine.connect().execution_options(**READ) as connection:
+            found: datetime | None = connection.execute(query).scalar()
+        return found
+
+    @contextmanager
+    def snapshot(self, run: str) -> Iterator[tuple[Callable[[], Tally], Callable[[], Iterator[Result]]]]:
+        """Counts and rows of a run at one moment, however often they are read: they agree while somebody sends."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            yield partial(reading.read_tally, connection, run), partial(reading.read_results, connection, run)
 
     def knows_run(self, run: str) -> bool:
         """Whether this ledger has a run of that name."""

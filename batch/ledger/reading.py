@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from batch.ledger.engine import READ
 from batch.ledger.schema import State, messages, rows, runs
@@ -20,6 +20,8 @@ __all__ = ["RESULT_COLUMNS", "ROW_COLUMNS", "read_results", "read_run", "read_ru
 RESULT_COLUMNS = (
     messages.c.state,
     messages.c.findings.label("message_findings"),
+    messages.c.again_state,
+    messages.c.again_findings,
     messages.c.attempts,
     messages.c.run.label("message_run"),
     messages.c.chat_id,
@@ -56,8 +58,10 @@ def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Findi
 
 
 def _message_result(found: Mapping[Any, Any], notes: tuple[Finding, ...], waiting: tuple[Finding, ...]) -> Result:
-    state = State(found["state"])
-    kept = findings_from_json(found["message_findings"]) if found["message_findings"] else ()
+    state, said = State(found["state"]), found["message_findings"]
+    if state is State.PENDING and found["again_state"]:  # chosen to be tried again, and not sent yet
+        state, said = State(found["again_state"]), found["again_findings"]
+    kept = findings_from_json(said) if said else ()
     if state is State.CLAIMED:
         outcome = Outcome.UNKNOWN
         findings: tuple[Finding, ...] = (Finding(Reason.IN_FLIGHT),)
@@ -81,15 +85,14 @@ def _message_result(found: Mapping[Any, Any], notes: tuple[Finding, ...], waitin
     )
 
 
-def read_results(engine: Engine, run: str) -> Iterator[Result]:
+def read_results(connection: Connection, run: str) -> Iterator[Result]:
     """Every row of a run's sheet as it stands now, in the sheet's order. Streams."""
     joined = rows.outerjoin(messages, messages.c.key == rows.c.key)
     query = select(*ROW_COLUMNS, *RESULT_COLUMNS).select_from(joined).where(rows.c.run == run).order_by(rows.c.row)
-    with engine.connect().execution_options(**READ) as connection:
-        kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
-        waiting = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
-        for found in connection.execution_options(yield_per=1000).execute(query).mappings():
-            yield result_of(found, waiting=waiting)
+    kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
+    waiting = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
+    for found in connection.execute(query.execution_options(yield_per=1000)).mappings():
+        yield result_of(found, waiting=waiting)
 
 
 def read_run(engine: Engine, run: str) -> Run | None:
@@ -106,30 +109,29 @@ def read_runs(engine: Engine) -> list[Run]:
     return [_run_of(each) for each in found]
 
 
-def read_tally(engine: Engine, run: str) -> Tally:
+def read_tally(connection: Connection, run: str) -> Tally:
     """The counts of a run's rows as they stand now, and what the run itself did."""
     counts: Counter[Outcome] = Counter()
     reasons: Counter[tuple[Outcome, str]] = Counter()
-    for result in read_results(engine, run):
+    for result in read_results(connection, run):
         counts[result.outcome] += 1
         reasons[result.outcome, result.reason] += 1
     return Tally(
-        counts={outcome: counts[outcome] for outcome in Outcome}, reasons=reasons, this_run=_this_run(engine, run)
+        counts={outcome: counts[outcome] for outcome in Outcome}, reasons=reasons, this_run=_this_run(connection, run)
     )
 
 
-def _this_run(engine: Engine, run: str) -> ThisRun:
-    with engine.connect().execution_options(**READ) as connection:
-        kept = connection.execute(
-            select(runs.c.attempts, runs.c.wanted_rate, runs.c.achieved_rate, runs.c.finished).where(runs.c.run == run)
-        ).one()
-        by_state = (
-            select(messages.c.state, func.count().label("rows")).where(messages.c.run == run).group_by(messages.c.state)
-        )
-        found: dict[str, int] = {each.state: each.rows for each in connection.execute(by_state)}
-        attempts = select(func.coalesce(func.sum(messages.c.attempts), 0)).where(messages.c.run == run)
-        # A run that died could not note its own count.
-        made = kept.attempts if kept.finished else int(connection.execute(attempts).scalar_one())
+def _this_run(connection: Connection, run: str) -> ThisRun:
+    kept = connection.execute(
+        select(runs.c.attempts, runs.c.wanted_rate, runs.c.achieved_rate, runs.c.finished).where(runs.c.run == run)
+    ).one()
+    by_state = (
+        select(messages.c.state, func.count().label("rows")).where(messages.c.run == run).group_by(messages.c.state)
+    )
+    found: dict[str, int] = {each.state: each.rows for each in connection.execute(by_state)}
+    attempts = select(func.coalesce(func.sum(messages.c.attempts), 0)).where(messages.c.run == run)
+    # A run that died could not note its own count.
+    made = kept.attempts if kept.finished else int(connection.execute(attempts).scalar_one())
     found[State.UNKNOWN] = found.get(State.UNKNOWN, 0) + found.pop(State.CLAIMED, 0)
     outcomes = {outcome: found[outcome.value] for outcome in Outcome if found.get(outcome.value)}
     return ThisRun(attempts=made, outcomes=outcomes, wanted_rate=kept.wanted_rate, achieved_rate=kept.achieved_rate)

@@ -116,6 +116,8 @@ messages = Table(
     Column("request_hash", String(64), nullable=False),
     Column("payload", Text),
     Column("findings", Text),
+    Column("again_state", String(10)),
+    Column("again_findings", Text),
     Column("attempts", Integer, nullable=False, default=0),
     Column("claim_run", String(200)),
     Column("claim_host", Text),
@@ -132,7 +134,9 @@ messages = Table(
     Index("messages_by_run", "run"),
 )
 """One per key. `payload` only while it is pending or claimed: the values to send are kept no longer than needed.
-`sent_at` is when the last attempt began (it is the claim's time while the claim is open)."""
+`sent_at` is when the last attempt began (it is the claim's time while the claim is open). `again_state` and
+`again_findings`: the error or unknown that a person chose to try again in one run; what that run does not send gets it
+back, so that the choice does not outlive its moment."""
 
 campaigns = Table(
     "campaigns",

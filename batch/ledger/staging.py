@@ -147,7 +147,7 @@ class Staging:
         sendable = cast(self._sendable(), Integer).label("sendable")
         query = _joined(*(staged.c[name] for name in _KEPT), *RESULT_COLUMNS, sendable).order_by(staged.c.row)
         for found in self._connection.execute(query).mappings():
-            fresh = {**found, "state": State.PENDING.value, "message_findings": None}
+            fresh = {**found, "state": State.PENDING.value, "message_findings": None, "again_state": None}
             yield result_of(fresh if found["sendable"] else found)
 
     def plan(self, run: Run, owner: Owner, traits: Traits) -> int:
@@ -191,10 +191,13 @@ class Staging:
             "payload": staged.c.payload,
         }
         same_key = messages.c.key == staged.c.key
-        again = (
-            update(messages).where(same_key, self._sendable()).values(**fresh, state=State.PENDING.value, findings=None)
-        )
-        connection.execute(again)
+        again = update(messages).where(same_key, self._sendable())
+        unchanged = messages.c.request_hash == staged.c.request_hash
+        chosen = or_(messages.c.state == State.UNKNOWN.value, and_(messages.c.state == State.ERROR.value, unchanged))
+        before = {"again_state": messages.c.state, "again_findings": messages.c.findings}
+        waiting = {**fresh, "state": State.PENDING.value, "findings": None}
+        connection.execute(again.where(~chosen).values(waiting))
+        connection.execute(again.where(chosen).values(before | waiting))
         known = exists().where(same_key)
         new = select(
             staged.c.key,

@@ -122,6 +122,7 @@ class Pool:
         # The client used last is taken first: a few warm connections serve a slow run, and the cold ones close.
         self._idle: list[ChatsClient] = []
         self._had_answer = False
+        self._reached = False
         self._latest = now()
         self._jobs = self._attempts = 0
         self._outcomes: Counter[Outcome] = Counter()
@@ -198,9 +199,11 @@ class Pool:
                 await self._record(job, held, verdict, milliseconds)
                 return
             await self._release(job, held, verdict)
+            if verdict.pause is not None:
+                self._progress.waiting(verdict.pause, verdict.finding)
             if not verdict.repeat:
                 return
-            wait = repeats.next_wait(self._loop.time(), verdict.pause)
+            wait = repeats.next_wait(self._loop.time(), verdict.pause, reached=self._reached)
             if wait is None:
                 self._stop.request(StopCause.RETRIES_USED_UP, verdict.finding)
                 return
@@ -239,19 +242,21 @@ class Pool:
 
     async def _post(self, job: Job, held: Any) -> tuple[Verdict, int]:
         """Post once; returns the verdict and the milliseconds it took."""
-        client = self._idle.pop() if self._idle else self._make_client()
         started = self._note_start()
+        client = None
         try:
+            client = self._idle.pop() if self._idle else self._make_client()
             verdict = await client.post(job.payload, had_answer=self._had_answer)
-        except asyncio.CancelledError:
-            if client.written:
+        except (asyncio.CancelledError, Exception):
+            if client is not None and client.written:
                 cut_off = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.CUT_OFF))
                 await self._record(job, held, cut_off, self._milliseconds(started))
             else:
                 await self._give_back(held)
             raise
         finally:
-            self._idle.append(client)
+            if client is not None:
+                self._idle.append(client)
         return verdict, self._milliseconds(started)
 
     def _note_start(self) -> float:
@@ -268,11 +273,11 @@ class Pool:
     def _heed(self, verdict: Verdict, throttle: Throttle) -> None:
         """What an answer means for everyone else; before anything waits, so that nobody starts meanwhile."""
         self._had_answer = self._had_answer or verdict.signs is not None
+        self._reached = self._reached or verdict.finding.reason is not Reason.NOT_CONNECTED
         if verdict.slow_down:
             throttle.slow_down()
         if verdict.pause is not None:
             throttle.pause(verdict.pause)
-            self._progress.waiting(verdict.pause, verdict.finding)
         if verdict.stop:
             self._stop.request(StopCause.FATAL_ANSWER, verdict.finding)
         if verdict.clock_skew is not None and abs(verdict.clock_skew) > CLOCK_OFF:

@@ -8,6 +8,8 @@ __all__ = ["RepeatRules", "Repeats", "next_wait"]
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
+FIRST_CONNECTION = 3
+"""Tries while nobody has answered in this run: a wrong or dead address is told at once, not after minutes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,9 +43,14 @@ class Repeats:
         self._failures = 0
         self._first = 0.0
 
-    def next_wait(self, now: float, told: float | None) -> float | None:
-        """Note a failure at `now` (seconds, monotonic); returns what `next_wait` says of it."""
+    def next_wait(self, now: float, told: float | None, *, reached: bool = True) -> float | None:
+        """Note a failure at `now` (seconds, monotonic); returns what `next_wait` says of it.
+
+        `reached`: somebody has answered in this run; until then there are only a few tries.
+        """
         if not self._failures:
             self._first = now
         self._failures += 1
+        if not reached and self._failures >= FIRST_CONNECTION:
+            return None
         return next_wait(self._rules, failures=self._failures, since_first=now - self._first, told=told)

@@ -12,12 +12,17 @@ from batch.pool.stopping import Stop, StopCause
 
 __all__ = ["stopping_on_signals"]
 
-_CAUSES = {"SIGINT": StopCause.INTERRUPTED, "SIGTERM": StopCause.TERMINATED, "SIGBREAK": StopCause.TERMINATED}
+_CAUSES = {
+    "SIGINT": StopCause.INTERRUPTED,
+    "SIGTERM": StopCause.TERMINATED,
+    "SIGBREAK": StopCause.TERMINATED,
+    "SIGHUP": StopCause.TERMINATED,
+}
 
 
 @contextmanager
 def stopping_on_signals(stop: Stop, tell: Callable[[bool], None]) -> Iterator[None]:
-    """Turn SIGINT, SIGTERM (and Ctrl+Break on Windows) into requests to `stop` while the block runs.
+    """Turn SIGINT, SIGTERM, SIGHUP (and Ctrl+Break on Windows) into requests to `stop` while the block runs.
 
     `tell` is called with False at the first signal and with True at a second one. Must be entered on the running event
     loop in the main thread. Uses `signal.signal`, which Windows has too, and not the loop's own handlers.
@@ -32,12 +37,14 @@ def stopping_on_signals(stop: Stop, tell: Callable[[bool], None]) -> Iterator[No
         nonlocal seen
         seen += 1
         again = seen > 1
-        tell(again)
         if again:
             stop.abort()
         stop.request(cause)
+        tell(again)  # last: a terminal that is gone must not keep the run from stopping
 
-    numbers = [getattr(signal, name) for name in _CAUSES if hasattr(signal, name)]
+    known = [getattr(signal, name) for name in _CAUSES if hasattr(signal, name)]
+    # nohup and its kin have the closing of the terminal ignored, and it stays so.
+    numbers = [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield

@@ -14,6 +14,8 @@ import pytest
 
 import batch.app.running
 from batch.cli import _run as wegly_batch
+from batch.errors import Busy
+from batch.ledger import Ledger, Owner
 from batch.sandbox import RunningSandbox, running_sandbox
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
@@ -216,6 +218,106 @@ def test_unknown_rows_are_sent_again_only_on_demand(office: Office) -> None:
     assert len(office.sandbox.log.received) == 2
 
 
+def test_a_choice_to_send_again_does_not_outlive_its_run(office: Office) -> None:
+    """What --resend-unknown --limit 1 does not reach is unknown as before, and a plain run leaves it alone."""
+    office.write("Ana;11 90000-0901;7", "Bia;11 90001-0901;8", "Cid;11 90002-0901;9")
+    office.run()
+    code, summary, _ = office.run("--resend-unknown", "--limit", "1")
+    assert (code, summary["counts"]["unknown"], summary["counts"]["pending"]) == (4, 3, 0)
+    posts = len(office.sandbox.log.received)
+    assert posts == 4
+    code, summary, _ = office.run()
+    assert (code, summary["counts"]["unknown"]) == (4, 3)
+    assert len(office.sandbox.log.received) == posts
+
+
+def test_a_choice_to_retry_does_not_outlive_its_run_and_keeps_the_apis_words(office: Office) -> None:
+    """The rows that --retry-errors --limit 1 does not reach say what the API said."""
+    office.write("Ana;11 90000-0400;7", "Bia;11 90001-0400;8")
+    office.run()
+    _, summary, _ = office.run("--retry-errors", "--limit", "1")
+    assert (summary["counts"]["error"], summary["reasons"][0]["reason"]) == (2, "api_refused")
+    assert office.run()[1]["this_run"]["attempts"] == 0
+
+
+def test_an_older_copy_is_noticed_although_others_have_run_since(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs of other campaigns do not make up for what the copy has forgotten."""
+    office.write("Ana;11 90000-1001;7")
+    office.run()
+    backup = office.folder / "backup.sqlite3"
+    assert wegly_batch(["ledger", "backup", str(backup), "--ledger", f"sqlite:///{office.ledger}"]) == 0
+    assert "runs" in capsys.readouterr().out
+    office.write("Ana;11 90000-1001;7", "Bia;11 90000-1002;8")
+    office.run()
+    for leftover in office.folder.glob("ledger.sqlite3*"):
+        if leftover.is_file():
+            leftover.unlink()
+    shutil.copy(backup, office.ledger)
+    other = office.folder / "outra.toml"
+    other.write_text(CAMPAIGN.replace('"teste"', '"outra"'), encoding="utf-8")
+    mine, office.campaign = office.campaign, other
+    assert office.run()[0] == 0
+    office.campaign = mine
+    office.refused("older copy")
+
+
+def test_a_run_that_was_killed_is_noted_before_it_sends(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the campaign next with another ledger is told, though the first run never came to its end."""
+    monkeypatch.setattr(batch.app.running, "_close", _killed)
+    assert office.run()[0] == 1
+    monkeypatch.undo()
+    monkeypatch.setenv("WEGLY_TOKEN", "a-token")
+    office.ledger = office.folder / "another.sqlite3"
+    office.refused("another one", "2 people")
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise RuntimeError("as if killed")
+
+
+def test_a_stamp_that_cannot_be_read_is_not_taken_for_none(office: Office) -> None:
+    """It may say that everybody has a message."""
+    office.run()
+    office.campaign.with_name("teste.toml.stamp").write_text("{", encoding="utf-8")
+    office.refused("cannot be read")
+
+
+def test_what_stops_one_sheet_stops_the_next(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    """A server that loses every answer costs one sheet its five unknown rows, not each."""
+    office.campaign.write_text(CAMPAIGN + "concurrency = 1\n", encoding="utf-8")
+    for sheet in range(3):
+        rows = "".join(f"Ana;11 9{sheet}{row:03d}-0901;1\n" for row in range(8))
+        (office.folder / f"s{sheet}.csv").write_text("Nome;Telefone;Fatura\n" + rows, encoding="utf-8")
+    (office.folder / "contatos.csv").unlink()
+    code = wegly_batch(
+        [
+            *("run", *(str(office.folder / f"s{sheet}.csv") for sheet in range(3)), "-c", str(office.campaign)),
+            *("--base-url", office.url, "--ledger", f"sqlite:///{office.ledger}"),
+            *("--reports", str(office.folder / "reports")),
+        ]
+    )
+    assert code == 5
+    assert len(office.sandbox.log.received) == 5
+    assert "The other 2 of 3 sheets were not begun" in capsys.readouterr().err
+
+
+def test_the_same_ledger_by_another_path_has_the_same_locks(office: Office) -> None:
+    """A link, or `~`, does not make two ledgers of one."""
+    office.run()
+    link = office.folder / "link.sqlite3"
+    link.symlink_to(office.ledger)
+    with (
+        Ledger.open(f"sqlite:///{link}") as one,
+        Ledger.open(f"sqlite:///{office.ledger}") as other,
+        one.hold(["campaign x"], Owner.here("r1")),
+        pytest.raises(Busy),
+        other.hold(["campaign x"], Owner.here("r2")),
+    ):
+        pytest.fail("both hold it")
+
+
 def test_a_clean_canary_lets_the_rest_go(office: Office) -> None:
     """Without a terminal it does not ask."""
     office.campaign.write_text(CAMPAIGN + "\n[canary]\nrows = 2\n", encoding="utf-8")
@@ -252,9 +354,9 @@ def test_a_clock_before_the_ledgers_newest_entry_sends_nothing(office: Office, m
     assert len(office.sandbox.log.applied) == 2
 
 
-def test_the_stamp_is_private_and_names_no_person(office: Office) -> None:
-    """Its place is known, its rights are 0600, and it holds counts only."""
+def test_the_stamp_names_no_person_and_everybody_may_see_it(office: Office) -> None:
+    """Whoever runs the campaign next must see it, so it holds places and counts only."""
     office.run()
     stamp = office.campaign.with_name("teste.toml.stamp")
-    assert stamp.stat().st_mode & 0o777 == 0o600
+    assert stamp.stat().st_mode & 0o777 == 0o644
     assert "9000" not in stamp.read_text(encoding="utf-8").replace(str(office.folder), "")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from batch.cli import _run as wegly_batch
+from batch.cli import phrases
 from batch.ledger import Ledger, Owner
 from batch.sandbox import running_sandbox
 
@@ -228,6 +229,65 @@ def test_check_as_json(desk: Desk) -> None:
     found = json.loads(out)
     assert (code, found["to_send"], found["counts"]["pending"]) == (0, 2, 2)
     assert found["examples"][0]["body"]["wa_contact_id"] == "11900001001"
+    assert (found["warnings"], found["notes"]) == ([], [])
+
+
+def test_check_shows_the_first_noted_rows_and_how_many_more(desk: Desk) -> None:
+    """Each with its own sentence; a row that would not be sent has no say."""
+    lines = ["Nome;Telefone", *(f"Ana;(11) 8000-100{n}" for n in range(5)), ";(11) 8000-1009", "Bia;11 90000-1002"]
+    sheet = desk.write("c.csv", "\n".join(lines) + "\n")
+    _, out, _ = desk.type("check", sheet, "-c", desk.campaign)
+    rows = [f"  row {n + 2}: The phone (11) 8000-100{n} lacked its ninth digit; it was added." for n in range(3)]
+    assert "\n".join(["Good to know", *rows, "  and 2 more rows", ""]) in out
+    assert "7 rows below the header in row 1\n" in out
+    _, out, _ = desk.type("check", sheet, "-c", desk.campaign, "--json")
+    assert json.loads(out)["notes"] == [{"reason": "note_ninth_digit", "rows": 5}]
+
+
+def test_check_names_what_is_undocumented_once_and_the_values_as_the_mapping_does(desk: Desk) -> None:
+    """A button and a card, without the template's text."""
+    more = '[[template_fields]]\ncomponent = "BUTTON"\nindex = 1\nbutton_index = 0\nvalue = "x"\n'
+    more += '[[template_fields]]\ncomponent = "BODY"\nindex = 1\ncard_index = 0\nvalue = "y"\n'
+    campaign = desk.write("b.toml", CAMPAIGN.replace('body = "Ola {{1}}"\n', "") + more)
+    code, out, _ = desk.type("check", desk.sheet, "-c", campaign)
+    warning = "The component BUTTON in the campaign is not named by the API's page; it is sent as it is."
+    assert (code, out.count(warning)) == (0, 1)
+    assert "Good to know" not in out
+    for line in ("BODY {{1}}: Ana", "BUTTON 0 {{1}}: x", "card 0 BODY {{1}}: y"):
+        assert f"    {line}\n" in out
+    _, out, _ = desk.type("check", desk.sheet, "-c", campaign, "--json")
+    assert json.loads(out)["warnings"] == [warning]
+
+
+def test_check_of_a_sheet_without_a_header_says_so(desk: Desk) -> None:
+    """No row 0; and one row is a row."""
+    sheet = desk.write("c.csv", "Ana;11 90000-1001\n")
+    text = CAMPAIGN.replace('"Telefone"', '"B"').replace("{Nome|", "{A|")
+    _, out, _ = desk.type("check", sheet, "-c", desk.write("b.toml", text))
+    assert "c.csv: 1 row and no header\n" in out
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        ("1/h", "at 1 an hour in about 60 min"),
+        ("1/min", "at 1 a minute in about 60 s"),
+        ("1/s", "a second in about 1 s"),
+    ],
+)
+def test_rates_and_times_are_told_in_whole_numbers(desk: Desk, rate: str, said: str) -> None:
+    """In the unit that a person would take."""
+    _, out, _ = desk.type("check", desk.sheet, "-c", desk.campaign, "--rate", rate)
+    assert said in out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "1 s"), (99, "99 s"), (100, "2 min"), (5400, "90 min"), (68400, "19 h"), (356400, "99 h"), (432000, "5 days")],
+)
+def test_a_time_is_told_in_the_next_unit_from_a_hundred_on(seconds: float, said: str) -> None:
+    """Seconds, minutes, hours, days."""
+    assert phrases.time(seconds) == said
 
 
 def test_dry_run_is_check(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,8 +378,9 @@ def test_a_late_start_sends_nothing(desk: Desk) -> None:
         assert (code, out) == (6, "")
         assert "after 00:00" in err
         assert not sandbox.log.received
-        assert desk.type("run", desk.sheet, *where, "--not-after", "23:59:59")[0] == 0
-    assert desk.run("--not-after", "late")[0] == 2
+        assert desk.type("run", desk.sheet, *where, "--not-after", "23:59")[0] == 0
+    for wrong in ("late", "18:00Z", "25:00"):
+        assert desk.run("--not-after", wrong)[0] == 2
 
 
 def test_report_of_nothing_is_refused(desk: Desk) -> None:
