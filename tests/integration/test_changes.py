@@ -248,7 +248,7 @@ def test_an_older_copy_is_noticed_although_others_have_run_since(
     office.run()
     backup = office.folder / "backup.sqlite3"
     assert wegly_batch(["ledger", "backup", str(backup), "--ledger", f"sqlite:///{office.ledger}"]) == 0
-    assert "runs" in capsys.readouterr().out
+    assert "Copied to" in capsys.readouterr().out
     office.write("Ana;11 90000-1001;7", "Bia;11 90000-1002;8")
     office.run()
     for leftover in office.folder.glob("ledger.sqlite3*"):

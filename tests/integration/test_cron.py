@@ -79,6 +79,7 @@ def test_cron_is_silent_when_all_is_well(home: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.long
 def test_the_services_command_works_with_a_credential(home: Path) -> None:
     """systemd puts the token at %d/token and the work folder at %S; the rest of the line is the same."""
     service = (SAMPLES / "wegly-batch.service").read_text(encoding="utf-8")

@@ -143,6 +143,7 @@ def limit_files(process: subprocess.Popen[str], size: int) -> None:
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
+@pytest.mark.long
 def test_nothing_can_be_written_any_more(scene: Scene) -> None:
     """Ledger, log and report at once, while it sends: exit 5, no POST without its claim, and what to do."""
     process = scene.start(scene.words())
@@ -198,6 +199,7 @@ def test_the_ledgers_disk_is_full(scene: Scene, mounting: Callable[[str, list[st
     scene.nobody_twice_nobody_lost(IN_FLIGHT)
 
 
+@pytest.mark.long
 def test_a_ledger_that_became_read_only_is_refused_before_anything_is_sent(
     scene: Scene, mounting: Callable[[str, list[str]], list[str]]
 ) -> None:
@@ -254,6 +256,7 @@ def test_report_xlsx_cannot_be_replaced(scene: Scene) -> None:
     report_writes_everything(scene)
 
 
+@pytest.mark.long
 def test_a_report_that_cannot_be_copied_to_is_no_sheet_that_is_gone(scene: Scene) -> None:
     """`report` with a full disk says that, and does not write a report that calls the sheet lost."""
     people = "".join(f"Ana {'a' * 2000};(11) 9{n:04d}-7001\n" for n in range(ROWS))
@@ -268,6 +271,7 @@ def test_a_report_that_cannot_be_copied_to_is_no_sheet_that_is_gone(scene: Scene
     assert len(scene.lines(summary["run"])) == ROWS
 
 
+@pytest.mark.long
 def test_a_summary_that_cannot_be_printed_changes_no_exit_code(scene: Scene) -> None:
     """The run's code is about the sheet; a listing that cannot be printed is told from a defect."""
     full = ["sh", "-c", 'exec "$@" > /dev/full', "sh"]
@@ -279,6 +283,7 @@ def test_a_summary_that_cannot_be_printed_changes_no_exit_code(scene: Scene) -> 
     assert err == "What was found cannot be printed: No space left on device.\n"
 
 
+@pytest.mark.long
 def test_a_sheet_too_large_for_the_temporary_disk_is_told_from_a_defect(scene: Scene) -> None:
     """The rows are staged in SQLite's temporary file: a sentence and exit 5, and nothing was sent."""
     people = "".join(f"Ana;(11) 9{n:04d}-{n % 90 + 7000}\n" for n in range(9000))

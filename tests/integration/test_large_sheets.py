@@ -106,6 +106,7 @@ def peak(folder: Path, *words: str) -> float:
     return int(done.stderr.split()[-1]) / 1024
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("write", "name", "command"),
     [

@@ -177,6 +177,7 @@ def test_pacing_below_the_limit_is_never_refused(tmp_path: Path) -> None:
     assert 99 / (seen[-1].came - seen[0].came) == pytest.approx(0.9 * LIMIT, rel=0.05)
 
 
+@pytest.mark.long
 def test_a_rate_far_too_high_settles_near_the_limit(tmp_path: Path) -> None:
     """Three times the limit: every row is sent once, and nothing leaves while the proxy asks to wait."""
     rows = 150

@@ -115,9 +115,18 @@ class Life:
                 return self._gave_up("plan")
         self.process.tick("planned")
         self.note(self.process.name, "planned", len(self.sheet))
-        if foretold is not None and foretold != (counts := ledger.tally(run.run).counts):
-            self.promise.broken("foretold", f"{foretold} became {counts}")
+        if foretold is not None:
+            counts = ledger.tally(run.run).counts
+            if self._merged(foretold) != self._merged(counts):
+                self.promise.broken("foretold", f"{foretold} became {counts}")
         return True
+
+    def _merged(self, counts: Mapping[Outcome, int]) -> dict[Outcome, int]:
+        """A row that is chosen to be tried again shows its error until it is sent, where `check` says that it waits."""
+        merged = dict(counts)
+        if self.fate.retry_errors:
+            merged[Outcome.PENDING] += merged.pop(Outcome.ERROR)
+        return merged
 
     def _foretold(self, staging: Staging) -> Mapping[Outcome, int]:
         """What `check` would say."""
