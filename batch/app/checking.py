@@ -15,6 +15,7 @@ from batch.ledger import Judging, Ledger, Staging
 from batch.model.exit_code import ExitCode, exit_code_of
 from batch.model.message import Contact
 from batch.model.outcome import Outcome
+from batch.model.reason import Finding
 from batch.model.run import Result
 from batch.model.sheet import SheetInfo
 
@@ -22,6 +23,7 @@ __all__ = ["Check", "Example", "check", "look"]
 
 BAD_ROWS_SHOWN = 20
 EXAMPLES_SHOWN = 3
+NOTED_ROWS_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,8 +51,12 @@ class Check:
     counts: Mapping[Outcome, int]
     """All six, as they would stand if the run began now."""
     reasons: Mapping[tuple[Outcome, str], int]
+    warnings: tuple[str, ...]
+    """What a person should know of the campaign as a whole, each a sentence."""
     notes: Mapping[str, int]
     """Reason codes of notes on rows that would be sent, with how many rows have them."""
+    noted: Mapping[str, tuple[tuple[int, Finding], ...]]
+    """Of each of those codes the first few rows, each with the first note of that code."""
     to_send: int
     bad: tuple[Result, ...]
     """The first rows in error that a correction of the sheet would mend."""
@@ -87,11 +93,15 @@ def look(prepared: Prepared, staging: Staging, settings: Settings, ledger: str, 
     counts: Counter[Outcome] = Counter()
     reasons: Counter[tuple[Outcome, str]] = Counter()
     notes: Counter[str] = Counter()
+    noted: dict[str, tuple[tuple[int, Finding], ...]] = {}
     bad: list[Result] = []
     for result in staging.results():
         counts[result.outcome] += 1
         reasons[result.outcome, result.reason] += 1
-        notes.update({note.reason.value for note in result.notes if result.outcome is Outcome.PENDING})
+        for code, note in _first_notes(result).items():
+            notes[code] += 1
+            if notes[code] <= NOTED_ROWS_SHOWN:
+                noted[code] = (*noted.get(code, ()), (result.row, note))
         if result.outcome is Outcome.ERROR and len(bad) < BAD_ROWS_SHOWN:
             bad.append(result)
     to_send = staging.count_to_send()
@@ -107,13 +117,21 @@ def look(prepared: Prepared, staging: Staging, settings: Settings, ledger: str, 
         senders=staging.senders(),
         counts={outcome: counts[outcome] for outcome in Outcome},
         reasons=reasons,
+        warnings=prepared.maker.warnings,
         notes=notes,
+        noted=noted,
         to_send=to_send,
         bad=tuple(bad),
         examples=tuple(_examples(prepared, staging)),
         seconds=max(0, to_send - 1) / rate,
         rate=rate,
     )
+
+
+def _first_notes(result: Result) -> dict[str, Finding]:
+    """The first note of each code, of a row that would be sent."""
+    told = result.notes if result.outcome is Outcome.PENDING else ()
+    return {note.reason.value: note for note in reversed(told)}
 
 
 def _examples(prepared: Prepared, staging: Staging) -> list[Example]:

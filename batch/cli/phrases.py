@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from batch.model.outcome import Outcome
 from batch.model.reason import Reason
@@ -11,8 +10,8 @@ from batch.model.run import ranked
 
 __all__ = ["counts", "messages", "rate", "rows", "time"]
 
-_SHORT = 100
-"""Seconds up to which a time is told in seconds."""
+_UP_TO = 100
+"""So many of a unit, and the time is told in the next larger one."""
 
 
 def counts(numbers: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome, str], int]) -> str:
@@ -39,15 +38,16 @@ def messages(count: int) -> str:
 
 
 def rate(starts: float) -> str:
-    """Starts a second in the unit that makes them one or more: `10 a second`, `5 a minute`."""
-    for per, seconds in (("second", 1), ("minute", 60), ("hour", 3600)):
+    """Starts a second in the unit that makes them one or more: `10 a second`, `1 an hour`."""
+    for per, seconds in (("a second", 1), ("a minute", 60), ("an hour", 3600)):
         if starts * seconds >= 1:
-            return f"{starts * seconds:,.4g} a {per}"
+            return f"{starts * seconds:,.4g} {per}"
     return f"{starts * 86400:,.4g} a day"
 
 
 def time(seconds: float) -> str:
-    """`45 s`, `1:30:00`."""
-    if seconds < _SHORT:
-        return f"{max(1, round(seconds))} s"
-    return str(timedelta(seconds=round(seconds)))
+    """Whole seconds, minutes, hours or days: `45 s`, `90 min`, `19 h`, `5 days`."""
+    for unit, size in (("s", 1), ("min", 60), ("h", 3600)):
+        if seconds < _UP_TO * size:
+            return f"{max(1, round(seconds / size)):,} {unit}"
+    return f"{round(seconds / 86400):,} days"

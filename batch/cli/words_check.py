@@ -8,9 +8,11 @@ from textwrap import indent
 
 from batch.app.checking import Check, Example
 from batch.cli import phrases
+from batch.loader.mapping_template import label
+from batch.model.message import TemplateField
 from batch.model.outcome import Outcome
 from batch.model.phone import shown
-from batch.model.reason import Reason, advice, in_general, sentence
+from batch.model.reason import advice, sentence
 from batch.model.run import Result
 
 __all__ = ["check_json", "check_text", "question"]
@@ -23,6 +25,8 @@ def check_text(found: Check) -> str:
         parts.append("\n".join(["How the sheet was read", *(f"  {warning}" for warning in found.info.warnings)]))
     if found.bad:
         parts.append(_bad_rows(found.bad, found.counts[Outcome.ERROR]))
+    if found.warnings:
+        parts.append("\n".join(["About the campaign", *(f"  {warning}" for warning in found.warnings)]))
     if found.notes:
         parts.append(_notes(found))
     if found.examples:
@@ -41,6 +45,8 @@ def check_json(found: Check) -> str:
             "ledger": found.ledger,
             "sheet": found.info.file,
             "columns": dict(found.mapping),
+            "warnings": [*found.info.warnings, *found.warnings],
+            "notes": [{"reason": code, "rows": count} for code, count in found.notes.items()],
             "counts": {outcome.value: count for outcome, count in found.counts.items()},
             "to_send": found.to_send,
             "rate": found.rate,
@@ -68,17 +74,17 @@ def question(plan: Check) -> str:
         f"Messages  {plan.to_send:,} at {phrases.rate(plan.rate)}, about {phrases.time(plan.seconds)}",
     ]
     if plan.examples:
-        lines.append(f"The first {_example(plan.examples[0]).lstrip()}")
+        lines.append(f"First     {_example(plan.examples[0]).lstrip()}")
     return "\n".join([*lines, f"Send {phrases.messages(plan.to_send)} now?"])
 
 
 def _read_as(found: Check) -> str:
     info = found.info
     sheet = f", sheet {info.sheet!r}" if info.sheet else ""
-    rows = sum(found.counts.values())
+    header = f"below the header in row {info.header_row}" if info.header_row else "and no header"
     return "\n".join(
         [
-            f"Sheet     {info.file}{sheet}: {rows:,} rows below the header in row {info.header_row}",
+            f"Sheet     {info.file}{sheet}: {phrases.rows(sum(found.counts.values()))} {header}",
             f"Campaign  {found.campaign}",
             f"Endpoint  {found.endpoint}",
             f"Ledger    {found.ledger}",
@@ -104,8 +110,13 @@ def _message(result: Result) -> str:
 
 
 def _notes(found: Check) -> str:
-    lines = [f"  {phrases.rows(count)}: {in_general(Reason(code))}" for code, count in found.notes.items()]
-    return "\n".join(["Good to know", *lines])
+    lines = ["Good to know"]
+    for code, count in found.notes.items():
+        shown_rows = found.noted[code]
+        lines += [f"  row {row}: {sentence(note)}" for row, note in shown_rows]
+        if more := count - len(shown_rows):
+            lines.append(f"  and {more:,} more {'row' if more == 1 else 'rows'}")
+    return "\n".join(lines)
 
 
 def _example(example: Example) -> str:
@@ -117,7 +128,8 @@ def _values(payload: str) -> str:
     """Without the template's text: its name and the values that fill it."""
     body = json.loads(payload)
     template = f"{body['template']['name']} ({body['template']['language']})"
-    values = [f"{each['component']} {each['index']}: {each['value']}" for each in body.get("template_fields", [])]
+    fields = [TemplateField(**each) for each in body.get("template_fields", [])]
+    values = [f"{label(field)}: {field.value}" for field in fields]
     return "\n".join([template, *values])
 
 

@@ -9,7 +9,7 @@ from batch.campaign import Campaign, rendered
 from batch.loader.mapping import Mapping, compile_mapping, wanted_columns
 from batch.loader.mapping_match import Rows
 from batch.loader.mapping_sources import Cells
-from batch.loader.mapping_template import body_values, lengths, numbering, settled, undocumented
+from batch.loader.mapping_template import body_values, lengths, numbering, settled, undocumented, undocumented_in_row
 from batch.model.message import Contact, Message, TemplateField
 from batch.model.phone import Phone, outgoing, read_phone
 from batch.model.reason import Finding, Reason
@@ -29,9 +29,9 @@ class ContactMaker:
         self._region = campaign.phone.region
         self._format = campaign.phone.format
         self._body = campaign.template.body
-        frames = [field.frame for field in mapping.fields]
-        self._fixed = None not in frames
-        self._fixed_notes = undocumented([frame for frame in frames if frame]) if self._fixed else ()
+        self._skips_hidden = campaign.sheet.hidden_rows == "skip"
+        self._fixed = all(field.frame for field in mapping.fields)
+        self._warnings = undocumented(mapping.fields)
         self._value_columns = [", ".join(field.value.columns) for field in mapping.fields]
         self._columns = [(field, field.columns) for field in mapping.fields]
 
@@ -49,6 +49,11 @@ class ContactMaker:
     def columns_used(self) -> frozenset[str]:
         """The sheet's columns that the campaign uses."""
         return self._mapping.columns_used
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of the campaign as a whole, each a sentence."""
+        return self._warnings
 
     def mapping(self) -> list[tuple[str, str]]:
         """API field and how it is filled (`column 'Telefone'`), for people."""
@@ -74,7 +79,9 @@ class ContactMaker:
         values = self._values(row.cells, broken, problems)
         fields = self._fields(row.cells, broken, problems)
         message = None if problems or phone is None else self._message(phone, values, fields)
-        notes = (phone.notes if phone else ()) + (self._fixed_notes if self._fixed else undocumented(fields))
+        notes = phone.notes if phone else ()
+        if message is not None and not self._fixed and not (row.hidden and self._skips_hidden):
+            notes += undocumented_in_row(self._mapping.fields, fields)
         return Contact(
             row=row.number,
             person=phone.e164 if phone else None,

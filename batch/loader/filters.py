@@ -26,12 +26,12 @@ from batch.errors import nearest
 from batch.loader.filters_date import date_filter
 from batch.loader.filters_money import brl
 from batch.loader.filters_name import first_name, title
-from batch.model.reason import Reason
+from batch.model.reason import Finding, Reason
 
 __all__ = ["FILTERS", "Filter", "compile_filter", "default_filter", "is_default"]
 
-Filter = Callable[[str], str | Reason]
-"""Text that may be empty to text, or to the reason why not."""
+Filter = Callable[[str], str | Reason | Finding]
+"""Text that may be empty to text, or to the reason why not; a finding says more of what was `found`."""
 
 _DEFAULT = "default"
 _NOT_DIGITS = re.compile(r"[^0-9]+")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from types import MappingProxyType
 
-from batch.model.reason import Reason
+from batch.model.reason import Finding, Reason
 
 __all__ = ["date_filter"]
 
@@ -19,6 +19,8 @@ _READ = (
 )
 """dd/mm/yyyy, yyyy-mm-dd, both with or without a time, and a time alone. Years have four digits: 24 could be any."""
 
+_SHORT_YEAR = re.compile(rf"[0-9]{{1,2}}([/.-])[0-9]{{1,2}}\1[0-9]{{2}}(?:[ T]+{_TIME})?")
+
 _TOKEN = re.compile(r"yyyy|aaaa|dd|mm|yy|HH|MM|SS")
 _WRITTEN = MappingProxyType(
     {"yyyy": "%Y", "aaaa": "%Y", "dd": "%d", "mm": "%m", "yy": "%y", "HH": "%H", "MM": "%M", "SS": "%S"}
@@ -29,7 +31,7 @@ _RUN = re.compile(r"([dDmMyYaAhHsS])\1+")
 _ANY_YEAR, _ANY_MONTH, _ANY_DAY = 2000, 1, 1
 
 
-def date_filter(form: str) -> Callable[[str], str | Reason]:
+def date_filter(form: str) -> Callable[[str], str | Reason | Finding]:
     """A filter that writes dates as `form` says. Raises ValueError for a form that cannot be meant.
 
     A time that the form wants and the cell has not makes the cell no date; so does a date that is missing.
@@ -41,7 +43,9 @@ def date_filter(form: str) -> Callable[[str], str | Reason]:
         )
     needs_time, needs_date = bool(tokens & _TIME_TOKENS), bool(tokens - _TIME_TOKENS)
 
-    def write(value: str) -> str | Reason:
+    def write(value: str) -> str | Reason | Finding:
+        if _SHORT_YEAR.fullmatch(value.strip()):
+            return Finding(Reason.VALUE_NOT_A_DATE, {"found": f"{value} (write the year with four digits)"})
         read = _read(value.strip())
         if read is None or (needs_time and not read[2]) or (needs_date and not read[1]):
             return Reason.VALUE_NOT_A_DATE

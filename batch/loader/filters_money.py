@@ -3,6 +3,12 @@
 How a number is read: where both `.` and `,` stand, the last of them is the decimal sign. A comma alone is the decimal
 sign; more of them group thousands. A dot alone groups thousands when three digits follow it and one to three stand
 before it (`1.234`), and else is the decimal sign (`1234.56`); more of them group thousands.
+
+No amount that somebody typed is rounded: more than two decimals are refused, unless those after the second are zeros.
+So is `12,345`, in any case: a comma with three digits after it and one to three before it (not `0` alone) groups
+thousands in English and begins the decimals in Brazil. A number that a formula computed comes as `0,30000000000000004`
+or `1234,565`, and is rounded half up; it is known by having no `R$`, no groups, and four decimals or more, or three
+decimals after a comma with four digits or more before it.
 """
 
 from __future__ import annotations
@@ -10,28 +16,41 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
-from batch.model.reason import Reason
+from batch.model.reason import Finding, Reason
 
 __all__ = ["brl"]
 
-_AMOUNT = re.compile(r"(?P<sign>-?)\s*(?:R\$)?\s*(?P<minus>-?)\s*(?P<number>[0-9][0-9.,]*)", re.IGNORECASE)
+_AMOUNT = re.compile(r"(?P<sign>-?)\s*(?P<currency>R\$)?\s*(?P<minus>-?)\s*(?P<number>[0-9][0-9.,]*)", re.IGNORECASE)
 _DOT_GROUPS = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _COMMA_GROUPS = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+")
+_AMBIGUOUS = re.compile(r"[0-9]{1,3},[0-9]{3}")
+_COMPUTED = re.compile(r"[0-9]+[.,][0-9]{4,}|[0-9]{4,},[0-9]{3}")
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _CENT = Decimal("0.01")
 _MOST_DIGITS = 15
 
 
-def brl(value: str) -> str | Reason:
-    """`R$ 1.234,50` for `1234,5`, `1.234,50`, `1234.5` and `R$ 1.234,5`; cents rounded half up."""
+def brl(value: str) -> str | Reason | Finding:
+    """`R$ 1.234,50` for `1234,5`, `1.234,50`, `1234.5` and `R$ 1.234,5`; only a computed number is rounded."""
     match = _AMOUNT.fullmatch(value.strip())
     number = _plain(match["number"]) if match else None
     if match is None or number is None or (match["sign"] and match["minus"]):
         return Reason.VALUE_NOT_MONEY
+    if doubt := _doubt(match["number"], Decimal(number), typed=bool(match["currency"])):
+        return Finding(Reason.VALUE_NOT_MONEY, {"found": f"{value} ({doubt})"})
     amount = Decimal(number).quantize(_CENT, ROUND_HALF_UP)
     written = f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))
     negative = (match["sign"] or match["minus"]) and amount
     return f"-R$ {written}" if negative else f"R$ {written}"
+
+
+def _doubt(number: str, amount: Decimal, *, typed: bool) -> str | None:
+    """Why nobody can say which cents are meant; None when it is plain."""
+    if _AMBIGUOUS.fullmatch(number) and not number.startswith("0,"):
+        return "English thousands or Brazilian decimals?"
+    computed = not typed and _COMPUTED.fullmatch(number)
+    exact = amount == amount.quantize(_CENT, ROUND_HALF_UP)
+    return None if computed or exact else "more than two decimals"
 
 
 def _plain(number: str) -> str | None:

@@ -76,12 +76,12 @@ class CellText:
     filters: tuple[Filter, ...]
     may_be_empty: bool
 
-    def text(self, cells: Cells) -> str | Reason:
+    def text(self, cells: Cells) -> str | Reason | Finding:
         """The cell after its filters, or why a filter cannot do its work, or that nothing is left."""
         value = (cells[self.place] or "").strip()
         for apply in self.filters:
             filtered = apply(value)
-            if isinstance(filtered, Reason):
+            if isinstance(filtered, Reason | Finding):
                 return filtered
             value = filtered
         return value if value.strip() or self.may_be_empty else Reason.VALUE_MISSING
@@ -104,9 +104,9 @@ class TextPlan:
         problems: list[Finding] = []
         for part in self.parts:
             piece = part if isinstance(part, str) else part.text(cells)
-            if isinstance(piece, Reason) and not isinstance(part, str):
+            if isinstance(part, CellText) and isinstance(piece, Reason | Finding):
                 problems.append(self._finding(piece, part.column, cells[part.place] or ""))
-            else:
+            elif isinstance(piece, str):
                 pieces.append(piece)
         return problems or self._checked("".join(pieces))
 
@@ -115,5 +115,6 @@ class TextPlan:
             return [self._finding(Reason.VALUE_BAD_CHARACTERS, ", ".join(self.columns), found)]
         return text if text.strip() else [self._finding(Reason.VALUE_MISSING, ", ".join(self.columns), "")]
 
-    def _finding(self, reason: Reason, column: str, found: str) -> Finding:
-        return Finding(reason, {"field": self.label, "column": column, "found": found})
+    def _finding(self, why: Reason | Finding, column: str, found: str) -> Finding:
+        said = why if isinstance(why, Finding) else Finding(why)
+        return Finding(said.reason, {"field": self.label, "column": column, "found": found, **said.values})

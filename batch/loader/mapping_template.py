@@ -12,7 +12,17 @@ from batch.loader.mapping_sources import Cells, Slot, TextPlan
 from batch.model.message import TemplateField
 from batch.model.reason import Finding, Reason
 
-__all__ = ["FieldPlan", "Frame", "body_values", "label", "lengths", "numbering", "settled", "undocumented"]
+__all__ = [
+    "FieldPlan",
+    "Frame",
+    "body_values",
+    "label",
+    "lengths",
+    "numbering",
+    "settled",
+    "undocumented",
+    "undocumented_in_row",
+]
 
 _HEADER_LIMIT = 60
 """Characters of a text header with its one value."""
@@ -175,12 +185,31 @@ def _over(text: str, length: int, limit: int) -> list[Finding]:
     return [Finding(Reason.TEXT_TOO_LONG, {"field": text, "length": str(length), "limit": str(limit)})]
 
 
-def undocumented(fields: Iterable[Frame | TemplateField]) -> tuple[Finding, ...]:
-    """A note for each component and type that the API's page does not show."""
-    said = {
-        (part, found): None
-        for field in fields
-        for part, found in (("component", field.component), ("type", field.type))
-        if found not in _DOCUMENTED[part]
-    }
-    return tuple(Finding(Reason.NOTE_UNDOCUMENTED, {"field": part, "found": found}) for part, found in said)
+def undocumented(plans: Sequence[FieldPlan]) -> tuple[str, ...]:
+    """A sentence for each component and type of the campaign itself that the API's page does not show."""
+    fixed = (
+        (part, slot.fallback)
+        for plan in plans
+        for part, slot in (("component", plan.component), ("type", plan.type))
+        if slot.column is None and slot.fallback not in _DOCUMENTED[part]
+    )
+    return tuple(
+        f"The {part} {found} in the campaign is not named by the API's page; it is sent as it is."
+        for part, found in dict.fromkeys(fixed)
+    )
+
+
+def undocumented_in_row(plans: Sequence[FieldPlan], fields: Sequence[TemplateField]) -> tuple[Finding, ...]:
+    """A note for each component and type out of a column that the API's page does not show.
+
+    `fields` are the row's, one for each of `plans`.
+    """
+    read = (
+        (part, found)
+        for plan, field in zip(plans, fields, strict=True)
+        for part, slot, found in (("component", plan.component, field.component), ("type", plan.type, field.type))
+        if slot.column is not None and found not in _DOCUMENTED[part]
+    )
+    return tuple(
+        Finding(Reason.NOTE_UNDOCUMENTED, {"field": part, "found": found}) for part, found in dict.fromkeys(read)
+    )

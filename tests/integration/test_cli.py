@@ -262,7 +262,7 @@ def test_check_names_what_is_undocumented_once_and_the_values_as_the_mapping_doe
 def test_check_of_a_sheet_without_a_header_says_so(desk: Desk) -> None:
     """No row 0; and one row is a row."""
     sheet = desk.write("c.csv", "Ana;11 90000-1001\n")
-    text = CAMPAIGN.replace('"Telefone"', '"B"').replace("{Nome|", "{A|")
+    text = CAMPAIGN.replace('"Telefone"', '"column B"').replace("{Nome|", "{column A|")
     _, out, _ = desk.type("check", sheet, "-c", desk.write("b.toml", text))
     assert "c.csv: 1 row and no header\n" in out
 

@@ -91,6 +91,7 @@ def test_it_shows_what_goes_to_whom_and_asks(terminal: Terminal) -> None:
     assert code == 0, shown
     for word in (terminal.sandbox.url, "0b28ee57", "teste", "2 messages", "+55 11 90000-1001", "Ola Ana, tudo bem?"):
         assert word in shown, shown
+    assert "First     row 2, to +55 11 90000-1001" in shown, shown
     assert "2/2" in shown, shown
     assert "Messaged: 2 of 2 rows" in shown
     assert "report.xlsx" in shown

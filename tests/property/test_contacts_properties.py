@@ -15,7 +15,7 @@ from batch.loader.contacts import ContactMaker
 from batch.loader.filters import FILTERS, compile_filter
 from batch.loader.mapping_text import parse_text
 from batch.model.phone import Phone, read_phone
-from batch.model.reason import Reason, sentence
+from batch.model.reason import Finding, Reason, sentence
 from batch.model.sheet import SheetInfo, SheetRow
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -129,14 +129,14 @@ def test_a_column_that_is_not_used_has_no_say(maker: ContactMaker, row: SheetRow
 @given(st.sampled_from([name for name in FILTERS if name not in ("default", "date")]), st.text(max_size=40))
 def test_a_filter_gives_text_or_a_reason(name: str, value: str) -> None:
     """Never an exception."""
-    assert isinstance(compile_filter(name)(value), str | Reason)
+    assert isinstance(compile_filter(name)(value), str | Reason | Finding)
 
 
 @unhurried
 @given(st.text(max_size=40))
 def test_a_date_is_read_or_refused(value: str) -> None:
     """Never an exception."""
-    assert isinstance(compile_filter("date:dd/mm/yyyy")(value), str | Reason)
+    assert isinstance(compile_filter("date:dd/mm/yyyy")(value), str | Reason | Finding)
 
 
 @unhurried

@@ -332,6 +332,15 @@ def test_a_filter_that_cannot_do_its_work_makes_the_row_an_error(
     assert finding.values["field"] == "BODY {{1}}"
 
 
+def test_a_doubtful_amount_shows_the_doubt_with_the_value(make: Make) -> None:
+    """The sentence says what cannot be told."""
+    text = HEAD + '[columns]\nwa_contact_id = "T"\n[[template_fields]]\ncomponent = "BODY"\nindex = 1\n'
+    [finding] = make(text + 'value = "{V|brl}"', {"T": "11988887777", "V": "12,345"}).problems
+    assert sentence(finding) == (
+        "BODY {{1}} (column V): 12,345 (English thousands or Brazilian decimals?) is not an amount of money."
+    )
+
+
 def test_a_default_that_is_empty_lets_a_part_of_a_value_be_empty(make: Make) -> None:
     """Asked for by the campaign, and only there."""
     text = HEAD + '[columns]\nwa_contact_id = "T"\n[[template_fields]]\ncomponent = "BODY"\nindex = 1\n'
@@ -365,19 +374,34 @@ def test_the_body_counts_with_its_text_when_that_is_known(make: Make) -> None:
     assert _reasons(make(text, _plain(Nome=fits + "x", Cidade="Recife"))) == [Reason.TEXT_TOO_LONG]
 
 
-def test_a_component_that_is_not_documented_goes_out_with_a_note(make: Make) -> None:
-    """The API's page shows HEADER, BODY and TEXT; the rest is the user's word."""
+def test_a_component_that_is_not_documented_goes_out_with_a_warning_of_the_campaign(maker: Maker) -> None:
+    """The API's page shows HEADER, BODY and TEXT; the rest is the user's word, told once and not in every row."""
     text = HEAD + '[columns]\nwa_contact_id = "T"\n'
     text += '[[template_fields]]\ncomponent = "BUTTON"\ntype = "URL"\nindex = 1\nbutton_index = 0\n'
     text += 'value = "{V|urlencode}"\n'
     text += '[[template_fields]]\ncomponent = "BUTTON"\nindex = 1\nbutton_index = 1\nvalue = "b"\n'
-    contact = make(text, {"T": "11988887777", "V": "a b/ç"})
+    fitted = maker(text, "T", "V")
+    contact = fitted.contact(SheetRow(number=2, cells=("11988887777", "a b/ç")))
     assert contact.message is not None
     assert contact.message.template_fields[0].value == "a%20b%2F%C3%A7"
-    assert [sentence(note) for note in contact.notes] == [
-        "component is BUTTON, which the API's page does not name; sent as it is.",
-        "type is URL, which the API's page does not name; sent as it is.",
+    assert contact.notes == ()
+    assert fitted.warnings == (
+        "The component BUTTON in the campaign is not named by the API's page; it is sent as it is.",
+        "The type URL in the campaign is not named by the API's page; it is sent as it is.",
+    )
+
+
+def test_a_component_of_a_column_is_noted_only_on_rows_with_a_message(maker: Maker) -> None:
+    """A row in error, or hidden and skipped, is not sent as it is."""
+    text = HEAD + '[columns]\nwa_contact_id = "T"\n[[template_fields]]\ncomponent = { column = "C" }\n'
+    fitted = maker(text + 'type = "TEXT"\nindex = 1\nvalue = "a"\n', "T", "C")
+    good = SheetRow(number=2, cells=("11988887777", "FOOTER"))
+    assert fitted.warnings == ()
+    assert [sentence(note) for note in fitted.contact(good).notes] == [
+        "component is FOOTER, which the API's page does not name; sent as it is."
     ]
+    assert fitted.contact(SheetRow(number=3, cells=("12", "FOOTER"))).notes == ()
+    assert fitted.contact(SheetRow(number=4, cells=good.cells, hidden=True)).notes == ()
 
 
 def test_people_see_the_body_with_its_values(maker: Maker) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from batch.loader.filters import FILTERS, compile_filter
 from batch.loader.mapping_text import Placeholder, parse_text
-from batch.model.reason import Reason
+from batch.model.reason import Finding, Reason
 
 
 @pytest.mark.parametrize(
@@ -58,16 +58,18 @@ from batch.model.reason import Reason
         ("brl", "1,234,567", "R$ 1.234.567,00"),
         ("brl", "1.234.567,8", "R$ 1.234.567,80"),
         ("brl", "12.5", "R$ 12,50"),
-        ("brl", "0.123", "R$ 0,12"),
-        ("brl", "1234.567", "R$ 1.234,57"),
-        ("brl", "1,234", "R$ 1,23"),
-        ("brl", "0,005", "R$ 0,01"),
+        ("brl", "1234,565", "R$ 1.234,57"),
+        ("brl", "0,30000000000000004", "R$ 0,30"),
+        ("brl", "0,0050", "R$ 0,01"),
+        ("brl", "33.3333", "R$ 33,33"),
+        ("brl", "R$ 1.234,500", "R$ 1.234,50"),
+        ("brl", "0,500", "R$ 0,50"),
         ("brl", "33,333333333333336", "R$ 33,33"),
         ("brl", "R$ 89,9", "R$ 89,90"),
         ("brl", "r$89,90", "R$ 89,90"),
         ("brl", "-5", "-R$ 5,00"),
         ("brl", "R$ -5", "-R$ 5,00"),
-        ("brl", "-0,001", "R$ 0,00"),
+        ("brl", "-0,0010", "R$ 0,00"),
         ("brl", "0", "R$ 0,00"),
         ("digits", "123.456.789-09", "12345678909"),
         ("urlencode", "a b/ção&x=1~", "a%20b%2F%C3%A7%C3%A3o%26x%3D1~"),
@@ -82,7 +84,6 @@ def test_a_filter_gives_text(text: str, value: str, result: str) -> None:
     ("text", "value", "reason"),
     [
         ("date:dd/mm", "31/02/2026", Reason.VALUE_NOT_A_DATE),
-        ("date:dd/mm", "09/03/26", Reason.VALUE_NOT_A_DATE),
         ("date:dd/mm", "amanhã", Reason.VALUE_NOT_A_DATE),
         ("date:dd/mm", "14:05", Reason.VALUE_NOT_A_DATE),
         ("date:dd/mm", "09/03-2026", Reason.VALUE_NOT_A_DATE),
@@ -105,6 +106,27 @@ def test_a_filter_gives_text(text: str, value: str, result: str) -> None:
 def test_a_filter_that_cannot_do_its_work_says_why(text: str, value: str, reason: Reason) -> None:
     """A reason, never an exception and never a guess."""
     assert compile_filter(text)(value) is reason
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "found"),
+    [
+        ("brl", "12,345", "12,345 (English thousands or Brazilian decimals?)"),
+        ("brl", "R$ 12,345", "R$ 12,345 (English thousands or Brazilian decimals?)"),
+        ("brl", "-1,500", "-1,500 (English thousands or Brazilian decimals?)"),
+        ("brl", "0,005", "0,005 (more than two decimals)"),
+        ("brl", "0.123", "0.123 (more than two decimals)"),
+        ("brl", "1234.567", "1234.567 (more than two decimals)"),
+        ("brl", "1.234,567", "1.234,567 (more than two decimals)"),
+        ("brl", "R$ 33,3333", "R$ 33,3333 (more than two decimals)"),
+        ("date:dd/mm", "1/2/26", "1/2/26 (write the year with four digits)"),
+        ("date:dd/mm", "09.03.26 14:05", "09.03.26 14:05 (write the year with four digits)"),
+    ],
+)
+def test_a_value_that_could_mean_two_things_is_refused_with_the_doubt(text: str, value: str, found: str) -> None:
+    """The finding shows the value and what is unclear about it."""
+    reason = Reason.VALUE_NOT_MONEY if text == "brl" else Reason.VALUE_NOT_A_DATE
+    assert compile_filter(text)(value) == Finding(reason, {"found": found})
 
 
 @pytest.mark.parametrize("name", [name for name in FILTERS if name not in ("default", "date")])
