@@ -15,7 +15,9 @@ from batch.errors import SheetError
 __all__ = ["Taken", "is_late", "sheets_of"]
 
 SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
-_OUR_OWN = frozenset({"report.xlsx", "report.xlsm", "results.csv", "retry.xlsx"})
+_OUR_OWN = frozenset(
+    {"report.xlsx", "report.xlsm", "results.csv", "report (ledger only).xlsx", "results (ledger only).csv"}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

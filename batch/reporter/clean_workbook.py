@@ -1,11 +1,12 @@
 """A clean workbook of the sheet's rows: for text files, for formats that cannot be written, and when the sheet is gone.
 
-Row n of the sheet is row n of the worksheet, so that a sentence that names a row is right in both. Written as it
-goes (openpyxl's write-only mode): memory does not grow with the rows.
+Row n of the sheet is row n of the worksheet, so that a sentence that names a row is right in both; below a header that
+the sheet lacks it is one lower. Written as it goes (openpyxl's write-only mode): memory does not grow with the rows.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import PurePath
@@ -18,9 +19,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.reporter.celltext import cut_sentence
 from batch.reporter.columns import COLUMNS
+from batch.reporter.fuller import LEDGER_ONLY
 from batch.reporter.lines import Frame, Line, frame, lines
 from batch.reporter.material import Material
-from batch.reporter.page import title_of
+from batch.reporter.page import TITLE
 from batch.reporter.paint import Brushes, set_cell, width_of
 from batch.reporter.summary_sheet import add_summary, free_title
 
@@ -30,6 +32,9 @@ MOST_ROWS = 1_048_576
 """Rows of a worksheet, the header included: Excel's limit."""
 
 _SAMPLE = 200
+_LINE_HEIGHT = 15.0
+_MOST_LINES = 27
+"""Excel's tallest row is 409 points."""
 _NARROWEST, _WIDEST = 10, 48
 _FORBIDDEN_IN_TITLES = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
 _LONGEST_TITLE = 27
@@ -59,11 +64,13 @@ def write_clean(
     sample = list(islice(report, _SAMPLE))
     book = Workbook(write_only=True)
     book.properties.creator = "wegly-batch"
+    if material.sheet.rows is None:
+        book.properties.category = LEDGER_ONLY
     sheets = _Sheets(book, framed, _widths(framed, sample), title=_title(material), most=MOST_ROWS)
     for line in chain(sample, report):
         sheets.add(line)
     problems = sheets.finish()
-    add_summary(book, material.page((*notes, *problems), remarks), material.figures, language=material.run.language)
+    add_summary(book, material.page((*notes, *problems), remarks), material.figures)
     book.save(file)
     return problems
 
@@ -80,12 +87,15 @@ class _Sheets:
         self._begin()
 
     def add(self, line: Line) -> None:
-        index, at = position(line.number, most=self._most)
+        index, at = position(line.number + self._framed.shift, most=self._most)
         while self._index < index:
             self._end()
             self._begin()
             self._split = self._split or (line.number, self._sheet.title)
         self._blank_until(at)
+        tall = max((_lines(value, width) for value, width in zip(line.cells, self._widths, strict=True)), default=1)
+        if tall > 1:
+            self._sheet.row_dimensions[at].height = min(tall, _MOST_LINES) * _LINE_HEIGHT
         self._sheet.append([self._cell(line, column) for column in range(len(line.cells))])
         self._at = at
 
@@ -102,22 +112,20 @@ class _Sheets:
 
     def _begin(self) -> None:
         self._index += 1
-        title = free_title(self._title, [title_of("en"), title_of("pt"), *self._book.sheetnames])
+        title = free_title(self._title, [TITLE, *self._book.sheetnames])
         sheet: Worksheet = self._book.create_sheet(title)
-        header_row = self._framed.header_row if self._index == 0 else 1
+        header_row = self._framed.heading_row if self._index == 0 else 1
         for column, width in enumerate(self._widths, start=1):
             sheet.column_dimensions[get_column_letter(column)].width = width
-        sheet.freeze_panes = f"A{header_row + 1}"  # A1, without a header, freezes nothing
-        self._sheet, self._brushes, self._at, self._header_row = sheet, Brushes(sheet), 0, header_row
+        sheet.freeze_panes = f"A{header_row + 1}"
+        self._sheet, self._brushes, self._at, self._header_row = sheet, Brushes(sheet, vertical="top"), 0, header_row
         self._blank_until(header_row)
-        if header_row:
-            sheet.append([self._heading(index, name) for index, name in enumerate(self._framed.header)])
+        sheet.append([self._heading(index, name) for index, name in enumerate(self._framed.header)])
         self._at = header_row
 
     def _end(self) -> None:
         last = get_column_letter(len(self._framed.header))
-        if self._header_row:
-            self._sheet.auto_filter.ref = f"A{self._header_row}:{last}{self._at}"
+        self._sheet.auto_filter.ref = f"A{self._header_row}:{last}{self._at}"
 
     def _blank_until(self, at: int) -> None:
         for _ in range(at - self._at - 1):
@@ -140,6 +148,13 @@ class _Sheets:
             style = self._brushes.theirs
         self._cut += set_cell(cell, value, style)
         return cell
+
+
+def _lines(value: object, width: float) -> int:
+    """The lines that a cell needs; a text without line breaks stays on one."""
+    if not isinstance(value, str) or ("\n" not in value and "\r" not in value):
+        return 1
+    return sum(max(1, math.ceil(len(part) * 1.1 / width)) for part in value.splitlines())
 
 
 def _title(material: Material) -> str:

@@ -34,8 +34,10 @@ class Frame:
     header: tuple[str, ...]
     places: tuple[tuple[int, ...], ...]
     """For each of `COLUMNS` its indexes in `header`."""
-    header_row: int
-    """0: the sheet has no header, so the report has none either, and every row keeps its number."""
+    heading_row: int
+    """The line of the header, counted from 1."""
+    shift: int = 0
+    """How much lower than in the sheet each row is: 1 below a header that the sheet itself lacks."""
 
     @property
     def ours(self) -> frozenset[int]:
@@ -51,7 +53,9 @@ def frame(sheet: SheetView) -> Frame:
     for name, indexes in zip(COLUMNS, places, strict=True):
         for index in indexes:
             header[index] = name
-    return Frame(header=tuple(header), places=places, header_row=sheet.info.header_row if sheet.info else 1)
+    bare = sheet.info is not None and not sheet.info.header_row
+    heading_row = (sheet.info.header_row if sheet.info else 0) or 1
+    return Frame(header=tuple(header), places=places, heading_row=heading_row, shift=1 if bare else 0)
 
 
 def lines(sheet: SheetView, results: Iterable[Result], framed: Frame, zone: ZoneInfo) -> Iterator[Line]:

@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from batch.model.run import Result, Run, Tally
-from batch.reporter.columns import COLUMNS
 from batch.reporter.figures import Figures
 from batch.reporter.page import Page, summary_page
 from batch.reporter.view import SheetView
 
 __all__ = ["Material"]
-
-_BARE = (
-    f"The sheet has no header, so the result columns have no headings; in their order they are {', '.join(COLUMNS)}."
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +36,4 @@ class Material:
         """The summary page, with further sentences: what must be known after the material's own, the rest muted."""
         info = self.sheet.info
         read = info.warnings if info else ()
-        bare = () if info is None or info.header_row else (_BARE,)
-        return summary_page(
-            self.run, self.tally, self.figures, notes=(*self.notes, *notes), remarks=(*remarks, *bare, *read)
-        )
+        return summary_page(self.run, self.tally, self.figures, notes=(*self.notes, *notes), remarks=(*remarks, *read))

@@ -21,6 +21,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.model.sheet import SheetInfo
 from batch.reporter.celltext import cut_sentence
+from batch.reporter.columns import COLUMNS
 from batch.reporter.losses import losses
 from batch.reporter.material import Material
 from batch.reporter.result_columns import NoRoom, write_results
@@ -32,6 +33,11 @@ __all__ = ["CannotKeep", "has_macros", "write_own"]
 
 _MOST_BYTES = 200_000_000
 """Of worksheet XML. openpyxl needs about 20 times as much memory; beyond this a clean workbook is the safer report."""
+
+_BARE = (
+    f"The sheet has no header, so the result columns have no headings here; in their order they are "
+    f"{', '.join(COLUMNS)}. In results.csv a header is above the rows: row 1 is its line 2, and so on."
+)
 
 _UNREADABLE = (
     AttributeError,
@@ -74,7 +80,7 @@ def write_own(file: BinaryIO, material: Material, path: Path, info: SheetInfo) -
     except NoRoom as error:
         raise CannotKeep(f"{material.sheet.name} has no room for the result columns at its right.") from error
     problems = (*lost, *cut_sentence(cut))
-    add_summary(book, material.page(problems), material.figures, language=material.run.language)
+    add_summary(book, material.page(problems, () if info.header_row else (_BARE,)), material.figures)
     _show_first(book)
     _save(book, file, stored, material.sheet.name)
     return problems

@@ -5,7 +5,6 @@ The first five seconds: the headline and the outcomes. The first minute: the rea
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from batch.model.run import Run, Tally, ranked
 from batch.reporter.figures import Figures, ReasonRows
 from batch.reporter.headline import ended, headline
 
-__all__ = ["MARK", "Page", "Spot", "summary_page", "title_of"]
+__all__ = ["MARK", "TITLE", "Page", "Spot", "summary_page"]
 
 MARK = "wegly-batch report"
 """The text of cell A1, in every language: by it an earlier summary sheet is known as ours."""
@@ -26,7 +25,8 @@ MARK = "wegly-batch report"
 _WIDTH = 150
 """Characters of the widest line."""
 
-_TITLES = {"pt": "Resumo"}
+TITLE = "Summary"
+"""The summary sheet's name: what it says is in English whatever the language of the run."""
 
 _MEANING = {
     Outcome.SUCCESS: "Sent; a new chat",
@@ -64,11 +64,6 @@ class Page:
     def mark(self, place: str) -> None:
         """Remember the row that comes next."""
         self.places[place] = len(self.lines) + 1
-
-
-def title_of(language: str) -> str:
-    """The summary sheet's name in the language of the run (`pt_BR`)."""
-    return _TITLES.get(re.split("[_-]", language)[0].casefold(), "Summary")
 
 
 def summary_page(
@@ -165,10 +160,10 @@ def _where(first: tuple[int, ...], rows: int) -> str | int:
 def _details(page: Page, run: Run, tally: Tally) -> None:
     page.add(Spot("About this run", "section"))
     for label, value in _facts(run, tally):
-        page.add(Spot(label, "label"), Spot(value, "fact"))
+        page.add(Spot(label, "label"), Spot(value, "fact_number" if isinstance(value, int) else "fact"))
 
 
-def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str]]:
+def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str | int]]:
     zone = ZoneInfo(run.timezone)
     yield "Run", run.run
     yield "Sheet", run.sheet_path
@@ -181,9 +176,10 @@ def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str]]:
             f"{run.finished.astimezone(zone):%d/%m/%Y %H:%M:%S}, after {_lasted(run.started, run.finished)}",
         )
     yield "Ended", ended(run.exit_code)
-    yield "Attempts", f"{tally.this_run.attempts:,}"
+    yield "Attempts", tally.this_run.attempts
     yield "Rate", _rates(tally)
-    yield "Ledger", run.ledger or "not noted"
+    if run.ledger:
+        yield "Ledger", run.ledger
     yield "Version", f"wegly-batch {run.version}"
 
 

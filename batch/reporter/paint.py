@@ -109,7 +109,10 @@ def look(
 
 
 def set_cell(cell: Cell, value: Value | float, style: StyleArray | None = None) -> bool:
-    """Put a value into a cell, text always as text, never as a formula. Gives whether the text had to be cut."""
+    """Put a value into a cell, text always as text, never as a formula. Gives whether the text had to be cut.
+
+    A text of several lines wraps, so that the row grows with it and nothing is drawn over the neighbours.
+    """
     if not isinstance(value, str):
         cell.value = value.replace(tzinfo=None) if isinstance(value, datetime) else value
         _style(cell, style)
@@ -119,9 +122,16 @@ def set_cell(cell: Cell, value: Value | float, style: StyleArray | None = None) 
     cell.value = escaped(kept)
     cell.data_type = "s"
     _style(cell, style)
+    if "\n" in kept:
+        cell.alignment = _wrapped(cell)
     if looks_like_formula(kept):
         cell.quotePrefix = True
     return kept != whole
+
+
+def _wrapped(cell: Cell) -> Alignment:
+    present = cell.alignment
+    return Alignment(horizontal=present.horizontal, vertical=present.vertical, indent=present.indent, wrap_text=True)
 
 
 def _style(cell: Cell, style: StyleArray | None) -> None:
@@ -132,7 +142,9 @@ def _style(cell: Cell, style: StyleArray | None) -> None:
 class Brushes:
     """The styles of a table of rows: headings, the user's cells, and the result cells by outcome."""
 
-    def __init__(self, sheet: Worksheet, *, name: str = "Calibri", size: float = 11) -> None:
+    def __init__(
+        self, sheet: Worksheet, *, name: str = "Calibri", size: float = 11, vertical: str | None = None
+    ) -> None:
         plain = Font(name=name, size=size, color=INK)
         middle = Alignment(vertical="center")
         left = Border(left=Side("thin", color=RULE))
@@ -144,15 +156,17 @@ class Brushes:
             align=middle,
             border=Border(bottom=Side("thin", color=RULE)),
         )
-        self.theirs = look(sheet, font=plain, number_format="@")
-        badge = Alignment(horizontal="left", indent=1)
+        self.theirs = look(sheet, font=plain, number_format="@", align=Alignment(vertical=vertical))
+        badge = Alignment(horizontal="left", vertical=vertical, indent=1)
         self._status = {
             outcome: look(sheet, font=_bold(name, size, tone.ink), fill=tone.tint, align=badge, border=left)
             for outcome, tone in TONES.items()
         }
-        self._text = look(sheet, font=plain)
-        self._number = look(sheet, font=plain, align=Alignment(horizontal="right", indent=1))
-        self._date = look(sheet, font=plain, number_format=DATE_FORMAT, align=Alignment(horizontal="left"))
+        self._text = look(sheet, font=plain, align=Alignment(vertical=vertical))
+        self._number = look(sheet, font=plain, align=Alignment(horizontal="right", vertical=vertical, indent=1))
+        self._date = look(
+            sheet, font=plain, number_format=DATE_FORMAT, align=Alignment(horizontal="left", vertical=vertical)
+        )
 
     def result(self, column: int, outcome: Outcome) -> StyleArray:
         """The style of a result cell; `column` is its index in `COLUMNS`."""

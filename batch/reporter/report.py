@@ -13,6 +13,7 @@ from batch.errors import SheetError
 from batch.model.run import Result, Run, Tally
 from batch.reporter.aside import write_aside
 from batch.reporter.figures import Figures, figures
+from batch.reporter.fuller import LEDGER_ONLY, has_fuller
 from batch.reporter.lines import frame, lines
 from batch.reporter.material import Material
 from batch.reporter.results_csv import write_csv
@@ -22,6 +23,10 @@ from batch.reporter.workbook import write_workbook
 
 __all__ = ["write_report"]
 
+_NAMES = ("report.xlsx", "results.csv")
+_BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv")
+_KEPT = (f"The full report of before is kept; what the ledger knows now is in {' and '.join(_BARE_NAMES)}.",)
+
 
 def write_report(
     folder: Path, *, run: Run, tally: Tally, sheet: SheetView, results: Callable[[], Iterator[Result]]
@@ -30,15 +35,19 @@ def write_report(
 
     `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet.
     Each file is written aside, made durable and renamed, mode 0600, so that an older one is never left half replaced.
-    A file that cannot be written becomes a problem of `Written` and does not stop the others. May be called again.
+    Without the sheet, a fuller workbook or CSV file of before is kept: the new ones are then named
+    `report (ledger only).xlsx` and `results (ledger only).csv`. A file that cannot be written becomes a problem of
+    `Written` and does not stop the others. May be called again.
     Errors of `results()` are the caller's.
     """
     figured = figures(results(), ZoneInfo(run.timezone))
-    notes = (*_gone(sheet), *_disagreement(tally, figured))
+    kept = sheet.rows is None and has_fuller(folder)
+    notes = (*_gone(sheet), *(_KEPT if kept else ()), *_disagreement(tally, figured))
     material = Material(run=run, tally=tally, sheet=sheet, results=results, figures=figured, notes=notes)
     done = _Done()
-    done.write("report.xlsx", lambda: write_workbook(folder, material))
-    done.write("results.csv", lambda: (_csv(folder / "results.csv", material), ()))
+    book, table = _BARE_NAMES if kept else _NAMES
+    done.write(book, lambda: write_workbook(folder, material, name=book))
+    done.write(table, lambda: (_csv(folder / table, material), ()))
     done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
     return Written(files=tuple(done.files), problems=(*notes, *done.problems), missing=tuple(done.missing))
 

@@ -1,6 +1,7 @@
 """results.csv: the report's lines as the CSV that Brazilian Excel opens by a double click.
 
 UTF-8 with BOM, `;`, CRLF. Line n of the file is row n of the sheet: what the sheet leaves blank is a blank line here.
+Of a sheet without a header, row n is line n + 1, below a header of our own.
 A text that Excel would run as a formula is guarded by an apostrophe (`batch.model.formula`); numbers and phones stay
 as they are.
 """
@@ -33,14 +34,14 @@ def write_csv(file: BinaryIO, framed: Frame, report: Iterable[Line]) -> None:
 
 def _write_lines(text: TextIO, framed: Frame, report: Iterable[Line]) -> None:
     writer = csv.writer(text, delimiter=";", lineterminator=_END)
-    text.write(_END * (framed.header_row - 1))
-    if framed.header_row:
-        writer.writerow([_cell(name) for name in framed.header])
-    at = framed.header_row
+    text.write(_END * (framed.heading_row - 1))
+    writer.writerow([_cell(name) for name in framed.header])
+    at = framed.heading_row
     for line in report:
-        text.write(_END * (line.number - at - 1))
+        here = line.number + framed.shift
+        text.write(_END * (here - at - 1))
         writer.writerow([_cell(as_text(value)) for value in line.cells])
-        at = line.number
+        at = here
 
 
 def _cell(text: str) -> str:

@@ -16,7 +16,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from batch.model.outcome import Outcome
 from batch.reporter.charts import outcome_chart, sent_chart
 from batch.reporter.figures import Figures
-from batch.reporter.page import MARK, Page, Spot, title_of
+from batch.reporter.page import MARK, TITLE, Page, Spot
 from batch.reporter.paint import INK, MUTED, RULE, TONES, look, set_cell
 
 __all__ = ["add_summary", "free_title", "is_ours"]
@@ -44,9 +44,9 @@ def free_title(wanted: str, taken: list[str]) -> str:
     return title
 
 
-def add_summary(book: Workbook, page: Page, figures: Figures, *, language: str) -> None:
+def add_summary(book: Workbook, page: Page, figures: Figures) -> None:
     """Add the summary as the first sheet of `book`, which may be a write-only one."""
-    sheet: Worksheet = book.create_sheet(free_title(title_of(language), book.sheetnames), 0)
+    sheet: Worksheet = book.create_sheet(free_title(TITLE, book.sheetnames), 0)
     for column, width in _WIDTHS.items():
         sheet.column_dimensions[column].width = width
     sheet.sheet_view.showGridLines = False
@@ -137,6 +137,7 @@ class _Looks:
             "total_number": look(sheet, font=bold, align=right, border=total, number_format="#,##0"),
             "label": look(sheet, font=muted, align=middle),
             "fact": look(sheet, font=text, align=middle),
+            "fact_number": look(sheet, font=text, align=left, number_format="#,##0"),
             "day": look(sheet, font=text, align=left, number_format="dd/mm/yyyy"),
             "time": look(sheet, font=text, align=left, number_format="hh:mm:ss"),
             "day_and_time": look(sheet, font=text, align=left, number_format="dd/mm hh:mm"),

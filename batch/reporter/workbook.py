@@ -14,19 +14,20 @@ from batch.reporter.view import SheetView
 __all__ = ["write_workbook"]
 
 _OWN = frozenset({"xlsx", "xlsm"})
+_SHIFTED = "The sheet has no header, so one was put above it: its row 1 is row 2 here and in results.csv, and so on."
 _WORKBOOKS = frozenset({"xlsx", "xlsm", "xls", "xlsb", "ods"})
 
 
-def write_workbook(folder: Path, material: Material) -> tuple[Path, tuple[str, ...]]:
+def write_workbook(folder: Path, material: Material, *, name: str = "report.xlsx") -> tuple[Path, tuple[str, ...]]:
     """Write the workbook into the folder. Gives where it is and the sentences about what it lacks.
 
-    It is named report.xlsx; only when it has the user's macros report.xlsm, since Excel opens neither under the other
-    name.
+    It is named `name`; only when it has the user's macros report.xlsm, since Excel opens neither under the other's
+    ending.
     """
     path, info = material.sheet.path, material.sheet.info
     if path is None or info is None or info.format not in _OWN:
-        return _clean(folder, material, ())
-    target = folder / ("report.xlsm" if has_macros(path) else "report.xlsx")
+        return _clean(folder / name, material, ())
+    target = (folder / name).with_suffix(".xlsm" if has_macros(path) else ".xlsx")
     said: list[str] = []
 
     def write(file: BinaryIO) -> None:
@@ -36,24 +37,24 @@ def write_workbook(folder: Path, material: Material) -> tuple[Path, tuple[str, .
         return write_aside(target, write), tuple(said)
     except CannotKeep as error:
         reason = f"{error} So the report has its rows in a new workbook."
-    placed, problems = _clean(folder, material, (reason,))
+    placed, problems = _clean(folder / name, material, (reason,))
     return placed, (reason, *problems)
 
 
-def _clean(folder: Path, material: Material, notes: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+def _clean(target: Path, material: Material, notes: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
     said: list[str] = []
 
     def write(file: BinaryIO) -> None:
         said.extend(write_clean(file, material, notes=notes, remarks=_plain_remarks(material.sheet)))
 
-    return write_aside(folder / "report.xlsx", write), tuple(said)
+    return write_aside(target, write), tuple(said)
 
 
 def _plain_remarks(sheet: SheetView) -> tuple[str, ...]:
     """What a reader of a clean workbook should not look for in it."""
     if sheet.info is None:
         return ()
-    remarks = []
+    remarks = [] if sheet.info.header_row else [_SHIFTED]
     if sheet.info.format in _WORKBOOKS:
         remarks.append(f"Formatting, formulas and other sheets of {sheet.name} are in that file only.")
     if sheet.info.header_row > 1:

@@ -314,9 +314,10 @@ def test_report_writes_the_same_again_and_says_when_the_sheet_has_changed(
     assert not list(folder.glob(".sheet*"))
     sheet.write_bytes(sheet.read_bytes() + b" ")
     assert wegly_batch(["report", summary["run"][-4:], *ledger]) == 0
-    text = (folder / "results.csv").read_text(encoding="utf-8-sig")
+    text = (folder / "results (ledger only).csv").read_text(encoding="utf-8-sig")
     assert "success" in text
     assert "Pessoa 0" not in text
+    assert results_csv(tmp_path, summary["run"]) == before
 
 
 def test_runs_lists_what_was_run(

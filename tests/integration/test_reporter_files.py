@@ -142,7 +142,7 @@ def test_the_summary_sheet_says_what_the_json_says(report: Report) -> None:
     """Counts and reasons on the first sheet are those of summary.json, and the headline is there, with two charts."""
     results = [*six_results(), replace(six_results()[0], row=8, sent_at=START + timedelta(seconds=9))]
     _, folder = report({each.row: ("Ana", "1", None) for each in results}, results)
-    sheet = load_workbook(folder / "report.xlsx")["Resumo"]
+    sheet = load_workbook(folder / "report.xlsx")["Summary"]
     rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
     found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     top = next(number for number, row in enumerate(rows) if row[1] == "Outcome")
@@ -170,7 +170,7 @@ def test_row_n_of_the_sheet_is_row_n_of_workbook_and_csv(report: Report) -> None
     }
     assert book["contatos"].freeze_panes == "A5"
     assert book["contatos"].auto_filter.ref == "A4:P40"
-    said = [cell.value for cell in book["Resumo"]["B"]]
+    said = [cell.value for cell in book["Summary"]["B"]]
     assert "Please note: The lines above the header (row 4) are in contatos.csv only." in said
 
 
@@ -261,7 +261,7 @@ def test_a_sheet_that_is_gone_leaves_what_the_ledger_knows(tmp_path: Path) -> No
     assert {row: (cells["row"], cells["wegly_status"]) for row, cells in found.items()} == {
         each.row: (each.row, each.outcome.value) for each in results
     }
-    assert f"Please note: {problem}" in [cell.value for cell in book["Resumo"]["B"]]
+    assert f"Please note: {problem}" in [cell.value for cell in book["Summary"]["B"]]
     assert [line[:2] for line in csv_lines(tmp_path) if line][1:] == [
         [str(each.row), each.outcome.value] for each in results
     ]
@@ -273,7 +273,7 @@ def test_more_rows_than_a_worksheet_holds_go_on_the_next(report: Report, monkeyp
     results = six_results()
     written, folder = report({each.row: (f"Ana {each.row}", "1", None) for each in results}, results)
     book = load_workbook(folder / "report.xlsx")
-    assert book.sheetnames == ["Resumo", "contatos", "contatos (2)"]
+    assert book.sheetnames == ["Summary", "contatos", "contatos (2)"]
     names = [[cells["Nome"] for cells in table(book[title]).values()] for title in book.sheetnames[1:]]
     assert names == [["Ana 2", "Ana 3", "Ana 4"], ["Ana 5", "Ana 6", "Ana 7"]]
     assert written.problems == (

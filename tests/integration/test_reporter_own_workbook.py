@@ -130,8 +130,8 @@ def test_the_results_are_beside_the_rows_and_the_summary_is_in_front(report: Rep
     written, path = report(book, [2, 3], results=[a_result(2), a_result(3, Outcome.ERROR)])
     assert written.problems == ()
     made = load_workbook(path)
-    assert made.sheetnames == ["Resumo", "Contatos"]
-    assert made.active is made["Resumo"]
+    assert made.sheetnames == ["Summary", "Contatos"]
+    assert made.active is made["Summary"]
     found = made["Contatos"]
     assert [cell.value for cell in found[1]] == ["Nome", "Telefone", *COLUMNS]
     assert [found["A2"].value, found["B2"].value, found["C2"].value] == ["Ana 2", 11988887777, "success"]
@@ -167,10 +167,11 @@ def test_an_earlier_report_gets_its_results_replaced(report: Report) -> None:
     again = load_workbook(first)
     again["Contatos"]["A3"] = None
     results = [a_result(2, Outcome.ERROR), a_result(4, Outcome.PENDING)]
-    for language, title in (("pt_BR", "Resumo"), ("en", "Summary")):
+    for old, language in (("Summary", "pt_BR"), ("Resumo", "en")):
+        again[again.sheetnames[0]].title = old
         _, path = report(again, [2, 4], results=results, language=language)
         found = load_workbook(path)
-        assert found.sheetnames == [title, "Contatos"]
+        assert found.sheetnames == ["Summary", "Contatos"]
         assert [cell.value for cell in found["Contatos"][1]] == ["Nome", "Telefone", *COLUMNS]
         assert statuses(found["Contatos"]) == {2: "error", 4: "pending"}
         assert found["Contatos"]["M2"].value is None
@@ -248,14 +249,14 @@ def test_a_formula_keeps_the_value_that_was_stored_with_it(report: Report, tmp_p
 
 
 def test_the_rest_of_the_workbook_stays(report: Report) -> None:
-    """Other sheets, fonts, comments, validations, a chart, and a sheet of the user's named Resumo are there."""
+    """Other sheets, fonts, comments, validations, a chart, and a sheet of the user's named Summary are there."""
     book, sheet = a_book()
     sheet["A2"].font = Font(name="Georgia", size=14, italic=True)
     sheet["A2"].comment = Comment("Ligar", "Ana")
     rule = DataValidation(type="list", formula1='"sim,nao"')
     rule.add("B2:B9")
     sheet.add_data_validation(rule)
-    theirs = book.create_sheet("Resumo")
+    theirs = book.create_sheet("Summary")
     theirs["A1"] = "meu resumo"
     chart = BarChart()
     chart.add_data(Reference(sheet, min_col=2, min_row=1, max_row=3), titles_from_data=True)
@@ -263,9 +264,9 @@ def test_the_rest_of_the_workbook_stays(report: Report) -> None:
     written, path = report(book, [2, 3])
     made = load_workbook(path)
     assert written.problems == ()
-    assert made.sheetnames == ["Resumo (2)", "Contatos", "Resumo"]
-    assert made["Resumo"]["A1"].value == "meu resumo"
-    assert len(made["Resumo"]._charts) == 1
+    assert made.sheetnames == ["Summary (2)", "Contatos", "Summary"]
+    assert made["Summary"]["A1"].value == "meu resumo"
+    assert len(made["Summary"]._charts) == 1
     assert made["Contatos"]["A2"].font.name == "Georgia"
     assert made["Contatos"]["A2"].comment.text == "Ligar"
     assert [str(each.sqref) for each in made["Contatos"].data_validations.dataValidation] == ["B2:B9"]
@@ -288,7 +289,7 @@ def test_what_cannot_be_kept_is_named(report: Report, tmp_path: Path) -> None:
     )
     with zipfile.ZipFile(made) as archive:
         assert not [name for name in archive.namelist() if "slicer" in name]
-    said = [str(cell.value) for cell in load_workbook(made)["Resumo"]["B"] if cell.value]
+    said = [str(cell.value) for cell in load_workbook(made)["Summary"]["B"] if cell.value]
     assert f"Please note: {problem}" in said
 
 
@@ -387,5 +388,5 @@ def test_a_sheet_without_header_keeps_its_rows_and_says_what_the_columns_are(rep
     made = load_workbook(path)
     assert statuses(made["Contatos"]) == {1: "success", 2: "error"}
     assert made["Contatos"].auto_filter.ref is None
-    said = " ".join(str(cell.value) for cell in made["Resumo"]["B"] if cell.value)
+    said = " ".join(str(cell.value) for cell in made["Summary"]["B"] if cell.value)
     assert f"in their order they are {', '.join(COLUMNS)}." in said

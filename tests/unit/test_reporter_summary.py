@@ -11,7 +11,7 @@ from batch.model.reason import Finding, Reason
 from batch.model.run import Run, Tally, ThisRun
 from batch.reporter import headline, summary
 from batch.reporter.figures import Figures, ReasonRows
-from batch.reporter.page import MARK, Page, summary_page, title_of
+from batch.reporter.page import MARK, Page, summary_page
 
 RUN = Run(
     run="20261103T130000Z-novembro-3fa9",
@@ -147,6 +147,11 @@ def test_the_page_counts_every_outcome_and_all_rows() -> None:
     assert numbers == [5, 2, 3, 0, 0, 1, 11]
 
 
-def test_the_summary_sheet_is_named_in_the_language_of_the_run() -> None:
-    """Resumo in Portuguese, Summary otherwise."""
-    assert [title_of(each) for each in ("pt_BR", "pt-PT", "en", "de")] == ["Resumo", "Resumo", "Summary", "Summary"]
+def test_the_page_names_the_ledger_only_when_it_is_known() -> None:
+    """No line without it; and attempts are a number."""
+    page = summary_page(replace(RUN, ledger="/data/ledger.sqlite3"), TALLY, Figures())
+    assert "/data/ledger.sqlite3" in texts(page)
+    assert "Ledger" not in texts(summary_page(RUN, TALLY, Figures()))
+    assert [
+        line[2].value for line in page.lines if line[1:2] and line[1] and line[1].value == "Attempts" and line[2]
+    ] == [8]
