@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -28,6 +31,18 @@ def watcher_for(*, yes: bool, quiet: bool) -> Silent | Terminal:
     if not sys.stderr.isatty():
         return Silent()
     return Terminal(yes=yes or not sys.stdin.isatty(), quiet=quiet)
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Let signals interrupt a question: the run's own handlers wait for the event loop, which the question holds up."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Silent:
@@ -93,7 +108,11 @@ class Terminal:
             return True
         self.end()
         asked = f"The first {sent:,} messages were accepted. Look at one in WhatsApp. Send the rest?"
-        return click.confirm(asked, default=False, err=True)
+        with _signals_interrupt():
+            try:
+                return click.confirm(asked, default=False, err=True)
+            except (click.Abort, KeyboardInterrupt):
+                return False
 
     def end(self) -> None:
         if self._bar is not None:

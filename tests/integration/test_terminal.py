@@ -133,6 +133,15 @@ def test_a_canary_shows_and_asks_before_the_rest(terminal: Terminal) -> None:
     assert len(terminal.sandbox.log.applied) == 1
 
 
+def test_ctrl_c_at_the_canarys_question_is_no(terminal: Terminal) -> None:
+    """The run ends with 130, its report is written, and the rest waits."""
+    (terminal.folder / "canary.toml").write_text(CAMPAIGN + "\n[canary]\nrows = 1\n", encoding="utf-8")
+    code, shown = terminal.run(answers={"now? [y/N]": "y", "rest? [y/N]": "\x03"}, campaign="canary.toml")
+    assert code == 130, shown
+    assert len(terminal.sandbox.log.applied) == 1
+    assert len(list((terminal.folder / "reports").glob("*/report.xlsx"))) == 1
+
+
 def test_quiet_shows_no_progress_but_asks(terminal: Terminal) -> None:
     """--quiet is not --yes."""
     code, shown = terminal.run("-q", answers={"[y/N]": "y"})
