@@ -65,14 +65,16 @@ def test_a_defect_stays_what_it_is(tmp_path: Path) -> None:
 
 
 def test_a_ledger_that_somebody_else_holds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another program's lock on it, longer than we wait."""
+    """Its lock, longer than we wait, keeps nobody from reading, and a write says who is in the way."""
     monkeypatch.setattr("batch.ledger.engine.BUSY_SECONDS", 0)
     url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
     Ledger.open(url).close()
     other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(LedgerUnusable, match=r"locked.*Another program holds the ledger"):
-        Ledger.open(url)
+    with Ledger.open(url) as mine:
+        assert mine.runs() == []
+        with pytest.raises(LedgerFailed, match="Another program holds the ledger"):
+            mine.note_exit("r1", 0)
     other.close()
 
 
