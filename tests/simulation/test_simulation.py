@@ -32,7 +32,7 @@ from batch.model.reason import Reason
 from batch.pool import pace, pool
 from batch.pool.throttle import Throttle
 
-SEEDS = 150
+SEEDS = 300
 ENOUGH = 400
 """Seeds within which a broken product must be seen."""
 Breaking = Callable[[pytest.MonkeyPatch], None]
