@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batch.app.stamp import Stamp, StampUnreadable, read_stamps, stamp_path, write_stamp
-from batch.campaign import Campaign, described
+from batch.campaign import Campaign, Constant, Source, described
 from batch.chats import is_loopback
 from batch.errors import ChangeNotAccepted
 from batch.ledger import Ledger
@@ -34,8 +34,12 @@ def traits_of(campaign: Campaign) -> Traits:
         unique_by=campaign.unique_by,
         region=campaign.phone.region,
         phone_rule=PHONE_RULE_VERSION,
-        template=f"{described(template.name)} ({described(template.language)})",
+        template=f"{_said(template.name)} ({_said(template.language)})",
     )
+
+
+def _said(source: Source) -> str:
+    return source.value if isinstance(source, Constant) else described(source)
 
 
 def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
