@@ -15,16 +15,21 @@ Invariants:
 from batch.ledger.claims import Claim, Recorded
 from batch.ledger.ledger import Ledger, Sending
 from batch.ledger.locks import campaign_lock, sender_lock
+from batch.ledger.outreach import Outreach
 from batch.ledger.owner import Owner
 from batch.ledger.schema import State
-from batch.ledger.staging import Judging, StagedRow, Staging
+from batch.ledger.staging import Chosen, History, Judging, StagedRow, Staging
 from batch.ledger.standing import Decision, Related, Ruling, Settlement, Standing, ruling
+from batch.ledger.suppression import Suppressed, Suppression
 
 __all__ = [
+    "Chosen",
     "Claim",
     "Decision",
+    "History",
     "Judging",
     "Ledger",
+    "Outreach",
     "Owner",
     "Recorded",
     "Related",
@@ -35,6 +40,8 @@ __all__ = [
     "Staging",
     "Standing",
     "State",
+    "Suppressed",
+    "Suppression",
     "campaign_lock",
     "ruling",
     "sender_lock",

@@ -6,13 +6,11 @@ import json
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from batch.ledger.schema import State, campaigns, messages
+from batch.ledger.schema import SENT_STATES, campaigns, messages
 from batch.model.campaign_traits import Traits
 from batch.model.message import campaign_scope
 
 __all__ = ["messaged_people", "note_traits", "read_traits"]
-
-_MAYBE_SENT = (State.SUCCESS.value, State.REUSED.value, State.UNKNOWN.value, State.CLAIMED.value)
 
 
 def read_traits(connection: Connection, *, endpoint: str, campaign: str) -> Traits | None:
@@ -48,6 +46,6 @@ def note_traits(connection: Connection, traits: Traits, *, endpoint: str, campai
 def messaged_people(connection: Connection, campaign: str) -> dict[str, int]:
     """Endpoint to the number of people who have, or may have, a message of the campaign there."""
     people = func.count(messages.c.person.distinct())
-    sent = (messages.c.campaign == campaign_scope(campaign), messages.c.state.in_(_MAYBE_SENT))
+    sent = (messages.c.campaign == campaign_scope(campaign), messages.c.state.in_(SENT_STATES))
     query = select(messages.c.endpoint, people).where(*sent).group_by(messages.c.endpoint)
     return {endpoint: count for endpoint, count in connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy

@@ -1,7 +1,8 @@
 """Claim, release, record: the three writes around a POST, and what becomes of the claims of a run that died.
 
 A claim is one conditional UPDATE per key; who got the row back may post, nobody else. Each function takes the
-connection of a transaction that somebody else commits, so that several workers share one commit.
+connection of a transaction that somebody else commits, so that several workers share one commit. The statements are
+made once: building one costs more than running it.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
+from batch.ledger.outreach import Outreach, may_go, parameters, refusal
 from batch.ledger.owner import Owner
 from batch.ledger.schema import State, messages
-from batch.model.attempt import Verdict, weigh
-from batch.model.message import campaign_scope
+from batch.ledger.suppression import Suppressed, suppress
+from batch.model.attempt import Refused, Verdict, weigh
+from batch.model.message import Job, campaign_scope
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason, findings_to_json
 
@@ -39,24 +42,71 @@ class Recorded:
     evidence: Evidence | None
 
 
-def claim(connection: Connection, key: str, owner: Owner, now: datetime) -> Claim | None:
-    """Take a pending message, or return None when it is not pending (any more)."""
-    taken = connection.execute(
-        update(messages)
-        .where(messages.c.key == key, messages.c.state == State.PENDING.value)
-        .values(
-            state=State.CLAIMED.value,
-            attempts=messages.c.attempts + 1,
-            claim_run=owner.run,
-            claim_host=owner.host,
-            claim_pid=owner.pid,
-            sent_at=now,
-            duration_ms=None,
-            http_status=None,
-        )
-        .returning(messages.c.attempts)
-    ).scalar()
-    return None if taken is None else Claim(key=key, attempt=taken, owner=owner)
+_HELD = (
+    messages.c.key == bindparam("held_key"),
+    messages.c.claim_run == bindparam("held_run"),
+    messages.c.attempts == bindparam("held_attempt"),
+    messages.c.state.in_([State.CLAIMED.value, State.UNKNOWN.value]),
+)
+"""A claim is still its owner's: also one that somebody took for dead and made `unknown`."""
+
+_CLAIM = (
+    update(messages)
+    .where(messages.c.key == bindparam("wanted"), messages.c.state == State.PENDING.value, may_go(messages))
+    .values(
+        state=State.CLAIMED.value,
+        attempts=messages.c.attempts + 1,
+        claim_run=bindparam("by_run"),
+        claim_host=bindparam("by_host"),
+        claim_pid=bindparam("by_pid"),
+        sent_at=bindparam("at"),
+        duration_ms=None,
+        http_status=None,
+    )
+    .returning(messages.c.attempts)
+)
+
+_RECORD = (
+    update(messages)
+    .where(*_HELD)
+    .values(
+        state=bindparam("outcome"),
+        findings=bindparam("said"),
+        payload=None,
+        again_state=None,
+        again_findings=None,
+        run=bindparam("by_run"),
+        chat_id=bindparam("chat"),
+        chat_status=bindparam("chat_is"),
+        evidence=bindparam("sign"),
+        http_status=bindparam("status"),
+        duration_ms=bindparam("took_ms"),
+        sent_at=func.coalesce(bindparam("began", type_=messages.c.sent_at.type), messages.c.sent_at),
+    )
+)
+
+_WHERE_CHAT_IS_KNOWN = select(messages.c.endpoint).where(
+    messages.c.chat_id == bindparam("chat"), messages.c.key != bindparam("held_key")
+)
+"""Without a condition on the endpoint, for which SQLite would read a whole campaign instead of the index by chat."""
+_ENDPOINT = select(messages.c.endpoint).where(messages.c.key == bindparam("held_key"))
+
+
+def claim(connection: Connection, job: Job, owner: Owner, now: datetime, rules: Outreach) -> Claim | Refused | None:
+    """Take a pending message; Refused when a rule of outreach says no, None when it is not pending (any more).
+
+    Suppression, history, spacing and caps are judged here again, whatever the plan said: somebody may have opted out,
+    and another run may have messaged the person.
+    """
+    if (full := rules.cap_refuses(connection, job, now)) is not None:
+        return full
+    by = {"by_run": owner.run, "by_host": owner.host, "by_pid": owner.pid}
+    values = {"wanted": job.key, "at": now, **by, **parameters(rules, owner, now)}
+    taken = connection.execute(_CLAIM, values).scalar()
+    if taken is None:
+        return refusal(connection, job, owner, now, rules)
+    rules.note(job, now)
+    return Claim(key=job.key, attempt=taken, owner=owner)
 
 
 def release(connection: Connection, held: Claim, finding: Finding | None, *, posted: bool, status: int | None) -> bool:
@@ -75,7 +125,7 @@ def release(connection: Connection, held: Claim, finding: Finding | None, *, pos
     if finding:
         given_back["findings"] = findings_to_json([finding])
     given_back |= {"run": held.owner.run} if posted else {"attempts": messages.c.attempts - 1}
-    return connection.execute(update(messages).where(_held(held)).values(given_back)).rowcount == 1
+    return connection.execute(update(messages).where(*_HELD).values(given_back), _ids(held)).rowcount == 1
 
 
 def withdraw(connection: Connection, key: str, owner: Owner) -> bool:
@@ -94,34 +144,53 @@ def withdraw(connection: Connection, key: str, owner: Owner) -> bool:
     return connection.execute(update(messages).where(*open_claim).values(given_back)).rowcount == 1
 
 
-def record(connection: Connection, held: Claim, verdict: Verdict, *, duration_ms: int) -> Recorded | None:
+def record(
+    connection: Connection, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
+) -> Recorded | None:
     """Write what the attempt came to. None when the claim was not ours any more.
 
-    A claim of ours that somebody took for dead and made `unknown` is still ours to correct: we know better.
+    A claim of ours that somebody took for dead and made `unknown` is still ours to correct: we know better. `began`:
+    when the attempt began, by the wall clock; None leaves the claim's time. Who has stopped marketing (131050) is
+    suppressed by the same write.
     """
     outcome, evidence, finding = verdict.outcome, None, verdict.finding
-    if verdict.signs is not None:
-        known = _chat_is_known(connection, held, verdict.signs.chat_id)
-        outcome, evidence = weigh(verdict.signs, known_chat=known)
+    signs = verdict.signs
+    if signs is not None:
+        known = _chat_is_known(connection, held, signs.chat_id)
+        outcome, evidence = weigh(signs, known_chat=known)
         finding = Finding(Reason.REUSED if outcome is Outcome.REUSED else Reason.CREATED)
-    written = connection.execute(
-        update(messages)
-        .where(_held(held))
-        .values(
-            state=outcome.value,
-            findings=findings_to_json([finding]),
-            payload=None,
-            again_state=None,
-            again_findings=None,
-            run=held.owner.run,
-            chat_id=verdict.signs.chat_id if verdict.signs else None,
-            chat_status=verdict.signs.chat_status if verdict.signs else None,
-            evidence=evidence.value if evidence else None,
-            http_status=verdict.http_status,
-            duration_ms=duration_ms,
-        )
-    )
-    return Recorded(outcome=outcome, evidence=evidence) if written.rowcount == 1 else None
+    values = {
+        **_ids(held),
+        "outcome": outcome.value,
+        "said": findings_to_json([finding]),
+        "by_run": held.owner.run,
+        "chat": signs.chat_id if signs else None,
+        "chat_is": signs.chat_status if signs else None,
+        "sign": evidence.value if evidence else None,
+        "status": verdict.http_status,
+        "took_ms": duration_ms,
+        "began": began,
+    }
+    if connection.execute(_RECORD, values).rowcount != 1:
+        return None
+    if finding.reason is Reason.OPTED_OUT:
+        _suppress_person(connection, held, finding)
+    return Recorded(outcome=outcome, evidence=evidence)
+
+
+def _chat_is_known(connection: Connection, held: Claim, chat_id: str) -> bool:
+    """Whether another message at the same endpoint went to that chat."""
+    where = set(connection.execute(_WHERE_CHAT_IS_KNOWN, {"chat": chat_id, "held_key": held.key}).scalars())
+    return bool(where) and connection.execute(_ENDPOINT, {"held_key": held.key}).scalar() in where
+
+
+def _suppress_person(connection: Connection, held: Claim, finding: Finding) -> None:
+    person, at = connection.execute(
+        select(messages.c.person, messages.c.sent_at).where(messages.c.key == held.key)
+    ).one()
+    code = finding.values.get("code", "131050")
+    reason = f"stopped marketing messages ({code})"
+    suppress(connection, Suppressed(person=person, reason=reason, source=f"WhatsApp, run {held.owner.run}", added=at))
 
 
 def settle_dead_claims(
@@ -172,16 +241,5 @@ def take_back_choices(connection: Connection, *, endpoint: str, campaign: str) -
     return connection.execute(update(messages).where(*scope, *waiting).values(before)).rowcount
 
 
-def _held(held: Claim) -> Any:
-    return (
-        (messages.c.key == held.key)
-        & (messages.c.claim_run == held.owner.run)
-        & (messages.c.attempts == held.attempt)
-        & messages.c.state.in_([State.CLAIMED.value, State.UNKNOWN.value])
-    )
-
-
-def _chat_is_known(connection: Connection, held: Claim, chat_id: str) -> bool:
-    endpoint = select(messages.c.endpoint).where(messages.c.key == held.key).scalar_subquery()
-    other = exists().where(messages.c.chat_id == chat_id, messages.c.key != held.key, messages.c.endpoint == endpoint)
-    return bool(connection.execute(select(other)).scalar())
+def _ids(held: Claim) -> dict[str, Any]:
+    return {"held_key": held.key, "held_run": held.owner.run, "held_attempt": held.attempt}

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from batch.errors import LedgerUnusable
 from batch.ledger.place import refuse_network_folder
 from batch.ledger.schema import SCHEMA_VERSION, meta, metadata
 from batch.ledger.trouble import remedy_for, translate_failures
+from batch.ledger.upgrade import UPGRADES, Upgrade
 
 __all__ = ["BUSY_SECONDS", "READ", "default_url", "memory_engine", "open_engine", "sqlite_path", "where"]
 
@@ -27,11 +28,6 @@ BUSY_SECONDS = 30
 
 READ: Mapping[str, Any] = {"wegly_read": True}
 """Execution options of a connection that only reads: its transactions take no write lock."""
-
-Upgrade = Callable[[Connection], None]
-
-UPGRADES: Mapping[int, Upgrade] = {}
-"""To version n from n - 1. A step never drops what the promise needs (keys, states, times)."""
 
 _OLDEST_SQLITE = (3, 35, 0)  # RETURNING
 

@@ -10,12 +10,22 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select
 
 from batch.ledger.engine import READ
-from batch.ledger.schema import State, messages, rows, runs
+from batch.ledger.schema import State, messages, rows, run_senders, runs
 from batch.model.outcome import Evidence, Outcome
-from batch.model.reason import Finding, Reason, findings_from_json
-from batch.model.run import Result, Run, Tally, ThisRun
+from batch.model.reason import Finding, Reason, findings_from_json, findings_to_json
+from batch.model.run import Result, Run, SenderRun, Tally, ThisRun
 
-__all__ = ["RESULT_COLUMNS", "ROW_COLUMNS", "read_results", "read_run", "read_runs", "read_tally", "result_of"]
+__all__ = [
+    "RESULT_COLUMNS",
+    "ROW_COLUMNS",
+    "read_results",
+    "read_run",
+    "read_runs",
+    "read_senders",
+    "read_tally",
+    "result_of",
+    "sender_values",
+]
 
 RESULT_COLUMNS = (
     messages.c.state,
@@ -50,14 +60,18 @@ def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Findi
     if found["duplicate_of"] is not None:
         findings: tuple[Finding, ...] = (Finding(Reason.DUPLICATE, {"row": str(found["duplicate_of"])}),)
         return Result(row=found["row"], outcome=Outcome.SKIPPED, findings=findings, notes=notes, person=found["person"])
+    own = findings_from_json(found["findings"]) if found["findings"] else ()
     if found["outcome"] is not None:
-        findings = findings_from_json(found["findings"])
+        findings = own
         outcome = Outcome(found["outcome"])
         return Result(row=found["row"], outcome=outcome, findings=findings, notes=notes, person=found["person"])
-    return _message_result(found, notes, waiting)
+    return _message_result(found, notes, own, waiting)
 
 
-def _message_result(found: Mapping[Any, Any], notes: tuple[Finding, ...], waiting: tuple[Finding, ...]) -> Result:
+def _message_result(
+    found: Mapping[Any, Any], notes: tuple[Finding, ...], own: tuple[Finding, ...], waiting: tuple[Finding, ...]
+) -> Result:
+    """`own`: why the row was not for this run at all; it says more of a pending message than an earlier try."""
     state, said = State(found["state"]), found["message_findings"]
     if state is State.PENDING and found["again_state"]:  # chosen to be tried again, and not sent yet
         state, said = State(found["again_state"]), found["again_findings"]
@@ -67,7 +81,7 @@ def _message_result(found: Mapping[Any, Any], notes: tuple[Finding, ...], waitin
         findings: tuple[Finding, ...] = (Finding(Reason.IN_FLIGHT),)
     else:
         outcome = Outcome(state.value)
-        findings = kept or waiting
+        findings = (own if state is State.PENDING else ()) or kept or waiting
     return Result(
         row=found["row"],
         outcome=outcome,
@@ -88,11 +102,42 @@ def _message_result(found: Mapping[Any, Any], notes: tuple[Finding, ...], waitin
 def read_results(connection: Connection, run: str) -> Iterator[Result]:
     """Every row of a run's sheet as it stands now, in the sheet's order. Streams."""
     joined = rows.outerjoin(messages, messages.c.key == rows.c.key)
-    query = select(*ROW_COLUMNS, *RESULT_COLUMNS).select_from(joined).where(rows.c.run == run).order_by(rows.c.row)
+    columns = (*ROW_COLUMNS, *RESULT_COLUMNS, messages.c.sender)
+    query = select(*columns).select_from(joined).where(rows.c.run == run).order_by(rows.c.row)
     kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
-    waiting = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
+    general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
+    of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
     for found in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        yield result_of(found, waiting=waiting)
+        yield result_of(found, waiting=of_sender.get(found["sender"], general))
+
+
+def read_senders(connection: Connection, run: str) -> tuple[SenderRun, ...]:
+    """What each sender of a run did, by its id."""
+    query = select(run_senders).where(run_senders.c.run == run).order_by(run_senders.c.sender)
+    return tuple(
+        SenderRun(
+            sender=found["sender"],
+            attempts=found["attempts"],
+            achieved_rate=found["achieved_rate"],
+            slowed=found["slowed"],
+            cause=found["cause"],
+            pending=findings_from_json(found["pending_findings"])[0] if found["pending_findings"] else None,
+        )
+        for found in connection.execute(query).mappings()
+    )
+
+
+def sender_values(run: str, sender: SenderRun) -> dict[str, Any]:
+    """A sender's part of a run as its table keeps it."""
+    return {
+        "run": run,
+        "sender": sender.sender,
+        "attempts": sender.attempts,
+        "achieved_rate": sender.achieved_rate,
+        "slowed": sender.slowed,
+        "cause": sender.cause,
+        "pending_findings": findings_to_json([sender.pending]) if sender.pending else None,
+    }
 
 
 def read_run(engine: Engine, run: str) -> Run | None:
@@ -134,12 +179,18 @@ def _this_run(connection: Connection, run: str) -> ThisRun:
     made = kept.attempts if kept.finished else int(connection.execute(attempts).scalar_one())
     found[State.UNKNOWN] = found.get(State.UNKNOWN, 0) + found.pop(State.CLAIMED, 0)
     outcomes = {outcome: found[outcome.value] for outcome in Outcome if found.get(outcome.value)}
-    return ThisRun(attempts=made, outcomes=outcomes, wanted_rate=kept.wanted_rate, achieved_rate=kept.achieved_rate)
+    return ThisRun(
+        attempts=made,
+        outcomes=outcomes,
+        wanted_rate=kept.wanted_rate,
+        achieved_rate=kept.achieved_rate,
+        senders=read_senders(connection, run),
+    )
 
 
 def _run_of(found: Mapping[Any, Any]) -> Run:
     names = ("run", "campaign", "endpoint", "sheet_path", "sheet_sha256", "version", "started", "finished", "exit_code")
-    more = ("timezone", "language", "wanted_rate", "report_dir")
+    more = ("timezone", "language", "wanted_rate", "report_dir", "trial")
     return Run(
         **{name: found[name] for name in (*names, *more)},
         sheet_options=json.loads(found["sheet_options"]),

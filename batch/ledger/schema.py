@@ -21,26 +21,32 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
+    text,
 )
 
 from batch.model.outcome import Outcome
 
 __all__ = [
     "SCHEMA_VERSION",
+    "SENT_STATES",
     "State",
     "campaigns",
     "decisions",
+    "listed",
     "messages",
     "meta",
     "metadata",
     "rows",
+    "run_senders",
     "runs",
     "staged",
     "staging_metadata",
+    "suppressed",
     "winners",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised with every change of the tables; `upgrade.py` holds the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,6 +75,11 @@ class State(StrEnum):
     ERROR = Outcome.ERROR.value
     UNKNOWN = Outcome.UNKNOWN.value
 
+
+SENT_STATES = (State.SUCCESS.value, State.REUSED.value, State.UNKNOWN.value, State.CLAIMED.value)
+"""The states of messages that a person has, or may have."""
+
+_ATTEMPTED = text("sent_at IS NOT NULL")
 
 metadata = MetaData()
 
@@ -102,7 +113,25 @@ runs = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("wanted_rate", Float),
     Column("achieved_rate", Float),
+    Column("trial", Boolean, nullable=False, default=False, server_default=false()),
 )
+"""`pending_findings`: why rows of no sender of `run_senders` were not attempted. `trial`: its rows are no sheet's, but
+the phones of `--to`, numbered from 1."""
+
+run_senders = Table(
+    "run_senders",
+    metadata,
+    Column("run", String(200), ForeignKey("runs.run"), nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("achieved_rate", Float),
+    Column("slowed", Integer, nullable=False),
+    Column("cause", String(40)),
+    Column("pending_findings", Text),
+    PrimaryKeyConstraint("run", "sender"),
+)
+"""What each sender of a run did: `slowed`, how often its rate was cut; `cause`, why it stopped before its rows were
+done; `pending_findings`, why its pending rows were not attempted."""
 
 messages = Table(
     "messages",
@@ -129,14 +158,29 @@ messages = Table(
     Column("http_status", Integer),
     Column("sent_at", UtcTime),
     Column("duration_ms", Integer),
+    Column("trial", Boolean, nullable=False, default=False, server_default=false()),
     Index("messages_by_campaign", "endpoint", "campaign", "state"),
     Index("messages_by_chat", "chat_id"),
     Index("messages_by_run", "run"),
+    Index("messages_by_person", "person", "sent_at", sqlite_where=_ATTEMPTED, postgresql_where=_ATTEMPTED),
+    Index("messages_by_time", "sender", "sent_at", sqlite_where=_ATTEMPTED, postgresql_where=_ATTEMPTED),
 )
 """One per key. `payload` only while it is pending or claimed: the values to send are kept no longer than needed.
 `sent_at` is when the last attempt began (it is the claim's time while the claim is open). `again_state` and
 `again_findings`: the error or unknown that a person chose to try again in one run; what that run does not send gets it
-back, so that the choice does not outlive its moment."""
+back, so that the choice does not outlive its moment. `trial`: sent with `--to`, to a number that stands for no row; it
+counts for caps and spacing, and not as a message that `[history]` keeps others away from. The two indexes by time hold
+attempted messages only, so that planning a sheet does not pay for them."""
+
+suppressed = Table(
+    "suppressed",
+    metadata,
+    Column("person", String(20), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("added", UtcTime, nullable=False),
+)
+"""The suppression list: who is messaged by no campaign of any endpoint."""
 
 campaigns = Table(
     "campaigns",
@@ -213,3 +257,14 @@ winners = Table(
     prefixes=["TEMPORARY"],
 )
 """Of each staged key the row that stands for it."""
+
+listed = Table(
+    "listed",
+    staging_metadata,
+    Column("person", String(20), nullable=False),
+    Column("list", String(10), nullable=False),
+    Column("where", Text, nullable=False),
+    PrimaryKeyConstraint("list", "person"),
+    prefixes=["TEMPORARY"],
+)
+"""People of lists that hold for one run: `suppress` (by a file or a column) and `only` (`--only-allowed`)."""

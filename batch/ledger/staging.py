@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from types import TracebackType
 from typing import Any
 
@@ -18,7 +20,9 @@ from sqlalchemy import (
     Connection,
     Engine,
     Integer,
+    String,
     and_,
+    bindparam,
     cast,
     exists,
     func,
@@ -26,6 +30,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
@@ -33,19 +38,44 @@ from sqlalchemy.exc import SQLAlchemyError
 from batch.errors import LedgerFailed
 from batch.ledger.campaigns import note_traits
 from batch.ledger.engine import READ, translate
+from batch.ledger.outreach import recent, recently, recently_messaged
 from batch.ledger.owner import Owner
 from batch.ledger.reading import RESULT_COLUMNS, result_of
-from batch.ledger.schema import State, messages, meta, rows, runs, staged, staging_metadata, winners
+from batch.ledger.schema import (
+    SENT_STATES,
+    State,
+    listed,
+    messages,
+    meta,
+    rows,
+    runs,
+    staged,
+    staging_metadata,
+    suppressed,
+    winners,
+)
 from batch.model.campaign_traits import Traits
 from batch.model.message import campaign_scope
 from batch.model.outcome import Outcome
-from batch.model.reason import Finding, findings_to_json
+from batch.model.outreach import OutreachRules
+from batch.model.reason import Finding, Reason, findings_to_json
 from batch.model.run import Result, Run
 
-__all__ = ["Judging", "StagedRow", "Staging"]
+__all__ = ["Chosen", "History", "Judging", "StagedRow", "Staging"]
 
-_DONE = (State.SUCCESS.value, State.REUSED.value, State.UNKNOWN.value, State.CLAIMED.value)
 _KEPT = ("row", "key", "person", "outcome", "findings", "notes", "duplicate_of")
+_AT_ONCE = 1000
+_SUPPRESS, _ONLY, _PLANNED = "suppress", "only", "planned"
+
+_STAGED_JOIN = staged.outerjoin(messages, messages.c.key == staged.c.key)
+_SENT_BEFORE = exists().where(messages.c.key == staged.c.key, messages.c.state.in_(SENT_STATES))
+_GOOD = (staged.c.outcome.is_(None), staged.c.person.is_not(None), ~_SENT_BEFORE)
+"""Rows that are neither wrong nor left out, and show nothing that was sent before."""
+_SKIP = (
+    update(staged)
+    .where(staged.c.row == bindparam("at"))
+    .values(outcome=Outcome.SKIPPED.value, findings=bindparam("said"))
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +94,8 @@ class StagedRow:
     payload: str | None = None
     stands: bool = False
     """The row stands for its key though it is not sent: another ledger has sent it."""
+    opted_out: bool = False
+    """The sheet says that the person wants no messages: none of the person's rows is sent."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +108,27 @@ class Judging:
     """Unknown rows, though they may have been sent: somebody may get a second message."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chosen:
+    """Which of the rows that may be sent this run is for; the others stay pending."""
+
+    ranges: tuple[tuple[int, int], ...] | None = None
+    """First and last rows of the sheet (`--rows`); None: all."""
+    planned: Mapping[int, str] | None = None
+    """Row to the request's hash (`--plan`); None: no plan."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class History:
+    """What the messages of other campaigns mean for a sheet."""
+
+    rules: OutreachRules
+    endpoint: str
+    campaign: str
+    """The sheet's own campaign: its earlier messages are not history."""
+    now: datetime
+
+
 class Staging:
     """One sheet on its way into the ledger. Use as a context manager; leaving it forgets what was not planned.
 
@@ -85,6 +138,7 @@ class Staging:
     def __init__(self, engine: Engine, judging: Judging) -> None:
         self._engine = engine
         self._judging = judging
+        self._only: str | None = None
 
     def __enter__(self) -> Staging:
         self._connection = self._engine.connect().execution_options(**READ)
@@ -102,26 +156,153 @@ class Staging:
 
     def add(self, batch: Iterable[StagedRow]) -> None:
         """Stage rows. Row numbers must be new."""
-        values = [_staged_values(row) for row in batch]
-        if values:
-            self._connection.execute(insert(staged), values)
+        taken = list(batch)
+        if taken:
+            self._connection.execute(insert(staged), [_staged_values(row) for row in taken])
+        out = [(row.person, f"row {row.row} of the sheet") for row in taken if row.opted_out and row.person]
+        if out:
+            self.suppress(out)
 
-    def judge(self) -> None:
-        """Decide for each key which row stands for it; the others become `skipped` as its duplicates."""
+    def suppress(self, people: Iterable[tuple[str, str]]) -> None:
+        """For this sheet, suppress people besides the list: (person, where it says so). Before `judge`."""
+        self._list(_SUPPRESS, people)
+
+    def allow_only(self, people: Iterable[tuple[str, str]], where: str) -> None:
+        """For this sheet, leave out everybody but these people. `where`: the list, as a person calls it."""
+        self._only = where
+        self._list(_ONLY, people)
+
+    def judge(self, history: History | None = None) -> None:
+        """Decide for each key which row stands for it, and by the rules of outreach which rows are left out.
+
+        Suppression comes first: a row of somebody on the list stands for nothing, unless it shows what was sent before.
+        Then the first row of each key that is left wins, and the others become `skipped` as its duplicates. History is
+        for what would be sent then.
+        """
+        self._leave_out_listed()
         run = self._connection.execute
         first = select(staged.c.key, func.min(staged.c.row)).where(staged.c.key.is_not(None)).group_by(staged.c.key)
         run(insert(winners).from_select(["key", "row"], first.where(staged.c.stands)))
         has_winner = exists().where(winners.c.key == staged.c.key)
         run(insert(winners).from_select(["key", "row"], first.where(staged.c.outcome.is_(None), ~has_winner)))
         # A row that could not be sent today still shows what an earlier run sent to this key.
-        sent_before = exists().where(messages.c.key == staged.c.key, messages.c.state.in_(_DONE))
-        run(insert(winners).from_select(["key", "row"], first.where(sent_before, ~has_winner)))
+        run(insert(winners).from_select(["key", "row"], first.where(_SENT_BEFORE, ~has_winner)))
         stands = select(winners.c.row).where(winners.c.key == staged.c.key).scalar_subquery()
-        shows = (sent_before, staged.c.row == stands)
+        shows = (_SENT_BEFORE, staged.c.row == stands)
         run(update(staged).where(*shows).values(outcome=None, findings=None))
         twin = and_(staged.c.outcome.is_(None), staged.c.key.is_not(None), staged.c.row != stands)
         run(update(staged).where(twin).values(outcome=Outcome.SKIPPED.value, duplicate_of=stands))
+        self._keep_unknown_back()
+        if history is not None:
+            self._leave_out_recent(history)
         self._connection.commit()
+
+    def choose(self, chosen: Chosen) -> None:
+        """Keep this run to some of the rows that may be sent; the others stay pending and say why. After `judge`."""
+        if chosen.ranges is not None:
+            inside = or_(*(staged.c.row.between(first, last) for first, last in chosen.ranges))
+            self._hold_back(~inside, Finding(Reason.NOT_CHOSEN))
+        if chosen.planned is not None:
+            self._list(_PLANNED, ((str(row), digest) for row, digest in chosen.planned.items()))
+            same = and_(listed.c.list == _PLANNED, listed.c.person == cast(staged.c.row, String))
+            self._hold_back(~exists().where(same, listed.c.where == staged.c.request_hash), Finding(Reason.NOT_PLANNED))
+        self._connection.commit()
+
+    def waiting(self) -> Generator[tuple[str, str]]:
+        """(sender, person) of each message that a run would send, in the sheet's order. Close it if it is left early."""
+        query = _joined(staged.c.sender, staged.c.person).where(self._sendable()).order_by(staged.c.row)
+        yield from self._stream(query)
+
+    def requests(self) -> Generator[tuple[int, str, str, str]]:
+        """(row, person, request's hash, payload) of each message that a run would send, in the sheet's order."""
+        columns = (staged.c.row, staged.c.person, staged.c.request_hash, staged.c.payload)
+        query = _joined(*columns).where(self._sendable()).order_by(staged.c.row)
+        yield from self._stream(query)
+
+    def _stream(self, query: Any) -> Iterator[Any]:
+        """Rows of a query; a cursor that is left open would keep the plan from being written."""
+        found = self._connection.execute(query.execution_options(yield_per=_AT_ONCE))
+        try:
+            yield from found
+        finally:
+            found.close()
+
+    def _list(self, name: str, people: Iterable[tuple[str, str]]) -> None:
+        everyone = iter(people)
+        statement = insert(listed).prefix_with("OR IGNORE", dialect="sqlite")
+        while some := [
+            {"list": name, "person": person, "where": where} for person, where in islice(everyone, _AT_ONCE)
+        ]:
+            self._connection.execute(statement, some)
+
+    def _leave_out_listed(self) -> None:
+        """Rows of people on the suppression list, or not on the list of the only ones, become `skipped`."""
+        here = select(listed.c.where).where(listed.c.list == _SUPPRESS, listed.c.person == staged.c.person)
+        noted = select(suppressed.c.source).where(suppressed.c.person == staged.c.person)
+        where = func.coalesce(noted.scalar_subquery(), here.scalar_subquery())
+        query = select(staged.c.row, where).where(*_GOOD, or_(noted.exists(), here.exists()))
+        self._leave_out(query, lambda where: Finding(Reason.SUPPRESSED, {"where": where}))
+        if self._only is not None:
+            allowed = exists().where(listed.c.list == _ONLY, listed.c.person == staged.c.person)
+            query = select(staged.c.row, literal(self._only)).where(*_GOOD, ~allowed)
+            self._leave_out(query, lambda where: Finding(Reason.NOT_ALLOWED, {"where": where}))
+
+    def _keep_unknown_back(self) -> None:
+        """What may have been sent stays `unknown`, and is not sent again to people whom the rules leave out."""
+        out = or_(
+            exists().where(suppressed.c.person == staged.c.person),
+            exists().where(listed.c.list == _SUPPRESS, listed.c.person == staged.c.person),
+            *(
+                [~exists().where(listed.c.list == _ONLY, listed.c.person == staged.c.person)]
+                if self._only is not None
+                else []
+            ),
+        )
+        unknown = exists().where(messages.c.key == staged.c.key, messages.c.state == State.UNKNOWN.value)
+        self._connection.execute(update(staged).where(unknown, out).values(payload=None))
+
+    def _leave_out_recent(self, history: History) -> None:
+        rules = history.rules
+        if rules.not_within is None:
+            return
+        latest = func.max(recently.c.sent_at, type_=messages.c.sent_at.type)
+        query = (
+            select(staged.c.row, recently.c.campaign, latest, messages.c.state)
+            .select_from(staged.outerjoin(messages, messages.c.key == staged.c.key).join(recently, true()))
+            .where(
+                self._sendable(),
+                *recent(staged),
+                recently.c.endpoint == history.endpoint,
+                recently.c.campaign != campaign_scope(history.campaign),
+            )
+            .group_by(staged.c.row)
+        )
+        found = self._connection.execute(query, {"recent_since": history.now - rules.not_within}).all()
+        left_out = [
+            {"at": row, "said": findings_to_json([recently_messaged(rules, campaign, last)])}
+            for row, campaign, last, state in found
+            if state != State.UNKNOWN.value
+        ]
+        stays = [{"at": row} for row, _, _, state in found if state == State.UNKNOWN.value]
+        if left_out:
+            self._connection.execute(_SKIP, left_out)
+        if stays:
+            self._connection.execute(update(staged).where(staged.c.row == bindparam("at")).values(payload=None), stays)
+
+    def _leave_out(self, query: Any, finding: Callable[[str], Finding]) -> None:
+        after = 0
+        while found := self._connection.execute(
+            query.where(staged.c.row > after).order_by(staged.c.row).limit(_AT_ONCE)
+        ).all():
+            self._connection.execute(
+                _SKIP, [{"at": row, "said": findings_to_json([finding(where)])} for row, where in found]
+            )
+            after = found[-1].row
+
+    def _hold_back(self, which: ColumnElement[bool], finding: Finding) -> None:
+        held = select(staged.c.row).select_from(_STAGED_JOIN).where(self._sendable(), which)
+        said = findings_to_json([finding])
+        self._connection.execute(update(staged).where(staged.c.row.in_(held)).values(findings=said))
 
     def counts(self) -> Mapping[Outcome, int]:
         """All six outcomes as they would stand if the run began now."""
@@ -182,7 +363,8 @@ class Staging:
         waiting = or_(messages.c.key.is_(None), messages.c.state == State.PENDING.value, again)
         if self._judging.resend_unknown:
             waiting = or_(waiting, messages.c.state == State.UNKNOWN.value)
-        return and_(staged.c.outcome.is_(None), staged.c.payload.is_not(None), waiting)
+        chosen = staged.c.findings.is_(None)
+        return and_(staged.c.outcome.is_(None), staged.c.payload.is_not(None), chosen, waiting)
 
     def _write_messages(self, connection: Connection, run: Run) -> None:
         fresh = {
@@ -207,13 +389,14 @@ class Staging:
             literal(campaign_scope(run.campaign)),
             literal(State.PENDING.value),
             literal(0),
+            literal(run.trial),
         ).where(staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~known)
-        columns = ["key", "person", *fresh, "endpoint", "campaign", "state", "attempts"]
+        columns = ["key", "person", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
         connection.execute(insert(messages).from_select(columns, new))
 
 
 def _joined(*columns: Any) -> Any:
-    return select(*columns).select_from(staged.outerjoin(messages, messages.c.key == staged.c.key))
+    return select(*columns).select_from(_STAGED_JOIN)
 
 
 def _staged_values(row: StagedRow) -> dict[str, Any]:
@@ -248,6 +431,7 @@ def _run_values(run: Run, owner: Owner) -> dict[str, Any]:
         "pid": owner.pid,
         "started": run.started,
         "wanted_rate": run.wanted_rate,
+        "trial": run.trial,
     }
 
 

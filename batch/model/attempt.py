@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding
 
-__all__ = ["ChatSigns", "Verdict", "weigh"]
+__all__ = ["ChatSigns", "Refused", "Verdict", "weigh"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,3 +60,17 @@ class Verdict:
     """Present exactly when the answer was a readable 2xx."""
     clock_skew: float | None = None
     """Seconds the API's `Date` is ahead of our wall clock; None when there was no `Date`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """A claim that a rule of outreach refused: nothing may be posted.
+
+    `outcome` PENDING: the message still waits, and may be claimed from `until` on. Any other outcome is what the row
+    has now, durably.
+    """
+
+    outcome: Outcome
+    finding: Finding
+    until: datetime | None = None
+    """UTC, aware; present exactly when `outcome` is PENDING."""

@@ -56,6 +56,8 @@ class Contact:
     notes: tuple[Finding, ...] = ()
     """What a person should know of a good row: a repaired phone, a landline."""
     hidden: bool = False
+    opted_out: bool = False
+    """The campaign's opt-out column says that the person wants no messages."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +69,8 @@ class Job:
     sender: str
     payload: str
     """The body of the POST, exactly as it will be sent (JSON, UTF-8)."""
+    person: str = ""
+    """E.164: who gets it."""
 
 
 def normalized(value: str) -> str:

@@ -78,10 +78,18 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     HIDDEN_ROW = "hidden_row"
     SENT_ELSEWHERE = "sent_elsewhere"
+    SUPPRESSED = "suppressed"
+    NOT_ALLOWED = "not_allowed"
+    RECENTLY_MESSAGED = "recently_messaged"
     # pending
     WAITING = "waiting"
     SETTLED_NOT_SENT = "settled_not_sent"
     LIMIT = "limit"
+    CAP = "cap"
+    WINDOW = "window"
+    NOT_CHOSEN = "not_chosen"
+    NOT_PLANNED = "not_planned"
+    SPACING = "spacing"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
     RATE_LIMITED = "rate_limited"
@@ -224,11 +232,36 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             "By the sheet's own result columns the run {run} has sent it ({status}), which this ledger does not know.",
             "Use the ledger that sent it (--ledger), or delete the columns wegly_status and wegly_run to send it.",
         ),
+        Reason.SUPPRESSED: Explanation(
+            "The person is on the suppression list ({where}): nobody on it is messaged.",
+            "Leave it so; `wegly-batch suppress remove` takes a person off the list who wants messages again.",
+        ),
+        Reason.NOT_ALLOWED: Explanation(
+            "The person is not among the only ones who may be messaged ({where}).",
+            "Add the person to that list, or run without --only-allowed.",
+        ),
+        Reason.RECENTLY_MESSAGED: Explanation(
+            "The person got a message of the campaign {campaign} on {when}, less than {within} ago.",
+            "Run again later, or shorten [history] not_within in the campaign.",
+        ),
         Reason.WAITING: Explanation("Not sent yet.", _SEND_AGAIN),
         Reason.SETTLED_NOT_SENT: Explanation(
             "Not sent, as {who} decided on {when}; it waits to be sent again.", _SEND_AGAIN
         ),
         Reason.LIMIT: Explanation("Not sent yet: the limit of this run was reached.", _SEND_AGAIN),
+        Reason.CAP: Explanation(
+            "Not sent yet: {people} people in 24 hours were reached ([throttle] per_24h); the next can go at {when}.",
+            "Run the same command again then.",
+        ),
+        Reason.WINDOW: Explanation(
+            "Not sent yet: outside the hours in which messages may go out; they begin again at {when}.",
+            "Run the same command again then, or use --wait.",
+        ),
+        Reason.NOT_CHOSEN: Explanation("Not sent yet: the row was not chosen for this run (--rows).", _SEND_AGAIN),
+        Reason.NOT_PLANNED: Explanation("Not sent yet: the message is not in the plan that was sent.", _SEND_AGAIN),
+        Reason.SPACING: Explanation(
+            "Not sent yet: another message to the same person went out less than 6 seconds before.", _SEND_AGAIN
+        ),
         Reason.STOPPED: Explanation(
             "Not sent yet: the run stopped before this row.", "See why the run stopped, then run again."
         ),

@@ -9,7 +9,7 @@ from datetime import datetime
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding
 
-__all__ = ["Result", "Run", "Tally", "ThisRun", "ranked"]
+__all__ = ["Result", "Run", "SenderRun", "Tally", "ThisRun", "ranked"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +67,24 @@ class Run:
     """Where the ledger is, as a person may read it (no password)."""
     sheet_options: Mapping[str, str] = field(default_factory=dict)
     """How the sheet was read (`name`, `header_row`), for writing the report again."""
+    trial: bool = False
+    """Sent with `--to`: its rows are no sheet's."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SenderRun:
+    """What one sender did in a run."""
+
+    sender: str
+    attempts: int
+    achieved_rate: float | None
+    """Starts a second between the first and the last start; None for fewer than two."""
+    slowed: int = 0
+    """How often the rate was cut because the API asked for it."""
+    cause: str | None = None
+    """Why it stopped before its rows were done; None when it did not."""
+    pending: Finding | None = None
+    """Why its pending rows were not attempted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +96,8 @@ class ThisRun:
     wanted_rate: float | None = None
     achieved_rate: float | None = None
     """Starts a second between the first and the last start; None for fewer than two."""
+    senders: tuple[SenderRun, ...] = ()
+    """Each sender that had anything to send, by id; empty for a run that died."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,17 +3,23 @@
 Invariants:
 
 * A worker waits for its slot, claims, posts once, and records or releases; nothing else makes a POST.
+* Each sender has a lane of its own: its pace, its workers, its stop. What concerns all (a signal, the ledger, the
+  clock, the token) stops every lane.
+* What a rule keeps back is passed over or put off, never held by a claim.
 * A claim that did not send is released before any wait, so open claims are attempts in flight.
 * Once the run is stopping no claim is made; what is in flight is finished, or recorded as `unknown`.
 * Arithmetic of time is in pure functions (`pace`, `repeats`, `stopping`); the loop's clock drives them.
 """
 
-from batch.pool.pool import Attempts, ChatsClient, Pool, PoolSettings, Progress, Sent
+from batch.pool.parts import Attempts, ChatsClient, PoolSettings, Progress
+from batch.pool.pool import Pool, Sent
 from batch.pool.repeats import RepeatRules
 from batch.pool.shutdown import stopping_on_signals
 from batch.pool.stopping import Stop, StopCause, StopRules
+from batch.pool.windows import NEVER
 
 __all__ = [
+    "NEVER",
     "Attempts",
     "ChatsClient",
     "Pool",

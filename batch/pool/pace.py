@@ -6,9 +6,10 @@ Pure: every function takes the time and returns a new `Pace`. Times are seconds 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-__all__ = ["Pace", "climbed", "cut", "paused", "reserved", "shortest_gap", "started"]
+__all__ = ["Pace", "climbed", "cut", "earliest", "most_in_a_second", "paused", "reserved", "shortest_gap"]
 
 CUT_TO = 0.7
 """What a 429 leaves of the rate. Gentle, because the pause that comes with it has already emptied the API's bucket."""
@@ -17,6 +18,8 @@ CLIMB_PER_SECOND = 1.01
 however far above that the wanted rate lies."""
 CATCH_UP = 1.01
 """How much faster than the rate starts may follow each other while lateness is made up for."""
+JITTER = 0.002
+"""Seconds by which a start may be late for its slot because timers are no finer; the next may come so much closer."""
 FORGIVEN = 2.0
 """Seconds of lateness that are made up for."""
 LOWEST = 0.02
@@ -40,8 +43,6 @@ class Pace:
     """The earliest time of the next slot; behind `due` while lateness is made up for."""
     changed: float
     """When `rate` was last reckoned."""
-    gate: float = float("-inf")
-    """No start before this time: keeps late starts apart."""
     until: float = float("-inf")
     """The end of the latest pause."""
     cut_at: float = float("-inf")
@@ -66,22 +67,30 @@ def reserved(pace: Pace, now: float) -> tuple[Pace, float]:
     return replace(pace, due=due + 1 / pace.rate, slot=start + shortest_gap(pace.rate)), slot
 
 
-def started(pace: Pace, now: float) -> Pace:
-    """Note a start that is made now: the next one waits for the gate.
+def earliest(pace: Pace, starts: Sequence[float]) -> float:
+    """The earliest time of the next start. `starts`: the latest ones, at most `most_in_a_second`, in order.
 
     Slots are even, but a worker may be late for its own, its claim delayed by a slow disk, or the machine by its other
-    work. The gate keeps such starts nearly a whole gap apart.
+    work. Late starts may come closer together, but never so close that a moving second holds more than it may.
     """
-    return replace(pace, gate=now + shortest_gap(pace.rate))
+    if not starts:
+        return -math.inf
+    gap = 1 / pace.rate
+    apart = starts[-1] + max(gap - JITTER, gap / 2)
+    most = most_in_a_second(pace.wanted)
+    # Counted over a little more than a second: posts reach the API not quite as evenly as they were started.
+    second = 1 + max(0.0, most / pace.wanted - 1) / 2
+    return max(apart, starts[0] + second) if len(starts) >= most else apart
+
+
+def most_in_a_second(rate: float) -> int:
+    """Starts that any moving second may hold: the rate plus 1 %, or plus one where that is more; a whole number."""
+    return max(1, math.floor(max(rate + 1, rate * CATCH_UP)))
 
 
 def shortest_gap(rate: float) -> float:
-    """Seconds between two starts at the least, so that no moving second holds more than it may.
-
-    That is the rate plus 1 %, or plus one where that is more; as starts are whole, the whole number below it.
-    """
-    most = math.floor(max(rate + 1, rate * CATCH_UP))
-    return 1 / max(1.0, min(rate * CATCH_UP, most)) if rate >= 1 else 1 / (rate * CATCH_UP)
+    """Seconds between two slots while lateness is made up for."""
+    return 1 / min(rate * CATCH_UP, most_in_a_second(rate)) if rate >= 1 else 1 / (rate * CATCH_UP)
 
 
 def climbed(pace: Pace, now: float) -> Pace:

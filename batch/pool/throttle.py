@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 from batch.pool import pace
 from batch.pool.stopping import Stop
@@ -30,6 +31,10 @@ class Throttle:
         self._loop = asyncio.get_running_loop()
         self._pace = pace.Pace.begin(rate, self._loop.time())
         self._stop = stop
+        self._door = asyncio.Lock()
+        self._starts: deque[float] = deque(maxlen=pace.most_in_a_second(rate))
+        self.cuts = 0
+        """How often the rate was cut."""
 
     @property
     def rate(self) -> float:
@@ -54,14 +59,15 @@ class Throttle:
         """
         if not await self._wait_until(slot.time):
             return False
-        # Whoever wakes looks again: after a stall of the machine several wake at the same moment.
-        while self._pace.gate > self._loop.time():
-            if not await self._wait_until(self._pace.gate):
+        # One after the other: after a stall of the machine several come at the same moment.
+        async with self._door:
+            while (earliest := pace.earliest(self._pace, self._starts)) > self._loop.time():
+                if not await self._wait_until(earliest):
+                    return False
+            if slot.generation != self._pace.generation or self._stop.requested:
                 return False
-        if slot.generation != self._pace.generation:
-            return False
-        self._pace = pace.started(self._pace, self._loop.time())
-        return True
+            self._starts.append(self._loop.time())
+            return True
 
     async def _wait_until(self, time: float) -> bool:
         return await self._stop.sleep(time - self._loop.time())
@@ -72,4 +78,6 @@ class Throttle:
 
     def slow_down(self) -> None:
         """Cut the rate; it climbs back slowly."""
+        before = self._pace.cut_at
         self._pace = pace.cut(self._pace, self._loop.time())
+        self.cuts += self._pace.cut_at != before

@@ -330,7 +330,7 @@ def died(run: str, when: datetime) -> None:
 
     async def work() -> None:
         with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger, ledger.sending(Owner.here(run)) as sending:
-            assert await sending.claim(next(sending.jobs()).key, when)
+            assert await sending.claim(next(sending.jobs()), when)
 
     asyncio.run(work())
 

@@ -15,7 +15,7 @@ from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Claim, Judging, Ledger, Owner, StagedRow
 from batch.ledger.engine import READ, open_engine
 from batch.ledger.schema import metadata
-from batch.model.attempt import ChatSigns, Verdict
+from batch.model.attempt import ChatSigns, Refused, Verdict
 from batch.model.campaign_traits import Traits
 from batch.model.message import message_key
 from batch.model.outcome import Evidence, Outcome
@@ -74,7 +74,7 @@ def send(ledger: Ledger, run: str, verdict: Callable[[int], Verdict] = lambda _:
         sent = []
         with ledger.sending(Owner.here(run)) as sending:
             for job in sending.jobs():
-                held = await sending.claim(job.key, NOW)
+                held = await sending.claim(job, NOW)
                 assert held is not None
                 await sending.record(held, verdict(job.row), duration_ms=5)
                 sent.append(job.row)
@@ -153,12 +153,13 @@ def test_unknown_is_never_sent_again(ledger: Ledger) -> None:
 def test_only_one_of_many_claims_wins(ledger: Ledger, tmp_path: Path) -> None:
     """Eight processes' worth of writers that know nothing of each other: one claim of a key."""
     plan(ledger, "r1", [good(2)])
-    (job,) = _jobs(ledger, "r1")
+    with ledger.sending(Owner.here("r1")) as sending:
+        (job,) = sending.jobs()
 
-    def attempt(number: int) -> Claim | None:
+    def attempt(number: int) -> Claim | Refused | None:
         with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as mine:
 
-            async def claim() -> Claim | None:
+            async def claim() -> Claim | Refused | None:
                 with mine.sending(Owner(run=f"run-{number}", host="h", pid=number)) as sending:
                     return await sending.claim(job, NOW)
 
@@ -176,11 +177,11 @@ def test_a_released_claim_waits_again_and_counts_only_when_the_api_answered(ledg
     async def work() -> None:
         with ledger.sending(Owner.here("r1")) as sending:
             (job,) = sending.jobs()
-            held = await sending.claim(job.key, NOW)
+            held = await sending.claim(job, NOW)
             assert held
-            assert await sending.claim(job.key, NOW) is None
+            assert await sending.claim(job, NOW) is None
             assert await sending.release(held, Finding(Reason.NOT_CONNECTED), posted=False)
-            held = await sending.claim(job.key, NOW)
+            held = await sending.claim(job, NOW)
             assert held
             assert held.attempt == 1
             assert await sending.release(held, Finding(Reason.RATE_LIMITED, {"status": "429"}), posted=True, status=429)
@@ -353,7 +354,16 @@ def test_each_plan_counts_the_ledger_up(ledger: Ledger) -> None:
 
 def test_no_table_is_unknown_to_the_upgrade_path() -> None:
     """A new table needs a new schema version: this list and `SCHEMA_VERSION` change together."""
-    assert sorted(metadata.tables) == ["campaigns", "decisions", "messages", "meta", "rows", "runs"]
+    assert sorted(metadata.tables) == [
+        "campaigns",
+        "decisions",
+        "messages",
+        "meta",
+        "rows",
+        "run_senders",
+        "runs",
+        "suppressed",
+    ]
 
 
 def _jobs(ledger: Ledger, run: str) -> list[str]:
@@ -365,7 +375,7 @@ def _claim_first(ledger: Ledger, run: str) -> Claim:
     async def work() -> Claim:
         with ledger.sending(Owner.here(run)) as sending:
             job = next(sending.jobs())
-            held = await sending.claim(job.key, NOW)
+            held = await sending.claim(job, NOW)
             assert held
             return held
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.pool.pace import CUT_TO, LOWEST, Pace, climbed, cut, paused, reserved, started
+from batch.pool.pace import CUT_TO, LOWEST, Pace, climbed, cut, earliest, paused, reserved
+from batch.pool.pace import most_in_a_second as allowed_in_a_second
 from batch.pool.repeats import LONGEST_WAIT, RepeatRules, Repeats, next_wait
 
 RATES = st.sampled_from([0.5, 1.0, 5000 / 3600, 10.0, 50.0, 80.0, 101.0, 150.0, 330.0, 500.0, 1000.0])
@@ -21,11 +22,9 @@ def starts(pace: Pace, delays: list[float]) -> list[float]:
         pace, slot = reserved(pace, now)
         now = max(now, slot)
         arrivals.append(now + late)
-    made = []
+    made: list[float] = []
     for arrival in sorted(arrivals):
-        start = max(arrival, pace.gate)
-        pace = started(pace, start)
-        made.append(start)
+        made.append(max(arrival, earliest(pace, made[-allowed_in_a_second(pace.wanted) :])))
     return made
 
 

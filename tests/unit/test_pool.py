@@ -329,20 +329,14 @@ class FailingLedger:
     claims_left: int = 10**9
     records_that_fail: int = 0
 
-    def jobs(self, limit: int | None = None) -> Iterator[Job]:
-        return self.real.jobs(limit)  # type: ignore[no-any-return]
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
 
-    async def claim(self, key: str, now: datetime) -> Any:
+    async def claim(self, job: Job, now: datetime) -> Any:
         if self.claims_left <= 0:
             raise LedgerFailed("The disk is full.")
         self.claims_left -= 1
-        return await self.real.claim(key, now)
-
-    async def withdraw(self, key: str) -> bool:
-        return await self.real.withdraw(key)  # type: ignore[no-any-return]
-
-    async def release(self, *args: Any, **kwargs: Any) -> bool:
-        return await self.real.release(*args, **kwargs)  # type: ignore[no-any-return]
+        return await self.real.claim(job, now)
 
     async def record(self, *args: Any, **kwargs: Any) -> Any:
         if self.records_that_fail > 0:

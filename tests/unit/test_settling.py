@@ -62,7 +62,7 @@ def send(ledger: Ledger, run: str, verdict: Verdict = LOST) -> list[int]:
         with ledger.sending(Owner.here(run)) as sending:
             for job in sending.jobs():
                 assert job.payload
-                held = await sending.claim(job.key, NOW)
+                held = await sending.claim(job, NOW)
                 assert held is not None
                 await sending.record(held, verdict, duration_ms=5)
                 posted.append(job.row)
@@ -76,7 +76,7 @@ def claim(ledger: Ledger, run: str, now: datetime = NOW) -> Claim:
 
     async def work() -> Claim:
         with ledger.sending(Owner.here(run)) as sending:
-            held = await sending.claim(next(sending.jobs()).key, now)
+            held = await sending.claim(next(sending.jobs()), now)
             assert held is not None
             return held
 
@@ -190,7 +190,7 @@ def test_an_attempt_that_certainly_sent_nothing_does_not_close_the_question(unkn
 
     async def throttled() -> None:
         with unknown.sending(Owner.here("r2")) as sending:
-            held = await sending.claim(next(sending.jobs()).key, NOW)
+            held = await sending.claim(next(sending.jobs()), NOW)
             assert held
             await sending.release(held, Finding(Reason.RATE_LIMITED), posted=True, status=429)
 

@@ -1,0 +1,176 @@
+"""The rules of outreach at the moment of a claim: suppression, history, spacing, caps.
+
+They are judged in the transaction of the claim, so that what was true at the plan is not taken for true now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, exists, false, func, or_, select, update
+
+from batch.ledger.owner import Owner
+from batch.ledger.quota import Quota
+from batch.ledger.schema import SENT_STATES, State, messages, rows, suppressed
+from batch.model.attempt import Refused
+from batch.model.message import Job
+from batch.model.outcome import Outcome
+from batch.model.outreach import SPACING, OutreachRules, clock_text, span_text
+from batch.model.reason import Finding, Reason, findings_to_json
+
+__all__ = ["Outreach", "may_go", "parameters", "recent", "recently", "refusal"]
+
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+_SOON = timedelta(seconds=1)
+"""When a person is asked about again whose other message is still on its way."""
+
+_others = messages.alias("earlier")
+
+
+class Outreach:
+    """The rules of one run, and its counts of people. Used by the ledger's writer alone, but for `full_until`."""
+
+    def __init__(self, rules: OutreachRules, *, endpoint: str) -> None:
+        self.rules = rules
+        self._endpoint = endpoint
+        self._quotas: dict[str | None, Quota] = {}
+
+    def cap_refuses(self, connection: Connection, job: Job, now: datetime) -> Refused | None:
+        """The refusal of a message to somebody new while the cap is reached."""
+        quota = self._quota(job.sender)
+        until = quota.refuses(connection, job.person, now) if quota else None
+        return None if until is None else self._capped(until)
+
+    def full_until(self, job: Job, now: datetime) -> Refused | None:
+        """As `cap_refuses`, by what was known at the last claim: for passing over many messages without a write."""
+        quota = self._quota(job.sender)
+        until = quota.free_at(job.person, now) if quota else None
+        return None if until is None else self._capped(until)
+
+    def note(self, job: Job, now: datetime) -> None:
+        """The message was claimed."""
+        if quota := self._quota(job.sender):
+            quota.note(job.person, now)
+
+    def doubt(self) -> None:
+        """A claim turned out not to have sent."""
+        for quota in self._quotas.values():
+            quota.doubt()
+
+    def _quota(self, sender: str) -> Quota | None:
+        if self.rules.per_24h is None:
+            return None
+        scope = None if self.rules.shared_cap else sender
+        if scope not in self._quotas:
+            self._quotas[scope] = Quota(self.rules.per_24h, endpoint=self._endpoint, sender=scope)
+        return self._quotas[scope]
+
+    def _capped(self, until: datetime) -> Refused:
+        when = clock_text(until, self.rules.timezone)
+        finding = Finding(Reason.CAP, {"people": f"{self.rules.per_24h:,}", "when": when})
+        return Refused(outcome=Outcome.PENDING, finding=finding, until=until)
+
+
+def may_go(message: Table) -> ColumnElement[bool]:
+    """Nobody on the suppression list, nobody messaged too recently. Needs `parameters`."""
+    return and_(~_is_suppressed(message), ~_recently_by_others(message), ~_too_close(message))
+
+
+def parameters(outreach: Outreach, owner: Owner, now: datetime) -> Mapping[str, Any]:
+    """The values that `may_go` names."""
+    within = outreach.rules.not_within
+    return {
+        "close_since": now - SPACING,
+        "recent_since": _NEVER if within is None else now - within,
+        "sending_run": owner.run,
+    }
+
+
+def _is_suppressed(message: Any) -> ColumnElement[bool]:
+    return exists().where(suppressed.c.person == message.c.person)
+
+
+def recent(message: Any) -> tuple[ColumnElement[bool], ...]:
+    """What makes a row of `recently` a message of another campaign to the same person since `recent_since`."""
+    return (
+        _others.c.person == message.c.person,
+        _others.c.sent_at > bindparam("recent_since", type_=messages.c.sent_at.type),
+        _others.c.state.in_(SENT_STATES),
+        _others.c.trial == false(),
+    )
+
+
+recently = _others
+"""The messages that `recent` speaks of."""
+
+
+def _recently_by_others(message: Any) -> ColumnElement[bool]:
+    same = and_(_others.c.endpoint == message.c.endpoint, _others.c.campaign != message.c.campaign)
+    return exists().where(*recent(message), same)
+
+
+def _of_the_same_person(message: Any) -> tuple[ColumnElement[bool], ...]:
+    return (
+        _others.c.person == message.c.person,
+        _others.c.sent_at.is_not(None),
+        _others.c.endpoint == message.c.endpoint,
+        _others.c.key != message.c.key,
+        _others.c.state.in_(SENT_STATES),
+    )
+
+
+def _too_close(message: Any) -> ColumnElement[bool]:
+    """Another message went to the person just now, or is on its way in this very run."""
+    on_its_way = and_(_others.c.state == State.CLAIMED.value, _others.c.claim_run == bindparam("sending_run"))
+    just_now = _others.c.sent_at > bindparam("close_since", type_=messages.c.sent_at.type)
+    return exists().where(*_of_the_same_person(message), or_(just_now, on_its_way))
+
+
+def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outreach: Outreach) -> Refused | None:
+    """Why a pending message was not to be had, written down where it is final; None when it is not pending."""
+    key = messages.c.key == job.key
+    state = connection.execute(select(messages.c.state).where(key)).scalar()
+    if state != State.PENDING.value:
+        return None
+    entry = connection.execute(select(suppressed).where(suppressed.c.person == job.person)).mappings().first()
+    if entry is not None:
+        return _skip(connection, job, owner, Finding(Reason.SUPPRESSED, {"where": entry["source"]}))
+    values = {**parameters(outreach, owner, now), "wanted": job.key}
+    same = and_(_others.c.endpoint == messages.c.endpoint, _others.c.campaign != messages.c.campaign)
+    newest = (
+        select(_others.c.campaign, _others.c.sent_at)
+        .where(*recent(messages), same, messages.c.key == bindparam("wanted"))
+        .order_by(_others.c.sent_at.desc())
+    )
+    if (other := connection.execute(newest.limit(1), values).first()) is not None:
+        return _skip(connection, job, owner, recently_messaged(outreach.rules, other.campaign, other.sent_at))
+    last = select(func.max(_others.c.sent_at, type_=messages.c.sent_at.type)).where(
+        *_of_the_same_person(messages), messages.c.key == bindparam("wanted")
+    )
+    at = connection.execute(last, values).scalar()
+    until = max(at + SPACING, now) if at is not None and at + SPACING > now else now + _SOON
+    return Refused(outcome=Outcome.PENDING, finding=Finding(Reason.SPACING), until=until)
+
+
+def recently_messaged(rules: OutreachRules, campaign: str, at: datetime) -> Finding:
+    """The finding of a person who got a message of another campaign."""
+    within = span_text(rules.not_within) if rules.not_within else ""
+    values = {"campaign": campaign, "when": clock_text(at, rules.timezone), "within": within}
+    return Finding(Reason.RECENTLY_MESSAGED, values)
+
+
+def _skip(connection: Connection, job: Job, owner: Owner, finding: Finding) -> Refused:
+    """Note that a rule leaves the row out; a message that was chosen to be tried again gets its outcome back."""
+    key = messages.c.key == job.key
+    before = connection.execute(select(messages.c.again_state).where(key)).scalar()
+    if before is not None:
+        back = {"state": messages.c.again_state, "findings": messages.c.again_findings}
+        cleared = {"payload": None, "again_state": None, "again_findings": None}
+        connection.execute(update(messages).where(key).values({**back, **cleared}))
+        return Refused(outcome=Outcome(before), finding=finding)
+    ours = (rows.c.run == owner.run, rows.c.key == job.key, rows.c.outcome.is_(None))
+    said = {"outcome": Outcome.SKIPPED.value, "findings": findings_to_json([finding])}
+    connection.execute(update(rows).where(*ours).values(said))
+    return Refused(outcome=Outcome.SKIPPED, finding=finding)

@@ -1,0 +1,36 @@
+"""The steps from one version of the ledger's tables to the next. None drops keys, states or times.
+
+A step writes the changes out in SQL: what `schema.py` says today may be another thing when the step runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection
+
+__all__ = ["UPGRADES", "Upgrade"]
+
+Upgrade = Callable[[Connection], None]
+
+
+def _to_2(connection: Connection) -> None:
+    """The suppression list, what each sender of a run did, trials, and finding messages by person and by time."""
+    for statement in (
+        "ALTER TABLE runs ADD COLUMN trial BOOLEAN DEFAULT 0 NOT NULL",
+        "ALTER TABLE messages ADD COLUMN trial BOOLEAN DEFAULT 0 NOT NULL",
+        "CREATE INDEX messages_by_person ON messages (person, sent_at) WHERE sent_at IS NOT NULL",
+        "CREATE INDEX messages_by_time ON messages (sender, sent_at) WHERE sent_at IS NOT NULL",
+        """CREATE TABLE run_senders (
+            run VARCHAR(200) NOT NULL, sender TEXT NOT NULL, attempts INTEGER NOT NULL, achieved_rate FLOAT,
+            slowed INTEGER NOT NULL, cause VARCHAR(40), pending_findings TEXT,
+            PRIMARY KEY (run, sender), FOREIGN KEY(run) REFERENCES runs (run))""",
+        """CREATE TABLE suppressed (
+            person VARCHAR(20) NOT NULL, reason TEXT NOT NULL, source TEXT NOT NULL, added BIGINT NOT NULL,
+            PRIMARY KEY (person))""",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+UPGRADES: Mapping[int, Upgrade] = {2: _to_2}
+"""To version n from n - 1."""

@@ -1,0 +1,44 @@
+"""The rules of outreach that hold across runs and campaigns: how far apart, how many, how soon again. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+__all__ = ["DAY", "SPACING", "OutreachRules", "clock_text", "span_text"]
+
+SPACING = timedelta(seconds=6)
+"""Between two messages to the same person at the least; WhatsApp refuses what comes sooner (131056)."""
+
+DAY = timedelta(hours=24)
+"""WhatsApp counts unique people over a moving time of this length."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutreachRules:
+    """What a campaign says of whom and how many. The suppression list and the spacing hold for every campaign."""
+
+    not_within: timedelta | None = None
+    """Nobody who got a message of another campaign since is messaged; None: however recently."""
+    per_24h: int | None = None
+    """Unique people in any moving 24 hours, from the ledger; None: no cap."""
+    shared_cap: bool = False
+    """Whether the cap counts the people of all senders together; else of each sender by itself."""
+    timezone: str = "UTC"
+    """In which times are told to people."""
+
+
+def clock_text(at: datetime, timezone: str) -> str:
+    """`03/11/2026 10:05`, in that time zone."""
+    return f"{at.replace(tzinfo=at.tzinfo or UTC).astimezone(ZoneInfo(timezone)):%d/%m/%Y %H:%M}"
+
+
+def span_text(span: timedelta) -> str:
+    """`7 days`, `36 hours`, `90 minutes`: the largest unit that fits whole."""
+    seconds = round(span.total_seconds())
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size and not seconds % size:
+            count = seconds // size
+            return f"{count} {name}" if count == 1 else f"{count:,} {name}s"
+    return f"{seconds} seconds"

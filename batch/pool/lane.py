@@ -1,0 +1,284 @@
+"""One sender of a run: its jobs, its pace, and what stops it. What stops one sender does not stop the others."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import structlog
+
+from batch.errors import LedgerFailed
+from batch.model.attempt import Refused, Verdict
+from batch.model.message import Job
+from batch.model.outcome import Outcome
+from batch.model.outreach import SPACING
+from batch.model.reason import Finding, Reason
+from batch.pool.exchange import Exchange, ledger_failed
+from batch.pool.parts import PoolSettings, Progress
+from batch.pool.repeats import Repeats
+from batch.pool.stopping import CLOCK_OFF, StopCause, Watch
+from batch.pool.throttle import Throttle
+from batch.pool.windows import NEVER, Windows
+
+__all__ = ["Lane", "Left"]
+
+log = structlog.get_logger()
+
+CAP_PATIENCE = timedelta(minutes=2)
+"""How near the next free place under a cap must be to be waited for: so that a run of every day at the same hour, which
+comes a moment before yesterday's messages are a day old, follows them instead of ending at once."""
+LOOK_AGAIN = 30.0
+"""Seconds after which who waits for an hour reads the wall clock again: a machine may have slept."""
+FOR_ALL = frozenset({Reason.NOT_AUTHORIZED, Reason.WRONG_ADDRESS})
+"""Answers that every sender would get alike."""
+_AT_ONCE = 500  # jobs passed over before others get a turn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Left:
+    """Why jobs of a sender were passed over, and when the first of them may go."""
+
+    finding: Finding
+    until: datetime
+
+
+class Lane:
+    """The workers of one sender. Make and use it on one running event loop."""
+
+    def __init__(self, sender: str, *, exchange: Exchange, settings: PoolSettings, progress: Progress) -> None:
+        self.sender = sender
+        self.stop = exchange.stop.below()
+        self.jobs = self.attempts = 0
+        self.outcomes: Counter[Outcome] = Counter()
+        self.left: Left | None = None
+        """The soonest of what was passed over; None when nothing was."""
+        self._exchange = exchange
+        self._settings = settings
+        self._progress = progress
+        self._loop = asyncio.get_running_loop()
+        self._throttle = Throttle(settings.rate, self.stop)
+        self._watch = Watch(settings.stop)
+        self._windows = Windows(settings.hours, settings.home)
+        self._later: list[tuple[datetime, int, Job]] = []
+        self._people: OrderedDict[str, datetime] = OrderedDict()
+        self._numbers = count()
+        self._in_flight = 0
+        self._spoken_of: datetime | None = None
+        self.first_start = self.last_start = 0.0
+
+    @property
+    def achieved_rate(self) -> float | None:
+        """Starts a second between the first and the last start; None for fewer than two."""
+        span = self.last_start - self.first_start
+        return (self.attempts - 1) / span if self.attempts > 1 and span > 0 else None
+
+    @property
+    def slowed(self) -> int:
+        """How often the rate was cut."""
+        return self._throttle.cuts
+
+    async def run(self, upto: int | None) -> None:
+        """Bring every job (up to that row) to an outcome, pass over what may not go now, or stop.
+
+        With `wait`, what the hours keep back is waited for.
+        """
+        while True:
+            self.left = None
+            jobs = self._exchange.ledger.jobs(self.sender, upto=upto)
+            await self._all(jobs)
+            if not await self._until_hours():
+                return
+
+    async def _all(self, jobs: Iterator[Job]) -> None:
+        """One pass of all workers over the jobs. Raises what a defect raised, after all of them have ended."""
+        workers = [asyncio.create_task(self._work(jobs)) for _ in range(self._settings.concurrency)]
+        try:
+            await asyncio.gather(*workers, return_exceptions=True)
+        finally:
+            for worker in workers:
+                if worker.done() and not worker.cancelled() and (error := worker.exception()):
+                    raise error
+
+    async def _until_hours(self) -> bool:
+        """Wait for the hours of what was left out; False when that is not what is to be waited for."""
+        left = self.left
+        if not self._settings.wait or left is None or left.finding.reason is not Reason.WINDOW:
+            return False
+        if left.until == NEVER:
+            return False
+        return await self._sleep_until(left.until, left.finding)
+
+    async def _sleep_until(self, until: datetime, finding: Finding) -> bool:
+        """Sleep by the wall clock; False when the run stops first."""
+        while (left := (until - self._exchange.now()).total_seconds()) > 0:
+            if self._spoken_of != until:
+                self._spoken_of = until
+                self._progress.waiting(left, finding)
+            if not await self.stop.sleep(min(left, LOOK_AGAIN)):
+                return False
+        return not self.stop.requested
+
+    async def _work(self, jobs: Iterator[Job]) -> None:
+        try:
+            while (job := await self._next(jobs)) is not None:
+                await self._handle(job)
+        except LedgerFailed as failed:
+            self._exchange.stop.request(StopCause.LEDGER_FAILED, ledger_failed(failed))
+            log.exception("ledger_failed", problem=failed.problem)
+        except Exception:
+            self._exchange.stop.request(StopCause.DEFECT)
+            raise
+
+    async def _next(self, jobs: Iterator[Job]) -> Job | None:
+        """The next job that may go now; None when there is none, or the run is stopping."""
+        passed = 0
+        while not self.stop.requested:
+            due = bool(self._later) and self._later[0][0] <= self._exchange.now()
+            job = heapq.heappop(self._later)[2] if due else next(jobs, None)
+            if job is None and not self._later:
+                return None
+            if job is None:
+                await self._pause_until(self._later[0][0])
+            elif not self._passed_over(job) and not self._too_close(job):
+                return job
+            elif (passed := passed + 1) % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return None
+
+    def _too_close(self, job: Job) -> bool:
+        """Whether another message to the person was taken up just now; then the job is put off.
+
+        The claim judges it in any case; to be asked before that costs no slot.
+        """
+        now = self._exchange.now()
+        while self._people and next(iter(self._people.values())) + SPACING <= now:
+            self._people.popitem(last=False)
+        if (last := self._people.get(job.person)) is not None:
+            self._put_off(job, last + SPACING)
+            return True
+        self._people[job.person] = now
+        return False
+
+    def _put_off(self, job: Job, until: datetime) -> None:
+        heapq.heappush(self._later, (until, next(self._numbers), job))
+
+    async def _pause_until(self, until: datetime) -> bool:
+        left = (until - self._exchange.now()).total_seconds()
+        return await self.stop.sleep(min(max(left, 0.001), LOOK_AGAIN))
+
+    def _passed_over(self, job: Job) -> bool:
+        """Whether the job may certainly not go now; nothing was claimed or written."""
+        now = self._exchange.now()
+        if (until := self._windows.closed_until(job, now)) is not None:
+            self._leave(self._windows.finding(until), until)
+            return True
+        full = None if self._in_flight else self._exchange.ledger.full_until(job, now)
+        if full is not None and full.until is not None and full.until > now + CAP_PATIENCE:
+            self._leave(full.finding, full.until)
+            return True
+        return False
+
+    def _leave(self, finding: Finding, until: datetime) -> None:
+        if self.left is None or until < self.left.until:
+            self.left = Left(finding=finding, until=until)
+
+    async def _handle(self, job: Job) -> None:
+        """Bring one job to an outcome, or leave it pending: a rule keeps it back, the limit of repeats is reached, or
+        the run is stopping."""
+        repeats = Repeats(self._settings.repeats)
+        while (slot := await self._throttle.next_slot()) is not None:
+            if not self._exchange.clock_is_right() or self._passed_over(job):
+                return
+            held = await self._exchange.claim(job)
+            if isinstance(held, Refused):
+                if not await self._refused(job, held):
+                    return
+                continue
+            if held is None:
+                log.info("not_ours", row=job.row)
+                return
+            if not await self._throttle.start(slot):
+                await self._exchange.give_back(held)
+                continue
+            if self._windows.closed_until(job, self._exchange.now()) is not None:
+                await self._exchange.give_back(held)
+                continue  # and be passed over
+            if not await self._attempt(job, held, repeats):
+                self.jobs += 1
+                return
+
+    async def _attempt(self, job: Job, held: Any, repeats: Repeats) -> bool:
+        """Post once, and record or release; True when the job is to be tried again now."""
+        self._note_start()
+        self._in_flight += 1
+        try:
+            attempt = await self._exchange.post(job, held, self._seen)
+            verdict = attempt.verdict
+            self._heed(verdict)
+            if verdict.outcome is not Outcome.PENDING:
+                await self._exchange.record(job, held, attempt, self._seen)
+                return False
+            await self._exchange.release(job, held, verdict)
+        finally:
+            self._in_flight -= 1
+        return await self._may_repeat(verdict, repeats)
+
+    async def _may_repeat(self, verdict: Verdict, repeats: Repeats) -> bool:
+        if verdict.pause is not None:
+            self._progress.waiting(verdict.pause, verdict.finding)
+        if not verdict.repeat:
+            return False
+        wait = repeats.next_wait(self._loop.time(), verdict.pause, reached=self._exchange.reached)
+        if wait is None:
+            self.stop.request(StopCause.RETRIES_USED_UP, verdict.finding)
+            return False
+        return await self.stop.sleep(wait)
+
+    async def _refused(self, job: Job, refused: Refused) -> bool:
+        """Heed what a rule said of a job; True when it is to be claimed again now."""
+        if refused.outcome is not Outcome.PENDING or refused.until is None:
+            log.info("left_out", row=job.row, outcome=refused.outcome.value, reason=refused.finding.reason.value)
+            self.jobs += 1
+            self._progress.done(job.row, refused.outcome)
+            return False
+        if refused.finding.reason is not Reason.CAP:
+            self._put_off(job, refused.until)
+            return False
+        now = self._exchange.now()
+        if refused.until <= now + CAP_PATIENCE:
+            return await self._sleep_until(refused.until, refused.finding)
+        if self._in_flight:  # what is in flight may turn out not to count
+            return await self.stop.sleep(0.5)
+        self._leave(refused.finding, refused.until)
+        return False
+
+    def _note_start(self) -> None:
+        now = self._loop.time()
+        if not self.attempts:
+            self.first_start = now
+        self.last_start = now
+        self.attempts += 1
+
+    def _heed(self, verdict: Verdict) -> None:
+        """What an answer means for everyone else; before anything waits, so that nobody starts meanwhile."""
+        if verdict.slow_down:
+            self._throttle.slow_down()
+        if verdict.pause is not None:
+            self._throttle.pause(verdict.pause)
+        if verdict.stop:
+            stop = self._exchange.stop if verdict.finding.reason in FOR_ALL else self.stop
+            stop.request(StopCause.FATAL_ANSWER, verdict.finding)
+        if verdict.clock_skew is not None and abs(verdict.clock_skew) > CLOCK_OFF:
+            self._exchange.stop.request(StopCause.CLOCK_WRONG)
+
+    def _seen(self, job: Job, outcome: Outcome, verdict: Verdict) -> None:
+        self.outcomes[outcome] += 1
+        self._progress.done(job.row, outcome)
+        if cause := self._watch.see(verdict):
+            self.stop.request(cause, verdict.finding)
