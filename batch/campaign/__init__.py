@@ -25,6 +25,7 @@ from batch.campaign.shape import (
     Template,
     Throttle,
 )
+from batch.campaign.shares import Shares
 from batch.campaign.source import Column, Constant, Source, described
 from batch.campaign.starter import Draft, DraftField, starter_text
 from batch.campaign.template import BODY_LIMIT, body_problem, placeholders, rendered
@@ -44,6 +45,7 @@ __all__ = [
     "Phone",
     "Problem",
     "Sender",
+    "Shares",
     "Sheet",
     "SheetLimits",
     "Source",

@@ -15,35 +15,16 @@ __all__ = ["NOT_YET", "take_later"]
 
 NOT_YET: Mapping[tuple[str, ...], str] = MappingProxyType(
     {
-        ("window",): "Take it out, and start the run within the hours in which you may send.",
-        ("history",): "Take it out, and take the people with a recent message out of the sheet yourself.",
-        ("suppress",): "Take it out, and take the people who must not be messaged out of the sheet yourself.",
         ("notify",): "Take it out; the exit code and summary.json tell how the run went.",
-        (
-            "throttle",
-            "per_24h",
-        ): "Take it out, and give the run a sheet of no more people than WhatsApp allows in 24 hours.",
-        (
-            "throttle",
-            "shared_cap",
-        ): "Take it out, and give the run a sheet of no more people than WhatsApp allows in 24 hours.",
-        ("throttle", "per_run"): "Take it out, and give the run a sheet of no more rows than you want to send.",
     }
 )
 """Section, or section and key, to what a person can do meanwhile."""
-
-_SENDER = ("sender", "whatsapp_phone_id")
 
 
 def take_later(data: Mapping[str, object]) -> tuple[dict[str, object], list[Problem]]:
     """The file's data without what is not built yet, and a problem for each such part."""
     rest = dict(data)
     problems = [_problem(path, remedy) for path, remedy in NOT_YET.items() if _take(rest, path)]
-    sender = rest.get("sender")
-    if isinstance(sender, dict) and isinstance(sender.get("whatsapp_phone_id"), list):
-        rest["sender"] = {**sender, "whatsapp_phone_id": {"column": "sender"}}  # one problem is enough
-        text = f"{shown_key(_SENDER)} is a list of senders, which this version cannot do yet"
-        problems.append(Problem(text=text, remedy="Give one sender, or { column = ... } with the sender of each row."))
     return rest, problems
 
 

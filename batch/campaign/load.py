@@ -17,9 +17,11 @@ from batch.campaign.blanks import blanks
 from batch.campaign.later import NOT_YET, take_later
 from batch.campaign.name import filled, slug
 from batch.campaign.problems import Problem, campaign_error, problem_of
-from batch.campaign.shape import Campaign, CampaignFile
+from batch.campaign.shape import RECIPIENT, Campaign, CampaignFile, SuppressLists
+from batch.campaign.shape import Window as WindowSection
 from batch.campaign.source import Source
 from batch.errors import CampaignError
+from batch.model.hours import Hours, Window
 
 __all__ = ["load_campaign"]
 
@@ -68,10 +70,22 @@ def _campaign(file: CampaignFile, path: Path, now: datetime) -> Campaign:
         template_fields=file.template_fields,
         phone=file.phone,
         throttle=file.throttle,
+        hours=Hours(tuple(_window(window, about.timezone) for window in file.window)),
+        history=file.history,
+        suppress=SuppressLists(
+            files=tuple(path.parent / name for name in file.suppress.files), column=file.suppress.column
+        ),
+        prices=file.prices,
         stop=file.stop,
         canary=file.canary,
         sheet=file.sheet,
     )
+
+
+def _window(section: WindowSection, home: str) -> Window:
+    begin, end = section.hours
+    zone = None if section.timezone == RECIPIENT else section.timezone or home
+    return Window(days=section.days, begin=begin, end=end, zone=zone, holidays=section.holidays)
 
 
 def _given_sources(columns: BaseModel) -> Mapping[str, Source]:

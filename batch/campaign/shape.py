@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictInt
@@ -13,14 +16,32 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictInt
 from batch.campaign.fields import FIELDS, checked
 from batch.campaign.limits import SheetLimits
 from batch.campaign.name import name_problem
+from batch.campaign.shares import Shares, read_shares
 from batch.campaign.source import Constant, Plain, Source, read_source
 from batch.campaign.template import body_problem
 from batch.campaign.units import parse_duration, parse_rate, parse_share
 from batch.errors import nearest
+from batch.model.hours import Hours, check_holidays, parse_day, parse_hours
+from batch.model.outreach import OutreachRules
 from batch.model.phone import Form, is_region
 from batch.model.reason import Finding
 
-__all__ = ["Campaign", "CampaignFile", "FieldSpec", "Phone", "Sender", "Sheet", "Stop", "Template", "Throttle"]
+__all__ = [
+    "Campaign",
+    "CampaignFile",
+    "FieldSpec",
+    "History",
+    "Phone",
+    "Sender",
+    "Sheet",
+    "Stop",
+    "Template",
+    "Throttle",
+]
+
+T = TypeVar("T")
+RECIPIENT = "recipient"
+"""A window's time zone: that of each person."""
 
 
 def _sentence(problem_of: Callable[[str], str | None]) -> PlainValidator:
@@ -35,8 +56,8 @@ def _sentence(problem_of: Callable[[str], str | None]) -> PlainValidator:
     return PlainValidator(validate)
 
 
-def _measure(parse: Callable[[str], float], example: str) -> PlainValidator:
-    def validate(raw: object) -> float:
+def _measure(parse: Callable[[str], T], example: str) -> PlainValidator:
+    def validate(raw: object) -> T:
         if not isinstance(raw, str):
             raise ValueError(f"allowed is a text in quotes like {example}")  # noqa: TRY004 - pydantic takes ValueError
         return parse(raw)
@@ -109,6 +130,27 @@ def _not_blank(text: str) -> str | None:
     return None if text.strip() else "allowed is a text that is not empty"
 
 
+_CURRENCY = re.compile("[A-Z]{3}")
+
+
+def _currency_problem(name: str) -> str | None:
+    return None if _CURRENCY.fullmatch(name) else 'allowed are three capital letters like "BRL" or "USD"'
+
+
+def _money() -> PlainValidator:
+    def validate(raw: object) -> Decimal:
+        text = str(raw).replace(",", ".") if isinstance(raw, str | int | float) and not isinstance(raw, bool) else ""
+        try:
+            amount = Decimal(text)
+        except InvalidOperation:
+            amount = Decimal(-1)
+        if not (amount.is_finite() and amount >= 0):
+            raise ValueError('allowed is an amount like "0.35"')
+        return amount
+
+    return PlainValidator(validate)
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -122,10 +164,19 @@ class About(_Section):
     timezone: Annotated[str, _sentence(_zone_problem)] = "America/Sao_Paulo"
 
 
+def _sender(raw: object) -> Source | Shares:
+    if isinstance(raw, list):
+        return read_shares(raw)
+    source = read_source(raw, plain="constant")
+    _check_given("whatsapp_phone_id", source)
+    return source
+
+
 class Sender(_Section):
     """[sender]"""
 
-    whatsapp_phone_id: Annotated[Source, _source("constant", "whatsapp_phone_id")]
+    whatsapp_phone_id: Annotated[Source | Shares, PlainValidator(_sender)]
+    """One sender, a column with each row's, or several that share the people."""
 
 
 class Template(_Section):
@@ -176,7 +227,74 @@ class Throttle(_Section):
     rate: Annotated[float, _measure(parse_rate, '"10/s"')] = 10.0
     """Starts a second."""
     concurrency: Annotated[StrictInt, Field(ge=1, le=512)] = 16
-    """Attempts in flight at most."""
+    """Attempts in flight at most, per sender."""
+    per_24h: Annotated[StrictInt | None, Field(ge=1)] = None
+    """Unique people in a moving 24 hours, per sender; None: no cap."""
+    shared_cap: Literal["sender", "account"] = "sender"
+    """Whose people `per_24h` counts: each sender's, or those of all senders together."""
+    per_run: Annotated[StrictInt | None, Field(ge=1)] = None
+    """Messages of one run at most; None: no limit."""
+
+
+def _days(raw: object) -> frozenset[int]:
+    if not isinstance(raw, list) or not raw or not all(isinstance(day, str) for day in raw):
+        raise ValueError('allowed is a list of days like ["mon", "tue", "wed", "thu", "fri"]')
+    return frozenset(parse_day(str(day)) for day in raw)
+
+
+def _window_zone(raw: object) -> str:
+    problem = _zone_problem(raw) if isinstance(raw, str) else 'allowed is "recipient" or a zone in quotes'
+    if raw != RECIPIENT and problem:
+        raise ValueError(f'{problem}; allowed is "recipient" or a zone like "America/Sao_Paulo"')
+    return str(raw)
+
+
+def _holidays(raw: object) -> str:
+    if not isinstance(raw, str):
+        raise ValueError('allowed is a country in quotes like "BR", or a state of it like "BR-SP"')  # noqa: TRY004
+    return check_holidays(raw)
+
+
+class Window(_Section):
+    """[[window]]: hours of some days in which messages may go out."""
+
+    days: Annotated[frozenset[int], PlainValidator(_days)] = frozenset(range(7))
+    """Monday is 0."""
+    hours: Annotated[tuple[int, int], _measure(parse_hours, '"09:00-20:00"')]
+    """Minutes from midnight; the end is exclusive."""
+    timezone: Annotated[str | None, PlainValidator(_window_zone)] = None
+    """`recipient`, or a zone; None: the campaign's."""
+    holidays: Annotated[str | None, PlainValidator(_holidays)] = None
+    """On whose public holidays the window stays closed."""
+
+
+class History(_Section):
+    """[history]"""
+
+    not_within: Annotated[float | None, _measure(parse_duration, '"7d"')] = None
+    """Seconds: who got a message of another campaign since is left out; None: nobody is."""
+
+
+def _files(raw: object) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not all(isinstance(name, str) and name.strip() for name in raw):
+        raise ValueError('allowed is a list of files like ["bloqueio.csv"]')
+    return tuple(str(name).strip() for name in raw)
+
+
+class Suppress(_Section):
+    """[suppress]"""
+
+    files: Annotated[tuple[str, ...], PlainValidator(_files)] = ()
+    """Sheets of people who must not be messaged; a relative path is one from the campaign file's folder."""
+    column: Annotated[str | None, _sentence(_not_blank)] = None
+    """The column of the sheet in which a yes means that the person wants no messages."""
+
+
+class Prices(_Section):
+    """[prices]"""
+
+    per_message: Annotated[Decimal, _money()]
+    currency: Annotated[str, _sentence(_currency_problem)] = "BRL"
 
 
 class Stop(_Section):
@@ -219,9 +337,22 @@ class CampaignFile(_Section):
     template_fields: tuple[FieldSpec, ...] | None = None
     phone: Phone = Phone()
     throttle: Throttle = Throttle()
+    window: tuple[Window, ...] = ()
+    history: History = History()
+    suppress: Suppress = Suppress()
+    prices: Prices | None = None
     stop: Stop = Stop()
     canary: Canary = Canary()
     sheet: Sheet = Sheet()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SuppressLists:
+    """Who must not be messaged besides the ledger's list."""
+
+    files: tuple[Path, ...] = ()
+    """Absolute, or as the working folder finds them."""
+    column: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -244,6 +375,22 @@ class Campaign:
     """None: columns like `body_1` become template fields."""
     phone: Phone
     throttle: Throttle
+    hours: Hours
+    """When messages may go out."""
+    history: History
+    suppress: SuppressLists
+    prices: Prices | None
     stop: Stop
     canary: Canary
     sheet: Sheet
+
+    @property
+    def outreach(self) -> OutreachRules:
+        """The rules that hold across runs and campaigns."""
+        within = self.history.not_within
+        return OutreachRules(
+            not_within=None if within is None else timedelta(seconds=within),
+            per_24h=self.throttle.per_24h,
+            shared_cap=self.throttle.shared_cap == "account",
+            timezone=self.timezone,
+        )

@@ -82,6 +82,9 @@ format = "national"
 rate = "10/s"
 # How many may wait for an answer at the same time.
 concurrency = 16
+# How many different people WhatsApp lets your account reach in any 24 hours (250, 2000, 10000 ...): the rest waits for
+# the next run, and `check` shows how many days it takes. Take the # away and write your limit.
+# per_24h = 2000
 
 [stop]
 # Stop when so many of the answers are refusals (judged after 50 attempts), ...
@@ -98,19 +101,29 @@ retry_for = "15m"
 """
 
 WINDOW = """\
-# The hours in which messages may go out. This version cannot keep them yet, and refuses the section rather than ignore
-# it: start the run within these hours yourself. A later version takes them when the signs # are gone.
-# [[window]]
-# days = ["mon", "tue", "wed", "thu", "fri"]
-# hours = "09:00-20:00"
-# timezone = "recipient"
-# holidays = "BR"
-#
-# [[window]]
-# days = ["sat"]
-# hours = "10:00-16:00"
-# timezone = "recipient"
-# holidays = "BR"
+# The hours in which messages may go out: these are the usual ones. Outside of them `run` sends nothing and says when to
+# come back, or waits with --wait. "recipient" reads them where the person lives, by the area code; "BR" keeps national
+# holidays free ("BR-SP" the state's as well). Change them as you need; without a [[window]] any hour is allowed.
+[[window]]
+days = ["mon", "tue", "wed", "thu", "fri"]
+hours = "09:00-20:00"
+timezone = "recipient"
+holidays = "BR"
+
+[[window]]
+days = ["sat"]
+hours = "10:00-16:00"
+timezone = "recipient"
+holidays = "BR"
+
+# People who must get no message, in sheets beside this file. The list of `wegly-batch suppress` holds in any case.
+# [suppress]
+# files = ["bloqueio.csv"]
+# column = "Opt-out"
+
+# Leave out who got a message of another campaign lately.
+# [history]
+# not_within = "7d"
 """
 
 SHEET = """\

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -190,8 +190,12 @@ def test_the_file_is_read_like_a_sheet(tmp_path: Path, encoding: str, line_end: 
         (f'"{SENDER}"', '{ column = "A", value = "x" }', "exclude each other"),
         (f'"{SENDER}"', '{ default = "x" }', "allowed is a text, or { column"),
         (f'"{SENDER}"', "{ column = 1 }", "allowed is a text, or { column"),
-        (f'"{SENDER}"', "[]", "this version cannot do yet"),
-        (f'"{SENDER}"', '[{ id = "a", share = 1 }]', "list of senders, which this version cannot do yet"),
+        (f'"{SENDER}"', "[]", "allowed is a list like"),
+        (f'"{SENDER}"', '[{ id = "a", share = 1 }]', "id is 'a'; allowed is a UUID"),
+        (f'"{SENDER}"', f'[{{ id = "{SENDER}" }}, {{ id = "{SENDER}" }}]', "stands in it twice"),
+        (f'"{SENDER}"', f'[{{ id = "{SENDER}", share = "70%" }}]', "add up to 70%"),
+        (f'"{SENDER}"', f'[{{ id = "{SENDER}", part = 1 }}]', "unknown key 'part'"),
+        (f'"{SENDER}"', f'[{{ id = "{SENDER}", share = 0 }}]', "a percentage"),
         ('language = "pt_BR"', "", "[template] language is missing"),
         ('name = "saudacao_inicial"', "name = 1", "[template] name is 1"),
         ('name = "saudacao_inicial"', 'name = ""', "[template] name is"),
@@ -273,19 +277,47 @@ def test_what_this_version_cannot_do_is_refused_and_not_ignored(load: Load, path
     assert section in refusal
 
 
-def test_a_list_of_windows_is_refused_as_well(load: Load) -> None:
-    """[[window]] is written as a list."""
-    assert "[[window]]" in _refusal(load, PLAIN + '[[window]]\nhours = "09:00-20:00"')
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('hours = "9-20"\n[[window]]\nhours = "25:00-26:00"', "[[window]] number 2, hours"),
+        ('hours = "9-20"\ndays = ["xyz"]', "there is no day 'xyz'"),
+        ('hours = "9-20"\ndays = "mon"', "a list of days"),
+        ('hours = "9-20"\ntimezone = "Brasil"', "no such time zone"),
+        ('hours = "9-20"\nholidays = "BR-XX"', "no state 'XX'"),
+        ('hours = "9-20"\nholidays = true', "a country in quotes"),
+        ('days = ["mon"]', "hours is missing"),
+    ],
+)
+def test_a_window_that_is_wrong_is_named_by_its_number(load: Load, lines: str, said: str) -> None:
+    """Several windows look alike: the number says which."""
+    assert said in _refusal(load, PLAIN + "[[window]]\n" + lines)
+
+
+def test_windows_lists_and_prices_are_read(load: Load) -> None:
+    """Portuguese days and several forms of hours; files are looked for beside the campaign; a comma in an amount."""
+    campaign = load(
+        PLAIN
+        + '[[window]]\ndays = ["seg", "S\u00e1b"]\nhours = "9h-20h30"\ntimezone = "recipient"\nholidays = "br-sp"\n'
+        + '[[window]]\nhours = "22:00-02:00"\n[suppress]\nfiles = ["bloqueio.csv"]\ncolumn = "Opt-out"\n'
+        + '[prices]\nper_message = "0,35"\n[history]\nnot_within = "7d"\n[throttle]\nper_24h = 2000\nper_run = 5\n'
+    )
+    first, second = campaign.hours.windows
+    assert (first.days, first.begin, first.end, first.zone, first.holidays) == ({0, 5}, 540, 1230, None, "BR-SP")
+    assert (len(second.days), second.end, second.zone) == (7, 26 * 60, "America/Sao_Paulo")
+    assert campaign.suppress.files == (campaign.path.parent / "bloqueio.csv",)
+    assert (campaign.suppress.column, campaign.prices and str(campaign.prices.per_message)) == ("Opt-out", "0.35")
+    assert (campaign.outreach.per_24h, campaign.outreach.not_within) == (2000, timedelta(days=7))
 
 
 def test_an_empty_section_of_a_later_version_is_refused_too(load: Load) -> None:
-    """Whoever writes [suppress] expects that it does something."""
-    assert "[suppress]" in _refusal(load, PLAIN + "[suppress]\n")
+    """Whoever writes [notify] expects that it does something."""
+    assert "[notify]" in _refusal(load, PLAIN + "[notify]\n")
 
 
 def test_all_problems_of_the_file_come_together(load: Load) -> None:
     """One look at the error is enough to correct the file."""
-    text = PLAIN.replace("boas-vindas", "a {x}") + '[throttle]\nrate = "x"\nper_run = 5\n[windows]\n'
+    text = PLAIN.replace("boas-vindas", "a {x}") + '[throttle]\nrate = "x"\nper_run = 0\n[windows]\n'
     refusal = _refusal(load, text)
     assert refusal.startswith("campanha.toml has 4 problems, and nothing was sent:")
     assert refusal.count("\n- ") == 4

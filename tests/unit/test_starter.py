@@ -23,6 +23,7 @@ from batch.campaign import (
 )
 from batch.campaign.name import name_problem
 from batch.errors import CampaignError, SettingsError
+from batch.model.hours import Window
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 ODD = "a \"b\" \\c\\ 'd' = # [e] {f} {{1}} | ñ 😀 \x01\x7f\t"
@@ -80,6 +81,16 @@ def test_a_whole_draft_loads_as_it_was_meant(tmp_path: Path) -> None:
         bare.canary,
     )
     assert "# 57 of 60.\nwa_contact_id" in text
+
+
+def test_the_usual_hours_are_in_it(tmp_path: Path) -> None:
+    """In use, not as a comment: Monday to Friday 9 to 20, Saturday 10 to 16, where the person lives, no holidays."""
+    text = starter_text(_draft())
+    assert _load(tmp_path, text).hours.windows == (
+        Window(days=frozenset(range(5)), begin=540, end=1200, zone=None, holidays="BR"),
+        Window(days=frozenset({5}), begin=600, end=960, zone=None, holidays="BR"),
+    )
+    assert "without a [[window]] any hour is allowed" in text
 
 
 def test_what_is_commented_out_is_right_once_its_signs_are_gone(tmp_path: Path) -> None:
