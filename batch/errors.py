@@ -6,6 +6,7 @@
     |   +-- CampaignError     the campaign file, or how it maps the sheet
     |   +-- SettingsError     an option, the environment, the token, the endpoint
     |   +-- ChangeNotAccepted  everybody would become new, and nobody has accepted that
+    |   +-- PlanChanged       what a plan was made of is not the same any more
     |   +-- LedgerUnusable    the ledger cannot be opened, or is of a newer version
     +-- Busy                  another run holds this campaign or sender (exit 75)
     +-- ClockWrong            the clock lies before what the ledger has noted (exit 5)
@@ -29,6 +30,7 @@ __all__ = [
     "InputError",
     "LedgerFailed",
     "LedgerUnusable",
+    "PlanChanged",
     "SettingsError",
     "SheetError",
     "WeglyBatchError",
@@ -66,6 +68,10 @@ class SettingsError(InputError):
 
 class ChangeNotAccepted(InputError):
     """A campaign that has sent before would take the same people for new ones."""
+
+
+class PlanChanged(InputError):
+    """What was frozen in a plan is not what would be sent now."""
 
 
 class LedgerUnusable(InputError):

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from batch.app.changes import refuse_changes
+from batch.app.choosing import ALL_ROWS, ChosenRows, choose, limit_of
 from batch.app.prepared import Prepared, prepare, utc_now
+from batch.app.run_lists import NO_LISTS, RunLists, run_lists
+from batch.app.scheduling import Forecast, forecast
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
 from batch.ledger import Judging, Ledger, Staging
@@ -53,6 +57,8 @@ class Check:
     reasons: Mapping[tuple[Outcome, str], int]
     warnings: tuple[str, ...]
     """What a person should know of the campaign as a whole, each a sentence."""
+    list_warnings: tuple[str, ...]
+    """Those of them that speak of the lists of people."""
     notes: Mapping[str, int]
     """Reason codes of notes on rows that would be sent, with how many rows have them."""
     noted: Mapping[str, tuple[tuple[int, Finding], ...]]
@@ -64,6 +70,8 @@ class Check:
     seconds: float
     """How long sending takes at the campaign's rate."""
     rate: float
+    forecast: Forecast
+    """When it would go, by all rules together."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -72,23 +80,42 @@ class Check:
 
 
 def check(
-    sheet: Path, campaign: Path, settings: Settings, *, judging: Judging | None = None, accept_change: bool = False
+    sheet: Path,
+    campaign: Path,
+    settings: Settings,
+    *,
+    judging: Judging | None = None,
+    accept_change: bool = False,
+    chosen: ChosenRows = ALL_ROWS,
 ) -> Check:
     """Check a sheet against its campaign and the ledger. Writes nothing, needs no token.
 
     Raises InputError for what is wrong with the whole of either, and for a change that would make everybody new.
     """
-    loaded = load_campaign(campaign, now=utc_now())
+    now = utc_now()
+    loaded = load_campaign(campaign, now=now)
     prepared = prepare(sheet, loaded, endpoint=settings.endpoint)
+    lists = run_lists(loaded, settings.only_allowed)
     with Ledger.for_reading(settings.ledger) as ledger:
         if not accept_change:
             refuse_changes(loaded, ledger, prepared.endpoint)
         with ledger.stage(judging or Judging()) as staging:
-            prepared.stage(staging, ledger.knows_run)
-            return look(prepared, staging, settings, ledger.where)
+            prepared.stage(staging, ledger.knows_run, now=now, lists=lists)
+            choose(staging, chosen)
+            limit = limit_of(loaded, chosen.limit)
+            return look(prepared, staging, settings, ledger, now=now, limit=limit, lists=lists)
 
 
-def look(prepared: Prepared, staging: Staging, settings: Settings, ledger: str, limit: int | None = None) -> Check:
+def look(
+    prepared: Prepared,
+    staging: Staging,
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    now: datetime,
+    limit: int | None = None,
+    lists: RunLists = NO_LISTS,
+) -> Check:
     """What the staged sheet comes to. `limit`: at most so many messages would be sent."""
     counts: Counter[Outcome] = Counter()
     reasons: Counter[tuple[Outcome, str]] = Counter()
@@ -111,13 +138,14 @@ def look(prepared: Prepared, staging: Staging, settings: Settings, ledger: str, 
     return Check(
         campaign=prepared.campaign.name,
         endpoint=prepared.endpoint,
-        ledger=ledger,
+        ledger=ledger.where,
         info=prepared.sheet.info,
         mapping=tuple(prepared.maker.mapping()),
         senders=staging.senders(),
         counts={outcome: counts[outcome] for outcome in Outcome},
         reasons=reasons,
-        warnings=prepared.maker.warnings,
+        warnings=(*prepared.maker.warnings, *lists.warnings),
+        list_warnings=lists.warnings,
         notes=notes,
         noted=noted,
         to_send=to_send,
@@ -125,6 +153,9 @@ def look(prepared: Prepared, staging: Staging, settings: Settings, ledger: str, 
         examples=tuple(_examples(prepared, staging)),
         seconds=max(0, to_send - 1) / rate,
         rate=rate,
+        forecast=forecast(
+            prepared.campaign, staging, ledger, endpoint=prepared.endpoint, rate=rate, limit=limit, now=now
+        ),
     )
 
 

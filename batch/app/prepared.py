@@ -11,17 +11,18 @@ from pathlib import Path
 
 from batch.app.feedback import SentElsewhere
 from batch.app.reading import limits_of
+from batch.app.run_lists import NO_LISTS, RunLists
 from batch.campaign import Campaign
 from batch.chats import encode
-from batch.ledger import StagedRow, Staging
+from batch.ledger import History, StagedRow, Staging
 from batch.loader import Sheet, open_sheet
 from batch.loader.contacts import ContactMaker
 from batch.loader.mapping import wanted_columns
-from batch.model.message import Contact, message_key
+from batch.model.message import Contact, Message, message_key
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
 
-__all__ = ["Prepared", "prepare", "utc_now"]
+__all__ = ["Prepared", "as_request", "prepare", "utc_now"]
 
 _AT_ONCE = 1000
 
@@ -40,12 +41,20 @@ class Prepared:
     maker: ContactMaker
     endpoint: str
 
-    def stage(self, staging: Staging, known_run: Callable[[str], bool]) -> None:
-        """Check every row and stage it, then judge the whole sheet. `known_run`: the ledger has a run of that name."""
+    def stage(
+        self, staging: Staging, known_run: Callable[[str], bool], *, now: datetime, lists: RunLists = NO_LISTS
+    ) -> None:
+        """Check every row and stage it, then judge the whole sheet.
+
+        `known_run`: the ledger has a run of that name. `lists`: who is left out, or alone let in, besides the
+        suppression list.
+        """
         rows = self._staged_rows(SentElsewhere(self.sheet.info, known_run))
         while batch := list(islice(rows, _AT_ONCE)):
             staging.add(batch)
-        staging.judge()
+        lists.apply(staging)
+        rules, campaign = self.campaign.outreach, self.campaign.name
+        staging.judge(History(rules=rules, endpoint=self.endpoint, campaign=campaign, now=now))
 
     def _staged_rows(self, elsewhere: SentElsewhere) -> Iterator[StagedRow]:
         for row in self.sheet.rows():
@@ -56,16 +65,27 @@ class Prepared:
         if contact.person is not None:
             name = self.campaign.name
             key = message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
-        staged = StagedRow(row=contact.row, key=key, person=contact.person, notes=contact.notes)
+        staged = StagedRow(
+            row=contact.row,
+            key=key,
+            person=contact.person,
+            notes=contact.notes,
+            opted_out=contact.opted_out,
+        )
         if sent_elsewhere is not None:
             return replace(staged, outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
         if contact.hidden and self.campaign.sheet.hidden_rows == "skip":
             return replace(staged, outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
         if contact.message is None:
             return replace(staged, outcome=Outcome.ERROR, findings=contact.problems)
-        payload = encode(contact.message)
-        digest = hashlib.sha256(payload.encode()).hexdigest()
+        payload, digest = as_request(contact.message)
         return replace(staged, sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
+
+
+def as_request(message: Message) -> tuple[str, str]:
+    """The body of a message's POST, and its SHA-256 in hex digits."""
+    payload = encode(message)
+    return payload, hashlib.sha256(payload.encode()).hexdigest()
 
 
 def prepare(sheet: Path, campaign: Campaign, *, endpoint: str, shown_as: str | None = None) -> Prepared:

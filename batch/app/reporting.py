@@ -35,6 +35,11 @@ def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path
     """
     with Ledger.for_reading(settings.ledger) as ledger:
         run = find_run(ledger, name)
+        if run.trial:
+            raise SettingsError(
+                f"The run {run.run} was a trial (--to): its message was no row's, so it has no report.",
+                "`wegly-batch runs` shows what became of it.",
+            )
         folder = _folder(run, settings)
         with ledger.snapshot(run.run) as (count, results), _view(run, folder) as view:
             tally = count()
@@ -44,14 +49,16 @@ def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path
 
 
 def find_run(ledger: Ledger, name: str | None) -> Run:
-    """The run of that name, or whose name ends so; None: the newest. Raises SettingsError when there is no such one."""
+    """The run of that name, or whose name ends so; None: the newest that was no trial.
+
+    Raises SettingsError when there is no such one."""
     runs = ledger.runs()
     if not runs:
         raise SettingsError(
             f"The ledger {ledger.where} has no runs yet.", "Send a sheet first, or name another --ledger."
         )
     if name is None:
-        return runs[0]
+        return next((run for run in runs if not run.trial), runs[0])
     found = [run for run in runs if run.run == name] or [run for run in runs if run.run.endswith(name)]
     if len(found) != 1:
         problem = f"There is no run {name!r} in the ledger {ledger.where}"

@@ -13,24 +13,22 @@ import structlog
 from batch._version import __version__
 from batch.app.changes import note_stamp, refuse_changes, traits_of
 from batch.app.checking import Check, look
+from batch.app.choosing import ALL_ROWS, ChosenRows, choose, limit_of
+from batch.app.ending import Begun, Finished, close
 from batch.app.folder import RunFolder, run_name
 from batch.app.logs import logging_to
-from batch.app.prepared import Prepared, prepare, utc_now
+from batch.app.prepared import prepare, utc_now
 from batch.app.reading import limits_of, reading_of
+from batch.app.run_lists import run_lists
 from batch.app.sending import SendingWatcher, send
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import Token
-from batch.errors import ClockWrong, Declined, LedgerFailed
+from batch.errors import ClockWrong, Declined
 from batch.ledger import Judging, Ledger, Owner, campaign_lock, sender_lock
-from batch.loader import KeptCopy
-from batch.model.exit_code import ExitCode, exit_code_of
-from batch.model.reason import Finding, Reason
-from batch.model.run import Run, Tally
-from batch.pool import Sent, StopCause
-from batch.reporter import SheetView, Written, write_report
+from batch.model.run import Run
 
-__all__ = ["Choices", "Finished", "Watcher", "run_sheet"]
+__all__ = ["Choices", "Finished", "Watcher", "refuse_wrong_clock", "run_sheet"]
 
 log = structlog.get_logger()
 
@@ -50,53 +48,13 @@ class Watcher(SendingWatcher, Protocol):
 class Choices:
     """Choices of one moment, never from the environment."""
 
-    limit: int | None = None
-    """Messages of this run at most."""
+    rows: ChosenRows = ALL_ROWS
+    """Which rows the run is for, and how many of them."""
     judging: Judging = field(default_factory=Judging)
     accept_change: bool = False
     """Go on although a change would make everybody of the campaign new."""
     verbose: bool = False
     """Log to stderr as well."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finished:
-    """A run that has ended."""
-
-    run: Run
-    tally: Tally
-    exit_code: ExitCode
-    cause: StopCause | None
-    """Why it ended before its rows were done; None when they are."""
-    finding: Finding | None
-    """What the API or the system said at that."""
-    last_sent: datetime | None
-    """When the last accepted message of the sheet was sent, by whichever run."""
-    folder: Path
-    ledger: str
-    written: Written
-    problems: tuple[str, ...] = ()
-    """Sentences about what did not go as it should besides."""
-
-    @property
-    def hits_all(self) -> bool:
-        """What ended the run would end the run of any other sheet as well."""
-        of_this_sheet = (None, StopCause.TOO_MANY_ERRORS, StopCause.CANARY, StopCause.TEMPLATE_REFUSED)
-        return self.cause not in of_this_sheet
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Begun:
-    """A run that is in the ledger, every row of its sheet judged."""
-
-    run: Run
-    owner: Owner
-    ledger: Ledger
-    campaign: Campaign
-    prepared: Prepared
-    copy: KeptCopy
-    plan: Check
-    folder: Path
 
 
 def run_sheet(
@@ -122,18 +80,19 @@ def run_sheet(
                 endpoint=run.endpoint,
                 token=token,
                 settings=settings,
-                limit=choices.limit,
+                limit=limit_of(begun.campaign, choices.rows.limit),
                 watcher=watcher,
+                canary=begun.campaign.canary.rows,
             )
         finally:
             watcher.end()
-        finished = _close(begun, sent, stamped=stamped)
+        finished = close(begun, sent, stamped=stamped)
         return replace(finished, problems=(*finished.problems, *filter(None, [run_log.problem])))
 
 
 def _begin(
     stack: ExitStack, sheet: Path, campaign: Path, *, settings: Settings, choices: Choices, watcher: Watcher
-) -> _Begun:
+) -> Begun:
     """Check every row and write the run's plan into the ledger. Locks and ledger are held on `stack`."""
     started = utc_now()
     loaded = load_campaign(campaign, now=started)
@@ -142,13 +101,18 @@ def _begin(
     owner = Owner.here(name)
     folder = stack.enter_context(RunFolder(settings.reports, name))
     copy = folder.take(sheet, limits_of(loaded))
+    if (frozen := choices.rows.plan) is not None:
+        frozen.refuse_changes(campaign=loaded, endpoint=endpoint, sheet_sha256=copy.sha256)
     prepared = prepare(copy.path, loaded, endpoint=endpoint, shown_as=sheet.name)
+    lists = run_lists(loaded, settings.only_allowed)
     ledger = stack.enter_context(Ledger.open(settings.ledger))
     stack.enter_context(ledger.hold([campaign_lock(loaded.name, endpoint)], owner))
     _refuse_early(ledger, loaded, endpoint, now=started, accept_change=choices.accept_change)
     with ledger.stage(choices.judging) as staging:
-        prepared.stage(staging, ledger.knows_run)
-        plan = look(prepared, staging, settings, ledger.where, choices.limit)
+        prepared.stage(staging, ledger.knows_run, now=started, lists=lists)
+        choose(staging, choices.rows)
+        limit = limit_of(loaded, choices.rows.limit)
+        plan = look(prepared, staging, settings, ledger, now=started, limit=limit, lists=lists)
         stack.enter_context(ledger.hold([sender_lock(sender, endpoint) for sender in plan.senders], owner))
         if plan.to_send and not watcher.confirm(plan):
             raise Declined("Nothing was sent: the question was answered with no.")
@@ -168,7 +132,7 @@ def _begin(
         )
         staging.plan(run, owner, traits_of(loaded))
     folder.keep()
-    return _Begun(
+    return Begun(
         run=run,
         owner=owner,
         ledger=ledger,
@@ -182,91 +146,18 @@ def _begin(
 
 def _refuse_early(ledger: Ledger, campaign: Campaign, endpoint: str, *, now: datetime, accept_change: bool) -> None:
     """What can be found out before the sheet's rows are checked. The campaign's lock is held."""
-    newest = ledger.newest()
-    if newest is not None and now < newest - CLOCK_SLACK and not accept_change:
-        raise ClockWrong(
-            f"This machine's clock says {now:%d/%m/%Y %H:%M} UTC, but the ledger has entries of "
-            f"{newest:%d/%m/%Y %H:%M} UTC.",
-            "Set the clock, then run again; if it is right now and was wrong before, use --accept-change.",
-        )
+    refuse_wrong_clock(ledger, now=now, accepted=accept_change)
     ledger.settle_dead_claims(endpoint=endpoint, campaign=campaign.name)
     if not accept_change:
         refuse_changes(campaign, ledger, endpoint)
 
 
-def _close(begun: _Begun, sent: Sent, *, stamped: bool) -> Finished:
-    """Note the run's end, and write its report."""
-    ledger, run = begun.ledger, begun.run
-    noted = _note_end(ledger, run, sent)
-    tally = ledger.tally(run.run)
-    exit_code = exit_code_of(tally.counts, _stopped(sent) if noted else ExitCode.STOPPED)
-    if noted:
-        _note_exit(ledger, run, exit_code)
-        stamped = note_stamp(begun.campaign, ledger, run) and stamped
-    ended = ledger.run(run.run) or run
-    ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.where)
-    sheet = begun.prepared.sheet
-    view = SheetView(path=begun.copy.path, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
-    written = write_report(begun.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
-    counts = {outcome.value: count for outcome, count in tally.counts.items()}
-    log.info("run_ended", exit_code=exit_code.value, cause=sent.cause, counts=counts, problems=written.problems)
-    return Finished(
-        run=ended,
-        tally=tally,
-        exit_code=exit_code,
-        cause=sent.cause,
-        finding=sent.finding,
-        last_sent=ledger.last_sent(run.run),
-        folder=begun.folder,
-        ledger=ledger.where,
-        written=written,
-        problems=() if stamped else (_not_stamped(begun.campaign.path),),
-    )
-
-
-def _note_end(ledger: Ledger, run: Run, sent: Sent) -> bool:
-    """False when the ledger takes no writes: the outcomes that were recorded stay, and the run counts as stopped."""
-    try:
-        ledger.finish_run(
-            run.run,
-            finished=utc_now(),
-            attempts=sent.attempts,
-            achieved_rate=sent.achieved_rate,
-            pending=_why_pending(sent),
+def refuse_wrong_clock(ledger: Ledger, *, now: datetime, accepted: bool) -> None:
+    """Raise ClockWrong when the wall clock lies before what the ledger has noted."""
+    newest = ledger.newest()
+    if newest is not None and now < newest - CLOCK_SLACK and not accepted:
+        raise ClockWrong(
+            f"This machine's clock says {now:%d/%m/%Y %H:%M} UTC, but the ledger has entries of "
+            f"{newest:%d/%m/%Y %H:%M} UTC.",
+            "Set the clock, then run again; if it is right now and was wrong before, use --accept-change.",
         )
-    except LedgerFailed:
-        log.exception("run_end_not_noted")
-        return False
-    return True
-
-
-def _note_exit(ledger: Ledger, run: Run, exit_code: ExitCode) -> None:
-    """Only `runs` shows it: without it nothing is lost but that."""
-    try:
-        ledger.note_exit(run.run, exit_code)
-    except LedgerFailed:
-        log.exception("exit_code_not_noted")
-
-
-def _stopped(sent: Sent) -> ExitCode | None:
-    early = {
-        None: None,
-        StopCause.INTERRUPTED: ExitCode.INTERRUPTED,
-        StopCause.TERMINATED: ExitCode.TERMINATED,
-    }
-    return early.get(sent.cause, ExitCode.STOPPED)
-
-
-def _why_pending(sent: Sent) -> Finding:
-    """Why rows that were not attempted were not: without a stop only a limit leaves any."""
-    if sent.cause is None:
-        return Finding(Reason.LIMIT)
-    interrupted = sent.cause in (StopCause.INTERRUPTED, StopCause.TERMINATED)
-    return Finding(Reason.INTERRUPTED if interrupted else Reason.STOPPED)
-
-
-def _not_stamped(campaign: Path) -> str:
-    return (
-        f"The note {campaign.name}.stamp could not be written beside the campaign file: a later run with another "
-        "ledger would not be noticed. See that the disk has space and that you may write to the campaign's folder."
-    )

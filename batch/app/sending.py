@@ -33,17 +33,19 @@ def send(
     settings: Settings,
     limit: int | None,
     watcher: SendingWatcher,
+    canary: int | None,
 ) -> Sent:
     """Send the pending messages of the owner's run, at most `limit`. Every outcome is durable when it returns.
 
-    With a canary the first rows are sent alone, and the rest only when all of them were accepted.
+    With a canary so many rows are sent alone, and the rest only when all of them were accepted.
     """
     warm_up()
     client = _client_maker(endpoint, token, settings)
 
     async def work() -> Sent:
         stop = Stop()
-        with ledger.sending(owner) as sending, stopping_on_signals(stop, lambda again: watcher.signalled(again=again)):
+        sending_by = ledger.sending(owner, campaign.outreach, endpoint=endpoint)
+        with sending_by as sending, stopping_on_signals(stop, lambda again: watcher.signalled(again=again)):
             pool = Pool(
                 ledger=sending,
                 client=client,
@@ -52,7 +54,7 @@ def send(
                 progress=watcher,
                 stop=stop,
             )
-            return await _with_canary(pool, stop, campaign.canary.rows, limit, watcher)
+            return await _with_canary(pool, stop, canary, limit, watcher)
 
     return asyncio.run(work())
 
@@ -77,6 +79,9 @@ def _pool_settings(campaign: Campaign, settings: Settings) -> PoolSettings:
         concurrency=settings.concurrency or campaign.throttle.concurrency,
         repeats=RepeatRules(tries=campaign.stop.retries, seconds=campaign.stop.retry_for),
         stop=StopRules(errors=campaign.stop.errors, unknowns=campaign.stop.unknowns),
+        hours=campaign.hours,
+        home=campaign.timezone,
+        wait=settings.wait,
     )
 
 

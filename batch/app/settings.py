@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
 
-__all__ = ["DEFAULT_BASE_URL", "Settings", "read_token"]
+__all__ = ["DEFAULT_BASE_URL", "Settings", "expiry_of", "read_token"]
 
 DEFAULT_BASE_URL = "https://api.wegly.com.br"
 
@@ -30,11 +31,30 @@ class Settings:
     """Seconds."""
     trust_env: bool = False
     """Whether proxies of the environment are used."""
+    only_allowed: Path | None = None
+    """A list of the only people who may be messaged."""
+    wait: bool = False
+    """Wait for the hours of the campaign to begin."""
 
     @property
     def endpoint(self) -> str:
         """The API's address in its canonical form. Raises SettingsError."""
         return parse_endpoint(self.base_url or DEFAULT_BASE_URL)
+
+
+def expiry_of(value: str | None, file: Path | None) -> datetime | None:
+    """When the token expires that `read_token` would give; None where there is none, or it does not say.
+
+    Raises SettingsError for a file that cannot be read.
+    """
+    if value is None and file is None:
+        return None
+    try:
+        return read_token(value, file).expires
+    except SettingsError:
+        if file is not None:
+            raise
+        return None
 
 
 def read_token(value: str | None, file: Path | None) -> Token:

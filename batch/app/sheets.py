@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
@@ -12,7 +12,7 @@ from batch.app.prepared import utc_now
 from batch.campaign import load_campaign
 from batch.errors import SheetError
 
-__all__ = ["Taken", "is_late", "sheets_of"]
+__all__ = ["Taken", "is_late", "lists_of", "sheets_of"]
 
 SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
 _OUR_OWN = frozenset(
@@ -27,30 +27,41 @@ class Taken:
     sheets: tuple[Path, ...]
     left_out: tuple[str, ...] = ()
     """Sentences, one for each file of a folder that is no sheet of contacts."""
+    from_folders: tuple[Path, ...] = ()
+    """The sheets that a folder stood for."""
 
 
-def sheets_of(named: Iterable[Path]) -> Taken:
+def sheets_of(named: Iterable[Path], lists: Collection[Path] = ()) -> Taken:
     """The sheets to run, in the order named; of a folder those in it (not below it), by name.
 
-    Left out of a folder: what no sheet's name ends in, hidden files, Excel's `~$` files and earlier reports. Raises
-    SheetError for a folder without any sheet.
+    Left out of a folder: what no sheet's name ends in, hidden files, Excel's `~$` files, earlier reports, and the
+    `lists` of people that the run honours. Raises SheetError for a folder without any sheet.
     """
+    kept_out = {path.resolve() for path in lists}
     sheets: list[Path] = []
+    found: list[Path] = []
     left_out: list[str] = []
     for path in named:
         if not path.is_dir():
             sheets.append(path)
             continue
         inside = sorted(file for file in path.iterdir() if file.is_file())
-        reasons = {file: _why_not(file) for file in inside}
+        reasons = {file: _why_not(file, kept_out) for file in inside}
         taken = [file for file, reason in reasons.items() if reason is None]
         if not taken:
             raise SheetError(
                 f"The folder {path} has no sheet in it.", "Put a CSV or XLSX file there, or name the file."
             )
         sheets += taken
+        found += taken
         left_out += [f"{file.name}: {reason}" for file, reason in reasons.items() if reason is not None]
-    return Taken(sheets=tuple(dict.fromkeys(sheets)), left_out=tuple(left_out))
+    return Taken(sheets=tuple(dict.fromkeys(sheets)), left_out=tuple(left_out), from_folders=tuple(found))
+
+
+def lists_of(campaign: Path, only_allowed: Path | None) -> tuple[Path, ...]:
+    """The files of people that a run honours: they are no sheets to send. Raises CampaignError."""
+    files = load_campaign(campaign, now=utc_now()).suppress.files
+    return (*files, only_allowed) if only_allowed else files
 
 
 def is_late(campaign: Path, not_after: time) -> bool:
@@ -59,7 +70,9 @@ def is_late(campaign: Path, not_after: time) -> bool:
     return now.astimezone(ZoneInfo(load_campaign(campaign, now=now).timezone)).time() > not_after
 
 
-def _why_not(file: Path) -> str | None:
+def _why_not(file: Path, lists: Collection[Path]) -> str | None:
+    if file.resolve() in lists:
+        return "a list of people that the run honours"
     if file.name.startswith("~$"):
         return "Excel's note that a workbook is open"
     if file.name.startswith("."):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import traceback
-from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -26,11 +26,13 @@ _COMMANDS = {
     "init": ("batch.cli.init", "Write a campaign file from the header of a sheet."),
     "inspect": ("batch.cli.inspect", "Show how a sheet is read: format, header row, columns, cells."),
     "check": ("batch.cli.check", "Check a sheet against its campaign, with examples; sends nothing."),
+    "plan": ("batch.cli.plan", "Freeze what would be sent, to send exactly that later."),
     "run": ("batch.cli.run", "Send what is left of a sheet, and write the report."),
     "report": ("batch.cli.report", "Write the report of a run again."),
     "runs": ("batch.cli.runs", "List the runs of the ledger."),
     "settle": ("batch.cli.settle", "Decide the unknown rows of a run, after looking into WhatsApp."),
     "reconcile": ("batch.cli.reconcile", "Settle unknown rows whose message is found in the chat."),
+    "suppress": ("batch.cli.suppress", "Keep the list of people whom nobody messages."),
     "ledger": ("batch.cli.ledger", "Look after the ledger: copy it safely, show what it holds."),
     "sandbox": ("batch.cli.sandbox", "Start an imitation of the API on this machine."),
 }
@@ -100,7 +102,7 @@ def _run(arguments: list[str]) -> int:
     except BaseException as error:  # noqa: BLE001 - the last place: also a defect must not print the token
         words, code = _last_words(error)
         if words:
-            with suppress(OSError):  # nobody reads there; the exit code still tells
+            with contextlib.suppress(OSError):  # nobody reads there; the exit code still tells
                 click.echo(words, err=True)
         return code
     return int(outcome) if isinstance(outcome, int) else ExitCode.DONE

@@ -16,10 +16,13 @@ __all__ = [
     "json_option",
     "lasting",
     "ledger_option",
+    "limit_option",
+    "only_allowed_option",
     "origin_option",
     "rate_option",
     "read_timeout_option",
     "reports_option",
+    "rows_option",
     "sheet_limit_option",
     "token_file_option",
     "trust_env_option",
@@ -74,6 +77,28 @@ sheet_limit_option = click.option(
 )
 
 
+class _Rows(click.ParamType[tuple[tuple[int, int], ...]]):
+    """Rows of the sheet as `2-50,77`."""
+
+    name = "rows"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from batch.model.row_numbers import parse_ranges
+
+        try:
+            return value if isinstance(value, tuple) else parse_ranges(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Send at most N messages of each sheet."
+)
+rows_option = click.option(
+    "--rows", type=_Rows(), metavar="ROWS", help="Send only these rows of the sheet, as Excel numbers them: 2-50,77."
+)
+
+
 class _Rate(click.ParamType[float]):
     """A rate as in the campaign file, as starts a second."""
 
@@ -107,6 +132,12 @@ read_timeout_option = lasting(
     show_default=True,
     metavar="SECONDS",
     help="How long an answer may take; later the row is unknown.",
+)
+only_allowed_option = lasting(
+    "--only-allowed",
+    type=SHEET,
+    metavar="FILE",
+    help="A sheet of the only people who may be messaged; everybody else is skipped.",
 )
 rate_option = lasting(
     "--rate", type=_Rate(), metavar="RATE", help='Starts per second, minute or hour: "10/s", "600/min", "5000/h".'

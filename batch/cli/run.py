@@ -22,9 +22,12 @@ from batch.cli.options import (
     json_option,
     lasting,
     ledger_option,
+    limit_option,
+    only_allowed_option,
     origin_option,
     rate_option,
     reports_option,
+    rows_option,
 )
 from batch.cli.printing import give_up_stdout
 from batch.errors import WeglyBatchError
@@ -56,7 +59,17 @@ class _Clock(click.ParamType[time]):
 @campaign_option
 @click.option("--yes", is_flag=True, help="Do not ask before sending.")
 @click.option("--dry-run", is_flag=True, help="Only check: the same as `wegly-batch check`.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Send at most N messages of each sheet.")
+@limit_option
+@rows_option
+@click.option(
+    "--to",
+    "numbers",
+    multiple=True,
+    metavar="PHONE",
+    help="A trial: send the first message that would be sent to this number instead, and nothing else. Repeatable.",
+)
+@click.option("--plan", type=SHEET, metavar="PLAN", help="Send exactly the messages of a plan (`wegly-batch plan`).")
+@only_allowed_option
 @click.option("--retry-errors", is_flag=True, help="Try rows again that the API refused, though they did not change.")
 @click.option(
     "--resend-unknown", is_flag=True, help="Send unknown rows again: who had the message after all gets it twice."
@@ -68,6 +81,7 @@ class _Clock(click.ParamType[time]):
     metavar="HH:MM",
     help="Send nothing when it is later than this (until midnight): for cron.",
 )
+@lasting("--wait", is_flag=True, help="Outside the campaign's hours: wait until they begin, instead of ending with 6.")
 @rate_option
 @lasting("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Attempts in flight at most.")
 @lasting(
@@ -94,6 +108,7 @@ def command(
     dry_run: bool,
     not_after: time | None,
     token_file: Path | None,
+    numbers: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     yes: bool,
@@ -101,37 +116,78 @@ def command(
 ) -> ExitCode:
     """Send what is left of each SHEET, and write its report. Running the same command again is always safe.
 
-    A folder stands for the sheets in it. The token comes from the environment variable WEGLY_TOKEN or from
-    --token-file, never from the command line.
+    A folder stands for the sheets in it, but not for lists of people that the campaign names. The token comes from the
+    environment variable WEGLY_TOKEN or from --token-file, never from the command line.
     """
-    from batch.app.sheets import is_late, sheets_of
+    from batch.app.sheets import is_late, lists_of, sheets_of
 
     settings, choices = _settings(options), _choices(options)
-    taken = sheets_of(sheets)
-    for sentence in taken.left_out:
-        click.echo(f"Left out of the folder: {sentence}.", err=True)
+    taken = sheets_of(sheets, lists_of(campaign, settings.only_allowed))
+    _say_taken(taken)
+    if len(taken.sheets) > 1 and (numbers or choices.rows.plan):
+        raise click.UsageError(f"{'--to' if numbers else '--plan'} goes with one sheet; {len(taken.sheets)} are named.")
     if dry_run:
         return _check(taken.sheets, campaign, settings, choices, as_json=as_json)
     if not_after is not None and is_late(campaign, not_after):
         click.echo(f"It is after {not_after:%H:%M}: nothing was sent. Run again in time.", err=True)
         return ExitCode.PENDING
+    if numbers:
+        return _try_out(
+            taken.sheets[0], campaign, numbers, settings, choices, token_file=token_file, as_json=as_json, yes=yes
+        )
     return _Runner(campaign, settings, choices, as_json=as_json, quiet=quiet, yes=yes).run(taken, token_file)
 
 
 def _settings(options: dict[str, Any]) -> Settings:
     from batch.app.settings import Settings
 
-    names = ("base_url", "origin", "ledger", "reports", "rate", "concurrency", "read_timeout", "trust_env")
+    about_api = ("base_url", "origin", "read_timeout", "trust_env")
+    names = (*about_api, "ledger", "reports", "rate", "concurrency", "only_allowed", "wait")
     return Settings(**{name: options[name] for name in names})
 
 
 def _choices(options: dict[str, Any]) -> Choices:
+    from batch.app.choosing import ChosenRows
+    from batch.app.plan_file import read_plan
     from batch.app.running import Choices
     from batch.ledger import Judging
 
     judging = Judging(retry_errors=options["retry_errors"], resend_unknown=options["resend_unknown"])
-    names = ("limit", "accept_change", "verbose")
-    return Choices(judging=judging, **{name: options[name] for name in names})
+    plan = read_plan(options["plan"]) if options["plan"] else None
+    rows = ChosenRows(limit=options["limit"], rows=options["rows"], plan=plan)
+    return Choices(judging=judging, rows=rows, accept_change=options["accept_change"], verbose=options["verbose"])
+
+
+def _say_taken(taken: Taken) -> None:
+    """What a folder stood for, so that nobody is surprised by a sheet."""
+    if taken.from_folders:
+        click.echo(f"Taken from the folder: {', '.join(file.name for file in taken.from_folders)}.", err=True)
+    for sentence in taken.left_out:
+        click.echo(f"Left out of the folder: {sentence}.", err=True)
+
+
+def _try_out(
+    sheet: Path,
+    campaign: Path,
+    numbers: tuple[str, ...],
+    settings: Settings,
+    choices: Choices,
+    *,
+    token_file: Path | None,
+    as_json: bool,
+    yes: bool,
+) -> ExitCode:
+    """`--to`."""
+    from batch.app.settings import read_token
+    from batch.app.trial import try_out
+    from batch.cli.watching import watcher_for
+    from batch.cli.words_trial import trial_json, trial_text
+
+    token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
+    watcher = watcher_for(yes=yes, quiet=True)
+    tried = try_out(sheet, campaign, numbers, settings=settings, token=token, choices=choices, watcher=watcher)
+    click.echo(trial_json(tried) if as_json else trial_text(tried))
+    return tried.exit_code
 
 
 def _check(sheets: Sequence[Path], campaign: Path, settings: Settings, choices: Choices, *, as_json: bool) -> ExitCode:
@@ -141,7 +197,8 @@ def _check(sheets: Sequence[Path], campaign: Path, settings: Settings, choices: 
 
     codes = []
     for sheet in sheets:
-        found = check(sheet, campaign, settings, judging=choices.judging, accept_change=choices.accept_change)
+        judging, accept = choices.judging, choices.accept_change
+        found = check(sheet, campaign, settings, judging=judging, accept_change=accept, chosen=choices.rows)
         click.echo(check_json(found) if as_json else check_text(found))
         codes.append(found.exit_code)
     return worst(codes)
@@ -201,14 +258,15 @@ class _Runner:
 
         for sheet in sheets:
             judging, accept = self._choices.judging, self._choices.accept_change
-            check(sheet, self._campaign, self._settings, judging=judging, accept_change=accept)
+            chosen = self._choices.rows
+            check(sheet, self._campaign, self._settings, judging=judging, accept_change=accept, chosen=chosen)
 
     def _one(self, sheet: Path, token: Any) -> None:
         from batch.app.running import run_sheet
         from batch.cli.watching import watcher_for
         from batch.cli.words_run import alarm_text, summary_text
 
-        watcher = watcher_for(yes=self._yes, quiet=self._quiet)
+        watcher = watcher_for(yes=self._yes, quiet=self._quiet, expires=token.expires)
         ended = run_sheet(
             sheet, self._campaign, settings=self._settings, token=token, choices=self._choices, watcher=watcher
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -14,6 +15,7 @@ import click
 from batch.app.checking import Check
 from batch.cli.words_check import question
 from batch.cli.words_run import waiting_text
+from batch.cli.words_trial import trial_question
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding
 
@@ -26,11 +28,14 @@ _REFRESH = 0.1
 """Seconds between two drawings of the bar: more is only noise on a slow line."""
 
 
-def watcher_for(*, yes: bool, quiet: bool) -> Silent | Terminal:
-    """A `Terminal` where a person can see and answer, else a `Silent` one; `quiet` shows nothing but still asks."""
+def watcher_for(*, yes: bool, quiet: bool, expires: datetime | None = None) -> Silent | Terminal:
+    """A `Terminal` where a person can see and answer, else a `Silent` one; `quiet` shows nothing but still asks.
+
+    `expires`: when the token does, if it says so.
+    """
     if not sys.stderr.isatty():
         return Silent()
-    return Terminal(yes=yes or not sys.stdin.isatty(), quiet=quiet)
+    return Terminal(yes=yes or not sys.stdin.isatty(), quiet=quiet, expires=expires)
 
 
 @contextmanager
@@ -51,6 +56,9 @@ class Silent:
     def confirm(self, plan: Check) -> bool:  # noqa: ARG002 - the interface of a watcher
         return True
 
+    def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:  # noqa: ARG002 - likewise
+        return True
+
     def begin(self, plan: Check) -> None: ...
     def done(self, row: int, outcome: Outcome) -> None: ...
     def waiting(self, seconds: float, finding: Finding) -> None: ...
@@ -69,14 +77,18 @@ class Silent:
 class Terminal:
     """A person at a terminal: asks, draws a bar, tells of pauses."""
 
-    def __init__(self, *, yes: bool, quiet: bool) -> None:
+    def __init__(self, *, yes: bool, quiet: bool, expires: datetime | None = None) -> None:
         self._yes = yes
+        self._expires = expires
         self._quiet = quiet
         self._bar: tqdm[NoReturn] | None = None
         self._seen: Counter[Outcome] = Counter()
 
     def confirm(self, plan: Check) -> bool:
-        return self._yes or click.confirm(question(plan), default=False, err=True)
+        return self._yes or click.confirm(question(plan, self._expires), default=False, err=True)
+
+    def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:
+        return self._yes or click.confirm(trial_question(row, people, endpoint), default=False, err=True)
 
     def begin(self, plan: Check) -> None:
         if self._quiet or not plan.to_send:

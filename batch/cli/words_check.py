@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from textwrap import indent
 
 from batch.app.checking import Check, Example
 from batch.cli import phrases
+from batch.cli.words_schedule import schedule_json, schedule_text
 from batch.loader.mapping_template import label
 from batch.model.message import TemplateField
 from batch.model.outcome import Outcome
@@ -18,8 +20,8 @@ from batch.model.run import Result
 __all__ = ["check_json", "check_text", "question"]
 
 
-def check_text(found: Check) -> str:
-    """`check` for people: what was read, what is wrong, what would be sent."""
+def check_text(found: Check, expires: datetime | None = None) -> str:
+    """`check` for people: what was read, what is wrong, what would be sent, and when. `expires`: of the token."""
     parts = [_read_as(found), _columns(found.mapping)]
     if found.info.warnings:
         parts.append("\n".join(["How the sheet was read", *(f"  {warning}" for warning in found.info.warnings)]))
@@ -32,11 +34,13 @@ def check_text(found: Check) -> str:
     if found.examples:
         parts.append("\n".join(["The first messages", *(_example(each) for each in found.examples)]))
     parts.append(phrases.counts(found.counts, found.reasons))
+    if when := schedule_text(found.forecast, expires):
+        parts.append(when)
     parts.append(_verdict(found))
     return "\n\n".join(parts)
 
 
-def check_json(found: Check) -> str:
+def check_json(found: Check, expires: datetime | None = None) -> str:
     """`check --json`."""
     return json.dumps(
         {
@@ -51,6 +55,7 @@ def check_json(found: Check) -> str:
             "to_send": found.to_send,
             "rate": found.rate,
             "seconds": round(found.seconds, 1),
+            "schedule": schedule_json(found.forecast, expires),
             "errors": [{"row": each.row, "reason": each.reason, "message": _message(each)} for each in found.bad],
             "examples": [
                 {"row": each.row, "phone": shown(each.person), "body": json.loads(each.payload), "text": each.text}
@@ -63,8 +68,8 @@ def check_json(found: Check) -> str:
     )
 
 
-def question(plan: Check) -> str:
-    """What `run` asks before it sends."""
+def question(plan: Check, expires: datetime | None = None) -> str:
+    """What `run` asks before it sends. `expires`: of the token."""
     senders = ", ".join(plan.senders)
     lines = [
         f"Campaign  {plan.campaign}",
@@ -75,6 +80,9 @@ def question(plan: Check) -> str:
     ]
     if plan.examples:
         lines.append(f"First     {_example(plan.examples[0]).lstrip()}")
+    lines += plan.list_warnings
+    if when := schedule_text(plan.forecast, expires):
+        lines.append(when)
     return "\n".join([*lines, f"Send {phrases.messages(plan.to_send)} now?"])
 
 

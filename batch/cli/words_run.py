@@ -12,7 +12,7 @@ from batch.cli import phrases
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason, advice, sentence
 from batch.model.run import Run, Tally
-from batch.pool import StopCause
+from batch.pool import NEVER, StopCause
 from batch.reporter import Written, headline, summary
 
 __all__ = ["alarm_text", "demo_text", "runs_text", "summary_json", "summary_text", "waiting_text", "written_text"]
@@ -36,8 +36,11 @@ def summary_text(ended: Finished) -> str:
     parts = []
     if ended.cause is not None:
         parts.append(_why_stopped(ended))
+    if ended.next_at is not None:
+        parts.append(_when_next(ended))
     parts.append("\n".join(headline(ended.run, ended.tally, last_sent=ended.last_sent)))
     parts.append(phrases.counts(ended.tally.counts, ended.tally.reasons))
+    parts += _rates(ended.tally)
     parts.append(f"{written_text(ended.run, ended.folder, ended.written)}\nLedger  {ended.ledger}")
     parts += ended.problems
     return "\n\n".join(parts)
@@ -46,6 +49,8 @@ def summary_text(ended: Finished) -> str:
 def alarm_text(ended: Finished) -> str:
     """What somebody must know of a run also where no summary is printed: why it stopped, what could not be written."""
     parts = [_why_stopped(ended)] if ended.cause is not None else []
+    if ended.next_at is not None:
+        parts.append(_when_next(ended))
     if ended.written.missing:
         parts.append(written_text(ended.run, ended.folder, ended.written))
     return "\n".join([*parts, *ended.problems])
@@ -88,6 +93,13 @@ def runs_text(found: Sequence[tuple[Run, Tally]]) -> str:
 
 def waiting_text(seconds: float, finding: Finding) -> str:
     """Why everybody waits now."""
+    if finding.reason is Reason.WINDOW:
+        return (
+            f"Outside the campaign's hours: waiting until {finding.values['when']}, for {phrases.time(seconds)}. "
+            "Ctrl+C ends it; the same command goes on later."
+        )
+    if finding.reason is Reason.CAP:
+        return f"{finding.values['people']} people in 24 hours are reached: the next goes in {phrases.time(seconds)}."
     asked = f" (HTTP {finding.values['status']})" if "status" in finding.values else ""
     return f"The API asked to slow down{asked}: nothing is sent for {phrases.time(seconds)}."
 
@@ -97,6 +109,33 @@ def _run_line(run: Run, tally: Tally, width: int) -> str:
     counts = "".join(f"  {tally.counts[kind]:>7,}" for kind in Outcome)
     code = "-" if run.exit_code is None else str(run.exit_code)
     return f"{run.run:<{width}}  {started:%d/%m/%Y %H:%M}  {tally.rows:>7,}{counts}  {code:>4}"
+
+
+def _when_next(ended: Finished) -> str:
+    """When what the hours or a cap kept back may go."""
+    zone = ZoneInfo(ended.run.timezone)
+    kept = {sender.pending.reason: sender.pending for sender in ended.tally.this_run.senders if sender.pending}
+    said = [sentence(kept[reason]) for reason in (Reason.WINDOW, Reason.CAP) if reason in kept]
+    if ended.next_at is None or ended.next_at.year == NEVER.year:
+        return " ".join([*said, "No hour of the campaign suits these rows: look at its [[window]] sections."])
+    when = f"{ended.next_at.astimezone(zone):%d/%m/%Y %H:%M}"
+    return "\n".join([*said, f"Run the same command again at {when} ({ended.run.timezone}) or later."])
+
+
+def _rates(tally: Tally) -> list[str]:
+    """Wanted and achieved rate, for each sender where there are several, and whatever slowed it down."""
+    done = tally.this_run
+    lines = []
+    for sender in done.senders:
+        if sender.achieved_rate is None or done.wanted_rate is None:
+            continue
+        who = f"{sender.sender}  " if len(done.senders) > 1 else ""
+        times = "once" if sender.slowed == 1 else f"{sender.slowed} times"
+        slowed = f", slowed down {times} because the API asked for it" if sender.slowed else ""
+        achieved, wanted = phrases.rate(sender.achieved_rate), phrases.rate(done.wanted_rate)
+        stopped = f", stopped: {sender.cause.replace('_', ' ')}" if sender.cause and len(done.senders) > 1 else ""
+        lines.append(f"  {who}{achieved} of {wanted} wanted{slowed}{stopped}")
+    return ["\n".join(["Rate", *lines])] if lines else []
 
 
 def _why_stopped(ended: Finished) -> str:

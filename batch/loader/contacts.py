@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Self
 
-from batch.campaign import Campaign, rendered
+from batch.campaign import Campaign, Shares, rendered
 from batch.loader.mapping import Mapping, compile_mapping, wanted_columns
 from batch.loader.mapping_match import Rows
 from batch.loader.mapping_sources import Cells
 from batch.loader.mapping_template import body_values, lengths, numbering, settled, undocumented, undocumented_in_row
+from batch.loader.optout import opted_out
 from batch.model.message import Contact, Message, TemplateField
 from batch.model.phone import Phone, outgoing, read_phone
 from batch.model.reason import Finding, Reason
@@ -26,6 +27,8 @@ class ContactMaker:
 
     def __init__(self, campaign: Campaign, mapping: Mapping) -> None:
         self._mapping = mapping
+        sender = campaign.sender.whatsapp_phone_id
+        self._shares = sender if isinstance(sender, Shares) else None
         self._region = campaign.phone.region
         self._format = campaign.phone.format
         self._body = campaign.template.body
@@ -57,7 +60,8 @@ class ContactMaker:
 
     def mapping(self) -> list[tuple[str, str]]:
         """API field and how it is filled (`column 'Telefone'`), for people."""
-        return list(self._mapping.description)
+        own = [("whatsapp_phone_id", str(self._shares))] if self._shares else []
+        return [*own, *self._mapping.description]
 
     def preview(self, contact: Contact) -> str | None:
         """The body a person will read; None for a contact without a message or a campaign without the body."""
@@ -76,6 +80,7 @@ class ContactMaker:
         problems: list[Finding] = []
         phone = self._phone(row, broken, problems)
         problems += self._unreadable(row, broken)
+        wants_none = self._opted_out(row, broken, problems)
         values = self._values(row.cells, broken, problems)
         fields = self._fields(row.cells, broken, problems)
         message = None if problems or phone is None else self._message(phone, values, fields)
@@ -90,7 +95,21 @@ class ContactMaker:
             problems=tuple(problems),
             notes=notes,
             hidden=row.hidden,
+            opted_out=wants_none,
         )
+
+    def _opted_out(self, row: SheetRow, broken: AbstractSet[str], problems: list[Finding]) -> bool:
+        """Whether the sheet says that the person wants no messages; also of a row that is wrong otherwise."""
+        if self._mapping.optout is None:
+            return False
+        column, place = self._mapping.optout
+        if column in broken:
+            return False
+        said = opted_out(row.cells[place], column)
+        if isinstance(said, Finding):
+            problems.append(said)
+            return False
+        return said
 
     def _phone(self, row: SheetRow, broken: AbstractSet[str], problems: list[Finding]) -> Phone | None:
         slot = self._mapping.phone
@@ -142,7 +161,7 @@ class ContactMaker:
 
     def _message(self, phone: Phone, values: dict[str, str | None], fields: tuple[TemplateField, ...]) -> Message:
         return Message(
-            whatsapp_phone_id=values["whatsapp_phone_id"] or "",
+            whatsapp_phone_id=self._shares.of(phone.e164) if self._shares else values["whatsapp_phone_id"] or "",
             wa_contact_id=outgoing(phone.e164, self._format, self._region),
             template_name=values["template.name"] or "",
             template_language=values["template.language"] or "",

@@ -12,6 +12,7 @@ from batch.campaign import (
     Constant,
     FieldSpec,
     Problem,
+    Shares,
     Source,
     campaign_error,
     checked,
@@ -42,6 +43,8 @@ class Mapping:
     fields: tuple[FieldPlan, ...]
     unique: tuple[tuple[str, int], ...]
     """Name and place of the `unique_by` columns."""
+    optout: tuple[str, int] | None
+    """Name and place of the opt-out column."""
     columns_used: frozenset[str]
     """Every column of the sheet that the campaign uses, `unique_by` included."""
     description: tuple[tuple[str, str], ...]
@@ -56,6 +59,8 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
     slots = {field: _slot(finder, field, source, _key(field)) for field, source in sources.items()}
     fields = tuple(_field(finder, spec, number, problems) for number, spec in enumerate(specs, start=1))
     unique = tuple(finder.find(name, key="[campaign] unique_by") for name in campaign.unique_by)
+    column = campaign.suppress.column
+    optout = finder.find(column, key="[suppress] column") if column else None
     problems += [
         *finder.problems,
         *_numbering_problems(campaign, fields),
@@ -68,6 +73,7 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
         slots=tuple(slots.values()),
         fields=fields,
         unique=unique,
+        optout=optout,
         columns_used=frozenset(finder.used),
         description=tuple(_descriptions(sources, fields, specs)),
     )
@@ -82,7 +88,8 @@ def wanted_columns(campaign: Campaign) -> frozenset[str]:
         sources += [part for part in frame if part is not None]
     named = {source.column for source in (*sources, *texts) if isinstance(source, Column)}
     inside = {name for text in texts if isinstance(text, Constant) for name in parse_text(text.value).columns}
-    return frozenset({*named, *inside, *campaign.unique_by})
+    optout = [campaign.suppress.column] if campaign.suppress.column else []
+    return frozenset({*named, *inside, *campaign.unique_by, *optout})
 
 
 def _sources(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> tuple[dict[str, Source], list[Problem]]:
@@ -97,12 +104,10 @@ def _sources(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> tuple[di
 
 
 def _own_sources(campaign: Campaign) -> dict[str, Source]:
-    """What the sections [sender] and [template] fill."""
-    return {
-        "whatsapp_phone_id": campaign.sender.whatsapp_phone_id,
-        "template.name": campaign.template.name,
-        "template.language": campaign.template.language,
-    }
+    """What the sections [sender] and [template] fill by column or constant."""
+    template = {"template.name": campaign.template.name, "template.language": campaign.template.language}
+    sender = campaign.sender.whatsapp_phone_id
+    return template if isinstance(sender, Shares) else {"whatsapp_phone_id": sender, **template}
 
 
 def _key(field: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["parse_rows"]
+__all__ = ["parse_ranges", "parse_rows"]
 
 _PART = re.compile(r"(\d{1,8})(?:-(\d{1,8}))?", re.ASCII)
 _MOST = 1_048_576
@@ -17,6 +17,14 @@ def parse_rows(text: str) -> tuple[int, ...]:
     Raises ValueError, whose text says what is wrong.
     """
     found: dict[int, None] = {}
+    for first, last in parse_ranges(text):
+        found.update(dict.fromkeys(range(first, last + 1)))
+    return tuple(found)
+
+
+def parse_ranges(text: str) -> tuple[tuple[int, int], ...]:
+    """`5,7-9` as ((5, 5), (7, 9)): first and last row of each part, in the order given. Raises ValueError likewise."""
+    found = []
     for part in re.sub(r"\s*([,-])\s*", r"\1", text.strip()).split(","):
         match = _PART.fullmatch(part)
         if match is None:
@@ -26,5 +34,5 @@ def parse_rows(text: str) -> tuple[int, ...]:
             raise ValueError(f"{part!r} is no range of rows: write the smaller number first, from 1 up")
         if last - first >= _MOST:
             raise ValueError(f"{part!r} has more rows than a sheet")
-        found.update(dict.fromkeys(range(first, last + 1)))
+        found.append((first, last))
     return tuple(found)

@@ -121,9 +121,9 @@ def test_an_unknown_key_names_the_nearest(desk: Desk) -> None:
 
 
 def test_a_feature_of_a_later_version_is_refused_not_ignored(desk: Desk) -> None:
-    """A suppression list that is silently not read would message somebody who must not be."""
-    wrong = desk.write("c.toml", CAMPAIGN + '\n[suppress]\nfiles = ["bloqueio.csv"]\n')
-    refused(desk.type("run", desk.sheet, "-c", wrong), "suppress", "version")
+    """Who names an address to be told would wait for it in vain."""
+    wrong = desk.write("c.toml", CAMPAIGN + '\n[notify]\nwebhook = "https://example.org"\n')
+    refused(desk.type("run", desk.sheet, "-c", wrong), "notify", "version")
 
 
 def test_a_column_that_is_not_there_names_the_nearest(desk: Desk) -> None:

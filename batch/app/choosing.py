@@ -1,0 +1,39 @@
+"""Which of the rows that may be sent a run is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from batch.app.plan_file import Plan
+from batch.campaign import Campaign
+from batch.ledger import Chosen, Staging
+
+__all__ = ["ALL_ROWS", "ChosenRows", "choose", "limit_of"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChosenRows:
+    """Choices of one moment about rows. None: no such choice."""
+
+    limit: int | None = None
+    """Messages of the run at most."""
+    rows: tuple[tuple[int, int], ...] | None = None
+    """First and last rows of the sheet."""
+    plan: Plan | None = None
+    """The messages that alone may be sent, as they were frozen."""
+
+
+ALL_ROWS = ChosenRows()
+
+
+def choose(staging: Staging, chosen: ChosenRows) -> None:
+    """Keep a judged sheet to the chosen rows. Raises PlanChanged when a planned row would get another message."""
+    if chosen.plan is not None:
+        chosen.plan.refuse_other_messages(staging.requests())
+    if chosen.rows is not None or chosen.plan is not None:
+        staging.choose(Chosen(ranges=chosen.rows, planned=chosen.plan.requests if chosen.plan else None))
+
+
+def limit_of(campaign: Campaign, limit: int | None) -> int | None:
+    """Messages of a run at most: what was asked for now, and what the campaign allows a run; None: no limit."""
+    return min((each for each in (limit, campaign.throttle.per_run) if each is not None), default=None)

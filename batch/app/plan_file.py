@@ -1,0 +1,120 @@
+"""The plan's file: what would be sent, frozen, so that what was looked at is what goes out.
+
+It holds people's numbers and texts: it is made for its owner alone (0600).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch.campaign import Campaign
+from batch.errors import PlanChanged, SettingsError
+
+__all__ = ["FORMAT", "Plan", "read_plan", "sha256_of", "write_plan"]
+
+FORMAT = 1
+_CHUNK = 1 << 20
+_AGAIN = "Look at what has changed, and make the plan anew with `wegly-batch plan`. Nothing was sent."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """A plan as it was read: which messages, and what they were made of."""
+
+    path: Path
+    campaign: str
+    endpoint: str
+    sheet: str
+    """The sheet's name, for people."""
+    sheet_sha256: str
+    campaign_sha256: str
+    hash: str
+    """SHA-256 over the messages, as `plan` printed it."""
+    requests: Mapping[int, str]
+    """Row to the SHA-256 of its request's body."""
+
+    def refuse_changes(self, *, campaign: Campaign, endpoint: str, sheet_sha256: str) -> None:
+        """Raise PlanChanged when the plan was made of another sheet, campaign or endpoint."""
+        if self.sheet_sha256 != sheet_sha256:
+            raise PlanChanged(f"The sheet is not the one that {self.path.name} was made of ({self.sheet}).", _AGAIN)
+        if self.campaign_sha256 != sha256_of(campaign.path):
+            raise PlanChanged(f"The campaign file has changed since {self.path.name} was made.", _AGAIN)
+        if self.campaign != campaign.name:
+            raise PlanChanged(
+                f"{self.path.name} was made for the campaign {self.campaign!r}, and this is {campaign.name!r}.", _AGAIN
+            )
+        if self.endpoint != endpoint:
+            raise PlanChanged(
+                f"{self.path.name} was made for {self.endpoint}, and this run goes to {endpoint}.", _AGAIN
+            )
+
+    def refuse_other_messages(self, requests: Iterable[tuple[int, str, str, str]]) -> None:
+        """Raise PlanChanged when a planned row would get another message today: (row, person, hash, body) each."""
+        for row, _, digest, _ in requests:
+            if self.requests.get(row, digest) != digest:
+                raise PlanChanged(f"Row {row} would get another message than {self.path.name} has.", _AGAIN)
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a file. Raises SettingsError when there is none, or it was changed by hand."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        total = hashlib.sha256()
+        requests = {}
+        for each in data["messages"]:
+            body = json.dumps(each["body"], ensure_ascii=False, separators=(",", ":"))
+            total.update(_line(each["row"], each["person"], body))
+            requests[each["row"]] = each["request_sha256"]
+        names = ("campaign", "endpoint", "sheet", "sheet_sha256", "campaign_sha256", "hash")
+        plan = Plan(path=path, requests=requests, **{name: str(data[name]) for name in names})
+    except OSError as error:
+        raise SettingsError(f"The plan {path} cannot be read: {error.strerror}.", "Check its name.") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise SettingsError(f"{path} is no plan of wegly-batch.", "Make one with `wegly-batch plan`.") from None
+    if data.get("format") != FORMAT:
+        raise SettingsError(f"The plan {path} was written by another version of wegly-batch.", _AGAIN)
+    if total.hexdigest() != plan.hash:
+        raise SettingsError(f"The plan {path} was changed after it was made: its hash is another.", _AGAIN)
+    return plan
+
+
+def write_plan(out: Path, head: Mapping[str, object], requests: Iterator[tuple[int, str, str, str]]) -> tuple[int, str]:
+    """Write a plan aside and put it in place; returns how many messages it has and their hash."""
+    aside = out.with_name(f".{out.name}.{os.getpid()}")
+    total, count = hashlib.sha256(), 0
+    try:
+        with os.fdopen(os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(json.dumps(head, ensure_ascii=False, indent=2).removesuffix("\n}") + ',\n  "messages": [')
+            for row, person, digest, payload in requests:
+                body = json.loads(payload)
+                line = {"row": row, "person": person, "request_sha256": digest, "body": body}
+                file.write(("," if count else "") + "\n    " + json.dumps(line, ensure_ascii=False))
+                total.update(_line(row, person, json.dumps(body, ensure_ascii=False, separators=(",", ":"))))
+                count += 1
+            file.write(f'\n  ],\n  "hash": "{total.hexdigest()}"\n}}\n')
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(out)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise SettingsError(
+            f"The plan {out} cannot be written: {error.strerror}.", "Name another place with --out."
+        ) from None
+    return count, total.hexdigest()
+
+
+def _line(row: int, person: str, body: str) -> bytes:
+    return f"{row}\t{person}\t{body}\n".encode()
+
+
+def sha256_of(path: Path) -> str:
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            total.update(chunk)
+    return total.hexdigest()

@@ -1,0 +1,200 @@
+"""`run --to`: the first message that would be sent, sent to one's own number, to be looked at in WhatsApp.
+
+A trial is no row's message: it never counts as sent to anybody of the sheet. It counts for caps and spacing like any
+other, and the suppression list, the hours and the list of the only people hold for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from batch._version import __version__
+from batch.app.changes import refuse_changes, traits_of
+from batch.app.choosing import choose
+from batch.app.ending import stopped_by, why_pending
+from batch.app.folder import run_name
+from batch.app.plan_file import sha256_of
+from batch.app.prepared import Prepared, as_request, prepare, utc_now
+from batch.app.run_lists import run_lists
+from batch.app.running import Choices, refuse_wrong_clock
+from batch.app.sending import SendingWatcher, send
+from batch.app.settings import Settings
+from batch.campaign import Campaign, load_campaign
+from batch.chats import Token
+from batch.errors import Declined, SettingsError
+from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
+from batch.model.exit_code import ExitCode, exit_code_of
+from batch.model.message import Contact, Message, message_key
+from batch.model.outcome import Outcome
+from batch.model.phone import outgoing, read_phone
+from batch.model.reason import Finding, advice, sentence
+from batch.model.run import Result, Run
+
+__all__ = ["TrialWatcher", "Tried", "read_numbers", "try_out"]
+
+
+class TrialWatcher(SendingWatcher, Protocol):
+    """Who is asked before a trial is sent."""
+
+    def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tried:
+    """A trial that has ended."""
+
+    run: str
+    row: int
+    """Whose message it was."""
+    text: str | None
+    """The body as it was sent; None when the campaign does not give the template's text."""
+    results: tuple[Result, ...]
+    """One for each number, in the order given."""
+    exit_code: ExitCode
+    next_at: datetime | None
+    """When it may go, where the hours or a cap kept it back."""
+    finding: Finding | None
+    """What stopped it, if anything did."""
+
+
+def read_numbers(texts: Sequence[str], *, region: str) -> tuple[str, ...]:
+    """The people of --to, each once. Raises SettingsError for what is no phone."""
+    found: dict[str, None] = {}
+    for text in texts:
+        phone = read_phone(text, region=region)
+        if isinstance(phone, Finding):
+            raise SettingsError(f"--to {text}: {sentence(phone)}", "Write it with its area code, like 11 98888-7777.")
+        found[phone.e164] = None
+    return tuple(found)
+
+
+def try_out(
+    sheet: Path,
+    campaign: Path,
+    numbers: Sequence[str],
+    *,
+    settings: Settings,
+    token: Token,
+    choices: Choices,
+    watcher: TrialWatcher,
+) -> Tried:
+    """Send the message of the first row that a run would send to each of `numbers` (as a person writes them).
+
+    Nothing was sent when it raises InputError, ClockWrong, Busy or Declined. Every outcome is durable on return.
+    """
+    started = utc_now()
+    with ExitStack() as stack:
+        loaded = load_campaign(campaign, now=started)
+        people = read_numbers(numbers, region=loaded.phone.region)
+        prepared = prepare(sheet, loaded, endpoint=settings.endpoint)
+        name = run_name(started, f"{loaded.slug}-trial")
+        owner = Owner.here(name)
+        ledger = stack.enter_context(Ledger.open(settings.ledger))
+        stack.enter_context(ledger.hold([campaign_lock(loaded.name, prepared.endpoint)], owner))
+        refuse_wrong_clock(ledger, now=started, accepted=choices.accept_change)
+        if not choices.accept_change:
+            refuse_changes(loaded, ledger, prepared.endpoint)
+        contact = _first(prepared, ledger, settings, choices, now=started)
+        message = _for_trial(contact)
+        stack.enter_context(ledger.hold([sender_lock(message.whatsapp_phone_id, prepared.endpoint)], owner))
+        if not watcher.confirm_trial(contact.row, people, prepared.endpoint):
+            raise Declined("Nothing was sent: the question was answered with no.")
+        run = _run(name, sheet, loaded, settings, started)
+        rows = list(_rows(run, message, people, loaded))
+        _plan(ledger, run, owner, rows, campaign=loaded, settings=settings)
+        sent = send(
+            ledger,
+            owner,
+            campaign=loaded,
+            endpoint=prepared.endpoint,
+            token=token,
+            settings=settings,
+            limit=None,
+            watcher=watcher,
+            canary=None,
+        )
+        pending = why_pending(sent.cause)
+        ledger.finish_run(
+            name,
+            finished=utc_now(),
+            attempts=sent.attempts,
+            achieved_rate=None,
+            pending=pending,
+            senders=[replace(each, pending=each.pending or pending) for each in sent.senders],
+        )
+        tally = ledger.tally(name)
+        code = exit_code_of(tally.counts, stopped_by(sent.cause))
+        ledger.note_exit(name, code)
+        return Tried(
+            run=name,
+            row=contact.row,
+            text=prepared.maker.preview(contact),
+            results=tuple(ledger.results(name)),
+            exit_code=code,
+            next_at=sent.next_at,
+            finding=sent.finding,
+        )
+
+
+def _first(prepared: Prepared, ledger: Ledger, settings: Settings, choices: Choices, *, now: datetime) -> Contact:
+    """The first row that a run would send. Raises SettingsError when there is none."""
+    with ledger.stage(choices.judging) as staging:
+        prepared.stage(staging, ledger.knows_run, now=now, lists=run_lists(prepared.campaign, settings.only_allowed))
+        choose(staging, choices.rows)
+        first = next(iter(staging.to_send(1)), None)
+    if first is None:
+        raise SettingsError("There is nothing to try: no row would be sent now.", "`wegly-batch check` says why.")
+    return next(prepared.maker.contact(row) for row in prepared.sheet.rows() if row.number == first[0])
+
+
+def _for_trial(contact: Contact) -> Message:
+    """The row's message without what would make the row's person out of whoever gets it."""
+    if contact.message is None:  # it was judged as good
+        raise SettingsError("The sheet changed while it was read.", "Try again.")
+    return replace(contact.message, person_contact_id=None, remote_profile_name=None, crm_person_id=None)
+
+
+def _plan(
+    ledger: Ledger, run: Run, owner: Owner, rows: Sequence[StagedRow], *, campaign: Campaign, settings: Settings
+) -> None:
+    """Plan the trial's messages. Raises SettingsError when a rule leaves one out."""
+    with ledger.stage() as staging:
+        staging.add(rows)
+        run_lists(campaign, settings.only_allowed).apply(staging)
+        staging.judge()
+        for result in staging.results():
+            if result.outcome is not Outcome.PENDING:
+                said, remedy = result.findings[0], advice(result.findings[0])
+                raise SettingsError(f"--to {result.person}: {sentence(said)} Nothing was sent.", remedy)
+        staging.plan(run, owner, traits_of(campaign))
+
+
+def _rows(run: Run, message: Message, people: Sequence[str], campaign: Campaign) -> Iterator[StagedRow]:
+    for number, person in enumerate(people, start=1):
+        to = outgoing(person, campaign.phone.format, campaign.phone.region)
+        payload, digest = as_request(replace(message, wa_contact_id=to))
+        # Each trial is a message of its own: it may be repeated as often as it is asked for.
+        key = message_key(endpoint=run.endpoint, campaign=run.campaign, person=person, unique=(run.run,))
+        sender = message.whatsapp_phone_id
+        yield StagedRow(row=number, key=key, person=person, sender=sender, payload=payload, request_hash=digest)
+
+
+def _run(name: str, sheet: Path, campaign: Campaign, settings: Settings, started: datetime) -> Run:
+    return Run(
+        run=name,
+        campaign=f"{campaign.name} (trial)",
+        endpoint=settings.endpoint,
+        sheet_path=str(sheet.absolute()),
+        sheet_sha256=sha256_of(sheet),
+        version=__version__,
+        started=started,
+        timezone=campaign.timezone,
+        language=campaign.language,
+        wanted_rate=settings.rate or campaign.throttle.rate,
+        trial=True,
+    )

@@ -1,0 +1,176 @@
+"""`wegly-batch suppress`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from batch.cli.options import SHEET, json_option, ledger_option
+from batch.model.exit_code import ExitCode
+from batch.model.phone import shown
+
+if TYPE_CHECKING:
+    from batch.ledger import Suppressed
+
+__all__ = ["command"]
+
+_TOLD = 20
+_DATE = 16
+
+_region_option = click.option(
+    "--region", default="BR", show_default=True, metavar="CC", help="The country of numbers written without one."
+)
+_reason_option = click.option("--reason", metavar="TEXT", help="Why, as you want to read it later.")
+_source_option = click.option("--source", metavar="TEXT", help="Who or what says so: a name, a ticket, a file.")
+
+
+@click.group("suppress")
+def command() -> None:
+    """Keep the suppression list: people whom no campaign of this ledger messages, at any address of the API.
+
+    Every run honours it, whatever the spelling of the number in a sheet. Who tells WhatsApp to stop marketing messages
+    (131050) is put on it by itself.
+    """
+
+
+@command.command("add")
+@click.argument("phones", nargs=-1, required=True, metavar="PHONE...")
+@_reason_option
+@_source_option
+@_region_option
+@ledger_option
+@json_option
+def add(
+    *, phones: tuple[str, ...], reason: str | None, source: str | None, region: str, ledger: str | None, as_json: bool
+) -> None:
+    """Put people on the list. Who is on it already stays as first noted."""
+    from batch.app.settings import Settings
+    from batch.app.suppressing import add_people
+
+    found = add_people(
+        phones,
+        reason=reason or "asked for it",
+        source=source or "by hand",
+        region=region,
+        settings=Settings(ledger=ledger),
+    )
+    if as_json:
+        click.echo(json.dumps([{"phone": shown(person), "new": new} for person, new in found.items()], indent=2))
+        return
+    for person, new in found.items():
+        click.echo(f"{shown(person)}  {'is on the list now' if new else 'was on the list already'}")
+
+
+@command.command("remove")
+@click.argument("phones", nargs=-1, required=True, metavar="PHONE...")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_region_option
+@ledger_option
+def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | None) -> ExitCode:
+    """Take people off the list who want messages again. Asks first at a terminal."""
+    from batch.app.settings import Settings
+    from batch.app.suppressing import on_the_list, remove_people
+
+    settings = Settings(ledger=ledger)
+    found = on_the_list(phones, region=region, settings=settings)
+    for person, entry in found.items():
+        click.echo(_line(entry) if entry else f"{shown(person)}  is not on the list", err=not entry)
+    on_it = [person for person, entry in found.items() if entry]
+    if not on_it:
+        return ExitCode.DONE
+    many = "this person" if len(on_it) == 1 else f"these {len(on_it):,} people"
+    asked = f"Take {many} off the list? The next campaign may message them."
+    if not yes and sys.stdin.isatty() and not click.confirm(asked, default=False, err=True):
+        click.echo("Nobody was taken off the list.", err=True)
+        return ExitCode.INTERRUPTED
+    gone = remove_people(on_it, settings)
+    click.echo(f"Taken off the list: {len(gone):,}.", err=True)
+    return ExitCode.DONE
+
+
+@command.command("list")
+@ledger_option
+@json_option
+def list_(*, ledger: str | None, as_json: bool) -> None:
+    """Show everybody on the list: number, since when (your time), who says so, and why."""
+    from batch.app.settings import Settings
+    from batch.app.suppressing import listed_people
+
+    entries = listed_people(Settings(ledger=ledger))
+    if as_json:
+        click.echo(json.dumps([_as_json(entry) for entry in entries], ensure_ascii=False, indent=2))
+        return
+    count = 0
+    for entry in entries:
+        click.echo(_line(entry))
+        count += 1
+    click.echo("Nobody is on the suppression list." if not count else f"On the list: {count:,}.", err=True)
+
+
+@command.command("import")
+@click.argument("sheet", type=SHEET)
+@click.option("--column", metavar="NAME", help="The column with the phones. Default: every column that holds phones.")
+@_reason_option
+@_source_option
+@_region_option
+@ledger_option
+@json_option
+def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> ExitCode:
+    """Put everybody of SHEET on the list: any sheet with phones, also a plain list of numbers without a header.
+
+    Of several columns with phones all count. A cell that cannot be read but could be somebody's number is told, and the
+    command ends with 3; all others are on the list then.
+    """
+    from batch.app.settings import Settings
+    from batch.app.suppressing import import_people
+    from batch.model.reason import sentence
+
+    given["reason"] = given["reason"] or "imported"
+    found = import_people(sheet, settings=Settings(ledger=ledger), **given)
+    code = ExitCode.ERRORS if found.unreadable_count else ExitCode.DONE
+    if as_json:
+        unreadable = [{"row": each.row, "message": sentence(each.finding)} for each in found.unreadable]
+        said = {
+            "added": found.added,
+            "already": found.already,
+            "unreadable": unreadable,
+            "unreadable_count": found.unreadable_count,
+            "exit_code": code.value,
+        }
+        click.echo(json.dumps(said, ensure_ascii=False, indent=2))
+        return code
+    for warning in found.warnings:
+        click.echo(warning, err=True)
+    click.echo(f"{sheet.name}: {found.added:,} added to the list; {found.already:,} were on it already.")
+    if found.unreadable_count:
+        cells = "1 cell" if found.unreadable_count == 1 else f"{found.unreadable_count:,} cells"
+        click.echo(f"NOT on the list: whom {cells} may mean that cannot be read:", err=True)
+        for each in found.unreadable[:_TOLD]:
+            click.echo(f"  row {each.row}: {sentence(each.finding)}", err=True)
+        if found.unreadable_count > _TOLD:
+            click.echo(f"  and {found.unreadable_count - _TOLD:,} more", err=True)
+    return code
+
+
+def _line(entry: Suppressed) -> str:
+    since = f"{entry.added.astimezone():%d/%m/%Y %H:%M}"
+    return f"{shown(entry.person):<20} {since:<{_DATE}}  {_plain(entry.source)}: {_plain(entry.reason)}"
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _as_json(entry: Suppressed) -> dict[str, str]:
+    return {
+        "phone": shown(entry.person),
+        "person": entry.person,
+        "added": entry.added.isoformat(timespec="seconds"),
+        "source": entry.source,
+        "reason": entry.reason,
+    }

@@ -1,0 +1,59 @@
+"""What `run --to` asks and prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from textwrap import indent
+
+from batch.app.trial import Tried
+from batch.model.outcome import Outcome
+from batch.model.phone import shown
+from batch.model.reason import advice, sentence
+from batch.model.run import Result
+
+__all__ = ["trial_json", "trial_question", "trial_text"]
+
+
+def trial_question(row: int, people: Sequence[str], endpoint: str) -> str:
+    """What is asked before a trial."""
+    return f"Send the message of row {row} to {', '.join(map(shown, people))} through {endpoint} now?"
+
+
+def trial_text(tried: Tried) -> str:
+    """A trial for people."""
+    lines = [f"A trial: the message of row {tried.row}. It counts as sent to nobody of the sheet."]
+    if tried.text is not None:
+        lines.append(indent(tried.text, "    "))
+    return "\n".join([*lines, *map(_line, tried.results)])
+
+
+def trial_json(tried: Tried) -> str:
+    """`run --to ... --json`."""
+    return json.dumps(
+        {
+            "trial": tried.run,
+            "row": tried.row,
+            "text": tried.text,
+            "results": [
+                {
+                    "phone": shown(result.person or ""),
+                    "status": result.outcome.value,
+                    "reason": result.reason,
+                    "chat_id": result.chat_id,
+                }
+                for result in tried.results
+            ],
+            "exit_code": tried.exit_code.value,
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+def _line(result: Result) -> str:
+    said = sentence(result.findings[0])
+    if result.outcome.messaged:
+        return f"{shown(result.person or '')}  {said} Look at it in WhatsApp, then run without --to."
+    remedy = advice(result.findings[0]) if result.outcome is not Outcome.UNKNOWN else "Look in WhatsApp."
+    return f"{shown(result.person or '')}  {said} {remedy}".rstrip()

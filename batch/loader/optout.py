@@ -1,0 +1,22 @@
+"""The words of an opt-out column: a closed list of yes and no, so that nothing is guessed at. Pure."""
+
+from __future__ import annotations
+
+from batch.loader.headers import fold
+from batch.model.reason import Finding, Reason
+
+__all__ = ["opted_out"]
+
+_YES = frozenset({"sim", "s", "yes", "y", "true", "verdadeiro", "1", "x"})
+_NO = frozenset({"nao", "n", "no", "false", "falso", "0", ""})
+
+
+def opted_out(cell: str | None, column: str) -> bool | Finding:
+    """Whether the cell says that the person wants no messages; a finding when it says neither yes nor no."""
+    word = fold(cell or "")
+    if word in _YES:
+        return True
+    if word in _NO:
+        return False
+    values = {"field": "the opt-out", "column": column, "found": cell or "", "allowed": "sim or n\u00e3o (yes or no)"}
+    return Finding(Reason.VALUE_NOT_ALLOWED, values)
