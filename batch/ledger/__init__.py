@@ -13,11 +13,12 @@ Invariants:
 """
 
 from batch.ledger.claims import Claim, Recorded
-from batch.ledger.ledger import Ledger, Sending
+from batch.ledger.ledger import Ledger
 from batch.ledger.locks import campaign_lock, sender_lock
 from batch.ledger.outreach import Outreach
 from batch.ledger.owner import Owner
 from batch.ledger.schema import State
+from batch.ledger.sending import Sending
 from batch.ledger.staging import Chosen, History, Judging, StagedRow, Staging
 from batch.ledger.standing import Decision, Related, Ruling, Settlement, Standing, ruling
 from batch.ledger.suppression import Suppressed, Suppression

@@ -1,0 +1,87 @@
+"""The plan's writes: a judged sheet enters the ledger in one transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, and_, exists, insert, literal, or_, select, update
+
+from batch.ledger.campaigns import note_traits
+from batch.ledger.judging import Judging, sendable
+from batch.ledger.owner import Owner
+from batch.ledger.schema import State, messages, meta, rows, runs, staged
+from batch.model.campaign_traits import Traits
+from batch.model.message import campaign_scope
+from batch.model.run import Run
+
+__all__ = ["KEPT", "write_plan"]
+
+KEPT = ("row", "key", "person", "outcome", "findings", "notes", "duplicate_of")
+"""The columns of a staged row that stay with its run."""
+
+
+def write_plan(connection: Connection, judging: Judging, run: Run, owner: Owner, traits: Traits) -> int:
+    """Write a run, its rows and its messages; returns the ledger's counter. The caller commits."""
+    connection.execute(insert(runs).values(_run_values(run, owner)))
+    note_traits(connection, traits, endpoint=run.endpoint, campaign=run.campaign)
+    _write_messages(connection, judging, run)
+    kept = select(staged.c.row, *(staged.c[name] for name in KEPT[1:]))
+    with_run = kept.add_columns(literal(run.run))
+    connection.execute(insert(rows).from_select([*KEPT, "run"], with_run))
+    return _count_up(connection)
+
+
+def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
+    fresh = {
+        "sender": staged.c.sender,
+        "request_hash": staged.c.request_hash,
+        "payload": staged.c.payload,
+    }
+    same_key = messages.c.key == staged.c.key
+    again = update(messages).where(same_key, sendable(judging))
+    unchanged = messages.c.request_hash == staged.c.request_hash
+    chosen = or_(messages.c.state == State.UNKNOWN.value, and_(messages.c.state == State.ERROR.value, unchanged))
+    before = {"again_state": messages.c.state, "again_findings": messages.c.findings}
+    waiting = {**fresh, "state": State.PENDING.value, "findings": None}
+    connection.execute(again.where(~chosen).values(waiting))
+    connection.execute(again.where(chosen).values(before | waiting))
+    known = exists().where(same_key)
+    new = select(
+        staged.c.key,
+        staged.c.person,
+        *fresh.values(),
+        literal(run.endpoint),
+        literal(campaign_scope(run.campaign)),
+        literal(State.PENDING.value),
+        literal(0),
+        literal(run.trial),
+    ).where(staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~known)
+    columns = ["key", "person", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
+    connection.execute(insert(messages).from_select(columns, new))
+
+
+def _run_values(run: Run, owner: Owner) -> dict[str, Any]:
+    return {
+        "run": run.run,
+        "campaign": run.campaign,
+        "endpoint": run.endpoint,
+        "sheet_path": run.sheet_path,
+        "sheet_sha256": run.sheet_sha256,
+        "sheet_options": json.dumps(dict(run.sheet_options), ensure_ascii=False),
+        "version": run.version,
+        "timezone": run.timezone,
+        "language": run.language,
+        "report_dir": run.report_dir,
+        "host": owner.host,
+        "pid": owner.pid,
+        "started": run.started,
+        "wanted_rate": run.wanted_rate,
+        "trial": run.trial,
+    }
+
+
+def _count_up(connection: Connection) -> int:
+    counter = int(connection.execute(select(meta.c.value).where(meta.c.name == "counter")).scalar_one()) + 1
+    connection.execute(update(meta).where(meta.c.name == "counter").values(value=str(counter)))
+    return counter

@@ -1,0 +1,119 @@
+"""The ledger while a run sends: what the pool asks of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Engine, select
+
+from batch.ledger import claims
+from batch.ledger.claims import Claim, Recorded
+from batch.ledger.engine import READ
+from batch.ledger.outreach import Outreach
+from batch.ledger.owner import Owner
+from batch.ledger.schema import State, messages, rows
+from batch.ledger.writer import Writer
+from batch.model.attempt import Refused, Verdict
+from batch.model.message import Job
+from batch.model.outcome import Outcome
+from batch.model.outreach import OutreachRules
+from batch.model.reason import Finding
+
+__all__ = ["Sending"]
+
+T = TypeVar("T")
+_PAGE = 500  # jobs read at a time
+_JOBS = rows.join(messages, messages.c.key == rows.c.key)
+
+
+class Sending:
+    """The ledger while a run sends: jobs out, claims and outcomes in. Every method's effect is durable when it returns.
+
+    All raise LedgerFailed when the ledger takes no writes; then nothing may be posted on the strength of the call.
+    """
+
+    def __init__(self, engine: Engine, writer: Writer, owner: Owner, outreach: Outreach | None = None) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._owner = owner
+        self._outreach = outreach or Outreach(OutreachRules(), endpoint="")
+
+    def senders(self) -> list[str]:
+        """The senders of the run's jobs, sorted."""
+        query = select(messages.c.sender).select_from(_JOBS).where(*self._waiting()).distinct()
+        with self._engine.connect().execution_options(**READ) as connection:
+            return list(connection.execute(query.order_by(messages.c.sender)).scalars())
+
+    def row_of(self, count: int) -> int | None:
+        """The row of the run's `count`-th job (from 1) in the sheet's order; None when there are fewer."""
+        query = select(rows.c.row).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
+        with self._engine.connect().execution_options(**READ) as connection:
+            found: int | None = connection.execute(query.offset(count - 1).limit(1)).scalar()
+        return found
+
+    def jobs(self, sender: str | None = None, *, upto: int | None = None) -> Iterator[Job]:
+        """The run's pending messages in the sheet's order, of one sender or of all, no further than row `upto`.
+
+        Reads in pages, in no transaction.
+        """
+        after = 0
+        columns = (messages.c.key, rows.c.row, messages.c.sender, messages.c.payload, messages.c.person)
+        wanted = [*self._waiting()]
+        if sender is not None:
+            wanted.append(messages.c.sender == sender)
+        if upto is not None:
+            wanted.append(rows.c.row <= upto)
+        while True:
+            query = select(*columns).select_from(_JOBS).where(*wanted, rows.c.row > after)
+            with self._engine.connect().execution_options(**READ) as connection:
+                page = connection.execute(query.order_by(rows.c.row).limit(_PAGE)).all()
+            if not page:
+                return
+            for key, row, of, payload, person in page:
+                yield Job(key=key, row=row, sender=of, payload=payload, person=person)
+            after = page[-1].row
+
+    def _waiting(self) -> tuple[ColumnElement[bool], ...]:
+        return (
+            rows.c.run == self._owner.run,
+            rows.c.outcome.is_(None),
+            rows.c.findings.is_(None),  # else it is not for this run
+            messages.c.state == State.PENDING.value,
+            messages.c.payload.is_not(None),  # settled as not sent, and not planned again yet
+        )
+
+    def full_until(self, job: Job, now: datetime) -> Refused | None:
+        """The refusal of a message that a cap would keep back, by what is known without asking the ledger."""
+        return self._outreach.full_until(job, now)
+
+    async def claim(self, job: Job, now: datetime) -> Claim | Refused | None:
+        """Take a pending message; Refused when a rule of outreach says no, None when it is not to be had."""
+        write = partial(claims.claim, job=job, owner=self._owner, now=now, rules=self._outreach)
+        return await self._write(write)
+
+    async def withdraw(self, key: str) -> bool:
+        """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
+        self._outreach.doubt()
+        return await self._write(partial(claims.withdraw, key=key, owner=self._owner))
+
+    async def release(self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None) -> bool:
+        """Give back a claim that certainly sent nothing."""
+        self._outreach.doubt()
+        return await self._write(partial(claims.release, held=held, finding=finding, posted=posted, status=status))
+
+    async def record(
+        self, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
+    ) -> Recorded | None:
+        """Write what an attempt came to. `began`: when it began, by the wall clock."""
+        if verdict.outcome is Outcome.ERROR:
+            self._outreach.doubt()
+        write = partial(claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began)
+        return await self._write(write)
+
+    async def _write(self, write: Callable[[Connection], T]) -> T:
+        # Shielded: who is cancelled while waiting must not take back what others are told is written.
+        return await asyncio.shield(asyncio.wrap_future(self._writer.submit(write)))
