@@ -153,9 +153,7 @@ def look(
         examples=tuple(_examples(prepared, staging)),
         seconds=max(0, to_send - 1) / rate,
         rate=rate,
-        forecast=forecast(
-            prepared.campaign, staging, ledger, endpoint=prepared.endpoint, rate=rate, limit=limit, now=now
-        ),
+        forecast=forecast(prepared.campaign, staging, endpoint=prepared.endpoint, rate=rate, limit=limit, now=now),
     )
 
 

@@ -16,6 +16,7 @@ from batch.model.sheet import SheetRow
 
 __all__ = ["Listed", "PeopleList", "Unreadable", "read_people"]
 
+_MASKS = "*xX#\N{BULLET}"
 SOMEBODY = 8
 """Digits of a cell that could be somebody's number; with fewer it is a note."""
 KEPT = 1000
@@ -116,7 +117,7 @@ class PeopleList:
                 phone = read_phone(cell, region=self.region)
                 if not isinstance(phone, Finding):
                     yield phone.e164
-                elif sum(character.isdigit() for character in cell) >= SOMEBODY:
+                elif phone.reason is Reason.PHONE_DIGITS_LOST or _could_be_somebody(cell):
                     self._note(row, phone)
                 else:
                     self.notes += 1
@@ -154,6 +155,13 @@ def read_people(
             'Call the column "Telefone", or put nothing but the numbers into the file.',
         )
     return PeopleList(path=path, sheet=sheet, columns=columns, region=region, hidden_rows=hidden_rows)
+
+
+def _could_be_somebody(cell: str) -> bool:
+    """Whether a cell that is no phone has signs enough for one: digits, and what some hide digits behind."""
+    digits = sum(character.isdigit() for character in cell)
+    hidden = sum(character in _MASKS for character in cell)
+    return digits >= SOMEBODY or (digits > 1 and digits + hidden >= SOMEBODY)
 
 
 def _named(sheet: Sheet, column: str) -> str:

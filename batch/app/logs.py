@@ -19,7 +19,7 @@ import structlog
 
 from batch.chats import Token
 
-__all__ = ["RunLog", "logging_to"]
+__all__ = ["RunLog", "logging_to", "quiet"]
 
 _BINARY: int = getattr(os, "O_BINARY", 0)
 """Windows changes line ends without it."""

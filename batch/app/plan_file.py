@@ -101,10 +101,11 @@ def write_plan(out: Path, head: Mapping[str, object], requests: Iterator[tuple[i
             os.fsync(file.fileno())
         aside.replace(out)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise SettingsError(
             f"The plan {out} cannot be written: {error.strerror}.", "Name another place with --out."
         ) from None
+    finally:
+        aside.unlink(missing_ok=True)  # whatever ended it: the file is full of people
     return count, total.hexdigest()
 
 

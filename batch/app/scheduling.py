@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import islice
 
 from batch.campaign import Campaign
-from batch.ledger import Ledger, Staging
+from batch.ledger import Staging
 from batch.model.outreach import DAY
 from batch.model.phone_zones import zones_of
 from batch.model.schedule import Cap, Load, Schedule, plan_schedule
@@ -37,7 +37,6 @@ class Forecast:
 def forecast(
     campaign: Campaign,
     staging: Staging,
-    ledger: Ledger,
     *,
     endpoint: str,
     rate: float,
@@ -52,7 +51,7 @@ def forecast(
     if cap is not None:
         scopes = {""} if cap.shared else {load.sender for load in loads}
         used = {
-            scope: ledger.reached(endpoint=endpoint, sender=scope or None, since=now - DAY) for scope in sorted(scopes)
+            scope: staging.reached(endpoint=endpoint, sender=scope or None, since=now - DAY) for scope in sorted(scopes)
         }
     schedule = plan_schedule(
         loads, rate=rate, cap=cap, used=used, hours=campaign.hours, now=now, timezone=campaign.timezone

@@ -33,15 +33,13 @@ class Imported:
 
 def people_of(phones: Sequence[str], region: str) -> tuple[str, ...]:
     """The people of phones as they are written, each once. Raises SettingsError for the first that is none."""
-    if not is_region(region):
-        raise SettingsError(f"{region!r} is no country.", 'Write its two letters, like "BR" or "PT".')
+    _refuse_no_country(region)
     found: dict[str, None] = {}
     for text in phones:
         phone = read_phone(text, region=region)
         if isinstance(phone, Finding):
-            raise SettingsError(
-                f"{sentence(phone)} Nothing was changed.", "Write it with its area code: 11 98888-7777."
-            )
+            form = "area code: 11 98888-7777" if region == "BR" else "country: +351 912 345 678"
+            raise SettingsError(f"{sentence(phone)} Nothing was changed.", f"Write it with its {form}.")
         found[phone.e164] = None
     return tuple(found)
 
@@ -86,8 +84,7 @@ def import_people(
 
     Raises SheetError when the file is no sheet, or has no phones.
     """
-    if not is_region(region):
-        raise SettingsError(f"{region!r} is no country.", 'Write its two letters, like "BR" or "PT".')
+    _refuse_no_country(region)
     found = read_people(sheet, region=region, column=column)
     now, whence, numbers = utc_now(), source or sheet.name, 0
 
@@ -106,3 +103,8 @@ def import_people(
         unreadable_count=found.unreadable_count,
         warnings=found.warnings,
     )
+
+
+def _refuse_no_country(region: str) -> None:
+    if not is_region(region):
+        raise SettingsError(f"{region!r} is no country.", 'Write its two capital letters, like "BR" or "PT".')

@@ -18,6 +18,7 @@ from batch.app.changes import refuse_changes, traits_of
 from batch.app.choosing import choose
 from batch.app.ending import stopped_by, why_pending
 from batch.app.folder import run_name
+from batch.app.logs import quiet
 from batch.app.plan_file import sha256_of
 from batch.app.prepared import Prepared, as_request, prepare, utc_now
 from batch.app.run_lists import run_lists
@@ -88,6 +89,7 @@ def try_out(
     Nothing was sent when it raises InputError, ClockWrong, Busy or Declined. Every outcome is durable on return.
     """
     started = utc_now()
+    quiet()  # a trial has no folder, and so no log
     with ExitStack() as stack:
         loaded = load_campaign(campaign, now=started)
         people = read_numbers(numbers, region=loaded.phone.region)

@@ -57,7 +57,7 @@ def read_shares(raw: list[object]) -> Shares:
         raise ValueError(f"shares are all percentages or all plain numbers; {_ALLOWED}")
     weights = [_weight(share) for _, share in entries]
     total = sum(weights)
-    if isinstance(entries[0][1], str) and abs(total - _WHOLE) > _ROUNDING:
+    if isinstance(entries[0][1], str) and round(abs(total - _WHOLE), 6) > _ROUNDING:
         raise ValueError(f"the shares add up to {total:g}%, not to 100%")
     return Shares(
         senders=tuple(Share(id=sender, part=weight / total) for sender, weight in zip(ids, weights, strict=True))

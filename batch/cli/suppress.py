@@ -96,7 +96,10 @@ def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | Non
 @ledger_option
 @json_option
 def list_(*, ledger: str | None, as_json: bool) -> None:
-    """Show everybody on the list: number, since when (your time), who says so, and why."""
+    """Show everybody on the list.
+
+    A line each: the number, since when (in your time), who says so, and why.
+    """
     from batch.app.settings import Settings
     from batch.app.suppressing import listed_people
 
@@ -120,10 +123,11 @@ def list_(*, ledger: str | None, as_json: bool) -> None:
 @ledger_option
 @json_option
 def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> ExitCode:
-    """Put everybody of SHEET on the list: any sheet with phones, also a plain list of numbers without a header.
+    """Put everybody of SHEET on the list.
 
-    Of several columns with phones all count. A cell that cannot be read but could be somebody's number is told, and the
-    command ends with 3; all others are on the list then.
+    Any sheet with phones will do, also a plain list of numbers without a header. Of several columns with phones all
+    count. A cell that cannot be read but could be somebody's number is told, and the command ends with 3; all others
+    are on the list then.
     """
     from batch.app.settings import Settings
     from batch.app.suppressing import import_people
@@ -145,7 +149,8 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
         return code
     for warning in found.warnings:
         click.echo(warning, err=True)
-    click.echo(f"{sheet.name}: {found.added:,} added to the list; {found.already:,} were on it already.")
+    were = "was" if found.already == 1 else "were"
+    click.echo(f"{sheet.name}: {found.added:,} added to the list; {found.already:,} {were} on it already.")
     if found.unreadable_count:
         cells = "1 cell" if found.unreadable_count == 1 else f"{found.unreadable_count:,} cells"
         click.echo(f"NOT on the list: whom {cells} may mean that cannot be read:", err=True)
@@ -153,6 +158,7 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
             click.echo(f"  row {each.row}: {sentence(each.finding)}", err=True)
         if found.unreadable_count > _TOLD:
             click.echo(f"  and {found.unreadable_count - _TOLD:,} more", err=True)
+        click.echo("Correct these cells and import the sheet again: who is on the list stays as first noted.", err=True)
     return code
 
 

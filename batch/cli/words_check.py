@@ -76,7 +76,7 @@ def question(plan: Check, expires: datetime | None = None) -> str:
         f"Endpoint  {plan.endpoint}",
         f"Sender    {senders}",
         f"Ledger    {plan.ledger}",
-        f"Messages  {plan.to_send:,} at {phrases.rate(plan.rate)}, about {phrases.time(plan.seconds)}",
+        f"Messages  {plan.to_send:,} {_at(plan)}",
     ]
     if plan.examples:
         lines.append(f"First     {_example(plan.examples[0]).lstrip()}")
@@ -144,7 +144,11 @@ def _values(payload: str) -> str:
 def _verdict(found: Check) -> str:
     if not found.to_send:
         return "Nothing would be sent."
-    return (
-        f"{phrases.messages(found.to_send)} would be sent, at {phrases.rate(found.rate)} "
-        f"in about {phrases.time(found.seconds)}. Nothing was sent now."
-    )
+    return f"{phrases.messages(found.to_send)} would be sent, {_at(found)}. Nothing was sent now."
+
+
+def _at(found: Check) -> str:
+    """How fast, and how long it takes where nothing but the rate decides that."""
+    bounded = found.forecast.has_windows or found.forecast.per_24h is not None
+    rate = f"at {phrases.rate(found.rate)}"
+    return rate if bounded else f"{rate} in about {phrases.time(found.seconds)}"

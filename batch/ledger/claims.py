@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from batch.ledger.outreach import Outreach, may_go, parameters, refusal
 from batch.ledger.owner import Owner
-from batch.ledger.schema import State, messages
+from batch.ledger.schema import State, is_one_of, messages
 from batch.ledger.suppression import Suppressed, suppress
 from batch.model.attempt import Refused, Verdict, weigh
 from batch.model.message import Job, campaign_scope
@@ -46,7 +46,7 @@ _HELD = (
     messages.c.key == bindparam("held_key"),
     messages.c.claim_run == bindparam("held_run"),
     messages.c.attempts == bindparam("held_attempt"),
-    messages.c.state.in_([State.CLAIMED.value, State.UNKNOWN.value]),
+    is_one_of(messages.c.state, (State.CLAIMED.value, State.UNKNOWN.value)),
 )
 """A claim is still its owner's: also one that somebody took for dead and made `unknown`."""
 

@@ -17,7 +17,6 @@ from batch.ledger.engine import READ, default_url, memory_engine, open_engine, s
 from batch.ledger.outreach import Outreach
 from batch.ledger.owner import Owner
 from batch.ledger.place import refuse_network_folder
-from batch.ledger.quota import reached
 from batch.ledger.reading import sender_values
 from batch.ledger.schema import State, messages, meta, rows, run_senders, runs
 from batch.ledger.sending import Sending
@@ -124,11 +123,6 @@ class Ledger:
     def suppression(self) -> Suppression:
         """The suppression list: who is messaged by no campaign."""
         return Suppression(self._engine)
-
-    def reached(self, *, endpoint: str, sender: str | None, since: datetime) -> list[datetime]:
-        """When each person was last messaged who has, or may have, a message since; None: of all senders. Sorted."""
-        with self._engine.connect().execution_options(**READ) as connection:
-            return [at for _, at in reached(connection, endpoint=endpoint, sender=sender, since=since)]
 
     @contextmanager
     def sending(self, owner: Owner, rules: OutreachRules | None = None, *, endpoint: str = "") -> Iterator[Sending]:

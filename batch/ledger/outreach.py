@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, exists
 
 from batch.ledger.owner import Owner
 from batch.ledger.quota import Quota
-from batch.ledger.schema import SENT_STATES, State, messages, rows, suppressed
+from batch.ledger.schema import SENT_STATES, State, is_one_of, messages, rows, suppressed
 from batch.model.attempt import Refused
 from batch.model.message import Job
 from batch.model.outcome import Outcome
@@ -46,7 +46,7 @@ class Outreach:
     def full_until(self, job: Job, now: datetime) -> Refused | None:
         """As `cap_refuses`, by what was known at the last claim: for passing over many messages without a write."""
         quota = self._quota(job.sender)
-        until = quota.free_at(job.person, now) if quota else None
+        until = quota.certainly_full(job.person, now) if quota else None
         return None if until is None else self._capped(until)
 
     def note(self, job: Job, now: datetime) -> None:
@@ -97,7 +97,7 @@ def recent(message: Any) -> tuple[ColumnElement[bool], ...]:
     return (
         _others.c.person == message.c.person,
         _others.c.sent_at > bindparam("recent_since", type_=messages.c.sent_at.type),
-        _others.c.state.in_(SENT_STATES),
+        is_one_of(_others.c.state, SENT_STATES),
         _others.c.trial == false(),
     )
 
@@ -117,7 +117,7 @@ def _of_the_same_person(message: Any) -> tuple[ColumnElement[bool], ...]:
         _others.c.sent_at.is_not(None),
         _others.c.endpoint == message.c.endpoint,
         _others.c.key != message.c.key,
-        _others.c.state.in_(SENT_STATES),
+        is_one_of(_others.c.state, SENT_STATES),
     )
 
 

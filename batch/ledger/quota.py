@@ -37,7 +37,10 @@ def reached(
 
 
 class Quota:
-    """The people of one sender, or of all (`sender` None), against a cap. Used by one thread at a time."""
+    """The people of one sender, or of all (`sender` None), against a cap.
+
+    Used by one thread, but for `certainly_full` and `doubt`.
+    """
 
     def __init__(self, people: int, *, endpoint: str, sender: str | None) -> None:
         self._most = people
@@ -52,17 +55,25 @@ class Quota:
         """When somebody new can be reached, if this person cannot be now; None when the person can."""
         if not self._read or (self._sender is None and self._others_wrote(connection)):
             self._count(connection, now)
+        self._expire(now)
         if self.free_at(person, now) is not None and self._doubtful:
             self._count(connection, now)
         return self.free_at(person, now)
 
     def free_at(self, person: str, now: datetime) -> datetime | None:
-        """As `refuses`, by what is known without asking the ledger."""
-        self._expire(now)
-        if person in self._last or len(self._last) < self._most:
+        """As `refuses`, by what was read and noted so far."""
+        last = self._last
+        if person in last or len(last) < self._most:
             return None
-        must_go = len(self._last) - self._most
-        return next(islice(self._last.values(), must_go, None)) + DAY + MARGIN
+        free = next(islice(last.values(), len(last) - self._most, None), None)
+        return free + DAY + MARGIN if free is not None and free + DAY + MARGIN > now else None
+
+    def certainly_full(self, person: str, now: datetime) -> datetime | None:
+        """As `free_at`, but None in doubt as well. Any thread may ask.
+
+        Nothing is taken out here: the thread that claims may be at it, and one person too few would break the cap.
+        """
+        return None if self._doubtful else self.free_at(person, now)
 
     def note(self, person: str, now: datetime) -> None:
         """A message to the person was claimed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
@@ -64,8 +65,21 @@ def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Findi
     if found["outcome"] is not None:
         findings = own
         outcome = Outcome(found["outcome"])
-        return Result(row=found["row"], outcome=outcome, findings=findings, notes=notes, person=found["person"])
+        left = Result(row=found["row"], outcome=outcome, findings=findings, notes=notes, person=found["person"])
+        # Left out by a rule now, it may have been tried before: the API said no, and then the person opted out.
+        return _with_attempt(left, found) if outcome is Outcome.SKIPPED and found["attempts"] else left
     return _message_result(found, notes, own, waiting)
+
+
+def _with_attempt(result: Result, found: Mapping[Any, Any]) -> Result:
+    return replace(
+        result,
+        http_status=found["http_status"],
+        attempts=found["attempts"],
+        sent_at=found["sent_at"],
+        duration_ms=found["duration_ms"],
+        run=found["message_run"],
+    )
 
 
 def _message_result(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Dialect,
     Float,
     ForeignKey,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    or_,
     text,
 )
 
@@ -33,6 +36,7 @@ __all__ = [
     "State",
     "campaigns",
     "decisions",
+    "is_one_of",
     "listed",
     "messages",
     "meta",
@@ -78,6 +82,12 @@ class State(StrEnum):
 
 SENT_STATES = (State.SUCCESS.value, State.REUSED.value, State.UNKNOWN.value, State.CLAIMED.value)
 """The states of messages that a person has, or may have."""
+
+
+def is_one_of(column: Column[str] | ColumnElement[str], states: Sequence[str]) -> ColumnElement[bool]:
+    """`column IN (...)` for statements that run for every message: SQLAlchemy expands a list anew each time."""
+    return or_(*(column == state for state in states))
+
 
 _ATTEMPTED = text("sent_at IS NOT NULL")
 

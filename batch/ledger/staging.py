@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +22,7 @@ from batch.ledger.engine import READ, translate
 from batch.ledger.judging import Chosen, History, Judging
 from batch.ledger.owner import Owner
 from batch.ledger.planning import KEPT, write_plan
+from batch.ledger.quota import reached
 from batch.ledger.reading import RESULT_COLUMNS, result_of
 from batch.ledger.schema import State, staged, staging_metadata
 from batch.model.campaign_traits import Traits
@@ -110,6 +112,10 @@ class Staging:
         """(sender, person) of each message that a run would send, in the sheet's order. Close it when leaving early."""
         query = _joined(staged.c.sender, staged.c.person).where(judging.sendable(self._judging)).order_by(staged.c.row)
         yield from self._stream(query)
+
+    def reached(self, *, endpoint: str, sender: str | None, since: datetime) -> list[datetime]:
+        """When each person was last messaged who has, or may have, a message since; None: of all senders. Sorted."""
+        return [at for _, at in reached(self._connection, endpoint=endpoint, sender=sender, since=since)]
 
     def requests(self) -> Generator[tuple[int, str, str, str]]:
         """(row, person, request's hash, payload) of each message that a run would send, in the sheet's order."""

@@ -1,0 +1,226 @@
+"""Lists of people for a run: every spelling on them, who names a file that is missing, and which files are no sheets.
+
+The forms in which people have their lists are in `test_people_lists.py`.
+"""
+
+from __future__ import annotations
+
+import csv
+import runpy
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from batch.app.lists import read_people
+from batch.app.run_lists import run_lists
+from batch.app.sheets import lists_of, sheets_of
+from batch.campaign import Campaign, load_campaign
+from batch.errors import CampaignError, SheetError
+from batch.ledger import Judging, Ledger, StagedRow
+from batch.model.phone import Phone, read_phone
+from batch.model.reason import Reason
+
+TABLE = runpy.run_path(str(Path(__file__).with_name("test_phone.py")))
+"""The table of spellings that guards the phone rule."""
+SPELLINGS = [
+    *((text, TABLE["MOBILE"]) for text in TABLE["SAME_MOBILE"] + TABLE["WITHOUT_NINTH_DIGIT"]),
+    *TABLE["OTHERS"],
+]
+CAMPAIGN = """
+[campaign]
+name = "teste"
+[sender]
+whatsapp_phone_id = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
+[template]
+name = "saudacao"
+language = "pt_BR"
+[columns]
+wa_contact_id = "Telefone"
+"""
+ANA, BIA = "+5511988887777", "+5511988886666"
+
+
+def people(path: Path, **more: object) -> list[str]:
+    found = read_people(path, **more)  # type: ignore[arg-type]
+    listed = [each.person for each in found.people()]
+    found.refuse_unreadable()
+    return listed
+
+
+def campaign_with(folder: Path, suppress: str) -> Campaign:
+    path = folder / "teste.toml"
+    path.write_text(CAMPAIGN + suppress, encoding="utf-8")
+    return load_campaign(path, now=datetime(2026, 11, 3, tzinfo=UTC))
+
+
+def table(path: Path, cells: list[str], header: str) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL).writerows(
+            [[header, "Obs"], *([each, "x"] for each in cells)]
+        )
+    return path
+
+
+@pytest.mark.parametrize(("text", "person"), SPELLINGS)
+def test_every_spelling_of_the_table_is_the_person_on_the_list(tmp_path: Path, text: str, person: str) -> None:
+    """What the sheet to send reads as somebody, a list reads as the same one; a cell with a line break too."""
+    assert people(table(tmp_path / "lista.csv", [text], "Telefone")) == [person]
+
+
+def test_the_whole_table_suppresses_its_people(tmp_path: Path, ledger: Ledger) -> None:
+    """Any spelling in the campaign's file leaves out the row with the plain number, and nobody else."""
+    table(tmp_path / "bloqueio.csv", [text for text, _ in SPELLINGS], "Telefone")
+    lists = run_lists(campaign_with(tmp_path, '[suppress]\nfiles = ["bloqueio.csv"]\n'), None)
+    listed = sorted({person for _, person in SPELLINGS})
+    with ledger.stage(Judging()) as staging:
+        staging.add(
+            StagedRow(row=row, key=person, person=person, payload="{}", request_hash="h", sender="s")
+            for row, person in enumerate([*listed, ANA], start=2)
+        )
+        lists.apply(staging)
+        staging.judge()
+        assert [row for row, _ in staging.to_send()] == [len(listed) + 2]
+
+
+@pytest.mark.parametrize(("text", "reason"), TABLE["REFUSED"])
+def test_what_cannot_be_read_is_never_taken_for_somebody(tmp_path: Path, text: str, reason: Reason) -> None:
+    """It refuses the list when it could be somebody (5,51E+12 too), and is passed over when it is a note."""
+    found = read_people(table(tmp_path / "lista.csv", ["11988887777", text, "11988886666"], "Telefone"))
+    assert [each.person for each in found.people()] == [ANA, BIA]
+    signs = sum(character.isdigit() or character in "*X" for character in text)
+    somebody = reason is Reason.PHONE_DIGITS_LOST or (signs >= 8 and any(map(str.isdigit, text)))
+    assert found.unreadable_count == somebody
+    assert found.notes == (not somebody and text.strip() != "")
+
+
+def test_an_export_of_a_crm(tmp_path: Path) -> None:
+    """Numbers as floats, as text and as formulas' strings, empty cells, a column of CPFs, a blank row in between."""
+    book = Workbook()
+    for row in (
+        ("Id", "Nome", "CPF", "Telefone", "Celular", "Telefone 2", "Obs"),
+        (1.0, "Ana", "111.444.777-35", None, 11988887777.0, None, "ligar 12"),
+        (None, None, None, None, None, None, None),
+        (2.0, "Bia", None, "(11) 98888-6666", None, None, None),
+        (3.0, "Caio", "529.982.247-25", 1133334444.0, None, "5511977776666", None),
+    ):
+        book.active.append(row)
+    book.save(tmp_path / "crm.xlsx")
+    assert people(tmp_path / "crm.xlsx") == [ANA, BIA, "+551133334444", "+5511977776666"]
+
+
+def test_an_old_excels_export_with_its_own_first_line(tmp_path: Path) -> None:
+    """`sep=;`, Windows-1252, CRLF, and a column of its own name."""
+    path = tmp_path / "lista.csv"
+    path.write_bytes("sep=;\r\nNome;Nº do Cliente\r\nJoão;11 98888-7777\r\nConceição;11988886666\r\n".encode("cp1252"))
+    assert people(path, column="no do cliente") == [ANA, BIA]
+
+
+def test_a_column_that_is_misspelled_is_not_replaced_by_another(tmp_path: Path) -> None:
+    """There is a column of phones, but not the one that was named."""
+    path = table(tmp_path / "lista.csv", ["11988887777"], "Telefone")
+    with pytest.raises(SheetError) as caught:
+        read_people(path, column="Telefonne")
+    assert "no column 'Telefonne'; did you mean 'Telefone'?" in caught.value.problem
+    assert caught.value.remedy == "Its columns are: Telefone, Obs."
+
+
+def test_a_missing_file_names_the_campaign(tmp_path: Path) -> None:
+    """Or the option, when it was the option."""
+    campaign = campaign_with(tmp_path, '[suppress]\nfiles = ["falta.csv"]\n')
+    with pytest.raises(SheetError) as caught:
+        run_lists(campaign, None)
+    for said in ("falta.csv", "teste.toml", "[suppress] files", "does not exist"):
+        assert said in caught.value.problem
+    with pytest.raises(SheetError, match=r"equipe.csv cannot be used [(]--only-allowed names it[)]"):
+        run_lists(campaign_with(tmp_path, ""), tmp_path / "equipe.csv")
+
+
+@pytest.mark.parametrize("which", ["suppress", "only"])
+def test_an_unreadable_number_refuses_either_list(tmp_path: Path, ledger: Ledger, which: str) -> None:
+    """Nothing is judged, so nothing can be sent."""
+    path = table(tmp_path / "lista.csv", ["11988887777", "98888-6666"], "Telefone")
+    named = '[suppress]\nfiles = ["lista.csv"]\n' if which == "suppress" else ""
+    lists = run_lists(campaign_with(tmp_path, named), None if named else path)
+    with ledger.stage(Judging()) as staging, pytest.raises(SheetError, match=r"lista.csv has numbers .* row 3: "):
+        lists.apply(staging)
+
+
+def test_both_lists_together(tmp_path: Path, ledger: Ledger) -> None:
+    """Who may be messaged and must not be, must not be; each row says which list it was."""
+    table(tmp_path / "bloqueio.csv", ["11988887777"], "Telefone")
+    only = table(tmp_path / "equipe.csv", ["11988887777", "11988886666", "n/a"], "Celular")
+    lists = run_lists(campaign_with(tmp_path, '[suppress]\nfiles = ["bloqueio.csv"]\n'), only)
+    with ledger.stage(Judging()) as staging:
+        staging.add(
+            StagedRow(row=row, key=person, person=person, payload="{}", request_hash="h", sender="s")
+            for row, person in enumerate([ANA, BIA, "+5511977776666"], start=2)
+        )
+        lists.apply(staging)
+        staging.judge()
+        found = [(each.outcome.value, each.reason, each.findings[0].values) for each in staging.results()]
+    assert found[0] == ("skipped", "suppressed", {"where": "bloqueio.csv, row 2"})
+    assert found[1][:2] == ("pending", "waiting")
+    assert found[2] == ("skipped", "not_allowed", {"where": "equipe.csv"})
+    assert lists.warnings == ("The list equipe.csv has 1 cell that holds no number; nobody is meant there.",)
+
+
+def _folder(tmp_path: Path, *names: str) -> Path:
+    folder = tmp_path / "envio"
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("Telefone\n11988887777\n", encoding="utf-8")
+    return folder
+
+
+def test_a_folder_is_its_sheets_without_lists_and_leftovers(tmp_path: Path) -> None:
+    """By name, each file that is left out with its reason; a list is known by any way to it."""
+    folder = _folder(tmp_path, "b.csv", "A.XLSX", "bloqueio.csv", "~$A.xlsx", ".c.csv", "report.xlsx", "nota.pdf")
+    (folder / "abaixo").mkdir()
+    (folder / "abaixo" / "d.csv").write_text("Telefone\n1\n", encoding="utf-8")
+    (tmp_path / "atalho.csv").symlink_to(folder / "bloqueio.csv")
+    taken = sheets_of([folder], [tmp_path / "atalho.csv"])
+    assert taken.sheets == taken.from_folders == (folder / "A.XLSX", folder / "b.csv")
+    assert sorted(said.split(":")[0] for said in taken.left_out) == [
+        ".c.csv",
+        "bloqueio.csv",
+        "nota.pdf",
+        "report.xlsx",
+        "~$A.xlsx",
+    ]
+    assert "bloqueio.csv: a list of people that the run honours" in taken.left_out
+
+
+def test_a_file_that_is_named_is_run_once_and_whatever_it_is(tmp_path: Path) -> None:
+    """Who names a file means it; named beside its folder it is still one sheet."""
+    folder = _folder(tmp_path, "a.csv", "b.csv")
+    assert sheets_of([folder / "b.csv", folder]).sheets == (folder / "b.csv", folder / "a.csv")
+    assert sheets_of([folder / "a.csv"], [folder / "a.csv"]).sheets == (folder / "a.csv",)
+
+
+def test_a_folder_of_nothing_but_lists_is_refused(tmp_path: Path) -> None:
+    """There is nothing to send in it."""
+    folder = _folder(tmp_path, "bloqueio.csv")
+    with pytest.raises(SheetError, match="has no sheet in it"):
+        sheets_of([folder], [folder / "bloqueio.csv"])
+
+
+def test_the_lists_of_a_run_are_the_campaigns_and_the_options(tmp_path: Path) -> None:
+    """Beside the campaign, wherever the run is started."""
+    campaign_with(tmp_path, '[suppress]\nfiles = ["bloqueio.csv", "sub/outra.xlsx"]\n')
+    files = (tmp_path / "bloqueio.csv", tmp_path / "sub" / "outra.xlsx")
+    assert lists_of(tmp_path / "teste.toml", None) == files
+    assert lists_of(tmp_path / "teste.toml", Path("equipe.csv")) == (*files, Path("equipe.csv"))
+    with pytest.raises(CampaignError):
+        lists_of(tmp_path / "falta.toml", None)
+
+
+@pytest.mark.parametrize("text", ["+5511988887777", "11 98888-7777"])
+def test_the_same_rule_reads_the_list_and_the_sheet(tmp_path: Path, text: str) -> None:
+    """In every region: a list of a campaign in Portugal is read as its sheet is."""
+    read = read_phone(text, region="PT")
+    path = table(tmp_path / "lista.csv", ["912 345 678", text], "Telefone")
+    found = read_people(path, region="PT")
+    expected = ["+351912345678", *([read.e164] if isinstance(read, Phone) else [])]
+    assert [each.person for each in found.people()] == expected

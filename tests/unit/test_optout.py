@@ -1,0 +1,165 @@
+"""The opt-out column: closed lists of yes and no, and what a yes means for a row that is wrong otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from batch.campaign import Campaign, load_campaign
+from batch.errors import CampaignError
+from batch.loader.contacts import ContactMaker, wanted_columns
+from batch.loader.optout import opted_out
+from batch.model.message import Contact
+from batch.model.reason import Finding, Reason, sentence
+from batch.model.sheet import SheetInfo, SheetRow
+
+TEXT = """
+[campaign]
+name = "boas-vindas"
+[sender]
+whatsapp_phone_id = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
+[template]
+name = "saudacao_inicial"
+language = "pt_BR"
+[columns]
+wa_contact_id = "Telefone"
+[[template_fields]]
+component = "BODY"
+index = 1
+value = "{Nome}"
+"""
+SUPPRESS = '[suppress]\ncolumn = "Opt-out"\n'
+
+Load = Callable[[str], Campaign]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def write_and_load(more: str) -> Campaign:
+        path = tmp_path / "campanha.toml"
+        path.write_text(TEXT + more, encoding="utf-8")
+        return load_campaign(path, now=datetime(2026, 11, 3, tzinfo=UTC))
+
+    return write_and_load
+
+
+def _maker(campaign: Campaign, *columns: str) -> ContactMaker:
+    info = SheetInfo(
+        file="c.csv", format="csv", sheet=None, encoding="utf-8", delimiter=";", header_row=1, columns=columns
+    )
+    return ContactMaker.for_sheet(campaign, info)
+
+
+def _contact(load: Load, said: str | None, phone: str = "11 98888-7777", name: str | None = "Ana") -> Contact:
+    maker = _maker(load(SUPPRESS), "Telefone", "Nome", "Opt-out")
+    return maker.contact(SheetRow(number=2, cells=(phone, name, said)))
+
+
+@pytest.mark.parametrize(
+    "cell", ["sim", "SIM", " Sim ", "s", "yes", "Y", "true", "TRUE", "verdadeiro", "1", "x", "X", "S I M", "\u00a0x"]
+)
+def test_yes(cell: str) -> None:
+    """Case and spaces do not matter."""
+    assert opted_out(cell, "Opt-out") is True
+
+
+@pytest.mark.parametrize(
+    "cell", ["não", "NÃO", "nao", "na\u0303o", "N", "no", "False", "falso", "FALSO", "0", "", None, "  "]
+)
+def test_no(cell: str | None) -> None:
+    """With and without its accent, composed or not; empty is no."""
+    assert opted_out(cell, "Opt-out") is False
+
+
+@pytest.mark.parametrize("cell", ["talvez", "2", "sim!", "ok", "-", "não sei", "simm", "\N{CHECK MARK}", "nunca", "-1"])
+def test_anything_else_is_no_answer(cell: str) -> None:
+    """The finding names the column, what was found, and what is allowed; nothing is guessed."""
+    found = opted_out(cell, "Opt-out")
+    assert isinstance(found, Finding)
+    assert found.reason is Reason.VALUE_NOT_ALLOWED
+    said = sentence(found)
+    assert cell in said
+    assert "column Opt-out" in said
+    assert "sim or não" in said
+
+
+def test_a_yes_is_no_error(load: Load) -> None:
+    """The contact is good, and says that the person wants nothing."""
+    contact = _contact(load, "Sim")
+    assert (contact.opted_out, contact.problems) == (True, ())
+    assert contact.message is not None
+    assert not _contact(load, "não").opted_out
+    assert not _contact(load, None).opted_out
+
+
+def test_a_yes_counts_although_the_row_is_wrong(load: Load) -> None:
+    """The errors stay errors; the person, who may stand in other rows too, is known to want nothing."""
+    contact = _contact(load, "Sim", name=None)
+    assert [problem.reason for problem in contact.problems] == [Reason.VALUE_MISSING]
+    assert (contact.opted_out, contact.person) == (True, "+5511988887777")
+
+
+def test_no_answer_is_an_error_of_the_row(load: Load) -> None:
+    """Nobody is messaged of whom we do not know whether they want it."""
+    contact = _contact(load, "talvez")
+    assert [problem.reason for problem in contact.problems] == [Reason.VALUE_NOT_ALLOWED]
+    assert (contact.opted_out, contact.message) == (False, None)
+
+
+def test_an_unreadable_cell_is_an_error_of_the_row(load: Load) -> None:
+    """The column is one that the campaign uses."""
+    maker = _maker(load(SUPPRESS), "Telefone", "Nome", "Opt-out")
+    assert "Opt-out" in maker.columns_used
+    row = SheetRow(number=2, cells=("11 98888-7777", "Ana", None), errors={"Opt-out": "error cell #N/A"})
+    contact = maker.contact(row)
+    assert [problem.reason for problem in contact.problems] == [Reason.CELL_UNREADABLE]
+
+
+def test_a_hidden_row_says_it_too(load: Load) -> None:
+    """Often the rows with a yes are filtered away, and the same person stands elsewhere."""
+    maker = _maker(load(SUPPRESS), "Telefone", "Nome", "Opt-out")
+    contact = maker.contact(SheetRow(number=2, cells=("11 98888-7777", "Ana", "x"), hidden=True))
+    assert (contact.hidden, contact.opted_out) == (True, True)
+
+
+def test_without_the_key_the_column_means_nothing(load: Load) -> None:
+    """Even when the sheet has one of that name."""
+    maker = _maker(load(""), "Telefone", "Nome", "Opt-out")
+    assert not maker.contact(SheetRow(number=2, cells=("11 98888-7777", "Ana", "talvez"))).opted_out
+    assert "Opt-out" not in maker.columns_used
+
+
+def test_the_column_helps_to_find_the_header_and_must_be_there(load: Load) -> None:
+    """A missing one refuses the run, naming the nearest: else everybody would seem to say no."""
+    campaign = load(SUPPRESS)
+    assert "Opt-out" in wanted_columns(campaign)
+    with pytest.raises(CampaignError, match=r"(?s)\[suppress\] column.*Opt-out.*'Opt out\?'"):
+        _maker(campaign, "Telefone", "Nome", "Opt out?")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[suppress]\nfiles = "bloqueio.csv"\n', 'allowed is a list of files like ["bloqueio.csv"]'),
+        ("[suppress]\nfiles = [1]\n", "allowed is a list of files"),
+        ('[suppress]\nfiles = [" "]\n', "allowed is a list of files"),
+        ('[suppress]\ncolumn = " "\n', "not empty"),
+        ('[suppress]\nfile = ["bloqueio.csv"]\n', "did you mean 'files'?"),
+    ],
+)
+def test_what_the_section_refuses(load: Load, text: str, said: str) -> None:
+    """Each with the form that is allowed."""
+    with pytest.raises(CampaignError) as caught:
+        load(text)
+    assert said in str(caught.value)
+
+
+def test_files_are_those_beside_the_campaign(load: Load, tmp_path: Path) -> None:
+    """Wherever the run is started; an absolute path stays."""
+    elsewhere = tmp_path / "outra" / "lista.xlsx"
+    campaign = load(f"[suppress]\nfiles = [\"bloqueio.csv\", '{elsewhere}']\n")
+    assert campaign.suppress.files == (tmp_path / "bloqueio.csv", elsewhere)
+    assert campaign.suppress.column is None

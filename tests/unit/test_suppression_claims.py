@@ -1,0 +1,277 @@
+"""The suppression list at the plan and at the claim: nobody on it is messaged. And a write of it that fails midway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import pytest
+
+from batch.errors import LedgerFailed
+from batch.ledger import Judging, Ledger, Owner, StagedRow, Suppressed
+from batch.model.attempt import ChatSigns, Refused, Verdict
+from batch.model.campaign_traits import Traits
+from batch.model.message import message_key
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason
+from batch.model.run import Result, Run
+
+NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
+ENDPOINT, ELSEWHERE = "http://127.0.0.1:9", "http://127.0.0.1:10"
+TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
+ANA, BIA = "+5511988887001", "+5511988887002"
+CHAT = ChatSigns(chat_id="chat-1", chat_status="OPEN")
+ACCEPTED = Verdict(outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200, signs=CHAT)
+LOST = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST))
+FAILED = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), http_status=400)
+STOPPED = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.OPTED_OUT, {"code": "131050"}), http_status=400)
+
+
+def listed(person: str, source: str = "by hand") -> Suppressed:
+    return Suppressed(person=person, reason="asked for it", source=source, added=NOW)
+
+
+def good(
+    row: int, person: str, *, campaign: str = "teste", endpoint: str = ENDPOINT, opted_out: bool = False
+) -> StagedRow:
+    """A row that may be sent."""
+    key = message_key(endpoint=endpoint, campaign=campaign, person=person)
+    return StagedRow(
+        row=row, key=key, person=person, payload="{}", request_hash=person, sender="s1", opted_out=opted_out
+    )
+
+
+def wrong(row: int, person: str, outcome: Outcome, reason: Reason) -> StagedRow:
+    """A row that is left out by itself, and says that its person wants nothing."""
+    key = message_key(endpoint=ENDPOINT, campaign="teste", person=person)
+    findings = (Finding(reason, {"field": "Nome", "column": "Nome"}),)
+    return StagedRow(row=row, key=key, person=person, outcome=outcome, findings=findings, opted_out=True)
+
+
+def plan(
+    ledger: Ledger,
+    name: str,
+    rows: Iterable[StagedRow],
+    *,
+    judging: Judging | None = None,
+    campaign: str = "teste",
+    endpoint: str = ENDPOINT,
+) -> None:
+    run = Run(
+        run=name,
+        campaign=campaign,
+        endpoint=endpoint,
+        sheet_path="/sheets/contatos.csv",
+        sheet_sha256="0" * 64,
+        version="0",
+        started=NOW,
+    )
+    with ledger.stage(judging or Judging()) as staging:
+        staging.add(rows)
+        staging.judge()
+        staging.plan(run, Owner.here(name), TRAITS)
+
+
+def send(ledger: Ledger, name: str, verdict: Verdict = ACCEPTED) -> list[Refused | int]:
+    """What each waiting message came to: the row that was posted, or the refusal of its claim."""
+
+    async def work() -> list[Refused | int]:
+        done: list[Refused | int] = []
+        with ledger.sending(Owner.here(name)) as sending:
+            for job in sending.jobs():
+                held = await sending.claim(job, NOW)
+                assert held is not None
+                if isinstance(held, Refused):
+                    done.append(held)
+                    continue
+                await sending.record(held, verdict, duration_ms=5)
+                done.append(job.row)
+        return done
+
+    return asyncio.run(work())
+
+
+def results(ledger: Ledger, name: str) -> dict[int, Result]:
+    return {result.row: result for result in ledger.results(name)}
+
+
+def shown(ledger: Ledger, name: str) -> dict[int, tuple[str, str]]:
+    """Outcome and reason of each row, as the report has them."""
+    return {row: (result.outcome.value, result.reason) for row, result in results(ledger, name).items()}
+
+
+SKIPPED = ("skipped", "suppressed")
+
+
+def test_the_plan_leaves_out_who_is_on_the_list(ledger: Ledger) -> None:
+    """And says who put the person there."""
+    ledger.suppression.add([listed(ANA, source="bloqueio.csv")])
+    plan(ledger, "r1", [good(2, ANA), good(3, BIA)])
+    assert send(ledger, "r1") == [3]
+    assert shown(ledger, "r1") == {2: SKIPPED, 3: ("success", "created")}
+    assert results(ledger, "r1")[2].findings[0].values == {"where": "bloqueio.csv"}
+
+
+def test_who_is_added_after_the_plan_is_left_out_at_the_claim(ledger: Ledger) -> None:
+    """Consent was withdrawn in between: nothing is posted, and the row is skipped in the report, not pending."""
+    plan(ledger, "r1", [good(2, ANA), good(3, BIA)])
+    ledger.suppression.add([listed(ANA, source="ticket 7")])
+    refused, sent = send(ledger, "r1")
+    assert isinstance(refused, Refused)
+    assert (refused.outcome, refused.finding) == (
+        Outcome.SKIPPED,
+        Finding(Reason.SUPPRESSED, {"where": "ticket 7"}),
+    )
+    assert sent == 3
+    assert shown(ledger, "r1") == {2: SKIPPED, 3: ("success", "created")}
+    assert results(ledger, "r1")[2].attempts == 0
+
+
+def test_who_is_taken_off_again_is_sent_to(ledger: Ledger) -> None:
+    """Skipped at the claim is not forever: a later run goes by the list as it is then."""
+    plan(ledger, "r1", [good(2, ANA)])
+    ledger.suppression.add([listed(ANA)])
+    send(ledger, "r1")
+    plan(ledger, "r2", [good(2, ANA)])
+    assert (send(ledger, "r2"), shown(ledger, "r2")) == ([], {2: SKIPPED})
+    ledger.suppression.remove([ANA])
+    plan(ledger, "r3", [good(2, ANA)])
+    assert send(ledger, "r3") == [2]
+
+
+@pytest.mark.parametrize("added", ["before the plan", "after the plan"])
+@pytest.mark.parametrize(
+    ("verdict", "judging", "said"),
+    [
+        (LOST, Judging(resend_unknown=True), ("unknown", "answer_lost")),
+        (FAILED, Judging(retry_errors=True), ("error", "api_refused")),
+    ],
+)
+def test_what_was_chosen_to_be_tried_again_is_not_tried(
+    ledger: Ledger, verdict: Verdict, judging: Judging, said: tuple[str, str], added: str
+) -> None:
+    """Unknown stays unknown with --resend-unknown, before the plan and after it: it may have been sent all the same."""
+    early = added == "before the plan"
+    plan(ledger, "r1", [good(2, ANA)])
+    send(ledger, "r1", verdict)
+    if early:
+        ledger.suppression.add([listed(ANA)])
+    plan(ledger, "r2", [good(2, ANA)], judging=judging)
+    if not early:
+        ledger.suppression.add([listed(ANA)])
+    done = send(ledger, "r2")
+    assert not [each for each in done if not isinstance(each, Refused)]
+    assert shown(ledger, "r2") == {2: SKIPPED if early and verdict is FAILED else said}
+    assert results(ledger, "r1")[2].attempts == 1
+
+
+@pytest.mark.parametrize("verdict", [ACCEPTED, LOST])
+def test_what_was_sent_is_shown_although_the_person_is_listed(ledger: Ledger, verdict: Verdict) -> None:
+    """The report tells the truth about the message; the list is about the next one."""
+    plan(ledger, "r1", [good(2, ANA)])
+    send(ledger, "r1", verdict)
+    before = shown(ledger, "r1")
+    ledger.suppression.add([listed(ANA)])
+    plan(ledger, "r2", [good(2, ANA)])
+    assert (send(ledger, "r2"), shown(ledger, "r2")) == ([], before)
+
+
+def test_whatsapps_131050_counts_for_every_campaign_and_endpoint(ledger: Ledger) -> None:
+    """The answer adds the person by itself, with the run that heard it; its own row stays the error that it was."""
+    plan(ledger, "r1", [good(2, ANA)])
+    assert send(ledger, "r1", STOPPED) == [2]
+    assert shown(ledger, "r1") == {2: ("error", "opted_out")}
+    found = ledger.suppression.find(ANA)
+    assert found == Suppressed(
+        person=ANA, reason="stopped marketing messages (131050)", source="WhatsApp, run r1", added=NOW
+    )
+    for name, campaign, endpoint in (("r2", "outra", ENDPOINT), ("r3", "teste", ELSEWHERE)):
+        rows = [good(2, ANA, campaign=campaign, endpoint=endpoint), good(3, BIA, campaign=campaign, endpoint=endpoint)]
+        plan(ledger, name, rows, campaign=campaign, endpoint=endpoint)
+        assert send(ledger, name) == [3]
+        assert shown(ledger, name)[2] == SKIPPED
+
+
+def test_131050_keeps_the_first_note(ledger: Ledger) -> None:
+    """Who asked by mail while the message was on its way is noted as having asked by mail."""
+    plan(ledger, "r1", [good(2, ANA)])
+
+    async def work() -> None:
+        with ledger.sending(Owner.here("r1")) as sending:
+            (job,) = sending.jobs()
+            held = await sending.claim(job, NOW)
+            assert held is not None
+            assert not isinstance(held, Refused)
+            ledger.suppression.add([listed(ANA, source="mail")])
+            await sending.record(held, STOPPED, duration_ms=5)
+
+    asyncio.run(work())
+    assert ledger.suppression.find(ANA) == listed(ANA, source="mail")
+
+
+@pytest.mark.parametrize(
+    "saying",
+    [
+        good(9, ANA, opted_out=True),
+        wrong(9, ANA, Outcome.ERROR, Reason.VALUE_MISSING),
+        wrong(9, ANA, Outcome.SKIPPED, Reason.HIDDEN_ROW),
+    ],
+    ids=["good", "wrong", "hidden"],
+)
+def test_a_yes_anywhere_in_the_sheet_counts_for_all_rows_of_the_person(ledger: Ledger, saying: StagedRow) -> None:
+    """Also below them, in a row that is wrong, or in a hidden one; which keep the reasons they had."""
+    plan(ledger, "r1", [good(2, ANA), good(3, BIA), good(4, ANA), saying])
+    assert send(ledger, "r1") == [3]
+    found = shown(ledger, "r1")
+    assert (found[2], found[4]) == (SKIPPED, SKIPPED)
+    own = (saying.outcome.value, saying.findings[0].reason.value) if saying.outcome else SKIPPED
+    assert found[9] == own
+    assert results(ledger, "r1")[2].findings[0].values == {"where": "row 9 of the sheet"}
+
+
+def test_the_sheets_own_yes_is_of_that_sheet(ledger: Ledger) -> None:
+    """It does not enter the ledger's list: the next sheet may say otherwise."""
+    plan(ledger, "r1", [good(2, ANA, opted_out=True)])
+    assert ledger.suppression.count() == 0
+    plan(ledger, "r2", [good(2, ANA)])
+    assert send(ledger, "r2") == [2]
+
+
+def _refuse(ledger: Ledger, doing: str, person: str) -> None:
+    """As a disk that becomes full at this person."""
+    which = "NEW" if doing == "INSERT" else "OLD"
+    refuse = f"WHEN {which}.person = '{person}' BEGIN SELECT RAISE(FAIL, 'no room'); END"
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TRIGGER refuse BEFORE {doing} ON suppressed {refuse}")
+
+
+def test_what_a_person_types_is_added_all_or_none(ledger: Ledger) -> None:
+    """When the second of two cannot be written, the first is not on the list either."""
+    _refuse(ledger, "INSERT", BIA)
+    with pytest.raises(LedgerFailed):
+        ledger.suppression.add([listed(ANA), listed(BIA)])
+    assert list(ledger.suppression.entries()) == []
+
+
+def test_a_long_list_that_fails_midway_can_be_added_again(ledger: Ledger) -> None:
+    """It goes in steps of a thousand: those before stay, and doing it again adds the rest, with nothing twice."""
+    everyone = [listed(f"+55119{number:08d}") for number in range(2500)]
+    _refuse(ledger, "INSERT", everyone[2400].person)
+    with pytest.raises(LedgerFailed, match="do it again"):
+        ledger.suppression.add(everyone)
+    assert ledger.suppression.count() == 2000
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER refuse")
+    assert ledger.suppression.add(everyone) == 500
+    assert ledger.suppression.count() == 2500
+
+
+def test_removing_is_all_or_none_however_many(ledger: Ledger) -> None:
+    """Over several statements too."""
+    everyone = [listed(f"+55119{number:08d}") for number in range(2500)]
+    ledger.suppression.add(everyone)
+    _refuse(ledger, "DELETE", everyone[2400].person)
+    with pytest.raises(LedgerFailed, match="Nobody was taken off it"):
+        ledger.suppression.remove(each.person for each in everyone)
+    assert ledger.suppression.count() == 2500
