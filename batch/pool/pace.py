@@ -20,6 +20,9 @@ CATCH_UP = 1.01
 """How much faster than the rate starts may follow each other while lateness is made up for."""
 JITTER = 0.002
 """Seconds by which a start may be late for its slot because timers are no finer; the next may come so much closer."""
+UNEVEN = 0.02
+"""Seconds over one at the least, over which starts are counted: posts do not reach the API quite as evenly as they were
+started, and what is promised is promised of their arrival. It costs fast rates up to 1 %."""
 FORGIVEN = 2.0
 """Seconds of lateness that are made up for."""
 LOWEST = 0.02
@@ -78,8 +81,7 @@ def earliest(pace: Pace, starts: Sequence[float]) -> float:
     gap = 1 / pace.rate
     apart = starts[-1] + max(gap - JITTER, gap / 2)
     most = most_in_a_second(pace.wanted)
-    # Counted over a little more than a second: posts reach the API not quite as evenly as they were started.
-    second = 1 + max(0.0, most / pace.wanted - 1) / 2
+    second = 1 + max(UNEVEN, 0.9 * (most / pace.wanted - 1))
     return max(apart, starts[0] + second) if len(starts) >= most else apart
 
 

@@ -3,166 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from scripted import LOST, OFFLINE, REFUSED, UNAUTHORIZED, Api, World, throttled
 
 from batch.errors import LedgerFailed
-from batch.ledger import Ledger, Owner, Sending, StagedRow
 from batch.model.attempt import ChatSigns, Verdict
-from batch.model.campaign_traits import Traits
-from batch.model.message import Job, message_key
+from batch.model.message import Job
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
-from batch.model.run import Result, Run
-from batch.pool import Pool, PoolSettings, RepeatRules, Sent, Stop, StopCause
-
-TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
-BEGIN = datetime(2026, 11, 3, 12, tzinfo=UTC)
-Answer = Verdict | Callable[[int], Verdict]
-InVirtualTime = Callable[[Any], Any]
-
-REFUSED = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), http_status=400)
-LOST = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST))
-UNAUTHORIZED = Verdict(outcome=Outcome.PENDING, finding=Finding(Reason.NOT_AUTHORIZED), stop=True, http_status=401)
-OFFLINE = Verdict(outcome=Outcome.PENDING, finding=Finding(Reason.NOT_CONNECTED), repeat=True)
-
-
-def accepted(row: int) -> Verdict:
-    signs = ChatSigns(chat_id=f"chat-{row}")
-    return Verdict(outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200, signs=signs)
-
-
-def throttled(seconds: float) -> Verdict:
-    return Verdict(
-        outcome=Outcome.PENDING,
-        finding=Finding(Reason.RATE_LIMITED, {"status": "429"}),
-        repeat=True,
-        pause=seconds,
-        slow_down=True,
-        http_status=429,
-    )
-
-
-@dataclass
-class Api:
-    """Answers each row's posts from its script, then accepts; notes when each post began."""
-
-    script: dict[int, list[Verdict]] = field(default_factory=dict)
-    latency: float = 0.05
-    posts: list[tuple[float, int]] = field(default_factory=list)
-    in_flight: int = 0
-    most_in_flight: int = 0
-    on_post: Callable[[int], None] = lambda _: None
-
-    def client(self) -> Client:
-        return Client(self)
-
-    def rows(self) -> Counter[int]:
-        return Counter(row for _, row in self.posts)
-
-
-@dataclass
-class Client:
-    api: Api
-    written: bool = False
-
-    async def post(self, payload: str, *, had_answer: bool) -> Verdict:
-        row = int(payload)
-        self.written = True
-        self.api.posts.append((asyncio.get_running_loop().time(), row))
-        self.api.in_flight += 1
-        self.api.most_in_flight = max(self.api.most_in_flight, self.api.in_flight)
-        self.api.on_post(row)
-        try:
-            await asyncio.sleep(self.api.latency)
-        finally:
-            self.api.in_flight -= 1
-        waiting = self.api.script.get(row)
-        return waiting.pop(0) if waiting else accepted(row)
-
-    async def aclose(self) -> None: ...
-
-
-class Nobody:
-    """A progress that counts."""
-
-    def __init__(self) -> None:
-        self.seen: Counter[Outcome] = Counter()
-        self.pauses: list[float] = []
-
-    def done(self, row: int, outcome: Outcome) -> None:
-        self.seen[outcome] += 1
-
-    def waiting(self, seconds: float, finding: Finding) -> None:
-        self.pauses.append(seconds)
-
-
-@dataclass
-class World:
-    """A planned run in a real ledger, and what it takes to send it."""
-
-    ledger: Ledger
-    virtually: InVirtualTime
-    inline: Callable[[Ledger, Owner], Sending]
-    progress: Nobody = field(default_factory=Nobody)
-    stop: Stop | None = None
-
-    def plan(self, rows: Iterable[int]) -> None:
-        run = Run(
-            run="r1",
-            campaign="c",
-            endpoint="e",
-            sheet_path="s",
-            sheet_sha256="0",
-            version="0",
-            started=BEGIN,
-        )
-        with self.ledger.stage() as staging:
-            staging.add(staged(row) for row in rows)
-            staging.judge()
-            staging.plan(run, Owner.here("r1"), TRAITS)
-
-    def send(self, api: Api, limit: int | None = None, attempts: Any = None, **settings: Any) -> Sent:
-        async def work() -> Sent:
-            loop = asyncio.get_running_loop()
-            begin = loop.time()
-            self.stop = Stop()
-            sending = self.inline(self.ledger, Owner.here("r1"))
-            pool = Pool(
-                ledger=attempts(sending) if attempts else sending,
-                client=api.client,
-                settings=PoolSettings(**settings),
-                now=lambda: BEGIN + timedelta(seconds=loop.time() - begin),
-                progress=self.progress,
-                stop=self.stop,
-            )
-            return await pool.run(limit)
-
-        sent: Sent = self.virtually(work())
-        return sent
-
-    def results(self) -> dict[int, Result]:
-        return {result.row: result for result in self.ledger.results("r1")}
-
-    def outcomes(self) -> Counter[Outcome]:
-        return Counter(result.outcome for result in self.results().values())
-
-
-def staged(row: int) -> StagedRow:
-    person = f"+55119{row:08d}"
-    key = message_key(endpoint="e", campaign="c", person=person)
-    return StagedRow(row=row, key=key, person=person, sender="s1", payload=str(row), request_hash=str(row))
-
-
-@pytest.fixture
-def world(ledger: Ledger, in_virtual_time: InVirtualTime, inline_sending: Callable[[Ledger, Owner], Sending]) -> World:
-    return World(ledger, in_virtual_time, inline_sending)
+from batch.pool import RepeatRules, StopCause
 
 
 def test_every_row_is_posted_once_in_the_order_of_the_sheet(world: World) -> None:
