@@ -9,11 +9,25 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, exists, false, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from batch.ledger.owner import Owner
 from batch.ledger.quota import Quota
-from batch.ledger.schema import SENT_STATES, State, is_one_of, messages, rows, suppressed
+from batch.ledger.schema import SENT_STATES, State, is_one_of, messages, microseconds, rows, suppressed
 from batch.model.attempt import Refused
 from batch.model.message import Job
 from batch.model.outcome import Outcome
@@ -27,6 +41,12 @@ _SOON = timedelta(seconds=1)
 """When a person is asked about again whose other message is still on its way."""
 
 _others = messages.alias("earlier")
+
+_LATE_MS = 5000
+"""How long after its claim an attempt may have been posted whose end nobody noted, because its run died."""
+_ENDED = type_coerce(_others.c.sent_at, BigInteger) + func.coalesce(_others.c.duration_ms, _LATE_MS) * 1000
+"""Microseconds since 1970 by which an attempt was posted at the latest: its start, and how long it took. To connect
+takes a while, so the start alone says too little."""
 
 
 class Outreach:
@@ -82,7 +102,7 @@ def parameters(outreach: Outreach, owner: Owner, now: datetime) -> Mapping[str, 
     """The values that `may_go` names."""
     within = outreach.rules.not_within
     return {
-        "close_since": now - SPACING,
+        "close_since": microseconds(now - SPACING),
         "recent_since": _NEVER if within is None else now - within,
         "sending_run": owner.run,
     }
@@ -124,7 +144,7 @@ def _of_the_same_person(message: Any) -> tuple[ColumnElement[bool], ...]:
 def _too_close(message: Any) -> ColumnElement[bool]:
     """Another message went to the person just now, or is on its way in this very run."""
     on_its_way = and_(_others.c.state == State.CLAIMED.value, _others.c.claim_run == bindparam("sending_run"))
-    just_now = _others.c.sent_at > bindparam("close_since", type_=messages.c.sent_at.type)
+    just_now = bindparam("close_since", type_=BigInteger) < _ENDED
     return exists().where(*_of_the_same_person(message), or_(just_now, on_its_way))
 
 
@@ -146,11 +166,10 @@ def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outre
     )
     if (other := connection.execute(newest.limit(1), values).first()) is not None:
         return _skip(connection, job, owner, recently_messaged(outreach.rules, other.campaign, other.sent_at))
-    last = select(func.max(_others.c.sent_at, type_=messages.c.sent_at.type)).where(
-        *_of_the_same_person(messages), messages.c.key == bindparam("wanted")
-    )
-    at = connection.execute(last, values).scalar()
-    until = max(at + SPACING, now) if at is not None and at + SPACING > now else now + _SOON
+    last = select(func.max(_ENDED)).where(*_of_the_same_person(messages), messages.c.key == bindparam("wanted"))
+    ended = connection.execute(last, values).scalar()
+    close = timedelta() if ended is None else timedelta(microseconds=ended - microseconds(now)) + SPACING
+    until = now + (close if close > timedelta() else _SOON)
     return Refused(outcome=Outcome.PENDING, finding=Finding(Reason.SPACING), until=until)
 
 

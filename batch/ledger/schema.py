@@ -41,6 +41,7 @@ __all__ = [
     "messages",
     "meta",
     "metadata",
+    "microseconds",
     "rows",
     "run_senders",
     "runs",
@@ -56,6 +57,11 @@ SCHEMA_VERSION = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def microseconds(at: datetime) -> int:
+    """An aware time as the tables keep it."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
 class UtcTime(TypeDecorator[datetime]):
     """An aware UTC time, kept as whole microseconds since 1970, so that it sorts and compares alike everywhere."""
 
@@ -63,7 +69,7 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
-        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - likewise
         return None if value is None else _EPOCH + timedelta(microseconds=value)

@@ -55,6 +55,7 @@ class Exchange:
     headers: dict[str, str] = field(default_factory=dict)
     status: int | None = None
     written: bool = False
+    applied: bool = False
 
 
 class Api:
@@ -99,6 +100,7 @@ class Api:
             applied_late=self._rng.choice((0.0, 0.5, 1.0, 1.5, 20.0)) if ending.ambiguous else self._rng.random(),
         )
         self._open.append(exchange)
+        self._promise.outreach.starts(exchange, self._loop.wall())
         self._note(process.name, "post", key[:8], ending.name)
         return exchange
 
@@ -117,7 +119,7 @@ class Api:
 
     def ended(self, exchange: Exchange) -> None:
         """The worker has its answer, or has let go."""
-        exchange.process.in_flight -= 1
+        exchange.process.in_flight[exchange.sender] -= 1
         self._open.remove(exchange)
 
     def cut_off(self, exchange: Exchange) -> None:
@@ -145,9 +147,9 @@ class Api:
     def _check_start(self, process: Process, key: str, sender: str) -> None:
         now, promise = self._loop.time(), self._promise
         process.posts += 1
-        process.in_flight += 1
-        if process.in_flight > process.concurrency:
-            promise.broken("in flight", f"{process.in_flight} attempts of {process.name}")
+        process.in_flight[sender] += 1
+        if process.in_flight[sender] > process.concurrency:
+            promise.broken("in flight", f"{process.in_flight[sender]} attempts of {process.name} with {sender}")
         if now < process.quiet_until[sender] - 1e-6:
             promise.broken("pause", f"{sender} starts {process.quiet_until[sender] - now:.6f} s too early")
         starts = process.starts.setdefault(sender, deque())
@@ -179,6 +181,7 @@ class Api:
         """Send the message; returns whether a chat was made for it."""
         self._note("api", "applied", exchange.key[:8])
         self._promise.applied(exchange.key)
+        exchange.applied = True
         made = exchange.person not in self._chats
         if made:
             self._chats[exchange.person] = f"chat-{len(self._chats) + 1}"

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
-from batch.ledger import Ledger
+from batch.ledger import Claim, Ledger
 from batch.ledger.engine import _bring_up_to_date, _listen
 from batch.ledger.schema import SCHEMA_VERSION
 from batch.ledger.writer import Writer
@@ -177,12 +177,21 @@ def _hurry(connection: sqlite3.Connection, _record: object) -> None:
 class SimulatedWriter(Writer):
     """The ledger's writer with its own way to commit a group, but with timers in place of its thread."""
 
-    def __init__(self, engine: Engine, process: Process, *, seconds: Callable[[], float], most: int) -> None:
-        """`seconds`: how long the next commit takes; `most`: writes in one transaction."""
+    def __init__(
+        self,
+        engine: Engine,
+        process: Process,
+        *,
+        seconds: Callable[[], float],
+        most: int,
+        claimed: Callable[[str], None],
+    ) -> None:
+        """`seconds`: how long the next commit takes; `most`: writes in one transaction; `claimed` hears of claims."""
         super().__init__(engine)
         self._process = process
         self._seconds = seconds
         self._most = most
+        self._claimed = claimed
         self._loop = asyncio.get_running_loop()
         self._queue: list[tuple[Write, Future[Any]]] = []
         self._idle = asyncio.Event()
@@ -214,6 +223,8 @@ class SimulatedWriter(Writer):
         for write, future in group:
             if future.exception() is not None:
                 self._process.failed[_kind_and_key(write)] += 1
+            elif isinstance(held := future.result(), Claim):
+                self._claimed(held.key)
         self._process.note(self._process.name, "commit", len(group), group[0][1].exception() is None)
         self._process.tick("told")
         if self._queue:
@@ -225,6 +236,8 @@ class SimulatedWriter(Writer):
 def _kind_and_key(write: Any) -> tuple[str, str]:
     """Which write of the ledger it is, and the key that it is about."""
     words = write.keywords
+    if "job" in words:
+        return "claim", words["job"].key
     if "key" in words:
         return "claim", words["key"]
     return "record" if "verdict" in words else "release", words["held"].key

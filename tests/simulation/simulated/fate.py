@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from batch.pool import PoolSettings, RepeatRules, StopRules
 from simulated.api import FAIR, Weather
 from simulated.disk import Trouble
 from simulated.endings import CREATED, ENDINGS
+from simulated.outreach import Outreach, draw_outreach
 
 __all__ = ["Fate", "Knobs", "draw_fate", "draw_knobs", "fair_fate", "stream"]
 
@@ -38,6 +39,7 @@ class Knobs:
     """Two runs at once, the locks defeated."""
     file: bool
     """The ledger is a file that every life opens anew."""
+    outreach: Outreach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,13 +83,15 @@ def draw_knobs(rng: Random) -> Knobs:
         repeats=RepeatRules(tries=rng.choice((0, 1, 3, 8)), seconds=rng.choice((1.0, 60.0, 900.0))),
         stop=StopRules(errors=rng.choice((0.2, 1.0)), unknowns=rng.choice((1, 5, 5, 1000))),
     )
+    people = max(1, round(rows * rng.choice((0.4, 1.0, 20.0))))
+    outreach = draw_outreach(rng, people=min(people, rows))
     return Knobs(
         rows=rows,
-        people=max(1, round(rows * rng.choice((0.4, 1.0, 20.0)))),
-        senders=rng.choice((1, 1, 2)),
+        people=people,
+        senders=rng.choice((1, 1, 2, 3)),
         invoices=rng.choice((1, 1, 2)),
         flawed=rng.choice((0.0, 0.1, 0.4)),
-        settings=settings,
+        settings=replace(settings, hours=outreach.hours, home="America/Sao_Paulo", wait=outreach.wait),
         read_timeout=rng.choice((5.0, 60.0)),
         page=rng.choice((1, 3, 500)),
         group=rng.choice((1, 3, 512)),
@@ -96,6 +100,7 @@ def draw_knobs(rng: Random) -> Knobs:
         lives=rng.choice((1, 1, 2, 2, 3)),
         two=rng.random() < 0.2,
         file=rng.random() < 0.02,
+        outreach=outreach,
     )
 
 
@@ -133,7 +138,7 @@ def _weather(rng: Random, knobs: Knobs, length: float) -> Weather:
         latencies=rng.choice(((0.05,), (0.05, 0.1, 0.2), (0.1, 1.0), (0.05, 3.0, 30.0))),
         limit=rng.choice((1.0, 5.0, knobs.settings.rate / 2)) if rng.random() < 0.1 else None,
         outage=outage if rng.random() < 0.2 else None,
-        skew=rng.choice((-90.0, 200.0, 400.0)) if rng.random() < 0.05 else 0.0,
+        skew=rng.choice((-90.0, 200.0, 400.0)) if rng.random() < 0.05 and not knobs.outreach.any else 0.0,
     )
 
 

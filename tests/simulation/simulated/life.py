@@ -12,6 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
 from batch.ledger import Judging, Ledger, Owner, Sending, Staging
+from batch.ledger.outreach import Outreach
+from batch.ledger.staging import History
 from batch.model.campaign_traits import Traits
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
@@ -107,7 +109,8 @@ class Life:
         )
         with ledger.stage(Judging(retry_errors=self.fate.retry_errors)) as staging:
             staging.add(staged(row) for row in self.sheet)
-            staging.judge()
+            rules = self.knobs.outreach.rules
+            staging.judge(History(rules=rules, endpoint=ENDPOINT, campaign=CAMPAIGN, now=self.now()))
             foretold = self._foretold(staging) if self.thorough else None
             try:
                 staging.plan(run, self._owner, _TRAITS)
@@ -138,11 +141,16 @@ class Life:
     async def _send(self, ledger: Ledger) -> Sent:
         stop = Stop()
         writer = SimulatedWriter(
-            ledger._engine, self.process, seconds=lambda: self.rng.choice(self.knobs.fsync), most=self.knobs.group
+            ledger._engine,
+            self.process,
+            seconds=lambda: self.rng.choice(self.knobs.fsync),
+            most=self.knobs.group,
+            claimed=self.promise.outreach.claimed,
         )
+        outreach = Outreach(self.knobs.outreach.rules, endpoint=ENDPOINT)
         timeout = self.knobs.read_timeout
         pool = Pool(
-            ledger=Sending(ledger._engine, writer, self._owner),
+            ledger=Sending(ledger._engine, writer, self._owner, outreach),
             client=lambda: SimulatedClient(self.api, self.process, now=self.now, read_timeout=timeout),
             settings=self.knobs.settings,
             now=self.now,

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from batch.errors import LedgerFailed
@@ -18,6 +19,8 @@ from simulated.clock import SimulatedLoop, Stuck
 from simulated.disk import Disk, in_memory, on_file
 from simulated.fate import Fate, Knobs, draw_fate, draw_knobs, fair_fate, stream
 from simulated.life import Life
+from simulated.outreach import OTHER_SENDER, Earlier, suppress, write_other
+from simulated.outreach_promise import LEFT_OUT
 from simulated.process import PROCESS, Killed, Process, task_factory
 from simulated.promise import Broken, Promise
 from simulated.sheet import SheetRow, draw_sheet, edited
@@ -27,6 +30,9 @@ __all__ = ["Played", "play"]
 
 _FAIR_LIVES = (1, 1, 1, 2)
 """The first must leave nothing waiting; a second must find nothing to do."""
+_ENOUGH_LIVES = 60
+"""In fair weather, one for each time that hours or caps keep rows back."""
+_TO_THE_BRINK = 0.8
 _THOROUGH = 0.25
 """How likely a life is compared with what `check` foretold."""
 
@@ -72,7 +78,7 @@ class _World:
     figures: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._lives = 0
+        self._lives = self._sent_by_others = 0
         self._fates = stream(self.seed, "fates")
         self._people = stream(self.seed, "people")
         self._delays = stream(self.seed, "disk")
@@ -81,7 +87,9 @@ class _World:
         self.loop = SimulatedLoop(lambda: stalls.uniform(0.0, 3.0) if likely and stalls.random() < likely else 0.0)
         self.loop.set_task_factory(task_factory)  # type: ignore[arg-type]
         self.loop.set_exception_handler(self._unheard)
-        self.promise = Promise(self.note)
+        self.promise = Promise(self.note, self.knobs.outreach)
+        self.promise.outreach.unlocked = self.knobs.two
+        self._others = stream(self.seed, "others")
         self.api = Api(self.loop, self.disk, self.promise, stream(self.seed, "api"), self.note)
 
     def note(self, who: str, what: str, *details: object) -> None:
@@ -99,27 +107,95 @@ class _World:
             invoices=knobs.invoices,
             flawed=knobs.flawed,
         )
+        self._before(sheet)
         for _ in range(knobs.lives):
+            self._gap()
             fates = [draw_fate(self._fates, knobs) for _ in range(1 + knobs.two)]
             self._live(fates, sheet)
             if self._people.random() < 0.5:
                 sheet = edited(self._people, sheet, people=knobs.people)
         for _ in range(self._people.choice(_FAIR_LIVES)):
-            self._live([fair_fate()], sheet, fair=True)
+            self._to_the_end(sheet)
         self.figures.update({f"ending {name}": times for name, times in self.api.seen.items()})
         self.figures.update({f"left open by a failed {kind}": n for kind, n in self.promise.left_open.items()})
 
-    def _live(self, fates: Sequence[Fate], sheet: Sequence[SheetRow], *, fair: bool = False) -> None:
+    def _to_the_end(self, sheet: Sequence[SheetRow]) -> None:
+        """In fair weather, one life after the other at the time that the last one named, until nothing waits."""
+        for _ in range(_ENOUGH_LIVES):
+            until = self._live([fair_fate()], sheet, fair=True)
+            if until is None or self.promise.breaches:
+                return
+            self.figures["waited for hours or a cap"] += 1
+            self._sleep((until - self.loop.wall()).total_seconds())
+        self.promise.broken("lost", f"after {_ENOUGH_LIVES} lives in fair weather some rows wait still")
+
+    def _sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self.loop.run_until_complete(asyncio.sleep(seconds))
+
+    def _before(self, sheet: Sequence[SheetRow]) -> None:
+        """What another campaign sent in the days before."""
+        with self.disk.open() as ledger:
+            for _ in range(self.knobs.outreach.earlier):
+                ago = timedelta(
+                    hours=self._others.choice((0.1, 1.0, 19.99, 23.0, 23.999, 40.0)), seconds=self._others.uniform(0, 9)
+                )
+                sender = f"sender-{self._others.randrange(self.knobs.senders)}"
+                self._other(ledger, sheet, self.loop.wall() - ago, sender)
+
+    def _gap(self) -> None:
+        """The time between two lives; where there are hours, often until shortly before their end."""
+        outreach, rng = self.knobs.outreach, self._others
+        self._sleep(3600 * rng.choice(outreach.gaps))
+        end = outreach.window_end(self.loop.wall())
+        if end is not None and rng.random() < _TO_THE_BRINK:
+            length = self.knobs.rows / self.knobs.settings.rate + 0.5
+            self._sleep((end - self.loop.wall()).total_seconds() - rng.uniform(0, length))
+
+    def _meanwhile(self, sheet: Sequence[SheetRow]) -> None:
+        """What others will do while the next life sends."""
+        outreach, length = self.knobs.outreach, self.knobs.rows / self.knobs.settings.rate
+        for what, times in ((self._list, outreach.listed), (self._sends_too, outreach.others)):
+            for _ in range(times):
+                self.loop.call_later(self._others.uniform(0, length), what, sheet)
+
+    def _list(self, sheet: Sequence[SheetRow]) -> None:
+        person = self._others.choice(sheet).person
+        if person is not None:
+            with self.disk.open() as ledger:
+                suppress(ledger, person, self.loop.wall())
+            self.note("people", "listed", person)
+            self.promise.outreach.listed(person)
+
+    def _sends_too(self, sheet: Sequence[SheetRow]) -> None:
+        with self.disk.open() as ledger:
+            self._other(ledger, sheet, self.loop.wall(), OTHER_SENDER)
+
+    def _other(self, ledger: Ledger, sheet: Sequence[SheetRow], at: datetime, sender: str) -> None:
+        person = self._others.choice(sheet).person
+        if person is not None:
+            message = Earlier(person=person, sender=sender, at=at)
+            write_other(ledger, message, self._sent_by_others)
+            self._sent_by_others += 1
+            self.note("another campaign", "sent", person, sender, at)
+            self.promise.outreach.other(message)
+
+    def _live(self, fates: Sequence[Fate], sheet: Sequence[SheetRow], *, fair: bool = False) -> datetime | None:
+        """One life, or two at once. Returns when the rest may go, as the (last) run told; None when nothing waits."""
         if self.promise.breaches:
-            return
+            return None
         self.api.change(fates[0].weather)
+        self.promise.outreach.clock_was_wrong |= fates[0].weather.skew != 0
+        self._meanwhile(sheet)
         lives = [self._life(fate, sheet, first=number == 0, alone=len(fates) == 1) for number, fate in enumerate(fates)]
         try:
             self._run(lives)
         except Stuck as stuck:
             self.promise.broken("stuck", str(stuck))
-            return
+            return None
         self._check(lives, fair=fair)
+        sent = lives[-1].sent
+        return sent.next_at if sent else None
 
     def _life(self, fate: Fate, sheet: Sequence[SheetRow], *, first: bool, alone: bool) -> Life:
         self._lives += 1
@@ -188,6 +264,7 @@ class _World:
             if not process.dead:
                 self.promise.check_ended(process, self.disk, hurried=life.hurried)
         self.promise.check_messages(self.disk)
+        self.promise.outreach.check()
         with self.disk.open() as ledger:
             for life in lives:
                 self._check_report(ledger, life, fair=fair)
@@ -197,10 +274,12 @@ class _World:
         results: Sequence[Result] = ()
         if self.disk.look("select 1 from runs where run = ?", run):
             results = self.promise.check_report(ledger, run, life.sheet, alone=life.alone, thorough=life.thorough)
+        left_out = [result.reason for result in results if result.reason in LEFT_OUT]
+        self.figures.update(f"left out {reason}" for reason in left_out)
         if fair:
             if life.sent is None or life.sent.cause is not None:
                 self.promise.broken("lost", f"in fair weather {run} came to {life.sent}")
-            self.promise.check_all_done(results)
+            self.promise.check_all_done(results, later=life.sent is not None and life.sent.next_at is not None)
 
     def _unheard(self, _: object, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -24,6 +24,7 @@ class Process:
     """Also its run's name."""
     rate: float
     concurrency: int
+    """Attempts in flight at most, per sender; so is `rate`."""
     note: Callable[..., None]
     kill_at: int | None = None
     """The event at which it is killed; None for never."""
@@ -31,11 +32,12 @@ class Process:
     buried: bool = False
     events: int = 0
     commits: int = 0
-    in_flight: int = 0
     posts: int = 0
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     failed: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By kind (claim, release, record) and key, the writes that failed, or were said to have failed."""
+    in_flight: Counter[str] = field(default_factory=Counter)
+    """By sender."""
     starts: dict[str, deque[float]] = field(default_factory=dict)
     """By sender, the starts of the last second."""
     quiet_until: Counter[str] = field(default_factory=Counter)

@@ -10,14 +10,16 @@ from batch.ledger import Ledger
 from batch.model.outcome import Outcome
 from batch.model.reason import Reason
 from batch.model.run import Result
-from batch.pool.pool import RECORD_WAITS
+from batch.pool.exchange import RECORD_WAITS
 from simulated.disk import Disk
+from simulated.outreach import OTHER_CAMPAIGN, Outreach
+from simulated.outreach_promise import LEFT_OUT, OutreachPromise
 from simulated.process import Process
 from simulated.sheet import SheetRow
 
 __all__ = ["Broken", "Promise"]
 
-_MESSAGES = "select key, state, payload, attempts from messages order by key"
+_MESSAGES = "select key, state, payload, attempts from messages where campaign <> ? order by key"
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class Broken:
 class Promise:
     """What the API did, and what may follow from it."""
 
-    def __init__(self, note: Callable[..., None]) -> None:
+    def __init__(self, note: Callable[..., None], rules: Outreach) -> None:
         self._note = note
+        self.outreach = OutreachPromise(rules, self.broken)
         self.breaches: list[Broken] = []
         self.left_open: Counter[str] = Counter()
         """By the write that failed, claims that the disk did not let go of though their run ended properly."""
@@ -85,10 +88,12 @@ class Promise:
 
     def check_dead(self, process: Process, disk: Disk) -> None:
         """Right after a kill: no more claims are open than attempts could be in flight."""
-        claimed = disk.look("select key from messages where state = 'claimed' and claim_run = ?", process.name)
-        if len(claimed) > process.concurrency:
-            self.broken("open claims", f"{len(claimed)} of {process.name} at {process.concurrency} in flight")
-        self._left.update(key for (key,) in claimed)
+        query = "select sender, key from messages where state = 'claimed' and claim_run = ?"
+        claimed = disk.look(query, process.name)
+        for sender, number in Counter(sender for sender, _ in claimed).items():
+            if number > process.concurrency:
+                self.broken("open claims", f"{number} of {process.name} with {sender} at {process.concurrency}")
+        self._left.update(key for _, key in claimed)
 
     def check_ended(self, process: Process, disk: Disk, *, hurried: bool) -> None:
         """After a proper end: only what the disk refused may be left open.
@@ -113,7 +118,7 @@ class Promise:
 
     def check_messages(self, disk: Disk) -> None:
         """Every message of the ledger against the truth."""
-        for key, state, payload, attempts in disk.look(_MESSAGES):
+        for key, state, payload, attempts in disk.look(_MESSAGES, OTHER_CAMPAIGN):
             self._check_state(key, state)
             if (payload is not None) != (state in {"pending", "claimed"}):
                 self.broken("payload", f"{key[:8]} is {state}, its payload is {payload!r}")
@@ -169,21 +174,24 @@ class Promise:
         """Of the rows of one key exactly one stands for the message; if none of them could be sent, at most one."""
         stands = [result for _, result in shown if result.reason not in _SAYS_ITSELF]
         could = any(row.sendable for row, _ in shown)
+        left_out = [result for _, result in shown if result.reason in LEFT_OUT]
+        for result in left_out:
+            self.outreach.check_left_out(shown[0][0].person, result)
         # A row that cannot be sent stands for what was sent before it was planned, not for what others sent since.
-        if len(stands) > 1 or (not stands and (could or (alone and self._applied[key]))):
+        if len(stands) > 1 or (not stands and ((could and not left_out) or (alone and self._applied[key]))):
             self.broken("rows", f"{key[:8]} has {[(result.row, result.outcome.value) for _, result in shown]}")
         if self._applied[key] and stands and stands[0].outcome not in _MAYBE:
             self.broken("untrue", f"row {stands[0].row} is {stands[0].outcome}, but was applied")
 
-    def check_all_done(self, results: Sequence[Result]) -> None:
-        """After a life in fair weather nothing waits: no row was lost."""
+    def check_all_done(self, results: Sequence[Result], *, later: bool) -> None:
+        """After a life in fair weather nothing waits: no row was lost. `later`: the run told when the rest may go."""
         waiting = [result.row for result in results if result.outcome is Outcome.PENDING]
-        if waiting:
+        if waiting and not later:
             self.broken("lost", f"rows {waiting} wait for ever")
 
 
 _MAYBE = {Outcome.SUCCESS, Outcome.REUSED, Outcome.UNKNOWN}
-_SAYS_ITSELF = {Reason.DUPLICATE, Reason.HIDDEN_ROW, Reason.VALUE_MISSING}
+_SAYS_ITSELF = {Reason.DUPLICATE, Reason.HIDDEN_ROW, Reason.VALUE_MISSING, *LEFT_OUT}
 """Reasons of rows whose outcome is not their message's."""
 
 

@@ -95,7 +95,8 @@ def _row(rng: Random, people: int, senders: int, invoices: int, flawed: float) -
 
 
 def _person(rng: Random, people: int) -> str:
-    return f"+55119{rng.randrange(people):08d}"
+    number = rng.randrange(people)
+    return f"+55{(11, 11, 92)[number % 3]}9{number:08d}"
 
 
 def _touched(rng: Random, row: SheetRow, people: int) -> SheetRow:

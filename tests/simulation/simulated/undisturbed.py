@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from batch.ledger import ledger as ledger_module
+from batch.ledger import sending as sending_module
 
 __all__ = ["undisturbed"]
 
@@ -17,15 +17,15 @@ __all__ = ["undisturbed"]
 @contextmanager
 def undisturbed(*, page: int) -> Iterator[None]:
     """No log, no garbage collection (its moments depend on what was played before), and `page` jobs read at a time."""
-    logs, collects, pages = structlog.get_config(), gc.isenabled(), ledger_module._PAGE
+    logs, collects, pages = structlog.get_config(), gc.isenabled(), sending_module._PAGE
     silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=silent, cache_logger_on_first_use=False)
     gc.disable()
-    ledger_module._PAGE = page  # so that small sheets have several pages too
+    sending_module._PAGE = page  # so that small sheets have several pages too
     try:
         yield
     finally:
         structlog.configure(**logs)
         if collects:
             gc.enable()
-        ledger_module._PAGE = pages
+        sending_module._PAGE = pages
