@@ -6,8 +6,9 @@ What the wire did (`wire`, `faults`) and what it means (`failures`, `whatsapp_co
 second is pure. Invariants:
 
 * A verdict that frees a row for another attempt (PENDING) is given only when certainly nothing was sent: no byte of
-  the request was written, by the connection's own trace, or the API refused it with a status that says so.
-* One client has one connection, follows nothing, and makes exactly one request for each `post`.
+  the request was written, by the connection's own account, or the API refused it with a status that says so.
+* One client has one connection, follows nothing, and makes exactly one request for each `post`. The connection is our
+  own (`direct`, `connection`); with `trust_env` it is httpx's, with the same results.
 * Only a GET is repeated whatever became of it: `ChatsReader` reads timelines, to find messages again.
 * The token is in one header and nowhere else: in no verdict, error, log line or repr.
 """

@@ -13,7 +13,7 @@ __all__ = ["Attempt", "Written"]
 
 
 class Written(StrEnum):
-    """How much of the request went out at most, known from the connection's trace."""
+    """How much of the request went out at most, known from the connection's account or trace."""
 
     NOTHING = "nothing"
     """Certainly no byte."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import zlib
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import Final
 
 import httpx
 
-from batch._version import __version__
 from batch.chats.attempt import Attempt, Written
 from batch.chats.endpoint import chats_url, parse_endpoint, parse_origin
+from batch.chats.exchanges import request_headers, response_body, response_headers
 from batch.chats.failures import judge
 from batch.chats.faults import FAULT_WORDS, FOREIGN, Fault, fault_of
 from batch.chats.token import Token
@@ -73,7 +71,10 @@ class ChatsClient:
         self._endpoint = parse_endpoint(endpoint)
         self._url = httpx.URL(chats_url(self._endpoint))
         self._token = token
-        self._headers = _headers(token, None if origin is None else parse_origin(origin))
+        headers = request_headers(
+            token, None if origin is None else parse_origin(origin), {"Content-Type": "application/json"}
+        )
+        self._headers = httpx.Headers([(b"Host", self._url.netloc), *headers.raw])
         self._read_timeout = read_timeout
         self._timeouts = {"connect": connect_timeout, "pool": connect_timeout, "read": None, "write": None}
         self._idle_limit = idle_limit
@@ -119,13 +120,15 @@ class ChatsClient:
     async def _attempt(self, payload: str, wire: Wire) -> Attempt:
         sent_at = self._now()
         response: httpx.Response | None = None
+        headers: dict[str, str] = {}
         body, oversized = b"", False
         fault, words = None, ""
         try:
             async with asyncio.timeout(None) as wire.deadline:
                 await self._drop_idle(sent_at)
                 response = await self._transport.handle_async_request(self._request(payload, wire))
-                body, oversized = await _read(response)
+                headers = response_headers(response)
+                body, oversized = await response_body(response, headers, limit=MAX_ANSWER)
         except TimeoutError:
             fault, words = Fault.TIMEOUT, FAULT_WORDS[Fault.TIMEOUT]
         except FOREIGN as error:
@@ -142,7 +145,7 @@ class ChatsClient:
             fault=fault,
             words=words,
             status=status,
-            headers={} if response is None else dict(response.headers),  # httpx gives names in lower case
+            headers=headers,
             body=body,
             oversized=oversized,
             asked_status=_asked_status(payload) if response is not None and response.is_success else None,
@@ -150,8 +153,15 @@ class ChatsClient:
         )
 
     def _request(self, payload: str, wire: Wire) -> httpx.Request:
-        extensions = {"timeout": self._timeouts, "trace": wire}
-        return httpx.Request("POST", self._url, headers=self._headers, content=payload.encode(), extensions=extensions)
+        body = payload.encode()
+        # Given as a stream, httpx takes the headers as they are; finding out what to add costs more than to add it.
+        return httpx.Request(
+            "POST",
+            self._url,
+            headers=[*self._headers.raw, (b"Content-Length", b"%d" % len(body))],
+            stream=httpx.ByteStream(body),
+            extensions={"timeout": self._timeouts, "trace": wire, "account": wire},
+        )
 
     async def _drop_idle(self, now: datetime) -> None:
         """Close a connection that is idle by the wall clock: the monotonic one stands still while a laptop sleeps."""
@@ -159,48 +169,9 @@ class ChatsClient:
             await self._transport.aclose()
 
 
-def _headers(token: Token, origin: str | None) -> httpx.Headers:
-    headers = {
-        "Authorization": token.header(),
-        "Content-Type": "application/json",
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"wegly-batch/{__version__}",
-    }
-    if origin is not None:
-        headers |= {"Origin": origin, "Referer": f"{origin}/"}
-    return httpx.Headers(headers)
-
-
-async def _read(response: httpx.Response) -> tuple[bytes, bool]:
-    """The answer's body up to MAX_ANSWER bytes, and whether it was longer."""
-    body = bytearray()
-    # It is a generator, though httpx does not say so; closed here, so that none is left to the garbage collector.
-    raw = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
-    try:
-        async with aclosing(raw) as chunks:
-            async for chunk in chunks:
-                body += chunk
-                if len(body) > MAX_ANSWER:
-                    break
-    finally:
-        await response.aclose()
-    if response.headers.get("content-encoding", "").strip().lower() in {"gzip", "x-gzip", "deflate"}:
-        return _unpacked(bytes(body))
-    return bytes(body[:MAX_ANSWER]), len(body) > MAX_ANSWER
-
-
-def _unpacked(packed: bytes) -> tuple[bytes, bool]:
-    """Some proxies compress unasked; bounded, because a small body can unpack to gigabytes."""
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        body = unpacker.decompress(packed, MAX_ANSWER)
-    except zlib.error:
-        return packed, False
-    return body, bool(unpacker.unconsumed_tail)
-
-
 def _asked_status(payload: str) -> str | None:
+    if '"status"' not in payload:  # as with most; `encode` writes names as they are
+        return None
     try:
         request = json.loads(payload)
     except ValueError:

@@ -15,7 +15,7 @@ __all__ = ["FAULT_WORDS", "FOREIGN", "HTTPX_FAULTS", "Fault", "fault_of"]
 
 
 class Fault(StrEnum):
-    """Why no whole answer came. Whether anything was sent is told by the trace, never by these."""
+    """Why no whole answer came. Whether anything was sent is told by the connection, never by these."""
 
     NO_NAME = "no_name"
     """The server's name cannot be resolved."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["DEFAULT_PAUSE", "MAX_PAUSE", "clock_skew", "http_date", "rate_limit_reset", "retry_after"]
@@ -21,6 +22,7 @@ _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 _RESET = re.compile(r"(?:^|[;,\s])(?:reset|t)\s*=\s*(\d{1,15})", re.ASCII | re.IGNORECASE)
 
 
+@lru_cache(maxsize=64)  # all answers of a second have the same `Date`, and each is asked for it more than once
 def http_date(text: str | None) -> datetime | None:
     """The instant (UTC) of a header's date; None when there is none or it is no date."""
     try:

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Final
 from urllib.parse import quote
 
 import httpx
 
-from batch._version import __version__
 from batch.chats.answers import MARGIN, MARGIN_WITHOUT_DATE
 from batch.chats.endpoint import chats_url, parse_endpoint, parse_origin
+from batch.chats.exchanges import request_headers, response_body, response_headers
 from batch.chats.faults import FAULT_WORDS, FOREIGN, Fault, fault_of
 from batch.chats.pauses import clock_skew, retry_after
 from batch.chats.timelines import read_timeline
@@ -95,7 +94,7 @@ class ChatsReader:
         """As for `ChatsClient`; `sleep` waits between tries. Raises SettingsError for what cannot be used."""
         self._url = chats_url(parse_endpoint(endpoint))
         self._token = token
-        self._headers = _headers(token, None if origin is None else parse_origin(origin))
+        self._headers = request_headers(token, None if origin is None else parse_origin(origin))
         self._read_timeout = read_timeout
         self._timeouts = {"connect": connect_timeout, "pool": connect_timeout, "read": None, "write": None}
         self._transport = make_transport(parse_endpoint(endpoint), ssl_context=ssl_context, trust_env=trust_env)
@@ -123,15 +122,16 @@ class ChatsReader:
         try:
             async with asyncio.timeout(self._read_timeout):
                 response = await self._transport.handle_async_request(request)
-                body, oversized = await _body(response)
+                headers = response_headers(response)
+                body, oversized = await response_body(response, headers, limit=MAX_TIMELINE)
         except TimeoutError:
             return Fault.TIMEOUT
         except FOREIGN as error:
             return fault_of(error)[0]
         return _Answer(
             status=response.status_code,
-            headers=dict(response.headers),  # httpx gives names in lower case
-            text=decoded(body, response.headers.get("content-type", "")),
+            headers=headers,
+            text=decoded(body, headers.get("content-type", "")),
             received_at=self._now(),
             oversized=oversized,
         )
@@ -159,31 +159,3 @@ def _pause(answer: _Answer | Fault, usual: float) -> float | None:
         return None
     asked = retry_after(answer.headers, received=answer.received_at) or 0.0
     return max(usual, asked) if asked <= _LONGEST_WAIT else None
-
-
-def _headers(token: Token, origin: str | None) -> httpx.Headers:
-    headers = {
-        "Authorization": token.header(),
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"wegly-batch/{__version__}",
-    }
-    if origin is not None:
-        headers |= {"Origin": origin, "Referer": f"{origin}/"}
-    return httpx.Headers(headers)
-
-
-async def _body(response: httpx.Response) -> tuple[bytes, bool]:
-    """The answer's body up to MAX_TIMELINE bytes, and whether it was longer."""
-    body = bytearray()
-    # It is a generator, though httpx does not say so; closed here, so that none is left to the garbage collector.
-    content = cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
-    try:
-        async with aclosing(content) as chunks:
-            async for chunk in chunks:
-                body += chunk
-                if len(body) > MAX_TIMELINE:
-                    break
-    finally:
-        await response.aclose()
-    return bytes(body[:MAX_TIMELINE]), len(body) > MAX_TIMELINE

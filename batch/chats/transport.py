@@ -1,7 +1,8 @@
-"""The connection below a client: httpx's transport, without the client's conveniences.
+"""The connection below a client: a transport of httpx, without the client's conveniences.
 
 Without httpx.AsyncClient there are no redirects, cookies, netrc or event hooks to be switched off, and a post costs
-less: the transport is what a POST needs.
+less: the transport is what a POST needs. It is our own (`direct`), or, where the environment may name a proxy, the one
+that comes with httpx: slower, with the same results.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from batch.chats.direct import DirectTransport
 from batch.chats.endpoint import is_loopback
 from batch.chats.tls import make_ssl_context
 from batch.errors import SettingsError
@@ -36,17 +38,22 @@ def warm_up() -> None:
 
 def make_transport(
     endpoint: str, *, ssl_context: ssl.SSLContext | None, trust_env: bool, idle_limit: float = IDLE_LIMIT
-) -> httpx.AsyncHTTPTransport:
+) -> httpx.AsyncBaseTransport:
     """A transport with one connection, HTTP/1.1, no retries. `ssl_context` None makes one, if the endpoint needs it.
+
+    With `trust_env` it is httpx's own, through the proxy that the environment names for the endpoint, if any.
 
     Raises:
         SettingsError: `trust_env`, and the environment names a proxy that cannot be used.
     """
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=idle_limit)
-    proxy = proxy_of_environment(endpoint) if trust_env else None
     context = ssl_context or _context(endpoint, trust_env=trust_env)
+    if not trust_env:
+        return DirectTransport(ssl_context=context, idle_limit=idle_limit)
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=idle_limit)
     try:
-        return httpx.AsyncHTTPTransport(verify=context, trust_env=trust_env, limits=limits, proxy=proxy)
+        return httpx.AsyncHTTPTransport(
+            verify=context, trust_env=True, limits=limits, proxy=proxy_of_environment(endpoint)
+        )
     except (ValueError, httpx.InvalidURL, ImportError):
         raise SettingsError(
             "The proxy that the environment names cannot be used.", "Give it as http://host:port, or take it out."

@@ -1,4 +1,4 @@
-"""What of a request was written, as the connection itself reports it (httpcore's trace)."""
+"""What of a request was written, as the connection itself reports it: our own by its account, httpx's by its trace."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ BEFORE_WRITING: Final = frozenset(
 
 
 class Wire:
-    """The trace of one attempt: httpx's `trace` extension calls it at each step of the connection.
+    """What one attempt wrote. Our own transport calls `began`, `writing` and `wrote` (it is its `Account`); httpx's
+    calls the object itself, as its `trace` extension, at each step of the connection.
 
-    "Nothing was written" needs proof: the trace must have spoken (now, or `alive` in an earlier attempt of the same
-    client), and only of steps that are known to come before writing. A version of httpcore that renames its steps
+    "Nothing was written" needs proof: the connection must have spoken (now, or `alive` in an earlier attempt of the
+    same client), and only of steps that are known to come before writing. A version of httpcore that renames its steps
     would so make attempts unknown, never repeated.
     """
 
     def __init__(self, *, read_timeout: float, alive: bool = False) -> None:
         self.alive = alive
-        """The trace has spoken."""
+        """The connection has spoken."""
         self.deadline: asyncio.Timeout | None = None
         """Set by the client: ends the attempt `read_timeout` seconds after the request was written."""
         self._read_timeout = read_timeout
@@ -38,6 +39,19 @@ class Wire:
     def written(self) -> Written:
         """How much of the POST went out at most, so far."""
         return self._written if self.alive else Written.WHOLE
+
+    def began(self) -> None:
+        """Account is given from here on; nothing is written yet."""
+        self.alive = True
+
+    def writing(self) -> None:
+        """Head and body go out in one write, so that any byte of them may be out."""
+        self._written = Written.WHOLE
+        self._restart_clock()
+
+    def wrote(self) -> None:
+        """The rest of the request went out only now."""
+        self._restart_clock()
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """One step: `http11.send_request_body.started` and the like."""

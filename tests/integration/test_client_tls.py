@@ -16,6 +16,14 @@ CERTIFICATE = Path(__file__).parents[1] / "data" / "loopback.pem"
 PAYLOAD = '{"wa_contact_id":"11999990001"}'
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"x"}'
 
+WAY = {"trust_env": False}
+
+
+@pytest.fixture(autouse=True, params=["direct", "httpx"])
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds over our own connection and over httpx's, which is used with `trust_env`."""
+    monkeypatch.setitem(WAY, "trust_env", request.param == "httpx")
+
 
 def post(*, host: str = "127.0.0.1", tls: ssl.SSLContext | None, client: ssl.SSLContext) -> tuple[Verdict, int]:
     """The verdict, and how many bytes of a request the server saw; `tls` None: the server speaks plain HTTP."""
@@ -36,7 +44,8 @@ def post(*, host: str = "127.0.0.1", tls: ssl.SSLContext | None, client: ssl.SSL
         server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the server's own complaints
         url = f"https://{host}:{server.sockets[0].getsockname()[1]}"
-        chats = ChatsClient(endpoint=url, token=Token.parse("tls-test", "test"), ssl_context=client, read_timeout=5.0)
+        token = Token.parse("tls-test", "test")
+        chats = ChatsClient(endpoint=url, token=token, ssl_context=client, read_timeout=5.0, **WAY)
         try:
             return await chats.post(PAYLOAD, had_answer=False)
         finally:
@@ -67,6 +76,38 @@ def test_a_trusted_certificate_is_accepted() -> None:
     verdict, seen = post(tls=server_context(), client=make_ssl_context(ca_file=CERTIFICATE))
     assert verdict.outcome is Outcome.SUCCESS
     assert seen
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_tls_connection_is_used_again(version: ssl.TLSVersion) -> None:
+    """One handshake for all posts; what TLS itself sends meanwhile (session tickets) is no reason for another."""
+    tls = server_context()
+    tls.minimum_version = tls.maximum_version = version
+    connections = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        try:
+            while await reader.readuntil(b"}"):
+                writer.write(ANSWER)
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    async def run() -> list[Outcome]:
+        server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        context, token = make_ssl_context(ca_file=CERTIFICATE), Token.parse("tls-test", "test")
+        chats = ChatsClient(endpoint=url, token=token, ssl_context=context, read_timeout=5.0, **WAY)
+        try:
+            return [(await chats.post(PAYLOAD, had_answer=True)).outcome for _ in range(3)]
+        finally:
+            await chats.aclose()
+            server.close()
+            await server.wait_closed()
+
+    assert asyncio.run(run()) == [Outcome.SUCCESS] * 3
+    assert connections == 1
 
 
 def test_a_self_signed_certificate_stops_the_run() -> None:

@@ -16,6 +16,7 @@ import httpcore._async.http11 as httpcore_http11
 import pytest
 
 from batch.chats import IDLE_LIMIT, MAX_ANSWER, ChatsClient, Token, make_ssl_context
+from batch.chats import connection as direct_connection
 from batch.model.attempt import Verdict
 from batch.model.outcome import Outcome
 from batch.model.reason import Reason
@@ -23,6 +24,15 @@ from batch.model.reason import Reason
 SECRET = "wire-test-token-0123456789"
 PAYLOAD = '{"whatsapp_phone_id":"x","wa_contact_id":"11999990001"}'
 CHAT = b'{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a"}'
+
+WAY = {"trust_env": False}
+
+
+@pytest.fixture(autouse=True, params=["direct", "httpx"])
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds over our own connection and over httpx's, which is used with `trust_env`."""
+    monkeypatch.setitem(WAY, "trust_env", request.param == "httpx")
+
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -97,7 +107,7 @@ TLS = make_ssl_context()
 
 def client_for(url: str, **options: Any) -> ChatsClient:
     """A client with a short time-out."""
-    settings = {"token": Token.parse(SECRET, "test"), "ssl_context": TLS, "read_timeout": 5.0, **options}
+    settings = {"token": Token.parse(SECRET, "test"), "ssl_context": TLS, "read_timeout": 5.0, **WAY, **options}
     return ChatsClient(endpoint=url, **settings)
 
 
@@ -385,7 +395,8 @@ def idle_posts(monkeypatch: pytest.MonkeyPatch, *, posts: int, **options: Any) -
     """
     dice = random.Random(20260311)  # noqa: S311 - repeatable pacing, no secrets
     clock = [1000.0]
-    monkeypatch.setattr(httpcore_http11, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    for module in (httpcore_http11, direct_connection):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
 
     async def gives_up_idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answered_at = clock[0]

@@ -81,3 +81,31 @@ def test_a_proxys_tunnel_is_not_the_request() -> None:
     assert after(*tunnel) is Written.NOTHING
     assert after(*tunnel, "http_proxy.start_tls.started") is Written.NOTHING
     assert after(*tunnel, ("http11.send_request_headers.started", POST)) is Written.PART
+
+
+def test_our_own_connection_gives_account() -> None:
+    """Nothing before it writes; head and body go out in one write, so from then on it may be all."""
+    wire = Wire(read_timeout=1.0)
+    assert wire.written is Written.WHOLE
+    wire.began()
+    assert wire.written is Written.NOTHING
+    wire.writing()
+    assert wire.written is Written.WHOLE
+    wire.wrote()
+    assert wire.written is Written.WHOLE
+
+
+def test_the_answer_is_waited_for_from_the_last_byte_on() -> None:
+    """Each step of writing sets the clock back."""
+
+    async def run() -> list[float]:
+        wire, loop, left = Wire(read_timeout=100.0), asyncio.get_running_loop(), []
+        async with asyncio.timeout(None) as wire.deadline:
+            for step in (wire.began, wire.writing, wire.wrote):
+                wire.deadline.reschedule(loop.time() + 5.0)
+                step()
+                await asyncio.sleep(0)
+                left.append(round((wire.deadline.when() or 0.0) - loop.time()))
+        return left
+
+    assert asyncio.run(run()) == [5, 100, 100]

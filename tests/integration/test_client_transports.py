@@ -1,0 +1,383 @@
+"""What a client asks of the transport below it: one suite for both transports; then what ours alone promises."""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from batch.chats import make_ssl_context
+from batch.chats.exchanges import response_body, response_headers
+from batch.chats.transport import make_transport
+
+T = TypeVar("T")
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+TLS = make_ssl_context()
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+both = pytest.mark.parametrize("trust_env", [False, True], ids=["direct", "httpx"])
+
+
+class Account:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.writes = asyncio.Event()
+
+    def began(self) -> None:
+        self.told.append("began")
+
+    def writing(self) -> None:
+        self.told.append("writing")
+        self.writes.set()
+
+    def wrote(self) -> None:
+        self.told.append("wrote")
+
+
+def request(url: str, *, body: bytes = b"{}", **extensions: object) -> httpx.Request:
+    """A POST as the client makes it."""
+    timeouts = {"connect": 5.0, "pool": 5.0, "read": None, "write": None}
+    return httpx.Request("POST", url, content=body, extensions={"timeout": timeouts, **extensions})
+
+
+async def answered(transport: httpx.AsyncBaseTransport, asked: httpx.Request) -> tuple[int, bytes]:
+    """Status and body of one exchange."""
+    response = await transport.handle_async_request(asked)
+    body, _ = await response_body(response, response_headers(response), limit=1000)
+    return response.status_code, body
+
+
+def served(
+    handler: Handler, work: Callable[[httpx.AsyncBaseTransport, str], Coroutine[Any, Any, T]], *, trust_env: bool
+) -> T:
+    """Do `work` with a transport and the address of a server with this handler."""
+
+    async def run() -> T:
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                await handler(reader, writer)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                pass
+            finally:
+                writer.close()
+
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            tasks.add(asyncio.create_task(serve(reader, writer)))
+
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/chats"
+        transport = make_transport(url, ssl_context=TLS, trust_env=trust_env)
+        try:
+            async with asyncio.timeout(20):
+                return await work(transport, url)
+        finally:
+            await transport.aclose()
+            server.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await server.wait_closed()
+
+    return asyncio.run(run())
+
+
+async def whole_request(reader: asyncio.StreamReader) -> None:
+    """Read one request with a body of two bytes."""
+    await reader.readuntil(b"\r\n\r\n{}")
+
+
+def breaking(answer: bytes, *, reset: bool = False) -> Handler:
+    """A handler that reads a request, answers so much, and ends the connection."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await whole_request(reader)
+        writer.write(answer)
+        await writer.drain()
+        if reset:
+            linger = b"\1\0\0\0\0\0\0\0"
+            writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+
+    return handle
+
+
+BROKEN = {
+    "no answer": (breaking(b""), httpx.RemoteProtocolError),
+    "no HTTP": (breaking(b"SSH-2.0-OpenSSH_9.6\r\n"), httpx.RemoteProtocolError),
+    "a short body": (breaking(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), httpx.RemoteProtocolError),
+    "a reset": (breaking(b"", reset=True), httpx.ReadError),
+    "a reset in a body": (breaking(OK.replace(b": 2", b": 9"), reset=True), httpx.ReadError),
+    "a reset in a body without length": (breaking(b"HTTP/1.1 200 OK\r\n\r\nok", reset=True), httpx.ReadError),
+}
+
+
+@both
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_broke_is_told_by_the_exception(name: str, trust_env: bool) -> None:  # noqa: FBT001 - a parameter
+    """Both transports raise the same exception of httpx; none takes a part for a whole."""
+    handler, error = BROKEN[name]
+
+    async def work(transport: httpx.AsyncBaseTransport, url: str) -> None:
+        with pytest.raises(error):
+            await answered(transport, request(url))
+
+    served(handler, work, trust_env=trust_env)
+
+
+@both
+def test_what_keeps_from_connecting_is_told_by_the_exception(
+    monkeypatch: pytest.MonkeyPatch,
+    trust_env: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """Refused, no such name, no TLS there, a handshake that hangs: connect errors, with their cause."""
+
+    async def speaks_no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+
+    async def says_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def refused(transport: httpx.AsyncBaseTransport, url: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            free = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(httpx.ConnectError):
+            await answered(transport, request(free))
+
+    async def no_tls(transport: httpx.AsyncBaseTransport, url: str) -> None:
+        with pytest.raises(httpx.ConnectError) as raised:
+            await answered(transport, request(url.replace("http:", "https:")))
+        assert "SSL" in repr(raised.value.__cause__) + repr(raised.value.__context__) + str(raised.value)
+
+    async def hangs(transport: httpx.AsyncBaseTransport, url: str) -> None:
+        timeouts = {"connect": 0.1, "pool": 5.0}
+        with pytest.raises(httpx.ConnectTimeout):
+            await answered(transport, request(url.replace("http:", "https:"), timeout=timeouts))
+
+    async def no_name(transport: httpx.AsyncBaseTransport, url: str) -> None:
+        def fails(*_: object, **__: object) -> None:
+            raise socket.gaierror(-2, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", fails)
+        with pytest.raises(httpx.ConnectError, match="Name or service not known"):
+            await answered(transport, request("http://api.wegly.invalid"))
+
+    served(says_nothing, refused, trust_env=trust_env)
+    served(speaks_no_tls, no_tls, trust_env=trust_env)
+    served(says_nothing, hangs, trust_env=trust_env)
+    served(says_nothing, no_name, trust_env=trust_env)
+
+
+@both
+def test_a_connection_closed_while_idle_is_not_written_into(trust_env: bool) -> None:  # noqa: FBT001 - a parameter
+    """Closed by the server, and the event loop has not heard of it yet: the socket is asked before writing."""
+    closed = threading.Event()
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(10)
+    connections = 0
+
+    def serve() -> None:
+        nonlocal connections
+        for _ in range(2):
+            try:
+                taken, _ = listening.accept()
+            except OSError:  # nobody came: the first connection was used again
+                return
+            connections += 1
+            taken.settimeout(10)
+            with taken:
+                while not taken.recv(65536).endswith(b"{}"):
+                    pass
+                taken.sendall(OK)
+            closed.set()
+
+    async def run() -> list[tuple[int, bytes]]:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        transport = make_transport(url, ssl_context=TLS, trust_env=trust_env)
+        first = await answered(transport, request(url))
+        closed.wait(10)  # the loop stands still meanwhile, so that it hears of nothing
+        second = await answered(transport, request(url))
+        await transport.aclose()
+        return [first, second]
+
+    server = threading.Thread(target=serve, daemon=True)
+    server.start()
+    with listening:
+        assert asyncio.run(run()) == [(200, b"ok")] * 2
+        server.join(10)
+    assert connections == 2
+
+
+@both
+def test_a_cancelled_request_closes_its_connection(trust_env: bool) -> None:  # noqa: FBT001 - a parameter
+    """At once, not at the next request: the server learns that nobody waits any more."""
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def waits(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await whole_request(reader)
+        asked.set()
+        await reader.read()
+        ended.set()
+
+    async def work(transport: httpx.AsyncBaseTransport, url: str) -> None:
+        asking = asyncio.create_task(answered(transport, request(url)))
+        await asked.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        async with asyncio.timeout(5):
+            await ended.wait()
+
+    served(waits, work, trust_env=trust_env)
+
+
+@both
+def test_another_origin_gets_a_connection_of_its_own(trust_env: bool) -> None:  # noqa: FBT001 - a parameter
+    """A request never goes into a connection to somebody else."""
+
+    async def keeps(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await whole_request(reader)
+            writer.write(OK)
+
+    async def elsewhere(transport: httpx.AsyncBaseTransport, url: str) -> None:
+        await answered(transport, request(url))
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            free = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(httpx.ConnectError):
+            await answered(transport, request(free))
+        with pytest.raises(httpx.UnsupportedProtocol):
+            await answered(transport, request("ftp://127.0.0.1/"))
+
+    served(keeps, elsewhere, trust_env=trust_env)
+
+
+def test_what_nobody_asked_for_is_never_the_next_answer() -> None:
+    """A second answer behind the first, at once or while idle: the connection is closed, the next post has its own.
+
+    Ours alone: httpx's transport takes a second answer that came with the first for the answer to the next request.
+    """
+    stray = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"
+
+    def stray_answers(*, at_once: bool) -> Handler:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await whole_request(reader)
+            writer.write(OK + stray if at_once else OK)
+            if not at_once:
+                await writer.drain()
+                await asyncio.sleep(0.01)
+                writer.write(stray)
+            await reader.read()
+
+        return handle
+
+    async def twice(transport: httpx.AsyncBaseTransport, url: str) -> list[tuple[int, bytes]]:
+        first = await answered(transport, request(url))
+        await asyncio.sleep(0.03)
+        return [first, await answered(transport, request(url))]
+
+    for at_once in (True, False):
+        assert served(stray_answers(at_once=at_once), twice, trust_env=False) == [(200, b"ok")] * 2
+
+
+def test_the_account_is_kept_in_order() -> None:
+    """Began, writing, and for a body that the system does not take at once also when its last byte went."""
+    body = b"x" * 16_000_000
+
+    def accounted(asked: bytes) -> list[str]:
+        account_of: list[Account] = []
+
+        async def reads_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await account_of[0].writes.wait()
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(len(asked))
+            writer.write(OK)
+            await reader.read()
+
+        async def work(transport: httpx.AsyncBaseTransport, url: str) -> list[str]:
+            account_of.append(Account())
+            assert await answered(transport, request(url, body=asked, account=account_of[0])) == (200, b"ok")
+            return account_of[0].told
+
+        return served(reads_late, work, trust_env=False)
+
+    assert accounted(b"{}") == ["began", "writing"]
+    assert accounted(body) == ["began", "writing", "wrote"]
+
+
+def test_a_request_that_is_none_is_not_written() -> None:
+    """A header that no request may have: said before any byte goes out, and the transport stays usable."""
+
+    async def keeps(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await whole_request(reader)
+        writer.write(OK)
+        await reader.read()
+
+    async def work(transport: httpx.AsyncBaseTransport, url: str) -> tuple[list[str], tuple[int, bytes]]:
+        account = Account()
+        wrong = request(url, account=account)
+        wrong.headers["X-Wrong"] = "a\r\nb"
+        with pytest.raises(httpx.LocalProtocolError):
+            await transport.handle_async_request(wrong)
+        return account.told, await answered(transport, request(url))
+
+    assert served(keeps, work, trust_env=False) == (["began"], (200, b"ok"))
+
+
+def test_nothing_was_written_when_connecting_failed() -> None:
+    """The account says that it began, and no more."""
+
+    async def nobody(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def work(transport: httpx.AsyncBaseTransport, url: str) -> list[str]:
+        account = Account()
+        wrong = request(url.replace("http:", "https:"), account=account, timeout={"connect": 0.05})
+        with pytest.raises(httpx.ConnectTimeout):
+            await transport.handle_async_request(wrong)
+        return account.told
+
+    assert served(nobody, work, trust_env=False) == ["began"]
+
+
+def test_an_endless_answer_makes_the_server_wait() -> None:
+    """What is not read is not taken in beyond a bound: the server's writing stops."""
+    piece = b"x" * 0x10000
+    sent = 0
+
+    async def floods(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await whole_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        while True:
+            writer.write(piece)
+            await writer.drain()
+            sent += len(piece)
+
+    async def work(transport: httpx.AsyncBaseTransport, url: str) -> int:
+        response = await transport.handle_async_request(request(url))
+        before = -1
+        while before != sent:  # until the server's writing stands still
+            before = sent
+            await asyncio.sleep(0.1)
+        await response.aclose()
+        return sent
+
+    assert served(floods, work, trust_env=False) < 30_000_000
+
+
+def test_alpn_is_said_and_verification_stays() -> None:
+    """The shared context is not weakened by being used."""
+    context = make_ssl_context()
+    make_transport("https://api.wegly.com.br", ssl_context=context, trust_env=False)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
