@@ -11,7 +11,7 @@ from batch.app.samples import samples
 from batch.cli import phrases
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason, advice, sentence
-from batch.model.run import Run, Tally
+from batch.model.run import Run, SenderRun, Tally
 from batch.pool import NEVER, StopCause
 from batch.reporter import Written, headline, summary
 
@@ -125,21 +125,29 @@ def _when_next(ended: Finished) -> str:
 def _rates(tally: Tally) -> list[str]:
     """Wanted and achieved rate, for each sender where there are several, and whatever slowed it down."""
     done = tally.this_run
-    lines = []
-    for sender in done.senders:
-        if sender.achieved_rate is None or done.wanted_rate is None:
-            continue
-        who = f"{sender.sender}  " if len(done.senders) > 1 else ""
-        times = "once" if sender.slowed == 1 else f"{sender.slowed} times"
-        slowed = f", slowed down {times} because the API asked for it" if sender.slowed else ""
-        achieved, wanted = phrases.rate(sender.achieved_rate), phrases.rate(done.wanted_rate)
-        stopped = f", stopped: {sender.cause.replace('_', ' ')}" if sender.cause and len(done.senders) > 1 else ""
-        lines.append(f"  {who}{achieved} of {wanted} wanted{slowed}{stopped}")
-    return ["\n".join(["Rate", *lines])] if lines else []
+    several = len(done.senders) > 1
+    lines = [_rate_of(sender, done.wanted_rate, several=several) for sender in done.senders]
+    return ["\n".join(["Rate", *filter(None, lines)])] if any(lines) else []
+
+
+def _rate_of(sender: SenderRun, wanted: float | None, *, several: bool) -> str:
+    if wanted is None or (sender.achieved_rate is None and not several):
+        return ""
+    rate = f"{phrases.rate(sender.achieved_rate)} of " if sender.achieved_rate is not None else ""
+    made = "" if rate else f"{sender.attempts} attempt{'' if sender.attempts == 1 else 's'}, "
+    times = "once" if sender.slowed == 1 else f"{sender.slowed} times"
+    slowed = f", slowed down {times} because the API asked for it" if sender.slowed else ""
+    stopped = f", stopped: {sender.cause.replace('_', ' ')}" if sender.cause and several else ""
+    who = f"{sender.sender}  " if several else ""
+    return f"  {who}{made}{rate}{phrases.rate(wanted)} wanted{slowed}{stopped}"
 
 
 def _why_stopped(ended: Finished) -> str:
     said = _STOPPED.get(ended.cause, "Stopped.") if ended.cause else ""
+    stopped = [sender.sender for sender in ended.tally.this_run.senders if sender.cause]
+    if stopped and not ended.stopped_all:
+        who = "The sender" if len(stopped) == 1 else "The senders"
+        said = f"{who} {', '.join(stopped)} stopped, and the other senders went on. {said}"
     cut_off = ended.tally.reasons.get((Outcome.UNKNOWN, Reason.CUT_OFF.value), 0)
     if cut_off and ended.cause in (StopCause.INTERRUPTED, StopCause.TERMINATED):
         were = "was" if cut_off == 1 else "were"

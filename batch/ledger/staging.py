@@ -161,7 +161,7 @@ class Staging:
         query = _joined(*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, sendable).order_by(staged.c.row)
         for found in self._connection.execute(query).mappings():
             fresh = {**found, "state": State.PENDING.value, "message_findings": None, "again_state": None}
-            yield result_of(fresh if found["sendable"] else found)
+            yield result_of(fresh if found["sendable"] or found["state"] is None else found)
 
     def plan(self, run: Run, owner: Owner, traits: Traits) -> int:
         """Write the run, its rows and its messages into the ledger in one transaction; return the ledger's counter.

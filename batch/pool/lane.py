@@ -23,7 +23,7 @@ from batch.pool.exchange import Exchange, ledger_failed
 from batch.pool.parts import PoolSettings, Progress
 from batch.pool.repeats import Repeats
 from batch.pool.stopping import CLOCK_OFF, StopCause, Watch
-from batch.pool.throttle import Throttle
+from batch.pool.throttle import Slot, Throttle
 from batch.pool.windows import NEVER, Windows
 
 __all__ = ["Lane", "Left"]
@@ -203,8 +203,7 @@ class Lane:
             if held is None:
                 log.info("not_ours", row=job.row)
                 return
-            if not await self._throttle.start(slot):
-                await self._exchange.give_back(held)
+            if not await self._may_start(slot, held):
                 continue
             if self._windows.closed_until(job, self._exchange.now()) is not None:
                 await self._exchange.give_back(held)
@@ -212,6 +211,16 @@ class Lane:
             if not await self._attempt(job, held, repeats):
                 self.jobs += 1
                 return
+
+    async def _may_start(self, slot: Slot, held: Any) -> bool:
+        """Wait for the moment of the start; when it does not come, or this is cancelled, the claim is given back."""
+        started = False
+        try:
+            started = await self._throttle.start(slot)
+        finally:
+            if not started:
+                await self._exchange.give_back(held)
+        return started
 
     async def _attempt(self, job: Job, held: Any, repeats: Repeats) -> bool:
         """Post once, and record or release; True when the job is to be tried again now."""
@@ -248,6 +257,7 @@ class Lane:
             self._progress.done(job.row, refused.outcome)
             return False
         if refused.finding.reason is not Reason.CAP:
+            self._people.pop(job.person, None)  # nothing went out just now: it must not come too close to itself
             self._put_off(job, refused.until)
             return False
         now = self._exchange.now()

@@ -19,7 +19,8 @@ def summary(run: Run, tally: Tally) -> dict[str, object]:
     """What summary.json holds; the command line prints the same with `--json`.
 
     Dates are ISO 8601 in the campaign's time zone with its offset, rates are starts a second; None (null) is what the
-    run does not have, or not yet. Both lists of outcomes name all six.
+    run does not have, or not yet. Both lists of outcomes name all six. `slowed` counts how often the rate was cut, and
+    `stopped` says why a sender ended before its rows were done.
     """
     zone = ZoneInfo(run.timezone)
     this = tally.this_run
@@ -38,6 +39,16 @@ def summary(run: Run, tally: Tally) -> dict[str, object]:
             "outcomes": _all_six(this.outcomes),
             "wanted_rate": this.wanted_rate,
             "achieved_rate": this.achieved_rate,
+            "senders": [
+                {
+                    "sender": each.sender,
+                    "attempts": each.attempts,
+                    "achieved_rate": each.achieved_rate,
+                    "slowed": each.slowed,
+                    "stopped": each.cause,
+                }
+                for each in this.senders
+            ],
         },
         "exit_code": run.exit_code,
     }

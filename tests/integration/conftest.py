@@ -1,0 +1,25 @@
+"""Lets the tests of this folder share their office: a sandbox, sheets and a person at the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from office import Office
+
+from batch.sandbox import running_sandbox
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Office]:
+    """An office whose campaigns go to a sandbox."""
+    monkeypatch.setenv("WEGLY_TOKEN", "a-token")
+    monkeypatch.setenv("WEGLY_BATCH_LEDGER", f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    monkeypatch.setenv("WEGLY_BATCH_REPORTS", str(tmp_path / "reports"))
+    with running_sandbox() as sandbox:
+        yield Office(tmp_path, sandbox, capsys)

@@ -1,0 +1,187 @@
+"""`plan` and `run --plan`: what was looked at is what goes out, or nothing."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from office import CREATED, Office, person, phones
+
+
+@pytest.fixture
+def sheet(office: Office) -> Path:
+    return office.sheet(phones(3))
+
+
+@pytest.fixture
+def campaign(office: Office) -> Path:
+    return office.campaign()
+
+
+def make(office: Office, sheet: Path, campaign: Path, *more: object, url: str | None = None) -> Path:
+    out = office.folder / "plan.json"
+    code, _, err = office.type(
+        "plan", sheet, "-c", campaign, "--out", out, "--base-url", url or office.sandbox.url, *more
+    )
+    assert code in (0, 3), err
+    return out
+
+
+def content(plan: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(plan.read_text(encoding="utf-8"))
+    return found
+
+
+def test_a_plan_is_made_for_its_owner_alone_and_sends_nothing(
+    office: Office, sheet: Path, campaign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds people; it needs no token, and nothing else is left beside it or in the ledger."""
+    monkeypatch.delenv("WEGLY_TOKEN")
+    before = set(office.folder.iterdir())
+    plan = make(office, sheet, campaign)
+    assert stat.S_IMODE(plan.stat().st_mode) == 0o600
+    assert set(office.folder.iterdir()) - before == {plan}
+    assert not office.sandbox.log.received
+    assert [each["row"] for each in content(plan)["messages"]] == [2, 3, 4]
+    assert [each["person"] for each in content(plan)["messages"]] == list(map(person, phones(3)))
+
+
+def test_a_plan_takes_the_place_of_an_older_one(office: Office, sheet: Path, campaign: Path) -> None:
+    """Also of one that everybody could read."""
+    plan = office.write("plan.json", "old")
+    plan.chmod(0o644)
+    make(office, sheet, campaign)
+    assert stat.S_IMODE(plan.stat().st_mode) == 0o600
+    assert len(content(plan)["messages"]) == 3
+
+
+def test_the_hash_is_printed_and_is_that_of_the_file(office: Office, sheet: Path, campaign: Path) -> None:
+    """For people and for programs alike; the same plan has the same hash."""
+    out = office.folder / "plan.json"
+    words = ["plan", sheet, "-c", campaign, "--out", out, "--base-url", office.sandbox.url]
+    code, said, err = office.type(*words)
+    assert (code, err) == (0, "")
+    assert content(out)["hash"] in said
+    assert "3 messages" in said
+    code, said, _ = office.type(*words, "--json")
+    expected = {"plan": str(out), "messages": 3, "hash": content(out)["hash"], "exit_code": 0}
+    assert (code, json.loads(said)) == (0, expected)
+
+
+def test_a_plan_that_cannot_be_written_is_told(office: Office, sheet: Path, campaign: Path) -> None:
+    """Exit 2, with the name."""
+    out = office.folder / "nowhere" / "plan.json"
+    assert str(out) in office.refused("plan", sheet, "-c", campaign, "--out", out)
+
+
+def test_a_plan_s_bodies_are_what_is_posted(office: Office, sheet: Path, campaign: Path) -> None:
+    """Exactly these, byte for byte once written the same way; nobody is left."""
+    plan = make(office, sheet, campaign)
+    ran = office.run(sheet, campaign, "--plan", plan)
+    assert (ran.code, ran.rows) == (0, [CREATED] * 3)
+    posted = sorted((json.loads(each.body) for each in office.sandbox.log.received), key=str)
+    assert posted == sorted((each["body"] for each in content(plan)["messages"]), key=str)
+
+
+def test_what_was_sent_since_the_plan_is_not_sent_again(office: Office, sheet: Path, campaign: Path) -> None:
+    """Nor anything when the plan is run a second time."""
+    plan = make(office, sheet, campaign)
+    office.run(sheet, campaign, "--limit", "1")
+    for _ in range(2):
+        ran = office.run(sheet, campaign, "--plan", plan)
+        assert (ran.code, ran.rows) == (0, [CREATED] * 3)
+    assert office.sent() == dict.fromkeys(map(person, phones(3)), 1)
+
+
+def test_what_is_not_in_the_plan_waits(office: Office, sheet: Path, campaign: Path) -> None:
+    """Somebody was on the suppression list when the plan was made, and no longer is."""
+    bia = phones(3)[1]
+    assert office.type("suppress", "add", bia)[0] == 0
+    plan = make(office, sheet, campaign)
+    assert office.type("suppress", "remove", bia)[0] == 0
+    ran = office.run(sheet, campaign, "--plan", plan)
+    assert (ran.code, ran.rows) == (6, [CREATED, ("pending", "not_planned"), CREATED])
+    assert person(bia) not in office.sent()
+
+
+def test_who_opted_out_since_the_plan_gets_nothing(office: Office, sheet: Path, campaign: Path) -> None:
+    """A plan freezes the messages, not people's wishes."""
+    plan = make(office, sheet, campaign)
+    assert office.type("suppress", "add", phones(3)[1])[0] == 0
+    ran = office.run(sheet, campaign, "--plan", plan)
+    assert (ran.code, ran.rows) == (0, [CREATED, ("skipped", "suppressed"), CREATED])
+
+
+def test_a_changed_sheet_is_refused(office: Office, sheet: Path, campaign: Path) -> None:
+    """A name corrected, a row added."""
+    plan = make(office, sheet, campaign)
+    text = sheet.read_text(encoding="utf-8")
+    for changed in (text.replace("Pessoa 2002", "Bia"), text + "Novo;11 97001-2009\n"):
+        sheet.write_text(changed, encoding="utf-8")
+        said = office.refused(*office.command(sheet, campaign, "--plan", plan))
+        assert "plan.json" in said
+        assert "sheet" in said
+    sheet.write_text(text, encoding="utf-8")
+    assert office.run(sheet, campaign, "--plan", plan).rows == [CREATED] * 3
+
+
+def test_a_changed_campaign_is_refused(office: Office, sheet: Path, campaign: Path) -> None:
+    """Whatever was changed in it."""
+    plan = make(office, sheet, campaign)
+    text = campaign.read_text(encoding="utf-8")
+    campaign.write_text(text.replace("Ola {{1}}", "Oi {{1}}"), encoding="utf-8")
+    assert "campaign" in office.refused(*office.command(sheet, campaign, "--plan", plan))
+    other = office.campaign(name="outra")
+    assert "campaign" in office.refused(*office.command(sheet, other, "--plan", plan))
+
+
+def test_another_endpoint_is_refused(office: Office, sheet: Path, campaign: Path) -> None:
+    """A plan for the rehearsal is none for the real thing."""
+    plan = make(office, sheet, campaign, url="http://127.0.0.1:9")
+    said = office.refused(*office.command(sheet, campaign, "--plan", plan))
+    assert "http://127.0.0.1:9" in said
+    assert office.sandbox.url in said
+
+
+@pytest.mark.parametrize("edit", ["value", "person", "row gone", "row twice", "hash", "request"])
+def test_an_edited_plan_is_refused(office: Office, sheet: Path, campaign: Path, edit: str) -> None:
+    """It is no longer what was looked at."""
+    plan = make(office, sheet, campaign)
+    data = content(plan)
+    second = data["messages"][1]
+    match edit:
+        case "value":
+            second["body"]["template_fields"][0]["value"] = "Outra"
+        case "person":
+            second["person"] = person(phones(9)[8])
+        case "row gone":
+            del data["messages"][1]
+        case "row twice":
+            data["messages"].append(second)
+        case "hash":
+            data["hash"] = "0" * 64
+        case "request":
+            second["request_sha256"] = "0" * 64
+    plan.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    assert "plan.json" in office.refused(*office.command(sheet, campaign, "--plan", plan))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"messages": []}', '{"messages": [1]}', "no json", "\udcff"])
+def test_what_is_no_plan_is_refused(office: Office, sheet: Path, campaign: Path, text: str) -> None:
+    """And named."""
+    plan = office.folder / "plan.json"
+    plan.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert "plan.json" in office.refused(*office.command(sheet, campaign, "--plan", plan))
+
+
+def test_a_plan_that_is_not_there_and_one_for_two_sheets_are_refused(
+    office: Office, sheet: Path, campaign: Path
+) -> None:
+    """A plan is of one sheet."""
+    assert "nada.json" in office.refused(*office.command(sheet, campaign, "--plan", "nada.json"))
+    plan = make(office, sheet, campaign)
+    other = office.sheet(phones(1, first=9), name="outra.csv")
+    assert "--plan" in office.refused("run", *office.command(sheet, campaign, other, "--plan", plan)[1:])

@@ -1,0 +1,24 @@
+"""Lets the tests of this folder share the scripted API and its world."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batch.ledger import Ledger, Owner, Sending
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from scripted import World
+
+
+@pytest.fixture
+def world(
+    ledger: Ledger, in_virtual_time: Callable[[Any], Any], inline_sending: Callable[[Ledger, Owner], Sending]
+) -> World:
+    """A run that can be planned in a ledger, and sent in virtual time."""
+    return World(ledger, in_virtual_time, inline_sending)
