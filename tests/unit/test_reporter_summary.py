@@ -8,7 +8,7 @@ import pytest
 
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
-from batch.model.run import Run, Tally, ThisRun
+from batch.model.run import Run, SenderRun, Tally, ThisRun
 from batch.reporter import headline, summary
 from batch.reporter.figures import Figures, ReasonRows
 from batch.reporter.page import MARK, Page, summary_page
@@ -40,7 +40,13 @@ TALLY = Tally(
         (Outcome.SUCCESS, "created"): 5,
         (Outcome.REUSED, "reused"): 2,
     },
-    this_run=ThisRun(attempts=8, outcomes={Outcome.SUCCESS: 5, Outcome.REUSED: 2}, wanted_rate=10.0, achieved_rate=9.5),
+    this_run=ThisRun(
+        attempts=8,
+        outcomes={Outcome.SUCCESS: 5, Outcome.REUSED: 2},
+        wanted_rate=10.0,
+        achieved_rate=9.5,
+        senders=(SenderRun(sender="s1", attempts=8, achieved_rate=9.5, slowed=1, cause="fatal_answer"),),
+    ),
 )
 
 
@@ -86,6 +92,7 @@ def test_the_summary_has_the_keys_of_the_design() -> None:
         "outcomes": {"success": 5, "reused": 2, "error": 0, "unknown": 0, "skipped": 0, "pending": 0},
         "wanted_rate": 10.0,
         "achieved_rate": 9.5,
+        "senders": [{"sender": "s1", "attempts": 8, "achieved_rate": 9.5, "slowed": 1, "stopped": "fatal_answer"}],
     }
     assert found["exit_code"] == 3
 
