@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from batch.app.changes import refuse_changes
 from batch.app.choosing import ALL_ROWS, ChosenRows, choose, limit_of
 from batch.app.prepared import Prepared, prepare, utc_now
-from batch.app.run_lists import NO_LISTS, RunLists, run_lists
+from batch.app.run_lists import run_lists
 from batch.app.scheduling import Forecast, forecast
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
@@ -100,10 +100,9 @@ def check(
         if not accept_change:
             refuse_changes(loaded, ledger, prepared.endpoint)
         with ledger.stage(judging or Judging()) as staging:
-            prepared.stage(staging, ledger.knows_run, now=now, lists=lists)
+            warnings = prepared.stage(staging, ledger.knows_run, now=now, lists=lists)
             choose(staging, chosen)
-            limit = limit_of(loaded, chosen.limit)
-            return look(prepared, staging, settings, ledger, now=now, limit=limit, lists=lists)
+            return look(prepared, staging, settings, ledger, now=now, asked=chosen.limit, warnings=warnings)
 
 
 def look(
@@ -113,10 +112,11 @@ def look(
     ledger: Ledger,
     *,
     now: datetime,
-    limit: int | None = None,
-    lists: RunLists = NO_LISTS,
+    asked: int | None = None,
+    warnings: Sequence[str] = (),
 ) -> Check:
-    """What the staged sheet comes to. `limit`: at most so many messages would be sent."""
+    """What the staged sheet comes to. `asked`: at most so many messages were asked for. `warnings`: of its people."""
+    limit = limit_of(prepared.campaign, asked)
     counts: Counter[Outcome] = Counter()
     reasons: Counter[tuple[Outcome, str]] = Counter()
     notes: Counter[str] = Counter()
@@ -144,8 +144,8 @@ def look(
         senders=staging.senders(),
         counts={outcome: counts[outcome] for outcome in Outcome},
         reasons=reasons,
-        warnings=(*prepared.maker.warnings, *lists.warnings),
-        list_warnings=lists.warnings,
+        warnings=(*prepared.maker.warnings, *warnings),
+        list_warnings=tuple(warnings),
         notes=notes,
         noted=noted,
         to_send=to_send,
@@ -153,7 +153,7 @@ def look(
         examples=tuple(_examples(prepared, staging)),
         seconds=max(0, to_send - 1) / rate,
         rate=rate,
-        forecast=forecast(prepared.campaign, staging, endpoint=prepared.endpoint, rate=rate, limit=limit, now=now),
+        forecast=forecast(prepared.campaign, staging, endpoint=prepared.endpoint, rate=rate, limit=asked, now=now),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from batch.app.plan_file import Plan
 from batch.campaign import Campaign
+from batch.errors import SettingsError
 from batch.ledger import Chosen, Staging
 
 __all__ = ["ALL_ROWS", "ChosenRows", "choose", "limit_of"]
@@ -27,9 +28,19 @@ ALL_ROWS = ChosenRows()
 
 
 def choose(staging: Staging, chosen: ChosenRows) -> None:
-    """Keep a judged sheet to the chosen rows. Raises PlanChanged when a planned row would get another message."""
+    """Keep a judged sheet to the chosen rows.
+
+    Raises PlanChanged when a planned row would get another message, SettingsError for rows the sheet does not have.
+    """
     if chosen.plan is not None:
         chosen.plan.refuse_other_messages(staging.requests())
+    for first, last in chosen.rows or ():
+        if not staging.has_rows(first, last):
+            named = str(first) if first == last else f"{first}-{last}"
+            raise SettingsError(
+                f"--rows {named}: the sheet has no such row below its header. Nothing was sent.",
+                "Rows are numbered as Excel shows them; `wegly-batch inspect --rows` lists them.",
+            )
     if chosen.rows is not None or chosen.plan is not None:
         staging.choose(Chosen(ranges=chosen.rows, planned=chosen.plan.requests if chosen.plan else None))
 

@@ -187,8 +187,9 @@ def _may_hold_phones(column: ColumnFacts) -> bool:
     """By a name that is a phone's, or speaks of one (`Telefone fixo`, `WhatsApp da mãe`), unless its cells say no."""
     if not column.cells:
         return _speaks_of_phones(column.name)
-    least = 1 if is_phone_header(column.name) else len(column.cells) / 2
-    return _speaks_of_phones(column.name) and column.phones >= least
+    if is_phone_header(column.name):
+        return True
+    return _speaks_of_phones(column.name) and column.phones >= len(column.cells) / 2
 
 
 def _speaks_of_phones(name: str) -> bool:

@@ -19,6 +19,9 @@ __all__ = ["FORMAT", "Plan", "read_plan", "sha256_of", "write_plan"]
 
 FORMAT = 1
 _CHUNK = 1 << 20
+_HEAD = 4096
+"""Bytes in which a plan says that it is one."""
+_OTHER_PLACE = "Name another place with --out."
 _AGAIN = "Look at what has changed, and make the plan anew with `wegly-batch plan`. Nothing was sent."
 
 
@@ -85,6 +88,7 @@ def read_plan(path: Path) -> Plan:
 
 def write_plan(out: Path, head: Mapping[str, object], requests: Iterator[tuple[int, str, str, str]]) -> tuple[int, str]:
     """Write a plan aside and put it in place; returns how many messages it has and their hash."""
+    _refuse_other_files(out)
     aside = out.with_name(f".{out.name}.{os.getpid()}")
     total, count = hashlib.sha256(), 0
     try:
@@ -101,12 +105,23 @@ def write_plan(out: Path, head: Mapping[str, object], requests: Iterator[tuple[i
             os.fsync(file.fileno())
         aside.replace(out)
     except OSError as error:
-        raise SettingsError(
-            f"The plan {out} cannot be written: {error.strerror}.", "Name another place with --out."
-        ) from None
+        raise SettingsError(f"The plan {out} cannot be written: {error.strerror}.", _OTHER_PLACE) from None
     finally:
         aside.unlink(missing_ok=True)  # whatever ended it: the file is full of people
     return count, total.hexdigest()
+
+
+def _refuse_other_files(out: Path) -> None:
+    """A plan takes the place of a plan and of nothing else: not of a sheet, a campaign or the ledger."""
+    if not out.exists():
+        return
+    try:
+        with out.open("rb") as file:
+            is_plan = b'"campaign_sha256"' in file.read(_HEAD)
+    except OSError as error:
+        raise SettingsError(f"The plan {out} cannot be written: {error.strerror}.", _OTHER_PLACE) from None
+    if not is_plan:
+        raise SettingsError(f"There is a file {out} already, and it is no plan: it was left as it is.", _OTHER_PLACE)
 
 
 def _line(row: int, person: str, body: str) -> bytes:

@@ -25,6 +25,7 @@ from batch.model.reason import Finding, Reason
 __all__ = ["Prepared", "as_request", "prepare", "utc_now"]
 
 _AT_ONCE = 1000
+_ROWS_TOLD = 5
 
 
 def utc_now() -> datetime:
@@ -43,22 +44,28 @@ class Prepared:
 
     def stage(
         self, staging: Staging, known_run: Callable[[str], bool], *, now: datetime, lists: RunLists = NO_LISTS
-    ) -> None:
-        """Check every row and stage it, then judge the whole sheet.
+    ) -> tuple[str, ...]:
+        """Check every row and stage it, then judge the whole sheet; returns warnings about people, each a sentence.
 
         `known_run`: the ledger has a run of that name. `lists`: who is left out, or alone let in, besides the
         suppression list.
         """
-        rows = self._staged_rows(SentElsewhere(self.sheet.info, known_run))
+        nobody: list[int] = []
+        rows = self._staged_rows(SentElsewhere(self.sheet.info, known_run), nobody)
         while batch := list(islice(rows, _AT_ONCE)):
             staging.add(batch)
         lists.apply(staging)
         rules, campaign = self.campaign.outreach, self.campaign.name
         staging.judge(History(rules=rules, endpoint=self.endpoint, campaign=campaign, now=now))
+        return (*lists.warnings, *_opted_out_nobody(nobody))
 
-    def _staged_rows(self, elsewhere: SentElsewhere) -> Iterator[StagedRow]:
+    def _staged_rows(self, elsewhere: SentElsewhere, nobody: list[int]) -> Iterator[StagedRow]:
+        """`nobody` gets the rows of people who want no messages, and of whom nobody can tell who they are."""
         for row in self.sheet.rows():
-            yield self._staged(self.maker.contact(row), elsewhere.finding(row))
+            contact = self.maker.contact(row)
+            if contact.opted_out and contact.person is None:
+                nobody.append(contact.row)
+            yield self._staged(contact, elsewhere.finding(row))
 
     def _staged(self, contact: Contact, sent_elsewhere: Finding | None) -> StagedRow:
         key = None
@@ -80,6 +87,17 @@ class Prepared:
             return replace(staged, outcome=Outcome.ERROR, findings=contact.problems)
         payload, digest = as_request(contact.message)
         return replace(staged, sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
+
+
+def _opted_out_nobody(rows: list[int]) -> list[str]:
+    if not rows:
+        return []
+    told = ", ".join(map(str, rows[:_ROWS_TOLD])) + (" and others" if len(rows) > _ROWS_TOLD else "")
+    said = (
+        f"The opt-out column says yes in rows whose phone cannot be read ({told}): if these people stand in the sheet "
+        "with another number, they get a message. Correct the phones first."
+    )
+    return [said]
 
 
 def as_request(message: Message) -> tuple[str, str]:

@@ -109,10 +109,10 @@ def _begin(
     stack.enter_context(ledger.hold([campaign_lock(loaded.name, endpoint)], owner))
     _refuse_early(ledger, loaded, endpoint, now=started, accept_change=choices.accept_change)
     with ledger.stage(choices.judging) as staging:
-        prepared.stage(staging, ledger.knows_run, now=started, lists=lists)
+        warnings = prepared.stage(staging, ledger.knows_run, now=started, lists=lists)
         choose(staging, choices.rows)
-        limit = limit_of(loaded, choices.rows.limit)
-        plan = look(prepared, staging, settings, ledger, now=started, limit=limit, lists=lists)
+        asked = choices.rows.limit
+        plan = look(prepared, staging, settings, ledger, now=started, asked=asked, warnings=warnings)
         stack.enter_context(ledger.hold([sender_lock(sender, endpoint) for sender in plan.senders], owner))
         if plan.to_send and not watcher.confirm(plan):
             raise Declined("Nothing was sent: the question was answered with no.")

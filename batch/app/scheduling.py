@@ -28,6 +28,7 @@ class Forecast:
     """In which days and times are told."""
     per_24h: int | None
     shared_cap: bool
+    per_run: int | None
     has_windows: bool
     cost: Decimal | None
     """None when the campaign gives no price."""
@@ -62,6 +63,7 @@ def forecast(
         timezone=campaign.timezone,
         per_24h=rules.per_24h,
         shared_cap=rules.shared_cap,
+        per_run=campaign.throttle.per_run,
         has_windows=bool(campaign.hours.windows),
         cost=sum(load.messages for load in loads) * prices.per_message if prices else None,
         currency=prices.currency if prices else None,
@@ -71,16 +73,21 @@ def forecast(
 def _loads(campaign: Campaign, staging: Staging, limit: int | None) -> list[Load]:
     """What waits, by sender and, where it matters, by time zones."""
     messages: Counter[tuple[str, tuple[str, ...]]] = Counter()
-    people: dict[tuple[str, tuple[str, ...]], set[str]] = {}
-    several = bool(campaign.unique_by) and campaign.outreach.per_24h is not None
-    zoned = bool(campaign.hours.windows)
+    people: dict[tuple[str, tuple[str, ...]], Counter[str]] = {}
+    several, zoned = bool(campaign.unique_by), bool(campaign.hours.windows)
     with closing(staging.waiting()) as waiting:
         for sender, person in islice(waiting, limit):
             group = (sender, zones_of(person, campaign.timezone) if zoned else (campaign.timezone,))
             messages[group] += 1
             if several:
-                people.setdefault(group, set()).add(person)
+                people.setdefault(group, Counter())[person] += 1
     return [
-        Load(sender=sender, zones=zones, messages=count, people=len(people[sender, zones]) if several else count)
+        Load(
+            sender=sender,
+            zones=zones,
+            messages=count,
+            people=len(people[sender, zones]) if several else count,
+            most_to_one=max(people[sender, zones].values()) if several else 1,
+        )
         for (sender, zones), count in messages.items()
     ]

@@ -11,6 +11,7 @@ from batch.app.settings import Settings
 from batch.campaign import Campaign
 from batch.chats import ChatsClient, Token, make_ssl_context, warm_up
 from batch.ledger import Ledger, Owner
+from batch.model.outreach import OutreachRules
 from batch.pool import Pool, PoolSettings, Progress, RepeatRules, Sent, Stop, StopCause, StopRules, stopping_on_signals
 
 __all__ = ["SendingWatcher", "send"]
@@ -34,17 +35,19 @@ def send(
     limit: int | None,
     watcher: SendingWatcher,
     canary: int | None,
+    rules: OutreachRules | None = None,
 ) -> Sent:
     """Send the pending messages of the owner's run, at most `limit`. Every outcome is durable when it returns.
 
-    With a canary so many rows are sent alone, and the rest only when all of them were accepted.
+    With a canary so many rows are sent alone, and the rest only when all of them were accepted. `rules`: those of
+    outreach; None: the campaign's.
     """
     warm_up()
     client = _client_maker(endpoint, token, settings)
 
     async def work() -> Sent:
         stop = Stop()
-        sending_by = ledger.sending(owner, campaign.outreach, endpoint=endpoint)
+        sending_by = ledger.sending(owner, rules or campaign.outreach, endpoint=endpoint)
         with sending_by as sending, stopping_on_signals(stop, lambda again: watcher.signalled(again=again)):
             pool = Pool(
                 ledger=sending,

@@ -101,6 +101,7 @@ def try_out(
         refuse_wrong_clock(ledger, now=started, accepted=choices.accept_change)
         if not choices.accept_change:
             refuse_changes(loaded, ledger, prepared.endpoint)
+        ledger.settle_dead_claims(endpoint=prepared.endpoint, campaign=_scope(loaded))
         contact = _first(prepared, ledger, settings, choices, now=started)
         message = _for_trial(contact)
         stack.enter_context(ledger.hold([sender_lock(message.whatsapp_phone_id, prepared.endpoint)], owner))
@@ -119,6 +120,7 @@ def try_out(
             limit=None,
             watcher=watcher,
             canary=None,
+            rules=replace(loaded.outreach, not_within=None),  # one's own number may have any message
         )
         pending = why_pending(sent.cause)
         ledger.finish_run(
@@ -132,6 +134,7 @@ def try_out(
         tally = ledger.tally(name)
         code = exit_code_of(tally.counts, stopped_by(sent.cause))
         ledger.note_exit(name, code)
+        ledger.forget_pending(name)
         return Tried(
             run=name,
             row=contact.row,
@@ -186,10 +189,15 @@ def _rows(run: Run, message: Message, people: Sequence[str], campaign: Campaign)
         yield StagedRow(row=number, key=key, person=person, sender=sender, payload=payload, request_hash=digest)
 
 
+def _scope(campaign: Campaign) -> str:
+    """What a campaign's trials are listed under."""
+    return f"{campaign.name} (trial)"
+
+
 def _run(name: str, sheet: Path, campaign: Campaign, settings: Settings, started: datetime) -> Run:
     return Run(
         run=name,
-        campaign=f"{campaign.name} (trial)",
+        campaign=_scope(campaign),
         endpoint=settings.endpoint,
         sheet_path=str(sheet.absolute()),
         sheet_sha256=sha256_of(sheet),

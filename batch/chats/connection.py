@@ -144,6 +144,8 @@ class Connection(asyncio.Protocol):
             return
         self._h11.start_next_cycle()
         self._unread = 0
+        if self._transport is not None:
+            self._transport.resume_reading()  # a large answer that came whole had it paused
         self._idle_since = time.monotonic()
 
     def abort(self) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,7 +184,7 @@ def _try_out(
     from batch.cli.words_trial import trial_json, trial_text
 
     token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
-    watcher = watcher_for(yes=yes, quiet=True)
+    watcher = watcher_for(yes=yes, quiet=False)
     tried = try_out(sheet, campaign, numbers, settings=settings, token=token, choices=choices, watcher=watcher)
     click.echo(trial_json(tried) if as_json else trial_text(tried))
     return tried.exit_code
@@ -202,6 +202,12 @@ def _check(sheets: Sequence[Path], campaign: Path, settings: Settings, choices: 
         click.echo(check_json(found) if as_json else check_text(found))
         codes.append(found.exit_code)
     return worst(codes)
+
+
+def _say_expired(expires: datetime | None) -> None:
+    """A token that is over will be refused: whoever reads this need not look for the cause."""
+    if expires is not None and expires <= datetime.now(UTC):
+        click.echo(f"The token expired on {expires.astimezone():%d/%m/%Y %H:%M}: get a new one from Wegly.", err=True)
 
 
 class _Runner:
@@ -224,6 +230,7 @@ class _Runner:
 
         token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
         self._say_where()
+        _say_expired(token.expires)
         if len(taken.sheets) > 1:
             self._check_all(taken.sheets)
         for sheet in taken.sheets:

@@ -117,7 +117,8 @@ def _when_next(ended: Finished) -> str:
     kept = {sender.pending.reason: sender.pending for sender in ended.tally.this_run.senders if sender.pending}
     said = [sentence(kept[reason]) for reason in (Reason.WINDOW, Reason.CAP) if reason in kept]
     if ended.next_at is None or ended.next_at.year == NEVER.year:
-        return " ".join([*said, "No hour of the campaign suits these rows: look at its [[window]] sections."])
+        finding = Finding(Reason.NO_HOURS)
+        return f"{sentence(finding)} {advice(finding)}"
     when = f"{ended.next_at.astimezone(zone):%d/%m/%Y %H:%M}"
     return "\n".join([*said, f"Run the same command again at {when} ({ended.run.timezone}) or later."])
 
@@ -147,7 +148,8 @@ def _why_stopped(ended: Finished) -> str:
     stopped = [sender.sender for sender in ended.tally.this_run.senders if sender.cause]
     if stopped and not ended.stopped_all:
         who = "The sender" if len(stopped) == 1 else "The senders"
-        said = f"{who} {', '.join(stopped)} stopped, and the other senders went on. {said}"
+        why = "" if ended.cause is StopCause.FATAL_ANSWER else f" {said}"
+        said = f"{who} {', '.join(stopped)} stopped, and the other senders went on.{why}"
     cut_off = ended.tally.reasons.get((Outcome.UNKNOWN, Reason.CUT_OFF.value), 0)
     if cut_off and ended.cause in (StopCause.INTERRUPTED, StopCause.TERMINATED):
         were = "was" if cut_off == 1 else "were"

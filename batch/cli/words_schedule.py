@@ -47,7 +47,7 @@ def _times(found: Forecast) -> list[tuple[str, str]]:
         return []
     told = [("first message", _moment(first, found)), ("last message", _moment(last, found))]
     if found.schedule.never:
-        told.append(("later or never", f"{phrases.messages(found.schedule.never)} find no moment within two years"))
+        told.append(("never", f"{phrases.messages(found.schedule.never)}: no moment within two years"))
     return told
 
 
@@ -61,11 +61,16 @@ def _days(found: Forecast) -> list[tuple[str, str]]:
 
 
 def _limits(found: Forecast) -> list[tuple[str, str]]:
-    if found.per_24h is None:
-        return []
-    whose = "of all senders together" if found.shared_cap else "per sender"
-    several = ": run it again each day, or by cron" if len(found.schedule.days) > 1 else ""
-    return [("limit", f"{found.per_24h:,} people in 24 hours {whose} ([throttle] per_24h){several}")]
+    told = []
+    if found.per_24h is not None:
+        whose = "of all senders together" if found.shared_cap else "per sender"
+        several = ": run it again each day, or by cron" if len(found.schedule.days) > 1 else ""
+        told.append(("limit", f"{found.per_24h:,} people in 24 hours {whose} ([throttle] per_24h){several}"))
+    messages = sum(count for _, count in found.schedule.days)
+    if found.per_run is not None and messages > found.per_run:
+        runs = -(-messages // found.per_run)
+        told.append(("limit", f"{found.per_run:,} messages a run ([throttle] per_run): {runs:,} runs at least"))
+    return told
 
 
 def _cost(found: Forecast) -> list[tuple[str, str]]:

@@ -8,14 +8,14 @@ made once: building one costs more than running it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from batch.ledger.outreach import Outreach, may_go, parameters, refusal
 from batch.ledger.owner import Owner
-from batch.ledger.schema import State, is_one_of, messages
+from batch.ledger.schema import AGAIN, State, given_back, is_one_of, messages
 from batch.ledger.suppression import Suppressed, suppress
 from batch.model.attempt import Refused, Verdict, weigh
 from batch.model.message import Job, campaign_scope
@@ -73,8 +73,7 @@ _RECORD = (
         state=bindparam("outcome"),
         findings=bindparam("said"),
         payload=None,
-        again_state=None,
-        again_findings=None,
+        **dict.fromkeys(AGAIN.values()),
         run=bindparam("by_run"),
         chat_id=bindparam("chat"),
         chat_status=bindparam("chat_is"),
@@ -109,13 +108,21 @@ def claim(connection: Connection, job: Job, owner: Owner, now: datetime, rules: 
     return Claim(key=job.key, attempt=taken, owner=owner)
 
 
-def release(connection: Connection, held: Claim, finding: Finding | None, *, posted: bool, status: int | None) -> bool:
+def release(
+    connection: Connection,
+    held: Claim,
+    finding: Finding | None,
+    *,
+    posted: bool,
+    status: int | None,
+    rules: Outreach | None = None,
+) -> bool:
     """Give back a claim that certainly sent nothing: the message is pending again. False when it was not ours any more.
 
     `finding` says why; None leaves what was said before. `posted`: the API answered (it said no); else no request was
     made, and the attempt does not count.
     """
-    given_back: dict[str, Any] = {
+    values: dict[str, Any] = {
         "state": State.PENDING.value,
         "claim_run": None,
         "claim_host": None,
@@ -123,29 +130,41 @@ def release(connection: Connection, held: Claim, finding: Finding | None, *, pos
         "http_status": status,
     }
     if finding:
-        given_back["findings"] = findings_to_json([finding])
-    given_back |= {"run": held.owner.run} if posted else {"attempts": messages.c.attempts - 1}
-    return connection.execute(update(messages).where(*_HELD).values(given_back), _ids(held)).rowcount == 1
+        values["findings"] = findings_to_json([finding])
+    values |= {"run": held.owner.run} if posted else {"attempts": messages.c.attempts - 1}
+    released = connection.execute(update(messages).where(*_HELD).values(values), _ids(held)).rowcount == 1
+    if rules is not None:
+        rules.ended(held.key, None)
+    return released
 
 
-def withdraw(connection: Connection, key: str, owner: Owner) -> bool:
+def withdraw(connection: Connection, key: str, owner: Owner, rules: Outreach | None = None) -> bool:
     """Make a message pending again that this run claimed without learning of it, and so did not post.
 
     For a claim whose commit failed in a way that leaves open whether it took effect. False when it did not.
     """
     open_claim = (messages.c.key == key, messages.c.claim_run == owner.run, messages.c.state == State.CLAIMED.value)
-    given_back = {
+    values = {
         "state": State.PENDING.value,
         "attempts": messages.c.attempts - 1,
         "claim_run": None,
         "claim_host": None,
         "claim_pid": None,
     }
-    return connection.execute(update(messages).where(*open_claim).values(given_back)).rowcount == 1
+    withdrawn = connection.execute(update(messages).where(*open_claim).values(values)).rowcount == 1
+    if rules is not None:
+        rules.ended(key, None)
+    return withdrawn
 
 
 def record(
-    connection: Connection, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
+    connection: Connection,
+    held: Claim,
+    verdict: Verdict,
+    *,
+    duration_ms: int,
+    began: datetime | None = None,
+    rules: Outreach | None = None,
 ) -> Recorded | None:
     """Write what the attempt came to. None when the claim was not ours any more.
 
@@ -171,7 +190,11 @@ def record(
         "took_ms": duration_ms,
         "began": began,
     }
-    if connection.execute(_RECORD, values).rowcount != 1:
+    recorded = connection.execute(_RECORD, values).rowcount == 1
+    if rules is not None:
+        sent = began is not None and outcome is not Outcome.ERROR
+        rules.ended(held.key, began + timedelta(milliseconds=duration_ms) if began and sent else None)
+    if not recorded:
         return None
     if finding.reason is Reason.OPTED_OUT:
         _suppress_person(connection, held, finding)
@@ -217,8 +240,7 @@ def settle_dead_claims(
             "findings": findings_to_json([finding]),
             "payload": None,
             "run": run,
-            "again_state": None,
-            "again_findings": None,
+            **dict.fromkeys(AGAIN.values()),
         }
         connection.execute(update(messages).where(messages.c.key == key).values(values))
     return len(dead)
@@ -231,14 +253,7 @@ def take_back_choices(connection: Connection, *, endpoint: str, campaign: str) -
     """
     scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
     waiting = (messages.c.state == State.PENDING.value, messages.c.again_state.is_not(None))
-    before = {
-        "state": messages.c.again_state,
-        "findings": messages.c.again_findings,
-        "payload": None,
-        "again_state": None,
-        "again_findings": None,
-    }
-    return connection.execute(update(messages).where(*scope, *waiting).values(before)).rowcount
+    return connection.execute(update(messages).where(*scope, *waiting).values(given_back())).rowcount
 
 
 def _ids(held: Claim) -> dict[str, Any]:

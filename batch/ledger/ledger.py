@@ -157,6 +157,13 @@ class Ledger:
         """Note the exit code a run ended with. Durable on return."""
         self._update_run(run, {"exit_code": exit_code})
 
+    def forget_pending(self, run: str) -> None:
+        """Keep no values of the run's pending messages: nobody will send them. Durable on return."""
+        theirs = select(rows.c.key).where(rows.c.run == run)
+        waits = (messages.c.key.in_(theirs), messages.c.state == State.PENDING.value)
+        with self._engine.begin() as connection:
+            connection.execute(update(messages).where(*waits).values(payload=None))
+
     def _update_run(self, run: str, values: dict[str, object], senders: Sequence[SenderRun] = ()) -> None:
         try:
             with self._engine.begin() as connection:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from batch.ledger.owner import Owner
 from batch.ledger.quota import Quota
-from batch.ledger.schema import SENT_STATES, State, is_one_of, messages, microseconds, rows, suppressed
+from batch.ledger.schema import State, given_back, may_have, messages, microseconds, rows, suppressed
 from batch.model.attempt import Refused
 from batch.model.message import Job
 from batch.model.outcome import Outcome
@@ -42,7 +42,7 @@ _SOON = timedelta(seconds=1)
 
 _others = messages.alias("earlier")
 
-_LATE_MS = 5000
+_LATE_MS = 30_000
 """How long after its claim an attempt may have been posted whose end nobody noted, because its run died."""
 _ENDED = type_coerce(_others.c.sent_at, BigInteger) + func.coalesce(_others.c.duration_ms, _LATE_MS) * 1000
 """Microseconds since 1970 by which an attempt was posted at the latest: its start, and how long it took. To connect
@@ -56,6 +56,7 @@ class Outreach:
         self.rules = rules
         self._endpoint = endpoint
         self._quotas: dict[str | None, Quota] = {}
+        self._open: dict[str, Job] = {}
 
     def cap_refuses(self, connection: Connection, job: Job, now: datetime) -> Refused | None:
         """The refusal of a message to somebody new while the cap is reached."""
@@ -72,12 +73,17 @@ class Outreach:
     def note(self, job: Job, now: datetime) -> None:
         """The message was claimed."""
         if quota := self._quota(job.sender):
+            self._open[job.key] = job
             quota.note(job.person, now)
 
-    def doubt(self) -> None:
-        """A claim turned out not to have sent."""
-        for quota in self._quotas.values():
-            quota.doubt()
+    def ended(self, key: str, at: datetime | None) -> None:
+        """The attempt of a claimed message came to its end then; None: it certainly sent nothing."""
+        job = self._open.pop(key, None)
+        if at is None:
+            for each in self._quotas.values():
+                each.doubt()
+        elif job is not None and (quota := self._quota(job.sender)):
+            quota.note(job.person, at)
 
     def _quota(self, sender: str) -> Quota | None:
         if self.rules.per_24h is None:
@@ -117,7 +123,7 @@ def recent(message: Any) -> tuple[ColumnElement[bool], ...]:
     return (
         _others.c.person == message.c.person,
         _others.c.sent_at > bindparam("recent_since", type_=messages.c.sent_at.type),
-        is_one_of(_others.c.state, SENT_STATES),
+        may_have(_others),
         _others.c.trial == false(),
     )
 
@@ -137,15 +143,18 @@ def _of_the_same_person(message: Any) -> tuple[ColumnElement[bool], ...]:
         _others.c.sent_at.is_not(None),
         _others.c.endpoint == message.c.endpoint,
         _others.c.key != message.c.key,
-        is_one_of(_others.c.state, SENT_STATES),
+        may_have(_others),
     )
+
+
+def _on_its_way() -> ColumnElement[bool]:
+    return and_(_others.c.state == State.CLAIMED.value, _others.c.claim_run == bindparam("sending_run"))
 
 
 def _too_close(message: Any) -> ColumnElement[bool]:
     """Another message went to the person just now, or is on its way in this very run."""
-    on_its_way = and_(_others.c.state == State.CLAIMED.value, _others.c.claim_run == bindparam("sending_run"))
     just_now = bindparam("close_since", type_=BigInteger) < _ENDED
-    return exists().where(*_of_the_same_person(message), or_(just_now, on_its_way))
+    return exists().where(*_of_the_same_person(message), or_(just_now, _on_its_way()))
 
 
 def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outreach: Outreach) -> Refused | None:
@@ -166,7 +175,8 @@ def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outre
     )
     if (other := connection.execute(newest.limit(1), values).first()) is not None:
         return _skip(connection, job, owner, recently_messaged(outreach.rules, other.campaign, other.sent_at))
-    last = select(func.max(_ENDED)).where(*_of_the_same_person(messages), messages.c.key == bindparam("wanted"))
+    others = (*_of_the_same_person(messages), ~_on_its_way(), messages.c.key == bindparam("wanted"))
+    last = select(func.max(_ENDED)).where(*others)
     ended = connection.execute(last, values).scalar()
     close = timedelta() if ended is None else timedelta(microseconds=ended - microseconds(now)) + SPACING
     until = now + (close if close > timedelta() else _SOON)
@@ -181,15 +191,17 @@ def recently_messaged(rules: OutreachRules, campaign: str, at: datetime) -> Find
 
 
 def _skip(connection: Connection, job: Job, owner: Owner, finding: Finding) -> Refused:
-    """Note that a rule leaves the row out; a message that was chosen to be tried again gets its outcome back."""
+    """Note that a rule leaves the row out; a message that was chosen to be tried again gets its outcome back.
+
+    The values to send are not kept: a plan that finds the person allowed again has them anew.
+    """
     key = messages.c.key == job.key
     before = connection.execute(select(messages.c.again_state).where(key)).scalar()
     if before is not None:
-        back = {"state": messages.c.again_state, "findings": messages.c.again_findings}
-        cleared = {"payload": None, "again_state": None, "again_findings": None}
-        connection.execute(update(messages).where(key).values({**back, **cleared}))
+        connection.execute(update(messages).where(key).values(given_back()))
         return Refused(outcome=Outcome(before), finding=finding)
-    ours = (rows.c.run == owner.run, rows.c.key == job.key, rows.c.outcome.is_(None))
+    connection.execute(update(messages).where(key).values(payload=None))
+    ours = (rows.c.run == owner.run, rows.c.row == job.row, rows.c.key == job.key, rows.c.outcome.is_(None))
     said = {"outcome": Outcome.SKIPPED.value, "findings": findings_to_json([finding])}
     connection.execute(update(rows).where(*ours).values(said))
     return Refused(outcome=Outcome.SKIPPED, finding=finding)

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, and_, exists, insert, literal, or_, select, u
 from batch.ledger.campaigns import note_traits
 from batch.ledger.judging import Judging, sendable
 from batch.ledger.owner import Owner
-from batch.ledger.schema import State, messages, meta, rows, runs, staged
+from batch.ledger.schema import AGAIN, State, messages, meta, rows, runs, staged
 from batch.model.campaign_traits import Traits
 from batch.model.message import campaign_scope
+from batch.model.outcome import Outcome
 from batch.model.run import Run
 
 __all__ = ["KEPT", "write_plan"]
@@ -25,11 +26,21 @@ def write_plan(connection: Connection, judging: Judging, run: Run, owner: Owner,
     """Write a run, its rows and its messages; returns the ledger's counter. The caller commits."""
     connection.execute(insert(runs).values(_run_values(run, owner)))
     note_traits(connection, traits, endpoint=run.endpoint, campaign=run.campaign)
+    _forget_left_out(connection)
     _write_messages(connection, judging, run)
     kept = select(staged.c.row, *(staged.c[name] for name in KEPT[1:]))
     with_run = kept.add_columns(literal(run.run))
     connection.execute(insert(rows).from_select([*KEPT, "run"], with_run))
     return _count_up(connection)
+
+
+def _forget_left_out(connection: Connection) -> None:
+    """The values of a pending message are not kept for a row that a rule leaves out; a later plan has them anew."""
+    left_out = select(staged.c.key).where(
+        staged.c.outcome == Outcome.SKIPPED.value, staged.c.duplicate_of.is_(None), staged.c.key.is_not(None)
+    )
+    waits = (messages.c.state == State.PENDING.value, messages.c.again_state.is_(None))
+    connection.execute(update(messages).where(messages.c.key.in_(left_out), *waits).values(payload=None))
 
 
 def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
@@ -42,7 +53,7 @@ def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
     again = update(messages).where(same_key, sendable(judging))
     unchanged = messages.c.request_hash == staged.c.request_hash
     chosen = or_(messages.c.state == State.UNKNOWN.value, and_(messages.c.state == State.ERROR.value, unchanged))
-    before = {"again_state": messages.c.state, "again_findings": messages.c.findings}
+    before = {again: messages.c[name] for name, again in AGAIN.items()}
     waiting = {**fresh, "state": State.PENDING.value, "findings": None}
     connection.execute(again.where(~chosen).values(waiting))
     connection.execute(again.where(chosen).values(before | waiting))

@@ -67,8 +67,12 @@ def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Findi
         outcome = Outcome(found["outcome"])
         left = Result(row=found["row"], outcome=outcome, findings=findings, notes=notes, person=found["person"])
         # Left out by a rule now, it may have been tried before: the API said no, and then the person opted out.
-        return _with_attempt(left, found) if outcome is Outcome.SKIPPED and found["attempts"] else left
+        return _with_attempt(left, found) if outcome is Outcome.SKIPPED and _was_refused(found) else left
     return _message_result(found, notes, own, waiting)
+
+
+def _was_refused(found: Mapping[Any, Any]) -> bool:
+    return bool(found["attempts"]) and found["state"] in (State.ERROR.value, State.PENDING.value)
 
 
 def _with_attempt(result: Result, found: Mapping[Any, Any]) -> Result:

@@ -31,13 +31,16 @@ from sqlalchemy import (
 from batch.model.outcome import Outcome
 
 __all__ = [
+    "AGAIN",
     "SCHEMA_VERSION",
     "SENT_STATES",
     "State",
     "campaigns",
     "decisions",
+    "given_back",
     "is_one_of",
     "listed",
+    "may_have",
     "messages",
     "meta",
     "metadata",
@@ -96,6 +99,7 @@ def is_one_of(column: Column[str] | ColumnElement[str], states: Sequence[str]) -
 
 
 _ATTEMPTED = text("sent_at IS NOT NULL")
+_AGAIN = text("again_state IS NOT NULL")
 
 metadata = MetaData()
 
@@ -163,6 +167,10 @@ messages = Table(
     Column("findings", Text),
     Column("again_state", String(10)),
     Column("again_findings", Text),
+    Column("again_sender", Text),
+    Column("again_sent_at", UtcTime),
+    Column("again_duration_ms", Integer),
+    Column("again_http_status", Integer),
     Column("attempts", Integer, nullable=False, default=0),
     Column("claim_run", String(200)),
     Column("claim_host", Text),
@@ -180,12 +188,14 @@ messages = Table(
     Index("messages_by_run", "run"),
     Index("messages_by_person", "person", "sent_at", sqlite_where=_ATTEMPTED, postgresql_where=_ATTEMPTED),
     Index("messages_by_time", "sender", "sent_at", sqlite_where=_ATTEMPTED, postgresql_where=_ATTEMPTED),
+    Index("messages_by_moment", "sent_at", sqlite_where=_ATTEMPTED, postgresql_where=_ATTEMPTED),
+    Index("messages_again", "again_state", sqlite_where=_AGAIN, postgresql_where=_AGAIN),
 )
 """One per key. `payload` only while it is pending or claimed: the values to send are kept no longer than needed.
-`sent_at` is when the last attempt began (it is the claim's time while the claim is open). `again_state` and
-`again_findings`: the error or unknown that a person chose to try again in one run; what that run does not send gets it
-back, so that the choice does not outlive its moment. `trial`: sent with `--to`, to a number that stands for no row; it
-counts for caps and spacing, and not as a message that `[history]` keeps others away from. The two indexes by time hold
+`sent_at` is when the last attempt began (it is the claim's time while the claim is open). The `again_`
+columns: the error or unknown that a person chose to try again in one run, as it was; what that run does not send gets
+it back, so that the choice does not outlive its moment. `trial`: sent with `--to`, to a number that stands for no row;
+it counts for caps and spacing, and not as a message that `[history]` keeps others away from. The indexes by time hold
 attempted messages only, so that planning a sheet does not pay for them."""
 
 suppressed = Table(
@@ -284,3 +294,25 @@ listed = Table(
     prefixes=["TEMPORARY"],
 )
 """People of lists that hold for one run: `suppress` (by a file or a column) and `only` (`--only-allowed`)."""
+
+
+AGAIN = {
+    "state": "again_state",
+    "findings": "again_findings",
+    "sender": "again_sender",
+    "sent_at": "again_sent_at",
+    "duration_ms": "again_duration_ms",
+    "http_status": "again_http_status",
+}
+"""Columns of a message to those that keep them while it is chosen to be tried again."""
+
+
+def given_back() -> dict[str, Any]:
+    """The values that give a message back what it was before it was chosen to be tried again."""
+    kept: dict[str, Any] = {name: messages.c[again] for name, again in AGAIN.items()}
+    return {**kept, "payload": None, **dict.fromkeys(AGAIN.values())}
+
+
+def may_have(message: Any) -> ColumnElement[bool]:
+    """Whether the person has the message, or may have it: also one that is chosen to be sent again."""
+    return or_(is_one_of(message.c.state, SENT_STATES), message.c.again_state == State.UNKNOWN.value)

@@ -19,7 +19,6 @@ from batch.ledger.schema import State, messages, rows
 from batch.ledger.writer import Writer
 from batch.model.attempt import Refused, Verdict
 from batch.model.message import Job
-from batch.model.outcome import Outcome
 from batch.model.outreach import OutreachRules
 from batch.model.reason import Finding
 
@@ -97,29 +96,21 @@ class Sending:
 
     async def withdraw(self, key: str) -> bool:
         """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
-        return await self._write(self._doubting(partial(claims.withdraw, key=key, owner=self._owner)))
+        return await self._write(partial(claims.withdraw, key=key, owner=self._owner, rules=self._outreach))
 
     async def release(self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None) -> bool:
         """Give back a claim that certainly sent nothing."""
-        write = partial(claims.release, held=held, finding=finding, posted=posted, status=status)
-        return await self._write(self._doubting(write))
+        write = partial(claims.release, held=held, finding=finding, posted=posted, status=status, rules=self._outreach)
+        return await self._write(write)
 
     async def record(
         self, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
     ) -> Recorded | None:
         """Write what an attempt came to. `began`: when it began, by the wall clock."""
-        write = partial(claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began)
-        return await self._write(self._doubting(write) if verdict.outcome is Outcome.ERROR else write)
-
-    def _doubting(self, write: Callable[[Connection], T]) -> Callable[[Connection], T]:
-        """A write after which somebody who was counted may not count: noted in its place among the other writes."""
-
-        def done(connection: Connection) -> T:
-            result = write(connection)
-            self._outreach.doubt()
-            return result
-
-        return done
+        write = partial(
+            claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began, rules=self._outreach
+        )
+        return await self._write(write)
 
     async def _write(self, write: Callable[[Connection], T]) -> T:
         # Shielded: who is cancelled while waiting must not take back what others are told is written.

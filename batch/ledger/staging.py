@@ -108,6 +108,11 @@ class Staging:
         judging.choose(self._connection, self._judging, chosen)
         self._connection.commit()
 
+    def has_rows(self, first: int, last: int) -> bool:
+        """Whether the sheet has any row from `first` to `last`."""
+        inside = select(staged.c.row).where(staged.c.row.between(first, last)).limit(1)
+        return self._connection.execute(inside).scalar() is not None
+
     def waiting(self) -> Generator[tuple[str, str]]:
         """(sender, person) of each message that a run would send, in the sheet's order. Close it when leaving early."""
         query = _joined(staged.c.sender, staged.c.person).where(judging.sendable(self._judging)).order_by(staged.c.row)

@@ -21,6 +21,12 @@ def _to_2(connection: Connection) -> None:
         "ALTER TABLE messages ADD COLUMN trial BOOLEAN DEFAULT 0 NOT NULL",
         "CREATE INDEX messages_by_person ON messages (person, sent_at) WHERE sent_at IS NOT NULL",
         "CREATE INDEX messages_by_time ON messages (sender, sent_at) WHERE sent_at IS NOT NULL",
+        "CREATE INDEX messages_by_moment ON messages (sent_at) WHERE sent_at IS NOT NULL",
+        "CREATE INDEX messages_again ON messages (again_state) WHERE again_state IS NOT NULL",
+        "ALTER TABLE messages ADD COLUMN again_sender TEXT",
+        "ALTER TABLE messages ADD COLUMN again_sent_at BIGINT",
+        "ALTER TABLE messages ADD COLUMN again_duration_ms INTEGER",
+        "ALTER TABLE messages ADD COLUMN again_http_status INTEGER",
         """CREATE TABLE run_senders (
             run VARCHAR(200) NOT NULL, sender TEXT NOT NULL, attempts INTEGER NOT NULL, achieved_rate FLOAT,
             slowed INTEGER NOT NULL, cause VARCHAR(40), pending_findings TEXT,

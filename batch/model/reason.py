@@ -87,6 +87,7 @@ class Reason(StrEnum):
     LIMIT = "limit"
     CAP = "cap"
     WINDOW = "window"
+    NO_HOURS = "no_hours"
     NOT_CHOSEN = "not_chosen"
     NOT_PLANNED = "not_planned"
     SPACING = "spacing"
@@ -254,8 +255,13 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             "Run the same command again then.",
         ),
         Reason.WINDOW: Explanation(
-            "Not sent yet: outside the hours in which messages may go out; they begin again at {when}.",
+            "Not sent yet: outside the hours in which this person may get messages; the next hours begin at {when} "
+            "at the earliest.",
             "Run the same command again then, or use --wait.",
+        ),
+        Reason.NO_HOURS: Explanation(
+            "Not sent: no hour of the campaign suits every time zone in which this number may live.",
+            'Give the [[window]] longer hours or a zone of its own (timezone = "America/Sao_Paulo").',
         ),
         Reason.NOT_CHOSEN: Explanation("Not sent yet: the row was not chosen for this run (--rows).", _SEND_AGAIN),
         Reason.NOT_PLANNED: Explanation("Not sent yet: the message is not in the plan that was sent.", _SEND_AGAIN),

@@ -14,7 +14,7 @@ from math import ceil
 from zoneinfo import ZoneInfo
 
 from batch.model.hours import Hours, Span
-from batch.model.outreach import DAY
+from batch.model.outreach import DAY, SPACING
 
 __all__ = ["Cap", "Load", "Schedule", "Step", "plan_schedule", "steps"]
 
@@ -34,6 +34,8 @@ class Load:
     messages: int
     people: int
     """Unique people of these messages."""
+    most_to_one: int = 1
+    """The most messages that one of them gets."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,15 +93,23 @@ def plan_schedule(
         senders = {load.sender for load in part}
         together = cap is not None and cap.shared
         reached = [at for sender, times in used.items() if together or sender in senders for at in times]
+        # Together they are as fast as the one with the most allows.
+        each = Counter[str]()
+        for load in part:
+            each[load.sender] += load.messages
+        together_rate = rate * sum(each.values()) / max(each.values())
         gone += steps(
-            part, rate=rate * len(senders), people=cap.people if cap else None, reached=reached, hours=hours, now=now
+            part, rate=together_rate, people=cap.people if cap else None, reached=reached, hours=hours, now=now
         )
+    first, last = min((step.start for step in gone), default=None), max((step.last for step in gone), default=None)
+    if first is not None and last is not None:
+        last = max(last, first + (max(load.most_to_one for load in waiting) - 1) * SPACING)
     days: Counter[date] = Counter()
     for step in gone:
         days[step.start.astimezone(ZoneInfo(timezone)).date()] += step.count
     return Schedule(
-        first=min((step.start for step in gone), default=None),
-        last=max((step.last for step in gone), default=None),
+        first=first,
+        last=last,
         days=tuple(sorted(days.items())),
         never=sum(load.messages for load in waiting) - sum(step.count for step in gone),
     )

@@ -85,9 +85,13 @@ class Exchange:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
             # The claim may be durable already, and nobody is going to post it.
-            held = await claiming
-            if held is not None and not isinstance(held, Refused):
-                await self.give_back(held)
+            try:
+                held = await claiming
+            except LedgerFailed:
+                await self._patiently(partial(self.ledger.withdraw, job.key))
+            else:
+                if held is not None and not isinstance(held, Refused):
+                    await self.give_back(held)
             raise
         except LedgerFailed as failed:
             # Whether the claim took effect is open; that it was not posted is certain.
@@ -95,8 +99,8 @@ class Exchange:
             await self._patiently(partial(self.ledger.withdraw, job.key))
             return None
 
-    async def post(self, job: Job, held: Any, seen: Seen) -> Attempt:
-        """Post once.
+    async def post(self, job: Job, held: Any, seen: Seen, *, closes: datetime | None = None) -> Attempt:
+        """Post once. `closes`: when the hours end; what was not written by then (to connect takes a while) is not sent.
 
         When it is cancelled, the outcome is recorded (`seen` hears of it) or the claim given back before it raises.
         """
@@ -104,7 +108,10 @@ class Exchange:
         client = None
         try:
             client = self._idle.pop() if self._idle else self._make_client()
-            verdict = await client.post(job.payload, had_answer=self.had_answer)
+            if closes is None:
+                verdict = await client.post(job.payload, had_answer=self.had_answer)
+            else:
+                verdict = await self._post_until(client, job.payload, closes)
         except (asyncio.CancelledError, Exception):
             if client is not None and client.written:
                 cut_off = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.CUT_OFF))
@@ -119,6 +126,27 @@ class Exchange:
         self.had_answer = self.had_answer or verdict.signs is not None
         self.reached = self.reached or verdict.finding.reason is not Reason.NOT_CONNECTED
         return Attempt(verdict=verdict, milliseconds=self._milliseconds(started), began=began)
+
+    async def _post_until(self, client: ChatsClient, payload: str, closes: datetime) -> Verdict:
+        """Post, unless no byte was written when the hours end."""
+        posting = asyncio.ensure_future(client.post(payload, had_answer=self.had_answer))
+        late = False
+
+        def end() -> None:
+            nonlocal late
+            if not client.written and not posting.done():
+                late = True
+                posting.cancel()  # it goes no step further, so that nothing is written after this
+
+        timer = self._loop.call_later(max(0.0, (closes - self.now()).total_seconds()), end)
+        try:
+            return await posting
+        except asyncio.CancelledError:
+            if not late or client.written:
+                raise
+            return Verdict(outcome=Outcome.PENDING, finding=Finding(Reason.WINDOW), repeat=True)
+        finally:
+            timer.cancel()
 
     async def give_back(self, held: Any) -> None:
         """Release a claim with which nothing was posted."""

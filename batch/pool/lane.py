@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Any
 
 import structlog
@@ -17,14 +15,14 @@ from batch.errors import LedgerFailed
 from batch.model.attempt import Refused, Verdict
 from batch.model.message import Job
 from batch.model.outcome import Outcome
-from batch.model.outreach import SPACING
 from batch.model.reason import Finding, Reason
 from batch.pool.exchange import Exchange, ledger_failed
+from batch.pool.later import Later
 from batch.pool.parts import PoolSettings, Progress
 from batch.pool.repeats import Repeats
 from batch.pool.stopping import CLOCK_OFF, StopCause, Watch
 from batch.pool.throttle import Slot, Throttle
-from batch.pool.windows import NEVER, Windows
+from batch.pool.windows import Windows
 
 __all__ = ["Lane", "Left"]
 
@@ -33,6 +31,8 @@ log = structlog.get_logger()
 CAP_PATIENCE = timedelta(minutes=2)
 """How near the next free place under a cap must be to be waited for: so that a run of every day at the same hour, which
 comes a moment before yesterday's messages are a day old, follows them instead of ending at once."""
+CLOSING = timedelta(minutes=2)
+"""How near the end of the hours must be for a post to be watched: to connect takes less."""
 LOOK_AGAIN = 30.0
 """Seconds after which who waits for an hour reads the wall clock again: a machine may have slept."""
 FOR_ALL = frozenset({Reason.NOT_AUTHORIZED, Reason.WRONG_ADDRESS})
@@ -56,8 +56,7 @@ class Lane:
         self.stop = exchange.stop.below()
         self.jobs = self.attempts = 0
         self.outcomes: Counter[Outcome] = Counter()
-        self.left: Left | None = None
-        """The soonest of what was passed over; None when nothing was."""
+        self._left: dict[Reason, Left] = {}
         self._exchange = exchange
         self._settings = settings
         self._progress = progress
@@ -65,18 +64,24 @@ class Lane:
         self._throttle = Throttle(settings.rate, self.stop)
         self._watch = Watch(settings.stop)
         self._windows = Windows(settings.hours, settings.home)
-        self._later: list[tuple[datetime, int, Job]] = []
-        self._people: OrderedDict[str, datetime] = OrderedDict()
-        self._numbers = count()
+        self._later = Later()
         self._in_flight = 0
         self._spoken_of: datetime | None = None
         self.first_start = self.last_start = 0.0
+        self._paced = 0.0
+        """Seconds between first and last start of each pass: what was waited for between them is no pace."""
+        self._paces = 0
+        self._begun: float | None = None
+
+    @property
+    def left(self) -> Left | None:
+        """The soonest of what was passed over; None when nothing was."""
+        return min(self._left.values(), key=lambda each: each.until, default=None)
 
     @property
     def achieved_rate(self) -> float | None:
         """Starts a second between the first and the last start; None for fewer than two."""
-        span = self.last_start - self.first_start
-        return (self.attempts - 1) / span if self.attempts > 1 and span > 0 else None
+        return self._paces / self._paced if self._paces and self._paced > 0 else None
 
     @property
     def slowed(self) -> int:
@@ -89,7 +94,7 @@ class Lane:
         With `wait`, what the hours keep back is waited for.
         """
         while True:
-            self.left = None
+            self._left, self._begun = {}, None
             jobs = self._exchange.ledger.jobs(self.sender, upto=upto)
             await self._all(jobs)
             if not await self._until_hours():
@@ -107,10 +112,8 @@ class Lane:
 
     async def _until_hours(self) -> bool:
         """Wait for the hours of what was left out; False when that is not what is to be waited for."""
-        left = self.left
-        if not self._settings.wait or left is None or left.finding.reason is not Reason.WINDOW:
-            return False
-        if left.until == NEVER:
+        left = self._left.get(Reason.WINDOW)
+        if not self._settings.wait or left is None:
             return False
         return await self._sleep_until(left.until, left.finding)
 
@@ -119,6 +122,7 @@ class Lane:
         while (left := (until - self._exchange.now()).total_seconds()) > 0:
             if self._spoken_of != until:
                 self._spoken_of = until
+                log.info("waits", until=until.isoformat(), reason=finding.reason.value)
                 self._progress.waiting(left, finding)
             if not await self.stop.sleep(min(left, LOOK_AGAIN)):
                 return False
@@ -139,38 +143,18 @@ class Lane:
         """The next job that may go now; None when there is none, or the run is stopping."""
         passed = 0
         while not self.stop.requested:
-            due = bool(self._later) and self._later[0][0] <= self._exchange.now()
-            job = heapq.heappop(self._later)[2] if due else next(jobs, None)
-            if job is None and not self._later:
-                return None
+            now = self._exchange.now()
+            job = self._later.due(now) or next(jobs, None)
             if job is None:
-                await self._pause_until(self._later[0][0])
-            elif not self._passed_over(job) and not self._too_close(job):
+                if (until := self._later.next_at) is None:
+                    return None
+                left = (until - now).total_seconds()
+                await self.stop.sleep(min(max(left, 0.001), LOOK_AGAIN))
+            elif not self._passed_over(job) and not self._later.too_close(job, now):
                 return job
             elif (passed := passed + 1) % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         return None
-
-    def _too_close(self, job: Job) -> bool:
-        """Whether another message to the person was taken up just now; then the job is put off.
-
-        The claim judges it in any case; to be asked before that costs no slot.
-        """
-        now = self._exchange.now()
-        while self._people and next(iter(self._people.values())) + SPACING <= now:
-            self._people.popitem(last=False)
-        if (last := self._people.get(job.person)) is not None:
-            self._put_off(job, last + SPACING)
-            return True
-        self._people[job.person] = now
-        return False
-
-    def _put_off(self, job: Job, until: datetime) -> None:
-        heapq.heappush(self._later, (until, next(self._numbers), job))
-
-    async def _pause_until(self, until: datetime) -> bool:
-        left = (until - self._exchange.now()).total_seconds()
-        return await self.stop.sleep(min(max(left, 0.001), LOOK_AGAIN))
 
     def _passed_over(self, job: Job) -> bool:
         """Whether the job may certainly not go now; nothing was claimed or written."""
@@ -185,8 +169,9 @@ class Lane:
         return False
 
     def _leave(self, finding: Finding, until: datetime) -> None:
-        if self.left is None or until < self.left.until:
-            self.left = Left(finding=finding, until=until)
+        known = self._left.get(finding.reason)
+        if known is None or until < known.until:
+            self._left[finding.reason] = Left(finding=finding, until=until)
 
     async def _handle(self, job: Job) -> None:
         """Bring one job to an outcome, or leave it pending: a rule keeps it back, the limit of repeats is reached, or
@@ -227,7 +212,9 @@ class Lane:
         self._note_start()
         self._in_flight += 1
         try:
-            attempt = await self._exchange.post(job, held, self._seen)
+            closes = self._windows.closes_at(job)
+            soon = closes if closes is not None and closes - self._exchange.now() < CLOSING else None
+            attempt = await self._exchange.post(job, held, self._seen, closes=soon)
             verdict = attempt.verdict
             self._heed(verdict)
             if verdict.outcome is not Outcome.PENDING:
@@ -257,8 +244,7 @@ class Lane:
             self._progress.done(job.row, refused.outcome)
             return False
         if refused.finding.reason is not Reason.CAP:
-            self._people.pop(job.person, None)  # nothing went out just now: it must not come too close to itself
-            self._put_off(job, refused.until)
+            self._later.put_off(job, refused.until)
             return False
         now = self._exchange.now()
         if refused.until <= now + CAP_PATIENCE:
@@ -272,7 +258,10 @@ class Lane:
         now = self._loop.time()
         if not self.attempts:
             self.first_start = now
-        self.last_start = now
+        if self._begun is not None:
+            self._paced += now - self._begun
+            self._paces += 1
+        self._begun = self.last_start = now
         self.attempts += 1
 
     def _heed(self, verdict: Verdict) -> None:

@@ -30,7 +30,7 @@ class Sent:
     outcomes: Mapping[Outcome, int]
     """As they were recorded."""
     achieved_rate: float | None
-    """Starts a second of all senders together, between the first and the last start."""
+    """Starts a second of all senders together, while they were sending."""
     cause: StopCause | None
     """Why the run stopped, or the first of its senders that did."""
     finding: Finding | None
@@ -116,10 +116,9 @@ class Pool:
 
 
 def _together(lanes: list[Lane]) -> float | None:
-    begun = [lane for lane in lanes if lane.attempts]
-    attempts = sum(lane.attempts for lane in begun)
-    span = max((lane.last_start for lane in begun), default=0.0) - min((lane.first_start for lane in begun), default=0)
-    return (attempts - 1) / span if attempts > 1 and span > 0 else None
+    """Of several senders the sum of what each achieved; None where none has a rate."""
+    rates = [lane.achieved_rate for lane in lanes if lane.achieved_rate is not None]
+    return sum(rates) if rates else None
 
 
 def _sender_run(lane: Lane) -> SenderRun:

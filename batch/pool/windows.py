@@ -35,7 +35,13 @@ class Windows:
         span = known[1]
         return None if span.open else span.until or NEVER
 
+    def closes_at(self, job: Job) -> datetime | None:
+        """When the person's hours end that last now, as was last asked; None when they do not end soon."""
+        known = self._known.get(zones_of(job.person, self._home)) if self._hours.windows else None
+        return known[1].until if known is not None and known[1].open else None
+
     def finding(self, until: datetime) -> Finding:
         """Why a message waits for the hours."""
-        when = "?" if until == NEVER else clock_text(until, self._home)
-        return Finding(Reason.WINDOW, {"when": when})
+        if until == NEVER:
+            return Finding(Reason.NO_HOURS)
+        return Finding(Reason.WINDOW, {"when": clock_text(until, self._home)})

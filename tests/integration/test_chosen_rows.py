@@ -29,9 +29,10 @@ def test_rows_and_limit_go_together(office: Office) -> None:
 
 
 def test_rows_that_the_sheet_does_not_have_are_none(office: Office) -> None:
-    """Nothing is sent, and everybody waits."""
-    ran = office.run(office.sheet(phones(2)), office.campaign(), "--rows", "50-60")
-    assert (ran.code, ran.rows) == (6, [NOT_CHOSEN] * 2)
+    """A typing error is told, whether the others are there or not; nothing is sent."""
+    for rows, named in (("50-60", "--rows 50-60"), ("2,99", "--rows 99"), ("1", "--rows 1:")):
+        said = office.refused(*office.command(office.sheet(phones(2)), office.campaign(), "--rows", rows))
+        assert named in said
     assert not office.sandbox.log.received
 
 

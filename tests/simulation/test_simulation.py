@@ -32,7 +32,7 @@ from batch.model.attempt import Verdict
 from batch.model.message import Job
 from batch.model.outcome import Outcome
 from batch.model.reason import Reason
-from batch.pool import exchange, lane, pace
+from batch.pool import exchange, later, pace
 from batch.pool.throttle import Slot, Throttle
 from batch.pool.windows import Windows
 
@@ -258,7 +258,7 @@ def history_is_ignored_at_the_claim(patch: pytest.MonkeyPatch) -> None:
 def spacing_is_ignored(patch: pytest.MonkeyPatch) -> None:
     """Neither the workers nor the claim keep two messages to one person apart."""
     _claim_without(patch, "_too_close")
-    patch.setattr(lane.Lane, "_too_close", lambda *_: False)
+    patch.setattr(later.Later, "too_close", lambda *_: False)
 
 
 def the_cap_never_refuses(patch: pytest.MonkeyPatch) -> None:

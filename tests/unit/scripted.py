@@ -58,6 +58,8 @@ class Api:
     on_post: Callable[[int], None] = lambda _: None
     slow: dict[int, float] = field(default_factory=dict)
     """Rows whose answers take another time than `latency`."""
+    connecting: float = 0.0
+    """Seconds that a connection takes, before anything is written."""
 
     def client(self) -> Client:
         return Client(self)
@@ -73,6 +75,9 @@ class Client:
 
     async def post(self, payload: str, *, had_answer: bool) -> Verdict:
         row = int(payload)
+        self.written = False
+        if self.api.connecting:
+            await asyncio.sleep(self.api.connecting)
         self.written = True
         self.api.posts.append((asyncio.get_running_loop().time(), row))
         self.api.in_flight += 1

@@ -322,3 +322,13 @@ def test_each_sender_has_the_whole_rate(world: World) -> None:
     for rows in (first, second):
         assert min(later - earlier for earlier, later in pairwise(sorted(of(api, *rows)))) >= 0.09
     assert sent.achieved_rate == pytest.approx(20.0, rel=0.05)
+
+
+def test_a_connection_that_takes_too_long_sends_nothing_after_the_hours(world: World) -> None:
+    """The hours were asked before the post; what was not written when they end is not written any more."""
+    world.plan([2, 3])
+    api = Api(connecting=3.0)
+    sent = world.send(api, begin=BEGIN + timedelta(seconds=59), hours=between(0, 1), rate=50.0)
+    assert api.posts == []
+    assert sent.outcomes == {}
+    assert world.outcomes() == {Outcome.PENDING: 2}

@@ -120,7 +120,8 @@ class Promise:
         """Every message of the ledger against the truth."""
         for key, state, payload, attempts in disk.look(_MESSAGES, OTHER_CAMPAIGN):
             self._check_state(key, state)
-            if (payload is not None) != (state in {"pending", "claimed"}):
+            # What a rule left out waits without its values, and a later plan has them anew.
+            if payload is not None and state not in {"pending", "claimed"}:
                 self.broken("payload", f"{key[:8]} is {state}, its payload is {payload!r}")
             extra = attempts - self._wire[key]
             if extra < 0 or extra > (key in self._left):

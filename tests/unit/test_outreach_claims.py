@@ -1,0 +1,182 @@
+"""What counts as a message that a person has, or may have: at the claim, across runs, campaigns and second tries."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from batch.ledger import Judging, Ledger, Owner, StagedRow, Suppressed
+from batch.ledger.claims import Claim
+from batch.ledger.quota import Quota
+from batch.ledger.schema import messages
+from batch.model.attempt import ChatSigns, Refused, Verdict
+from batch.model.campaign_traits import Traits
+from batch.model.message import message_key
+from batch.model.outcome import Outcome
+from batch.model.outreach import DAY, OutreachRules
+from batch.model.reason import Finding, Reason
+from batch.model.run import Run
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ENDPOINT = "http://127.0.0.1:9"
+TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
+ANA, BIA = "+5511988887001", "+5511988887002"
+SENT = Verdict(outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200)
+LOST = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST))
+CAP_1 = OutreachRules(per_24h=1)
+
+
+def planned(
+    ledger: Ledger,
+    run: str,
+    person: str,
+    *,
+    campaign: str = "c",
+    sender: str = "s1",
+    judging: Judging | None = None,
+    started: datetime = NOON,
+) -> None:
+    """A run with one row."""
+    key = message_key(endpoint=ENDPOINT, campaign=campaign, person=person)
+    row = StagedRow(row=2, key=key, person=person, sender=sender, payload="{}", request_hash=f"{sender}{person}")
+    of = Run(
+        run=run,
+        campaign=campaign,
+        endpoint=ENDPOINT,
+        sheet_path="s",
+        sheet_sha256="0",
+        version="0",
+        started=started,
+    )
+    with ledger.stage(judging) as staging:
+        staging.add([row])
+        staging.judge()
+        staging.plan(of, Owner.here(run), TRAITS)
+
+
+def tried(
+    ledger: Ledger,
+    run: str,
+    at: datetime,
+    *,
+    rules: OutreachRules = CAP_1,
+    verdict: Verdict | None = None,
+    took: int = 100,
+) -> Claim | Refused | None:
+    """Claim the run's row at a time; with a verdict, record it."""
+
+    async def work() -> Claim | Refused | None:
+        with ledger.sending(Owner.here(run), rules, endpoint=ENDPOINT) as sending:
+            (job,) = sending.jobs()
+            held = await sending.claim(job, at)
+            if verdict is not None:
+                assert isinstance(held, Claim)
+                await sending.record(held, verdict, duration_ms=took, began=at)
+            return held
+
+    return asyncio.run(work())
+
+
+def test_an_unknown_chosen_to_be_sent_again_still_counts(ledger: Ledger) -> None:
+    """For the cap, for other campaigns' history and for spacing: it may have been sent, whatever is planned for it."""
+    planned(ledger, "r1", ANA)
+    tried(ledger, "r1", NOON, verdict=LOST)
+    planned(ledger, "r2", ANA, judging=Judging(resend_unknown=True), sender="s2")
+    planned(ledger, "r3", BIA, campaign="other")
+    full = tried(ledger, "r3", NOON + HOUR)
+    assert isinstance(full, Refused)
+    assert full.finding.reason is Reason.CAP
+    planned(ledger, "r4", ANA, campaign="third")
+    week = OutreachRules(not_within=timedelta(days=7))
+    recent = tried(ledger, "r4", NOON + HOUR, rules=week)
+    assert isinstance(recent, Refused)
+    assert recent.finding.reason is Reason.RECENTLY_MESSAGED
+
+
+def test_what_a_second_try_did_not_send_is_as_it_was(ledger: Ledger) -> None:
+    """Sender, time and the rest of the attempt that nobody knows the end of; a release in between changes nothing."""
+    planned(ledger, "r1", ANA)
+    tried(ledger, "r1", NOON, verdict=LOST, took=7)
+    planned(ledger, "r2", ANA, judging=Judging(resend_unknown=True), sender="s2")
+
+    async def claim_and_release() -> None:
+        with ledger.sending(Owner.here("r2"), OutreachRules(), endpoint=ENDPOINT) as sending:
+            (job,) = sending.jobs()
+            held = await sending.claim(job, NOON + HOUR)
+            assert isinstance(held, Claim)
+            await sending.release(held, None, posted=False)
+
+    asyncio.run(claim_and_release())
+    ledger.finish_run("r2", finished=NOON + HOUR, attempts=0, achieved_rate=None, pending=None)
+    with ledger._engine.connect() as connection:
+        found = connection.execute(
+            select(messages.c.state, messages.c.sender, messages.c.sent_at, messages.c.duration_ms, messages.c.payload)
+        ).one()
+    assert tuple(found) == ("unknown", "s1", NOON, 7, None)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_day_is_counted_from_the_end_of_the_attempt(ledger: Ledger, shared: bool) -> None:  # noqa: FBT001 - drawn
+    """A post that took twenty seconds may have gone out at its end: nobody else a moment less than a day after it."""
+    rules = OutreachRules(per_24h=1, shared_cap=shared)
+    planned(ledger, "r1", ANA)
+    tried(ledger, "r1", NOON, verdict=SENT, took=20_000, rules=rules)
+    planned(ledger, "r2", BIA, campaign="other")
+    assert isinstance(tried(ledger, "r2", NOON + DAY + timedelta(seconds=15), rules=rules), Refused)
+    assert isinstance(tried(ledger, "r2", NOON + DAY + timedelta(seconds=22), rules=rules), Claim)
+
+
+def test_the_same_process_counts_from_the_end_too(ledger: Ledger) -> None:
+    """A run that waits for more than a day has its counts in memory."""
+    quota = Quota(1, endpoint=ENDPOINT, sender="s1")
+    with ledger._engine.connect() as connection:
+        assert quota.refuses(connection, ANA, NOON) is None
+        quota.note(ANA, NOON)
+        quota.note(ANA, NOON + timedelta(seconds=20))
+        assert quota.refuses(connection, BIA, NOON + DAY + timedelta(seconds=15)) is not None
+        assert quota.refuses(connection, BIA, NOON + DAY + timedelta(seconds=22)) is None
+
+
+def test_the_values_of_somebody_who_opted_out_are_not_kept(ledger: Ledger) -> None:
+    """Neither when the claim finds out, nor when the next plan does; who is taken off the list is planned anew."""
+    planned(ledger, "r1", ANA)
+    entry = Suppressed(person=ANA, reason="asked", source="by hand", added=NOON)
+    ledger.suppression.add([entry])
+    refused = tried(ledger, "r1", NOON)
+    assert isinstance(refused, Refused)
+    assert refused.outcome is Outcome.SKIPPED
+    assert _payloads(ledger) == [None]
+    ledger.suppression.remove([ANA])
+    planned(ledger, "r2", ANA)
+    assert _payloads(ledger) == ["{}"]
+    ledger.suppression.add([entry])
+    planned(ledger, "r3", ANA)
+    assert _payloads(ledger) == [None]
+
+
+def _payloads(ledger: Ledger) -> list[str | None]:
+    with ledger._engine.connect() as connection:
+        return list(connection.execute(select(messages.c.payload)).scalars())
+
+
+def test_finding_a_person_or_a_chat_reads_no_more_than_an_index(ledger: Ledger) -> None:
+    """What is asked for every message must not slow down as the ledger grows."""
+    statements: list[str] = []
+    planned(ledger, "r1", ANA)
+    with ledger._engine.connect() as connection:
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        raw.set_trace_callback(statements.append)  # type: ignore[attr-defined]
+    answered = replace(SENT, signs=ChatSigns(chat_id="chat-1"))
+    tried(ledger, "r1", NOON, verdict=answered, rules=OutreachRules(per_24h=5, shared_cap=True, not_within=DAY))
+    with ledger._engine.connect() as connection:
+        for statement in {text for text in statements if text.startswith(("SELECT", "UPDATE"))}:
+            steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
+            assert not [step for step in steps if step.startswith("SCAN") and "meta" not in step], (statement, steps)
+            assert not [step for step in steps if "messages_by_campaign" in step], (statement, steps)
+    assert any("chat-1" in text for text in statements if text.startswith("SELECT"))
