@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from office import Office
 
 from batch.sandbox import running_sandbox
+
+
+@pytest.fixture(autouse=True)
+def _messages_to_one_person_may_follow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six seconds between two messages to one person are real time here: only the tests that are about them wait."""
+    if request.node.get_closest_marker("spacing") is None:
+        for module in ("batch.ledger.outreach", "batch.pool.later"):
+            monkeypatch.setattr(f"{module}.SPACING", timedelta())
 
 
 @pytest.fixture

@@ -69,6 +69,7 @@ def test_two_senders_of_one_run_share_the_account_s_cap(office: Office) -> None:
     assert (ran.code, office.senders()) == (6, {FIRST: 4, SECOND: 4})
 
 
+@pytest.mark.spacing
 def test_a_second_message_to_a_person_is_spaced_and_counts_no_second_time(office: Office) -> None:
     """Two bills of one person and one of another fill a cap of two people; a third person waits for tomorrow."""
     ana, bia, caio = phones(3)

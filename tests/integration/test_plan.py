@@ -51,11 +51,22 @@ def test_a_plan_is_made_for_its_owner_alone_and_sends_nothing(
 
 def test_a_plan_takes_the_place_of_an_older_one(office: Office, sheet: Path, campaign: Path) -> None:
     """Also of one that everybody could read."""
-    plan = office.write("plan.json", "old")
+    plan = make(office, sheet, campaign)
     plan.chmod(0o644)
     make(office, sheet, campaign)
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
     assert len(content(plan)["messages"]) == 3
+
+
+@pytest.mark.parametrize("taken", ["contatos.csv", "teste.toml", "ledger.sqlite3", "notes.txt"])
+def test_a_plan_takes_the_place_of_nothing_else(office: Office, sheet: Path, campaign: Path, taken: str) -> None:
+    """A slip of the keyboard must not cost the sheet, the campaign, or the ledger that alone knows who was messaged."""
+    office.run(sheet, campaign, "--limit", "1")
+    place = office.folder / taken
+    place.write_bytes(before := place.read_bytes() if place.exists() else b"my notes")
+    words = ("plan", sheet, "-c", campaign, "--out", place, "--base-url", office.sandbox.url)
+    assert "it is no plan" in office.refused(*words)
+    assert place.read_bytes() == before
 
 
 def test_the_hash_is_printed_and_is_that_of_the_file(office: Office, sheet: Path, campaign: Path) -> None:
