@@ -30,6 +30,7 @@ Seen = Callable[[Job, Outcome, Verdict], None]
 
 CLOCK_SLACK = timedelta(minutes=5)
 """How far the wall clock may go back during a run."""
+_NOBODY_REACHED = (Reason.NOT_CONNECTED, Reason.WINDOW)
 RECORD_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between tries to write an outcome or a release: they are worth more patience than a claim."""
 
@@ -124,7 +125,7 @@ class Exchange:
             if client is not None:
                 self._idle.append(client)
         self.had_answer = self.had_answer or verdict.signs is not None
-        self.reached = self.reached or verdict.finding.reason is not Reason.NOT_CONNECTED
+        self.reached = self.reached or verdict.finding.reason not in _NOBODY_REACHED
         return Attempt(verdict=verdict, milliseconds=self._milliseconds(started), began=began)
 
     async def _post_until(self, client: ChatsClient, payload: str, closes: datetime) -> Verdict:

@@ -230,6 +230,8 @@ class Lane:
             self._progress.waiting(verdict.pause, verdict.finding)
         if not verdict.repeat:
             return False
+        if verdict.finding.reason is Reason.WINDOW:  # no failure: it will be passed over, or waited for
+            return True
         wait = repeats.next_wait(self._loop.time(), verdict.pause, reached=self._exchange.reached)
         if wait is None:
             self.stop.request(StopCause.RETRIES_USED_UP, verdict.finding)

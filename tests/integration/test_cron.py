@@ -16,6 +16,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="cron and systemd are POSIX things")
 
 
+@pytest.mark.long
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home as the crontab expects it: the program, and a folder with sheet, campaign and token."""

@@ -144,6 +144,8 @@ def limit_files(process: subprocess.Popen[str], size: int) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.long
+@pytest.mark.long
 def test_nothing_can_be_written_any_more(scene: Scene) -> None:
     """Ledger, log and report at once, while it sends: exit 5, no POST without its claim, and what to do."""
     process = scene.start(scene.words())
