@@ -16,7 +16,6 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="cron and systemd are POSIX things")
 
 
-@pytest.mark.long
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home as the crontab expects it: the program, and a folder with sheet, campaign and token."""
@@ -53,6 +52,7 @@ def as_cron(command: str, home: Path, sandbox: RunningSandbox) -> subprocess.Com
     )
 
 
+@pytest.mark.long
 def test_the_crontabs_line_sends_and_tells(home: Path) -> None:
     """The first start sends and mails what needs somebody; the next one sends nothing more."""
     with running_sandbox() as sandbox:

@@ -144,8 +144,6 @@ def limit_files(process: subprocess.Popen[str], size: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.long
-@pytest.mark.long
 def test_nothing_can_be_written_any_more(scene: Scene) -> None:
     """Ledger, log and report at once, while it sends: exit 5, no POST without its claim, and what to do."""
     process = scene.start(scene.words())
@@ -164,6 +162,7 @@ def test_nothing_can_be_written_any_more(scene: Scene) -> None:
     scene.nobody_twice_nobody_lost(IN_FLIGHT)
 
 
+@pytest.mark.long
 def test_space_that_comes_back_in_time_loses_no_outcome(scene: Scene) -> None:
     """The run has stopped, but what was in flight is recorded when the disk takes it again: no row is unknown."""
     process = scene.start(scene.words())
@@ -186,6 +185,7 @@ def test_space_that_comes_back_in_time_loses_no_outcome(scene: Scene) -> None:
     assert summary["counts"]["success"] == ROWS
 
 
+@pytest.mark.long
 def test_the_ledgers_disk_is_full(scene: Scene, mounting: Callable[[str, list[str]], list[str]]) -> None:
     """No space left on device, in the middle of it: exit 5, and the ledger goes on where there is space."""
     disk, larger = scene.ledger.parent, scene.folder / "larger"

@@ -320,8 +320,8 @@ ONLY_IN: dict[Breaking, Callable[[Knobs], object]] = {
 """Worlds in which it can be seen at all: the others are left out, to save time."""
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("breaking", BREAKINGS, ids=lambda breaking: breaking.__name__)
+@pytest.mark.long
 def test_a_broken_product_is_seen(breaking: Breaking, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of these breaks the promise in its own way, and some world of the first seeds shows it."""
     breaking(monkeypatch)
