@@ -20,7 +20,17 @@ T = TypeVar("T")
 @pytest.fixture(autouse=True)
 def _private_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the developer's own settings, token, ledger or working folder."""
-    for name in ("WEGLY_TOKEN", "WEGLY_BASE_URL", "WEGLY_ORIGIN", "WEGLY_BATCH_LEDGER", "WEGLY_BATCH_REPORTS"):
+    for name in (
+        "LC_ALL",
+        "LC_MESSAGES",
+        "LANG",
+        "WEGLY_BATCH_LANG",
+        "WEGLY_TOKEN",
+        "WEGLY_BASE_URL",
+        "WEGLY_ORIGIN",
+        "WEGLY_BATCH_LEDGER",
+        "WEGLY_BATCH_REPORTS",
+    ):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"
     home.mkdir()

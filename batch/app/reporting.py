@@ -43,7 +43,7 @@ def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path
         folder = _folder(run, settings)
         with ledger.snapshot(run.run) as (count, results), _view(run, folder) as view:
             tally = count()
-            noted = replace(run, ledger=ledger.where)
+            noted = replace(run, ledger=ledger.where, language=settings.language or run.language)
             written = write_report(folder, run=noted, tally=tally, sheet=view, results=results)
         return run, tally, folder, written
 

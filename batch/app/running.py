@@ -126,7 +126,7 @@ def _begin(
             version=__version__,
             started=started,
             timezone=loaded.timezone,
-            language=loaded.language,
+            language=settings.language_of_reports(loaded.language),
             wanted_rate=plan.rate,
             report_dir=str(folder.path),
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from batch import language
 from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
 
@@ -35,6 +36,12 @@ class Settings:
     """A list of the only people who may be messaged."""
     wait: bool = False
     """Wait for the hours of the campaign to begin."""
+    language: str | None = None
+    """Of everything a person reads, as the person chose it; None: reports as the campaign says."""
+
+    def language_of_reports(self, campaign: str | None) -> str:
+        """The language of a report: chosen by the person, else by the campaign, else that of the person's system."""
+        return self.language or campaign or language.chosen()
 
     @property
     def endpoint(self) -> str:

@@ -204,7 +204,7 @@ def _run(name: str, sheet: Path, campaign: Campaign, settings: Settings, started
         version=__version__,
         started=started,
         timezone=campaign.timezone,
-        language=campaign.language,
+        language=settings.language_of_reports(campaign.language),
         wanted_rate=settings.rate or campaign.throttle.rate,
         trial=True,
     )

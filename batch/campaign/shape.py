@@ -160,7 +160,8 @@ class About(_Section):
 
     name: Annotated[str, _sentence(name_problem)]
     unique_by: Annotated[tuple[str, ...], PlainValidator(_names)] = ()
-    language: Literal["pt_BR", "en"] = "pt_BR"
+    language: Literal["pt_BR", "en"] | None = None
+    """Of reports; None: as the person who runs it."""
     timezone: Annotated[str, _sentence(_zone_problem)] = "America/Sao_Paulo"
 
 
@@ -365,7 +366,8 @@ class Campaign:
     slug: str
     """The name as part of a folder's name."""
     unique_by: tuple[str, ...]
-    language: str
+    language: str | None
+    """Of reports; None: as the person who runs it."""
     timezone: str
     sender: Sender
     template: Template

@@ -17,6 +17,7 @@ from batch.cli.codes import exit_code_for
 from batch.cli.lazy import LazyGroup
 from batch.cli.printing import from_printing, give_up_stdout
 from batch.errors import WeglyBatchError, nearest
+from batch.language import spoken, system
 from batch.model.exit_code import EXIT_MEANINGS, ExitCode
 
 __all__ = ["main"]
@@ -69,7 +70,8 @@ def cli() -> None:
 
 def main() -> None:
     """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
-    code = _run(sys.argv[1:])
+    with spoken(system()):
+        code = _run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl+C changes nothing any more
     sys.exit(code)
 

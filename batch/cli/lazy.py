@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from batch.cli.options import speaking
+
 __all__ = ["LazyGroup"]
 
 
@@ -25,6 +27,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self._lazy:
             return None
         command: click.Command = import_module(self._lazy[cmd_name][0]).command
+        speaking(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise

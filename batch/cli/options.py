@@ -8,12 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
+from batch.language import LANGUAGES, language_of, speak
+
 __all__ = [
     "SHEET",
     "accept_change_option",
     "base_url_option",
     "campaign_option",
     "json_option",
+    "language_chosen",
     "lasting",
     "ledger_option",
     "limit_option",
@@ -24,9 +27,12 @@ __all__ = [
     "reports_option",
     "rows_option",
     "sheet_limit_option",
+    "speaking",
     "token_file_option",
     "trust_env_option",
 ]
+
+_CHOSEN = "batch.language"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,6 +45,53 @@ def lasting(*names: str, **attributes: Any) -> Callable[[F], F]:
     long = next(name for name in names if name.startswith("--"))
     variable = "WEGLY_BATCH_" + long.removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=attributes.pop("envvar", variable), show_envvar=True, **attributes)
+
+
+class _Language(click.ParamType[str]):
+    """A language that this program speaks."""
+
+    name = "language"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        found = language_of(value)
+        if found is None:
+            self.fail(f"{value!r} is not spoken here; {' and '.join(LANGUAGES)} are.", param, ctx)
+        return found
+
+
+def _speak(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        speak(value)
+        ctx.meta[_CHOSEN] = value
+
+
+def speaking(command: click.Command) -> None:
+    """Give a command, and every command below it, the option `--lang`."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            speaking(each)
+    elif not any(param.name == "lang" for param in command.params):
+        command.params.append(_lang_parameter())
+
+
+def _lang_parameter() -> click.Option:
+    return click.Option(
+        ["--lang"],
+        type=_Language(),
+        metavar="LANGUAGE",
+        envvar="WEGLY_BATCH_LANG",
+        show_envvar=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_speak,
+        help="The language of what people read, pt_BR or en. Default: the campaign's for reports, else the system's.",
+    )
+
+
+def language_chosen() -> str | None:
+    """What `--lang` or WEGLY_BATCH_LANG says; None when neither is given."""
+    found: str | None = click.get_current_context().meta.get(_CHOSEN)
+    return found
 
 
 campaign_option = click.option(

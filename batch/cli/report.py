@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from batch.cli.options import json_option, ledger_option, reports_option
+from batch.cli.options import json_option, language_chosen, ledger_option, reports_option
 from batch.model.exit_code import ExitCode
 
 __all__ = ["command"]
@@ -28,7 +28,8 @@ def command(*, run: str | None, ledger: str | None, reports: Path, as_json: bool
     from batch.cli.words_run import written_text
     from batch.reporter import summary
 
-    found, tally, folder, written = report_again(run, Settings(ledger=ledger, reports=reports))
+    settings = Settings(ledger=ledger, reports=reports, language=language_chosen())
+    found, tally, folder, written = report_again(run, settings)
     if as_json:
         click.echo(json.dumps(summary(found, tally), ensure_ascii=False, indent=2))
     else:

@@ -20,6 +20,7 @@ from batch.cli.options import (
     base_url_option,
     campaign_option,
     json_option,
+    language_chosen,
     lasting,
     ledger_option,
     limit_option,
@@ -143,7 +144,7 @@ def _settings(options: dict[str, Any]) -> Settings:
 
     about_api = ("base_url", "origin", "read_timeout", "trust_env")
     names = (*about_api, "ledger", "reports", "rate", "concurrency", "only_allowed", "wait")
-    return Settings(**{name: options[name] for name in names})
+    return Settings(**{name: options[name] for name in names}, language=language_chosen())
 
 
 def _choices(options: dict[str, Any]) -> Choices:

@@ -59,7 +59,8 @@ class Run:
     finished: datetime | None = None
     exit_code: int | None = None
     timezone: str = "America/Sao_Paulo"
-    language: str = "pt_BR"
+    language: str = "en"
+    """Of its reports."""
     wanted_rate: float | None = None
     """Starts a second, per sender."""
     report_dir: str | None = None

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from batch.errors import SheetError
+from batch.language import spoken
 from batch.model.run import Result, Run, Tally
 from batch.reporter.aside import write_aside
 from batch.reporter.figures import Figures, figures
@@ -38,8 +39,15 @@ def write_report(
     Without the sheet, a fuller workbook or CSV file of before is kept: the new ones are then named
     `report (ledger only).xlsx` and `results (ledger only).csv`. A file that cannot be written becomes a problem of
     `Written` and does not stop the others. May be called again.
-    Errors of `results()` are the caller's.
+    Errors of `results()` are the caller's. What people read is in the run's language.
     """
+    with spoken(run.language):
+        return _write(folder, run=run, tally=tally, sheet=sheet, results=results)
+
+
+def _write(
+    folder: Path, *, run: Run, tally: Tally, sheet: SheetView, results: Callable[[], Iterator[Result]]
+) -> Written:
     figured = figures(results(), ZoneInfo(run.timezone))
     kept = sheet.rows is None and has_fuller(folder)
     notes = (*_gone(sheet), *(_KEPT if kept else ()), *_disagreement(tally, figured))

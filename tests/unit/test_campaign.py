@@ -91,7 +91,7 @@ def test_a_short_file_has_the_defaults_of_the_design(load: Load, tmp_path: Path)
     campaign = load(PLAIN)
     assert campaign.path == tmp_path / "campanha.toml"
     assert (campaign.name, campaign.slug, campaign.unique_by) == ("boas-vindas", "boas-vindas", ())
-    assert (campaign.language, campaign.timezone) == ("pt_BR", "America/Sao_Paulo")
+    assert (campaign.language, campaign.timezone) == (None, "America/Sao_Paulo")
     assert campaign.sender.whatsapp_phone_id == Constant(value=SENDER)
     assert (campaign.template.name, campaign.template.body) == (Constant(value="saudacao_inicial"), None)
     assert campaign.columns is None

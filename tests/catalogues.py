@@ -1,0 +1,96 @@
+"""Make the catalogues of translations anew from the code; `tests/unit/test_catalogues.py` fails when they are stale.
+
+    python tests/catalogues.py            extract the texts, merge them into the .po, compile the .mo
+    python tests/catalogues.py --missing  list what has no translation yet
+
+Babel does the work; what it finds is marked in the code with `_`, `N_` and `ngettext` (`batch/language.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).parents[1]
+LOCALE = ROOT / "batch" / "locale"
+DOMAIN = "wegly_batch"
+_METHODS = [("**.py", "python"), ("**.jinja", "jinja2.ext:babel_extract")]
+_OPTIONS = {"**.jinja": {"trimmed": "true", "newstyle_gettext": "true"}}
+
+
+def extracted() -> Catalog:
+    """Every marked text of the code, sorted, without places: a moved line changes nothing."""
+    found = Catalog(project="wegly-batch", charset="utf-8", header_comment="# Texts of wegly-batch.")
+    for _file, _line, text, comments, context in extract_from_dir(ROOT / "batch", _METHODS, _OPTIONS):
+        found.add(text, auto_comments=comments, context=context)
+    return found
+
+
+def translated() -> Catalog:
+    """The Portuguese catalogue as it lies in the repository."""
+    with _po("pt_BR").open("rb") as file:
+        return read_po(file, locale="pt_BR", domain=DOMAIN)
+
+
+def missing(catalogue: Catalog) -> list[Message]:
+    """The messages of a catalogue that somebody still has to translate, or to look at again."""
+    return [each for each in catalogue if each.id and (each.fuzzy or not all(_forms(each)))]
+
+
+def merged() -> Catalog:
+    """The Portuguese catalogue with the code's texts of today; what the code says no more is gone."""
+    catalogue = translated()
+    catalogue.update(extracted(), no_fuzzy_matching=True)
+    catalogue.obsolete.clear()
+    return catalogue
+
+
+def as_po(catalogue: Catalog) -> bytes:
+    """A catalogue as it is kept: sorted, without places or dates, so that it changes only when a text does."""
+    file = io.BytesIO()
+    write_po(file, catalogue, width=120, no_location=True, omit_header=False, sort_output=True, ignore_obsolete=True)
+    dated = ("POT-Creation-Date", "PO-Revision-Date", "Generated-By", "Last-Translator", "Language-Team")
+    lines = file.getvalue().decode().splitlines(keepends=True)
+    return "".join(line for line in lines if not any(line.startswith(f'"{name}:') for name in dated)).encode()
+
+
+def as_mo(catalogue: Catalog) -> bytes:
+    """A catalogue as the program reads it."""
+    file = io.BytesIO()
+    write_mo(file, catalogue)
+    return file.getvalue()
+
+
+def _forms(message: Message) -> tuple[str, ...]:
+    return message.string if isinstance(message.string, tuple) else (message.string,)
+
+
+def _po(language: str) -> Path:
+    return LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--missing", action="store_true", help="only list what has no translation yet")
+    if not parser.parse_args().missing:
+        (LOCALE / f"{DOMAIN}.pot").write_bytes(as_po(extracted()))
+        _po("pt_BR").write_bytes(as_po(merged()))
+        with _po("pt_BR").open("rb") as file:
+            kept = read_po(file, locale="pt_BR", domain=DOMAIN)
+        _po("pt_BR").with_suffix(".mo").write_bytes(as_mo(kept))
+    left = missing(translated())
+    for each in left:
+        sys.stdout.write(f"{each.id!r}\n")
+    sys.stdout.write(f"{len(left)} texts to translate\n")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

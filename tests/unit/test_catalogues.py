@@ -1,0 +1,91 @@
+"""The catalogues of translations are those of the code, whole, and say the same values."""
+
+from __future__ import annotations
+
+import importlib.util
+import string
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from babel.messages.catalog import Message
+
+from batch.language import LANGUAGES, decimal, language_of, ngettext, number, spoken, system
+
+CATALOGUES = Path(__file__).parents[1] / "catalogues.py"
+
+
+@pytest.fixture(scope="module")
+def catalogues() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("catalogues", CATALOGUES)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_catalogues_are_those_of_the_code(catalogues: ModuleType) -> None:
+    """A text that was changed, added or taken out fails here: run python tests/catalogues.py."""
+    pot = catalogues.LOCALE / "wegly_batch.pot"
+    po = catalogues.LOCALE / "pt_BR" / "LC_MESSAGES" / "wegly_batch.po"
+    assert pot.read_bytes() == catalogues.as_po(catalogues.extracted())
+    assert po.read_bytes() == catalogues.as_po(catalogues.merged())
+    assert po.with_suffix(".mo").read_bytes() == catalogues.as_mo(catalogues.translated())
+
+
+def test_every_text_is_translated(catalogues: ModuleType) -> None:
+    """Nobody who reads Portuguese meets a sentence in English."""
+    assert [each.id for each in catalogues.missing(catalogues.translated())] == []
+
+
+def _pairs(message: Message) -> Iterator[tuple[str, str]]:
+    ids = message.id if isinstance(message.id, tuple) else (message.id,)
+    strings = message.string if isinstance(message.string, tuple) else (message.string,)
+    for said in strings:
+        yield ids[-1], said
+
+
+def test_a_translation_names_the_values_of_its_text(catalogues: ModuleType) -> None:
+    """No translation loses a value, or names one that its text does not have."""
+
+    def fields(text: str) -> set[str]:
+        try:
+            return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+        except ValueError:
+            return set()  # a text with a single brace, which nobody formats
+
+    wrong = [
+        (each.id, said)
+        for each in catalogues.translated()
+        if each.id
+        for text, said in _pairs(each)
+        if fields(text) != fields(said)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [("pt", "pt_BR"), ("pt-br", "pt_BR"), ("pt_BR.UTF-8", "pt_BR"), ("en_GB", "en"), ("C.UTF-8", "en"), ("fr", None)],
+)
+def test_a_language_is_known_by_its_usual_names(name: str, language: str | None) -> None:
+    """People write pt, pt-br or what their system has."""
+    assert language_of(name) == language
+    assert language in (*LANGUAGES, None)
+
+
+def test_the_systems_language_is_that_of_its_first_variable() -> None:
+    """LC_ALL wins over LANG, as everywhere; what is not spoken here is English."""
+    assert system({"LANG": "pt_BR.UTF-8"}) == "pt_BR"
+    assert system({"LC_ALL": "C", "LANG": "pt_BR.UTF-8"}) == "en"
+    assert system({"LANG": "fr_FR.UTF-8"}) == "en"
+
+
+def test_numbers_are_written_as_people_of_the_language_do() -> None:
+    """1,234.5 in English is 1.234,5 in Brazil."""
+    assert (number(1234), decimal(1234.56)) == ("1,234", "1,234.6")
+    with spoken("pt_BR"):
+        assert (number(1234), decimal(1234.56)) == ("1.234", "1.234,6")
+        assert ngettext("{n} of it", "{n} of them", 2).format(n=number(2)) == "2 of them"
