@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from openpyxl.cell.cell import Cell, WriteOnlyCell
 from openpyxl.chart import BarChart
@@ -44,9 +44,9 @@ def free_title(wanted: str, taken: list[str]) -> str:
     return title
 
 
-def add_summary(book: Workbook, page: Page, figures: Figures) -> None:
-    """Add the summary as the first sheet of `book`, which may be a write-only one."""
-    sheet: Worksheet = book.create_sheet(free_title(TITLE, book.sheetnames), 0)
+def add_summary(book: Workbook, page: Page, figures: Figures, *, taken: Iterable[str] = ()) -> None:
+    """Add the summary as the first sheet of `book`, under a title that is neither there nor `taken`."""
+    sheet: Worksheet = book.create_sheet(free_title(TITLE, [*taken, *book.sheetnames]), 0)
     for column, width in _WIDTHS.items():
         sheet.column_dimensions[column].width = width
     sheet.sheet_view.showGridLines = False
