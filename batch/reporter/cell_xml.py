@@ -8,28 +8,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
+from typing import NamedTuple
 from xml.sax.saxutils import escape
-from zoneinfo import ZoneInfo
 
 from batch.model.formula import looks_like_formula
 from batch.model.outcome import Outcome
-from batch.model.run import Result
 from batch.reporter.celltext import LONGEST, escaped, fitted, printable
-from batch.reporter.columns import COLUMNS, Value, values
+from batch.reporter.columns import COLUMNS, Value
 from batch.reporter.palette import Palette, Shades
 from batch.reporter.sheet_rows import column_letters
 
-__all__ = ["CellWriter", "Placed", "ResultCells"]
+__all__ = ["CellWriter", "ResultCells"]
 
-_NEEDS_CARE = re.compile("[\x00-\x1f&<>\ud800-\udfff\ufffe\uffff]|_x|  |\\A[\\s=+\\-@\uff1d\uff0b\uff0d\uff20]|\\s\\Z")
+_NEEDS_CARE = re.compile("[\x00-\x1f&<>\ud800-\udfff\ufffe\uffff]|_x|  |\\A\\s|\\s\\Z")
+_SIGNS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
+"""What a formula begins with."""
 _EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - the wall clock of a cell has no zone
 _DAYS_TO_1904 = 1462
 _DAY = 86_400
 _REMEMBERED = 4096
-_REPEATED = frozenset(COLUMNS) - {"wegly_phone", "wegly_chat_id", "wegly_sent_at", "wegly_duration_ms"}
-
-Placed = list[tuple[int, str]]
-"""Cells of one row in ascending order of columns: the column from 1, and all of the cell's markup."""
+_OWN_TO_A_ROW = tuple(map(COLUMNS.index, ("wegly_phone", "wegly_chat_id", "wegly_sent_at", "wegly_duration_ms")))
+_OWN = itemgetter(*_OWN_TO_A_ROW)
+_REPEATED = itemgetter(*(index for index in range(len(COLUMNS)) if index not in _OWN_TO_A_ROW))
 
 
 class CellWriter:
@@ -49,7 +50,8 @@ class CellWriter:
         """All of a cell's markup behind its reference (`<c r="B2"`); not for None."""
         if isinstance(value, str):
             if value and len(value) * 2 <= LONGEST and _NEEDS_CARE.search(value) is None:
-                return f' s="{shades.plain}"{self._text}{value}{self._text_end}'
+                style = shades.quoted if value[0] in _SIGNS else shades.plain
+                return f' s="{style}"{self._text}{value}{self._text_end}'
             return self._with_care(value, shades)
         number = self._serial(value) if isinstance(value, datetime) else value
         return f' s="{shades.plain}"{self._value}{number}{self._value_end}'
@@ -69,43 +71,65 @@ class CellWriter:
 
 
 class ResultCells:
-    """The cells of a result, at the places of the result columns."""
+    """The cells of a result, at the places of the result columns.
 
-    def __init__(self, places: Sequence[Iterable[int]], palette: Palette, writer: CellWriter, zone: ZoneInfo) -> None:
-        """`places`: for each of `COLUMNS` its columns, counted from 1."""
-        self._palette, self._writer, self._zone = palette, writer, zone
+    Most rows repeat what other rows have but for a few columns. So what a row looks like is remembered by all the
+    rest, in the pieces between its row numbers, and only those columns are written anew.
+    """
+
+    def __init__(self, places: Sequence[Iterable[int]], palette: Palette, writer: CellWriter) -> None:
+        """`places`: for each of `COLUMNS` its columns in the worksheet, counted from 1."""
+        self._palette, self._writer = palette, writer
         order = sorted((column, index) for index, columns in enumerate(places) for column in columns)
-        self._order = [(column, f'<{writer.prefix}c r="{column_letters(column)}', index) for column, index in order]
-        self._known: list[dict[tuple[Outcome, Value], str] | None] = [
-            {} if name in _REPEATED else None for name in COLUMNS
-        ]
+        self._starts = [(f'<{writer.prefix}c r="{column_letters(column)}', index) for column, index in order]
+        self._known: dict[object, _Form] = {}
 
-    def headings(self, row: int) -> Placed:
-        """The names of the columns."""
+    def headings(self, row: int) -> str:
+        """The cells with the names of the columns, in row `row`."""
         heading, rest = self._palette.heading, self._writer.rest
-        return [(column, f'{start}{row}"{rest(COLUMNS[index], heading)}') for column, start, index in self._order]
+        return "".join([f'{start}{row}"{rest(COLUMNS[index], heading)}' for start, index in self._starts])
 
-    def of(self, result: Result) -> Placed:
-        """What a result has; nothing where it has nothing."""
-        found = values(result, self._zone)
-        row, outcome = f'{result.row}"', result.outcome
-        return [
-            (column, f"{start}{row}{self.rest(index, value, outcome)}")
-            for column, start, index in self._order
-            if (value := found[index]) is not None
-        ]
+    def row(self, row: int, found: Sequence[Value], outcome: Outcome) -> str:
+        """The cells with the values `found` (one for each of `COLUMNS`), in row `row`; nothing for None."""
+        phone, chat, sent, duration = _OWN(found)
+        key = (outcome, _REPEATED(found), phone is None, chat is None, sent is None, duration is None)
+        form = self._known.get(key)
+        if form is None:
+            form = self._form(found, outcome)
+            if len(self._known) < _REMEMBERED and form.size < LONGEST:  # what is cut must be counted each time
+                self._known[key] = form
+        pieces = form.pieces.copy()
+        rest = self._writer.rest
+        for at, index, shades, next_start in form.own:
+            pieces[at] = rest(found[index], shades) + next_start
+        return f'{row}"'.join(pieces)
 
     def rest(self, index: int, value: Value, outcome: Outcome) -> str:
-        """All of a result cell's markup behind its reference; `index` is that of its column in `COLUMNS`.
+        """All of one result cell's markup behind its reference; `index` is that of its column in `COLUMNS`."""
+        return self._writer.rest(value, self._palette.result(index, outcome))
 
-        Remembered where rows repeat it: not the texts that are cut, because each of them counts.
-        """
-        known = self._known[index]
-        if known is None:
-            return self._writer.rest(value, self._palette.result(index, outcome))
-        rest = known.get((outcome, value))
-        if rest is None:
-            rest = self._writer.rest(value, self._palette.result(index, outcome))
-            if len(known) < _REMEMBERED and len(rest) < LONGEST:
-                known[outcome, value] = rest
-        return rest
+    def _form(self, found: Sequence[Value], outcome: Outcome) -> _Form:
+        filled = [(start, index) for start, index in self._starts if found[index] is not None]
+        starts = [start for start, _ in filled]
+        pieces = [starts[0]]
+        own = []
+        for at, ((_, index), next_start) in enumerate(zip(filled, [*starts[1:], ""], strict=True), start=1):
+            shades = self._palette.result(index, outcome)
+            if index in _OWN_TO_A_ROW:
+                own.append((at, index, shades, next_start))
+                pieces.append("")
+            else:
+                pieces.append(self._writer.rest(found[index], shades) + next_start)
+        return _Form(pieces, own)
+
+
+class _Form(NamedTuple):
+    """What rows that are alike have: the markup between their row numbers, and where something of their own goes."""
+
+    pieces: list[str]
+    own: list[tuple[int, int, Shades, str]]
+    """Place in `pieces`, index in `COLUMNS`, look, and what follows the value."""
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.pieces))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import IO
 
 from batch.reporter.areas import Area
@@ -47,6 +48,9 @@ class CleanSheet:
     ) -> None:
         self._target, self._widths, self._header_row = target, widths, header_row
         self._palette, self._writer, self._results = palette, writer, results
+        self._first = min(framed.ours)
+        self._in_order = framed.ours == set(range(self._first, len(framed.header)))
+        self._values = itemgetter(*(indexes[0] for indexes in framed.places))
         self._ours = {index: column for column, indexes in enumerate(framed.places) for index in indexes}
         self._starts = [f'<c r="{column_letters(column)}' for column in range(1, len(framed.header) + 1)]
         self._held: list[str] = []
@@ -79,18 +83,29 @@ class CleanSheet:
             yield f'{self._starts[index]}{self._header_row}"{rest}'
 
     def _cells(self, line: Line, at: int) -> str:
-        ours, theirs, result = self._ours, self._palette.theirs, line.result
-        rest, result_rest = self._writer.rest, self._results.rest
         row = f'{at}"'
+        result = line.result
+        if not (self._in_order and result):
+            return self._mixed_cells(line, row)
+        rest, theirs = self._writer.rest, self._palette.theirs
+        found = [
+            f"{start}{row}{rest(value, theirs)}"
+            for start, value in zip(self._starts, line.cells[: self._first], strict=False)
+            if value is not None
+        ]
+        return "".join(found) + self._results.row(at, self._values(line.cells), result.outcome)
+
+    def _mixed_cells(self, line: Line, row: str) -> str:
+        """Of a sheet that has result columns already, in between its own; or of a row without a result."""
         found = []
         for index, value in enumerate(line.cells):
+            column = self._ours.get(index)
             if value is None:
                 continue
-            column = ours.get(index)
-            if column is None or result is None:
-                markup = rest(value, theirs)
+            if column is None or line.result is None:
+                markup = self._writer.rest(value, self._palette.theirs)
             else:
-                markup = result_rest(column, value, result.outcome)
+                markup = self._results.rest(column, value, line.result.outcome)
             found.append(f"{self._starts[index]}{row}{markup}")
         return "".join(found)
 

@@ -87,7 +87,8 @@ class _Sheets(ExitStack):
         sheet = self.book.worksheets[0]
         self._palette = Palette(sheet, Brushes(sheet, vertical="top"))
         self._writer = CellWriter()
-        self._results = ResultCells(framed.places, self._palette, self._writer, material.zone)
+        places = [[index + 1 for index in indexes] for indexes in framed.places]
+        self._results = ResultCells(places, self._palette, self._writer)
         self._most_bytes = material.tally.rows * (_LINE_BYTES + _CELL_BYTES * len(framed.header))
         self._most = MOST_ROWS
         self._index = 0

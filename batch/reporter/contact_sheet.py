@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from zipfile import ZipFile
+from zoneinfo import ZoneInfo
 
 from openpyxl.workbook import Workbook
 
 from batch.model.run import Result
 from batch.reporter.areas import LAST_COLUMN, Area
-from batch.reporter.cell_xml import CellWriter, Placed, ResultCells
-from batch.reporter.columns import COLUMNS, place
+from batch.reporter.cell_xml import CellWriter, ResultCells
+from batch.reporter.columns import COLUMNS, place, values
 from batch.reporter.donors import saved
 from batch.reporter.material import Material
 from batch.reporter.package import Package
@@ -84,9 +85,14 @@ def write_contact_sheet(target: Target, material: Material) -> Filled:
     )
     sheet = _Sheet(target, survey)
     writer = CellWriter(prefix=survey.patterns.prefix.decode(), epoch_1904=target.epoch_1904)
-    cells = ResultCells(sheet.places, _palette(target.styles), writer, material.zone)
-    splice = Splice(survey.patterns, sheet.columns, header_row=target.header_row)
-    added = _Added(cells, target.header_row, max(survey.bottom, target.header_row))
+    cells = ResultCells(sheet.places, _palette(target.styles), writer)
+    splice = Splice(
+        survey.patterns,
+        sheet.columns,
+        header_row=target.header_row,
+        free=survey.told_at_a_glance and survey.widest < sheet.columns[0],
+    )
+    added = _Added(cells, target.header_row, max(survey.bottom, target.header_row), material.zone)
     most = package.size(target.part) + _RESULT_BYTES * material.tally.rows
     pieces = chain(
         (_DECLARATION, sheet.head(), survey.patterns.opening),
@@ -163,17 +169,19 @@ class _Sheet:
 class _Added:
     """The cells that are added, row by row."""
 
-    def __init__(self, cells: ResultCells, header_row: int, bottom: int) -> None:
-        self._cells, self._header_row = cells, header_row
+    def __init__(self, cells: ResultCells, header_row: int, bottom: int, zone: ZoneInfo) -> None:
+        self._cells, self._header_row, self._zone = cells, header_row, zone
         self.bottom = bottom
         """The last row that holds anything, as far as it was gone."""
 
-    def of(self, results: Iterator[Result]) -> Iterator[tuple[int, Placed]]:
+    def of(self, results: Iterator[Result]) -> Iterator[tuple[int, bytes]]:
         if self._header_row:
-            yield self._header_row, self._cells.headings(self._header_row)
+            yield self._header_row, self._cells.headings(self._header_row).encode()
+        cells, zone, row = self._cells.row, self._zone, 0
         for result in results:
-            yield result.row, self._cells.of(result)
-            self.bottom = max(self.bottom, result.row)
+            row = result.row
+            yield row, cells(row, values(result, zone), result.outcome).encode()
+        self.bottom = max(self.bottom, row)
 
 
 def _palette(styles: StylesPart) -> Palette:

@@ -56,6 +56,7 @@ class Patterns:
         self.prefix = prefix
         self.opening = b"<" + prefix + b"sheetData>"
         self.closing = b"</" + prefix + b"sheetData>"
+        self.usual_row = re.compile(rb"(<" + at + rb'row r="([0-9]{1,7})"(?: [\w:.-]+="[^"<>]*")*>)')
         self.row = re.compile(rb"\s*(<" + at + rb"row(?=[\s/>])" + ATTRIBUTES + rb">)")
         self.row_end = re.compile(rb"</" + at + rb"row\s*>")
         self.cell = re.compile(
@@ -212,8 +213,17 @@ class SheetXml:
     def _rows(self) -> Iterator[Row]:
         at = number = 0
         buffer = self._buffer
-        row, row_end, close = self.patterns.row, self.patterns.row_end, b"</" + self.patterns.prefix + b"row>"
+        usual_row, row, row_end = self.patterns.usual_row, self.patterns.row, self.patterns.row_end
+        close = b"</" + self.patterns.prefix + b"row>"
         while True:
+            found = usual_row.match(buffer, at)
+            if found is not None:
+                end = buffer.find(close, found.end())
+                if end >= 0:
+                    number = int(found[2])
+                    yield Row(number, found[1], buffer[found.end() : end])
+                    at = end + len(close)
+                    continue
             found = row.match(buffer, at)
             if found is not None:
                 tag, inside = found[1], found.end()

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator
 from operator import itemgetter
 
 from batch.reporter.areas import area_of
-from batch.reporter.cell_xml import Placed
 from batch.reporter.elements import Unspliceable
 from batch.reporter.sheet_rows import Cell, Patterns, Row, column_letters, without_spans
 
@@ -19,18 +18,20 @@ _FIRST = itemgetter(0)
 class Splice:
     """Puts cells into rows, in the place of what the result columns had at and below the header."""
 
-    def __init__(self, patterns: Patterns, columns: Collection[int], *, header_row: int) -> None:
-        """`columns`: all result columns, counted from 1. `header_row` 0: there is none."""
+    def __init__(self, patterns: Patterns, columns: Collection[int], *, header_row: int, free: bool = False) -> None:
+        """`columns`: all result columns, counted from 1. `header_row` 0: there is none. `free`: it is known that no
+        row has anything at or behind the first of `columns`, so that none must be looked into."""
         self._patterns = patterns
         self._columns = frozenset(columns)
         self._least = min(columns)
         self._header_row = header_row
+        self._free = free
         self._close = b"</" + patterns.prefix + b"row>"
         self._open = b"<" + patterns.prefix + b'row r="%d">'
         self.lost_formula = False
         """Whether a cell with a formula had to go."""
 
-    def pieces(self, rows: Iterable[Row], added: Iterable[tuple[int, Placed]]) -> Iterator[bytes]:
+    def pieces(self, rows: Iterable[Row], added: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
         """All rows with what is added to them, in pieces of some size; `added` in ascending order of rows."""
         held: list[bytes] = []
         size = 0
@@ -43,12 +44,12 @@ class Splice:
                 size = 0
         yield b"".join(held)
 
-    def _rows(self, rows: Iterable[Row], added: Iterable[tuple[int, Placed]]) -> Iterator[bytes]:
+    def _rows(self, rows: Iterable[Row], added: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
         remaining = iter(added)
         number, cells = next(remaining, (0, None))
         for row in rows:
             while cells is not None and number < row.number:
-                yield self._open % number + _markup(cells) + self._close
+                yield self._open % number + cells + self._close
                 number, cells = next(remaining, (0, None))
             if cells is not None and number == row.number:
                 yield self._with(row, cells)
@@ -56,27 +57,31 @@ class Splice:
             else:
                 yield self._without(row)
         while cells is not None:
-            yield self._open % number + _markup(cells) + self._close
+            yield self._open % number + cells + self._close
             number, cells = next(remaining, (0, None))
 
-    def _with(self, row: Row, cells: Placed) -> bytes:
+    def _with(self, row: Row, cells: bytes) -> bytes:
         tag = without_spans(row.tag)
         if row.content is None:
-            return tag[:-2] + b">" + _markup(cells) + self._close
-        last = self._patterns.last_cell(row.content)
-        if last is not None and last.column < self._least:
-            return tag + row.content + _markup(cells) + self._close
+            return tag[:-2] + b">" + cells + self._close
+        if self._has_room(row.content):
+            return tag + row.content + cells + self._close
         return tag + self._merged(row, cells) + self._close
 
     def _without(self, row: Row) -> bytes:
         if row.content is None:
             return row.tag
-        last = self._patterns.last_cell(row.content)
-        if row.number < self._header_row or (last is not None and last.column < self._least):
+        if row.number < self._header_row or self._has_room(row.content):
             return row.tag + row.content + self._close
-        return without_spans(row.tag) + self._merged(row, []) + self._close
+        return without_spans(row.tag) + self._merged(row, b"") + self._close
 
-    def _merged(self, row: Row, cells: Placed) -> bytes:
+    def _has_room(self, content: bytes) -> bool:
+        if self._free:
+            return True
+        last = self._patterns.last_cell(content)
+        return last is not None and last.column < self._least
+
+    def _merged(self, row: Row, cells: bytes) -> bytes:
         present, rest = self._patterns.cells(row.content or b"")
         kept: list[tuple[int, bytes]] = []
         for cell in present:
@@ -84,7 +89,7 @@ class Splice:
                 self._let_go(cell)
             else:
                 kept.append((cell.column, cell.whole if cell.named else _named(cell, row.number)))
-        kept += [(column, markup.encode()) for column, markup in cells]
+        kept += [(cell.column, cell.whole) for cell in self._patterns.cells(cells)[0]]
         kept.sort(key=_FIRST)
         return b"".join([markup for _, markup in kept]) + rest
 
@@ -96,10 +101,6 @@ class Splice:
         area = area_of(formula[1].decode().partition('ref="')[2].partition('"')[0])
         if area and not self._columns.issuperset(range(area.left, area.right + 1)):
             raise Unspliceable("a formula in a result column that other cells share")
-
-
-def _markup(cells: Placed) -> bytes:
-    return "".join([markup for _, markup in cells]).encode()
 
 
 def _named(cell: Cell, row: int) -> bytes:

@@ -31,6 +31,10 @@ class Survey:
     """The last column that holds anything at or below the header; 0 for none."""
     bottom: int
     """The last row that holds anything besides results of an earlier report; 0 for none."""
+    widest: int
+    """The last column that has a cell in any row, even an empty one; 0 for none."""
+    told_at_a_glance: bool
+    """Whether the last cell of every row ends the row and says where it is."""
 
 
 def surveyed(chunks: Iterable[bytes], *, header_row: int, texts: Texts) -> Survey:
@@ -54,6 +58,8 @@ def surveyed(chunks: Iterable[bytes], *, header_row: int, texts: Texts) -> Surve
         header=header,
         right=extent.right,
         bottom=extent.bottom,
+        widest=extent.widest,
+        told_at_a_glance=extent.told_at_a_glance,
     )
 
 
@@ -68,21 +74,31 @@ class _Extent:
     def __init__(self, patterns: Patterns) -> None:
         self._patterns = patterns
         self.ours: set[int] = set()
-        self.right = self.bottom = 0
+        self.right = self.bottom = self.widest = 0
+        self.told_at_a_glance = True
 
     def add(self, row: Row, *, counts: bool) -> None:
-        if row.content is None:
+        content = row.content
+        if content is None:
             return
-        last = self._patterns.last_cell(row.content)
-        if last is None or not self._patterns.is_filled(last) or last.column in self.ours:
-            self._look_into(row.number, row.content, counts=counts)
+        last = self._patterns.last_cell(content)
+        if last is None:
+            self.told_at_a_glance = self.told_at_a_glance and not content
+            self._look_into(row.number, content, counts=counts)
+            return
+        column = last.column
+        self.widest = max(self.widest, column)
+        if column in self.ours or not self._patterns.is_filled(last):
+            self._look_into(row.number, content, counts=counts)
             return
         self.bottom = row.number
-        if counts and last.column > self.right:
-            self.right = last.column
+        if counts and column > self.right:
+            self.right = column
 
     def _look_into(self, number: int, content: bytes, *, counts: bool) -> None:
-        filled = [cell.column for cell in self._patterns.cells(content)[0] if self._patterns.is_filled(cell)]
+        cells, _ = self._patterns.cells(content)
+        filled = [cell.column for cell in cells if self._patterns.is_filled(cell)]
+        self.widest = max([self.widest, *(cell.column for cell in cells)])
         if counts:
             self.right = max([self.right, *filled])
         if not self.ours.issuperset(filled):
