@@ -30,6 +30,8 @@ __all__ = ["CannotKeep", "has_macros", "write_own"]
 
 _MAIN = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
 _MAIN_WITH_MACROS = "application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+_STYLES_PART = "xl/styles.xml"
+"""Some programs look for it under no other name."""
 _STYLES = "application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"
 
 
@@ -106,7 +108,7 @@ def _styles(package: Package, workbook: WorkbookPart) -> tuple[str, StylesPart]:
     """The part with the styles; a new one for a workbook that has none."""
     part = workbook.only("styles")
     if part is None:
-        part = package.free_name("xl/styles{}.xml")
+        part = _STYLES_PART if _STYLES_PART not in package else package.free_name("xl/styles{}.xml")
         package.put(part, in_words_of(BARE_STYLES, strict=workbook.strict))
         package.declare(part, _STYLES)
         package.relate(workbook.part, workbook.kind("styles"), part)

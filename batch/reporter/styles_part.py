@@ -13,7 +13,15 @@ from batch.reporter.elements import Edits, Element, Unspliceable, attribute_text
 
 __all__ = ["BARE_STYLES", "StylesPart"]
 
-BARE_STYLES = b'<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"/>'
+BARE_STYLES = (
+    b'<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    b'<fonts count="1"><font><sz val="11"/><name val="Calibri"/><family val="2"/></font></fonts>'
+    b'<fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill>'
+    b'</fills><borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>'
+    b'<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
+    b'<cellXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/></cellXfs>'
+    b'<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
+)
 """The part for a workbook that has none."""
 
 _MOST_STYLES = 64_000
@@ -41,6 +49,8 @@ class StylesPart:
         self._content = content
         self._root = parsed(content)
         self._prefix = self._root.prefix.encode()
+        if self._root.end == self._root.opened:
+            raise Unspliceable("no styles in the part for them")
         self._lists = {name: _List(self, name) for name in ("fonts", "fills", "borders", "cellXfs")}
         formats = self._root.find("numFmts")
         self._formats = {
@@ -77,10 +87,10 @@ class StylesPart:
     def made(self) -> bytes:
         """The part with all that was adopted."""
         edits = Edits()
-        for each in self._lists.values():
-            each.edit(edits)
         if self._new_formats:
             self._put("numFmts", edits, self._new_formats, len(self._formats))
+        for each in self._lists.values():
+            each.edit(edits)
         return edits.made(self._content)
 
     def children(self, name: str) -> list[bytes] | None:

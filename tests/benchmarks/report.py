@@ -80,7 +80,7 @@ class Measured:
     rows: int
     seconds: float
     cpu_seconds: float
-    """What a busy machine does not change."""
+    """What a busy machine changes least."""
     peak_mb: float
     """Of the whole process, its imports included."""
     file_mb: float
@@ -90,9 +90,7 @@ class Measured:
 def measure(kind: str, rows: int, *, seed: int = 7) -> Measured:
     """Make a sheet and its report, in a process of its own."""
     words = ["--one", kind, "--rows", str(rows), "--seed", str(seed)]
-    done = subprocess.run(
-        [sys.executable, __file__, *words], capture_output=True, check=True, text=True
-    )
+    done = subprocess.run([sys.executable, __file__, *words], capture_output=True, check=True, text=True)
     return Measured(**json.loads(done.stdout))
 
 
@@ -242,12 +240,14 @@ def main(words: Sequence[str] | None = None) -> None:
         return
     for rows in given.rows:
         for kind in KINDS if rows <= given.openpyxl_up_to else KINDS[:-1]:
-            found = measure(kind, rows, seed=given.seed)
-            print(  # noqa: T201
-                f"{found.kind:9}{found.rows:>10,} rows {found.seconds:8.1f} s ({found.cpu_seconds:.1f} s CPU) {found.peak_mb:7.0f} MB peak"
-                f" {found.file_mb:7.1f} MB report",
-                flush=True,
-            )
+            print(_line(measure(kind, rows, seed=given.seed)), flush=True)  # noqa: T201
+
+
+def _line(found: Measured) -> str:
+    time_taken = f"{found.seconds:8.1f} s ({found.cpu_seconds:.1f} s CPU)"
+    return (
+        f"{found.kind:9}{found.rows:>10,} rows {time_taken} {found.peak_mb:7.0f} MB peak {found.file_mb:7.1f} MB report"
+    )
 
 
 if __name__ == "__main__":
