@@ -95,7 +95,7 @@ def write_contact_sheet(target: Target, material: Material) -> Filled:
     added = _Added(cells, target.header_row, max(survey.bottom, target.header_row), material.zone)
     most = package.size(target.part) + _RESULT_BYTES * material.tally.rows
     pieces = chain(
-        (_DECLARATION, sheet.head(), survey.patterns.opening),
+        (_DECLARATION, sheet.head().lstrip(), survey.patterns.opening),
         splice.pieces(SheetXml(package.chunks(target.part)).rows(), added.of(material.results())),
         (survey.patterns.closing,),
     )

@@ -209,7 +209,7 @@ class Package:
     def free_name(self, form: str) -> str:
         """A part's name that is not taken, from a form such as `xl/charts/chart{}.xml`."""
         number = 1
-        while _key(form.format(number)) in self._names:
+        while form.format(number) in self:
             number += 1
         return form.format(number)
 
