@@ -22,6 +22,10 @@ from batch.reporter.sheet_rows import column_letters
 __all__ = ["CellWriter", "ResultCells"]
 
 _NEEDS_CARE = re.compile("[\x00-\x1f&<>\ud800-\udfff\ufffe\uffff]|_x|  |\\A\\s|\\s\\Z")
+_ONE_NEEDS_CARE = re.compile(
+    "[\x01-\x1f&<>\ud800-\udfff\ufffe\uffff]|_x|  |\x00[\\s=+\\-@\uff1d\uff0b\uff0d\uff20\x00]|\\s\x00"
+)
+"""The same, and the signs, of one of several texts with a NUL before and behind each."""
 _SIGNS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
 """What a formula begins with."""
 _EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - the wall clock of a cell has no zone
@@ -55,6 +59,20 @@ class CellWriter:
             return self._with_care(value, shades)
         number = self._serial(value) if isinstance(value, datetime) else value
         return f' s="{shades.plain}"{self._value}{number}{self._value_end}'
+
+    def cells(self, starts: Sequence[str], row: str, values: Sequence[Value], shades: Shades) -> str:
+        """All cells of the same look in a row; `starts` are `<c r="A` and so on, `row` is `2"`. Nothing for None."""
+        filled = [(start, value) for start, value in zip(starts, values, strict=True) if value is not None]
+        texts = [value for _, value in filled if isinstance(value, str)]
+        joined = "\0".join(["", *texts, ""])
+        if len(texts) < len(filled) or joined.count("\0") > len(texts) + 1 or len(joined) * 2 > LONGEST:
+            careful = True
+        else:
+            careful = _ONE_NEEDS_CARE.search(joined) is not None
+        if careful:
+            return "".join([f"{start}{row}{self.rest(value, shades)}" for start, value in filled])
+        opening, end = f'{row} s="{shades.plain}"{self._text}', self._text_end
+        return "".join([f"{start}{opening}{value}{end}" for start, value in filled])
 
     def _with_care(self, text: str, shades: Shades) -> str:
         whole = printable(text)

@@ -87,13 +87,8 @@ class CleanSheet:
         result = line.result
         if not (self._in_order and result):
             return self._mixed_cells(line, row)
-        rest, theirs = self._writer.rest, self._palette.theirs
-        found = [
-            f"{start}{row}{rest(value, theirs)}"
-            for start, value in zip(self._starts, line.cells[: self._first], strict=False)
-            if value is not None
-        ]
-        return "".join(found) + self._results.row(at, self._values(line.cells), result.outcome)
+        theirs = self._writer.cells(self._starts[: self._first], row, line.cells[: self._first], self._palette.theirs)
+        return theirs + self._results.row(at, self._values(line.cells), result.outcome)
 
     def _mixed_cells(self, line: Line, row: str) -> str:
         """Of a sheet that has result columns already, in between its own; or of a row without a result."""

@@ -67,6 +67,8 @@ class Patterns:
         self.formula = re.compile(rb"<" + at + rb"f(?=[\s/>])(" + ATTRIBUTES + rb")>")
         self._cell_start = b"<" + prefix + b"c "
         self._cell_end = b"</" + prefix + b"c>"
+        value = rb"<" + at + rb"v>[^<]+</" + at + rb"v></" + at + rb"c>\Z"
+        self._usual_last = re.compile(rb"<" + at + rb'c r="([A-Z]{1,3})[0-9]+"(?: [a-z]+="[^"<>]*")*>' + value)
         self._last = re.compile(rb"(" + ATTRIBUTES + rb")>")
         self._columns: dict[bytes, int] = {}
 
@@ -84,6 +86,11 @@ class Patterns:
         if b"<" + self.prefix + b"c" in rest and self.cell.search(rest):
             raise Unspliceable("something between the cells of a row")
         return found, rest
+
+    def last_value(self, content: bytes) -> int:
+        """The column of the last cell of a row when it is one with a value, written as most programs do; else 0."""
+        match = self._usual_last.match(content, content.rfind(self._cell_start)) if content else None
+        return self._column(match[1]) if match else 0
 
     def last_cell(self, content: bytes) -> Cell | None:
         """The last cell of a row when that is told at a glance; None when the row must be looked into."""

@@ -81,14 +81,17 @@ class _Extent:
         content = row.content
         if content is None:
             return
-        last = self._patterns.last_cell(content)
-        if last is None:
-            self.told_at_a_glance = self.told_at_a_glance and not content
-            self._look_into(row.number, content, counts=counts)
-            return
-        column = last.column
+        column = self._patterns.last_value(content)
+        filled = column > 0
+        if not filled:
+            last = self._patterns.last_cell(content)
+            if last is None:
+                self.told_at_a_glance = self.told_at_a_glance and not content
+                self._look_into(row.number, content, counts=counts)
+                return
+            column, filled = last.column, self._patterns.is_filled(last)
         self.widest = max(self.widest, column)
-        if column in self.ours or not self._patterns.is_filled(last):
+        if column in self.ours or not filled:
             self._look_into(row.number, content, counts=counts)
             return
         self.bottom = row.number

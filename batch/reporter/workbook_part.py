@@ -96,8 +96,9 @@ class WorkbookPart:
     def _list_first(self, edits: Edits, title: str, relation: str, gone: Collection[str]) -> None:
         first = self._sheets.children[0]
         reference = _relation_name(first)
-        ids = [int(each.attributes.get("sheetId", "0")) for each in self._sheets.children]
-        attributes = attribute_text({"name": title, "sheetId": str(max(ids) + 1), reference: relation})
+        ids = [each.attributes.get("sheetId", "") for each in self._sheets.children]
+        new = max([int(each) for each in ids if each.isdecimal()], default=0) + 1
+        attributes = attribute_text({"name": title, "sheetId": str(new), reference: relation})
         edits.prepend(self._sheets, f"<{first.name}{attributes}/>".encode())
         for element, tab in zip(self._sheets.children, self.tabs, strict=True):
             if tab.relation in gone:
