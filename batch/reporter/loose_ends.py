@@ -35,12 +35,10 @@ def withdraw(package: Package, workbook: WorkbookPart, name: str) -> tuple[str, 
 
 def drop_old_summaries(package: Package, workbook: WorkbookPart, *, but: Tab) -> list[Tab]:
     """Take away the summaries of earlier reports, all but the sheet `but`. Gives the sheets that are gone."""
-    shared = workbook.only("sharedStrings")
-    gone = [
-        tab
-        for tab in workbook.tabs
-        if tab.kind == "worksheet" and tab != but and tab.part in package and _is_summary(package, shared, tab.part)
-    ]
+    others = [tab for tab in workbook.tabs if tab.kind == "worksheet" and tab != but and tab.part in package]
+    firsts = [(tab, cell) for tab in others if (cell := first_cell(package, tab.part))]
+    said = cell_texts(package, workbook.only("sharedStrings"), [cell for __, cell in firsts])
+    gone = [tab for (tab, __), text in zip(firsts, said, strict=True) if is_ours(text)]
     for tab in gone:
         package.unrelate(workbook.part, tab.relation)
         package.remove_all(tab.part)
@@ -57,11 +55,6 @@ def close_others(package: Package, copy: ZipFile, tabs: list[Tab]) -> None:
 def drop_calculation_order(package: Package, workbook: WorkbookPart) -> None:
     """Take the order of calculation away: it names a formula that is gone, and Excel makes it anew."""
     _drop(package, workbook.part, "calcChain")
-
-
-def _is_summary(package: Package, shared: str | None, part: str) -> bool:
-    cell = first_cell(package, part)
-    return cell is not None and is_ours(cell_texts(package, shared, [cell])[0])
 
 
 def _drop(package: Package, source: str, kind: str) -> list[Relation]:
