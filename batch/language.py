@@ -42,7 +42,7 @@ _spoken: ContextVar[str] = ContextVar("wegly_batch_language", default="en")
 
 def _(text: str) -> str:
     """The text in the language that is spoken now; as it stands when nobody has translated it."""
-    return _catalogue(_spoken.get()).gettext(text)
+    return _catalogue(_spoken.get()).gettext(text) if text else ""  # of "" a catalogue says its own header
 
 
 def ngettext(one: str, many: str, count: float) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "batch" / "locale"
 DOMAIN = "wegly_batch"
 _METHODS = [("**.py", "python"), ("**.jinja", "jinja2.ext:babel_extract")]
+_NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 _OPTIONS = {"**.jinja": {"trimmed": "true", "newstyle_gettext": "true"}}
 
 
@@ -62,7 +64,8 @@ def as_po(catalogue: Catalog) -> bytes:
 
 
 def as_mo(catalogue: Catalog) -> bytes:
-    """A catalogue as the program reads it."""
+    """A catalogue as the program reads it. Its header has a date whatever we do, so it is always the same one."""
+    catalogue.creation_date = _NO_DATE
     file = io.BytesIO()
     write_mo(file, catalogue)
     return file.getvalue()
