@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import structlog
 
 from batch.chats import Token
+from batch.language import ngettext, number
 
 __all__ = ["RunLog", "logging_to", "quiet"]
 
@@ -77,8 +78,12 @@ class RunLog:
         """What is missing in the file, one sentence; None when all of it is there."""
         if not self._lost:
             return None
-        lines = "1 line" if self._lost == 1 else f"{self._lost:,} lines"
-        return f"{self._name} lacks {lines}: {self._trouble}. The ledger and the report do not need them."
+        lacks = ngettext(
+            "{file} lacks {n} line: {trouble}. The ledger and the report do not need them.",
+            "{file} lacks {n} lines: {trouble}. The ledger and the report do not need them.",
+            self._lost,
+        )
+        return lacks.format(file=self._name, n=number(self._lost), trouble=self._trouble)
 
     def msg(self, line: str) -> None:
         if self._token is not None:
