@@ -113,7 +113,7 @@ def _listed(names: list[str]) -> str:
     told = ", ".join(names[:_COLUMNS_SHOWN])
     if len(names) <= _COLUMNS_SHOWN:
         return told
-    return f"{told} {_('and {n} more').format(n=number(len(names) - _COLUMNS_SHOWN))}"
+    return _("{names} and {n} more").format(names=told, n=number(len(names) - _COLUMNS_SHOWN))
 
 
 def _no_phone(info: SheetInfo, facts: tuple[ColumnFacts, ...]) -> SheetError:

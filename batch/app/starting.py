@@ -156,7 +156,7 @@ def _filled(value: Source) -> str:
 
 
 def _label(each: DraftField) -> str:
-    card = "" if each.card_index is None else f"{_('card {n}').format(n=each.card_index)} "
+    card = "" if each.card_index is None else _("card {n}").format(n=each.card_index) + " "
     button = "" if each.button_index is None else f" {each.button_index}"
     return f"{card}{each.component}{button} {{{{{each.index}}}}}"
 

@@ -44,7 +44,7 @@ def people_of(phones: Sequence[str], region: str) -> tuple[str, ...]:
                 if region == "BR"
                 else _("Write it with its country: +351 912 345 678.")
             )
-            raise SettingsError(f"{sentence(phone)} {_('Nothing was changed.')}", remedy)
+            raise SettingsError(" ".join([sentence(phone), _("Nothing was changed.")]), remedy)
         found[phone.e164] = None
     return tuple(found)
 

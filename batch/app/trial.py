@@ -177,8 +177,8 @@ def _plan(
         for result in staging.results():
             if result.outcome is not Outcome.PENDING:
                 said, remedy = result.findings[0], advice(result.findings[0])
-                problem = f"--to {result.person}: {sentence(said)} {_('Nothing was sent.')}"
-                raise SettingsError(problem, remedy)
+                problem = f"--to {result.person}: {sentence(said)}"
+                raise SettingsError(" ".join([problem, _("Nothing was sent.")]), remedy)
         staging.plan(run, owner, traits_of(campaign))
 
 

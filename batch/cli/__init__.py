@@ -50,9 +50,10 @@ _BEGIN_WITH = """
 class _Commands(LazyGroup):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's hook
         codes = "\n".join(f"  {code.value:>3}  {_(meaning)}" for code, meaning in EXIT_MEANINGS.items())
+        exit_codes, begin_with = _("Exit codes:"), _("Begin with:")
         formatter.write_paragraph()
         with formatter.indentation():
-            formatter.write_text(f"\b\n{_('Exit codes:')}\n{codes}\n\n\b\n{_('Begin with:')}{_BEGIN_WITH}")
+            formatter.write_text(f"\b\n{exit_codes}\n{codes}\n\n\b\n{begin_with}{_BEGIN_WITH}")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

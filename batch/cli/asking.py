@@ -17,8 +17,8 @@ def asked(question: str) -> bool:
 
     Raises click.Abort on Ctrl+C and at the end of the input.
     """
-    text = f"{question} [{_('y/N')}]"
-    return click.prompt(text, default="", show_default=False, value_proc=_is_yes, err=True)
+    answers = _("y/N")
+    return click.prompt(f"{question} [{answers}]", default="", show_default=False, value_proc=_is_yes, err=True)
 
 
 def _is_yes(answer: str) -> bool:

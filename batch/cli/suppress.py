@@ -68,7 +68,8 @@ def add(
         click.echo(json.dumps([{"phone": shown(person), "new": new} for person, new in found.items()], indent=2))
         return
     for person, new in found.items():
-        click.echo(f"{shown(person)}  {_('is on the list now') if new else _('was on the list already')}")
+        said = _("is on the list now") if new else _("was on the list already")
+        click.echo(f"{shown(person)}  {said}")
 
 
 @command.command("remove")
@@ -83,8 +84,9 @@ def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | Non
 
     settings = Settings(ledger=ledger)
     found = on_the_list(phones, region=region, settings=settings)
+    absent = _("is not on the list")
     for person, entry in found.items():
-        click.echo(_line(entry) if entry else f"{shown(person)}  {_('is not on the list')}", err=not entry)
+        click.echo(_line(entry) if entry else f"{shown(person)}  {absent}", err=not entry)
     on_it = [person for person, entry in found.items() if entry]
     if not on_it:
         return ExitCode.DONE

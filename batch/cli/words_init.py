@@ -34,7 +34,7 @@ def started_text(started: Started) -> str:
     if notes:
         parts.append("\n".join([_("Good to know"), *(f"  {note}" for note in notes)]))
     if started.problem:
-        parts.append(f"{_('Left to correct')}\n  {started.problem}")
+        parts.append("\n".join([_("Left to correct"), f"  {started.problem}"]))
     parts.append("\n".join([_("{file} is written. Next:").format(file=started.file), *_next(started)]))
     return "\n\n".join(parts)
 

@@ -129,7 +129,8 @@ def _moment(at: datetime, found: Forecast) -> str:
     if days < 0:
         return moment
     later = ngettext("in {n} day", "in {n} days", days).format(n=number(days))
-    return f"{moment}, { ({0: _('today'), 1: _('tomorrow')}.get(days, later)) }"
+    near = {0: _("today"), 1: _("tomorrow")}.get(days, later)
+    return f"{moment}, {near}"
 
 
 def _day(day: date) -> str:

@@ -137,7 +137,7 @@ def _found_line(match: Match, ended: Reconciled) -> str:
 
 def _left_line(left: Left) -> str:
     why = _(_WHY[left.why]).format(words=left.words)
-    return f"{_who(left)}  {_('still unknown: {why}').format(why=why)}"
+    return "  ".join([_who(left), _("still unknown: {why}").format(why=why)])
 
 
 def _who(each: Match | Left) -> str:

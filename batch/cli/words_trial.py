@@ -56,6 +56,9 @@ def trial_json(tried: Tried) -> str:
 def _line(result: Result) -> str:
     said = sentence(result.findings[0])
     if result.outcome.messaged:
-        return f"{shown(result.person or '')}  {said} {_('Look at it in WhatsApp, then run without --to.')}"
-    remedy = advice(result.findings[0]) if result.outcome is not Outcome.UNKNOWN else _("Look in WhatsApp.")
+        remedy = _("Look at it in WhatsApp, then run without --to.")
+    elif result.outcome is Outcome.UNKNOWN:
+        remedy = _("Look in WhatsApp.")
+    else:
+        remedy = advice(result.findings[0])
     return f"{shown(result.person or '')}  {said} {remedy}".rstrip()
