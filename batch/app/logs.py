@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import structlog
 
 from batch.chats import Token
-from batch.language import ngettext, number
+from batch.language import _, ngettext, number, system_says
 
 __all__ = ["RunLog", "logging_to", "quiet"]
 
@@ -71,7 +71,7 @@ class RunLog:
         try:
             self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | _BINARY, 0o600)
         except OSError as error:
-            self._trouble = error.strerror or str(error)
+            self._trouble = system_says(error)
 
     @property
     def problem(self) -> str | None:
@@ -119,8 +119,8 @@ class RunLog:
             if written < len(data):  # the disk is full: half a line would be no JSON
                 os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
         except OSError as error:
-            self._trouble = error.strerror or str(error)
+            self._trouble = system_says(error)
             return False
         if written < len(data):
-            self._trouble = os.strerror(errno.ENOSPC)
+            self._trouble = _(os.strerror(errno.ENOSPC))
         return written == len(data)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from batch.campaign import Campaign
 from batch.errors import PlanChanged, SettingsError
-from batch.language import N_, _
+from batch.language import N_, _, system_says
 
 __all__ = ["FORMAT", "Plan", "read_plan", "sha256_of", "write_plan"]
 
@@ -78,7 +78,7 @@ def read_plan(path: Path) -> Plan:
         names = ("campaign", "endpoint", "sheet", "sheet_sha256", "campaign_sha256", "hash")
         plan = Plan(path=path, requests=requests, **{name: str(data[name]) for name in names})
     except OSError as error:
-        problem = _("The plan {file} cannot be read: {error}.").format(file=path, error=error.strerror)
+        problem = _("The plan {file} cannot be read: {error}.").format(file=path, error=system_says(error))
         raise SettingsError(problem, _("Check its name.")) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         problem = _("{file} is no plan of wegly-batch.").format(file=path)
@@ -132,7 +132,7 @@ def _refuse_other_files(out: Path) -> None:
 
 
 def _not_written(out: Path, error: OSError) -> SettingsError:
-    problem = _("The plan {file} cannot be written: {error}.").format(file=out, error=error.strerror)
+    problem = _("The plan {file} cannot be written: {error}.").format(file=out, error=system_says(error))
     return SettingsError(problem, _(_OTHER_PLACE))
 
 

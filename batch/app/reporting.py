@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from batch.app.reading import noted_limits, open_as_noted
 from batch.app.settings import Settings
 from batch.errors import SettingsError, SheetError, nearest
-from batch.language import N_, _
+from batch.language import N_, _, system_says
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.run import Run, Tally
@@ -65,9 +65,8 @@ def find_run(ledger: Ledger, name: str | None) -> Run:
     if len(found) != 1:
         hint = nearest(name, [run.run for run in runs])
         problem = _("There is no run {name!r} in the ledger {ledger}{hint}.")
-        raise SettingsError(
-            problem.format(name=name, ledger=ledger.where, hint=hint), _("`wegly-batch runs` lists them.")
-        )
+        problem = problem.format(name=name, ledger=ledger.where, hint=hint).replace("?.", "?")
+        raise SettingsError(problem, _("`wegly-batch runs` lists them."))
     return found[0]
 
 
@@ -80,7 +79,7 @@ def _folder(run: Run, settings: Settings) -> Path:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             made = _("The folder {folder} cannot be made: {error}.")
-            problem = problem or made.format(folder=folder, error=error.strerror or error)
+            problem = problem or made.format(folder=folder, error=system_says(error))
         else:
             return folder
     raise SettingsError(problem, _(_MEND))
@@ -93,7 +92,7 @@ def _view(run: Run, folder: Path) -> Iterator[SheetView]:
         inside = TemporaryDirectory(dir=folder, prefix=".sheet-", ignore_cleanup_errors=True)
     except OSError as error:
         problem = _("The folder {folder} takes no files: {error}.")
-        raise SettingsError(problem.format(folder=folder, error=error.strerror or error), _(_MEND)) from None
+        raise SettingsError(problem.format(folder=folder, error=system_says(error)), _(_MEND)) from None
     with inside as name:
         yield _open_again(run, Path(name))
 

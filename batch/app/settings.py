@@ -9,7 +9,7 @@ from pathlib import Path
 from batch import language
 from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
-from batch.language import _
+from batch.language import _, system_says
 
 __all__ = ["DEFAULT_BASE_URL", "Settings", "expiry_of", "read_token"]
 
@@ -71,7 +71,7 @@ def read_token(value: str | None, file: Path | None) -> Token:
         try:
             return Token.parse(file.read_text(encoding="utf-8-sig"), _("the file {file}").format(file=file))
         except OSError as error:
-            problem = _("The token file {file} cannot be read: {error}.").format(file=file, error=error.strerror)
+            problem = _("The token file {file} cannot be read: {error}.").format(file=file, error=system_says(error))
             raise SettingsError(problem, _("Check its name and its rights.")) from None
         except UnicodeDecodeError:
             problem = _("The token file {file} is not text.").format(file=file)

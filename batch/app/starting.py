@@ -16,7 +16,7 @@ from batch.app.looking import Looked
 from batch.app.reading import limits_of
 from batch.campaign import Campaign, Constant, Draft, DraftField, Source, described, load_campaign, starter_text
 from batch.errors import CampaignError, SettingsError, SheetError
-from batch.language import _
+from batch.language import _, system_says
 from batch.loader import open_sheet
 from batch.loader.contacts import ContactMaker, wanted_columns
 
@@ -135,7 +135,7 @@ def _write(out: Path, text: str) -> None:
     except FileExistsError:
         refuse_existing(out)
     except OSError as error:
-        problem = _("{file} cannot be written: {error}.").format(file=out, error=error.strerror or error)
+        problem = _("{file} cannot be written: {error}.").format(file=out, error=system_says(error))
         raise SettingsError(problem, _("Name another place with --out.")) from None
 
 

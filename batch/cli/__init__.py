@@ -19,7 +19,7 @@ from batch.cli.lazy import LazyGroup
 from batch.cli.options import language_asked, speaking
 from batch.cli.printing import from_printing, give_up_stdout
 from batch.errors import WeglyBatchError, nearest
-from batch.language import N_, _, spoken, system
+from batch.language import N_, _, spoken, system, system_says
 from batch.model.exit_code import EXIT_MEANINGS, ExitCode
 
 __all__ = ["main"]
@@ -60,7 +60,8 @@ class _Commands(LazyGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
             hint = nearest(args[0], _COMMANDS)
-            ctx.fail(_("There is no command {name!r}{hint}.").format(name=args[0], hint=hint))
+            said = _("There is no command {name!r}{hint}.").format(name=args[0], hint=hint)
+            ctx.fail(said.replace("?.", "?"))
         return super().resolve_command(ctx, args)
 
 
@@ -136,7 +137,7 @@ def _last_words(error: BaseException) -> tuple[str, ExitCode]:
             give_up_stdout()
         case OSError() if from_printing(error):
             give_up_stdout()
-            words = _("What was found cannot be printed: {error}.").format(error=error.strerror)
+            words = _("What was found cannot be printed: {error}.").format(error=system_says(error))
         case WeglyBatchError():
             words, code = f"{error.problem}\n{error.remedy}".rstrip(), exit_code_for(error)
         case _:

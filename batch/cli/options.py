@@ -88,15 +88,15 @@ def language_asked(arguments: Sequence[str], environment: Mapping[str, str] = os
 
     None when neither names a language that is spoken here; click complains of that later.
     """
-    named = environment.get(_VARIABLE)
+    named = [environment.get(_VARIABLE) or ""]
     for place, word in enumerate(arguments):
         if word == "--":
             break
         if word == "--lang":
-            named = arguments[place + 1] if place + 1 < len(arguments) else named
+            named += arguments[place + 1 : place + 2]
         elif word.startswith("--lang="):
-            named = word.removeprefix("--lang=")
-    return language_of(named) if named else None
+            named.append(word.removeprefix("--lang="))
+    return next(filter(None, map(language_of, reversed(named))), None)
 
 
 def _lang_parameter() -> click.Option:

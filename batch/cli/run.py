@@ -33,7 +33,7 @@ from batch.cli.options import (
 from batch.cli.printing import give_up_stdout
 from batch.cli.spoken import SpokenCommand
 from batch.errors import WeglyBatchError
-from batch.language import _, ngettext, number
+from batch.language import _, ngettext, number, system_says
 from batch.model.exit_code import ExitCode, worst
 
 if TYPE_CHECKING:
@@ -309,4 +309,4 @@ class _Runner:
             except OSError as error:
                 give_up_stdout()
                 said = _("The summary could not be printed ({error}); it is in summary.json.")
-                click.echo(said.format(error=error.strerror), err=True)
+                click.echo(said.format(error=system_says(error)), err=True)

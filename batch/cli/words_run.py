@@ -31,6 +31,7 @@ _STOPPED = {
     StopCause.CLOCK_WRONG: N_("Stopped: this machine's clock went back, or is more than 5 minutes off the API's."),
 }
 
+_SOMEHOW = N_("Stopped.")
 _CAUSES = (
     N_("interrupted"),
     N_("terminated"),
@@ -186,7 +187,7 @@ def _rate_of(sender: SenderRun, wanted: float | None, *, several: bool) -> str:
 
 
 def _why_stopped(ended: Finished) -> str:
-    said = _(_STOPPED.get(ended.cause, N_("Stopped."))) if ended.cause else ""
+    said = _(_STOPPED.get(ended.cause, _SOMEHOW)) if ended.cause else ""
     stopped = [sender.sender for sender in ended.tally.this_run.senders if sender.cause]
     if stopped and not ended.stopped_all:
         why = "" if ended.cause is StopCause.FATAL_ANSWER else f" {said}"
