@@ -13,6 +13,7 @@ import argparse
 import io
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -28,6 +29,7 @@ from batch.cli.spoken import help_texts
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "batch" / "locale"
 DOMAIN = "wegly_batch"
+_NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 _METHODS = [("**.py", "python"), ("**.jinja", "jinja2.ext:babel_extract")]
 _OPTIONS = {"**.jinja": {"trimmed": "true", "newstyle_gettext": "true"}}
 
@@ -84,7 +86,8 @@ def as_po(catalogue: Catalog) -> bytes:
 
 
 def as_mo(catalogue: Catalog) -> bytes:
-    """A catalogue as the program reads it."""
+    """A catalogue as the program reads it, without the time at which it was made."""
+    catalogue.creation_date = catalogue.revision_date = _NO_DATE
     file = io.BytesIO()
     write_mo(file, catalogue)
     return file.getvalue()
