@@ -16,6 +16,7 @@ from zipfile import ZipFile
 
 from openpyxl.workbook import Workbook
 
+from batch.language import _, number
 from batch.reporter.cell_xml import CellWriter, ResultCells
 from batch.reporter.celltext import cut_sentence
 from batch.reporter.clean_sheet import CleanSheet
@@ -83,7 +84,7 @@ class _Sheets(ExitStack):
         self._copy, self._framed, self._widths, self._title = copy, framed, widths, _title(material)
         self.parts = [ROOT_RELATIONS]
         """What is written already."""
-        self.book = _book(material, free_title(self._title, [TITLE]))
+        self.book = _book(material, free_title(self._title, [_(TITLE)]))
         sheet = self.book.worksheets[0]
         self._palette = Palette(sheet, Brushes(sheet, vertical="top"))
         self._writer = CellWriter()
@@ -102,7 +103,7 @@ class _Sheets(ExitStack):
         while self._index < index:
             self._end()
             self._index += 1
-            title = free_title(self._title, [TITLE, *self.book.sheetnames])
+            title = free_title(self._title, [_(TITLE), *self.book.sheetnames])
             self.book.create_sheet(title)
             self._split = self._split or (line.number, title)
             self._sheet = self._begun()
@@ -115,7 +116,9 @@ class _Sheets(ExitStack):
         if self._split:
             row, title = self._split
             problems.append(
-                f"The sheet has more rows than a worksheet can hold: row {row:,} and what follows are on {title!r}."
+                _(
+                    "The sheet has more rows than a worksheet can hold: row {row} and what follows are on {title!r}."
+                ).format(row=number(row), title=title)
             )
         return (*problems, *cut_sentence(self._writer.cut))
 
@@ -153,7 +156,7 @@ def _title(material: Material) -> str:
     info = material.sheet.info
     wanted = info.sheet if info and info.sheet else PurePath(material.sheet.name).stem
     clean = wanted.translate(_FORBIDDEN_IN_TITLES).strip(" '")[:_LONGEST_TITLE]
-    return "".join(character for character in clean if character.isprintable()) or "Rows"
+    return "".join(character for character in clean if character.isprintable()) or _("Rows")
 
 
 def _widths(framed: Frame, sample: Iterable[Line]) -> list[float]:

@@ -29,8 +29,8 @@ def withdraw(package: Package, workbook: WorkbookPart, name: str) -> tuple[str, 
     _forget_titles(package)
     if not lost:
         return ()
-    said = _("This copy of {name} lacks {what}; your own file has them still.")
-    return (said.format(name=name, what=", ".join(lost)),)
+    said = _("This copy of {name} lacks {lost}; your own file has them still.")
+    return (said.format(name=name, lost=", ".join(lost)),)
 
 
 def drop_old_summaries(package: Package, workbook: WorkbookPart, *, but: Tab) -> list[Tab]:

@@ -58,7 +58,7 @@ def write_own(file: BinaryIO, material: Material, path: Path, info: SheetInfo) -
     except (Unspliceable, *BROKEN) as error:
         raise CannotKeep(_("{name} cannot be written back with its own formatting.").format(name=name)) from error
     except NoRoom as error:
-        raise CannotKeep(_("{name} has no room for the result columns at its right.").format(name=name)) from error
+        raise CannotKeep(_("{file} has no room for the result columns at its right.").format(file=name)) from error
 
 
 def _written(package: Package, copy: ZipFile, material: Material, info: SheetInfo) -> tuple[str, ...]:
@@ -66,8 +66,8 @@ def _written(package: Package, copy: ZipFile, material: Material, info: SheetInf
     workbook = WorkbookPart(package)
     tab = next((each for each in workbook.tabs if each.title == info.sheet and each.kind == "worksheet"), None)
     if tab is None:
-        said = _("The worksheet {sheet!r} was not found again in {name}.")
-        raise CannotKeep(said.format(sheet=info.sheet, name=name))
+        said = _("The worksheet {title!r} was not found again in {file}.")
+        raise CannotKeep(said.format(title=info.sheet, file=name))
     lost = withdraw(package, workbook, name)
     package.write_first(copy)
     styles_part, styles = _styles(package, workbook)
