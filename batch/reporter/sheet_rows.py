@@ -77,15 +77,18 @@ class Patterns:
         found: list[Cell] = []
         at = column = 0
         while match := self.cell.match(content, at):
-            attributes = match[2]
-            reference = _REFERENCE.search(attributes)
-            column = self._column(reference[1]) if reference else column + 1
-            found.append(Cell(column, attributes, match[3], match[1], reference is not None))
-            at = match.end()
+            cell = self._cell(match, column)
+            found.append(cell)
+            at, column = match.end(), cell.column
         rest = content[at:]
         if b"<" + self.prefix + b"c" in rest and self.cell.search(rest):
             raise Unspliceable("something between the cells of a row")
         return found, rest
+
+    def first_cell(self, content: bytes) -> Cell | None:
+        """The first cell of a row."""
+        match = self.cell.match(content)
+        return self._cell(match, 0) if match else None
 
     def last_value(self, content: bytes) -> int:
         """The column of the last cell of a row when it is one with a value, written as most programs do; else 0."""
@@ -114,6 +117,11 @@ class Patterns:
     def is_filled(self, cell: Cell) -> bool:
         """Whether there is a value or a formula in it."""
         return cell.content is not None and self.filled.search(cell.content) is not None
+
+    def _cell(self, match: re.Match[bytes], before: int) -> Cell:
+        reference = _REFERENCE.search(match[2])
+        column = self._column(reference[1]) if reference else before + 1
+        return Cell(column, match[2], match[3], match[1], reference is not None)
 
     def _column(self, letters: bytes) -> int:
         number = self._columns.get(letters)

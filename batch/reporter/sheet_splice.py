@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from operator import itemgetter
 
@@ -23,11 +24,13 @@ class Splice:
         row has anything at or behind the first of `columns`, so that none must be looked into."""
         self._patterns = patterns
         self._columns = frozenset(columns)
-        self._least = min(columns)
+        self._least, self._most = min(columns), max(columns)
+        self._first_ours = _first_of(patterns.prefix, self._columns)
         self._header_row = header_row
         self._free = free
         self._close = b"</" + patterns.prefix + b"row>"
         self._open = b"<" + patterns.prefix + b'row r="%d">'
+        self._formula_start = b"<" + patterns.prefix + b"f"
         self.lost_formula = False
         """Whether a cell with a formula had to go."""
 
@@ -66,20 +69,30 @@ class Splice:
             return tag[:-2] + b">" + cells + self._close
         if self._has_room(row.content):
             return tag + row.content + cells + self._close
-        return tag + self._merged(row, cells) + self._close
+        return tag + self._replaced(row, row.content, cells) + self._close
 
     def _without(self, row: Row) -> bytes:
         if row.content is None:
             return row.tag
         if row.number < self._header_row or self._has_room(row.content):
             return row.tag + row.content + self._close
-        return without_spans(row.tag) + self._merged(row, b"") + self._close
+        return without_spans(row.tag) + self._replaced(row, row.content, b"") + self._close
 
     def _has_room(self, content: bytes) -> bool:
         if self._free:
             return True
         last = self._patterns.last_cell(content)
         return last is not None and last.column < self._least
+
+    def _replaced(self, row: Row, content: bytes, cells: bytes) -> bytes:
+        """What is in the row with `cells` in the place of older results: at a look when these end it."""
+        found = self._first_ours.search(content) if self._first_ours else None
+        if found is not None and content.find(self._formula_start, found.start()) < 0:
+            head, last = content[: found.start()], self._patterns.last_cell(content)
+            before = self._patterns.last_cell(head) if head else None
+            if last and last.column <= self._most and (not head or (before and before.column < self._least)):
+                return head + cells
+        return self._merged(row, cells)
 
     def _merged(self, row: Row, cells: bytes) -> bytes:
         present, rest = self._patterns.cells(row.content or b"")
@@ -101,6 +114,14 @@ class Splice:
         area = area_of(formula[1].decode().partition('ref="')[2].partition('"')[0])
         if area and not self._columns.issuperset(range(area.left, area.right + 1)):
             raise Unspliceable("a formula in a result column that other cells share")
+
+
+def _first_of(prefix: bytes, columns: Collection[int]) -> re.Pattern[bytes] | None:
+    """Finds the first cell of columns that stand side by side; None for columns that do not."""
+    if len(columns) <= max(columns) - min(columns):
+        return None
+    letters = "|".join(column_letters(column) for column in columns)
+    return re.compile(b"<" + re.escape(prefix) + f'c r="(?:{letters})[0-9]'.encode())
 
 
 def _named(cell: Cell, row: int) -> bytes:

@@ -91,12 +91,16 @@ class _Extent:
                 return
             column, filled = last.column, self._patterns.is_filled(last)
         self.widest = max(self.widest, column)
-        if column in self.ours or not filled:
+        if not filled or (column in self.ours and not self._begins_with_theirs(content)):
             self._look_into(row.number, content, counts=counts)
             return
         self.bottom = row.number
         if counts and column > self.right:
             self.right = column
+
+    def _begins_with_theirs(self, content: bytes) -> bool:
+        first = self._patterns.first_cell(content)
+        return first is not None and first.column not in self.ours and self._patterns.is_filled(first)
 
     def _look_into(self, number: int, content: bytes, *, counts: bool) -> None:
         cells, _ = self._patterns.cells(content)

@@ -139,9 +139,9 @@ class _Looks:
             "label": look(sheet, font=muted, align=middle),
             "fact": look(sheet, font=text, align=middle),
             "fact_number": look(sheet, font=text, align=left, number_format="#,##0"),
-            "day": look(sheet, font=text, align=left, number_format="dd/mm/yyyy"),
-            "time": look(sheet, font=text, align=left, number_format="hh:mm:ss"),
-            "day_and_time": look(sheet, font=text, align=left, number_format="dd/mm hh:mm"),
+            "day": look(sheet, font=text, align=left, border=rule, number_format="dd/mm/yyyy"),
+            "time": look(sheet, font=text, align=left, border=rule, number_format="hh:mm:ss"),
+            "day_and_time": look(sheet, font=text, align=left, border=rule, number_format="dd/mm hh:mm"),
         }
         badge = Alignment(horizontal="left", vertical="center", indent=1)
         self._badges = {
