@@ -25,11 +25,12 @@ from batch.reporter.donors import saved
 from batch.reporter.fuller import LEDGER_ONLY
 from batch.reporter.lines import Frame, Line, frame, lines
 from batch.reporter.material import Material
-from batch.reporter.package import ROOT_RELATIONS, new_zip, write_stream
+from batch.reporter.package import ROOT_RELATIONS
 from batch.reporter.page import TITLE
 from batch.reporter.paint import Brushes, width_of
 from batch.reporter.palette import Palette
 from batch.reporter.summary_sheet import add_summary, free_title
+from batch.reporter.zipped import new_zip, write_stream
 
 __all__ = ["MOST_ROWS", "position", "write_clean"]
 

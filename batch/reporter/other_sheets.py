@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from batch.reporter.elements import Unspliceable
 from batch.reporter.package import Package
-from batch.reporter.sheet_rows import Cell, SheetXml, plain
+from batch.reporter.plain_xml import plain
+from batch.reporter.sheet_rows import Cell, SheetXml
 
 __all__ = ["deselected", "first_cell", "is_selected"]
 
@@ -16,13 +18,16 @@ _MOST_HEAD_BYTES = 16 * 1024 * 1024
 
 
 def first_cell(package: Package, part: str) -> Cell | None:
-    """Cell A1 of a worksheet; None when there is none."""
-    sheet = SheetXml(package.chunks(part))
-    row = next(sheet.rows(), None)
+    """Cell A1 of a worksheet; None when there is none, or the sheet is of a kind that is not understood here."""
+    try:
+        sheet = SheetXml(package.chunks(part))
+        row = next(sheet.rows(), None)
+    except Unspliceable:
+        return None
     if row is None or row.number != 1 or row.content is None:
         return None
-    cells, _ = sheet.patterns.cells(row.content)
-    return cells[0] if cells and cells[0].column == 1 else None
+    cell = sheet.patterns.first_cell(row.content)
+    return cell if cell and cell.column == 1 else None
 
 
 def is_selected(package: Package, part: str) -> bool:

@@ -21,10 +21,11 @@ from batch.reporter.donors import summary_book
 from batch.reporter.elements import Unspliceable
 from batch.reporter.loose_ends import close_others, drop_calculation_order, drop_old_summaries, withdraw
 from batch.reporter.material import Material
-from batch.reporter.package import BROKEN, Package, new_zip
+from batch.reporter.package import BROKEN, Package
 from batch.reporter.styles_part import BARE_STYLES, StylesPart
 from batch.reporter.transplant import in_words_of, transplanted
 from batch.reporter.workbook_part import WorkbookPart
+from batch.reporter.zipped import new_zip
 
 __all__ = ["CannotKeep", "has_macros", "write_own"]
 

@@ -6,40 +6,26 @@ copied as it is. References to the outside are kept, and never followed.
 
 from __future__ import annotations
 
-import errno
-import os
 import posixpath
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, BinaryIO
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from batch.reporter.elements import Edits, Unspliceable, in_utf8, parsed, quoted
+from batch.reporter.zipped import write_stream
 
-__all__ = [
-    "BROKEN",
-    "CONTENT_TYPES",
-    "ROOT_RELATIONS",
-    "Package",
-    "Relation",
-    "new_zip",
-    "relations_name",
-    "write_stream",
-]
+__all__ = ["BROKEN", "CONTENT_TYPES", "ROOT_RELATIONS", "Package", "Relation", "relations_name"]
 
 CONTENT_TYPES = "[Content_Types].xml"
 ROOT_RELATIONS = "_rels/.rels"
 BROKEN = (BadZipFile, EOFError, NotImplementedError, struct.error, zlib.error)
 """What zipfile raises for files that are none."""
 
-_LEVEL = 2
 _CHUNK = 256 * 1024
 _MOST_BYTES = 64 * 1024 * 1024
 """Of a part that is read whole."""
-_ZIP64 = 0x7FFFFFFF
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,26 +38,6 @@ class Relation:
     target: str
     """The part's name without the first slash; for a reference to the outside, as it is written."""
     outside: bool = False
-
-
-def new_zip(file: BinaryIO) -> ZipFile:
-    """A zip file to be written. Its entries have no date of their own: zip knows no time zones."""
-    return ZipFile(file, "w", ZIP_DEFLATED, compresslevel=_LEVEL)
-
-
-@contextmanager
-def write_stream(copy: ZipFile, name: str, *, most: int) -> Iterator[IO[bytes]]:
-    """A part of a zip file to be written piece by piece. `most`: bytes that it will hardly exceed.
-
-    Beyond 2 GiB an entry is of a kind that older programs complain of, so it is used only where it may be needed.
-    """
-    try:
-        with copy.open(name, "w", force_zip64=most > _ZIP64) as target:
-            yield target
-    except RuntimeError as error:
-        if "force_zip64" not in str(error):
-            raise
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from error
 
 
 def relations_name(part: str) -> str:
@@ -259,8 +225,8 @@ class Package:
 
     def _copy(self, copy: ZipFile, key: str) -> None:
         info = self._infos[key]
-        entry = _stored(self._names[key]) if info.compress_type == ZIP_STORED else self._names[key]
-        with copy.open(entry, "w", force_zip64=info.file_size > _ZIP64) as target:
+        compressed = info.compress_type != ZIP_STORED
+        with write_stream(copy, self._names[key], most=info.file_size, compressed=compressed) as target:
             for piece in self.chunks(self._names[key]):
                 target.write(piece)
 
@@ -269,13 +235,6 @@ class Package:
         if info is None:
             raise Unspliceable(f"{name} is missing")
         return info
-
-
-def _stored(name: str) -> ZipInfo:
-    """An entry that is not compressed, such as a picture."""
-    info = ZipInfo(name)
-    info.compress_type = ZIP_STORED
-    return info
 
 
 def _resolved(part: str, target: str) -> str:

@@ -8,21 +8,17 @@ encodings are turned into UTF-8.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
-from xml.sax.saxutils import escape
 
-from batch.reporter.elements import ATTRIBUTES, Unspliceable, encoding_of
+from batch.reporter.elements import ATTRIBUTES, Unspliceable
+from batch.reporter.plain_xml import plain
 
-__all__ = ["Cell", "Patterns", "Row", "SheetXml", "column_letters", "column_number", "plain", "without_spans"]
+__all__ = ["Cell", "Patterns", "Row", "SheetXml", "column_letters", "column_number", "without_spans"]
 
 _MOST_ROW_BYTES = 64 * 1024 * 1024
 _MOST_HEAD_BYTES = 16 * 1024 * 1024
-_SECTION = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
-_SECTION_BEGINS = re.compile(rb"<[!?]|<\Z")
-_CDATA = b"<![CDATA["
 _SHEET_DATA = re.compile(rb"<((?:[\w.-]+:)?)sheetData(?=[\s/>])" + ATTRIBUTES + rb">")
 _NUMBER = re.compile(rb"""\sr\s*=\s*["'](\d{1,7})["']""")
 _SPANS = re.compile(rb"""\sspans\s*=\s*["'][^"']*["']""")
@@ -150,53 +146,6 @@ def column_letters(number: int) -> str:
 def without_spans(tag: bytes) -> bytes:
     """A row's start tag without the columns that it says it spans: with ours they would be wrong."""
     return _SPANS.sub(b"", tag) if b"spans" in tag else tag
-
-
-def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same XML in UTF-8, without comments and processing instructions, and with CDATA sections as text.
-
-    Raises:
-        Unspliceable: an encoding that is not known, or a document type.
-    """
-    pending = b""
-    for chunk in _utf8(chunks):
-        pending += chunk
-        if b"<!" not in pending and b"<?" not in pending and not pending.endswith(b"<"):
-            yield pending
-            pending = b""
-            continue
-        pending = _SECTION.sub(_as_text, pending)
-        open_at = _SECTION_BEGINS.search(pending)
-        keep = open_at.start() if open_at else len(pending)
-        if pending.startswith(b"<!DOCTYPE", keep) or len(pending) - keep > _MOST_ROW_BYTES:
-            raise Unspliceable("a document type or an endless comment")
-        yield pending[:keep]
-        pending = pending[keep:]
-    if pending:
-        raise Unspliceable("an open comment at the end")
-
-
-def _as_text(section: re.Match[bytes]) -> bytes:
-    whole = section[0]
-    return escape(whole[len(_CDATA) : -3].decode()).encode() if whole.startswith(_CDATA) else b""
-
-
-def _utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    remaining = iter(chunks)
-    first = next(remaining, b"")
-    encoding = encoding_of(first)
-    if encoding is None:
-        yield first.removeprefix(b"\xef\xbb\xbf")
-        yield from remaining
-        return
-    try:
-        decoder = codecs.getincrementaldecoder(encoding)()
-        yield decoder.decode(first).removeprefix("\ufeff").encode()
-        for chunk in remaining:
-            yield decoder.decode(chunk).encode()
-        yield decoder.decode(b"", final=True).encode()
-    except (LookupError, UnicodeError):
-        raise Unspliceable(f"a worksheet in {encoding}") from None
 
 
 class SheetXml:

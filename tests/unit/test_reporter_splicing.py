@@ -6,19 +6,20 @@ import io
 import zipfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.reporter.areas import Area, area_of, runs
 from batch.reporter.columns import COLUMNS
 from batch.reporter.elements import Edits, Unspliceable, in_utf8, parsed
-from batch.reporter.package import CONTENT_TYPES, Package, new_zip
+from batch.reporter.package import CONTENT_TYPES, Package
 from batch.reporter.sheet_rows import SheetXml, column_letters, column_number
 from batch.reporter.sheet_splice import Splice
 from batch.reporter.sheet_survey import surveyed
 from batch.reporter.styles_part import BARE_STYLES, StylesPart
 from batch.reporter.surroundings import Surroundings
 from batch.reporter.tables import Table
+from batch.reporter.zipped import new_zip
 
 SHEET = (
     b'<?xml version="1.0"?><!-- <row r="9"/> --><x:worksheet xmlns:x="m"><x:sheetData>'
@@ -33,6 +34,7 @@ def pieces(content: bytes, size: int) -> list[bytes]:
     return [content[at : at + size] for at in range(0, len(content), size)]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60))
 def test_rows_are_the_same_wherever_the_pieces_end(size: int) -> None:
     """Numbers, also of rows that do not say theirs; no row out of a comment or a CDATA section; head and tail."""
