@@ -19,11 +19,12 @@ from batch.app.choosing import choose
 from batch.app.ending import stopped_by, why_pending
 from batch.app.folder import run_name
 from batch.app.logs import quiet
+from batch.app.metered import SendingWatcher
 from batch.app.plan_file import sha256_of
 from batch.app.prepared import Prepared, as_request, prepare, utc_now
 from batch.app.run_lists import run_lists
 from batch.app.running import Choices, refuse_wrong_clock
-from batch.app.sending import SendingWatcher, send
+from batch.app.sending import send
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import Token

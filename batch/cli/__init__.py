@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from batch._version import __version__
+from batch.cli.asked import unharmed
 from batch.cli.codes import exit_code_for
 from batch.cli.lazy import LazyGroup
 from batch.cli.printing import from_printing, give_up_stdout
@@ -85,6 +86,7 @@ def _terminate(*_: object) -> NoReturn:
 
 
 def _listen_to_signals() -> None:
+    unharmed()
     for name in (
         "SIGTERM",
         "SIGHUP",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from batch.cli.asked import answering
 from batch.cli.codes import exit_code_for
 from batch.cli.options import (
     SHEET,
@@ -32,12 +33,15 @@ from batch.cli.options import (
 )
 from batch.cli.printing import give_up_stdout
 from batch.errors import WeglyBatchError
+from batch.language import _
 from batch.model.exit_code import ExitCode, worst
 
 if TYPE_CHECKING:
     from batch.app.running import Choices, Finished
     from batch.app.settings import Settings
     from batch.app.sheets import Taken
+    from batch.chats import Token
+    from batch.cli.watching import Silent, Terminal
 
 __all__ = ["command"]
 
@@ -223,6 +227,7 @@ class _Runner:
         self._json = as_json
         self._quiet = quiet or as_json
         self._yes = yes
+        self._watcher: Silent | Terminal | None = None
         self._finished: list[Finished] = []
         self._codes: list[ExitCode] = []
 
@@ -230,6 +235,13 @@ class _Runner:
         from batch.app.settings import read_token
 
         token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
+        with answering(self._state):
+            return self._all(taken, token)
+
+    def _state(self) -> str:
+        return self._watcher.state() if self._watcher else _("Nothing is sent yet.")
+
+    def _all(self, taken: Taken, token: Token) -> ExitCode:
         self._say_where()
         _say_expired(token.expires)
         if len(taken.sheets) > 1:
@@ -269,12 +281,12 @@ class _Runner:
             chosen = self._choices.rows
             check(sheet, self._campaign, self._settings, judging=judging, accept_change=accept, chosen=chosen)
 
-    def _one(self, sheet: Path, token: Any) -> None:
+    def _one(self, sheet: Path, token: Token) -> None:
         from batch.app.running import run_sheet
         from batch.cli.watching import watcher_for
         from batch.cli.words_run import alarm_text, summary_text
 
-        watcher = watcher_for(yes=self._yes, quiet=self._quiet, expires=token.expires)
+        self._watcher = watcher = watcher_for(yes=self._yes, quiet=self._quiet, expires=token.expires)
         ended = run_sheet(
             sheet, self._campaign, settings=self._settings, token=token, choices=self._choices, watcher=watcher
         )
