@@ -90,7 +90,7 @@ def run_sheet(
             )
         finally:
             watcher.end()
-        finished = close(begun, sent, stamped=stamped)
+        finished = close(begun, sent, stamped=stamped, trust_env=settings.trust_env)
         return replace(finished, problems=(*finished.problems, *filter(None, [run_log.problem])))
 
 

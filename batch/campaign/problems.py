@@ -16,6 +16,8 @@ __all__ = ["Problem", "campaign_error", "problem_of", "shown_key"]
 _CORRECT = "Correct it in the campaign file."
 _SHOWN_AT_MOST = 80
 _LISTS = ("window", "template_fields")
+_SECRET = (("notify",), ("notify", "webhook"))
+"""Keys whose values are not repeated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,10 +77,12 @@ def problem_of(details: ErrorDetails, known: Callable[[Sequence[str | int]], Seq
         return _unknown_key(path, known(path[:-1]))
     if kind == "missing":
         return Problem(text=f"{shown_key(path)} is missing", remedy="Add it to the campaign file.")
+    known_as = shown_key(path)
+    found = f"{known_as}:" if tuple(path) in _SECRET else f"{known_as} is {_found(details['input'])};"
     if kind == "value_error":
-        return Problem(text=f"{shown_key(path)} is {_found(details['input'])}; {details['ctx']['error']}")
+        return Problem(text=f"{found} {details['ctx']['error']}")
     allowed = _allowed(kind, details.get("ctx", {}), details["msg"])
-    return Problem(text=f"{shown_key(path)} is {_found(details['input'])}; allowed is {allowed}")
+    return Problem(text=f"{found} allowed is {allowed}")
 
 
 def _unknown_key(path: Sequence[str | int], known: Sequence[str]) -> Problem:

@@ -298,6 +298,8 @@ class _Runner:
                 watcher.say(summary_text(ended), needed=needed)
         elif self._json and (alarm := alarm_text(ended)):
             click.echo(alarm, err=True)
+        elif ended.untold:
+            click.echo("\n".join(ended.untold), err=True)
 
     def _print_json(self, *, as_list: bool) -> None:
         from batch.cli.words_run import summary_json

@@ -42,7 +42,7 @@ def summary_text(ended: Finished) -> str:
     parts.append(phrases.counts(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
     parts.append(f"{written_text(ended.run, ended.folder, ended.written)}\nLedger  {ended.ledger}")
-    parts += ended.problems
+    parts += [*ended.problems, *ended.untold]
     return "\n\n".join(parts)
 
 
@@ -53,7 +53,7 @@ def alarm_text(ended: Finished) -> str:
         parts.append(_when_next(ended))
     if ended.written.missing:
         parts.append(written_text(ended.run, ended.folder, ended.written))
-    return "\n".join([*parts, *ended.problems])
+    return "\n".join([*parts, *ended.problems, *ended.untold])
 
 
 def summary_json(ended: Finished) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from batch.reporter.fuller import LEDGER_ONLY, has_fuller
 from batch.reporter.lines import frame, lines
 from batch.reporter.material import Material
 from batch.reporter.results_csv import write_csv
-from batch.reporter.summary import summary
+from batch.reporter.summary import summary_bytes
 from batch.reporter.view import SheetView, Written
 from batch.reporter.workbook import write_workbook
 
@@ -94,7 +93,7 @@ def _csv(target: Path, material: Material) -> Path:
 
 def _json(target: Path, run: Run, tally: Tally) -> Path:
     def write(file: BinaryIO) -> None:
-        file.write(json.dumps(summary(run, tally), ensure_ascii=False, indent=2).encode() + b"\n")
+        file.write(summary_bytes(run, tally))
 
     return write_aside(target, write)
 

@@ -141,7 +141,7 @@ def test_a_run_without_a_terminal_says_how_it_goes_and_goes_on(place: Place) -> 
 def test_on_a_terminal_the_answer_does_not_stand_behind_the_bar(place: Place) -> None:
     """The bar's line is cleared, the sentence has a line of its own, and the bar goes on below it."""
     shown = place.on_terminal(ask_after=15)
-    before, found, after = shown.partition("\r\x1b[K")
+    _before, found, after = shown.partition("\r\x1b[K")
     assert found, shown
     assert re.match(r"\d+ of 40: sent \d+ \(0 reused\).*\.\r\n", after), after
     assert "20/40" in after or "30/40" in after or "40/40" in after

@@ -1,0 +1,67 @@
+"""Tells an address of the user's own that a run has ended. It has nothing to do with the API, and gets no token."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from http import HTTPStatus
+from typing import Final
+
+import httpx
+
+from batch._version import __version__
+from batch.chats.faults import FAULT_WORDS, FOREIGN, Fault, fault_of
+from batch.chats.transport import make_transport
+from batch.errors import SettingsError
+from batch.language import _
+
+__all__ = ["deliver"]
+
+_CONNECT: Final = 5.0
+_WHOLE: Final = 10.0
+"""Seconds: who waits for the end of a run does not wait long for this."""
+
+
+async def deliver(url: str, body: bytes, *, trust_env: bool = False) -> str | None:
+    """Post JSON to `url` once. None when a 2xx came, else why it did not, without a full stop and without the address.
+
+    It follows no redirect, verifies TLS, reads no answer, and takes ten seconds at most. `trust_env`: through the proxy
+    that the environment names. Never raises for what the network or the other side does.
+    """
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"wegly-batch/{__version__}",
+    }
+    try:
+        timeouts = {"connect": _CONNECT, "pool": _CONNECT, "read": _WHOLE, "write": _WHOLE}
+        request = httpx.Request("POST", url, headers=headers, content=body, extensions={"timeout": timeouts})
+        async with asyncio.timeout(_WHOLE):
+            status = await _status(request, trust_env=trust_env)
+    except TimeoutError:
+        return _(FAULT_WORDS[Fault.TIMEOUT])
+    except SettingsError as error:
+        return error.problem.rstrip(".")
+    except (*FOREIGN, UnicodeError) as error:  # UnicodeError: a host that httpx takes for a name, and IDNA does not
+        return _(FAULT_WORDS[fault_of(error)[0]])
+    return _judged(status)
+
+
+async def _status(request: httpx.Request, *, trust_env: bool) -> int:
+    transport = make_transport(str(request.url), ssl_context=None, trust_env=trust_env)
+    try:
+        response = await transport.handle_async_request(request)
+        with contextlib.suppress(*FOREIGN):  # its body is not wanted
+            await response.aclose()
+    finally:
+        await transport.aclose()
+    return response.status_code
+
+
+def _judged(status: int) -> str | None:
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return None
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return _("it answers with a redirect (HTTP {status}), which is not followed").format(status=status)
+    return _("it answers HTTP {status}").format(status=status)
