@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,10 +28,11 @@ def list_runs(settings: Settings) -> tuple[str, list[tuple[Run, Tally]]]:
         return ledger.where, [(run, ledger.tally(run.run)) for run in ledger.runs()]
 
 
-def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path, Written]:
+def report_again(name: str | None, settings: Settings, *, masked: bool = False) -> tuple[Run, Tally, Path, Written]:
     """Write the report of run `name` again (None: the newest) with what the ledger knows now.
 
-    Where the sheet is gone or was changed since, the report has what the ledger knows, and says so.
+    Where the sheet is gone or was changed since, the report has what the ledger knows, and says so. `masked`: a report
+    to be passed on instead, in a folder `masked` inside the run's, for which the sheet is not even opened.
     """
     with Ledger.for_reading(settings.ledger) as ledger:
         run = find_run(ledger, name)
@@ -41,10 +42,13 @@ def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path
                 "`wegly-batch runs` shows what became of it.",
             )
         folder = _folder(run, settings)
-        with ledger.snapshot(run.run) as (count, results), _view(run, folder) as view:
+        if masked:
+            folder = _inside(folder)
+        seen = nullcontext(_unseen(run)) if masked else _view(run, folder)
+        with ledger.snapshot(run.run) as (count, results), seen as view:
             tally = count()
             noted = replace(run, ledger=ledger.where, language=settings.language or run.language)
-            written = write_report(folder, run=noted, tally=tally, sheet=view, results=results)
+            written = write_report(folder, run=noted, tally=tally, sheet=view, results=results, masked=masked)
         return run, tally, folder, written
 
 
@@ -81,6 +85,16 @@ def _folder(run: Run, settings: Settings) -> Path:
     raise SettingsError(problem, _MEND)
 
 
+def _inside(folder: Path) -> Path:
+    """Where the masked report lies, by itself, so that the folder can be passed on whole."""
+    inside = folder / "masked"
+    try:
+        inside.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The folder {inside} cannot be made: {error.strerror or error}.", _MEND) from None
+    return inside
+
+
 @contextmanager
 def _view(run: Run, folder: Path) -> Iterator[SheetView]:
     """The sheet of a run as it was then, or nothing of it when it is not there any more or not the same."""
@@ -95,7 +109,7 @@ def _view(run: Run, folder: Path) -> Iterator[SheetView]:
 def _open_again(run: Run, inside: Path) -> SheetView:
     original = Path(run.sheet_path)
     if _sha256(original) != run.sheet_sha256:
-        return SheetView(path=None, info=None, rows=None, name=original.name)
+        return _unseen(run)
     copy = keep_copy(
         original, inside, limits=noted_limits(run.sheet_options)
     )  # what fails now is the copying: that must not pass for a sheet that is gone
@@ -105,7 +119,11 @@ def _open_again(run: Run, inside: Path) -> SheetView:
             return SheetView(path=copy.path, info=sheet.info, rows=sheet.rows, name=original.name)
     except SheetError:
         pass  # the report says that the sheet is gone
-    return SheetView(path=None, info=None, rows=None, name=original.name)
+    return _unseen(run)
+
+
+def _unseen(run: Run) -> SheetView:
+    return SheetView(path=None, info=None, rows=None, name=Path(run.sheet_path).name)
 
 
 def _sha256(sheet: Path) -> str | None:
