@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,15 +17,33 @@ from batch.loader import keep_copy
 from batch.model.run import Run, Tally
 from batch.reporter import SheetView, Written, write_report
 
-__all__ = ["find_run", "list_runs", "report_again"]
+__all__ = ["Listed", "find_run", "list_runs", "report_again"]
 
 _MEND = "Free space there, or name another place with --reports. The ledger keeps everything until then."
 
 
-def list_runs(settings: Settings) -> tuple[str, list[tuple[Run, Tally]]]:
-    """The ledger's place, and its runs, newest first, with their counts as they stand now."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """Runs of a ledger, newest first, each with its counts as they stand now."""
+
+    ledger: str
+    """Where it is, as a person may read it."""
+    runs: tuple[tuple[Run, Tally], ...]
+    campaigns: tuple[str, ...]
+    """The names of all campaigns that have runs, also where only some runs were asked for."""
+
+
+def list_runs(settings: Settings, *, campaign: str | None = None, limit: int | None = None) -> Listed:
+    """The runs of the ledger: all of them, or the newest `limit` of the campaigns whose name begins with `campaign`."""
+    begins = (campaign or "").casefold()
     with Ledger.for_reading(settings.ledger) as ledger:
-        return ledger.where, [(run, ledger.tally(run.run)) for run in ledger.runs()]
+        runs = ledger.runs()
+        wanted = [run for run in runs if run.campaign.casefold().startswith(begins)]
+        return Listed(
+            ledger=ledger.where,
+            runs=tuple((run, ledger.tally(run.run)) for run in wanted[:limit]),
+            campaigns=tuple(dict.fromkeys(run.campaign for run in runs)),
+        )
 
 
 def report_again(name: str | None, settings: Settings, *, masked: bool = False) -> tuple[Run, Tally, Path, Written]:

@@ -1,8 +1,7 @@
-"""What `run`, `demo`, `report` and `runs` print."""
+"""What `run`, `demo` and `report` print."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,7 @@ from batch.model.run import Run, SenderRun, Tally
 from batch.pool import NEVER, StopCause
 from batch.reporter import Written, headline, summary
 
-__all__ = ["alarm_text", "demo_text", "runs_text", "summary_json", "summary_text", "waiting_text", "written_text"]
+__all__ = ["alarm_text", "demo_text", "summary_json", "summary_text", "waiting_text", "written_text"]
 
 _STOPPED = {
     StopCause.INTERRUPTED: "Interrupted: what was in flight is finished and recorded.",
@@ -80,17 +79,6 @@ def written_text(run: Run, folder: Path, written: Written) -> str:
     return "\n".join([f"Report  {workbook}", *(f"        {problem}" for problem in problems)])
 
 
-def runs_text(found: Sequence[tuple[Run, Tally]]) -> str:
-    """`runs` as a table."""
-    if not found:
-        return "There are no runs yet."
-    width = max(len(run.run) for run, _ in found)
-    head = (
-        f"{'run':<{width}}  {'started':<16}  {'rows':>7}" + "".join(f"  {kind.value:>7}" for kind in Outcome) + "  exit"
-    )
-    return "\n".join([head, *(_run_line(run, tally, width) for run, tally in found)])
-
-
 def waiting_text(seconds: float, finding: Finding) -> str:
     """Why everybody waits now."""
     if finding.reason is Reason.WINDOW:
@@ -102,13 +90,6 @@ def waiting_text(seconds: float, finding: Finding) -> str:
         return f"{finding.values['people']} people in 24 hours are reached: the next goes in {phrases.time(seconds)}."
     asked = f" (HTTP {finding.values['status']})" if "status" in finding.values else ""
     return f"The API asked to slow down{asked}: nothing is sent for {phrases.time(seconds)}."
-
-
-def _run_line(run: Run, tally: Tally, width: int) -> str:
-    started = run.started.astimezone(ZoneInfo(run.timezone))
-    counts = "".join(f"  {tally.counts[kind]:>7,}" for kind in Outcome)
-    code = "-" if run.exit_code is None else str(run.exit_code)
-    return f"{run.run:<{width}}  {started:%d/%m/%Y %H:%M}  {tally.rows:>7,}{counts}  {code:>4}"
 
 
 def _when_next(ended: Finished) -> str:
