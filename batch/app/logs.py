@@ -20,9 +20,10 @@ from typing import Any, NoReturn
 import structlog
 
 from batch.chats import Token
+from batch.errors import WeglyBatchError
 from batch.model.masking import mask_numbers
 
-__all__ = ["RunLog", "logging_to", "quiet"]
+__all__ = ["RunLog", "defects_logged", "logging_to", "quiet"]
 
 _MOST = 10**9
 """Counts and milliseconds are smaller; a phone as a number is larger."""
@@ -52,6 +53,18 @@ def logging_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[Ru
     finally:
         quiet()
         lines.close()
+
+
+@contextmanager
+def defects_logged() -> Iterator[None]:
+    """Let the traceback of a defect go into the log as well; it is raised all the same."""
+    try:
+        yield
+    except WeglyBatchError:
+        raise
+    except Exception:
+        structlog.get_logger().exception("defect")
+        raise
 
 
 def quiet() -> None:

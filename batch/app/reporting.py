@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from batch.app.reading import noted_limits, open_as_noted
 from batch.app.settings import Settings
 from batch.errors import SettingsError, SheetError, nearest
+from batch.language import _
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.run import Run, Tally
@@ -109,7 +110,8 @@ def _inside(folder: Path) -> Path:
     try:
         inside.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"The folder {inside} cannot be made: {error.strerror or error}.", _MEND) from None
+        problem = _("The folder {folder} cannot be made: {error}.").format(folder=inside, error=error.strerror or error)
+        raise SettingsError(problem, _MEND) from None
     return inside
 
 

@@ -16,7 +16,7 @@ from batch.app.checking import Check, look
 from batch.app.choosing import ALL_ROWS, ChosenRows, choose, limit_of
 from batch.app.ending import Begun, Finished, close
 from batch.app.folder import RunFolder, run_name
-from batch.app.logs import logging_to
+from batch.app.logs import defects_logged, logging_to
 from batch.app.meter import Meter
 from batch.app.metered import SendingWatcher
 from batch.app.prepared import prepare, utc_now
@@ -70,6 +70,7 @@ def run_sheet(
     with ExitStack() as stack:
         begun = _begin(stack, sheet, campaign, settings=settings, choices=choices, watcher=watcher)
         run_log = stack.enter_context(logging_to(begun.folder / "run.log", token=token, verbose=choices.verbose))
+        stack.enter_context(defects_logged())
         run, plan = begun.run, begun.plan
         log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=plan.to_send)
         stamped = note_stamp(begun.campaign, begun.ledger, run, to_send=plan.to_send)

@@ -38,7 +38,7 @@ def command(*, campaign: str | None, limit: int | None, ledger: str | None, as_j
         click.echo(runs_text(listed.runs, columns=_columns()))
     else:
         click.echo(no_runs_text(campaign, listed.campaigns))
-    click.echo(_("Ledger: {where}").format(where=listed.ledger), err=True)
+    click.echo(_("Ledger: {place}").format(place=listed.ledger), err=True)
 
 
 def _columns() -> int | None:
