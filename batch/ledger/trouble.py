@@ -9,7 +9,7 @@ from sqlalchemy.engine import ExceptionContext
 
 from batch.errors import LedgerFailed
 
-__all__ = ["remedy_for", "translate_failures"]
+__all__ = ["failure", "remedy_for", "translate_failures"]
 
 _AGAIN = "then run the same command again: it sends only what is left."
 _REMEDIES = {
@@ -44,9 +44,14 @@ def translate_failures(engine: Engine, place: str) -> None:
     One place for all reads and writes, those of a sheet's staging too. Errors of the statements themselves (a key that
     is there already, SQL that is wrong) stay SQLAlchemy's own.
     """
+    engine.update_execution_options(wegly_place=place)
 
     @event.listens_for(engine, "handle_error")
     def _translate(context: ExceptionContext) -> BaseException | None:
-        error = context.original_exception
-        remedy = remedy_for(error) if isinstance(error, sqlite3.Error) else None
-        return None if remedy is None else LedgerFailed(f"The ledger {place} failed: {error}.", remedy)
+        return failure(context.original_exception, place)
+
+
+def failure(error: BaseException, place: str) -> LedgerFailed | None:
+    """What an error of the driver means when the ledger's place fails; None for errors of the statement itself."""
+    remedy = remedy_for(error) if isinstance(error, sqlite3.Error) else None
+    return None if remedy is None else LedgerFailed(f"The ledger {place} failed: {error}.", remedy)
