@@ -49,7 +49,8 @@ class Bar:
         self._clock = clock
         self._drawn = clock()
         self._paint: Paint = _painted if colour else plain
-        self._bar: tqdm[NoReturn] | None = tqdm(total=meter.look().total, bar_format=" ", leave=True)
+        self._bar: tqdm[NoReturn] | None = tqdm(total=meter.look().total, leave=True, delay=1)
+        self._bar.delay = 0  # it must not draw before we say what, and what it draws may fail
         self.draw()
 
     def done(self) -> None:
@@ -68,6 +69,7 @@ class Bar:
         try:
             self._bar.refresh()
         except (OSError, ValueError):  # nobody looks there any more
+            self._bar.disable = True  # nor will it try when it is thrown away
             self._bar = None
 
     def write(self, text: str) -> None:
