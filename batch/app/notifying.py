@@ -8,8 +8,8 @@ from pathlib import Path
 import structlog
 
 from batch.campaign import Notified, Webhook
-from batch.chats import deliver
-from batch.language import _
+from batch.chats import Undelivered, deliver
+from batch.language import _, system_says
 from batch.model.run import Run, Tally
 from batch.pool import Stop, stopping_on_signals
 from batch.reporter import summary_bytes, write_metrics
@@ -36,11 +36,9 @@ def _write(target: Path, run: Run, tally: Tally) -> str:
     try:
         write_metrics(target, run, tally)
     except OSError as error:
-        words = error.strerror or str(error)
-        log.warning("metrics_not_written", file=target.name, problem=words)
-        return _("The metrics file {path} ([notify] prometheus) could not be written: {words}.").format(
-            path=target, words=words
-        )
+        log.warning("metrics_not_written", file=target.name, problem=error.strerror or str(error))
+        said = _("The metrics file {path} ([notify] prometheus) could not be written: {words}.")
+        return said.format(path=target, words=system_says(error))
     log.info("metrics_written", file=target.name)
     return ""
 
@@ -48,22 +46,21 @@ def _write(target: Path, run: Run, tally: Tally) -> str:
 def _post(hook: Webhook, body: bytes, *, trust_env: bool) -> str:
     problem = asyncio.run(_until_signalled(hook.url, body, trust_env=trust_env))
     if problem is not None:
-        log.warning("webhook_failed", host=hook.host, problem=problem)
-        return _("The webhook at {host} ([notify] webhook) did not take the summary: {words}.").format(
-            host=hook.host, words=problem
-        )
+        log.warning("webhook_failed", host=hook.host, reason=problem.reason, http_status=problem.http_status)
+        said = _("The webhook at {host} ([notify] webhook) did not take the summary: {words}.")
+        return said.format(host=hook.host, words=problem.words)
     log.info("webhook_told", host=hook.host)
     return ""
 
 
-async def _until_signalled(url: str, body: bytes, *, trust_env: bool) -> str | None:
+async def _until_signalled(url: str, body: bytes, *, trust_env: bool) -> Undelivered | None:
     stop = Stop()
     with stopping_on_signals(stop, lambda _again: None):
         delivery = asyncio.create_task(deliver(url, body, trust_env=trust_env))
         signalled = asyncio.create_task(stop.out_of_patience(0))
         try:
             await asyncio.wait({delivery, signalled}, return_when=asyncio.FIRST_COMPLETED)
-            return delivery.result() if delivery.done() else _("a signal ended it")
+            return delivery.result() if delivery.done() else Undelivered(reason="signal", words=_("a signal ended it"))
         finally:
             signalled.cancel()
             delivery.cancel()

@@ -23,7 +23,7 @@ from batch.chats.requests import ChatRequest, encode
 from batch.chats.tls import make_ssl_context
 from batch.chats.token import Token
 from batch.chats.transport import IDLE_LIMIT, warm_up
-from batch.chats.webhook import deliver
+from batch.chats.webhook import Undelivered, deliver
 
 __all__ = [
     "IDLE_LIMIT",
@@ -34,6 +34,7 @@ __all__ = [
     "ChatsReader",
     "Timeline",
     "Token",
+    "Undelivered",
     "Unread",
     "Written",
     "deliver",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -15,15 +16,26 @@ from batch.chats.transport import make_transport
 from batch.errors import SettingsError
 from batch.language import _
 
-__all__ = ["deliver"]
+__all__ = ["Undelivered", "deliver"]
 
 _CONNECT: Final = 5.0
 _WHOLE: Final = 10.0
 """Seconds: who waits for the end of a run does not wait long for this."""
 
 
-async def deliver(url: str, body: bytes, *, trust_env: bool = False) -> str | None:
-    """Post JSON to `url` once. None when a 2xx came, else why it did not, without a full stop and without the address.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Undelivered:
+    """Why nobody took it."""
+
+    reason: str
+    """A code, for the log: `timeout`, `tls`, `http` ..."""
+    words: str
+    """For people, without a full stop and without the address."""
+    http_status: int | None = None
+
+
+async def deliver(url: str, body: bytes, *, trust_env: bool = False) -> Undelivered | None:
+    """Post JSON to `url` once. None when a 2xx came.
 
     It follows no redirect, verifies TLS, reads no answer, and takes ten seconds at most. `trust_env`: through the proxy
     that the environment names. Never raises for what the network or the other side does.
@@ -40,12 +52,16 @@ async def deliver(url: str, body: bytes, *, trust_env: bool = False) -> str | No
         async with asyncio.timeout(_WHOLE):
             status = await _status(request, trust_env=trust_env)
     except TimeoutError:
-        return _(FAULT_WORDS[Fault.TIMEOUT])
+        return _failed(Fault.TIMEOUT)
     except SettingsError as error:
-        return error.problem.rstrip(".")
+        return Undelivered(reason="proxy", words=error.problem.rstrip("."))
     except (*FOREIGN, UnicodeError) as error:  # UnicodeError: a host that httpx takes for a name, and IDNA does not
-        return _(FAULT_WORDS[fault_of(error)[0]])
+        return _failed(fault_of(error)[0])
     return _judged(status)
+
+
+def _failed(fault: Fault) -> Undelivered:
+    return Undelivered(reason=fault.value, words=_(FAULT_WORDS[fault]))
 
 
 async def _status(request: httpx.Request, *, trust_env: bool) -> int:
@@ -59,9 +75,14 @@ async def _status(request: httpx.Request, *, trust_env: bool) -> int:
     return response.status_code
 
 
-def _judged(status: int) -> str | None:
+def _judged(status: int) -> Undelivered | None:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return _("it answers with a redirect (HTTP {status}), which is not followed").format(status=status)
-    return _("it answers HTTP {status}").format(status=status)
+    redirect = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+    words = (
+        _("it answers with a redirect (HTTP {status}), which is not followed")
+        if redirect
+        else _("it answers HTTP {status}")
+    )
+    reason = "redirected" if redirect else "http"
+    return Undelivered(reason=reason, words=words.format(status=status), http_status=status)

@@ -9,11 +9,13 @@ import sys
 import click
 
 from batch.cli.options import json_option, ledger_option
+from batch.cli.spoken import SpokenCommand
+from batch.language import _
 
 __all__ = ["command"]
 
 
-@click.command("runs")
+@click.command("runs", cls=SpokenCommand)
 @click.option("--campaign", metavar="NAME", help="Only the runs of this campaign; the beginning of its name is enough.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N runs.")
 @ledger_option
@@ -26,7 +28,6 @@ def command(*, campaign: str | None, limit: int | None, ledger: str | None, as_j
     from batch.app.reporting import list_runs
     from batch.app.settings import Settings
     from batch.cli.words_runs import no_runs_text, runs_text
-    from batch.language import _
     from batch.reporter import summary
 
     listed = list_runs(Settings(ledger=ledger), campaign=campaign, limit=limit)

@@ -14,12 +14,13 @@ import click
 from batch.app.checking import Check
 from batch.app.meter import Meter
 from batch.app.metered import LOG_EVERY
+from batch.cli.asking import asked
 from batch.cli.bar import Bar, can_draw, colours
 from batch.cli.words_check import question
 from batch.cli.words_progress import state_text
 from batch.cli.words_run import waiting_text
 from batch.cli.words_trial import trial_question
-from batch.language import _
+from batch.language import _, ngettext, number
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding
 
@@ -105,10 +106,10 @@ class Terminal(_Asked):
         """When the pause ends that was told of last, by the monotonic clock."""
 
     def confirm(self, plan: Check) -> bool:
-        return self._yes or click.confirm(question(plan, self._expires), default=False, err=True)
+        return self._yes or asked(question(plan, self._expires))
 
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:
-        return self._yes or click.confirm(trial_question(row, people, endpoint), default=False, err=True)
+        return self._yes or asked(trial_question(row, people, endpoint))
 
     def begin(self, plan: Check, meter: Meter) -> None:
         super().begin(plan, meter)
@@ -134,9 +135,9 @@ class Terminal(_Asked):
 
     def signalled(self, *, again: bool) -> None:
         words = (
-            "Ending at once."
+            _("Ending at once.")
             if again
-            else "Stopping: what is in flight is finished first. Press Ctrl+C again to end at once."
+            else _("Stopping: what is in flight is finished first. Press Ctrl+C again to end at once.")
         )
         self._write(words)
 
@@ -144,10 +145,14 @@ class Terminal(_Asked):
         if self._yes:
             return True
         self._close()
-        asked = f"The first {sent:,} messages were accepted. Look at one in WhatsApp. Send the rest?"
+        said = ngettext(
+            "The first {n} message was accepted. Look at it in WhatsApp. Send the rest?",
+            "The first {n} messages were accepted. Look at one in WhatsApp. Send the rest?",
+            sent,
+        )
         with _signals_interrupt():
             try:
-                goes_on = click.confirm(asked, default=False, err=True)
+                goes_on = asked(said.format(n=number(sent)))
             except (click.Abort, KeyboardInterrupt):
                 return False
         if goes_on:

@@ -21,6 +21,7 @@ from batch.ledger.suppression import Suppressed, suppress
 from batch.model.attempt import Refused, Verdict, weigh
 from batch.model.message import Job, campaign_scope
 from batch.model.outcome import Evidence, Outcome
+from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason, findings_to_json
 
 __all__ = ["Claim", "Recorded", "claim", "record", "release", "settle_dead_claims", "take_back_choices", "withdraw"]
@@ -213,8 +214,11 @@ def _suppress_person(connection: Connection, held: Claim, finding: Finding) -> N
         select(messages.c.person, messages.c.sent_at).where(messages.c.key == held.key)
     ).one()
     code = finding.values.get("code", "131050")
-    reason = f"stopped marketing messages ({code})"
-    suppress(connection, Suppressed(person=person, reason=reason, source=f"WhatsApp, run {held.owner.run}", added=at))
+    reason = Phrase.STOPPED_MARKETING.format(code=code)
+    suppress(
+        connection,
+        Suppressed(person=person, reason=reason, source=Phrase.WHATSAPP_RUN.format(run=held.owner.run), added=at),
+    )
 
 
 def settle_dead_claims(

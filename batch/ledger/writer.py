@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
+from batch.language import N_, _
 from batch.ledger.engine import translate
 
 __all__ = ["Writer"]
@@ -32,13 +34,15 @@ class Writer:
         self._engine = engine
         self._connection: Connection | None = None
         self._waiting: SimpleQueue[tuple[Write, Future[Any]] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._work,), name="ledger-writer", daemon=True
+        )
 
     def __enter__(self) -> Writer:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Finish what was submitted, then end."""
         self._waiting.put(None)
         self._thread.join()
@@ -78,14 +82,16 @@ class Writer:
                 done = [(future, write(connection)) for write, future in group]
         except SQLAlchemyError as error:
             self._disconnect()
-            failed = LedgerFailed(translate(error, "sending"), "Run the same command again: it sends what is left.")
+            failed = LedgerFailed(
+                translate(error, N_("sending")), _("Run the same command again: it sends what is left.")
+            )
             failed.__cause__ = error
-            for _, future in group:
+            for _write, future in group:
                 future.set_exception(failed)
             return
         except Exception as error:  # noqa: BLE001 - LedgerFailed, or a defect: who waits must hear of it
             self._disconnect()
-            for _, future in group:
+            for _write, future in group:
                 future.set_exception(error)
             return
         for future, result in done:

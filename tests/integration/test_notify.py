@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from office import Office, phones
 
-from batch.chats import deliver, webhook
+from batch.chats import Undelivered, deliver, webhook
 from batch.sandbox import Faults, running_sandbox
 
 CERTIFICATE = Path(__file__).parents[1] / "data" / "loopback.pem"
@@ -141,11 +141,11 @@ def _refusing() -> str:
 def test_a_failure_is_said_and_changes_nothing(office: Office, listener: Listener, silent: socket.socket) -> None:
     """Nobody listens; an error; a redirect, which is not followed: the exit code stays, the host is named, no more."""
     listener.more = {"Location": f"http://127.0.0.1:{port(silent)}/elsewhere"}
-    for number, (url, status, words) in enumerate(
+    for number, (url, status, words, reason) in enumerate(
         [
-            (_refusing(), 204, "the server cannot be reached"),
-            (listener.url, 500, "it answers HTTP 500"),
-            (listener.url, 307, "redirect (HTTP 307), which is not followed"),
+            (_refusing(), 204, "the server cannot be reached", ("not_connected", None)),
+            (listener.url, 500, "it answers HTTP 500", ("http", 500)),
+            (listener.url, 307, "redirect (HTTP 307), which is not followed", ("redirected", 307)),
         ]
     ):
         listener.status = status
@@ -156,7 +156,7 @@ def test_a_failure_is_said_and_changes_nothing(office: Office, listener: Listene
         assert f"127.0.0.1:{url.split(':')[2].split('/')[0]}" in ran.said
         assert SECRET not in ran.said
         (failed,) = [event for event in events(office, ran.summary["run"]) if event["event"] == "webhook_failed"]
-        assert words in str(failed["problem"])
+        assert (failed["reason"], failed["http_status"]) == reason
     assert len(listener.got) == 2
 
 
@@ -173,7 +173,8 @@ def test_who_never_answers_is_not_waited_for(silent: socket.socket, monkeypatch:
     """A limit on all of it: connection, request and answer (ten seconds, here less)."""
     monkeypatch.setattr(webhook, "_WHOLE", 0.3)
     begin = time.monotonic()
-    assert asyncio.run(deliver(f"http://127.0.0.1:{port(silent)}/", b"{}")) == "no whole answer in time"
+    failed = asyncio.run(deliver(f"http://127.0.0.1:{port(silent)}/", b"{}"))
+    assert failed == Undelivered(reason="timeout", words="no whole answer in time")
     assert time.monotonic() - begin < 5
 
 
@@ -187,7 +188,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(monkeypatch: pytest.Mo
         await writer.drain()
         writer.close()
 
-    async def run(*, trust_env: bool) -> str | None:
+    async def run(*, trust_env: bool) -> Undelivered | None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(CERTIFICATE)
         server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
@@ -196,7 +197,8 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(monkeypatch: pytest.Mo
             at = server.sockets[0].getsockname()[1]
             return await deliver(f"https://127.0.0.1:{at}/x", b"{}", trust_env=trust_env)
 
-    assert asyncio.run(run(trust_env=False)) == "no secure connection (TLS) can be made"
+    failed = asyncio.run(run(trust_env=False))
+    assert failed == Undelivered(reason="tls", words="no secure connection (TLS) can be made")
     assert seen == []
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     assert asyncio.run(run(trust_env=True)) is None
