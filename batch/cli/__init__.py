@@ -13,12 +13,12 @@ from typing import NoReturn
 import click
 
 from batch._version import __version__
-from batch.cli.asked import unharmed
 from batch.cli.click_words import speak_as_click
 from batch.cli.codes import exit_code_for
 from batch.cli.lazy import LazyGroup
 from batch.cli.options import language_asked, speaking
 from batch.cli.printing import from_printing, give_up_stdout
+from batch.cli.state_signal import unharmed
 from batch.errors import WeglyBatchError, nearest
 from batch.language import N_, _, spoken, system, system_says
 from batch.model.exit_code import EXIT_MEANINGS, ExitCode

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from batch.cli.asked import answering
 from batch.cli.codes import exit_code_for
 from batch.cli.options import (
     SHEET,
@@ -33,6 +32,7 @@ from batch.cli.options import (
 )
 from batch.cli.printing import give_up_stdout
 from batch.cli.spoken import SpokenCommand
+from batch.cli.state_signal import answering
 from batch.errors import WeglyBatchError
 from batch.language import _, ngettext, number, system_says
 from batch.model.exit_code import ExitCode, worst
