@@ -72,7 +72,7 @@ def read_numbers(texts: Sequence[str], *, region: str) -> tuple[str, ...]:
         phone = read_phone(text, region=region)
         if isinstance(phone, Finding):
             remedy = _("Write it with its area code, like 11 98888-7777.")
-            raise SettingsError(f"--to {text}: {sentence(phone)}", remedy)
+            raise SettingsError(_("--to {number}: {why}").format(number=text, why=sentence(phone)), remedy)
         found[phone.e164] = None
     return tuple(found)
 
