@@ -6,12 +6,18 @@ the user's own workbook (`own_workbook`), a clean one (`clean_workbook`) and a C
 reasons go into summary.json (`summary`) and, with charts, onto the first sheet of the workbook (`page` says what,
 `summary_sheet` how it looks).
 
+The user's workbook is not loaded and saved but spliced: its zip file is copied part by part (`package`), and only the
+contact sheet, its tables, the styles and the lists of parts and sheets are changed, each in the few places where it
+must be (`elements`). Rows stream through as bytes (`sheet_rows`, `sheet_survey`, `sheet_splice`).
+
 Invariants:
 
 * Every result is on the row of its number, in every file, and the files agree with each other.
 * A file is there whole or not at all, and the loss of one does not stop the others.
 * No text becomes a formula, in a workbook or in the CSV file as a spreadsheet program opens it.
-* What could not be kept of the user's workbook is said, on the summary and to the caller.
+* A part of the user's workbook that need not change is copied byte for byte; what could not be kept is said, on the
+  summary and to the caller. A workbook that is not understood gives a clean one, never a guess.
+* Memory does not grow with the rows.
 """
 
 from batch.reporter.columns import COLUMNS

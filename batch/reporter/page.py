@@ -213,7 +213,7 @@ def _sent(page: Page, figures: Figures) -> None:
     )
     look = _moment(figures)
     for each in figures.sent:
-        page.add(Spot(each.start, look), None, Spot(each.new, "number"), Spot(each.existing, "number"))
+        page.add(Spot(each.start, look), Spot(None), Spot(each.new, "number"), Spot(each.existing, "number"))
     page.places["sent_last"] = len(page.lines)
 
 

@@ -58,9 +58,11 @@ def user_workbook(path: Path, header_row: int, rows: Sequence[SheetRow]) -> None
     for column, name in enumerate(("Nome", "Obs"), start=1):
         sheet.cell(header_row, column, name)
         for row in rows:
-            cell = sheet.cell(row.number, column)
-            cell.value = printable(row.cells[column - 1] or "")
-            cell.data_type = "s"
+            text = printable(row.cells[column - 1] or "")
+            if text:
+                cell = sheet.cell(row.number, column)
+                cell.value = text
+                cell.data_type = "s"
     book.save(path)
 
 
