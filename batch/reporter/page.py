@@ -17,7 +17,19 @@ from batch.model.run import Run, Tally, ranked
 from batch.reporter.figures import Figures, ReasonRows
 from batch.reporter.headline import ended, headline
 
-__all__ = ["MARK", "TITLE", "Page", "Spot", "summary_page"]
+__all__ = [
+    "MARK",
+    "MEANING",
+    "TITLE",
+    "URGENCY",
+    "Page",
+    "Spot",
+    "by_urgency",
+    "lasted",
+    "summary_page",
+    "what_happened",
+    "where",
+]
 
 MARK = "wegly-batch report"
 """The text of cell A1, in every language: by it an earlier summary sheet is known as ours."""
@@ -28,7 +40,7 @@ _WIDTH = 150
 TITLE = "Summary"
 """The summary sheet's name: what it says is in English whatever the language of the run."""
 
-_MEANING = {
+MEANING = {
     Outcome.SUCCESS: "Sent; a new chat",
     Outcome.REUSED: "Sent; the chat was there",
     Outcome.ERROR: "Not sent; correct the row",
@@ -37,7 +49,7 @@ _MEANING = {
     Outcome.PENDING: "Not sent yet",
 }
 
-_URGENCY = (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Outcome.REUSED, Outcome.SUCCESS)
+URGENCY = (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Outcome.REUSED, Outcome.SUCCESS)
 """The order of the reasons on the page: what needs a person comes first."""
 
 
@@ -105,11 +117,16 @@ def _outcomes(page: Page, tally: Tally) -> None:
         rows = tally.counts.get(outcome, 0)
         page.add(
             Spot(outcome.value, "badge", outcome),
-            Spot(_MEANING[outcome]),
+            Spot(MEANING[outcome]),
             Spot(rows, "number"),
             Spot(_share(rows, tally.rows), "share"),
         )
     page.add(Spot("All rows", "total"), Spot(None, "total"), Spot(tally.rows, "total_number"), Spot(None, "total"))
+
+
+def by_urgency(tally: Tally) -> list[tuple[Outcome, str, int]]:
+    """(outcome, reason code, rows): what needs a person first, within an outcome most rows first."""
+    return sorted(ranked(tally.reasons), key=lambda each: URGENCY.index(each[0]))
 
 
 def _share(rows: int, of: int) -> float:
@@ -128,20 +145,20 @@ def _reasons(page: Page, tally: Tally, figures: Figures) -> None:
         Spot("What to do", "heading"),
         Spot("In rows", "heading"),
     )
-    for outcome, reason, rows in sorted(ranked(tally.reasons), key=lambda each: _URGENCY.index(each[0])):
+    for outcome, reason, rows in by_urgency(tally):
         found = known.get((outcome, reason))
         page.add(
             Spot(outcome.value, "badge", outcome),
             Spot(reason, "code"),
             Spot(rows, "number"),
             Spot(_share(rows, tally.rows), "share"),
-            Spot(_what(reason, rows, found), "wrapped"),
+            Spot(what_happened(reason, rows, found), "wrapped"),
             Spot(advice(Finding(Reason(reason))) or "Nothing.", "wrapped"),
-            Spot(_where(found.first if found else (), rows), "wrapped"),
+            Spot(where(found.first if found else (), rows), "wrapped"),
         )
 
 
-def _what(reason: str, rows: int, found: ReasonRows | None) -> str:
+def what_happened(reason: str, rows: int, found: ReasonRows | None) -> str:
     """The reason's sentence; when it names values, that of the first row as an example, with the API's own words."""
     if found is None or not found.example.values:
         return in_general(Reason(reason))
@@ -149,7 +166,7 @@ def _what(reason: str, rows: int, found: ReasonRows | None) -> str:
     return words if rows == 1 else f"Row {found.first[0]}: {words}"
 
 
-def _where(first: tuple[int, ...], rows: int) -> str | int:
+def where(first: tuple[int, ...], rows: int) -> str | int:
     """`7, 12, 31 and 4 more`; a single row as its number, so that Excel does not mark it as a number kept as text."""
     if rows == 1 and first:
         return first[0]
@@ -173,7 +190,7 @@ def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str | int]]:
     if run.finished:
         yield (
             "Finished",
-            f"{run.finished.astimezone(zone):%d/%m/%Y %H:%M:%S}, after {_lasted(run.started, run.finished)}",
+            f"{run.finished.astimezone(zone):%d/%m/%Y %H:%M:%S}, after {lasted(run.started, run.finished)}",
         )
     yield "Ended", ended(run.exit_code)
     yield "Attempts", tally.this_run.attempts
@@ -183,7 +200,7 @@ def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str | int]]:
     yield "Version", f"wegly-batch {run.version}"
 
 
-def _lasted(start: datetime, end: datetime) -> str:
+def lasted(start: datetime, end: datetime) -> str:
     minutes, seconds = divmod(max(0, round((end - start).total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     parts: Mapping[str, int] = {"h": hours, "min": minutes, "s": seconds}

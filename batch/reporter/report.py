@@ -15,6 +15,7 @@ from batch.model.run import Result, Run, Tally
 from batch.reporter.aside import write_aside
 from batch.reporter.figures import Figures, figures
 from batch.reporter.fuller import LEDGER_ONLY, has_fuller
+from batch.reporter.html_report import write_html
 from batch.reporter.lines import frame, lines
 from batch.reporter.material import Material
 from batch.reporter.results_csv import write_csv
@@ -25,6 +26,7 @@ from batch.reporter.workbook import write_workbook
 __all__ = ["write_report"]
 
 _NAMES = ("report.xlsx", "results.csv")
+_PAGE, _BARE_PAGE = "report.html", f"report ({LEDGER_ONLY}).html"
 _BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv")
 _KEPT = (f"The full report of before is kept; what the ledger knows now is in {' and '.join(_BARE_NAMES)}.",)
 
@@ -32,12 +34,12 @@ _KEPT = (f"The full report of before is kept; what the ledger knows now is in {'
 def write_report(
     folder: Path, *, run: Run, tally: Tally, sheet: SheetView, results: Callable[[], Iterator[Result]]
 ) -> Written:
-    """Write report.xlsx, results.csv and summary.json into `folder`, which exists.
+    """Write report.xlsx, results.csv, report.html and summary.json into `folder`, which exists.
 
     `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet.
     Each file is written aside, made durable and renamed, mode 0600, so that an older one is never left half replaced.
     Without the sheet, a fuller workbook or CSV file of before is kept: the new ones are then named
-    `report (ledger only).xlsx` and `results (ledger only).csv`. A file that cannot be written becomes a problem of
+    `report (ledger only).xlsx` and so on. A file that cannot be written becomes a problem of
     `Written` and does not stop the others. May be called again.
     Errors of `results()` are the caller's. What people read is in the run's language.
     """
@@ -56,6 +58,8 @@ def _write(
     book, table = _BARE_NAMES if kept else _NAMES
     done.write(book, lambda: write_workbook(folder, material, name=book))
     done.write(table, lambda: (_csv(folder / table, material), ()))
+    page = _BARE_PAGE if kept else _PAGE
+    done.write(page, lambda: (write_html(folder / page, material), ()))
     done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
     return Written(files=tuple(done.files), problems=(*notes, *done.problems), missing=tuple(done.missing))
 
