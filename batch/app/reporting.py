@@ -15,7 +15,7 @@ from batch.errors import SettingsError, SheetError, nearest
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.run import Run, Tally
-from batch.reporter import SheetView, Written, write_report
+from batch.reporter import SheetView, Written, write_index, write_report
 
 __all__ = ["find_run", "list_runs", "report_again"]
 
@@ -45,7 +45,8 @@ def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path
             tally = count()
             noted = replace(run, ledger=ledger.where, language=settings.language or run.language)
             written = write_report(folder, run=noted, tally=tally, sheet=view, results=results)
-        return run, tally, folder, written
+        unlisted = write_index(folder.parent, noted.language)
+        return run, tally, folder, replace(written, problems=(*written.problems, *unlisted))
 
 
 def find_run(ledger: Ledger, name: str | None) -> Run:

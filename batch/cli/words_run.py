@@ -73,11 +73,12 @@ def demo_text(ended: Finished) -> str:
 def written_text(run: Run, folder: Path, written: Written) -> str:
     """Where the report is, and what could not be written."""
     workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(folder))
+    page = [f"        {written.page}"] if written.page else []
     problems = [*written.problems]
     if written.missing:
         again = f"`wegly-batch report {run.run}`"
         problems.append(f"Nothing of it is lost, for the ledger has it: mend that, and {again} writes the report.")
-    return "\n".join([f"Report  {workbook}", *(f"        {problem}" for problem in problems)])
+    return "\n".join([f"Report  {workbook}", *page, *(f"        {problem}" for problem in problems)])
 
 
 def runs_text(found: Sequence[tuple[Run, Tally]]) -> str:

@@ -2,9 +2,10 @@
 
 The way through the package: the sheet's rows (given by `app`; the loader is never imported) and the ledger's results
 are joined by row number (`lines`), each result becomes the values of the result columns (`columns`), and these go into
-the user's own workbook (`own_workbook`), a clean one (`clean_workbook`) and a CSV file (`results_csv`). Counts and
-reasons go into summary.json (`summary`) and, with charts, onto the first sheet of the workbook (`page` says what,
-`summary_sheet` how it looks).
+the user's own workbook (`own_workbook`), a clean one (`clean_workbook`), a CSV file (`results_csv`) and a page for the
+browser (`html_report`). Counts and reasons go into summary.json (`summary`) and, with charts, onto the first sheet of
+the workbook (`page` says what, `summary_sheet` how it looks) and the head of the page. `runs_index` lists the runs of a
+folder.
 
 Invariants:
 
@@ -17,7 +18,8 @@ Invariants:
 from batch.reporter.columns import COLUMNS
 from batch.reporter.headline import headline
 from batch.reporter.report import write_report
+from batch.reporter.runs_index import write_index
 from batch.reporter.summary import summary
 from batch.reporter.view import SheetView, Written
 
-__all__ = ["COLUMNS", "SheetView", "Written", "headline", "summary", "write_report"]
+__all__ = ["COLUMNS", "SheetView", "Written", "headline", "summary", "write_index", "write_report"]

@@ -52,7 +52,7 @@ class ReasonLine:
     todo: str
     where: str
     length: str
-    """Of its bar, in hundredths of the longest."""
+    """Of its bar, in hundredths of the longest; empty for those who have their message, beside whom all is short."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +99,7 @@ def segments(numbers: Mapping[Outcome, int]) -> list[tuple[Outcome, str, str]]:
 def reasons(tally: Tally, figures: Figures) -> list[ReasonLine]:
     """Every reason, what needs a person first."""
     known = {(each.outcome, each.reason): each for each in figures.reasons}
-    longest = max(tally.reasons.values(), default=1)
+    longest = max((rows for (outcome, _reason), rows in tally.reasons.items() if not outcome.messaged), default=1)
     found = []
     for outcome, reason, rows in by_urgency(tally):
         of_it = known.get((outcome, reason))
@@ -111,7 +111,7 @@ def reasons(tally: Tally, figures: Figures) -> list[ReasonLine]:
                 what=harmless(what_happened(reason, rows, of_it)),
                 todo=advice(Finding(Reason(reason))),
                 where=str(where(of_it.first if of_it else (), rows)),
-                length=f"{max(1.0, share(rows, longest)):.2f}",
+                length="" if outcome.messaged else f"{max(1.0, share(rows, longest)):.2f}",
             )
         )
     return found

@@ -1,7 +1,7 @@
 """Which of the user's own columns tell a reader whose row it is: these stand in the table, the others in the detail.
 
-Judged by the first rows alone, and by their cells, not their names: short texts that most rows have and that differ.
-The phone is in the table already.
+Judged by the first rows alone, and by their cells, not their names: short texts with letters that most rows have and
+that differ. The phone is in the table already.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from batch.reporter.columns import COLUMNS, Value
 __all__ = ["lead_columns"]
 
 _MOST = 2
-_LONGEST = 40
+_LONGEST = 32
+"""Characters; an id is longer."""
 _PHONE = COLUMNS.index("wegly_phone") + 1
 _DIGITS = re.compile(r"\D+")
+_LETTER = re.compile(r"[^\W\d_]")
 _LIKE_A_PHONE = 8
 """Digits."""
 
@@ -31,7 +33,8 @@ def lead_columns(rows: Sequence[tuple[Value, ...]]) -> tuple[int, ...]:
 
 def _tells(cells: Sequence[tuple[Value, Value]]) -> bool:
     texts = [str(cell) for cell, _ in cells if cell is not None]
-    if len(texts) * 2 < len(cells) or sum(len(text) <= _LONGEST for text in texts) * 10 < len(texts) * 9:
+    short = sum(len(text) <= _LONGEST and _LETTER.search(text) is not None for text in texts)
+    if not texts or len(texts) * 2 < len(cells) or short * 10 < len(texts) * 9:
         return False
     phones = sum(_is_phone(str(cell), phone) for cell, phone in cells if cell is not None)
     return phones * 2 < len(texts) and (len(cells) < _LIKE_A_PHONE or len(set(texts)) * 8 > len(texts))

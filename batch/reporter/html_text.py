@@ -28,6 +28,8 @@ _IN_SCRIPT = re.compile("[<>&\u2028\u2029]")
 
 def harmless(text: str, longest: int = LONGEST_CELL) -> str:
     """The text as the page shows it: valid, no longer than `longest` and an ellipsis, its direction its own."""
+    if len(text) <= longest and text.isprintable():
+        return text
     cut = text if len(text) <= longest else text[:longest] + "\N{HORIZONTAL ELLIPSIS}"
     return printable(cut).translate(_TURNING)
 
@@ -43,9 +45,13 @@ def lang() -> str:
     return chosen().replace("_", "-")
 
 
-def moment(at: datetime, zone: ZoneInfo, form: str = "medium") -> str:
-    """A moment (aware) on the clock of a zone, as people of the language write it; `form` as Babel names it."""
-    return format_datetime(at, form, tzinfo=zone, locale=chosen())
+def moment(at: datetime, zone: ZoneInfo | None, form: str = "medium") -> str:
+    """A moment (aware) on the clock of a zone (None: its own), as people of the language write it.
+
+    `form` is the length as Babel names it.
+    """
+    there = at.astimezone(zone) if zone else at
+    return format_datetime(there.replace(tzinfo=None), form, locale=chosen())
 
 
 def share(part: int, whole: int) -> float:

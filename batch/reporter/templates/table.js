@@ -19,7 +19,7 @@ function lineOf(row, open, copy) {
   line.append(
     headOf(row, open),
     cell(labels[AT.outcome], row[AT.outcome] ? badgeOf(row) : ""),
-    ...settings.lead.map((index) => cell(settings.own[index], isolated(row[AT.own + index] ?? ""))),
+    ...settings.lead.map((index) => cell(settings.own[index], isolated(row[AT.own + index] ?? ""), "who")),
     cell(labels[AT.phone], row[AT.phone] ?? "", "phone"),
     cell(labels[AT.message], sentences(row), "words"),
     cell(labels[AT.sentAt], momentOf(row[AT.sentAt]), "when"),
