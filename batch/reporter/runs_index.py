@@ -6,6 +6,7 @@ that cannot be understood is named and stops nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,7 @@ _MOST_RUNS = 1_000
 _MOST_BYTES = 4_000_000
 """Of a summary.json; ours has some thousand."""
 _TRIES = 3
+_RUN_NAME = re.compile(r"\d{8}T\d{6}Z-")
 _REPORTS = ("report.html", f"report ({LEDGER_ONLY}).html", "report.xlsx", "report.xlsm", "results.csv")
 
 
@@ -116,9 +118,10 @@ def _written_at(file: Path) -> int | None:
 
 
 def _folders(reports: Path) -> Iterator[Path]:
-    """The folders of a reports folder, the newest runs first."""
+    """The folders of a reports folder: the newest runs first, by their names, then what is called otherwise."""
     found = (path for path in reports.iterdir() if not path.name.startswith(".") and path.is_dir())
-    return islice(sorted(found, key=lambda path: path.name, reverse=True), _MOST_RUNS + 1)
+    newest = sorted(found, key=lambda path: (_RUN_NAME.match(path.name) is not None, path.name), reverse=True)
+    return islice(newest, _MOST_RUNS + 1)
 
 
 def _writer(reports: Path) -> Callable[[BinaryIO], None]:

@@ -24,18 +24,23 @@ function isolated(text) {
 /** Fill the dialog with a row and open it. */
 function openDetail(row) {
   const dialog = document.getElementById("detail");
-  document.getElementById("detail-title").textContent = say(words.row, { row: row[AT.row] });
+  document.getElementById("detail-title").textContent = [say(words.row, { row: row[AT.row] }), whoOf(row)].filter(Boolean).join(" · ");
   const body = document.getElementById("detail-body");
   body.className = row[AT.outcome] ? `is-${row[AT.outcome]}` : "";
   const what = made("p", "", "detail-what");
   what.append(isolated(row[AT.message] ?? ""));
-  body.replaceChildren(badgeOf(row), what, made("p", row[AT.action] ?? "", "todo"), ownCells(row), results(row));
+  body.replaceChildren(badgeOf(row), what, made("p", row[AT.action] ?? "", "todo"), results(row), ownCells(row));
   document.getElementById("detail-said").textContent = "";
   document.getElementById("detail-copy").onclick = async () => {
     document.getElementById("detail-said").textContent = await copyRow(row);
   };
   dialog.showModal();
   body.scrollTop = 0;
+}
+
+/** Whose row it is, by the first column of the sheet that tells; nothing where none does. */
+function whoOf(row) {
+  return settings.lead.length ? (row[AT.own + settings.lead[0]] ?? "").slice(0, 60) : "";
 }
 
 function ownCells(row) {
