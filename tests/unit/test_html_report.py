@@ -347,7 +347,7 @@ def test_colours_mix() -> None:
 
 
 def test_the_columns_of_the_table_tell_whose_row_it_is() -> None:
-    """The name is shown; the phone is there already, and ids, notes and what is the same everywhere tell nobody apart."""
+    """The name is shown; the phone is there already, and ids, long notes and what all rows have tell nobody apart."""
     columns = (
         lambda row: f"0b28ee57-7a57-4407-a9c5-{row:012x}",
         lambda row: f"Ana {row}",

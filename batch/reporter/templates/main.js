@@ -53,7 +53,11 @@ function listen() {
     clearTimeout(waiting);
     waiting = setTimeout(search, TYPING);
   });
-  part("controls").addEventListener("change", search);
+  part("controls").addEventListener("change", (event) => {
+    if (event.target !== part("search")) {
+      search(); // the text is searched already; a new table now would swallow the click that took the focus from it
+    }
+  });
   part("controls").addEventListener("submit", (event) => {
     event.preventDefault();
     search();
@@ -79,6 +83,9 @@ function listen() {
   }
 }
 
+for (const plain of document.querySelectorAll(".without-script")) {
+  plain.hidden = true;
+}
 listen();
 prepareHeadings(sort);
 markOrder(AT.row, 1);
