@@ -218,7 +218,7 @@ def test_everything_can_be_done_with_the_keyboard(show: Open, usual: Path) -> No
         assert wanted in seen
     page.get_by_label("Search").focus()
     page.keyboard.type("conceicao 13")
-    expect(page.locator("#table tbody th")).to_have_count(4)
+    expect(page.locator("#table tbody th")).to_have_count(10)
     page.locator("#table .open").first.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()

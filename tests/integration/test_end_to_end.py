@@ -220,7 +220,9 @@ def test_the_token_is_nowhere(
     assert "run_begun" in printed.err
     secrets = [TOKEN, *TOKEN.split(".")]
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {"run.log", "summary.json", "results.csv", "report.xlsx"} <= {path.name for path in written}
+    assert {"run.log", "summary.json", "results.csv", "report.xlsx", "report.html", "index.html"} <= {
+        path.name for path in written
+    }
     for secret in secrets:
         assert secret not in printed.out + printed.err
         for path in written:
@@ -257,7 +259,14 @@ def test_what_a_run_leaves_is_private_and_whole(
         _, summary = send(sheet, campaign, options, sandbox.url, capsys)
     folder = tmp_path / "reports" / summary["run"]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert sorted(path.name for path in folder.iterdir()) == ["report.xlsx", "results.csv", "run.log", "summary.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "report.html",
+        "report.xlsx",
+        "results.csv",
+        "run.log",
+        "summary.json",
+    ]
+    assert stat.S_IMODE((tmp_path / "reports/index.html").stat().st_mode) == 0o600
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == summary
     for line in (folder / "run.log").read_text(encoding="utf-8").splitlines():

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ from batch.model.run import Result, Run, Tally
 from batch.model.sheet import SheetInfo, SheetRow
 from batch.reporter import SheetView, write_report
 from batch.reporter.celltext import printable
+from batch.reporter.html_text import harmless
 
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 RUN = Run(
@@ -64,10 +67,46 @@ def user_workbook(path: Path, header_row: int, rows: Sequence[SheetRow]) -> None
     book.save(path)
 
 
+def page_rows(page: str) -> list[list[Any]]:
+    """The rows of report.html, read as its script reads them."""
+    interned = json.loads(re.findall(r'<script type="application/json" id="settings">(.*?)</script>', page)[0])[
+        "interned"
+    ]
+    texts: list[str] = []
+    found = []
+    for part in re.findall(r'<script type="application/json" class="rows-data">(.*?)</script>', page):
+        for row in json.loads(part):
+            for index, once in enumerate(interned, start=1):
+                if once and isinstance(row[index], int):
+                    row[index] = texts[row[index]]
+                elif once and row[index] is not None:
+                    texts.append(row[index])
+            found.append(row)
+    return found
+
+
+def page_counts(page: str) -> dict[str, int]:
+    """The six figures at the head of report.html."""
+    tiles = re.findall(r'<li class="tile is-(\w+)[^"]*">.*?<strong class="count">(\d+)</strong>', page, re.DOTALL)
+    return {kind: int(count) for kind, count in tiles}
+
+
+def page_reasons(page: str) -> Counter[str]:
+    """Rows of each reason in report.html, outcomes put together."""
+    found = Counter[str]()
+    body = page.partition('class="reasons')[2].partition("</table>")[0]
+    for part in body.split("<tr")[2:]:
+        (count,) = re.findall(r'class="much"[^>]*>(\d+)<', part)
+        (reason,) = re.findall(r'data-reason="(\w+)"', part)
+        found[reason] += int(count)
+    return found
+
+
 @settings(deadline=None, max_examples=40)
 @given(sheets(), st.sampled_from(["csv", "xlsx"]))
 def test_every_form_reads_back_to_the_same_outcomes(sheet: tuple[int, list[SheetRow], list[Result]], kind: str) -> None:
-    """Workbook and CSV have each row's status and reason under its number, and the counts add up to the rows."""
+    """Workbook, CSV and page have each row's status and reason under its number, and the counts are those of the
+    rows."""
     header_row, rows, results = sheet
     counts = Counter(each.outcome for each in results)
     tally = Tally(
@@ -88,11 +127,12 @@ def test_every_form_reads_back_to_the_same_outcomes(sheet: tuple[int, list[Sheet
         user_workbook(folder / "user.xlsx", header_row, rows)
         view = SheetView(path=folder / "user.xlsx", info=info, rows=lambda: iter(rows), name="contatos")
         written = write_report(folder, run=RUN, tally=tally, sheet=view, results=lambda: iter(results))
-        assert [path.name for path in written.files] == ["report.xlsx", "results.csv", "summary.json"]
+        assert [path.name for path in written.files] == ["report.xlsx", "results.csv", "report.html", "summary.json"]
         found = load_workbook(folder / "report.xlsx")["Contatos"]
         text = (folder / "results.csv").read_bytes().decode("utf-8-sig")
         lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=";"))
         summed = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        page = (folder / "report.html").read_text(encoding="utf-8")
     expected = {each.row: (each.outcome.value, each.reason) for each in results}
     in_book = {
         row: (found.cell(row, 3).value, found.cell(row, 4).value) for row in range(header_row + 1, found.max_row + 1)
@@ -103,5 +143,16 @@ def test_every_form_reads_back_to_the_same_outcomes(sheet: tuple[int, list[Sheet
     assert {number: unguarded(line[1]) for number, line in in_csv.items()} == {
         row.number: printable(row.cells[1] or "") for row in rows
     }
+    in_page = page_rows(page)
+    assert {row[0]: (row[1], row[2]) for row in in_page} == expected
+    assert {row[0]: row[-1] for row in in_page} == {row.number: harmless(row.cells[1] or "") for row in rows}
+    assert {row[0]: row[3] for row in in_page} == {
+        number: harmless(unguarded(line[4])) for number, line in in_csv.items()
+    }
+    assert page_counts(page) == summed["counts"] == {outcome.value: counts[outcome] for outcome in Outcome}
+    by_reason = Counter[str]()
+    for each in summed["reasons"]:
+        by_reason[each["reason"]] += each["rows"]
+    assert page_reasons(page) == by_reason
     assert sum(summed["counts"].values()) == len(results) == sum(each["rows"] for each in summed["reasons"])
     assert {cell.data_type for row in found.iter_rows() for cell in row} <= {"s", "n", "d"}
