@@ -77,7 +77,7 @@ def counts(numbers: Mapping[Outcome, int]) -> list[Count]:
             outcome=outcome,
             meaning=_(MEANING[outcome]),
             rows=numbers.get(outcome, 0),
-            share=_("{share} %").format(share=decimal(share(numbers.get(outcome, 0), whole))),
+            share=f"{decimal(share(numbers.get(outcome, 0), whole))}%",
         )
         for outcome in Outcome
     ]

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from reports_made import HOSTILE, Made, hostile, phone
 
 from batch.model.formula import guarded
+from batch.reporter import html_rows
 
 Open = Callable[..., Page]
 _LIST = re.compile(r"[\t\r\n]+")
@@ -313,6 +314,27 @@ def serious(page: Page) -> None:
         for each in found
         if each["impact"] in ("serious", "critical")
     ] == []
+
+
+def test_a_zone_that_the_browser_does_not_know_costs_nothing(show: Open, tmp_path: Path) -> None:
+    """Zones get new names, and browsers are old: the page works, with the time as the report has it."""
+    file = Made(rows=60).page(tmp_path)
+    text = file.read_text("utf-8")
+    assert text.count('"timezone":"America/Sao_Paulo"') == 1
+    file.write_text(text.replace('"timezone":"America/Sao_Paulo"', '"timezone":"Mars/Olympus"'), "utf-8")
+    page = show(file)
+    hits(page, "60 of 60 rows")
+    expect(page.locator("#table td.when").first).to_have_text("2026-11-03 10:00:00-03:00")
+
+
+def test_a_page_that_cannot_hold_all_rows_says_so_beside_the_hits(
+    show: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody takes the rows that are here for all of them."""
+    monkeypatch.setattr(html_rows, "MOST_ROWS", 40)
+    page = show(Made(rows=300).page(tmp_path))
+    hits(page, "40 of 40 rows")
+    expect(page.locator("#held")).to_contain_text("This page holds 40 of 300 rows")
 
 
 @pytest.mark.long

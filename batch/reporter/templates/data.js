@@ -35,7 +35,16 @@ function unpacked(row, texts) {
 }
 
 const asNumber = new Intl.NumberFormat(settings.lang);
-const asMoment = new Intl.DateTimeFormat(settings.lang, { dateStyle: "medium", timeStyle: "medium", timeZone: settings.timezone });
+const asMoment = clockOf(settings.timezone);
+
+/** What writes moments down on the clock of a zone; null for a zone that the browser does not know. */
+function clockOf(timeZone) {
+  try {
+    return new Intl.DateTimeFormat(settings.lang, { dateStyle: "medium", timeStyle: "medium", timeZone });
+  } catch {
+    return null; // older than the zone's name: then the moment is shown as the page has it, which is right too
+  }
+}
 
 /** A sentence with its values; numbers are written as people of the language do. */
 function say(text, values) {
@@ -44,5 +53,8 @@ function say(text, values) {
 
 /** A moment (ISO 8601) on the clock of the campaign. */
 function momentOf(iso) {
-  return iso ? asMoment.format(new Date(iso)) : "";
+  if (!iso) {
+    return "";
+  }
+  return asMoment ? asMoment.format(new Date(iso)) : iso.replace("T", " ");
 }

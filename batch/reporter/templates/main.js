@@ -86,6 +86,9 @@ function listen() {
 for (const plain of document.querySelectorAll(".without-script")) {
   plain.hidden = true;
 }
+if (part("left-out")) {
+  part("held").append(...part("left-out").childNodes); // beside the number of hits, which speaks of what is here
+}
 listen();
 prepareHeadings(sort);
 markOrder(AT.row, 1);
