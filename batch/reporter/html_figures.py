@@ -145,8 +145,8 @@ def facts(material: Material) -> Iterator[tuple[str, str, bool]]:
     yield _("Sheet"), run.sheet_path, True
     yield _("Started"), f"{moment(run.started, zone)} ({run.timezone})", False
     if run.finished:
-        finished, time = moment(run.finished, zone), lasted(run.started, run.finished)
-        yield _("Finished"), _("{moment}, after {time}").format(moment=finished, time=time), False
+        at, time = moment(run.finished, zone), lasted(run.started, run.finished)
+        yield _("Finished"), _("{at}, after {time}").format(at=at, time=time), False
     yield _("Ended"), ended(run.exit_code), False
     yield _("Attempts"), number(tally.this_run.attempts), False
     yield _("Wanted rate"), rate(tally.this_run.wanted_rate) or _("none was set"), False

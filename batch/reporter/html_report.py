@@ -12,8 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from batch.language import _
 from batch.reporter.aside import write_aside
 from batch.reporter.columns import Value
+from batch.reporter.figures import SENT_PER
 from batch.reporter.headline import ended, headline
 from batch.reporter.html_figures import columns, counts, facts, rate, reasons, segments, senders
 from batch.reporter.html_lead import lead_columns
@@ -56,7 +58,7 @@ def _values(material: Material) -> dict[str, object]:
         "reasons": reasons(tally, material.figures),
         "columns": columns(material.figures),
         "most": max((each.new + each.existing for each in material.figures.sent), default=0),
-        "step": material.figures.step,
+        "sent_title": _(SENT_PER[material.figures.step]),
         "facts": list(facts(material)),
         "senders": senders(tally),
         "wanted": rate(tally.this_run.wanted_rate),
