@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, NonNegativeInt, ValidationError, field_validator
 
-from batch.language import _, spoken
+from batch.language import _, spoken, system_says
 from batch.model.outcome import Outcome
 from batch.reporter.aside import write_aside
 from batch.reporter.fuller import LEDGER_ONLY
@@ -93,7 +93,7 @@ def write_index(reports: Path, language: str) -> tuple[str, ...]:
                     break
         except OSError as error:
             words = _("The list of runs, {file}, could not be written: {error}.")
-            return (words.format(file=target, error=error.strerror or error),)
+            return (words.format(file=target, error=system_says(error)),)
     return ()
 
 

@@ -13,7 +13,7 @@ from batch.language import spoken
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason
 from batch.model.run import Result, Run, SenderRun, Tally, ThisRun
-from batch.model.sheet import SheetInfo, SheetRow
+from batch.model.sheet import Remark, SheetInfo, SheetRow
 from batch.reporter import SheetView
 from batch.reporter.figures import figures
 from batch.reporter.html_report import write_html
@@ -152,7 +152,7 @@ class Made:
             delimiter=";",
             header_row=1,
             columns=tuple(self.columns),
-            warnings=self.warnings,
+            remarks=tuple(Remark("{text}", {"text": text}) for text in self.warnings),
         )
         return SheetView(path=None, info=info, rows=lambda: map(self.cells, self._numbers), name="contatos.csv")
 
