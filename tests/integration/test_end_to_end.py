@@ -11,9 +11,11 @@ from typing import Any
 
 import openpyxl
 import pytest
+from page_data import page_counts, page_rows
 
 import batch.app.running
 from batch.cli import _run as wegly_batch
+from batch.ledger import Ledger
 from batch.model.outcome import Outcome
 from batch.sandbox import Faults, RunningSandbox, running_sandbox
 
@@ -150,15 +152,22 @@ def test_the_report_agrees_with_the_server_row_by_row(
         truth = applied(sandbox)
         assert code == 4
         in_csv, in_xlsx = results_csv(tmp_path, summary["run"]), results_xlsx(tmp_path, summary["run"])
+        page = (tmp_path / "reports" / summary["run"] / "report.html").read_text(encoding="utf-8")
+        in_page = {row[0]: row[1:3] for row in page_rows(page)}
         for number, (_, phone, outcome, times) in enumerate(ROWS, FIRST):
             assert in_csv[number]["wegly_status"] == outcome.value, (number, in_csv[number])
             assert in_xlsx[number]["wegly_status"] == outcome.value
             assert in_xlsx[number]["wegly_reason"] == in_csv[number]["wegly_reason"]
+            assert in_page[number] == [outcome.value, in_csv[number]["wegly_reason"]]
             if outcome is not Outcome.SKIPPED and "/" not in phone:
                 assert truth[eight(phone)] == times, (number, phone)
         wanted = Counter(outcome.value for _, _, outcome, _ in ROWS)
         assert summary["counts"] == {outcome.value: wanted[outcome.value] for outcome in Outcome}
         assert sum(summary["counts"].values()) == len(ROWS)
+        assert page_counts(page) == summary["counts"]
+        with Ledger.for_reading(options[1]) as ledger:
+            known = {result.row: [result.outcome.value, result.reason] for result in ledger.results(summary["run"])}
+        assert in_page == known
         assert set(truth.values()) == {1}
 
         received = len(sandbox.log.received)

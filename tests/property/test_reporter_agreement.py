@@ -3,17 +3,16 @@
 import csv
 import io
 import json
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
+from page_data import page_counts, page_reasons, page_rows
 
 from batch.model.formula import unguarded
 from batch.model.outcome import Outcome
@@ -65,41 +64,6 @@ def user_workbook(path: Path, header_row: int, rows: Sequence[SheetRow]) -> None
             cell.value = printable(row.cells[column - 1] or "")
             cell.data_type = "s"
     book.save(path)
-
-
-def page_rows(page: str) -> list[list[Any]]:
-    """The rows of report.html, read as its script reads them."""
-    interned = json.loads(re.findall(r'<script type="application/json" id="settings">(.*?)</script>', page)[0])[
-        "interned"
-    ]
-    texts: list[str] = []
-    found = []
-    for part in re.findall(r'<script type="application/json" class="rows-data">(.*?)</script>', page):
-        for row in json.loads(part):
-            for index, once in enumerate(interned, start=1):
-                if once and isinstance(row[index], int):
-                    row[index] = texts[row[index]]
-                elif once and row[index] is not None:
-                    texts.append(row[index])
-            found.append(row)
-    return found
-
-
-def page_counts(page: str) -> dict[str, int]:
-    """The six figures at the head of report.html."""
-    tiles = re.findall(r'<li class="tile is-(\w+)[^"]*">.*?<strong class="count">(\d+)</strong>', page, re.DOTALL)
-    return {kind: int(count) for kind, count in tiles}
-
-
-def page_reasons(page: str) -> Counter[str]:
-    """Rows of each reason in report.html, outcomes put together."""
-    found = Counter[str]()
-    body = page.partition('class="reasons')[2].partition("</table>")[0]
-    for part in body.split("<tr")[2:]:
-        (count,) = re.findall(r'class="much"[^>]*>(\d+)<', part)
-        (reason,) = re.findall(r'data-reason="(\w+)"', part)
-        found[reason] += int(count)
-    return found
 
 
 @settings(deadline=None, max_examples=40)

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from page_data import page_counts, page_reasons, page_rows, page_settings
 from reports_made import COLUMNS, HOSTILE, Made, hostile, phone, result
 
 from batch.language import spoken
@@ -42,6 +44,7 @@ class Seen(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.held: list[tuple[str, dict[str, str | None], str]] = []
         self.text = ""
+        self.page = text
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -60,20 +63,8 @@ class Seen(HTMLParser):
         return [text for tag, attrs, text in self.held if tag == "script" and wanted.items() <= attrs.items()]
 
 
-def rows_in(seen: Seen) -> list[list[object]]:
-    """The rows of the page, read by the rule that the page's script follows."""
-    (settings,) = map(json.loads, seen.data(id="settings"))
-    texts: list[str] = []
-    rows = []
-    for part in seen.data(**{"class": "rows-data"}):
-        for row in json.loads(part):
-            for index, once in enumerate(settings["interned"], start=1):
-                if once and isinstance(row[index], int):
-                    row[index] = texts[row[index]]
-                elif once and row[index] is not None and len(texts) < settings["mostTexts"]:
-                    texts.append(row[index])
-            rows.append(row)
-    return rows
+def rows_in(seen: Seen) -> list[list[Any]]:
+    return page_rows(seen.page)
 
 
 def seen(made: Made, folder: Path) -> Seen:
@@ -255,8 +246,7 @@ def test_the_page_streams() -> None:
 def test_a_sheet_that_is_gone_has_a_page_too(tmp_path: Path) -> None:
     """The rows are there with what the ledger knows, without columns of the user's."""
     found = seen(Made(rows=40, sheet=False), tmp_path)
-    (settings,) = map(json.loads, found.data(id="settings"))
-    assert settings["own"] == []
+    assert page_settings(found.page)["own"] == []
     assert len(rows_in(found)) == 40
 
 
@@ -283,12 +273,10 @@ def test_the_figures_of_the_page_are_those_of_the_run(tmp_path: Path) -> None:
     """The six counts, each reason's rows, and the rows themselves add up to the same."""
     made = Made(rows=700)
     page = made.page(tmp_path).read_text("utf-8")
-    tiles = re.findall(r'<li class="tile is-(\w+)[^"]*">.*?<strong class="count">([\d,]+)</strong>', page, re.DOTALL)
     counts = {outcome.value: count for outcome, count in made.tally().counts.items()}
-    assert {kind: int(count.replace(",", "")) for kind, count in tiles} == counts
-    assert Counter(row[1] for row in rows_in(Seen(page))) == Counter(counts)
-    listed = re.findall(r'<span class="much"[^>]*>([\d,]+)</span>', page)
-    assert sum(int(count.replace(",", "")) for count in listed) == 700
+    assert page_counts(page) == counts
+    assert Counter(row[1] for row in page_rows(page)) == Counter(counts)
+    assert page_reasons(page) == Counter(each.reason for each in made.results())
 
 
 def test_what_needs_a_person_comes_first(tmp_path: Path) -> None:
