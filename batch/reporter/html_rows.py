@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from markupsafe import Markup
-
 from batch.model.outcome import Outcome
 from batch.reporter.columns import COLUMNS, Value
 from batch.reporter.html_text import LONGEST_CELL, harmless, script_json
@@ -70,7 +68,7 @@ class Rows:
         self.cut = 0
         """Cells that are not shown to their end."""
 
-    def chunks(self) -> Iterator[Markup]:
+    def chunks(self) -> Iterator[str]:
         """The rows as JSON lists, some hundred together."""
         chunk: list[list[object]] = []
         written = 0

@@ -25,9 +25,8 @@ from batch.reporter.workbook import write_workbook
 
 __all__ = ["write_report"]
 
-_NAMES = ("report.xlsx", "results.csv")
-_PAGE, _BARE_PAGE = "report.html", f"report ({LEDGER_ONLY}).html"
-_BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv")
+_NAMES = ("report.xlsx", "results.csv", "report.html")
+_BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv", f"report ({LEDGER_ONLY}).html")
 
 
 def write_report(
@@ -38,8 +37,8 @@ def write_report(
     `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet.
     Each file is written aside, made durable and renamed, mode 0600, so that an older one is never left half replaced.
     Without the sheet, a fuller workbook or CSV file of before is kept: the new ones are then named
-    `report (ledger only).xlsx` and so on. A file that cannot be written becomes a problem of
-    `Written` and does not stop the others. May be called again.
+    `report (ledger only).xlsx` and so on. A file that cannot be written becomes a problem of `Written` and does not
+    stop the others. May be called again.
     Errors of `results()` are the caller's. What people read is in the run's language.
     """
     with spoken(run.language):
@@ -54,10 +53,9 @@ def _write(
     notes = (*_gone(sheet), *(_kept() if kept else ()), *_disagreement(tally, figured))
     material = Material(run=run, tally=tally, sheet=sheet, results=results, figures=figured, notes=notes)
     done = _Done()
-    book, table = _BARE_NAMES if kept else _NAMES
+    book, table, page = _BARE_NAMES if kept else _NAMES
     done.write(book, lambda: write_workbook(folder, material, name=book))
     done.write(table, lambda: (_csv(folder / table, material), ()))
-    page = _BARE_PAGE if kept else _PAGE
     done.write(page, lambda: (write_html(folder / page, material), ()))
     done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
     return Written(files=tuple(done.files), problems=(*notes, *done.problems), missing=tuple(done.missing))
@@ -112,7 +110,7 @@ def _json(target: Path, run: Run, tally: Tally) -> Path:
 
 
 def _kept() -> tuple[str, ...]:
-    book, table = _BARE_NAMES
+    book, table, _page = _BARE_NAMES
     words = _("The full report of before is kept; what the ledger knows now is in {book} and {table}.")
     return (words.format(book=book, table=table),)
 
