@@ -81,7 +81,9 @@ function emptyLine(width) {
 
 /** Give each heading a button that sorts, and the table a column for its tools. */
 function prepareHeadings(sort) {
-  const line = document.getElementById("table").tHead.rows[0];
+  const table = document.getElementById("table");
+  table.classList.add("scripted"); // what has no room on a middling screen is in the detail
+  const line = table.tHead.rows[0];
   for (const heading of line.cells) {
     const by = made("button", "", "sort");
     by.type = "button";
