@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from batch.app.running import Finished
 from batch.app.samples import samples
 from batch.cli import phrases
+from batch.language import _
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason, advice, sentence
 from batch.model.run import Run, SenderRun, Tally
@@ -77,7 +78,9 @@ def written_text(run: Run, folder: Path, written: Written) -> str:
     if written.missing:
         again = f"`wegly-batch report {run.run}`"
         problems.append(f"Nothing of it is lost, for the ledger has it: mend that, and {again} writes the report.")
-    return "\n".join([f"Report  {workbook}", *(f"        {problem}" for problem in problems)])
+    correct = [file for file in written.files if file.stem.startswith("retry")]
+    retries = [_("Retry   {file}: correct its rows and run it, like a sheet").format(file=file) for file in correct]
+    return "\n".join([f"Report  {workbook}", *retries, *(f"        {problem}" for problem in problems)])
 
 
 def runs_text(found: Sequence[tuple[Run, Tally]]) -> str:

@@ -24,6 +24,7 @@ from batch.reporter.columns import NUMBERS, SENT_AT, STATUS, Value
 __all__ = [
     "DATE_FORMAT",
     "INK",
+    "MIST",
     "MUTED",
     "RULE",
     "TONES",
@@ -40,7 +41,7 @@ INK = "1F2933"
 MUTED = "5F6B7A"
 RULE = "CBD2D9"
 _SLATE = "243B53"
-_MIST = "EEF1F4"
+MIST = "EEF1F4"
 _WHITE = "FFFFFF"
 
 
@@ -152,7 +153,7 @@ class Brushes:
         self.their_heading = look(
             sheet,
             font=_bold(name, size, INK),
-            fill=_MIST,
+            fill=MIST,
             align=middle,
             border=Border(bottom=Side("thin", color=RULE)),
         )

@@ -18,6 +18,7 @@ from batch.reporter.fuller import LEDGER_ONLY, has_fuller
 from batch.reporter.lines import frame, lines
 from batch.reporter.material import Material
 from batch.reporter.results_csv import write_csv
+from batch.reporter.retry import write_retries
 from batch.reporter.summary import summary
 from batch.reporter.view import SheetView, Written
 from batch.reporter.workbook import write_workbook
@@ -32,7 +33,7 @@ _KEPT = (f"The full report of before is kept; what the ledger knows now is in {'
 def write_report(
     folder: Path, *, run: Run, tally: Tally, sheet: SheetView, results: Callable[[], Iterator[Result]]
 ) -> Written:
-    """Write report.xlsx, results.csv and summary.json into `folder`, which exists.
+    """Write report.xlsx, results.csv and summary.json into `folder`, which exists, and retry.xlsx of what to correct.
 
     `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet.
     Each file is written aside, made durable and renamed, mode 0600, so that an older one is never left half replaced.
@@ -57,6 +58,7 @@ def _write(
     done.write(book, lambda: write_workbook(folder, material, name=book))
     done.write(table, lambda: (_csv(folder / table, material), ()))
     done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
+    write_retries(folder, material, done)
     return Written(files=tuple(done.files), problems=(*notes, *done.problems), missing=tuple(done.missing))
 
 
@@ -68,19 +70,23 @@ class _Done:
         self.problems: list[str] = []
         self.missing: list[str] = []
 
-    def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> None:
+    def say(self, problem: str) -> None:
+        self.problems.append(problem)
+
+    def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> bool:
         try:
             placed, problems = write()
         except (OSError, SheetError) as error:
             said = f": {error.strerror or error}." if isinstance(error, OSError) else f". {error}"
             self.problems.append(f"{name} could not be written{said}")
             self.missing.append(name)
-            return
+            return False
         self.files.append(placed)
         self.problems.extend(problems)
         if placed.stem != Path(name).stem:
             wanted = f"{Path(name).stem}{placed.suffix}"
             self.problems.append(f"{wanted} is open in another program, so it was written as {placed.name}.")
+        return True
 
 
 def _csv(target: Path, material: Material) -> Path:
