@@ -77,6 +77,7 @@ _WIDTHS = {
     "wegly_chat_id": 38,
     "wegly_sent_at": 21,
     "wegly_run": 46,
+    "wegly_origin_run": 46,
 }
 _ARROW = 5
 """Room for the arrow of the filter beside a heading."""

@@ -5,8 +5,9 @@ Written as it goes (openpyxl's write-only mode): memory does not grow with the r
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import PurePath
@@ -28,7 +29,7 @@ from batch.model.sheet import SheetInfo, SheetRow
 from batch.reporter.celltext import exact, fitted
 from batch.reporter.columns import COLUMNS, as_text, values
 from batch.reporter.material import Material
-from batch.reporter.paint import MIST, MUTED, TONES, Brushes, look, set_cell, width_of
+from batch.reporter.paint import INK, MIST, MUTED, TONES, Brushes, look, set_cell, width_of
 from batch.reporter.summary_sheet import free_title
 
 __all__ = ["Wrong", "write_wrong"]
@@ -38,6 +39,9 @@ _SAID_PLACES = tuple(map(COLUMNS.index, _SAID))
 _OURS = "wegly_"
 _SAMPLE = 200
 _NARROWEST, _WIDEST = 12, 48
+_LINE_HEIGHT = 15.0
+_MOST_LINES = 27
+"""Excel's tallest row is 409 points."""
 _UNREADABLE = "#VALUE!"
 _ERROR_CODE = re.compile(r"error cell (#\S+)")
 _FORBIDDEN_IN_TITLES = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
@@ -65,15 +69,18 @@ def write_wrong(file: BinaryIO, material: Material, wrong: Iterator[Wrong]) -> t
     book.properties.creator = "wegly-batch"
     sheet: Worksheet = book.create_sheet(_title(info, material.sheet.name))
     header = [*(columns[index] for index in theirs), *_SAID, *ORIGIN_COLUMNS]
-    for place, width in enumerate([*_widths(columns, theirs, sample), *map(width_of, header[len(theirs) :])], start=1):
+    widths = [*_widths(columns, theirs, sample), *map(width_of, header[len(theirs) :])]
+    for place, width in enumerate(widths, start=1):
         sheet.column_dimensions[get_column_letter(place)].width = width
     sheet.freeze_panes = "A2"
     painter = _Painter(sheet, columns, theirs, material)
     sheet.append(painter.headings(header))
     last = 1
-    for each in chain(sample, wrong):
-        sheet.append(painter.line(each))
-        last += 1
+    for last, each in enumerate(chain(sample, wrong), start=2):
+        cells = painter.line(each)
+        sheet.row_dimensions[last].height = _height(cells, widths)
+        sheet.append(cells)
+        del sheet.row_dimensions[last]  # written: memory must not grow with the rows
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{last}"
     book.save(file)
     return _cut(painter.cut)
@@ -87,14 +94,15 @@ class _Painter:
         self._brushes = Brushes(sheet, vertical="top")
         top = Alignment(vertical="top")
         tone = TONES[Outcome.ERROR]
-        plain = self._brushes.theirs
         at_fault = Font("Calibri", 11, bold=True, color=tone.ink)
         self._fault = look(sheet, font=at_fault, fill=tone.tint, number_format="@", align=top)
-        self._grey = look(sheet, font=Font("Calibri", 10, color=MUTED), fill=MIST, align=top)
+        left = Alignment(horizontal="left", vertical="top")
+        self._grey = look(sheet, font=Font("Calibri", 10, color=MUTED), fill=MIST, align=left)
+        ink = Font("Calibri", 11, color=INK)
+        self._wrapped = look(sheet, font=ink, align=Alignment(vertical="top", wrap_text=True))
         self._grey_heading = look(
             sheet, font=Font("Calibri", 10, bold=True, color=MUTED), fill=MIST, align=Alignment(vertical="center")
         )
-        self._plain = plain
         self.cut = 0
         """Cells whose text did not fit."""
 
@@ -106,7 +114,7 @@ class _Painter:
         ]
         return [self._cell(name, style) for name, style in zip(header, styles, strict=True)]
 
-    def line(self, wrong: Wrong) -> list[Cell | None]:
+    def line(self, wrong: Wrong) -> list[Cell]:
         faults = _faults(wrong.result, self._columns)
         given = [self._given(wrong.row, index, at_fault=self._columns[index] in faults) for index in self._theirs]
         reason, message, action = (values(wrong.result, self._zone)[place] for place in _SAID_PLACES)
@@ -116,14 +124,14 @@ class _Painter:
         plain = self._brushes.result(_SAID_PLACES[0], Outcome.ERROR)
         said = [
             self._cell(as_text(reason), self._fault if malformed else plain),
-            *(self._cell(as_text(each), plain) for each in (message, action)),
+            *(self._cell(as_text(each), self._wrapped) for each in (message, action)),
         ]
         origin = (wrong.origin.file, wrong.origin.row, wrong.origin.run)
         return [*given, *said, *(self._cell(each, self._grey) for each in origin)]
 
-    def _given(self, row: SheetRow, index: int, *, at_fault: bool) -> Cell | None:
+    def _given(self, row: SheetRow, index: int, *, at_fault: bool) -> Cell:
         """The user's cell. What could not be read is an error cell, so that it is not taken for an empty one."""
-        style = self._fault if at_fault else self._plain
+        style = self._fault if at_fault else self._brushes.theirs
         unreadable = row.errors.get(self._columns[index])
         text = row.cells[index]
         if unreadable:
@@ -133,7 +141,7 @@ class _Painter:
             cell.data_type = "e"
             return cell
         if text is None:
-            return self._cell(None, style) if at_fault else None
+            return self._cell(None, style)
         kept = fitted(text)
         self.cut += kept != text
         cell = self._cell(kept, style)
@@ -167,6 +175,17 @@ def _widths(columns: tuple[str, ...], theirs: list[int], sample: Iterable[Wrong]
             longest = max(map(len, (each.row.cells[index] or "").splitlines()), default=0)
             widths[index] = max(widths[index], longest + 2)
     return [float(min(max(width, _NARROWEST), _WIDEST)) for width in widths.values()]
+
+
+def _height(cells: Sequence[Cell], widths: Sequence[float]) -> float:
+    """Points for the lines of the row's tallest cell: Excel does not find them by itself in a file made elsewhere."""
+    texts = [(cell.value, width) for cell, width in zip(cells, widths, strict=True) if isinstance(cell.value, str)]
+    lines = [
+        sum(max(1, math.ceil(len(part) * 0.95 / width)) for part in text.split("\n"))
+        for text, width in texts
+        if "\n" in text or width >= width_of(_SAID[2])
+    ]
+    return min(max(lines, default=1), _MOST_LINES) * _LINE_HEIGHT
 
 
 def _cut(cells: int) -> tuple[str, ...]:
