@@ -52,11 +52,12 @@ def corrected(own: Result, correction: Correction) -> Result:
 
 
 def _counts(own: Result, correction: Correction) -> bool:
-    """A row that is no error counts by itself, but for an original whose correction was sent."""
+    """A row that is no error counts by itself, but for an original whose correction got further."""
+    became = correction.result.outcome
     if own.outcome is Outcome.ERROR or own.findings[0].reason is Reason.CORRECTED:
         return True
-    waits = own.outcome in (Outcome.PENDING, Outcome.SKIPPED)
-    return waits and correction.of_original and correction.result.outcome in _MAYBE_SENT
+    further = became in _MAYBE_SENT if own.outcome in (Outcome.PENDING, Outcome.SKIPPED) else became.messaged
+    return correction.of_original and further and not own.outcome.messaged
 
 
 def _joined(own: Result, correction: Correction) -> Result:

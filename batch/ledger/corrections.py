@@ -157,10 +157,15 @@ def _best(
         return
     placed = _placed(union_all(*there).subquery("every")).subquery("placed")
     first = func.min(placed.c.at).over(partition_by=[placed.c.key, placed.c.wrong]).label("first_at")
-    best = select(placed, first).where(placed.c.place == 1).subquery("best")
-    twin = shown.subquery("shown")
-    joined = best.outerjoin(twin, and_(twin.c.key == best.c.key, twin.c.row != best.c.at))
-    query = select(best, twin.c.row.label("twin")).select_from(joined).order_by(best.c.at)
+    best = select(placed, first).where(placed.c.place == 1).cte("best")
+    twin, its = shown.subquery("shown"), best.alias("its")
+    joined = best.outerjoin(twin, and_(twin.c.key == best.c.key, twin.c.row != best.c.at)).outerjoin(
+        its, its.c.at == twin.c.row
+    )
+    # A row that was corrected into something sent does not show its own message, which was not.
+    shows_another = and_(its.c.of_original == 1, its.c.rank == _SENT, best.c.rank != _SENT)
+    same = case((shows_another, None), else_=twin.c.row).label("twin")
+    query = select(best, same).select_from(joined).order_by(best.c.at)
     yield from connection.execute(query.execution_options(yield_per=_AT_ONCE)).mappings()
 
 
