@@ -53,9 +53,8 @@ def sheets_of(named: Iterable[Path], lists: Collection[Path] = ()) -> Taken:
         reasons = {file: _why_not(file, kept_out) for file in inside}
         taken = [file for file, reason in reasons.items() if reason is None]
         if not taken:
-            raise SheetError(
-                f"The folder {path} has no sheet in it.", "Put a CSV or XLSX file there, or name the file."
-            )
+            problem = _("The folder {folder} has no sheet in it.").format(folder=path)
+            raise SheetError(problem, _("Put a CSV or XLSX file there, or name the file."))
         sheets += taken
         found += taken
         left_out += [f"{file.name}: {reason}" for file, reason in reasons.items() if reason is not None]
@@ -76,13 +75,13 @@ def is_late(campaign: Path, not_after: time) -> bool:
 
 def _why_not(file: Path, lists: Collection[Path]) -> str | None:
     if file.resolve() in lists:
-        return "a list of people that the run honours"
+        return _("a list of people that the run honours")
     if file.name.startswith("~$"):
-        return "Excel's note that a workbook is open"
+        return _("Excel's note that a workbook is open")
     if file.name.startswith("."):
-        return "a hidden file"
+        return _("a hidden file")
     if file.name in _OUR_OWN:
-        return "an earlier report"
+        return _("an earlier report")
     if _TO_CORRECT.fullmatch(file.name) and (file.parent / "summary.json").exists():
         return _("rows to correct beside their report; name the file to run it")
-    return None if file.suffix.lower() in SUFFIXES else "not a sheet"
+    return None if file.suffix.lower() in SUFFIXES else _("not a sheet")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from batch.language import N_, _
+from batch.language import N_
 from batch.loader.layout import Columns
 from batch.loader.source import Grid, RawRow
 from batch.loader.survey import holds_anything
 from batch.model.formula import unguarded
+from batch.model.phrases import Phrase
 from batch.model.reason import Reason
 from batch.model.sheet import NO_ERRORS, SheetInfo, SheetRow
 
@@ -74,7 +75,7 @@ class Sheet:
             return SheetRow(number=raw.number, cells=cells, hidden=raw.hidden)
         names = dict(zip(places, self.columns.names, strict=True))
         errors = {names[place]: words for place, words in sorted(raw.errors.items()) if place in names}
-        fault = raw.fault or self._length_fault(raw) or (_(_STILL_MALFORMED) if malformed else "")
+        fault = raw.fault or self._length_fault(raw) or (_STILL_MALFORMED if malformed else "")
         if fault:
             errors[""] = fault
         return SheetRow(number=raw.number, cells=cells, errors=errors or NO_ERRORS, hidden=raw.hidden)
@@ -87,7 +88,7 @@ class Sheet:
         surplus = [cell for cell in raw.cells[widths.most :] if cell]
         if surplus:
             shown = ", ".join(repr(cell[:40]) for cell in surplus[:3])
-            return f"it has {have} cells, the header has {widths.most}; beyond it stands {shown}"
+            return Phrase.MORE_CELLS.format(have=have, named=widths.most, shown=shown)
         if have < widths.least and not widths.pads:
-            return f"it has {have} cells, the header has {widths.least}"
+            return Phrase.FEWER_CELLS.format(have=have, named=widths.least)
         return ""
