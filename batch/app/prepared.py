@@ -51,7 +51,7 @@ class Prepared:
         suppression list.
         """
         nobody: list[int] = []
-        rows = self._staged_rows(SentElsewhere(self.sheet.info, known_run), nobody)
+        rows = self._staged_rows(SentElsewhere(self.sheet.info, known_run), nobody, staging.keyed)
         while batch := list(islice(rows, _AT_ONCE)):
             staging.add(batch)
         lists.apply(staging)
@@ -59,19 +59,23 @@ class Prepared:
         staging.judge(History(rules=rules, endpoint=self.endpoint, campaign=campaign, now=now))
         return (*lists.warnings, *_opted_out_nobody(nobody))
 
-    def _staged_rows(self, elsewhere: SentElsewhere, nobody: list[int]) -> Iterator[StagedRow]:
+    def _staged_rows(
+        self, elsewhere: SentElsewhere, nobody: list[int], keyed: Callable[[str], str]
+    ) -> Iterator[StagedRow]:
         """`nobody` gets the rows of people who want no messages, and of whom nobody can tell who they are."""
         for row in self.sheet.rows():
             contact = self.maker.contact(row)
             if contact.opted_out and contact.person is None:
                 nobody.append(contact.row)
-            yield self._staged(contact, elsewhere.finding(row))
+            yield self._staged(contact, elsewhere.finding(row), keyed)
 
-    def _staged(self, contact: Contact, sent_elsewhere: Finding | None) -> StagedRow:
+    def _staged(self, contact: Contact, sent_elsewhere: Finding | None, keyed: Callable[[str], str]) -> StagedRow:
         key = None
         if contact.person is not None:
             name = self.campaign.name
-            key = message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
+            key = keyed(
+                message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
+            )
         staged = StagedRow(
             row=contact.row,
             key=key,

@@ -169,7 +169,7 @@ def _plan(
 ) -> None:
     """Plan the trial's messages. Raises SettingsError when a rule leaves one out."""
     with ledger.stage() as staging:
-        staging.add(rows)
+        staging.add(replace(row, key=staging.keyed(row.key)) for row in rows if row.key)
         run_lists(campaign, settings.only_allowed).apply(staging)
         staging.judge()
         for result in staging.results():

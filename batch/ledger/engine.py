@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from batch.errors import LedgerUnusable
+from batch.ledger.hashes import SECRET, new_secret
 from batch.ledger.place import refuse_network_folder
 from batch.ledger.schema import SCHEMA_VERSION, meta, metadata
 from batch.ledger.trouble import remedy_for, translate_failures
@@ -147,7 +148,7 @@ def _is_current(engine: Engine, version: int) -> bool:
 def _bring_up_to_date(connection: Connection, path: Path, upgrades: Mapping[int, Upgrade], version: int) -> None:
     if not inspect(connection).has_table(meta.name):
         metadata.create_all(connection)
-        first = {"ledger_id": uuid.uuid4().hex, "schema_version": str(version), "counter": "0"}
+        first = {"ledger_id": uuid.uuid4().hex, "schema_version": str(version), "counter": "0", SECRET: new_secret()}
         connection.execute(insert(meta), [{"name": name, "value": value} for name, value in first.items()])
         return
     found = int(connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from batch.errors import LedgerFailed
 from batch.ledger import campaigns, claims, locks, reading
 from batch.ledger.engine import READ, default_url, memory_engine, open_engine, sqlite_path, translate, where
+from batch.ledger.hashes import Hashes, read_hashes
 from batch.ledger.outreach import Outreach
 from batch.ledger.owner import Owner
 from batch.ledger.place import refuse_network_folder
@@ -42,6 +43,7 @@ class Ledger:
         self._engine = engine
         self.where = place
         """Its place, as a person may read it."""
+        self._known_hashes: Hashes | None = None
 
     @classmethod
     def open(cls, url: str | None = None) -> Ledger:
@@ -72,6 +74,16 @@ class Ledger:
         """Made with the ledger, never changed."""
         with self._engine.connect().execution_options(**READ) as connection:
             return str(connection.execute(select(meta.c.value).where(meta.c.name == "ledger_id")).scalar_one())
+
+    def keyed(self, key: str) -> str:
+        """The ledger's own form of a `message_key`."""
+        return self._hashes().key(key)
+
+    def _hashes(self) -> Hashes:
+        if self._known_hashes is None:
+            with self._engine.connect().execution_options(**READ) as connection:
+                self._known_hashes = read_hashes(connection)
+        return self._known_hashes
 
     def stage(self, judging: Judging | None = None) -> Staging:
         """A place for the rows of one sheet on their way in."""
@@ -127,7 +139,7 @@ class Ledger:
     @contextmanager
     def sending(self, owner: Owner, rules: OutreachRules | None = None, *, endpoint: str = "") -> Iterator[Sending]:
         """What the pool needs while it sends for `owner` to `endpoint`, by the campaign's rules."""
-        outreach = Outreach(rules or OutreachRules(), endpoint=endpoint)
+        outreach = Outreach(rules or OutreachRules(), endpoint=endpoint, hashes=self._hashes())
         with Writer(self._engine) as writer:
             yield Sending(self._engine, writer, owner, outreach)
 

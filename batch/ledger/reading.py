@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select
 
 from batch.ledger.engine import READ
+from batch.ledger.hashes import in_clear
 from batch.ledger.schema import State, messages, rows, run_senders, runs
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason, findings_from_json, findings_to_json
@@ -106,7 +107,7 @@ def _message_result(
         findings=findings,
         notes=notes,
         person=found["person"],
-        chat_id=found["chat_id"],
+        chat_id=in_clear(found["chat_id"]),
         chat_status=found["chat_status"],
         evidence=Evidence(found["evidence"]) if found["evidence"] else None,
         http_status=found["http_status"],
@@ -208,7 +209,7 @@ def _this_run(connection: Connection, run: str) -> ThisRun:
 
 def _run_of(found: Mapping[Any, Any]) -> Run:
     names = ("run", "campaign", "endpoint", "sheet_path", "sheet_sha256", "version", "started", "finished", "exit_code")
-    more = ("timezone", "language", "wanted_rate", "report_dir", "trial")
+    more = ("timezone", "language", "wanted_rate", "report_dir", "trial", "purged")
     return Run(
         **{name: found[name] for name in (*names, *more)},
         sheet_options=json.loads(found["sheet_options"]),

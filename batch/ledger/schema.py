@@ -54,7 +54,7 @@ __all__ = [
     "winners",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised with every change of the tables; `upgrade.py` holds the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,7 +109,8 @@ meta = Table(
     Column("name", String(40), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""ledger_id, schema_version, counter (runs begun)."""
+"""ledger_id, schema_version, counter (runs begun), secret (of the keyed hashes), purged (when people's data were last
+removed), unclean (since when they may still be found in the file's free space)."""
 
 runs = Table(
     "runs",
@@ -134,9 +135,10 @@ runs = Table(
     Column("wanted_rate", Float),
     Column("achieved_rate", Float),
     Column("trial", Boolean, nullable=False, default=False, server_default=false()),
+    Column("purged", UtcTime),
 )
 """`pending_findings`: why rows of no sender of `run_senders` were not attempted. `trial`: its rows are no sheet's, but
-the phones of `--to`, numbered from 1."""
+the phones of `--to`, numbered from 1. `purged`: when the people were removed from its rows."""
 
 run_senders = Table(
     "run_senders",
@@ -196,7 +198,8 @@ messages = Table(
 columns: the error or unknown that a person chose to try again in one run, as it was; what that run does not send gets
 it back, so that the choice does not outlive its moment. `trial`: sent with `--to`, to a number that stands for no row;
 it counts for caps and spacing, and not as a message that `[history]` keeps others away from. The indexes by time hold
-attempted messages only, so that planning a sheet does not pay for them."""
+attempted messages only, so that planning a sheet does not pay for them. `key` is keyed (`hashes.py`); of a purged
+message `person`, `chat_id` and `request_hash` are hashes too, and begin with `#`."""
 
 suppressed = Table(
     "suppressed",
@@ -263,6 +266,7 @@ staged = Table(
     Column("row", Integer, primary_key=True),
     Column("key", String(64)),
     Column("person", String(20)),
+    Column("hashed", String(20)),
     Column("sender", Text),
     Column("outcome", String(10)),
     Column("stands", Boolean, nullable=False),
@@ -273,7 +277,8 @@ staged = Table(
     Column("payload", Text),
     prefixes=["TEMPORARY"],
 )
-"""The rows of one sheet before they are planned: temporary, private to one connection, gone with it."""
+"""The rows of one sheet before they are planned: temporary, private to one connection, gone with it. `hashed`: the
+person as a purged message has it; null while nothing was ever purged."""
 
 winners = Table(
     "winners",

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import Busy, LedgerFailed
 from batch.ledger.engine import READ, translate
+from batch.ledger.hashes import in_clear
 from batch.ledger.reading import RESULT_COLUMNS, ROW_COLUMNS, result_of
 from batch.ledger.schema import State, decisions, messages, rows
 from batch.ledger.standing import Decision, Related, Settlement, Standing
@@ -192,4 +193,5 @@ def _read_related(connection: Connection, endpoint: str, people: Iterable[str]) 
 
 def _related(found: Mapping[Any, Any]) -> Related:
     evidence = Evidence(found["evidence"]) if found["evidence"] else None
-    return Related(**{**found, "state": State(found["state"]), "evidence": evidence})
+    chat_id = in_clear(found["chat_id"])
+    return Related(**{**found, "state": State(found["state"]), "evidence": evidence, "chat_id": chat_id})
