@@ -12,12 +12,13 @@ from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
-from batch.ledger import campaigns, claims, locks, reading
+from batch.ledger import campaigns, claims, cleaning, locks, reading
 from batch.ledger.engine import READ, default_url, memory_engine, open_engine, sqlite_path, translate, where
 from batch.ledger.hashes import Hashes, read_hashes
 from batch.ledger.outreach import Outreach
 from batch.ledger.owner import Owner
 from batch.ledger.place import refuse_network_folder
+from batch.ledger.purging import Purging
 from batch.ledger.reading import sender_values
 from batch.ledger.schema import State, messages, meta, rows, run_senders, runs
 from batch.ledger.sending import Sending
@@ -130,6 +131,29 @@ class Ledger:
     def deciding(self) -> Deciding:
         """What is needed to decide about unknown rows."""
         return Deciding(self._engine)
+
+    @property
+    def purging(self) -> Purging:
+        """What is needed to remove people's data that are old."""
+        return Purging(self._engine)
+
+    @property
+    def unclean(self) -> bool:
+        """Whether purged data may still lie in the file's free space."""
+        return cleaning.unclean_since(self._engine) is not None
+
+    def wipe(self) -> str | None:
+        """Write the ledger's file anew without its free space; why that was not possible, or None."""
+        return cleaning.wipe(self._engine)
+
+    def lock_names(self) -> list[str]:
+        """The locks of all campaigns and senders that the ledger has."""
+        by_run = select(runs.c.campaign, runs.c.endpoint).distinct()
+        by_message = select(messages.c.sender, messages.c.endpoint).distinct()
+        with self._engine.connect().execution_options(**READ) as connection:
+            names = {locks.campaign_lock(*each) for each in connection.execute(by_run)}
+            names |= {locks.sender_lock(*each) for each in connection.execute(by_message)}
+        return sorted(names)
 
     @property
     def suppression(self) -> Suppression:

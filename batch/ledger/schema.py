@@ -45,6 +45,9 @@ __all__ = [
     "meta",
     "metadata",
     "microseconds",
+    "purge_metadata",
+    "purge_old",
+    "purge_runs",
     "rows",
     "run_senders",
     "runs",
@@ -299,6 +302,27 @@ listed = Table(
     prefixes=["TEMPORARY"],
 )
 """People of lists that hold for one run: `suppress` (by a file or a column) and `only` (`--only-allowed`)."""
+
+purge_metadata = MetaData()
+
+purge_runs = Table(
+    "purge_runs",
+    purge_metadata,
+    Column("run", String(200), primary_key=True),
+    prefixes=["TEMPORARY"],
+)
+"""The runs whose messages stay as they are."""
+
+purge_old = Table(
+    "purge_old",
+    purge_metadata,
+    Column("number", Integer, primary_key=True),
+    Column("key", String(64), nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+    prefixes=["TEMPORARY"],
+)
+"""The messages to purge, numbered."""
 
 
 AGAIN = {

@@ -20,6 +20,7 @@ __all__ = [
     "advice",
     "findings_from_json",
     "findings_to_json",
+    "impersonal",
     "in_general",
     "sentence",
 ]
@@ -338,6 +339,26 @@ def advice(finding: Finding) -> str:
 def in_general(reason: Reason) -> str:
     """The sentence of a reason, speaking of no single row: what differs between rows is left out, as an ellipsis."""
     return EXPLANATIONS[reason].sentence.format_map(_Elided())
+
+
+_IMPERSONAL = frozenset(
+    (
+        *("allowed", "at", "campaign", "code", "column", "field", "length", "limit", "people", "region", "row", "run"),
+        *("seconds", "status", "when", "who", "within"),
+    )
+)
+"""The values that come from the campaign, the program or its user, and never from a row or an answer."""
+
+
+def impersonal(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings without what may tell who somebody is: words of a cell or an answer become an ellipsis."""
+    return tuple(
+        Finding(
+            each.reason,
+            {name: text if name in _IMPERSONAL else "\N{HORIZONTAL ELLIPSIS}" for name, text in each.values.items()},
+        )
+        for each in findings
+    )
 
 
 def findings_to_json(findings: Iterable[Finding]) -> str:
