@@ -31,7 +31,8 @@ def list_runs(settings: Settings) -> tuple[str, list[tuple[Run, Tally]]]:
 def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path, Written]:
     """Write the report of run `name` again (None: the newest) with what the ledger knows now.
 
-    Where the sheet is gone or was changed since, the report has what the ledger knows, and says so.
+    Where the sheet is gone or was changed since, or the run was purged, the report has what the ledger knows, and says
+    so.
     """
     with Ledger.for_reading(settings.ledger) as ledger:
         run = find_run(ledger, name)
@@ -94,6 +95,8 @@ def _view(run: Run, folder: Path) -> Iterator[SheetView]:
 
 def _open_again(run: Run, inside: Path) -> SheetView:
     original = Path(run.sheet_path)
+    if run.purged is not None:  # what was purged does not come back from the sheet
+        return SheetView(path=None, info=None, rows=None, name=original.name)
     if _sha256(original) != run.sheet_sha256:
         return SheetView(path=None, info=None, rows=None, name=original.name)
     copy = keep_copy(

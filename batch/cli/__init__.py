@@ -35,6 +35,7 @@ _COMMANDS = {
     "reconcile": ("batch.cli.reconcile", "Settle unknown rows whose message is found in the chat."),
     "suppress": ("batch.cli.suppress", "Keep the list of people whom nobody messages."),
     "ledger": ("batch.cli.ledger", "Look after the ledger: copy it safely, show what it holds."),
+    "purge": ("batch.cli.purge", "Remove people's data that are old from ledger and reports."),
     "sandbox": ("batch.cli.sandbox", "Start an imitation of the API on this machine."),
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from batch.cli.options import SHEET, json_option, ledger_option
+from batch.language import _
 
 if TYPE_CHECKING:
     from batch.app.keeping import LedgerInfo
@@ -80,6 +81,8 @@ def _text(found: LedgerInfo) -> str:
         f"Runs      {holding.runs:,}",
         f"Messages  {sum(holding.messages.values()):,}",
     ]
+    if holding.purged:
+        lines.append(_("Purged    {when}").format(when=holding.purged))
     return "\n".join([*lines, *(f"  {state:<8}{count:>10,}" for state, count in holding.messages.items())])
 
 
@@ -92,6 +95,7 @@ def _json(found: LedgerInfo) -> str:
         "counter": holding.counter,
         "runs": holding.runs,
         "messages": dict(holding.messages),
+        "purged": holding.purged,
         "size": holding.size,
         "synchronised_by": found.synchronised_by,
     }

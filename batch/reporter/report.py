@@ -10,7 +10,7 @@ from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from batch.errors import SheetError
-from batch.language import spoken
+from batch.language import _, spoken
 from batch.model.run import Result, Run, Tally
 from batch.reporter.aside import write_aside
 from batch.reporter.figures import Figures, figures
@@ -50,7 +50,7 @@ def _write(
 ) -> Written:
     figured = figures(results(), ZoneInfo(run.timezone))
     kept = sheet.rows is None and has_fuller(folder)
-    notes = (*_gone(sheet), *(_KEPT if kept else ()), *_disagreement(tally, figured))
+    notes = (*_gone(run, sheet), *(_KEPT if kept else ()), *_disagreement(tally, figured))
     material = Material(run=run, tally=tally, sheet=sheet, results=results, figures=figured, notes=notes)
     done = _Done()
     book, table = _BARE_NAMES if kept else _NAMES
@@ -99,7 +99,10 @@ def _json(target: Path, run: Run, tally: Tally) -> Path:
     return write_aside(target, write)
 
 
-def _gone(sheet: SheetView) -> tuple[str, ...]:
+def _gone(run: Run, sheet: SheetView) -> tuple[str, ...]:
+    if run.purged is not None:
+        said = _("What names people was purged on {day}, so the report has only row, outcome, reason and times.")
+        return (said.format(day=f"{run.purged.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y}"),)
     if sheet.rows is not None:
         return ()
     words = f"{sheet.name} is gone or has changed since the run, so the report has only what the ledger knows"
