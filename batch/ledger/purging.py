@@ -46,7 +46,7 @@ from batch.model.run import Run
 
 __all__ = ["Found", "Purging", "Scope"]
 
-_MESSAGES_AT_ONCE = 2000
+_MESSAGES_AT_ONCE = 10_000
 _ROWS_AT_ONCE = 5000
 _Row = Row[*tuple[Any, ...]]
 _Page = Sequence[_Row]
