@@ -93,12 +93,26 @@ class Purging:
     def scopes(self, campaign: str | None = None) -> list[Scope]:
         """The campaigns that have runs, their trials too; of one name (and its trials), or all. Sorted."""
         named = None if campaign is None else {campaign_scope(campaign), campaign_scope(f"{campaign} (trial)")}
-        found = {_scope(run) for run in read_runs(self._engine)}
+        found = {Scope(endpoint=where, campaign=campaign_scope(name)) for where, name in self._campaigns()}
         return sorted(scope for scope in found if named is None or scope.campaign in named)
+
+    def _campaigns(self) -> list[tuple[str, str]]:
+        """(endpoint, campaign) of all runs, as they were named."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            query = select(runs.c.endpoint, runs.c.campaign).distinct()
+            return [(where, name) for where, name in connection.execute(query)]
+
+    def _runs(self, scope: Scope) -> list[Run]:
+        names = [
+            name
+            for where, name in self._campaigns()
+            if (where, campaign_scope(name)) == (scope.endpoint, scope.campaign)
+        ]
+        return read_runs(self._engine, runs.c.endpoint == scope.endpoint, runs.c.campaign.in_(names))
 
     def old_runs(self, scope: Scope, before: datetime) -> list[Run]:
         """The campaign's runs that ended before, whether purged or not, the newest first."""
-        return [run for run in read_runs(self._engine) if _scope(run) == scope and _ended(run) < before]
+        return [run for run in self._runs(scope) if _ended(run) < before]
 
     def look(self, scope: Scope, before: datetime) -> Found:
         """What would be purged now. Changes nothing."""
@@ -148,7 +162,7 @@ class Purging:
     @contextmanager
     def _old(self, scope: Scope, before: datetime) -> Iterator[tuple[Connection, Sequence[Run]]]:
         """A connection whose temporary table `purge_old` has the messages to purge; and the runs that ended before."""
-        everyone = [run for run in read_runs(self._engine) if _scope(run) == scope]
+        everyone = self._runs(scope)
         old = [run for run in everyone if _ended(run) < before]
         young = [{"run": run.run} for run in everyone if _ended(run) >= before]
         with self._engine.connect().execution_options(**READ) as connection:
@@ -163,10 +177,6 @@ class Purging:
                 connection.rollback()
                 purge_metadata.drop_all(connection, checkfirst=False)
                 connection.commit()
-
-
-def _scope(run: Run) -> Scope:
-    return Scope(endpoint=run.endpoint, campaign=campaign_scope(run.campaign))
 
 
 def _ended(run: Run) -> datetime:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from batch.ledger.engine import READ
 from batch.ledger.hashes import in_clear
@@ -166,10 +166,14 @@ def read_run(engine: Engine, run: str) -> Run | None:
     return _run_of(found) if found else None
 
 
-def read_runs(engine: Engine) -> list[Run]:
-    """All runs, newest first."""
+def read_runs(engine: Engine, *which: ColumnElement[bool]) -> list[Run]:
+    """All runs, or those for which all of `which` holds, newest first."""
     with engine.connect().execution_options(**READ) as connection:
-        found = connection.execute(select(runs).order_by(runs.c.started.desc(), runs.c.run.desc())).mappings().all()
+        found = (
+            connection.execute(select(runs).where(*which).order_by(runs.c.started.desc(), runs.c.run.desc()))
+            .mappings()
+            .all()
+        )
     return [_run_of(each) for each in found]
 
 

@@ -226,6 +226,8 @@ def test_unknown_rows_stay_unknown(office: Office) -> None:
     again = office.run(sheet, campaign)
     assert again.rows[0][0] == "unknown"
     assert len(office.sandbox.log.received) == posts
+    code, out, err = office.type("reconcile", first.summary["run"], "-c", campaign, "--base-url", office.sandbox.url)
+    assert (code, "no run of this ledger has recorded a chat" in out) == (4, True), err
     code, out, err = office.type("settle", first.summary["run"], "--sent", 2)
     assert code == 0, err
     assert office.run(sheet, campaign).rows[0] == ("success", "settled_sent")
@@ -244,6 +246,16 @@ def test_an_error_is_tried_again_only_when_its_row_changed(office: Office) -> No
     office.write("contatos.csv", f"Nome;Telefone\nOutra Pessoa;{refused}\n")
     office.run(sheet, campaign)
     assert len(office.sandbox.log.received) == posts + 1
+
+
+def test_trials_are_purged_too(office: Office) -> None:
+    """The number that a trial went to is in no sheet, but it is somebody's."""
+    sheet, campaign, mine = office.sheet(phones(1)), office.campaign(), phones(1, first=9)[0]
+    office.type(*office.command(sheet, campaign, "--to", mine))
+    assert office.sent() == {person(mine): 1}
+    age(office)
+    assert purge(office, "--campaign", "teste")[0] == 0
+    assert traces(office, [*people_of([mine]), *people_of(phones(1))]) == []
 
 
 def test_the_report_of_a_purged_run_says_so(office: Office) -> None:

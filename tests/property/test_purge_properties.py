@@ -186,7 +186,9 @@ def _told(ledger: Ledger, run: Run) -> tuple[object, ...]:
 
 def _bare(result: Result) -> Result:
     """Without what a purge may remove."""
-    findings = tuple(Finding(each.reason, {**each.values, "words": "", "found": "", "where": ""}) for each in result.findings)
+    findings = tuple(
+        Finding(each.reason, {**each.values, "words": "", "found": "", "where": ""}) for each in result.findings
+    )
     return replace(result, person=None, chat_id=None, notes=(), findings=findings)
 
 
