@@ -13,6 +13,7 @@ from batch.app.checking import Check
 from batch.app.prepared import Prepared, utc_now
 from batch.campaign import Campaign
 from batch.errors import LedgerFailed
+from batch.language import _
 from batch.ledger import Ledger, Owner
 from batch.loader import KeptCopy
 from batch.model.exit_code import ExitCode, exit_code_of
@@ -153,7 +154,8 @@ def why_pending(cause: StopCause | None) -> Finding:
 
 
 def _not_stamped(campaign: Path) -> str:
-    return (
-        f"The note {campaign.name}.stamp could not be written beside the campaign file: a later run with another "
+    said = _(
+        "The note {file} could not be written beside the campaign file: a later run with another "
         "ledger would not be noticed. See that the disk has space and that you may write to the campaign's folder."
     )
+    return said.format(file=f"{campaign.name}.stamp")

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import structlog
 
 from batch.chats import Token
+from batch.language import _, ngettext, number, system_says
 
 __all__ = ["RunLog", "logging_to", "quiet"]
 
@@ -70,15 +71,19 @@ class RunLog:
         try:
             self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | _BINARY, 0o600)
         except OSError as error:
-            self._trouble = error.strerror or str(error)
+            self._trouble = system_says(error)
 
     @property
     def problem(self) -> str | None:
         """What is missing in the file, one sentence; None when all of it is there."""
         if not self._lost:
             return None
-        lines = "1 line" if self._lost == 1 else f"{self._lost:,} lines"
-        return f"{self._name} lacks {lines}: {self._trouble}. The ledger and the report do not need them."
+        lacks = ngettext(
+            "{file} lacks {n} line: {trouble}. The ledger and the report do not need them.",
+            "{file} lacks {n} lines: {trouble}. The ledger and the report do not need them.",
+            self._lost,
+        )
+        return lacks.format(file=self._name, n=number(self._lost), trouble=self._trouble)
 
     def msg(self, line: str) -> None:
         if self._token is not None:
@@ -114,8 +119,8 @@ class RunLog:
             if written < len(data):  # the disk is full: half a line would be no JSON
                 os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
         except OSError as error:
-            self._trouble = error.strerror or str(error)
+            self._trouble = system_says(error)
             return False
         if written < len(data):
-            self._trouble = os.strerror(errno.ENOSPC)
+            self._trouble = _(os.strerror(errno.ENOSPC))
         return written == len(data)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.language import _
+from batch.language import _, system_says
 from batch.model.run import Run
 
 __all__ = ["FolderFiles", "find_files", "remove_files"]
@@ -57,7 +57,7 @@ def find_files(run: Run) -> FolderFiles | None:
         ours = tuple(path for path in inside if _is_ours(path))
     except OSError as error:
         said = _("The folder {folder} cannot be read: {words}.")
-        return FolderFiles(folder=folder, problem=said.format(folder=folder, words=error.strerror or error))
+        return FolderFiles(folder=folder, problem=said.format(folder=folder, words=system_says(error)))
     others = tuple(path for path in inside if path not in ours and path.name != _SUMMARY)
     return FolderFiles(folder=folder, ours=ours, others=others)
 
@@ -73,7 +73,7 @@ def remove_files(files: Iterable[Path]) -> tuple[int, tuple[str, ...]]:
                 path.unlink(missing_ok=True)
         except OSError as error:
             said = _("{file} could not be removed: {words}.")
-            problems.append(said.format(file=path, words=error.strerror or error))
+            problems.append(said.format(file=path, words=system_says(error)))
         else:
             gone += 1
     return gone, tuple(problems)

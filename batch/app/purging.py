@@ -21,6 +21,7 @@ from batch.language import _
 from batch.ledger import Found, Ledger, Owner, Purging, Scope, campaign_lock, sender_lock
 from batch.ledger.engine import default_url, sqlite_path
 from batch.model.exit_code import ExitCode
+from batch.model.message import TRIAL
 
 __all__ = ["SHORTEST", "Part", "Purged", "purge"]
 
@@ -194,7 +195,7 @@ def _purge_campaign(ledger: Ledger, scope: Scope, before: datetime, *, now: date
 
 def _campaign_locks(scope: Scope) -> list[str]:
     """A trial holds the lock of the campaign that it is of."""
-    own = scope.campaign.removesuffix(" (trial)")
+    own = scope.campaign.removesuffix(TRIAL)
     return [campaign_lock(name, scope.endpoint) for name in {scope.campaign, own}]
 
 

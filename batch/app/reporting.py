@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from batch.app.reading import noted_limits, open_as_noted
 from batch.app.settings import Settings
 from batch.errors import SettingsError, SheetError, nearest
+from batch.language import N_, _, system_says
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.run import Run, Tally
@@ -19,7 +20,7 @@ from batch.reporter import SheetView, Written, write_report
 
 __all__ = ["find_run", "list_runs", "report_again"]
 
-_MEND = "Free space there, or name another place with --reports. The ledger keeps everything until then."
+_MEND = N_("Free space there, or name another place with --reports. The ledger keeps everything until then.")
 
 
 def list_runs(settings: Settings) -> tuple[str, list[tuple[Run, Tally]]]:
@@ -38,8 +39,10 @@ def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path
         run = find_run(ledger, name)
         if run.trial:
             raise SettingsError(
-                f"The run {run.run} was a trial (--to): its message was no row's, so it has no report.",
-                "`wegly-batch runs` shows what became of it.",
+                _("The run {run} was a trial (--to): its message was no row's, so it has no report.").format(
+                    run=run.run
+                ),
+                _("`wegly-batch runs` shows what became of it."),
             )
         folder = _folder(run, settings)
         with ledger.snapshot(run.run) as (count, results), _view(run, folder) as view:
@@ -55,16 +58,16 @@ def find_run(ledger: Ledger, name: str | None) -> Run:
     Raises SettingsError when there is no such one."""
     runs = ledger.runs()
     if not runs:
-        raise SettingsError(
-            f"The ledger {ledger.where} has no runs yet.", "Send a sheet first, or name another --ledger."
-        )
+        problem = _("The ledger {ledger} has no runs yet.").format(ledger=ledger.where)
+        raise SettingsError(problem, _("Send a sheet first, or name another --ledger."))
     if name is None:
         return next((run for run in runs if not run.trial), runs[0])
     found = [run for run in runs if run.run == name] or [run for run in runs if run.run.endswith(name)]
     if len(found) != 1:
-        problem = f"There is no run {name!r} in the ledger {ledger.where}"
         hint = nearest(name, [run.run for run in runs])
-        raise SettingsError(f"{problem}{hint}.", "`wegly-batch runs` lists them.")
+        problem = _("There is no run {name!r} in the ledger {ledger}{hint}.")
+        problem = problem.format(name=name, ledger=ledger.where, hint=hint).replace("?.", "?")
+        raise SettingsError(problem, _("`wegly-batch runs` lists them."))
     return found[0]
 
 
@@ -76,10 +79,11 @@ def _folder(run: Run, settings: Settings) -> Path:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            problem = problem or f"The folder {folder} cannot be made: {error.strerror or error}."
+            made = _("The folder {folder} cannot be made: {error}.")
+            problem = problem or made.format(folder=folder, error=system_says(error))
         else:
             return folder
-    raise SettingsError(problem, _MEND)
+    raise SettingsError(problem, _(_MEND))
 
 
 @contextmanager
@@ -88,7 +92,8 @@ def _view(run: Run, folder: Path) -> Iterator[SheetView]:
     try:
         inside = TemporaryDirectory(dir=folder, prefix=".sheet-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise SettingsError(f"The folder {folder} takes no files: {error.strerror or error}.", _MEND) from None
+        problem = _("The folder {folder} takes no files: {error}.")
+        raise SettingsError(problem.format(folder=folder, error=system_says(error)), _(_MEND)) from None
     with inside as name:
         yield _open_again(run, Path(name))
 

@@ -25,6 +25,7 @@ from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import Token
 from batch.errors import ClockWrong, Declined
+from batch.language import _
 from batch.ledger import Judging, Ledger, Owner, campaign_lock, sender_lock
 from batch.model.run import Run
 
@@ -115,7 +116,7 @@ def _begin(
         plan = look(prepared, staging, settings, ledger, now=started, asked=asked, warnings=warnings)
         stack.enter_context(ledger.hold([sender_lock(sender, endpoint) for sender in plan.senders], owner))
         if plan.to_send and not watcher.confirm(plan):
-            raise Declined("Nothing was sent: the question was answered with no.")
+            raise Declined(_("Nothing was sent: the question was answered with no."))
         run = Run(
             run=name,
             campaign=loaded.name,
@@ -156,8 +157,8 @@ def refuse_wrong_clock(ledger: Ledger, *, now: datetime, accepted: bool) -> None
     """Raise ClockWrong when the wall clock lies before what the ledger has noted."""
     newest = ledger.newest()
     if newest is not None and now < newest - CLOCK_SLACK and not accepted:
+        problem = _("This machine's clock says {now} UTC, but the ledger has entries of {newest} UTC.")
         raise ClockWrong(
-            f"This machine's clock says {now:%d/%m/%Y %H:%M} UTC, but the ledger has entries of "
-            f"{newest:%d/%m/%Y %H:%M} UTC.",
-            "Set the clock, then run again; if it is right now and was wrong before, use --accept-change.",
+            problem.format(now=f"{now:%d/%m/%Y %H:%M}", newest=f"{newest:%d/%m/%Y %H:%M}"),
+            _("Set the clock, then run again; if it is right now and was wrong before, use --accept-change."),
         )

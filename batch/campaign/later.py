@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from batch.campaign.problems import Problem, shown_key
+from batch.language import N_, _
 
 __all__ = ["NOT_YET", "take_later"]
 
 NOT_YET: Mapping[tuple[str, ...], str] = MappingProxyType(
     {
-        ("notify",): "Take it out; the exit code and summary.json tell how the run went.",
+        ("notify",): N_("Take it out; the exit code and summary.json tell how the run went."),
     }
 )
 """Section, or section and key, to what a person can do meanwhile."""
@@ -40,4 +41,6 @@ def _take(data: dict[str, object], path: tuple[str, ...]) -> bool:
 
 
 def _problem(path: tuple[str, ...], remedy: str) -> Problem:
-    return Problem(text=f"this version cannot do {shown_key(path)} yet, and does not ignore it", remedy=remedy)
+    return Problem(
+        text=_("this version cannot do {key} yet, and does not ignore it").format(key=shown_key(path)), remedy=_(remedy)
+    )

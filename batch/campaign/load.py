@@ -21,6 +21,7 @@ from batch.campaign.shape import RECIPIENT, Campaign, CampaignFile, SuppressList
 from batch.campaign.shape import Window as WindowSection
 from batch.campaign.source import Source
 from batch.errors import CampaignError
+from batch.language import _
 from batch.model.hours import Hours, Window
 
 __all__ = ["load_campaign"]
@@ -95,15 +96,24 @@ def _given_sources(columns: BaseModel) -> Mapping[str, Source]:
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST:
-            raise CampaignError(f"{path} is too large to be a campaign file.", "Name the campaign's .toml file.")
+            raise CampaignError(
+                _("{path} is too large to be a campaign file.").format(path=path), _("Name the campaign's .toml file.")
+            )
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise CampaignError(f"There is no campaign file {path}.", "Check the name and the folder.") from None
+        raise CampaignError(
+            _("There is no campaign file {path}.").format(path=path), _("Check the name and the folder.")
+        ) from None
     except OSError as failure:
         reason = failure.strerror or str(failure)
-        raise CampaignError(f"The campaign file {path} cannot be read: {reason}.", "Name a .toml file.") from None
+        raise CampaignError(
+            _("The campaign file {path} cannot be read: {reason}.").format(path=path, reason=reason),
+            _("Name a .toml file."),
+        ) from None
     if raw.startswith(_WORKBOOKS):
-        raise CampaignError(f"{path} is a workbook, not a campaign file.", "Name the campaign's .toml file.")
+        raise CampaignError(
+            _("{path} is a workbook, not a campaign file.").format(path=path), _("Name the campaign's .toml file.")
+        )
     return _decoded(raw).replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -122,24 +132,27 @@ def _parsed(text: str, file: str) -> dict[str, object]:
     except tomllib.TOMLDecodeError as failure:
         raise campaign_error(file, [_syntax_problem(str(failure), text)]) from None
     except RecursionError:
-        raise campaign_error(file, [Problem(text="the file is no TOML: its brackets are nested too deep")]) from None
+        raise campaign_error(file, [Problem(text=_("the file is no TOML: its brackets are nested too deep"))]) from None
 
 
 def _syntax_problem(message: str, text: str) -> Problem:
     place = _LINE.search(message)
     words = _LINE.sub("", message)
     if place is None:
-        return Problem(text=f"the file is no TOML: {words}")
+        return Problem(text=_("the file is no TOML: {words}").format(words=words))
     line = text.split("\n")[int(place[1]) - 1].strip()
-    return Problem(text=f"line {place[1]}, {line!r}, is no TOML: {words}", remedy=_syntax_remedy(words, line))
+    return Problem(
+        text=_("line {number}, {line!r}, is no TOML: {words}").format(number=place[1], line=line, words=words),
+        remedy=_syntax_remedy(words, line),
+    )
 
 
 def _syntax_remedy(words: str, line: str) -> str:
     if _CURLY_QUOTES.search(line):
-        return 'Use straight quotes (").'
+        return _('Use straight quotes (").')
     if words.startswith(_TWICE):
-        return "A key or section may stand in the file once."
-    return 'Correct the line; a text stands in quotes, like name = "a".'
+        return _("A key or section may stand in the file once.")
+    return _('Correct the line; a text stands in quotes, like name = "a".')
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:

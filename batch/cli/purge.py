@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from batch.cli.asking import asked
 from batch.cli.options import json_option, lasting, ledger_option
+from batch.cli.spoken import SpokenCommand
 from batch.model.exit_code import ExitCode
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class _Span(click.ParamType[timedelta]):
             self.fail(f"{value!r}: {error}.", param, ctx)
 
 
-@click.command("purge")
+@click.command("purge", cls=SpokenCommand)
 @click.option("--older-than", type=_Span(), required=True, metavar="TIME", help="What ended longer ago: 180d, 26w.")
 @click.option("--campaign", metavar="NAME", help="Only of the campaign of this name, as `wegly-batch runs` shows it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
@@ -93,4 +95,4 @@ class _Asker:
             return True
         from batch.cli.words_purge import purge_question
 
-        return click.confirm(purge_question(plan), default=False, err=True)
+        return asked(purge_question(plan))

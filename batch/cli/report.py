@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from batch.cli.options import json_option, language_chosen, ledger_option, reports_option
+from batch.cli.spoken import SpokenCommand
 from batch.model.exit_code import ExitCode
 
 __all__ = ["command"]
 
 
-@click.command("report")
+@click.command("report", cls=SpokenCommand)
 @click.argument("run", required=False)
 @ledger_option
 @reports_option

@@ -7,11 +7,13 @@ import json
 import click
 
 from batch.cli.options import json_option, ledger_option
+from batch.cli.spoken import SpokenCommand
+from batch.language import _
 
 __all__ = ["command"]
 
 
-@click.command("runs")
+@click.command("runs", cls=SpokenCommand)
 @ledger_option
 @json_option
 def command(*, ledger: str | None, as_json: bool) -> None:
@@ -26,4 +28,4 @@ def command(*, ledger: str | None, as_json: bool) -> None:
         click.echo(json.dumps([summary(run, tally) for run, tally in found], ensure_ascii=False, indent=2))
         return
     click.echo(runs_text(found))
-    click.echo(f"Ledger: {where}", err=True)
+    click.echo(_("Ledger: {place}").format(place=where), err=True)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from batch.app.checking import Check
+from batch.cli.asking import asked
 from batch.cli.words_check import question
 from batch.cli.words_run import waiting_text
 from batch.cli.words_trial import trial_question
+from batch.language import _, ngettext, number
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding
 
@@ -85,17 +87,17 @@ class Terminal:
         self._seen: Counter[Outcome] = Counter()
 
     def confirm(self, plan: Check) -> bool:
-        return self._yes or click.confirm(question(plan, self._expires), default=False, err=True)
+        return self._yes or asked(question(plan, self._expires))
 
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:
-        return self._yes or click.confirm(trial_question(row, people, endpoint), default=False, err=True)
+        return self._yes or asked(trial_question(row, people, endpoint))
 
     def begin(self, plan: Check) -> None:
         if self._quiet or not plan.to_send:
             return
         from tqdm import tqdm
 
-        self._bar = tqdm(total=plan.to_send, unit="row", mininterval=_REFRESH, dynamic_ncols=True, smoothing=0.1)
+        self._bar = tqdm(total=plan.to_send, unit=_("row"), mininterval=_REFRESH, dynamic_ncols=True, smoothing=0.1)
 
     def done(self, row: int, outcome: Outcome) -> None:  # noqa: ARG002 - the interface of a watcher
         self._seen[outcome] += 1
@@ -109,9 +111,9 @@ class Terminal:
 
     def signalled(self, *, again: bool) -> None:
         words = (
-            "Ending at once."
+            _("Ending at once.")
             if again
-            else "Stopping: what is in flight is finished first. Press Ctrl+C again to end at once."
+            else _("Stopping: what is in flight is finished first. Press Ctrl+C again to end at once.")
         )
         self._write(words)
 
@@ -119,10 +121,14 @@ class Terminal:
         if self._yes:
             return True
         self.end()
-        asked = f"The first {sent:,} messages were accepted. Look at one in WhatsApp. Send the rest?"
+        said = ngettext(
+            "The first {n} message was accepted. Look at it in WhatsApp. Send the rest?",
+            "The first {n} messages were accepted. Look at one in WhatsApp. Send the rest?",
+            sent,
+        )
         with _signals_interrupt():
             try:
-                return click.confirm(asked, default=False, err=True)
+                return asked(said.format(n=number(sent)))
             except (click.Abort, KeyboardInterrupt):
                 return False
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 from batch.app.purging import Part, Purged
+from batch.cli import phrases
 from batch.language import _, ngettext, number
 
 __all__ = ["purge_json", "purge_question", "purge_text"]
@@ -13,7 +14,7 @@ __all__ = ["purge_json", "purge_question", "purge_text"]
 
 def purge_question(plan: Purged) -> str:
     """What `purge` asks before it removes anything."""
-    return "\n".join([_("Ledger  {place}").format(place=plan.ledger), *_lines(plan), _("Remove this for good?")])
+    return "\n".join([*phrases.labelled([(_("Ledger"), plan.ledger)]), *_lines(plan), _("Remove this for good?")])
 
 
 def purge_text(ended: Purged) -> str:

@@ -11,6 +11,8 @@ from contextlib import closing
 from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from batch.errors import LedgerFailed
+from batch.language import _
 from batch.ledger.engine import READ
 from batch.ledger.schema import meta
 
@@ -43,7 +45,7 @@ def wipe(engine: Engine) -> str | None:
         try:
             with engine.begin() as connection:
                 connection.execute(delete(meta).where(meta.c.name == UNCLEAN))
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, LedgerFailed) as error:
             return str(error)
     return said
 
@@ -55,7 +57,7 @@ def _rewrite(engine: Engine) -> str | None:
             if not isinstance(connection, sqlite3.Connection):
                 return None
             connection.execute("VACUUM")
-            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     except sqlite3.Error as error:
         return str(error)
-    return "another program is reading it" if busy else None
+    return _("another program is reading it") if busy else None

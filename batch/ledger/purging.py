@@ -35,12 +35,13 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
+from batch.language import N_, _
 from batch.ledger.cleaning import UNCLEAN, overwrite_freed
 from batch.ledger.engine import READ, translate
 from batch.ledger.hashes import MARK, PURGED, Hashes, in_clear, read_hashes
 from batch.ledger.reading import read_runs
 from batch.ledger.schema import State, messages, meta, purge_metadata, purge_old, purge_runs, rows, runs
-from batch.model.message import campaign_scope
+from batch.model.message import TRIAL, campaign_scope
 from batch.model.reason import findings_from_json, findings_to_json, impersonal
 from batch.model.run import Run
 
@@ -92,7 +93,7 @@ class Purging:
 
     def scopes(self, campaign: str | None = None) -> list[Scope]:
         """The campaigns that have runs, their trials too; of one name (and its trials), or all. Sorted."""
-        named = None if campaign is None else {campaign_scope(campaign), campaign_scope(f"{campaign} (trial)")}
+        named = None if campaign is None else {campaign_scope(campaign), campaign_scope(campaign) + TRIAL}
         found = {Scope(endpoint=where, campaign=campaign_scope(name)) for where, name in self._campaigns()}
         return sorted(scope for scope in found if named is None or scope.campaign in named)
 
@@ -134,7 +135,8 @@ class Purging:
                     self._purge_rows(connection, run, now)
         except SQLAlchemyError as error:
             raise LedgerFailed(
-                translate(error, "purging"), "Check the disk, then give the same command again: it does the rest."
+                translate(error, N_("purging")),
+                _("Check the disk, then give the same command again: it does the rest."),
             ) from error
         return found
 

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, Integer, cast, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
+from batch.language import N_, _
 from batch.ledger import judging
 from batch.ledger.engine import READ, translate
 from batch.ledger.hashes import Hashes, read_hashes, was_purged
@@ -28,6 +29,7 @@ from batch.ledger.reading import RESULT_COLUMNS, result_of
 from batch.ledger.schema import State, staged, staging_metadata
 from batch.model.campaign_traits import Traits
 from batch.model.outcome import Outcome
+from batch.model.phrases import Phrase
 from batch.model.reason import Finding, findings_to_json
 from batch.model.run import Result, Run
 
@@ -95,7 +97,7 @@ class Staging:
             self._connection.execute(
                 insert(staged), [_staged_values(row, self._hashes if self._purged else None) for row in taken]
             )
-        out = [(row.person, f"row {row.row} of the sheet") for row in taken if row.opted_out and row.person]
+        out = [(row.person, Phrase.ROW_OF_SHEET.format(row=row.row)) for row in taken if row.opted_out and row.person]
         if out:
             self.suppress(out)
 
@@ -132,7 +134,7 @@ class Staging:
 
     def reached(self, *, endpoint: str, sender: str | None, since: datetime) -> list[datetime]:
         """When each person was last messaged who has, or may have, a message since; None: of all senders. Sorted."""
-        return [at for _, at in reached(self._connection, endpoint=endpoint, sender=sender, since=since)]
+        return [at for _person, at in reached(self._connection, endpoint=endpoint, sender=sender, since=since)]
 
     def requests(self) -> Generator[tuple[int, str, str, str]]:
         """(row, person, request's hash, payload) of each message that a run would send, in the sheet's order."""
@@ -192,7 +194,7 @@ class Staging:
                 return write_plan(connection, self._judging, run, owner, traits)
         except SQLAlchemyError as error:
             raise LedgerFailed(
-                translate(error, "planning the run"), "Nothing was sent. Check the disk, then run again."
+                translate(error, N_("planning the run")), _("Nothing was sent. Check the disk, then run again.")
             ) from error
         finally:
             self._connection.execution_options(**READ)

@@ -26,7 +26,6 @@ __all__ = ["write_report"]
 
 _NAMES = ("report.xlsx", "results.csv")
 _BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv")
-_KEPT = (f"The full report of before is kept; what the ledger knows now is in {' and '.join(_BARE_NAMES)}.",)
 
 
 def write_report(
@@ -50,7 +49,7 @@ def _write(
 ) -> Written:
     figured = figures(results(), ZoneInfo(run.timezone))
     kept = sheet.rows is None and has_fuller(folder)
-    notes = (*_gone(run, sheet), *(_KEPT if kept else ()), *_disagreement(tally, figured))
+    notes = (*_gone(run, sheet), *(_kept() if kept else ()), *_disagreement(tally, figured))
     material = Material(run=run, tally=tally, sheet=sheet, results=results, figures=figured, notes=notes)
     done = _Done()
     book, table = _BARE_NAMES if kept else _NAMES
@@ -72,15 +71,24 @@ class _Done:
         try:
             placed, problems = write()
         except (OSError, SheetError) as error:
-            said = f": {error.strerror or error}." if isinstance(error, OSError) else f". {error}"
-            self.problems.append(f"{name} could not be written{said}")
+            self.problems.append(_not_written(name, error))
             self.missing.append(name)
             return
         self.files.append(placed)
         self.problems.extend(problems)
         if placed.stem != Path(name).stem:
             wanted = f"{Path(name).stem}{placed.suffix}"
-            self.problems.append(f"{wanted} is open in another program, so it was written as {placed.name}.")
+            self.problems.append(
+                _("{wanted} is open in another program, so it was written as {name}.").format(
+                    wanted=wanted, name=placed.name
+                )
+            )
+
+
+def _not_written(name: str, error: OSError | SheetError) -> str:
+    if isinstance(error, OSError):
+        return _("{name} could not be written: {error}.").format(name=name, error=error.strerror or error)
+    return _("{name} could not be written. {error}").format(name=name, error=error)
 
 
 def _csv(target: Path, material: Material) -> Path:
@@ -99,14 +107,23 @@ def _json(target: Path, run: Run, tally: Tally) -> Path:
     return write_aside(target, write)
 
 
+def _kept() -> tuple[str, ...]:
+    book, table = _BARE_NAMES
+    words = _("The full report of before is kept; what the ledger knows now is in {book} and {table}.")
+    return (words.format(book=book, table=table),)
+
+
 def _gone(run: Run, sheet: SheetView) -> tuple[str, ...]:
     if run.purged is not None:
         said = _("What names people was purged on {day}, so the report has only row, outcome, reason and times.")
         return (said.format(day=f"{run.purged.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y}"),)
     if sheet.rows is not None:
         return ()
-    words = f"{sheet.name} is gone or has changed since the run, so the report has only what the ledger knows"
-    return (f"{words}: row, phone and outcome.",)
+    words = _(
+        "{name} is gone or has changed since the run, so the report has only what the ledger knows: "
+        "row, phone and outcome."
+    )
+    return (words.format(name=sheet.name),)
 
 
 def _disagreement(tally: Tally, found: Figures) -> tuple[str, ...]:
@@ -115,4 +132,6 @@ def _disagreement(tally: Tally, found: Figures) -> tuple[str, ...]:
         rows[each.outcome] += each.rows
     if rows == Counter({outcome: count for outcome, count in tally.counts.items() if count}):
         return ()
-    return ("The ledger changed while the report was being written; write the report again when no run is going on.",)
+    return (
+        _("The ledger changed while the report was being written; write the report again when no run is going on."),
+    )
