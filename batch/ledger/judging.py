@@ -164,8 +164,11 @@ def sendable(judging: Judging) -> ColumnElement[bool]:
 
 
 def recognise_requests(connection: Connection, hashes: Hashes) -> None:
-    """Give rows the purged form of their request's hash where the message of their key has that: it did not change."""
-    purged = messages.c.request_hash.startswith(MARK, autoescape=True)
+    """Give rows the purged form of their request's hash where the message of their key has that: it did not change.
+
+    Only for errors, of which alone it is asked.
+    """
+    purged = and_(messages.c.state == State.ERROR.value, messages.c.request_hash.startswith(MARK, autoescape=True))
     query = select(staged.c.row, staged.c.request_hash, messages.c.request_hash.label("kept"))
     found = connection.execute(
         query.select_from(STAGED_WITH_MESSAGES).where(purged, staged.c.request_hash.is_not(None))

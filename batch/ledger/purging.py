@@ -254,16 +254,24 @@ def _purge_messages(page: _Page, hashes: Hashes) -> Callable[[Connection], objec
 
 
 def _purged(message: _Row, hashes: Hashes) -> Mapping[str, Any]:
-    person, chat, request = in_clear(message.person), in_clear(message.chat_id), in_clear(message.request_hash)
+    person, chat = in_clear(message.person), in_clear(message.chat_id)
     return {
         "of": message.key,
         "still": message.state,
         "who": message.person if person is None else hashes.person(person),
         "chat": message.chat_id if chat is None else hashes.chat(chat),
-        "request": message.request_hash if request is None else hashes.request(request),
+        "request": _purged_request(message, hashes),
         "said": _without_people(message.findings),
         "said_before": _without_people(message.again_findings),
     }
+
+
+def _purged_request(message: _Row, hashes: Hashes) -> str:
+    """Only an error is sent again when its request has changed; of the others it is never asked."""
+    request = in_clear(message.request_hash)
+    if message.state != State.ERROR.value:
+        return ""
+    return str(message.request_hash) if request is None else hashes.request(request)
 
 
 def _purge_page(run: str, page: _Page) -> Callable[[Connection], object]:
