@@ -70,8 +70,8 @@ def command(
 
     Not touched are your own sheets, plans, and copies of reports or of the ledger elsewhere.
 
-    Where a run is sending, or a file is open in another program, the rest is done, and the same command does what was
-    left when it is given again.
+    Where a run is sending, or a file is open in another program, the rest is done; give the same command again later
+    for what was left.
     """
     from batch.app.purging import purge
     from batch.app.settings import Settings

@@ -25,11 +25,11 @@ def purge_text(ended: Purged) -> str:
 def _lines(plan: Purged) -> Iterator[str]:
     when = f"{plan.before:%d/%m/%Y %H:%M} UTC"
     if plan.empty and not plan.busy:
-        yield _("There is nothing to remove that is older than {when}.").format(when=when)
+        yield _("There is nothing to remove from before {when}.").format(when=when)
     elif plan.done:
-        yield _("Removed what was older than {when}:").format(when=when)
+        yield _("Removed, from before {when}:").format(when=when)
     else:
-        yield _("To be removed, because it is older than {when}:").format(when=when)
+        yield _("To be removed, from before {when}:").format(when=when)
     for part in plan.parts:
         if not part.found.empty or part.files:
             yield f"  {part.found.scope.campaign} ({part.found.scope.endpoint}): {_contents(part, plan)}"

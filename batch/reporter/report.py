@@ -115,7 +115,7 @@ def _kept() -> tuple[str, ...]:
 
 def _gone(run: Run, sheet: SheetView) -> tuple[str, ...]:
     if run.purged is not None:
-        said = _("What names people was purged on {day}, so the report has only row, outcome, reason and times.")
+        said = _("The run was purged on {day}: the report has row, outcome, reason and times, and names nobody.")
         return (said.format(day=f"{run.purged.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y}"),)
     if sheet.rows is not None:
         return ()
