@@ -47,7 +47,10 @@ def _to_keyed(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN purged BIGINT")
     keyed = Hashes(bytes.fromhex(secret)).key
     connection.connection.create_function("wegly_keyed", 1, keyed, deterministic=True)  # older ledgers are all SQLite's
-    for table in ("messages", "rows", "decisions"):
+    with_keys = (
+        "SELECT t.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' AND c.name = 'key'"
+    )
+    for table in connection.exec_driver_sql(with_keys).scalars().all():
         connection.exec_driver_sql(f'UPDATE {table} SET "key" = wegly_keyed("key") WHERE "key" IS NOT NULL')  # noqa: S608
 
 
