@@ -19,6 +19,11 @@ from zipfile import ZipFile
 import pytest
 from office import CREATED, FIRST, Office, person, phones
 
+from batch.app.purging import Purged
+from batch.app.purging import purge as purge_now
+from batch.app.settings import Settings
+from batch.cli.words_purge import purge_question
+from batch.errors import Declined
 from batch.ledger import Ledger, Owner, campaign_lock, sender_lock
 from batch.model.outcome import Evidence
 
@@ -161,6 +166,25 @@ def test_what_cannot_be_meant_is_refused(office: Office, words: list[str], said:
     assert not (office.folder / "nowhere.sqlite3").exists()
 
 
+def test_a_no_removes_nothing(office: Office) -> None:
+    """The question names what would go, and what goes with it."""
+    office.run(office.sheet([*phones(2), "11 90103-0900"]), office.campaign())
+    age(office)
+    asked: list[str] = []
+
+    def no(plan: Purged) -> bool:
+        asked.append(purge_question(plan))
+        return False
+
+    with pytest.raises(Declined):
+        purge_now(timedelta(days=180), campaign=None, dry_run=False, settings=Settings(ledger=url(office)), confirm=no)
+    assert "1 run, 3 messages, 3 report files" in asked[0]
+    assert "1 of them is unknown and loses its phone" in asked[0]
+    assert asked[0].endswith("Remove this for good?")
+    assert traces(office, people_of(phones(2)))
+    assert "Purged" not in office.type("ledger", "info")[1]
+
+
 def test_only_one_campaign_is_purged_when_it_is_named(office: Office) -> None:
     """The other one keeps its people, in ledger and report."""
     office.run(office.sheet(phones(2), name="a.csv"), office.campaign(name="um"))
@@ -285,7 +309,8 @@ def test_a_folder_that_is_not_ours_is_left_alone(office: Office) -> None:
     age(office)
     reports, elsewhere = office.folder / "reports", office.folder / "elsewhere"
     (reports / runs[0] / "minhas notas.xlsx").write_bytes(b"mine")
-    (reports / runs[0] / "report (2).xlsx").write_bytes(b"ours")
+    for name in ("report (2).xlsx", "retry-2.xlsx", "report (ledger only).html", ".results.csv.x1.part"):
+        (reports / runs[0] / name).write_bytes(b"ours")
     (reports / runs[0] / ".sheet").mkdir()
     (reports / runs[0] / ".sheet" / "contatos.csv").write_text("11 97001-2001")
     target = office.write("target.xlsx", "not to be touched")
