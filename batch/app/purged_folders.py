@@ -19,12 +19,14 @@ from batch.model.run import Run
 __all__ = ["FolderFiles", "find_files", "remove_files"]
 
 _REPORT = re.compile(
-    r"(report|results|retry)(-[0-9]+)?( \(ledger only\))?( \([2-9]\))?\.(xlsx|xlsm|csv|html)|run\.log"
+    r"(report|results|retry)(-[0-9]+)?( \((ledger only|masked)\))?( \([2-9]\))?\.(xlsx|xlsm|csv|html)|run\.log"
     r"|\.(report|results|retry|summary)\b.*\.part",
     re.DOTALL,
 )
 _COPY = re.compile(r"\.sheet(-.*)?", re.DOTALL)
 """Folders with a private copy of the sheet, which a run that was killed has left behind."""
+_MASKED = "masked"
+"""The folder with a report that is made to be passed on."""
 _SUMMARY = "summary.json"
 
 
@@ -54,11 +56,12 @@ def find_files(run: Run) -> FolderFiles | None:
         inside = sorted(folder.iterdir())
         if not _is_of(folder, run):
             return FolderFiles(folder=folder, problem=_not_ours(folder))
+        inside += _in_masked(folder / _MASKED)
         ours = tuple(path for path in inside if _is_ours(path))
     except OSError as error:
         said = _("The folder {folder} cannot be read: {words}.")
         return FolderFiles(folder=folder, problem=said.format(folder=folder, words=system_says(error)))
-    others = tuple(path for path in inside if path not in ours and path.name != _SUMMARY)
+    others = tuple(path for path in inside if path not in ours and path.name not in (_SUMMARY, _MASKED))
     return FolderFiles(folder=folder, ours=ours, others=others)
 
 
@@ -89,6 +92,11 @@ def _is_of(folder: Path, run: Run) -> bool:
     except ValueError:
         return False
     return isinstance(said, dict) and said.get("run") == run.run
+
+
+def _in_masked(masked: Path) -> list[Path]:
+    """What is in a folder of that name; its summary stays too."""
+    return sorted(masked.iterdir()) if masked.is_dir() and not masked.is_symlink() else []
 
 
 def _is_ours(path: Path) -> bool:

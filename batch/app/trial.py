@@ -19,11 +19,12 @@ from batch.app.choosing import choose
 from batch.app.ending import stopped_by, why_pending
 from batch.app.folder import run_name
 from batch.app.logs import quiet
+from batch.app.metered import SendingWatcher
 from batch.app.plan_file import sha256_of
 from batch.app.prepared import Prepared, as_request, prepare, utc_now
 from batch.app.run_lists import run_lists
 from batch.app.running import Choices, refuse_wrong_clock
-from batch.app.sending import SendingWatcher, send
+from batch.app.sending import send
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import Token
@@ -71,7 +72,7 @@ def read_numbers(texts: Sequence[str], *, region: str) -> tuple[str, ...]:
         phone = read_phone(text, region=region)
         if isinstance(phone, Finding):
             remedy = _("Write it with its area code, like 11 98888-7777.")
-            raise SettingsError(f"--to {text}: {sentence(phone)}", remedy)
+            raise SettingsError(_("--to {number}: {why}").format(number=text, why=sentence(phone)), remedy)
         found[phone.e164] = None
     return tuple(found)
 

@@ -18,6 +18,7 @@ from batch.cli.codes import exit_code_for
 from batch.cli.lazy import LazyGroup
 from batch.cli.options import language_asked, speaking
 from batch.cli.printing import from_printing, give_up_stdout
+from batch.cli.state_signal import unharmed
 from batch.errors import WeglyBatchError, nearest
 from batch.language import N_, _, spoken, system, system_says
 from batch.model.exit_code import EXIT_MEANINGS, ExitCode
@@ -94,6 +95,7 @@ def _terminate(*_: object) -> NoReturn:
 
 
 def _listen_to_signals() -> None:
+    unharmed()
     for name in (
         "SIGTERM",
         "SIGHUP",

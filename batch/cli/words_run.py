@@ -1,8 +1,7 @@
-"""What `run`, `demo`, `report` and `runs` print."""
+"""What `run`, `demo` and `report` print."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +15,7 @@ from batch.model.run import Run, SenderRun, Tally
 from batch.pool import NEVER, StopCause
 from batch.reporter import Written, headline, summary
 
-__all__ = ["alarm_text", "demo_text", "runs_text", "summary_json", "summary_text", "waiting_text", "written_text"]
+__all__ = ["alarm_text", "demo_text", "summary_json", "summary_text", "waiting_text", "written_text"]
 
 _STOPPED = {
     StopCause.INTERRUPTED: N_("Interrupted: what was in flight is finished and recorded."),
@@ -59,7 +58,7 @@ def summary_text(ended: Finished) -> str:
     parts.append(phrases.counts(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
     parts.append(written_text(ended.run, ended.folder, ended.written, ledger=ended.ledger))
-    parts += ended.problems
+    parts += [*ended.problems, *ended.untold]
     return "\n\n".join(parts)
 
 
@@ -70,7 +69,7 @@ def alarm_text(ended: Finished) -> str:
         parts.append(_when_next(ended))
     if ended.written.missing:
         parts.append(written_text(ended.run, ended.folder, ended.written))
-    return "\n".join([*parts, *ended.problems])
+    return "\n".join([*parts, *ended.problems, *ended.untold])
 
 
 def summary_json(ended: Finished) -> dict[str, object]:
@@ -100,19 +99,6 @@ def written_text(run: Run, folder: Path, written: Written, *, ledger: str | None
     return "\n".join(phrases.labelled([*told, *([(_("Ledger"), ledger)] if ledger is not None else [])]))
 
 
-def runs_text(found: Sequence[tuple[Run, Tally]]) -> str:
-    """`runs` as a table."""
-    if not found:
-        return _("There are no runs yet.")
-    lines = [_run_line(run, tally) for run, tally in found]
-    heads = (_("run"), _("started"), _("rows"), *(kind.value for kind in Outcome), _("exit"))
-    least = (0, 0, *[7] * (1 + len(Outcome)), 4)
-    columns = [
-        max(width, *map(len, texts)) for width, texts in zip(least, zip(heads, *lines, strict=True), strict=True)
-    ]
-    return "\n".join(_in_columns(line, columns) for line in (heads, *lines))
-
-
 def waiting_text(seconds: float, finding: Finding) -> str:
     """Why everybody waits now."""
     if finding.reason is Reason.WINDOW:
@@ -127,20 +113,6 @@ def waiting_text(seconds: float, finding: Finding) -> str:
     else:
         said = _("The API asked to slow down: nothing is sent for {time}.")
     return said.format_map({**finding.values, "time": phrases.time(seconds)})
-
-
-def _run_line(run: Run, tally: Tally) -> tuple[str, ...]:
-    started = run.started.astimezone(ZoneInfo(run.timezone))
-    counts = (number(tally.counts[kind]) for kind in Outcome)
-    code = "-" if run.exit_code is None else str(run.exit_code)
-    return (run.run, f"{started:%d/%m/%Y %H:%M}", number(tally.rows), *counts, code)
-
-
-def _in_columns(line: Sequence[str], columns: Sequence[int]) -> str:
-    """Names and times begin at the left, numbers end at the right."""
-    cells = [f"{text:<{width}}" for text, width in zip(line[:2], columns[:2], strict=True)]
-    numbers = [f"{text:>{width}}" for text, width in zip(line[2:], columns[2:], strict=True)]
-    return "  ".join([*cells, *numbers])
 
 
 def _when_next(ended: Finished) -> str:

@@ -55,7 +55,7 @@ def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version
     path = sqlite_path(url)
     refuse_network_folder(path)
     _prepare_file(path)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     _listen(engine)
     try:
         if not _is_current(engine, version):
@@ -76,7 +76,7 @@ def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version
 
 def memory_engine() -> Engine:
     """An empty ledger that is nowhere: for checking a sheet where no ledger is yet."""
-    engine = create_engine("sqlite://")
+    engine = create_engine("sqlite://", hide_parameters=True)
     _listen(engine)
     with engine.begin() as connection:
         _bring_up_to_date(connection, Path(":memory:"), UPGRADES, SCHEMA_VERSION)

@@ -41,8 +41,9 @@ from batch.ledger.engine import READ, translate
 from batch.ledger.hashes import MARK, PURGED, Hashes, in_clear, read_hashes
 from batch.ledger.reading import read_runs
 from batch.ledger.schema import State, messages, meta, purge_metadata, purge_old, purge_runs, rows, runs
+from batch.model.masking import mask_finding, mask_status
 from batch.model.message import TRIAL, campaign_scope
-from batch.model.reason import findings_from_json, findings_to_json, impersonal
+from batch.model.reason import findings_from_json, findings_to_json
 from batch.model.run import Run
 
 __all__ = ["Found", "Purging", "Scope"]
@@ -218,7 +219,7 @@ def _found(connection: Connection, scope: Scope, before: datetime, old: Sequence
 
 
 def _pages(connection: Connection) -> Iterator[_Page]:
-    columns = (messages.c.person, messages.c.chat_id, messages.c.request_hash, messages.c.state)
+    columns = (messages.c.person, messages.c.chat_id, messages.c.chat_status, messages.c.request_hash, messages.c.state)
     words = (messages.c.findings, messages.c.again_findings)
     joined = purge_old.join(messages, messages.c.key == purge_old.c.key)
     after = 0
@@ -240,6 +241,7 @@ _PURGE = (
     .values(
         person=bindparam("who"),
         chat_id=bindparam("chat"),
+        chat_status=bindparam("status"),
         request_hash=bindparam("request"),
         payload=None,
         findings=bindparam("said"),
@@ -259,6 +261,7 @@ def _purged(message: _Row, hashes: Hashes) -> Mapping[str, Any]:
         "of": message.key,
         "still": message.state,
         "who": message.person if person is None else hashes.person(person),
+        "status": mask_status(message.chat_status),
         "chat": message.chat_id if chat is None else hashes.chat(chat),
         "request": _purged_request(message, hashes),
         "said": _without_people(message.findings),
@@ -293,4 +296,4 @@ def _purge_page(run: str, page: _Page) -> Callable[[Connection], object]:
 
 @lru_cache(maxsize=4096)
 def _without_people(findings: str | None) -> str | None:
-    return None if findings is None else findings_to_json(impersonal(findings_from_json(findings)))
+    return None if findings is None else findings_to_json(map(mask_finding, findings_from_json(findings)))

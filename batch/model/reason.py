@@ -23,7 +23,6 @@ __all__ = [
     "advice",
     "findings_from_json",
     "findings_to_json",
-    "impersonal",
     "in_general",
     "sentence",
 ]
@@ -398,26 +397,6 @@ def _shown(reason: Reason, name: str, value: str) -> str:
     if name in _FORMS or (name == "found" and reason in _FOUND_WITH_DOUBT):
         return of_a_form(value)
     return value
-
-
-_IMPERSONAL = frozenset(
-    (
-        *("allowed", "at", "campaign", "code", "column", "field", "length", "limit", "people", "region", "row", "run"),
-        *("seconds", "status", "when", "who", "within"),
-    )
-)
-"""The values that come from the campaign, the program or its user, and never from a row or an answer."""
-
-
-def impersonal(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings without what may tell who somebody is: words of a cell or an answer become an ellipsis."""
-    return tuple(
-        Finding(
-            each.reason,
-            {name: text if name in _IMPERSONAL else "\N{HORIZONTAL ELLIPSIS}" for name, text in each.values.items()},
-        )
-        for each in findings
-    )
 
 
 def findings_to_json(findings: Iterable[Finding]) -> str:

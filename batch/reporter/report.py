@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,9 +15,10 @@ from batch.reporter.aside import write_aside
 from batch.reporter.figures import Figures, figures
 from batch.reporter.fuller import LEDGER_ONLY, has_fuller
 from batch.reporter.lines import frame, lines
+from batch.reporter.masked import masked_name, masked_results, masked_run, masked_sheet, masked_words
 from batch.reporter.material import Material
 from batch.reporter.results_csv import write_csv
-from batch.reporter.summary import summary
+from batch.reporter.summary import summary_bytes
 from batch.reporter.view import SheetView, Written
 from batch.reporter.workbook import write_workbook
 
@@ -29,7 +29,13 @@ _BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv")
 
 
 def write_report(
-    folder: Path, *, run: Run, tally: Tally, sheet: SheetView, results: Callable[[], Iterator[Result]]
+    folder: Path,
+    *,
+    run: Run,
+    tally: Tally,
+    sheet: SheetView,
+    results: Callable[[], Iterator[Result]],
+    masked: bool = False,
 ) -> Written:
     """Write report.xlsx, results.csv and summary.json into `folder`, which exists.
 
@@ -38,25 +44,36 @@ def write_report(
     Without the sheet, a fuller workbook or CSV file of before is kept: the new ones are then named
     `report (ledger only).xlsx` and `results (ledger only).csv`. A file that cannot be written becomes a problem of
     `Written` and does not stop the others. May be called again.
-    Errors of `results()` are the caller's. What people read is in the run's language.
+    Errors of `results()` are the caller's. What people read is in the run's language. `masked`: a report to be passed
+    on, without anybody's data, whose files are named `report (masked).xlsx` and so on.
     """
+    if masked:
+        run, sheet, results = masked_run(run), masked_sheet(sheet), masked_results(results)
     with spoken(run.language):
-        return _write(folder, run=run, tally=tally, sheet=sheet, results=results)
+        return _write(folder, run=run, tally=tally, sheet=sheet, results=results, masked=masked)
 
 
 def _write(
-    folder: Path, *, run: Run, tally: Tally, sheet: SheetView, results: Callable[[], Iterator[Result]]
+    folder: Path,
+    *,
+    run: Run,
+    tally: Tally,
+    sheet: SheetView,
+    results: Callable[[], Iterator[Result]],
+    masked: bool,
 ) -> Written:
     figured = figures(results(), ZoneInfo(run.timezone))
-    kept = sheet.rows is None and has_fuller(folder)
-    notes = (*_gone(run, sheet), *(_kept() if kept else ()), *_disagreement(tally, figured))
+    kept = sheet.rows is None and not masked and has_fuller(folder)
+    about = (masked_words(),) if masked else _gone(run, sheet)
+    notes = (*about, *(_kept() if kept else ()), *_disagreement(tally, figured))
     material = Material(run=run, tally=tally, sheet=sheet, results=results, figures=figured, notes=notes)
     done = _Done()
-    book, table = _BARE_NAMES if kept else _NAMES
+    book, table = map(masked_name, _NAMES) if masked else _BARE_NAMES if kept else _NAMES
     done.write(book, lambda: write_workbook(folder, material, name=book))
     done.write(table, lambda: (_csv(folder / table, material), ()))
     done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
-    return Written(files=tuple(done.files), problems=(*notes, *done.problems), missing=tuple(done.missing))
+    said = notes[1:] if masked else notes  # what the report says of itself is no problem
+    return Written(files=tuple(done.files), problems=(*said, *done.problems), missing=tuple(done.missing))
 
 
 class _Done:
@@ -102,7 +119,7 @@ def _csv(target: Path, material: Material) -> Path:
 
 def _json(target: Path, run: Run, tally: Tally) -> Path:
     def write(file: BinaryIO) -> None:
-        file.write(json.dumps(summary(run, tally), ensure_ascii=False, indent=2).encode() + b"\n")
+        file.write(summary_bytes(run, tally))
 
     return write_aside(target, write)
 

@@ -19,7 +19,7 @@ from batch.model.attempt import Verdict
 from batch.model.campaign_traits import Traits
 from batch.model.message import message_key
 from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason, impersonal, sentence
+from batch.model.reason import Finding, Reason
 from batch.model.run import Run
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -212,14 +212,6 @@ def test_a_hash_fits_where_a_value_was() -> None:
     assert {in_clear(each) for each in found} == {None}
     assert in_clear("+5511988887000") == "+5511988887000"
     assert in_clear(None) is None
-
-
-def test_a_reason_stays_without_the_words_of_a_cell() -> None:
-    """What the campaign or the clock said stays; what a cell or the API said is an ellipsis."""
-    found = Finding(Reason.VALUE_NOT_UUID, {"field": "agent", "column": "Agente", "found": "Ana Lima"})
-    assert sentence(*impersonal([found])) == "agent (column Agente) must be a UUID, but is \N{HORIZONTAL ELLIPSIS}."
-    kept = Finding(Reason.SETTLED_SENT, {"who": "ana", "when": "03/11/2026 10:05"})
-    assert impersonal([kept]) == (kept,)
 
 
 @pytest.fixture(autouse=True)
