@@ -16,7 +16,7 @@ from batch.language import N_, _, system_says
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.run import Run, Tally
-from batch.reporter import SheetView, Written, write_report
+from batch.reporter import SheetView, Written, write_index, write_report
 
 __all__ = ["Listed", "find_run", "list_runs", "report_again"]
 
@@ -71,7 +71,8 @@ def report_again(name: str | None, settings: Settings, *, masked: bool = False) 
             tally = count()
             noted = replace(run, ledger=ledger.where, language=settings.language or run.language)
             written = write_report(folder, run=noted, tally=tally, sheet=view, results=results, masked=masked)
-        return run, tally, folder, written
+        unlisted = () if masked else write_index(folder.parent, noted.language)
+        return run, tally, folder, replace(written, problems=(*written.problems, *unlisted))
 
 
 def find_run(ledger: Ledger, name: str | None) -> Run:

@@ -28,6 +28,7 @@ __all__ = [
     "RULE",
     "TONES",
     "Brushes",
+    "Styled",
     "Tone",
     "look",
     "set_cell",
@@ -44,7 +45,7 @@ _MIST = "EEF1F4"
 _WHITE = "FFFFFF"
 
 
-class _Styled(Protocol):
+class Styled(Protocol):
     """A cell's style as openpyxl keeps it: one small array, cheap to copy (setting font, fill and so on is not)."""
 
     _style: StyleArray
@@ -105,7 +106,7 @@ def look(
     if border:
         cell.border = border
     cell.number_format = number_format
-    return cast("_Styled", cell)._style
+    return cast("Styled", cell)._style
 
 
 def set_cell(cell: Cell, value: Value | float, style: StyleArray | None = None) -> bool:
@@ -136,7 +137,7 @@ def _wrapped(cell: Cell) -> Alignment:
 
 def _style(cell: Cell, style: StyleArray | None) -> None:
     if style is not None:
-        cast("_Styled", cell)._style = copy(style)
+        cast("Styled", cell)._style = copy(style)
 
 
 class Brushes:

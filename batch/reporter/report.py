@@ -14,6 +14,7 @@ from batch.model.run import Result, Run, Tally
 from batch.reporter.aside import write_aside
 from batch.reporter.figures import Figures, figures
 from batch.reporter.fuller import LEDGER_ONLY, has_fuller
+from batch.reporter.html_report import write_html
 from batch.reporter.lines import frame, lines
 from batch.reporter.masked import masked_name, masked_results, masked_run, masked_sheet, masked_words
 from batch.reporter.material import Material
@@ -24,8 +25,8 @@ from batch.reporter.workbook import write_workbook
 
 __all__ = ["write_report"]
 
-_NAMES = ("report.xlsx", "results.csv")
-_BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv")
+_NAMES = ("report.xlsx", "results.csv", "report.html")
+_BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv", f"report ({LEDGER_ONLY}).html")
 
 
 def write_report(
@@ -37,13 +38,13 @@ def write_report(
     results: Callable[[], Iterator[Result]],
     masked: bool = False,
 ) -> Written:
-    """Write report.xlsx, results.csv and summary.json into `folder`, which exists.
+    """Write report.xlsx, results.csv, report.html and summary.json into `folder`, which exists.
 
     `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet.
     Each file is written aside, made durable and renamed, mode 0600, so that an older one is never left half replaced.
     Without the sheet, a fuller workbook or CSV file of before is kept: the new ones are then named
-    `report (ledger only).xlsx` and `results (ledger only).csv`. A file that cannot be written becomes a problem of
-    `Written` and does not stop the others. May be called again.
+    `report (ledger only).xlsx` and so on. A file that cannot be written becomes a problem of `Written` and does not
+    stop the others. May be called again.
     Errors of `results()` are the caller's. What people read is in the run's language. `masked`: a report to be passed
     on, without anybody's data, whose files are named `report (masked).xlsx` and so on.
     """
@@ -68,9 +69,10 @@ def _write(
     notes = (*about, *(_kept() if kept else ()), *_disagreement(tally, figured))
     material = Material(run=run, tally=tally, sheet=sheet, results=results, figures=figured, notes=notes)
     done = _Done()
-    book, table = map(masked_name, _NAMES) if masked else _BARE_NAMES if kept else _NAMES
+    book, table, page = map(masked_name, _NAMES) if masked else _BARE_NAMES if kept else _NAMES
     done.write(book, lambda: write_workbook(folder, material, name=book))
     done.write(table, lambda: (_csv(folder / table, material), ()))
+    done.write(page, lambda: (write_html(folder / page, material), ()))
     done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
     said = notes[1:] if masked else notes  # what the report says of itself is no problem
     return Written(files=tuple(done.files), problems=(*said, *done.problems), missing=tuple(done.missing))
@@ -125,7 +127,7 @@ def _json(target: Path, run: Run, tally: Tally) -> Path:
 
 
 def _kept() -> tuple[str, ...]:
-    book, table = _BARE_NAMES
+    book, table, _page = _BARE_NAMES
     words = _("The full report of before is kept; what the ledger knows now is in {book} and {table}.")
     return (words.format(book=book, table=table),)
 
