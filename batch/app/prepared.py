@@ -68,7 +68,7 @@ class Prepared:
         known = cache(find_run)
         elsewhere = SentElsewhere(self.sheet.info, known)
         origins = Origins(self.sheet.info, known, endpoint=self.endpoint, campaign=self.campaign.name)
-        rows = self._staged_rows(elsewhere, origins, nobody)
+        rows = self._staged_rows(elsewhere, origins, nobody, staging.keyed)
         while batch := list(islice(rows, _AT_ONCE)):
             staging.add(batch)
         lists.apply(staging)
@@ -77,19 +77,23 @@ class Prepared:
         staging.judge(history, sheet=self.sheet_key)
         return (*lists.warnings, *_opted_out_nobody(nobody))
 
-    def _staged_rows(self, elsewhere: SentElsewhere, origins: Origins, nobody: list[int]) -> Iterator[StagedRow]:
+    def _staged_rows(
+        self, elsewhere: SentElsewhere, origins: Origins, nobody: list[int], keyed: Callable[[str], str]
+    ) -> Iterator[StagedRow]:
         """`nobody` gets the rows of people who want no messages, and of whom nobody can tell who they are."""
         for row in self.sheet.rows():
             contact = self.maker.contact(row)
             if contact.opted_out and contact.person is None:
                 nobody.append(contact.row)
-            yield origins.noted(self._staged(contact, elsewhere.finding(row)), row)
+            yield origins.noted(self._staged(contact, elsewhere.finding(row), keyed), row)
 
-    def _staged(self, contact: Contact, sent_elsewhere: Finding | None) -> StagedRow:
+    def _staged(self, contact: Contact, sent_elsewhere: Finding | None, keyed: Callable[[str], str]) -> StagedRow:
         key = None
         if contact.person is not None:
             name = self.campaign.name
-            key = message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
+            key = keyed(
+                message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
+            )
         staged = StagedRow(
             row=contact.row,
             key=key,

@@ -50,8 +50,9 @@ def list_runs(settings: Settings, *, campaign: str | None = None, limit: int | N
 def report_again(name: str | None, settings: Settings, *, masked: bool = False) -> tuple[Run, Tally, Path, Written]:
     """Write the report of run `name` again (None: the newest) with what the ledger knows now.
 
-    Where the sheet is gone or was changed since, the report has what the ledger knows, and says so. `masked`: a report
-    to be passed on instead, in a folder `masked` inside the run's, for which the sheet is not even opened.
+    Where the sheet is gone or was changed since, or the run was purged, the report has what the ledger knows, and says
+    so. `masked`: a report to be passed on instead, in a folder `masked` inside the run's, for which the sheet is not
+    even opened.
     """
     with Ledger.for_reading(settings.ledger) as ledger:
         run = find_run(ledger, name)
@@ -133,6 +134,8 @@ def _view(run: Run, folder: Path) -> Iterator[SheetView]:
 
 def _open_again(run: Run, inside: Path) -> SheetView:
     original = Path(run.sheet_path)
+    if run.purged is not None:  # what was purged does not come back from the sheet
+        return SheetView(path=None, info=None, rows=None, name=original.name)
     if _sha256(original) != run.sheet_sha256:
         return _unseen(run)
     copy = keep_copy(

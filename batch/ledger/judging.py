@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from batch.ledger.corrections import held_for_correction, keep_known_origins
+from batch.ledger.hashes import MARK, Hashes
 from batch.ledger.outreach import recent, recently, recently_messaged
 from batch.ledger.schema import SENT_STATES, State, listed, messages, staged, suppressed, winners
 from batch.model.message import campaign_scope
@@ -46,6 +47,7 @@ __all__ = [
     "choose",
     "judge",
     "put_on_list",
+    "recognise_requests",
     "sendable",
 ]
 
@@ -167,6 +169,22 @@ def sendable(judging: Judging) -> ColumnElement[bool]:
     return and_(staged.c.outcome.is_(None), staged.c.payload.is_not(None), chosen, waiting)
 
 
+def recognise_requests(connection: Connection, hashes: Hashes) -> None:
+    """Give rows the purged form of their request's hash where the message of their key has that: it did not change.
+
+    Only for errors, of which alone it is asked.
+    """
+    purged = and_(messages.c.state == State.ERROR.value, messages.c.request_hash.startswith(MARK, autoescape=True))
+    query = select(staged.c.row, staged.c.request_hash, messages.c.request_hash.label("kept"))
+    found = connection.execute(
+        query.select_from(STAGED_WITH_MESSAGES).where(purged, staged.c.request_hash.is_not(None))
+    )
+    same = [{"at": each.row, "kept": each.kept} for each in found if hashes.request(each.request_hash) == each.kept]
+    if same:
+        by_row = update(staged).where(staged.c.row == bindparam("at"))
+        connection.execute(by_row.values(request_hash=bindparam("kept")), same)
+
+
 def _leave_out_listed(connection: Connection, only: str | None) -> None:
     """Rows of people on the suppression list, or not on the list of the only ones, become `skipped`."""
     here = select(listed.c.where).where(listed.c.list == SUPPRESS, listed.c.person == staged.c.person)
@@ -198,7 +216,7 @@ def _leave_out_recent(connection: Connection, judging: Judging, history: History
         .select_from(STAGED_WITH_MESSAGES.join(recently, true()))
         .where(
             sendable(judging),
-            *recent(staged),
+            *recent(staged, staged.c.hashed),
             recently.c.endpoint == history.endpoint,
             recently.c.campaign != campaign_scope(history.campaign),
         )

@@ -47,6 +47,7 @@ def _forget_left_out(connection: Connection) -> None:
 
 def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
     fresh = {
+        "person": staged.c.person,  # once more in clear where it was purged: the rules at the claim go by it
         "sender": staged.c.sender,
         "request_hash": staged.c.request_hash,
         "payload": staged.c.payload,
@@ -62,7 +63,6 @@ def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
     known = exists().where(same_key)
     new = select(
         staged.c.key,
-        staged.c.person,
         *fresh.values(),
         literal(run.endpoint),
         literal(campaign_scope(run.campaign)),
@@ -70,7 +70,7 @@ def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
         literal(0),
         literal(run.trial),
     ).where(staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~known)
-    columns = ["key", "person", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
+    columns = ["key", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
     connection.execute(insert(messages).from_select(columns, new))
 
 

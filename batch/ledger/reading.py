@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from batch.ledger.corrected import with_corrections
 from batch.ledger.corrections import correction_of, corrections_of_run, origins_of
@@ -110,10 +110,14 @@ def read_run(engine: Engine, run: str) -> Run | None:
     return _run_of(found) if found else None
 
 
-def read_runs(engine: Engine) -> list[Run]:
-    """All runs, newest first."""
+def read_runs(engine: Engine, *which: ColumnElement[bool]) -> list[Run]:
+    """All runs, or those for which all of `which` holds, newest first."""
     with engine.connect().execution_options(**READ) as connection:
-        found = connection.execute(select(runs).order_by(runs.c.started.desc(), runs.c.run.desc())).mappings().all()
+        found = (
+            connection.execute(select(runs).where(*which).order_by(runs.c.started.desc(), runs.c.run.desc()))
+            .mappings()
+            .all()
+        )
     return [_run_of(each) for each in found]
 
 
@@ -153,7 +157,7 @@ def _this_run(connection: Connection, run: str) -> ThisRun:
 
 def _run_of(found: Mapping[Any, Any]) -> Run:
     names = ("run", "campaign", "endpoint", "sheet_path", "sheet_sha256", "version", "started", "finished", "exit_code")
-    more = ("timezone", "language", "wanted_rate", "report_dir", "trial")
+    more = ("timezone", "language", "wanted_rate", "report_dir", "trial", "purged")
     return Run(
         **{name: found[name] for name in (*names, *more)},
         sheet_options=json.loads(found["sheet_options"]),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from batch.ledger.hashes import in_clear
 from batch.ledger.schema import State, messages, rows
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason, findings_from_json
@@ -45,12 +46,16 @@ def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Findi
     notes = findings_from_json(found["notes"]) if found["notes"] else ()
     if found["duplicate_of"] is not None:
         findings: tuple[Finding, ...] = (Finding(Reason.DUPLICATE, {"row": str(found["duplicate_of"])}),)
-        return Result(row=found["row"], outcome=Outcome.SKIPPED, findings=findings, notes=notes, person=found["person"])
+        return Result(
+            row=found["row"], outcome=Outcome.SKIPPED, findings=findings, notes=notes, person=in_clear(found["person"])
+        )
     own = findings_from_json(found["findings"]) if found["findings"] else ()
     if found["outcome"] is not None:
         findings = own
         outcome = Outcome(found["outcome"])
-        left = Result(row=found["row"], outcome=outcome, findings=findings, notes=notes, person=found["person"])
+        left = Result(
+            row=found["row"], outcome=outcome, findings=findings, notes=notes, person=in_clear(found["person"])
+        )
         # Left out by a rule now, it may have been tried before: the API said no, and then the person opted out.
         return _with_attempt(left, found) if outcome is Outcome.SKIPPED and _was_refused(found) else left
     return _message_result(found, notes, own, waiting)
@@ -90,8 +95,8 @@ def _message_result(
         outcome=outcome,
         findings=findings,
         notes=notes,
-        person=found["person"],
-        chat_id=found["chat_id"],
+        person=in_clear(found["person"]),
+        chat_id=in_clear(found["chat_id"]),
         chat_status=found["chat_status"],
         evidence=Evidence(found["evidence"]) if found["evidence"] else None,
         http_status=found["http_status"],

@@ -20,6 +20,7 @@ from batch.language import N_, _
 from batch.ledger.corrected import corrected
 from batch.ledger.corrections import correction_of, corrections_of_run
 from batch.ledger.engine import READ, translate
+from batch.ledger.hashes import in_clear
 from batch.ledger.reading import sheet_of
 from batch.ledger.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
 from batch.ledger.schema import State, decisions, messages, rows
@@ -230,4 +231,5 @@ def _read_related(connection: Connection, endpoint: str, people: Iterable[str]) 
 
 def _related(found: Mapping[Any, Any]) -> Related:
     evidence = Evidence(found["evidence"]) if found["evidence"] else None
-    return Related(**{**found, "state": State(found["state"]), "evidence": evidence})
+    chat_id = in_clear(found["chat_id"])
+    return Related(**{**found, "state": State(found["state"]), "evidence": evidence, "chat_id": chat_id})

@@ -22,6 +22,7 @@ from batch.ledger import judging
 from batch.ledger.corrected import with_corrections
 from batch.ledger.corrections import correction_of, corrections_of_staged
 from batch.ledger.engine import READ, translate
+from batch.ledger.hashes import Hashes, read_hashes, was_purged
 from batch.ledger.judging import Chosen, History, Judging
 from batch.ledger.owner import Owner
 from batch.ledger.planning import KEPT, write_plan
@@ -46,6 +47,7 @@ class StagedRow:
 
     row: int
     key: str | None = None
+    """As `keyed` gives it."""
     person: str | None = None
     sender: str | None = None
     outcome: Outcome | None = None
@@ -79,6 +81,8 @@ class Staging:
     def __enter__(self) -> Staging:
         self._connection = self._engine.connect().execution_options(**READ)
         staging_metadata.create_all(self._connection, checkfirst=False)
+        self._hashes = read_hashes(self._connection)
+        self._purged = was_purged(self._connection)
         self._connection.commit()
         return self
 
@@ -90,11 +94,17 @@ class Staging:
         self._connection.commit()
         self._connection.close()
 
+    def keyed(self, key: str) -> str:
+        """The ledger's own form of a `message_key`, as its rows must have it: else everybody would be new."""
+        return self._hashes.key(key)
+
     def add(self, batch: Iterable[StagedRow]) -> None:
         """Stage rows. Row numbers must be new."""
         taken = list(batch)
         if taken:
-            self._connection.execute(insert(staged), [_staged_values(row) for row in taken])
+            self._connection.execute(
+                insert(staged), [_staged_values(row, self._hashes if self._purged else None) for row in taken]
+            )
         out = [(row.person, Phrase.ROW_OF_SHEET.format(row=row.row)) for row in taken if row.opted_out and row.person]
         if out:
             self.suppress(out)
@@ -114,6 +124,8 @@ class Staging:
         `sheet`: its key (`sheet_key`), by which corrections of its rows are found; empty: there are none.
         """
         self._sheet = sheet
+        if self._purged:
+            judging.recognise_requests(self._connection, self._hashes)
         judging.judge(self._connection, self._judging, only=self._only, history=history, sheet=sheet)
         self._connection.commit()
 
@@ -208,11 +220,12 @@ def _joined(*columns: Any) -> Any:
     return select(*columns).select_from(judging.STAGED_WITH_MESSAGES)
 
 
-def _staged_values(row: StagedRow) -> dict[str, Any]:
+def _staged_values(row: StagedRow, hashes: Hashes | None) -> dict[str, Any]:
     return {
         "row": row.row,
         "key": row.key,
         "person": row.person,
+        "hashed": hashes.person(row.person) if hashes and row.person else None,
         "sender": row.sender,
         "outcome": row.outcome,
         "findings": findings_to_json(row.findings) if row.findings else None,

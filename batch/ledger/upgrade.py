@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection
 
+from batch.ledger.hashes import SECRET, Hashes, new_secret
+
 __all__ = ["UPGRADES", "Upgrade"]
 
 Upgrade = Callable[[Connection], None]
@@ -49,5 +51,19 @@ def _to_3(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-UPGRADES: Mapping[int, Upgrade] = {2: _to_2, 3: _to_3}
+def _to_keyed(connection: Connection) -> None:
+    """Keys become keyed hashes, so that they still tell who is known when the numbers are purged."""
+    secret = new_secret()
+    connection.exec_driver_sql("INSERT INTO meta (name, value) VALUES (?, ?)", (SECRET, secret))
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN purged BIGINT")
+    keyed = Hashes(bytes.fromhex(secret)).key
+    connection.connection.create_function("wegly_keyed", 1, keyed, deterministic=True)  # older ledgers are all SQLite's
+    with_keys = (
+        "SELECT t.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' AND c.name = 'key'"
+    )
+    for table in connection.exec_driver_sql(with_keys).scalars().all():
+        connection.exec_driver_sql(f'UPDATE {table} SET "key" = wegly_keyed("key") WHERE "key" IS NOT NULL')  # noqa: S608
+
+
+UPGRADES: Mapping[int, Upgrade] = {2: _to_2, 3: _to_3, 4: _to_keyed}
 """To version n from n - 1."""

@@ -73,6 +73,8 @@ class Run:
     """How the sheet was read (`name`, `header_row`), for writing the report again."""
     trial: bool = False
     """Sent with `--to`: its rows are no sheet's."""
+    purged: datetime | None = None
+    """When the people were removed from its rows; None while they are there."""
 
     @property
     def sheet_key(self) -> str:

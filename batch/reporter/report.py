@@ -66,7 +66,7 @@ def _write(
 ) -> Written:
     figured = figures(results(), ZoneInfo(run.timezone))
     kept = sheet.rows is None and not masked and has_fuller(folder)
-    about = (masked_words(),) if masked else _gone(sheet)
+    about = (masked_words(),) if masked else _gone(run, sheet)
     notes = (*about, *(_kept() if kept else ()), *_disagreement(tally, figured))
     material = Material(run=run, tally=tally, sheet=sheet, results=results, figures=figured, notes=notes)
     done = _Done()
@@ -139,7 +139,10 @@ def _kept() -> tuple[str, ...]:
     return (words.format(book=book, table=table),)
 
 
-def _gone(sheet: SheetView) -> tuple[str, ...]:
+def _gone(run: Run, sheet: SheetView) -> tuple[str, ...]:
+    if run.purged is not None:
+        said = _("The run was purged on {day}: the report has row, outcome, reason and times, and names nobody.")
+        return (said.format(day=f"{run.purged.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y}"),)
     if sheet.rows is not None:
         return ()
     words = _(
