@@ -10,6 +10,7 @@ import structlog
 
 from batch.app.changes import note_stamp
 from batch.app.checking import Check
+from batch.app.notifying import notify
 from batch.app.prepared import Prepared, utc_now
 from batch.campaign import Campaign
 from batch.errors import LedgerFailed
@@ -20,7 +21,7 @@ from batch.model.exit_code import ExitCode, exit_code_of
 from batch.model.reason import Finding, Reason
 from batch.model.run import Run, SenderRun, Tally
 from batch.pool import Sent, StopCause
-from batch.reporter import SheetView, Written, write_report
+from batch.reporter import SheetView, Written, write_index, write_report
 
 __all__ = ["Begun", "Finished", "close", "stopped_by", "why_pending"]
 
@@ -49,6 +50,8 @@ class Finished:
     written: Written
     problems: tuple[str, ...] = ()
     """Sentences about what did not go as it should besides."""
+    untold: tuple[str, ...] = ()
+    """Sentences about who could not be told of the run's end ([notify])."""
 
     @property
     def hits_all(self) -> bool:
@@ -71,8 +74,8 @@ class Begun:
     folder: Path
 
 
-def close(begun: Begun, sent: Sent, *, stamped: bool) -> Finished:
-    """Note the run's end, and write its report."""
+def close(begun: Begun, sent: Sent, *, stamped: bool, trust_env: bool = False) -> Finished:
+    """Note the run's end, write its report, and tell who wants to be told."""
     ledger, run = begun.ledger, begun.run
     noted = _note_end(ledger, run, sent)
     tally = ledger.tally(run.run)
@@ -85,8 +88,10 @@ def close(begun: Begun, sent: Sent, *, stamped: bool) -> Finished:
     sheet = begun.prepared.sheet
     view = SheetView(path=begun.copy.path, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
     written = write_report(begun.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
+    unlisted = write_index(begun.folder.parent, ended.language)
     counts = {outcome.value: count for outcome, count in tally.counts.items()}
     log.info("run_ended", exit_code=exit_code.value, cause=sent.cause, counts=counts, problems=written.problems)
+    untold = notify(begun.campaign.notify, ended, tally, trust_env=trust_env)
     return Finished(
         run=ended,
         tally=tally,
@@ -99,7 +104,8 @@ def close(begun: Begun, sent: Sent, *, stamped: bool) -> Finished:
         folder=begun.folder,
         ledger=ledger.where,
         written=written,
-        problems=(*begun.plan.list_warnings, *([] if stamped else [_not_stamped(begun.campaign.path)])),
+        problems=(*begun.plan.list_warnings, *([] if stamped else [_not_stamped(begun.campaign.path)]), *unlisted),
+        untold=untold,
     )
 
 

@@ -16,11 +16,13 @@ from batch.app.checking import Check, look
 from batch.app.choosing import ALL_ROWS, ChosenRows, choose, limit_of
 from batch.app.ending import Begun, Finished, close
 from batch.app.folder import RunFolder, run_name
-from batch.app.logs import logging_to
+from batch.app.logs import defects_logged, logging_to
+from batch.app.meter import Meter
+from batch.app.metered import SendingWatcher
 from batch.app.prepared import prepare, utc_now
 from batch.app.reading import limits_of, reading_of
 from batch.app.run_lists import run_lists
-from batch.app.sending import SendingWatcher, send
+from batch.app.sending import send
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import Token
@@ -41,7 +43,7 @@ class Watcher(SendingWatcher, Protocol):
     """Who is asked before sending and told while it goes on."""
 
     def confirm(self, plan: Check) -> bool: ...
-    def begin(self, plan: Check) -> None: ...
+    def begin(self, plan: Check, meter: Meter) -> None: ...
     def end(self) -> None: ...
 
 
@@ -69,10 +71,12 @@ def run_sheet(
     with ExitStack() as stack:
         begun = _begin(stack, sheet, campaign, settings=settings, choices=choices, watcher=watcher)
         run_log = stack.enter_context(logging_to(begun.folder / "run.log", token=token, verbose=choices.verbose))
+        stack.enter_context(defects_logged())
         run, plan = begun.run, begun.plan
         log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=plan.to_send)
         stamped = note_stamp(begun.campaign, begun.ledger, run, to_send=plan.to_send)
-        watcher.begin(plan)
+        meter = Meter(total=plan.to_send, senders=len(plan.senders), wanted=plan.rate * len(plan.senders))
+        watcher.begin(plan, meter)
         try:
             sent = send(
                 begun.ledger,
@@ -84,10 +88,11 @@ def run_sheet(
                 limit=limit_of(begun.campaign, choices.rows.limit),
                 watcher=watcher,
                 canary=begun.campaign.canary.rows,
+                meter=meter,
             )
         finally:
             watcher.end()
-        finished = close(begun, sent, stamped=stamped)
+        finished = close(begun, sent, stamped=stamped, trust_env=settings.trust_env)
         return replace(finished, problems=(*finished.problems, *filter(None, [run_log.problem])))
 
 
@@ -104,13 +109,13 @@ def _begin(
     copy = folder.take(sheet, limits_of(loaded))
     if (frozen := choices.rows.plan) is not None:
         frozen.refuse_changes(campaign=loaded, endpoint=endpoint, sheet_sha256=copy.sha256)
-    prepared = prepare(copy.path, loaded, endpoint=endpoint, shown_as=sheet.name)
+    prepared = prepare(copy.path, loaded, endpoint=endpoint, shown_as=sheet.name, sha256=copy.sha256)
     lists = run_lists(loaded, settings.only_allowed)
     ledger = stack.enter_context(Ledger.open(settings.ledger))
     stack.enter_context(ledger.hold([campaign_lock(loaded.name, endpoint)], owner))
     _refuse_early(ledger, loaded, endpoint, now=started, accept_change=choices.accept_change)
     with ledger.stage(choices.judging) as staging:
-        warnings = prepared.stage(staging, ledger.knows_run, now=started, lists=lists)
+        warnings = prepared.stage(staging, ledger.run, now=started, lists=lists)
         choose(staging, choices.rows)
         asked = choices.rows.limit
         plan = look(prepared, staging, settings, ledger, now=started, asked=asked, warnings=warnings)

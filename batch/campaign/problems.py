@@ -17,6 +17,8 @@ __all__ = ["Problem", "campaign_error", "problem_of", "shown_key"]
 _CORRECT = N_("Correct it in the campaign file.")
 _SHOWN_AT_MOST = 80
 _LISTS = ("window", "template_fields")
+_SECRET = (("notify",), ("notify", "webhook"))
+"""Keys whose values are not repeated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,17 +85,17 @@ def problem_of(details: ErrorDetails, known: Callable[[Sequence[str | int]], Seq
     if kind == "missing":
         return Problem(text=_("{key} is missing").format(key=shown_key(path)), remedy=_("Add it to the campaign file."))
     if kind == "value_error":
-        return Problem(
-            text=_("{key} is {found}; {error}").format(
-                key=shown_key(path), found=_found(details["input"]), error=details["ctx"]["error"]
-            )
-        )
+        return Problem(text=_told(path, details, _("{key} is {found}; {error}"), error=details["ctx"]["error"]))
     allowed = _allowed(kind, details.get("ctx", {}), details["msg"])
-    return Problem(
-        text=_("{key} is {found}; allowed is {allowed}").format(
-            key=shown_key(path), found=_found(details["input"]), allowed=allowed
-        )
-    )
+    return Problem(text=_told(path, details, _("{key} is {found}; allowed is {allowed}"), allowed=allowed))
+
+
+def _told(path: Sequence[str | int], details: ErrorDetails, words: str, **values: object) -> str:
+    """The words with what was found, unless that may be a secret: then only what is wrong or allowed."""
+    if tuple(path) in _SECRET:
+        words = "{key}: {error}" if "error" in values else _("{key}: allowed is {allowed}")
+        return words.format(key=shown_key(path), **values)
+    return words.format(key=shown_key(path), found=_found(details["input"]), **values)
 
 
 def _unknown_key(path: Sequence[str | int], known: Sequence[str]) -> Problem:

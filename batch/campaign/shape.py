@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictInt
 from batch.campaign.fields import FIELDS, checked
 from batch.campaign.limits import SheetLimits
 from batch.campaign.name import name_problem
+from batch.campaign.notify import Webhook, read_metrics_path, read_webhook
 from batch.campaign.shares import Shares, read_shares
 from batch.campaign.source import Constant, Plain, Source, read_source
 from batch.campaign.template import body_problem
@@ -32,6 +33,7 @@ __all__ = [
     "CampaignFile",
     "FieldSpec",
     "History",
+    "Notified",
     "Phone",
     "Sender",
     "Sheet",
@@ -321,6 +323,15 @@ class Canary(_Section):
     """How many rows are sent alone first; None: no canary."""
 
 
+class Notify(_Section):
+    """[notify]"""
+
+    webhook: Annotated[Webhook | None, PlainValidator(read_webhook)] = None
+    """Gets summary.json by POST when a run has ended; None: nobody does."""
+    prometheus: Annotated[str | None, PlainValidator(read_metrics_path)] = None
+    """A textfile for node_exporter; a relative path is one from the campaign file's folder. None: none is written."""
+
+
 class Sheet(_Section):
     """[sheet]"""
 
@@ -347,6 +358,7 @@ class CampaignFile(_Section):
     prices: Prices | None = None
     stop: Stop = Stop()
     canary: Canary = Canary()
+    notify: Notify = Notify()
     sheet: Sheet = Sheet()
 
 
@@ -357,6 +369,15 @@ class SuppressLists:
     files: tuple[Path, ...] = ()
     """Absolute, or as the working folder finds them."""
     column: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notified:
+    """Who is told when a run has ended."""
+
+    webhook: Webhook | None = None
+    prometheus: Path | None = None
+    """Absolute, or as the working folder finds it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -387,6 +408,7 @@ class Campaign:
     prices: Prices | None
     stop: Stop
     canary: Canary
+    notify: Notified
     sheet: Sheet
 
     @property

@@ -18,6 +18,7 @@ from batch.cli.codes import exit_code_for
 from batch.cli.lazy import LazyGroup
 from batch.cli.options import language_asked, speaking
 from batch.cli.printing import from_printing, give_up_stdout
+from batch.cli.state_signal import unharmed
 from batch.errors import WeglyBatchError, nearest
 from batch.language import N_, _, spoken, system, system_says
 from batch.model.exit_code import EXIT_MEANINGS, ExitCode
@@ -37,6 +38,7 @@ _COMMANDS = {
     "reconcile": ("batch.cli.reconcile", N_("Settle unknown rows whose message is found in the chat.")),
     "suppress": ("batch.cli.suppress", N_("Keep the list of people whom nobody messages.")),
     "ledger": ("batch.cli.ledger", N_("Look after the ledger: copy it safely, show what it holds.")),
+    "purge": ("batch.cli.purge", N_("Remove people's data that are old from ledger and reports.")),
     "sandbox": ("batch.cli.sandbox", N_("Start an imitation of the API on this machine.")),
 }
 
@@ -93,6 +95,7 @@ def _terminate(*_: object) -> NoReturn:
 
 
 def _listen_to_signals() -> None:
+    unharmed()
     for name in (
         "SIGTERM",
         "SIGHUP",

@@ -32,6 +32,7 @@ from batch.cli.options import (
 )
 from batch.cli.printing import give_up_stdout
 from batch.cli.spoken import SpokenCommand
+from batch.cli.state_signal import answering
 from batch.errors import WeglyBatchError
 from batch.language import _, ngettext, number, system_says
 from batch.model.exit_code import ExitCode, worst
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from batch.app.running import Choices, Finished
     from batch.app.settings import Settings
     from batch.app.sheets import Taken
+    from batch.chats import Token
+    from batch.cli.watching import Silent, Terminal
 
 __all__ = ["command"]
 
@@ -238,6 +241,7 @@ class _Runner:
         self._json = as_json
         self._quiet = quiet or as_json
         self._yes = yes
+        self._watcher: Silent | Terminal | None = None
         self._finished: list[Finished] = []
         self._codes: list[ExitCode] = []
 
@@ -245,6 +249,13 @@ class _Runner:
         from batch.app.settings import read_token
 
         token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
+        with answering(self._state):
+            return self._all(taken, token)
+
+    def _state(self) -> str:
+        return self._watcher.state() if self._watcher else _("Nothing is sent yet.")
+
+    def _all(self, taken: Taken, token: Token) -> ExitCode:
         self._say_where()
         _say_expired(token.expires)
         if len(taken.sheets) > 1:
@@ -281,12 +292,12 @@ class _Runner:
             chosen = self._choices.rows
             check(sheet, self._campaign, self._settings, judging=judging, accept_change=accept, chosen=chosen)
 
-    def _one(self, sheet: Path, token: Any) -> None:
+    def _one(self, sheet: Path, token: Token) -> None:
         from batch.app.running import run_sheet
         from batch.cli.watching import watcher_for
         from batch.cli.words_run import alarm_text, summary_text
 
-        watcher = watcher_for(yes=self._yes, quiet=self._quiet, expires=token.expires)
+        self._watcher = watcher = watcher_for(yes=self._yes, quiet=self._quiet, expires=token.expires)
         ended = run_sheet(
             sheet, self._campaign, settings=self._settings, token=token, choices=self._choices, watcher=watcher
         )
@@ -298,6 +309,8 @@ class _Runner:
                 watcher.say(summary_text(ended), needed=needed)
         elif self._json and (alarm := alarm_text(ended)):
             click.echo(alarm, err=True)
+        elif ended.untold:
+            click.echo("\n".join(ended.untold), err=True)
 
     def _print_json(self, *, as_list: bool) -> None:
         from batch.cli.words_run import summary_json

@@ -1,8 +1,7 @@
-"""What `run`, `demo`, `report` and `runs` print."""
+"""What `run`, `demo` and `report` print."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +15,7 @@ from batch.model.run import Run, SenderRun, Tally
 from batch.pool import NEVER, StopCause
 from batch.reporter import Written, headline, summary
 
-__all__ = ["alarm_text", "demo_text", "runs_text", "summary_json", "summary_text", "waiting_text", "written_text"]
+__all__ = ["alarm_text", "demo_text", "summary_json", "summary_text", "waiting_text", "written_text"]
 
 _STOPPED = {
     StopCause.INTERRUPTED: N_("Interrupted: what was in flight is finished and recorded."),
@@ -59,7 +58,7 @@ def summary_text(ended: Finished) -> str:
     parts.append(phrases.counts(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
     parts.append(written_text(ended.run, ended.folder, ended.written, ledger=ended.ledger))
-    parts += ended.problems
+    parts += [*ended.problems, *ended.untold]
     return "\n\n".join(parts)
 
 
@@ -70,7 +69,7 @@ def alarm_text(ended: Finished) -> str:
         parts.append(_when_next(ended))
     if ended.written.missing:
         parts.append(written_text(ended.run, ended.folder, ended.written))
-    return "\n".join([*parts, *ended.problems])
+    return "\n".join([*parts, *ended.problems, *ended.untold])
 
 
 def summary_json(ended: Finished) -> dict[str, object]:
@@ -91,26 +90,18 @@ def demo_text(ended: Finished) -> str:
 def written_text(run: Run, folder: Path, written: Written, *, ledger: str | None = None) -> str:
     """Where the report is, what could not be written, and where the ledger is, if that is to be told."""
     workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(folder))
+    page = [("", str(written.page))] if written.page else []
     problems = [*written.problems]
     if written.missing:
         again = f"`wegly-batch report {run.run}`"
         lost = _("Nothing of it is lost, for the ledger has it: mend that, and {command} writes the report.")
         problems.append(lost.format(command=again))
-    told = [(_("Report"), workbook), *(("", problem) for problem in problems)]
-    return "\n".join(phrases.labelled([*told, *([(_("Ledger"), ledger)] if ledger is not None else [])]))
-
-
-def runs_text(found: Sequence[tuple[Run, Tally]]) -> str:
-    """`runs` as a table."""
-    if not found:
-        return _("There are no runs yet.")
-    lines = [_run_line(run, tally) for run, tally in found]
-    heads = (_("run"), _("started"), _("rows"), *(kind.value for kind in Outcome), _("exit"))
-    least = (0, 0, *[7] * (1 + len(Outcome)), 4)
-    columns = [
-        max(width, *map(len, texts)) for width, texts in zip(least, zip(heads, *lines, strict=True), strict=True)
+    correct = [str(file) for file in written.files if file.stem.startswith("retry")]
+    retries = [
+        (_("Retry"), _("{file}: correct its rows and run it, like a sheet").format(file=file)) for file in correct
     ]
-    return "\n".join(_in_columns(line, columns) for line in (heads, *lines))
+    told = [(_("Report"), workbook), *page, *retries, *(("", problem) for problem in problems)]
+    return "\n".join(phrases.labelled([*told, *([(_("Ledger"), ledger)] if ledger is not None else [])]))
 
 
 def waiting_text(seconds: float, finding: Finding) -> str:
@@ -127,20 +118,6 @@ def waiting_text(seconds: float, finding: Finding) -> str:
     else:
         said = _("The API asked to slow down: nothing is sent for {time}.")
     return said.format_map({**finding.values, "time": phrases.time(seconds)})
-
-
-def _run_line(run: Run, tally: Tally) -> tuple[str, ...]:
-    started = run.started.astimezone(ZoneInfo(run.timezone))
-    counts = (number(tally.counts[kind]) for kind in Outcome)
-    code = "-" if run.exit_code is None else str(run.exit_code)
-    return (run.run, f"{started:%d/%m/%Y %H:%M}", number(tally.rows), *counts, code)
-
-
-def _in_columns(line: Sequence[str], columns: Sequence[int]) -> str:
-    """Names and times begin at the left, numbers end at the right."""
-    cells = [f"{text:<{width}}" for text, width in zip(line[:2], columns[:2], strict=True)]
-    numbers = [f"{text:>{width}}" for text, width in zip(line[2:], columns[2:], strict=True)]
-    return "  ".join([*cells, *numbers])
 
 
 def _when_next(ended: Finished) -> str:

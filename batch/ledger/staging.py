@@ -19,14 +19,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from batch.errors import LedgerFailed
 from batch.language import N_, _
 from batch.ledger import judging
+from batch.ledger.corrected import with_corrections
+from batch.ledger.corrections import correction_of, corrections_of_staged
 from batch.ledger.engine import READ, translate
+from batch.ledger.hashes import Hashes, read_hashes, was_purged
 from batch.ledger.judging import Chosen, History, Judging
 from batch.ledger.owner import Owner
 from batch.ledger.planning import KEPT, write_plan
 from batch.ledger.quota import reached
-from batch.ledger.reading import RESULT_COLUMNS, result_of
+from batch.ledger.results import RESULT_COLUMNS, result_of
 from batch.ledger.schema import State, staged, staging_metadata
 from batch.model.campaign_traits import Traits
+from batch.model.origin import Origin
 from batch.model.outcome import Outcome
 from batch.model.phrases import Phrase
 from batch.model.reason import Finding, findings_to_json
@@ -43,6 +47,7 @@ class StagedRow:
 
     row: int
     key: str | None = None
+    """As `keyed` gives it."""
     person: str | None = None
     sender: str | None = None
     outcome: Outcome | None = None
@@ -55,6 +60,10 @@ class StagedRow:
     """The row stands for its key though it is not sent: another ledger has sent it."""
     opted_out: bool = False
     """The sheet says that the person wants no messages: none of the person's rows is sent."""
+    origin: Origin | None = None
+    """Where the row was wrong before, in the sheet of a run of the same campaign and endpoint."""
+    origin_sheet: str | None = None
+    """That sheet's key (`Run.sheet_key`)."""
 
 
 class Staging:
@@ -67,10 +76,13 @@ class Staging:
         self._engine = engine
         self._judging = again
         self._only: str | None = None
+        self._sheet = ""
 
     def __enter__(self) -> Staging:
         self._connection = self._engine.connect().execution_options(**READ)
         staging_metadata.create_all(self._connection, checkfirst=False)
+        self._hashes = read_hashes(self._connection)
+        self._purged = was_purged(self._connection)
         self._connection.commit()
         return self
 
@@ -82,11 +94,17 @@ class Staging:
         self._connection.commit()
         self._connection.close()
 
+    def keyed(self, key: str) -> str:
+        """The ledger's own form of a `message_key`, as its rows must have it: else everybody would be new."""
+        return self._hashes.key(key)
+
     def add(self, batch: Iterable[StagedRow]) -> None:
         """Stage rows. Row numbers must be new."""
         taken = list(batch)
         if taken:
-            self._connection.execute(insert(staged), [_staged_values(row) for row in taken])
+            self._connection.execute(
+                insert(staged), [_staged_values(row, self._hashes if self._purged else None) for row in taken]
+            )
         out = [(row.person, Phrase.ROW_OF_SHEET.format(row=row.row)) for row in taken if row.opted_out and row.person]
         if out:
             self.suppress(out)
@@ -100,9 +118,15 @@ class Staging:
         self._only = where
         judging.put_on_list(self._connection, judging.ONLY, people)
 
-    def judge(self, history: History | None = None) -> None:
-        """Judge the whole sheet by the rules of the plan. Once, after all rows and lists were added."""
-        judging.judge(self._connection, self._judging, only=self._only, history=history)
+    def judge(self, history: History | None = None, *, sheet: str = "") -> None:
+        """Judge the whole sheet by the rules of the plan. Once, after all rows and lists were added.
+
+        `sheet`: its key (`sheet_key`), by which corrections of its rows are found; empty: there are none.
+        """
+        self._sheet = sheet
+        if self._purged:
+            judging.recognise_requests(self._connection, self._hashes)
+        judging.judge(self._connection, self._judging, only=self._only, history=history, sheet=sheet)
         self._connection.commit()
 
     def choose(self, chosen: Chosen) -> None:
@@ -164,6 +188,10 @@ class Staging:
 
     def results(self) -> Iterator[Result]:
         """Every row as a report would show it if the run began now, in the sheet's order."""
+        corrections = corrections_of_staged(self._connection, self._sheet)
+        yield from with_corrections(self._own_results(), map(correction_of, corrections))
+
+    def _own_results(self) -> Iterator[Result]:
         sendable = cast(judging.sendable(self._judging), Integer).label("sendable")
         query = _joined(*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, sendable).order_by(staged.c.row)
         for found in self._connection.execute(query).mappings():
@@ -192,11 +220,12 @@ def _joined(*columns: Any) -> Any:
     return select(*columns).select_from(judging.STAGED_WITH_MESSAGES)
 
 
-def _staged_values(row: StagedRow) -> dict[str, Any]:
+def _staged_values(row: StagedRow, hashes: Hashes | None) -> dict[str, Any]:
     return {
         "row": row.row,
         "key": row.key,
         "person": row.person,
+        "hashed": hashes.person(row.person) if hashes and row.person else None,
         "sender": row.sender,
         "outcome": row.outcome,
         "findings": findings_to_json(row.findings) if row.findings else None,
@@ -205,4 +234,7 @@ def _staged_values(row: StagedRow) -> dict[str, Any]:
         "duplicate_of": None,
         "request_hash": row.request_hash,
         "payload": row.payload,
+        "origin_run": row.origin.run if row.origin else None,
+        "origin_sheet": row.origin_sheet,
+        "origin_row": row.origin.row if row.origin else None,
     }

@@ -2,9 +2,10 @@
 
 The way through the package: the sheet's rows (given by `app`; the loader is never imported) and the ledger's results
 are joined by row number (`lines`), each result becomes the values of the result columns (`columns`), and these go into
-the user's own workbook (`own_workbook`), a clean one (`clean_workbook`) and a CSV file (`results_csv`). Counts and
-reasons go into summary.json (`summary`) and, with charts, onto the first sheet of the workbook (`page` says what,
-`summary_sheet` how it looks).
+the user's own workbook (`own_workbook`), a clean one (`clean_workbook`), a CSV file (`results_csv`) and a page for the
+browser (`html_report`). Counts and reasons go into summary.json (`summary`) and, with charts, onto the first sheet of
+the workbook (`page` says what, `summary_sheet` how it looks) and the head of the page. `runs_index` lists the runs of a
+folder.
 
 The user's workbook is not loaded and saved but spliced: its zip file is copied part by part (`package`), and only the
 contact sheet, its tables, the styles and the lists of parts and sheets are changed, each in the few places where it
@@ -22,8 +23,20 @@ Invariants:
 
 from batch.reporter.columns import COLUMNS
 from batch.reporter.headline import headline
+from batch.reporter.metrics import write_metrics
 from batch.reporter.report import write_report
-from batch.reporter.summary import summary
+from batch.reporter.runs_index import write_index
+from batch.reporter.summary import summary, summary_bytes
 from batch.reporter.view import SheetView, Written
 
-__all__ = ["COLUMNS", "SheetView", "Written", "headline", "summary", "write_report"]
+__all__ = [
+    "COLUMNS",
+    "SheetView",
+    "Written",
+    "headline",
+    "summary",
+    "summary_bytes",
+    "write_index",
+    "write_metrics",
+    "write_report",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import PurePath
@@ -12,15 +13,16 @@ from batch.model.reason import Finding, Reason, advice, in_general
 from batch.model.run import Run, Tally, ranked
 from batch.reporter.celltext import printable
 
-__all__ = ["summary"]
+__all__ = ["summary", "summary_bytes"]
 
 
 def summary(run: Run, tally: Tally) -> dict[str, object]:
     """What summary.json holds; the command line prints the same with `--json`.
 
     Dates are ISO 8601 in the campaign's time zone with its offset, rates are starts a second; None (null) is what the
-    run does not have, or not yet. Both lists of outcomes name all six. `slowed` counts how often the rate was cut, and
-    `stopped` says why a sender ended before its rows were done.
+    run does not have, or not yet; `purged`, when people's data were removed, is there only then. Both lists of outcomes
+    name all six. `slowed` counts how often the rate was cut, and `stopped` says why a sender ended before its rows were
+    done.
     """
     zone = ZoneInfo(run.timezone)
     this = tally.this_run
@@ -51,7 +53,13 @@ def summary(run: Run, tally: Tally) -> dict[str, object]:
             ],
         },
         "exit_code": run.exit_code,
+        **({"purged": _iso(run.purged, zone)} if run.purged else {}),
     }
+
+
+def summary_bytes(run: Run, tally: Tally) -> bytes:
+    """The whole content of summary.json."""
+    return json.dumps(summary(run, tally), ensure_ascii=False, indent=2).encode() + b"\n"
 
 
 def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
