@@ -58,7 +58,7 @@ def corrections_of_run(connection: Connection, run: str, sheet: str) -> Iterator
     own = corrections.alias("own")
     of_original = _of_original(sheet).where(corrections.c.run != run)
     of_corrections = _of_corrections(own, own.c.row).where(own.c.run == run, corrections.c.run != run)
-    shown = select(rows.c.row, rows.c.key).where(rows.c.run == run, rows.c.outcome.is_(None), rows.c.key.is_not(None))
+    shown = _shown(rows).where(rows.c.run == run)
     known = exists().where(corrections.c.origin_sheet == sheet), exists().where(corrections.c.run == run)
     yield from _best(connection, (of_original, of_corrections), shown, known)
 
@@ -66,7 +66,7 @@ def corrections_of_run(connection: Connection, run: str, sheet: str) -> Iterator
 def corrections_of_staged(connection: Connection, sheet: str) -> Iterator[Mapping[Any, Any]]:
     """The same of the rows that are staged."""
     of_corrections = _of_corrections(staged, staged.c.row)
-    shown = select(staged.c.row, staged.c.key).where(staged.c.outcome.is_(None), staged.c.key.is_not(None))
+    shown = _shown(staged)
     known = exists().where(corrections.c.origin_sheet == sheet), exists().where(staged.c.origin_sheet.is_not(None))
     yield from _best(connection, (_of_original(sheet), of_corrections), shown, known)
 
@@ -76,14 +76,13 @@ def correction_of(found: Mapping[Any, Any]) -> Correction:
     values = dict(found)
     if found["rank"] > _NOT or (found["duplicate_of"] is not None and found["state"] is not None):
         values |= {"outcome": None, "duplicate_of": None, "findings": None}
-    same = [each for each in (found["twin"], found["first_at"]) if each is not None and each != found["at"]]
     return Correction(
         at=found["at"],
         result=result_of(values),
         file=_file_name(found["sheet_path"]),
         run=found["in_run"],
         of_original=bool(found["of_original"]),
-        same_as=same[0] if same and found["key"] is not None else None,
+        same_as=found["same_as"],
     )
 
 
@@ -145,10 +144,15 @@ def _of_corrections(own: FromClause, at: ColumnElement[int]) -> Select[Any]:
     return select(at.label("at"), *_PLACES, literal(0).label("of_original")).select_from(own.join(corrections, same))
 
 
+def _shown(own: FromClause) -> Select[Any]:
+    """The messages that a sheet shows by itself, each with its row."""
+    return select(own.c.row, own.c.key).where(own.c.outcome.is_(None), own.c.key.is_not(None))
+
+
 def _best(
     connection: Connection, branches: Sequence[Select[Any]], shown: Select[Any], known: Sequence[ColumnElement[bool]]
 ) -> Iterator[Mapping[Any, Any]]:
-    """Of each row the correction that counts. `shown`: rows and keys of the messages that the sheet shows by itself.
+    """Of each row the correction that counts, with `same_as`. `shown`: as `_shown` gives it.
 
     `known`: whether a branch can give anything; most ledgers have no corrections, and are not searched for any.
     """
@@ -156,17 +160,42 @@ def _best(
     if not there:
         return
     placed = _placed(union_all(*there).subquery("every")).subquery("placed")
-    first = func.min(placed.c.at).over(partition_by=[placed.c.key, placed.c.wrong]).label("first_at")
-    best = select(placed, first).where(placed.c.place == 1).cte("best")
-    twin, its = shown.subquery("shown"), best.alias("its")
-    joined = best.outerjoin(twin, and_(twin.c.key == best.c.key, twin.c.row != best.c.at)).outerjoin(
-        its, its.c.at == twin.c.row
-    )
-    # A row that was corrected into something sent does not show its own message, which was not.
-    shows_another = and_(its.c.of_original == 1, its.c.rank == _SENT, best.c.rank != _SENT)
-    same = case((shows_another, None), else_=twin.c.row).label("twin")
-    query = select(best, same).select_from(joined).order_by(best.c.at)
-    yield from connection.execute(query.execution_options(yield_per=_AT_ONCE)).mappings()
+    best = select(placed).where(placed.c.place == 1).order_by(placed.c.at).execution_options(yield_per=_AT_ONCE)
+    same_as = _same_messages(connection, placed, shown)
+    for found in connection.execute(best).mappings():
+        yield {**found, "same_as": same_as(found)}
+
+
+def _same_messages(
+    connection: Connection, placed: FromClause, shown: Select[Any]
+) -> Callable[[Mapping[Any, Any]], int | None]:
+    """Which other row of the sheet shows a correction's message; None when none does.
+
+    By two passes and a table in memory: a join would go through the sheet for every correction. It grows with the
+    corrections alone.
+    """
+    columns = (placed.c.at, placed.c.key, placed.c.wrong, placed.c.rank, placed.c.of_original)
+    first: dict[tuple[str, bool], int] = {}
+    sent: set[int] = set()
+    for found in connection.execute(select(*columns).where(placed.c.place == 1).order_by(placed.c.at)):
+        if found.of_original and found.rank == _SENT:
+            sent.add(found.at)
+        if found.key is not None:
+            first.setdefault((found.key, bool(found.wrong)), found.at)
+    keys = {key for key, _wrong in first}
+    own = {key: row for row, key in connection.execute(shown.execution_options(yield_per=_AT_ONCE)) if key in keys}
+
+    def same_as(found: Mapping[Any, Any]) -> int | None:
+        if found["key"] is None:
+            return None
+        by_itself = own.get(found["key"])
+        # A row that was corrected into something sent does not show its own message, which was not.
+        if by_itself in sent and found["rank"] != _SENT:
+            by_itself = None
+        others = (by_itself, first[found["key"], bool(found["wrong"])])
+        return next((each for each in others if each is not None and each != found["at"]), None)
+
+    return same_as
 
 
 def _placed(every: FromClause) -> Select[Any]:

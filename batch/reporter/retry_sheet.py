@@ -145,8 +145,10 @@ class _Painter:
         kept = fitted(text)
         self.cut += kept != text
         cell = self._cell(kept, style)
-        cell.value = exact(kept)
-        cell.data_type = "s"
+        written = exact(kept)
+        if cell.value != written:
+            cell.value = written
+            cell.data_type = "s"
         return cell
 
     def _cell(self, value: str | int | None, style: StyleArray) -> Cell:
