@@ -135,7 +135,7 @@ def test_a_trial_run_says_what_it_would_do_and_does_nothing(office: Office) -> N
     code, out, err = office.type("purge", "--older-than", "180d", "--dry-run")
     assert (code, err) == (0, "")
     assert "teste (http://127.0.0.1" in out
-    assert "1 run, 2 messages, 3 report files" in out
+    assert "1 run, 2 messages, 4 report files" in out
     assert "Nothing was removed yet." in out
     assert {file: file.read_bytes() for file in before} == before
     assert "Purged" not in office.type("ledger", "info")[1]
@@ -178,7 +178,7 @@ def test_a_no_removes_nothing(office: Office) -> None:
 
     with pytest.raises(Declined):
         purge_now(timedelta(days=180), campaign=None, dry_run=False, settings=Settings(ledger=url(office)), confirm=no)
-    assert "1 run, 3 messages, 3 report files" in asked[0]
+    assert "1 run, 3 messages, 4 report files" in asked[0]
     assert "1 of them is unknown and loses its phone" in asked[0]
     assert asked[0].endswith("Remove this for good?")
     assert traces(office, people_of(phones(2)))
