@@ -152,7 +152,7 @@ def try_out(
 def _first(prepared: Prepared, ledger: Ledger, settings: Settings, choices: Choices, *, now: datetime) -> Contact:
     """The first row that a run would send. Raises SettingsError when there is none."""
     with ledger.stage(choices.judging) as staging:
-        prepared.stage(staging, ledger.knows_run, now=now, lists=run_lists(prepared.campaign, settings.only_allowed))
+        prepared.stage(staging, ledger.run, now=now, lists=run_lists(prepared.campaign, settings.only_allowed))
         choose(staging, choices.rows)
         first = next(iter(staging.to_send(1)), None)
     if first is None:

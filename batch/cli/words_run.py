@@ -96,7 +96,11 @@ def written_text(run: Run, folder: Path, written: Written, *, ledger: str | None
         again = f"`wegly-batch report {run.run}`"
         lost = _("Nothing of it is lost, for the ledger has it: mend that, and {command} writes the report.")
         problems.append(lost.format(command=again))
-    told = [(_("Report"), workbook), *page, *(("", problem) for problem in problems)]
+    correct = [str(file) for file in written.files if file.stem.startswith("retry")]
+    retries = [
+        (_("Retry"), _("{file}: correct its rows and run it, like a sheet").format(file=file)) for file in correct
+    ]
+    told = [(_("Report"), workbook), *page, *retries, *(("", problem) for problem in problems)]
     return "\n".join(phrases.labelled([*told, *([(_("Ledger"), ledger)] if ledger is not None else [])]))
 
 

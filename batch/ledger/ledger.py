@@ -228,12 +228,8 @@ class Ledger:
 
     def last_sent(self, run: str) -> datetime | None:
         """When the last accepted message of a run's rows was sent; None when there is none."""
-        sent = messages.c.state.in_([State.SUCCESS.value, State.REUSED.value])
-        joined = rows.join(messages, messages.c.key == rows.c.key)
-        query = select(func.max(messages.c.sent_at)).select_from(joined).where(rows.c.run == run, sent)
         with self._engine.connect().execution_options(**READ) as connection:
-            found: datetime | None = connection.execute(query).scalar()
-        return found
+            return reading.last_sent(connection, run)
 
     @contextmanager
     def snapshot(self, run: str) -> Iterator[tuple[Callable[[], Tally], Callable[[], Iterator[Result]]]]:
@@ -241,11 +237,8 @@ class Ledger:
         with self._engine.connect().execution_options(**READ) as connection:
             yield partial(reading.read_tally, connection, run), partial(reading.read_results, connection, run)
 
-    def knows_run(self, run: str) -> bool:
-        """Whether this ledger has a run of that name."""
-        return self.run(run) is not None
-
     def run(self, run: str) -> Run | None:
+        """The run of that name, or None."""
         return reading.read_run(self._engine, run)
 
     def runs(self) -> list[Run]:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, insert, literal, or_, select, update
 
 from batch.ledger.campaigns import note_traits
+from batch.ledger.corrections import write_corrections
 from batch.ledger.judging import Judging, sendable
 from batch.ledger.owner import Owner
 from batch.ledger.schema import AGAIN, State, messages, meta, rows, runs, staged
@@ -31,6 +32,7 @@ def write_plan(connection: Connection, judging: Judging, run: Run, owner: Owner,
     kept = select(staged.c.row, *(staged.c[name] for name in KEPT[1:]))
     with_run = kept.add_columns(literal(run.run))
     connection.execute(insert(rows).from_select([*KEPT, "run"], with_run))
+    write_corrections(connection, run.run)
     return _count_up(connection)
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "SENT_STATES",
     "State",
     "campaigns",
+    "corrections",
     "decisions",
     "given_back",
     "is_one_of",
@@ -57,7 +58,7 @@ __all__ = [
     "winners",
 ]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change of the tables; `upgrade.py` holds the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -242,6 +243,21 @@ rows = Table(
 )
 """One per row of a run's sheet. `outcome` is null where the message of `key` tells it."""
 
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("run", String(200), nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("key", String(64)),
+    Column("origin_run", String(200), nullable=False),
+    Column("origin_sheet", String(64), nullable=False),
+    Column("origin_row", Integer, nullable=False),
+    PrimaryKeyConstraint("run", "row"),
+    Index("corrections_by_origin", "origin_sheet", "origin_row"),
+)
+"""A row that came into the sheet of `run` to be corrected, and the row of another sheet (`Run.sheet_key`) in which it
+was wrong. `key`: its message; null when it has none, being wrong still. Grows only."""
+
 decisions = Table(
     "decisions",
     metadata,
@@ -278,6 +294,9 @@ staged = Table(
     Column("duplicate_of", Integer),
     Column("request_hash", String(64)),
     Column("payload", Text),
+    Column("origin_run", String(200)),
+    Column("origin_sheet", String(64)),
+    Column("origin_row", Integer),
     prefixes=["TEMPORARY"],
 )
 """The rows of one sheet before they are planned: temporary, private to one connection, gone with it. `hashed`: the

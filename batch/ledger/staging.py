@@ -19,15 +19,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from batch.errors import LedgerFailed
 from batch.language import N_, _
 from batch.ledger import judging
+from batch.ledger.corrected import with_corrections
+from batch.ledger.corrections import correction_of, corrections_of_staged
 from batch.ledger.engine import READ, translate
 from batch.ledger.hashes import Hashes, read_hashes, was_purged
 from batch.ledger.judging import Chosen, History, Judging
 from batch.ledger.owner import Owner
 from batch.ledger.planning import KEPT, write_plan
 from batch.ledger.quota import reached
-from batch.ledger.reading import RESULT_COLUMNS, result_of
+from batch.ledger.results import RESULT_COLUMNS, result_of
 from batch.ledger.schema import State, staged, staging_metadata
 from batch.model.campaign_traits import Traits
+from batch.model.origin import Origin
 from batch.model.outcome import Outcome
 from batch.model.phrases import Phrase
 from batch.model.reason import Finding, findings_to_json
@@ -57,6 +60,10 @@ class StagedRow:
     """The row stands for its key though it is not sent: another ledger has sent it."""
     opted_out: bool = False
     """The sheet says that the person wants no messages: none of the person's rows is sent."""
+    origin: Origin | None = None
+    """Where the row was wrong before, in the sheet of a run of the same campaign and endpoint."""
+    origin_sheet: str | None = None
+    """That sheet's key (`Run.sheet_key`)."""
 
 
 class Staging:
@@ -69,6 +76,7 @@ class Staging:
         self._engine = engine
         self._judging = again
         self._only: str | None = None
+        self._sheet = ""
 
     def __enter__(self) -> Staging:
         self._connection = self._engine.connect().execution_options(**READ)
@@ -110,11 +118,15 @@ class Staging:
         self._only = where
         judging.put_on_list(self._connection, judging.ONLY, people)
 
-    def judge(self, history: History | None = None) -> None:
-        """Judge the whole sheet by the rules of the plan. Once, after all rows and lists were added."""
+    def judge(self, history: History | None = None, *, sheet: str = "") -> None:
+        """Judge the whole sheet by the rules of the plan. Once, after all rows and lists were added.
+
+        `sheet`: its key (`sheet_key`), by which corrections of its rows are found; empty: there are none.
+        """
+        self._sheet = sheet
         if self._purged:
             judging.recognise_requests(self._connection, self._hashes)
-        judging.judge(self._connection, self._judging, only=self._only, history=history)
+        judging.judge(self._connection, self._judging, only=self._only, history=history, sheet=sheet)
         self._connection.commit()
 
     def choose(self, chosen: Chosen) -> None:
@@ -176,6 +188,10 @@ class Staging:
 
     def results(self) -> Iterator[Result]:
         """Every row as a report would show it if the run began now, in the sheet's order."""
+        corrections = corrections_of_staged(self._connection, self._sheet)
+        yield from with_corrections(self._own_results(), map(correction_of, corrections))
+
+    def _own_results(self) -> Iterator[Result]:
         sendable = cast(judging.sendable(self._judging), Integer).label("sendable")
         query = _joined(*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, sendable).order_by(staged.c.row)
         for found in self._connection.execute(query).mappings():
@@ -218,4 +234,7 @@ def _staged_values(row: StagedRow, hashes: Hashes | None) -> dict[str, Any]:
         "duplicate_of": None,
         "request_hash": row.request_hash,
         "payload": row.payload,
+        "origin_run": row.origin.run if row.origin else None,
+        "origin_sheet": row.origin_sheet,
+        "origin_row": row.origin.row if row.origin else None,
     }

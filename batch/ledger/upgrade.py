@@ -40,6 +40,17 @@ def _to_2(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _to_3(connection: Connection) -> None:
+    """Rows that were corrected in a sheet of their own, each with the row in which it was wrong."""
+    for statement in (
+        """CREATE TABLE corrections (
+            run VARCHAR(200) NOT NULL, "row" INTEGER NOT NULL, "key" VARCHAR(64), origin_run VARCHAR(200) NOT NULL,
+            origin_sheet VARCHAR(64) NOT NULL, origin_row INTEGER NOT NULL, PRIMARY KEY (run, "row"))""",
+        "CREATE INDEX corrections_by_origin ON corrections (origin_sheet, origin_row)",
+    ):
+        connection.exec_driver_sql(statement)
+
+
 def _to_keyed(connection: Connection) -> None:
     """Keys become keyed hashes, so that they still tell who is known when the numbers are purged."""
     secret = new_secret()
@@ -54,5 +65,5 @@ def _to_keyed(connection: Connection) -> None:
         connection.exec_driver_sql(f'UPDATE {table} SET "key" = wegly_keyed("key") WHERE "key" IS NOT NULL')  # noqa: S608
 
 
-UPGRADES: Mapping[int, Upgrade] = {2: _to_2, 3: _to_keyed}
+UPGRADES: Mapping[int, Upgrade] = {2: _to_2, 3: _to_3, 4: _to_keyed}
 """To version n from n - 1."""

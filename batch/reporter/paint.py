@@ -24,6 +24,7 @@ from batch.reporter.columns import NUMBERS, SENT_AT, STATUS, Value
 __all__ = [
     "DATE_FORMAT",
     "INK",
+    "MIST",
     "MUTED",
     "RULE",
     "TONES",
@@ -41,7 +42,7 @@ INK = "1F2933"
 MUTED = "5F6B7A"
 RULE = "CBD2D9"
 _SLATE = "243B53"
-_MIST = "EEF1F4"
+MIST = "EEF1F4"
 _WHITE = "FFFFFF"
 
 
@@ -77,6 +78,7 @@ _WIDTHS = {
     "wegly_chat_id": 38,
     "wegly_sent_at": 21,
     "wegly_run": 46,
+    "wegly_origin_run": 46,
 }
 _ARROW = 5
 """Room for the arrow of the filter beside a heading."""
@@ -153,7 +155,7 @@ class Brushes:
         self.their_heading = look(
             sheet,
             font=_bold(name, size, INK),
-            fill=_MIST,
+            fill=MIST,
             align=middle,
             border=Border(bottom=Side("thin", color=RULE)),
         )

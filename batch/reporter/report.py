@@ -19,6 +19,7 @@ from batch.reporter.lines import frame, lines
 from batch.reporter.masked import masked_name, masked_results, masked_run, masked_sheet, masked_words
 from batch.reporter.material import Material
 from batch.reporter.results_csv import write_csv
+from batch.reporter.retry import write_retries
 from batch.reporter.summary import summary_bytes
 from batch.reporter.view import SheetView, Written
 from batch.reporter.workbook import write_workbook
@@ -38,7 +39,7 @@ def write_report(
     results: Callable[[], Iterator[Result]],
     masked: bool = False,
 ) -> Written:
-    """Write report.xlsx, results.csv, report.html and summary.json into `folder`, which exists.
+    """Write report.xlsx, results.csv, report.html, summary.json, and retry.xlsx of what to correct into `folder`.
 
     `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet.
     Each file is written aside, made durable and renamed, mode 0600, so that an older one is never left half replaced.
@@ -74,6 +75,8 @@ def _write(
     done.write(table, lambda: (_csv(folder / table, material), ()))
     done.write(page, lambda: (write_html(folder / page, material), ()))
     done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
+    if not masked:
+        write_retries(folder, material, done)
     said = notes[1:] if masked else notes  # what the report says of itself is no problem
     return Written(files=tuple(done.files), problems=(*said, *done.problems), missing=tuple(done.missing))
 
@@ -86,13 +89,16 @@ class _Done:
         self.problems: list[str] = []
         self.missing: list[str] = []
 
-    def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> None:
+    def say(self, problem: str) -> None:
+        self.problems.append(problem)
+
+    def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> bool:
         try:
             placed, problems = write()
         except (OSError, SheetError) as error:
             self.problems.append(_not_written(name, error))
             self.missing.append(name)
-            return
+            return False
         self.files.append(placed)
         self.problems.extend(problems)
         if placed.stem != Path(name).stem:
@@ -102,6 +108,7 @@ class _Done:
                     wanted=wanted, name=placed.name
                 )
             )
+        return True
 
 
 def _not_written(name: str, error: OSError | SheetError) -> str:

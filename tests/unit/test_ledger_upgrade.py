@@ -100,6 +100,7 @@ def test_an_upgraded_ledger_has_the_tables_of_a_new_one(old: Path, tmp_path: Pat
         Ledger.open(f"sqlite:///{path}").close()
     assert shape(old) == shape(fresh)
     assert {"suppressed", "run_senders", "messages_by_person", "messages_by_time"} <= shape(old).keys()
+    assert {"corrections", "corrections_by_origin"} <= shape(old).keys()
     assert asked(old, "SELECT value FROM meta WHERE name = 'schema_version'") == [(str(SCHEMA_VERSION),)]
 
 
