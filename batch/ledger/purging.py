@@ -40,7 +40,7 @@ from batch.ledger.cleaning import UNCLEAN, overwrite_freed
 from batch.ledger.engine import READ, translate
 from batch.ledger.hashes import MARK, PURGED, Hashes, in_clear, read_hashes
 from batch.ledger.reading import read_runs
-from batch.ledger.schema import State, messages, meta, purge_metadata, purge_old, purge_runs, rows, runs
+from batch.ledger.schema import State, corrections, messages, meta, purge_metadata, purge_old, purge_runs, rows, runs
 from batch.model.masking import mask_finding, mask_status
 from batch.model.message import TRIAL, campaign_scope
 from batch.model.reason import findings_from_json, findings_to_json
@@ -167,7 +167,7 @@ class Purging:
         """A connection whose temporary table `purge_old` has the messages to purge; and the runs that ended before."""
         everyone = self._runs(scope)
         old = [run for run in everyone if _ended(run) < before]
-        young = [{"run": run.run} for run in everyone if _ended(run) >= before]
+        young = [{"run": run.run, "sheet": run.sheet_key} for run in everyone if _ended(run) >= before]
         with self._engine.connect().execution_options(**READ) as connection:
             purge_metadata.create_all(connection, checkfirst=False)
             try:
@@ -196,8 +196,11 @@ def _older(scope: Scope, before: datetime) -> tuple[ColumnElement[bool], ...]:
 
 def _gather(connection: Connection, scope: Scope, before: datetime) -> None:
     used = select(rows.c.key).join(purge_runs, purge_runs.c.run == rows.c.run).where(rows.c.key.is_not(None))
+    of_sheet = purge_runs.c.sheet == corrections.c.origin_sheet
+    shown = select(corrections.c.key).join(purge_runs, of_sheet).where(corrections.c.key.is_not(None))
     columns = (messages.c.key, messages.c.sender, messages.c.state)
-    query = select(*columns).where(*_older(scope, before), messages.c.key.not_in(used))
+    unused = (messages.c.key.not_in(used), messages.c.key.not_in(shown))
+    query = select(*columns).where(*_older(scope, before), *unused)
     connection.execute(insert(purge_old).from_select([column.name for column in columns], query))
 
 

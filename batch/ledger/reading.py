@@ -16,6 +16,7 @@ from batch.ledger.corrections import correction_of, corrections_of_run, origins_
 from batch.ledger.engine import READ
 from batch.ledger.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
 from batch.ledger.schema import State, corrections, messages, rows, run_senders, runs
+from batch.model.masking import mask_result
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason, findings_from_json, findings_to_json
 from batch.model.run import Result, Run, SenderRun, Tally, ThisRun
@@ -38,7 +39,14 @@ def read_results(connection: Connection, run: str) -> Iterator[Result]:
     Streams.
     """
     found = corrections_of_run(connection, run, sheet_of(connection, run))
-    yield from with_corrections(_own_results(connection, run), map(correction_of, found))
+    results = with_corrections(_own_results(connection, run), map(correction_of, found))
+    purged = connection.execute(select(runs.c.purged).where(runs.c.run == run)).scalar() is not None
+    yield from map(_of_nobody, results) if purged else results
+
+
+def _of_nobody(result: Result) -> Result:
+    """A row of a purged run: a younger correction of it may name somebody, the row does not."""
+    return replace(mask_result(result), person=None)
 
 
 def _own_results(connection: Connection, run: str) -> Iterator[Result]:

@@ -328,9 +328,10 @@ purge_runs = Table(
     "purge_runs",
     purge_metadata,
     Column("run", String(200), primary_key=True),
+    Column("sheet", String(64), nullable=False),
     prefixes=["TEMPORARY"],
 )
-"""The runs whose messages stay as they are."""
+"""The runs whose messages stay as they are; `sheet`: the key of the run's sheet, as `corrections` name it."""
 
 purge_old = Table(
     "purge_old",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import openpyxl
 import pytest
 from office import CREATED, FIRST, Office, person, phones
 
@@ -135,7 +136,7 @@ def test_a_trial_run_says_what_it_would_do_and_does_nothing(office: Office) -> N
     code, out, err = office.type("purge", "--older-than", "180d", "--dry-run")
     assert (code, err) == (0, "")
     assert "teste (http://127.0.0.1" in out
-    assert "1 run, 2 messages, 3 report files" in out
+    assert "1 run, 2 messages, 4 report files" in out
     assert "Nothing was removed yet." in out
     assert {file: file.read_bytes() for file in before} == before
     assert "Purged" not in office.type("ledger", "info")[1]
@@ -178,7 +179,7 @@ def test_a_no_removes_nothing(office: Office) -> None:
 
     with pytest.raises(Declined):
         purge_now(timedelta(days=180), campaign=None, dry_run=False, settings=Settings(ledger=url(office)), confirm=no)
-    assert "1 run, 3 messages, 3 report files" in asked[0]
+    assert "1 run, 3 messages, 4 report files" in asked[0]
     assert "1 of them is unknown and loses its phone" in asked[0]
     assert asked[0].endswith("Remove this for good?")
     assert traces(office, people_of(phones(2)))
@@ -270,6 +271,31 @@ def test_an_error_is_tried_again_only_when_its_row_changed(office: Office) -> No
     office.write("contatos.csv", f"Nome;Telefone\nOutra Pessoa;{refused}\n")
     office.run(sheet, campaign)
     assert len(office.sandbox.log.received) == posts + 1
+
+
+def test_a_row_that_was_corrected_stays_so_and_names_nobody(office: Office) -> None:
+    """The original's report shows the outcome after the purge; while the original is in use, its correction stays."""
+    sheet, campaign = office.sheet([*phones(1), "97001-4001"]), office.campaign()
+    run = office.run(sheet, campaign).summary["run"]
+    fixed = office.folder / "corrigida.xlsx"
+    book = openpyxl.load_workbook(office.folder / "reports" / run / "retry.xlsx")
+    book.worksheets[0].cell(2, 2).value = "11 97001-4001"
+    book.save(fixed)
+    office.run(fixed, campaign)
+    corrected = "11 97001-4001"
+    assert office.sent() == {person(phones(1)[0]): 1, person(corrected): 1}
+    age(office)
+    again = office.run(sheet, campaign)
+    assert purge(office)[1]["campaigns"][0]["messages"] == 0
+    assert office.type("report", again.summary["run"])[0] == 0
+    assert traces(office, ["97001-4001"])
+    age(office)
+    assert purge(office)[1]["campaigns"][0]["messages"] == 2
+    assert office.type("report", run)[0] == 0
+    table = (office.folder / "reports" / run / "results.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert [line.split(";")[1] for line in table[1:]] == ["success", "success"]
+    assert ";#" not in "".join(table)
+    assert traces(office, people_of([*phones(1), corrected])) == []
 
 
 def test_trials_are_purged_too(office: Office) -> None:

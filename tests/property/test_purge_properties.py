@@ -94,7 +94,7 @@ class Life:
         return [*told, *((name, self.ledger.messaged_people(name)) for name in CAMPAIGNS)]
 
     def _run(self, sheet: Sheet, now: datetime) -> None:
-        name = f"r{len(self.runs)}"
+        name = f"20260101T120000Z-teste-{len(self.runs):04x}"
         rules = OutreachRules(not_within=None if sheet.not_within is None else timedelta(days=sheet.not_within))
         self.ledger.settle_dead_claims(endpoint=ENDPOINT, campaign=sheet.campaign)
         run = Run(
