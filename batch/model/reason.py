@@ -278,7 +278,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         Reason.WAITING: Explanation(N_("Not sent yet."), _SEND_AGAIN),
         Reason.CORRECTION_WAITS: Explanation(
             N_("Corrected in {file}, row {row} of run {run}, and not sent yet."),
-            N_("Run {file} again with the same campaign."),
+            N_("Run that file again with the same campaign."),
         ),
         Reason.SETTLED_NOT_SENT: Explanation(
             N_("Not sent, as {who} decided on {when}; it waits to be sent again."), _SEND_AGAIN

@@ -263,7 +263,7 @@ def test_a_correction_that_waits_is_pending_in_the_original(office: Office) -> N
     again = office.run(sheet, campaign)
     assert (again.code, again.rows) == (6, [("success", "created"), ("pending", "correction_waits")])
     assert again.message(3) == f"Corrected in retry.xlsx, row 3 of run {second.summary['run']}, and not sent yet."
-    assert again.lines[3]["wegly_action"] == "Run retry.xlsx again with the same campaign."
+    assert again.lines[3]["wegly_action"] == "Run that file again with the same campaign."
     assert office.run(retry_of(office, first), campaign).code == 0
     assert office.run(sheet, campaign).code == 0
     assert sum(office.sent().values()) == 2
