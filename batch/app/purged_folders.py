@@ -19,8 +19,8 @@ from batch.model.run import Run
 __all__ = ["FolderFiles", "find_files", "remove_files"]
 
 _REPORT = re.compile(
-    r"(report|results|retry)(-[0-9]+)?( \((ledger only|masked)\))?( \([2-9]\))?\.(xlsx|xlsm|csv|html)|run\.log"
-    r"|\.(report|results|retry|summary)\b.*\.part",
+    r"(report|results|retry)(-[0-9]+)?( \((ledger only|masked)\))?( \([2-9]\))?\.(xlsx|xlsm|csv|html)"
+    r"|run\.log|\.retry\.sha256|\.(report|results|retry|summary)\b.*\.part",
     re.DOTALL,
 )
 _COPY = re.compile(r"\.sheet(-.*)?", re.DOTALL)
