@@ -1,11 +1,13 @@
 """One thread that writes: what waits when it is free shares a transaction, and so one fsync.
 
-No timer: alone, a write is committed at once; under load, groups form by themselves.
+Alone, a write is committed at once; under load, commits follow each other no closer than a few milliseconds, so that
+groups form: a commit costs as much as ten writes, in CPU as on the disk.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -25,6 +27,8 @@ __all__ = ["Writer"]
 T = TypeVar("T")
 Write = Callable[[Connection], Any]
 _MOST = 512  # writes in one transaction: bounds how long the first of them waits
+_APART = 0.004
+"""Seconds between the beginnings of two commits, at the least. A claim is made 20 ms before its start."""
 
 
 class Writer:
@@ -58,7 +62,10 @@ class Writer:
         return future
 
     def _work(self) -> None:
+        begun = 0.0
         while (first := self._waiting.get()) is not None:
+            time.sleep(max(0.0, begun + _APART - time.monotonic()))
+            begun = time.monotonic()
             group = [first]
             ended = False
             while len(group) < _MOST and not ended:
