@@ -19,7 +19,7 @@ from batch.ledger import Judging, Ledger, Staging
 from batch.model.exit_code import ExitCode, exit_code_of
 from batch.model.message import Contact
 from batch.model.outcome import Outcome
-from batch.model.reason import Finding
+from batch.model.reason import Finding, Reason
 from batch.model.run import Result
 from batch.model.sheet import SheetInfo
 
@@ -122,7 +122,11 @@ def look(
     notes: Counter[str] = Counter()
     noted: dict[str, tuple[tuple[int, Finding], ...]] = {}
     bad: list[Result] = []
-    for result in staging.results():
+    plain = staging.count_plain()
+    if plain:
+        counts[Outcome.PENDING] += plain
+        reasons[Outcome.PENDING, Reason.WAITING.value] += plain
+    for result in staging.results(plain=False):
         counts[result.outcome] += 1
         reasons[result.outcome, result.reason] += 1
         for code, note in _first_notes(result).items():

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -13,14 +14,16 @@ from batch.app.feedback import SentElsewhere
 from batch.app.reading import limits_of
 from batch.app.run_lists import NO_LISTS, RunLists
 from batch.campaign import Campaign
-from batch.chats import encode
+from batch.chats import RequestForms, encode
 from batch.ledger import History, StagedRow, Staging
 from batch.loader import Sheet, open_sheet
 from batch.loader.contacts import ContactMaker
 from batch.loader.mapping import wanted_columns
+from batch.loader.plain import PlainContacts
 from batch.model.message import Contact, Message, message_key
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
+from batch.model.sheet import SheetRow
 
 __all__ = ["Prepared", "as_request", "prepare", "utc_now"]
 
@@ -61,11 +64,17 @@ class Prepared:
 
     def _staged_rows(self, elsewhere: SentElsewhere, nobody: list[int]) -> Iterator[StagedRow]:
         """`nobody` gets the rows of people who want no messages, and of whom nobody can tell who they are."""
+        short_cut = _ShortCut.of(self)
         for row in self.sheet.rows():
+            said = elsewhere.finding(row)
+            plain = short_cut.staged(row) if short_cut and said is None else None
+            if plain is not None:
+                yield plain
+                continue
             contact = self.maker.contact(row)
             if contact.opted_out and contact.person is None:
                 nobody.append(contact.row)
-            yield self._staged(contact, elsewhere.finding(row))
+            yield self._staged(contact, said)
 
     def _staged(self, contact: Contact, sent_elsewhere: Finding | None) -> StagedRow:
         key = None
@@ -89,6 +98,38 @@ class Prepared:
         return replace(staged, sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
 
 
+class _ShortCut:
+    """Stages plain rows as `Prepared` would, from their values alone."""
+
+    def __init__(self, prepared: Prepared, plain: PlainContacts) -> None:
+        self._plain = plain
+        self._forms = RequestForms(plain.message, plain.of_few_values)
+        self._key = partial(message_key, endpoint=prepared.endpoint, campaign=prepared.campaign.name)
+        self._sender = plain.sender
+
+    @classmethod
+    def of(cls, prepared: Prepared) -> _ShortCut | None:
+        plain = prepared.maker.plain
+        return plain and cls(prepared, plain)
+
+    def staged(self, row: SheetRow) -> StagedRow | None:
+        """None for a row that is not plain."""
+        found = self._plain.read(row)
+        if found is None:
+            return None
+        payload = self._forms.encode(found.values)
+        return StagedRow(
+            row=row.number,
+            key=self._key(person=found.person, unique=found.unique),
+            person=found.person,
+            sender=self._sender(found.values),
+            notes=found.notes,
+            opted_out=found.opted_out,
+            request_hash=_hash(payload),
+            payload=payload,
+        )
+
+
 def _opted_out_nobody(rows: list[int]) -> list[str]:
     if not rows:
         return []
@@ -103,7 +144,11 @@ def _opted_out_nobody(rows: list[int]) -> list[str]:
 def as_request(message: Message) -> tuple[str, str]:
     """The body of a message's POST, and its SHA-256 in hex digits."""
     payload = encode(message)
-    return payload, hashlib.sha256(payload.encode()).hexdigest()
+    return payload, _hash(payload)
+
+
+def _hash(payload: str) -> str:
+    return hashlib.sha256(payload.encode()).hexdigest()
 
 
 def prepare(sheet: Path, campaign: Campaign, *, endpoint: str, shown_as: str | None = None) -> Prepared:

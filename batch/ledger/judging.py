@@ -120,7 +120,8 @@ def _find_winners(connection: Connection) -> None:
     stands = select(winners.c.row).where(winners.c.key == staged.c.key).scalar_subquery()
     shows = (_SENT_BEFORE, staged.c.row == stands)
     run(update(staged).where(*shows).values(outcome=None, findings=None))
-    twin = and_(staged.c.outcome.is_(None), staged.c.key.is_not(None), staged.c.row != stands)
+    # By now every key of a row without an outcome has its winner.
+    twin = and_(staged.c.outcome.is_(None), staged.c.key.is_not(None), staged.c.row.not_in(select(winners.c.row)))
     run(update(staged).where(twin).values(outcome=Outcome.SKIPPED.value, duplicate_of=stands))
 
 
