@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -89,13 +89,13 @@ class Prepared:
             opted_out=contact.opted_out,
         )
         if sent_elsewhere is not None:
-            return replace(staged, outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
+            return staged._replace(outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
         if contact.hidden and self.campaign.sheet.hidden_rows == "skip":
-            return replace(staged, outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
+            return staged._replace(outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
         if contact.message is None:
-            return replace(staged, outcome=Outcome.ERROR, findings=contact.problems)
+            return staged._replace(outcome=Outcome.ERROR, findings=contact.problems)
         payload, digest = as_request(contact.message)
-        return replace(staged, sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
+        return staged._replace(sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
 
 
 class _ShortCut:
@@ -110,7 +110,7 @@ class _ShortCut:
     @classmethod
     def of(cls, prepared: Prepared) -> _ShortCut | None:
         plain = prepared.maker.plain
-        return plain and cls(prepared, plain)
+        return None if plain is None else cls(prepared, plain)
 
     def staged(self, row: SheetRow) -> StagedRow | None:
         """None for a row that is not plain."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, Integer, and_, cast, false, func, insert, not_, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,8 +34,7 @@ __all__ = ["Chosen", "History", "Judging", "StagedRow", "Staging"]
 _AT_ONCE = 1000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StagedRow:
+class StagedRow(NamedTuple):
     """A checked row on its way into the ledger. `outcome` is None for a row that may be sent."""
 
     row: int

@@ -71,7 +71,7 @@ class _Blocks:
             self._held.append(block)
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="wegly-batch-")
+            self._file = tempfile.TemporaryFile(prefix="wegly-batch-")  # noqa: SIM115 - open as long as this is
             weakref.finalize(self, self._file.close)
             for held in self._held:
                 self._write(self._file, held)

@@ -9,6 +9,7 @@ both can judge a row they say the same, which a test holds them to.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from batch.campaign import BODY_LIMIT, Campaign, Shares, occurrences
@@ -51,7 +52,7 @@ class PlainContacts:
         sender = campaign.sender.whatsapp_phone_id
         self._shares = sender if isinstance(sender, Shares) else None
         self._region = campaign.phone.region
-        self._form = campaign.phone.format
+        self._outgoing = partial(outgoing, form=campaign.phone.format, region=campaign.phone.region)
         self._mapping = mapping
         self._frames = frames
         self._open = tuple(slot for slot in mapping.slots if slot.column is not None)
@@ -63,10 +64,12 @@ class PlainContacts:
         column = of_rows.index(_SENDER) if _SENDER in of_rows else None
         self._sender_at = len(self._open) + 1 if self._shares else column
         self._first_text = len(self._open) + 1 + bool(self._shares)
-        self._optout = _optout_reader(mapping.optout)
-        self.of_few_values = frozenset(
-            place for place, slot in enumerate(self._open) if slot.field == _OF_FEW_VALUES
+        self._most_of_all = min(
+            (limit - base) // max([times for _, times in places], default=1) for limit, base, places in self._bounds
         )
+        """Characters that all texts together may have, whatever their places."""
+        self._optout = _optout_reader(mapping.optout)
+        self.of_few_values = frozenset(place for place, slot in enumerate(self._open) if slot.field == _OF_FEW_VALUES)
         """Places of the values that are words of a short list."""
 
     @classmethod
@@ -96,7 +99,7 @@ class PlainContacts:
         wants_none = self._optout(cells) if self._optout else False
         if wants_none is None:
             return None
-        values.append(outgoing(person, self._form, self._region))
+        values.append(self._outgoing(person))
         if self._shares:
             values.append(self._shares.of(person))
         unique = tuple([cells[place] or "" for _, place in self._mapping.unique])
@@ -133,13 +136,10 @@ class PlainContacts:
 
     def _fit(self, texts: Sequence[str | None]) -> bool:
         """Whether no text can be longer than WhatsApp allows. False may be wrong."""
-        for limit, base, places in self._bounds:
-            size = base
-            for place, times in places:
-                size += times * len(texts[place] or "")
-            if size > limit:
-                return False
-        return True
+        return self._most_of_all >= sum(map(len, filter(None, texts))) or all(
+            base + sum(times * len(texts[place] or "") for place, times in places) <= limit
+            for limit, base, places in self._bounds
+        )
 
 
 Bound = tuple[int, int, tuple[tuple[int, int], ...]]

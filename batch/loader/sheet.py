@@ -14,6 +14,10 @@ from batch.model.sheet import NO_ERRORS, SheetInfo, SheetRow
 __all__ = ["Sheet", "Widths"]
 
 
+_FIRST = [tuple(range(count)) for count in range(100)]
+"""The places of so many columns without a gap."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Widths:
     """How many cells a record of a text file may have. Cells of workbooks know their column."""
@@ -58,8 +62,7 @@ class Sheet:
 
     def _row(self, raw: RawRow) -> SheetRow:
         places = self.columns.places
-        have = len(raw.cells)
-        cells = tuple(raw.cells[place] if place < have else None for place in places)
+        cells = _picked(raw.cells, places)
         if self.guarded:
             cells = tuple(cell and unguarded(cell) for cell in cells)
         if not raw.errors and not raw.fault and self.widths is None:
@@ -83,3 +86,11 @@ class Sheet:
         if have < widths.least and not widths.pads:
             return f"it has {have} cells, the header has {widths.least}"
         return ""
+
+
+def _picked(cells: list[str | None], places: tuple[int, ...]) -> tuple[str | None, ...]:
+    """The cells at some places; None beyond the row's end."""
+    have = len(cells)
+    if have == len(places) < len(_FIRST) and places == _FIRST[have]:
+        return tuple(cells)
+    return tuple([cells[place] if place < have else None for place in places])

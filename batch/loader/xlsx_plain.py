@@ -12,8 +12,9 @@ import re
 
 from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.loader.xlsx_cells import CellReader, Converter
+from batch.loader.xml_text import plain_text
 
-__all__ = ["ROW_END", "SHEET_START", "PlainRows", "starts_plainly"]
+__all__ = ["ROW_END", "SHEET_START", "PlainRows"]
 
 SHEET_START, ROW_END = b"<sheetData>", b"</row>"
 
@@ -21,10 +22,6 @@ _EXCEL_ROWS = 1_048_576
 _MOST_FORMS = 1000
 _LONGEST_FORM = 10_000
 _NO_FORM = ("", "", "", "", "e", "")
-_NOT_PLAIN = bytes(range(0x20)) + b"&"
-"""What an XML parser changes, counts or refuses."""
-_LAST_CHARACTERS = b"\xef\xbf"
-"""Begins U+FFC0 to U+FFFF in UTF-8: two of them are forbidden in XML."""
 _ROW = re.compile(r'<row r="([1-9][0-9]{0,6})"([^<>/]*)')
 _ATTRIBUTES = re.compile(r'(?: [A-Za-z][A-Za-z0-9]*(?::[A-Za-z0-9]+)?="[ !#-;=?-~]*")*')
 _ATTRIBUTE = re.compile(r' ([A-Za-z0-9:]+)="([^"]*)"')
@@ -34,16 +31,6 @@ _CELL = r'<c r="([A-Z]{1,3})"(?: s="([0-9]{1,6})")?(?: t="([A-Za-z]{1,10})")?'
 _EMPTY = re.compile(r'<c r="([A-Z]{1,3})"(?: s="[0-9]{1,6}")?(?: t="[A-Za-z]{1,10}")?/>')
 _AROUND = re.compile(rf"(i?)((?:{_EMPTY.pattern.replace('([A', '(?:[A')})*)(?:{_CELL}( i)?)?")
 """What stands before a value: how the last one ended, empty cells, the value's own cell and how it begins."""
-_DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml([^<>?]*)\?>")
-_ENCODING = re.compile(rb"""encoding\s*=\s*["']([^"']*)["']""")
-
-
-def starts_plainly(head: bytes) -> bool:
-    """Whether what stands before the rows leaves them to be read as they stand: UTF-8, no comment or the like."""
-    declared = _DECLARATION.match(head)
-    rest = head[declared.end() :] if declared else head
-    encoding = _ENCODING.search(declared[1]) if declared else None
-    return b"<!" not in rest and b"<?" not in rest and (encoding is None or encoding[1].lower() == b"utf-8")
 
 
 class _Form:
@@ -70,11 +57,8 @@ class PlainRows:
 
     def read(self, row: bytes) -> RawRow | None:
         """The row from `<row` to just before `</row>`; None when it is not of the form, and is to be parsed."""
-        if len(row.translate(None, _NOT_PLAIN)) < len(row) or _LAST_CHARACTERS in row:
-            return None
-        try:
-            text = row.decode()
-        except UnicodeDecodeError:
+        text = plain_text(row)
+        if text is None:
             return None
         opening, _, body = text.partition(">")
         tag = _ROW.fullmatch(opening)

@@ -16,7 +16,8 @@ from batch.loader.markup import Attributes, Local, feed, safe_parser
 from batch.loader.source import NO_CELL_ERRORS, RawRow, Source
 from batch.loader.xlsx_cells import CellReader, Converter
 from batch.loader.xlsx_parts import is_on
-from batch.loader.xlsx_plain import ROW_END, SHEET_START, PlainRows, starts_plainly
+from batch.loader.xlsx_plain import ROW_END, SHEET_START, PlainRows
+from batch.loader.xml_text import starts_plainly
 
 __all__ = ["WorksheetGrid", "column_index"]
 
