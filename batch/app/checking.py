@@ -19,7 +19,7 @@ from batch.ledger import Judging, Ledger, Staging
 from batch.model.exit_code import ExitCode, exit_code_of
 from batch.model.message import Contact
 from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
+from batch.model.reason import Finding
 from batch.model.run import Result
 from batch.model.sheet import SheetInfo
 
@@ -117,18 +117,14 @@ def look(
 ) -> Check:
     """What the staged sheet comes to. `asked`: at most so many messages were asked for. `warnings`: of its people."""
     limit = limit_of(prepared.campaign, asked)
+    reasons = staging.tally()
     counts: Counter[Outcome] = Counter()
-    reasons: Counter[tuple[Outcome, str]] = Counter()
+    for (outcome, _), rows in reasons.items():
+        counts[outcome] += rows
     notes: Counter[str] = Counter()
     noted: dict[str, tuple[tuple[int, Finding], ...]] = {}
     bad: list[Result] = []
-    plain = staging.count_plain()
-    if plain:
-        counts[Outcome.PENDING] += plain
-        reasons[Outcome.PENDING, Reason.WAITING.value] += plain
-    for result in staging.results(plain=False):
-        counts[result.outcome] += 1
-        reasons[result.outcome, result.reason] += 1
+    for result in staging.results(remarkable=True):
         for code, note in _first_notes(result).items():
             notes[code] += 1
             if notes[code] <= NOTED_ROWS_SHOWN:

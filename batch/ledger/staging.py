@@ -12,7 +12,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, Integer, and_, cast, false, func, insert, not_, select
+from sqlalchemy import Connection, Engine, Integer, Label, cast, func, insert, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
@@ -23,7 +23,7 @@ from batch.ledger.owner import Owner
 from batch.ledger.planning import KEPT, write_plan
 from batch.ledger.quota import reached
 from batch.ledger.reading import RESULT_COLUMNS, result_of
-from batch.ledger.schema import State, staged, staging_metadata
+from batch.ledger.schema import State, messages, staged, staging_metadata
 from batch.model.campaign_traits import Traits
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, findings_to_json
@@ -32,6 +32,9 @@ from batch.model.run import Result, Run
 __all__ = ["Chosen", "History", "Judging", "StagedRow", "Staging"]
 
 _AT_ONCE = 1000
+_TELLING = frozenset({"state", "message_findings", "again_state", "again_findings"})
+"""Columns of a message by which its outcome and reason are told."""
+_NOTHING = dict.fromkeys((*KEPT, *(column.name for column in RESULT_COLUMNS)))
 
 
 class StagedRow(NamedTuple):
@@ -137,8 +140,10 @@ class Staging:
 
     def counts(self) -> Mapping[Outcome, int]:
         """All six outcomes as they would stand if the run began now."""
-        tally = Counter(result.outcome for result in self.results())
-        return {outcome: tally[outcome] for outcome in Outcome}
+        counts: Counter[Outcome] = Counter()
+        for (outcome, _), rows in self.tally().items():
+            counts[outcome] += rows
+        return {outcome: counts[outcome] for outcome in Outcome}
 
     def to_send(self, limit: int | None = None) -> list[tuple[int, str]]:
         """(row, payload) of what a run would send, in the sheet's order, at most `limit`."""
@@ -159,22 +164,43 @@ class Staging:
         query = _joined(staged.c.sender).where(judging.sendable(self._judging)).distinct().order_by(staged.c.sender)
         return tuple(self._connection.execute(query).scalars())
 
-    def count_plain(self) -> int:
-        """How many rows would be sent of which there is nothing else to tell: `results` says `waiting` of each."""
-        return int(self._connection.execute(_joined(func.count()).where(*self._plain())).scalar_one())
+    def tally(self) -> Counter[tuple[Outcome, str]]:
+        """(outcome, reason code) to rows, as `results` would count to, without going through all of them."""
+        tally: Counter[tuple[Outcome, str]] = Counter()
+        alike = (
+            staged.c.outcome,
+            staged.c.findings,
+            staged.c.duplicate_of.is_(None).label("first"),
+            self._sendable,
+            *(column for column in RESULT_COLUMNS if column.name in _TELLING),
+        )
+        query = _joined(*alike, func.min(staged.c.row).label("row"), func.count().label("rows")).group_by(*alike)
+        for found in self._stream(query.order_by(func.min(staged.c.row))):
+            row = {**_NOTHING, **found._mapping, "duplicate_of": None if found.first else found.row}
+            result = self._result(row)
+            tally[result.outcome, result.reason] += found.rows
+        return tally
 
-    def results(self, *, plain: bool = True) -> Iterator[Result]:
-        """Every row as a report would show it if the run began now, in the sheet's order; or all but the plain ones."""
-        sendable = cast(judging.sendable(self._judging), Integer).label("sendable")
-        query = _joined(*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, sendable).order_by(staged.c.row)
-        if not plain:
-            query = query.where(not_(and_(*self._plain())))
-        for found in self._connection.execute(query).mappings():
-            fresh = {**found, "state": State.PENDING.value, "message_findings": None, "again_state": None}
-            yield result_of(fresh if found["sendable"] or found["state"] is None else found)
+    def results(self, *, remarkable: bool = False) -> Iterator[Result]:
+        """Every row as a report would show it if the run began now, in the sheet's order.
 
-    def _plain(self) -> tuple[ColumnElement[bool], ...]:
-        return (func.coalesce(judging.sendable(self._judging), false()), staged.c.notes.is_(None))
+        `remarkable`: only rows that are in error by themselves, and those with notes.
+        """
+        query = _joined(*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, self._sendable).order_by(staged.c.row)
+        if remarkable:
+            refused = messages.c.state.in_([State.ERROR.value, State.PENDING.value])
+            query = query.where(or_(staged.c.outcome == Outcome.ERROR.value, staged.c.notes.is_not(None), refused))
+        for found in self._stream(query):
+            yield self._result(found._mapping)
+
+    def _result(self, found: Mapping[Any, Any]) -> Result:
+        fresh = found["sendable"] or found["state"] is None
+        waits = {"state": State.PENDING.value, "message_findings": None, "again_state": None}
+        return result_of({**found, **waits} if fresh else found)
+
+    @property
+    def _sendable(self) -> Label[int]:
+        return cast(judging.sendable(self._judging), Integer).label("sendable")
 
     def plan(self, run: Run, owner: Owner, traits: Traits) -> int:
         """Write the run, its rows and its messages into the ledger in one transaction; return the ledger's counter.
