@@ -9,6 +9,7 @@ hours. Measured is `check` of the same sheet against that ledger, as a process: 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sqlite3
 import sys
 import tempfile
@@ -17,15 +18,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from inputs import CAMPAIGN, write_csv
+from inputs import CAMPAIGN, write_csv, write_xlsx
 from measuring import Cost, measured
 
+from batch.app.changes import traits_of
 from batch.app.prepared import prepare
+from batch.app.reading import reading_of
 from batch.campaign import load_campaign
 from batch.ledger import Judging, Ledger, Owner
-from batch.model.campaign_traits import Traits
 from batch.model.run import Run
 
 ENDPOINT = "http://127.0.0.1:9"
@@ -36,64 +36,69 @@ UPDATE messages SET state = 'success', payload = NULL, attempts = 1, run = ?, ch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Again:
-    """A sheet of finished rows."""
+class Finished:
+    """A sheet whose rows were all sent, by a ledger."""
 
-    rows: int
-    planned: float
-    """Seconds of CPU of staging and planning it."""
-    cost: Cost
-    """Of checking it again."""
+    sheet: Path
+    campaign: Path
+    url: str
+    """Of the ledger."""
+    run: str
 
 
-def finished_ledger(folder: Path, rows: int) -> tuple[Path, Path, str]:
-    """A sheet, its campaign, and the URL of a ledger in which all of its rows were sent."""
-    csv, file = folder / "contacts.csv", folder / "campaign.toml"
-    write_csv(csv, rows)
+def finished(folder: Path, rows: int, *, kind: str = "csv") -> Finished:
+    """Make sheet, campaign and ledger. `kind`: csv or xlsx."""
+    sheet, file = folder / f"contacts.{kind}", folder / "campaign.toml"
+    (write_csv if kind == "csv" else write_xlsx)(sheet, rows)
     file.write_text(CAMPAIGN, encoding="utf-8")
     url = f"sqlite:///{folder / 'ledger.sqlite3'}"
     now = datetime(2026, 3, 11, 12, tzinfo=UTC)
     campaign = load_campaign(file, now=now)
-    prepared = prepare(csv, campaign, endpoint=ENDPOINT)
+    prepared = prepare(sheet, campaign, endpoint=ENDPOINT)
     run = Run(
         run="20260311T120000Z-benchmark-0001",
         campaign=campaign.name,
         endpoint=ENDPOINT,
-        sheet_path=str(csv),
-        sheet_sha256="0" * 64,
+        sheet_path=str(sheet),
+        sheet_sha256=hashlib.sha256(sheet.read_bytes()).hexdigest(),
+        sheet_options=reading_of(campaign, prepared.sheet.info),
         version="0",
         started=now,
     )
     owner = Owner(host="here", pid=1, run=run.run)
-    with Ledger.open(url) as ledger, ledger.stage(Judging()) as staging:
-        prepared.stage(staging, ledger.knows_run, now=now)
-        staging.plan(run, owner, Traits(unique_by=(), region="BR", phone_rule=1, template="t"))
-    with closing(sqlite3.connect(folder / "ledger.sqlite3")) as database:
-        database.execute(_FINISHED, (run.run,))
-        database.commit()
-    return csv, file, url
+    with Ledger.open(url) as ledger:
+        with ledger.stage(Judging()) as staging:
+            prepared.stage(staging, ledger.knows_run, now=now)
+            staging.plan(run, owner, traits_of(campaign))
+        with closing(sqlite3.connect(folder / "ledger.sqlite3")) as database:
+            database.execute(_FINISHED, (run.run,))
+            database.commit()
+        ledger.finish_run(run.run, finished=now, attempts=rows, achieved_rate=1000.0, pending=None)
+    return Finished(sheet=sheet, campaign=file, url=url, run=run.run)
 
 
-def again(rows: int, rounds: int = 1) -> Again:
-    """Measure one size."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        before = datetime.now(UTC)
-        csv, file, url = finished_ledger(folder, rows)
-        planned = (datetime.now(UTC) - before).total_seconds()
-        command = [sys.executable, "-m", "batch", "check", str(csv), "-c", str(file), "--ledger", url]
-        command += ["--base-url", ENDPOINT, "--accept-change", "--json"]
-        return Again(rows=rows, planned=planned, cost=measured(command, rounds=rounds))
+def again(folder: Path, rows: int, rounds: int = 1) -> Cost:
+    """What checking a sheet costs whose rows were all sent."""
+    done = finished(folder, rows)
+    command = [sys.executable, "-m", "batch", "check", str(done.sheet), "-c", str(done.campaign)]
+    command += ["--ledger", done.url, "--base-url", ENDPOINT, "--json"]
+    return measured(command, rounds=rounds)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+def main() -> None:
+    """A line for each size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1000, 10_000, 100_000])
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
-    for size in options.rows:
-        found = again(size, options.rounds)
-        each = 1e6 * found.cost.cpu / size
-        print(
-            f"{size:,} rows: {found.cost.cpu:.1f} s CPU ({each:.0f} us a row), {found.cost.wall:.1f} s, {found.cost.mib} MiB"
-        )  # noqa: T201
+    for rows in options.rows:
+        with tempfile.TemporaryDirectory(prefix="wegly-batch-bench-") as folder:
+            cost = again(Path(folder), rows, options.rounds)
+        each = 1e6 * cost.cpu / rows
+        sys.stdout.write(
+            f"{rows:,} rows: {cost.cpu:.1f} s CPU ({each:.0f} us a row), {cost.wall:.1f} s, {cost.mib} MiB\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
