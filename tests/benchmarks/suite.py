@@ -25,13 +25,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-HERE = Path(__file__).resolve().parent
 import client
 import ledger
 import pacing
 from inputs import make
 from measuring import Cost, measured
 
+HERE = Path(__file__).resolve().parent
 PEERS = [sys.executable, str(HERE / "peers.py")]
 OURS = [sys.executable, "-m", "batch"]
 MOST_FOR_OPENPYXL = 200_000
