@@ -21,6 +21,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from batch.language import _
+
 __all__ = [
     "Busy",
     "CampaignError",
@@ -98,4 +100,4 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'Telefone'?` for the known word most like `word`, or an empty string when none is alike."""
     folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
-    return f"; did you mean {folded[close[0]]!r}?" if close else ""
+    return _("; did you mean {word!r}?").format(word=folded[close[0]]) if close else ""

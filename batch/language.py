@@ -29,6 +29,7 @@ __all__ = [
     "speak",
     "spoken",
     "system",
+    "system_says",
 ]
 
 LANGUAGES = ("pt_BR", "en")
@@ -42,7 +43,7 @@ _spoken: ContextVar[str] = ContextVar("wegly_batch_language", default="en")
 
 def _(text: str) -> str:
     """The text in the language that is spoken now; as it stands when nobody has translated it."""
-    return _catalogue(_spoken.get()).gettext(text)
+    return _catalogue(_spoken.get()).gettext(text) if text else ""  # of "" a catalogue says its own header
 
 
 def ngettext(one: str, many: str, count: float) -> str:
@@ -90,6 +91,12 @@ def decimal(value: float, places: int = 1) -> str:
     return number(value, f",.{places}f")
 
 
+def system_says(error: OSError) -> str:
+    """What the system says of an error, in the language that is spoken where we know its words: Unix says them in
+    English, Windows in the person's own language."""
+    return _(error.strerror or str(error))
+
+
 def language_of(name: str) -> str | None:
     """`pt_BR` or `en` for `pt`, `pt-br`, `pt_BR.UTF-8`, `en_US`, `C` ...; None for any other language."""
     first = name.replace("-", "_").partition(".")[0].partition("_")[0].strip().casefold()
@@ -110,6 +117,28 @@ def _of_windows() -> str | None:
 
         return locale.windows_locale.get(ctypes.windll.kernel32.GetUserDefaultUILanguage())
     return None
+
+
+_SYSTEM_WORDS = (
+    N_("Bad file descriptor"),
+    N_("Broken pipe"),
+    N_("Device or resource busy"),
+    N_("Disk quota exceeded"),
+    N_("File exists"),
+    N_("File name too long"),
+    N_("File too large"),
+    N_("Input/output error"),
+    N_("Is a directory"),
+    N_("No space left on device"),
+    N_("No such file or directory"),
+    N_("Not a directory"),
+    N_("Operation not permitted"),
+    N_("Permission denied"),
+    N_("Read-only file system"),
+    N_("Too many levels of symbolic links"),
+    N_("Too many open files"),
+)
+"""What `system_says` finds in the catalogue: how Unix names what happens to files."""
 
 
 @cache

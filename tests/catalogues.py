@@ -3,7 +3,8 @@
     python tests/catalogues.py            extract the texts, merge them into the .po, compile the .mo
     python tests/catalogues.py --missing  list what has no translation yet
 
-Babel does the work; what it finds is marked in the code with `_`, `N_` and `ngettext` (`batch/language.py`).
+Babel does the work; what it finds is marked in the code with `_`, `N_` and `ngettext` (`batch/language.py`). The help
+of the commands is found by walking over them: their docstrings, a paragraph each, and the `help=` of their options.
 """
 
 from __future__ import annotations
@@ -11,17 +12,25 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from batch.cli import cli
+from batch.cli.click_words import CLICK_PLURALS
+from batch.cli.spoken import help_texts
+
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "batch" / "locale"
 DOMAIN = "wegly_batch"
 _METHODS = [("**.py", "python"), ("**.jinja", "jinja2.ext:babel_extract")]
+_NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 _OPTIONS = {"**.jinja": {"trimmed": "true", "newstyle_gettext": "true"}}
 
 
@@ -30,7 +39,22 @@ def extracted() -> Catalog:
     found = Catalog(project="wegly-batch", charset="utf-8", header_comment="# Texts of wegly-batch.")
     for _file, _line, text, comments, context in extract_from_dir(ROOT / "batch", _METHODS, _OPTIONS):
         found.add(text, auto_comments=comments, context=context)
+    for command in _commands(cli, click.Context(cli)):
+        for text in help_texts(command):
+            found.add(text)
+    for forms in CLICK_PLURALS:
+        found.add(forms)
     return found
+
+
+def _commands(command: click.Command, ctx: click.Context) -> Iterator[click.Command]:
+    """A command and all below it."""
+    yield command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            below = command.get_command(ctx, name)
+            if below is not None:
+                yield from _commands(below, ctx)
 
 
 def translated() -> Catalog:
@@ -62,7 +86,8 @@ def as_po(catalogue: Catalog) -> bytes:
 
 
 def as_mo(catalogue: Catalog) -> bytes:
-    """A catalogue as the program reads it."""
+    """A catalogue as the program reads it, without the time at which it was made."""
+    catalogue.creation_date = catalogue.revision_date = _NO_DATE
     file = io.BytesIO()
     write_mo(file, catalogue)
     return file.getvalue()

@@ -6,6 +6,7 @@ from batch.app.stamp import Stamp, StampUnreadable, read_stamps, stamp_path, wri
 from batch.campaign import Campaign, Constant, Source, described
 from batch.chats import is_loopback
 from batch.errors import ChangeNotAccepted
+from batch.language import N_, _, ngettext, number
 from batch.ledger import Ledger
 from batch.model.campaign_traits import Traits, changes
 from batch.model.message import campaign_scope
@@ -14,15 +15,15 @@ from batch.model.run import Run
 
 __all__ = ["note_stamp", "refuse_changes", "traits_of"]
 
-_ANOTHER_LEDGER = (
+_ANOTHER_LEDGER = N_(
     "It was sent with the ledger {theirs}, and this is another one ({ours}): {people} who have, or may have, a message "
     "would get another one. Name the first with --ledger."
 )
-_OLDER_LEDGER = (
+_OLDER_LEDGER = N_(
     "The ledger {ours} is an older copy: it does not know the campaign's last run {last}, or not its end. "
     "Of {people} who have, or may have, a message some would get another one."
 )
-_ANOTHER_ENDPOINT = (
+_ANOTHER_ENDPOINT = N_(
     "It was sent to {before}, and this run goes to {now}: {people} who have a message from there would get another one."
 )
 
@@ -47,10 +48,13 @@ def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
     try:
         stamps = read_stamps(campaign.path, campaign.name)
     except StampUnreadable as error:
+        problem = _(
+            "The note {file} cannot be read ({error}): it may say that another ledger "
+            "knows whom this campaign has messaged."
+        )
         raise ChangeNotAccepted(
-            f"The note {stamp_path(campaign.path)} cannot be read ({error.__cause__}): it may say that another ledger "
-            "knows whom this campaign has messaged.",
-            "Ask whoever ran the campaign before, or run again with --accept-change. Nothing was sent.",
+            problem.format(file=stamp_path(campaign.path), error=error.__cause__),
+            _("Ask whoever ran the campaign before, or run again with --accept-change. Nothing was sent."),
         ) from None
     people = ledger.messaged_people(campaign.name)
     found = [
@@ -59,9 +63,9 @@ def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
         *_of_endpoint({stamp.endpoint: stamp.people for stamp in stamps} | people, endpoint),
     ]
     if found:
+        head = _("Campaign {name!r} has sent before, and something has changed since:").format(name=campaign.name)
         raise ChangeNotAccepted(
-            "\n".join([f"Campaign {campaign.name!r} has sent before, and something has changed since:", *found]),
-            "If this is what you want, run again with --accept-change. Nothing was sent.",
+            "\n".join([head, *found]), _("If this is what you want, run again with --accept-change. Nothing was sent.")
         )
 
 
@@ -93,10 +97,10 @@ def _of_ledger(ledger: Ledger, stamp: Stamp | None) -> list[str]:
     if stamp is None or not stamp.people:
         return []
     if stamp.ledger != ledger.ledger_id:
-        return [_ANOTHER_LEDGER.format(theirs=stamp.where, ours=ledger.where, people=_people(stamp.people))]
+        return [_(_ANOTHER_LEDGER).format(theirs=stamp.where, ours=ledger.where, people=_people(stamp.people))]
     last = ledger.run(stamp.run)
     if last is None or (stamp.finished and last.finished is None):
-        return [_OLDER_LEDGER.format(ours=ledger.where, last=stamp.run, people=_people(stamp.people))]
+        return [_(_OLDER_LEDGER).format(ours=ledger.where, last=stamp.run, people=_people(stamp.people))]
     return []
 
 
@@ -104,7 +108,7 @@ def _of_endpoint(people: dict[str, int], endpoint: str) -> list[str]:
     if people.get(endpoint):
         return []
     return [
-        _ANOTHER_ENDPOINT.format(before=other, now=endpoint, people=_people(count))
+        _(_ANOTHER_ENDPOINT).format(before=other, now=endpoint, people=_people(count))
         for other, count in people.items()
         if count and other != endpoint and not _rehearsal(other, endpoint)
     ]
@@ -116,4 +120,4 @@ def _rehearsal(before: str, now: str) -> bool:
 
 
 def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"
+    return ngettext("{n} person", "{n} people", count).format(n=number(count))

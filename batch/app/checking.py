@@ -119,7 +119,7 @@ def look(
     limit = limit_of(prepared.campaign, asked)
     reasons = staging.tally()
     counts: Counter[Outcome] = Counter()
-    for (outcome, _), rows in reasons.items():
+    for (outcome, _reason), rows in reasons.items():
         counts[outcome] += rows
     notes: Counter[str] = Counter()
     noted: dict[str, tuple[tuple[int, Finding], ...]] = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from batch.app.plan_file import Plan
 from batch.campaign import Campaign
 from batch.errors import SettingsError
+from batch.language import _
 from batch.ledger import Chosen, Staging
 
 __all__ = ["ALL_ROWS", "ChosenRows", "choose", "limit_of"]
@@ -38,8 +39,8 @@ def choose(staging: Staging, chosen: ChosenRows) -> None:
         if not staging.has_rows(first, last):
             named = str(first) if first == last else f"{first}-{last}"
             raise SettingsError(
-                f"--rows {named}: the sheet has no such row below its header. Nothing was sent.",
-                "Rows are numbered as Excel shows them; `wegly-batch inspect --rows` lists them.",
+                _("--rows {rows}: the sheet has no such row below its header. Nothing was sent.").format(rows=named),
+                _("Rows are numbered as Excel shows them; `wegly-batch inspect --rows` lists them."),
             )
     if chosen.rows is not None or chosen.plan is not None:
         staging.choose(Chosen(ranges=chosen.rows, planned=chosen.plan.requests if chosen.plan else None))

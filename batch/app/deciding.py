@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from batch.language import N_, _, ngettext, number
 from batch.ledger import Ledger, Owner, Standing, State, campaign_lock, sender_lock
 from batch.model.reason import Reason
 from batch.model.run import Run
@@ -20,6 +21,7 @@ __all__ = [
     "hold_senders",
     "listed",
     "local_time",
+    "of_row",
     "oldest_live_claim",
     "user_name",
     "why_not",
@@ -29,6 +31,15 @@ LEEWAY = timedelta(minutes=5)
 """Beyond the time-out: how long an attempt of a run that is gone may still come to something."""
 _SHOWN = 20
 """Rows that an error names."""
+_ACCEPTED = N_("it is {outcome} ({reason}): the API accepted it.")
+_NOT_TO_BE_SENT = N_("it is {outcome} ({reason}): it was not to be sent.")
+_KNOWN: Mapping[State | None, str] = {
+    State.SUCCESS: _ACCEPTED,
+    State.REUSED: _ACCEPTED,
+    State.ERROR: N_("it is {outcome} ({reason}): nothing was sent."),
+    State.PENDING: N_("it is {outcome} ({reason}): it was not sent; `wegly-batch run` sends it."),
+}
+"""What the ledger knows of a row about which there is nothing to decide."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +68,7 @@ def hold_senders(stack: ExitStack, ledger: Ledger, run: Run, standings: Iterable
 
 
 def _owner(run: Run) -> Owner:
-    return Owner.here(f"{run.run} (its unknown rows are being decided)")
+    return Owner.here(_("{run} (its unknown rows are being decided)").format(run=run.run))
 
 
 def user_name() -> str:
@@ -65,7 +76,7 @@ def user_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
-        return "somebody"
+        return _("somebody")
 
 
 def local_time(moment: datetime, run: Run) -> str:
@@ -75,25 +86,29 @@ def local_time(moment: datetime, run: Run) -> str:
 
 def listed(problems: list[str]) -> str:
     """`3 rows cannot be ...:` and a line for each of the first."""
-    count = "1 row" if len(problems) == 1 else f"{len(problems):,} rows"
-    more = [f"  and {len(problems) - _SHOWN:,} more"] if len(problems) > _SHOWN else []
-    return "\n".join(
-        [f"{count} cannot be settled, so nothing was changed:", *(f"  {each}" for each in problems[:_SHOWN]), *more]
+    head = ngettext(
+        "{n} row cannot be settled, so nothing was changed:",
+        "{n} rows cannot be settled, so nothing was changed:",
+        len(problems),
     )
+    told = [*problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        told.append(_("and {n} more").format(n=number(len(problems) - _SHOWN)))
+    return "\n".join([head.format(n=number(len(problems))), *(f"  {each}" for each in told)])
+
+
+def of_row(row: int, problem: str) -> str:
+    """`row 5: ...`, as `listed` takes it."""
+    return _("row {row}: {problem}").format(row=row, problem=problem)
 
 
 def why_not(standing: Standing) -> str:
     """What is known of a row about which there is nothing to decide: a sentence that goes on after `row 5: `."""
     first = standing.result.findings[0]
     if first.reason is Reason.DUPLICATE:
-        return f"it is a duplicate of row {first.values['row']}; settle that one."
-    outcome = f"it is {standing.result.outcome.value} ({first.reason.value})"
+        return _("it is a duplicate of row {row}; settle that one.").format(row=first.values["row"])
     if standing.decided is not None and standing.result.outcome.messaged:
-        return f"{outcome}: it was sent again after it had been settled."
-    known: dict[State | None, str] = {
-        State.SUCCESS: "the API accepted it",
-        State.REUSED: "the API accepted it",
-        State.ERROR: "nothing was sent",
-        State.PENDING: "it was not sent; `wegly-batch run` sends it",
-    }
-    return f"{outcome}: {known.get(standing.state, 'it was not to be sent')}."
+        said = _("it is {outcome} ({reason}): it was sent again after it had been settled.")
+    else:
+        said = _(_KNOWN.get(standing.state, _NOT_TO_BE_SENT))
+    return said.format(outcome=standing.result.outcome.value, reason=first.reason.value)

@@ -18,6 +18,7 @@ from batch.campaign import (
     placeholders,
 )
 from batch.errors import SettingsError
+from batch.language import _
 from batch.loader.guessing import Guess, cell_text, value_for
 from batch.loader.guessing_phone import ColumnFacts
 from batch.model.reason import Finding
@@ -47,13 +48,19 @@ class Known:
     def __post_init__(self) -> None:
         if self.sender is not None and isinstance(checked("whatsapp_phone_id", self.sender), Finding):
             allowed = FIELDS["whatsapp_phone_id"].allowed
-            raise SettingsError(f"The sender {self.sender!r} is not {allowed}.", "Wegly shows it with your number.")
-        for what, given in (("name", self.template), ("language", self.language)):
+            problem = _("The sender {sender!r} is not {allowed}.").format(sender=self.sender, allowed=allowed)
+            raise SettingsError(problem, _("Wegly shows it with your number."))
+        empty = (
+            (_("The template's name is empty."), self.template),
+            (_("The template's language is empty."), self.language),
+        )
+        for problem, given in empty:
             if given is not None and not given.strip():
-                raise SettingsError(f"The template's {what} is empty.", "Leave the option out to fill it in later.")
-        problem = None if self.body is None else body_problem(self.body)
-        if problem:
-            raise SettingsError(f"The template's text cannot be right: {problem}.", "Copy it from WhatsApp once more.")
+                raise SettingsError(problem, _("Leave the option out to fill it in later."))
+        wrong = None if self.body is None else body_problem(self.body)
+        if wrong:
+            problem = _("The template's text cannot be right: {problem}.").format(problem=wrong)
+            raise SettingsError(problem, _("Copy it from WhatsApp once more."))
 
 
 def campaign_name(stem: str) -> str:

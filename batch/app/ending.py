@@ -10,9 +10,11 @@ import structlog
 
 from batch.app.changes import note_stamp
 from batch.app.checking import Check
+from batch.app.notifying import notify
 from batch.app.prepared import Prepared, utc_now
 from batch.campaign import Campaign
 from batch.errors import LedgerFailed
+from batch.language import _
 from batch.ledger import Ledger, Owner
 from batch.loader import KeptCopy
 from batch.model.exit_code import ExitCode, exit_code_of
@@ -48,6 +50,8 @@ class Finished:
     written: Written
     problems: tuple[str, ...] = ()
     """Sentences about what did not go as it should besides."""
+    untold: tuple[str, ...] = ()
+    """Sentences about who could not be told of the run's end ([notify])."""
 
     @property
     def hits_all(self) -> bool:
@@ -70,8 +74,8 @@ class Begun:
     folder: Path
 
 
-def close(begun: Begun, sent: Sent, *, stamped: bool) -> Finished:
-    """Note the run's end, and write its report."""
+def close(begun: Begun, sent: Sent, *, stamped: bool, trust_env: bool = False) -> Finished:
+    """Note the run's end, write its report, and tell who wants to be told."""
     ledger, run = begun.ledger, begun.run
     noted = _note_end(ledger, run, sent)
     tally = ledger.tally(run.run)
@@ -86,6 +90,7 @@ def close(begun: Begun, sent: Sent, *, stamped: bool) -> Finished:
     written = write_report(begun.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
     counts = {outcome.value: count for outcome, count in tally.counts.items()}
     log.info("run_ended", exit_code=exit_code.value, cause=sent.cause, counts=counts, problems=written.problems)
+    untold = notify(begun.campaign.notify, ended, tally, trust_env=trust_env)
     return Finished(
         run=ended,
         tally=tally,
@@ -99,6 +104,7 @@ def close(begun: Begun, sent: Sent, *, stamped: bool) -> Finished:
         ledger=ledger.where,
         written=written,
         problems=(*begun.plan.list_warnings, *([] if stamped else [_not_stamped(begun.campaign.path)])),
+        untold=untold,
     )
 
 
@@ -153,7 +159,8 @@ def why_pending(cause: StopCause | None) -> Finding:
 
 
 def _not_stamped(campaign: Path) -> str:
-    return (
-        f"The note {campaign.name}.stamp could not be written beside the campaign file: a later run with another "
+    said = _(
+        "The note {file} could not be written beside the campaign file: a later run with another "
         "ledger would not be noticed. See that the disk has space and that you may write to the campaign's folder."
     )
+    return said.format(file=f"{campaign.name}.stamp")

@@ -13,6 +13,7 @@ from types import TracebackType
 from filelock import FileLock, Timeout
 
 from batch.errors import SettingsError
+from batch.language import _, system_says
 from batch.loader import KeptCopy, Limits, keep_copy
 
 __all__ = ["RunFolder", "run_name"]
@@ -85,6 +86,6 @@ def _tidy(reports: Path) -> None:
 
 def _not_made(folder: Path, error: OSError) -> SettingsError:
     return SettingsError(
-        f"The folder {folder} cannot be made: {error.strerror or error}.",
-        "See that there is room and that you may write there, or name another place with --reports.",
+        _("The folder {folder} cannot be made: {error}.").format(folder=folder, error=system_says(error)),
+        _("See that there is room and that you may write there, or name another place with --reports."),
     )

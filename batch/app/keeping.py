@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch.app.settings import Settings
+from batch.language import _
 from batch.ledger.backup import back_up
 from batch.ledger.engine import default_url, sqlite_path
 from batch.ledger.holding import Holding, look_into
@@ -46,10 +47,11 @@ def synchronised(settings: Settings) -> str | None:
     service = synchronised_by(path)
     if service is None:
         return None
-    return (
-        f"The ledger {path} lies in a folder of {service}: use it from one machine only, or better keep it in a folder "
+    said = _(
+        "The ledger {path} lies in a folder of {service}: use it from one machine only, or better keep it in a folder "
         "that is not synchronised, for an older copy put back would make people new."
     )
+    return said.format(path=path, service=service)
 
 
 def _path(settings: Settings) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batch.errors import SheetError, nearest
+from batch.language import _, ngettext, number
 from batch.loader import Sheet, open_sheet
 from batch.loader.guessing_phone import ColumnFacts, column_facts, phone_columns
 from batch.loader.headers import fold, is_phone_header
@@ -81,12 +82,14 @@ class PeopleList:
         if not self.unreadable_count:
             return
         more = self.unreadable_count - _ROWS_TOLD
-        said = [f"row {each.row}: {sentence(each.finding)}" for each in self.unreadable[:_ROWS_TOLD]]
-        also = f" And {more:,} more." if more > 0 else ""
+        row = _("row {row}: {problem}")
+        said = [row.format(row=each.row, problem=sentence(each.finding)) for each in self.unreadable[:_ROWS_TOLD]]
+        if more > 0:
+            said.append(_("And {n} more.").format(n=number(more)))
+        problem = _("The list {file} has numbers that cannot be read, so nobody can tell whom they mean.")
         raise SheetError(
-            f"The list {self.path.name} has numbers that cannot be read, so nobody can tell whom they mean. "
-            f"{' '.join(said)}{also}",
-            "Correct these cells or delete them, then run again. Nothing was sent.",
+            " ".join([problem.format(file=self.path.name), *said]),
+            _("Correct these cells or delete them, then run again. Nothing was sent."),
         )
 
     @property
@@ -95,13 +98,22 @@ class PeopleList:
         said = []
         if len(self.columns) > 1:
             listed = ", ".join(repr(name) for name in self.columns)
-            said.append(f"The list {self.path.name} has several columns of phones, and all of them count: {listed}.")
+            several = _("The list {file} has several columns of phones, and all of them count: {columns}.")
+            said.append(several.format(file=self.path.name, columns=listed))
         if self.notes:
-            cells = "1 cell that holds" if self.notes == 1 else f"{self.notes:,} cells that hold"
-            said.append(f"The list {self.path.name} has {cells} no number; nobody is meant there.")
+            cells = ngettext(
+                "The list {file} has {n} cell that holds no number; nobody is meant there.",
+                "The list {file} has {n} cells that hold no number; nobody is meant there.",
+                self.notes,
+            )
+            said.append(cells.format(file=self.path.name, n=number(self.notes)))
         if self.passed_over:
-            rows = "1 hidden row" if self.passed_over == 1 else f"{self.passed_over:,} hidden rows"
-            said.append(f"The list {self.path.name} has {rows}; nobody there counts as allowed.")
+            rows = ngettext(
+                "The list {file} has {n} hidden row; nobody there counts as allowed.",
+                "The list {file} has {n} hidden rows; nobody there counts as allowed.",
+                self.passed_over,
+            )
+            said.append(rows.format(file=self.path.name, n=number(self.passed_over)))
         return tuple(said)
 
     def _people_of(self, row: SheetRow, places: Sequence[tuple[str, int]]) -> Iterator[str]:
@@ -145,14 +157,18 @@ def read_people(
     try:
         sheet = open_sheet(path, wanted_columns=(column,) if column else ())
     except SheetError as error:
-        who = f" ({named})" if named else ""
-        raise SheetError(f"The list {path} cannot be used{who}: {error.problem}", error.remedy) from None
+        said = (
+            _("The list {file} cannot be used ({named}): {problem}")
+            if named
+            else _("The list {file} cannot be used: {problem}")
+        )
+        raise SheetError(said.format(file=path, named=named, problem=error.problem), error.remedy) from None
     columns = (_named(sheet, column),) if column else _phone_columns(sheet, region)
     if not columns:
-        others = ", ".join(sheet.info.columns)
+        none = _("The list {file} has no column of phones; its columns are: {columns}.")
         raise SheetError(
-            f"The list {path.name} has no column of phones; its columns are: {others}.",
-            'Call the column "Telefone", or put nothing but the numbers into the file.',
+            none.format(file=path.name, columns=", ".join(sheet.info.columns)),
+            _('Call the column "Telefone", or put nothing but the numbers into the file.'),
         )
     return PeopleList(path=path, sheet=sheet, columns=columns, region=region, hidden_rows=hidden_rows)
 
@@ -168,9 +184,10 @@ def _named(sheet: Sheet, column: str) -> str:
     alike = [name for name in sheet.info.columns if fold(name) == fold(column)]
     if column in sheet.info.columns or len(alike) == 1:
         return column if column in sheet.info.columns else alike[0]
+    hint = nearest(column, sheet.info.columns)
+    problem = _("{file} has no column {column!r}{hint}.").format(file=sheet.info.file, column=column, hint=hint)
     raise SheetError(
-        f"{sheet.info.file} has no column {column!r}{nearest(column, sheet.info.columns)}.".replace("?.", "?"),
-        f"Its columns are: {', '.join(sheet.info.columns)}.",
+        problem.replace("?.", "?"), _("Its columns are: {columns}.").format(columns=", ".join(sheet.info.columns))
     )
 
 

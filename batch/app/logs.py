@@ -1,4 +1,6 @@
-"""The run's log: JSON lines in `run.log`, and on the terminal when asked for. The token is taken out of every line.
+"""The run's log: JSON lines in `run.log`, and on the terminal when asked for.
+
+The token is taken out of every line, and whatever may be a phone.
 
 A log that cannot be written never stops a run, nor the note of an outcome: lines are lost instead, and counted.
 """
@@ -10,7 +12,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,9 +20,14 @@ from typing import Any, NoReturn
 import structlog
 
 from batch.chats import Token
+from batch.errors import WeglyBatchError
+from batch.language import _, ngettext, number, system_says
+from batch.model.masking import mask_numbers
 
-__all__ = ["RunLog", "logging_to", "quiet"]
+__all__ = ["RunLog", "defects_logged", "logging_to", "quiet"]
 
+_MOST = 10**9
+"""Counts and milliseconds are smaller; a phone as a number is larger."""
 _BINARY: int = getattr(os, "O_BINARY", 0)
 """Windows changes line ends without it."""
 
@@ -35,6 +42,7 @@ def logging_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[Ru
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_phones,
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
@@ -48,9 +56,40 @@ def logging_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[Ru
         lines.close()
 
 
+@contextmanager
+def defects_logged() -> Iterator[None]:
+    """Let the traceback of a defect go into the log as well; it is raised all the same."""
+    try:
+        yield
+    except WeglyBatchError:
+        raise
+    except Exception:
+        structlog.get_logger().exception("defect")
+        raise
+
+
 def quiet() -> None:
     """Drop every event: nothing is logged outside a run."""
     structlog.configure(processors=[_drop], cache_logger_on_first_use=False)
+
+
+def _without_phones(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """A guard besides: no event has a phone, but an exception or somebody else's words may hold one."""
+    return {key: _masked(value) for key, value in event.items()}
+
+
+def _masked(value: object) -> object:
+    match value:
+        case None | bool() | float():
+            return value
+        case int():
+            return value if abs(value) < _MOST else mask_numbers(str(value))
+        case Mapping():
+            return {str(key): _masked(each) for key, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked(each) for each in value]
+        case _:
+            return mask_numbers(str(value))
 
 
 def _drop(*_: object) -> NoReturn:
@@ -70,15 +109,19 @@ class RunLog:
         try:
             self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | _BINARY, 0o600)
         except OSError as error:
-            self._trouble = error.strerror or str(error)
+            self._trouble = system_says(error)
 
     @property
     def problem(self) -> str | None:
         """What is missing in the file, one sentence; None when all of it is there."""
         if not self._lost:
             return None
-        lines = "1 line" if self._lost == 1 else f"{self._lost:,} lines"
-        return f"{self._name} lacks {lines}: {self._trouble}. The ledger and the report do not need them."
+        lacks = ngettext(
+            "{file} lacks {n} line: {trouble}. The ledger and the report do not need them.",
+            "{file} lacks {n} lines: {trouble}. The ledger and the report do not need them.",
+            self._lost,
+        )
+        return lacks.format(file=self._name, n=number(self._lost), trouble=self._trouble)
 
     def msg(self, line: str) -> None:
         if self._token is not None:
@@ -114,8 +157,8 @@ class RunLog:
             if written < len(data):  # the disk is full: half a line would be no JSON
                 os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
         except OSError as error:
-            self._trouble = error.strerror or str(error)
+            self._trouble = system_says(error)
             return False
         if written < len(data):
-            self._trouble = os.strerror(errno.ENOSPC)
+            self._trouble = _(os.strerror(errno.ENOSPC))
         return written == len(data)

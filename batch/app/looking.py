@@ -9,6 +9,7 @@ from pathlib import Path
 from batch.app.inspecting import NO_LIMITS, inspect
 from batch.campaign import Constant, Source
 from batch.errors import SettingsError, SheetError, nearest
+from batch.language import _, number
 from batch.loader import Sheet
 from batch.loader.guessing import Guess, cell_text, guess
 from batch.loader.guessing_phone import ColumnFacts, column_facts, phone_columns
@@ -81,10 +82,12 @@ def with_phone(looked: Looked, name: str) -> Looked:
 def _guessed(sheet: Sheet, facts: tuple[ColumnFacts, ...], phones: tuple[ColumnFacts, ...]) -> Guess:
     best = phones[0]
     if best.name in sheet.info.ambiguous:
+        several = _(
+            "{file} has several columns called {column!r}, and the phones seem to be in the first of them ({share})."
+        )
         raise SheetError(
-            f"{sheet.info.file} has several columns called {best.name!r}, and the phones seem to be in the first of "
-            f"them ({best.share}).",
-            "Rename one of them in the sheet, or name another column with --phone.",
+            several.format(file=sheet.info.file, column=best.name, share=best.share),
+            _("Rename one of them in the sheet, or name another column with --phone."),
         )
     return guess(sheet.info, facts, phones, sheet.rows)
 
@@ -93,10 +96,10 @@ def _named(name: str, facts: tuple[ColumnFacts, ...], info: SheetInfo) -> Column
     found = _column(name, facts)
     if found is None:
         names = [each.name for each in facts]
-        raise SettingsError(
-            f"{info.file} has no column {name!r}{nearest(name, names)}.".replace("?.", "?"),
-            f"Its columns are: {_listed(names)}.",
+        problem = _("{file} has no column {column!r}{hint}.").format(
+            file=info.file, column=name, hint=nearest(name, names)
         )
+        raise SettingsError(problem.replace("?.", "?"), _("Its columns are: {columns}.").format(columns=_listed(names)))
     return found
 
 
@@ -107,20 +110,36 @@ def _column(name: str, facts: tuple[ColumnFacts, ...]) -> ColumnFacts | None:
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _COLUMNS_SHOWN:,} more" if len(names) > _COLUMNS_SHOWN else ""
-    return ", ".join(names[:_COLUMNS_SHOWN]) + more
+    told = ", ".join(names[:_COLUMNS_SHOWN])
+    if len(names) <= _COLUMNS_SHOWN:
+        return told
+    return _("{names} and {n} more").format(names=told, n=number(len(names) - _COLUMNS_SHOWN))
 
 
 def _no_phone(info: SheetInfo, facts: tuple[ColumnFacts, ...]) -> SheetError:
     most_first = sorted(facts, key=lambda each: each.phones, reverse=True)
-    shares = _listed([f"{each.name} {each.phones:,} of {len(each.cells):,}" for each in most_first])
+    shares = _listed([_share(each) for each in most_first])
+    if info.sheet:
+        none = _(
+            "{file} has no column that is plainly of phones in the worksheet {sheet!r}. "
+            "Cells that are phones: {shares}."
+        )
+    else:
+        none = _("{file} has no column that is plainly of phones. Cells that are phones: {shares}.")
+    problem = none.format(file=info.file, sheet=info.sheet, shares=shares)
     named = next((each for each in facts if is_phone_header(each.name) and each.refusal), None)
-    why = f" The first cell of {named.name!r}: {sentence(named.refusal)}" if named and named.refusal else ""
-    where = f" in the worksheet {info.sheet!r}" if info.sheet else ""
+    if named and named.refusal:
+        first = _("The first cell of {column!r}: {problem}")
+        problem = f"{problem} {first.format(column=named.name, problem=sentence(named.refusal))}"
     return SheetError(
-        f"{info.file} has no column that is plainly of phones{where}. Cells that are phones: {shares}.{why}",
-        "Name the column with --phone, another worksheet with --sheet, or the header's row with --header-row.",
+        problem,
+        _("Name the column with --phone, another worksheet with --sheet, or the header's row with --header-row."),
     )
+
+
+def _share(column: ColumnFacts) -> str:
+    share = _("{column} {phones} of {cells}")
+    return share.format(column=column.name, phones=number(column.phones), cells=number(len(column.cells)))
 
 
 def value_given(text: str, looked: Looked) -> Source:
@@ -137,7 +156,7 @@ def value_given(text: str, looked: Looked) -> Source:
     if unknown is None and not parsed.columns and nearest(text, names):
         unknown = text
     if unknown is not None:
-        raise ValueError(f"there is no column {unknown!r}{nearest(unknown, names)}")
+        raise ValueError(_("there is no column {name!r}{hint}").format(name=unknown, hint=nearest(unknown, names)))
     if parsed.problems:
         raise ValueError(parsed.problems[0])
     return Constant(value=text.strip())

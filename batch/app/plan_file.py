@@ -14,6 +14,7 @@ from pathlib import Path
 
 from batch.campaign import Campaign
 from batch.errors import PlanChanged, SettingsError
+from batch.language import N_, _, system_says
 
 __all__ = ["FORMAT", "Plan", "read_plan", "sha256_of", "write_plan"]
 
@@ -21,8 +22,8 @@ FORMAT = 1
 _CHUNK = 1 << 20
 _HEAD = 4096
 """Bytes in which a plan says that it is one."""
-_OTHER_PLACE = "Name another place with --out."
-_AGAIN = "Look at what has changed, and make the plan anew with `wegly-batch plan`. Nothing was sent."
+_OTHER_PLACE = N_("Name another place with --out.")
+_AGAIN = N_("Look at what has changed, and make the plan anew with `wegly-batch plan`. Nothing was sent.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,23 +45,24 @@ class Plan:
     def refuse_changes(self, *, campaign: Campaign, endpoint: str, sheet_sha256: str) -> None:
         """Raise PlanChanged when the plan was made of another sheet, campaign or endpoint."""
         if self.sheet_sha256 != sheet_sha256:
-            raise PlanChanged(f"The sheet is not the one that {self.path.name} was made of ({self.sheet}).", _AGAIN)
+            changed = _("The sheet is not the one that {file} was made of ({sheet}).")
+            raise PlanChanged(changed.format(file=self.path.name, sheet=self.sheet), _(_AGAIN))
         if self.campaign_sha256 != sha256_of(campaign.path):
-            raise PlanChanged(f"The campaign file has changed since {self.path.name} was made.", _AGAIN)
+            changed = _("The campaign file has changed since {file} was made.")
+            raise PlanChanged(changed.format(file=self.path.name), _(_AGAIN))
         if self.campaign != campaign.name:
-            raise PlanChanged(
-                f"{self.path.name} was made for the campaign {self.campaign!r}, and this is {campaign.name!r}.", _AGAIN
-            )
+            other = _("{file} was made for the campaign {planned!r}, and this is {now!r}.")
+            raise PlanChanged(other.format(file=self.path.name, planned=self.campaign, now=campaign.name), _(_AGAIN))
         if self.endpoint != endpoint:
-            raise PlanChanged(
-                f"{self.path.name} was made for {self.endpoint}, and this run goes to {endpoint}.", _AGAIN
-            )
+            other = _("{file} was made for {planned}, and this run goes to {now}.")
+            raise PlanChanged(other.format(file=self.path.name, planned=self.endpoint, now=endpoint), _(_AGAIN))
 
     def refuse_other_messages(self, requests: Iterable[tuple[int, str, str, str]]) -> None:
         """Raise PlanChanged when a planned row would get another message today: (row, person, hash, body) each."""
-        for row, _, digest, _ in requests:
+        for row, _person, digest, _body in requests:
             if self.requests.get(row, digest) != digest:
-                raise PlanChanged(f"Row {row} would get another message than {self.path.name} has.", _AGAIN)
+                another = _("Row {row} would get another message than {file} has.")
+                raise PlanChanged(another.format(row=row, file=self.path.name), _(_AGAIN))
 
 
 def read_plan(path: Path) -> Plan:
@@ -76,13 +78,17 @@ def read_plan(path: Path) -> Plan:
         names = ("campaign", "endpoint", "sheet", "sheet_sha256", "campaign_sha256", "hash")
         plan = Plan(path=path, requests=requests, **{name: str(data[name]) for name in names})
     except OSError as error:
-        raise SettingsError(f"The plan {path} cannot be read: {error.strerror}.", "Check its name.") from None
+        problem = _("The plan {file} cannot be read: {error}.").format(file=path, error=system_says(error))
+        raise SettingsError(problem, _("Check its name.")) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise SettingsError(f"{path} is no plan of wegly-batch.", "Make one with `wegly-batch plan`.") from None
+        problem = _("{file} is no plan of wegly-batch.").format(file=path)
+        raise SettingsError(problem, _("Make one with `wegly-batch plan`.")) from None
     if data.get("format") != FORMAT:
-        raise SettingsError(f"The plan {path} was written by another version of wegly-batch.", _AGAIN)
+        problem = _("The plan {file} was written by another version of wegly-batch.").format(file=path)
+        raise SettingsError(problem, _(_AGAIN))
     if total.hexdigest() != plan.hash:
-        raise SettingsError(f"The plan {path} was changed after it was made: its hash is another.", _AGAIN)
+        problem = _("The plan {file} was changed after it was made: its hash is another.").format(file=path)
+        raise SettingsError(problem, _(_AGAIN))
     return plan
 
 
@@ -105,7 +111,7 @@ def write_plan(out: Path, head: Mapping[str, object], requests: Iterator[tuple[i
             os.fsync(file.fileno())
         aside.replace(out)
     except OSError as error:
-        raise SettingsError(f"The plan {out} cannot be written: {error.strerror}.", _OTHER_PLACE) from None
+        raise _not_written(out, error) from None
     finally:
         aside.unlink(missing_ok=True)  # whatever ended it: the file is full of people
     return count, total.hexdigest()
@@ -119,9 +125,15 @@ def _refuse_other_files(out: Path) -> None:
         with out.open("rb") as file:
             is_plan = b'"campaign_sha256"' in file.read(_HEAD)
     except OSError as error:
-        raise SettingsError(f"The plan {out} cannot be written: {error.strerror}.", _OTHER_PLACE) from None
+        raise _not_written(out, error) from None
     if not is_plan:
-        raise SettingsError(f"There is a file {out} already, and it is no plan: it was left as it is.", _OTHER_PLACE)
+        problem = _("There is a file {file} already, and it is no plan: it was left as it is.").format(file=out)
+        raise SettingsError(problem, _(_OTHER_PLACE))
+
+
+def _not_written(out: Path, error: OSError) -> SettingsError:
+    problem = _("The plan {file} cannot be written: {error}.").format(file=out, error=system_says(error))
+    return SettingsError(problem, _(_OTHER_PLACE))
 
 
 def _line(row: int, person: str, body: str) -> bytes:

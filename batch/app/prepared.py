@@ -15,6 +15,7 @@ from batch.app.reading import limits_of
 from batch.app.run_lists import NO_LISTS, RunLists
 from batch.campaign import Campaign
 from batch.chats import RequestForms, encode
+from batch.language import _
 from batch.ledger import History, StagedRow, Staging
 from batch.loader import Sheet, open_sheet
 from batch.loader.contacts import ContactMaker
@@ -133,12 +134,14 @@ class _ShortCut:
 def _opted_out_nobody(rows: list[int]) -> list[str]:
     if not rows:
         return []
-    told = ", ".join(map(str, rows[:_ROWS_TOLD])) + (" and others" if len(rows) > _ROWS_TOLD else "")
-    said = (
-        f"The opt-out column says yes in rows whose phone cannot be read ({told}): if these people stand in the sheet "
+    told = ", ".join(map(str, rows[:_ROWS_TOLD]))
+    if len(rows) > _ROWS_TOLD:
+        told = _("{rows} and others").format(rows=told)
+    said = _(
+        "The opt-out column says yes in rows whose phone cannot be read ({rows}): if these people stand in the sheet "
         "with another number, they get a message. Correct the phones first."
     )
-    return [said]
+    return [said.format(rows=told)]
 
 
 def as_request(message: Message) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import ChatsReader, Timeline, Token, Unread
 from batch.errors import CampaignError, SettingsError, SheetError
+from batch.language import _
 from batch.ledger import Ledger, Settlement, Standing, State
 from batch.model.exit_code import ExitCode
 from batch.model.message import campaign_scope, message_key
@@ -81,14 +82,16 @@ def _campaign_of(run: Run, path: Path, settings: Settings) -> Campaign:
     """The campaign as it was named when the run began. Raises InputError when the run is of another one or address."""
     loaded = load_campaign(path, now=run.started)
     if campaign_scope(loaded.name) != campaign_scope(run.campaign):
+        other = _("{file} is the campaign {name!r}, but the run {run} is of {campaign!r}.")
         raise CampaignError(
-            f"{path.name} is the campaign {loaded.name!r}, but the run {run.run} is of {run.campaign!r}.",
-            "Name the campaign file of that run with -c.",
+            other.format(file=path.name, name=loaded.name, run=run.run, campaign=run.campaign),
+            _("Name the campaign file of that run with -c."),
         )
     if settings.endpoint != run.endpoint:
+        elsewhere = _("The run {run} was sent to {endpoint}, but {asked} would be asked about it.")
         raise SettingsError(
-            f"The run {run.run} was sent to {run.endpoint}, but {settings.endpoint} would be asked about it.",
-            f"Name the run's address: --base-url {run.endpoint}",
+            elsewhere.format(run=run.run, endpoint=run.endpoint, asked=settings.endpoint),
+            _("Name the run's address: {option}").format(option=f"--base-url {run.endpoint}"),
         )
     return loaded
 
@@ -105,8 +108,8 @@ def _texts(run: Run, campaign: Campaign, sheet: Path | None, cases: Sequence[Cas
     path = sheet or Path(run.sheet_path)
     if sheet is None and not path.exists():
         raise SheetError(
-            f"The sheet of the run {run.run} is not at {path} any more.",
-            "Name where it is now: wegly-batch reconcile RUN -c CAMPAIGN SHEET",
+            _("The sheet of the run {run} is not at {path} any more.").format(run=run.run, path=path),
+            _("Name where it is now: wegly-batch reconcile RUN -c CAMPAIGN SHEET"),
         )
     prepared = prepare(path, campaign, endpoint=run.endpoint)
     skip_hidden = campaign.sheet.hidden_rows == "skip"

@@ -4,47 +4,72 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from batch.app.reading import noted_limits, open_as_noted
 from batch.app.settings import Settings
 from batch.errors import SettingsError, SheetError, nearest
+from batch.language import N_, _, system_says
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.run import Run, Tally
 from batch.reporter import SheetView, Written, write_report
 
-__all__ = ["find_run", "list_runs", "report_again"]
+__all__ = ["Listed", "find_run", "list_runs", "report_again"]
 
-_MEND = "Free space there, or name another place with --reports. The ledger keeps everything until then."
+_MEND = N_("Free space there, or name another place with --reports. The ledger keeps everything until then.")
 
 
-def list_runs(settings: Settings) -> tuple[str, list[tuple[Run, Tally]]]:
-    """The ledger's place, and its runs, newest first, with their counts as they stand now."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """Runs of a ledger, newest first, each with its counts as they stand now."""
+
+    ledger: str
+    """Where it is, as a person may read it."""
+    runs: tuple[tuple[Run, Tally], ...]
+    campaigns: tuple[str, ...]
+    """The names of all campaigns that have runs, also where only some runs were asked for."""
+
+
+def list_runs(settings: Settings, *, campaign: str | None = None, limit: int | None = None) -> Listed:
+    """The runs of the ledger: all of them, or the newest `limit` of the campaigns whose name begins with `campaign`."""
+    begins = (campaign or "").casefold()
     with Ledger.for_reading(settings.ledger) as ledger:
-        return ledger.where, [(run, ledger.tally(run.run)) for run in ledger.runs()]
+        runs = ledger.runs()
+        wanted = [run for run in runs if run.campaign.casefold().startswith(begins)]
+        return Listed(
+            ledger=ledger.where,
+            runs=tuple((run, ledger.tally(run.run)) for run in wanted[:limit]),
+            campaigns=tuple(dict.fromkeys(run.campaign for run in runs)),
+        )
 
 
-def report_again(name: str | None, settings: Settings) -> tuple[Run, Tally, Path, Written]:
+def report_again(name: str | None, settings: Settings, *, masked: bool = False) -> tuple[Run, Tally, Path, Written]:
     """Write the report of run `name` again (None: the newest) with what the ledger knows now.
 
-    Where the sheet is gone or was changed since, the report has what the ledger knows, and says so.
+    Where the sheet is gone or was changed since, the report has what the ledger knows, and says so. `masked`: a report
+    to be passed on instead, in a folder `masked` inside the run's, for which the sheet is not even opened.
     """
     with Ledger.for_reading(settings.ledger) as ledger:
         run = find_run(ledger, name)
         if run.trial:
             raise SettingsError(
-                f"The run {run.run} was a trial (--to): its message was no row's, so it has no report.",
-                "`wegly-batch runs` shows what became of it.",
+                _("The run {run} was a trial (--to): its message was no row's, so it has no report.").format(
+                    run=run.run
+                ),
+                _("`wegly-batch runs` shows what became of it."),
             )
         folder = _folder(run, settings)
-        with ledger.snapshot(run.run) as (count, results), _view(run, folder) as view:
+        if masked:
+            folder = _inside(folder)
+        seen = nullcontext(_unseen(run)) if masked else _view(run, folder)
+        with ledger.snapshot(run.run) as (count, results), seen as view:
             tally = count()
             noted = replace(run, ledger=ledger.where, language=settings.language or run.language)
-            written = write_report(folder, run=noted, tally=tally, sheet=view, results=results)
+            written = write_report(folder, run=noted, tally=tally, sheet=view, results=results, masked=masked)
         return run, tally, folder, written
 
 
@@ -54,16 +79,16 @@ def find_run(ledger: Ledger, name: str | None) -> Run:
     Raises SettingsError when there is no such one."""
     runs = ledger.runs()
     if not runs:
-        raise SettingsError(
-            f"The ledger {ledger.where} has no runs yet.", "Send a sheet first, or name another --ledger."
-        )
+        problem = _("The ledger {ledger} has no runs yet.").format(ledger=ledger.where)
+        raise SettingsError(problem, _("Send a sheet first, or name another --ledger."))
     if name is None:
         return next((run for run in runs if not run.trial), runs[0])
     found = [run for run in runs if run.run == name] or [run for run in runs if run.run.endswith(name)]
     if len(found) != 1:
-        problem = f"There is no run {name!r} in the ledger {ledger.where}"
         hint = nearest(name, [run.run for run in runs])
-        raise SettingsError(f"{problem}{hint}.", "`wegly-batch runs` lists them.")
+        problem = _("There is no run {name!r} in the ledger {ledger}{hint}.")
+        problem = problem.format(name=name, ledger=ledger.where, hint=hint).replace("?.", "?")
+        raise SettingsError(problem, _("`wegly-batch runs` lists them."))
     return found[0]
 
 
@@ -75,10 +100,22 @@ def _folder(run: Run, settings: Settings) -> Path:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            problem = problem or f"The folder {folder} cannot be made: {error.strerror or error}."
+            made = _("The folder {folder} cannot be made: {error}.")
+            problem = problem or made.format(folder=folder, error=system_says(error))
         else:
             return folder
-    raise SettingsError(problem, _MEND)
+    raise SettingsError(problem, _(_MEND))
+
+
+def _inside(folder: Path) -> Path:
+    """Where the masked report lies, by itself, so that the folder can be passed on whole."""
+    inside = folder / "masked"
+    try:
+        inside.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        problem = _("The folder {folder} cannot be made: {error}.").format(folder=inside, error=system_says(error))
+        raise SettingsError(problem, _(_MEND)) from None
+    return inside
 
 
 @contextmanager
@@ -87,7 +124,8 @@ def _view(run: Run, folder: Path) -> Iterator[SheetView]:
     try:
         inside = TemporaryDirectory(dir=folder, prefix=".sheet-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise SettingsError(f"The folder {folder} takes no files: {error.strerror or error}.", _MEND) from None
+        problem = _("The folder {folder} takes no files: {error}.")
+        raise SettingsError(problem.format(folder=folder, error=system_says(error)), _(_MEND)) from None
     with inside as name:
         yield _open_again(run, Path(name))
 
@@ -95,7 +133,7 @@ def _view(run: Run, folder: Path) -> Iterator[SheetView]:
 def _open_again(run: Run, inside: Path) -> SheetView:
     original = Path(run.sheet_path)
     if _sha256(original) != run.sheet_sha256:
-        return SheetView(path=None, info=None, rows=None, name=original.name)
+        return _unseen(run)
     copy = keep_copy(
         original, inside, limits=noted_limits(run.sheet_options)
     )  # what fails now is the copying: that must not pass for a sheet that is gone
@@ -105,7 +143,11 @@ def _open_again(run: Run, inside: Path) -> SheetView:
             return SheetView(path=copy.path, info=sheet.info, rows=sheet.rows, name=original.name)
     except SheetError:
         pass  # the report says that the sheet is gone
-    return SheetView(path=None, info=None, rows=None, name=original.name)
+    return _unseen(run)
+
+
+def _unseen(run: Run) -> SheetView:
+    return SheetView(path=None, info=None, rows=None, name=Path(run.sheet_path).name)
 
 
 def _sha256(sheet: Path) -> str | None:

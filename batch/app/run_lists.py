@@ -8,6 +8,7 @@ from pathlib import Path
 
 from batch.app.lists import PeopleList, read_people
 from batch.campaign import Campaign
+from batch.language import _
 from batch.ledger import Staging
 
 __all__ = ["NO_LISTS", "RunLists", "run_lists"]
@@ -44,7 +45,7 @@ NO_LISTS = RunLists()
 def run_lists(campaign: Campaign, only_allowed: Path | None) -> RunLists:
     """The lists of a campaign and of --only-allowed. Raises SheetError, naming who names the file."""
     region = campaign.phone.region
-    named = f"the campaign {campaign.path.name} names it under [suppress] files"
+    named = _("the campaign {file} names it under [suppress] files").format(file=campaign.path.name)
     return RunLists(
         suppress=tuple(read_people(path, region=region, named=named) for path in campaign.suppress.files),
         only=_only(only_allowed, region) if only_allowed else None,
@@ -53,9 +54,9 @@ def run_lists(campaign: Campaign, only_allowed: Path | None) -> RunLists:
 
 def _only(path: Path, region: str) -> PeopleList:
     """Hidden rows do not count: who filters a list to a few people means these few."""
-    return read_people(path, region=region, named="--only-allowed names it", hidden_rows=False)
+    return read_people(path, region=region, named=_("--only-allowed names it"), hidden_rows=False)
 
 
 def _placed(people: PeopleList) -> Iterator[tuple[str, str]]:
     for listed in people.people():
-        yield listed.person, f"{people.path.name}, row {listed.row}"
+        yield listed.person, _("{file}, row {row}").format(file=people.path.name, row=listed.row)

@@ -16,15 +16,18 @@ from batch.app.checking import Check, look
 from batch.app.choosing import ALL_ROWS, ChosenRows, choose, limit_of
 from batch.app.ending import Begun, Finished, close
 from batch.app.folder import RunFolder, run_name
-from batch.app.logs import logging_to
+from batch.app.logs import defects_logged, logging_to
+from batch.app.meter import Meter
+from batch.app.metered import SendingWatcher
 from batch.app.prepared import prepare, utc_now
 from batch.app.reading import limits_of, reading_of
 from batch.app.run_lists import run_lists
-from batch.app.sending import SendingWatcher, send
+from batch.app.sending import send
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import Token
 from batch.errors import ClockWrong, Declined
+from batch.language import _
 from batch.ledger import Judging, Ledger, Owner, campaign_lock, sender_lock
 from batch.model.run import Run
 
@@ -40,7 +43,7 @@ class Watcher(SendingWatcher, Protocol):
     """Who is asked before sending and told while it goes on."""
 
     def confirm(self, plan: Check) -> bool: ...
-    def begin(self, plan: Check) -> None: ...
+    def begin(self, plan: Check, meter: Meter) -> None: ...
     def end(self) -> None: ...
 
 
@@ -68,10 +71,12 @@ def run_sheet(
     with ExitStack() as stack:
         begun = _begin(stack, sheet, campaign, settings=settings, choices=choices, watcher=watcher)
         run_log = stack.enter_context(logging_to(begun.folder / "run.log", token=token, verbose=choices.verbose))
+        stack.enter_context(defects_logged())
         run, plan = begun.run, begun.plan
         log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=plan.to_send)
         stamped = note_stamp(begun.campaign, begun.ledger, run, to_send=plan.to_send)
-        watcher.begin(plan)
+        meter = Meter(total=plan.to_send, senders=len(plan.senders), wanted=plan.rate * len(plan.senders))
+        watcher.begin(plan, meter)
         try:
             sent = send(
                 begun.ledger,
@@ -83,10 +88,11 @@ def run_sheet(
                 limit=limit_of(begun.campaign, choices.rows.limit),
                 watcher=watcher,
                 canary=begun.campaign.canary.rows,
+                meter=meter,
             )
         finally:
             watcher.end()
-        finished = close(begun, sent, stamped=stamped)
+        finished = close(begun, sent, stamped=stamped, trust_env=settings.trust_env)
         return replace(finished, problems=(*finished.problems, *filter(None, [run_log.problem])))
 
 
@@ -115,7 +121,7 @@ def _begin(
         plan = look(prepared, staging, settings, ledger, now=started, asked=asked, warnings=warnings)
         stack.enter_context(ledger.hold([sender_lock(sender, endpoint) for sender in plan.senders], owner))
         if plan.to_send and not watcher.confirm(plan):
-            raise Declined("Nothing was sent: the question was answered with no.")
+            raise Declined(_("Nothing was sent: the question was answered with no."))
         run = Run(
             run=name,
             campaign=loaded.name,
@@ -156,8 +162,8 @@ def refuse_wrong_clock(ledger: Ledger, *, now: datetime, accepted: bool) -> None
     """Raise ClockWrong when the wall clock lies before what the ledger has noted."""
     newest = ledger.newest()
     if newest is not None and now < newest - CLOCK_SLACK and not accepted:
+        problem = _("This machine's clock says {now} UTC, but the ledger has entries of {newest} UTC.")
         raise ClockWrong(
-            f"This machine's clock says {now:%d/%m/%Y %H:%M} UTC, but the ledger has entries of "
-            f"{newest:%d/%m/%Y %H:%M} UTC.",
-            "Set the clock, then run again; if it is right now and was wrong before, use --accept-change.",
+            problem.format(now=f"{now:%d/%m/%Y %H:%M}", newest=f"{newest:%d/%m/%Y %H:%M}"),
+            _("Set the clock, then run again; if it is right now and was wrong before, use --accept-change."),
         )

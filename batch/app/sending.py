@@ -5,24 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
-from typing import Protocol
 
+from batch.app.meter import Meter
+from batch.app.metered import Metered, SendingWatcher, tell_as_time_passes
 from batch.app.prepared import utc_now
 from batch.app.settings import Settings
 from batch.campaign import Campaign
 from batch.chats import ChatsClient, Token, make_ssl_context, warm_up
 from batch.ledger import Ledger, Owner
 from batch.model.outreach import OutreachRules
-from batch.pool import Pool, PoolSettings, Progress, RepeatRules, Sent, Stop, StopCause, StopRules, stopping_on_signals
+from batch.pool import Pool, PoolSettings, RepeatRules, Sent, Stop, StopCause, StopRules, stopping_on_signals
 
-__all__ = ["SendingWatcher", "send"]
-
-
-class SendingWatcher(Progress, Protocol):
-    """Who watches the pool, hears of signals, and may look at the canary's messages before the rest goes out."""
-
-    def signalled(self, *, again: bool) -> None: ...
-    def go_on(self, sent: int) -> bool: ...
+__all__ = ["send"]
 
 
 def send(
@@ -36,29 +30,36 @@ def send(
     limit: int | None,
     watcher: SendingWatcher,
     canary: int | None,
+    meter: Meter | None = None,
     rules: OutreachRules | None = None,
 ) -> Sent:
     """Send the pending messages of the owner's run, at most `limit`. Every outcome is durable when it returns.
 
-    With a canary so many rows are sent alone, and the rest only when all of them were accepted. `rules`: those of
-    outreach; None: the campaign's.
+    With a canary so many rows are sent alone, and the rest only when all of them were accepted. `meter` is told how it
+    goes. `rules`: those of outreach; None: the campaign's.
     """
     warm_up()
     client = _client_maker(endpoint, token, settings)
+    meter = meter or Meter(total=0)
+    metered = Metered(meter, watcher)
 
     async def work() -> Sent:
         stop = Stop()
         sending_by = ledger.sending(owner, rules or campaign.outreach, endpoint=endpoint)
-        with sending_by as sending, stopping_on_signals(stop, lambda again: watcher.signalled(again=again)):
+        with sending_by as sending, stopping_on_signals(stop, lambda again: metered.signalled(again=again)):
             pool = Pool(
                 ledger=sending,
                 client=client,
                 settings=_pool_settings(campaign, settings),
                 now=utc_now,
-                progress=watcher,
+                progress=metered,
                 stop=stop,
             )
-            return await _with_canary(pool, stop, canary, limit, watcher)
+            telling = asyncio.create_task(tell_as_time_passes(meter, watcher))
+            try:
+                return await _with_canary(pool, stop, canary, limit, metered)
+            finally:
+                telling.cancel()
 
     # What is loaded stays: to look it through again and again for garbage would halt everybody for a tenth of a second.
     gc.collect()
@@ -69,7 +70,7 @@ def send(
         gc.unfreeze()
 
 
-async def _with_canary(pool: Pool, stop: Stop, canary: int | None, limit: int | None, watcher: SendingWatcher) -> Sent:
+async def _with_canary(pool: Pool, stop: Stop, canary: int | None, limit: int | None, watcher: Metered) -> Sent:
     if canary is None or (limit is not None and limit <= canary):
         return await pool.run(limit)
     first = await pool.run(canary)

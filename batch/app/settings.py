@@ -9,6 +9,7 @@ from pathlib import Path
 from batch import language
 from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
+from batch.language import _, system_says
 
 __all__ = ["DEFAULT_BASE_URL", "Settings", "expiry_of", "read_token"]
 
@@ -68,19 +69,19 @@ def read_token(value: str | None, file: Path | None) -> Token:
     """The token out of its file or `WEGLY_TOKEN`; the file wins. Raises SettingsError when there is none."""
     if file is not None:
         try:
-            return Token.parse(file.read_text(encoding="utf-8-sig"), f"the file {file}")
+            return Token.parse(file.read_text(encoding="utf-8-sig"), _("the file {file}").format(file=file))
         except OSError as error:
-            raise SettingsError(
-                f"The token file {file} cannot be read: {error.strerror}.", "Check its name and its rights."
-            ) from None
+            problem = _("The token file {file} cannot be read: {error}.").format(file=file, error=system_says(error))
+            raise SettingsError(problem, _("Check its name and its rights.")) from None
         except UnicodeDecodeError:
-            raise SettingsError(
-                f"The token file {file} is not text.", "Save it as plain text with the token alone."
-            ) from None
+            problem = _("The token file {file} is not text.").format(file=file)
+            raise SettingsError(problem, _("Save it as plain text with the token alone.")) from None
     if value is None:
         raise SettingsError(
-            "There is no token.",
-            "Put it into the environment variable WEGLY_TOKEN, or into a file that only you can read and name it with "
-            "--token-file.",
+            _("There is no token."),
+            _(
+                "Put it into the environment variable WEGLY_TOKEN, or into a file that only you can read and name it "
+                "with --token-file."
+            ),
         )
     return Token.parse(value, "WEGLY_TOKEN")

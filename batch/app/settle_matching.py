@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from batch.app.deciding import Wish, listed, why_not
+from batch.app.deciding import Wish, listed, of_row, why_not
 from batch.app.settle_report import Entry
 from batch.errors import SheetError
+from batch.language import _
 from batch.ledger import Ledger, Standing, State
 from batch.model.message import campaign_scope
 from batch.model.phone import shown
@@ -24,23 +25,26 @@ def runs_of(ledger: Ledger, entries: Iterable[Entry], file: str) -> dict[str, li
     """Each run that a report names, to the runs whose sheets may have the report's rows: it and its followers."""
     runs = ledger.runs()
     by_name = {run.run: run for run in runs}
-    problems = [f"row {each.row}: {_unknown_run(each)}" for each in entries if each.run not in by_name]
+    problems = [of_row(each.row, _unknown_run(each)) for each in entries if each.run not in by_name]
     if problems:
         raise SheetError(
             f"{file}: {listed(problems)}",
-            f"The ledger is {ledger.where}. If the report belongs to another one, name it with --ledger; "
-            "else write the report again: wegly-batch report RUN.",
+            _(
+                "The ledger is {ledger}. If the report belongs to another one, name it with --ledger; "
+                "else write the report again: wegly-batch report RUN."
+            ).format(ledger=ledger.where),
         )
     named = [by_name[name] for name in dict.fromkeys(entry.run for entry in entries)]
     if len({(run.endpoint, campaign_scope(run.campaign)) for run in named}) > 1:
-        raise SheetError(f"{file} has rows of several campaigns.", "Settle the report of one campaign at a time.")
+        problem = _("{file} has rows of several campaigns.").format(file=file)
+        raise SheetError(problem, _("Settle the report of one campaign at a time."))
     return {run.run: [run, *(each for each in runs if _follows(each, run))] for run in named}
 
 
 def _unknown_run(entry: Entry) -> str:
     if not entry.run:
-        return "wegly_run is empty: it was not sent, or still being sent, when the report was written."
-    return f"wegly_run is {entry.run!r}, which is no run of this ledger."
+        return _("wegly_run is empty: it was not sent, or still being sent, when the report was written.")
+    return _("wegly_run is {run!r}, which is no run of this ledger.").format(run=entry.run)
 
 
 def _follows(run: Run, first: Run) -> bool:
@@ -63,17 +67,20 @@ def matched(ledger: Ledger, entries: Sequence[Entry], runs: dict[str, list[Run]]
         here = [sheets[run.run][entry.row] for run in runs[entry.run] if entry.row in sheets[run.run]]
         found = _same_message(entry, here)
         if isinstance(found, Standing) and found.key and found.key in taken:
-            problems.append(f"row {entry.row}: it is the same message as row {taken[found.key]}.")
+            same = _("it is the same message as row {row}.").format(row=taken[found.key])
+            problems.append(of_row(entry.row, same))
         elif isinstance(found, Standing):
             taken[found.key] = entry.row
             wished.append(Wish(standing=found, sent=entry.sent))
         else:
-            problems.append(f"row {entry.row}: {found}")
+            problems.append(of_row(entry.row, found))
     if problems:
         raise SheetError(
             f"{file}: {listed(problems)}",
-            "If the sheet was sorted or is old, write the report again (wegly-batch report RUN), or name the rows: "
-            "wegly-batch settle RUN --sent 5,7-9.",
+            _(
+                "If the sheet was sorted or is old, write the report again (wegly-batch report RUN), or name the rows: "
+                "wegly-batch settle RUN --sent 5,7-9."
+            ),
         )
     return wished
 
@@ -85,15 +92,15 @@ def _same_message(entry: Entry, here: Sequence[Standing]) -> Standing | str:
     if len(same) == 1:
         return next(iter(same.values()))
     if same:
-        return "several runs have this row with this phone, and differ in what was sent."
+        return _("several runs have this row with this phone, and differ in what was sent.")
     if people and people[0].state is not None:
-        return f"it was sent again since, by run {people[0].result.run}."
+        return _("it was sent again since, by run {run}.").format(run=people[0].result.run)
     if people:
         return why_not(people[0])
     if here:
         known = ", ".join(dict.fromkeys(shown(each.result.person) for each in here if each.result.person))
-        return f"its phone is not the one in the ledger ({known or 'none'})."
-    return f"the sheet of run {entry.run} has no such row."
+        return _("its phone is not the one in the ledger ({phones}).").format(phones=known or _("none"))
+    return _("the sheet of run {run} has no such row.").format(run=entry.run)
 
 
 def _digits(person: str) -> str:

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.app.deciding import listed
+from batch.app.deciding import listed, of_row
 from batch.errors import SheetError
+from batch.language import _
 from batch.loader import Sheet, open_sheet
 from batch.loader.headers import fold
 from batch.model.sheet import SheetRow
@@ -52,12 +53,15 @@ def read_decisions(report: Path) -> list[Entry]:
     if problems:
         raise SheetError(
             f"{report.name}: {listed(problems)}",
-            f"Allowed in {SETTLE_COLUMN} are {', '.join(SENT_WORDS)}; {', '.join(NOT_SENT_WORDS)}; or nothing.",
+            _("Allowed in {column} are {sent}; {not_sent}; or nothing.").format(
+                column=SETTLE_COLUMN, sent=", ".join(SENT_WORDS), not_sent=", ".join(NOT_SENT_WORDS)
+            ),
         )
     if not entries:
+        problem = _("{file} holds no decision: its column {column} is empty in every row.")
         raise SheetError(
-            f"{report.name} holds no decision: its column {SETTLE_COLUMN} is empty in every row.",
-            f"Write {SENT_WORDS[0]} or {NOT_SENT_WORDS[0]} beside the rows that are decided, and save the file.",
+            problem.format(file=report.name, column=SETTLE_COLUMN),
+            _("Write sent or not sent beside the rows that are decided, and save the file."),
         )
     return entries
 
@@ -65,11 +69,9 @@ def read_decisions(report: Path) -> list[Entry]:
 def _place(sheet: Sheet, name: str) -> int:
     found = [index for index, column in enumerate(sheet.info.columns) if fold(column) == fold(name)]
     if len(found) != 1 or name in sheet.info.ambiguous:
-        problem = "has no column" if not found else "has several columns"
-        raise SheetError(
-            f"{sheet.info.file} {problem} {name}.",
-            f"Take the report that a run wrote (report.xlsx or results.csv), and add one column {SETTLE_COLUMN} to it.",
-        )
+        problem = _("{file} has several columns {column}.") if found else _("{file} has no column {column}.")
+        remedy = _("Take the report that a run wrote (report.xlsx or results.csv), and add one column {column} to it.")
+        raise SheetError(problem.format(file=sheet.info.file, column=name), remedy.format(column=SETTLE_COLUMN))
     return found[0]
 
 
@@ -78,12 +80,12 @@ def _entry(row: SheetRow, places: dict[str, int], column: str) -> Entry | str | 
     said = row.cells[places[SETTLE_COLUMN]]
     wrong = row.errors.get(column) or (row.errors.get("") if said else None)
     if wrong:
-        return f"row {row.number}: {wrong}."
+        return of_row(row.number, f"{wrong}.")
     if not said:
         return None
     sent = _MEANINGS.get(fold(said.replace("-", " ")))
     if sent is None:
-        return f"row {row.number}: {SETTLE_COLUMN} is {said!r}."
+        return of_row(row.number, _("{column} is {word!r}.").format(column=SETTLE_COLUMN, word=said))
     return Entry(
         row=row.number,
         sent=sent,

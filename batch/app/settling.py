@@ -19,6 +19,7 @@ from batch.app.deciding import (
     hold_senders,
     listed,
     local_time,
+    of_row,
     oldest_live_claim,
     user_name,
     why_not,
@@ -29,6 +30,7 @@ from batch.app.settings import Settings
 from batch.app.settle_matching import matched, runs_of
 from batch.app.settle_report import read_decisions
 from batch.errors import Busy, Declined, SettingsError
+from batch.language import _
 from batch.ledger import Ledger, Ruling, Settlement, State, ruling
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason
@@ -72,9 +74,8 @@ def settle_rows(
     """
     both = sorted(set(sent) & set(not_sent))
     if both:
-        raise SettingsError(
-            f"Row {both[0]} is named as sent and as not sent.", "Name each row once. Nothing was changed."
-        )
+        problem = _("Row {row} is named as sent and as not sent.").format(row=both[0])
+        raise SettingsError(problem, _("Name each row once. Nothing was changed."))
     decisions = {**dict.fromkeys(sent, True), **dict.fromkeys(not_sent, False)}
     with Ledger.for_reading(settings.ledger) as ledger:
         run = find_run(ledger, name)
@@ -85,9 +86,10 @@ def settle_rows(
 def _named(ledger: Ledger, run: Run, decisions: Mapping[int, bool]) -> list[Wish]:
     """The rows of a run by their numbers. Raises SettingsError naming those that its sheet does not have."""
     found = {standing.row: standing for standing in ledger.deciding.standings(run.run, list(decisions))}
-    missing = [f"row {row}: the sheet of this run has no such row." for row in decisions if row not in found]
+    none = _("the sheet of this run has no such row.")
+    missing = [of_row(row, none) for row in decisions if row not in found]
     if missing:
-        raise SettingsError(listed(missing), f"The run is {run.run}; its report names the rows.")
+        raise SettingsError(listed(missing), _("The run is {run}; its report names the rows.").format(run=run.run))
     return [Wish(standing=found[row], sent=sent) for row, sent in sorted(decisions.items())]
 
 
@@ -132,7 +134,7 @@ def _settle(
         if not found.changes:
             return found
         if not confirm(found):
-            raise Declined("Nothing was settled: the question was answered with no.")
+            raise Declined(_("Nothing was settled: the question was answered with no."))
         who = user_name()
         settlements = [_settlement(wish, who, now, run) for wish, ruled in rulings if ruled is Ruling.OPEN]
         ledger.deciding.settle(settlements, now=now, who=who, how=how)
@@ -170,19 +172,21 @@ def _refuse_live(wished: Iterable[Wish], run: Run, read_timeout: float) -> None:
     row = max(live, key=lambda standing: standing.result.sent_at or run.started)
     began = row.result.sent_at or run.started
     until = began + timedelta(seconds=read_timeout) + LEEWAY
+    problem = _("Row {row} began to be sent on {when}, and that may still come to something; nothing was settled.")
     raise Busy(
-        f"Row {row.row} began to be sent on {local_time(began, run)}, and that may still come to something; "
-        "nothing was settled.",
-        f"Come back after {local_time(until + timedelta(minutes=1), run)} and give the same command again.",
+        problem.format(row=row.row, when=local_time(began, run)),
+        _("Come back after {when} and give the same command again.").format(
+            when=local_time(until + timedelta(minutes=1), run)
+        ),
     )
 
 
 def _refuse_decided(wished: Sequence[Wish]) -> None:
     """Name every row about which there is nothing to decide."""
     problems = [
-        f"row {wish.standing.row}: {why_not(wish.standing)}"
+        of_row(wish.standing.row, why_not(wish.standing))
         for wish in wished
         if ruling(wish.standing, sent=wish.sent) is Ruling.REFUSED
     ]
     if problems:
-        raise SettingsError(listed(problems), "Only unknown rows can be settled. Leave these out, then try again.")
+        raise SettingsError(listed(problems), _("Only unknown rows can be settled. Leave these out, then try again."))

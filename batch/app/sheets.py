@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from batch.app.prepared import utc_now
 from batch.campaign import load_campaign
 from batch.errors import SheetError
+from batch.language import _
 
 __all__ = ["Taken", "is_late", "lists_of", "sheets_of"]
 
@@ -49,9 +50,8 @@ def sheets_of(named: Iterable[Path], lists: Collection[Path] = ()) -> Taken:
         reasons = {file: _why_not(file, kept_out) for file in inside}
         taken = [file for file, reason in reasons.items() if reason is None]
         if not taken:
-            raise SheetError(
-                f"The folder {path} has no sheet in it.", "Put a CSV or XLSX file there, or name the file."
-            )
+            problem = _("The folder {folder} has no sheet in it.").format(folder=path)
+            raise SheetError(problem, _("Put a CSV or XLSX file there, or name the file."))
         sheets += taken
         found += taken
         left_out += [f"{file.name}: {reason}" for file, reason in reasons.items() if reason is not None]
@@ -72,11 +72,11 @@ def is_late(campaign: Path, not_after: time) -> bool:
 
 def _why_not(file: Path, lists: Collection[Path]) -> str | None:
     if file.resolve() in lists:
-        return "a list of people that the run honours"
+        return _("a list of people that the run honours")
     if file.name.startswith("~$"):
-        return "Excel's note that a workbook is open"
+        return _("Excel's note that a workbook is open")
     if file.name.startswith("."):
-        return "a hidden file"
+        return _("a hidden file")
     if file.name in _OUR_OWN:
-        return "an earlier report"
-    return None if file.suffix.lower() in SUFFIXES else "not a sheet"
+        return _("an earlier report")
+    return None if file.suffix.lower() in SUFFIXES else _("not a sheet")

@@ -14,8 +14,9 @@ from tempfile import TemporaryDirectory
 from batch.app.drafting import Known, drafted
 from batch.app.looking import Looked
 from batch.app.reading import limits_of
-from batch.campaign import Campaign, Constant, Draft, DraftField, described, load_campaign, starter_text
+from batch.campaign import Campaign, Constant, Draft, DraftField, Source, described, load_campaign, starter_text
 from batch.errors import CampaignError, SettingsError, SheetError
+from batch.language import _, system_says
 from batch.loader import open_sheet
 from batch.loader.contacts import ContactMaker, wanted_columns
 
@@ -47,9 +48,8 @@ class Started:
 def refuse_existing(out: Path) -> None:
     """Raise SettingsError when there is a file already: a campaign that somebody wrote is never overwritten."""
     if out.exists() or out.is_symlink():
-        raise SettingsError(
-            f"{out} is there already, and is not overwritten.", "Name another file with --out, or use that one."
-        )
+        problem = _("{file} is there already, and is not overwritten.").format(file=out)
+        raise SettingsError(problem, _("Name another file with --out, or use that one."))
 
 
 def start_campaign(looked: Looked, known: Known, out: Path) -> Started:
@@ -135,9 +135,8 @@ def _write(out: Path, text: str) -> None:
     except FileExistsError:
         refuse_existing(out)
     except OSError as error:
-        raise SettingsError(
-            f"{out} cannot be written: {error.strerror or error}.", "Name another place with --out."
-        ) from None
+        problem = _("{file} cannot be written: {error}.").format(file=out, error=system_says(error))
+        raise SettingsError(problem, _("Name another place with --out.")) from None
 
 
 def _mapping(draft: Draft) -> Iterator[tuple[str, str, str]]:
@@ -146,14 +145,18 @@ def _mapping(draft: Draft) -> Iterator[tuple[str, str, str]]:
         if source is not None:
             yield name, described(source), draft.reasons.get(name, "")
     for name, column in draft.columns.items():
-        yield name, f"column {column!r}", draft.reasons.get(name, "")
+        yield name, _("column {name!r}").format(name=column), draft.reasons.get(name, "")
     for each in draft.fields:
         if each.value is not None:
-            yield _label(each), described(each.value).replace("constant", "text", 1), ""
+            yield _label(each), _filled(each.value), ""
+
+
+def _filled(value: Source) -> str:
+    return _("text '{text}'").format(text=value.value) if isinstance(value, Constant) else described(value)
 
 
 def _label(each: DraftField) -> str:
-    card = "" if each.card_index is None else f"card {each.card_index} "
+    card = "" if each.card_index is None else _("card {n}").format(n=each.card_index) + " "
     button = "" if each.button_index is None else f" {each.button_index}"
     return f"{card}{each.component}{button} {{{{{each.index}}}}}"
 
@@ -163,7 +166,8 @@ def _unfilled(draft: Draft) -> Iterator[str]:
         yield "[sender] whatsapp_phone_id"
     if draft.template is None:
         yield "[template] name"
-    yield from (f"the value of {_label(each)}" for each in draft.fields if each.value is None)
+    value = _("the value of {place}")
+    yield from (value.format(place=_label(each)) for each in draft.fields if each.value is None)
 
 
 def _typed(path: Path) -> str:

@@ -10,6 +10,7 @@ from batch.app.lists import Unreadable, read_people
 from batch.app.prepared import utc_now
 from batch.app.settings import Settings
 from batch.errors import SettingsError
+from batch.language import _
 from batch.ledger import Ledger, Suppressed
 from batch.model.phone import is_region, read_phone
 from batch.model.reason import Finding, sentence
@@ -38,8 +39,12 @@ def people_of(phones: Sequence[str], region: str) -> tuple[str, ...]:
     for text in phones:
         phone = read_phone(text, region=region)
         if isinstance(phone, Finding):
-            form = "area code: 11 98888-7777" if region == "BR" else "country: +351 912 345 678"
-            raise SettingsError(f"{sentence(phone)} Nothing was changed.", f"Write it with its {form}.")
+            remedy = (
+                _("Write it with its area code: 11 98888-7777.")
+                if region == "BR"
+                else _("Write it with its country: +351 912 345 678.")
+            )
+            raise SettingsError(" ".join([sentence(phone), _("Nothing was changed.")]), remedy)
         found[phone.e164] = None
     return tuple(found)
 
@@ -107,4 +112,5 @@ def import_people(
 
 def _refuse_no_country(region: str) -> None:
     if not is_region(region):
-        raise SettingsError(f"{region!r} is no country.", 'Write its two capital letters, like "BR" or "PT".')
+        problem = _("{region!r} is no country.").format(region=region)
+        raise SettingsError(problem, _('Write its two capital letters, like "BR" or "PT".'))

@@ -19,15 +19,17 @@ from batch.app.choosing import choose
 from batch.app.ending import stopped_by, why_pending
 from batch.app.folder import run_name
 from batch.app.logs import quiet
+from batch.app.metered import SendingWatcher
 from batch.app.plan_file import sha256_of
 from batch.app.prepared import Prepared, as_request, prepare, utc_now
 from batch.app.run_lists import run_lists
 from batch.app.running import Choices, refuse_wrong_clock
-from batch.app.sending import SendingWatcher, send
+from batch.app.sending import send
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import Token
 from batch.errors import Declined, SettingsError
+from batch.language import _
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.exit_code import ExitCode, exit_code_of
 from batch.model.message import Contact, Message, message_key
@@ -69,7 +71,8 @@ def read_numbers(texts: Sequence[str], *, region: str) -> tuple[str, ...]:
     for text in texts:
         phone = read_phone(text, region=region)
         if isinstance(phone, Finding):
-            raise SettingsError(f"--to {text}: {sentence(phone)}", "Write it with its area code, like 11 98888-7777.")
+            remedy = _("Write it with its area code, like 11 98888-7777.")
+            raise SettingsError(_("--to {number}: {why}").format(number=text, why=sentence(phone)), remedy)
         found[phone.e164] = None
     return tuple(found)
 
@@ -106,7 +109,7 @@ def try_out(
         message = _for_trial(contact)
         stack.enter_context(ledger.hold([sender_lock(message.whatsapp_phone_id, prepared.endpoint)], owner))
         if not watcher.confirm_trial(contact.row, people, prepared.endpoint):
-            raise Declined("Nothing was sent: the question was answered with no.")
+            raise Declined(_("Nothing was sent: the question was answered with no."))
         run = _run(name, sheet, loaded, settings, started)
         rows = list(_rows(run, message, people, loaded))
         _plan(ledger, run, owner, rows, campaign=loaded, settings=settings)
@@ -153,14 +156,14 @@ def _first(prepared: Prepared, ledger: Ledger, settings: Settings, choices: Choi
         choose(staging, choices.rows)
         first = next(iter(staging.to_send(1)), None)
     if first is None:
-        raise SettingsError("There is nothing to try: no row would be sent now.", "`wegly-batch check` says why.")
+        raise SettingsError(_("There is nothing to try: no row would be sent now."), _("`wegly-batch check` says why."))
     return next(prepared.maker.contact(row) for row in prepared.sheet.rows() if row.number == first[0])
 
 
 def _for_trial(contact: Contact) -> Message:
     """The row's message without what would make the row's person out of whoever gets it."""
     if contact.message is None:  # it was judged as good
-        raise SettingsError("The sheet changed while it was read.", "Try again.")
+        raise SettingsError(_("The sheet changed while it was read."), _("Try again."))
     return replace(contact.message, person_contact_id=None, remote_profile_name=None, crm_person_id=None)
 
 
@@ -175,7 +178,8 @@ def _plan(
         for result in staging.results():
             if result.outcome is not Outcome.PENDING:
                 said, remedy = result.findings[0], advice(result.findings[0])
-                raise SettingsError(f"--to {result.person}: {sentence(said)} Nothing was sent.", remedy)
+                problem = f"--to {result.person}: {sentence(said)}"
+                raise SettingsError(" ".join([problem, _("Nothing was sent.")]), remedy)
         staging.plan(run, owner, traits_of(campaign))
 
 

@@ -4,8 +4,7 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 `load_campaign` reads it whole or refuses it whole, with every problem of the file in one error:
 
 * An unknown key is an error that names the nearest known one, so that a typing error never changes what is sent.
-* What the design promises for a later version is refused by name (`later`), never ignored: a list of people who must
-  not be messaged that is silently not read would break the promise.
+* An address that may hold a secret (`notify`) is never repeated in an error.
 * What `init` left to be filled in (`blanks`) is refused until it is.
 * Constants are checked here as cells are checked in the loader, by the same rules (`fields`).
 """
@@ -14,10 +13,12 @@ from batch.campaign.blanks import blank
 from batch.campaign.fields import FIELDS, STATUSES, checked
 from batch.campaign.limits import SheetLimits, parse_limit
 from batch.campaign.load import load_campaign
+from batch.campaign.notify import Webhook
 from batch.campaign.problems import Problem, campaign_error
 from batch.campaign.shape import (
     Campaign,
     FieldSpec,
+    Notified,
     Phone,
     Sender,
     Sheet,
@@ -42,6 +43,7 @@ __all__ = [
     "Draft",
     "DraftField",
     "FieldSpec",
+    "Notified",
     "Phone",
     "Problem",
     "Sender",
@@ -52,6 +54,7 @@ __all__ = [
     "Stop",
     "Template",
     "Throttle",
+    "Webhook",
     "blank",
     "body_problem",
     "campaign_error",

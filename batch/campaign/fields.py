@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from batch.language import _
 from batch.model.reason import Finding, Reason
 
 __all__ = ["FIELDS", "STATUSES", "FieldRule", "checked"]
@@ -30,10 +31,12 @@ class FieldRule:
     def allowed(self) -> str:
         """What is allowed, for people."""
         if self.kind == "uuid":
-            return "a UUID like 0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
+            return _("a UUID like 0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c")
         if self.kind == "status":
-            return "one of " + ", ".join(STATUSES)
-        return f"a text of at most {self.limit} characters" if self.limit else "a text that is not empty"
+            return _("one of {statuses}").format(statuses=", ".join(STATUSES))
+        if self.limit:
+            return _("a text of at most {limit} characters").format(limit=self.limit)
+        return _("a text that is not empty")
 
 
 FIELDS: Mapping[str, FieldRule] = MappingProxyType(

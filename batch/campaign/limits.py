@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from batch.campaign.units import parse_size
 from batch.errors import nearest
+from batch.language import N_, _
 
 __all__ = ["SheetLimits", "parse_limit"]
 
@@ -23,13 +24,13 @@ def _amount(parse: Callable[[str], int] | None, allowed: str) -> PlainValidator:
             return raw
         if parse is not None and isinstance(raw, str):
             return parse(raw)
-        raise ValueError(f"allowed is {allowed}")
+        raise ValueError(_("allowed is {allowed}").format(allowed=_(allowed)))
 
     return PlainValidator(validate)
 
 
-_Count = Annotated[int | None, _amount(None, "a whole number above 0, like 64_000_000")]
-_Size = Annotated[int | None, _amount(parse_size, 'a size like "500MB" or "2GB", or a whole number of bytes')]
+_Count = Annotated[int | None, _amount(None, N_("a whole number above 0, like 64_000_000"))]
+_Size = Annotated[int | None, _amount(parse_size, N_('a size like "500MB" or "2GB", or a whole number of bytes'))]
 
 
 class SheetLimits(BaseModel):
@@ -64,9 +65,11 @@ def parse_limit(text: str) -> tuple[str, int]:
 
     Raises ValueError, whose text says what is allowed.
     """
-    name, _, value = (part.strip() for part in text.partition("="))
+    name, _sign, value = (part.strip() for part in text.partition("="))
     if name not in SheetLimits.model_fields:
-        raise ValueError(f"there is no limit {name!r}{nearest(name, SheetLimits.model_fields)}")
+        raise ValueError(
+            _("there is no limit {name!r}{nearest}").format(name=name, nearest=nearest(name, SheetLimits.model_fields))
+        )
     try:
         return next(
             iter(SheetLimits.model_validate({name: int(value) if value.isdecimal() else value}).given().items())

@@ -14,13 +14,13 @@ from typing import get_args
 from pydantic import BaseModel, ValidationError
 
 from batch.campaign.blanks import blanks
-from batch.campaign.later import NOT_YET, take_later
 from batch.campaign.name import filled, slug
 from batch.campaign.problems import Problem, campaign_error, problem_of
-from batch.campaign.shape import RECIPIENT, Campaign, CampaignFile, SuppressLists
+from batch.campaign.shape import RECIPIENT, Campaign, CampaignFile, Notified, SuppressLists
 from batch.campaign.shape import Window as WindowSection
 from batch.campaign.source import Source
 from batch.errors import CampaignError
+from batch.language import _
 from batch.model.hours import Hours, Window
 
 __all__ = ["load_campaign"]
@@ -31,6 +31,8 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
 _TWICE = ("Cannot overwrite", "Cannot declare")
+_SECRET = re.compile(r"(webhook\b).*")
+"""An address that is not shown whole: it may hold a secret."""
 _CURLY_QUOTES = re.compile("[\u2018\u2019\u201c\u201d]")
 
 
@@ -40,11 +42,10 @@ def load_campaign(path: Path, *, now: datetime) -> Campaign:
     Raises CampaignError with every problem of the file: where it is, what was found, what is allowed.
     """
     data = _parsed(_text(path), path.name)
-    built, problems = take_later(data)
-    unfilled = dict(blanks(built))
-    problems += unfilled.values()
+    unfilled = dict(blanks(data))
+    problems = list(unfilled.values())
     try:
-        file = CampaignFile.model_validate(built)
+        file = CampaignFile.model_validate(data)
     except ValidationError as invalid:
         wrong = [details for details in invalid.errors(include_url=False) if details["loc"] not in unfilled]
         problems += [problem_of(details, _known_keys) for details in wrong]
@@ -78,6 +79,10 @@ def _campaign(file: CampaignFile, path: Path, now: datetime) -> Campaign:
         prices=file.prices,
         stop=file.stop,
         canary=file.canary,
+        notify=Notified(
+            webhook=file.notify.webhook,
+            prometheus=path.parent / file.notify.prometheus if file.notify.prometheus else None,
+        ),
         sheet=file.sheet,
     )
 
@@ -95,15 +100,24 @@ def _given_sources(columns: BaseModel) -> Mapping[str, Source]:
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST:
-            raise CampaignError(f"{path} is too large to be a campaign file.", "Name the campaign's .toml file.")
+            raise CampaignError(
+                _("{path} is too large to be a campaign file.").format(path=path), _("Name the campaign's .toml file.")
+            )
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise CampaignError(f"There is no campaign file {path}.", "Check the name and the folder.") from None
+        raise CampaignError(
+            _("There is no campaign file {path}.").format(path=path), _("Check the name and the folder.")
+        ) from None
     except OSError as failure:
         reason = failure.strerror or str(failure)
-        raise CampaignError(f"The campaign file {path} cannot be read: {reason}.", "Name a .toml file.") from None
+        raise CampaignError(
+            _("The campaign file {path} cannot be read: {reason}.").format(path=path, reason=reason),
+            _("Name a .toml file."),
+        ) from None
     if raw.startswith(_WORKBOOKS):
-        raise CampaignError(f"{path} is a workbook, not a campaign file.", "Name the campaign's .toml file.")
+        raise CampaignError(
+            _("{path} is a workbook, not a campaign file.").format(path=path), _("Name the campaign's .toml file.")
+        )
     return _decoded(raw).replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -122,24 +136,27 @@ def _parsed(text: str, file: str) -> dict[str, object]:
     except tomllib.TOMLDecodeError as failure:
         raise campaign_error(file, [_syntax_problem(str(failure), text)]) from None
     except RecursionError:
-        raise campaign_error(file, [Problem(text="the file is no TOML: its brackets are nested too deep")]) from None
+        raise campaign_error(file, [Problem(text=_("the file is no TOML: its brackets are nested too deep"))]) from None
 
 
 def _syntax_problem(message: str, text: str) -> Problem:
     place = _LINE.search(message)
     words = _LINE.sub("", message)
     if place is None:
-        return Problem(text=f"the file is no TOML: {words}")
-    line = text.split("\n")[int(place[1]) - 1].strip()
-    return Problem(text=f"line {place[1]}, {line!r}, is no TOML: {words}", remedy=_syntax_remedy(words, line))
+        return Problem(text=_("the file is no TOML: {words}").format(words=words))
+    line = _SECRET.sub(r"\1 ...", text.split("\n")[int(place[1]) - 1].strip())
+    return Problem(
+        text=_("line {number}, {line!r}, is no TOML: {words}").format(number=place[1], line=line, words=words),
+        remedy=_syntax_remedy(words, line),
+    )
 
 
 def _syntax_remedy(words: str, line: str) -> str:
     if _CURLY_QUOTES.search(line):
-        return 'Use straight quotes (").'
+        return _('Use straight quotes (").')
     if words.startswith(_TWICE):
-        return "A key or section may stand in the file once."
-    return 'Correct the line; a text stands in quotes, like name = "a".'
+        return _("A key or section may stand in the file once.")
+    return _('Correct the line; a text stands in quotes, like name = "a".')
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:
@@ -148,12 +165,12 @@ def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def _known_keys(place: Sequence[str | int]) -> list[str]:
-    """The keys of the section at `place` in the file, those of later versions included."""
+    """The keys of the section at `place` in the file."""
     model: type[BaseModel] = CampaignFile
     for part in place:
         if isinstance(part, str):
             model = _model_in(model.model_fields[part].annotation)
-    return list(model.model_fields) + [path[-1] for path in NOT_YET if list(path[:-1]) == list(place)]
+    return list(model.model_fields)
 
 
 def _model_in(annotation: object) -> type[BaseModel]:

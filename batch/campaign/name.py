@@ -7,6 +7,8 @@ import unicodedata
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from batch.language import _
+
 __all__ = ["filled", "name_problem", "slug"]
 
 _LONGEST_NAME = 100
@@ -19,9 +21,9 @@ _BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
 def name_problem(name: str) -> str | None:
     """What is wrong with a name as it stands in the file."""
     if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-        return f"allowed is one line of 1 to {_LONGEST_NAME} characters"
+        return _("allowed is one line of 1 to {longest} characters").format(longest=_LONGEST_NAME)
     if "{" in _known_left_out(name) or "}" in _known_left_out(name):
-        return "allowed in braces are {yyyy-mm} and {yyyy-mm-dd}"
+        return _("allowed in braces are {yyyy-mm} and {yyyy-mm-dd}")
     return None
 
 

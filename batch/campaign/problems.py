@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from pydantic_core import ErrorDetails
 
 from batch.errors import CampaignError, nearest
+from batch.language import N_, _
 
 __all__ = ["Problem", "campaign_error", "problem_of", "shown_key"]
 
-_CORRECT = "Correct it in the campaign file."
+_CORRECT = N_("Correct it in the campaign file.")
 _SHOWN_AT_MOST = 80
 _LISTS = ("window", "template_fields")
+_SECRET = (("notify",), ("notify", "webhook"))
+"""Keys whose values are not repeated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +26,7 @@ class Problem:
     """One thing that is wrong: what and where (a sentence without its full stop), and what to do about it."""
 
     text: str
-    remedy: str = _CORRECT
+    remedy: str = field(default_factory=lambda: _(_CORRECT))
 
 
 def campaign_error(file: str, problems: Sequence[Problem]) -> CampaignError:
@@ -31,7 +34,11 @@ def campaign_error(file: str, problems: Sequence[Problem]) -> CampaignError:
     if len(problems) == 1:
         return CampaignError(f"{file}: {_stopped(problems[0].text)}", problems[0].remedy)
     lines = "".join(f"\n- {_stopped(problem.text)} {problem.remedy}".rstrip() for problem in problems)
-    return CampaignError(f"{file} has {len(problems)} problems, and nothing was sent:{lines}")
+    return CampaignError(
+        _("{file} has {problems} problems, and nothing was sent:{lines}").format(
+            file=file, problems=len(problems), lines=lines
+        )
+    )
 
 
 def _stopped(text: str) -> str:
@@ -40,7 +47,9 @@ def _stopped(text: str) -> str:
 
 def shown_key(path: Sequence[str | int]) -> str:
     """`[throttle] rate`, `[[template_fields]] number 2, index`: a key as a person finds it in the file."""
-    section, *rest = [str(part) if isinstance(part, str) else f"number {part + 1}" for part in path]
+    section, *rest = [
+        str(part) if isinstance(part, str) else _("number {number}").format(number=part + 1) for part in path
+    ]
     if section == "sheet" and rest[:1] == ["limits"]:
         section, rest = "sheet.limits", rest[1:]
     shown = f"[[{section}]]" if section in _LISTS else f"[{section}]"
@@ -51,18 +60,18 @@ def _allowed(kind: str, context: Mapping[str, object], otherwise: str) -> str:
     if kind == "literal_error":
         return str(context["expected"]).replace("' or '", "', '")
     if kind == "greater_than_equal":
-        return f"a number from {context['ge']} up"
+        return _("a number from {least} up").format(least=context["ge"])
     if kind == "less_than_equal":
-        return f"a number of at most {context['le']}"
-    return _SHAPES.get(kind, otherwise)
+        return _("a number of at most {most}").format(most=context["le"])
+    return _(_SHAPES[kind]) if kind in _SHAPES else otherwise
 
 
 _SHAPES: Mapping[str, str] = MappingProxyType(
     {
-        "int_type": "a whole number",
-        "list_type": "a list, each part under [[...]] of its own",
-        "tuple_type": "a list, each part under [[...]] of its own",
-        "model_type": "a section with keys of its own",
+        "int_type": N_("a whole number"),
+        "list_type": N_("a list, each part under [[...]] of its own"),
+        "tuple_type": N_("a list, each part under [[...]] of its own"),
+        "model_type": N_("a section with keys of its own"),
     }
 )
 
@@ -74,19 +83,31 @@ def problem_of(details: ErrorDetails, known: Callable[[Sequence[str | int]], Seq
     if kind == "extra_forbidden":
         return _unknown_key(path, known(path[:-1]))
     if kind == "missing":
-        return Problem(text=f"{shown_key(path)} is missing", remedy="Add it to the campaign file.")
+        return Problem(text=_("{key} is missing").format(key=shown_key(path)), remedy=_("Add it to the campaign file."))
     if kind == "value_error":
-        return Problem(text=f"{shown_key(path)} is {_found(details['input'])}; {details['ctx']['error']}")
+        return Problem(text=_told(path, details, _("{key} is {found}; {error}"), error=details["ctx"]["error"]))
     allowed = _allowed(kind, details.get("ctx", {}), details["msg"])
-    return Problem(text=f"{shown_key(path)} is {_found(details['input'])}; allowed is {allowed}")
+    return Problem(text=_told(path, details, _("{key} is {found}; allowed is {allowed}"), allowed=allowed))
+
+
+def _told(path: Sequence[str | int], details: ErrorDetails, words: str, **values: object) -> str:
+    """The words with what was found, unless that may be a secret: then only what is wrong or allowed."""
+    if tuple(path) in _SECRET:
+        words = "{key}: {error}" if "error" in values else _("{key}: allowed is {allowed}")
+        return words.format(key=shown_key(path), **values)
+    return words.format(key=shown_key(path), found=_found(details["input"]), **values)
 
 
 def _unknown_key(path: Sequence[str | int], known: Sequence[str]) -> Problem:
     key = str(path[-1])
-    what = f"there is no section or key '{key}'" if len(path) == 1 else f"{shown_key(path[:-1])} has no key '{key}'"
+    what = (
+        _("there is no section or key '{key}'").format(key=key)
+        if len(path) == 1
+        else _("{section} has no key '{key}'").format(section=shown_key(path[:-1]), key=key)
+    )
     return Problem(
         text=f"{what}{nearest(key, known)}",
-        remedy=f"Known are: {', '.join(known)}.",
+        remedy=_("Known are: {known}.").format(known=", ".join(known)),
     )
 
 

@@ -16,11 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictInt
 from batch.campaign.fields import FIELDS, checked
 from batch.campaign.limits import SheetLimits
 from batch.campaign.name import name_problem
+from batch.campaign.notify import Webhook, read_metrics_path, read_webhook
 from batch.campaign.shares import Shares, read_shares
 from batch.campaign.source import Constant, Plain, Source, read_source
 from batch.campaign.template import body_problem
 from batch.campaign.units import parse_duration, parse_rate, parse_share
 from batch.errors import nearest
+from batch.language import _
 from batch.model.hours import Hours, check_holidays, parse_day, parse_hours
 from batch.model.outreach import OutreachRules
 from batch.model.phone import Form, is_region
@@ -31,6 +33,7 @@ __all__ = [
     "CampaignFile",
     "FieldSpec",
     "History",
+    "Notified",
     "Phone",
     "Sender",
     "Sheet",
@@ -48,7 +51,7 @@ def _sentence(problem_of: Callable[[str], str | None]) -> PlainValidator:
     """A text that `problem_of` finds nothing wrong with."""
 
     def validate(raw: object) -> str:
-        problem = problem_of(raw) if isinstance(raw, str) else "allowed is a text in quotes"
+        problem = problem_of(raw) if isinstance(raw, str) else _("allowed is a text in quotes")
         if problem:
             raise ValueError(problem)
         return str(raw)
@@ -59,7 +62,7 @@ def _sentence(problem_of: Callable[[str], str | None]) -> PlainValidator:
 def _measure(parse: Callable[[str], T], example: str) -> PlainValidator:
     def validate(raw: object) -> T:
         if not isinstance(raw, str):
-            raise ValueError(f"allowed is a text in quotes like {example}")  # noqa: TRY004 - pydantic takes ValueError
+            raise ValueError(_("allowed is a text in quotes like {example}").format(example=example))  # noqa: TRY004 - pydantic takes ValueError
         return parse(raw)
 
     return PlainValidator(validate)
@@ -73,7 +76,7 @@ def _source(plain: Plain, field: str | None = None) -> PlainValidator:
         if field:
             _check_given(field, source)
         elif source == Constant(value=""):
-            raise ValueError("allowed is a text that is not empty")
+            raise ValueError(_("allowed is a text that is not empty"))
         return source
 
     return PlainValidator(validate)
@@ -86,7 +89,7 @@ def _number(least: int) -> PlainValidator:
         source = read_source(raw, plain="number")
         given = _given(source)
         if given and int(given) < least:
-            raise ValueError(f"allowed is a whole number from {least} up")
+            raise ValueError(_("allowed is a whole number from {least} up").format(least=least))
         return source
 
     return PlainValidator(validate)
@@ -100,17 +103,17 @@ def _check_given(field: str, source: Source) -> None:
     given = _given(source)
     rule = FIELDS[field]
     if given and isinstance(checked(field, given), Finding):
-        raise ValueError(f"allowed is {rule.allowed}")
+        raise ValueError(_("allowed is {allowed}").format(allowed=rule.allowed))
     if rule.required and isinstance(source, Constant) and not given:
-        raise ValueError(f"allowed is {rule.allowed}")
+        raise ValueError(_("allowed is {allowed}").format(allowed=rule.allowed))
 
 
 def _names(raw: object) -> tuple[str, ...]:
     if not isinstance(raw, list) or not all(isinstance(name, str) and name.strip() for name in raw):
-        raise ValueError('allowed is a list of column names like ["Fatura"]')
+        raise ValueError(_('allowed is a list of column names like ["Fatura"]'))
     names = tuple(str(name).strip() for name in raw)
     if len(set(names)) < len(names):
-        raise ValueError("a column stands in it twice")
+        raise ValueError(_("a column stands in it twice"))
     return names
 
 
@@ -118,23 +121,23 @@ def _zone_problem(name: str) -> str | None:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        return f"no such time zone{nearest(name, available_timezones())}"
+        return _("no such time zone{nearest}").format(nearest=nearest(name, available_timezones()))
     return None
 
 
 def _region_problem(name: str) -> str | None:
-    return None if is_region(name) else 'allowed is a country\'s two letters, like "BR" or "PT"'
+    return None if is_region(name) else _('allowed is a country\'s two letters, like "BR" or "PT"')
 
 
 def _not_blank(text: str) -> str | None:
-    return None if text.strip() else "allowed is a text that is not empty"
+    return None if text.strip() else _("allowed is a text that is not empty")
 
 
 _CURRENCY = re.compile("[A-Z]{3}")
 
 
 def _currency_problem(name: str) -> str | None:
-    return None if _CURRENCY.fullmatch(name) else 'allowed are three capital letters like "BRL" or "USD"'
+    return None if _CURRENCY.fullmatch(name) else _('allowed are three capital letters like "BRL" or "USD"')
 
 
 def _money() -> PlainValidator:
@@ -145,7 +148,7 @@ def _money() -> PlainValidator:
         except InvalidOperation:
             amount = Decimal(-1)
         if not (amount.is_finite() and amount >= 0):
-            raise ValueError('allowed is an amount like "0.35"')
+            raise ValueError(_('allowed is an amount like "0.35"'))
         return amount
 
     return PlainValidator(validate)
@@ -239,20 +242,22 @@ class Throttle(_Section):
 
 def _days(raw: object) -> frozenset[int]:
     if not isinstance(raw, list) or not raw or not all(isinstance(day, str) for day in raw):
-        raise ValueError('allowed is a list of days like ["mon", "tue", "wed", "thu", "fri"]')
+        raise ValueError(_('allowed is a list of days like ["mon", "tue", "wed", "thu", "fri"]'))
     return frozenset(parse_day(str(day)) for day in raw)
 
 
 def _window_zone(raw: object) -> str:
-    problem = _zone_problem(raw) if isinstance(raw, str) else 'allowed is "recipient" or a zone in quotes'
+    problem = _zone_problem(raw) if isinstance(raw, str) else _('allowed is "recipient" or a zone in quotes')
     if raw != RECIPIENT and problem:
-        raise ValueError(f'{problem}; allowed is "recipient" or a zone like "America/Sao_Paulo"')
+        raise ValueError(
+            _('{problem}; allowed is "recipient" or a zone like "America/Sao_Paulo"').format(problem=problem)
+        )
     return str(raw)
 
 
 def _holidays(raw: object) -> str:
     if not isinstance(raw, str):
-        raise ValueError('allowed is a country in quotes like "BR", or a state of it like "BR-SP"')  # noqa: TRY004
+        raise ValueError(_('allowed is a country in quotes like "BR", or a state of it like "BR-SP"'))  # noqa: TRY004
     return check_holidays(raw)
 
 
@@ -278,7 +283,7 @@ class History(_Section):
 
 def _files(raw: object) -> tuple[str, ...]:
     if not isinstance(raw, list) or not all(isinstance(name, str) and name.strip() for name in raw):
-        raise ValueError('allowed is a list of files like ["bloqueio.csv"]')
+        raise ValueError(_('allowed is a list of files like ["bloqueio.csv"]'))
     return tuple(str(name).strip() for name in raw)
 
 
@@ -318,6 +323,15 @@ class Canary(_Section):
     """How many rows are sent alone first; None: no canary."""
 
 
+class Notify(_Section):
+    """[notify]"""
+
+    webhook: Annotated[Webhook | None, PlainValidator(read_webhook)] = None
+    """Gets summary.json by POST when a run has ended; None: nobody does."""
+    prometheus: Annotated[str | None, PlainValidator(read_metrics_path)] = None
+    """A textfile for node_exporter; a relative path is one from the campaign file's folder. None: none is written."""
+
+
 class Sheet(_Section):
     """[sheet]"""
 
@@ -344,6 +358,7 @@ class CampaignFile(_Section):
     prices: Prices | None = None
     stop: Stop = Stop()
     canary: Canary = Canary()
+    notify: Notify = Notify()
     sheet: Sheet = Sheet()
 
 
@@ -354,6 +369,15 @@ class SuppressLists:
     files: tuple[Path, ...] = ()
     """Absolute, or as the working folder finds them."""
     column: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notified:
+    """Who is told when a run has ended."""
+
+    webhook: Webhook | None = None
+    prometheus: Path | None = None
+    """Absolute, or as the working folder finds it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -384,6 +408,7 @@ class Campaign:
     prices: Prices | None
     stop: Stop
     canary: Canary
+    notify: Notified
     sheet: Sheet
 
     @property

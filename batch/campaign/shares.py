@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from batch.campaign.fields import FIELDS, checked
 from batch.errors import nearest
+from batch.language import N_, _, number
 from batch.model.reason import Finding
 
 __all__ = ["Share", "Shares", "read_shares"]
@@ -14,7 +15,7 @@ __all__ = ["Share", "Shares", "read_shares"]
 _FIELD = "whatsapp_phone_id"
 _WHOLE, _ROUNDING = 100, 0.1
 """Percent; people write 33.3% three times."""
-_ALLOWED = 'allowed is a list like [{ id = "0b28ee57-...", share = "60%" }, { id = "7c19...", share = "40%" }]'
+_ALLOWED = N_('allowed is a list like [{ id = "0b28ee57-...", share = "60%" }, { id = "7c19...", share = "40%" }]')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,23 +43,24 @@ class Shares:
         return self.senders[-1].id
 
     def __str__(self) -> str:
-        return ", ".join(f"{share.id} {share.part:.0%}" for share in self.senders) + ", by person"
+        listed = ", ".join(f"{share.id} {share.part:.0%}" for share in self.senders)
+        return _("{senders}, by person").format(senders=listed)
 
 
 def read_shares(raw: list[object]) -> Shares:
     """The list as the campaign file writes it. Raises ValueError, whose text says what is allowed."""
     entries = [_entry(each) for each in raw]
     if not entries:
-        raise ValueError(_ALLOWED)
-    ids = [sender for sender, _ in entries]
+        raise ValueError(_(_ALLOWED))
+    ids = [sender for sender, _share in entries]
     if twice := next((sender for sender in ids if ids.count(sender) > 1), None):
-        raise ValueError(f"the sender {twice} stands in it twice")
-    if len({isinstance(share, str) for _, share in entries}) > 1:
-        raise ValueError(f"shares are all percentages or all plain numbers; {_ALLOWED}")
-    weights = [_weight(share) for _, share in entries]
+        raise ValueError(_("the sender {twice} stands in it twice").format(twice=twice))
+    if len({isinstance(share, str) for _sender, share in entries}) > 1:
+        raise ValueError(_("shares are all percentages or all plain numbers; {allowed}").format(allowed=_(_ALLOWED)))
+    weights = [_weight(share) for _sender, share in entries]
     total = sum(weights)
     if isinstance(entries[0][1], str) and round(abs(total - _WHOLE), 6) > _ROUNDING:
-        raise ValueError(f"the shares add up to {total:g}%, not to 100%")
+        raise ValueError(_("the shares add up to {total}%, not to 100%").format(total=number(total, "g")))
     return Shares(
         senders=tuple(Share(id=sender, part=weight / total) for sender, weight in zip(ids, weights, strict=True))
     )
@@ -66,13 +68,17 @@ def read_shares(raw: list[object]) -> Shares:
 
 def _entry(raw: object) -> tuple[str, object]:
     if not isinstance(raw, dict):
-        raise ValueError(_ALLOWED)  # noqa: TRY004 - pydantic takes ValueError
+        raise ValueError(_(_ALLOWED))  # noqa: TRY004 - pydantic takes ValueError
     if unknown := next((key for key in raw if key not in ("id", "share")), None):
-        raise ValueError(f"unknown key '{unknown}'{nearest(unknown, ('id', 'share'))}; {_ALLOWED}")
+        raise ValueError(
+            _("unknown key '{key}'{nearest}; {allowed}").format(
+                key=unknown, nearest=nearest(unknown, ("id", "share")), allowed=_(_ALLOWED)
+            )
+        )
     given = raw.get("id")
     sender = checked(_FIELD, given.strip()) if isinstance(given, str) and given.strip() else None
     if sender is None or isinstance(sender, Finding):
-        raise ValueError(f"id is {given!r}; allowed is {FIELDS[_FIELD].allowed}")
+        raise ValueError(_("id is {given!r}; allowed is {allowed}").format(given=given, allowed=FIELDS[_FIELD].allowed))
     return sender, raw.get("share", 1)
 
 
@@ -85,5 +91,7 @@ def _weight(share: object) -> float:
     if isinstance(share, str) and not share.strip().endswith("%"):
         weight = 0.0
     if not 0 < weight < float("inf"):
-        raise ValueError(f'share is {share!r}; allowed is a percentage like "60%", or a number above 0')
+        raise ValueError(
+            _('share is {share!r}; allowed is a percentage like "60%", or a number above 0').format(share=share)
+        )
     return weight

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from batch.errors import nearest
+from batch.language import N_, _
 
 __all__ = ["Column", "Constant", "Source", "described", "read_source"]
 
@@ -33,9 +34,9 @@ Plain = Literal["column", "constant", "number"]
 
 _KEYS = ("column", "default", "value")
 _FORMS = {
-    "column": 'a column\'s name, { column = "...", default = "..." } or { value = "..." }',
-    "constant": 'a text, or { column = "...", default = "..." }',
-    "number": 'a whole number, or { column = "...", default = 1 }',
+    "column": N_('a column\'s name, { column = "...", default = "..." } or { value = "..." }'),
+    "constant": N_('a text, or { column = "...", default = "..." }'),
+    "number": N_('a whole number, or { column = "...", default = 1 }'),
 }
 
 
@@ -49,11 +50,17 @@ def read_source(raw: object, *, plain: Plain) -> Source:
 def _from_table(table: dict[str, object], plain: Plain) -> Source:
     unknown = next((key for key in table if key not in _KEYS), None)
     if unknown is not None:
-        raise ValueError(f"unknown key '{unknown}'{nearest(unknown, _KEYS)}; allowed is {_FORMS[plain]}")
+        raise ValueError(
+            _("unknown key '{key}'{nearest}; allowed is {allowed}").format(
+                key=unknown, nearest=nearest(unknown, _KEYS), allowed=_(_FORMS[plain])
+            )
+        )
     if set(table) == {"value"}:
         return Constant(value=_value(table["value"], plain))
     if "value" in table:
-        raise ValueError(f"a constant and a column exclude each other; allowed is {_FORMS[plain]}")
+        raise ValueError(
+            _("a constant and a column exclude each other; allowed is {allowed}").format(allowed=_(_FORMS[plain]))
+        )
     default = _value(table["default"], plain) if "default" in table else None
     return Column(column=_name(table.get("column"), plain), default=default)
 
@@ -61,7 +68,7 @@ def _from_table(table: dict[str, object], plain: Plain) -> Source:
 def _name(raw: object, plain: Plain) -> str:
     if isinstance(raw, str) and raw.strip():
         return raw.strip()
-    raise ValueError(f"allowed is {_FORMS[plain]}")
+    raise ValueError(_("allowed is {allowed}").format(allowed=_(_FORMS[plain])))
 
 
 def _value(raw: object, plain: Plain) -> str:
@@ -69,14 +76,15 @@ def _value(raw: object, plain: Plain) -> str:
         return str(raw)
     if plain != "number" and isinstance(raw, str):
         return raw.strip()
-    raise ValueError(f"allowed is {_FORMS[plain]}")
+    raise ValueError(_("allowed is {allowed}").format(allowed=_(_FORMS[plain])))
 
 
 def described(source: Source) -> str:
     """`column 'Agente', left out when empty`: for people."""
     if isinstance(source, Constant):
-        return f"constant '{source.value}'"
+        return _("constant '{value}'").format(value=source.value)
     if source.default is None:
-        return f"column '{source.column}'"
-    otherwise = f"'{source.default}' when empty" if source.default else "left out when empty"
-    return f"column '{source.column}', {otherwise}"
+        return _("column '{column}'").format(column=source.column)
+    if not source.default:
+        return _("column '{column}', left out when empty").format(column=source.column)
+    return _("column '{column}', '{default}' when empty").format(column=source.column, default=source.default)

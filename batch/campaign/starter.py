@@ -13,6 +13,7 @@ from batch.campaign import starter_words as words
 from batch.campaign.blanks import blank
 from batch.campaign.source import Constant, Source
 from batch.campaign.toml_text import quoted, source_text
+from batch.language import N_, _, number
 
 __all__ = ["Draft", "DraftField", "starter_text"]
 
@@ -21,8 +22,8 @@ _COLUMNS_LISTED = 60
 _NAME_SHOWN = 60
 """Characters of a column's name in a comment; questions of a form stand in headers whole."""
 
-_SENDER = "the id of the WhatsApp number that sends; Wegly shows it in the settings of your number"
-_TEMPLATE = "the name of the approved template, exactly as WhatsApp has it"
+_SENDER = N_("the id of the WhatsApp number that sends; Wegly shows it in the settings of your number")
+_TEMPLATE = N_("the name of the approved template, exactly as WhatsApp has it")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +73,7 @@ def starter_text(draft: Draft) -> str:
 
 
 def _head(draft: Draft) -> str:
-    return words.HEAD.format(sheet=_plain(draft.sheet), file=_plain(draft.file))
+    return _(words.HEAD).format(sheet=_plain(draft.sheet), file=_plain(draft.file))
 
 
 def _plain(text: str) -> str:
@@ -81,17 +82,17 @@ def _plain(text: str) -> str:
 
 
 def _campaign(draft: Draft) -> str:
-    return words.CAMPAIGN.format(name=quoted(draft.name))
+    return _(words.CAMPAIGN).format(name=quoted(draft.name))
 
 
 def _sender(draft: Draft) -> str:
-    return words.SENDER_SECTION.format(sender=_given(draft.sender, _SENDER))
+    return _(words.SENDER_SECTION).format(sender=_given(draft.sender, _(_SENDER)))
 
 
 def _template(draft: Draft) -> str:
     body = '# body = "Ol\u00e1 {{1}}, tudo bem?"' if draft.body is None else f"body = {quoted(draft.body)}"
-    name, language = _given(draft.template, _TEMPLATE), source_text(draft.language)
-    return words.TEMPLATE_SECTION.format(name=name, language=language, body=body)
+    name, language = _given(draft.template, _(_TEMPLATE)), source_text(draft.language)
+    return _(words.TEMPLATE_SECTION).format(name=name, language=language, body=body)
 
 
 def _given(source: Source | None, what: str) -> str:
@@ -99,7 +100,7 @@ def _given(source: Source | None, what: str) -> str:
 
 
 def _columns(draft: Draft) -> str:
-    lines = [words.COLUMNS_HEAD, *_commented(", ".join(_listed(draft.all_columns)), indent="  "), "[columns]"]
+    lines = [_(words.COLUMNS_HEAD), *_commented(", ".join(_listed(draft.all_columns)), indent="  "), "[columns]"]
     for name, column in draft.columns.items():
         lines += _commented(draft.reasons.get(name, ""))
         lines.append(f"{name} = {quoted(column)}")
@@ -110,7 +111,7 @@ def _listed(names: Sequence[str]) -> Iterable[str]:
     for name in names[:_COLUMNS_LISTED]:
         yield quoted(name if len(name) <= _NAME_SHOWN else name[: _NAME_SHOWN - 3] + "...")
     if len(names) > _COLUMNS_LISTED:
-        yield f"and {len(names) - _COLUMNS_LISTED:,} more"
+        yield _("and {names} more").format(names=number(len(names) - _COLUMNS_LISTED))
 
 
 def _commented(text: str, indent: str = "") -> list[str]:
@@ -119,12 +120,12 @@ def _commented(text: str, indent: str = "") -> list[str]:
 
 
 def _template_fields(draft: Draft) -> str:
-    head = words.FIELDS_HEAD.format(example=_plain(draft.example))
+    head = _(words.FIELDS_HEAD).format(example=_plain(draft.example))
     if draft.fields:
         return head + "\n".join(map(_block, draft.fields))
     example = _block(DraftField(component="BODY", index=1, value=Constant(value=draft.example)))
     lines = "".join(f"# {line}\n" for line in example.splitlines())
-    return f"{head}# Does your template have a {{{{1}}}}? Then take the signs # away before these lines:\n{lines}"
+    return head + _(words.FIELDS_NONE) + lines
 
 
 def _block(each: DraftField) -> str:
@@ -133,16 +134,17 @@ def _block(each: DraftField) -> str:
         lines.append(f"button_index = {each.button_index}")
     if each.card_index is not None:
         lines.append(f"card_index = {each.card_index}")
-    value = _given(each.value, f"what stands for {{{{{each.index}}}}}, like {{Nome|first_name}}")
+    what = _("what stands for {{{{{index}}}}}, like {{Nome|first_name}}").format(index=each.index)
+    value = _given(each.value, what)
     return "\n".join([*lines, f"value = {value}", ""])
 
 
 def _speed(_draft: Draft) -> str:
-    return words.SPEED
+    return _(words.SPEED)
 
 
 def _window(_draft: Draft) -> str:
-    return words.WINDOW
+    return _(words.WINDOW)
 
 
 def _sheet(draft: Draft) -> str:
@@ -150,4 +152,4 @@ def _sheet(draft: Draft) -> str:
     row = "# header_row = 4" if draft.header_row is None else f"header_row = {draft.header_row}"
     sign = "" if draft.limits else "# "
     limits = [f"{name} = {value:_}" for name, value in draft.limits.items()] or ["# cells = 64_000_000"]
-    return words.SHEET.format(tab=tab, row=row) + "\n".join([words.LIMITS, f"{sign}[sheet.limits]", *limits, ""])
+    return _(words.SHEET).format(tab=tab, row=row) + "\n".join([_(words.LIMITS), f"{sign}[sheet.limits]", *limits, ""])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from batch.language import N_
+
 __all__ = [
     "CAMPAIGN",
     "COLUMNS_HEAD",
     "FIELDS_HEAD",
+    "FIELDS_NONE",
     "HEAD",
     "LIMITS",
     "SENDER_SECTION",
@@ -15,7 +18,7 @@ __all__ = [
     "WINDOW",
 ]
 
-HEAD = """\
+HEAD = N_("""\
 # A campaign file: who sends, which message, to whom, how fast. It is plain text: change it in Notepad or any editor.
 #
 #   wegly-batch check {sheet} -c {file}     looks at everything and sends nothing
@@ -24,9 +27,9 @@ HEAD = """\
 # How to read it: a line that begins with # is a note for people. [words in brackets] begin a section. A line
 # name = "value" sets one thing; texts stand in quotation marks, numbers do not. A misspelled name is never ignored: the
 # program says so, and sends nothing. Where it says FILL IN, only you know what belongs there.
-"""
+""")
 
-CAMPAIGN = """\
+CAMPAIGN = N_("""\
 [campaign]
 # Within one name a person is messaged once, however often you run it. A new name begins anew: everybody is new to it.
 # {{yyyy-mm}} in it is the month of the run, {{yyyy-mm-dd}} its day: "lembrete-{{yyyy-mm}}" begins anew each month.
@@ -36,16 +39,16 @@ timezone = "America/Sao_Paulo"
 language = "pt_BR"
 # Columns that allow one person more than one message, like ["Fatura"]. Empty: one message per person.
 unique_by = []
-"""
+""")
 
-SENDER_SECTION = """\
+SENDER_SECTION = N_("""\
 [sender]
 # The id of the WhatsApp number that sends. Wegly shows it in the settings of your number; it looks like
 # 0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c.
 whatsapp_phone_id = {sender}
-"""
+""")
 
-TEMPLATE_SECTION = """\
+TEMPLATE_SECTION = N_("""\
 [template]
 # The message must be a template that WhatsApp has approved: its name and language, exactly as they are there.
 name = {name}
@@ -53,12 +56,12 @@ language = {language}
 # The template's text, for the preview in `check` and to see that each {{{{number}}}} has a value. Only approved text is
 # sent: changing it here changes no message.
 {body}
-"""
+""")
 
-COLUMNS_HEAD = """\
-# On the left what the API calls it, on the right how your sheet's header calls it. Your sheet has these columns:"""
+COLUMNS_HEAD = N_("""\
+# On the left what the API calls it, on the right how your sheet's header calls it. Your sheet has these columns:""")
 
-FIELDS_HEAD = """\
+FIELDS_HEAD = N_("""\
 # One block for each {{{{number}}}} of the template, in the order of the numbers. {{Column}} takes the cell of the row,
 # and what follows a | changes it, one after the other, like {example}:
 #   first_name      the first word that is no title:             Dr. BRUNO CARVALHO -> BRUNO
@@ -68,9 +71,13 @@ FIELDS_HEAD = """\
 #   default:TEXT    TEXT where the cell is empty. Without it an empty cell is an error of its row: that person gets
 #                   nothing, and the report says why.
 # Others are upper, lower, strip, digits, urlencode. A brace that is to be read as such is written twice.
-"""
+""")
 
-SPEED = """\
+FIELDS_NONE = N_("""\
+# Does your template have a {{1}}? Then take the signs # away before these lines:
+""")
+
+SPEED = N_("""\
 [phone]
 # The country of numbers that are written without one.
 region = "BR"
@@ -98,9 +105,9 @@ retry_for = "15m"
 [canary]
 # Send so many first and go on only when all of them were accepted. Take the # away to use it.
 # rows = 20
-"""
+""")
 
-WINDOW = """\
+WINDOW = N_("""\
 # The hours in which messages may go out: these are the usual ones. Outside of them `run` sends nothing and says when to
 # come back, or waits with --wait. "recipient" reads them where the person lives, by the area code; "BR" keeps national
 # holidays free ("BR-SP" the state's as well). Change them as you need; without a [[window]] any hour is allowed.
@@ -124,9 +131,9 @@ holidays = "BR"
 # Leave out who got a message of another campaign lately.
 # [history]
 # not_within = "7d"
-"""
+""")
 
-SHEET = """\
+SHEET = N_("""\
 [sheet]
 # Which sheet of the workbook. Leave it out if there is only one with phones.
 {tab}
@@ -134,7 +141,7 @@ SHEET = """\
 {row}
 # Hidden rows (often a filter that was left on): skip or send.
 hidden_rows = "skip"
-"""
+""")
 
-LIMITS = """
-# A file larger than any honest one is refused, and the message names the limit. Raise it for a file you trust."""
+LIMITS = N_("""
+# A file larger than any honest one is refused, and the message names the limit. Raise it for a file you trust.""")

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from batch.language import _
+
 __all__ = ["BODY_LIMIT", "body_problem", "occurrences", "placeholders", "rendered"]
 
 BODY_LIMIT = 1024
@@ -37,13 +39,17 @@ def body_problem(body: str) -> str | None:
     """What is wrong with a body by itself: named or missing placeholders, or its length."""
     named = [name for name in _PLACEHOLDER.findall(body) if not _is_number(name)]
     if named:
-        return f"it has the placeholder {{{{{named[0]}}}}}; allowed are numbers: {{{{1}}}}, {{{{2}}}} and so on"
+        return _("it has the placeholder {{{{{name}}}}}; allowed are numbers: {{{{1}}}}, {{{{2}}}} and so on").format(
+            name=named[0]
+        )
     numbers = placeholders(body)
     gaps = [number for number in range(1, len(numbers) + 1) if number not in numbers]
     if gaps:
-        return f"its placeholders must be numbered from {{{{1}}}} without a gap, and {{{{{gaps[0]}}}}} is missing"
+        return _(
+            "its placeholders must be numbered from {{{{1}}}} without a gap, and {{{{{number}}}}} is missing"
+        ).format(number=gaps[0])
     if len(body) > BODY_LIMIT:
-        return f"it has {len(body)} characters, and WhatsApp allows {BODY_LIMIT}"
+        return _("it has {length} characters, and WhatsApp allows {limit}").format(length=len(body), limit=BODY_LIMIT)
     return None
 
 

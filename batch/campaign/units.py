@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from batch.language import _
+
 __all__ = ["FASTEST", "parse_duration", "parse_rate", "parse_share", "parse_size"]
 
 FASTEST = 10_000.0
@@ -22,7 +24,7 @@ def parse_rate(text: str) -> float:
     match = _RATE.fullmatch(text.strip())
     rate = _number(match[1]) / _SECONDS[match[2]] if match else 0.0
     if not 0 < rate <= FASTEST:
-        raise ValueError('allowed is a rate above 0 like "10/s", "600/min" or "5000/h", of at most 10,000 a second')
+        raise ValueError(_('allowed is a rate above 0 like "10/s", "600/min" or "5000/h", of at most 10,000 a second'))
     return rate
 
 
@@ -31,7 +33,7 @@ def parse_duration(text: str) -> float:
     match = _DURATION.fullmatch(text.strip())
     seconds = _number(match[1]) * _SECONDS[match[2]] if match else 0.0
     if seconds <= 0:
-        raise ValueError('allowed is a time above 0 like "90s", "15m", "2h" or "7d"')
+        raise ValueError(_('allowed is a time above 0 like "90s", "15m", "2h" or "7d"'))
     return seconds
 
 
@@ -40,7 +42,7 @@ def parse_share(text: str) -> float:
     match = _SHARE.fullmatch(text.strip())
     share = _number(match[1]) / 100 if match else 0.0
     if not 0 < share <= 1:
-        raise ValueError('allowed is a share above 0 like "20%", of at most "100%"')
+        raise ValueError(_('allowed is a share above 0 like "20%", of at most "100%"'))
     return share
 
 
@@ -49,7 +51,7 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     size = round(_number(match[1]) * _BYTES[match[2].upper()]) if match else 0
     if size <= 0:
-        raise ValueError('allowed is a size above 0 like "500MB" or "2GB", or a whole number of bytes')
+        raise ValueError(_('allowed is a size above 0 like "500MB" or "2GB", or a whole number of bytes'))
     return size
 
 

@@ -10,6 +10,7 @@ second is pure. Invariants:
 * One client has one connection, follows nothing, and makes exactly one request for each `post`. The connection is our
   own (`direct`, `connection`); with `trust_env` it is httpx's, with the same results.
 * Only a GET is repeated whatever became of it: `ChatsReader` reads timelines, to find messages again.
+* Whoever is told of a run's end (`webhook`) gets the summary and no token.
 * The token is in one header and nowhere else: in no verdict, error, log line or repr.
 """
 
@@ -23,6 +24,7 @@ from batch.chats.requests import ChatRequest, encode
 from batch.chats.tls import make_ssl_context
 from batch.chats.token import Token
 from batch.chats.transport import IDLE_LIMIT, warm_up
+from batch.chats.webhook import Undelivered, deliver
 
 __all__ = [
     "IDLE_LIMIT",
@@ -34,8 +36,10 @@ __all__ = [
     "RequestForms",
     "Timeline",
     "Token",
+    "Undelivered",
     "Unread",
     "Written",
+    "deliver",
     "encode",
     "is_loopback",
     "judge",

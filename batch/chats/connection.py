@@ -15,6 +15,8 @@ from typing import Final, Protocol, cast
 import h11
 import httpx
 
+from batch.language import N_
+
 __all__ = ["LONGEST_HEAD", "Account", "Connection"]
 
 LONGEST_HEAD: Final = 100 * 1024
@@ -90,7 +92,7 @@ class Connection(asyncio.Protocol):
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Speak TLS from here on, with the certificate checked for `host`. Raises OSError (ssl.SSLError is one)."""
         if self._transport is None or self._transport.is_closing():
-            raise ConnectionResetError("the connection was closed before TLS began")
+            raise ConnectionResetError(N_("the connection was closed before TLS began"))
         secured = await self._loop.start_tls(
             self._transport,
             self,
@@ -99,7 +101,7 @@ class Connection(asyncio.Protocol):
             ssl_handshake_timeout=_LONGEST_HANDSHAKE,
         )
         if secured is None:
-            raise ConnectionResetError("the connection was closed before TLS began")
+            raise ConnectionResetError(N_("the connection was closed before TLS began"))
         self._use(secured)
 
     def usable(self, *, idle_limit: float) -> bool:
@@ -114,7 +116,7 @@ class Connection(asyncio.Protocol):
     def send(self, head: h11.Request, body: bytes, account: Account) -> None:
         """Write a request. Raises httpx.LocalProtocolError, with nothing written, when it is none."""
         if self._transport is None:
-            raise httpx.LocalProtocolError("no connection was made")
+            raise httpx.LocalProtocolError(N_("no connection was made"))
         events: tuple[h11.Event, ...] = (head, h11.Data(data=body), _END) if body else (head, _END)
         try:
             written = b"".join(self._h11.send(event) or b"" for event in events)
@@ -188,7 +190,7 @@ class Connection(asyncio.Protocol):
             raise httpx.ReadError(str(self._error)) from self._error
         if self._ended:
             if self._h11.their_state is h11.SEND_RESPONSE:
-                raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+                raise httpx.RemoteProtocolError(N_("Server disconnected without sending a response."))
             self._h11.receive_data(b"")
             return
         if self._unread > _MOST_UNREAD and self._transport is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 import h11
@@ -48,7 +49,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         """
         account: Account = request.extensions.get("account") or _Nobody()
         account.began()
-        head, body = _head(request), await request.aread()
+        head, body = _head(request.method, request.url.raw_path, tuple(request.headers.raw)), await request.aread()
         connection = await self._ready(request)
         try:
             connection.send(head, body, account)
@@ -105,9 +106,10 @@ async def _tcp(host: str, port: int, seconds: float | None) -> Connection:
     return connection
 
 
-def _head(request: httpx.Request) -> h11.Request:
+@lru_cache(maxsize=256)  # posts differ in their length alone, and to check a head costs more than to send it
+def _head(method: str, target: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> h11.Request:
     try:
-        return h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+        return h11.Request(method=method, target=target, headers=list(headers))
     except h11.LocalProtocolError as error:
         raise httpx.LocalProtocolError(str(error)) from error
 

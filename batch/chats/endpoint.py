@@ -7,6 +7,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from batch.errors import SettingsError
+from batch.language import N_, _
 
 __all__ = ["CHATS_PATH", "chats_url", "is_loopback", "parse_endpoint", "parse_origin"]
 
@@ -29,12 +30,13 @@ def parse_endpoint(url: str) -> str:
         SettingsError: for anything that is not plainly such an address, and for `http` to another machine than this
             one (the token would travel in clear).
     """
-    parts = _split(url, "base URL")
+    parts = _split(url, N_("base URL"))
     path = _path(parts, url)
-    base = _base(parts, url, "base URL")
+    base = _base(parts, url, N_("base URL"))
     if parts.scheme.lower() == "http" and not is_loopback(base):
         raise SettingsError(
-            f"The base URL {url!r} is not encrypted; the token would travel in clear.", "Write https:// before it."
+            _("The base URL {url!r} is not encrypted; the token would travel in clear.").format(url=url),
+            _("Write https:// before it."),
         )
     return base + path
 
@@ -43,7 +45,7 @@ def parse_origin(url: str) -> str:
     """What goes into the header `Origin`: `scheme://host[:port]`. Raises SettingsError for anything else."""
     parts = _split(url, "origin")
     if parts.path not in {"", "/"}:
-        raise SettingsError(f"The origin {url!r} has a path.", "Write only https:// and the name.")
+        raise SettingsError(_("The origin {url!r} has a path.").format(url=url), _("Write only https:// and the name."))
     return _base(parts, url, "origin")
 
 
@@ -64,26 +66,31 @@ def is_loopback(endpoint: str) -> bool:
 
 
 def _odd(what: str, url: str, problem: str) -> SettingsError:
-    return SettingsError(f"The {what} {url!r} {problem}.", "Write it like https://api.wegly.com.br.")
+    return SettingsError(
+        _("The {what} {url!r} {problem}.").format(what=_(what), url=url, problem=_(problem)),
+        _("Write it like https://api.wegly.com.br."),
+    )
 
 
 def _split(url: str, what: str) -> SplitResult:
     text = url.strip()
     if not text:
-        raise _odd(what, url, "is empty")
+        raise _odd(what, url, N_("is empty"))
     if _ODD.search(text):
-        raise _odd(what, url, "holds a blank, a control character or a backslash")
+        raise _odd(what, url, N_("holds a blank, a control character or a backslash"))
     try:
         parts = urlsplit(text)
     except ValueError:
-        raise _odd(what, url, "is not an address") from None
+        raise _odd(what, url, N_("is not an address")) from None
     if "@" in parts.netloc:
         # Not repeated in the message: what stands before the @ may be a password.
-        raise SettingsError(f"The {what} holds a user name or password.", "Leave out everything before the @.")
+        raise SettingsError(
+            _("The {what} holds a user name or password.").format(what=_(what)), _("Leave out everything before the @.")
+        )
     if parts.scheme.lower() not in _DEFAULT_PORTS or not parts.netloc:
-        raise _odd(what, url, "does not begin with https://")
+        raise _odd(what, url, N_("does not begin with https://"))
     if "?" in text or "#" in text:
-        raise _odd(what, url, "holds a ? or #")
+        raise _odd(what, url, N_("holds a ? or #"))
     return parts
 
 
@@ -93,9 +100,9 @@ def _base(parts: SplitResult, url: str, what: str) -> str:
     try:
         port = parts.port
     except ValueError:
-        raise _odd(what, url, "has a port that is no number from 1 to 65535") from None
+        raise _odd(what, url, N_("has a port that is no number from 1 to 65535")) from None
     if port == 0 or parts.netloc.endswith(":"):
-        raise _odd(what, url, "has a port that is no number from 1 to 65535")
+        raise _odd(what, url, N_("has a port that is no number from 1 to 65535"))
     return f"{scheme}://{host}" + ("" if port in {None, _DEFAULT_PORTS[scheme]} else f":{port}")
 
 
@@ -104,13 +111,13 @@ def _host(name: str, url: str, what: str) -> str:
         try:
             return f"[{ipaddress.IPv6Address(name)}]"
         except ValueError:
-            raise _odd(what, url, "has a host that is no IPv6 address") from None
+            raise _odd(what, url, N_("has a host that is no IPv6 address")) from None
     try:
         host = name.removesuffix(".").encode("idna").decode("ascii").lower()
     except UnicodeError:
-        raise _odd(what, url, "has a host that cannot be a name") from None
+        raise _odd(what, url, N_("has a host that cannot be a name")) from None
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")):  # noqa: PLR2004 - RFC 1035
-        raise _odd(what, url, "has a host that cannot be a name")
+        raise _odd(what, url, N_("has a host that cannot be a name"))
     return host
 
 
@@ -118,5 +125,5 @@ def _path(parts: SplitResult, url: str) -> str:
     path = parts.path.rstrip("/").removesuffix(CHATS_PATH).rstrip("/")
     segments = path.split("/")[1:]
     if not all(_SEGMENT.fullmatch(segment) and segment.strip(".") for segment in segments):
-        raise _odd("base URL", url, "has a path that cannot be right")
+        raise _odd(N_("base URL"), url, N_("has a path that cannot be right"))
     return path

@@ -21,8 +21,10 @@ from batch.chats.faults import FAULT_WORDS, Fault
 from batch.chats.pauses import DEFAULT_PAUSE, clock_skew, rate_limit_reset, retry_after
 from batch.chats.whatsapp_codes import Treatment, find_code, meaning_of
 from batch.chats.words import decoded, one_line, parsed, readable, told
+from batch.language import N_
 from batch.model.attempt import Verdict, weigh
 from batch.model.outcome import Outcome
+from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason
 
 __all__ = ["judge"]
@@ -144,7 +146,7 @@ def _accepted(answer: _Answer, *, had_answer: bool) -> Verdict:
     # Redacted once more: JSON can hold a token in an escaped spelling.
     status = None if found.chat_status is None else one_line(answer.redact(found.chat_status))
     found = replace(found, chat_id=one_line(answer.redact(found.chat_id)), chat_status=status)
-    outcome, _ = weigh(found, known_chat=False)
+    outcome, _evidence = weigh(found, known_chat=False)
     reason = Reason.REUSED if outcome is Outcome.REUSED else Reason.CREATED
     return Verdict(outcome=outcome, finding=Finding(reason), signs=found)
 
@@ -152,13 +154,15 @@ def _accepted(answer: _Answer, *, had_answer: bool) -> Verdict:
 def _unreadable(answer: _Answer) -> str:
     """What is wrong with a 2xx answer that is no chat."""
     if answer.attempt.oversized:
-        return "it is far too long"
+        return N_("it is far too long")
     if not answer.text.strip():
-        return "it is empty"
+        return N_("it is empty")
     if answer.content is None:
         cut = answer.text.lstrip().startswith(("{", "["))
-        return "its JSON is cut or damaged" if cut else told(f"no JSON, but {answer.words}", sentence=False)
-    return told(f"no id in it; {answer.words}" if answer.words else "no id in it", sentence=False)
+        return (
+            N_("its JSON is cut or damaged") if cut else told(Phrase.NO_JSON.format(words=answer.words), sentence=False)
+        )
+    return told(Phrase.NO_ID.format(words=answer.words) if answer.words else N_("no id in it"), sentence=False)
 
 
 def _redirected(answer: _Answer) -> Verdict:
@@ -228,13 +232,15 @@ def _unknown_code(answer: _Answer, code: int) -> Verdict | None:
 
 def _gave_up_waiting(answer: _Answer) -> Verdict:
     if answer.attempt.written is Written.PART:
-        return _later(answer, answer.finding(Reason.TRY_LATER, words="it did not get the whole request (HTTP 408)."))
+        return _later(
+            answer, answer.finding(Reason.TRY_LATER, words=N_("it did not get the whole request (HTTP 408)."))
+        )
     return Verdict(outcome=Outcome.UNKNOWN, finding=answer.finding(Reason.REQUEST_TIMEOUT))
 
 
 def _server_error(answer: _Answer, *, had_answer: bool) -> Verdict:
     if answer.status < 500:  # noqa: PLR2004 - 1xx: the other side switched to another protocol, and answers no more
-        words = f"HTTP {answer.status} ends no request"
+        words = Phrase.NO_END.format(status=answer.status)
         finding = answer.finding(Reason.ANSWER_LOST, words=words)
         return Verdict(outcome=Outcome.UNKNOWN, finding=finding, stop=not had_answer)
     words = told(answer.words, sentence=True)

@@ -11,6 +11,8 @@ from typing import Final
 
 import httpx
 
+from batch.language import N_
+
 __all__ = ["FAULT_WORDS", "FOREIGN", "HTTPX_FAULTS", "Fault", "fault_of"]
 
 
@@ -35,13 +37,13 @@ class Fault(StrEnum):
 
 FAULT_WORDS: Final[Mapping[Fault, str]] = MappingProxyType(
     {
-        Fault.NO_NAME: "the name of the server cannot be resolved",
-        Fault.TLS: "no secure connection (TLS) can be made",
-        Fault.PROTOCOL: "the exchange broke off or was no HTTP",
-        Fault.NOT_CONNECTED: "the server cannot be reached",
-        Fault.CONNECT_TIMEOUT: "no connection in time",
-        Fault.LOST: "the connection was closed before the whole answer had come",
-        Fault.TIMEOUT: "no whole answer in time",
+        Fault.NO_NAME: N_("the name of the server cannot be resolved"),
+        Fault.TLS: N_("no secure connection (TLS) can be made"),
+        Fault.PROTOCOL: N_("the exchange broke off or was no HTTP"),
+        Fault.NOT_CONNECTED: N_("the server cannot be reached"),
+        Fault.CONNECT_TIMEOUT: N_("no connection in time"),
+        Fault.LOST: N_("the connection was closed before the whole answer had come"),
+        Fault.TIMEOUT: N_("no whole answer in time"),
     }
 )
 

@@ -25,6 +25,8 @@ from batch.chats.timelines import read_timeline
 from batch.chats.token import Token
 from batch.chats.transport import make_transport
 from batch.chats.words import decoded, one_line, parsed, readable, told
+from batch.language import _
+from batch.model.phrases import said
 from batch.model.timeline import TimelineMessage
 
 __all__ = ["ChatsReader", "Timeline", "Unread"]
@@ -138,16 +140,21 @@ class ChatsReader:
 
     def _read(self, answer: _Answer | Fault) -> Timeline | Unread:
         if isinstance(answer, Fault):
-            return Unread(words=FAULT_WORDS[answer], everyone=True)
+            return Unread(words=_(FAULT_WORDS[answer]), everyone=True)
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             words = self._token.redact(readable(answer.text, parsed(answer.text)))
-            said = told(one_line(words), sentence=False)
+            why = said(told(one_line(words), sentence=False))
             redirected = answer.status < HTTPStatus.BAD_REQUEST
-            return Unread(words=f"HTTP {answer.status}: {said}", everyone=redirected or answer.status in _EVERYONE)
+            return Unread(
+                words=_("HTTP {status}: {words}").format(status=answer.status, words=why),
+                everyone=redirected or answer.status in _EVERYONE,
+            )
         seconds = clock_skew(answer.headers, received=answer.received_at)
         messages = None if answer.oversized else read_timeline(answer.text, skew=timedelta(seconds=seconds or 0))
         if messages is None:
-            return Unread(words=f"HTTP {answer.status}, but its answer is no timeline", everyone=False)
+            return Unread(
+                words=_("HTTP {status}, but its answer is no timeline").format(status=answer.status), everyone=False
+            )
         return Timeline(messages=messages, margin=MARGIN_WITHOUT_DATE if seconds is None else MARGIN)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from batch.errors import SettingsError
+from batch.language import _
 
 __all__ = ["make_ssl_context"]
 
@@ -28,5 +29,6 @@ def make_ssl_context(*, ca_file: Path | None = None, trust_env: bool = False) ->
         return ssl.create_default_context(cafile=str(ca_file))
     except (OSError, ssl.SSLError):
         raise SettingsError(
-            f"The file {ca_file} cannot be read as certificates (PEM).", "Check its place and content."
+            _("The file {ca_file} cannot be read as certificates (PEM).").format(ca_file=ca_file),
+            _("Check its place and content."),
         ) from None

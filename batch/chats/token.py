@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, NoReturn
 
 from batch.errors import SettingsError
+from batch.language import _
 
 __all__ = ["Token"]
 
@@ -43,19 +44,28 @@ class Token:
         """
         token = re.sub(r"^bearer(\s+|$)", "", text.strip("\ufeff \t\r\n"), flags=re.IGNORECASE)
         if not token:
-            raise SettingsError(f"The token in {source} is empty.", "Put the token of your Wegly integration there.")
+            raise SettingsError(
+                _("The token in {source} is empty.").format(source=source),
+                _("Put the token of your Wegly integration there."),
+            )
         if re.search(r"\s", token):
             raise SettingsError(
-                f"The token in {source} has a blank or a line break inside.", "Copy the token again, all of it, alone."
+                _("The token in {source} has a blank or a line break inside.").format(source=source),
+                _("Copy the token again, all of it, alone."),
             )
         if not _CHARACTERS.fullmatch(token) or token[0] in "\"'" or token[-1] in "\"'":
             raise SettingsError(
-                f"The token in {source} holds a character that no token has (an accent, a quote).",
-                "Copy the token again, without quotes.",
+                _("The token in {source} holds a character that no token has (an accent, a quote).").format(
+                    source=source
+                ),
+                _("Copy the token again, without quotes."),
             )
         if len(token) > _LONGEST:
             raise SettingsError(
-                f"The token in {source} has {len(token)} characters; that is no token.", "Check what was put there."
+                _("The token in {source} has {characters} characters; that is no token.").format(
+                    source=source, characters=len(token)
+                ),
+                _("Check what was put there."),
             )
         return cls(token)
 

@@ -20,6 +20,7 @@ from batch.chats.direct import DirectTransport
 from batch.chats.endpoint import is_loopback
 from batch.chats.tls import make_ssl_context
 from batch.errors import SettingsError
+from batch.language import _
 
 __all__ = ["IDLE_LIMIT", "make_transport", "proxy_of_environment", "warm_up"]
 
@@ -56,7 +57,7 @@ def make_transport(
         )
     except (ValueError, httpx.InvalidURL, ImportError):
         raise SettingsError(
-            "The proxy that the environment names cannot be used.", "Give it as http://host:port, or take it out."
+            _("The proxy that the environment names cannot be used."), _("Give it as http://host:port, or take it out.")
         ) from None
 
 

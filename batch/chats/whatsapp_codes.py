@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from batch.language import N_
 from batch.model.reason import Reason
 
 __all__ = ["CODES", "Meaning", "Treatment", "find_code", "meaning_of"]
@@ -58,54 +59,54 @@ def _stop(words: str, reason: Reason = Reason.ACCOUNT_STOPPED) -> Meaning:
 CODES: Final[Mapping[int, Meaning]] = MappingProxyType(
     {
         # slow down, or retry later
-        4: _slow("the app has reached its limit of calls"),
-        80007: _slow("the account has reached its limit of calls"),
-        130429: _slow("too many messages at once"),
-        131056: _retry("too many messages to the same person in a short time"),
-        131057: _retry("the account is in maintenance"),
-        2: _retry("the service is busy or down"),
-        131000: _retry("something went wrong at WhatsApp"),
-        131016: _retry("the service is overloaded"),
-        133004: _retry("the server is not available"),
-        134101: _retry("the template is still being made ready"),
+        4: _slow(N_("the app has reached its limit of calls")),
+        80007: _slow(N_("the account has reached its limit of calls")),
+        130429: _slow(N_("too many messages at once")),
+        131056: _retry(N_("too many messages to the same person in a short time")),
+        131057: _retry(N_("the account is in maintenance")),
+        2: _retry(N_("the service is busy or down")),
+        131000: _retry(N_("something went wrong at WhatsApp")),
+        131016: _retry(N_("the service is overloaded")),
+        133004: _retry(N_("the server is not available")),
+        134101: _retry(N_("the template is still being made ready")),
         # the row fails
-        131026: _fails("the number cannot get the message", Reason.NOT_ON_WHATSAPP),
-        131021: _fails("the recipient is the sender", Reason.RECIPIENT_IS_SENDER),
-        131047: _fails("more than 24 hours since the person last wrote"),
-        132005: _fails("the text with its values is too long"),
-        132007: _fails("the text breaks WhatsApp's rules"),
-        132018: _fails("a value holds line breaks, tabs or too many blanks"),
-        100: _fails("a value is wrong or not allowed"),
-        131008: _fails("a value is missing"),
-        131009: _fails("a value is wrong"),
-        130472: _fails("the number takes part in an experiment of WhatsApp"),
-        130497: _fails("the account may not message people in this country"),
-        131049: _fails("WhatsApp chose not to deliver", Reason.NOT_DELIVERED_BY_CHOICE),
-        131050: _fails("the person stopped marketing messages", Reason.OPTED_OUT),
+        131026: _fails(N_("the number cannot get the message"), Reason.NOT_ON_WHATSAPP),
+        131021: _fails(N_("the recipient is the sender"), Reason.RECIPIENT_IS_SENDER),
+        131047: _fails(N_("more than 24 hours since the person last wrote")),
+        132005: _fails(N_("the text with its values is too long")),
+        132007: _fails(N_("the text breaks WhatsApp's rules")),
+        132018: _fails(N_("a value holds line breaks, tabs or too many blanks")),
+        100: _fails(N_("a value is wrong or not allowed")),
+        131008: _fails(N_("a value is missing")),
+        131009: _fails(N_("a value is wrong")),
+        130472: _fails(N_("the number takes part in an experiment of WhatsApp")),
+        130497: _fails(N_("the account may not message people in this country")),
+        131049: _fails(N_("WhatsApp chose not to deliver"), Reason.NOT_DELIVERED_BY_CHOICE),
+        131050: _fails(N_("the person stopped marketing messages"), Reason.OPTED_OUT),
         # the row fails; the pool stops after the first few in a row
-        132000: _fails("the template has another number of values", Reason.TEMPLATE_VALUES),
-        132012: _fails("a value has another form than the template's", Reason.TEMPLATE_VALUES),
+        132000: _fails(N_("the template has another number of values"), Reason.TEMPLATE_VALUES),
+        132012: _fails(N_("a value has another form than the template's"), Reason.TEMPLATE_VALUES),
         # stop the run
-        0: _stop("the app cannot be authenticated"),
-        190: _stop("WhatsApp's access token has expired"),
-        3: _stop("a right is missing"),
-        10: _stop("a right is missing"),
-        131005: _stop("access denied"),
-        368: _stop("the account is blocked for breaking rules"),
-        131031: _stop("the account is locked"),
-        131042: _stop("a problem with the payment"),
-        131037: _stop("the display name is not approved"),
-        133010: _stop("the sender's number is not registered"),
-        131048: _stop("the limit for spam has been reached"),
-        131064: _stop("the account is restricted"),
-        131063: _stop("the account is restricted"),
-        132001: _stop("there is no such template in this language", Reason.TEMPLATE_STOPPED),
-        132015: _stop("the template is paused", Reason.TEMPLATE_STOPPED),
-        132016: _stop("the template is disabled", Reason.TEMPLATE_STOPPED),
+        0: _stop(N_("the app cannot be authenticated")),
+        190: _stop(N_("WhatsApp's access token has expired")),
+        3: _stop(N_("a right is missing")),
+        10: _stop(N_("a right is missing")),
+        131005: _stop(N_("access denied")),
+        368: _stop(N_("the account is blocked for breaking rules")),
+        131031: _stop(N_("the account is locked")),
+        131042: _stop(N_("a problem with the payment")),
+        131037: _stop(N_("the display name is not approved")),
+        133010: _stop(N_("the sender's number is not registered")),
+        131048: _stop(N_("the limit for spam has been reached")),
+        131064: _stop(N_("the account is restricted")),
+        131063: _stop(N_("the account is restricted")),
+        132001: _stop(N_("there is no such template in this language"), Reason.TEMPLATE_STOPPED),
+        132015: _stop(N_("the template is paused"), Reason.TEMPLATE_STOPPED),
+        132016: _stop(N_("the template is disabled"), Reason.TEMPLATE_STOPPED),
     }
 )
 
-_RIGHTS: Final = _stop("a right is missing")
+_RIGHTS: Final = _stop(N_("a right is missing"))
 _OWN_NUMBERS: Final = range(130_000, 10_000_000)
 """Numbers that are WhatsApp's wherever they stand as a code; smaller ones may be anybody's."""
 _DEPTH: Final = 6

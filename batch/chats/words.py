@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
 
+from batch.language import N_
+
 __all__ = ["LONGEST", "decoded", "one_line", "parsed", "readable", "told"]
 
 LONGEST: Final = 300
@@ -76,8 +78,8 @@ def one_line(text: str) -> str:
 
 
 def told(words: str, *, sentence: bool) -> str:
-    """Words to stand in a finding: with a full stop when they are a sentence of their own, else without."""
-    text = (words or "it gave no reason").rstrip()
+    """Words to stand in a finding, our own in English: with a full stop when they are a sentence, else without."""
+    text = (words or N_("it gave no reason")).rstrip()
     if not sentence:
         return text.rstrip(".")
     return text if text.endswith((".", "!", "?", "\u2026")) else f"{text}."

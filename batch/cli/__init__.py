@@ -13,39 +13,35 @@ from typing import NoReturn
 import click
 
 from batch._version import __version__
+from batch.cli.click_words import speak_as_click
 from batch.cli.codes import exit_code_for
 from batch.cli.lazy import LazyGroup
+from batch.cli.options import language_asked, speaking
 from batch.cli.printing import from_printing, give_up_stdout
+from batch.cli.state_signal import unharmed
 from batch.errors import WeglyBatchError, nearest
-from batch.language import spoken, system
+from batch.language import N_, _, spoken, system, system_says
 from batch.model.exit_code import EXIT_MEANINGS, ExitCode
 
 __all__ = ["main"]
 
 _COMMANDS = {
-    "demo": ("batch.cli.demo", "Send the samples to a sandbox, end to end, with nothing to configure."),
-    "init": ("batch.cli.init", "Write a campaign file from the header of a sheet."),
-    "inspect": ("batch.cli.inspect", "Show how a sheet is read: format, header row, columns, cells."),
-    "check": ("batch.cli.check", "Check a sheet against its campaign, with examples; sends nothing."),
-    "plan": ("batch.cli.plan", "Freeze what would be sent, to send exactly that later."),
-    "run": ("batch.cli.run", "Send what is left of a sheet, and write the report."),
-    "report": ("batch.cli.report", "Write the report of a run again."),
-    "runs": ("batch.cli.runs", "List the runs of the ledger."),
-    "settle": ("batch.cli.settle", "Decide the unknown rows of a run, after looking into WhatsApp."),
-    "reconcile": ("batch.cli.reconcile", "Settle unknown rows whose message is found in the chat."),
-    "suppress": ("batch.cli.suppress", "Keep the list of people whom nobody messages."),
-    "ledger": ("batch.cli.ledger", "Look after the ledger: copy it safely, show what it holds."),
-    "sandbox": ("batch.cli.sandbox", "Start an imitation of the API on this machine."),
+    "demo": ("batch.cli.demo", N_("Send the samples to a sandbox, end to end, with nothing to configure.")),
+    "init": ("batch.cli.init", N_("Write a campaign file from the header of a sheet.")),
+    "inspect": ("batch.cli.inspect", N_("Show how a sheet is read: format, header row, columns, cells.")),
+    "check": ("batch.cli.check", N_("Check a sheet against its campaign, with examples; sends nothing.")),
+    "plan": ("batch.cli.plan", N_("Freeze what would be sent, to send exactly that later.")),
+    "run": ("batch.cli.run", N_("Send what is left of a sheet, and write the report.")),
+    "report": ("batch.cli.report", N_("Write the report of a run again.")),
+    "runs": ("batch.cli.runs", N_("List the runs of the ledger.")),
+    "settle": ("batch.cli.settle", N_("Decide the unknown rows of a run, after looking into WhatsApp.")),
+    "reconcile": ("batch.cli.reconcile", N_("Settle unknown rows whose message is found in the chat.")),
+    "suppress": ("batch.cli.suppress", N_("Keep the list of people whom nobody messages.")),
+    "ledger": ("batch.cli.ledger", N_("Look after the ledger: copy it safely, show what it holds.")),
+    "sandbox": ("batch.cli.sandbox", N_("Start an imitation of the API on this machine.")),
 }
 
-_EXIT_CODES = "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in EXIT_MEANINGS.items())
-
-_EPILOG = f"""\b
-Exit codes:
-{_EXIT_CODES}
-
-\b
-Begin with:
+_BEGIN_WITH = """
   wegly-batch demo
   wegly-batch check contatos.xlsx -c boas-vindas.toml
   wegly-batch run contatos.xlsx -c boas-vindas.toml
@@ -53,24 +49,37 @@ Begin with:
 
 
 class _Commands(LazyGroup):
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's hook
+        codes = "\n".join(f"  {code.value:>3}  {_(meaning)}" for code, meaning in EXIT_MEANINGS.items())
+        exit_codes, begin_with = _("Exit codes:"), _("Begin with:")
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(f"\b\n{exit_codes}\n{codes}\n\n\b\n{begin_with}{_BEGIN_WITH}")
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
-            ctx.fail(f"There is no command {args[0]!r}{nearest(args[0], _COMMANDS)}.")
+            hint = nearest(args[0], _COMMANDS)
+            said = _("There is no command {name!r}{hint}.").format(name=args[0], hint=hint)
+            ctx.fail(said.replace("?.", "?"))
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Commands, lazy=_COMMANDS, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="wegly-batch")
 def cli() -> None:
     """Open one WhatsApp chat per row of a contact spreadsheet through Wegly's API, and tell row by row, truthfully,
     what became of each. Running the same command again is always safe: it sends only what is left."""
 
 
+speaking(cli)
+
+
 def main() -> None:
     """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
-    with spoken(system()):
+    speak_as_click()
+    with spoken(language_asked(sys.argv[1:]) or system()):
         code = _run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl+C changes nothing any more
     sys.exit(code)
@@ -85,6 +94,7 @@ def _terminate(*_: object) -> NoReturn:
 
 
 def _listen_to_signals() -> None:
+    unharmed()
     for name in (
         "SIGTERM",
         "SIGHUP",
@@ -118,16 +128,18 @@ def _last_words(error: BaseException) -> tuple[str, ExitCode]:
             error.show()
             code = ExitCode.REFUSED
         case click.Abort() | KeyboardInterrupt():
-            words = "\nInterrupted. What was sent is recorded; run the same command again to go on."
+            words = "\n" + _("Interrupted. What was sent is recorded; run the same command again to go on.")
             code = ExitCode.INTERRUPTED
         case _Terminated():
-            words = "Ended by a signal. What was sent is recorded; `wegly-batch report` writes the newest run's report."
+            words = _(
+                "Ended by a signal. What was sent is recorded; `wegly-batch report` writes the newest run's report."
+            )
             code = ExitCode.TERMINATED
         case SystemExit() | BrokenPipeError():  # `wegly-batch runs | head`: click ends so, and our own printing so
             give_up_stdout()
         case OSError() if from_printing(error):
             give_up_stdout()
-            words = f"What was found cannot be printed: {error.strerror}."
+            words = _("What was found cannot be printed: {error}.").format(error=system_says(error))
         case WeglyBatchError():
             words, code = f"{error.problem}\n{error.remedy}".rstrip(), exit_code_for(error)
         case _:
@@ -138,8 +150,8 @@ def _last_words(error: BaseException) -> tuple[str, ExitCode]:
 def _defect() -> str:
     token = os.environ.get("WEGLY_TOKEN", "").strip()
     trace = traceback.format_exc()
-    return (
-        f"{trace.replace(token, '***') if token else trace}\n"
+    said = _(
         "This is a defect in wegly-batch. What was sent is recorded in the ledger, and running the same command again\n"
         "sends only what is left. Please report the lines above."
     )
+    return f"{trace.replace(token, '***') if token else trace}\n{said}"

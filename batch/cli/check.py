@@ -20,12 +20,13 @@ from batch.cli.options import (
     rows_option,
     token_file_option,
 )
+from batch.cli.spoken import SpokenCommand
 from batch.model.exit_code import ExitCode
 
 __all__ = ["command"]
 
 
-@click.command("check")
+@click.command("check", cls=SpokenCommand)
 @click.argument("sheet", type=SHEET)
 @campaign_option
 @limit_option

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from batch.cli.options import reports_option
+from batch.cli.options import language_chosen, reports_option
+from batch.cli.spoken import SpokenCommand
 from batch.model.exit_code import ExitCode
 
 __all__ = ["command"]
 
 
-@click.command("demo")
+@click.command("demo", cls=SpokenCommand)
 @reports_option
 @click.option("-v", "--verbose", is_flag=True, help="Print the log on stderr as well.")
 def command(*, reports: Path, verbose: bool) -> ExitCode:
@@ -27,7 +28,7 @@ def command(*, reports: Path, verbose: bool) -> ExitCode:
     from batch.cli.words_run import demo_text
 
     watcher = watcher_for(yes=True, quiet=False)
-    finished = run_demo(Settings(reports=reports), watcher, verbose=verbose)
+    finished = run_demo(Settings(reports=reports, language=language_chosen()), watcher, verbose=verbose)
     click.echo(demo_text(finished))
     expected = (ExitCode.DONE, ExitCode.ERRORS, ExitCode.UNKNOWN)
     return ExitCode.DONE if finished.exit_code in expected else finished.exit_code

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from batch.cli.options import SHEET, sheet_limit_option
+from batch.cli.spoken import SpokenCommand
 from batch.errors import InputError
+from batch.language import _
 
 if TYPE_CHECKING:
     from batch.app.drafting import Known
@@ -23,7 +25,7 @@ __all__ = ["command"]
 T = TypeVar("T")
 
 
-@click.command("init")
+@click.command("init", cls=SpokenCommand)
 @click.argument("sheet", type=SHEET)
 @click.option(
     "--out",
@@ -80,21 +82,21 @@ def _asked(looked: Looked, known: Known, *, ask_phone: bool) -> tuple[Looked, Kn
     from batch.app.drafting import open_values
     from batch.app.looking import with_phone
 
-    click.echo("What you do not know now, leave for later with Enter.", err=True)
+    click.echo(_("What you do not know now, leave for later with Enter."), err=True)
     if ask_phone and len(looked.phones) > 1:
         names = click.Choice([each.name for each in looked.phones])
         best = looked.phones[0].name
-        looked = with_phone(looked, click.prompt("Column of the phones", type=names, default=best, err=True))
+        looked = with_phone(looked, click.prompt(_("Column of the phones"), type=names, default=best, err=True))
     columns = looked.guessed.columns
     if known.sender is None and "whatsapp_phone_id" not in columns:
-        text = "Id of the WhatsApp number that sends (Wegly shows it with your number)"
+        text = _("Id of the WhatsApp number that sends (Wegly shows it with your number)")
         known = _answered(text, lambda answer: replace(known, sender=answer)) or known
     if known.template is None and "template.name" not in columns:
-        known = _answered("Name of the approved template", lambda answer: replace(known, template=answer)) or known
+        known = _answered(_("Name of the approved template"), lambda answer: replace(known, template=answer)) or known
     if known.language is None and known.template is not None and "template.language" not in columns:
-        known = _answered("Its language", lambda answer: replace(known, language=answer), default="pt_BR") or known
+        known = _answered(_("Its language"), lambda answer: replace(known, language=answer), default="pt_BR") or known
     if known.body is None:
-        text = "Its text, with {{1}}, {{2}} ... as WhatsApp has it, in one line"
+        text = _("Its text, with {{1}}, {{2}} ... as WhatsApp has it, in one line")
         known = _answered(text, lambda answer: replace(known, body=answer)) or known
     unknown = open_values(looked.guessed, looked.facts, known.body)
     answers = {index: _value(index, guessed, looked) for index, guessed in unknown.items()}
@@ -116,5 +118,6 @@ def _value(index: int, guessed: Source | None, looked: Looked) -> Source | None:
     from batch.app.looking import value_given
     from batch.cli.words_init import answer_text
 
-    text = f"What stands for {{{{{index}}}}}? A column's name, or text like {{Nome|first_name}}"
+    text = _("What stands for {place}? A column's name, or text like {example}")
+    text = text.format(place=f"{{{{{index}}}}}", example="{Nome|first_name}")
     return _answered(text, lambda answer: value_given(answer, looked), default=answer_text(guessed))

@@ -9,11 +9,13 @@ from pathlib import Path
 import click
 
 from batch.cli.options import SHEET, json_option, sheet_limit_option
+from batch.cli.spoken import SpokenCommand
+from batch.language import N_, _
 
 __all__ = ["command"]
 
 
-@click.command("inspect")
+@click.command("inspect", cls=SpokenCommand)
 @click.argument("sheet", type=SHEET)
 @click.option("--sheet", "name", metavar="NAME", help="The worksheet to read, when a workbook has several.")
 @click.option("--header-row", type=click.IntRange(min=1), help="The row that holds the column names, as Excel counts.")
@@ -48,18 +50,21 @@ def _text(found: dict[str, object]) -> str:
     columns = found["columns"]
     names = ", ".join(columns) if isinstance(columns, (list, tuple)) else ""
     warnings = found["warnings"]
-    lines = [f"{label:<11}{found[key]}" for key, label in _LABELS.items() if found[key] is not None]
-    lines.append(f"{'columns':<11}{names}")
-    lines += [f"note       {warning}" for warning in warnings] if isinstance(warnings, (list, tuple)) else []
-    return "\n".join(lines)
+    told = [(_(label), str(found[key])) for key, label in _LABELS.items() if found[key] is not None]
+    told.append((_(_COLUMNS), names))
+    told += [(_(_NOTE), str(warning)) for warning in warnings] if isinstance(warnings, (list, tuple)) else []
+    width = max(len(_(label)) for label in (*_LABELS.values(), _COLUMNS, _NOTE)) + 1
+    return "\n".join(f"{label:<{width}}{text}" for label, text in told)
 
 
 _LABELS = {
-    "file": "file",
-    "format": "format",
-    "sheet": "sheet",
-    "encoding": "encoding",
-    "delimiter": "delimiter",
-    "header_row": "header row",
-    "rows": "rows",
+    "file": N_("file"),
+    "format": N_("format"),
+    "sheet": N_("sheet"),
+    "encoding": N_("encoding"),
+    "delimiter": N_("delimiter"),
+    "header_row": N_("header row"),
+    "rows": N_("rows"),
 }
+_COLUMNS = N_("columns")
+_NOTE = N_("note")

@@ -9,11 +9,13 @@ from typing import Any
 import click
 
 from batch.cli.options import speaking
+from batch.cli.spoken import SpokenGroup
+from batch.language import _
 
 __all__ = ["LazyGroup"]
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SpokenGroup):
     """Commands by name, each with the module that defines it as `command` and its one line for the overview."""
 
     def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
@@ -31,5 +33,5 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in self._lazy.items()])
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, _(line)) for name, (_module, line) in self._lazy.items()])

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from batch.cli import phrases
 from batch.cli.options import SHEET, json_option, ledger_option
+from batch.cli.spoken import SpokenGroup
+from batch.language import _, ngettext, number
 
 if TYPE_CHECKING:
     from batch.app.keeping import LedgerInfo
@@ -18,7 +21,7 @@ __all__ = ["command"]
 _KILO = 1000
 
 
-@click.group("ledger")
+@click.group("ledger", cls=SpokenGroup)
 def command() -> None:
     """Look after the ledger: the file that alone knows who was messaged."""
 
@@ -44,12 +47,14 @@ def backup(*, file: Path, ledger: str | None, as_json: bool) -> None:
         click.echo(_json(copied))
         return
     holding = copied.holding
-    click.echo(
-        f"Copied to {copied.place} ({_size(holding.size)}): {_count(holding.runs, 'run')}, "
-        f"{_count(sum(holding.messages.values()), 'message')}. It was read back and is whole.\n"
+    said = _(
+        "Copied to {place} ({size}): {runs}, {messages}. It was read back and is whole.\n"
         "Put back when the ledger has gone on since, it is an older one: the next run notices that and stops, because\n"
         "those who were messaged in between would be new to it."
     )
+    runs = ngettext("{n} run", "{n} runs", holding.runs).format(n=number(holding.runs))
+    messages = phrases.messages(sum(holding.messages.values()))
+    click.echo(said.format(place=copied.place, size=_size(holding.size), runs=runs, messages=messages))
 
 
 @command.command("info")
@@ -72,15 +77,17 @@ def info(*, ledger: str | None, as_json: bool) -> None:
 
 def _text(found: LedgerInfo) -> str:
     holding = found.holding
-    lines = [
-        f"Ledger    {found.place}",
-        f"Id        {holding.ledger_id}",
-        f"Version   {holding.schema_version}",
-        f"Size      {_size(holding.size)}",
-        f"Runs      {holding.runs:,}",
-        f"Messages  {sum(holding.messages.values()):,}",
-    ]
-    return "\n".join([*lines, *(f"  {state:<8}{count:>10,}" for state, count in holding.messages.items())])
+    lines = phrases.labelled(
+        [
+            (_("Ledger"), str(found.place)),
+            (_("Id"), holding.ledger_id),
+            (_("Version"), str(holding.schema_version)),
+            (_("Size"), _size(holding.size)),
+            (_("Runs"), number(holding.runs)),
+            (_("Messages"), number(sum(holding.messages.values()))),
+        ]
+    )
+    return "\n".join([*lines, *(f"  {state:<8}{number(count):>10}" for state, count in holding.messages.items())])
 
 
 def _json(found: LedgerInfo) -> str:
@@ -98,14 +105,10 @@ def _json(found: LedgerInfo) -> str:
     return json.dumps(shown, ensure_ascii=False, indent=2)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
 def _size(count: float) -> str:
     """Bytes as a person reads them: `412 kB`, `1.2 MB`."""
     for unit in ("B", "kB", "MB"):
         if count < _KILO:
-            return f"{count:.3g} {unit}"
+            return f"{number(count, '.3g')} {unit}"
         count /= _KILO
-    return f"{count:,.3g} GB"
+    return f"{number(count, ',.3g')} GB"

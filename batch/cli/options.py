@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from batch.language import LANGUAGES, language_of, speak
+from batch.language import LANGUAGES, _, language_of, speak
 
 __all__ = [
     "SHEET",
@@ -16,6 +18,7 @@ __all__ = [
     "base_url_option",
     "campaign_option",
     "json_option",
+    "language_asked",
     "language_chosen",
     "lasting",
     "ledger_option",
@@ -33,6 +36,7 @@ __all__ = [
 ]
 
 _CHOSEN = "batch.language"
+_VARIABLE = "WEGLY_BATCH_LANG"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,12 +59,17 @@ class _Language(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         found = language_of(value)
         if found is None:
-            self.fail(f"{value!r} is not spoken here; {' and '.join(LANGUAGES)} are.", param, ctx)
+            spoken = _(" and ").join(LANGUAGES)
+            self.fail(
+                _("{value!r} is not spoken here; {languages} are.").format(value=value, languages=spoken), param, ctx
+            )
         return found
 
 
-def _speak(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-    if value is not None:
+def _speak(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """A `--lang` that is nearer to the command wins, and any wins over the environment."""
+    from_environment = ctx.get_parameter_source(param.name or "") is ParameterSource.ENVIRONMENT
+    if value is not None and not (from_environment and _CHOSEN in ctx.meta):
         speak(value)
         ctx.meta[_CHOSEN] = value
 
@@ -70,8 +79,24 @@ def speaking(command: click.Command) -> None:
     if isinstance(command, click.Group):
         for each in command.commands.values():
             speaking(each)
-    elif not any(param.name == "lang" for param in command.params):
+    if not any(param.name == "lang" for param in command.params):
         command.params.append(_lang_parameter())
+
+
+def language_asked(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> str | None:
+    """What `--lang` or WEGLY_BATCH_LANG says, before anything else is read: mistakes in the rest are told in it too.
+
+    None when neither names a language that is spoken here; click complains of that later.
+    """
+    named = [environment.get(_VARIABLE) or ""]
+    for place, word in enumerate(arguments):
+        if word == "--":
+            break
+        if word == "--lang":
+            named += arguments[place + 1 : place + 2]
+        elif word.startswith("--lang="):
+            named.append(word.removeprefix("--lang="))
+    return next(filter(None, map(language_of, reversed(named))), None)
 
 
 def _lang_parameter() -> click.Option:
@@ -79,7 +104,7 @@ def _lang_parameter() -> click.Option:
         ["--lang"],
         type=_Language(),
         metavar="LANGUAGE",
-        envvar="WEGLY_BATCH_LANG",
+        envvar=_VARIABLE,
         show_envvar=True,
         is_eager=True,
         expose_value=False,

@@ -17,12 +17,14 @@ from batch.cli.options import (
     only_allowed_option,
     rate_option,
 )
+from batch.cli.spoken import SpokenCommand
+from batch.language import _
 from batch.model.exit_code import ExitCode
 
 __all__ = ["command"]
 
 
-@click.command("plan")
+@click.command("plan", cls=SpokenCommand)
 @click.argument("sheet", type=SHEET)
 @campaign_option
 @click.option("--out", type=SHEET, required=True, metavar="PLAN", help="The file to write, as plan.json.")
@@ -64,10 +66,11 @@ def command(
         said = {"plan": str(out), "messages": planned.messages, "hash": planned.hash, "exit_code": code.value}
         click.echo(json.dumps(said, ensure_ascii=False, indent=2))
         return code
-    click.echo(
-        f"{phrases.counts(planned.check.counts, planned.check.reasons)}\n\n"
-        f"Plan      {out}: {phrases.messages(planned.messages)}\n"
-        f"Hash      {planned.hash}\n"
-        f"Send it   wegly-batch run {sheet} -c {campaign} --plan {out}"
-    )
+    told = [
+        (_("Plan"), f"{out}: {phrases.messages(planned.messages)}"),
+        (_("Hash"), planned.hash),
+        (_("Send it"), f"wegly-batch run {sheet} -c {campaign} --plan {out}"),
+    ]
+    counts = phrases.counts(planned.check.counts, planned.check.reasons)
+    click.echo("\n".join([counts, "", *phrases.labelled(told, least=8)]))
     return code

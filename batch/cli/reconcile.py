@@ -18,12 +18,13 @@ from batch.cli.options import (
     token_file_option,
     trust_env_option,
 )
+from batch.cli.spoken import SpokenCommand
 from batch.model.exit_code import ExitCode
 
 __all__ = ["command"]
 
 
-@click.command("reconcile")
+@click.command("reconcile", cls=SpokenCommand)
 @click.argument("run")
 @click.argument("sheet", type=SHEET, required=False)
 @campaign_option

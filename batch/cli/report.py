@@ -8,17 +8,23 @@ from pathlib import Path
 import click
 
 from batch.cli.options import json_option, language_chosen, ledger_option, reports_option
+from batch.cli.spoken import SpokenCommand
 from batch.model.exit_code import ExitCode
 
 __all__ = ["command"]
 
 
-@click.command("report")
+@click.command("report", cls=SpokenCommand)
 @click.argument("run", required=False)
 @ledger_option
 @reports_option
+@click.option(
+    "--mask",
+    is_flag=True,
+    help="Write a report to be passed on instead: phones masked, none of the sheet's own cells.",
+)
 @json_option
-def command(*, run: str | None, ledger: str | None, reports: Path, as_json: bool) -> ExitCode:
+def command(*, run: str | None, ledger: str | None, reports: Path, mask: bool, as_json: bool) -> ExitCode:
     """Write the report of RUN again, with what the ledger knows now. Without RUN: of the newest run.
 
     The last characters of a run's name are enough. `wegly-batch runs` lists the names.
@@ -29,7 +35,7 @@ def command(*, run: str | None, ledger: str | None, reports: Path, as_json: bool
     from batch.reporter import summary
 
     settings = Settings(ledger=ledger, reports=reports, language=language_chosen())
-    found, tally, folder, written = report_again(run, settings)
+    found, tally, folder, written = report_again(run, settings, masked=mask)
     if as_json:
         click.echo(json.dumps(summary(found, tally), ensure_ascii=False, indent=2))
     else:

@@ -31,13 +31,18 @@ from batch.cli.options import (
     rows_option,
 )
 from batch.cli.printing import give_up_stdout
+from batch.cli.spoken import SpokenCommand
+from batch.cli.state_signal import answering
 from batch.errors import WeglyBatchError
+from batch.language import _, ngettext, number, system_says
 from batch.model.exit_code import ExitCode, worst
 
 if TYPE_CHECKING:
     from batch.app.running import Choices, Finished
     from batch.app.settings import Settings
     from batch.app.sheets import Taken
+    from batch.chats import Token
+    from batch.cli.watching import Silent, Terminal
 
 __all__ = ["command"]
 
@@ -51,11 +56,11 @@ class _Clock(click.ParamType[time]):
         try:
             clock = value if isinstance(value, time) else datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007
         except ValueError:
-            self.fail(f"{value!r}: allowed is a time like 18:00.", param, ctx)
+            self.fail(_("{value!r}: allowed is a time like 18:00.").format(value=value), param, ctx)
         return clock
 
 
-@click.command("run")
+@click.command("run", cls=SpokenCommand)
 @click.argument("sheets", type=SHEET, nargs=-1, required=True, metavar="SHEET...")
 @campaign_option
 @click.option("--yes", is_flag=True, help="Do not ask before sending.")
@@ -126,11 +131,13 @@ def command(
     taken = sheets_of(sheets, lists_of(campaign, settings.only_allowed))
     _say_taken(taken)
     if len(taken.sheets) > 1 and (numbers or choices.rows.plan):
-        raise click.UsageError(f"{'--to' if numbers else '--plan'} goes with one sheet; {len(taken.sheets)} are named.")
+        option, count = "--to" if numbers else "--plan", len(taken.sheets)
+        raise click.UsageError(_("{option} goes with one sheet; {n} are named.").format(option=option, n=number(count)))
     if dry_run:
         return _check(taken.sheets, campaign, settings, choices, as_json=as_json)
     if not_after is not None and is_late(campaign, not_after):
-        click.echo(f"It is after {not_after:%H:%M}: nothing was sent. Run again in time.", err=True)
+        late = _("It is after {time}: nothing was sent. Run again in time.")
+        click.echo(late.format(time=f"{not_after:%H:%M}"), err=True)
         return ExitCode.PENDING
     if numbers:
         return _try_out(
@@ -162,9 +169,10 @@ def _choices(options: dict[str, Any]) -> Choices:
 def _say_taken(taken: Taken) -> None:
     """What a folder stood for, so that nobody is surprised by a sheet."""
     if taken.from_folders:
-        click.echo(f"Taken from the folder: {', '.join(file.name for file in taken.from_folders)}.", err=True)
+        names = ", ".join(file.name for file in taken.from_folders)
+        click.echo(_("Taken from the folder: {files}.").format(files=names), err=True)
     for sentence in taken.left_out:
-        click.echo(f"Left out of the folder: {sentence}.", err=True)
+        click.echo(_("Left out of the folder: {what}.").format(what=sentence), err=True)
 
 
 def _try_out(
@@ -208,7 +216,17 @@ def _check(sheets: Sequence[Path], campaign: Path, settings: Settings, choices: 
 def _say_expired(expires: datetime | None) -> None:
     """A token that is over will be refused: whoever reads this need not look for the cause."""
     if expires is not None and expires <= datetime.now(UTC):
-        click.echo(f"The token expired on {expires.astimezone():%d/%m/%Y %H:%M}: get a new one from Wegly.", err=True)
+        expired = _("The token expired on {when}: get a new one from Wegly.")
+        click.echo(expired.format(when=f"{expires.astimezone():%d/%m/%Y %H:%M}"), err=True)
+
+
+def _not_begun(left: int, sheets: int) -> str:
+    said = ngettext(
+        "The other {n} of {sheets} sheets was not begun: it would be the same.",
+        "The other {n} of {sheets} sheets were not begun: it would be the same.",
+        left,
+    )
+    return said.format(n=number(left), sheets=number(sheets))
 
 
 class _Runner:
@@ -223,6 +241,7 @@ class _Runner:
         self._json = as_json
         self._quiet = quiet or as_json
         self._yes = yes
+        self._watcher: Silent | Terminal | None = None
         self._finished: list[Finished] = []
         self._codes: list[ExitCode] = []
 
@@ -230,6 +249,13 @@ class _Runner:
         from batch.app.settings import read_token
 
         token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
+        with answering(self._state):
+            return self._all(taken, token)
+
+    def _state(self) -> str:
+        return self._watcher.state() if self._watcher else _("Nothing is sent yet.")
+
+    def _all(self, taken: Taken, token: Token) -> ExitCode:
         self._say_where()
         _say_expired(token.expires)
         if len(taken.sheets) > 1:
@@ -245,10 +271,7 @@ class _Runner:
             if self._finished and self._finished[-1].hits_all:
                 left = len(taken.sheets) - len(self._codes)
                 if left:
-                    click.echo(
-                        f"The other {left} of {len(taken.sheets)} sheets were not begun: it would be the same.",
-                        err=True,
-                    )
+                    click.echo(_not_begun(left, len(taken.sheets)), err=True)
                 break
         self._print_json(as_list=len(taken.sheets) > 1)
         return worst(self._codes)
@@ -269,12 +292,12 @@ class _Runner:
             chosen = self._choices.rows
             check(sheet, self._campaign, self._settings, judging=judging, accept_change=accept, chosen=chosen)
 
-    def _one(self, sheet: Path, token: Any) -> None:
+    def _one(self, sheet: Path, token: Token) -> None:
         from batch.app.running import run_sheet
         from batch.cli.watching import watcher_for
         from batch.cli.words_run import alarm_text, summary_text
 
-        watcher = watcher_for(yes=self._yes, quiet=self._quiet, expires=token.expires)
+        self._watcher = watcher = watcher_for(yes=self._yes, quiet=self._quiet, expires=token.expires)
         ended = run_sheet(
             sheet, self._campaign, settings=self._settings, token=token, choices=self._choices, watcher=watcher
         )
@@ -286,6 +309,8 @@ class _Runner:
                 watcher.say(summary_text(ended), needed=needed)
         elif self._json and (alarm := alarm_text(ended)):
             click.echo(alarm, err=True)
+        elif ended.untold:
+            click.echo("\n".join(ended.untold), err=True)
 
     def _print_json(self, *, as_list: bool) -> None:
         from batch.cli.words_run import summary_json
@@ -296,4 +321,5 @@ class _Runner:
                 click.echo(json.dumps(summaries if as_list else summaries[0], ensure_ascii=False, indent=2))
             except OSError as error:
                 give_up_stdout()
-                click.echo(f"The summary could not be printed ({error.strerror}); it is in summary.json.", err=True)
+                said = _("The summary could not be printed ({error}); it is in summary.json.")
+                click.echo(said.format(error=system_says(error)), err=True)

@@ -8,19 +8,21 @@ from typing import Any
 import click
 
 from batch.cli.options import SHEET
+from batch.cli.spoken import SpokenCommand
+from batch.language import _, number
 
 __all__ = ["command"]
 
 _SHARE = click.FloatRange(0, 1)
 
 
-class _WithContacts(click.Command):
+class _WithContacts(SpokenCommand):
     """Adds the table of special contacts to the help; it is read from the sandbox, so it cannot be stale."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's hook
         from batch.sandbox import special_table
 
-        with formatter.section("Special contacts, by the last four digits of wa_contact_id"):
+        with formatter.section(_("Special contacts, by the last four digits of wa_contact_id")):
             formatter.write_dl([(line[:4], line[6:]) for line in special_table().splitlines()])
 
 
@@ -34,7 +36,7 @@ class _Template(click.ParamType[tuple[str, str]]):
             return value
         name, equals, text = str(value).partition("=")
         if not name.strip() or not equals:
-            self.fail(f"{value!r}: write the template's name, = and its text.", param, ctx)
+            self.fail(_("{value!r}: write the template's name, = and its text.").format(value=value), param, ctx)
         return name.strip(), text
 
 
@@ -83,11 +85,9 @@ def command(
 
     def announce(url: str) -> None:
         click.echo(url)
-        click.echo(
-            f"The sandbox listens at {url}; Ctrl+C ends it. In another terminal:\n"
-            f"  WEGLY_TOKEN=anything wegly-batch run contatos.xlsx -c boas-vindas.toml --base-url {url}",
-            err=True,
-        )
+        said = _("The sandbox listens at {url}; Ctrl+C ends it. In another terminal:").format(url=url)
+        command = f"WEGLY_TOKEN=anything wegly-batch run contatos.xlsx -c boas-vindas.toml --base-url {url}"
+        click.echo(f"{said}\n  {command}", err=True)
 
     log = serve(
         announce=announce,
@@ -97,4 +97,5 @@ def command(
         templates=dict(templates),
         log_file=log_file,
     )
-    click.echo(f"Received {len(log.received):,} requests, applied {len(log.applied):,} messages.", err=True)
+    said = _("Received {requests} requests, applied {messages} messages.")
+    click.echo(said.format(requests=number(len(log.received)), messages=number(len(log.applied))), err=True)

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from batch.cli.asking import asked
 from batch.cli.options import json_option, lasting, ledger_option
+from batch.cli.spoken import SpokenCommand
 from batch.errors import SettingsError
+from batch.language import _
 from batch.model.row_numbers import parse_rows
 
 if TYPE_CHECKING:
@@ -34,15 +37,13 @@ class _Rows(click.ParamType[tuple[int, ...]]):
 
 
 def _rows_option(name: str, words: str) -> Callable[[F], F]:
-    return click.option(
-        name, type=_Rows(), multiple=True, metavar="ROWS", help=f"Rows whose message {words}, like 5,7-9. Repeatable."
-    )
+    return click.option(name, type=_Rows(), multiple=True, metavar="ROWS", help=words)
 
 
-@click.command("settle")
+@click.command("settle", cls=SpokenCommand)
 @click.argument("what", metavar="RUN|REPORT")
-@_rows_option("--sent", "was sent")
-@_rows_option("--not-sent", "was not sent: the next run sends it")
+@_rows_option("--sent", "Rows whose message was sent, like 5,7-9. Repeatable.")
+@_rows_option("--not-sent", "Rows whose message was not sent: the next run sends it, like 5,7-9. Repeatable.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @ledger_option
 @lasting(
@@ -85,8 +86,8 @@ def command(
         ended = settle_report(Path(what), settings=settings, confirm=asker.confirm)
     else:
         raise SettingsError(
-            f"There is no report {what!r}, and no row is named.",
-            "Name a report, or a run with its rows: wegly-batch settle RUN --sent 5,7-9 --not-sent 12",
+            _("There is no report {name!r}, and no row is named.").format(name=what),
+            _("Name a report, or a run with its rows: wegly-batch settle RUN --sent 5,7-9 --not-sent 12"),
         )
     click.echo(settle_json(ended) if as_json else settle_text(ended, shown_before=asker.asked))
 
@@ -108,4 +109,4 @@ class _Asker:
         from batch.cli.words_settle import settle_question
 
         self.asked = True
-        return click.confirm(settle_question(plan), default=False, err=True)
+        return asked(settle_question(plan))

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from batch.cli import phrases
+from batch.cli.asking import asked
 from batch.cli.options import SHEET, json_option, ledger_option
+from batch.cli.spoken import SpokenGroup
+from batch.language import _, ngettext, number
 from batch.model.exit_code import ExitCode
 from batch.model.phone import shown
+from batch.model.reason import sentence
 
 if TYPE_CHECKING:
+    from batch.app.suppressing import Imported
     from batch.ledger import Suppressed
 
 __all__ = ["command"]
@@ -28,7 +34,7 @@ _reason_option = click.option("--reason", metavar="TEXT", help="Why, as you want
 _source_option = click.option("--source", metavar="TEXT", help="Who or what says so: a name, a ticket, a file.")
 
 
-@click.group("suppress")
+@click.group("suppress", cls=SpokenGroup)
 def command() -> None:
     """Keep the suppression list: people whom no campaign of this ledger messages, at any address of the API.
 
@@ -53,8 +59,8 @@ def add(
 
     found = add_people(
         phones,
-        reason=reason or "asked for it",
-        source=source or "by hand",
+        reason=reason or _("asked for it"),
+        source=source or _("by hand"),
         region=region,
         settings=Settings(ledger=ledger),
     )
@@ -62,7 +68,8 @@ def add(
         click.echo(json.dumps([{"phone": shown(person), "new": new} for person, new in found.items()], indent=2))
         return
     for person, new in found.items():
-        click.echo(f"{shown(person)}  {'is on the list now' if new else 'was on the list already'}")
+        said = _("is on the list now") if new else _("was on the list already")
+        click.echo(f"{shown(person)}  {said}")
 
 
 @command.command("remove")
@@ -77,18 +84,22 @@ def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | Non
 
     settings = Settings(ledger=ledger)
     found = on_the_list(phones, region=region, settings=settings)
+    absent = _("is not on the list")
     for person, entry in found.items():
-        click.echo(_line(entry) if entry else f"{shown(person)}  is not on the list", err=not entry)
+        click.echo(_line(entry) if entry else f"{shown(person)}  {absent}", err=not entry)
     on_it = [person for person, entry in found.items() if entry]
     if not on_it:
         return ExitCode.DONE
-    many = "this person" if len(on_it) == 1 else f"these {len(on_it):,} people"
-    asked = f"Take {many} off the list? The next campaign may message them."
-    if not yes and sys.stdin.isatty() and not click.confirm(asked, default=False, err=True):
-        click.echo("Nobody was taken off the list.", err=True)
+    question = ngettext(
+        "Take this person off the list? The next campaign may message them.",
+        "Take these {n} people off the list? The next campaign may message them.",
+        len(on_it),
+    )
+    if not yes and sys.stdin.isatty() and not asked(question.format(n=number(len(on_it)))):
+        click.echo(_("Nobody was taken off the list."), err=True)
         return ExitCode.INTERRUPTED
     gone = remove_people(on_it, settings)
-    click.echo(f"Taken off the list: {len(gone):,}.", err=True)
+    click.echo(_("Taken off the list: {n}.").format(n=number(len(gone))), err=True)
     return ExitCode.DONE
 
 
@@ -111,7 +122,8 @@ def list_(*, ledger: str | None, as_json: bool) -> None:
     for entry in entries:
         click.echo(_line(entry))
         count += 1
-    click.echo("Nobody is on the suppression list." if not count else f"On the list: {count:,}.", err=True)
+    said = _("On the list: {n}.") if count else _("Nobody is on the suppression list.")
+    click.echo(said.format(n=number(count)), err=True)
 
 
 @command.command("import")
@@ -131,9 +143,8 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
     """
     from batch.app.settings import Settings
     from batch.app.suppressing import import_people
-    from batch.model.reason import sentence
 
-    given["reason"] = given["reason"] or "imported"
+    given["reason"] = given["reason"] or _("imported")
     found = import_people(sheet, settings=Settings(ledger=ledger), **given)
     code = ExitCode.ERRORS if found.unreadable_count else ExitCode.DONE
     if as_json:
@@ -149,17 +160,30 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
         return code
     for warning in found.warnings:
         click.echo(warning, err=True)
-    were = "was" if found.already == 1 else "were"
-    click.echo(f"{sheet.name}: {found.added:,} added to the list; {found.already:,} {were} on it already.")
+    added = ngettext(
+        "{sheet}: {added} added to the list; {already} was on it already.",
+        "{sheet}: {added} added to the list; {already} were on it already.",
+        found.already,
+    )
+    click.echo(added.format(sheet=sheet.name, added=number(found.added), already=number(found.already)))
     if found.unreadable_count:
-        cells = "1 cell" if found.unreadable_count == 1 else f"{found.unreadable_count:,} cells"
-        click.echo(f"NOT on the list: whom {cells} may mean that cannot be read:", err=True)
-        for each in found.unreadable[:_TOLD]:
-            click.echo(f"  row {each.row}: {sentence(each.finding)}", err=True)
-        if found.unreadable_count > _TOLD:
-            click.echo(f"  and {found.unreadable_count - _TOLD:,} more", err=True)
-        click.echo("Correct these cells and import the sheet again: who is on the list stays as first noted.", err=True)
+        _say_unreadable(found)
     return code
+
+
+def _say_unreadable(found: Imported) -> None:
+    count = found.unreadable_count
+    head = ngettext(
+        "NOT on the list: whom {n} cell may mean that cannot be read:",
+        "NOT on the list: whom {n} cells may mean that cannot be read:",
+        count,
+    )
+    click.echo(head.format(n=number(count)), err=True)
+    for each in found.unreadable[:_TOLD]:
+        click.echo(f"  {phrases.row(each.row)}: {sentence(each.finding)}", err=True)
+    if count > _TOLD:
+        click.echo("  " + _("and {n} more").format(n=number(count - _TOLD)), err=True)
+    click.echo(_("Correct these cells and import the sheet again: who is on the list stays as first noted."), err=True)
 
 
 def _line(entry: Suppressed) -> str:

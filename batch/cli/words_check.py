@@ -10,6 +10,7 @@ from textwrap import indent
 from batch.app.checking import Check, Example
 from batch.cli import phrases
 from batch.cli.words_schedule import schedule_json, schedule_text
+from batch.language import _, ngettext, number
 from batch.loader.mapping_template import label
 from batch.model.message import TemplateField
 from batch.model.outcome import Outcome
@@ -24,15 +25,15 @@ def check_text(found: Check, expires: datetime | None = None) -> str:
     """`check` for people: what was read, what is wrong, what would be sent, and when. `expires`: of the token."""
     parts = [_read_as(found), _columns(found.mapping)]
     if found.info.warnings:
-        parts.append("\n".join(["How the sheet was read", *(f"  {warning}" for warning in found.info.warnings)]))
+        parts.append("\n".join([_("How the sheet was read"), *(f"  {warning}" for warning in found.info.warnings)]))
     if found.bad:
         parts.append(_bad_rows(found.bad, found.counts[Outcome.ERROR]))
     if found.warnings:
-        parts.append("\n".join(["About the campaign", *(f"  {warning}" for warning in found.warnings)]))
+        parts.append("\n".join([_("About the campaign"), *(f"  {warning}" for warning in found.warnings)]))
     if found.notes:
         parts.append(_notes(found))
     if found.examples:
-        parts.append("\n".join(["The first messages", *(_example(each) for each in found.examples)]))
+        parts.append("\n".join([_("The first messages"), *(_example(each) for each in found.examples)]))
     parts.append(phrases.counts(found.counts, found.reasons))
     if when := schedule_text(found.forecast, expires):
         parts.append(when)
@@ -70,46 +71,53 @@ def check_json(found: Check, expires: datetime | None = None) -> str:
 
 def question(plan: Check, expires: datetime | None = None) -> str:
     """What `run` asks before it sends. `expires`: of the token."""
-    senders = ", ".join(plan.senders)
-    lines = [
-        f"Campaign  {plan.campaign}",
-        f"Endpoint  {plan.endpoint}",
-        f"Sender    {senders}",
-        f"Ledger    {plan.ledger}",
-        f"Messages  {plan.to_send:,} {_at(plan)}",
+    about = [
+        (_("Campaign"), plan.campaign),
+        (_("Endpoint"), plan.endpoint),
+        (_("Sender"), ", ".join(plan.senders)),
+        (_("Ledger"), plan.ledger),
+        (_("Messages"), f"{number(plan.to_send)} {_at(plan)}"),
     ]
     if plan.examples:
-        lines.append(f"First     {_example(plan.examples[0]).lstrip()}")
+        about.append((_("First"), _example(plan.examples[0]).lstrip()))
+    lines = phrases.labelled(about)
     lines += plan.list_warnings
     if when := schedule_text(plan.forecast, expires):
         lines.append(when)
-    return "\n".join([*lines, f"Send {phrases.messages(plan.to_send)} now?"])
+    send = ngettext("Send {n} message now?", "Send {n} messages now?", plan.to_send)
+    return "\n".join([*lines, send.format(n=number(plan.to_send))])
 
 
 def _read_as(found: Check) -> str:
-    info = found.info
-    sheet = f", sheet {info.sheet!r}" if info.sheet else ""
-    header = f"below the header in row {info.header_row}" if info.header_row else "and no header"
     return "\n".join(
-        [
-            f"Sheet     {info.file}{sheet}: {phrases.rows(sum(found.counts.values()))} {header}",
-            f"Campaign  {found.campaign}",
-            f"Endpoint  {found.endpoint}",
-            f"Ledger    {found.ledger}",
-        ]
+        phrases.labelled(
+            [
+                (_("Sheet"), phrases.read_as(found.info, sum(found.counts.values()))),
+                (_("Campaign"), found.campaign),
+                (_("Endpoint"), found.endpoint),
+                (_("Ledger"), found.ledger),
+            ]
+        )
     )
 
 
 def _columns(mapping: Iterable[tuple[str, str]]) -> str:
     pairs = list(mapping)
-    width = max((len(field) for field, _ in pairs), default=0)
-    return "\n".join(["Where each field comes from", *(f"  {field:<{width}}  {source}" for field, source in pairs)])
+    width = max((len(field) for field, _source in pairs), default=0)
+    return "\n".join([_("Where each field comes from"), *(f"  {field:<{width}}  {source}" for field, source in pairs)])
 
 
 def _bad_rows(bad: Sequence[Result], count: int) -> str:
-    more = f", the first {len(bad)}" if count > len(bad) else ""
-    head = f"{phrases.rows(count)} {'has' if count == 1 else 'have'} errors and will not be sent{more}:"
-    return "\n".join([head, *(f"  row {each.row:<6} {_message(each)}" for each in bad)])
+    if count > len(bad):
+        head = ngettext(
+            "{n} row has errors and will not be sent, the first {first}:",
+            "{n} rows have errors and will not be sent, the first {first}:",
+            count,
+        )
+    else:
+        head = ngettext("{n} row has errors and will not be sent:", "{n} rows have errors and will not be sent:", count)
+    lines = [f"  {phrases.row(each.row, 6)} {_message(each)}" for each in bad]
+    return "\n".join([head.format(n=number(count), first=number(len(bad))), *lines])
 
 
 def _message(result: Result) -> str:
@@ -118,18 +126,19 @@ def _message(result: Result) -> str:
 
 
 def _notes(found: Check) -> str:
-    lines = ["Good to know"]
+    lines = [_("Good to know")]
     for code, count in found.notes.items():
         shown_rows = found.noted[code]
-        lines += [f"  row {row}: {sentence(note)}" for row, note in shown_rows]
+        lines += [f"  {phrases.row(row)}: {sentence(note)}" for row, note in shown_rows]
         if more := count - len(shown_rows):
-            lines.append(f"  and {more:,} more {'row' if more == 1 else 'rows'}")
+            lines.append("  " + ngettext("and {n} more row", "and {n} more rows", more).format(n=number(more)))
     return "\n".join(lines)
 
 
 def _example(example: Example) -> str:
     text = example.text if example.text is not None else _values(example.payload)
-    return f"  row {example.row}, to {shown(example.person)}\n{indent(text, '    ')}"
+    head = _("row {row}, to {phone}").format(row=example.row, phone=shown(example.person))
+    return f"  {head}\n{indent(text, '    ')}"
 
 
 def _values(payload: str) -> str:
@@ -143,12 +152,18 @@ def _values(payload: str) -> str:
 
 def _verdict(found: Check) -> str:
     if not found.to_send:
-        return "Nothing would be sent."
-    return f"{phrases.messages(found.to_send)} would be sent, {_at(found)}. Nothing was sent now."
+        return _("Nothing would be sent.")
+    said = ngettext(
+        "{n} message would be sent, {how}. Nothing was sent now.",
+        "{n} messages would be sent, {how}. Nothing was sent now.",
+        found.to_send,
+    )
+    return said.format(n=number(found.to_send), how=_at(found))
 
 
 def _at(found: Check) -> str:
     """How fast, and how long it takes where nothing but the rate decides that."""
     bounded = found.forecast.has_windows or found.forecast.per_24h is not None
-    rate = f"at {phrases.rate(found.rate)}"
-    return rate if bounded else f"{rate} in about {phrases.time(found.seconds)}"
+    if bounded:
+        return _("at {rate}").format(rate=phrases.rate(found.rate))
+    return _("at {rate} in about {time}").format(rate=phrases.rate(found.rate), time=phrases.time(found.seconds))

@@ -6,6 +6,7 @@ from batch.app.looking import Looked
 from batch.app.starting import Started
 from batch.campaign import Constant, Source
 from batch.cli import phrases
+from batch.language import N_, _
 
 __all__ = ["answer_text", "looked_text", "started_text"]
 
@@ -13,10 +14,8 @@ __all__ = ["answer_text", "looked_text", "started_text"]
 def looked_text(looked: Looked) -> str:
     """How the sheet was read."""
     info = looked.sheet.info
-    sheet = f", sheet {info.sheet!r}" if info.sheet else ""
-    header = f"below the header in row {info.header_row}" if info.header_row else "and no header"
-    lines = [f"{info.file}{sheet}: {phrases.rows(looked.sheet.row_count)} {header}"]
-    return "\n".join([*lines, *(f"  {warning}" for warning in info.warnings)])
+    head = phrases.read_as(info, looked.sheet.row_count)
+    return "\n".join([head, *(f"  {warning}" for warning in info.warnings)])
 
 
 def answer_text(source: Source | None) -> str:
@@ -28,15 +27,15 @@ def answer_text(source: Source | None) -> str:
 
 def started_text(started: Started) -> str:
     """What was guessed and why, what is left to fill in, and the command that comes next."""
-    width = max(len(name) for name, _, _ in started.mapping)
+    width = max(len(name) for name, _how, _why in started.mapping)
     lines = [f"  {name:<{width}}  {how}{_because(why)}" for name, how, why in started.mapping]
-    parts = ["\n".join(["Guessed from the columns' names and cells", *lines])]
-    notes = [*started.asides, *([] if started.has_fields else [_NO_FIELDS])]
+    parts = ["\n".join([_("Guessed from the columns' names and cells"), *lines])]
+    notes = [*started.asides, *([] if started.has_fields else [_(_NO_FIELDS)])]
     if notes:
-        parts.append("\n".join(["Good to know", *(f"  {note}" for note in notes)]))
+        parts.append("\n".join([_("Good to know"), *(f"  {note}" for note in notes)]))
     if started.problem:
-        parts.append(f"Left to correct\n  {started.problem}")
-    parts.append("\n".join([f"{started.file} is written. Next:", *_next(started)]))
+        parts.append("\n".join([_("Left to correct"), f"  {started.problem}"]))
+    parts.append("\n".join([_("{file} is written. Next:").format(file=started.file), *_next(started)]))
     return "\n\n".join(parts)
 
 
@@ -47,13 +46,12 @@ def _because(why: str) -> str:
 def _next(started: Started) -> list[str]:
     if not started.unfilled:
         return [f"  {started.check}"]
-    return [
-        f"  open it in any editor and fill in, where it says FILL IN: {', '.join(started.unfilled)}",
-        f"  then: {started.check}",
-    ]
+    open_it = _("open it in any editor and fill in, where it says FILL IN: {keys}")
+    then = _("then: {command}")
+    return [f"  {open_it.format(keys=', '.join(started.unfilled))}", f"  {then.format(command=started.check)}"]
 
 
-_NO_FIELDS = (
+_NO_FIELDS = N_(
     "No template value is filled: there are no columns body_1, header_1 and so on. If the template has a {{1}}, say in "
     "the file what stands there."
 )

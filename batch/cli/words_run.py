@@ -1,34 +1,50 @@
-"""What `run`, `demo`, `report` and `runs` print."""
+"""What `run`, `demo` and `report` print."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from batch.app.running import Finished
 from batch.app.samples import samples
 from batch.cli import phrases
+from batch.language import N_, _, ngettext, number
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason, advice, sentence
 from batch.model.run import Run, SenderRun, Tally
 from batch.pool import NEVER, StopCause
 from batch.reporter import Written, headline, summary
 
-__all__ = ["alarm_text", "demo_text", "runs_text", "summary_json", "summary_text", "waiting_text", "written_text"]
+__all__ = ["alarm_text", "demo_text", "summary_json", "summary_text", "waiting_text", "written_text"]
 
 _STOPPED = {
-    StopCause.INTERRUPTED: "Interrupted: what was in flight is finished and recorded.",
-    StopCause.TERMINATED: "Ended by a signal: what was in flight is finished and recorded.",
-    StopCause.FATAL_ANSWER: "Stopped: every row would have met the same answer.",
-    StopCause.TOO_MANY_ERRORS: "Stopped: too many rows in a hundred were refused ([stop] errors in the campaign).",
-    StopCause.UNKNOWNS_IN_A_ROW: "Stopped: too many unknown outcomes in a row ([stop] unknowns in the campaign).",
-    StopCause.TEMPLATE_REFUSED: "Stopped: WhatsApp refused the template's values several times in a row.",
-    StopCause.RETRIES_USED_UP: "Stopped: a row was tried as often as [stop] retries and retry_for allow.",
-    StopCause.LEDGER_FAILED: "Stopped: the ledger could not be written, and without it nothing may be sent.",
-    StopCause.CANARY: "Stopped: not all of the first rows ([canary] in the campaign) were accepted.",
-    StopCause.CLOCK_WRONG: "Stopped: this machine's clock went back, or is more than 5 minutes off the API's.",
+    StopCause.INTERRUPTED: N_("Interrupted: what was in flight is finished and recorded."),
+    StopCause.TERMINATED: N_("Ended by a signal: what was in flight is finished and recorded."),
+    StopCause.FATAL_ANSWER: N_("Stopped: every row would have met the same answer."),
+    StopCause.TOO_MANY_ERRORS: N_("Stopped: too many rows in a hundred were refused ([stop] errors in the campaign)."),
+    StopCause.UNKNOWNS_IN_A_ROW: N_("Stopped: too many unknown outcomes in a row ([stop] unknowns in the campaign)."),
+    StopCause.TEMPLATE_REFUSED: N_("Stopped: WhatsApp refused the template's values several times in a row."),
+    StopCause.RETRIES_USED_UP: N_("Stopped: a row was tried as often as [stop] retries and retry_for allow."),
+    StopCause.LEDGER_FAILED: N_("Stopped: the ledger could not be written, and without it nothing may be sent."),
+    StopCause.CANARY: N_("Stopped: not all of the first rows ([canary] in the campaign) were accepted."),
+    StopCause.CLOCK_WRONG: N_("Stopped: this machine's clock went back, or is more than 5 minutes off the API's."),
 }
+
+_SOMEHOW = N_("Stopped.")
+_CAUSES = (
+    N_("interrupted"),
+    N_("terminated"),
+    N_("fatal answer"),
+    N_("too many errors"),
+    N_("unknowns in a row"),
+    N_("template refused"),
+    N_("retries used up"),
+    N_("ledger failed"),
+    N_("clock wrong"),
+    N_("canary"),
+    N_("defect"),
+)
+"""The causes in words, as the line of a sender has them."""
 
 
 def summary_text(ended: Finished) -> str:
@@ -41,8 +57,8 @@ def summary_text(ended: Finished) -> str:
     parts.append("\n".join(headline(ended.run, ended.tally, last_sent=ended.last_sent)))
     parts.append(phrases.counts(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
-    parts.append(f"{written_text(ended.run, ended.folder, ended.written)}\nLedger  {ended.ledger}")
-    parts += ended.problems
+    parts.append(written_text(ended.run, ended.folder, ended.written, ledger=ended.ledger))
+    parts += [*ended.problems, *ended.untold]
     return "\n\n".join(parts)
 
 
@@ -53,7 +69,7 @@ def alarm_text(ended: Finished) -> str:
         parts.append(_when_next(ended))
     if ended.written.missing:
         parts.append(written_text(ended.run, ended.folder, ended.written))
-    return "\n".join([*parts, *ended.problems])
+    return "\n".join([*parts, *ended.problems, *ended.untold])
 
 
 def summary_json(ended: Finished) -> dict[str, object]:
@@ -63,52 +79,40 @@ def summary_json(ended: Finished) -> dict[str, object]:
 
 def demo_text(ended: Finished) -> str:
     """What the demo says at its end: the summary is already printed, so only where to look."""
-    return (
-        f"{summary_text(ended)}\n\nThis was a rehearsal against an imitation on this machine: nobody was messaged.\n"
+    said = _(
+        "This was a rehearsal against an imitation on this machine: nobody was messaged.\n"
         "Open report.xlsx to see what became of each row. The sheet and the campaign file that were used are in\n"
-        f"{samples()}"
+        "{folder}"
     )
+    return f"{summary_text(ended)}\n\n{said.format(folder=samples())}"
 
 
-def written_text(run: Run, folder: Path, written: Written) -> str:
-    """Where the report is, and what could not be written."""
+def written_text(run: Run, folder: Path, written: Written, *, ledger: str | None = None) -> str:
+    """Where the report is, what could not be written, and where the ledger is, if that is to be told."""
     workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(folder))
     problems = [*written.problems]
     if written.missing:
         again = f"`wegly-batch report {run.run}`"
-        problems.append(f"Nothing of it is lost, for the ledger has it: mend that, and {again} writes the report.")
-    return "\n".join([f"Report  {workbook}", *(f"        {problem}" for problem in problems)])
-
-
-def runs_text(found: Sequence[tuple[Run, Tally]]) -> str:
-    """`runs` as a table."""
-    if not found:
-        return "There are no runs yet."
-    width = max(len(run.run) for run, _ in found)
-    head = (
-        f"{'run':<{width}}  {'started':<16}  {'rows':>7}" + "".join(f"  {kind.value:>7}" for kind in Outcome) + "  exit"
-    )
-    return "\n".join([head, *(_run_line(run, tally, width) for run, tally in found)])
+        lost = _("Nothing of it is lost, for the ledger has it: mend that, and {command} writes the report.")
+        problems.append(lost.format(command=again))
+    told = [(_("Report"), workbook), *(("", problem) for problem in problems)]
+    return "\n".join(phrases.labelled([*told, *([(_("Ledger"), ledger)] if ledger is not None else [])]))
 
 
 def waiting_text(seconds: float, finding: Finding) -> str:
     """Why everybody waits now."""
     if finding.reason is Reason.WINDOW:
-        return (
-            f"Outside the campaign's hours: waiting until {finding.values['when']}, for {phrases.time(seconds)}. "
+        said = _(
+            "Outside the campaign's hours: waiting until {when}, for {time}. "
             "Ctrl+C ends it; the same command goes on later."
         )
-    if finding.reason is Reason.CAP:
-        return f"{finding.values['people']} people in 24 hours are reached: the next goes in {phrases.time(seconds)}."
-    asked = f" (HTTP {finding.values['status']})" if "status" in finding.values else ""
-    return f"The API asked to slow down{asked}: nothing is sent for {phrases.time(seconds)}."
-
-
-def _run_line(run: Run, tally: Tally, width: int) -> str:
-    started = run.started.astimezone(ZoneInfo(run.timezone))
-    counts = "".join(f"  {tally.counts[kind]:>7,}" for kind in Outcome)
-    code = "-" if run.exit_code is None else str(run.exit_code)
-    return f"{run.run:<{width}}  {started:%d/%m/%Y %H:%M}  {tally.rows:>7,}{counts}  {code:>4}"
+    elif finding.reason is Reason.CAP:
+        said = _("{people} people in 24 hours are reached: the next goes in {time}.")
+    elif "status" in finding.values:
+        said = _("The API asked to slow down (HTTP {status}): nothing is sent for {time}.")
+    else:
+        said = _("The API asked to slow down: nothing is sent for {time}.")
+    return said.format_map({**finding.values, "time": phrases.time(seconds)})
 
 
 def _when_next(ended: Finished) -> str:
@@ -120,7 +124,8 @@ def _when_next(ended: Finished) -> str:
         finding = Finding(Reason.NO_HOURS)
         return f"{sentence(finding)} {advice(finding)}"
     when = f"{ended.next_at.astimezone(zone):%d/%m/%Y %H:%M}"
-    return "\n".join([*said, f"Run the same command again at {when} ({ended.run.timezone}) or later."])
+    again = _("Run the same command again at {when} ({timezone}) or later.")
+    return "\n".join([*said, again.format(when=when, timezone=ended.run.timezone)])
 
 
 def _rates(tally: Tally) -> list[str]:
@@ -128,32 +133,50 @@ def _rates(tally: Tally) -> list[str]:
     done = tally.this_run
     several = len(done.senders) > 1
     lines = [_rate_of(sender, done.wanted_rate, several=several) for sender in done.senders]
-    return ["\n".join(["Rate", *filter(None, lines)])] if any(lines) else []
+    return ["\n".join([_("Rate"), *filter(None, lines)])] if any(lines) else []
 
 
 def _rate_of(sender: SenderRun, wanted: float | None, *, several: bool) -> str:
     if wanted is None or (sender.achieved_rate is None and not several):
         return ""
-    rate = f"{phrases.rate(sender.achieved_rate)} of " if sender.achieved_rate is not None else ""
-    made = "" if rate else f"{sender.attempts} attempt{'' if sender.attempts == 1 else 's'}, "
-    times = "once" if sender.slowed == 1 else f"{sender.slowed} times"
-    slowed = f", slowed down {times} because the API asked for it" if sender.slowed else ""
-    stopped = f", stopped: {sender.cause.replace('_', ' ')}" if sender.cause and several else ""
+    if sender.achieved_rate is not None:
+        rates = _("{achieved} of {wanted} wanted")
+        told = [rates.format(achieved=phrases.rate(sender.achieved_rate), wanted=phrases.rate(wanted))]
+    else:
+        attempts = ngettext("{n} attempt, {wanted} wanted", "{n} attempts, {wanted} wanted", sender.attempts)
+        told = [attempts.format(n=number(sender.attempts), wanted=phrases.rate(wanted))]
+    if sender.slowed:
+        slowed = ngettext(
+            "slowed down once because the API asked for it",
+            "slowed down {n} times because the API asked for it",
+            sender.slowed,
+        )
+        told.append(slowed.format(n=number(sender.slowed)))
+    if sender.cause and several:
+        told.append(_("stopped: {cause}").format(cause=_(sender.cause.replace("_", " "))))
     who = f"{sender.sender}  " if several else ""
-    return f"  {who}{made}{rate}{phrases.rate(wanted)} wanted{slowed}{stopped}"
+    return f"  {who}{', '.join(told)}"
 
 
 def _why_stopped(ended: Finished) -> str:
-    said = _STOPPED.get(ended.cause, "Stopped.") if ended.cause else ""
+    said = _(_STOPPED.get(ended.cause, _SOMEHOW)) if ended.cause else ""
     stopped = [sender.sender for sender in ended.tally.this_run.senders if sender.cause]
     if stopped and not ended.stopped_all:
-        who = "The sender" if len(stopped) == 1 else "The senders"
         why = "" if ended.cause is StopCause.FATAL_ANSWER else f" {said}"
-        said = f"{who} {', '.join(stopped)} stopped, and the other senders went on.{why}"
+        some = ngettext(
+            "The sender {senders} stopped, and the other senders went on.",
+            "The senders {senders} stopped, and the other senders went on.",
+            len(stopped),
+        )
+        said = f"{some.format(senders=', '.join(stopped))}{why}"
     cut_off = ended.tally.reasons.get((Outcome.UNKNOWN, Reason.CUT_OFF.value), 0)
     if cut_off and ended.cause in (StopCause.INTERRUPTED, StopCause.TERMINATED):
-        were = "was" if cut_off == 1 else "were"
-        said = f"Ended at once: {phrases.rows(cut_off)} {were} cut off while being sent, and may have arrived."
+        cut = ngettext(
+            "Ended at once: {n} row was cut off while being sent, and may have arrived.",
+            "Ended at once: {n} rows were cut off while being sent, and may have arrived.",
+            cut_off,
+        )
+        said = cut.format(n=number(cut_off))
     if ended.finding is None:
         return said
     return "\n".join(filter(None, [said, sentence(ended.finding), advice(ended.finding)]))

@@ -10,6 +10,7 @@ from batch.app.deciding import local_time
 from batch.app.reconciling import Reconciled
 from batch.app.settling import Change, Settled
 from batch.cli import phrases
+from batch.language import N_, _, ngettext, number
 from batch.model.exit_code import ExitCode
 from batch.model.outcome import Outcome
 from batch.model.phone import shown
@@ -17,21 +18,24 @@ from batch.model.phone import shown
 __all__ = ["reconcile_json", "reconcile_text", "settle_json", "settle_question", "settle_text"]
 
 _WHY: Mapping[Why, str] = {
-    Why.LIVE: "it began to be sent a moment ago; come back in some minutes",
-    Why.NO_BODY: "the campaign does not give the template's text ([template] body), so no message can be known again",
-    Why.NO_CHAT: "no run of this ledger has recorded a chat with this person",
-    Why.NO_TEXT: "the sheet has no good row for it any more, so its text is not known",
-    Why.REFUSED: "the API did not give the chat: {words}",
-    Why.NOTHING: "not found in the chat, which proves nothing: it may be on its way, or the row was changed since",
-    Why.FAILED: "it is in the chat, but marked there as failed",
-    Why.ANOTHERS: "a message like it is in the chat, but may be that of another attempt at this person",
+    Why.LIVE: N_("it began to be sent a moment ago; come back in some minutes"),
+    Why.NO_BODY: N_(
+        "the campaign does not give the template's text ([template] body), so no message can be known again"
+    ),
+    Why.NO_CHAT: N_("no run of this ledger has recorded a chat with this person"),
+    Why.NO_TEXT: N_("the sheet has no good row for it any more, so its text is not known"),
+    Why.REFUSED: N_("the API did not give the chat: {words}"),
+    Why.NOTHING: N_("not found in the chat, which proves nothing: it may be on its way, or the row was changed since"),
+    Why.FAILED: N_("it is in the chat, but marked there as failed"),
+    Why.ANOTHERS: N_("a message like it is in the chat, but may be that of another attempt at this person"),
 }
 
 
 def settle_question(plan: Settled) -> str:
     """What `settle` asks before it writes."""
-    lines = [f"Run     {plan.run.run}", f"Ledger  {plan.ledger}", _table(plan.changes)]
-    return "\n".join([*lines, f"Settle {phrases.rows(len(plan.changes))} so?"])
+    lines = [*phrases.labelled([(_("Run"), plan.run.run), (_("Ledger"), plan.ledger)]), _table(plan.changes)]
+    count = len(plan.changes)
+    return "\n".join([*lines, ngettext("Settle {n} row so?", "Settle {n} rows so?", count).format(n=number(count))])
 
 
 def settle_text(ended: Settled, *, shown_before: bool) -> str:
@@ -45,14 +49,24 @@ def _settle_lines(ended: Settled) -> list[str]:
     waiting = len(ended.changes) - sent
     lines = []
     if ended.changes:
-        lines.append(f"Settled {phrases.rows(len(ended.changes))}: {sent:,} as sent, {waiting:,} as not sent.")
+        settled = ngettext(
+            "Settled {n} row: {sent} as sent, {waiting} as not sent.",
+            "Settled {n} rows: {sent} as sent, {waiting} as not sent.",
+            len(ended.changes),
+        )
+        lines.append(settled.format(n=number(len(ended.changes)), sent=number(sent), waiting=number(waiting)))
     if ended.same:
-        were = "was" if len(ended.same) == 1 else "were"
-        lines.append(f"{phrases.rows(len(ended.same))} {were} settled so before; nothing changes.")
+        same = ngettext(
+            "{n} row was settled so before; nothing changes.",
+            "{n} rows were settled so before; nothing changes.",
+            len(ended.same),
+        )
+        lines.append(same.format(n=number(len(ended.same))))
     if waiting:
-        lines.append("What is settled as not sent goes out with the next `wegly-batch run` of this campaign.")
+        lines.append(_("What is settled as not sent goes out with the next `wegly-batch run` of this campaign."))
     if ended.changes:
-        lines.append(f"Until it is sent again it can be settled the other way. {_report_again(ended.run.run)}")
+        other = _("Until it is sent again it can be settled the other way.")
+        lines.append(f"{other} {_report_again(ended.run.run)}")
     return lines
 
 
@@ -84,9 +98,9 @@ def _change_json(change: Change) -> dict[str, object]:
 
 
 def _table(changes: Sequence[Change]) -> str:
-    lines = [("row", "phone", "was", "becomes")]
+    lines = [(_("row"), _("phone"), _("was"), _("becomes"))]
     for change in changes:
-        becomes = "success: sent" if change.becomes is Outcome.SUCCESS else "pending: not sent"
+        becomes = _("success: sent") if change.becomes is Outcome.SUCCESS else _("pending: not sent")
         phone = shown(change.person) if change.person else ""
         lines.append((f"{change.row}", phone, f"{change.was.value} ({change.was_reason})", becomes))
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
@@ -98,36 +112,41 @@ def _table(changes: Sequence[Change]) -> str:
 def reconcile_text(ended: Reconciled) -> str:
     """`reconcile`: what became of each unknown row."""
     if not ended.found and not ended.left:
-        return f"The run {ended.run.run} has no unknown rows."
+        return _("The run {run} has no unknown rows.").format(run=ended.run.run)
     told = {match.standing.row: _found_line(match, ended) for match in ended.found}
     told |= {left.standing.row: _left_line(left) for left in ended.left}
     lines = [told[row] for row in sorted(told)]
-    lines.append(f"{phrases.rows(len(ended.found))} settled as sent, {len(ended.left):,} still unknown.")
+    count = ngettext(
+        "{n} row settled as sent, {left} still unknown.",
+        "{n} rows settled as sent, {left} still unknown.",
+        len(ended.found),
+    )
+    lines.append(count.format(n=number(len(ended.found)), left=number(len(ended.left))))
     if ended.found:
         lines.append(_report_again(ended.run.run))
     if ended.left:
-        lines.append(
-            "A row that is still unknown may have been sent all the same. Look in WhatsApp, then say so:\n"
-            f"  wegly-batch settle {ended.run.run} --sent ROWS --not-sent ROWS"
-        )
+        lines.append(_("A row that is still unknown may have been sent all the same. Look in WhatsApp, then say so:"))
+        lines.append(f"  wegly-batch settle {ended.run.run} --sent ROWS --not-sent ROWS")
     return "\n".join(lines)
 
 
 def _found_line(match: Match, ended: Reconciled) -> str:
-    return f"{_who(match)}  settled as sent: it is in the chat, of {local_time(match.at, ended.run)}"
+    said = _("settled as sent: it is in the chat, of {when}").format(when=local_time(match.at, ended.run))
+    return f"{_who(match)}  {said}"
 
 
 def _left_line(left: Left) -> str:
-    return f"{_who(left)}  still unknown: {_WHY[left.why].format(words=left.words)}"
+    why = _(_WHY[left.why]).format(words=left.words)
+    return "  ".join([_who(left), _("still unknown: {why}").format(why=why)])
 
 
 def _who(each: Match | Left) -> str:
     person = each.standing.result.person
-    return f"  row {each.standing.row:<6} {shown(person) if person else '':<18}"
+    return f"  {phrases.row(each.standing.row, 6)} {shown(person) if person else '':<18}"
 
 
 def _report_again(run: str) -> str:
-    return f"The report as it stands now: wegly-batch report {run}"
+    return _("The report as it stands now: {command}").format(command=f"wegly-batch report {run}")
 
 
 def reconcile_json(ended: Reconciled) -> str:
@@ -143,7 +162,7 @@ def reconcile_json(ended: Reconciled) -> str:
                 for match in ended.found
             ],
             "unknown": [
-                {**_row_json(left), "reason": left.why.value, "message": _WHY[left.why].format(words=left.words)}
+                {**_row_json(left), "reason": left.why.value, "message": _(_WHY[left.why]).format(words=left.words)}
                 for left in ended.left
             ],
             "exit_code": ended.exit_code.value,

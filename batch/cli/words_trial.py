@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textwrap import indent
 
 from batch.app.trial import Tried
+from batch.language import _
 from batch.model.outcome import Outcome
 from batch.model.phone import shown
 from batch.model.reason import advice, sentence
@@ -17,12 +18,13 @@ __all__ = ["trial_json", "trial_question", "trial_text"]
 
 def trial_question(row: int, people: Sequence[str], endpoint: str) -> str:
     """What is asked before a trial."""
-    return f"Send the message of row {row} to {', '.join(map(shown, people))} through {endpoint} now?"
+    asked = _("Send the message of row {row} to {people} through {endpoint} now?")
+    return asked.format(row=row, people=", ".join(map(shown, people)), endpoint=endpoint)
 
 
 def trial_text(tried: Tried) -> str:
     """A trial for people."""
-    lines = [f"A trial: the message of row {tried.row}. It counts as sent to nobody of the sheet."]
+    lines = [_("A trial: the message of row {row}. It counts as sent to nobody of the sheet.").format(row=tried.row)]
     if tried.text is not None:
         lines.append(indent(tried.text, "    "))
     return "\n".join([*lines, *map(_line, tried.results)])
@@ -54,6 +56,9 @@ def trial_json(tried: Tried) -> str:
 def _line(result: Result) -> str:
     said = sentence(result.findings[0])
     if result.outcome.messaged:
-        return f"{shown(result.person or '')}  {said} Look at it in WhatsApp, then run without --to."
-    remedy = advice(result.findings[0]) if result.outcome is not Outcome.UNKNOWN else "Look in WhatsApp."
+        remedy = _("Look at it in WhatsApp, then run without --to.")
+    elif result.outcome is Outcome.UNKNOWN:
+        remedy = _("Look in WhatsApp.")
+    else:
+        remedy = advice(result.findings[0])
     return f"{shown(result.person or '')}  {said} {remedy}".rstrip()

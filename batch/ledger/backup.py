@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from batch.errors import LedgerUnusable
+from batch.language import _
 from batch.ledger.holding import Holding, holding_of, reading
 
 __all__ = ["back_up"]
@@ -41,11 +42,15 @@ def back_up(ledger: Path, target: Path) -> Holding:
 def _refuse_target(ledger: Path, target: Path) -> None:
     own = [ledger.with_name(ledger.name + ending) for ending in ("", *_BESIDE)]
     if os.path.realpath(target) in {os.path.realpath(file) for file in own} or _same_file(ledger, target):
-        raise LedgerUnusable(f"{target} is the ledger itself.", "Name another file for the copy.")
+        raise LedgerUnusable(
+            _("{target} is the ledger itself.").format(target=target), _("Name another file for the copy.")
+        )
     if os.path.lexists(target):
         raise _exists(target)
     if not target.parent.is_dir():
-        raise LedgerUnusable(f"There is no folder {target.parent}.", "Make it, or name a file in another one.")
+        raise LedgerUnusable(
+            _("There is no folder {folder}.").format(folder=target.parent), _("Make it, or name a file in another one.")
+        )
 
 
 def _same_file(one: Path, other: Path) -> bool:
@@ -56,7 +61,9 @@ def _same_file(one: Path, other: Path) -> bool:
 
 
 def _exists(target: Path) -> LedgerUnusable:
-    return LedgerUnusable(f"{target} is there already and is not overwritten.", "Name a new file for the copy.")
+    return LedgerUnusable(
+        _("{target} is there already and is not overwritten.").format(target=target), _("Name a new file for the copy.")
+    )
 
 
 @contextmanager
@@ -78,8 +85,10 @@ def _aside(target: Path) -> Iterator[Path]:
             raise  # that is about what was read
         said = error.strerror or error if isinstance(error, OSError) else error
         raise LedgerUnusable(
-            f"The copy {target} could not be written: {said}. The ledger itself is as it was.",
-            "Free space there, or name a file on another disk.",
+            _("The copy {target} could not be written: {error}. The ledger itself is as it was.").format(
+                target=target, error=said
+            ),
+            _("Free space there, or name a file on another disk."),
         ) from error
 
 
@@ -100,8 +109,8 @@ def _verified(aside: Path, wanted: Holding) -> Holding:
         held = holding_of(copy, aside)
     if found != ["ok"] or held.ledger_id != wanted.ledger_id or held.counter < wanted.counter:
         raise LedgerUnusable(
-            f"The copy was not kept: reading it back found {'; '.join(map(str, found))}.",
-            "Try another disk. If the same is found there, the ledger itself is damaged: keep it, and older copies.",
+            _("The copy was not kept: reading it back found {found}.").format(found="; ".join(map(str, found))),
+            _("Try another disk. If the same is found there, the ledger itself is damaged: keep it, and older copies."),
         )
     with aside.open("rb+") as file:
         os.fsync(file.fileno())

@@ -15,11 +15,13 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from batch.ledger.outreach import Outreach, may_go, parameters, refusal
 from batch.ledger.owner import Owner
+from batch.ledger.prepared import Prepared
 from batch.ledger.schema import AGAIN, State, given_back, is_one_of, messages
 from batch.ledger.suppression import Suppressed, suppress
 from batch.model.attempt import Refused, Verdict, weigh
 from batch.model.message import Job, campaign_scope
 from batch.model.outcome import Evidence, Outcome
+from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason, findings_to_json
 
 __all__ = ["Claim", "Recorded", "claim", "record", "release", "settle_dead_claims", "take_back_choices", "withdraw"]
@@ -50,7 +52,7 @@ _HELD = (
 )
 """A claim is still its owner's: also one that somebody took for dead and made `unknown`."""
 
-_CLAIM = (
+_CLAIM = Prepared(
     update(messages)
     .where(messages.c.key == bindparam("wanted"), messages.c.state == State.PENDING.value, may_go(messages))
     .values(
@@ -66,7 +68,7 @@ _CLAIM = (
     .returning(messages.c.attempts)
 )
 
-_RECORD = (
+_RECORD = Prepared(
     update(messages)
     .where(*_HELD)
     .values(
@@ -84,8 +86,8 @@ _RECORD = (
     )
 )
 
-_WHERE_CHAT_IS_KNOWN = select(messages.c.endpoint).where(
-    messages.c.chat_id == bindparam("chat"), messages.c.key != bindparam("held_key")
+_WHERE_CHAT_IS_KNOWN = Prepared(
+    select(messages.c.endpoint).where(messages.c.chat_id == bindparam("chat"), messages.c.key != bindparam("held_key"))
 )
 """Without a condition on the endpoint, for which SQLite would read a whole campaign instead of the index by chat."""
 _ENDPOINT = select(messages.c.endpoint).where(messages.c.key == bindparam("held_key"))
@@ -101,11 +103,11 @@ def claim(connection: Connection, job: Job, owner: Owner, now: datetime, rules: 
         return full
     by = {"by_run": owner.run, "by_host": owner.host, "by_pid": owner.pid}
     values = {"wanted": job.key, "at": now, **by, **parameters(rules, owner, now)}
-    taken = connection.execute(_CLAIM, values).scalar()
+    taken = _CLAIM.run(connection, values).fetchone()
     if taken is None:
         return refusal(connection, job, owner, now, rules)
     rules.note(job, now)
-    return Claim(key=job.key, attempt=taken, owner=owner)
+    return Claim(key=job.key, attempt=taken[0], owner=owner)
 
 
 def release(
@@ -190,7 +192,7 @@ def record(
         "took_ms": duration_ms,
         "began": began,
     }
-    recorded = connection.execute(_RECORD, values).rowcount == 1
+    recorded = _RECORD.run(connection, values).rowcount == 1
     if rules is not None:
         sent = began is not None and outcome is not Outcome.ERROR
         rules.ended(held.key, began + timedelta(milliseconds=duration_ms) if began and sent else None)
@@ -203,7 +205,7 @@ def record(
 
 def _chat_is_known(connection: Connection, held: Claim, chat_id: str) -> bool:
     """Whether another message at the same endpoint went to that chat."""
-    where = set(connection.execute(_WHERE_CHAT_IS_KNOWN, {"chat": chat_id, "held_key": held.key}).scalars())
+    where = {endpoint for (endpoint,) in _WHERE_CHAT_IS_KNOWN.run(connection, {"chat": chat_id, "held_key": held.key})}
     return bool(where) and connection.execute(_ENDPOINT, {"held_key": held.key}).scalar() in where
 
 
@@ -212,8 +214,11 @@ def _suppress_person(connection: Connection, held: Claim, finding: Finding) -> N
         select(messages.c.person, messages.c.sent_at).where(messages.c.key == held.key)
     ).one()
     code = finding.values.get("code", "131050")
-    reason = f"stopped marketing messages ({code})"
-    suppress(connection, Suppressed(person=person, reason=reason, source=f"WhatsApp, run {held.owner.run}", added=at))
+    reason = Phrase.STOPPED_MARKETING.format(code=code)
+    suppress(
+        connection,
+        Suppressed(person=person, reason=reason, source=Phrase.WHATSAPP_RUN.format(run=held.owner.run), added=at),
+    )
 
 
 def settle_dead_claims(

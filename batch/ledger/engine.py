@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from batch.errors import LedgerUnusable
+from batch.language import _
 from batch.ledger.place import refuse_network_folder
 from batch.ledger.schema import SCHEMA_VERSION, meta, metadata
 from batch.ledger.trouble import remedy_for, translate_failures
@@ -53,7 +54,7 @@ def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version
     path = sqlite_path(url)
     refuse_network_folder(path)
     _prepare_file(path)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     _listen(engine)
     try:
         if not _is_current(engine, version):
@@ -62,8 +63,8 @@ def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version
     except DBAPIError as error:
         engine.dispose()
         raise LedgerUnusable(
-            f"The ledger {path} cannot be used: {error.orig}.",
-            remedy_for(error.orig) or "Check the disk and the file's rights, or name another ledger with --ledger.",
+            _("The ledger {path} cannot be used: {error}.").format(path=path, error=error.orig),
+            remedy_for(error.orig) or _("Check the disk and the file's rights, or name another ledger with --ledger."),
         ) from error
     except LedgerUnusable:
         engine.dispose()
@@ -74,11 +75,11 @@ def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version
 
 def memory_engine() -> Engine:
     """An empty ledger that is nowhere: for checking a sheet where no ledger is yet."""
-    engine = create_engine("sqlite://")
+    engine = create_engine("sqlite://", hide_parameters=True)
     _listen(engine)
     with engine.begin() as connection:
         _bring_up_to_date(connection, Path(":memory:"), UPGRADES, SCHEMA_VERSION)
-    translate_failures(engine, "in memory")
+    translate_failures(engine, _("in memory"))
     return engine
 
 
@@ -88,12 +89,13 @@ def sqlite_path(url: str) -> Path:
         parsed = make_url(url)
     except ArgumentError:
         raise LedgerUnusable(
-            f"{url!r} does not name a ledger.", "Write sqlite:///path/to/ledger.sqlite3 (three slashes, then the path)."
+            _("{url!r} does not name a ledger.").format(url=url),
+            _("Write sqlite:///path/to/ledger.sqlite3 (three slashes, then the path)."),
         ) from None
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise LedgerUnusable(
-            f"A ledger on {parsed.get_backend_name()!r} is not possible in this version.",
-            "Write sqlite:///path/to/ledger.sqlite3.",
+            _("A ledger on {backend!r} is not possible in this version.").format(backend=parsed.get_backend_name()),
+            _("Write sqlite:///path/to/ledger.sqlite3."),
         )
     return Path(parsed.database).expanduser().absolute()
 
@@ -102,15 +104,18 @@ def _prepare_file(path: Path) -> None:
     """Make the folder (0700) and the file (0600) before SQLite would make them readable for others."""
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise LedgerUnusable(
-            f"This Python brings SQLite {sqlite3.sqlite_version}; the ledger needs 3.35 or newer.",
-            "Install a newer Python.",
+            _("This Python brings SQLite {found}; the ledger needs 3.35 or newer.").format(
+                found=sqlite3.sqlite_version
+            ),
+            _("Install a newer Python."),
         )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise LedgerUnusable(
-            f"The ledger {path} cannot be opened: {error.strerror}.", "Name a place you may write to with --ledger."
+            _("The ledger {path} cannot be opened: {error}.").format(path=path, error=error.strerror),
+            _("Name a place you may write to with --ledger."),
         ) from error
 
 
@@ -153,8 +158,10 @@ def _bring_up_to_date(connection: Connection, path: Path, upgrades: Mapping[int,
     found = int(connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
     if found > version:
         raise LedgerUnusable(
-            f"The ledger {path} was written by a newer wegly-batch (its version is {found}, ours {version}).",
-            "Install the newest wegly-batch.",
+            _("The ledger {path} was written by a newer wegly-batch (its version is {found}, ours {version}).").format(
+                path=path, found=found, version=version
+            ),
+            _("Install the newest wegly-batch."),
         )
     for step in range(found + 1, version + 1):
         upgrades[step](connection)
@@ -163,6 +170,6 @@ def _bring_up_to_date(connection: Connection, path: Path, upgrades: Mapping[int,
 
 
 def translate(error: SQLAlchemyError, doing: str) -> str:
-    """The driver's words about a failed write, in one sentence."""
+    """The driver's words about a failed write, in one sentence. `doing` is a marked text (`N_`)."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return f"The ledger could not be written while {doing}: {cause}."
+    return _("The ledger could not be written while {doing}: {cause}.").format(doing=_(doing), cause=cause)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch.errors import LedgerUnusable
+from batch.language import _
 from batch.ledger.trouble import remedy_for
 
 __all__ = ["Holding", "holding_of", "look_into", "reading"]
@@ -40,7 +41,8 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """
     if not path.is_file():
         raise LedgerUnusable(
-            f"There is no ledger {path} yet.", "The first run makes it; or name another one with --ledger."
+            _("There is no ledger {path} yet.").format(path=path),
+            _("The first run makes it; or name another one with --ledger."),
         )
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)) as connection:
@@ -48,8 +50,8 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.Error as error:
         raise LedgerUnusable(
-            f"The ledger {path} cannot be read: {error}.",
-            remedy_for(error) or "Name a ledger of wegly-batch with --ledger.",
+            _("The ledger {path} cannot be read: {error}.").format(path=path, error=error),
+            remedy_for(error) or _("Name a ledger of wegly-batch with --ledger."),
         ) from error
 
 

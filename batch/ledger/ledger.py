@@ -12,6 +12,7 @@ from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
+from batch.language import N_, _
 from batch.ledger import campaigns, claims, locks, reading
 from batch.ledger.engine import READ, default_url, memory_engine, open_engine, sqlite_path, translate, where
 from batch.ledger.outreach import Outreach
@@ -64,7 +65,7 @@ class Ledger:
     def __enter__(self) -> Ledger:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     @property
@@ -175,16 +176,18 @@ class Ledger:
                     endpoint, campaign = connection.execute(scope).one()
                     claims.take_back_choices(connection, endpoint=endpoint, campaign=campaign)
         except SQLAlchemyError as error:
-            raise LedgerFailed(translate(error, "ending the run"), "What was sent is recorded; run again.") from error
+            raise LedgerFailed(
+                translate(error, N_("ending the run")), _("What was sent is recorded; run again.")
+            ) from error
 
     def results(self, run: str) -> Iterator[Result]:
         """Every row of a run's sheet as it stands now, in the sheet's order."""
-        with self.snapshot(run) as (_, results):
+        with self.snapshot(run) as (_tally, results):
             yield from results()
 
     def tally(self, run: str) -> Tally:
         """The counts of a run's rows as they stand now."""
-        with self.snapshot(run) as (tally, _):
+        with self.snapshot(run) as (tally, _results):
             return tally()
 
     def last_sent(self, run: str) -> datetime | None:

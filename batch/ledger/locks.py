@@ -18,20 +18,27 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from batch.errors import Busy, LedgerUnusable
+from batch.language import N_, _
 from batch.ledger.owner import Owner
 from batch.model.message import campaign_scope
 
 __all__ = ["campaign_lock", "hold", "sender_lock"]
 
+_CAMPAIGN, _SENDER = "campaign", "sender"
+_HELD = {
+    _CAMPAIGN: N_("Another run holds the campaign {whose}: {holder}."),
+    _SENDER: N_("Another run holds the sender {whose}: {holder}."),
+}
+
 
 def campaign_lock(campaign: str, endpoint: str) -> str:
     """The name of a campaign's lock at an endpoint."""
-    return f"campaign {campaign_scope(campaign)} ({endpoint})"
+    return f"{_CAMPAIGN} {campaign_scope(campaign)} ({endpoint})"
 
 
 def sender_lock(sender: str, endpoint: str) -> str:
     """The name of a sender's lock at an endpoint."""
-    return f"sender {sender} ({endpoint})"
+    return f"{_SENDER} {sender} ({endpoint})"
 
 
 @contextmanager
@@ -61,8 +68,8 @@ def _one(folder: Path, name: str, owner: Owner) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise Busy(
-            f"Another run holds the {name}: {_holder(note)}.",
-            "Wait until it has ended, then run the same command again.",
+            _held_words(name, _holder(note)),
+            _("Wait until it has ended, then run the same command again."),
         ) from None
     except OSError as error:
         raise _not_made(folder, error) from error
@@ -86,14 +93,23 @@ def _leave_note(note: Path, text: str) -> None:
 
 def _not_made(folder: Path, error: OSError) -> LedgerUnusable:
     return LedgerUnusable(
-        f"The locks beside the ledger, in {folder}, cannot be made: {error.strerror or error}.",
-        "Free space there, and make the folder writable for you, then run again. Nothing was sent.",
+        _("The locks beside the ledger, in {folder}, cannot be made: {error}.").format(
+            folder=folder, error=error.strerror or error
+        ),
+        _("Free space there, and make the folder writable for you, then run again. Nothing was sent."),
     )
+
+
+def _held_words(name: str, holder: str) -> str:
+    kind, _blank, whose = name.partition(" ")
+    return _(_HELD[kind]).format(whose=whose, holder=holder)
 
 
 def _holder(note: Path) -> str:
     try:
         found = json.loads(note.read_text(encoding="utf-8"))
-        return f"run {found['run']}, process {found['pid']} on {found['host']}"
+        return _("run {run}, process {process} on {host}").format(
+            run=found["run"], process=found["pid"], host=found["host"]
+        )
     except (OSError, ValueError, KeyError):
-        return "its run is just starting"
+        return _("its run is just starting")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from batch.errors import LedgerUnusable
+from batch.language import _
 
 if sys.platform == "win32":
     import ctypes
@@ -63,12 +64,14 @@ def refuse_network_folder(path: Path) -> None:
     kind = _network_kind(Path(os.path.realpath(path)))
     if kind is None:
         return
-    way = "Name a place on a disk of this machine with --ledger, as sqlite:///path/to/ledger.sqlite3."
+    way = _("Name a place on a disk of this machine with --ledger, as sqlite:///path/to/ledger.sqlite3.")
     if path.exists():
-        way = "Copy it to a disk of this machine with `wegly-batch ledger backup`, and name the copy with --ledger."
+        way = _("Copy it to a disk of this machine with `wegly-batch ledger backup`, and name the copy with --ledger.")
     raise LedgerUnusable(
-        f"The ledger {path} lies in a network folder ({kind}), where SQLite may lock nothing or damage it.",
-        f"{way} One ledger for several machines will be possible with PostgreSQL in a later version.",
+        _("The ledger {path} lies in a network folder ({kind}), where SQLite may lock nothing or damage it.").format(
+            path=path, kind=kind
+        ),
+        " ".join((way, _("One ledger for several machines will be possible with PostgreSQL in a later version."))),
     )
 
 
@@ -130,7 +133,9 @@ else:
 
     def _network_kind(real: Path) -> str | None:
         mount = mount_of(real, _mounts())
-        return f"{mount.fstype} at {mount.folder}" if mount and is_network(mount.fstype) else None
+        if mount is None or not is_network(mount.fstype):
+            return None
+        return _("{kind} at {folder}").format(kind=mount.fstype, folder=mount.folder)
 
     def _mounts() -> list[Mount]:
         """The mount table, or nothing where the system does not show it: then the ledger's own writes must tell."""

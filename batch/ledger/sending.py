@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, select
 from batch.ledger import claims
 from batch.ledger.claims import Claim, Recorded
 from batch.ledger.engine import READ
+from batch.ledger.news import News
 from batch.ledger.outreach import Outreach
 from batch.ledger.owner import Owner
 from batch.ledger.schema import State, messages, rows
@@ -40,6 +41,7 @@ class Sending:
         self._writer = writer
         self._owner = owner
         self._outreach = outreach or Outreach(OutreachRules(), endpoint="")
+        self._news = News()
 
     def senders(self) -> list[str]:
         """The senders of the run's jobs, sorted."""
@@ -89,29 +91,33 @@ class Sending:
         """The refusal of a message that a cap would keep back, by what is known without asking the ledger."""
         return self._outreach.full_until(job, now)
 
-    async def claim(self, job: Job, now: datetime) -> Claim | Refused | None:
+    def claim(self, job: Job, now: datetime) -> asyncio.Future[Claim | Refused | None]:
         """Take a pending message; Refused when a rule of outreach says no, None when it is not to be had."""
         write = partial(claims.claim, job=job, owner=self._owner, now=now, rules=self._outreach)
-        return await self._write(write)
+        return self._write(write)
 
-    async def withdraw(self, key: str) -> bool:
+    def withdraw(self, key: str) -> asyncio.Future[bool]:
         """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
-        return await self._write(partial(claims.withdraw, key=key, owner=self._owner, rules=self._outreach))
+        return self._write(partial(claims.withdraw, key=key, owner=self._owner, rules=self._outreach))
 
-    async def release(self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None) -> bool:
+    def release(
+        self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None
+    ) -> asyncio.Future[bool]:
         """Give back a claim that certainly sent nothing."""
         write = partial(claims.release, held=held, finding=finding, posted=posted, status=status, rules=self._outreach)
-        return await self._write(write)
+        return self._write(write)
 
-    async def record(
+    def record(
         self, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
-    ) -> Recorded | None:
+    ) -> asyncio.Future[Recorded | None]:
         """Write what an attempt came to. `began`: when it began, by the wall clock."""
         write = partial(
             claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began, rules=self._outreach
         )
-        return await self._write(write)
+        return self._write(write)
 
-    async def _write(self, write: Callable[[Connection], T]) -> T:
-        # Shielded: who is cancelled while waiting must not take back what others are told is written.
-        return await asyncio.shield(asyncio.wrap_future(self._writer.submit(write)))
+    def _write(self, write: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """The result of a write, once it is durable. Who is cancelled while waiting takes back nothing."""
+        told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._writer.submit(write).add_done_callback(partial(self._news.tell, told))
+        return told

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import Busy, LedgerFailed
+from batch.language import N_, _
 from batch.ledger.engine import READ, translate
 from batch.ledger.reading import RESULT_COLUMNS, ROW_COLUMNS, result_of
 from batch.ledger.schema import State, decisions, messages, rows
@@ -61,7 +62,8 @@ class Deciding:
                     connection.execute(insert(decisions).values(_noted(each, now=now, who=who, how=how)))
         except SQLAlchemyError as error:
             raise LedgerFailed(
-                translate(error, "settling rows"), "No row was settled. Check the disk, then give the command again."
+                translate(error, N_("settling rows")),
+                _("No row was settled. Check the disk, then give the command again."),
             ) from error
 
 
@@ -127,8 +129,8 @@ def _write(connection: Connection, settlement: Settlement) -> None:
     }
     if connection.execute(update(messages).where(*as_it_was).values(values)).rowcount != 1:
         raise Busy(
-            f"Row {standing.row} was changed by another process meanwhile, so no row was settled.",
-            "Give the same command again.",
+            _("Row {row} was changed by another process meanwhile, so no row was settled.").format(row=standing.row),
+            _("Give the same command again."),
         )
 
 

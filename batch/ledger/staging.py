@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, Integer, Label, cast, func, insert, o
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
+from batch.language import N_, _
 from batch.ledger import judging
 from batch.ledger.engine import READ, translate
 from batch.ledger.judging import Chosen, History, Judging
@@ -26,6 +27,7 @@ from batch.ledger.reading import RESULT_COLUMNS, result_of
 from batch.ledger.schema import State, messages, staged, staging_metadata
 from batch.model.campaign_traits import Traits
 from batch.model.outcome import Outcome
+from batch.model.phrases import Phrase
 from batch.model.reason import Finding, findings_to_json
 from batch.model.run import Result, Run
 
@@ -87,7 +89,7 @@ class Staging:
         taken = list(batch)
         if taken:
             self._connection.exec_driver_sql(self._insert, [_staged_values(row) for row in taken])
-        out = [(row.person, f"row {row.row} of the sheet") for row in taken if row.opted_out and row.person]
+        out = [(row.person, Phrase.ROW_OF_SHEET.format(row=row.row)) for row in taken if row.opted_out and row.person]
         if out:
             self.suppress(out)
 
@@ -122,7 +124,7 @@ class Staging:
 
     def reached(self, *, endpoint: str, sender: str | None, since: datetime) -> list[datetime]:
         """When each person was last messaged who has, or may have, a message since; None: of all senders. Sorted."""
-        return [at for _, at in reached(self._connection, endpoint=endpoint, sender=sender, since=since)]
+        return [at for _person, at in reached(self._connection, endpoint=endpoint, sender=sender, since=since)]
 
     def requests(self) -> Generator[tuple[int, str, str, str]]:
         """(row, person, request's hash, payload) of each message that a run would send, in the sheet's order."""
@@ -141,7 +143,7 @@ class Staging:
     def counts(self) -> Mapping[Outcome, int]:
         """All six outcomes as they would stand if the run began now."""
         counts: Counter[Outcome] = Counter()
-        for (outcome, _), rows in self.tally().items():
+        for (outcome, _reason), rows in self.tally().items():
             counts[outcome] += rows
         return {outcome: counts[outcome] for outcome in Outcome}
 
@@ -214,7 +216,7 @@ class Staging:
                 return write_plan(connection, self._judging, run, owner, traits)
         except SQLAlchemyError as error:
             raise LedgerFailed(
-                translate(error, "planning the run"), "Nothing was sent. Check the disk, then run again."
+                translate(error, N_("planning the run")), _("Nothing was sent. Check the disk, then run again.")
             ) from error
         finally:
             self._connection.execution_options(**READ)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, inse
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
+from batch.language import N_, _
 from batch.ledger.engine import READ, translate
 from batch.ledger.schema import suppressed
 
@@ -78,7 +79,7 @@ class Suppression:
                 if new:
                     connection.execute(insert(suppressed), new)
         except SQLAlchemyError as error:
-            raise _failed(error, "Not everybody is on it now. Check the disk, then do it again.") from error
+            raise _failed(error, _("Not everybody is on it now. Check the disk, then do it again.")) from error
         return len(new)
 
     def remove(self, people: Iterable[str]) -> list[Suppressed]:
@@ -94,7 +95,7 @@ class Suppression:
                     ]
                     connection.execute(delete(suppressed).where(these))
         except SQLAlchemyError as error:
-            raise _failed(error, "Nobody was taken off it. Check the disk, then try again.") from error
+            raise _failed(error, _("Nobody was taken off it. Check the disk, then try again.")) from error
         return gone
 
     def entries(self) -> Iterator[Suppressed]:
@@ -122,4 +123,4 @@ def _values(entry: Suppressed) -> dict[str, object]:
 
 
 def _failed(error: SQLAlchemyError, remedy: str) -> LedgerFailed:
-    return LedgerFailed(translate(error, "changing the suppression list"), remedy)
+    return LedgerFailed(translate(error, N_("changing the suppression list")), remedy)

@@ -8,24 +8,41 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
 from batch.errors import LedgerFailed
+from batch.language import N_, _
 
-__all__ = ["remedy_for", "translate_failures"]
+__all__ = ["failure", "remedy_for", "translate_failures"]
 
-_AGAIN = "then run the same command again: it sends only what is left."
 _REMEDIES = {
-    "SQLITE_FULL": f"Free space on the ledger's disk and where temporary files go, {_AGAIN}",
-    "SQLITE_READONLY": f"Make the ledger and its folder writable for you, {_AGAIN}",
-    "SQLITE_PERM": f"Make the ledger and its folder writable for you, {_AGAIN}",
-    "SQLITE_CANTOPEN": f"Make the ledger and its folder readable and writable for you, {_AGAIN}",
-    "SQLITE_BUSY": f"Another program holds the ledger: close it, {_AGAIN}",
-    "SQLITE_LOCKED": f"Another program holds the ledger: close it, {_AGAIN}",
-    "SQLITE_IOERR": f"Look whether the ledger's disk or the one for temporary files is full or failing; {_AGAIN}",
-    "SQLITE_CORRUPT": (
-        "Put back the newest copy that `wegly-batch ledger backup` made, and keep the damaged file: who was messaged "
-        "since that copy can be read in the reports."
+    "SQLITE_FULL": N_(
+        "Free space on the ledger's disk and where temporary files go, "
+        "then run the same command again: it sends only what is left."
     ),
-    "SQLITE_NOTADB": "Name the ledger with --ledger, or put back the newest copy of `wegly-batch ledger backup`.",
-    "SQLITE_NOMEM": f"Close other programs, {_AGAIN}",
+    "SQLITE_READONLY": N_(
+        "Make the ledger and its folder writable for you, then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_PERM": N_(
+        "Make the ledger and its folder writable for you, then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_CANTOPEN": N_(
+        "Make the ledger and its folder readable and writable for you, "
+        "then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_BUSY": N_(
+        "Another program holds the ledger: close it, then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_LOCKED": N_(
+        "Another program holds the ledger: close it, then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_IOERR": N_(
+        "Look whether the ledger's disk or the one for temporary files is full or failing; "
+        "then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_CORRUPT": N_(
+        "Put back the newest copy that `wegly-batch ledger backup` made, and keep the damaged file: "
+        "who was messaged since that copy can be read in the reports."
+    ),
+    "SQLITE_NOTADB": N_("Name the ledger with --ledger, or put back the newest copy of `wegly-batch ledger backup`."),
+    "SQLITE_NOMEM": N_("Close other programs, then run the same command again: it sends only what is left."),
 }
 """By primary result code. What is not here is no failure of the place, but a defect of ours."""
 
@@ -35,7 +52,8 @@ def remedy_for(error: BaseException | None) -> str | None:
     name = getattr(error, "sqlite_errorname", None)
     if not isinstance(name, str):
         return None
-    return _REMEDIES.get("_".join(name.split("_")[:2]))
+    remedy = _REMEDIES.get("_".join(name.split("_")[:2]))
+    return _(remedy) if remedy else None
 
 
 def translate_failures(engine: Engine, place: str) -> None:
@@ -44,9 +62,16 @@ def translate_failures(engine: Engine, place: str) -> None:
     One place for all reads and writes, those of a sheet's staging too. Errors of the statements themselves (a key that
     is there already, SQL that is wrong) stay SQLAlchemy's own.
     """
+    engine.update_execution_options(wegly_place=place)
 
     @event.listens_for(engine, "handle_error")
     def _translate(context: ExceptionContext) -> BaseException | None:
-        error = context.original_exception
-        remedy = remedy_for(error) if isinstance(error, sqlite3.Error) else None
-        return None if remedy is None else LedgerFailed(f"The ledger {place} failed: {error}.", remedy)
+        return failure(context.original_exception, place)
+
+
+def failure(error: BaseException, place: str) -> LedgerFailed | None:
+    """What an error of the driver means when the ledger's place fails; None for errors of the statement itself."""
+    remedy = remedy_for(error) if isinstance(error, sqlite3.Error) else None
+    if remedy is None:
+        return None
+    return LedgerFailed(_("The ledger {place} failed: {error}.").format(place=place, error=error), remedy)

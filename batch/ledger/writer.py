@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -15,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
+from batch.language import N_, _
 from batch.ledger.engine import translate
 
 __all__ = ["Writer"]
@@ -29,14 +32,17 @@ class Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._connection: Connection | None = None
         self._waiting: SimpleQueue[tuple[Write, Future[Any]] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._work,), name="ledger-writer", daemon=True
+        )
 
     def __enter__(self) -> Writer:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Finish what was submitted, then end."""
         self._waiting.put(None)
         self._thread.join()
@@ -66,21 +72,40 @@ class Writer:
                     group.append(item)
             self._commit(group)
             if ended:
-                return
+                break
+        self._disconnect()
 
     def _commit(self, group: list[tuple[Write, Future[Any]]]) -> None:
         try:
-            with self._engine.begin() as connection:
+            connection = self._connected()
+            with connection.begin():
                 done = [(future, write(connection)) for write, future in group]
         except SQLAlchemyError as error:
-            failed = LedgerFailed(translate(error, "sending"), "Run the same command again: it sends what is left.")
+            self._disconnect()
+            failed = LedgerFailed(
+                translate(error, N_("sending")), _("Run the same command again: it sends what is left.")
+            )
             failed.__cause__ = error
-            for _, future in group:
+            for _write, future in group:
                 future.set_exception(failed)
             return
         except Exception as error:  # noqa: BLE001 - LedgerFailed, or a defect: who waits must hear of it
-            for _, future in group:
+            self._disconnect()
+            for _write, future in group:
                 future.set_exception(error)
             return
         for future, result in done:
             future.set_result(result)
+
+    def _connected(self) -> Connection:
+        """One connection for all groups: to take one from the pool and give it back costs as much as a write."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """After a failure nobody knows what state the connection is in: the next group has a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError):
+                connection.close()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
+from batch.language import N_, _, number
 from batch.loader.source import Source
 
 __all__ = ["PROTECTED", "REMOVE_PASSWORD", "Archive", "open_archive", "verify"]
@@ -33,8 +34,8 @@ _BROKEN = (
     OSError,
 )
 """What zipfile raises for files that are none: the list was found by changing bytes at random."""
-PROTECTED = "is protected by a password."
-REMOVE_PASSWORD = "Open it in Excel, take the password off (File, Info, Protect Workbook), save, and use that."  # noqa: S105 (advice to a person)
+PROTECTED = N_("is protected by a password.")
+REMOVE_PASSWORD = N_("Open it in Excel, take the password off (File, Info, Protect Workbook), save, and use that.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +60,9 @@ class Archive:
             with zipfile.ZipFile(self.source.path) as file, file.open(part) as stream:
                 yield from _pieces(stream)
         except _BROKEN as error:
-            raise self.source.damaged(f"part {name} does not unzip ({_words(error)})") from None
+            raise self.source.damaged(
+                _("part {name} does not unzip ({words})").format(name=name, words=_words(error))
+            ) from None
 
     def read(self, name: str, *, limit: int | None = None) -> bytes:
         """The whole content of a part. `limit`: its `loaded_bytes`; None: `markup_bytes`, for small parts.
@@ -72,14 +75,16 @@ class Archive:
         if part.file_size > most:
             which = "markup_bytes" if limit is None else "loaded_bytes"
             raise self.source.too_large(
-                f"part {name} has {part.file_size:,} bytes, {most:,} are allowed (limit {which})"
+                _("part {name} has {size} bytes, {most} are allowed (limit {limit})").format(
+                    name=name, size=number(part.file_size), most=number(most), limit=which
+                )
             )
         return b"".join(self.chunks(name))
 
     def _part(self, name: str) -> zipfile.ZipInfo:
         part = self.parts.get(_key(name))
         if part is None:
-            raise self.source.damaged(f"part {name} is missing")
+            raise self.source.damaged(_("part {name} is missing").format(name=name))
         return part
 
 
@@ -107,9 +112,9 @@ def open_archive(source: Source) -> Archive:
         with zipfile.ZipFile(source.path) as file:
             infos = file.infolist()
     except _BROKEN as error:
-        raise source.damaged(f"the zip file around it is broken ({_words(error)})") from None
+        raise source.damaged(_("the zip file around it is broken ({words})").format(words=_words(error))) from None
     if any(info.flag_bits & _ENCRYPTED for info in infos):
-        raise source.refused(PROTECTED, REMOVE_PASSWORD)
+        raise source.refused(_(PROTECTED), _(REMOVE_PASSWORD))
     _check_sizes(source, infos)
     return Archive(source=source, parts={_key(info.filename): info for info in infos})
 
@@ -122,30 +127,40 @@ def _check_directory(source: Source) -> None:
         tail = file.read()
     end = tail.rfind(b"PK\x05\x06")
     if end < 0 or end + 22 > len(tail):
-        raise source.damaged("the zip file around it has no end; it may be cut off")
+        raise source.damaged(_("the zip file around it has no end; it may be cut off"))
     (size,) = struct.unpack_from("<L", tail, end + 12)
     large = tail.rfind(b"PK\x06\x06")
     if size == _IN_ZIP64 and 0 <= large <= len(tail) - 48:
         (size,) = struct.unpack_from("<Q", tail, large + 40)
     if size > source.limits.parts * _DIRECTORY_BYTES_PER_PART:
-        raise source.too_large(f"it has more than {source.limits.parts:,} parts (limit parts)")
+        raise source.too_large(
+            _("it has more than {most} parts (limit parts)").format(most=number(source.limits.parts))
+        )
 
 
 def _check_sizes(source: Source, infos: list[zipfile.ZipInfo]) -> None:
     limits = source.limits
     if len(infos) > limits.parts:
-        raise source.too_large(f"it has {len(infos):,} parts, {limits.parts:,} are allowed (limit parts)")
+        raise source.too_large(
+            _("it has {parts} parts, {allowed} are allowed (limit parts)").format(
+                parts=number(len(infos)), allowed=number(limits.parts)
+            )
+        )
     total = sum(info.file_size for info in infos)
     if total > limits.unzipped_bytes:
         raise source.too_large(
-            f"unzipped it has {total:,} bytes, {limits.unzipped_bytes:,} are allowed (limit unzipped_bytes)"
+            _("unzipped it has {size} bytes, {allowed} are allowed (limit unzipped_bytes)").format(
+                size=number(total), allowed=number(limits.unzipped_bytes)
+            )
         )
     for info in infos:
         grown = info.file_size // max(1, info.compress_size)
         if info.file_size > limits.ratio_from_bytes and grown > limits.ratio:
             raise source.too_large(
-                f"part {info.filename} grows {grown:,} times when unzipped, as zip bombs do; "
-                f"{limits.ratio:,} times is allowed (limit ratio)"
+                _(
+                    "part {name} grows {times} times when unzipped, as zip bombs do; {allowed} times is allowed "
+                    "(limit ratio)"
+                ).format(name=info.filename, times=number(grown), allowed=number(limits.ratio))
             )
 
 
@@ -164,4 +179,6 @@ def verify(archive: Archive) -> None:
             if "worksheets/" in key:
                 cells += chunk.count(b"<c ") + chunk.count(b":c ")
                 if cells > limit:
-                    raise archive.source.too_large(f"a worksheet has more than {limit:,} cells (limit cells)")
+                    raise archive.source.too_large(
+                        _("a worksheet has more than {limit} cells (limit cells)").format(limit=number(limit))
+                    )

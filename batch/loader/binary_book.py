@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch.language import _
 from batch.loader.marks import MarkedSheet, Marks
 from batch.loader.source import Grid, RawRow, Source, Tab
 
@@ -85,4 +86,4 @@ class _WorkerGrid:
                 break
             index, cells, errors = found
             yield index, cells, errors
-        raise self.source.damaged("its records do not make a sheet")
+        raise self.source.damaged(_("its records do not make a sheet"))

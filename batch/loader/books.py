@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from batch.language import N_, _, number
 from batch.loader.archive import PROTECTED, REMOVE_PASSWORD, open_archive, verify
 from batch.loader.binary_book import BinaryBook
 from batch.loader.compound import open_compound
@@ -18,8 +19,8 @@ from batch.loader.xlsx_parts import content_type, workbook_part
 
 __all__ = ["Book", "open_book"]
 
-_GIVE = "Give a CSV, XLSX, XLSM, XLS, XLSB or ODS file."
-_SAVE_AS = "Open it in Excel or LibreOffice, save it as XLSX, and use that."
+_GIVE = N_("Give a CSV, XLSX, XLSM, XLS, XLSB or ODS file.")
+_SAVE_AS = N_("Open it in Excel or LibreOffice, save it as XLSX, and use that.")
 
 
 class Book(Protocol):
@@ -46,12 +47,16 @@ def open_book(source: Source, content: Content) -> Book:
     """
     book = _open_compound(source) if content is Content.COMPOUND else _open_archive(source)
     if not book.tabs:
-        raise source.damaged("its list of sheets is empty")
+        raise source.damaged(_("its list of sheets is empty"))
     if len(book.tabs) > source.limits.sheets:
-        raise source.too_large(f"it has {len(book.tabs):,} sheets, {source.limits.sheets:,} are allowed (limit sheets)")
+        raise source.too_large(
+            _("it has {sheets} sheets, {allowed} are allowed (limit sheets)").format(
+                sheets=number(len(book.tabs)), allowed=number(source.limits.sheets)
+            )
+        )
     places = [tab.place for tab in book.tabs if tab.place]
     if len(set(places)) < len(places):
-        raise source.damaged("two of its sheets are the same part")
+        raise source.damaged(_("two of its sheets are the same part"))
     return book
 
 
@@ -66,30 +71,31 @@ def _open_archive(source: Source) -> Book:
         if "spreadsheetml" in kind or "ms-excel" in kind or (not kind and part.startswith("xl/")):
             verify(archive)
             return XlsxBook(archive, part)
-        raise source.refused("is an Office document, but not a workbook.", _GIVE)
+        raise source.refused(_("is an Office document, but not a workbook."), _(_GIVE))
     if "content.xml" in archive and "mimetype" in archive:
         if b"spreadsheet" in archive.read("mimetype"):
             verify(archive)
             return OdsBook(archive)
-        raise source.refused("is a document of LibreOffice, but not a sheet.", _GIVE)
+        raise source.refused(_("is a document of LibreOffice, but not a sheet."), _(_GIVE))
     if any(name.startswith("index/") and name.endswith(".iwa") for name in archive.parts):
         raise source.refused(
-            "is a sheet of Apple Numbers, which is not read.", "Export it from Numbers as XLSX, and use that."
+            _("is a sheet of Apple Numbers, which is not read."), _("Export it from Numbers as XLSX, and use that.")
         )
     raise source.refused(
-        "is a zip file without a workbook inside.", f"If a sheet is packed in it, unpack it first. {_GIVE}"
+        _("is a zip file without a workbook inside."),
+        " ".join((_("If a sheet is packed in it, unpack it first."), _(_GIVE))),
     )
 
 
 def _open_compound(source: Source) -> Book:
     file = open_compound(source)
     if "EncryptedPackage" in file.streams or "EncryptionInfo" in file.streams:
-        raise source.refused(PROTECTED, REMOVE_PASSWORD)
+        raise source.refused(_(PROTECTED), _(REMOVE_PASSWORD))
     if "Workbook" not in file.streams:
         if "Book" in file.streams:
-            raise source.refused("is a sheet of a very old Excel (before 1997), which is not read.", _SAVE_AS)
-        raise source.refused("is an old Office document, but not a workbook.", _GIVE)
+            raise source.refused(_("is a sheet of a very old Excel (before 1997), which is not read."), _(_SAVE_AS))
+        raise source.refused(_("is an old Office document, but not a workbook."), _(_GIVE))
     marks = read_xls_marks(source, file.read("Workbook"))
     if marks.protected:
-        raise source.refused(PROTECTED, REMOVE_PASSWORD)
+        raise source.refused(_(PROTECTED), _(REMOVE_PASSWORD))
     return BinaryBook(source, "xls", marks.sheets)

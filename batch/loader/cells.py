@@ -13,6 +13,9 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
+from batch.language import N_
+from batch.model.phrases import Phrase
+
 __all__ = [
     "NO_STORED_VALUE",
     "date_format",
@@ -27,9 +30,9 @@ __all__ = [
     "value_text",
 ]
 
-NO_STORED_VALUE = "formula without a stored value; open the file in Excel and save it"
-UNSHOWABLE_DATE = "error cell #####: a date outside the years 1900 to 9999"
-NOT_A_NUMBER = "error cell: the stored number cannot be read"
+NO_STORED_VALUE = N_("formula without a stored value; open the file in Excel and save it")
+UNSHOWABLE_DATE = N_("error cell #####: a date outside the years 1900 to 9999")
+NOT_A_NUMBER = N_("error cell: the stored number cannot be read")
 
 _DAY_SECONDS = 86_400
 _DIGITS = 15
@@ -50,7 +53,7 @@ _NOT_CODES = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.I
 
 def error_cell(code: str) -> str:
     """The words for a cell that holds an error such as `#N/A`."""
-    return f"error cell {code or '(unknown)'}"
+    return Phrase.ERROR_CELL.format(code=code) if code else N_("error cell (unknown)")
 
 
 def plain_text(text: str) -> str | None:
@@ -183,7 +186,7 @@ def iso_text(stored: str) -> str | None:
             return _time_text(time.fromisoformat(text))
         return _date_text(date.fromisoformat(text))
     except ValueError:
-        raise ValueError("error cell: the stored date cannot be read") from None
+        raise ValueError(N_("error cell: the stored date cannot be read")) from None
 
 
 def duration_text(stored: str) -> str | None:
@@ -194,7 +197,7 @@ def duration_text(stored: str) -> str | None:
     """
     match = _ISO_DURATION.fullmatch(stored.strip())
     if match is None:
-        raise ValueError("error cell: the stored time cannot be read")
+        raise ValueError(N_("error cell: the stored time cannot be read"))
     days, hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in match.groups()[1:])
     total = round(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
     return _duration_text(-total if match[1] else total)

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from itertools import islice
 
 from batch.errors import nearest
+from batch.language import N_, _
 from batch.loader.books import Book
 from batch.loader.headers import fold, is_phone_header, is_result_column
 from batch.loader.layout import HEAD_ROWS, Header, find_header
 from batch.loader.source import Source, Tab
 from batch.loader.survey import holds_anything
+from batch.model.sheet import Remark
 
 __all__ = ["Choice", "choose_tab"]
 
 _OWN_SUMMARIES = frozenset({"summary", "resumo"})
+_ONLY = N_("Only the worksheet {name} is read, not: {others}.")
+_NO_ROWS = N_("The sheet {name} is a chart or macro sheet and is not read.")
+_HIDDEN = N_("The worksheet {name} is hidden and is not read.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +28,7 @@ class Choice:
     """The worksheet that is read, and what a person should know about the others."""
 
     tab: Tab
-    warnings: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,17 +62,17 @@ def choose_tab(source: Source, book: Book, *, name: str | None, wanted: Collecti
     candidates = _candidates(book, wanted)
     if not candidates:
         raise source.refused(
-            f"has no rows: no visible worksheet holds anything. {' '.join(passed_over)}".strip(),
-            "Fill in a header and at least one row, or show the sheet that has them.",
+            " ".join((_("has no rows: no visible worksheet holds anything."), *map(str, passed_over))),
+            _("Fill in a header and at least one row, or show the sheet that has them."),
         )
     chosen = _decide(candidates, wanted)
     if len(chosen) > 1:
         raise _several(source, chosen)
     others = [candidate.tab.name for candidate in candidates if candidate.tab is not chosen[0].tab]
     said = (
-        (f"Only the worksheet {chosen[0].tab.name!r} is read, not: {', '.join(map(repr, others))}.",) if others else ()
+        (Remark(_ONLY, {"name": repr(chosen[0].tab.name), "others": ", ".join(map(repr, others))}),) if others else ()
     )
-    return Choice(tab=chosen[0].tab, warnings=passed_over + said)
+    return Choice(tab=chosen[0].tab, remarks=passed_over + said)
 
 
 def _named(source: Source, tabs: Sequence[Tab], name: str) -> Tab:
@@ -75,17 +80,18 @@ def _named(source: Source, tabs: Sequence[Tab], name: str) -> Tab:
     if not found:
         names = [tab.name for tab in tabs]
         raise source.refused(
-            f"has no worksheet {name!r}{nearest(name, names)}.", f"Its sheets are: {', '.join(map(repr, names))}."
+            _("has no worksheet {name!r}{nearest}.").format(name=name, nearest=nearest(name, names)),
+            _("Its sheets are: {names}.").format(names=", ".join(map(repr, names))),
         )
     if not found[0].worksheet:
-        raise source.refused(f"has no rows in {name!r}: that is a chart, not a worksheet.", "Name a worksheet.")
+        raise source.refused(
+            _("has no rows in {name!r}: that is a chart, not a worksheet.").format(name=name), _("Name a worksheet.")
+        )
     return found[0]
 
 
-def _passed_over(tab: Tab) -> str:
-    if not tab.worksheet:
-        return f"The sheet {tab.name!r} is a chart or macro sheet and is not read."
-    return f"The worksheet {tab.name!r} is hidden and is not read."
+def _passed_over(tab: Tab) -> Remark:
+    return Remark(_HIDDEN if tab.worksheet else _NO_ROWS, {"name": repr(tab.name)})
 
 
 def _candidates(book: Book, wanted: Collection[str]) -> list[_Candidate]:
@@ -117,6 +123,6 @@ def _decide(candidates: list[_Candidate], wanted: Collection[str]) -> list[_Cand
 def _several(source: Source, candidates: list[_Candidate]) -> Exception:
     names = ", ".join(repr(candidate.tab.name) for candidate in candidates)
     return source.refused(
-        f"has several worksheets that may hold the contacts: {names}.",
-        f'Say which in the campaign file: [sheet] name = "{candidates[0].tab.name}".',
+        _("has several worksheets that may hold the contacts: {names}.").format(names=names),
+        _('Say which in the campaign file: [sheet] name = "{name}".').format(name=candidates[0].tab.name),
     )

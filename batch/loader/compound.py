@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from batch.language import _, number
 from batch.loader.source import Source
 
 __all__ = ["CompoundFile", "open_compound"]
@@ -32,10 +33,12 @@ class CompoundFile:
         self._data = data
         shift, mini_shift = struct.unpack_from("<HH", data, 30)
         if shift not in {9, 12} or mini_shift != 6:  # noqa: PLR2004 (the only sizes the format knows)
-            raise source.damaged("its sectors have no known size")
+            raise source.damaged(_("its sectors have no known size"))
         self._sector = 1 << shift
         self._mini = 1 << mini_shift
-        tables, first_directory, self._cutoff, first_mini, _, first_list = struct.unpack_from("<LL4xLLLL", data, 44)
+        tables, first_directory, self._cutoff, first_mini, _minis, first_list = struct.unpack_from(
+            "<LL4xLLLL", data, 44
+        )
         self._next = self._table(self._table_sectors(tables, first_list))
         self._mini_next = self._numbers(self._chain(first_mini))
         self.streams, self._mini_data = self._directory(self._chain(first_directory))
@@ -47,7 +50,7 @@ class CompoundFile:
             return self._chain(stream.first)[: stream.size]
         pieces: list[bytes] = []
         place = stream.first
-        for _ in range(min(stream.size, len(self._mini_data)) // self._mini + 1):
+        for _step in range(min(stream.size, len(self._mini_data)) // self._mini + 1):
             if place >= _FREE:
                 break
             pieces.append(self._mini_data[place * self._mini : (place + 1) * self._mini])
@@ -57,7 +60,7 @@ class CompoundFile:
     def _sector_at(self, number: int) -> bytes:
         start = (number + 1) * self._sector
         if start >= len(self._data):
-            raise self._source.damaged("it is cut off, or points beyond its own end")
+            raise self._source.damaged(_("it is cut off, or points beyond its own end"))
         return self._data[start : start + self._sector]
 
     def _table_sectors(self, count: int, first_list: int) -> list[int]:
@@ -65,7 +68,7 @@ class CompoundFile:
         found = list(struct.unpack_from("<109L", self._data, 76))
         most = len(self._data) // self._sector + 1
         place = first_list
-        for _ in range(most):
+        for _step in range(most):
             if place >= _FREE:
                 break
             *more, place = self._numbers(self._sector_at(place).ljust(self._sector, b"\xff"))
@@ -81,14 +84,14 @@ class CompoundFile:
     def _chain(self, first: int) -> bytes:
         pieces: list[bytes] = []
         place = first
-        for _ in range(len(self._data) // self._sector + 1):
+        for _step in range(len(self._data) // self._sector + 1):
             if place >= _FREE:
                 return b"".join(pieces)
             pieces.append(self._sector_at(place))
             if place >= len(self._next):
-                raise self._source.damaged("a chain of its sectors is broken")
+                raise self._source.damaged(_("a chain of its sectors is broken"))
             place = self._next[place]
-        raise self._source.damaged("a chain of its sectors runs in a circle")
+        raise self._source.damaged(_("a chain of its sectors runs in a circle"))
 
     def _directory(self, data: bytes) -> tuple[dict[str, _Stream], bytes]:
         streams: dict[str, _Stream] = {}
@@ -113,12 +116,14 @@ def open_compound(source: Source) -> CompoundFile:
     size = source.path.stat().st_size
     if size > source.limits.loaded_bytes:
         raise source.too_large(
-            f"the file has {size:,} bytes, {source.limits.loaded_bytes:,} are allowed (limit loaded_bytes)"
+            _("the file has {size} bytes, {allowed} are allowed (limit loaded_bytes)").format(
+                size=number(size), allowed=number(source.limits.loaded_bytes)
+            )
         )
     data = source.path.read_bytes()
     if len(data) < _HEADER:
-        raise source.damaged("it is cut off")
+        raise source.damaged(_("it is cut off"))
     try:
         return CompoundFile(source, data)
     except struct.error:
-        raise source.damaged("it is cut off") from None
+        raise source.damaged(_("it is cut off")) from None

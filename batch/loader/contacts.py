@@ -14,6 +14,7 @@ from batch.loader.optout import opted_out
 from batch.loader.plain import PlainContacts
 from batch.model.message import Contact, Message, TemplateField
 from batch.model.phone import Phone, outgoing, read_phone
+from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason
 from batch.model.sheet import SheetInfo, SheetRow
 
@@ -152,7 +153,12 @@ class ContactMaker:
         return [
             Finding(
                 Reason.VALUE_NOT_ALLOWED,
-                {"field": f"index of {component}", "column": self._index_columns(), "found": found, "allowed": needed},
+                {
+                    "field": Phrase.INDEX_OF.format(component=component),
+                    "column": self._index_columns(),
+                    "found": found,
+                    "allowed": needed,
+                },
             )
             for component, found, needed in numbering(fields, self._body)
         ]

@@ -12,6 +12,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from batch.language import N_
 from batch.loader.layout import HEAD_ROWS, find_header
 from batch.loader.source import RawRow
 
@@ -20,7 +21,7 @@ __all__ = ["DELIMITERS", "find_delimiter", "named_delimiter", "records"]
 DELIMITERS = (";", "\t", "|", ",")
 """In the order in which they win a tie: commas also stand in plain text and in numbers."""
 
-STRAY_QUOTE = "a quotation mark is opened and not closed properly"
+STRAY_QUOTE = N_("a quotation mark is opened and not closed properly")
 
 _TO_CLOSING = re.compile(r'([^"]*(?:""[^"]*)*)"(?!")')
 _AS_TEXT = re.compile(r'="([^"]*)"')

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from batch.errors import SheetError
+from batch.language import N_, _, number
 from batch.loader.source import Source
 
 __all__ = ["find_encoding"]
@@ -22,7 +23,7 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 _CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x19\x1b]")
 _STRANGE = re.compile("[\udc80-\udcff]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
-_SAVE_AGAIN = 'Save it again from Excel as "CSV UTF-8" or as XLSX, and use that.'
+_SAVE_AGAIN = N_('Save it again from Excel as "CSV UTF-8" or as XLSX, and use that.')
 
 
 def find_encoding(source: Source) -> str:
@@ -43,7 +44,7 @@ def find_encoding(source: Source) -> str:
     if marked or _mostly_utf8(source.path):
         raise _mixed(source)
     if not _decodes(source.path, "cp1252"):
-        raise source.refused("is neither UTF-8, UTF-16 nor Windows-1252 text.", _SAVE_AGAIN)
+        raise source.refused(_("is neither UTF-8, UTF-16 nor Windows-1252 text."), _(_SAVE_AGAIN))
     return "cp1252"
 
 
@@ -70,18 +71,22 @@ def _check_bytes(source: Source) -> None:
     for chunk in _chunks(source.path):
         if b"\0" in chunk:
             raise source.refused(
-                "holds NUL bytes (characters of code 0), which no sheet has: damaged, or UTF-16 without its mark.",
-                _SAVE_AGAIN,
+                _("holds NUL bytes (characters of code 0), which no sheet has: damaged, or UTF-16 without its mark."),
+                _(_SAVE_AGAIN),
             )
         if _CONTROLS.search(chunk):
             raise source.refused(
-                "is not a sheet: it holds control characters, as programs and pictures do, not text.",
-                "Give a CSV, XLSX, XLSM, XLS, XLSB or ODS file.",
+                _("is not a sheet: it holds control characters, as programs and pictures do, not text."),
+                _("Give a CSV, XLSX, XLSM, XLS, XLSB or ODS file."),
             )
         ends = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
         line = line + len(chunk) if ends < 0 else len(chunk) - ends
         if line > source.limits.row_bytes:
-            raise source.too_large(f"one line is longer than {source.limits.row_bytes:,} bytes (limit row_bytes)")
+            raise source.too_large(
+                _("one line is longer than {limit} bytes (limit row_bytes)").format(
+                    limit=number(source.limits.row_bytes)
+                )
+            )
 
 
 def _check_utf16(source: Source) -> None:
@@ -91,16 +96,18 @@ def _check_utf16(source: Source) -> None:
         for chunk in _chunks(source.path):
             text = decoder.decode(chunk)
             if "\0" in text:
-                raise source.refused("holds NUL characters (code 0), which no sheet has.", _SAVE_AGAIN)
+                raise source.refused(_("holds NUL characters (code 0), which no sheet has."), _(_SAVE_AGAIN))
             ends = max(text.rfind("\n"), text.rfind("\r"))
             line = line + len(text) if ends < 0 else len(text) - ends
             if line > source.limits.row_bytes:
                 raise source.too_large(
-                    f"one line is longer than {source.limits.row_bytes:,} characters (limit row_bytes)"
+                    _("one line is longer than {limit} characters (limit row_bytes)").format(
+                        limit=number(source.limits.row_bytes)
+                    )
                 )
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise source.damaged("it says that it is UTF-16, and is not") from None
+        raise source.damaged(_("it says that it is UTF-16, and is not")) from None
 
 
 def _mostly_utf8(path: Path) -> bool:
@@ -124,7 +131,7 @@ def _mixed(source: Source) -> SheetError:
                 line.decode("utf-8")
             except UnicodeDecodeError:
                 return source.refused(
-                    f"mixes two encodings: it is UTF-8, but line {number} is not.",
-                    'Correct that line, or save the file again from Excel as "CSV UTF-8" or as XLSX.',
+                    _("mixes two encodings: it is UTF-8, but line {number} is not.").format(number=number),
+                    _('Correct that line, or save the file again from Excel as "CSV UTF-8" or as XLSX.'),
                 )
-    return source.damaged("its encoding cannot be told")
+    return source.damaged(_("its encoding cannot be told"))

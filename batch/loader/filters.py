@@ -23,6 +23,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from batch.errors import nearest
+from batch.language import _
 from batch.loader.filters_date import date_filter
 from batch.loader.filters_money import brl
 from batch.loader.filters_name import first_name, title
@@ -83,12 +84,20 @@ def compile_filter(text: str) -> Filter:
     name, colon, argument = (part.strip() for part in text.partition(":"))
     if name in _PLAIN:
         if colon:
-            raise ValueError(f"the filter '{name}' takes nothing after it, but has ':{argument}'")
+            raise ValueError(
+                _("the filter '{name}' takes nothing after it, but has ':{argument}'").format(
+                    name=name, argument=argument
+                )
+            )
         return _unless_empty(_PLAIN[name])
     if name not in _WITH_ARGUMENT:
-        raise ValueError(f"there is no filter '{name}'{nearest(name, FILTERS)}; known are {', '.join(FILTERS)}")
+        raise ValueError(
+            _("there is no filter '{name}'{nearest}; known are {known}").format(
+                name=name, nearest=nearest(name, FILTERS), known=", ".join(FILTERS)
+            )
+        )
     if not colon:
-        raise ValueError(f"the filter '{name}' needs a text after it, like '{name}:...'")
+        raise ValueError(_("the filter '{name}' needs a text after it, like '{name}:...'").format(name=name))
     made = _WITH_ARGUMENT[name](argument)
     return made if name == _DEFAULT else _unless_empty(made)
 

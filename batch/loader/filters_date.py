@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from types import MappingProxyType
 
+from batch.language import _
+from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason
 
 __all__ = ["date_filter"]
@@ -39,13 +41,15 @@ def date_filter(form: str) -> Callable[[str], str | Reason | Finding]:
     tokens = frozenset(_TOKEN.findall(form))
     if not tokens or any(run[0] not in _WRITTEN for run in _RUN.finditer(form)):
         raise ValueError(
-            f"'date:{form}' is no form of a date; allowed are dd, mm, yyyy, yy, HH, MM, SS, like 'date:dd/mm/yyyy'"
+            _(
+                "'date:{form}' is no form of a date; allowed are dd, mm, yyyy, yy, HH, MM, SS, like 'date:dd/mm/yyyy'"
+            ).format(form=form)
         )
     needs_time, needs_date = bool(tokens & _TIME_TOKENS), bool(tokens - _TIME_TOKENS)
 
     def write(value: str) -> str | Reason | Finding:
         if _SHORT_YEAR.fullmatch(value.strip()):
-            return Finding(Reason.VALUE_NOT_A_DATE, {"found": f"{value} (write the year with four digits)"})
+            return Finding(Reason.VALUE_NOT_A_DATE, {"found": Phrase.SHORT_YEAR.format(value=value)})
         read = _read(value.strip())
         if read is None or (needs_time and not read[2]) or (needs_date and not read[1]):
             return Reason.VALUE_NOT_A_DATE

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
+from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason
 
 __all__ = ["brl"]
@@ -41,20 +42,20 @@ def brl(value: str) -> str | Reason | Finding:
     if match is None or number is None or (match["sign"] and match["minus"]):
         return Reason.VALUE_NOT_MONEY
     if doubt := _doubt(match["number"], Decimal(number), typed=bool(match["currency"])):
-        return Finding(Reason.VALUE_NOT_MONEY, {"found": f"{value} ({doubt})"})
+        return Finding(Reason.VALUE_NOT_MONEY, {"found": doubt.format(value=value)})
     amount = Decimal(number).quantize(_CENT, ROUND_HALF_UP)
     written = f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))
     negative = (match["sign"] or match["minus"]) and amount
     return f"-R$ {written}" if negative else f"R$ {written}"
 
 
-def _doubt(number: str, amount: Decimal, *, typed: bool) -> str | None:
+def _doubt(number: str, amount: Decimal, *, typed: bool) -> Phrase | None:
     """Why nobody can say which cents are meant; None when it is plain."""
     if _AMBIGUOUS.fullmatch(number) and not number.startswith("0,"):
-        return "English thousands or Brazilian decimals?"
+        return Phrase.THOUSANDS
     computed = not typed and _COMPUTED.fullmatch(number)
     exact = amount == amount.quantize(_CENT, ROUND_HALF_UP)
-    return None if computed or exact else "more than two decimals"
+    return None if computed or exact else Phrase.DECIMALS
 
 
 def _plain(number: str) -> str | None:

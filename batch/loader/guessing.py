@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from batch.campaign import FIELDS, Column, Constant, FieldSpec, Source, checked
+from batch.language import _, number
 from batch.loader.guessing_phone import ColumnFacts
 from batch.loader.headers import fold, is_name_header
 from batch.loader.mapping_match import Rows, match_columns, match_template_fields
@@ -68,18 +69,27 @@ def guess(info: SheetInfo, facts: Sequence[ColumnFacts], phones: Sequence[Column
     others = [each for each in facts if each.name != phone.name and each.name not in info.ambiguous]
     found = {_PHONE: phone.name}
     reasons = {_PHONE: f"{phone.share}."}
-    asides = [f"{each.name!r} could be the phone too ({each.share}) and is not used." for each in phones[1:]]
+    asides = [
+        _("{name!r} could be the phone too ({share}) and is not used.").format(name=each.name, share=each.share)
+        for each in phones[1:]
+    ]
     name = _name_column(others)
     if name is not None:
         found[_NAME] = name.name
     for field, each in _by_api_names(info, others, rows, asides).items():
         bad = [cell for cell in each.cells if isinstance(checked(field, cell), Finding)]
         if 2 * len(bad) > len(each.cells):
-            asides.append(f"{each.name!r} is not used: {bad[0][:60]!r} is not {FIELDS[field].allowed}.")
+            asides.append(
+                _("{name!r} is not used: {value!r} is not {allowed}.").format(
+                    name=each.name, value=bad[0][:60], allowed=FIELDS[field].allowed
+                )
+            )
             continue
         found[field] = each.name
         if bad:
-            reasons[field] = f"{len(bad):,} of {len(each.cells):,} cells are not {FIELDS[field].allowed}."
+            reasons[field] = _("{bad} of {cells} cells are not {allowed}.").format(
+                bad=number(len(bad)), cells=number(len(each.cells)), allowed=FIELDS[field].allowed
+            )
     return Guess(columns=found, reasons=reasons, fields=_template_fields(info, others, asides), asides=tuple(asides))
 
 
@@ -125,7 +135,11 @@ def _by_api_names(
                 matched.setdefault(field, each)
     status = next((each.name for each in columns if each.name.strip().casefold() == "status"), None)
     if status is not None and "status" not in matched:
-        asides.append(f"{status!r} is not used: a value in it is not {FIELDS['status'].allowed}.")
+        asides.append(
+            _("{name!r} is not used: a value in it is not {allowed}.").format(
+                name=status, allowed=FIELDS["status"].allowed
+            )
+        )
     return {field: matched[field] for field in FIELDS if field in matched}
 
 
@@ -133,7 +147,7 @@ def _template_fields(info: SheetInfo, columns: Sequence[ColumnFacts], asides: li
     usable = {each.name for each in columns}
     specs = match_template_fields(info)
     lost = [spec.value.column for spec in specs if isinstance(spec.value, Column) and spec.value.column not in usable]
-    asides += [f"{name!r} is not used: several columns have that name." for name in lost]
+    asides += [_("{name!r} is not used: several columns have that name.").format(name=name) for name in lost]
     return tuple(spec for spec in specs if isinstance(spec.value, Column) and spec.value.column in usable)
 
 

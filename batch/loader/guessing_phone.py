@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from batch.campaign import writable
+from batch.language import _, number
 from batch.loader.headers import is_known_header, is_name_header, is_phone_header, is_result_column
 from batch.model.phone import read_phone
 from batch.model.reason import Finding, Reason
@@ -37,7 +38,9 @@ class ColumnFacts:
     @property
     def share(self) -> str:
         """`57 of 60 cells are phones`."""
-        return f"{self.phones:,} of {len(self.cells):,} cells are phones"
+        return _("{phones} of {cells} cells are phones").format(
+            phones=number(self.phones), cells=number(len(self.cells))
+        )
 
     @property
     def reach(self) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch.errors import SheetError
+from batch.language import _
 from batch.loader.formats import find_content
 from batch.loader.source import Limits, Source
 
@@ -51,7 +52,9 @@ def keep_copy(source: Path, folder: Path, *, limits: Limits = _DEFAULT_LIMITS) -
         aside.replace(target)
     except OSError as error:
         raise SheetError(
-            f"{source.name} cannot be copied to {folder}: {error.strerror or error}.",
-            "Check the disk's free space and the folder's permissions.",
+            _("{name} cannot be copied to {folder}: {reason}.").format(
+                name=source.name, folder=folder, reason=error.strerror or error
+            ),
+            _("Check the disk's free space and the folder's permissions."),
         ) from None
     return KeptCopy(path=target, sha256=digest.hexdigest())

@@ -18,6 +18,7 @@ from batch.campaign import (
     checked,
     described,
 )
+from batch.language import _
 from batch.loader.filters import default_filter
 from batch.loader.mapping_columns import ColumnFinder
 from batch.loader.mapping_match import Rows, match_columns, match_template_fields
@@ -25,6 +26,7 @@ from batch.loader.mapping_sources import CellText, Slot, TextPlan, refused_in
 from batch.loader.mapping_template import FieldPlan, label, numbering
 from batch.loader.mapping_text import ParsedText, Placeholder, parse_text
 from batch.model.phone import read_phone
+from batch.model.phrases import Phrase, said
 from batch.model.reason import Finding, sentence
 from batch.model.sheet import SheetInfo
 
@@ -67,7 +69,7 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
         *_constant_phone(campaign, slots.get(_PHONE)),
     ]
     if problems:
-        raise campaign_error(f"{campaign.path.name} with {info.file}", problems)
+        raise campaign_error(_("{file} with {sheet}").format(file=campaign.path.name, sheet=info.file), problems)
     return Mapping(
         phone=slots.pop(_PHONE),
         slots=tuple(slots.values()),
@@ -117,6 +119,10 @@ def _key(field: str) -> str:
     return f"[sender] {field}" if field == "whatsapp_phone_id" else f"[columns] {field}"
 
 
+def _part_key(number: int, part: str) -> str:
+    return _("[[template_fields]] number {number}, {part}").format(number=number, part=part)
+
+
 def _slot(finder: ColumnFinder, field: str, source: Source, key: str) -> Slot:
     if isinstance(source, Constant):
         value = checked(field, source.value) if field in FIELDS else source.value
@@ -127,8 +133,8 @@ def _slot(finder: ColumnFinder, field: str, source: Source, key: str) -> Slot:
 
 def _field(finder: ColumnFinder, spec: FieldSpec, number: int, problems: list[Problem]) -> FieldPlan:
     def slot(part: str, source: Source) -> Slot:
-        key = f"[[template_fields]] number {number}, {part}"
-        return _slot(finder, f"template field {number}, {part}", source, key)
+        key = _part_key(number, part)
+        return _slot(finder, Phrase.FIELD_PART.format(number=number, part=part), source, key)
 
     plan = FieldPlan(
         component=slot("component", spec.component),
@@ -153,12 +159,12 @@ def _with_frame(plan: FieldPlan, problems: list[Problem]) -> FieldPlan:
 
 
 def _text(finder: ColumnFinder, source: Source, number: int, problems: list[Problem]) -> TextPlan:
-    key = f"[[template_fields]] number {number}, value"
+    key = _part_key(number, "value")
     parsed = _parsed(source)
     problems += [Problem(text=f"{key}: {problem}") for problem in parsed.problems]
     problems += [Problem(text=f"{key} {problem}") for problem in _literal_problems(parsed)]
     parts = tuple(part if isinstance(part, str) else _cell_text(finder, part, key) for part in parsed.parts)
-    return TextPlan(label=f"template field {number}", parts=parts)
+    return TextPlan(label=Phrase.TEMPLATE_FIELD.format(number=number), parts=parts)
 
 
 def _parsed(source: Source) -> ParsedText:
@@ -184,7 +190,7 @@ def _literal_problems(parsed: ParsedText) -> Iterator[str]:
     literal = [part for part in parsed.parts if isinstance(part, str)]
     refused = next((found for part in literal if (found := refused_in(part))), None)
     if refused:
-        yield f"holds {refused}, which WhatsApp refuses"
+        yield _("holds {refused}, which WhatsApp refuses").format(refused=said(refused))
 
 
 def _numbering_problems(campaign: Campaign, fields: Iterable[FieldPlan]) -> Iterator[Problem]:
@@ -193,8 +199,10 @@ def _numbering_problems(campaign: Campaign, fields: Iterable[FieldPlan]) -> Iter
         return  # a part comes from the sheet: each row is judged by itself
     for component, found, needed in numbering([frame for frame in frames if frame], campaign.template.body):
         yield Problem(
-            text=f"the template fields of {component} have the indexes {found}; needed are {needed}",
-            remedy="Give each placeholder of the template one field, numbered from 1 without a gap.",
+            text=_("the template fields of {component} have the indexes {found}; needed are {needed}").format(
+                component=said(component), found=said(found), needed=said(needed)
+            ),
+            remedy=_("Give each placeholder of the template one field, numbered from 1 without a gap."),
         )
 
 
@@ -204,7 +212,7 @@ def _constant_phone(campaign: Campaign, phone: Slot | None) -> Iterator[Problem]
         return
     read = read_phone(phone.fallback, region=campaign.phone.region)
     if isinstance(read, Finding):
-        yield Problem(text=f"[columns] {_PHONE}: {sentence(read).rstrip('.')}")
+        yield Problem(text=f"{_key(_PHONE)}: {sentence(read).rstrip('.')}")
 
 
 def _descriptions(
@@ -214,4 +222,7 @@ def _descriptions(
         yield field, described(source)
     for plan, spec in zip(fields, specs, strict=True):
         text = spec.value
-        yield plan.value.label, f"text '{text.value}'" if isinstance(text, Constant) else described(text)
+        yield (
+            said(plan.value.label),
+            _("text '{text}'").format(text=text.value) if isinstance(text, Constant) else described(text),
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from batch.campaign import Problem
 from batch.errors import nearest
+from batch.language import _
 from batch.loader.headers import fold, is_result_column
 from batch.model.sheet import SheetInfo
 
@@ -37,11 +38,18 @@ class ColumnFinder:
     def _name(self, wanted: str, key: str) -> str | None:
         alike = [wanted] if wanted in self._places else self._alike.get(fold(wanted), [])
         if len(alike) > 1 or set(alike) & set(self._info.ambiguous):
-            several = f"{key}: several columns of {self._info.file} are named {wanted!r}"
-            self._add(several, "Rename one of them in the sheet, or name another column.")
+            several = _("{key}: several columns of {file} are named {column!r}").format(
+                key=key, file=self._info.file, column=wanted
+            )
+            self._add(several, _("Rename one of them in the sheet, or name another column."))
             return None
         if not alike:
-            self._add(f"{key}: no column {wanted!r}{nearest(wanted, self._others())}", self._listed())
+            self._add(
+                _("{key}: no column {column!r}{nearest}").format(
+                    key=key, column=wanted, nearest=nearest(wanted, self._others())
+                ),
+                self._listed(),
+            )
             return None
         return alike[0]
 
@@ -54,4 +62,6 @@ class ColumnFinder:
         return [name for name in self._info.columns if not is_result_column(name)]
 
     def _listed(self) -> str:
-        return f"The sheet's columns are: {', '.join(self._others()) or 'none'}."
+        if not self._others():
+            return _("The sheet's columns are: none.")
+        return _("The sheet's columns are: {columns}.").format(columns=", ".join(self._others()))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from batch.campaign import FIELDS, STATUSES, Column, Constant, FieldSpec, Problem, Source
+from batch.language import N_, _
 from batch.loader.headers import is_name_header, is_phone_header, is_result_column
 from batch.model.sheet import SheetInfo, SheetRow
 
@@ -22,6 +23,9 @@ _FIELD = re.compile(
     r"(?:card[_ ](?P<card>[0-9]{1,2})[_ ])?"
     r"(?P<component>header|body|button[_ ](?P<button>[0-9]{1,2}))[_ ](?P<index>[0-9]{1,3})"
 )
+
+_PHONES = N_("{columns} columns could be the phone: {listed}")
+_NAMES = N_("{columns} columns could be the name: {listed}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,28 +47,32 @@ def match_columns(info: SheetInfo, rows: Rows | None) -> Matched:
     if "status" in found and not (rows and _all_of_the_enum(info, found["status"], rows())):
         del found["status"]
     problems = [
-        *_add_usual(found, "wa_contact_id", "phone", [name for name in names if is_phone_header(name)]),
-        *_add_usual(found, "remote_profile_name", "name", [name for name in names if is_name_header(name)]),
+        *_add_usual(found, "wa_contact_id", _PHONES, [name for name in names if is_phone_header(name)]),
+        *_add_usual(found, "remote_profile_name", _NAMES, [name for name in names if is_name_header(name)]),
     ]
     if "wa_contact_id" not in found and not problems:
-        remedy = (
-            f'Name it in the campaign: [columns] wa_contact_id = "...". The sheet\'s columns are: {", ".join(names)}.'
+        remedy = _(
+            'Name it in the campaign: [columns] wa_contact_id = "...". The sheet\'s columns are: {columns}.'
+        ).format(columns=", ".join(names))
+        problems.append(
+            Problem(text=_("no column of {file} is a phone column by its name").format(file=info.file), remedy=remedy)
         )
-        problems.append(Problem(text=f"no column of {info.file} is a phone column by its name", remedy=remedy))
     return Matched(
         columns={field: Column(column=found[field]) for field in FIELDS if field in found}, problems=tuple(problems)
     )
 
 
-def _add_usual(found: dict[str, str], field: str, what: str, candidates: list[str]) -> list[Problem]:
+def _add_usual(found: dict[str, str], field: str, could_be: str, candidates: list[str]) -> list[Problem]:
     if field in found or not candidates:
         return []
     found[field] = candidates[0]
     if len(candidates) == 1:
         return []
-    listed = " and ".join(repr(name) for name in candidates)
-    remedy = f'Say which in the campaign: [columns] {field} = "{candidates[0]}", and the other columns that count.'
-    return [Problem(text=f"{len(candidates)} columns could be the {what}: {listed}", remedy=remedy)]
+    listed = _(" and ").join(repr(name) for name in candidates)
+    remedy = _('Say which in the campaign: [columns] {field} = "{column}", and the other columns that count.').format(
+        field=field, column=candidates[0]
+    )
+    return [Problem(text=_(could_be).format(columns=len(candidates), listed=listed), remedy=remedy)]
 
 
 def _all_of_the_enum(info: SheetInfo, column: str, rows: Iterable[SheetRow]) -> bool:

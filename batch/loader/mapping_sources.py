@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from batch.campaign import FIELDS, checked
+from batch.language import N_
 from batch.loader.filters import Filter
+from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason
 
 __all__ = ["CellText", "Cells", "Slot", "TextPlan", "refused_in"]
@@ -16,13 +18,13 @@ Cells = Sequence[str | None]
 
 _REFUSED = re.compile(r"[\n\r\t]| {5,}")
 """What WhatsApp refuses in a value (132018)."""
-_REFUSED_NAMES = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}
+_REFUSED_NAMES = {"\n": N_("a line break"), "\r": N_("a line break"), "\t": N_("a tab")}
 
 
 def refused_in(text: str) -> str | None:
-    """What of `text` WhatsApp refuses in a template value, for people; None when nothing."""
+    """What of `text` WhatsApp refuses in a template value, as a value of findings; None when nothing."""
     refused = _REFUSED.search(text)
-    return _REFUSED_NAMES.get(refused[0], f"{len(refused[0])} spaces in a row") if refused else None
+    return _REFUSED_NAMES.get(refused[0], Phrase.SPACES.format(spaces=len(refused[0]))) if refused else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +65,7 @@ class Slot:
         if not (text.isascii() and text.isdigit()):
             return Finding(Reason.VALUE_NOT_A_NUMBER, values)
         if int(text) < least:
-            return Finding(Reason.VALUE_NOT_ALLOWED, {**values, "allowed": f"{least} and up"})
+            return Finding(Reason.VALUE_NOT_ALLOWED, {**values, "allowed": Phrase.AT_LEAST.format(least=least)})
         return int(text)
 
 

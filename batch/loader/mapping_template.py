@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from batch.campaign import BODY_LIMIT, placeholders, rendered
+from batch.language import N_, _
 from batch.loader.mapping_sources import Cells, Slot, TextPlan
 from batch.model.message import TemplateField
+from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason
 
 __all__ = [
@@ -110,14 +112,15 @@ def settled(value: T | Finding, problems: list[Finding], otherwise: T) -> T:
 
 
 def label(field: Frame | TemplateField) -> str:
-    """`BODY {{1}}`, `card 0 BUTTON 1 {{1}}`: a template field for people."""
+    """`BODY {{1}}`, `card 0 BUTTON 1 {{1}}`: a template field, as a value of findings."""
     return f"{_component_label(field)} {{{{{field.index}}}}}"
 
 
 def _component_label(field: Frame | TemplateField) -> str:
-    card = "" if field.card_index is None else f"card {field.card_index} "
-    button = "" if field.button_index is None else f" {field.button_index}"
-    return f"{card}{field.component}{button}"
+    component = field.component if field.button_index is None else f"{field.component} {field.button_index}"
+    return (
+        component if field.card_index is None else Phrase.CARD_FIELD.format(card=field.card_index, component=component)
+    )
 
 
 def numbering(fields: Sequence[Frame | TemplateField], body: str | None) -> list[tuple[str, str, str]]:
@@ -141,7 +144,7 @@ def numbering(fields: Sequence[Frame | TemplateField], body: str | None) -> list
 
 
 def _listed(indexes: Iterable[int]) -> str:
-    return ", ".join(map(str, indexes)) or "none"
+    return ", ".join(map(str, indexes)) or N_("none")
 
 
 def body_values(fields: Iterable[TemplateField]) -> dict[int, str]:
@@ -160,7 +163,7 @@ def lengths(fields: Sequence[TemplateField], columns: Sequence[str], body: str |
     text = "".join(values.values()) if body is None else rendered(body, values)
     return [
         *(finding for field, column in zip(fields, columns, strict=True) for finding in _long_header(field, column)),
-        *_over("body", len(text), BODY_LIMIT),
+        *_over(Phrase.BODY.value, len(text), BODY_LIMIT),
         *(finding for card, size in _card_sizes(fields).items() for finding in _over(card, size, CARD_BODY_LIMIT)),
     ]
 
@@ -177,7 +180,7 @@ def _card_sizes(fields: Iterable[TemplateField]) -> dict[str, int]:
     sizes: dict[str, int] = defaultdict(int)
     for field in fields:
         if field.component == "BODY" and field.card_index is not None:
-            sizes[f"body of card {field.card_index}"] += len(field.value)
+            sizes[Phrase.BODY_OF_CARD.format(card=field.card_index)] += len(field.value)
     return sizes
 
 
@@ -196,7 +199,9 @@ def undocumented(plans: Sequence[FieldPlan]) -> tuple[str, ...]:
         if slot.column is None and slot.fallback not in _DOCUMENTED[part]
     )
     return tuple(
-        f"The {part} {found} in the campaign is not named by the API's page; it is sent as it is."
+        _("The {part} {found} in the campaign is not named by the API's page; it is sent as it is.").format(
+            part=part, found=found
+        )
         for part, found in dict.fromkeys(fixed)
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from batch.language import _
 from batch.loader.filters import Filter, compile_filter, is_default
 
 __all__ = ["ParsedText", "Placeholder", "parse_text"]
@@ -43,7 +44,11 @@ def parse_text(text: str) -> ParsedText:
         if match.lastgroup == "inside":
             parts += _placeholder(match["inside"], problems)
         elif match.lastgroup == "stray":
-            problems.append(f"a single {match[0]!r} stands in it; a brace as text is written {match[0] * 2!r}")
+            problems.append(
+                _("a single {brace!r} stands in it; a brace as text is written {twice!r}").format(
+                    brace=match[0], twice=match[0] * 2
+                )
+            )
         else:
             parts.append({"open": "{", "close": "}"}.get(str(match.lastgroup), match[0]))
     return ParsedText(parts=tuple(parts), problems=tuple(problems))
@@ -52,7 +57,7 @@ def parse_text(text: str) -> ParsedText:
 def _placeholder(inside: str, problems: list[str]) -> list[Placeholder]:
     column, *filters = (part.strip() for part in inside.split("|"))
     if not column:
-        problems.append(f"{{{inside}}} names no column")
+        problems.append(_("{{{inside}}} names no column").format(inside=inside))
         return []
     compiled: list[Filter] = []
     for text in filters:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from batch.language import _, number
 from batch.loader.source import Source, Tab
 
 __all__ = ["ERROR_CODES", "MarkedSheet", "Marks"]
@@ -54,7 +55,11 @@ class Marks:
             SheetError: more rows or columns than any format has.
         """
         if rows > _MOST_ROWS or columns > source.limits.columns:
-            raise source.damaged(f"it says that it has {rows:,} rows and {columns:,} columns")
+            raise source.damaged(
+                _("it says that it has {rows} rows and {columns} columns").format(
+                    rows=number(rows), columns=number(columns)
+                )
+            )
 
     def check(self, source: Source) -> None:
         """Refuse a rectangle that would fill the memory: it is held whole, empty cells included.
@@ -66,10 +71,14 @@ class Marks:
         area = (self.bottom - self.top + 1) * (self.right - self.left + 1)
         if area > limits.loaded_cells:
             raise source.too_large(
-                f"its cells span {area:,} places, {limits.loaded_cells:,} are allowed here (limit loaded_cells)"
+                _("its cells span {area} places, {allowed} are allowed here (limit loaded_cells)").format(
+                    area=number(area), allowed=number(limits.loaded_cells)
+                )
             )
         if self.right >= limits.columns:
-            raise source.too_large(f"it has more than {limits.columns:,} columns (limit columns)")
+            raise source.too_large(
+                _("it has more than {most} columns (limit columns)").format(most=number(limits.columns))
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

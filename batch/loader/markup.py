@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from xml.parsers import expat
 
+from batch.language import _
 from batch.loader.source import Source
 
 __all__ = ["Attributes", "Local", "feed", "parse_whole", "safe_parser"]
@@ -34,10 +35,12 @@ def safe_parser(source: Source, part: str) -> expat.XMLParserType:
         SheetError: the part declares a document type or entities.
     """
 
-    def refuse(*_: object) -> None:
+    def refuse(*_declared: object) -> None:
         raise source.refused(
-            f'declares XML entities in {part}, as files made to do harm do ("XML bomb"); it is not read.',
-            "Take the sheet from somebody you trust.",
+            _('declares XML entities in {part}, as files made to do harm do ("XML bomb"); it is not read.').format(
+                part=part
+            ),
+            _("Take the sheet from somebody you trust."),
         )
 
     parser = expat.ParserCreate()
@@ -57,7 +60,9 @@ def feed(source: Source, part: str, parser: expat.XMLParserType, piece: bytes, *
         parser.Parse(piece, last)
     except expat.ExpatError as error:
         raise source.damaged(
-            f"part {part} is not well-formed ({expat.ErrorString(error.code)}, line {error.lineno})"
+            _("part {part} is not well-formed ({error}, line {line})").format(
+                part=part, error=expat.ErrorString(error.code), line=error.lineno
+            )
         ) from None
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from batch.language import _, number
 from batch.loader.archive import PROTECTED, Archive
 from batch.loader.cells import NO_STORED_VALUE, duration_text, error_cell, iso_text, number_text, plain_text, truth_text
 from batch.loader.markup import Attributes, feed, safe_parser
@@ -28,10 +29,10 @@ class OdsBook:
     def __init__(self, archive: Archive) -> None:
         source = archive.source
         if "META-INF/manifest.xml" in archive and b"encryption-data" in archive.read("META-INF/manifest.xml"):
-            raise source.refused(PROTECTED, "Open it in LibreOffice, save it without a password, and use that.")
+            raise source.refused(_(PROTECTED), _("Open it in LibreOffice, save it without a password, and use that."))
         self._archive = archive
         tables = _Tables()
-        for _ in _parsed(archive, tables):
+        for _size in _parsed(archive, tables):
             pass
         self.tabs = tuple(
             Tab(name=name, visible=style not in tables.hidden_styles, place=str(index))
@@ -58,7 +59,7 @@ class _OdsGrid:
             since = 0 if collector.rows else since + size
             if since > limits.row_bytes and collector.inside:
                 raise self.archive.source.too_large(
-                    f"one row has more than {limits.row_bytes:,} bytes (limit row_bytes)"
+                    _("one row has more than {limit} bytes (limit row_bytes)").format(limit=number(limits.row_bytes))
                 )
             for row, times in collector.rows:
                 for repeated in range(times):
@@ -192,7 +193,9 @@ class _Rows:
         if text is None and not words:
             return
         if self._column > self._columns:
-            self.fault = f"row {self._number} has more than {self._columns:,} columns"
+            self.fault = _("row {row} has more than {most} columns").format(
+                row=self._number, most=number(self._columns)
+            )
             return
         self._cells += [None] * (first - len(self._cells)) + [text] * times
         if words:

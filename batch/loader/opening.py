@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from batch.language import N_, _
 from batch.loader.books import open_book
 from batch.loader.choosing import choose_tab
 from batch.loader.formats import Content, find_content
@@ -16,7 +17,7 @@ from batch.loader.sheet import Sheet, Widths
 from batch.loader.source import Grid, Limits, RawRow, Source
 from batch.loader.survey import Survey, holds_anything, survey
 from batch.loader.text_file import TextGrid, open_text
-from batch.model.sheet import SheetInfo
+from batch.model.sheet import Remark, SheetInfo
 
 __all__ = ["open_sheet"]
 
@@ -30,7 +31,7 @@ class _Opened:
     grid: Grid
     format: str
     tab: str | None = None
-    warnings: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 def open_sheet(
@@ -66,7 +67,8 @@ def open_sheet(
     seen = survey(source, grid.rows(), below=header.number, width=least)
     if not seen.rows:
         raise source.refused(
-            f"has no rows: nothing stands below its header in row {header.number}.", "Fill in at least one row."
+            _("has no rows: nothing stands below its header in row {row}.").format(row=header.number),
+            _("Fill in at least one row."),
         )
     used = {index for index in seen.used if not is_text or index < len(header.names)}
     columns = name_columns(header, used)
@@ -79,7 +81,7 @@ def open_sheet(
         header_row=header.number,
         columns=columns.names,
         ambiguous=columns.ambiguous,
-        warnings=(*opened.warnings, *_warnings(header, seen, columns.ambiguous)),
+        remarks=(*opened.remarks, *_remarks(header, seen, columns.ambiguous)),
     )
     widths = Widths(least=least, most=len(header.names), pads=seen.leaves_out_the_end) if is_text else None
     return Sheet(
@@ -100,7 +102,7 @@ def _open(source: Source, name: str | None, wanted: Collection[str]) -> _Opened:
         return _Opened(grid=text, format="tsv" if text.delimiter == "\t" else "csv")
     book = open_book(source, content)
     choice = choose_tab(source, book, name=name, wanted=wanted)
-    return _Opened(grid=book.grid(choice.tab), format=book.format, tab=choice.tab.name, warnings=choice.warnings)
+    return _Opened(grid=book.grid(choice.tab), format=book.format, tab=choice.tab.name, remarks=choice.remarks)
 
 
 def _header(source: Source, opened: _Opened, header_row: int | None, wanted: Collection[str]) -> Header:
@@ -109,19 +111,23 @@ def _header(source: Source, opened: _Opened, header_row: int | None, wanted: Col
         header = header_at(list(_until(filled, header_row)), header_row)
         if header is None:
             raise source.refused(
-                f"has no header in row {header_row}: that row is empty or does not exist.",
-                "Correct header_row in the campaign file, or leave it out to have the header looked for.",
+                _("has no header in row {header_row}: that row is empty or does not exist.").format(
+                    header_row=header_row
+                ),
+                _("Correct header_row in the campaign file, or leave it out to have the header looked for."),
             )
         return header
     head = list(islice(filled, HEAD_ROWS))
     if not head:
-        raise source.refused("has no rows: it holds nothing.", "Give a sheet with a header and at least one row.")
+        raise source.refused(_("has no rows: it holds nothing."), _("Give a sheet with a header and at least one row."))
     header = headless(head) if header_row == 0 else find_header(head, wanted)
     if not header.number and header_row is None and not is_list(head):
         raise source.refused(
-            "has no row that can be told to be its header, and is no plain list "
-            f"(the first rows were looked at, to row {head[-1].number}).",
-            "Name the header's row in the campaign file: [sheet] header_row = 7.",
+            _(
+                "has no row that can be told to be its header, and is no plain list (the first rows were "
+                "looked at, to row {row})."
+            ).format(row=head[-1].number),
+            _("Name the header's row in the campaign file: [sheet] header_row = 7."),
         )
     return header
 
@@ -133,15 +139,18 @@ def _until(rows: Iterable[RawRow], number: int) -> Iterator[RawRow]:
         yield row
 
 
-def _warnings(header: Header, seen: Survey, ambiguous: tuple[str, ...]) -> list[str]:
-    said = []
-    if not header.number:
-        said.append(
-            "No header row was found: the columns are called by their letters (column A), and the first row counts. "
-            "If there is a header, name its row in the campaign file: [sheet] header_row."
-        )
-    said += [f"Several columns are called {name!r}; the later ones are named by their letter." for name in ambiguous]
+_HEADLESS = N_(
+    "No header row was found: the columns are called by their letters (column A), and the first row counts. "
+    "If there is a header, name its row in the campaign file: [sheet] header_row."
+)
+_ALIKE = N_("Several columns are called {name}; the later ones are named by their letter.")
+_ONE_HIDDEN = N_("1 row is hidden in the sheet, often by a filter left on.")
+_HIDDEN = N_("{rows} rows are hidden in the sheet, often by a filter left on.")
+
+
+def _remarks(header: Header, seen: Survey, ambiguous: tuple[str, ...]) -> list[Remark]:
+    found = [] if header.number else [Remark(_HEADLESS)]
+    found += [Remark(_ALIKE, {"name": repr(name)}) for name in ambiguous]
     if seen.hidden:
-        rows = "1 row is" if seen.hidden == 1 else f"{seen.hidden:,} rows are"
-        said.append(f"{rows} hidden in the sheet, often by a filter left on.")
-    return said
+        found.append(Remark(_ONE_HIDDEN) if seen.hidden == 1 else Remark(_HIDDEN, {"rows": seen.hidden}))
+    return found

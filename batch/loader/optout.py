@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from batch.language import N_
 from batch.loader.headers import fold
+from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason
 
 __all__ = ["opted_out"]
 
+_ALLOWED = N_("sim or n\u00e3o (yes or no)")
 _YES = frozenset({"sim", "s", "yes", "y", "true", "verdadeiro", "1", "x"})
 _NO = frozenset({"nao", "n", "no", "false", "falso", "0", ""})
 
@@ -18,5 +21,5 @@ def opted_out(cell: str | None, column: str) -> bool | Finding:
         return True
     if word in _NO:
         return False
-    values = {"field": "the opt-out", "column": column, "found": cell or "", "allowed": "sim or n\u00e3o (yes or no)"}
+    values = {"field": Phrase.OPTOUT.value, "column": column, "found": cell or "", "allowed": _ALLOWED}
     return Finding(Reason.VALUE_NOT_ALLOWED, values)

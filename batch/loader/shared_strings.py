@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 
+from batch.language import _, number
 from batch.loader.archive import Archive
 from batch.loader.cells import unescaped
 from batch.loader.markup import Attributes, Local, feed, safe_parser
@@ -181,8 +182,16 @@ class _Reader:
 def _check(source: Source, table: SharedStrings, since: int) -> None:
     limits = source.limits
     if len(table) > limits.shared_strings:
-        raise source.too_large(f"it has more than {limits.shared_strings:,} texts (limit shared_strings)")
+        raise source.too_large(
+            _("it has more than {most} texts (limit shared_strings)").format(most=number(limits.shared_strings))
+        )
     if table.size > limits.shared_text_bytes:
-        raise source.too_large(f"its texts have more than {limits.shared_text_bytes:,} bytes (limit shared_text_bytes)")
+        raise source.too_large(
+            _("its texts have more than {most} bytes (limit shared_text_bytes)").format(
+                most=number(limits.shared_text_bytes)
+            )
+        )
     if max(table.longest, since) > limits.text_bytes:
-        raise source.too_large(f"one text has more than {limits.text_bytes:,} bytes (limit text_bytes)")
+        raise source.too_large(
+            _("one text has more than {most} bytes (limit text_bytes)").format(most=number(limits.text_bytes))
+        )

@@ -9,6 +9,7 @@ from batch.loader.layout import Columns
 from batch.loader.source import Grid, RawRow
 from batch.loader.survey import holds_anything
 from batch.model.formula import unguarded
+from batch.model.phrases import Phrase
 from batch.model.sheet import NO_ERRORS, SheetInfo, SheetRow
 
 __all__ = ["Sheet", "Widths"]
@@ -82,9 +83,9 @@ class Sheet:
         surplus = [cell for cell in raw.cells[widths.most :] if cell]
         if surplus:
             shown = ", ".join(repr(cell[:40]) for cell in surplus[:3])
-            return f"it has {have} cells, the header has {widths.most}; beyond it stands {shown}"
+            return Phrase.MORE_CELLS.format(have=have, named=widths.most, shown=shown)
         if have < widths.least and not widths.pads:
-            return f"it has {have} cells, the header has {widths.least}"
+            return Phrase.FEWER_CELLS.format(have=have, named=widths.least)
         return ""
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from batch.errors import SheetError
+from batch.language import _
 
 __all__ = ["NO_CELL_ERRORS", "Grid", "Limits", "RawRow", "Source", "Tab", "column_letter"]
 
@@ -76,16 +77,18 @@ class Source:
     def damaged(self, detail: str) -> SheetError:
         """The error for a file that breaks the rules of its format; `detail` says how, without a final stop."""
         return self.refused(
-            f"is damaged and cannot be read: {detail}.",
-            "Open it in Excel or LibreOffice and save it as a new XLSX file, or take it from its source again.",
+            _("is damaged and cannot be read: {detail}.").format(detail=detail),
+            _("Open it in Excel or LibreOffice and save it as a new XLSX file, or take it from its source again."),
         )
 
     def too_large(self, detail: str) -> SheetError:
         """The error for a file over a limit; `detail` names both, without a final stop."""
         return self.refused(
-            f"is too large to be read safely: {detail}.",
-            "Copy the rows you need into a new sheet, or split it into several files. Or, if you trust it, raise "
-            "that limit in the campaign file, section [sheet.limits].",
+            _("is too large to be read safely: {detail}.").format(detail=detail),
+            _(
+                "Copy the rows you need into a new sheet, or split it into several files. Or, if you trust "
+                "it, raise that limit in the campaign file, section [sheet.limits]."
+            ),
         )
 
 

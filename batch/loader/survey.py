@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from batch.language import _, number
 from batch.loader.source import RawRow, Source
 
 __all__ = ["Survey", "survey"]
@@ -58,7 +59,7 @@ def survey(source: Source, rows: Iterable[RawRow], *, below: int, width: int) ->
         cells = row.cells
         written += len(cells)
         if written > limits.cells:
-            raise source.too_large(f"it has more than {limits.cells:,} cells (limit cells)")
+            raise source.too_large(_("it has more than {most} cells (limit cells)").format(most=number(limits.cells)))
         if row.number <= below or not holds_anything(row):
             continue
         seen.rows += 1
@@ -77,11 +78,15 @@ def survey(source: Source, rows: Iterable[RawRow], *, below: int, width: int) ->
         characters += sum(map(len, filter(None, cells)))
         if characters > limits.text_characters:
             raise source.too_large(
-                f"its cells have more than {limits.text_characters:,} characters (limit text_characters)"
+                _("its cells have more than {most} characters (limit text_characters)").format(
+                    most=number(limits.text_characters)
+                )
             )
         if len(cells) > limits.columns:
             raise source.too_large(
-                f"row {row.number} has {len(cells):,} columns, {limits.columns:,} are allowed (limit columns)"
+                _("row {row} has {columns} columns, {allowed} are allowed (limit columns)").format(
+                    row=row.number, columns=number(len(cells)), allowed=number(limits.columns)
+                )
             )
     seen.used.update(set(range(known)) - set(empty))
     return seen

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from batch.language import N_, _
 from batch.loader.cells import NO_STORED_VALUE, error_cell
 from batch.loader.marks import ERROR_CODES, MarkedSheet, Marks
 from batch.loader.source import Source, Tab
@@ -29,7 +30,7 @@ _CONTINUE = 0x003C
 _SINGLE_VALUES = frozenset((0x00FD, 0x0204, 0x0203, 0x027E, 0x00D6))
 """LABELSST, LABEL, NUMBER, RK, RSTRING: row and column come first."""
 _HIDDEN = 0x20
-_SAVE_AS = "Open it in Excel or LibreOffice, save it as XLSX, and use that."
+_SAVE_AS = N_("Open it in Excel or LibreOffice, save it as XLSX, and use that.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +66,7 @@ def read_xls_marks(source: Source, data: bytes) -> XlsMarks:
                 continue
             before = kind
             if kind == _BOF and struct.unpack_from("<H", body)[0] != _BIFF8:
-                raise source.refused("is a sheet of a very old Excel (before 1997), which is not read.", _SAVE_AS)
+                raise source.refused(_("is a sheet of a very old Excel (before 1997), which is not read."), _(_SAVE_AS))
             if kind == _FILEPASS:
                 return XlsMarks(protected=True, sheets=())
             if kind == _BOUNDSHEET:
@@ -82,7 +83,7 @@ def read_xls_marks(source: Source, data: bytes) -> XlsMarks:
         if texts:
             check_texts(source, texts)
     except (struct.error, IndexError):
-        raise source.damaged("a record of it is cut short") from None
+        raise source.damaged(_("a record of it is cut short")) from None
     return XlsMarks(protected=False, sheets=tuple(sheets))
 
 
@@ -129,7 +130,7 @@ def _mark(marks: Marks, kind: int, body: bytes) -> None:
         if struct.unpack_from("<L", body, 12)[0] & _HIDDEN:
             marks.hidden.add(struct.unpack_from("<H", body)[0])
     elif kind == _BOOLERR:
-        row, column, _, code, is_error = struct.unpack_from("<HHHBB", body)
+        row, column, _style, code, is_error = struct.unpack_from("<HHHBB", body)
         if is_error:
             marks.error(row, column, error_cell(ERROR_CODES.get(code, "")))
         else:
@@ -150,7 +151,7 @@ class _Formulas:
 
     def add(self, marks: Marks, body: bytes) -> None:
         """A formula keeps its last value in 8 bytes: a number, or a mark that says of what other kind it is."""
-        row, column, _, value = struct.unpack_from("<HHH8s", body)
+        row, column, _style, value = struct.unpack_from("<HHH8s", body)
         marks.value(row, column)
         if value == bytes(8):
             self._zeros.append((row, column))

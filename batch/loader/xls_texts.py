@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from batch.language import _, number
 from batch.loader.source import Source
 
 __all__ = ["check_texts"]
@@ -22,9 +23,17 @@ def check_texts(source: Source, pieces: list[bytes]) -> None:
         reader.skip_text()
         found += 1
     if reader.more() or found > claimed:
-        raise source.damaged(f"its table of texts has more than the {claimed:,} entries that it says it has")
+        raise source.damaged(
+            _("its table of texts has more than the {claimed} entries that it says it has").format(
+                claimed=number(claimed)
+            )
+        )
     if found < claimed:
-        raise source.damaged(f"its table of texts says that it has {claimed:,} entries, and has {found:,}")
+        raise source.damaged(
+            _("its table of texts says that it has {claimed} entries, and has {found}").format(
+                claimed=number(claimed), found=number(found)
+            )
+        )
 
 
 class _Texts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from batch.language import _
 from batch.loader.archive import Archive
 from batch.loader.cells import error_cell
 from batch.loader.marks import ERROR_CODES, MarkedSheet, Marks
@@ -71,7 +72,7 @@ def read_xlsb_marks(archive: Archive, part: str) -> tuple[MarkedSheet, ...]:
         for kind, body in _records(archive.read(part)):
             if kind == _SHEET:
                 reference, place = _wide(body, 8)
-                name, _ = _wide(body, place)
+                name, _end = _wide(body, place)
                 relation = found.get(reference)
                 is_worksheet = relation is not None and relation.kind == "worksheet"
                 tab = Tab(
@@ -83,7 +84,7 @@ def read_xlsb_marks(archive: Archive, part: str) -> tuple[MarkedSheet, ...]:
                 marks = _sheet(archive, relation.target) if relation is not None and is_worksheet else Marks()
                 sheets.append(MarkedSheet(tab=tab, marks=marks))
     except (struct.error, IndexError):
-        raise archive.source.damaged("a record of it is cut short") from None
+        raise archive.source.damaged(_("a record of it is cut short")) from None
     return tuple(sheets)
 
 
@@ -105,7 +106,7 @@ def _sheet(archive: Archive, part: str) -> Marks:
             marks.error(row, struct.unpack_from("<L", body)[0], error_cell(ERROR_CODES.get(body[8], "")))
         elif kind in _SHORT:
             raise source.refused(
-                "stores cells in a short form that is not read.", "Save it in Excel as XLSX, and use that."
+                _("stores cells in a short form that is not read."), _("Save it in Excel as XLSX, and use that.")
             )
         elif kind == _END_OF_ROWS:
             break

@@ -8,6 +8,7 @@ from functools import partial
 from batch.loader.cells import error_cell, iso_text, number_text, plain_text, serial_text, truth_text, unescaped
 from batch.loader.shared_strings import SharedStrings
 from batch.loader.xlsx_parts import NumberKind, is_on
+from batch.model.phrases import Phrase
 
 __all__ = ["CellReader", "Converter"]
 
@@ -75,7 +76,7 @@ class CellReader:
         try:
             return plain_text(self._strings[int(stored)])
         except (ValueError, IndexError):
-            raise ValueError(f"error cell: text number {stored[:20]} is missing in the workbook") from None
+            raise ValueError(Phrase.LOST_TEXT.format(digits=stored[:20])) from None
 
     def _number(self, style: str | None) -> Converter:
         index = int(style) if style and style.isdecimal() else 0

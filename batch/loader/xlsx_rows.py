@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from batch.language import _, number
 from batch.loader.archive import Archive
 from batch.loader.cells import NO_STORED_VALUE, error_cell
 from batch.loader.markup import Attributes, Local, feed, safe_parser
@@ -46,10 +47,14 @@ class WorksheetGrid:
             reader.take(piece)
             since = 0 if rows else since + len(piece)
             if since > source.limits.row_bytes:
-                raise source.too_large(f"one row has more than {source.limits.row_bytes:,} bytes (limit row_bytes)")
+                raise source.too_large(
+                    _("one row has more than {limit} bytes (limit row_bytes)").format(
+                        limit=number(source.limits.row_bytes)
+                    )
+                )
             for row in rows:
                 if row.number <= last:
-                    raise source.damaged(f"row {row.number} comes after row {last}")
+                    raise source.damaged(_("row {row} comes after row {last}").format(row=row.number, last=last))
                 last = row.number
                 yield row
             rows.clear()
@@ -155,7 +160,7 @@ class _Reader:
             return
         feed(self._source, self._part, self._parser, block)
         if self._collector.fault:
-            raise self._source.damaged(f"{self._collector.fault} in {self._part}")
+            raise self._source.damaged(_("{fault} in {part}").format(fault=self._collector.fault, part=self._part))
         if self._collector.in_row:
             self._plain = None
 
@@ -244,7 +249,7 @@ class _Rows:
         elif number.isdecimal() and 0 < int(number) <= _EXCEL_ROWS:
             self.number = int(number)
         else:
-            self.fault = f"a row is numbered {number[:20]!r}"
+            self.fault = _("a row is numbered {number!r}").format(number=number[:20])
         self.hidden = is_on(attributes.get("hidden")) or attributes.get("ht") == "0"
 
     def _end_cell(self) -> None:
@@ -289,7 +294,7 @@ class _Rows:
         letters = reference.rstrip("0123456789")
         column = column_index(letters.upper())
         if not (self.in_row and 0 <= column < self.columns):
-            self.fault = f"a cell is called {reference[:20]!r}"
+            self.fault = _("a cell is called {reference!r}").format(reference=reference[:20])
             return 0
         self.known[letters] = column
         return column

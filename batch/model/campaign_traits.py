@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from batch.language import _
+
 __all__ = ["Traits", "changes"]
 
 
@@ -25,26 +27,34 @@ def changes(before: Traits, now: Traits, people: str) -> list[str]:
     found = []
     if before.unique_by != now.unique_by:
         found.append(
-            f"unique_by was {_listed(before.unique_by)} and is now {_listed(now.unique_by)}: {people} who already "
-            "have a message would count as new and get another one."
+            _(
+                "unique_by was {before} and is now {now}: {people} who already have a message would count as "
+                "new and get another one."
+            ).format(before=_listed(before.unique_by), now=_listed(now.unique_by), people=people)
         )
     if before.region != now.region:
         found.append(
-            f"[phone] region was {before.region} and is now {now.region}: numbers without a country become other "
-            f"people, and {people} who already have a message may get another one."
+            _(
+                "[phone] region was {before} and is now {now}: numbers without a country become other "
+                "people, and {people} who already have a message may get another one."
+            ).format(before=before.region, now=now.region, people=people)
         )
     if before.phone_rule != now.phone_rule:
         found.append(
-            f"This version reads phones by rule {now.phone_rule}, the campaign was sent with rule "
-            f"{before.phone_rule}: some of {people} who already have a message may count as new."
+            _(
+                "This version reads phones by rule {now}, the campaign was sent with rule {before}: some of "
+                "{people} who already have a message may count as new."
+            ).format(now=now.phone_rule, before=before.phone_rule, people=people)
         )
     if before.template != now.template:
         found.append(
-            f"The template was {before.template} and is now {now.template}: choose a new name for the campaign, since "
-            f"in this one {people} already have a message and would get nothing."
+            _(
+                "The template was {before} and is now {now}: choose a new name for the campaign, since in "
+                "this one {people} already have a message and would get nothing."
+            ).format(before=before.template, now=now.template, people=people)
         )
     return found
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names) if names else "empty"
+    return ", ".join(names) if names else _("empty")

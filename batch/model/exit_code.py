@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
+from batch.language import N_
 from batch.model.outcome import Outcome
 
 __all__ = ["EXIT_MEANINGS", "ExitCode", "exit_code_of", "worst"]
@@ -26,16 +27,16 @@ class ExitCode(IntEnum):
 
 
 EXIT_MEANINGS: Mapping[ExitCode, str] = {
-    ExitCode.DONE: "every row is success, reused or skipped (check: every row is good)",
-    ExitCode.DEFECT: "a defect in this program; the traceback is in run.log",
-    ExitCode.REFUSED: "usage, campaign, sheet or configuration is wrong; nothing was sent",
-    ExitCode.ERRORS: "some rows are error",
-    ExitCode.UNKNOWN: "some rows are unknown",
-    ExitCode.STOPPED: "stopped early: see why in the summary",
-    ExitCode.PENDING: "rows are pending by rule (a limit), and nothing worse",
-    ExitCode.BUSY: "another run holds this campaign or sender",
-    ExitCode.INTERRUPTED: "interrupted (Ctrl+C): what was in flight is recorded, the report is written",
-    ExitCode.TERMINATED: "ended by SIGTERM: likewise",
+    ExitCode.DONE: N_("every row is success, reused or skipped (check: every row is good)"),
+    ExitCode.DEFECT: N_("a defect in this program; the traceback is in run.log"),
+    ExitCode.REFUSED: N_("usage, campaign, sheet or configuration is wrong; nothing was sent"),
+    ExitCode.ERRORS: N_("some rows are error"),
+    ExitCode.UNKNOWN: N_("some rows are unknown"),
+    ExitCode.STOPPED: N_("stopped early: see why in the summary"),
+    ExitCode.PENDING: N_("rows are pending by rule (a limit), and nothing worse"),
+    ExitCode.BUSY: N_("another run holds this campaign or sender"),
+    ExitCode.INTERRUPTED: N_("interrupted (Ctrl+C): what was in flight is recorded, the report is written"),
+    ExitCode.TERMINATED: N_("ended by SIGTERM: likewise"),
 }
 
 _WORST_FIRST = (

@@ -5,7 +5,7 @@ In a workbook a cell says itself that it is text. A CSV file cannot: there Excel
 exactly that one off again, so that a text comes back as it was: `unguarded(guarded(text)) == text`, always.
 
 Numbers and phones stay as they are: `-5,20` is to remain a number, and `+55 11 98888-7777` is no formula to Excel or
-LibreOffice, but text, because of its spaces.
+LibreOffice, but text, because of its spaces; nor is a masked one (`+55 11 9****-**77`), because of its `**`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ __all__ = ["guarded", "looks_like_formula", "unguarded"]
 
 _BEGINS = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")  # noqa: RUF001 - the full-width signs begin a formula too
 """Blanks in front do not help: some programs drop them first."""
-_HARMLESS = re.compile(r"[+-]|--+|[+-]?\d+(?:[.,]\d+)*|\+\d{1,3} [\d ()-]+", re.ASCII)
+_HARMLESS = re.compile(
+    r"[+-]|--+|[+-]?\d+(?:[.,]\d+)*|\+\d{1,3} [\d ()-]+|\+\d{1,3} [\d ()*-]*\*\*[\d ()*-]*", re.ASCII
+)
 _GUARD = "'"
 
 

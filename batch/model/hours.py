@@ -15,6 +15,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from batch.errors import nearest
+from batch.language import _
 
 __all__ = ["Hours", "Span", "Window", "check_holidays", "parse_day", "parse_hours"]
 
@@ -99,7 +100,7 @@ class Hours:
         places = {(window, window.zone or zone) for window in self.windows for zone in zones}
         dates = [at.date() + timedelta(days=day) for day in range(-_AROUND, days + _AROUND)]
         edges = {edge for window, zone in places for day in dates for edge in _ends(window, day, zone)}
-        edges |= {jump for _, zone in places for day in dates for jump in _jumps(day, zone)}
+        edges |= {jump for _place, zone in places for day in dates for jump in _jumps(day, zone)}
         return sorted(edge for edge in edges if at < edge <= at + timedelta(days=days))
 
 
@@ -158,7 +159,7 @@ def _offset(at: datetime, zone: str) -> timedelta | None:
 def _holidays(place: str, year: int) -> frozenset[date]:
     import holidays  # noqa: PLC0415 - slow to load, and needed only by campaigns that name holidays
 
-    country, _, state = place.partition("-")
+    country, _dash, state = place.partition("-")
     return frozenset(holidays.country_holidays(country, subdiv=state or None, years=year))
 
 
@@ -170,13 +171,23 @@ def check_holidays(place: str) -> str:
     known = holidays.list_supported_countries(include_aliases=False)
     if country not in known:
         raise ValueError(
-            f'no holidays of {country!r} are known{nearest(country, known)}; allowed is a country like "BR", '
-            'or a state of it like "BR-SP"'
+            _(
+                'no holidays of {country!r} are known{nearest}; allowed is a country like "BR", or a state '
+                'of it like "BR-SP"'
+            ).format(country=country, nearest=nearest(country, known))
         )
     states = {name.upper(): name for name in known[country]}
     if dash and state not in states:
-        allowed = f"allowed are {', '.join(states.values())}" if states else "its states have no holidays of their own"
-        raise ValueError(f"{country} has no state {state!r}{nearest(state, states)}; {allowed}")
+        allowed = (
+            _("allowed are {states}").format(states=", ".join(states.values()))
+            if states
+            else _("its states have no holidays of their own")
+        )
+        raise ValueError(
+            _("{country} has no state {state!r}{nearest}; {allowed}").format(
+                country=country, state=state, nearest=nearest(state, states), allowed=allowed
+            )
+        )
     return f"{country}-{states[state]}" if dash else country
 
 
@@ -188,7 +199,7 @@ def parse_hours(text: str) -> tuple[int, int]:
     match = _HOURS.fullmatch(text.strip().lower())
     begin, end = (_minutes(match[1], match[2]), _minutes(match[3], match[4])) if match else (-1, -1)
     if not (0 <= begin < _MIDNIGHT and 0 <= end <= _MIDNIGHT) or begin == end:
-        raise ValueError('allowed are two times of a day like "09:00-20:00", or "22:00-02:00" past midnight')
+        raise ValueError(_('allowed are two times of a day like "09:00-20:00", or "22:00-02:00" past midnight'))
     return begin, end if end > begin else end + _MIDNIGHT
 
 
@@ -203,6 +214,8 @@ def parse_day(text: str) -> int:
     name = "".join(letter for letter in plain if not unicodedata.combining(letter))
     if name not in _DAYS:
         raise ValueError(
-            f"there is no day {text!r}{nearest(name, _DAYS)}; allowed are mon, tue, wed, thu, fri, sat and sun"
+            _("there is no day {day!r}{nearest}; allowed are mon, tue, wed, thu, fri, sat and sun").format(
+                day=text, nearest=nearest(name, _DAYS)
+            )
         )
     return _DAYS[name]

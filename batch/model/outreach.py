@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from batch.model.phrases import Phrase
+
 __all__ = ["DAY", "SPACING", "OutreachRules", "clock_text", "span_text"]
 
 SPACING = timedelta(seconds=6)
@@ -13,6 +15,12 @@ SPACING = timedelta(seconds=6)
 
 DAY = timedelta(hours=24)
 """WhatsApp counts unique people over a moving time of this length."""
+
+_UNITS = (
+    ("days", Phrase.ONE_DAY, Phrase.DAYS, 86400),
+    ("hours", Phrase.ONE_HOUR, Phrase.HOURS, 3600),
+    ("minutes", Phrase.ONE_MINUTE, Phrase.MINUTES, 60),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,10 +43,10 @@ def clock_text(at: datetime, timezone: str) -> str:
 
 
 def span_text(span: timedelta) -> str:
-    """`7 days`, `36 hours`, `90 minutes`: the largest unit that fits whole."""
+    """`7 days`, `36 hours`, `90 minutes`: the largest unit that fits whole. In English, as a value of findings."""
     seconds = round(span.total_seconds())
-    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+    for unit, one, many, size in _UNITS:
         if seconds >= size and not seconds % size:
             count = seconds // size
-            return f"{count} {name}" if count == 1 else f"{count:,} {name}s"
-    return f"{seconds} seconds"
+            return one.value if count == 1 else many.format(**{unit: f"{count:,}"})
+    return Phrase.SECONDS.format(seconds=seconds)

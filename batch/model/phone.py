@@ -84,7 +84,12 @@ def outgoing(e164: str, form: Form, region: str = _BRAZIL) -> str:
 
 
 def shown(e164: str) -> str:
-    """The number for people: `+55 11 98888-7777`. The spaces keep Excel from making it a number."""
+    """The number for people: `+55 11 98888-7777`. The spaces keep Excel from making it a number.
+
+    One that is masked is given as it is.
+    """
+    if "*" in e164:
+        return e164
     parts = _BRAZILIAN_PARTS.fullmatch(e164)
     if parts:
         return f"+{COUNTRY} {parts[1]} {parts[2]}-{parts[3]}"

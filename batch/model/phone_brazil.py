@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 
+from batch.language import N_
 from batch.model.phone_text import Phone, refused
 from batch.model.reason import Finding, Reason
 
 __all__ = ["AREAS", "COUNTRY", "read_domestic", "read_national"]
 
 COUNTRY = "55"
+_BRAZIL = N_("Brazil")
 
 AREAS = frozenset(
     str(area)
@@ -89,12 +91,12 @@ def _read_subscriber(area: str, number: str, found: str) -> Phone | Finding:
         return refused(Reason.PHONE_SERVICE_NUMBER, found)
     first = number[0]
     if len(number) == _MOBILE_LENGTH:
-        return _phone(area, number) if first == "9" else refused(Reason.PHONE_INVALID, found, region="Brazil")
+        return _phone(area, number) if first == "9" else refused(Reason.PHONE_INVALID, found, region=_BRAZIL)
     if first in "6789":
         return _phone(area, "9" + number, Finding(Reason.NOTE_NINTH_DIGIT, {"found": found}))
     if first in "2345":
         return _phone(area, number, Finding(Reason.NOTE_LANDLINE, {"found": found}))
-    return refused(Reason.PHONE_INVALID, found, region="Brazil")
+    return refused(Reason.PHONE_INVALID, found, region=_BRAZIL)
 
 
 def _phone(area: str, number: str, *notes: Finding) -> Phone:

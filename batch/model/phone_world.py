@@ -7,12 +7,14 @@ from types import MappingProxyType
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType
 
+from batch.language import N_
 from batch.model.phone_brazil import COUNTRY, read_national
 from batch.model.phone_text import Digits, Phone, refused
 from batch.model.reason import Finding, Reason
 
 __all__ = ["country_code", "read_world", "regions", "shown_world"]
 
+ANY_COUNTRY = N_("any country")
 _REFUSALS = MappingProxyType(
     {
         NumberParseException.TOO_SHORT_AFTER_IDD: Reason.PHONE_TOO_SHORT,
@@ -41,7 +43,7 @@ def read_world(cleaned: Digits, *, region: str) -> Phone | Finding:
         number = phonenumbers.parse(("+" if cleaned.international else "") + cleaned.digits, region)
     except NumberParseException as failure:
         reason = _REFUSALS.get(failure.error_type, Reason.PHONE_INVALID)
-        return refused(reason, found, region="any country")
+        return refused(reason, found, region=ANY_COUNTRY)
     if str(number.country_code) == COUNTRY:
         return read_national(phonenumbers.national_significant_number(number), found=found)
     return _judge(number, found)

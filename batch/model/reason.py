@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from batch.language import N_, _
+from batch.model.phrases import figure, of_a_form, said
+
 __all__ = [
     "EXPLANATIONS",
     "Explanation",
@@ -110,206 +113,233 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The words of a reason. Both may name values in braces; a value that is missing shows as `?`."""
+    """The words of a reason, in English. Both may name values in braces; a value that is missing shows as `?`."""
 
     sentence: str
     action: str = ""
 
 
-_SEND_AGAIN = "Run the same command again."
-_CORRECT_PHONE = "Correct the phone and run again."
-_CORRECT_CELL = "Correct the cell and run again."
-_DECIDE = "Look in WhatsApp whether the message is there, then settle the row; it is not sent again by itself."
+_SEND_AGAIN = N_("Run the same command again.")
+_CORRECT_PHONE = N_("Correct the phone and run again.")
+_CORRECT_CELL = N_("Correct the cell and run again.")
+_DECIDE = N_("Look in WhatsApp whether the message is there, then settle the row; it is not sent again by itself.")
 
 EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
     {
-        Reason.CREATED: Explanation("Accepted: a new chat was opened."),
-        Reason.REUSED: Explanation("Accepted: the chat was already there, and got the message."),
-        Reason.SETTLED_SENT: Explanation("Sent, as {who} decided on {when}: no answer of the API says so."),
+        Reason.CREATED: Explanation(N_("Accepted: a new chat was opened.")),
+        Reason.REUSED: Explanation(N_("Accepted: the chat was already there, and got the message.")),
+        Reason.SETTLED_SENT: Explanation(N_("Sent, as {who} decided on {when}: no answer of the API says so.")),
         Reason.FOUND_IN_CHAT: Explanation(
-            "Sent: no answer had come, but the message of {at} lies in the chat (looked up on {when})."
+            N_("Sent: no answer had come, but the message of {at} lies in the chat (looked up on {when}).")
         ),
-        Reason.PHONE_MISSING: Explanation("There is no phone number.", "Fill in the phone and run again."),
+        Reason.PHONE_MISSING: Explanation(N_("There is no phone number."), N_("Fill in the phone and run again.")),
         Reason.PHONE_DIGITS_LOST: Explanation(
-            "The phone {found} has lost its last digits: it was saved in Excel's scientific form.",
-            "Take the number from its source again; format the column as text before saving as CSV.",
+            N_("The phone {found} has lost its last digits: it was saved in Excel's scientific form."),
+            N_("Take the number from its source again; format the column as text before saving as CSV."),
         ),
         Reason.PHONE_SEVERAL: Explanation(
-            "There is more than one number in the cell: {found}.", "Keep one number in the cell and run again."
+            N_("There is more than one number in the cell: {found}."), N_("Keep one number in the cell and run again.")
         ),
         Reason.PHONE_NO_AREA_CODE: Explanation(
-            "The phone {found} has no area code (DDD).", "Add the area code and run again."
+            N_("The phone {found} has no area code (DDD)."), N_("Add the area code and run again.")
         ),
         Reason.PHONE_BAD_AREA_CODE: Explanation(
-            "The phone {found} begins with {area}, which is no area code (DDD) of Brazil.", _CORRECT_PHONE
+            N_("The phone {found} begins with {area}, which is no area code (DDD) of Brazil."), _CORRECT_PHONE
         ),
         Reason.PHONE_SERVICE_NUMBER: Explanation(
-            "{found} is a service number (0800, 300x, 400x); it cannot be messaged.",
-            "Fill in the person's own number and run again.",
+            N_("{found} is a service number (0800, 300x, 400x); it cannot be messaged."),
+            N_("Fill in the person's own number and run again."),
         ),
-        Reason.PHONE_NOT_A_NUMBER: Explanation("{found} is not a phone number.", _CORRECT_PHONE),
-        Reason.PHONE_TOO_SHORT: Explanation("The phone {found} has too few digits.", _CORRECT_PHONE),
-        Reason.PHONE_TOO_LONG: Explanation("The phone {found} has too many digits.", _CORRECT_PHONE),
-        Reason.PHONE_INVALID: Explanation("The phone {found} is not a valid number of {region}.", _CORRECT_PHONE),
-        Reason.CELL_UNREADABLE: Explanation("Column {column}: {found}.", _CORRECT_CELL),
-        Reason.ROW_MALFORMED: Explanation("The row cannot be read: {found}.", "Correct the row and run again."),
+        Reason.PHONE_NOT_A_NUMBER: Explanation(N_("{found} is not a phone number."), _CORRECT_PHONE),
+        Reason.PHONE_TOO_SHORT: Explanation(N_("The phone {found} has too few digits."), _CORRECT_PHONE),
+        Reason.PHONE_TOO_LONG: Explanation(N_("The phone {found} has too many digits."), _CORRECT_PHONE),
+        Reason.PHONE_INVALID: Explanation(N_("The phone {found} is not a valid number of {region}."), _CORRECT_PHONE),
+        Reason.CELL_UNREADABLE: Explanation(N_("Column {column}: {found}."), _CORRECT_CELL),
+        Reason.ROW_MALFORMED: Explanation(N_("The row cannot be read: {found}."), N_("Correct the row and run again.")),
         Reason.VALUE_MISSING: Explanation(
-            "{field} is empty (column {column}).", "Fill in the cell, or give a default in the campaign."
+            N_("{field} is empty (column {column})."), N_("Fill in the cell, or give a default in the campaign.")
         ),
-        Reason.VALUE_NOT_UUID: Explanation("{field} (column {column}) must be a UUID, but is {found}.", _CORRECT_CELL),
+        Reason.VALUE_NOT_UUID: Explanation(
+            N_("{field} (column {column}) must be a UUID, but is {found}."), _CORRECT_CELL
+        ),
         Reason.VALUE_TOO_LONG: Explanation(
-            "{field} (column {column}) has {length} characters; {limit} are allowed.", "Shorten the text and run again."
+            N_("{field} (column {column}) has {length} characters; {limit} are allowed."),
+            N_("Shorten the text and run again."),
         ),
         Reason.VALUE_NOT_ALLOWED: Explanation(
-            "{field} (column {column}) is {found}; allowed are {allowed}.", _CORRECT_CELL
+            N_("{field} (column {column}) is {found}; allowed are {allowed}."), _CORRECT_CELL
         ),
         Reason.VALUE_BAD_CHARACTERS: Explanation(
-            "{field} (column {column}) holds {found}, which WhatsApp refuses.", "Take it out of the cell and run again."
+            N_("{field} (column {column}) holds {found}, which WhatsApp refuses."),
+            N_("Take it out of the cell and run again."),
         ),
-        Reason.VALUE_NOT_A_DATE: Explanation("{field} (column {column}): {found} is not a date.", _CORRECT_CELL),
+        Reason.VALUE_NOT_A_DATE: Explanation(N_("{field} (column {column}): {found} is not a date."), _CORRECT_CELL),
         Reason.VALUE_NOT_MONEY: Explanation(
-            "{field} (column {column}): {found} is not an amount of money.", _CORRECT_CELL
+            N_("{field} (column {column}): {found} is not an amount of money."), _CORRECT_CELL
         ),
-        Reason.VALUE_NOT_A_NUMBER: Explanation("{field} (column {column}): {found} is not a number.", _CORRECT_CELL),
+        Reason.VALUE_NOT_A_NUMBER: Explanation(
+            N_("{field} (column {column}): {found} is not a number."), _CORRECT_CELL
+        ),
         Reason.TEXT_TOO_LONG: Explanation(
-            "The {field} with its values has {length} characters; WhatsApp allows {limit}.",
-            "Shorten the values and run again.",
+            N_("The {field} with its values has {length} characters; WhatsApp allows {limit}."),
+            N_("Shorten the values and run again."),
         ),
         Reason.API_REFUSED: Explanation(
-            "The API refused the row (HTTP {status}): {words}", "Correct the row after what the API says and run again."
+            N_("The API refused the row (HTTP {status}): {words}"),
+            N_("Correct the row after what the API says and run again."),
         ),
         Reason.NOT_ON_WHATSAPP: Explanation(
-            "The number is not on WhatsApp, or cannot get this message ({code}).", "Ask the person for another number."
+            N_("The number is not on WhatsApp, or cannot get this message ({code})."),
+            N_("Ask the person for another number."),
         ),
-        Reason.RECIPIENT_IS_SENDER: Explanation("The number is the sender's own ({code}).", _CORRECT_PHONE),
+        Reason.RECIPIENT_IS_SENDER: Explanation(N_("The number is the sender's own ({code})."), _CORRECT_PHONE),
         Reason.TEMPLATE_VALUES: Explanation(
-            "WhatsApp refused the template's values ({code}): {words}",
-            "Compare the template with the campaign's fields.",
+            N_("WhatsApp refused the template's values ({code}): {words}"),
+            N_("Compare the template with the campaign's fields."),
         ),
         Reason.NOT_DELIVERED_BY_CHOICE: Explanation(
-            "WhatsApp chose not to deliver to this person now ({code}).", "Try again after 24 hours at the earliest."
+            N_("WhatsApp chose not to deliver to this person now ({code})."),
+            N_("Try again after 24 hours at the earliest."),
         ),
         Reason.OPTED_OUT: Explanation(
-            "The person has stopped marketing messages from this sender ({code}).", "Do not message this person again."
+            N_("The person has stopped marketing messages from this sender ({code})."),
+            N_("Do not message this person again."),
         ),
         Reason.WHATSAPP_REFUSED: Explanation(
-            "WhatsApp refused the message ({code}): {words}", "Correct the row after what WhatsApp says and run again."
+            N_("WhatsApp refused the message ({code}): {words}"),
+            N_("Correct the row after what WhatsApp says and run again."),
         ),
         Reason.ANSWER_LOST: Explanation(
-            "The connection was lost after the request had gone out: {words}. The message may have been sent.", _DECIDE
+            N_("The connection was lost after the request had gone out: {words}. The message may have been sent."),
+            _DECIDE,
         ),
         Reason.ANSWER_TIMEOUT: Explanation(
-            "No answer came within {seconds} seconds. The message may have been sent.", _DECIDE
+            N_("No answer came within {seconds} seconds. The message may have been sent."), _DECIDE
         ),
         Reason.REQUEST_TIMEOUT: Explanation(
-            "The API gave up waiting for the request (HTTP 408). The message may have been sent.", _DECIDE
+            N_("The API gave up waiting for the request (HTTP 408). The message may have been sent."), _DECIDE
         ),
         Reason.SERVER_ERROR: Explanation(
-            "The API failed (HTTP {status}): {words} The message may have been sent.", _DECIDE
+            N_("The API failed (HTTP {status}): {words} The message may have been sent."), _DECIDE
         ),
         Reason.UNREADABLE_ANSWER: Explanation(
-            "The API accepted (HTTP {status}), but its answer is unreadable: {words}. The message may have been sent.",
+            N_(
+                "The API accepted (HTTP {status}), but its answer is unreadable: {words}. The message may have "
+                "been sent."
+            ),
             _DECIDE,
         ),
         Reason.REDIRECTED: Explanation(
-            "The API answered with a redirect (HTTP {status}). The message may have been sent.",
-            "Check the base URL, and look in WhatsApp whether the message is there.",
+            N_("The API answered with a redirect (HTTP {status}). The message may have been sent."),
+            N_("Check the base URL, and look in WhatsApp whether the message is there."),
         ),
         Reason.RUN_DIED: Explanation(
-            "The run {run} ended while this message was being sent. It may have been sent.", _DECIDE
+            N_("The run {run} ended while this message was being sent. It may have been sent."), _DECIDE
         ),
         Reason.CUT_OFF: Explanation(
-            "The run was ended at once while this message was being sent. It may have been sent.", _DECIDE
+            N_("The run was ended at once while this message was being sent. It may have been sent."), _DECIDE
         ),
         Reason.IN_FLIGHT: Explanation(
-            "The message was being sent when this report was written.", "Write the report again when the run has ended."
+            N_("The message was being sent when this report was written."),
+            N_("Write the report again when the run has ended."),
         ),
-        Reason.DUPLICATE: Explanation("The same message as row {row}; it is sent once.", ""),
+        Reason.DUPLICATE: Explanation(N_("The same message as row {row}; it is sent once."), ""),
         Reason.HIDDEN_ROW: Explanation(
-            "The row is hidden in the sheet (often by a filter).",
-            'Show the row, or set hidden_rows = "send" in the campaign, and run again.',
+            N_("The row is hidden in the sheet (often by a filter)."),
+            N_('Show the row, or set hidden_rows = "send" in the campaign, and run again.'),
         ),
         Reason.SENT_ELSEWHERE: Explanation(
-            "By the sheet's own result columns the run {run} has sent it ({status}), which this ledger does not know.",
-            "Use the ledger that sent it (--ledger), or delete the columns wegly_status and wegly_run to send it.",
+            N_(
+                "By the sheet's own result columns the run {run} has sent it ({status}), which this ledger does "
+                "not know."
+            ),
+            N_("Use the ledger that sent it (--ledger), or delete the columns wegly_status and wegly_run to send it."),
         ),
         Reason.SUPPRESSED: Explanation(
-            "The person is on the suppression list ({where}): nobody on it is messaged.",
-            "Leave it so; `wegly-batch suppress remove` takes a person off the list who wants messages again.",
+            N_("The person is on the suppression list ({where}): nobody on it is messaged."),
+            N_("Leave it so; `wegly-batch suppress remove` takes a person off the list who wants messages again."),
         ),
         Reason.NOT_ALLOWED: Explanation(
-            "The person is not among the only ones who may be messaged ({where}).",
-            "Add the person to that list, or run without --only-allowed.",
+            N_("The person is not among the only ones who may be messaged ({where})."),
+            N_("Add the person to that list, or run without --only-allowed."),
         ),
         Reason.RECENTLY_MESSAGED: Explanation(
-            "The person got a message of the campaign {campaign} on {when}, less than {within} ago.",
-            "Run again later, or shorten [history] not_within in the campaign.",
+            N_("The person got a message of the campaign {campaign} on {when}, less than {within} ago."),
+            N_("Run again later, or shorten [history] not_within in the campaign."),
         ),
-        Reason.WAITING: Explanation("Not sent yet.", _SEND_AGAIN),
+        Reason.WAITING: Explanation(N_("Not sent yet."), _SEND_AGAIN),
         Reason.SETTLED_NOT_SENT: Explanation(
-            "Not sent, as {who} decided on {when}; it waits to be sent again.", _SEND_AGAIN
+            N_("Not sent, as {who} decided on {when}; it waits to be sent again."), _SEND_AGAIN
         ),
-        Reason.LIMIT: Explanation("Not sent yet: the limit of this run was reached.", _SEND_AGAIN),
+        Reason.LIMIT: Explanation(N_("Not sent yet: the limit of this run was reached."), _SEND_AGAIN),
         Reason.CAP: Explanation(
-            "Not sent yet: {people} people in 24 hours were reached ([throttle] per_24h); the next can go at {when}.",
-            "Run the same command again then.",
+            N_(
+                "Not sent yet: {people} people in 24 hours were reached ([throttle] per_24h); the next can go "
+                "at {when}."
+            ),
+            N_("Run the same command again then."),
         ),
         Reason.WINDOW: Explanation(
-            "Not sent yet: outside the hours in which this person may get messages; the next hours begin at {when} "
-            "at the earliest.",
-            "Run the same command again then, or use --wait.",
+            N_(
+                "Not sent yet: outside the hours in which this person may get messages; the next hours begin at "
+                "{when} "
+                "at the earliest."
+            ),
+            N_("Run the same command again then, or use --wait."),
         ),
         Reason.NO_HOURS: Explanation(
-            "Not sent: no hour of the campaign suits every time zone in which this number may live.",
-            'Give the [[window]] longer hours or a zone of its own (timezone = "America/Sao_Paulo").',
+            N_("Not sent: no hour of the campaign suits every time zone in which this number may live."),
+            N_('Give the [[window]] longer hours or a zone of its own (timezone = "America/Sao_Paulo").'),
         ),
-        Reason.NOT_CHOSEN: Explanation("Not sent yet: the row was not chosen for this run (--rows).", _SEND_AGAIN),
-        Reason.NOT_PLANNED: Explanation("Not sent yet: the message is not in the plan that was sent.", _SEND_AGAIN),
+        Reason.NOT_CHOSEN: Explanation(N_("Not sent yet: the row was not chosen for this run (--rows)."), _SEND_AGAIN),
+        Reason.NOT_PLANNED: Explanation(N_("Not sent yet: the message is not in the plan that was sent."), _SEND_AGAIN),
         Reason.SPACING: Explanation(
-            "Not sent yet: another message to the same person went out less than 6 seconds before.", _SEND_AGAIN
+            N_("Not sent yet: another message to the same person went out less than 6 seconds before."), _SEND_AGAIN
         ),
         Reason.STOPPED: Explanation(
-            "Not sent yet: the run stopped before this row.", "See why the run stopped, then run again."
+            N_("Not sent yet: the run stopped before this row."), N_("See why the run stopped, then run again.")
         ),
-        Reason.INTERRUPTED: Explanation("Not sent yet: the run was interrupted before this row.", _SEND_AGAIN),
+        Reason.INTERRUPTED: Explanation(N_("Not sent yet: the run was interrupted before this row."), _SEND_AGAIN),
         Reason.RATE_LIMITED: Explanation(
-            "Not sent: the API asked to slow down (HTTP {status}) until the tries were used up.", _SEND_AGAIN
+            N_("Not sent: the API asked to slow down (HTTP {status}) until the tries were used up."), _SEND_AGAIN
         ),
         Reason.NOT_CONNECTED: Explanation(
-            "Not sent: no connection to the API: {words}.", "Check the network and run again."
+            N_("Not sent: no connection to the API: {words}."), N_("Check the network and run again.")
         ),
-        Reason.TRY_LATER: Explanation("Not sent: the API asked to try later: {words}", _SEND_AGAIN),
+        Reason.TRY_LATER: Explanation(N_("Not sent: the API asked to try later: {words}"), _SEND_AGAIN),
         Reason.NOT_AUTHORIZED: Explanation(
-            "Not sent: the API does not accept the token (HTTP 401).", "Check WEGLY_TOKEN, then run again."
+            N_("Not sent: the API does not accept the token (HTTP 401)."), N_("Check WEGLY_TOKEN, then run again.")
         ),
         Reason.FORBIDDEN: Explanation(
-            "Not sent: the API forbids it (HTTP 403): {words}",
-            "Check the token's rights and its allowed domain (WEGLY_ORIGIN), then run again.",
+            N_("Not sent: the API forbids it (HTTP 403): {words}"),
+            N_("Check the token's rights and its allowed domain (WEGLY_ORIGIN), then run again."),
         ),
         Reason.WRONG_ADDRESS: Explanation(
-            "Not sent: this address is not the API (HTTP {status}).", "Check the base URL, then run again."
+            N_("Not sent: this address is not the API (HTTP {status})."), N_("Check the base URL, then run again.")
         ),
-        Reason.LEDGER_FAILED: Explanation("The ledger takes no writes: {words}", "Mend that, then run again."),
+        Reason.LEDGER_FAILED: Explanation(N_("The ledger takes no writes: {words}"), N_("Mend that, then run again.")),
         Reason.ACCOUNT_STOPPED: Explanation(
-            "Not sent: WhatsApp has stopped this sender or account ({code}): {words}",
-            "Solve it in the WhatsApp account, then run again.",
+            N_("Not sent: WhatsApp has stopped this sender or account ({code}): {words}"),
+            N_("Solve it in the WhatsApp account, then run again."),
         ),
         Reason.TEMPLATE_STOPPED: Explanation(
-            "Not sent: the template cannot be used ({code}): {words}",
-            "Check the template's name, language and state, then run again.",
+            N_("Not sent: the template cannot be used ({code}): {words}"),
+            N_("Check the template's name, language and state, then run again."),
         ),
-        Reason.NOTE_NINTH_DIGIT: Explanation("The phone {found} lacked its ninth digit; it was added."),
+        Reason.NOTE_NINTH_DIGIT: Explanation(N_("The phone {found} lacked its ninth digit; it was added.")),
         Reason.NOTE_LANDLINE: Explanation(
-            "The phone {found} is a landline; it gets the message only if WhatsApp is on it."
+            N_("The phone {found} is a landline; it gets the message only if WhatsApp is on it.")
         ),
-        Reason.NOTE_UNDOCUMENTED: Explanation("{field} is {found}, which the API's page does not name; sent as it is."),
+        Reason.NOTE_UNDOCUMENTED: Explanation(
+            N_("{field} is {found}, which the API's page does not name; sent as it is.")
+        ),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A reason and the values its sentence names. Values are text, ready to be shown."""
+    """A reason and the values its sentence names. Values are text, ready to be shown, ours in English (`phrases`)."""
 
     reason: Reason
     values: Mapping[str, str] = field(default_factory=dict)
@@ -326,18 +356,47 @@ class _Elided(dict[str, str]):
 
 
 def sentence(finding: Finding) -> str:
-    """What happened, for people."""
-    return EXPLANATIONS[finding.reason].sentence.format_map(_Lenient(finding.values))
+    """What happened, for people, in the language that is spoken now."""
+    return _filled(EXPLANATIONS[finding.reason].sentence, finding)
 
 
 def advice(finding: Finding) -> str:
     """What to do about it, for people; empty when there is nothing to do."""
-    return EXPLANATIONS[finding.reason].action.format_map(_Lenient(finding.values))
+    return _filled(EXPLANATIONS[finding.reason].action, finding)
 
 
 def in_general(reason: Reason) -> str:
     """The sentence of a reason, speaking of no single row: what differs between rows is left out, as an ellipsis."""
-    return EXPLANATIONS[reason].sentence.format_map(_Elided())
+    return _(EXPLANATIONS[reason].sentence).format_map(_Elided())
+
+
+_FIGURES = frozenset({"length", "limit", "people", "seconds"})
+_PHRASES = frozenset({"allowed", "region", "words"})
+"""Values that may be words of ours."""
+_FORMS = frozenset({"field", "where", "within"})
+"""Values that may be words of ours, or names that others gave."""
+_FOUND_FAULTS = frozenset({Reason.CELL_UNREADABLE, Reason.ROW_MALFORMED, Reason.VALUE_BAD_CHARACTERS})
+"""Here `found` is words of ours, not what stands in the cell."""
+_FOUND_WITH_DOUBT = frozenset({Reason.VALUE_NOT_A_DATE, Reason.VALUE_NOT_MONEY})
+"""Here words of ours may stand behind it."""
+
+
+def _filled(text: str, finding: Finding) -> str:
+    if not text:
+        return ""
+    values = {name: _shown(finding.reason, name, value) for name, value in finding.values.items()}
+    return _(text).format_map(_Lenient(values))
+
+
+def _shown(reason: Reason, name: str, value: str) -> str:
+    """A value in the language that is spoken now."""
+    if name in _FIGURES:
+        return figure(value)
+    if name in _PHRASES or (name == "found" and reason in _FOUND_FAULTS):
+        return said(value)
+    if name in _FORMS or (name == "found" and reason in _FOUND_WITH_DOUBT):
+        return of_a_form(value)
+    return value
 
 
 def findings_to_json(findings: Iterable[Finding]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from batch.language import _
+
 __all__ = ["parse_ranges", "parse_rows"]
 
 _PART = re.compile(r"(\d{1,8})(?:-(\d{1,8}))?", re.ASCII)
@@ -28,11 +30,13 @@ def parse_ranges(text: str) -> tuple[tuple[int, int], ...]:
     for part in re.sub(r"\s*([,-])\s*", r"\1", text.strip()).split(","):
         match = _PART.fullmatch(part)
         if match is None:
-            raise ValueError(f"{part!r} is no row number and no range; write them like 5,7-9")
+            raise ValueError(_("{part!r} is no row number and no range; write them like 5,7-9").format(part=part))
         first, last = int(match[1]), int(match[2] or match[1])
         if first < 1 or last < first:
-            raise ValueError(f"{part!r} is no range of rows: write the smaller number first, from 1 up")
+            raise ValueError(
+                _("{part!r} is no range of rows: write the smaller number first, from 1 up").format(part=part)
+            )
         if last - first >= _MOST:
-            raise ValueError(f"{part!r} has more rows than a sheet")
+            raise ValueError(_("{part!r} has more rows than a sheet").format(part=part))
         found.append((first, last))
     return tuple(found)

@@ -6,9 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-__all__ = ["NO_ERRORS", "SheetInfo", "SheetRow"]
+from batch.language import _, number
+
+__all__ = ["NO_ERRORS", "Remark", "SheetInfo", "SheetRow"]
 
 NO_ERRORS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A sentence that is said in the language of each reader: the screen's may be another than the report's."""
+
+    text: str
+    """Marked (`N_`), with its values in braces."""
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        shown = {name: number(value) if isinstance(value, int) else value for name, value in self.values.items()}
+        return _(self.text).format_map(shown)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,8 +46,13 @@ class SheetInfo:
     """Header names in order. A column without a name has the name Excel shows: `column F`."""
     ambiguous: tuple[str, ...] = ()
     """Names that several columns have; the later ones are `Telefone (column F)`. Nothing may be mapped to these."""
-    warnings: tuple[str, ...] = ()
-    """Sentences about what a person should know of how the sheet was read."""
+    remarks: tuple[Remark, ...] = ()
+    """What a person should know of how the sheet was read."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The remarks as sentences, in the language that is spoken now."""
+        return tuple(map(str, self.remarks))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -123,7 +123,7 @@ class Lane:
             if self._spoken_of != until:
                 self._spoken_of = until
                 log.info("waits", until=until.isoformat(), reason=finding.reason.value)
-                self._progress.waiting(left, finding)
+                self._progress.waiting(left, finding, self.sender)
             if not await self.stop.sleep(min(left, LOOK_AGAIN)):
                 return False
         return not self.stop.requested
@@ -227,7 +227,7 @@ class Lane:
 
     async def _may_repeat(self, verdict: Verdict, repeats: Repeats) -> bool:
         if verdict.pause is not None:
-            self._progress.waiting(verdict.pause, verdict.finding)
+            self._progress.waiting(verdict.pause, verdict.finding, self.sender)
         if not verdict.repeat:
             return False
         if verdict.finding.reason is Reason.WINDOW:  # no failure: it will be passed over, or waited for

@@ -16,8 +16,9 @@ Invariants:
 
 from batch.reporter.columns import COLUMNS
 from batch.reporter.headline import headline
+from batch.reporter.metrics import write_metrics
 from batch.reporter.report import write_report
-from batch.reporter.summary import summary
+from batch.reporter.summary import summary, summary_bytes
 from batch.reporter.view import SheetView, Written
 
-__all__ = ["COLUMNS", "SheetView", "Written", "headline", "summary", "write_report"]
+__all__ = ["COLUMNS", "SheetView", "Written", "headline", "summary", "summary_bytes", "write_metrics", "write_report"]

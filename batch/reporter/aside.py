@@ -11,14 +11,18 @@ from typing import BinaryIO
 __all__ = ["write_aside"]
 
 _TRIES = 9
+_PRIVATE = 0o600
+"""What a temporary file has from the start."""
 
 
-def write_aside(target: Path, write: Callable[[BinaryIO], None]) -> Path:
-    """Let `write` fill a file beside `target`, then put it in place (mode 0600). Gives where it is now.
+def write_aside(
+    target: Path, write: Callable[[BinaryIO], None], *, mode: int = _PRIVATE, elsewhere: bool = True
+) -> Path:
+    """Let `write` fill a file beside `target`, then put it in place with that mode. Gives where it is now.
 
     Another place than `target` (`report (2).xlsx`) means that another program holds `target` open, as Excel does on
-    Windows. On return the file is durable. An `OSError`, or whatever `write` raises, leaves `target` as it was and
-    nothing beside it.
+    Windows; unless `elsewhere`, that is an error too. On return the file is durable. An `OSError`, or whatever `write`
+    raises, leaves `target` as it was and nothing beside it.
     """
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     aside = Path(name)
@@ -26,8 +30,10 @@ def write_aside(target: Path, write: Callable[[BinaryIO], None]) -> Path:
         with os.fdopen(handle, "w+b") as file:
             write(file)
             file.flush()
+            if mode != _PRIVATE and os.name != "nt":
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        placed = _put(aside, target)
+        placed = _put(aside, target) if elsewhere else aside.replace(target)
         _sync_folder(target.parent)
         return placed
     finally:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from batch.language import ngettext, number
+
 __all__ = ["LONGEST", "cut_sentence", "escaped", "fitted", "printable"]
 
 LONGEST = 32_767
@@ -23,8 +25,12 @@ def cut_sentence(cells: int) -> tuple[str, ...]:
     """The sentence about cells that were cut, or nothing when none was."""
     if not cells:
         return ()
-    number = "1 cell" if cells == 1 else f"{cells:,} cells"
-    return (f"Text longer than Excel allows is cut in the workbook ({number}); results.csv has it whole.",)
+    words = ngettext(
+        "Text longer than Excel allows is cut in the workbook ({cells} cell); results.csv has it whole.",
+        "Text longer than Excel allows is cut in the workbook ({cells} cells); results.csv has it whole.",
+        cells,
+    )
+    return (words.format(cells=number(cells)),)
 
 
 def escaped(text: str) -> str:

@@ -15,7 +15,9 @@ from openpyxl.drawing.line import LineProperties
 from openpyxl.drawing.text import CharacterProperties, Font, Paragraph, ParagraphProperties, RegularTextRun
 from openpyxl.worksheet.worksheet import Worksheet
 
+from batch.language import _
 from batch.model.outcome import Outcome
+from batch.reporter.figures import SENT_PER
 from batch.reporter.paint import INK, MUTED, RULE, TONES
 
 __all__ = ["outcome_chart", "sent_chart"]
@@ -27,7 +29,7 @@ def outcome_chart(sheet: Worksheet, *, first: int, names: int, numbers: int) -> 
     """Bars of the six outcomes, each in its colour. The table's first row is `first`; columns count from 1."""
     outcomes = list(Outcome)
     last = first + len(outcomes) - 1
-    chart = _bars("Rows by outcome")
+    chart = _bars(_("Rows by outcome"))
     chart.type = "bar"
     chart.add_data(Reference(sheet, min_col=numbers, min_row=first, max_row=last), titles_from_data=False)
     chart.set_categories(Reference(sheet, min_col=names, min_row=first, max_row=last))
@@ -48,7 +50,7 @@ def outcome_chart(sheet: Worksheet, *, first: int, names: int, numbers: int) -> 
 def sent_chart(sheet: Worksheet, *, step: str, heading: int, last: int, columns: Sequence[int]) -> BarChart:
     """Columns of the messages sent in each step of time, new over existing. `columns`: time, new, existing."""
     time, *counts = columns
-    chart = _bars(f"Messages sent per {step}")
+    chart = _bars(_(SENT_PER[step]))
     chart.type = "col"
     chart.grouping = "stacked"
     chart.overlap = 100

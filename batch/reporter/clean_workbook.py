@@ -17,6 +17,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
+from batch.language import _, number
 from batch.reporter.celltext import cut_sentence
 from batch.reporter.columns import COLUMNS
 from batch.reporter.fuller import LEDGER_ONLY
@@ -106,13 +107,15 @@ class _Sheets:
         if self._split:
             row, title = self._split
             problems.append(
-                f"The sheet has more rows than a worksheet can hold: row {row:,} and what follows are on {title!r}."
+                _(
+                    "The sheet has more rows than a worksheet can hold: row {row} and what follows are on {title!r}."
+                ).format(row=number(row), title=title)
             )
         return (*problems, *cut_sentence(self._cut))
 
     def _begin(self) -> None:
         self._index += 1
-        title = free_title(self._title, [TITLE, *self._book.sheetnames])
+        title = free_title(self._title, [_(TITLE), *self._book.sheetnames])
         sheet: Worksheet = self._book.create_sheet(title)
         header_row = self._framed.heading_row if self._index == 0 else 1
         for column, width in enumerate(self._widths, start=1):
@@ -128,7 +131,7 @@ class _Sheets:
         self._sheet.auto_filter.ref = f"A{self._header_row}:{last}{self._at}"
 
     def _blank_until(self, at: int) -> None:
-        for _ in range(at - self._at - 1):
+        for _line in range(at - self._at - 1):
             self._sheet.append(())
 
     def _heading(self, index: int, name: str) -> Cell:
@@ -162,7 +165,7 @@ def _title(material: Material) -> str:
     info = material.sheet.info
     wanted = info.sheet if info and info.sheet else PurePath(material.sheet.name).stem
     clean = wanted.translate(_FORBIDDEN_IN_TITLES).strip(" '")[:_LONGEST_TITLE]
-    return "".join(character for character in clean if character.isprintable()) or "Rows"
+    return "".join(character for character in clean if character.isprintable()) or _("Rows")
 
 
 def _widths(framed: Frame, sample: Iterable[Line]) -> list[float]:

@@ -10,15 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from batch.language import N_
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding
 from batch.model.run import Result
 
-__all__ = ["Figures", "ReasonRows", "Sent", "figures", "step_for"]
+__all__ = ["SENT_PER", "Figures", "ReasonRows", "Sent", "figures", "step_for"]
 
 _CHUNK = 50_000
 _EXAMPLES = 5
@@ -40,6 +42,26 @@ _STEPS = {
     "week": timedelta(days=7),
     "30 days": timedelta(days=30),
 }
+SENT_PER: Mapping[str, str] = MappingProxyType(
+    {
+        "second": N_("Messages sent per second"),
+        "5 seconds": N_("Messages sent per 5 seconds"),
+        "10 seconds": N_("Messages sent per 10 seconds"),
+        "30 seconds": N_("Messages sent per 30 seconds"),
+        "minute": N_("Messages sent per minute"),
+        "5 minutes": N_("Messages sent per 5 minutes"),
+        "10 minutes": N_("Messages sent per 10 minutes"),
+        "30 minutes": N_("Messages sent per 30 minutes"),
+        "hour": N_("Messages sent per hour"),
+        "3 hours": N_("Messages sent per 3 hours"),
+        "6 hours": N_("Messages sent per 6 hours"),
+        "12 hours": N_("Messages sent per 12 hours"),
+        "day": N_("Messages sent per day"),
+        "week": N_("Messages sent per week"),
+        "30 days": N_("Messages sent per 30 days"),
+    }
+)
+"""The heading of a table or chart, by the step's name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +96,7 @@ class Figures:
     sent: tuple[Sent, ...] = ()
     """Without gaps, in order; empty when nothing was sent."""
     step: str = "second"
-    """The length of a step, as in `per hour`."""
+    """The length of a step: one of `SENT_PER`."""
     last_sent: datetime | None = None
     """Of all messaged rows, UTC; None when there is none."""
 

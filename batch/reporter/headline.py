@@ -5,23 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from batch.language import N_, _, ngettext, number
 from batch.model.outcome import Outcome
 from batch.model.run import Run, Tally
 
-__all__ = ["counted", "ended", "headline"]
+__all__ = ["ended", "headline"]
 
 _ENDED = {
-    0: "Every row is done",
-    1: "A defect in wegly-batch ended the run; see run.log",
-    2: "The input was refused; nothing was sent",
-    3: "Some rows are errors",
-    4: "Some rows are unknown",
-    5: "The run stopped early",
-    6: "Some rows are waiting for a later run",
-    75: "Another run held the campaign or the sender",
-    130: "The run was interrupted",
-    143: "The run was ended from outside",
+    0: N_("Every row is done"),
+    1: N_("A defect in wegly-batch ended the run; see run.log"),
+    2: N_("The input was refused; nothing was sent"),
+    3: N_("Some rows are errors"),
+    4: N_("Some rows are unknown"),
+    5: N_("The run stopped early"),
+    6: N_("Some rows are waiting for a later run"),
+    75: N_("Another run held the campaign or the sender"),
+    130: N_("The run was interrupted"),
+    143: N_("The run was ended from outside"),
 }
+_OTHERWISE = N_("The run ended")
 
 
 def headline(run: Run, tally: Tally, *, last_sent: datetime | None = None) -> tuple[str, ...]:
@@ -35,38 +37,53 @@ def headline(run: Run, tally: Tally, *, last_sent: datetime | None = None) -> tu
 def ended(exit_code: int | None) -> str:
     """What the exit code says about the run."""
     if exit_code is None:
-        return "The run has not ended, or was killed."
-    return f"{_ENDED.get(exit_code, 'The run ended')} (exit code {exit_code})."
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 row`, `1,200 rows`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+        return _("The run has not ended, or was killed.")
+    words = _(_ENDED.get(exit_code, _OTHERWISE))
+    return _("{words} (exit code {code}).").format(words=words, code=exit_code)
 
 
 def _this_run(run: Run, tally: Tally, last_sent: datetime | None) -> str:
-    now = sum(number for outcome, number in tally.this_run.outcomes.items() if outcome.messaged)
+    now = sum(rows for outcome, rows in tally.this_run.outcomes.items() if outcome.messaged)
     before = _all_messaged(tally) - now
     if before <= 0:
-        return f"This run: {now:,} sent."
-    when = f", the last on {last_sent.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y}" if last_sent and not now else ""
-    return f"This run: {now:,} sent now; {before:,} {'was' if before == 1 else 'were'} sent before{when}."
+        return _("This run: {now} sent.").format(now=number(now))
+    if last_sent is None or now:
+        words = ngettext(
+            "This run: {now} sent now; {before} was sent before.",
+            "This run: {now} sent now; {before} were sent before.",
+            before,
+        )
+        return words.format(now=number(now), before=number(before))
+    words = ngettext(
+        "This run: {now} sent now; {before} was sent before, the last on {day}.",
+        "This run: {now} sent now; {before} were sent before, the last on {day}.",
+        before,
+    )
+    day = f"{last_sent.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y}"
+    return words.format(now=number(now), before=number(before), day=day)
 
 
 def _messaged(tally: Tally) -> str:
     new, existing = tally.counts.get(Outcome.SUCCESS, 0), tally.counts.get(Outcome.REUSED, 0)
-    return f"Messaged: {new + existing:,} of {counted(tally.rows, 'row')} (new {new:,}, existing {existing:,})."
+    return ngettext(
+        "Messaged: {messaged} of {rows} row (new {new}, existing {existing}).",
+        "Messaged: {messaged} of {rows} rows (new {new}, existing {existing}).",
+        tally.rows,
+    ).format(messaged=number(new + existing), rows=number(tally.rows), new=number(new), existing=number(existing))
 
 
 def _left(tally: Tally) -> str:
-    words = {Outcome.ERROR: "to correct", Outcome.UNKNOWN: "to decide", Outcome.PENDING: "not sent yet"}
-    left = [
-        f"{counted(tally.counts.get(outcome, 0), 'row')} {what}"
-        for outcome, what in words.items()
-        if tally.counts.get(outcome, 0)
-    ]
-    return f"Left: {', '.join(left)}." if left else ""
+    errors, unknowns, pending = (
+        tally.counts.get(outcome, 0) for outcome in (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING)
+    )
+    words = (
+        (errors, ngettext("{rows} row to correct", "{rows} rows to correct", errors)),
+        (unknowns, ngettext("{rows} row to decide", "{rows} rows to decide", unknowns)),
+        (pending, ngettext("{rows} row not sent yet", "{rows} rows not sent yet", pending)),
+    )
+    left = ", ".join(each.format(rows=number(rows)) for rows, each in words if rows)
+    return _("Left: {left}.").format(left=left) if left else ""
 
 
 def _all_messaged(tally: Tally) -> int:
-    return sum(number for outcome, number in tally.counts.items() if outcome.messaged)
+    return sum(rows for outcome, rows in tally.counts.items() if outcome.messaged)

@@ -12,6 +12,8 @@ from zipfile import ZipFile
 
 from openpyxl.workbook import Workbook
 
+from batch.language import N_, _, ngettext, number
+
 __all__ = ["losses", "lost_features", "lost_parts"]
 
 _KEPT = re.compile(
@@ -25,51 +27,51 @@ _KEPT = re.compile(
 """Kept, made anew, or of no meaning to a reader; pictures, shapes and charts are counted apart."""
 
 _DROPPED = (
-    (re.compile(r"xl/slicer(s|Caches)/.*"), "slicers"),
-    (re.compile(r"xl/timeline(s|Caches)/.*"), "timelines"),
-    (re.compile(r"xl/(ctrlProps|activeX)/.*"), "form controls"),
-    (re.compile(r"xl/(threadedComments|persons)/.*"), "threads of comments"),
-    (re.compile(r"xl/(connections\.xml|queryTables/.*)"), "data connections"),
-    (re.compile(r"xl/model/.*"), "the data model"),
-    (re.compile(r"customXml/.*"), "embedded data of other programs (such as Power Query)"),
-    (re.compile(r"xl/embeddings/.*"), "embedded objects"),
-    (re.compile(r"xl/diagrams/.*"), "SmartArt"),
-    (re.compile(r"xl/charts/(_rels/)?chartEx.*"), "charts of the newer kinds"),
-    (re.compile(r"xl/(richData/.*|metadata\.xml)"), "pictures in cells, linked data types or spilling formulas"),
-    (re.compile(r"xl/webextensions/.*"), "add-ins"),
-    (re.compile(r"xl/(macrosheets|dialogsheets)/.*"), "macro sheets of old Excel"),
-    (re.compile(r"xl/revisions/.*"), "the change history"),
-    (re.compile(r"_xmlsignatures/.*"), "the digital signature"),
-    (re.compile(r"docMetadata/.*"), "the sensitivity label"),
-    (re.compile(r"xl/xmlMaps\.xml"), "XML maps"),
-    (re.compile(r"(userCustomization|customUI)/.*"), "changes to the ribbon"),
+    (re.compile(r"xl/slicer(s|Caches)/.*"), N_("slicers")),
+    (re.compile(r"xl/timeline(s|Caches)/.*"), N_("timelines")),
+    (re.compile(r"xl/(ctrlProps|activeX)/.*"), N_("form controls")),
+    (re.compile(r"xl/(threadedComments|persons)/.*"), N_("threads of comments")),
+    (re.compile(r"xl/(connections\.xml|queryTables/.*)"), N_("data connections")),
+    (re.compile(r"xl/model/.*"), N_("the data model")),
+    (re.compile(r"customXml/.*"), N_("embedded data of other programs (such as Power Query)")),
+    (re.compile(r"xl/embeddings/.*"), N_("embedded objects")),
+    (re.compile(r"xl/diagrams/.*"), N_("SmartArt")),
+    (re.compile(r"xl/charts/(_rels/)?chartEx.*"), N_("charts of the newer kinds")),
+    (re.compile(r"xl/(richData/.*|metadata\.xml)"), N_("pictures in cells, linked data types or spilling formulas")),
+    (re.compile(r"xl/webextensions/.*"), N_("add-ins")),
+    (re.compile(r"xl/(macrosheets|dialogsheets)/.*"), N_("macro sheets of old Excel")),
+    (re.compile(r"xl/revisions/.*"), N_("the change history")),
+    (re.compile(r"_xmlsignatures/.*"), N_("the digital signature")),
+    (re.compile(r"docMetadata/.*"), N_("the sensitivity label")),
+    (re.compile(r"xl/xmlMaps\.xml"), N_("XML maps")),
+    (re.compile(r"(userCustomization|customUI)/.*"), N_("changes to the ribbon")),
 )
 
 _EXTENSIONS = {
-    "Conditional Formatting": "conditional formats of the newer kinds",
-    "Data Validation": "data validations that use another sheet",
-    "Sparkline Group": "sparklines",
-    "Slicer List": "slicers",
-    "Timeline Ref": "timelines",
-    "Protected Range": "protected ranges",
-    "Web Extension": "add-ins",
-    "Unknown": "features of the newer Excel",
+    "Conditional Formatting": N_("conditional formats of the newer kinds"),
+    "Data Validation": N_("data validations that use another sheet"),
+    "Sparkline Group": N_("sparklines"),
+    "Slicer List": N_("slicers"),
+    "Timeline Ref": N_("timelines"),
+    "Protected Range": N_("protected ranges"),
+    "Web Extension": N_("add-ins"),
+    "Unknown": N_("features of the newer Excel"),
     "Ignored Error": None,
 }
 _WARNED = (
-    (re.compile(r"header or footer"), "a header or footer"),
-    (re.compile(r"marked as a date"), "dates that Excel cannot show"),
-    (re.compile(r"conditional formatting rule"), "conditional formats"),
-    (re.compile(r"Print area|Print titles", re.IGNORECASE), "a print area"),
-    (re.compile(r"has a comment which will be removed"), "comments in merged cells"),
-    (re.compile(r"Defined names"), "defined names"),
-    (re.compile(r"Unknown type for"), "document properties"),
+    (re.compile(r"header or footer"), N_("a header or footer")),
+    (re.compile(r"marked as a date"), N_("dates that Excel cannot show")),
+    (re.compile(r"conditional formatting rule"), N_("conditional formats")),
+    (re.compile(r"Print area|Print titles", re.IGNORECASE), N_("a print area")),
+    (re.compile(r"has a comment which will be removed"), N_("comments in merged cells")),
+    (re.compile(r"Defined names"), N_("defined names")),
+    (re.compile(r"Unknown type for"), N_("document properties")),
 )
 _TAIL = (
-    (re.compile(rb"<(?:\w+:)?protectedRanges\b"), "protected ranges"),
-    (re.compile(rb"<(?:\w+:)?picture\b"), "the picture behind a sheet"),
-    (re.compile(rb"<(?:\w+:)?legacyDrawingHF\b"), "pictures in headers and footers"),
-    (re.compile(rb"<(?:\w+:)?controls\b"), "form controls"),
+    (re.compile(rb"<(?:\w+:)?protectedRanges\b"), N_("protected ranges")),
+    (re.compile(rb"<(?:\w+:)?picture\b"), N_("the picture behind a sheet")),
+    (re.compile(rb"<(?:\w+:)?legacyDrawingHF\b"), N_("pictures in headers and footers")),
+    (re.compile(rb"<(?:\w+:)?controls\b"), N_("form controls")),
 )
 _DRAWING = re.compile(r"xl/drawings/[^/]*\.xml")
 _SHEET = re.compile(r"xl/worksheets/[^/]*\.xml")
@@ -94,8 +96,8 @@ def lost_parts(names: Iterable[str]) -> list[str]:
     for name in names:
         if _KEPT.fullmatch(name):
             continue
-        words = (words for pattern, words in _DROPPED if pattern.fullmatch(name))
-        found.append(next(words, f"the part {name.rpartition('/')[0] or name}"))
+        words = (_(words) for pattern, words in _DROPPED if pattern.fullmatch(name))
+        found.append(next(words, None) or _("the part {part}").format(part=name.rpartition("/")[0] or name))
     return list(dict.fromkeys(found))
 
 
@@ -103,21 +105,26 @@ def lost_features(warnings: Iterable[str]) -> list[str]:
     """The nouns for openpyxl's warnings; a warning of no meaning to a reader gives none."""
     found: list[str | None] = []
     for message in warnings:
-        extension, is_one, _ = message.partition(" extension is not supported")
+        extension, is_one, _rest = message.partition(" extension is not supported")
         if is_one:
             found.append(_EXTENSIONS.get(extension, _EXTENSIONS["Unknown"]))
         else:
             found.extend(words for pattern, words in _WARNED if pattern.search(message))
-    return list(dict.fromkeys(filter(None, found)))
+    return list(dict.fromkeys(_(words) for words in found if words))
 
 
 def _lost_drawings(archive: ZipFile, book: Workbook) -> list[str]:
     drawings = [archive.read(name) for name in archive.namelist() if _DRAWING.fullmatch(name)]
     pictures = sum(len(_PICTURE.findall(each)) for each in drawings) - _held(book, "_images")
     charts = sum(1 for name in archive.namelist() if _CHART.fullmatch(name)) - _held(book, "_charts")
-    found = [_number(pictures, "picture"), _number(charts, "chart")]
+    found = [
+        ngettext("{count} picture", "{count} pictures", pictures).format(count=number(pictures))
+        if pictures > 0
+        else "",
+        ngettext("{count} chart", "{count} charts", charts).format(count=number(charts)) if charts > 0 else "",
+    ]
     if any(_SHAPE.search(each) for each in drawings):
-        found.append("drawn shapes and text boxes")
+        found.append(_("drawn shapes and text boxes"))
     return [each for each in found if each]
 
 
@@ -125,14 +132,10 @@ def _held(book: Workbook, kind: str) -> int:
     return sum(len(getattr(sheet, kind, ())) for sheet in [*book.worksheets, *book.chartsheets])
 
 
-def _number(count: int, noun: str) -> str:
-    return "" if count <= 0 else f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _lost_tails(archive: ZipFile) -> list[str]:
     found: list[str] = []
     for name in archive.namelist():
         if _SHEET.fullmatch(name):
-            _, _, tail = archive.read(name).rpartition(b"sheetData")
-            found.extend(words for pattern, words in _TAIL if pattern.search(tail))
+            _head, _mark, tail = archive.read(name).rpartition(b"sheetData")
+            found.extend(_(words) for pattern, words in _TAIL if pattern.search(tail))
     return found

@@ -19,6 +19,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
+from batch.language import N_, _
 from batch.model.sheet import SheetInfo
 from batch.reporter.celltext import cut_sentence
 from batch.reporter.columns import COLUMNS
@@ -34,9 +35,9 @@ __all__ = ["CannotKeep", "has_macros", "write_own"]
 _MOST_BYTES = 200_000_000
 """Of worksheet XML. openpyxl needs about 20 times as much memory; beyond this a clean workbook is the safer report."""
 
-_BARE = (
-    f"The sheet has no header, so the result columns have no headings here; in their order they are "
-    f"{', '.join(COLUMNS)}. In results.csv a header is above the rows: row 1 is its line 2, and so on."
+_BARE = N_(
+    "The sheet has no header, so the result columns have no headings here; in their order they are {columns}. "
+    "In results.csv a header is above the rows: row 1 is its line 2, and so on."
 )
 
 _UNREADABLE = (
@@ -71,16 +72,23 @@ def write_own(file: BinaryIO, material: Material, path: Path, info: SheetInfo) -
     book, lost = _load(path, material.sheet.name)
     sheet = book[info.sheet] if info.sheet in book.sheetnames else None
     if not isinstance(sheet, Worksheet):
-        raise CannotKeep(f"The worksheet {info.sheet!r} was not found again in {material.sheet.name}.")
+        raise CannotKeep(
+            _("The worksheet {title!r} was not found again in {file}.").format(
+                title=info.sheet, file=material.sheet.name
+            )
+        )
     stored = _stored(path, book)
     for each in [each for each in book.worksheets if each is not sheet and is_ours(each["A1"].value)]:
         book.remove(each)
     try:
         cut = write_results(sheet, material.results(), header_row=info.header_row, zone=material.zone)
     except NoRoom as error:
-        raise CannotKeep(f"{material.sheet.name} has no room for the result columns at its right.") from error
+        raise CannotKeep(
+            _("{file} has no room for the result columns at its right.").format(file=material.sheet.name)
+        ) from error
     problems = (*lost, *cut_sentence(cut))
-    add_summary(book, material.page(problems, () if info.header_row else (_BARE,)), material.figures)
+    remarks = () if info.header_row else (_(_BARE).format(columns=", ".join(COLUMNS)),)
+    add_summary(book, material.page(problems, remarks), material.figures)
     _show_first(book)
     _save(book, file, stored, material.sheet.name)
     return problems
@@ -93,18 +101,20 @@ def _load(path: Path, name: str) -> tuple[Workbook, tuple[str, ...]]:
             warnings.simplefilter("always")
             size = sum(each.file_size for each in archive.infolist() if each.filename.startswith("xl/worksheets/"))
             if size > _MOST_BYTES:
-                raise CannotKeep(f"{name} is too large for its own formatting to be kept.")
+                raise CannotKeep(_("{name} is too large for its own formatting to be kept.").format(name=name))
             macros = "xl/vbaProject.bin" in archive.namelist()
             book = load_workbook(file, keep_vba=macros, rich_text=True)
             return book, _loss_words(name, losses(archive, book, [str(each.message) for each in said]))
     except _UNREADABLE as error:
-        raise CannotKeep(f"{name} cannot be written back with its own formatting.") from error
+        raise CannotKeep(_("{name} cannot be written back with its own formatting.").format(name=name)) from error
 
 
 def _loss_words(name: str, lost: tuple[str, ...]) -> tuple[str, ...]:
     if not lost:
         return ()
-    return (f"This copy of {name} lacks {', '.join(lost)}; your own file has them still.",)
+    return (
+        _("This copy of {name} lacks {lost}; your own file has them still.").format(name=name, lost=", ".join(lost)),
+    )
 
 
 def _stored(path: Path, book: Workbook) -> Mapping[str, Stored]:
@@ -143,4 +153,4 @@ def _save(book: Workbook, file: BinaryIO, stored: Mapping[str, Stored], name: st
                 parts = sheet_parts(archive)
             restored(saved, file, {parts[title]: results for title, results in stored.items()})
     except _UNREADABLE as error:
-        raise CannotKeep(f"{name} cannot be written back with its own formatting.") from error
+        raise CannotKeep(_("{name} cannot be written back with its own formatting.").format(name=name)) from error

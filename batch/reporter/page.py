@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from batch.language import N_, _, number
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason, advice, in_general, sentence
 from batch.model.run import Run, Tally, ranked
-from batch.reporter.figures import Figures, ReasonRows
+from batch.reporter.figures import SENT_PER, Figures, ReasonRows
 from batch.reporter.headline import ended, headline
 
 __all__ = ["MARK", "TITLE", "Page", "Spot", "summary_page"]
@@ -25,16 +26,16 @@ MARK = "wegly-batch report"
 _WIDTH = 150
 """Characters of the widest line."""
 
-TITLE = "Summary"
-"""The summary sheet's name: what it says is in English whatever the language of the run."""
+TITLE = N_("Summary")
+"""The summary sheet's name, to be said in the run's language."""
 
 _MEANING = {
-    Outcome.SUCCESS: "Sent; a new chat",
-    Outcome.REUSED: "Sent; the chat was there",
-    Outcome.ERROR: "Not sent; correct the row",
-    Outcome.UNKNOWN: "Perhaps sent; decide",
-    Outcome.SKIPPED: "Left out by a rule",
-    Outcome.PENDING: "Not sent yet",
+    Outcome.SUCCESS: N_("Sent; a new chat"),
+    Outcome.REUSED: N_("Sent; the chat was there"),
+    Outcome.ERROR: N_("Not sent; correct the row"),
+    Outcome.UNKNOWN: N_("Perhaps sent; decide"),
+    Outcome.SKIPPED: N_("Left out by a rule"),
+    Outcome.PENDING: N_("Not sent yet"),
 }
 
 _URGENCY = (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Outcome.REUSED, Outcome.SUCCESS)
@@ -79,7 +80,7 @@ def summary_page(
         page.add(Spot(each, "lead"))
     for look, sentences in (("note", notes), ("remark", remarks)):
         for each in sentences:
-            for part in textwrap.wrap(f"Please note: {each}", _WIDTH):
+            for part in textwrap.wrap(_("Please note: {sentence}").format(sentence=each), _WIDTH):
                 page.add(Spot(part, look))
     page.add()
     _outcomes(page, tally)
@@ -95,21 +96,21 @@ def summary_page(
 
 def _outcomes(page: Page, tally: Tally) -> None:
     page.add(
-        Spot("Outcome", "heading"),
-        Spot("What it means", "heading"),
-        Spot("Rows", "heading_right"),
-        Spot("Share", "heading_right"),
+        Spot(_("Outcome"), "heading"),
+        Spot(_("What it means"), "heading"),
+        Spot(_("Rows"), "heading_right"),
+        Spot(_("Share"), "heading_right"),
     )
     page.mark("outcomes")
     for outcome in Outcome:
         rows = tally.counts.get(outcome, 0)
         page.add(
             Spot(outcome.value, "badge", outcome),
-            Spot(_MEANING[outcome]),
+            Spot(_(_MEANING[outcome])),
             Spot(rows, "number"),
             Spot(_share(rows, tally.rows), "share"),
         )
-    page.add(Spot("All rows", "total"), Spot(None, "total"), Spot(tally.rows, "total_number"), Spot(None, "total"))
+    page.add(Spot(_("All rows"), "total"), Spot(None, "total"), Spot(tally.rows, "total_number"), Spot(None, "total"))
 
 
 def _share(rows: int, of: int) -> float:
@@ -118,15 +119,15 @@ def _share(rows: int, of: int) -> float:
 
 def _reasons(page: Page, tally: Tally, figures: Figures) -> None:
     known = {(each.outcome, each.reason): each for each in figures.reasons}
-    page.add(Spot("Why, and what to do", "section"))
+    page.add(Spot(_("Why, and what to do"), "section"))
     page.add(
-        Spot("Outcome", "heading"),
-        Spot("Reason", "heading"),
-        Spot("Rows", "heading_right"),
-        Spot("Share", "heading_right"),
-        Spot("What happened", "heading"),
-        Spot("What to do", "heading"),
-        Spot("In rows", "heading"),
+        Spot(_("Outcome"), "heading"),
+        Spot(_("Reason"), "heading"),
+        Spot(_("Rows"), "heading_right"),
+        Spot(_("Share"), "heading_right"),
+        Spot(_("What happened"), "heading"),
+        Spot(_("What to do"), "heading"),
+        Spot(_("In rows"), "heading"),
     )
     for outcome, reason, rows in sorted(ranked(tally.reasons), key=lambda each: _URGENCY.index(each[0])):
         found = known.get((outcome, reason))
@@ -136,7 +137,7 @@ def _reasons(page: Page, tally: Tally, figures: Figures) -> None:
             Spot(rows, "number"),
             Spot(_share(rows, tally.rows), "share"),
             Spot(_what(reason, rows, found), "wrapped"),
-            Spot(advice(Finding(Reason(reason))) or "Nothing.", "wrapped"),
+            Spot(advice(Finding(Reason(reason))) or _("Nothing."), "wrapped"),
             Spot(_where(found.first if found else (), rows), "wrapped"),
         )
 
@@ -146,7 +147,7 @@ def _what(reason: str, rows: int, found: ReasonRows | None) -> str:
     if found is None or not found.example.values:
         return in_general(Reason(reason))
     words = sentence(found.example)
-    return words if rows == 1 else f"Row {found.first[0]}: {words}"
+    return words if rows == 1 else _("Row {row}: {words}").format(row=found.first[0], words=words)
 
 
 def _where(first: tuple[int, ...], rows: int) -> str | int:
@@ -154,53 +155,61 @@ def _where(first: tuple[int, ...], rows: int) -> str | int:
     if rows == 1 and first:
         return first[0]
     named = ", ".join(map(str, first))
-    return named if rows <= len(first) else f"{named} and {rows - len(first):,} more"
+    return (
+        named
+        if rows <= len(first)
+        else _("{named} and {more} more").format(named=named, more=number(rows - len(first)))
+    )
 
 
 def _details(page: Page, run: Run, tally: Tally) -> None:
-    page.add(Spot("About this run", "section"))
+    page.add(Spot(_("About this run"), "section"))
     for label, value in _facts(run, tally):
         page.add(Spot(label, "label"), Spot(value, "fact_number" if isinstance(value, int) else "fact"))
 
 
 def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str | int]]:
     zone = ZoneInfo(run.timezone)
-    yield "Run", run.run
-    yield "Sheet", run.sheet_path
+    yield _("Run"), run.run
+    yield _("Sheet"), run.sheet_path
     yield "SHA-256", run.sheet_sha256
-    yield "Endpoint", run.endpoint
-    yield "Started", f"{run.started.astimezone(zone):%d/%m/%Y %H:%M:%S} ({run.timezone})"
+    yield _("Endpoint"), run.endpoint
+    yield _("Started"), f"{run.started.astimezone(zone):%d/%m/%Y %H:%M:%S} ({run.timezone})"
     if run.finished:
-        yield (
-            "Finished",
-            f"{run.finished.astimezone(zone):%d/%m/%Y %H:%M:%S}, after {_lasted(run.started, run.finished)}",
-        )
-    yield "Ended", ended(run.exit_code)
-    yield "Attempts", tally.this_run.attempts
-    yield "Rate", _rates(tally)
+        at = f"{run.finished.astimezone(zone):%d/%m/%Y %H:%M:%S}"
+        yield _("Finished"), _("{at}, after {time}").format(at=at, time=_lasted(run.started, run.finished))
+    yield _("Ended"), ended(run.exit_code)
+    yield _("Attempts"), tally.this_run.attempts
+    yield _("Rate"), _rates(tally)
     if run.ledger:
-        yield "Ledger", run.ledger
-    yield "Version", f"wegly-batch {run.version}"
+        yield _("Ledger"), run.ledger
+    yield _("Version"), f"wegly-batch {run.version}"
 
 
 def _lasted(start: datetime, end: datetime) -> str:
     minutes, seconds = divmod(max(0, round((end - start).total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     parts: Mapping[str, int] = {"h": hours, "min": minutes, "s": seconds}
-    return " ".join(f"{number} {unit}" for unit, number in parts.items() if number) or "less than a second"
+    return " ".join(f"{count} {unit}" for unit, count in parts.items() if count) or _("less than a second")
 
 
 def _rates(tally: Tally) -> str:
     wanted, achieved = tally.this_run.wanted_rate, tally.this_run.achieved_rate
-    first = "no rate was set" if wanted is None else f"{wanted:,.4g} a second wanted"
-    return f"{first}, " + ("too few attempts to measure" if achieved is None else f"{achieved:,.4g} a second achieved")
+    first = _("no rate was set") if wanted is None else _("{rate} a second wanted").format(rate=number(wanted, ",.4g"))
+    second = _("too few attempts to measure")
+    if achieved is not None:
+        second = _("{rate} a second achieved").format(rate=number(achieved, ",.4g"))
+    return f"{first}, {second}"
 
 
 def _sent(page: Page, figures: Figures) -> None:
-    page.add(Spot(f"Messages sent per {figures.step}", "section"))
+    page.add(Spot(_(SENT_PER[figures.step]), "section"))
     page.mark("sent")
     page.add(
-        Spot("From", "heading"), Spot(None, "heading"), Spot("New", "heading_right"), Spot("Existing", "heading_right")
+        Spot(_("From"), "heading"),
+        Spot(None, "heading"),
+        Spot(_("New"), "heading_right"),
+        Spot(_("Existing"), "heading_right"),
     )
     look = _moment(figures)
     for each in figures.sent:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,15 +9,16 @@ from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from batch.errors import SheetError
-from batch.language import spoken
+from batch.language import _, spoken
 from batch.model.run import Result, Run, Tally
 from batch.reporter.aside import write_aside
 from batch.reporter.figures import Figures, figures
 from batch.reporter.fuller import LEDGER_ONLY, has_fuller
 from batch.reporter.lines import frame, lines
+from batch.reporter.masked import masked_name, masked_results, masked_run, masked_sheet, masked_words
 from batch.reporter.material import Material
 from batch.reporter.results_csv import write_csv
-from batch.reporter.summary import summary
+from batch.reporter.summary import summary_bytes
 from batch.reporter.view import SheetView, Written
 from batch.reporter.workbook import write_workbook
 
@@ -26,11 +26,16 @@ __all__ = ["write_report"]
 
 _NAMES = ("report.xlsx", "results.csv")
 _BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv")
-_KEPT = (f"The full report of before is kept; what the ledger knows now is in {' and '.join(_BARE_NAMES)}.",)
 
 
 def write_report(
-    folder: Path, *, run: Run, tally: Tally, sheet: SheetView, results: Callable[[], Iterator[Result]]
+    folder: Path,
+    *,
+    run: Run,
+    tally: Tally,
+    sheet: SheetView,
+    results: Callable[[], Iterator[Result]],
+    masked: bool = False,
 ) -> Written:
     """Write report.xlsx, results.csv and summary.json into `folder`, which exists.
 
@@ -39,25 +44,36 @@ def write_report(
     Without the sheet, a fuller workbook or CSV file of before is kept: the new ones are then named
     `report (ledger only).xlsx` and `results (ledger only).csv`. A file that cannot be written becomes a problem of
     `Written` and does not stop the others. May be called again.
-    Errors of `results()` are the caller's. What people read is in the run's language.
+    Errors of `results()` are the caller's. What people read is in the run's language. `masked`: a report to be passed
+    on, without anybody's data, whose files are named `report (masked).xlsx` and so on.
     """
+    if masked:
+        run, sheet, results = masked_run(run), masked_sheet(sheet), masked_results(results)
     with spoken(run.language):
-        return _write(folder, run=run, tally=tally, sheet=sheet, results=results)
+        return _write(folder, run=run, tally=tally, sheet=sheet, results=results, masked=masked)
 
 
 def _write(
-    folder: Path, *, run: Run, tally: Tally, sheet: SheetView, results: Callable[[], Iterator[Result]]
+    folder: Path,
+    *,
+    run: Run,
+    tally: Tally,
+    sheet: SheetView,
+    results: Callable[[], Iterator[Result]],
+    masked: bool,
 ) -> Written:
     figured = figures(results(), ZoneInfo(run.timezone))
-    kept = sheet.rows is None and has_fuller(folder)
-    notes = (*_gone(sheet), *(_KEPT if kept else ()), *_disagreement(tally, figured))
+    kept = sheet.rows is None and not masked and has_fuller(folder)
+    about = (masked_words(),) if masked else _gone(sheet)
+    notes = (*about, *(_kept() if kept else ()), *_disagreement(tally, figured))
     material = Material(run=run, tally=tally, sheet=sheet, results=results, figures=figured, notes=notes)
     done = _Done()
-    book, table = _BARE_NAMES if kept else _NAMES
+    book, table = map(masked_name, _NAMES) if masked else _BARE_NAMES if kept else _NAMES
     done.write(book, lambda: write_workbook(folder, material, name=book))
     done.write(table, lambda: (_csv(folder / table, material), ()))
     done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
-    return Written(files=tuple(done.files), problems=(*notes, *done.problems), missing=tuple(done.missing))
+    said = notes[1:] if masked else notes  # what the report says of itself is no problem
+    return Written(files=tuple(done.files), problems=(*said, *done.problems), missing=tuple(done.missing))
 
 
 class _Done:
@@ -72,15 +88,24 @@ class _Done:
         try:
             placed, problems = write()
         except (OSError, SheetError) as error:
-            said = f": {error.strerror or error}." if isinstance(error, OSError) else f". {error}"
-            self.problems.append(f"{name} could not be written{said}")
+            self.problems.append(_not_written(name, error))
             self.missing.append(name)
             return
         self.files.append(placed)
         self.problems.extend(problems)
         if placed.stem != Path(name).stem:
             wanted = f"{Path(name).stem}{placed.suffix}"
-            self.problems.append(f"{wanted} is open in another program, so it was written as {placed.name}.")
+            self.problems.append(
+                _("{wanted} is open in another program, so it was written as {name}.").format(
+                    wanted=wanted, name=placed.name
+                )
+            )
+
+
+def _not_written(name: str, error: OSError | SheetError) -> str:
+    if isinstance(error, OSError):
+        return _("{name} could not be written: {error}.").format(name=name, error=error.strerror or error)
+    return _("{name} could not be written. {error}").format(name=name, error=error)
 
 
 def _csv(target: Path, material: Material) -> Path:
@@ -94,16 +119,25 @@ def _csv(target: Path, material: Material) -> Path:
 
 def _json(target: Path, run: Run, tally: Tally) -> Path:
     def write(file: BinaryIO) -> None:
-        file.write(json.dumps(summary(run, tally), ensure_ascii=False, indent=2).encode() + b"\n")
+        file.write(summary_bytes(run, tally))
 
     return write_aside(target, write)
+
+
+def _kept() -> tuple[str, ...]:
+    book, table = _BARE_NAMES
+    words = _("The full report of before is kept; what the ledger knows now is in {book} and {table}.")
+    return (words.format(book=book, table=table),)
 
 
 def _gone(sheet: SheetView) -> tuple[str, ...]:
     if sheet.rows is not None:
         return ()
-    words = f"{sheet.name} is gone or has changed since the run, so the report has only what the ledger knows"
-    return (f"{words}: row, phone and outcome.",)
+    words = _(
+        "{name} is gone or has changed since the run, so the report has only what the ledger knows: "
+        "row, phone and outcome."
+    )
+    return (words.format(name=sheet.name),)
 
 
 def _disagreement(tally: Tally, found: Figures) -> tuple[str, ...]:
@@ -112,4 +146,6 @@ def _disagreement(tally: Tally, found: Figures) -> tuple[str, ...]:
         rows[each.outcome] += each.rows
     if rows == Counter({outcome: count for outcome, count in tally.counts.items() if count}):
         return ()
-    return ("The ledger changed while the report was being written; write the report again when no run is going on.",)
+    return (
+        _("The ledger changed while the report was being written; write the report again when no run is going on."),
+    )

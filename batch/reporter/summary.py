@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import PurePath
@@ -12,7 +13,7 @@ from batch.model.reason import Finding, Reason, advice, in_general
 from batch.model.run import Run, Tally, ranked
 from batch.reporter.celltext import printable
 
-__all__ = ["summary"]
+__all__ = ["summary", "summary_bytes"]
 
 
 def summary(run: Run, tally: Tally) -> dict[str, object]:
@@ -52,6 +53,11 @@ def summary(run: Run, tally: Tally) -> dict[str, object]:
         },
         "exit_code": run.exit_code,
     }
+
+
+def summary_bytes(run: Run, tally: Tally) -> bytes:
+    """The whole content of summary.json."""
+    return json.dumps(summary(run, tally), ensure_ascii=False, indent=2).encode() + b"\n"
 
 
 def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:

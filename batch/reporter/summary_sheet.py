@@ -13,6 +13,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
+from batch.language import _
 from batch.model.outcome import Outcome
 from batch.reporter.charts import outcome_chart, sent_chart
 from batch.reporter.figures import Figures
@@ -35,7 +36,7 @@ def is_ours(first_cell: object) -> bool:
 
 
 def free_title(wanted: str, taken: list[str]) -> str:
-    """`Summary`, or `Summary (2)` and so on when the workbook has a sheet of that name. Excel ignores case here."""
+    """The title, or `Summary (2)` and so on when the workbook has a sheet of that name. Excel ignores case here."""
     used = {title.casefold() for title in taken}
     title, number = wanted, 1
     while title.casefold() in used:
@@ -46,7 +47,7 @@ def free_title(wanted: str, taken: list[str]) -> str:
 
 def add_summary(book: Workbook, page: Page, figures: Figures) -> None:
     """Add the summary as the first sheet of `book`, which may be a write-only one."""
-    sheet: Worksheet = book.create_sheet(free_title(TITLE, book.sheetnames), 0)
+    sheet: Worksheet = book.create_sheet(free_title(_(TITLE), book.sheetnames), 0)
     for column, width in _WIDTHS.items():
         sheet.column_dimensions[column].width = width
     sheet.sheet_view.showGridLines = False

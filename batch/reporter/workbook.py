@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
+from batch.language import N_, _
 from batch.reporter.aside import write_aside
 from batch.reporter.clean_workbook import write_clean
 from batch.reporter.material import Material
@@ -14,7 +15,9 @@ from batch.reporter.view import SheetView
 __all__ = ["write_workbook"]
 
 _OWN = frozenset({"xlsx", "xlsm"})
-_SHIFTED = "The sheet has no header, so one was put above it: its row 1 is row 2 here and in results.csv, and so on."
+_SHIFTED = N_(
+    "The sheet has no header, so one was put above it: its row 1 is row 2 here and in results.csv, and so on."
+)
 _WORKBOOKS = frozenset({"xlsx", "xlsm", "xls", "xlsb", "ods"})
 
 
@@ -36,7 +39,7 @@ def write_workbook(folder: Path, material: Material, *, name: str = "report.xlsx
     try:
         return write_aside(target, write), tuple(said)
     except CannotKeep as error:
-        reason = f"{error} So the report has its rows in a new workbook."
+        reason = _("{error} So the report has its rows in a new workbook.").format(error=error)
     placed, problems = _clean(folder / name, material, (reason,))
     return placed, (reason, *problems)
 
@@ -54,9 +57,15 @@ def _plain_remarks(sheet: SheetView) -> tuple[str, ...]:
     """What a reader of a clean workbook should not look for in it."""
     if sheet.info is None:
         return ()
-    remarks = [] if sheet.info.header_row else [_SHIFTED]
+    remarks = [] if sheet.info.header_row else [_(_SHIFTED)]
     if sheet.info.format in _WORKBOOKS:
-        remarks.append(f"Formatting, formulas and other sheets of {sheet.name} are in that file only.")
+        remarks.append(
+            _("Formatting, formulas and other sheets of {name} are in that file only.").format(name=sheet.name)
+        )
     if sheet.info.header_row > 1:
-        remarks.append(f"The lines above the header (row {sheet.info.header_row}) are in {sheet.name} only.")
+        remarks.append(
+            _("The lines above the header (row {row}) are in {name} only.").format(
+                row=sheet.info.header_row, name=sheet.name
+            )
+        )
     return tuple(remarks)

@@ -120,12 +120,6 @@ def test_an_unknown_key_names_the_nearest(desk: Desk) -> None:
     refused(desk.type("run", desk.sheet, "-c", wrong), "c.toml", "whatsap_phone_id", "whatsapp_phone_id")
 
 
-def test_a_feature_of_a_later_version_is_refused_not_ignored(desk: Desk) -> None:
-    """Who names an address to be told would wait for it in vain."""
-    wrong = desk.write("c.toml", CAMPAIGN + '\n[notify]\nwebhook = "https://example.org"\n')
-    refused(desk.type("run", desk.sheet, "-c", wrong), "notify", "version")
-
-
 def test_a_column_that_is_not_there_names_the_nearest(desk: Desk) -> None:
     """And shows the sheet's columns."""
     wrong = desk.write("c.toml", CAMPAIGN.replace('"Telefone"', '"Telefon"'))

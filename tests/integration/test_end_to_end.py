@@ -234,7 +234,7 @@ def test_a_defect_does_not_print_the_token(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Even an exception that carries it."""
+    """Even an exception that carries it; its traceback is in run.log, as the help says."""
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(f"Bearer {TOKEN}")
@@ -246,7 +246,10 @@ def test_a_defect_does_not_print_the_token(
     printed = capfd.readouterr()
     assert code == 1
     assert "RuntimeError" in printed.err
-    assert TOKEN not in printed.err + printed.out
+    (log,) = tmp_path.rglob("run.log")
+    (defect,) = [line for line in log.read_text("utf-8").splitlines() if '"event": "defect"' in line]
+    assert "RuntimeError" in defect
+    assert TOKEN not in printed.err + printed.out + log.read_text("utf-8")
 
 
 def test_what_a_run_leaves_is_private_and_whole(

@@ -55,7 +55,7 @@ def report(tmp_path: Path) -> Report:
         sheet: str = "Contatos",
         header_row: int = 1,
         results: Sequence[Result] = (),
-        language: str = "pt_BR",
+        language: str = "en",
     ) -> tuple[Written, Path]:
         path = book if isinstance(book, Path) else tmp_path / "contatos.xlsx"
         if isinstance(book, Workbook):
@@ -167,11 +167,11 @@ def test_an_earlier_report_gets_its_results_replaced(report: Report) -> None:
     again = load_workbook(first)
     again["Contatos"]["A3"] = None
     results = [a_result(2, Outcome.ERROR), a_result(4, Outcome.PENDING)]
-    for old, language in (("Summary", "pt_BR"), ("Resumo", "en")):
+    for old, language, new in (("Summary", "pt_BR", "Resumo"), ("Resumo", "en", "Summary")):
         again[again.sheetnames[0]].title = old
         _, path = report(again, [2, 4], results=results, language=language)
         found = load_workbook(path)
-        assert found.sheetnames == ["Summary", "Contatos"]
+        assert found.sheetnames == [new, "Contatos"]
         assert [cell.value for cell in found["Contatos"][1]] == ["Nome", "Telefone", *COLUMNS]
         assert statuses(found["Contatos"]) == {2: "error", 4: "pending"}
         assert found["Contatos"]["M2"].value is None
@@ -390,3 +390,14 @@ def test_a_sheet_without_header_keeps_its_rows_and_says_what_the_columns_are(rep
     assert made["Contatos"].auto_filter.ref is None
     said = " ".join(str(cell.value) for cell in made["Summary"]["B"] if cell.value)
     assert f"in their order they are {', '.join(COLUMNS)}." in said
+
+
+def test_a_sheet_of_the_user_named_resumo_stays(report: Report) -> None:
+    """In Portuguese our summary is Resumo; it steps aside for a sheet of that name that is not ours."""
+    book, _ = a_book([2, 3])
+    book.create_sheet("RESUMO")["A1"] = "meu"
+    _, path = report(book, [2, 3], language="pt_BR")
+    found = load_workbook(path)
+    assert found.sheetnames == ["Resumo (2)", "Contatos", "RESUMO"]
+    assert found["RESUMO"]["A1"].value == "meu"
+    assert found["Resumo (2)"]["A1"].value == "wegly-batch report"

@@ -103,7 +103,7 @@ class Nobody:
     def done(self, row: int, outcome: Outcome) -> None:
         self.seen[outcome] += 1
 
-    def waiting(self, seconds: float, finding: Finding) -> None:
+    def waiting(self, seconds: float, finding: Finding, sender: str) -> None:
         self.pauses.append(seconds)
 
 

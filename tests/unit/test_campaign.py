@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from batch.campaign import Campaign, Column, Constant, load_campaign, parse_duration, parse_rate, parse_share
-from batch.campaign.later import NOT_YET
 from batch.campaign.template import placeholders, rendered
 from batch.errors import CampaignError
 
@@ -267,14 +266,53 @@ def test_each_further_section_is_checked_too(load: Load, extra: str, said: str) 
     assert said in _refusal(load, text)
 
 
-@pytest.mark.parametrize("path", NOT_YET, ids=".".join)
-def test_what_this_version_cannot_do_is_refused_and_not_ignored(load: Load, path: tuple[str, ...]) -> None:
-    """A list of people who must not be messaged that is silently not read would break the promise."""
-    section, *key = path
-    extra = f"[{section}]\n{key[0]} = 1" if key else f"[{section}]\nanything = 1"
-    refusal = _refusal(load, f"{PLAIN}\n{extra}")
-    assert "this version cannot do" in refusal
-    assert section in refusal
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("5", "an address in quotes"),
+        ('""', "an address in quotes"),
+        ('"example.org/s3cr3t"', "this is no address"),
+        ('"ftp://example.org/s3cr3t"', "this is no address"),
+        ('"https:///s3cr3t"', "this is no address"),
+        ('"https://example.org:99999/s3cr3t"', "this is no address"),
+        ('"https://exa mple.org/s3cr3t"', "this is no address"),
+        ('"https://ana:s3cr3t@example.org/"', "a user name or password stands before the @"),
+        ('"http://example.org/s3cr3t"', "it is not encrypted"),
+        ('"http://127.0.0.1.example.org/s3cr3t"', "it is not encrypted"),
+        ('["https://example.org/s3cr3t"]', "an address in quotes"),
+        ('"https://example.org/s3cr3t', "is no TOML"),
+    ],
+)
+def test_a_webhook_that_cannot_be_is_refused_and_not_repeated(load: Load, value: str, said: str) -> None:
+    """The address may hold a secret, and errors end up in mails of cron."""
+    refusal = _refusal(load, f"{PLAIN}\n[notify]\nwebhook = {value}\n")
+    assert said in refusal
+    assert "webhook" in refusal
+    assert "s3cr3t" not in refusal
+
+
+def test_a_section_of_the_wrong_kind_does_not_repeat_the_address_either(load: Load) -> None:
+    """`notify = "https://..."` is a mistake that is easily made."""
+    refusal = _refusal(load, f'notify = "https://example.org/s3cr3t"\n{PLAIN}')
+    assert "[notify]: allowed is a section" in refusal
+    assert "s3cr3t" not in refusal
+
+
+def test_who_is_told_is_read(load: Load) -> None:
+    """A path is looked for beside the campaign; the address shows its host only."""
+    campaign = load(f'{PLAIN}\n[notify]\nwebhook = " https://Example.org:8443/s3cr3t?x=1 "\nprometheus = "m/a.prom"\n')
+    hook = campaign.notify.webhook
+    assert hook is not None
+    assert (hook.url, hook.host) == ("https://Example.org:8443/s3cr3t?x=1", "example.org:8443")
+    assert "s3cr3t" not in repr(campaign)
+    assert campaign.notify.prometheus == campaign.path.parent / "m" / "a.prom"
+    assert load(f'{PLAIN}\n[notify]\nwebhook = "http://[::1]:9/x"\n').notify.prometheus is None
+
+
+@pytest.mark.parametrize("value", ['"metrics.txt"', '""', "5", '"a\\u0000.prom"'])
+def test_a_metrics_file_has_the_ending_that_is_read(load: Load, value: str) -> None:
+    """node_exporter reads *.prom and nothing else."""
+    assert "ends in .prom" in _refusal(load, f"{PLAIN}\n[notify]\nprometheus = {value}\n")
 
 
 @pytest.mark.parametrize(
@@ -308,11 +346,6 @@ def test_windows_lists_and_prices_are_read(load: Load) -> None:
     assert campaign.suppress.files == (campaign.path.parent / "bloqueio.csv",)
     assert (campaign.suppress.column, campaign.prices and str(campaign.prices.per_message)) == ("Opt-out", "0.35")
     assert (campaign.outreach.per_24h, campaign.outreach.not_within) == (2000, timedelta(days=7))
-
-
-def test_an_empty_section_of_a_later_version_is_refused_too(load: Load) -> None:
-    """Whoever writes [notify] expects that it does something."""
-    assert "[notify]" in _refusal(load, PLAIN + "[notify]\n")
 
 
 def test_all_problems_of_the_file_come_together(load: Load) -> None:

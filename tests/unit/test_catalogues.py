@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import string
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TypeGuard
 
 import pytest
 from babel.messages.catalog import Message
@@ -64,6 +66,24 @@ def test_a_translation_names_the_values_of_its_text(catalogues: ModuleType) -> N
         if fields(text) != fields(said)
     ]
     assert wrong == []
+
+
+def test_no_text_hides_where_it_is_not_found(catalogues: ModuleType) -> None:
+    """Babel does not look into f-strings on every Python, nor into the arguments of another marked text."""
+    marks = ("_", "N_", "ngettext")
+    hidden = [
+        (file.name, call.lineno)
+        for file in catalogues.ROOT.joinpath("batch").rglob("*.py")
+        for place in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(place, ast.JoinedStr) or _marks(place, marks)
+        for call in ast.walk(place)
+        if call is not place and _marks(call, marks) and isinstance(call.args[0], ast.Constant)
+    ]
+    assert hidden == []
+
+
+def _marks(place: ast.AST, marks: tuple[str, ...]) -> TypeGuard[ast.Call]:
+    return isinstance(place, ast.Call) and isinstance(place.func, ast.Name) and place.func.id in marks
 
 
 @pytest.mark.parametrize(

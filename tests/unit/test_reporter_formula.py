@@ -9,7 +9,19 @@ from batch.model.formula import guarded, looks_like_formula, unguarded
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3", " =1", "\t=1", "\r=1", "\n=1", "\uff1d1", "+55-11-98888-7777"],
+    [
+        "=1+1",
+        "@SUM(A1)",
+        "+cmd|' /C calc'!A0",
+        "-2+3",
+        "+1 2*3",
+        " =1",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "\uff1d1",
+        "+55-11-98888-7777",
+    ],
 )
 def test_what_a_spreadsheet_would_run_is_guarded(text: str) -> None:
     """A text that begins as a formula gets one apostrophe, whatever blanks are in front of it."""
@@ -19,7 +31,19 @@ def test_what_a_spreadsheet_would_run_is_guarded(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["-5,20", "-1.234,56", "+5511988887777", "+55 11 98888-7777", "+55 (11) 98888-7777", "-", "--", "Ana", "", "1+1"],
+    [
+        "-5,20",
+        "-1.234,56",
+        "+5511988887777",
+        "+55 11 98888-7777",
+        "+55 (11) 98888-7777",
+        "+55 11 9****-**77",
+        "-",
+        "--",
+        "Ana",
+        "",
+        "1+1",
+    ],
 )
 def test_numbers_phones_and_plain_text_stay_as_they_are(text: str) -> None:
     """What harms nobody stays usable."""

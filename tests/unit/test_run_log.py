@@ -64,3 +64,17 @@ def test_a_terminal_that_is_gone_stops_nothing(tmp_path: Path, monkeypatch: pyte
         pipe.close()
     assert written.problem is None
     assert "begun" in (tmp_path / "run.log").read_text("utf-8")
+
+
+def test_no_phone_gets_into_a_line_whoever_logs_it(tmp_path: Path) -> None:
+    """In a text, a number, a list, a mapping or an exception; ids, times and counts stay as they are."""
+    path = tmp_path / "run.log"
+    with logging_to(path, token=None, verbose=False):
+        log.info("x", words="o contato 11 98888-7777", number=5511988887777, more=[{"to": "+5511988887777"}], ms=123456)
+        log.error("failed", exc_info=ValueError("11988887777 is no key"), run="20261122T150411Z-a-1b02")
+    text = path.read_text("utf-8")
+    first, second = map(json.loads, text.splitlines())
+    assert "8887" not in text
+    assert (first["words"], first["number"], first["ms"]) == ("o contato ** *****-**77", "***********77", 123456)
+    assert second["run"] == "20261122T150411Z-a-1b02"
+    assert len(second["timestamp"]) == 27

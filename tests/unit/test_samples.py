@@ -208,8 +208,8 @@ def test_the_first_campaign_explains_every_section() -> None:
     """It is the one that people copy, so each section is in it, with a comment."""
     text = (SAMPLES / "boas-vindas.toml").read_text("utf-8")
     sections = {name for name in CampaignFile.model_fields if name != "template_fields"}
-    # Hours and prices are in it as an example only: the demo works at any hour, and a price is everybody's own.
-    examples = {"window", "prices"}
+    # As an example only: the demo works at any hour, a price is everybody's own, and nobody is told of a rehearsal.
+    examples = {"window", "prices", "notify"}
     assert set(re.findall(r"^\[(\w+)\]\n#", text, re.MULTILINE)) == sections - examples
     assert set(re.findall(r"^# \[{1,2}(\w+)\]", text, re.MULTILINE)) == examples
     assert set(tomllib.loads(text)) == set(CampaignFile.model_fields) - examples

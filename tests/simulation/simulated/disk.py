@@ -216,9 +216,11 @@ class SimulatedWriter(Writer):
 
     def _end(self, group: list[tuple[Write, Future[Any]]]) -> None:
         if self._process.buried:
+            self._abandon(group)
             return
         self._commit(group)
         if self._process.dead:
+            self._abandon(self._queue)
             raise Killed(self._process.name)
         for write, future in group:
             if future.exception() is not None:
@@ -231,6 +233,11 @@ class SimulatedWriter(Writer):
             self._start()
         else:
             self._idle.set()
+
+    def _abandon(self, group: list[tuple[Write, Future[Any]]]) -> None:
+        """Nobody writes these any more; who waits for them must end."""
+        for _, future in (*group, *self._queue):
+            future.cancel()
 
 
 def _kind_and_key(write: Any) -> tuple[str, str]:

@@ -1,0 +1,71 @@
+"""What a watcher says of itself at each stage of a run, and a terminal that goes away meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from batch.app.meter import Meter
+from batch.cli.bar import Bar
+from batch.cli.watching import Silent, Terminal
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason
+
+NO_PLAN: Any = None
+SLOW_DOWN = Finding(Reason.RATE_LIMITED, {"status": "429"})
+
+
+def test_a_run_answers_at_every_stage() -> None:
+    """While the sheet is checked, while it sends, while the report is written."""
+    watcher = Silent()
+    assert watcher.state() == "The sheet is being checked; nothing is sent yet."
+    meter = Meter(total=2, clock=lambda: 7.0)
+    watcher.begin(NO_PLAN, meter)
+    meter.done(Outcome.SUCCESS)
+    assert watcher.state() == "1 of 2: sent 1 (0 reused), errors 0, unknown 0; 1 left."
+    watcher.end()
+    assert watcher.state().endswith("; 1 left. The report is being written.")
+
+
+def test_of_several_attempts_that_meet_the_same_pause_one_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    """Sixteen were in flight when the API asked to slow down; a longer pause is told again."""
+    watcher = Terminal(yes=True, quiet=False)
+    for _ in range(16):
+        watcher.waiting(30, SLOW_DOWN, "a")
+    assert capsys.readouterr().err.count("slow down") == 1
+    watcher.waiting(90, SLOW_DOWN, "a")
+    assert capsys.readouterr().err.count("slow down") == 1
+
+
+def test_a_terminal_that_is_gone_ends_the_drawing_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads there any more: each write fails, and the run goes on to its last row."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    gone = os.fdopen(writing, "w", encoding="utf-8")
+    monkeypatch.setattr(sys, "stderr", gone)
+    meter = Meter(total=3)
+    bar = Bar(meter, colour=True, clock=iter(range(100)).__next__)
+    for _ in range(3):
+        meter.done(Outcome.SUCCESS)
+        bar.done()
+    bar.write("x")
+    bar.close()
+    assert bar.cleared == ""
+    with contextlib.suppress(BrokenPipeError):
+        gone.close()
+
+
+def test_a_bar_is_drawn_ten_times_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand rows in one second: a slow line must not hold up the sending."""
+    now = 50.0
+    drawn = []
+    bar = Bar(Meter(total=1000, clock=lambda: now), colour=False, clock=lambda: now)
+    monkeypatch.setattr(bar, "draw", lambda: drawn.append(now) or setattr(bar, "_drawn", now))
+    for _ in range(1000):
+        now += 0.001
+        bar.done()
+    assert 8 <= len(drawn) <= 10
