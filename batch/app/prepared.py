@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -90,13 +90,13 @@ class Prepared:
             opted_out=contact.opted_out,
         )
         if sent_elsewhere is not None:
-            return staged._replace(outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
+            return replace(staged, outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
         if contact.hidden and self.campaign.sheet.hidden_rows == "skip":
-            return staged._replace(outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
+            return replace(staged, outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
         if contact.message is None:
-            return staged._replace(outcome=Outcome.ERROR, findings=contact.problems)
+            return replace(staged, outcome=Outcome.ERROR, findings=contact.problems)
         payload, digest = as_request(contact.message)
-        return staged._replace(sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
+        return replace(staged, sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
 
 
 class _ShortCut:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Integer, Label, cast, func, insert, or_, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -39,7 +40,8 @@ _TELLING = frozenset({"state", "message_findings", "again_state", "again_finding
 _NOTHING = dict.fromkeys((*KEPT, *(column.name for column in RESULT_COLUMNS)))
 
 
-class StagedRow(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StagedRow:
     """A checked row on its way into the ledger. `outcome` is None for a row that may be sent."""
 
     row: int
