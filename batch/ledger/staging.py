@@ -188,11 +188,11 @@ class Staging:
     def results(self, *, remarkable: bool = False) -> Iterator[Result]:
         """Every row as a report would show it if the run began now, in the sheet's order.
 
-        `remarkable`: only rows that are in error by themselves, and those with notes.
+        `remarkable`: only those among which all in error are, and all with notes.
         """
         query = _joined(*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, self._sendable).order_by(staged.c.row)
         if remarkable:
-            refused = messages.c.state.in_([State.ERROR.value, State.PENDING.value])
+            refused = or_(messages.c.state == State.ERROR.value, messages.c.again_state == State.ERROR.value)
             query = query.where(or_(staged.c.outcome == Outcome.ERROR.value, staged.c.notes.is_not(None), refused))
         for found in self._stream(query):
             yield self._result(found._mapping)
