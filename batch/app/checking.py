@@ -100,7 +100,7 @@ def check(
         if not accept_change:
             refuse_changes(loaded, ledger, prepared.endpoint)
         with ledger.stage(judging or Judging()) as staging:
-            warnings = prepared.stage(staging, ledger.knows_run, now=now, lists=lists)
+            warnings = prepared.stage(staging, ledger.run, now=now, lists=lists)
             choose(staging, chosen)
             return look(prepared, staging, settings, ledger, now=now, asked=chosen.limit, warnings=warnings)
 

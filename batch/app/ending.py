@@ -21,7 +21,7 @@ from batch.model.exit_code import ExitCode, exit_code_of
 from batch.model.reason import Finding, Reason
 from batch.model.run import Run, SenderRun, Tally
 from batch.pool import Sent, StopCause
-from batch.reporter import SheetView, Written, write_report
+from batch.reporter import SheetView, Written, write_index, write_report
 
 __all__ = ["Begun", "Finished", "close", "stopped_by", "why_pending"]
 
@@ -88,6 +88,7 @@ def close(begun: Begun, sent: Sent, *, stamped: bool, trust_env: bool = False) -
     sheet = begun.prepared.sheet
     view = SheetView(path=begun.copy.path, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
     written = write_report(begun.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
+    unlisted = write_index(begun.folder.parent, ended.language)
     counts = {outcome.value: count for outcome, count in tally.counts.items()}
     log.info("run_ended", exit_code=exit_code.value, cause=sent.cause, counts=counts, problems=written.problems)
     untold = notify(begun.campaign.notify, ended, tally, trust_env=trust_env)
@@ -103,7 +104,7 @@ def close(begun: Begun, sent: Sent, *, stamped: bool, trust_env: bool = False) -
         folder=begun.folder,
         ledger=ledger.where,
         written=written,
-        problems=(*begun.plan.list_warnings, *([] if stamped else [_not_stamped(begun.campaign.path)])),
+        problems=(*begun.plan.list_warnings, *([] if stamped else [_not_stamped(begun.campaign.path)]), *unlisted),
         untold=untold,
     )
 

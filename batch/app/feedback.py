@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
+from batch.model.run import Run
 from batch.model.sheet import SheetInfo, SheetRow
 
 __all__ = ["SentElsewhere"]
@@ -19,17 +19,17 @@ _MAYBE_SENT = {Outcome.SUCCESS.value, Outcome.REUSED.value, Outcome.UNKNOWN.valu
 class SentElsewhere:
     """Judges the result columns that a fed-back report carries. A sheet without them has no such row."""
 
-    def __init__(self, info: SheetInfo, known_run: Callable[[str], bool]) -> None:
-        """`known_run` tells whether this ledger has a run of that name; it is asked once for each name."""
+    def __init__(self, info: SheetInfo, find_run: Callable[[str], Run | None]) -> None:
+        """`find_run`: the ledger's run of that name, if it has one; asked for every row."""
         both = _STATUS in info.columns and _RUN in info.columns
         self._places = (info.columns.index(_STATUS), info.columns.index(_RUN)) if both else None
-        self._known = cache(known_run)
+        self._find = find_run
 
     def finding(self, row: SheetRow) -> Finding | None:
         """Why the row must not be sent, or None."""
         if self._places is None:
             return None
         status, run = (row.cells[place] for place in self._places)
-        if not run or (status or "").strip().lower() not in _MAYBE_SENT or self._known(run):
+        if not run or (status or "").strip().lower() not in _MAYBE_SENT or self._find(run):
             return None
         return Finding(Reason.SENT_ELSEWHERE, {"run": run, "status": status or ""})

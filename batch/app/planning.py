@@ -43,7 +43,7 @@ def make_plan(
         if not accept_change:
             refuse_changes(loaded, ledger, prepared.endpoint)
         with ledger.stage(judging) as staging:
-            warnings = prepared.stage(staging, ledger.knows_run, now=now, lists=lists)
+            warnings = prepared.stage(staging, ledger.run, now=now, lists=lists)
             found = look(prepared, staging, settings, ledger, now=now, warnings=warnings)
             head = {
                 "format": FORMAT,

@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 
 from batch.app.feedback import SentElsewhere
+from batch.app.origins import Origins
+from batch.app.plan_file import sha256_of
 from batch.app.reading import limits_of
 from batch.app.run_lists import NO_LISTS, RunLists
 from batch.campaign import Campaign
@@ -22,8 +24,10 @@ from batch.loader.contacts import ContactMaker
 from batch.loader.mapping import wanted_columns
 from batch.loader.plain import PlainContacts
 from batch.model.message import Contact, Message, message_key
+from batch.model.origin import sheet_key
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
+from batch.model.run import Run
 from batch.model.sheet import SheetRow
 
 __all__ = ["Prepared", "as_request", "prepare", "utc_now"]
@@ -45,43 +49,59 @@ class Prepared:
     sheet: Sheet
     maker: ContactMaker
     endpoint: str
+    sha256: str
+    """Of the sheet's file."""
+
+    @property
+    def sheet_key(self) -> str:
+        """What makes the sheet the same one in another run: `Run.sheet_key`."""
+        name = self.campaign.name
+        return sheet_key(endpoint=self.endpoint, campaign=name, sha256=self.sha256, tab=self.sheet.info.sheet)
 
     def stage(
-        self, staging: Staging, known_run: Callable[[str], bool], *, now: datetime, lists: RunLists = NO_LISTS
+        self, staging: Staging, find_run: Callable[[str], Run | None], *, now: datetime, lists: RunLists = NO_LISTS
     ) -> tuple[str, ...]:
         """Check every row and stage it, then judge the whole sheet; returns warnings about people, each a sentence.
 
-        `known_run`: the ledger has a run of that name. `lists`: who is left out, or alone let in, besides the
-        suppression list.
+        `find_run`: the ledger's run of that name, if it has one. `lists`: who is left out, or alone let in, besides
+        the suppression list.
         """
         nobody: list[int] = []
-        rows = self._staged_rows(SentElsewhere(self.sheet.info, known_run), nobody)
+        known = cache(find_run)
+        elsewhere = SentElsewhere(self.sheet.info, known)
+        origins = Origins(self.sheet.info, known, endpoint=self.endpoint, campaign=self.campaign.name)
+        rows = self._staged_rows(elsewhere, origins, nobody, staging.keyed)
         while batch := list(islice(rows, _AT_ONCE)):
             staging.add(batch)
         lists.apply(staging)
         rules, campaign = self.campaign.outreach, self.campaign.name
-        staging.judge(History(rules=rules, endpoint=self.endpoint, campaign=campaign, now=now))
+        history = History(rules=rules, endpoint=self.endpoint, campaign=campaign, now=now)
+        staging.judge(history, sheet=self.sheet_key)
         return (*lists.warnings, *_opted_out_nobody(nobody))
 
-    def _staged_rows(self, elsewhere: SentElsewhere, nobody: list[int]) -> Iterator[StagedRow]:
+    def _staged_rows(
+        self, elsewhere: SentElsewhere, origins: Origins, nobody: list[int], keyed: Callable[[str], str]
+    ) -> Iterator[StagedRow]:
         """`nobody` gets the rows of people who want no messages, and of whom nobody can tell who they are."""
-        short_cut = _ShortCut.of(self)
+        short_cut = _ShortCut.of(self, keyed)
         for row in self.sheet.rows():
             said = elsewhere.finding(row)
             plain = short_cut.staged(row) if short_cut and said is None else None
             if plain is not None:
-                yield plain
+                yield origins.noted(plain, row)
                 continue
             contact = self.maker.contact(row)
             if contact.opted_out and contact.person is None:
                 nobody.append(contact.row)
-            yield self._staged(contact, said)
+            yield origins.noted(self._staged(contact, said, keyed), row)
 
-    def _staged(self, contact: Contact, sent_elsewhere: Finding | None) -> StagedRow:
+    def _staged(self, contact: Contact, sent_elsewhere: Finding | None, keyed: Callable[[str], str]) -> StagedRow:
         key = None
         if contact.person is not None:
             name = self.campaign.name
-            key = message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
+            key = keyed(
+                message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
+            )
         staged = StagedRow(
             row=contact.row,
             key=key,
@@ -102,16 +122,17 @@ class Prepared:
 class _ShortCut:
     """Stages plain rows as `Prepared` would, from their values alone."""
 
-    def __init__(self, prepared: Prepared, plain: PlainContacts) -> None:
+    def __init__(self, prepared: Prepared, plain: PlainContacts, keyed: Callable[[str], str]) -> None:
         self._plain = plain
+        self._keyed = keyed
         self._forms = RequestForms(plain.message, plain.of_few_values)
         self._key = partial(message_key, endpoint=prepared.endpoint, campaign=prepared.campaign.name)
         self._sender = plain.sender
 
     @classmethod
-    def of(cls, prepared: Prepared) -> _ShortCut | None:
+    def of(cls, prepared: Prepared, keyed: Callable[[str], str]) -> _ShortCut | None:
         plain = prepared.maker.plain
-        return None if plain is None else cls(prepared, plain)
+        return None if plain is None else cls(prepared, plain, keyed)
 
     def staged(self, row: SheetRow) -> StagedRow | None:
         """None for a row that is not plain."""
@@ -121,7 +142,7 @@ class _ShortCut:
         payload = self._forms.encode(found.values)
         return StagedRow(
             row=row.number,
-            key=self._key(person=found.person, unique=found.unique),
+            key=self._keyed(self._key(person=found.person, unique=found.unique)),
             person=found.person,
             sender=self._sender(found.values),
             notes=found.notes,
@@ -154,8 +175,11 @@ def _hash(payload: str) -> str:
     return hashlib.sha256(payload.encode()).hexdigest()
 
 
-def prepare(sheet: Path, campaign: Campaign, *, endpoint: str, shown_as: str | None = None) -> Prepared:
-    """Open a sheet for its campaign. `shown_as`: the user's name for it, where `sheet` is a copy.
+def prepare(
+    sheet: Path, campaign: Campaign, *, endpoint: str, shown_as: str | None = None, sha256: str | None = None
+) -> Prepared:
+    """Open a sheet for its campaign. `shown_as`: the user's name for it, where `sheet` is a copy. `sha256`: of its
+    content, where it is known already.
 
     Raises SheetError or CampaignError for what is wrong with the whole of it.
     """
@@ -169,4 +193,5 @@ def prepare(sheet: Path, campaign: Campaign, *, endpoint: str, shown_as: str | N
         shown_as=shown_as,
     )
     maker = ContactMaker.for_sheet(campaign, opened.info, rows=opened.rows)
-    return Prepared(campaign=campaign, sheet=opened, maker=maker, endpoint=endpoint)
+    digest = sha256 or sha256_of(sheet)
+    return Prepared(campaign=campaign, sheet=opened, maker=maker, endpoint=endpoint, sha256=digest)

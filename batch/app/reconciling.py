@@ -6,7 +6,7 @@ What is found is a proof, what is not found is none: a row without its message s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,7 +64,7 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
         hold_senders(stack, ledger, run, unknown)
         left = [Left(standing=each, why=Why.LIVE) for each in standings if each.state is not State.UNKNOWN]
         cases = cases_of(unknown, ledger.deciding.related(run.endpoint, _people(unknown)))
-        texts = _texts(run, loaded, sheet, cases)
+        texts = _texts(run, loaded, sheet, cases, ledger.keyed)
         asked = _ask(run, loaded, [case for case in cases if case.standing.key in texts], settings, token)
         judged = [judge(case, texts, asked, read_timeout=settings.read_timeout) for case in cases]
         if loaded.template.body is None:
@@ -100,7 +100,9 @@ def _people(standings: Iterable[Standing]) -> list[str]:
     return [each.result.person for each in standings if each.result.person]
 
 
-def _texts(run: Run, campaign: Campaign, sheet: Path | None, cases: Sequence[Case]) -> dict[str, str]:
+def _texts(
+    run: Run, campaign: Campaign, sheet: Path | None, cases: Sequence[Case], keyed: Callable[[str], str]
+) -> dict[str, str]:
     """Key to the message as it is read, of the cases with a known chat. Empty when the campaign gives no text."""
     wanted = {case.standing.key for case in cases if case.chats}
     if not wanted or campaign.template.body is None:
@@ -119,7 +121,9 @@ def _texts(run: Run, campaign: Campaign, sheet: Path | None, cases: Sequence[Cas
         text = prepared.maker.preview(contact)
         if text is None or contact.person is None or (contact.hidden and skip_hidden):
             continue
-        key = message_key(endpoint=run.endpoint, campaign=run.campaign, person=contact.person, unique=contact.unique)
+        key = keyed(
+            message_key(endpoint=run.endpoint, campaign=run.campaign, person=contact.person, unique=contact.unique)
+        )
         if key in wanted:
             texts.setdefault(key, text)
         if len(texts) == len(wanted):

@@ -16,7 +16,7 @@ from batch.language import N_, _, system_says
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.run import Run, Tally
-from batch.reporter import SheetView, Written, write_report
+from batch.reporter import SheetView, Written, write_index, write_report
 
 __all__ = ["Listed", "find_run", "list_runs", "report_again"]
 
@@ -50,8 +50,9 @@ def list_runs(settings: Settings, *, campaign: str | None = None, limit: int | N
 def report_again(name: str | None, settings: Settings, *, masked: bool = False) -> tuple[Run, Tally, Path, Written]:
     """Write the report of run `name` again (None: the newest) with what the ledger knows now.
 
-    Where the sheet is gone or was changed since, the report has what the ledger knows, and says so. `masked`: a report
-    to be passed on instead, in a folder `masked` inside the run's, for which the sheet is not even opened.
+    Where the sheet is gone or was changed since, or the run was purged, the report has what the ledger knows, and says
+    so. `masked`: a report to be passed on instead, in a folder `masked` inside the run's, for which the sheet is not
+    even opened.
     """
     with Ledger.for_reading(settings.ledger) as ledger:
         run = find_run(ledger, name)
@@ -70,7 +71,8 @@ def report_again(name: str | None, settings: Settings, *, masked: bool = False) 
             tally = count()
             noted = replace(run, ledger=ledger.where, language=settings.language or run.language)
             written = write_report(folder, run=noted, tally=tally, sheet=view, results=results, masked=masked)
-        return run, tally, folder, written
+        unlisted = () if masked else write_index(folder.parent, noted.language)
+        return run, tally, folder, replace(written, problems=(*written.problems, *unlisted))
 
 
 def find_run(ledger: Ledger, name: str | None) -> Run:
@@ -132,6 +134,8 @@ def _view(run: Run, folder: Path) -> Iterator[SheetView]:
 
 def _open_again(run: Run, inside: Path) -> SheetView:
     original = Path(run.sheet_path)
+    if run.purged is not None:  # what was purged does not come back from the sheet
+        return SheetView(path=None, info=None, rows=None, name=original.name)
     if _sha256(original) != run.sheet_sha256:
         return _unseen(run)
     copy = keep_copy(

@@ -109,13 +109,13 @@ def _begin(
     copy = folder.take(sheet, limits_of(loaded))
     if (frozen := choices.rows.plan) is not None:
         frozen.refuse_changes(campaign=loaded, endpoint=endpoint, sheet_sha256=copy.sha256)
-    prepared = prepare(copy.path, loaded, endpoint=endpoint, shown_as=sheet.name)
+    prepared = prepare(copy.path, loaded, endpoint=endpoint, shown_as=sheet.name, sha256=copy.sha256)
     lists = run_lists(loaded, settings.only_allowed)
     ledger = stack.enter_context(Ledger.open(settings.ledger))
     stack.enter_context(ledger.hold([campaign_lock(loaded.name, endpoint)], owner))
     _refuse_early(ledger, loaded, endpoint, now=started, accept_change=choices.accept_change)
     with ledger.stage(choices.judging) as staging:
-        warnings = prepared.stage(staging, ledger.knows_run, now=started, lists=lists)
+        warnings = prepared.stage(staging, ledger.run, now=started, lists=lists)
         choose(staging, choices.rows)
         asked = choices.rows.limit
         plan = look(prepared, staging, settings, ledger, now=started, asked=asked, warnings=warnings)

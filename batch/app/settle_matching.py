@@ -1,7 +1,7 @@
 """The decisions in a report, matched with the ledger's rows by number, phone and run.
 
 A report may show outcomes of several runs: `wegly_run` names who gave an outcome, the row's number is of the sheet of
-that run or of a later one of the same campaign. The phone decides which.
+that run or of another one of the same campaign. The phone decides which.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ __all__ = ["matched", "runs_of"]
 
 
 def runs_of(ledger: Ledger, entries: Iterable[Entry], file: str) -> dict[str, list[Run]]:
-    """Each run that a report names, to the runs whose sheets may have the report's rows: it and its followers."""
+    """Each run that a report names, to the runs whose sheets may have the report's rows: it and those of its campaign.
+
+    Also earlier ones: their rows may have been sent by that run, or corrected in its sheet.
+    """
     runs = ledger.runs()
     by_name = {run.run: run for run in runs}
     problems = [of_row(each.row, _unknown_run(each)) for each in entries if each.run not in by_name]
@@ -38,7 +41,7 @@ def runs_of(ledger: Ledger, entries: Iterable[Entry], file: str) -> dict[str, li
     if len({(run.endpoint, campaign_scope(run.campaign)) for run in named}) > 1:
         problem = _("{file} has rows of several campaigns.").format(file=file)
         raise SheetError(problem, _("Settle the report of one campaign at a time."))
-    return {run.run: [run, *(each for each in runs if _follows(each, run))] for run in named}
+    return {run.run: [run, *(each for each in runs if _of_campaign(each, run))] for run in named}
 
 
 def _unknown_run(entry: Entry) -> str:
@@ -47,9 +50,9 @@ def _unknown_run(entry: Entry) -> str:
     return _("wegly_run is {run!r}, which is no run of this ledger.").format(run=entry.run)
 
 
-def _follows(run: Run, first: Run) -> bool:
+def _of_campaign(run: Run, first: Run) -> bool:
     same = (run.endpoint, campaign_scope(run.campaign)) == (first.endpoint, campaign_scope(first.campaign))
-    return same and run.run != first.run and run.started >= first.started
+    return same and run.run != first.run
 
 
 def matched(ledger: Ledger, entries: Sequence[Entry], runs: dict[str, list[Run]], file: str) -> list[Wish]:

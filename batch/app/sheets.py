@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import time
@@ -16,6 +17,7 @@ from batch.language import _
 __all__ = ["Taken", "is_late", "lists_of", "sheets_of"]
 
 SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
+_TO_CORRECT = re.compile(r"retry(-\d+)?( \(\d\))?\.xlsx")
 _OUR_OWN = frozenset(
     {"report.xlsx", "report.xlsm", "results.csv", "report (ledger only).xlsx", "results (ledger only).csv"}
 )
@@ -35,8 +37,9 @@ class Taken:
 def sheets_of(named: Iterable[Path], lists: Collection[Path] = ()) -> Taken:
     """The sheets to run, in the order named; of a folder those in it (not below it), by name.
 
-    Left out of a folder: what no sheet's name ends in, hidden files, Excel's `~$` files, earlier reports, and the
-    `lists` of people that the run honours. Raises SheetError for a folder without any sheet.
+    Left out of a folder: what no sheet's name ends in, hidden files, Excel's `~$` files, earlier reports, the `lists`
+    of people that the run honours, and rows to correct that still lie beside their report: somebody may be at work on
+    them. Raises SheetError for a folder without any sheet.
     """
     kept_out = {path.resolve() for path in lists}
     sheets: list[Path] = []
@@ -79,4 +82,6 @@ def _why_not(file: Path, lists: Collection[Path]) -> str | None:
         return _("a hidden file")
     if file.name in _OUR_OWN:
         return _("an earlier report")
+    if _TO_CORRECT.fullmatch(file.name) and (file.parent / "summary.json").exists():
+        return _("rows to correct beside their report; name the file to run it")
     return None if file.suffix.lower() in SUFFIXES else _("not a sheet")

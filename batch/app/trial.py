@@ -32,7 +32,7 @@ from batch.errors import Declined, SettingsError
 from batch.language import _
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.exit_code import ExitCode, exit_code_of
-from batch.model.message import Contact, Message, message_key
+from batch.model.message import TRIAL, Contact, Message, message_key
 from batch.model.outcome import Outcome
 from batch.model.phone import outgoing, read_phone
 from batch.model.reason import Finding, advice, sentence
@@ -152,7 +152,7 @@ def try_out(
 def _first(prepared: Prepared, ledger: Ledger, settings: Settings, choices: Choices, *, now: datetime) -> Contact:
     """The first row that a run would send. Raises SettingsError when there is none."""
     with ledger.stage(choices.judging) as staging:
-        prepared.stage(staging, ledger.knows_run, now=now, lists=run_lists(prepared.campaign, settings.only_allowed))
+        prepared.stage(staging, ledger.run, now=now, lists=run_lists(prepared.campaign, settings.only_allowed))
         choose(staging, choices.rows)
         first = next(iter(staging.to_send(1)), None)
     if first is None:
@@ -172,7 +172,7 @@ def _plan(
 ) -> None:
     """Plan the trial's messages. Raises SettingsError when a rule leaves one out."""
     with ledger.stage() as staging:
-        staging.add(rows)
+        staging.add(replace(row, key=staging.keyed(row.key)) for row in rows if row.key)
         run_lists(campaign, settings.only_allowed).apply(staging)
         staging.judge()
         for result in staging.results():
@@ -195,7 +195,7 @@ def _rows(run: Run, message: Message, people: Sequence[str], campaign: Campaign)
 
 def _scope(campaign: Campaign) -> str:
     """What a campaign's trials are listed under."""
-    return f"{campaign.name} (trial)"
+    return f"{campaign.name}{TRIAL}"
 
 
 def _run(name: str, sheet: Path, campaign: Campaign, settings: Settings, started: datetime) -> Run:

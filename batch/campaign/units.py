@@ -11,9 +11,9 @@ __all__ = ["FASTEST", "parse_duration", "parse_rate", "parse_share", "parse_size
 FASTEST = 10_000.0
 """Starts a second; WhatsApp grants a number 1,000 at most."""
 
-_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _RATE = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?/ ?(s|min|h)")
-_DURATION = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?(s|m|min|h|d)")
+_DURATION = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?(s|m|min|h|d|w)")
 _BYTES = {"KB": 1024, "MB": 1024**2, "GB": 1024**3}
 _SIZE = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?(KB|MB|GB)", re.IGNORECASE)
 _SHARE = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?%")

@@ -38,6 +38,7 @@ _COMMANDS = {
     "reconcile": ("batch.cli.reconcile", N_("Settle unknown rows whose message is found in the chat.")),
     "suppress": ("batch.cli.suppress", N_("Keep the list of people whom nobody messages.")),
     "ledger": ("batch.cli.ledger", N_("Look after the ledger: copy it safely, show what it holds.")),
+    "purge": ("batch.cli.purge", N_("Remove people's data that are old from ledger and reports.")),
     "sandbox": ("batch.cli.sandbox", N_("Start an imitation of the API on this machine.")),
 }
 

@@ -85,6 +85,7 @@ def _text(found: LedgerInfo) -> str:
             (_("Size"), _size(holding.size)),
             (_("Runs"), number(holding.runs)),
             (_("Messages"), number(sum(holding.messages.values()))),
+            *([(_("Purged"), holding.purged)] if holding.purged else []),
         ]
     )
     return "\n".join([*lines, *(f"  {state:<8}{number(count):>10}" for state, count in holding.messages.items())])
@@ -99,6 +100,7 @@ def _json(found: LedgerInfo) -> str:
         "counter": holding.counter,
         "runs": holding.runs,
         "messages": dict(holding.messages),
+        "purged": holding.purged,
         "size": holding.size,
         "synchronised_by": found.synchronised_by,
     }

@@ -24,13 +24,15 @@ __all__ = ["command"]
     help="Write a report to be passed on instead: phones masked, none of the sheet's own cells.",
 )
 @json_option
-def command(*, run: str | None, ledger: str | None, reports: Path, mask: bool, as_json: bool) -> ExitCode:
+@click.option("--open", "opens", is_flag=True, help="Open the page report.html in the browser.")
+def command(*, run: str | None, ledger: str | None, reports: Path, mask: bool, as_json: bool, opens: bool) -> ExitCode:
     """Write the report of RUN again, with what the ledger knows now. Without RUN: of the newest run.
 
     The last characters of a run's name are enough. `wegly-batch runs` lists the names.
     """
     from batch.app.reporting import report_again
     from batch.app.settings import Settings
+    from batch.cli.opening import open_page
     from batch.cli.words_run import written_text
     from batch.reporter import summary
 
@@ -40,4 +42,6 @@ def command(*, run: str | None, ledger: str | None, reports: Path, mask: bool, a
         click.echo(json.dumps(summary(found, tally), ensure_ascii=False, indent=2))
     else:
         click.echo(written_text(found, folder, written))
+    if opens:
+        open_page(written)
     return ExitCode.STOPPED if written.missing else ExitCode.DONE

@@ -90,12 +90,17 @@ def demo_text(ended: Finished) -> str:
 def written_text(run: Run, folder: Path, written: Written, *, ledger: str | None = None) -> str:
     """Where the report is, what could not be written, and where the ledger is, if that is to be told."""
     workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(folder))
+    page = [("", str(written.page))] if written.page else []
     problems = [*written.problems]
     if written.missing:
         again = f"`wegly-batch report {run.run}`"
         lost = _("Nothing of it is lost, for the ledger has it: mend that, and {command} writes the report.")
         problems.append(lost.format(command=again))
-    told = [(_("Report"), workbook), *(("", problem) for problem in problems)]
+    correct = [str(file) for file in written.files if file.stem.startswith("retry")]
+    retries = [
+        (_("Retry"), _("{file}: correct its rows and run it, like a sheet").format(file=file)) for file in correct
+    ]
+    told = [(_("Report"), workbook), *page, *retries, *(("", problem) for problem in problems)]
     return "\n".join(phrases.labelled([*told, *([(_("Ledger"), ledger)] if ledger is not None else [])]))
 
 

@@ -10,6 +10,7 @@ Invariants:
 * A decision about an `unknown` message is noted in the transaction that carries it out. It may be turned round until
   the message was sent again. A message that it made pending has no payload: only a plan that gives it one sends it.
 * `payload` is kept only while a message is pending or claimed.
+* Keys are keyed hashes, so that a message whose person was purged is still the same message.
 """
 
 from batch.ledger.claims import Claim, Recorded
@@ -17,6 +18,7 @@ from batch.ledger.ledger import Ledger
 from batch.ledger.locks import campaign_lock, sender_lock
 from batch.ledger.outreach import Outreach
 from batch.ledger.owner import Owner
+from batch.ledger.purging import Found, Purging, Scope
 from batch.ledger.schema import State
 from batch.ledger.sending import Sending
 from batch.ledger.staging import Chosen, History, Judging, StagedRow, Staging
@@ -27,14 +29,17 @@ __all__ = [
     "Chosen",
     "Claim",
     "Decision",
+    "Found",
     "History",
     "Judging",
     "Ledger",
     "Outreach",
     "Owner",
+    "Purging",
     "Recorded",
     "Related",
     "Ruling",
+    "Scope",
     "Sending",
     "Settlement",
     "StagedRow",

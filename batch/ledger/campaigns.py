@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
+from batch.ledger.hashes import MARK, Hashes, read_hashes, was_purged
 from batch.ledger.schema import SENT_STATES, campaigns, messages
 from batch.model.campaign_traits import Traits
 from batch.model.message import campaign_scope
@@ -48,4 +49,21 @@ def messaged_people(connection: Connection, campaign: str) -> dict[str, int]:
     people = func.count(messages.c.person.distinct())
     sent = (messages.c.campaign == campaign_scope(campaign), messages.c.state.in_(SENT_STATES))
     query = select(messages.c.endpoint, people).where(*sent).group_by(messages.c.endpoint)
-    return {endpoint: count for endpoint, count in connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy
+    found = {endpoint: count for endpoint, count in connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy
+    if not was_purged(connection):
+        return found
+    hashes = read_hashes(connection)
+    return {
+        endpoint: count - _twice(connection, hashes, *sent, messages.c.endpoint == endpoint)
+        for endpoint, count in found.items()
+    }
+
+
+def _twice(connection: Connection, hashes: Hashes, *sent: ColumnElement[bool]) -> int:
+    """People who count twice: one message of theirs was purged, and another one (`unique_by`) was not."""
+    is_purged = messages.c.person.startswith(MARK, autoescape=True)
+    purged = set(connection.execute(select(messages.c.person).where(*sent, is_purged)).scalars())
+    if not purged:
+        return 0
+    others = connection.execute(select(messages.c.person).where(*sent, ~is_purged).distinct()).scalars()
+    return sum(hashes.person(person) in purged for person in others)

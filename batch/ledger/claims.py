@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from batch.ledger.outreach import Outreach, may_go, parameters, refusal
 from batch.ledger.owner import Owner
@@ -87,7 +87,13 @@ _RECORD = Prepared(
 )
 
 _WHERE_CHAT_IS_KNOWN = Prepared(
-    select(messages.c.endpoint).where(messages.c.chat_id == bindparam("chat"), messages.c.key != bindparam("held_key"))
+    select(messages.c.endpoint).where(
+        or_(
+            messages.c.chat_id == bindparam("chat"),
+            messages.c.chat_id == bindparam("hashed", type_=messages.c.chat_id.type),
+        ),
+        messages.c.key != bindparam("held_key"),
+    )
 )
 """Without a condition on the endpoint, for which SQLite would read a whole campaign instead of the index by chat."""
 _ENDPOINT = select(messages.c.endpoint).where(messages.c.key == bindparam("held_key"))
@@ -102,7 +108,7 @@ def claim(connection: Connection, job: Job, owner: Owner, now: datetime, rules: 
     if (full := rules.cap_refuses(connection, job, now)) is not None:
         return full
     by = {"by_run": owner.run, "by_host": owner.host, "by_pid": owner.pid}
-    values = {"wanted": job.key, "at": now, **by, **parameters(rules, owner, now)}
+    values = {"wanted": job.key, "at": now, **by, **parameters(rules, job, owner, now)}
     taken = _CLAIM.run(connection, values).fetchone()
     if taken is None:
         return refusal(connection, job, owner, now, rules)
@@ -177,7 +183,7 @@ def record(
     outcome, evidence, finding = verdict.outcome, None, verdict.finding
     signs = verdict.signs
     if signs is not None:
-        known = _chat_is_known(connection, held, signs.chat_id)
+        known = _chat_is_known(connection, held, signs.chat_id, rules)
         outcome, evidence = weigh(signs, known_chat=known)
         finding = Finding(Reason.REUSED if outcome is Outcome.REUSED else Reason.CREATED)
     values = {
@@ -203,9 +209,11 @@ def record(
     return Recorded(outcome=outcome, evidence=evidence)
 
 
-def _chat_is_known(connection: Connection, held: Claim, chat_id: str) -> bool:
-    """Whether another message at the same endpoint went to that chat."""
-    where = {endpoint for (endpoint,) in _WHERE_CHAT_IS_KNOWN.run(connection, {"chat": chat_id, "held_key": held.key})}
+def _chat_is_known(connection: Connection, held: Claim, chat_id: str, rules: Outreach | None) -> bool:
+    """Whether another message at the same endpoint went to that chat, a purged one too."""
+    hashed = rules.hashes.chat(chat_id) if rules is not None and rules.hashes is not None else None
+    values = {"chat": chat_id, "hashed": hashed, "held_key": held.key}
+    where = {endpoint for (endpoint,) in _WHERE_CHAT_IS_KNOWN.run(connection, values)}
     return bool(where) and connection.execute(_ENDPOINT, {"held_key": held.key}).scalar() in where
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from batch.errors import LedgerUnusable
 from batch.language import _
+from batch.ledger.hashes import SECRET, new_secret
 from batch.ledger.place import refuse_network_folder
 from batch.ledger.schema import SCHEMA_VERSION, meta, metadata
 from batch.ledger.trouble import remedy_for, translate_failures
@@ -152,7 +153,7 @@ def _is_current(engine: Engine, version: int) -> bool:
 def _bring_up_to_date(connection: Connection, path: Path, upgrades: Mapping[int, Upgrade], version: int) -> None:
     if not inspect(connection).has_table(meta.name):
         metadata.create_all(connection)
-        first = {"ledger_id": uuid.uuid4().hex, "schema_version": str(version), "counter": "0"}
+        first = {"ledger_id": uuid.uuid4().hex, "schema_version": str(version), "counter": "0", SECRET: new_secret()}
         connection.execute(insert(meta), [{"name": name, "value": value} for name, value in first.items()])
         return
     found = int(connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())

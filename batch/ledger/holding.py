@@ -29,6 +29,8 @@ class Holding:
     runs: int
     messages: Mapping[str, int]
     """State (an outcome, or `claimed`) to how many, those that occur."""
+    purged: str | None
+    """When people's data were last removed, ISO 8601 in UTC; None: never."""
     size: int
     """Bytes on the disk, the write-ahead log included."""
 
@@ -76,6 +78,7 @@ def holding_of(connection: sqlite3.Connection, path: Path) -> Holding:
         counter=int(meta.get("counter", 0)),
         runs=runs,
         messages=messages,
+        purged=meta.get("purged"),
         size=sum(file.stat().st_size for file in _files(path)),
     )
 

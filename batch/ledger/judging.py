@@ -28,6 +28,8 @@ from sqlalchemy import (
     update,
 )
 
+from batch.ledger.corrections import held_for_correction, keep_known_origins
+from batch.ledger.hashes import MARK, Hashes
 from batch.ledger.outreach import recent, recently, recently_messaged
 from batch.ledger.schema import SENT_STATES, State, listed, messages, staged, suppressed, winners
 from batch.model.message import campaign_scope
@@ -45,6 +47,7 @@ __all__ = [
     "choose",
     "judge",
     "put_on_list",
+    "recognise_requests",
     "sendable",
 ]
 
@@ -95,18 +98,23 @@ class History:
     now: datetime
 
 
-def judge(connection: Connection, judging: Judging, *, only: str | None, history: History | None) -> None:
+def judge(
+    connection: Connection, judging: Judging, *, only: str | None, history: History | None, sheet: str = ""
+) -> None:
     """Decide for each key which row stands for it, and by the rules of outreach which rows are left out.
 
     Suppression comes first: a row of somebody on the list stands for nothing, unless it shows what was sent before.
     Then the first row of each key that is left wins, and the others become `skipped` as its duplicates. History is for
-    what would be sent then. `only`: what a person calls the list of the only people; None: there is none.
+    what would be sent then, and so is what holds a row back that was corrected in another sheet and sent there. `only`:
+    what a person calls the list of the only people; None: there is none. `sheet`: the sheet's key.
     """
+    keep_known_origins(connection)
     _leave_out_listed(connection, only)
     _find_winners(connection)
     _keep_unknown_back(connection, only)
     if history is not None and history.rules.not_within is not None:
         _leave_out_recent(connection, judging, history, history.rules.not_within)
+    _hold_corrected(connection, judging, sheet)
 
 
 def _find_winners(connection: Connection) -> None:
@@ -163,6 +171,22 @@ def sendable(judging: Judging) -> ColumnElement[bool]:
     return and_(staged.c.outcome.is_(None), staged.c.payload.is_not(None), chosen, waiting)
 
 
+def recognise_requests(connection: Connection, hashes: Hashes) -> None:
+    """Give rows the purged form of their request's hash where the message of their key has that: it did not change.
+
+    Only for errors, of which alone it is asked.
+    """
+    purged = and_(messages.c.state == State.ERROR.value, messages.c.request_hash.startswith(MARK, autoescape=True))
+    query = select(staged.c.row, staged.c.request_hash, messages.c.request_hash.label("kept"))
+    found = connection.execute(
+        query.select_from(STAGED_WITH_MESSAGES).where(purged, staged.c.request_hash.is_not(None))
+    )
+    same = [{"at": each.row, "kept": each.kept} for each in found if hashes.request(each.request_hash) == each.kept]
+    if same:
+        by_row = update(staged).where(staged.c.row == bindparam("at"))
+        connection.execute(by_row.values(request_hash=bindparam("kept")), same)
+
+
 def _leave_out_listed(connection: Connection, only: str | None) -> None:
     """Rows of people on the suppression list, or not on the list of the only ones, become `skipped`."""
     here = select(listed.c.where).where(listed.c.list == SUPPRESS, listed.c.person == staged.c.person)
@@ -194,7 +218,7 @@ def _leave_out_recent(connection: Connection, judging: Judging, history: History
         .select_from(STAGED_WITH_MESSAGES.join(recently, true()))
         .where(
             sendable(judging),
-            *recent(staged),
+            *recent(staged, staged.c.hashed),
             recently.c.endpoint == history.endpoint,
             recently.c.campaign != campaign_scope(history.campaign),
         )
@@ -209,6 +233,20 @@ def _leave_out_recent(connection: Connection, judging: Judging, history: History
         connection.execute(_SKIP, [{"at": row, "said": findings_to_json([finding])} for row, finding in said])
     if stays:
         connection.execute(update(staged).where(staged.c.row == bindparam("at")).values(payload=None), stays)
+
+
+def _hold_corrected(connection: Connection, judging: Judging, sheet: str) -> None:
+    """What was sent as corrected elsewhere is not sent as it stands here: a row has one message."""
+    held = [
+        {"at": row, "kept": key, "said": findings_to_json([finding])}
+        for row, key, finding in held_for_correction(connection, sheet)
+    ]
+    if held:
+        others = and_(sendable(judging), staged.c.key != bindparam("kept"))
+        sent_here = (
+            select(staged.c.row).select_from(STAGED_WITH_MESSAGES).where(others, staged.c.row == bindparam("at"))
+        )
+        connection.execute(_SKIP.where(staged.c.row.in_(sent_here)), held)
 
 
 def _leave_out(connection: Connection, query: Any, finding: Callable[[str], Finding]) -> None:

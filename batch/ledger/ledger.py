@@ -13,11 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
 from batch.language import N_, _
-from batch.ledger import campaigns, claims, locks, reading
+from batch.ledger import campaigns, claims, cleaning, locks, reading
 from batch.ledger.engine import READ, default_url, memory_engine, open_engine, sqlite_path, translate, where
+from batch.ledger.hashes import Hashes, read_hashes
 from batch.ledger.outreach import Outreach
 from batch.ledger.owner import Owner
 from batch.ledger.place import refuse_network_folder
+from batch.ledger.purging import Purging
 from batch.ledger.reading import sender_values
 from batch.ledger.schema import State, messages, meta, rows, run_senders, runs
 from batch.ledger.sending import Sending
@@ -43,6 +45,7 @@ class Ledger:
         self._engine = engine
         self.where = place
         """Its place, as a person may read it."""
+        self._known_hashes: Hashes | None = None
 
     @classmethod
     def open(cls, url: str | None = None) -> Ledger:
@@ -73,6 +76,16 @@ class Ledger:
         """Made with the ledger, never changed."""
         with self._engine.connect().execution_options(**READ) as connection:
             return str(connection.execute(select(meta.c.value).where(meta.c.name == "ledger_id")).scalar_one())
+
+    def keyed(self, key: str) -> str:
+        """The ledger's own form of a `message_key`."""
+        return self._hashes().key(key)
+
+    def _hashes(self) -> Hashes:
+        if self._known_hashes is None:
+            with self._engine.connect().execution_options(**READ) as connection:
+                self._known_hashes = read_hashes(connection)
+        return self._known_hashes
 
     def stage(self, judging: Judging | None = None) -> Staging:
         """A place for the rows of one sheet on their way in."""
@@ -121,6 +134,29 @@ class Ledger:
         return Deciding(self._engine)
 
     @property
+    def purging(self) -> Purging:
+        """What is needed to remove people's data that are old."""
+        return Purging(self._engine)
+
+    @property
+    def unclean(self) -> bool:
+        """Whether purged data may still lie in the file's free space."""
+        return cleaning.unclean_since(self._engine) is not None
+
+    def wipe(self) -> str | None:
+        """Write the ledger's file anew without its free space; why that was not possible, or None."""
+        return cleaning.wipe(self._engine)
+
+    def lock_names(self) -> list[str]:
+        """The locks of all campaigns and senders that the ledger has."""
+        by_run = select(runs.c.campaign, runs.c.endpoint).distinct()
+        by_message = select(messages.c.sender, messages.c.endpoint).distinct()
+        with self._engine.connect().execution_options(**READ) as connection:
+            names = {locks.campaign_lock(*each) for each in connection.execute(by_run)}
+            names |= {locks.sender_lock(*each) for each in connection.execute(by_message)}
+        return sorted(names)
+
+    @property
     def suppression(self) -> Suppression:
         """The suppression list: who is messaged by no campaign."""
         return Suppression(self._engine)
@@ -128,7 +164,7 @@ class Ledger:
     @contextmanager
     def sending(self, owner: Owner, rules: OutreachRules | None = None, *, endpoint: str = "") -> Iterator[Sending]:
         """What the pool needs while it sends for `owner` to `endpoint`, by the campaign's rules."""
-        outreach = Outreach(rules or OutreachRules(), endpoint=endpoint)
+        outreach = Outreach(rules or OutreachRules(), endpoint=endpoint, hashes=self._hashes())
         with Writer(self._engine) as writer:
             yield Sending(self._engine, writer, owner, outreach)
 
@@ -192,12 +228,8 @@ class Ledger:
 
     def last_sent(self, run: str) -> datetime | None:
         """When the last accepted message of a run's rows was sent; None when there is none."""
-        sent = messages.c.state.in_([State.SUCCESS.value, State.REUSED.value])
-        joined = rows.join(messages, messages.c.key == rows.c.key)
-        query = select(func.max(messages.c.sent_at)).select_from(joined).where(rows.c.run == run, sent)
         with self._engine.connect().execution_options(**READ) as connection:
-            found: datetime | None = connection.execute(query).scalar()
-        return found
+            return reading.last_sent(connection, run)
 
     @contextmanager
     def snapshot(self, run: str) -> Iterator[tuple[Callable[[], Tally], Callable[[], Iterator[Result]]]]:
@@ -205,11 +237,8 @@ class Ledger:
         with self._engine.connect().execution_options(**READ) as connection:
             yield partial(reading.read_tally, connection, run), partial(reading.read_results, connection, run)
 
-    def knows_run(self, run: str) -> bool:
-        """Whether this ledger has a run of that name."""
-        return self.run(run) is not None
-
     def run(self, run: str) -> Run | None:
+        """The run of that name, or None."""
         return reading.read_run(self._engine, run)
 
     def runs(self) -> list[Run]:

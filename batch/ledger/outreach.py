@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     Table,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from batch.ledger.hashes import Hashes
 from batch.ledger.owner import Owner
 from batch.ledger.quota import Quota
 from batch.ledger.schema import State, given_back, may_have, messages, microseconds, rows, suppressed
@@ -52,8 +54,10 @@ takes a while, so the start alone says too little."""
 class Outreach:
     """The rules of one run, and its counts of people. Used by the ledger's writer alone, but for `full_until`."""
 
-    def __init__(self, rules: OutreachRules, *, endpoint: str) -> None:
+    def __init__(self, rules: OutreachRules, *, endpoint: str, hashes: Hashes | None = None) -> None:
         self.rules = rules
+        self.hashes = hashes
+        """How purged people and chats are known again; None: nobody is purged."""
         self._endpoint = endpoint
         self._quotas: dict[str | None, Quota] = {}
         self._open: dict[str, Job] = {}
@@ -104,12 +108,13 @@ def may_go(message: Table) -> ColumnElement[bool]:
     return and_(~_is_suppressed(message), ~_recently_by_others(message), ~_too_close(message))
 
 
-def parameters(outreach: Outreach, owner: Owner, now: datetime) -> Mapping[str, Any]:
+def parameters(outreach: Outreach, job: Job, owner: Owner, now: datetime) -> Mapping[str, Any]:
     """The values that `may_go` names."""
-    within = outreach.rules.not_within
+    within, hashes = outreach.rules.not_within, outreach.hashes
     return {
         "close_since": microseconds(now - SPACING),
         "recent_since": _NEVER if within is None else now - within,
+        "hashed": None if within is None or hashes is None else hashes.person(job.person),
         "sending_run": owner.run,
     }
 
@@ -118,10 +123,16 @@ def _is_suppressed(message: Any) -> ColumnElement[bool]:
     return exists().where(suppressed.c.person == message.c.person)
 
 
-def recent(message: Any) -> tuple[ColumnElement[bool], ...]:
-    """What makes a row of `recently` a message of another campaign to the same person since `recent_since`."""
+_HASHED: BindParameter[str] = bindparam("hashed", type_=messages.c.person.type)
+
+
+def recent(message: Any, hashed: ColumnElement[str] = _HASHED) -> tuple[ColumnElement[bool], ...]:
+    """What makes a row of `recently` a message of another campaign to the same person since `recent_since`.
+
+    `hashed`: the person as a purged message has it; null where none can be.
+    """
     return (
-        _others.c.person == message.c.person,
+        or_(_others.c.person == message.c.person, _others.c.person == hashed),
         _others.c.sent_at > bindparam("recent_since", type_=messages.c.sent_at.type),
         may_have(_others),
         _others.c.trial == false(),
@@ -166,7 +177,7 @@ def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outre
     entry = connection.execute(select(suppressed).where(suppressed.c.person == job.person)).mappings().first()
     if entry is not None:
         return _skip(connection, job, owner, Finding(Reason.SUPPRESSED, {"where": entry["source"]}))
-    values = {**parameters(outreach, owner, now), "wanted": job.key}
+    values = {**parameters(outreach, job, owner, now), "wanted": job.key}
     same = and_(_others.c.endpoint == messages.c.endpoint, _others.c.campaign != messages.c.campaign)
     newest = (
         select(_others.c.campaign, _others.c.sent_at)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, insert, literal, or_, select, update
 
 from batch.ledger.campaigns import note_traits
+from batch.ledger.corrections import write_corrections
 from batch.ledger.judging import Judging, sendable
 from batch.ledger.owner import Owner
 from batch.ledger.schema import AGAIN, State, messages, meta, rows, runs, staged
@@ -31,6 +32,7 @@ def write_plan(connection: Connection, judging: Judging, run: Run, owner: Owner,
     kept = select(staged.c.row, *(staged.c[name] for name in KEPT[1:]))
     with_run = kept.add_columns(literal(run.run))
     connection.execute(insert(rows).from_select([*KEPT, "run"], with_run))
+    write_corrections(connection, run.run)
     return _count_up(connection)
 
 
@@ -45,6 +47,7 @@ def _forget_left_out(connection: Connection) -> None:
 
 def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
     fresh = {
+        "person": staged.c.person,  # once more in clear where it was purged: the rules at the claim go by it
         "sender": staged.c.sender,
         "request_hash": staged.c.request_hash,
         "payload": staged.c.payload,
@@ -60,7 +63,6 @@ def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
     known = exists().where(same_key)
     new = select(
         staged.c.key,
-        staged.c.person,
         *fresh.values(),
         literal(run.endpoint),
         literal(campaign_scope(run.campaign)),
@@ -68,7 +70,7 @@ def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
         literal(0),
         literal(run.trial),
     ).where(staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~known)
-    columns = ["key", "person", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
+    columns = ["key", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
     connection.execute(insert(messages).from_select(columns, new))
 
 

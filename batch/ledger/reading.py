@@ -1,4 +1,4 @@
-"""What the ledger knows of a run, read back as results: rows joined with their messages."""
+"""What the ledger knows of a run, read back as results: rows joined with their messages and their corrections."""
 
 from __future__ import annotations
 
@@ -6,127 +6,80 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
+from batch.ledger.corrected import with_corrections
+from batch.ledger.corrections import correction_of, corrections_of_run, origins_of
 from batch.ledger.engine import READ
-from batch.ledger.schema import State, messages, rows, run_senders, runs
-from batch.model.outcome import Evidence, Outcome
+from batch.ledger.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
+from batch.ledger.schema import State, corrections, messages, rows, run_senders, runs
+from batch.model.masking import mask_result
+from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason, findings_from_json, findings_to_json
 from batch.model.run import Result, Run, SenderRun, Tally, ThisRun
 
 __all__ = [
-    "RESULT_COLUMNS",
-    "ROW_COLUMNS",
+    "last_sent",
     "read_results",
     "read_run",
     "read_runs",
     "read_senders",
     "read_tally",
-    "result_of",
     "sender_values",
+    "sheet_of",
 ]
-
-RESULT_COLUMNS = (
-    messages.c.state,
-    messages.c.findings.label("message_findings"),
-    messages.c.again_state,
-    messages.c.again_findings,
-    messages.c.attempts,
-    messages.c.run.label("message_run"),
-    messages.c.chat_id,
-    messages.c.chat_status,
-    messages.c.evidence,
-    messages.c.http_status,
-    messages.c.sent_at,
-    messages.c.duration_ms,
-)
-"""The columns of a message that a result shows, named as `result_of` reads them."""
-
-ROW_COLUMNS = (
-    rows.c.row,
-    rows.c.key,
-    rows.c.person,
-    rows.c.outcome,
-    rows.c.findings,
-    rows.c.notes,
-    rows.c.duplicate_of,
-)
-
-
-def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Finding(Reason.WAITING),)) -> Result:
-    """One row's result from its own columns and its message's. `waiting` says why a pending row was not attempted."""
-    notes = findings_from_json(found["notes"]) if found["notes"] else ()
-    if found["duplicate_of"] is not None:
-        findings: tuple[Finding, ...] = (Finding(Reason.DUPLICATE, {"row": str(found["duplicate_of"])}),)
-        return Result(row=found["row"], outcome=Outcome.SKIPPED, findings=findings, notes=notes, person=found["person"])
-    own = findings_from_json(found["findings"]) if found["findings"] else ()
-    if found["outcome"] is not None:
-        findings = own
-        outcome = Outcome(found["outcome"])
-        left = Result(row=found["row"], outcome=outcome, findings=findings, notes=notes, person=found["person"])
-        # Left out by a rule now, it may have been tried before: the API said no, and then the person opted out.
-        return _with_attempt(left, found) if outcome is Outcome.SKIPPED and _was_refused(found) else left
-    return _message_result(found, notes, own, waiting)
-
-
-def _was_refused(found: Mapping[Any, Any]) -> bool:
-    return bool(found["attempts"]) and found["state"] in (State.ERROR.value, State.PENDING.value)
-
-
-def _with_attempt(result: Result, found: Mapping[Any, Any]) -> Result:
-    return replace(
-        result,
-        http_status=found["http_status"],
-        attempts=found["attempts"],
-        sent_at=found["sent_at"],
-        duration_ms=found["duration_ms"],
-        run=found["message_run"],
-    )
-
-
-def _message_result(
-    found: Mapping[Any, Any], notes: tuple[Finding, ...], own: tuple[Finding, ...], waiting: tuple[Finding, ...]
-) -> Result:
-    """`own`: why the row was not for this run at all; it says more of a pending message than an earlier try."""
-    state, said = State(found["state"]), found["message_findings"]
-    if state is State.PENDING and found["again_state"]:  # chosen to be tried again, and not sent yet
-        state, said = State(found["again_state"]), found["again_findings"]
-    kept = findings_from_json(said) if said else ()
-    if state is State.CLAIMED:
-        outcome = Outcome.UNKNOWN
-        findings: tuple[Finding, ...] = (Finding(Reason.IN_FLIGHT),)
-    else:
-        outcome = Outcome(state.value)
-        findings = (own if state is State.PENDING else ()) or kept or waiting
-    return Result(
-        row=found["row"],
-        outcome=outcome,
-        findings=findings,
-        notes=notes,
-        person=found["person"],
-        chat_id=found["chat_id"],
-        chat_status=found["chat_status"],
-        evidence=Evidence(found["evidence"]) if found["evidence"] else None,
-        http_status=found["http_status"],
-        attempts=found["attempts"],
-        sent_at=found["sent_at"] if found["attempts"] else None,
-        duration_ms=found["duration_ms"],
-        run=found["message_run"],
-    )
 
 
 def read_results(connection: Connection, run: str) -> Iterator[Result]:
-    """Every row of a run's sheet as it stands now, in the sheet's order. Streams."""
+    """Every row of a run's sheet as it stands now, in the sheet's order; what was wrong as its correction stands.
+
+    Streams.
+    """
+    found = corrections_of_run(connection, run, sheet_of(connection, run))
+    results = with_corrections(_own_results(connection, run), map(correction_of, found))
+    purged = connection.execute(select(runs.c.purged).where(runs.c.run == run)).scalar() is not None
+    yield from map(_of_nobody, results) if purged else results
+
+
+def _of_nobody(result: Result) -> Result:
+    """A row of a purged run: a younger correction of it may name somebody, the row does not."""
+    return replace(mask_result(result), person=None)
+
+
+def _own_results(connection: Connection, run: str) -> Iterator[Result]:
+    """Every row of a run's sheet by itself, in the sheet's order."""
     joined = rows.outerjoin(messages, messages.c.key == rows.c.key)
     columns = (*ROW_COLUMNS, *RESULT_COLUMNS, messages.c.sender)
     query = select(*columns).select_from(joined).where(rows.c.run == run).order_by(rows.c.row)
     kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
     general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
     of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
+    origins = origins_of(connection, run)
     for found in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        yield result_of(found, waiting=of_sender.get(found["sender"], general))
+        result = result_of(found, waiting=of_sender.get(found["sender"], general))
+        origin = origins(found["row"])
+        yield replace(result, origin=origin) if origin else result
+
+
+def sheet_of(connection: Connection, run: str) -> str:
+    """The key of the run's sheet; empty when there is no such run."""
+    found = connection.execute(select(runs).where(runs.c.run == run)).mappings().first()
+    return _run_of(found).sheet_key if found else ""
+
+
+def last_sent(connection: Connection, run: str) -> datetime | None:
+    """When the last accepted message of a run's rows was sent, as they stand or as corrected; None for none."""
+    sent = messages.c.state.in_([State.SUCCESS.value, State.REUSED.value])
+    of_rows = select(rows.c.key).where(rows.c.run == run)
+    of_corrections = select(corrections.c.key).where(corrections.c.origin_sheet == sheet_of(connection, run))
+    latest = (
+        select(func.max(messages.c.sent_at)).where(sent, messages.c.key.in_(keys)) for keys in (of_rows, of_corrections)
+    )
+    times: list[datetime | None] = [connection.execute(query).scalar() for query in latest]
+    return max((each for each in times if each is not None), default=None)
 
 
 def read_senders(connection: Connection, run: str) -> tuple[SenderRun, ...]:
@@ -165,10 +118,14 @@ def read_run(engine: Engine, run: str) -> Run | None:
     return _run_of(found) if found else None
 
 
-def read_runs(engine: Engine) -> list[Run]:
-    """All runs, newest first."""
+def read_runs(engine: Engine, *which: ColumnElement[bool]) -> list[Run]:
+    """All runs, or those for which all of `which` holds, newest first."""
     with engine.connect().execution_options(**READ) as connection:
-        found = connection.execute(select(runs).order_by(runs.c.started.desc(), runs.c.run.desc())).mappings().all()
+        found = (
+            connection.execute(select(runs).where(*which).order_by(runs.c.started.desc(), runs.c.run.desc()))
+            .mappings()
+            .all()
+        )
     return [_run_of(each) for each in found]
 
 
@@ -208,7 +165,7 @@ def _this_run(connection: Connection, run: str) -> ThisRun:
 
 def _run_of(found: Mapping[Any, Any]) -> Run:
     names = ("run", "campaign", "endpoint", "sheet_path", "sheet_sha256", "version", "started", "finished", "exit_code")
-    more = ("timezone", "language", "wanted_rate", "report_dir", "trial")
+    more = ("timezone", "language", "wanted_rate", "report_dir", "trial", "purged")
     return Run(
         **{name: found[name] for name in (*names, *more)},
         sheet_options=json.loads(found["sheet_options"]),

@@ -36,6 +36,7 @@ __all__ = [
     "SENT_STATES",
     "State",
     "campaigns",
+    "corrections",
     "decisions",
     "given_back",
     "is_one_of",
@@ -45,6 +46,9 @@ __all__ = [
     "meta",
     "metadata",
     "microseconds",
+    "purge_metadata",
+    "purge_old",
+    "purge_runs",
     "rows",
     "run_senders",
     "runs",
@@ -54,7 +58,7 @@ __all__ = [
     "winners",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 """Raised with every change of the tables; `upgrade.py` holds the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,7 +113,8 @@ meta = Table(
     Column("name", String(40), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""ledger_id, schema_version, counter (runs begun)."""
+"""ledger_id, schema_version, counter (runs begun), secret (of the keyed hashes), purged (when people's data were last
+removed), unclean (since when they may still be found in the file's free space)."""
 
 runs = Table(
     "runs",
@@ -134,9 +139,10 @@ runs = Table(
     Column("wanted_rate", Float),
     Column("achieved_rate", Float),
     Column("trial", Boolean, nullable=False, default=False, server_default=false()),
+    Column("purged", UtcTime),
 )
 """`pending_findings`: why rows of no sender of `run_senders` were not attempted. `trial`: its rows are no sheet's, but
-the phones of `--to`, numbered from 1."""
+the phones of `--to`, numbered from 1. `purged`: when the people were removed from its rows."""
 
 run_senders = Table(
     "run_senders",
@@ -196,7 +202,8 @@ messages = Table(
 columns: the error or unknown that a person chose to try again in one run, as it was; what that run does not send gets
 it back, so that the choice does not outlive its moment. `trial`: sent with `--to`, to a number that stands for no row;
 it counts for caps and spacing, and not as a message that `[history]` keeps others away from. The indexes by time hold
-attempted messages only, so that planning a sheet does not pay for them."""
+attempted messages only, so that planning a sheet does not pay for them. `key` is keyed (`hashes.py`); of a purged
+message `person`, `chat_id` and `request_hash` are hashes too, and begin with `#`."""
 
 suppressed = Table(
     "suppressed",
@@ -236,6 +243,21 @@ rows = Table(
 )
 """One per row of a run's sheet. `outcome` is null where the message of `key` tells it."""
 
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("run", String(200), nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("key", String(64)),
+    Column("origin_run", String(200), nullable=False),
+    Column("origin_sheet", String(64), nullable=False),
+    Column("origin_row", Integer, nullable=False),
+    PrimaryKeyConstraint("run", "row"),
+    Index("corrections_by_origin", "origin_sheet", "origin_row"),
+)
+"""A row that came into the sheet of `run` to be corrected, and the row of another sheet (`Run.sheet_key`) in which it
+was wrong. `key`: its message; null when it has none, being wrong still. Grows only."""
+
 decisions = Table(
     "decisions",
     metadata,
@@ -263,6 +285,7 @@ staged = Table(
     Column("row", Integer, primary_key=True),
     Column("key", String(64)),
     Column("person", String(20)),
+    Column("hashed", String(20)),
     Column("sender", Text),
     Column("outcome", String(10)),
     Column("stands", Boolean, nullable=False),
@@ -271,9 +294,13 @@ staged = Table(
     Column("duplicate_of", Integer),
     Column("request_hash", String(64)),
     Column("payload", Text),
+    Column("origin_run", String(200)),
+    Column("origin_sheet", String(64)),
+    Column("origin_row", Integer),
     prefixes=["TEMPORARY"],
 )
-"""The rows of one sheet before they are planned: temporary, private to one connection, gone with it."""
+"""The rows of one sheet before they are planned: temporary, private to one connection, gone with it. `hashed`: the
+person as a purged message has it; null while nothing was ever purged."""
 
 winners = Table(
     "winners",
@@ -294,6 +321,28 @@ listed = Table(
     prefixes=["TEMPORARY"],
 )
 """People of lists that hold for one run: `suppress` (by a file or a column) and `only` (`--only-allowed`)."""
+
+purge_metadata = MetaData()
+
+purge_runs = Table(
+    "purge_runs",
+    purge_metadata,
+    Column("run", String(200), primary_key=True),
+    Column("sheet", String(64), nullable=False),
+    prefixes=["TEMPORARY"],
+)
+"""The runs whose messages stay as they are; `sheet`: the key of the run's sheet, as `corrections` name it."""
+
+purge_old = Table(
+    "purge_old",
+    purge_metadata,
+    Column("number", Integer, primary_key=True),
+    Column("key", String(64), nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+    prefixes=["TEMPORARY"],
+)
+"""The messages to purge, numbered."""
 
 
 AGAIN = {

@@ -8,25 +8,32 @@ sent again: the API's answer then says more than any decision.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import Busy, LedgerFailed
 from batch.language import N_, _
+from batch.ledger.corrected import corrected
+from batch.ledger.corrections import correction_of, corrections_of_run
 from batch.ledger.engine import READ, translate
-from batch.ledger.reading import RESULT_COLUMNS, ROW_COLUMNS, result_of
+from batch.ledger.hashes import in_clear
+from batch.ledger.reading import sheet_of
+from batch.ledger.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
 from batch.ledger.schema import State, decisions, messages, rows
 from batch.ledger.standing import Decision, Related, Settlement, Standing
-from batch.model.outcome import Evidence
+from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import findings_to_json
+from batch.model.run import Result
 
 __all__ = ["Deciding"]
 
 _AT_ONCE = 500
 """Values in one IN (...): databases have a limit."""
+_DOUBTFUL = (State.UNKNOWN, State.CLAIMED)
 
 
 class Deciding:
@@ -68,34 +75,46 @@ class Deciding:
 
 
 def _read_standings(connection: Connection, run: str, numbers: Sequence[int] | None) -> list[Standing]:
-    latest = (
-        select(decisions.c.to_state)
-        .where(decisions.c.key == messages.c.key)
-        .order_by(decisions.c.number.desc())
-        .limit(1)
-        .scalar_subquery()
-        .label("decided")
-    )
-    more = (messages.c.endpoint, messages.c.campaign, messages.c.sender, latest)
+    corrections = [found for found in corrections_of_run(connection, run, sheet_of(connection, run)) if found["key"]]
+    if numbers is not None:
+        return _as_corrected(connection, _own_standings(connection, run, _among(numbers)), corrections)
+    doubtful = messages.c.state.in_([each.value for each in _DOUBTFUL]) & rows.c.outcome.is_(None)
+    elsewhere = [found["at"] for found in corrections if found["state"] in _DOUBTFUL]
+    own = _own_standings(connection, run, [doubtful, *_among(elsewhere)])
+    standings = {each.row: each for each in _as_corrected(connection, own, corrections) if each.state in _DOUBTFUL}
+    return [standings[row] for row in sorted(standings)]
+
+
+def _among(numbers: Sequence[int]) -> list[ColumnElement[bool]]:
+    wanted = sorted(set(numbers))
+    return [rows.c.row.in_(wanted[start : start + _AT_ONCE]) for start in range(0, len(wanted), _AT_ONCE)]
+
+
+def _own_standings(connection: Connection, run: str, parts: Sequence[ColumnElement[bool]]) -> list[Standing]:
+    decided = _decided(messages.c.key).scalar_subquery().label("decided")
+    more = (messages.c.endpoint, messages.c.campaign, messages.c.sender, decided)
     query = (
         select(*ROW_COLUMNS, *RESULT_COLUMNS, *more)
         .select_from(rows.outerjoin(messages, messages.c.key == rows.c.key))
         .where(rows.c.run == run)
         .order_by(rows.c.row)
     )
-    if numbers is None:
-        doubtful = messages.c.state.in_([State.UNKNOWN.value, State.CLAIMED.value])
-        parts: list[ColumnElement[bool]] = [doubtful & rows.c.outcome.is_(None)]
-    else:
-        wanted = sorted(set(numbers))
-        parts = [rows.c.row.in_(wanted[start : start + _AT_ONCE]) for start in range(0, len(wanted), _AT_ONCE)]
     return [_standing(run, found) for part in parts for found in connection.execute(query.where(part)).mappings()]
+
+
+def _decided(key: Any) -> Select[Any]:
+    """What the latest decision about a message made of it."""
+    return select(decisions.c.to_state).where(decisions.c.key == key).order_by(decisions.c.number.desc()).limit(1)
 
 
 def _standing(run: str, found: Mapping[Any, Any]) -> Standing:
     result = result_of(found)
     if found["outcome"] is not None:
         return Standing(run=run, result=result, state=None)
+    return _of_message(run, result, found, found["decided"])
+
+
+def _of_message(run: str, result: Result, found: Mapping[Any, Any], decided: str | None) -> Standing:
     return Standing(
         run=run,
         result=result,
@@ -104,8 +123,26 @@ def _standing(run: str, found: Mapping[Any, Any]) -> Standing:
         endpoint=found["endpoint"],
         campaign=found["campaign"],
         sender=found["sender"],
-        decided=State(found["decided"]) if found["decided"] else None,
+        decided=State(decided) if decided else None,
     )
+
+
+def _as_corrected(
+    connection: Connection, standings: Iterable[Standing], corrections: Iterable[Mapping[Any, Any]]
+) -> list[Standing]:
+    """The rows as a report shows them: where a row stands as it was corrected, by the message of that."""
+    found = {each["at"]: each for each in corrections}
+    return [_with_correction(connection, each, found[each.row]) if each.row in found else each for each in standings]
+
+
+def _with_correction(connection: Connection, own: Standing, found: Mapping[Any, Any]) -> Standing:
+    correction = correction_of(found)
+    result = corrected(own.result, correction)
+    if result is own.result or result.outcome is Outcome.ERROR:
+        return replace(own, result=result)
+    if result.outcome is Outcome.SKIPPED:
+        return Standing(run=own.run, result=result, state=None)
+    return _of_message(own.run, result, found, connection.execute(_decided(found["key"])).scalar())
 
 
 def _write(connection: Connection, settlement: Settlement) -> None:
@@ -194,4 +231,5 @@ def _read_related(connection: Connection, endpoint: str, people: Iterable[str]) 
 
 def _related(found: Mapping[Any, Any]) -> Related:
     evidence = Evidence(found["evidence"]) if found["evidence"] else None
-    return Related(**{**found, "state": State(found["state"]), "evidence": evidence})
+    chat_id = in_clear(found["chat_id"])
+    return Related(**{**found, "state": State(found["state"]), "evidence": evidence, "chat_id": chat_id})

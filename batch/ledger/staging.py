@@ -19,14 +19,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from batch.errors import LedgerFailed
 from batch.language import N_, _
 from batch.ledger import judging
+from batch.ledger.corrected import with_corrections
+from batch.ledger.corrections import correction_of, corrections_of_staged
 from batch.ledger.engine import READ, translate
+from batch.ledger.hashes import Hashes, read_hashes, was_purged
 from batch.ledger.judging import Chosen, History, Judging
 from batch.ledger.owner import Owner
 from batch.ledger.planning import KEPT, write_plan
 from batch.ledger.quota import reached
-from batch.ledger.reading import RESULT_COLUMNS, result_of
+from batch.ledger.results import RESULT_COLUMNS, result_of
 from batch.ledger.schema import State, messages, staged, staging_metadata
 from batch.model.campaign_traits import Traits
+from batch.model.origin import Origin
 from batch.model.outcome import Outcome
 from batch.model.phrases import Phrase
 from batch.model.reason import Finding, findings_to_json
@@ -46,6 +50,7 @@ class StagedRow:
 
     row: int
     key: str | None = None
+    """As `keyed` gives it."""
     person: str | None = None
     sender: str | None = None
     outcome: Outcome | None = None
@@ -58,6 +63,10 @@ class StagedRow:
     """The row stands for its key though it is not sent: another ledger has sent it."""
     opted_out: bool = False
     """The sheet says that the person wants no messages: none of the person's rows is sent."""
+    origin: Origin | None = None
+    """Where the row was wrong before, in the sheet of a run of the same campaign and endpoint."""
+    origin_sheet: str | None = None
+    """That sheet's key (`Run.sheet_key`)."""
 
 
 class Staging:
@@ -70,10 +79,13 @@ class Staging:
         self._engine = engine
         self._judging = again
         self._only: str | None = None
+        self._sheet = ""
 
     def __enter__(self) -> Staging:
         self._connection = self._engine.connect().execution_options(**READ)
         staging_metadata.create_all(self._connection, checkfirst=False)
+        self._hashes = read_hashes(self._connection)
+        self._purged = was_purged(self._connection)
         self._connection.commit()
         self._insert = _insert_text(self._connection)
         return self
@@ -86,11 +98,16 @@ class Staging:
         self._connection.commit()
         self._connection.close()
 
+    def keyed(self, key: str) -> str:
+        """The ledger's own form of a `message_key`, as its rows must have it: else everybody would be new."""
+        return self._hashes.key(key)
+
     def add(self, batch: Iterable[StagedRow]) -> None:
         """Stage rows. Row numbers must be new."""
         taken = list(batch)
         if taken:
-            self._connection.exec_driver_sql(self._insert, [_staged_values(row) for row in taken])
+            hashes = self._hashes if self._purged else None
+            self._connection.exec_driver_sql(self._insert, [_staged_values(row, hashes) for row in taken])
         out = [(row.person, Phrase.ROW_OF_SHEET.format(row=row.row)) for row in taken if row.opted_out and row.person]
         if out:
             self.suppress(out)
@@ -104,9 +121,15 @@ class Staging:
         self._only = where
         judging.put_on_list(self._connection, judging.ONLY, people)
 
-    def judge(self, history: History | None = None) -> None:
-        """Judge the whole sheet by the rules of the plan. Once, after all rows and lists were added."""
-        judging.judge(self._connection, self._judging, only=self._only, history=history)
+    def judge(self, history: History | None = None, *, sheet: str = "") -> None:
+        """Judge the whole sheet by the rules of the plan. Once, after all rows and lists were added.
+
+        `sheet`: its key (`sheet_key`), by which corrections of its rows are found; empty: there are none.
+        """
+        self._sheet = sheet
+        if self._purged:
+            judging.recognise_requests(self._connection, self._hashes)
+        judging.judge(self._connection, self._judging, only=self._only, history=history, sheet=sheet)
         self._connection.commit()
 
     def choose(self, chosen: Chosen) -> None:
@@ -170,6 +193,8 @@ class Staging:
 
     def tally(self) -> Counter[tuple[Outcome, str]]:
         """(outcome, reason code) to rows, as `results` would count to, without going through all of them."""
+        if self._corrections():
+            return Counter((result.outcome, result.reason) for result in self.results())
         tally: Counter[tuple[Outcome, str]] = Counter()
         alike = (
             staged.c.outcome,
@@ -190,6 +215,14 @@ class Staging:
 
         `remarkable`: only those among which all in error are, and all with notes.
         """
+        corrections = self._corrections()
+        own = self._own_results(remarkable=remarkable and not corrections)
+        yield from with_corrections(own, map(correction_of, corrections)) if corrections else own
+
+    def _corrections(self) -> list[Any]:
+        return list(corrections_of_staged(self._connection, self._sheet))
+
+    def _own_results(self, *, remarkable: bool) -> Iterator[Result]:
         query = _joined(*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, self._sendable).order_by(staged.c.row)
         if remarkable:
             refused = or_(messages.c.state == State.ERROR.value, messages.c.again_state == State.ERROR.value)
@@ -229,7 +262,8 @@ def _joined(*columns: Any) -> Any:
 
 
 _STAGED = (
-    "row", "key", "person", "sender", "outcome", "findings", "notes", "stands", "request_hash", "payload",
+    "row", "key", "person", "hashed", "sender", "outcome", "stands", "findings", "notes", "request_hash", "payload",
+    "origin_run", "origin_sheet", "origin_row",
 )  # fmt: skip
 
 
@@ -238,12 +272,13 @@ def _insert_text(connection: Connection) -> str:
     return str(insert(staged).compile(dialect=connection.dialect, column_keys=_STAGED))
 
 
-def _staged_values(row: StagedRow) -> tuple[Any, ...]:
+def _staged_values(row: StagedRow, hashes: Hashes | None) -> tuple[Any, ...]:
     """In the order of the table's columns."""
     return (
         row.row,
         row.key,
         row.person,
+        hashes.person(row.person) if hashes and row.person else None,
         row.sender,
         row.outcome,
         row.stands,
@@ -251,4 +286,7 @@ def _staged_values(row: StagedRow) -> tuple[Any, ...]:
         findings_to_json(row.notes) if row.notes else None,
         row.request_hash,
         row.payload,
+        row.origin.run if row.origin else None,
+        row.origin_sheet,
+        row.origin.row if row.origin else None,
     )

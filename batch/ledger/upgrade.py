@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection
 
+from batch.ledger.hashes import SECRET, Hashes, new_secret
+
 __all__ = ["UPGRADES", "Upgrade"]
 
 Upgrade = Callable[[Connection], None]
@@ -38,5 +40,30 @@ def _to_2(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-UPGRADES: Mapping[int, Upgrade] = {2: _to_2}
+def _to_3(connection: Connection) -> None:
+    """Rows that were corrected in a sheet of their own, each with the row in which it was wrong."""
+    for statement in (
+        """CREATE TABLE corrections (
+            run VARCHAR(200) NOT NULL, "row" INTEGER NOT NULL, "key" VARCHAR(64), origin_run VARCHAR(200) NOT NULL,
+            origin_sheet VARCHAR(64) NOT NULL, origin_row INTEGER NOT NULL, PRIMARY KEY (run, "row"))""",
+        "CREATE INDEX corrections_by_origin ON corrections (origin_sheet, origin_row)",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+def _to_keyed(connection: Connection) -> None:
+    """Keys become keyed hashes, so that they still tell who is known when the numbers are purged."""
+    secret = new_secret()
+    connection.exec_driver_sql("INSERT INTO meta (name, value) VALUES (?, ?)", (SECRET, secret))
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN purged BIGINT")
+    keyed = Hashes(bytes.fromhex(secret)).key
+    connection.connection.create_function("wegly_keyed", 1, keyed, deterministic=True)  # older ledgers are all SQLite's
+    with_keys = (
+        "SELECT t.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' AND c.name = 'key'"
+    )
+    for table in connection.exec_driver_sql(with_keys).scalars().all():
+        connection.exec_driver_sql(f'UPDATE {table} SET "key" = wegly_keyed("key") WHERE "key" IS NOT NULL')  # noqa: S608
+
+
+UPGRADES: Mapping[int, Upgrade] = {2: _to_2, 3: _to_3, 4: _to_keyed}
 """To version n from n - 1."""

@@ -13,6 +13,7 @@ from batch.loader.headers import fold, is_phone_header, is_result_column
 from batch.loader.layout import HEAD_ROWS, Header, find_header
 from batch.loader.source import Source, Tab
 from batch.loader.survey import holds_anything
+from batch.model.origin import has_origins
 from batch.model.sheet import Remark
 
 __all__ = ["Choice", "choose_tab"]
@@ -57,7 +58,7 @@ def choose_tab(source: Source, book: Book, *, name: str | None, wanted: Collecti
         SheetError: there is no such sheet, no sheet holds anything, or several would do; these are named.
     """
     if name is not None:
-        return Choice(tab=_named(source, book.tabs, name))
+        return Choice(tab=_of_corrections(book, name) or _named(source, book.tabs, name))
     passed_over = tuple(_passed_over(tab) for tab in book.tabs if not (tab.worksheet and tab.visible))
     candidates = _candidates(book, wanted)
     if not candidates:
@@ -73,6 +74,14 @@ def choose_tab(source: Source, book: Book, *, name: str | None, wanted: Collecti
         (Remark(_ONLY, {"name": repr(chosen[0].tab.name), "others": ", ".join(map(repr, others))}),) if others else ()
     )
     return Choice(tab=chosen[0].tab, remarks=passed_over + said)
+
+
+def _of_corrections(book: Book, name: str) -> Tab | None:
+    """The worksheet of rows to correct, where there is none of the name that the campaign gives the original's."""
+    if any(fold(tab.name) == fold(name) for tab in book.tabs):
+        return None
+    candidates = _candidates(book, ())
+    return next((each.tab for each in candidates if has_origins(each.header.names)), None)
 
 
 def _named(source: Source, tabs: Sequence[Tab], name: str) -> Tab:

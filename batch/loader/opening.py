@@ -17,11 +17,13 @@ from batch.loader.sheet import Sheet, Widths
 from batch.loader.source import Grid, Limits, RawRow, Source
 from batch.loader.survey import Survey, holds_anything, survey
 from batch.loader.text_file import TextGrid, open_text
+from batch.model.origin import has_origins
 from batch.model.sheet import Remark, SheetInfo
 
 __all__ = ["open_sheet"]
 
 _DEFAULT_LIMITS = Limits()
+_REASON = "wegly_reason"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +94,7 @@ def open_sheet(
         columns=columns,
         widths=widths,
         guarded=is_text and {"wegly_status", "wegly_run"} <= set(columns.names),
+        said=columns.names.index(_REASON) if has_origins(columns.names) and _REASON in columns.names else None,
     )
 
 
@@ -106,6 +109,8 @@ def _open(source: Source, name: str | None, wanted: Collection[str]) -> _Opened:
 
 
 def _header(source: Source, opened: _Opened, header_row: int | None, wanted: Collection[str]) -> Header:
+    if header_row is not None and (own := _header_of_corrections(opened)) is not None:
+        return own
     filled = (row for row in opened.grid.rows() if holds_anything(row))
     if header_row:
         header = header_at(list(_until(filled, header_row)), header_row)
@@ -130,6 +135,13 @@ def _header(source: Source, opened: _Opened, header_row: int | None, wanted: Col
             _("Name the header's row in the campaign file: [sheet] header_row = 7."),
         )
     return header
+
+
+def _header_of_corrections(opened: _Opened) -> Header | None:
+    """The header of a sheet of rows to correct, wherever the campaign says that the original has its own."""
+    first = islice((row for row in opened.grid.rows() if holds_anything(row)), HEAD_ROWS)
+    head = [row for row in first if has_origins(row.cells)]
+    return header_at(head, head[0].number) if head else None
 
 
 def _until(rows: Iterable[RawRow], number: int) -> Iterator[RawRow]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from batch.language import N_
 from batch.loader.layout import Columns
 from batch.loader.source import Grid, RawRow
 from batch.loader.survey import holds_anything
 from batch.model.formula import unguarded
 from batch.model.phrases import Phrase
+from batch.model.reason import Reason
 from batch.model.sheet import NO_ERRORS, SheetInfo, SheetRow
 
 __all__ = ["Sheet", "Widths"]
+
+_STILL_MALFORMED = N_("it could not be read in its own sheet, and wegly_reason still says so")
+"""Its cells may be shifted: a person must say that they are right now."""
 
 
 _FIRST = [tuple(range(count)) for count in range(100)]
@@ -49,6 +54,8 @@ class Sheet:
     """None for workbooks."""
     guarded: bool = False
     """A `results.csv` of ours, whose texts that look like formulas have an apostrophe in front."""
+    said: int | None = None
+    """Of a sheet of rows to correct, the index of the column that says what was wrong; None for any other sheet."""
 
     def rows(self) -> Iterator[SheetRow]:
         """The rows below the header that hold anything, in order. May be called again and gives the same rows.
@@ -66,11 +73,12 @@ class Sheet:
         cells = _picked(raw.cells, places)
         if self.guarded:
             cells = tuple(cell and unguarded(cell) for cell in cells)
-        if not raw.errors and not raw.fault and self.widths is None:
+        malformed = self.said is not None and cells[self.said] == Reason.ROW_MALFORMED.value
+        if not raw.errors and not raw.fault and self.widths is None and not malformed:
             return SheetRow(number=raw.number, cells=cells, hidden=raw.hidden)
         names = dict(zip(places, self.columns.names, strict=True))
         errors = {names[place]: words for place, words in sorted(raw.errors.items()) if place in names}
-        fault = raw.fault or self._length_fault(raw)
+        fault = raw.fault or self._length_fault(raw) or (_STILL_MALFORMED if malformed else "")
         if fault:
             errors[""] = fault
         return SheetRow(number=raw.number, cells=cells, errors=errors or NO_ERRORS, hidden=raw.hidden)

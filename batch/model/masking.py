@@ -11,7 +11,7 @@ from batch.model.phone import shown
 from batch.model.reason import Finding
 from batch.model.run import Result
 
-__all__ = ["mask_finding", "mask_numbers", "mask_phone", "mask_result"]
+__all__ = ["mask_finding", "mask_numbers", "mask_phone", "mask_result", "mask_status"]
 
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _BRAZILIAN = re.compile(r"\+55 (\d{2}) (9?)\d{4}-\d{2}(\d{2})")
@@ -83,13 +83,18 @@ def _masked(key: str, value: str) -> str:
     return value if harmless else _ELLIPSIS
 
 
+def mask_status(status: str | None) -> str | None:
+    """A chat's status where it is one of the API's words; None for anything else."""
+    return status if _WORD.fullmatch(status or "") else None
+
+
 def mask_result(result: Result) -> Result:
     """What became of a row, without who it was: no chat, the phone masked, and no words but our own."""
     return replace(
         result,
         person=mask_phone(result.person) if result.person else None,
         chat_id=None,
-        chat_status=result.chat_status if _WORD.fullmatch(result.chat_status or "") else None,
+        chat_status=mask_status(result.chat_status),
         findings=tuple(map(mask_finding, result.findings)),
         notes=tuple(map(mask_finding, result.notes)),
     )

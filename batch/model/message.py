@@ -10,7 +10,11 @@ from json.encoder import encode_basestring
 
 from batch.model.reason import Finding
 
-__all__ = ["Contact", "Job", "Message", "TemplateField", "campaign_scope", "message_key", "normalized"]
+__all__ = ["TRIAL", "Contact", "Job", "Message", "TemplateField", "campaign_scope", "message_key", "normalized"]
+
+
+TRIAL = " (trial)"
+"""What follows a campaign's name where its trials are listed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

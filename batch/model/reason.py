@@ -84,8 +84,10 @@ class Reason(StrEnum):
     SUPPRESSED = "suppressed"
     NOT_ALLOWED = "not_allowed"
     RECENTLY_MESSAGED = "recently_messaged"
+    CORRECTED = "corrected"
     # pending
     WAITING = "waiting"
+    CORRECTION_WAITS = "correction_waits"
     SETTLED_NOT_SENT = "settled_not_sent"
     LIMIT = "limit"
     CAP = "cap"
@@ -109,6 +111,9 @@ class Reason(StrEnum):
     NOTE_NINTH_DIGIT = "note_ninth_digit"
     NOTE_LANDLINE = "note_landline"
     NOTE_UNDOCUMENTED = "note_undocumented"
+    # notes on rows that were corrected in a sheet of their own
+    NOTE_CORRECTED = "note_corrected"
+    NOTE_STILL_WRONG = "note_still_wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +272,14 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             N_("The person got a message of the campaign {campaign} on {when}, less than {within} ago."),
             N_("Run again later, or shorten [history] not_within in the campaign."),
         ),
+        Reason.CORRECTED: Explanation(
+            N_("The row was corrected in {file}, row {row} of run {run}, and counts as it stands there.")
+        ),
         Reason.WAITING: Explanation(N_("Not sent yet."), _SEND_AGAIN),
+        Reason.CORRECTION_WAITS: Explanation(
+            N_("Corrected in {file}, row {row} of run {run}, and not sent yet."),
+            N_("Run {file} again with the same campaign."),
+        ),
         Reason.SETTLED_NOT_SENT: Explanation(
             N_("Not sent, as {who} decided on {when}; it waits to be sent again."), _SEND_AGAIN
         ),
@@ -333,6 +345,8 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         Reason.NOTE_UNDOCUMENTED: Explanation(
             N_("{field} is {found}, which the API's page does not name; sent as it is.")
         ),
+        Reason.NOTE_CORRECTED: Explanation(N_("Corrected in {file}, row {row} of run {run}.")),
+        Reason.NOTE_STILL_WRONG: Explanation(N_("It is still an error in {file}, row {row} of run {run}.")),
     }
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from batch.model.origin import Origin, sheet_key
 from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding
 
@@ -35,6 +36,8 @@ class Result:
     duration_ms: int | None = None
     run: str | None = None
     """The run that gave the outcome; None when no attempt was made."""
+    origin: Origin | None = None
+    """Where the row was wrong before it came into this sheet to be corrected; None for a row of the sheet's own."""
 
     @property
     def reason(self) -> str:
@@ -70,6 +73,14 @@ class Run:
     """How the sheet was read (`name`, `header_row`), for writing the report again."""
     trial: bool = False
     """Sent with `--to`: its rows are no sheet's."""
+    purged: datetime | None = None
+    """When the people were removed from its rows; None while they are there."""
+
+    @property
+    def sheet_key(self) -> str:
+        """What makes its sheet the same one in another run."""
+        tab = self.sheet_options.get("name")
+        return sheet_key(endpoint=self.endpoint, campaign=self.campaign, sha256=self.sheet_sha256, tab=tab)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

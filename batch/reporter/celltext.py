@@ -6,13 +6,15 @@ import re
 
 from batch.language import ngettext, number
 
-__all__ = ["LONGEST", "cut_sentence", "escaped", "fitted", "printable"]
+__all__ = ["LONGEST", "cut_sentence", "escaped", "exact", "fitted", "printable"]
 
 LONGEST = 32_767
 """Characters that a cell of Excel can hold, counted as Excel does: an emoji counts twice."""
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
+_LIKE_AN_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4})")
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _LINE_END = re.compile(r"\r\n?")
 
 
@@ -36,6 +38,11 @@ def cut_sentence(cells: int) -> tuple[str, ...]:
 def escaped(text: str) -> str:
     """The text as a workbook's XML has it: Excel reads `_x0041_` there as `A`, so such a text is written otherwise."""
     return _LOOKS_ESCAPED.sub("_x005F_", text)
+
+
+def exact(text: str) -> str:
+    """The text as a workbook's XML has it, so that it reads back the same: what XML cannot hold becomes `_x000B_`."""
+    return _NOT_IN_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", _LIKE_AN_ESCAPE.sub("_x005F_", text))
 
 
 def fitted(text: str) -> str:

@@ -1,31 +1,36 @@
 """A clean workbook of the sheet's rows: for text files, for formats that cannot be written, and when the sheet is gone.
 
 Row n of the sheet is row n of the worksheet, so that a sentence that names a row is right in both; below a header that
-the sheet lacks it is one lower. Written as it goes (openpyxl's write-only mode): memory does not grow with the rows.
+the sheet lacks it is one lower. The rows are written as they come (`clean_sheet`); all around them is made by openpyxl,
+from a workbook whose worksheets of rows are empty.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
+from contextlib import ExitStack
 from itertools import chain, islice
 from pathlib import PurePath
 from typing import BinaryIO
+from zipfile import ZipFile
 
-from openpyxl.cell.cell import Cell, WriteOnlyCell
-from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
-from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.language import _, number
+from batch.reporter.cell_xml import CellWriter, ResultCells
 from batch.reporter.celltext import cut_sentence
+from batch.reporter.clean_sheet import CleanSheet
 from batch.reporter.columns import COLUMNS
+from batch.reporter.donors import saved
 from batch.reporter.fuller import LEDGER_ONLY
 from batch.reporter.lines import Frame, Line, frame, lines
 from batch.reporter.material import Material
+from batch.reporter.package import ROOT_RELATIONS
 from batch.reporter.page import TITLE
-from batch.reporter.paint import Brushes, set_cell, width_of
+from batch.reporter.paint import Brushes, width_of
+from batch.reporter.palette import Palette
 from batch.reporter.summary_sheet import add_summary, free_title
+from batch.reporter.zipped import new_zip, write_stream
 
 __all__ = ["MOST_ROWS", "position", "write_clean"]
 
@@ -33,13 +38,12 @@ MOST_ROWS = 1_048_576
 """Rows of a worksheet, the header included: Excel's limit."""
 
 _SAMPLE = 200
-_LINE_HEIGHT = 15.0
-_MOST_LINES = 27
-"""Excel's tallest row is 409 points."""
 _NARROWEST, _WIDEST = 10, 48
 _FORBIDDEN_IN_TITLES = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
 _LONGEST_TITLE = 27
 """Excel's 31, with room for ` (2)`."""
+_LINE_BYTES, _CELL_BYTES = 1500, 100
+"""Unzipped: what a row's results take at most, and each of its own cells, but for few."""
 
 
 def position(number: int, *, most: int) -> tuple[int, int]:
@@ -63,42 +67,48 @@ def write_clean(
     framed = frame(material.sheet)
     report = lines(material.sheet, material.results(), framed, material.zone)
     sample = list(islice(report, _SAMPLE))
-    book = Workbook(write_only=True)
-    book.properties.creator = "wegly-batch"
-    if material.sheet.rows is None:
-        book.properties.category = LEDGER_ONLY
-    sheets = _Sheets(book, framed, _widths(framed, sample), title=_title(material), most=MOST_ROWS)
-    for line in chain(sample, report):
-        sheets.add(line)
-    problems = sheets.finish()
-    add_summary(book, material.page((*notes, *problems), remarks), material.figures)
-    book.save(file)
+    with new_zip(file) as copy, _Sheets(copy, material, framed, _widths(framed, sample)) as sheets:
+        for line in chain(sample, report):
+            sheets.add(line)
+        problems = sheets.finish()
+        page = material.page((*notes, *problems), remarks)
+        add_summary(sheets.book, page, material.figures)
+        saved(sheets.book).write(copy, but=sheets.parts)
     return problems
 
 
-class _Sheets:
-    """The worksheets of rows, begun one after the other as the rows need them."""
+class _Sheets(ExitStack):
+    """The worksheets of rows, begun one after the other as the rows need them, and the workbook around them."""
 
-    def __init__(self, book: Workbook, framed: Frame, widths: list[float], *, title: str, most: int) -> None:
-        self._book, self._framed, self._widths, self._title, self._most = book, framed, widths, title, most
-        self._ours = {index: column for column, indexes in enumerate(framed.places) for index in indexes}
-        self._index = -1
-        self._cut = 0
+    def __init__(self, copy: ZipFile, material: Material, framed: Frame, widths: list[float]) -> None:
+        super().__init__()
+        self._copy, self._framed, self._widths, self._title = copy, framed, widths, _title(material)
+        self.parts = [ROOT_RELATIONS]
+        """What is written already."""
+        self.book = _book(material, free_title(self._title, [_(TITLE)]))
+        sheet = self.book.worksheets[0]
+        self._palette = Palette(sheet, Brushes(sheet, vertical="top"))
+        self._writer = CellWriter()
+        places = [[index + 1 for index in indexes] for indexes in framed.places]
+        self._results = ResultCells(places, self._palette, self._writer)
+        self._most_bytes = material.tally.rows * (_LINE_BYTES + _CELL_BYTES * len(framed.header))
+        self._most = MOST_ROWS
+        self._index = 0
         self._split: tuple[int, str] | None = None
-        self._begin()
+        copy.writestr(ROOT_RELATIONS, saved(self.book).read(ROOT_RELATIONS))
+        self._sheet = self._begun()
 
     def add(self, line: Line) -> None:
+        """Write a line where its row belongs."""
         index, at = position(line.number + self._framed.shift, most=self._most)
         while self._index < index:
             self._end()
-            self._begin()
-            self._split = self._split or (line.number, self._sheet.title)
-        self._blank_until(at)
-        tall = max((_lines(value, width) for value, width in zip(line.cells, self._widths, strict=True)), default=1)
-        if tall > 1:
-            self._sheet.row_dimensions[at].height = min(tall, _MOST_LINES) * _LINE_HEIGHT
-        self._sheet.append([self._cell(line, column) for column in range(len(line.cells))])
-        self._at = at
+            self._index += 1
+            title = free_title(self._title, [_(TITLE), *self.book.sheetnames])
+            self.book.create_sheet(title)
+            self._split = self._split or (line.number, title)
+            self._sheet = self._begun()
+        self._sheet.add(line, at)
 
     def finish(self) -> tuple[str, ...]:
         """End the last worksheet. Gives the sentences about what did not fit."""
@@ -111,53 +121,35 @@ class _Sheets:
                     "The sheet has more rows than a worksheet can hold: row {row} and what follows are on {title!r}."
                 ).format(row=number(row), title=title)
             )
-        return (*problems, *cut_sentence(self._cut))
+        return (*problems, *cut_sentence(self._writer.cut))
 
-    def _begin(self) -> None:
-        self._index += 1
-        title = free_title(self._title, [_(TITLE), *self._book.sheetnames])
-        sheet: Worksheet = self._book.create_sheet(title)
-        header_row = self._framed.heading_row if self._index == 0 else 1
-        for column, width in enumerate(self._widths, start=1):
-            sheet.column_dimensions[get_column_letter(column)].width = width
-        sheet.freeze_panes = f"A{header_row + 1}"
-        self._sheet, self._brushes, self._at, self._header_row = sheet, Brushes(sheet, vertical="top"), 0, header_row
-        self._blank_until(header_row)
-        sheet.append([self._heading(index, name) for index, name in enumerate(self._framed.header)])
-        self._at = header_row
+    def _begun(self) -> CleanSheet:
+        part = f"xl/worksheets/sheet{self._index + 2}.xml"  # as openpyxl names them, behind the summary
+        self.parts.append(part)
+        stream = self.enter_context(write_stream(self._copy, part, most=self._most_bytes))
+        return CleanSheet(
+            stream,
+            self._framed,
+            self._widths,
+            header_row=self._framed.heading_row if self._index == 0 else 1,
+            palette=self._palette,
+            writer=self._writer,
+            results=self._results,
+        )
 
     def _end(self) -> None:
-        last = get_column_letter(len(self._framed.header))
-        self._sheet.auto_filter.ref = f"A{self._header_row}:{last}{self._at}"
-
-    def _blank_until(self, at: int) -> None:
-        for _line in range(at - self._at - 1):
-            self._sheet.append(())
-
-    def _heading(self, index: int, name: str) -> Cell:
-        cell = WriteOnlyCell(self._sheet)
-        set_cell(cell, name, self._brushes.heading if index in self._ours else self._brushes.their_heading)
-        return cell
-
-    def _cell(self, line: Line, index: int) -> Cell | None:
-        value = line.cells[index]
-        if value is None:
-            return None
-        cell = WriteOnlyCell(self._sheet)
-        column = self._ours.get(index)
-        if column is not None and line.result:
-            style = self._brushes.result(column, line.result.outcome)
-        else:
-            style = self._brushes.theirs
-        self._cut += set_cell(cell, value, style)
-        return cell
+        self._sheet.finish()
+        self.close()
+        self.book.worksheets[self._index].auto_filter.ref = str(self._sheet.area)
 
 
-def _lines(value: object, width: float) -> int:
-    """The lines that a cell needs; a text without line breaks stays on one."""
-    if not isinstance(value, str) or ("\n" not in value and "\r" not in value):
-        return 1
-    return sum(max(1, math.ceil(len(part) * 1.1 / width)) for part in value.splitlines())
+def _book(material: Material, title: str) -> Workbook:
+    book = Workbook()
+    book.worksheets[0].title = title
+    book.properties.creator = "wegly-batch"
+    if material.sheet.rows is None:
+        book.properties.category = LEDGER_ONLY
+    return book
 
 
 def _title(material: Material) -> str:

@@ -11,7 +11,7 @@ from batch.model.sheet import SheetRow
 from batch.reporter.columns import COLUMNS, Value, place, values
 from batch.reporter.view import SheetView
 
-__all__ = ["Frame", "Line", "frame", "lines"]
+__all__ = ["Frame", "Line", "frame", "joined", "lines"]
 
 _ROW = "row"
 """The one column besides the results when the sheet is gone."""
@@ -61,7 +61,7 @@ def frame(sheet: SheetView) -> Frame:
 def lines(sheet: SheetView, results: Iterable[Result], framed: Frame, zone: ZoneInfo) -> Iterator[Line]:
     """The report's lines in ascending order; every row and every result is in exactly one."""
     rows = sheet.rows() if sheet.rows else None
-    for number, row, result in _joined(rows, results):
+    for number, row, result in joined(rows, results):
         given: Sequence[Value] = row.cells if row else () if rows is not None else (number,)
         cells: list[Value] = [*given, *[None] * (len(framed.header) - len(given))]
         found: Sequence[Value] = values(result, zone) if result else (None,) * len(COLUMNS)
@@ -71,7 +71,7 @@ def lines(sheet: SheetView, results: Iterable[Result], framed: Frame, zone: Zone
         yield Line(number=number, cells=tuple(cells), result=result)
 
 
-def _joined(
+def joined(
     rows: Iterator[SheetRow] | None, results: Iterable[Result]
 ) -> Iterator[tuple[int, SheetRow | None, Result | None]]:
     """Both ascending inputs merged by row number, streaming; what only one of them has comes with None."""

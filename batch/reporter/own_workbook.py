@@ -1,56 +1,39 @@
 """The user's own workbook with the result columns at the right of the contact sheet, and the summary in front.
 
-The one place that knows how this is done: now by loading and saving with openpyxl. What openpyxl leaves out is named
-(`losses`), and what it could be made to keep is put back (`stored_values`).
+Only the parts that must change are changed, and of these only what must: the rest of the zip file is copied as it is,
+so that nothing of it can be lost by a library that does not know it. The contact sheet streams through
+(`contact_sheet`); styles, tables and the list of sheets are spliced (`styles_part`, `tables`, `workbook_part`); the
+summary is made by openpyxl in a small workbook of its own and brought over (`transplant`).
 """
 
 from __future__ import annotations
 
-import tempfile
-import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
-from xml.etree.ElementTree import ParseError
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-from openpyxl.workbook import Workbook
-from openpyxl.worksheet.worksheet import Worksheet
-
-from batch.language import N_, _
+from batch.language import _
 from batch.model.sheet import SheetInfo
 from batch.reporter.celltext import cut_sentence
 from batch.reporter.columns import COLUMNS
-from batch.reporter.losses import losses
+from batch.reporter.contact_sheet import NoRoom, Target, write_contact_sheet
+from batch.reporter.donors import summary_book
+from batch.reporter.elements import Unspliceable
+from batch.reporter.loose_ends import close_others, drop_calculation_order, drop_old_summaries, withdraw
 from batch.reporter.material import Material
-from batch.reporter.result_columns import NoRoom, write_results
-from batch.reporter.sheet_parts import sheet_parts
-from batch.reporter.stored_values import Stored, restored, stored_values
-from batch.reporter.summary_sheet import add_summary, is_ours
+from batch.reporter.package import BROKEN, Package
+from batch.reporter.styles_part import BARE_STYLES, StylesPart
+from batch.reporter.transplant import in_words_of, transplanted
+from batch.reporter.workbook_part import WorkbookPart
+from batch.reporter.zipped import new_zip
 
 __all__ = ["CannotKeep", "has_macros", "write_own"]
 
-_MOST_BYTES = 200_000_000
-"""Of worksheet XML. openpyxl needs about 20 times as much memory; beyond this a clean workbook is the safer report."""
-
-_BARE = N_(
-    "The sheet has no header, so the result columns have no headings here; in their order they are {columns}. "
-    "In results.csv a header is above the rows: row 1 is its line 2, and so on."
-)
-
-_UNREADABLE = (
-    AttributeError,
-    BadZipFile,
-    IndexError,
-    InvalidFileException,
-    KeyError,
-    ParseError,
-    TypeError,
-    ValueError,
-)
-"""What openpyxl raises for a workbook that it does not understand."""
+_MAIN = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+_MAIN_WITH_MACROS = "application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+_STYLES_PART = "xl/styles.xml"
+"""Some programs look for it under no other name."""
+_STYLES = "application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"
 
 
 class CannotKeep(Exception):
@@ -60,97 +43,82 @@ class CannotKeep(Exception):
 def has_macros(path: Path) -> bool:
     """True when the workbook has macros, so that a copy with them must be named .xlsm."""
     with ZipFile(path) as archive:
-        return "xl/vbaProject.bin" in archive.namelist()
+        return "xl/vbaProject.bin" in Package(archive)
 
 
 def write_own(file: BinaryIO, material: Material, path: Path, info: SheetInfo) -> tuple[str, ...]:
-    """Write the workbook at `path` with the results of its sheet into `file`.
+    """Write the workbook at `path` with the results of its sheet into `file`. Memory does not grow with the rows.
 
     Gives the sentences about what could not be kept; they are on the summary as well. `CannotKeep` may leave `file`
     half written.
     """
-    book, lost = _load(path, material.sheet.name)
-    sheet = book[info.sheet] if info.sheet in book.sheetnames else None
-    if not isinstance(sheet, Worksheet):
-        raise CannotKeep(
-            _("The worksheet {title!r} was not found again in {file}.").format(
-                title=info.sheet, file=material.sheet.name
-            )
-        )
-    stored = _stored(path, book)
-    for each in [each for each in book.worksheets if each is not sheet and is_ours(each["A1"].value)]:
-        book.remove(each)
+    name = material.sheet.name
     try:
-        cut = write_results(sheet, material.results(), header_row=info.header_row, zone=material.zone)
+        with ZipFile(path) as archive, new_zip(file) as copy:
+            return _written(Package(archive), copy, material, info)
+    except (Unspliceable, *BROKEN) as error:
+        raise CannotKeep(_("{name} cannot be written back with its own formatting.").format(name=name)) from error
     except NoRoom as error:
-        raise CannotKeep(
-            _("{file} has no room for the result columns at its right.").format(file=material.sheet.name)
-        ) from error
-    problems = (*lost, *cut_sentence(cut))
-    remarks = () if info.header_row else (_(_BARE).format(columns=", ".join(COLUMNS)),)
-    add_summary(book, material.page(problems, remarks), material.figures)
-    _show_first(book)
-    _save(book, file, stored, material.sheet.name)
+        raise CannotKeep(_("{file} has no room for the result columns at its right.").format(file=name)) from error
+
+
+def _written(package: Package, copy: ZipFile, material: Material, info: SheetInfo) -> tuple[str, ...]:
+    name = material.sheet.name
+    workbook = WorkbookPart(package)
+    tab = next((each for each in workbook.tabs if each.title == info.sheet and each.kind == "worksheet"), None)
+    if tab is None:
+        said = _("The worksheet {title!r} was not found again in {file}.")
+        raise CannotKeep(said.format(title=info.sheet, file=name))
+    lost = withdraw(package, workbook, name)
+    package.write_first(copy)
+    styles_part, styles = _styles(package, workbook)
+    target = Target(
+        package=package,
+        copy=copy,
+        part=tab.part,
+        shared=workbook.only("sharedStrings"),
+        styles=styles,
+        epoch_1904=workbook.epoch_1904,
+        header_row=info.header_row,
+    )
+    filled = write_contact_sheet(target, material)
+    problems = (*lost, *cut_sentence(filled.cut))
+    gone = drop_old_summaries(package, workbook, but=tab)
+    left = [each for each in workbook.tabs if each not in gone]
+    close_others(package, copy, [each for each in left if each != tab])
+    if gone or filled.lost_formula:
+        drop_calculation_order(package, workbook)
+    page = material.page(problems, () if info.header_row else (_bare(),))
+    donor, title = summary_book(
+        page, material.figures, taken=[each.title for each in left], epoch_1904=workbook.epoch_1904
+    )
+    part = transplanted(donor, package, styles, strict=workbook.strict)
+    workbook.put_first(
+        title,
+        package.relate(workbook.part, workbook.kind("worksheet"), part),
+        gone={each.relation for each in gone},
+        filters={tab.relation: filled.filter.fixed} if filled.filter else {},
+    )
+    package.put(styles_part, styles.made())
+    package.declare(workbook.part, _MAIN_WITH_MACROS if "xl/vbaProject.bin" in package else _MAIN)
+    package.write(copy)
     return problems
 
 
-def _load(path: Path, name: str) -> tuple[Workbook, tuple[str, ...]]:
-    """The workbook, and the sentences about what will be missing from it."""
-    try:
-        with path.open("rb") as file, ZipFile(file) as archive, warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            size = sum(each.file_size for each in archive.infolist() if each.filename.startswith("xl/worksheets/"))
-            if size > _MOST_BYTES:
-                raise CannotKeep(_("{name} is too large for its own formatting to be kept.").format(name=name))
-            macros = "xl/vbaProject.bin" in archive.namelist()
-            book = load_workbook(file, keep_vba=macros, rich_text=True)
-            return book, _loss_words(name, losses(archive, book, [str(each.message) for each in said]))
-    except _UNREADABLE as error:
-        raise CannotKeep(_("{name} cannot be written back with its own formatting.").format(name=name)) from error
+def _styles(package: Package, workbook: WorkbookPart) -> tuple[str, StylesPart]:
+    """The part with the styles; a new one for a workbook that has none."""
+    part = workbook.only("styles")
+    if part is None:
+        part = _STYLES_PART if _STYLES_PART not in package else package.free_name("xl/styles{}.xml")
+        package.put(part, in_words_of(BARE_STYLES, strict=workbook.strict))
+        package.declare(part, _STYLES)
+        package.relate(workbook.part, workbook.kind("styles"), part)
+    return part, StylesPart(package.read(part))
 
 
-def _loss_words(name: str, lost: tuple[str, ...]) -> tuple[str, ...]:
-    if not lost:
-        return ()
-    return (
-        _("This copy of {name} lacks {lost}; your own file has them still.").format(name=name, lost=", ".join(lost)),
+def _bare() -> str:
+    words = _(
+        "The sheet has no header, so the result columns have no headings here; in their order they are {columns}. "
+        "In results.csv a header is above the rows: row 1 is its line 2, and so on."
     )
-
-
-def _stored(path: Path, book: Workbook) -> Mapping[str, Stored]:
-    """For the title of each worksheet with formulas, their stored results."""
-    titles = [each.title for each in book.worksheets if any(cell.data_type == "f" for cell in each._cells.values())]
-    with ZipFile(path) as archive:
-        parts = sheet_parts(archive)
-        found = {}
-        for title in titles:
-            if parts.get(title) in archive.namelist():
-                with archive.open(parts[title]) as xml:
-                    found[title] = stored_values(xml)
-    return found
-
-
-def _show_first(book: Workbook) -> None:
-    """Open on the summary alone: sheets that stay selected together would all be edited together."""
-    for sheet in book.worksheets:
-        sheet.sheet_view.tabSelected = False
-    for chartsheet in book.chartsheets:
-        for view in chartsheet.sheetViews.sheetView:
-            view.tabSelected = False
-    book.active = 0
-
-
-def _save(book: Workbook, file: BinaryIO, stored: Mapping[str, Stored], name: str) -> None:
-    book.template = False
-    book.calculation.fullCalcOnLoad = True
-    try:
-        if not stored:
-            book.save(file)
-            return
-        with tempfile.TemporaryFile() as saved:
-            book.save(saved)
-            with ZipFile(saved) as archive:
-                parts = sheet_parts(archive)
-            restored(saved, file, {parts[title]: results for title, results in stored.items()})
-    except _UNREADABLE as error:
-        raise CannotKeep(_("{name} cannot be written back with its own formatting.").format(name=name)) from error
+    return words.format(columns=", ".join(COLUMNS))

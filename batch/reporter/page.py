@@ -18,7 +18,19 @@ from batch.model.run import Run, Tally, ranked
 from batch.reporter.figures import SENT_PER, Figures, ReasonRows
 from batch.reporter.headline import ended, headline
 
-__all__ = ["MARK", "TITLE", "Page", "Spot", "summary_page"]
+__all__ = [
+    "MARK",
+    "MEANING",
+    "TITLE",
+    "URGENCY",
+    "Page",
+    "Spot",
+    "by_urgency",
+    "lasted",
+    "summary_page",
+    "what_happened",
+    "where",
+]
 
 MARK = "wegly-batch report"
 """The text of cell A1, in every language: by it an earlier summary sheet is known as ours."""
@@ -29,7 +41,7 @@ _WIDTH = 150
 TITLE = N_("Summary")
 """The summary sheet's name, to be said in the run's language."""
 
-_MEANING = {
+MEANING = {
     Outcome.SUCCESS: N_("Sent; a new chat"),
     Outcome.REUSED: N_("Sent; the chat was there"),
     Outcome.ERROR: N_("Not sent; correct the row"),
@@ -38,7 +50,7 @@ _MEANING = {
     Outcome.PENDING: N_("Not sent yet"),
 }
 
-_URGENCY = (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Outcome.REUSED, Outcome.SUCCESS)
+URGENCY = (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Outcome.REUSED, Outcome.SUCCESS)
 """The order of the reasons on the page: what needs a person comes first."""
 
 
@@ -106,11 +118,16 @@ def _outcomes(page: Page, tally: Tally) -> None:
         rows = tally.counts.get(outcome, 0)
         page.add(
             Spot(outcome.value, "badge", outcome),
-            Spot(_(_MEANING[outcome])),
+            Spot(_(MEANING[outcome])),
             Spot(rows, "number"),
             Spot(_share(rows, tally.rows), "share"),
         )
     page.add(Spot(_("All rows"), "total"), Spot(None, "total"), Spot(tally.rows, "total_number"), Spot(None, "total"))
+
+
+def by_urgency(tally: Tally) -> list[tuple[Outcome, str, int]]:
+    """(outcome, reason code, rows): what needs a person first, within an outcome most rows first."""
+    return sorted(ranked(tally.reasons), key=lambda each: URGENCY.index(each[0]))
 
 
 def _share(rows: int, of: int) -> float:
@@ -129,20 +146,20 @@ def _reasons(page: Page, tally: Tally, figures: Figures) -> None:
         Spot(_("What to do"), "heading"),
         Spot(_("In rows"), "heading"),
     )
-    for outcome, reason, rows in sorted(ranked(tally.reasons), key=lambda each: _URGENCY.index(each[0])):
+    for outcome, reason, rows in by_urgency(tally):
         found = known.get((outcome, reason))
         page.add(
             Spot(outcome.value, "badge", outcome),
             Spot(reason, "code"),
             Spot(rows, "number"),
             Spot(_share(rows, tally.rows), "share"),
-            Spot(_what(reason, rows, found), "wrapped"),
+            Spot(what_happened(reason, rows, found), "wrapped"),
             Spot(advice(Finding(Reason(reason))) or _("Nothing."), "wrapped"),
-            Spot(_where(found.first if found else (), rows), "wrapped"),
+            Spot(where(found.first if found else (), rows), "wrapped"),
         )
 
 
-def _what(reason: str, rows: int, found: ReasonRows | None) -> str:
+def what_happened(reason: str, rows: int, found: ReasonRows | None) -> str:
     """The reason's sentence; when it names values, that of the first row as an example, with the API's own words."""
     if found is None or not found.example.values:
         return in_general(Reason(reason))
@@ -150,7 +167,7 @@ def _what(reason: str, rows: int, found: ReasonRows | None) -> str:
     return words if rows == 1 else _("Row {row}: {words}").format(row=found.first[0], words=words)
 
 
-def _where(first: tuple[int, ...], rows: int) -> str | int:
+def where(first: tuple[int, ...], rows: int) -> str | int:
     """`7, 12, 31 and 4 more`; a single row as its number, so that Excel does not mark it as a number kept as text."""
     if rows == 1 and first:
         return first[0]
@@ -177,7 +194,7 @@ def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str | int]]:
     yield _("Started"), f"{run.started.astimezone(zone):%d/%m/%Y %H:%M:%S} ({run.timezone})"
     if run.finished:
         at = f"{run.finished.astimezone(zone):%d/%m/%Y %H:%M:%S}"
-        yield _("Finished"), _("{at}, after {time}").format(at=at, time=_lasted(run.started, run.finished))
+        yield _("Finished"), _("{at}, after {time}").format(at=at, time=lasted(run.started, run.finished))
     yield _("Ended"), ended(run.exit_code)
     yield _("Attempts"), tally.this_run.attempts
     yield _("Rate"), _rates(tally)
@@ -186,7 +203,8 @@ def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str | int]]:
     yield _("Version"), f"wegly-batch {run.version}"
 
 
-def _lasted(start: datetime, end: datetime) -> str:
+def lasted(start: datetime, end: datetime) -> str:
+    """`1 h 20 min 5 s`."""
     minutes, seconds = divmod(max(0, round((end - start).total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     parts: Mapping[str, int] = {"h": hours, "min": minutes, "s": seconds}
@@ -213,7 +231,7 @@ def _sent(page: Page, figures: Figures) -> None:
     )
     look = _moment(figures)
     for each in figures.sent:
-        page.add(Spot(each.start, look), None, Spot(each.new, "number"), Spot(each.existing, "number"))
+        page.add(Spot(each.start, look), Spot(None), Spot(each.new, "number"), Spot(each.existing, "number"))
     page.places["sent_last"] = len(page.lines)
 
 

@@ -24,10 +24,12 @@ from batch.reporter.columns import NUMBERS, SENT_AT, STATUS, Value
 __all__ = [
     "DATE_FORMAT",
     "INK",
+    "MIST",
     "MUTED",
     "RULE",
     "TONES",
     "Brushes",
+    "Styled",
     "Tone",
     "look",
     "set_cell",
@@ -40,11 +42,11 @@ INK = "1F2933"
 MUTED = "5F6B7A"
 RULE = "CBD2D9"
 _SLATE = "243B53"
-_MIST = "EEF1F4"
+MIST = "EEF1F4"
 _WHITE = "FFFFFF"
 
 
-class _Styled(Protocol):
+class Styled(Protocol):
     """A cell's style as openpyxl keeps it: one small array, cheap to copy (setting font, fill and so on is not)."""
 
     _style: StyleArray
@@ -76,6 +78,7 @@ _WIDTHS = {
     "wegly_chat_id": 38,
     "wegly_sent_at": 21,
     "wegly_run": 46,
+    "wegly_origin_run": 46,
 }
 _ARROW = 5
 """Room for the arrow of the filter beside a heading."""
@@ -105,7 +108,7 @@ def look(
     if border:
         cell.border = border
     cell.number_format = number_format
-    return cast("_Styled", cell)._style
+    return cast("Styled", cell)._style
 
 
 def set_cell(cell: Cell, value: Value | float, style: StyleArray | None = None) -> bool:
@@ -136,7 +139,7 @@ def _wrapped(cell: Cell) -> Alignment:
 
 def _style(cell: Cell, style: StyleArray | None) -> None:
     if style is not None:
-        cast("_Styled", cell)._style = copy(style)
+        cast("Styled", cell)._style = copy(style)
 
 
 class Brushes:
@@ -152,7 +155,7 @@ class Brushes:
         self.their_heading = look(
             sheet,
             font=_bold(name, size, INK),
-            fill=_MIST,
+            fill=MIST,
             align=middle,
             border=Border(bottom=Side("thin", color=RULE)),
         )

@@ -14,18 +14,20 @@ from batch.model.run import Result, Run, Tally
 from batch.reporter.aside import write_aside
 from batch.reporter.figures import Figures, figures
 from batch.reporter.fuller import LEDGER_ONLY, has_fuller
+from batch.reporter.html_report import write_html
 from batch.reporter.lines import frame, lines
 from batch.reporter.masked import masked_name, masked_results, masked_run, masked_sheet, masked_words
 from batch.reporter.material import Material
 from batch.reporter.results_csv import write_csv
+from batch.reporter.retry import write_retries
 from batch.reporter.summary import summary_bytes
 from batch.reporter.view import SheetView, Written
 from batch.reporter.workbook import write_workbook
 
 __all__ = ["write_report"]
 
-_NAMES = ("report.xlsx", "results.csv")
-_BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv")
+_NAMES = ("report.xlsx", "results.csv", "report.html")
+_BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv", f"report ({LEDGER_ONLY}).html")
 
 
 def write_report(
@@ -37,13 +39,13 @@ def write_report(
     results: Callable[[], Iterator[Result]],
     masked: bool = False,
 ) -> Written:
-    """Write report.xlsx, results.csv and summary.json into `folder`, which exists.
+    """Write report.xlsx, results.csv, report.html, summary.json, and retry.xlsx of what to correct into `folder`.
 
     `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet.
     Each file is written aside, made durable and renamed, mode 0600, so that an older one is never left half replaced.
     Without the sheet, a fuller workbook or CSV file of before is kept: the new ones are then named
-    `report (ledger only).xlsx` and `results (ledger only).csv`. A file that cannot be written becomes a problem of
-    `Written` and does not stop the others. May be called again.
+    `report (ledger only).xlsx` and so on. A file that cannot be written becomes a problem of `Written` and does not
+    stop the others. May be called again.
     Errors of `results()` are the caller's. What people read is in the run's language. `masked`: a report to be passed
     on, without anybody's data, whose files are named `report (masked).xlsx` and so on.
     """
@@ -64,14 +66,17 @@ def _write(
 ) -> Written:
     figured = figures(results(), ZoneInfo(run.timezone))
     kept = sheet.rows is None and not masked and has_fuller(folder)
-    about = (masked_words(),) if masked else _gone(sheet)
+    about = (masked_words(),) if masked else _gone(run, sheet)
     notes = (*about, *(_kept() if kept else ()), *_disagreement(tally, figured))
     material = Material(run=run, tally=tally, sheet=sheet, results=results, figures=figured, notes=notes)
     done = _Done()
-    book, table = map(masked_name, _NAMES) if masked else _BARE_NAMES if kept else _NAMES
+    book, table, page = map(masked_name, _NAMES) if masked else _BARE_NAMES if kept else _NAMES
     done.write(book, lambda: write_workbook(folder, material, name=book))
     done.write(table, lambda: (_csv(folder / table, material), ()))
+    done.write(page, lambda: (write_html(folder / page, material), ()))
     done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
+    if not masked:
+        write_retries(folder, material, done)
     said = notes[1:] if masked else notes  # what the report says of itself is no problem
     return Written(files=tuple(done.files), problems=(*said, *done.problems), missing=tuple(done.missing))
 
@@ -84,13 +89,16 @@ class _Done:
         self.problems: list[str] = []
         self.missing: list[str] = []
 
-    def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> None:
+    def say(self, problem: str) -> None:
+        self.problems.append(problem)
+
+    def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> bool:
         try:
             placed, problems = write()
         except (OSError, SheetError) as error:
             self.problems.append(_not_written(name, error))
             self.missing.append(name)
-            return
+            return False
         self.files.append(placed)
         self.problems.extend(problems)
         if placed.stem != Path(name).stem:
@@ -100,6 +108,7 @@ class _Done:
                     wanted=wanted, name=placed.name
                 )
             )
+        return True
 
 
 def _not_written(name: str, error: OSError | SheetError) -> str:
@@ -125,12 +134,15 @@ def _json(target: Path, run: Run, tally: Tally) -> Path:
 
 
 def _kept() -> tuple[str, ...]:
-    book, table = _BARE_NAMES
+    book, table, _page = _BARE_NAMES
     words = _("The full report of before is kept; what the ledger knows now is in {book} and {table}.")
     return (words.format(book=book, table=table),)
 
 
-def _gone(sheet: SheetView) -> tuple[str, ...]:
+def _gone(run: Run, sheet: SheetView) -> tuple[str, ...]:
+    if run.purged is not None:
+        said = _("The run was purged on {day}: the report has row, outcome, reason and times, and names nobody.")
+        return (said.format(day=f"{run.purged.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y}"),)
     if sheet.rows is not None:
         return ()
     words = _(

@@ -20,8 +20,9 @@ def summary(run: Run, tally: Tally) -> dict[str, object]:
     """What summary.json holds; the command line prints the same with `--json`.
 
     Dates are ISO 8601 in the campaign's time zone with its offset, rates are starts a second; None (null) is what the
-    run does not have, or not yet. Both lists of outcomes name all six. `slowed` counts how often the rate was cut, and
-    `stopped` says why a sender ended before its rows were done.
+    run does not have, or not yet; `purged`, when people's data were removed, is there only then. Both lists of outcomes
+    name all six. `slowed` counts how often the rate was cut, and `stopped` says why a sender ended before its rows were
+    done.
     """
     zone = ZoneInfo(run.timezone)
     this = tally.this_run
@@ -52,6 +53,7 @@ def summary(run: Run, tally: Tally) -> dict[str, object]:
             ],
         },
         "exit_code": run.exit_code,
+        **({"purged": _iso(run.purged, zone)} if run.purged else {}),
     }
 
 

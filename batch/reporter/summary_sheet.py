@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from openpyxl.cell.cell import Cell, WriteOnlyCell
 from openpyxl.chart import BarChart
@@ -45,9 +45,9 @@ def free_title(wanted: str, taken: list[str]) -> str:
     return title
 
 
-def add_summary(book: Workbook, page: Page, figures: Figures) -> None:
-    """Add the summary as the first sheet of `book`, which may be a write-only one."""
-    sheet: Worksheet = book.create_sheet(free_title(_(TITLE), book.sheetnames), 0)
+def add_summary(book: Workbook, page: Page, figures: Figures, *, taken: Iterable[str] = ()) -> None:
+    """Add the summary as the first sheet of `book`, under a title that is neither there nor `taken`."""
+    sheet: Worksheet = book.create_sheet(free_title(_(TITLE), [*taken, *book.sheetnames]), 0)
     for column, width in _WIDTHS.items():
         sheet.column_dimensions[column].width = width
     sheet.sheet_view.showGridLines = False
@@ -139,9 +139,9 @@ class _Looks:
             "label": look(sheet, font=muted, align=middle),
             "fact": look(sheet, font=text, align=middle),
             "fact_number": look(sheet, font=text, align=left, number_format="#,##0"),
-            "day": look(sheet, font=text, align=left, number_format="dd/mm/yyyy"),
-            "time": look(sheet, font=text, align=left, number_format="hh:mm:ss"),
-            "day_and_time": look(sheet, font=text, align=left, number_format="dd/mm hh:mm"),
+            "day": look(sheet, font=text, align=left, border=rule, number_format="dd/mm/yyyy"),
+            "time": look(sheet, font=text, align=left, border=rule, number_format="hh:mm:ss"),
+            "day_and_time": look(sheet, font=text, align=left, border=rule, number_format="dd/mm hh:mm"),
         }
         badge = Alignment(horizontal="left", vertical="center", indent=1)
         self._badges = {

@@ -34,3 +34,8 @@ class Written:
     """Sentences: what could not be written, or not as it should be."""
     missing: tuple[str, ...] = ()
     """The files that could not be written."""
+
+    @property
+    def page(self) -> Path | None:
+        """The page for the browser; None when it could not be written."""
+        return next((file for file in self.files if file.suffix == ".html"), None)

@@ -68,7 +68,7 @@ def finished(folder: Path, rows: int, *, kind: str = "csv") -> Finished:
     owner = Owner(host="here", pid=1, run=run.run)
     with Ledger.open(url) as ledger:
         with ledger.stage(Judging()) as staging:
-            prepared.stage(staging, ledger.knows_run, now=now)
+            prepared.stage(staging, ledger.run, now=now)
             staging.plan(run, owner, traits_of(campaign))
         with closing(sqlite3.connect(folder / "ledger.sqlite3")) as database:
             database.execute(_FINISHED, (run.run,))

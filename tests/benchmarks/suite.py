@@ -101,7 +101,7 @@ class Results:
 def reading(results: Results, sizes: Sizes, folder: Path) -> None:
     """Reading, checking and staging."""
     csv, xlsx, campaign = make(folder / "many", sizes.rows)
-    few, _, _ = make(folder / "few", max(10, sizes.rows // 10))
+    few, _, _ = make(folder / "few", max(100, sizes.rows // 10))
     said = f"{sizes.rows:,} x 8 XLSX"
     base = measured([*PEERS, "pandas-openpyxl", str(xlsx)], rounds=sizes.rounds)
     results.add(said, "pandas + openpyxl, reading only", base, base)
@@ -118,8 +118,9 @@ def reading(results: Results, sizes: Sizes, folder: Path) -> None:
     checked = measured(_check(csv, campaign, folder), rounds=sizes.rounds)
     results.add(said, "wegly-batch check", checked)
     small = measured(_check(few, campaign, folder), rounds=sizes.rounds)
-    nothing = measured([*OURS, "check", "--help"], rounds=sizes.rounds)
-    grown = ((checked.cpu - nothing.cpu) / sizes.rows) / ((small.cpu - nothing.cpu) / max(10, sizes.rows // 10))
+    ten, _, _ = make(folder / "ten", 10)
+    nothing = measured(_check(ten, campaign, folder), rounds=sizes.rounds)
+    grown = ((checked.cpu - nothing.cpu) / sizes.rows) / ((small.cpu - nothing.cpu) / max(100, sizes.rows // 10))
     results.figures |= {"check csv MiB": checked.mib, "check growth": grown}
 
 

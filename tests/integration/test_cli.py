@@ -385,6 +385,43 @@ def test_report_of_nothing_is_refused(desk: Desk) -> None:
     refused(desk.type("report", "nothing-like-it"), "nothing-like-it")
 
 
+def test_report_opens_its_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--open` hands the page's address to the browser; where there is none, it says where the page is."""
+    asked: list[str] = []
+    with running_sandbox() as sandbox:
+        desk.type("run", desk.sheet, "-c", desk.campaign, "--base-url", sandbox.url, "--rate", "100/s")
+    (page,) = (desk.folder / "reports").glob("*/report.html")
+    monkeypatch.setattr("webbrowser.open", lambda url: asked.append(url) or True)
+    code, out, err = desk.type("report", "--open")
+    assert (code, err) == (0, "")
+    assert str(page) in out
+    assert asked == [page.as_uri()]
+    monkeypatch.setattr("webbrowser.open", lambda url: False)
+    code, _, err = desk.type("report", "--open", "--json")
+    assert code == 0
+    assert "No browser was found" in err
+    assert str(page) in err
+
+
+def test_the_runs_of_a_folder_are_listed_beside_them(desk: Desk) -> None:
+    """After each run, and after each report that is written again."""
+    listed = desk.folder / "reports" / "index.html"
+    with running_sandbox() as sandbox:
+        where = ("-c", desk.campaign, "--base-url", sandbox.url, "--rate", "100/s")
+        desk.type("run", desk.sheet, *where)
+        (first,) = (desk.folder / "reports").glob("*/")
+        assert f'href="./{first.name}/report.html"' in listed.read_text("utf-8")
+        listed.unlink()
+        assert desk.type("report")[0] == 0
+        assert first.name in listed.read_text("utf-8")
+        desk.type("run", desk.sheet, *where)
+    assert listed.read_text("utf-8").count("/report.html") == 2
+    listed.write_text("<h1>somebody else's</h1>", encoding="utf-8")
+    code, out, _ = desk.type("report")
+    assert code == 0
+    assert "is not of wegly-batch" in out
+
+
 def test_an_unknown_command_names_the_nearest(desk: Desk) -> None:
     """`chekc` is `check`."""
     code, _, err = desk.type("chekc")

@@ -64,7 +64,7 @@ def test_the_crontabs_line_sends_and_tells(home: Path) -> None:
         assert "\r" not in first.stderr
         assert as_cron(crontab_command(), home, sandbox).returncode == 4
         assert len(sandbox.log.applied) == applied
-    assert len(list((home / "wegly/reports").iterdir())) == 2
+    assert len(list((home / "wegly/reports").glob("*/"))) == 2
     assert (home / ".local/share/wegly-batch/ledger.sqlite3").exists()
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import openpyxl
 import pytest
+from page_data import page_counts, page_rows
 
 import batch.app.running
 from batch.cli import _run as wegly_batch
+from batch.ledger import Ledger
 from batch.model.outcome import Outcome
 from batch.sandbox import Faults, RunningSandbox, running_sandbox
 
@@ -150,15 +152,22 @@ def test_the_report_agrees_with_the_server_row_by_row(
         truth = applied(sandbox)
         assert code == 4
         in_csv, in_xlsx = results_csv(tmp_path, summary["run"]), results_xlsx(tmp_path, summary["run"])
+        page = (tmp_path / "reports" / summary["run"] / "report.html").read_text(encoding="utf-8")
+        in_page = {row[0]: row[1:3] for row in page_rows(page)}
         for number, (_, phone, outcome, times) in enumerate(ROWS, FIRST):
             assert in_csv[number]["wegly_status"] == outcome.value, (number, in_csv[number])
             assert in_xlsx[number]["wegly_status"] == outcome.value
             assert in_xlsx[number]["wegly_reason"] == in_csv[number]["wegly_reason"]
+            assert in_page[number] == [outcome.value, in_csv[number]["wegly_reason"]]
             if outcome is not Outcome.SKIPPED and "/" not in phone:
                 assert truth[eight(phone)] == times, (number, phone)
         wanted = Counter(outcome.value for _, _, outcome, _ in ROWS)
         assert summary["counts"] == {outcome.value: wanted[outcome.value] for outcome in Outcome}
         assert sum(summary["counts"].values()) == len(ROWS)
+        assert page_counts(page) == summary["counts"]
+        with Ledger.for_reading(options[1]) as ledger:
+            known = {result.row: [result.outcome.value, result.reason] for result in ledger.results(summary["run"])}
+        assert in_page == known
         assert set(truth.values()) == {1}
 
         received = len(sandbox.log.received)
@@ -220,7 +229,9 @@ def test_the_token_is_nowhere(
     assert "run_begun" in printed.err
     secrets = [TOKEN, *TOKEN.split(".")]
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {"run.log", "summary.json", "results.csv", "report.xlsx"} <= {path.name for path in written}
+    assert {"run.log", "summary.json", "results.csv", "report.xlsx", "report.html", "index.html"} <= {
+        path.name for path in written
+    }
     for secret in secrets:
         assert secret not in printed.out + printed.err
         for path in written:
@@ -260,7 +271,9 @@ def test_what_a_run_leaves_is_private_and_whole(
         _, summary = send(sheet, campaign, options, sandbox.url, capsys)
     folder = tmp_path / "reports" / summary["run"]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert sorted(path.name for path in folder.iterdir()) == ["report.xlsx", "results.csv", "run.log", "summary.json"]
+    report = {"report.html", "report.xlsx", "results.csv", "retry.xlsx", ".retry.sha256", "run.log", "summary.json"}
+    assert {path.name for path in folder.iterdir()} == report
+    assert stat.S_IMODE((tmp_path / "reports/index.html").stat().st_mode) == 0o600
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == summary
     for line in (folder / "run.log").read_text(encoding="utf-8").splitlines():

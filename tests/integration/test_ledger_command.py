@@ -85,7 +85,8 @@ def test_info_says_where_the_ledger_is_and_what_it_holds(typed: Typed, tmp_path:
     code, out, _ = typed("ledger", "info", "--json")
     found = json.loads(out)
     assert code == 0
-    assert list(found) == ["ledger", "id", "schema_version", "counter", "runs", "messages", "size", "synchronised_by"]
+    keys = ["ledger", "id", "schema_version", "counter", "runs", "messages", "purged", "size", "synchronised_by"]
+    assert list(found) == keys
     assert (found["id"], found["counter"]) == (lines["Id"], 1)
     assert found["messages"] == {"pending": 4, "success": 2}
     assert found["size"] > 10_000

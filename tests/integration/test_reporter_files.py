@@ -115,10 +115,16 @@ def test_the_files_agree_with_the_results_and_with_each_other(report: Report) ->
     """Row by row and column by column: workbook, CSV and JSON say the same of all six outcomes."""
     results = six_results()
     written, folder = report({each.row: ("Ana", "11 98888-7777", None) for each in results}, results)
-    assert [path.name for path in written.files] == ["report.xlsx", "results.csv", "summary.json"]
+    assert [path.name for path in written.files] == [
+        "report.xlsx",
+        "results.csv",
+        "report.html",
+        "summary.json",
+        "retry.xlsx",
+    ]
     assert written.problems == ()
     assert {stat.S_IMODE(path.stat().st_mode) for path in written.files} == {0o600}
-    assert sorted(path.name for path in folder.iterdir()) == ["report.xlsx", "results.csv", "summary.json"]
+    assert {path.name for path in folder.iterdir()} == {*(path.name for path in written.files), ".retry.sha256"}
     header, *lines = csv_lines(folder)
     assert header == [*HEADER, *COLUMNS]
     sheet = load_workbook(folder / "report.xlsx")["contatos"]
@@ -251,7 +257,8 @@ def test_a_sheet_that_is_gone_leaves_what_the_ledger_knows(tmp_path: Path) -> No
     results = six_results(first=5)
     view = SheetView(path=None, info=None, rows=None, name="contatos.xlsx")
     written = write_report(tmp_path, run=RUN, tally=tally_of(results), sheet=view, results=lambda: iter(results))
-    (problem,) = written.problems
+    problem, no_retry = written.problems
+    assert no_retry == "Without the sheet its rows cannot be put into a retry.xlsx; one of before stays as it is."
     assert problem == (
         "contatos.xlsx is gone or has changed since the run, "
         "so the report has only what the ledger knows: row, phone and outcome."
@@ -293,7 +300,7 @@ def test_one_file_that_fails_does_not_stop_the_others(report: Report, monkeypatc
     monkeypatch.setattr(Path, "replace", full)
     written, folder = report({2: ("Ana", "1", None)}, six_results()[:1])
     assert written.problems == ("report.xlsx could not be written: No space left on device.",)
-    assert sorted(path.name for path in folder.iterdir()) == ["results.csv", "summary.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "results.csv", "summary.json"]
 
 
 def test_a_workbook_open_in_excel_is_written_under_another_name(
@@ -339,5 +346,7 @@ def test_rows_that_cannot_be_read_again_cost_only_what_needs_them(tmp_path: Path
     assert written.problems == (
         "report.xlsx could not be written. contatos.csv was changed. Run again.",
         "results.csv could not be written. contatos.csv was changed. Run again.",
+        "report.html could not be written. contatos.csv was changed. Run again.",
+        "retry.xlsx could not be written. contatos.csv was changed. Run again.",
     )
     assert [path.name for path in folder.iterdir()] == ["summary.json"]

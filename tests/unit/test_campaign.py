@@ -402,17 +402,18 @@ def test_other_rates_are_refused_with_what_is_allowed(text: str) -> None:
 
 
 def test_durations_and_shares_have_units() -> None:
-    """Seconds, minutes, hours, days; per cent."""
-    assert [parse_duration(text) for text in ("90s", "15m", "15min", "2h", "7d", "1,5 h")] == [
+    """Seconds, minutes, hours, days, weeks; per cent."""
+    assert [parse_duration(text) for text in ("90s", "15m", "15min", "2h", "7d", "1w", "1,5 h")] == [
         90.0,
         900.0,
         900.0,
         7200.0,
         604800.0,
+        604800.0,
         5400.0,
     ]
     assert [parse_share(text) for text in ("20%", "100 %", "0,5%")] == pytest.approx([0.2, 1.0, 0.005])
-    for text in ("", "15", "0s", "1w"):
+    for text in ("", "15", "0s", "1y"):
         with pytest.raises(ValueError, match="allowed is a time"):
             parse_duration(text)
     for text in ("", "20", "0%", "101%"):

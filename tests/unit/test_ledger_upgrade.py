@@ -100,17 +100,23 @@ def test_an_upgraded_ledger_has_the_tables_of_a_new_one(old: Path, tmp_path: Pat
         Ledger.open(f"sqlite:///{path}").close()
     assert shape(old) == shape(fresh)
     assert {"suppressed", "run_senders", "messages_by_person", "messages_by_time"} <= shape(old).keys()
+    assert {"corrections", "corrections_by_origin"} <= shape(old).keys()
     assert asked(old, "SELECT value FROM meta WHERE name = 'schema_version'") == [(str(SCHEMA_VERSION),)]
 
 
 def test_an_upgrade_keeps_every_entry(old: Path) -> None:
-    """Every value of every table as it was; nothing of it is a trial."""
+    """Every value of every table as it was, but keys, which became keyed; nothing of it is a trial."""
     tables = ("campaigns", "decisions", "messages", "runs", "rows")
     named = {table: ", ".join(f'"{row[1]}"' for row in asked(old, f"PRAGMA table_info({table})")) for table in tables}
     query = {table: f"SELECT {named[table]} FROM {table}" for table in tables}  # noqa: S608 - names of our own tables
     before = {table: asked(old, query[table]) for table in tables}
-    Ledger.open(f"sqlite:///{old}").close()
-    assert {table: asked(old, query[table]) for table in tables} == before
+    with Ledger.open(f"sqlite:///{old}") as ledger:
+        keys = {key: ledger.keyed(key) for key in ("k2", "k3", "k4", "k9")}
+    keyed = {table: [tuple(keys.get(each, each) for each in row) for row in before[table]] for table in tables}
+    after = {table: asked(old, query[table]) for table in tables}
+    assert {table: sorted(rows, key=repr) for table, rows in after.items()} == {
+        table: sorted(rows, key=repr) for table, rows in keyed.items()
+    }
     assert asked(old, "SELECT DISTINCT trial FROM messages") == [(0,)]
     assert asked(old, "SELECT trial FROM runs") == [(0,)]
     assert asked(old, "SELECT value FROM meta WHERE name IN ('ledger_id', 'counter') ORDER BY name") == [

@@ -1,0 +1,230 @@
+"""Finds the correction that counts for each row of a sheet: of a planned run, or of a sheet that is being staged.
+
+Of several corrections of one row the one sent last counts, then one that may have been sent, then that of the latest
+run. Its outcome is its message's where that was sent, and its row's where a rule or an error kept it back. One message
+is shown by one row of a report: a second row that was corrected into it is its duplicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
+
+from batch.ledger.corrected import Correction
+from batch.ledger.results import RESULT_COLUMNS, result_of
+from batch.ledger.schema import State, corrections, is_one_of, may_have, messages, rows, runs, staged
+from batch.model.origin import Origin
+from batch.model.reason import Finding, Reason
+
+__all__ = [
+    "correction_of",
+    "corrections_of_run",
+    "corrections_of_staged",
+    "held_for_correction",
+    "keep_known_origins",
+    "origins_of",
+    "write_corrections",
+]
+
+_AT_ONCE = 1000
+_UNNAMED = "retry.xlsx"
+"""What a sheet is called whose run the ledger does not have any more."""
+_SENT, _MAYBE, _NOT = 3, 2, 1
+"""How far a correction got: messaged, may have been, not."""
+_MESSAGED = (State.SUCCESS.value, State.REUSED.value)
+_PLACES = (corrections.c.run, corrections.c.row, corrections.c.key)
+
+
+def corrections_of_run(connection: Connection, run: str, sheet: str) -> Iterator[Mapping[Any, Any]]:
+    """For `correction_of`: those of the rows of a run, whose sheet has the key `sheet`, by ascending rows. Streams."""
+    own = corrections.alias("own")
+    of_original = _of_original(sheet).where(corrections.c.run != run)
+    of_corrections = _of_corrections(own, own.c.row).where(own.c.run == run, corrections.c.run != run)
+    shown = _shown(rows).where(rows.c.run == run)
+    known = exists().where(corrections.c.origin_sheet == sheet), exists().where(corrections.c.run == run)
+    yield from _best(connection, (of_original, of_corrections), shown, known)
+
+
+def corrections_of_staged(connection: Connection, sheet: str) -> Iterator[Mapping[Any, Any]]:
+    """The same of the rows that are staged."""
+    of_corrections = _of_corrections(staged, staged.c.row)
+    shown = _shown(staged)
+    known = exists().where(corrections.c.origin_sheet == sheet), exists().where(staged.c.origin_sheet.is_not(None))
+    yield from _best(connection, (_of_original(sheet), of_corrections), shown, known)
+
+
+def correction_of(found: Mapping[Any, Any]) -> Correction:
+    """One of what the functions above give, as a value."""
+    values = dict(found)
+    if found["rank"] > _NOT or (found["duplicate_of"] is not None and found["state"] is not None):
+        values |= {"outcome": None, "duplicate_of": None, "findings": None}
+    return Correction(
+        at=found["at"],
+        result=result_of(values),
+        file=_file_name(found["sheet_path"]),
+        run=found["in_run"],
+        of_original=bool(found["of_original"]),
+        same_as=found["same_as"],
+    )
+
+
+def keep_known_origins(connection: Connection) -> None:
+    """Forget the origins of staged rows that the ledger does not have, or that a row above has: who copies a row to
+    make another of it corrects one, and the copy is a row of its own sheet."""
+    known = exists().where(rows.c.run == staged.c.origin_run, rows.c.row == staged.c.origin_row)
+    same = (staged.c.origin_sheet, staged.c.origin_row)
+    first = select(func.min(staged.c.row)).where(staged.c.origin_run.is_not(None)).group_by(*same)
+    nothing = {"origin_run": None, "origin_sheet": None, "origin_row": None}
+    has_one = staged.c.origin_run.is_not(None)
+    for wrong in (~known, staged.c.row.not_in(first)):
+        connection.execute(update(staged).where(has_one, wrong).values(nothing))
+
+
+def write_corrections(connection: Connection, run: str) -> None:
+    """Note of the staged rows those that come from another sheet. The caller commits."""
+    names = ["row", "key", "origin_run", "origin_sheet", "origin_row"]
+    of_others = select(*(staged.c[name] for name in names), literal(run)).where(staged.c.origin_run.is_not(None))
+    connection.execute(insert(corrections).from_select([*names, "run"], of_others))
+
+
+def held_for_correction(connection: Connection, sheet: str) -> Iterator[tuple[int, str | None, Finding]]:
+    """(row, key of the correction, why) of each staged row whose correction was sent, or may have been."""
+    for found in corrections_of_staged(connection, sheet):
+        if found["of_original"] and found["rank"] > _NOT:
+            where = {"file": _file_name(found["sheet_path"]), "row": str(found["row"]), "run": found["in_run"]}
+            yield found["at"], found["key"], Finding(Reason.CORRECTED, where)
+
+
+def origins_of(connection: Connection, run: str) -> Callable[[int], Origin | None]:
+    """Where a row of the run's sheet was wrong first; None for a row of its own. To be asked by ascending rows."""
+    columns = (corrections.c.row, corrections.c.origin_run, corrections.c.origin_row, runs.c.sheet_path)
+    joined = corrections.outerjoin(runs, runs.c.run == corrections.c.origin_run)
+    query = select(*columns).select_from(joined).where(corrections.c.run == run).order_by(corrections.c.row)
+    waiting = iter(connection.execute(query.execution_options(yield_per=_AT_ONCE)))
+    following = next(waiting, None)
+
+    def of(row: int) -> Origin | None:
+        nonlocal following
+        while following is not None and following.row < row:
+            following = next(waiting, None)
+        if following is None or following.row != row:
+            return None
+        return Origin(run=following.origin_run, row=following.origin_row, file=_file_name(following.sheet_path))
+
+    return of
+
+
+def _of_original(sheet: str) -> Select[Any]:
+    """The corrections of rows of that sheet."""
+    at, yes = corrections.c.origin_row.label("at"), literal(1).label("of_original")
+    return select(at, *_PLACES, yes).where(corrections.c.origin_sheet == sheet)
+
+
+def _of_corrections(own: FromClause, at: ColumnElement[int]) -> Select[Any]:
+    """The other corrections of the rows that rows of `own` correct."""
+    same = and_(corrections.c.origin_sheet == own.c.origin_sheet, corrections.c.origin_row == own.c.origin_row)
+    return select(at.label("at"), *_PLACES, literal(0).label("of_original")).select_from(own.join(corrections, same))
+
+
+def _shown(own: FromClause) -> Select[Any]:
+    """The messages that a sheet shows by itself, each with its row."""
+    return select(own.c.row, own.c.key).where(own.c.outcome.is_(None), own.c.key.is_not(None))
+
+
+def _best(
+    connection: Connection, branches: Sequence[Select[Any]], shown: Select[Any], known: Sequence[ColumnElement[bool]]
+) -> Iterator[Mapping[Any, Any]]:
+    """Of each row the correction that counts, with `same_as`. `shown`: as `_shown` gives it.
+
+    `known`: whether a branch can give anything; most ledgers have no corrections, and are not searched for any.
+    """
+    there = [branch for branch, any_ in zip(branches, known, strict=True) if connection.execute(select(any_)).scalar()]
+    if not there:
+        return
+    placed = _placed(union_all(*there).subquery("every")).subquery("placed")
+    best = select(placed).where(placed.c.place == 1).order_by(placed.c.at).execution_options(yield_per=_AT_ONCE)
+    same_as = _same_messages(connection, placed, shown)
+    for found in connection.execute(best).mappings():
+        yield {**found, "same_as": same_as(found)}
+
+
+def _same_messages(
+    connection: Connection, placed: FromClause, shown: Select[Any]
+) -> Callable[[Mapping[Any, Any]], int | None]:
+    """Which other row of the sheet shows a correction's message; None when none does.
+
+    By two passes and a table in memory: a join would go through the sheet for every correction. It grows with the
+    corrections alone.
+    """
+    columns = (placed.c.at, placed.c.key, placed.c.wrong, placed.c.rank, placed.c.of_original)
+    first: dict[tuple[str, bool], int] = {}
+    sent: set[int] = set()
+    for found in connection.execute(select(*columns).where(placed.c.place == 1).order_by(placed.c.at)):
+        if found.of_original and found.rank == _SENT:
+            sent.add(found.at)
+        if found.key is not None:
+            first.setdefault((found.key, bool(found.wrong)), found.at)
+    keys = {key for key, _wrong in first}
+    own = {key: row for row, key in connection.execute(shown.execution_options(yield_per=_AT_ONCE)) if key in keys}
+
+    def same_as(found: Mapping[Any, Any]) -> int | None:
+        if found["key"] is None:
+            return None
+        by_itself = own.get(found["key"])
+        # A row that was corrected into something sent does not show its own message, which was not.
+        if by_itself in sent and found["rank"] != _SENT:
+            by_itself = None
+        others = (by_itself, first[found["key"], bool(found["wrong"])])
+        return next((each for each in others if each is not None and each != found["at"]), None)
+
+    return same_as
+
+
+def _placed(every: FromClause) -> Select[Any]:
+    """All that `result_of` reads of each correction, and its place among those of the same row: 1 counts."""
+    of_row = and_(rows.c.run == every.c.run, rows.c.row == every.c.row)
+    joined = (
+        every.outerjoin(rows, of_row)
+        .outerjoin(messages, messages.c.key == every.c.key)
+        .outerjoin(runs, runs.c.run == every.c.run)
+    )
+    sent = is_one_of(messages.c.state, _MESSAGED)
+    rank = case((sent, _SENT), (may_have(messages), _MAYBE), else_=_NOT)
+    by_row = func.coalesce(rows.c.outcome, messages.c.state) == State.ERROR.value
+    order = (rank.desc(), case((sent, messages.c.sent_at)).desc(), every.c.run.desc(), every.c.row)
+    decided_by_row = and_(rows.c.outcome.is_not(None), rows.c.duplicate_of.is_(None))
+    return (
+        select(
+            *(every.c.at, every.c.of_original, every.c.run.label("in_run"), every.c.row, every.c.key),
+            *(rows.c.outcome, rows.c.findings, rows.c.notes, rows.c.duplicate_of, runs.c.sheet_path),
+            func.coalesce(rows.c.person, messages.c.person).label("person"),
+            *(*RESULT_COLUMNS, messages.c.endpoint, messages.c.campaign, messages.c.sender),
+            rank.label("rank"),
+            case((and_(rank == _NOT, by_row), 1), else_=0).label("wrong"),
+            func.row_number().over(partition_by=every.c.at, order_by=order).label("place"),
+        )
+        .select_from(joined)
+        .where(or_(decided_by_row, messages.c.key.is_not(None)))
+    )
+
+
+def _file_name(path: str | None) -> str:
+    return PurePath(path).name if path else _UNNAMED

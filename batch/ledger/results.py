@@ -1,0 +1,107 @@
+"""One row's result from its own columns and its message's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from batch.ledger.hashes import in_clear
+from batch.ledger.schema import State, messages, rows
+from batch.model.outcome import Evidence, Outcome
+from batch.model.reason import Finding, Reason, findings_from_json
+from batch.model.run import Result
+
+__all__ = ["RESULT_COLUMNS", "ROW_COLUMNS", "result_of"]
+
+RESULT_COLUMNS = (
+    messages.c.state,
+    messages.c.findings.label("message_findings"),
+    messages.c.again_state,
+    messages.c.again_findings,
+    messages.c.attempts,
+    messages.c.run.label("message_run"),
+    messages.c.chat_id,
+    messages.c.chat_status,
+    messages.c.evidence,
+    messages.c.http_status,
+    messages.c.sent_at,
+    messages.c.duration_ms,
+)
+"""The columns of a message that a result shows, named as `result_of` reads them."""
+
+ROW_COLUMNS = (
+    rows.c.row,
+    rows.c.key,
+    rows.c.person,
+    rows.c.outcome,
+    rows.c.findings,
+    rows.c.notes,
+    rows.c.duplicate_of,
+)
+
+
+def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Finding(Reason.WAITING),)) -> Result:
+    """One row's result from its own columns and its message's. `waiting` says why a pending row was not attempted."""
+    notes = findings_from_json(found["notes"]) if found["notes"] else ()
+    if found["duplicate_of"] is not None:
+        findings: tuple[Finding, ...] = (Finding(Reason.DUPLICATE, {"row": str(found["duplicate_of"])}),)
+        return Result(
+            row=found["row"], outcome=Outcome.SKIPPED, findings=findings, notes=notes, person=in_clear(found["person"])
+        )
+    own = findings_from_json(found["findings"]) if found["findings"] else ()
+    if found["outcome"] is not None:
+        findings = own
+        outcome = Outcome(found["outcome"])
+        left = Result(
+            row=found["row"], outcome=outcome, findings=findings, notes=notes, person=in_clear(found["person"])
+        )
+        # Left out by a rule now, it may have been tried before: the API said no, and then the person opted out.
+        return _with_attempt(left, found) if outcome is Outcome.SKIPPED and _was_refused(found) else left
+    return _message_result(found, notes, own, waiting)
+
+
+def _was_refused(found: Mapping[Any, Any]) -> bool:
+    return bool(found["attempts"]) and found["state"] in (State.ERROR.value, State.PENDING.value)
+
+
+def _with_attempt(result: Result, found: Mapping[Any, Any]) -> Result:
+    return replace(
+        result,
+        http_status=found["http_status"],
+        attempts=found["attempts"],
+        sent_at=found["sent_at"],
+        duration_ms=found["duration_ms"],
+        run=found["message_run"],
+    )
+
+
+def _message_result(
+    found: Mapping[Any, Any], notes: tuple[Finding, ...], own: tuple[Finding, ...], waiting: tuple[Finding, ...]
+) -> Result:
+    """`own`: why the row was not for this run at all; it says more of a pending message than an earlier try."""
+    state, said = State(found["state"]), found["message_findings"]
+    if state is State.PENDING and found["again_state"]:  # chosen to be tried again, and not sent yet
+        state, said = State(found["again_state"]), found["again_findings"]
+    kept = findings_from_json(said) if said else ()
+    if state is State.CLAIMED:
+        outcome = Outcome.UNKNOWN
+        findings: tuple[Finding, ...] = (Finding(Reason.IN_FLIGHT),)
+    else:
+        outcome = Outcome(state.value)
+        findings = (own if state is State.PENDING else ()) or kept or waiting
+    return Result(
+        row=found["row"],
+        outcome=outcome,
+        findings=findings,
+        notes=notes,
+        person=in_clear(found["person"]),
+        chat_id=in_clear(found["chat_id"]),
+        chat_status=found["chat_status"],
+        evidence=Evidence(found["evidence"]) if found["evidence"] else None,
+        http_status=found["http_status"],
+        attempts=found["attempts"],
+        sent_at=found["sent_at"] if found["attempts"] else None,
+        duration_ms=found["duration_ms"],
+        run=found["message_run"],
+    )

@@ -1,0 +1,60 @@
+// The rows as they stand in the page, read by the rule by which html_rows.py wrote them.
+
+const settings = JSON.parse(document.getElementById("settings").textContent);
+const words = settings.words;
+
+/** Places in a row: its number, the result columns in their order, then the user's own cells. */
+const AT = { row: 0, outcome: 1, reason: 2, message: 3, action: 4, phone: 5, chat: 6, chatStatus: 7, evidence: 8, http: 9, attempts: 10, sentAt: 11, duration: 12, run: 13, own: 14 };
+
+/** All rows of the page. A text that stands there as a number is one that came before. */
+function readRows() {
+  const texts = [];
+  const rows = [];
+  for (const part of document.querySelectorAll("script.rows-data")) {
+    for (const row of JSON.parse(part.textContent)) {
+      rows.push(unpacked(row, texts));
+    }
+    part.remove();
+  }
+  return rows;
+}
+
+function unpacked(row, texts) {
+  settings.interned.forEach((once, index) => {
+    const value = row[index + 1];
+    if (!once || value === null) {
+      return;
+    }
+    if (typeof value === "number") {
+      row[index + 1] = texts[value];
+    } else if (texts.length < settings.mostTexts) {
+      texts.push(value);
+    }
+  });
+  return row;
+}
+
+const asNumber = new Intl.NumberFormat(settings.lang);
+const asMoment = clockOf(settings.timezone);
+
+/** What writes moments down on the clock of a zone; null for a zone that the browser does not know. */
+function clockOf(timeZone) {
+  try {
+    return new Intl.DateTimeFormat(settings.lang, { dateStyle: "medium", timeStyle: "medium", timeZone });
+  } catch {
+    return null; // older than the zone's name: then the moment is shown as the page has it, which is right too
+  }
+}
+
+/** A sentence with its values; numbers are written as people of the language do. */
+function say(text, values) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? asNumber.format(values[name]) : values[name]));
+}
+
+/** A moment (ISO 8601) on the clock of the campaign. */
+function momentOf(iso) {
+  if (!iso) {
+    return "";
+  }
+  return asMoment ? asMoment.format(new Date(iso)) : iso.replace("T", " ");
+}

@@ -1,0 +1,78 @@
+// Everything about one row, in a dialog.
+
+/** An element with a text and a class. Texts of a sheet go into a page in this way only. */
+function made(name, text = "", className = "") {
+  const element = document.createElement(name);
+  element.textContent = text;
+  if (className) {
+    element.className = className;
+  }
+  return element;
+}
+
+function badgeOf(row) {
+  return made("span", row[AT.outcome] ?? "", "badge");
+}
+
+/** A text of unknown direction that leaves the direction of its neighbours alone. */
+function isolated(text) {
+  const element = made("bdi", text);
+  element.dir = "auto";
+  return element;
+}
+
+/** Fill the dialog with a row and open it. */
+function openDetail(row) {
+  const dialog = document.getElementById("detail");
+  document.getElementById("detail-title").textContent = [say(words.row, { row: row[AT.row] }), whoOf(row)].filter(Boolean).join(" · ");
+  const body = document.getElementById("detail-body");
+  body.className = row[AT.outcome] ? `is-${row[AT.outcome]}` : "";
+  const what = made("p", "", "detail-what");
+  what.append(isolated(row[AT.message] ?? ""));
+  body.replaceChildren(badgeOf(row), what, made("p", row[AT.action] ?? "", "todo"), results(row), ownCells(row));
+  document.getElementById("detail-said").textContent = "";
+  document.getElementById("detail-copy").onclick = async () => {
+    document.getElementById("detail-said").textContent = await copyRow(row);
+  };
+  dialog.showModal();
+  body.scrollTop = 0;
+}
+
+/** Whose row it is, by the first column of the sheet that tells; nothing where none does. */
+function whoOf(row) {
+  return settings.lead.length ? (row[AT.own + settings.lead[0]] ?? "").slice(0, 60) : "";
+}
+
+function ownCells(row) {
+  const part = document.createElement("section");
+  if (settings.own.length) {
+    part.append(made("h3", words.own), list(settings.own.map((name, index) => [name, row[AT.own + index]])));
+  }
+  return part;
+}
+
+function results(row) {
+  const part = document.createElement("section");
+  const values = settings.names
+    .map(([code, name], index) => [name, shownValue(row, index + 1), code])
+    .filter((_, index) => ![AT.outcome, AT.message, AT.action].includes(index + 1));
+  part.append(made("h3", words.results), list(values));
+  return part;
+}
+
+function shownValue(row, index) {
+  const value = row[index];
+  return index === AT.sentAt ? momentOf(value) || null : typeof value === "number" ? asNumber.format(value) : value;
+}
+
+function list(pairs) {
+  const element = document.createElement("dl");
+  for (const [name, value] of pairs) {
+    const term = document.createElement("dt");
+    term.append(isolated(name));
+    const said = document.createElement("dd");
+    said.append(value === null || value === "" ? made("span", words.empty, "empty") : isolated(value));
+    element.append(term, said);
+  }
+  return element;
+}

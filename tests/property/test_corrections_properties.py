@@ -1,0 +1,164 @@
+"""Whatever is corrected in whatever order: outcomes add up, what was messaged stays so, nobody is messaged twice."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import update
+
+from batch.ledger import Judging, Ledger, Owner, StagedRow
+from batch.ledger.engine import memory_engine
+from batch.ledger.schema import messages
+from batch.model.campaign_traits import Traits
+from batch.model.message import message_key
+from batch.model.origin import Origin
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason, findings_to_json
+from batch.model.run import Run
+
+TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
+BEGIN = datetime(2026, 11, 3, 12, tzinfo=UTC)
+ENDPOINT, CAMPAIGN = "e", "c"
+ANSWERS = (Outcome.SUCCESS, Outcome.REUSED, Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING)
+REASONS = {
+    Outcome.SUCCESS: Reason.CREATED,
+    Outcome.REUSED: Reason.REUSED,
+    Outcome.ERROR: Reason.API_REFUSED,
+    Outcome.UNKNOWN: Reason.ANSWER_LOST,
+}
+PEOPLE = st.sampled_from([None, "+5511970010001", "+5511970010002", "+5511970010003", "+5511970010004"])
+"""Whom a cell names; None: nobody who can be read."""
+CELLS = st.lists(st.tuples(PEOPLE, st.booleans()), min_size=1, max_size=4)
+"""Person of each row, and whether the rest of the row is right."""
+RIGHT = st.booleans().filter(bool)
+FIRST = st.lists(
+    st.tuples(st.sampled_from(["+5511970010001", "+5511970010002"]), RIGHT)
+    | st.tuples(st.sampled_from([None, "+5511970010007", "+5511970010008"]), st.booleans()),
+    min_size=1,
+    max_size=4,
+)
+"""The original's rows: those that are wrong name nobody whom a correction names as well."""
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["original", "correction", "correction", "correction of a correction"]),
+        CELLS,
+        st.booleans(),
+        st.lists(st.sampled_from(ANSWERS), min_size=4, max_size=4),
+    ),
+    max_size=5,
+)
+
+
+class Office:
+    """A ledger, the sheets that were run, and what a server would have applied."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger(memory_engine(), "in memory")
+        self.runs: list[tuple[Run, int]] = []
+        self.maybe_sent: set[str] = set()
+        self.messaged_rows: set[tuple[str, int]] = set()
+        self._clock = itertools.count()
+
+    def run(self, sheet: str, rows: list[StagedRow], answers: list[Outcome], *, retry_errors: bool) -> Run:
+        now = BEGIN + timedelta(minutes=next(self._clock))
+        name = f"{now:%Y%m%dT%H%M%SZ}-c"
+        run = Run(
+            run=name,
+            campaign=CAMPAIGN,
+            endpoint=ENDPOINT,
+            sheet_path=f"/{sheet}.xlsx",
+            sheet_sha256=sheet,
+            version="0",
+            started=now,
+        )
+        held = {row for key, row in self.messaged_rows if key == run.sheet_key}
+        self.ledger.settle_dead_claims(endpoint=ENDPOINT, campaign=CAMPAIGN)  # as every run begins
+        with self.ledger.stage(Judging(retry_errors=retry_errors)) as staging:
+            staging.add(rows)
+            staging.judge(sheet=run.sheet_key)
+            forecast = {each.row: each.outcome for each in staging.results()}
+            staging.plan(run, Owner.here(name), TRAITS)
+        if not retry_errors:  # what is chosen to be tried again shows as it was until it is sent
+            assert forecast == {each.row: each.outcome for each in self.ledger.results(name)}
+        with self.ledger.sending(Owner.here(name)) as sending:
+            for job, answer in zip(list(sending.jobs()), itertools.cycle(answers)):
+                assert job.key not in self.maybe_sent
+                assert job.row not in held
+                self._apply(job.key, answer, now, name)
+        self.runs.append((run, len(rows)))
+        return run
+
+    def _apply(self, key: str, answer: Outcome, now: datetime, run: str) -> None:
+        if answer is Outcome.PENDING:
+            return
+        if answer is not Outcome.ERROR:
+            self.maybe_sent.add(key)
+        values = {
+            "state": answer.value,
+            "sent_at": now,
+            "attempts": 1,
+            "run": run,
+            "payload": None,
+            "findings": findings_to_json([Finding(REASONS[answer])]),
+        }
+        with self.ledger._engine.begin() as connection:
+            connection.execute(update(messages).where(messages.c.key == key).values(values))
+
+    def check(self) -> None:
+        for run, count in self.runs:
+            results = list(self.ledger.results(run.run))
+            tally = self.ledger.tally(run.run)
+            assert len(results) == count == tally.rows
+            shown = [each.person for each in results if each.outcome.messaged]
+            assert len(set(shown)) == len(shown), "a message is shown by two rows"
+            for each in results:
+                place = (run.sheet_key, each.row)
+                messaged = each.outcome.messaged
+                once = each.outcome is Outcome.SKIPPED and each.reason == Reason.DUPLICATE.value
+                assert messaged or once or place not in self.messaged_rows
+                if messaged:
+                    self.messaged_rows.add(place)
+            standings = {each.row: each for each in self.ledger.deciding.standings(run.run)}
+            assert set(standings) == {each.row for each in results if each.outcome is Outcome.UNKNOWN}
+
+
+def staged(
+    cells: list[tuple[str | None, bool]], origins: list[Origin | None], sheet: str | None
+) -> Iterator[StagedRow]:
+    for row, ((person, good), origin) in enumerate(zip(cells, origins, strict=True), 2):
+        key = message_key(endpoint=ENDPOINT, campaign=CAMPAIGN, person=person) if person else None
+        base = {"row": row, "key": key, "person": person, "origin": origin, "origin_sheet": sheet if origin else None}
+        if person and good:
+            yield StagedRow(**base, sender="s", payload="{}", request_hash="h")  # type: ignore[arg-type] # a table
+        else:
+            wrong = (Finding(Reason.PHONE_MISSING),)
+            yield StagedRow(**base, outcome=Outcome.ERROR, findings=wrong)  # type: ignore[arg-type] # likewise
+
+
+@settings(deadline=None, max_examples=25)
+@given(FIRST, STEPS)
+def test_a_corrected_row_has_one_outcome_in_every_report(
+    first: list[tuple[str | None, bool]],
+    steps: list[tuple[str, list[tuple[str | None, bool]], bool, list[Outcome]]],
+) -> None:
+    """Sums, forecasts, standings and reports agree after every run, and no row that was messaged is ever less."""
+    office = Office()
+    original = list(staged(first, [None] * len(first), None))
+    begun = office.run("0" * 64, original, [Outcome.SUCCESS, Outcome.ERROR], retry_errors=False)
+    office.check()
+    for number, (kind, cells, retry_errors, answers) in enumerate(steps, 1):
+        if kind == "original":
+            office.run("0" * 64, original, answers, retry_errors=retry_errors)
+        else:
+            latest = office.runs[-1][0].run if kind.endswith("of a correction") else begun.run
+            wrong = [each for each in office.ledger.results(latest) if each.outcome is Outcome.ERROR][: len(cells)]
+            origins = [each.origin or Origin(run=latest, row=each.row) for each in wrong]
+            of_first = [origin if origin.run == begun.run else None for origin in origins]
+            rows = list(staged(cells[: len(wrong)], list(of_first), begun.sheet_key))
+            if rows:
+                office.run(f"{number:064}", rows, answers, retry_errors=retry_errors)
+        office.check()

@@ -1,0 +1,188 @@
+"""Made-up runs whose reports the tests of the HTML pages look at: as in real life, and as bad as can be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from batch.language import spoken
+from batch.model.outcome import Evidence, Outcome
+from batch.model.reason import Finding, Reason
+from batch.model.run import Result, Run, SenderRun, Tally, ThisRun
+from batch.model.sheet import Remark, SheetInfo, SheetRow
+from batch.reporter import SheetView
+from batch.reporter.figures import figures
+from batch.reporter.html_report import write_html
+from batch.reporter.material import Material
+
+START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
+COLUMNS = ("Nome", "Telefone", "Empresa", "Obs")
+NAMES = ("Ana Beatriz Souza", "João Conceição", "Antônio Gonçalves", "Maria das Dores", "Zé", "Bruno Carvalho")
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(1)</script>",
+    "<!--<script>",
+    "\u202egpj.exe",
+    "x" * 30_000,
+    "=1+1",
+    "-2+3+cmd|' /C calc'!A0",
+    "👩‍👩‍👧 😀",
+    "a\tb\r\nc",
+    "&lt;b&gt; &amp;",
+    "\u2028\u2029\x00\ud800\ufffe",
+    "{{ 7*7 }}{% raw %}",
+    "مرحبا",
+    "javascript:alert(1)",
+    '" onmouseover="alert(1)',
+)
+_CHAIN = (
+    (Outcome.ERROR, Finding(Reason.API_REFUSED, {"status": "400", "words": "O contato não pode receber."})),
+    (Outcome.UNKNOWN, Finding(Reason.ANSWER_TIMEOUT, {"seconds": "60"})),
+    (Outcome.ERROR, Finding(Reason.PHONE_NOT_A_NUMBER, {"found": "sem telefone"})),
+    (Outcome.SKIPPED, Finding(Reason.DUPLICATE, {"row": "2"})),
+    (Outcome.PENDING, Finding(Reason.LIMIT)),
+    (Outcome.REUSED, Finding(Reason.REUSED)),
+)
+_EVERY = 10
+"""One row in so many is no success."""
+
+
+def phone(row: int) -> str:
+    """The person of a row, E.164."""
+    return f"+55119{row % 10_000:04d}{row * 7 % 10_000:04d}"
+
+
+def result(row: int, *, words: str | None = None) -> Result:
+    """What became of a row: mostly success, each tenth something else. `words` is said by the API to errors."""
+    outcome, finding = (Outcome.SUCCESS, Finding(Reason.CREATED))
+    if row % _EVERY == 0:
+        outcome, finding = _CHAIN[row // _EVERY % len(_CHAIN)]
+        if words is not None and outcome is Outcome.ERROR:
+            finding = Finding(finding.reason, {"status": "400", "words": words, "found": words})
+    sent = outcome in (Outcome.SUCCESS, Outcome.REUSED, Outcome.UNKNOWN)
+    return Result(
+        row=row,
+        outcome=outcome,
+        findings=(finding,),
+        person=phone(row),
+        chat_id=f"{row:032x}" if outcome.messaged else None,
+        chat_status="OPEN" if outcome.messaged else None,
+        evidence=Evidence.HTTP_201 if outcome is Outcome.SUCCESS else None,
+        http_status=200 if outcome.messaged else None,
+        attempts=1 if sent else 0,
+        sent_at=START + timedelta(seconds=row / 8) if sent else None,
+        duration_ms=80 + row % 300 if sent else None,
+        run="the-run" if sent else None,
+    )
+
+
+def sheet_row(row: int) -> SheetRow:
+    """A contact as people keep them."""
+    digits = phone(row)[3:]
+    cells = (f"{NAMES[row % len(NAMES)]} {row}", f"({digits[:2]}) {digits[2:7]}-{digits[7:]}", "Padaria Aurora", None)
+    return SheetRow(number=row, cells=cells)
+
+
+def hostile_row(row: int) -> SheetRow:
+    """Cells that somebody wrote to break a page."""
+    return SheetRow(number=row, cells=tuple(HOSTILE[(row + index) % len(HOSTILE)] for index in range(len(COLUMNS))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A run of `rows` rows, beginning with row 2."""
+
+    rows: int
+    language: str = "en"
+    cells: Callable[[int], SheetRow] = sheet_row
+    columns: Sequence[str] = COLUMNS
+    campaign: str = "novembro"
+    words: Callable[[int], str | None] = field(default=lambda _row: None)
+    sheet: bool = True
+    """False: the sheet is gone."""
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def results(self) -> list[Result]:
+        return [result(row, words=self.words(row)) for row in self._numbers]
+
+    @property
+    def _numbers(self) -> range:
+        return range(2, self.rows + 2)
+
+    def tally(self) -> Tally:
+        results = self.results()
+        counts = Counter(each.outcome for each in results)
+        senders = (
+            SenderRun(sender="0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c", attempts=9, achieved_rate=4.01, slowed=3),
+            SenderRun(sender="7c19d2aa-1b3c-4d5e-8f90-123456789abc", attempts=9, achieved_rate=None, cause="canary"),
+        )
+        return Tally(
+            counts={outcome: counts[outcome] for outcome in Outcome},
+            reasons=Counter((each.outcome, each.reason) for each in results),
+            this_run=ThisRun(attempts=18, outcomes=counts, wanted_rate=10.0, achieved_rate=7.9, senders=senders),
+        )
+
+    def run(self) -> Run:
+        return Run(
+            run="20261103T130000Z-novembro-1b02",
+            campaign=self.campaign,
+            endpoint="https://api.wegly.com.br",
+            sheet_path="/dados/contatos.csv",
+            sheet_sha256="ab" * 32,
+            version="0.1.0",
+            started=START,
+            finished=START + timedelta(minutes=2),
+            exit_code=4,
+            language=self.language,
+        )
+
+    def view(self) -> SheetView:
+        if not self.sheet:
+            return SheetView(path=None, info=None, rows=None, name="contatos.csv")
+        info = SheetInfo(
+            file="contatos.csv",
+            format="csv",
+            sheet=None,
+            encoding="utf-8",
+            delimiter=";",
+            header_row=1,
+            columns=tuple(self.columns),
+            remarks=tuple(Remark("{text}", {"text": text}) for text in self.warnings),
+        )
+        return SheetView(path=None, info=info, rows=lambda: map(self.cells, self._numbers), name="contatos.csv")
+
+    def material(self) -> Material:
+        run = self.run()
+        results = self.results()
+        return Material(
+            run=run,
+            tally=self.tally(),
+            sheet=self.view(),
+            results=lambda: iter(results),
+            figures=figures(results, ZoneInfo(run.timezone)),
+            notes=self.notes,
+        )
+
+    def page(self, folder: Path) -> Path:
+        """Write report.html into a folder, in the language of the run."""
+        with spoken(self.language):
+            return write_html(folder / "report.html", self.material())
+
+
+def hostile(rows: int, language: str = "en") -> Made:
+    """A run in which every text comes from somebody who means harm."""
+    return Made(
+        rows=rows,
+        language=language,
+        cells=hostile_row,
+        columns=HOSTILE[:4],
+        campaign=HOSTILE[1] + HOSTILE[3],
+        words=lambda row: HOSTILE[row % len(HOSTILE)],
+        warnings=HOSTILE[:2],
+        notes=HOSTILE[:3],
+    )
