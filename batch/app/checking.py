@@ -117,14 +117,14 @@ def look(
 ) -> Check:
     """What the staged sheet comes to. `asked`: at most so many messages were asked for. `warnings`: of its people."""
     limit = limit_of(prepared.campaign, asked)
+    reasons = staging.tally()
     counts: Counter[Outcome] = Counter()
-    reasons: Counter[tuple[Outcome, str]] = Counter()
+    for (outcome, _reason), rows in reasons.items():
+        counts[outcome] += rows
     notes: Counter[str] = Counter()
     noted: dict[str, tuple[tuple[int, Finding], ...]] = {}
     bad: list[Result] = []
-    for result in staging.results():
-        counts[result.outcome] += 1
-        reasons[result.outcome, result.reason] += 1
+    for result in staging.results(remarkable=True):
         for code, note in _first_notes(result).items():
             notes[code] += 1
             if notes[code] <= NOTED_ROWS_SHOWN:

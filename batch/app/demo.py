@@ -16,7 +16,7 @@ from batch.sandbox import running_sandbox
 __all__ = ["run_demo"]
 
 _TOKEN = "demo-token"  # noqa: S105 - the sandbox takes any
-_RATE = 40.0
+_RATE = 100.0
 
 
 def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> Finished:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,17 +16,19 @@ from batch.app.plan_file import sha256_of
 from batch.app.reading import limits_of
 from batch.app.run_lists import NO_LISTS, RunLists
 from batch.campaign import Campaign
-from batch.chats import encode
+from batch.chats import RequestForms, encode
 from batch.language import _
 from batch.ledger import History, StagedRow, Staging
 from batch.loader import Sheet, open_sheet
 from batch.loader.contacts import ContactMaker
 from batch.loader.mapping import wanted_columns
+from batch.loader.plain import PlainContacts
 from batch.model.message import Contact, Message, message_key
 from batch.model.origin import sheet_key
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
 from batch.model.run import Run
+from batch.model.sheet import SheetRow
 
 __all__ = ["Prepared", "as_request", "prepare", "utc_now"]
 
@@ -81,11 +83,17 @@ class Prepared:
         self, elsewhere: SentElsewhere, origins: Origins, nobody: list[int], keyed: Callable[[str], str]
     ) -> Iterator[StagedRow]:
         """`nobody` gets the rows of people who want no messages, and of whom nobody can tell who they are."""
+        short_cut = _ShortCut.of(self, keyed)
         for row in self.sheet.rows():
+            said = elsewhere.finding(row)
+            plain = short_cut.staged(row) if short_cut and said is None else None
+            if plain is not None:
+                yield origins.noted(plain, row)
+                continue
             contact = self.maker.contact(row)
             if contact.opted_out and contact.person is None:
                 nobody.append(contact.row)
-            yield origins.noted(self._staged(contact, elsewhere.finding(row), keyed), row)
+            yield origins.noted(self._staged(contact, said, keyed), row)
 
     def _staged(self, contact: Contact, sent_elsewhere: Finding | None, keyed: Callable[[str], str]) -> StagedRow:
         key = None
@@ -111,6 +119,39 @@ class Prepared:
         return replace(staged, sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
 
 
+class _ShortCut:
+    """Stages plain rows as `Prepared` would, from their values alone."""
+
+    def __init__(self, prepared: Prepared, plain: PlainContacts, keyed: Callable[[str], str]) -> None:
+        self._plain = plain
+        self._keyed = keyed
+        self._forms = RequestForms(plain.message, plain.of_few_values)
+        self._key = partial(message_key, endpoint=prepared.endpoint, campaign=prepared.campaign.name)
+        self._sender = plain.sender
+
+    @classmethod
+    def of(cls, prepared: Prepared, keyed: Callable[[str], str]) -> _ShortCut | None:
+        plain = prepared.maker.plain
+        return None if plain is None else cls(prepared, plain, keyed)
+
+    def staged(self, row: SheetRow) -> StagedRow | None:
+        """None for a row that is not plain."""
+        found = self._plain.read(row)
+        if found is None:
+            return None
+        payload = self._forms.encode(found.values)
+        return StagedRow(
+            row=row.number,
+            key=self._keyed(self._key(person=found.person, unique=found.unique)),
+            person=found.person,
+            sender=self._sender(found.values),
+            notes=found.notes,
+            opted_out=found.opted_out,
+            request_hash=_hash(payload),
+            payload=payload,
+        )
+
+
 def _opted_out_nobody(rows: list[int]) -> list[str]:
     if not rows:
         return []
@@ -127,7 +168,11 @@ def _opted_out_nobody(rows: list[int]) -> list[str]:
 def as_request(message: Message) -> tuple[str, str]:
     """The body of a message's POST, and its SHA-256 in hex digits."""
     payload = encode(message)
-    return payload, hashlib.sha256(payload.encode()).hexdigest()
+    return payload, _hash(payload)
+
+
+def _hash(payload: str) -> str:
+    return hashlib.sha256(payload.encode()).hexdigest()
 
 
 def prepare(

@@ -29,7 +29,7 @@ from batch.campaign.shape import (
 from batch.campaign.shares import Shares
 from batch.campaign.source import Column, Constant, Source, described
 from batch.campaign.starter import Draft, DraftField, starter_text
-from batch.campaign.template import BODY_LIMIT, body_problem, placeholders, rendered
+from batch.campaign.template import BODY_LIMIT, body_problem, occurrences, placeholders, rendered
 from batch.campaign.toml_text import quoted, writable
 from batch.campaign.units import parse_duration, parse_rate, parse_share
 
@@ -61,6 +61,7 @@ __all__ = [
     "checked",
     "described",
     "load_campaign",
+    "occurrences",
     "parse_duration",
     "parse_limit",
     "parse_rate",

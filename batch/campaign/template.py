@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 from batch.language import _
 
-__all__ = ["BODY_LIMIT", "body_problem", "placeholders", "rendered"]
+__all__ = ["BODY_LIMIT", "body_problem", "occurrences", "placeholders", "rendered"]
 
 BODY_LIMIT = 1024
 """Characters of a body with its values (WhatsApp)."""
@@ -18,6 +19,11 @@ _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 def placeholders(body: str) -> tuple[int, ...]:
     """The numbers of the `{{n}}` in a checked body, each once, rising."""
     return tuple(sorted({int(name) for name in _PLACEHOLDER.findall(body) if _is_number(name)}))
+
+
+def occurrences(body: str) -> Counter[int]:
+    """How often each `{{n}}` stands in a checked body."""
+    return Counter(int(name) for name in _PLACEHOLDER.findall(body) if _is_number(name))
 
 
 def rendered(body: str, values: Mapping[int, str]) -> str:

@@ -18,6 +18,7 @@ from batch.chats.attempt import Attempt, Written
 from batch.chats.client import MAX_ANSWER, ChatsClient
 from batch.chats.endpoint import is_loopback, parse_endpoint, parse_origin
 from batch.chats.failures import judge
+from batch.chats.forms import RequestForms
 from batch.chats.reads import ChatsReader, Timeline, Unread
 from batch.chats.requests import ChatRequest, encode
 from batch.chats.tls import make_ssl_context
@@ -32,6 +33,7 @@ __all__ = [
     "ChatRequest",
     "ChatsClient",
     "ChatsReader",
+    "RequestForms",
     "Timeline",
     "Token",
     "Undelivered",

@@ -126,9 +126,11 @@ def _find_winners(connection: Connection) -> None:
     # A row that could not be sent today still shows what an earlier run sent to this key.
     run(insert(winners).from_select(["key", "row"], first.where(_SENT_BEFORE, ~has_winner)))
     stands = select(winners.c.row).where(winners.c.key == staged.c.key).scalar_subquery()
-    shows = (_SENT_BEFORE, staged.c.row == stands)
+    marked = or_(staged.c.outcome.is_not(None), staged.c.findings.is_not(None))
+    shows = (marked, _SENT_BEFORE, staged.c.row == stands)
     run(update(staged).where(*shows).values(outcome=None, findings=None))
-    twin = and_(staged.c.outcome.is_(None), staged.c.key.is_not(None), staged.c.row != stands)
+    # By now every key of a row without an outcome has its winner.
+    twin = and_(staged.c.outcome.is_(None), staged.c.key.is_not(None), staged.c.row.not_in(select(winners.c.row)))
     run(update(staged).where(twin).values(outcome=Outcome.SKIPPED.value, duplicate_of=stands))
 
 

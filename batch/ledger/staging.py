@@ -13,7 +13,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Engine, Integer, cast, func, insert, select
+from sqlalchemy import Connection, Engine, Integer, Label, cast, func, insert, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
@@ -28,7 +28,7 @@ from batch.ledger.owner import Owner
 from batch.ledger.planning import KEPT, write_plan
 from batch.ledger.quota import reached
 from batch.ledger.results import RESULT_COLUMNS, result_of
-from batch.ledger.schema import State, staged, staging_metadata
+from batch.ledger.schema import State, messages, staged, staging_metadata
 from batch.model.campaign_traits import Traits
 from batch.model.origin import Origin
 from batch.model.outcome import Outcome
@@ -39,6 +39,9 @@ from batch.model.run import Result, Run
 __all__ = ["Chosen", "History", "Judging", "StagedRow", "Staging"]
 
 _AT_ONCE = 1000
+_TELLING = frozenset({"state", "message_findings", "again_state", "again_findings"})
+"""Columns of a message by which its outcome and reason are told."""
+_NOTHING = dict.fromkeys((*KEPT, *(column.name for column in RESULT_COLUMNS)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +87,7 @@ class Staging:
         self._hashes = read_hashes(self._connection)
         self._purged = was_purged(self._connection)
         self._connection.commit()
+        self._insert = _insert_text(self._connection)
         return self
 
     def __exit__(
@@ -102,9 +106,8 @@ class Staging:
         """Stage rows. Row numbers must be new."""
         taken = list(batch)
         if taken:
-            self._connection.execute(
-                insert(staged), [_staged_values(row, self._hashes if self._purged else None) for row in taken]
-            )
+            hashes = self._hashes if self._purged else None
+            self._connection.exec_driver_sql(self._insert, [_staged_values(row, hashes) for row in taken])
         out = [(row.person, Phrase.ROW_OF_SHEET.format(row=row.row)) for row in taken if row.opted_out and row.person]
         if out:
             self.suppress(out)
@@ -164,8 +167,10 @@ class Staging:
 
     def counts(self) -> Mapping[Outcome, int]:
         """All six outcomes as they would stand if the run began now."""
-        tally = Counter(result.outcome for result in self.results())
-        return {outcome: tally[outcome] for outcome in Outcome}
+        counts: Counter[Outcome] = Counter()
+        for (outcome, _reason), rows in self.tally().items():
+            counts[outcome] += rows
+        return {outcome: counts[outcome] for outcome in Outcome}
 
     def to_send(self, limit: int | None = None) -> list[tuple[int, str]]:
         """(row, payload) of what a run would send, in the sheet's order, at most `limit`."""
@@ -186,17 +191,53 @@ class Staging:
         query = _joined(staged.c.sender).where(judging.sendable(self._judging)).distinct().order_by(staged.c.sender)
         return tuple(self._connection.execute(query).scalars())
 
-    def results(self) -> Iterator[Result]:
-        """Every row as a report would show it if the run began now, in the sheet's order."""
-        corrections = corrections_of_staged(self._connection, self._sheet)
-        yield from with_corrections(self._own_results(), map(correction_of, corrections))
+    def tally(self) -> Counter[tuple[Outcome, str]]:
+        """(outcome, reason code) to rows, as `results` would count to, without going through all of them."""
+        if self._corrections():
+            return Counter((result.outcome, result.reason) for result in self.results())
+        tally: Counter[tuple[Outcome, str]] = Counter()
+        alike = (
+            staged.c.outcome,
+            staged.c.findings,
+            staged.c.duplicate_of.is_(None).label("first"),
+            self._sendable,
+            *(column for column in RESULT_COLUMNS if column.name in _TELLING),
+        )
+        query = _joined(*alike, func.min(staged.c.row).label("row"), func.count().label("rows")).group_by(*alike)
+        for found in self._stream(query.order_by(func.min(staged.c.row))):
+            row = {**_NOTHING, **found._mapping, "duplicate_of": None if found.first else found.row}
+            result = self._result(row)
+            tally[result.outcome, result.reason] += found.rows
+        return tally
 
-    def _own_results(self) -> Iterator[Result]:
-        sendable = cast(judging.sendable(self._judging), Integer).label("sendable")
-        query = _joined(*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, sendable).order_by(staged.c.row)
-        for found in self._connection.execute(query).mappings():
-            fresh = {**found, "state": State.PENDING.value, "message_findings": None, "again_state": None}
-            yield result_of(fresh if found["sendable"] or found["state"] is None else found)
+    def results(self, *, remarkable: bool = False) -> Iterator[Result]:
+        """Every row as a report would show it if the run began now, in the sheet's order.
+
+        `remarkable`: only those among which all in error are, and all with notes.
+        """
+        corrections = self._corrections()
+        own = self._own_results(remarkable=remarkable and not corrections)
+        yield from with_corrections(own, map(correction_of, corrections)) if corrections else own
+
+    def _corrections(self) -> list[Any]:
+        return list(corrections_of_staged(self._connection, self._sheet))
+
+    def _own_results(self, *, remarkable: bool) -> Iterator[Result]:
+        query = _joined(*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, self._sendable).order_by(staged.c.row)
+        if remarkable:
+            refused = or_(messages.c.state == State.ERROR.value, messages.c.again_state == State.ERROR.value)
+            query = query.where(or_(staged.c.outcome == Outcome.ERROR.value, staged.c.notes.is_not(None), refused))
+        for found in self._stream(query):
+            yield self._result(found._mapping)
+
+    def _result(self, found: Mapping[Any, Any]) -> Result:
+        fresh = found["sendable"] or found["state"] is None
+        waits = {"state": State.PENDING.value, "message_findings": None, "again_state": None}
+        return result_of({**found, **waits} if fresh else found)
+
+    @property
+    def _sendable(self) -> Label[int]:
+        return cast(judging.sendable(self._judging), Integer).label("sendable")
 
     def plan(self, run: Run, owner: Owner, traits: Traits) -> int:
         """Write the run, its rows and its messages into the ledger in one transaction; return the ledger's counter.
@@ -220,21 +261,32 @@ def _joined(*columns: Any) -> Any:
     return select(*columns).select_from(judging.STAGED_WITH_MESSAGES)
 
 
-def _staged_values(row: StagedRow, hashes: Hashes | None) -> dict[str, Any]:
-    return {
-        "row": row.row,
-        "key": row.key,
-        "person": row.person,
-        "hashed": hashes.person(row.person) if hashes and row.person else None,
-        "sender": row.sender,
-        "outcome": row.outcome,
-        "findings": findings_to_json(row.findings) if row.findings else None,
-        "notes": findings_to_json(row.notes) if row.notes else None,
-        "stands": row.stands,
-        "duplicate_of": None,
-        "request_hash": row.request_hash,
-        "payload": row.payload,
-        "origin_run": row.origin.run if row.origin else None,
-        "origin_sheet": row.origin_sheet,
-        "origin_row": row.origin.row if row.origin else None,
-    }
+_STAGED = (
+    "row", "key", "person", "hashed", "sender", "outcome", "stands", "findings", "notes", "request_hash", "payload",
+    "origin_run", "origin_sheet", "origin_row",
+)  # fmt: skip
+
+
+def _insert_text(connection: Connection) -> str:
+    """The insert of a staged row as the driver takes it: SQLAlchemy's own way costs as much as the insert itself."""
+    return str(insert(staged).compile(dialect=connection.dialect, column_keys=_STAGED))
+
+
+def _staged_values(row: StagedRow, hashes: Hashes | None) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    return (
+        row.row,
+        row.key,
+        row.person,
+        hashes.person(row.person) if hashes and row.person else None,
+        row.sender,
+        row.outcome,
+        row.stands,
+        findings_to_json(row.findings) if row.findings else None,
+        findings_to_json(row.notes) if row.notes else None,
+        row.request_hash,
+        row.payload,
+        row.origin.run if row.origin else None,
+        row.origin_sheet,
+        row.origin.row if row.origin else None,
+    )

@@ -42,6 +42,8 @@ _LAST_SERIAL = 2_958_466
 _OFFSET_1904 = 1462
 _LONGEST_FORMAT = 255
 _PLAIN_INTEGER = re.compile(r"-?[1-9][0-9]*|0")
+_PLAIN_DECIMAL = re.compile(r"(-?(?:0|[1-9][0-9]{0,8}))\.([0-9]{0,3}[1-9])")
+"""Few enough digits to be the shortest form already."""
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _ISO_DURATION = re.compile(
     r"(-)?P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:[.,][0-9]+)?)S)?)?"
@@ -85,6 +87,8 @@ def number_text(stored: str) -> str | None:
     """
     if _PLAIN_INTEGER.fullmatch(stored):
         return stored
+    if plain := _PLAIN_DECIMAL.fullmatch(stored):
+        return f"{plain[1]},{plain[2]}"
     value = _finite(stored)
     return None if value is None else _float_text(value)
 

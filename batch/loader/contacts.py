@@ -11,6 +11,7 @@ from batch.loader.mapping_match import Rows
 from batch.loader.mapping_sources import Cells
 from batch.loader.mapping_template import body_values, lengths, numbering, settled, undocumented, undocumented_in_row
 from batch.loader.optout import opted_out
+from batch.loader.plain import PlainContacts
 from batch.model.message import Contact, Message, TemplateField
 from batch.model.phone import Phone, outgoing, read_phone
 from batch.model.phrases import Phrase
@@ -37,6 +38,8 @@ class ContactMaker:
         self._fixed = all(field.frame for field in mapping.fields)
         self._warnings = undocumented(mapping.fields)
         self._value_columns = [", ".join(field.value.columns) for field in mapping.fields]
+        self.plain = PlainContacts.of(campaign, mapping)
+        """The short cut for plain rows; None where the campaign has none."""
         self._columns = [(field, field.columns) for field in mapping.fields]
 
     @classmethod

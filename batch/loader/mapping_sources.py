@@ -80,7 +80,11 @@ class CellText:
 
     def text(self, cells: Cells) -> str | Reason | Finding:
         """The cell after its filters, or why a filter cannot do its work, or that nothing is left."""
-        value = (cells[self.place] or "").strip()
+        return self.of(cells[self.place])
+
+    def of(self, cell: str | None) -> str | Reason | Finding:
+        """`text`, of the cell itself."""
+        value = (cell or "").strip()
         for apply in self.filters:
             filtered = apply(value)
             if isinstance(filtered, Reason | Finding):

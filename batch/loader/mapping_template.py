@@ -15,6 +15,8 @@ from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason
 
 __all__ = [
+    "CARD_BODY_LIMIT",
+    "HEADER_LIMIT",
     "FieldPlan",
     "Frame",
     "body_values",
@@ -26,10 +28,10 @@ __all__ = [
     "undocumented_in_row",
 ]
 
-_HEADER_LIMIT = 60
+HEADER_LIMIT = 60
 """Characters of a text header with its one value."""
-_CARD_BODY_LIMIT = 160
-_SHORTEST_LIMIT = min(_HEADER_LIMIT, _CARD_BODY_LIMIT, BODY_LIMIT)
+CARD_BODY_LIMIT = 160
+_SHORTEST_LIMIT = min(HEADER_LIMIT, CARD_BODY_LIMIT, BODY_LIMIT)
 _DOCUMENTED = {"component": ("HEADER", "BODY"), "type": ("TEXT",)}
 """What the API's page shows; the rest goes out as it is, with a note."""
 
@@ -162,15 +164,15 @@ def lengths(fields: Sequence[TemplateField], columns: Sequence[str], body: str |
     return [
         *(finding for field, column in zip(fields, columns, strict=True) for finding in _long_header(field, column)),
         *_over(Phrase.BODY.value, len(text), BODY_LIMIT),
-        *(finding for card, size in _card_sizes(fields).items() for finding in _over(card, size, _CARD_BODY_LIMIT)),
+        *(finding for card, size in _card_sizes(fields).items() for finding in _over(card, size, CARD_BODY_LIMIT)),
     ]
 
 
 def _long_header(field: TemplateField, column: str) -> list[Finding]:
     length = len(field.value)
-    if field.component != "HEADER" or field.type != "TEXT" or length <= _HEADER_LIMIT:
+    if field.component != "HEADER" or field.type != "TEXT" or length <= HEADER_LIMIT:
         return []
-    sizes = {"length": str(length), "limit": str(_HEADER_LIMIT)}
+    sizes = {"length": str(length), "limit": str(HEADER_LIMIT)}
     return [Finding(Reason.VALUE_TOO_LONG, {"field": label(field), "column": column, **sizes})]
 
 

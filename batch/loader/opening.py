@@ -12,6 +12,7 @@ from batch.loader.books import open_book
 from batch.loader.choosing import choose_tab
 from batch.loader.formats import Content, find_content
 from batch.loader.layout import HEAD_ROWS, Header, find_header, header_at, headless, is_list, name_columns
+from batch.loader.once import ReadOnce
 from batch.loader.sheet import Sheet, Widths
 from batch.loader.source import Grid, Limits, RawRow, Source
 from batch.loader.survey import Survey, holds_anything, survey
@@ -63,7 +64,7 @@ def open_sheet(
     header = _header(source, opened, header_row, wanted_columns)
     last_named = max((index + 1 for index, text in enumerate(header.names) if text), default=0)
     is_text = isinstance(opened.grid, TextGrid)
-    grid = replace(opened.grid, width=len(header.names)) if isinstance(opened.grid, TextGrid) else opened.grid
+    grid = replace(opened.grid, width=len(header.names)) if isinstance(opened.grid, TextGrid) else ReadOnce(opened.grid)
     least = last_named or len(header.names)
     seen = survey(source, grid.rows(), below=header.number, width=least)
     if not seen.rows:

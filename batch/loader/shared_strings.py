@@ -13,8 +13,13 @@ from batch.loader.archive import Archive
 from batch.loader.cells import unescaped
 from batch.loader.markup import Attributes, Local, feed, safe_parser
 from batch.loader.source import Source
+from batch.loader.xml_text import plain_text, starts_plainly
 
 __all__ = ["SharedStrings", "read_shared_strings"]
+
+_TEXT_START, _TEXT_END = b"<si>", b"</si>"
+_MOST_WAITING = 256 * 1024
+"""Bytes that may wait for a text to end."""
 
 
 class SharedStrings:
@@ -38,7 +43,10 @@ class SharedStrings:
         return self._text[self._ends[index] : self._ends[index + 1]].decode()
 
     def append(self, text: str) -> None:
-        encoded = text.encode("utf-8", "replace")
+        self.append_encoded(text.encode("utf-8", "replace"))
+
+    def append_encoded(self, encoded: bytes) -> None:
+        """Append a text that is UTF-8 already."""
         self._text += encoded
         self.longest = max(self.longest, len(encoded))
         self._ends.append(len(self._text))
@@ -95,19 +103,80 @@ def read_shared_strings(archive: Archive, part: str | None) -> SharedStrings:
     if part is None or part not in archive:
         return table
     source = archive.source
-    collector = _Collector(table)
-    parser = safe_parser(source, part)
-    parser.StartElementHandler = collector.start
-    parser.EndElementHandler = collector.end
-    parser.CharacterDataHandler = collector.pieces.append
+    reader = _Reader(source, part, table)
     since = filled = 0
     for piece in archive.chunks(part):
-        feed(source, part, parser, piece)
+        reader.take(piece)
         since = since + len(piece) if len(table) == filled else 0
         filled = len(table)
         _check(source, table, since)
-    feed(source, part, parser, b"", last=True)
+    reader.end()
     return table
+
+
+class _Reader:
+    """Takes texts without anything special as they stand, and gives all else to the XML parser.
+
+    The parser does not get what was taken; since that is whole elements without line ends, what it gets is as
+    well-formed as the whole. It takes over for good where a text might not be what it looks like.
+    """
+
+    def __init__(self, source: Source, part: str, table: SharedStrings) -> None:
+        self._source = source
+        self._part = part
+        self._table = table
+        collector = _Collector(table)
+        self._parser = safe_parser(source, part)
+        self._parser.StartElementHandler = collector.start
+        self._parser.EndElementHandler = collector.end
+        self._parser.CharacterDataHandler = collector.pieces.append
+        self._plain = True
+        self._begun = False
+        self._waiting = b""
+
+    def take(self, piece: bytes) -> None:
+        """Read the texts that end in this piece."""
+        block = self._waiting + piece
+        self._waiting = b""
+        *whole, rest = block.split(_TEXT_END) if self._plain else (block,)
+        dirty = bool(whole) and plain_text(block) is None
+        for text in whole:
+            if not (self._plain and self._begun and self._take_plain(text, dirty=dirty)):
+                self._take_special(text)
+        if self._plain and len(rest) <= _MOST_WAITING:
+            self._waiting = rest
+        else:
+            self._plain = False
+            self._parse(rest)
+
+    def end(self) -> None:
+        """Read what is left, and see that the part is whole."""
+        self._parse(self._waiting)
+        feed(self._source, self._part, self._parser, b"", last=True)
+
+    def _take_plain(self, text: bytes, *, dirty: bool) -> bool:
+        """Whether the text, without its end, was taken."""
+        if text[:7] != b"<si><t>" or text[-4:] != b"</t>" or (dirty and plain_text(text) is None):
+            return False
+        content = text[7:-4]
+        if b"<" in content or b">" in content or b"_x" in content:
+            return False
+        self._table.append_encoded(content)
+        return True
+
+    def _take_special(self, text: bytes) -> None:
+        head, start, rest = text.partition(_TEXT_START)
+        before = len(self._table)
+        self._parse(text + _TEXT_END)
+        marked = not starts_plainly(head) if not self._begun else b"<!" in head or b"<?" in head
+        one_more = len(self._table) == before + 1
+        self._begun = True
+        self._plain = (
+            self._plain and bool(start) and one_more and not marked and b"<!" not in rest and b"<?" not in rest
+        )
+
+    def _parse(self, block: bytes) -> None:
+        feed(self._source, self._part, self._parser, block)
 
 
 def _check(source: Source, table: SharedStrings, since: int) -> None:

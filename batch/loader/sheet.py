@@ -20,6 +20,10 @@ _STILL_MALFORMED = N_("it could not be read in its own sheet, and wegly_reason s
 """Its cells may be shifted: a person must say that they are right now."""
 
 
+_FIRST = [tuple(range(count)) for count in range(100)]
+"""The places of so many columns without a gap."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Widths:
     """How many cells a record of a text file may have. Cells of workbooks know their column."""
@@ -66,8 +70,7 @@ class Sheet:
 
     def _row(self, raw: RawRow) -> SheetRow:
         places = self.columns.places
-        have = len(raw.cells)
-        cells = tuple(raw.cells[place] if place < have else None for place in places)
+        cells = _picked(raw.cells, places)
         if self.guarded:
             cells = tuple(cell and unguarded(cell) for cell in cells)
         malformed = self.said is not None and cells[self.said] == Reason.ROW_MALFORMED.value
@@ -92,3 +95,11 @@ class Sheet:
         if have < widths.least and not widths.pads:
             return Phrase.FEWER_CELLS.format(have=have, named=widths.least)
         return ""
+
+
+def _picked(cells: list[str | None], places: tuple[int, ...]) -> tuple[str | None, ...]:
+    """The cells at some places; None beyond the row's end."""
+    have = len(cells)
+    if have == len(places) < len(_FIRST) and places == _FIRST[have]:
+        return tuple(cells)
+    return tuple([cells[place] if place < have else None for place in places])

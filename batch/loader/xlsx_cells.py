@@ -19,7 +19,26 @@ _LEAST_CELL = 20
 _LEAST_PIECE = 400
 _MOST_PIECE = 64 * 1024
 
+_REMEMBERED = 65_536
+_LONGEST_REMEMBERED = 128
+"""Characters: so bounded, what is remembered takes a few MB."""
+
 Converter = Callable[[str], str | None]
+
+
+class _Remembered(dict[str, str | None]):
+    """What stored values came to, as long as there is room: names of cities, days and states repeat."""
+
+    __slots__ = ("_convert",)
+
+    def __init__(self, convert: Converter) -> None:
+        self._convert = convert
+
+    def __missing__(self, stored: str) -> str | None:
+        text = self._convert(stored)
+        if len(self) < _REMEMBERED and len(text or "") + len(stored) <= _LONGEST_REMEMBERED:
+            self[stored] = text
+        return text
 
 
 class CellReader:
@@ -34,6 +53,7 @@ class CellReader:
         self._strings = strings
         self._kinds = kinds
         self._epoch_1904 = epoch_1904
+        self._texts: Converter = _Remembered(self._shared).__getitem__
 
     def converter(self, kind: str | None, style: str | None) -> Converter:
         """What makes text of the stored value of cells of this type and style. It gives None for nothing.
@@ -41,7 +61,7 @@ class CellReader:
         The converter raises ValueError when the value is unreadable; the message says why.
         """
         if kind == "s":
-            return self._shared
+            return self._texts
         if kind in {"str", "inlineStr"}:
             return _escaped_text
         if kind == "b":
@@ -63,7 +83,8 @@ class CellReader:
         kind = self._kinds[index] if index < len(self._kinds) else NumberKind.NUMBER
         if kind is NumberKind.NUMBER:
             return number_text
-        return partial(serial_text, epoch_1904=self._epoch_1904, elapsed=kind is NumberKind.ELAPSED)
+        convert = partial(serial_text, epoch_1904=self._epoch_1904, elapsed=kind is NumberKind.ELAPSED)
+        return _Remembered(convert).__getitem__
 
 
 def _escaped_text(stored: str) -> str | None:

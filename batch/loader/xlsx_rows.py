@@ -14,13 +14,18 @@ from batch.language import _, number
 from batch.loader.archive import Archive
 from batch.loader.cells import NO_STORED_VALUE, error_cell
 from batch.loader.markup import Attributes, Local, feed, safe_parser
-from batch.loader.source import NO_CELL_ERRORS, RawRow
+from batch.loader.source import NO_CELL_ERRORS, RawRow, Source
 from batch.loader.xlsx_cells import CellReader, Converter
 from batch.loader.xlsx_parts import is_on
+from batch.loader.xlsx_plain import ROW_END, SHEET_START, PlainRows
+from batch.loader.xml_text import starts_plainly
 
 __all__ = ["WorksheetGrid", "column_index"]
 
 _EXCEL_ROWS = 1_048_576
+_SHEET_END = b"</sheetData"
+_PIECES_WAITING = 4
+"""Pieces of the file that may wait for a row to end, or for the first row."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,33 +38,28 @@ class WorksheetGrid:
 
     def rows(self) -> Iterator[RawRow]:
         source, part = self.archive.source, self.part
-        collector = _Rows(self.read_cell, source.limits.columns)
-        parser = safe_parser(source, part)
-        parser.StartElementHandler = collector.start
-        parser.EndElementHandler = collector.end
-        parser.CharacterDataHandler = collector.pieces.append
+        reader = _Reader(source, part, self.read_cell)
+        rows = reader.rows
         since = last = 0
         for piece in _slices(self.archive.chunks(part), self.read_cell.piece_bytes):
-            if collector.finished:
+            if reader.finished:
                 continue  # to the end all the same, because the checksum is at the end
-            feed(source, part, parser, piece)
-            if collector.fault:
-                raise source.damaged(_("{fault} in {part}").format(fault=collector.fault, part=part))
-            since = 0 if collector.rows else since + len(piece)
+            reader.take(piece)
+            since = 0 if rows else since + len(piece)
             if since > source.limits.row_bytes:
                 raise source.too_large(
                     _("one row has more than {limit} bytes (limit row_bytes)").format(
                         limit=number(source.limits.row_bytes)
                     )
                 )
-            for row in collector.rows:
+            for row in rows:
                 if row.number <= last:
                     raise source.damaged(_("row {row} comes after row {last}").format(row=row.number, last=last))
                 last = row.number
                 yield row
-            collector.rows.clear()
-        if not collector.finished:
-            feed(source, part, parser, b"", last=True)
+            rows.clear()
+        reader.end()
+        yield from rows
 
 
 def _slices(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
@@ -78,12 +78,99 @@ def column_index(reference: str) -> int:
     return index - 1
 
 
+class _Reader:
+    """Gives each row to the short cut where nothing speaks against it, and all else to the XML parser.
+
+    Rows that the parser does not get are whole elements without line ends, so that what it gets is as well-formed as
+    the whole, and its line numbers are true. It takes over for good where a row might not be what it looks like: after
+    a comment, a CDATA section or an instruction, and in a row that is longer than some pieces.
+    """
+
+    def __init__(self, source: Source, part: str, read_cell: CellReader) -> None:
+        self._source = source
+        self._part = part
+        self._collector = _Rows(read_cell, source.limits.columns)
+        self._parser = safe_parser(source, part)
+        self._parser.StartElementHandler = self._collector.start
+        self._parser.EndElementHandler = self._collector.end
+        self._parser.CharacterDataHandler = self._collector.pieces.append
+        self._plain: PlainRows | None = PlainRows(read_cell, source.limits.columns)
+        self._most = _PIECES_WAITING * read_cell.piece_bytes
+        self._waiting = b""
+        self.rows = self._collector.rows
+        """Those that are whole, until somebody takes them."""
+
+    @property
+    def finished(self) -> bool:
+        """All rows were seen; what follows them is not looked at."""
+        return self._collector.finished
+
+    def take(self, piece: bytes) -> None:
+        """Read the rows that end in this piece."""
+        block = self._waiting + piece
+        self._waiting = b""
+        if self._plain is None:
+            self._parse(block)
+        elif not self._collector.in_sheet:
+            self._take_head(block)
+        else:
+            self._take_rows(block)
+
+    def end(self) -> None:
+        """Read what is left, and see that the part is whole."""
+        if not self.finished:
+            self._parse(self._waiting)
+        if not self.finished:
+            feed(self._source, self._part, self._parser, b"", last=True)
+
+    def _take_head(self, block: bytes) -> None:
+        head, start, rest = block.partition(SHEET_START)
+        if not start and len(block) < self._most:
+            self._waiting = block
+        elif not (start and starts_plainly(head)):
+            self._plain = None
+            self._parse(block)
+        else:
+            self._parse(head + start)
+            self._take_rows(rest)
+
+    def _take_rows(self, block: bytes) -> None:
+        *whole, rest = block.split(ROW_END)
+        for row in whole:
+            self._take_row(row)
+        if self._plain is None or len(rest) > self._most or _SHEET_END in rest:
+            self._plain = None
+            self._parse(rest)
+        else:
+            self._waiting = rest
+
+    def _take_row(self, row: bytes) -> None:
+        """A row without its end tag."""
+        plain = self._plain and self._plain.read(row)
+        if plain:
+            self._collector.number = plain.number
+            self.rows.append(plain)
+            return
+        if b"<!" in row or b"<?" in row:
+            self._plain = None
+        self._parse(row + ROW_END)
+
+    def _parse(self, block: bytes) -> None:
+        if self.finished or not block:
+            return
+        feed(self._source, self._part, self._parser, block)
+        if self._collector.fault:
+            raise self._source.damaged(_("{fault} in {part}").format(fault=self._collector.fault, part=self._part))
+        if self._collector.in_row:
+            self._plain = None
+
+
 class _Rows:
     """Collects rows from the elements of a worksheet. The code here runs for every cell: it is written for speed."""
 
     __slots__ = (
         "attributes", "cells", "clear", "column", "columns", "converters", "distrusts_zero", "errors",
-        "fault", "finished", "formula", "hidden", "in_row", "known", "local", "number",
+        "fault", "finished", "formula", "hidden", "in_row", "in_sheet", "known", "local", "number",
         "parts", "phonetic", "pieces", "read_cell", "rows", "stored",
     )  # fmt: skip
 
@@ -100,6 +187,7 @@ class _Rows:
         self.parts: list[str] = []
         self.number = 0
         self.finished = False
+        self.in_sheet = False
         self.in_row = False
         self.phonetic = False
         self.fault = ""
@@ -127,6 +215,8 @@ class _Rows:
             self.parts = []
         elif element == "rPh":
             self.phonetic = True
+        elif element == "sheetData":
+            self.in_sheet = True
 
     def end(self, name: str) -> None:
         element = self.local[name]

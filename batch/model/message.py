@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
+from json.encoder import encode_basestring
 
 from batch.model.reason import Finding
 
@@ -92,5 +93,16 @@ def message_key(*, endpoint: str, campaign: str, person: str, unique: tuple[str,
 
     The campaign's name counts casefolded; `unique` values count normalized.
     """
-    parts = [endpoint, campaign_scope(campaign), person, *(normalized(value) for value in unique)]
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+    own = _listed(person, *map(normalized, unique))
+    return hashlib.sha256(f"[{_of_campaign(endpoint, campaign)}, {own}]".encode()).hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _of_campaign(endpoint: str, campaign: str) -> str:
+    """What the keys of a campaign have in common."""
+    return _listed(endpoint, campaign_scope(campaign))
+
+
+def _listed(*parts: str) -> str:
+    """Texts as they stand within a list in JSON."""
+    return ", ".join(map(encode_basestring, parts))

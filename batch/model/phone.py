@@ -17,7 +17,7 @@ from batch.model.phone_brazil import AREAS, COUNTRY, read_domestic, read_nationa
 from batch.model.phone_text import Digits, Phone, clean, refused
 from batch.model.reason import Finding, Reason
 
-__all__ = ["PHONE_RULE_VERSION", "Form", "Phone", "is_region", "outgoing", "read_phone", "shown"]
+__all__ = ["PHONE_RULE_VERSION", "Form", "Phone", "is_region", "outgoing", "plain_mobile", "read_phone", "shown"]
 
 PHONE_RULE_VERSION = 1
 """To be raised with any change that makes a spelling another person, or a refused one a person."""
@@ -32,14 +32,20 @@ _PLAIN_MOBILE = re.compile(r"(?:(?:\+ ?)?55 ?)?\(?([1-9][1-9])\)? ?(9[0-9]{4})[-
 _BRAZILIAN_PARTS = re.compile(r"\+55([0-9]{2})([0-9]{4,5})([0-9]{4})")
 
 
+def plain_mobile(text: str, *, region: str = _BRAZIL) -> str | None:
+    """E.164 of a Brazilian mobile in a spelling that nearly every row has; None for all else."""
+    plain = _PLAIN_MOBILE.fullmatch(text) if region == _BRAZIL else None
+    return f"+{COUNTRY}{plain[1]}{plain[2]}{plain[3]}" if plain and plain[1] in AREAS else None
+
+
 def read_phone(text: str, *, region: str = _BRAZIL) -> Phone | Finding:
     """The person behind a cell's text, or the finding that says why there is none. Never raises for data.
 
     `region` (two letters, upper case, one that `phonenumbers` knows) is the country of numbers without a country code.
     """
-    plain = _PLAIN_MOBILE.fullmatch(text) if region == _BRAZIL else None
-    if plain and plain[1] in AREAS:
-        return Phone(e164=f"+{COUNTRY}{plain[1]}{plain[2]}{plain[3]}")
+    e164 = plain_mobile(text, region=region)
+    if e164:
+        return Phone(e164=e164)
     return read_text(text, region=region)
 
 

@@ -1,0 +1,238 @@
+"""The short cut for rows with which nothing is wrong or unusual: nearly all of a large sheet.
+
+Such a row comes to the few texts in which its request differs from that of any other row; what is the same in all is
+made once. Whatever is not plain here (a cell that is missing or refused, a text that may be too long, a hidden row, a
+template field whose place stands in the sheet) is left to `ContactMaker.contact`, which alone says what is wrong. Where
+both can judge a row they say the same, which a test holds them to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from batch.campaign import BODY_LIMIT, Campaign, Shares, occurrences
+from batch.loader.mapping import Mapping
+from batch.loader.mapping_sources import Cells, CellText, TextPlan, refused_in
+from batch.loader.mapping_template import CARD_BODY_LIMIT, HEADER_LIMIT, Frame
+from batch.loader.optout import opted_out
+from batch.model.message import Message, TemplateField
+from batch.model.phone import outgoing, plain_mobile, read_phone
+from batch.model.reason import Finding, Reason
+from batch.model.sheet import SheetRow
+
+__all__ = ["Plain", "PlainContacts"]
+
+_REMEMBERED = 16_384
+_LONGEST_REMEMBERED = 128
+"""Characters: so bounded, what is remembered of a column takes 5 MB at most."""
+_SENDER = "whatsapp_phone_id"
+_OF_FEW_VALUES = "status"
+
+
+class Plain(NamedTuple):
+    """A good row."""
+
+    person: str
+    """E.164."""
+    values: tuple[str | None, ...]
+    """The texts of its request, as `PlainContacts.message` takes them; None where an optional field is left out."""
+    notes: tuple[Finding, ...]
+    unique: tuple[str, ...]
+    """The values of the campaign's `unique_by` columns, as in the sheet."""
+    opted_out: bool
+
+
+class PlainContacts:
+    """Reads the plain rows of a sheet as a campaign says. The same row gives the same contact, always."""
+
+    def __init__(self, campaign: Campaign, mapping: Mapping, frames: Sequence[Frame]) -> None:
+        """`frames`: all of each template field but its value."""
+        sender = campaign.sender.whatsapp_phone_id
+        self._shares = sender if isinstance(sender, Shares) else None
+        self._region = campaign.phone.region
+        self._outgoing = partial(outgoing, form=campaign.phone.format, region=campaign.phone.region)
+        self._mapping = mapping
+        self._frames = frames
+        self._open = tuple(slot for slot in mapping.slots if slot.column is not None)
+        self._texts = tuple(_text_reader(field.value) for field in mapping.fields)
+        self._bounds = _bounds(frames, campaign.template.body)
+        constant = (slot.fallback for slot in mapping.slots if slot.field == _SENDER)
+        self._constant_sender = next(constant, "")
+        of_rows = [slot.field for slot in self._open]
+        column = of_rows.index(_SENDER) if _SENDER in of_rows else None
+        self._sender_at = len(self._open) + 1 if self._shares else column
+        self._first_text = len(self._open) + 1 + bool(self._shares)
+        self._most_of_all = min(
+            (limit - base) // max([times for _, times in places], default=1) for limit, base, places in self._bounds
+        )
+        """Characters that all texts together may have, whatever their places."""
+        self._optout = _optout_reader(mapping.optout)
+        self.of_few_values = frozenset(place for place, slot in enumerate(self._open) if slot.field == _OF_FEW_VALUES)
+        """Places of the values that are words of a short list."""
+
+    @classmethod
+    def of(cls, campaign: Campaign, mapping: Mapping) -> PlainContacts | None:
+        """None where each row must be judged by itself."""
+        frames = [field.frame for field in mapping.fields if field.frame is not None]
+        return cls(campaign, mapping, frames) if len(frames) == len(mapping.fields) else None
+
+    def read(self, row: SheetRow) -> Plain | None:
+        """The contact of a row; None when it is not plain."""
+        if row.errors or row.hidden:
+            return None
+        cells = row.cells
+        found = self._phone(cells)
+        if found is None:
+            return None
+        person, notes = found
+        values: list[str | None] = []
+        for slot in self._open:
+            value = slot.value(cells)
+            if isinstance(value, Finding):
+                return None
+            values.append(value)
+        texts = [read(cells) for read in self._texts]
+        if None in texts or not self._fit(texts):
+            return None
+        wants_none = self._optout(cells) if self._optout else False
+        if wants_none is None:
+            return None
+        values.append(self._outgoing(person))
+        if self._shares:
+            values.append(self._shares.of(person))
+        unique = tuple([cells[place] or "" for _, place in self._mapping.unique])
+        return Plain(person, (*values, *texts), notes, unique, wants_none)
+
+    def message(self, values: Sequence[str | None]) -> Message:
+        """The message with these values."""
+        given: dict[str, str | None] = {slot.field: slot.fallback for slot in self._mapping.slots}
+        given |= {slot.field: value for slot, value in zip(self._open, values, strict=False)}
+        texts = values[self._first_text :]
+        return Message(
+            whatsapp_phone_id=self.sender(values),
+            wa_contact_id=values[len(self._open)] or "",
+            template_name=given["template.name"] or "",
+            template_language=given["template.language"] or "",
+            template_fields=tuple(map(_field, self._frames, texts)),
+            person_contact_id=given.get("person_contact_id") or None,
+            remote_profile_name=given.get("remote_profile_name") or None,
+            crm_person_id=given.get("crm_person_id") or None,
+            assigned_agent_id=given.get("assigned_agent_id") or None,
+            status=given.get("status") or None,
+        )
+
+    def sender(self, values: Sequence[str | None]) -> str:
+        """Who sends the message with these values."""
+        return (self._constant_sender if self._sender_at is None else values[self._sender_at]) or ""
+
+    def _phone(self, cells: Cells) -> tuple[str, tuple[Finding, ...]] | None:
+        text = self._mapping.phone.text(cells)
+        if e164 := plain_mobile(text, region=self._region):
+            return e164, ()
+        read = read_phone(text, region=self._region)
+        return None if isinstance(read, Finding) else (read.e164, read.notes)
+
+    def _fit(self, texts: Sequence[str | None]) -> bool:
+        """Whether no text can be longer than WhatsApp allows. False may be wrong."""
+        return self._most_of_all >= sum(map(len, filter(None, texts))) or all(
+            base + sum(times * len(texts[place] or "") for place, times in places) <= limit
+            for limit, base, places in self._bounds
+        )
+
+
+Bound = tuple[int, int, tuple[tuple[int, int], ...]]
+"""Characters allowed, characters that are always there, and which values add how many times their length."""
+
+
+def _bounds(frames: Sequence[Frame], body: str | None) -> list[Bound]:
+    """What the template fields may come to, by the rules of `mapping_template.lengths`."""
+    inside = occurrences(body or "")
+    cards: dict[int, list[tuple[int, int]]] = {}
+    bodies: list[tuple[int, int]] = []
+    bounds: list[Bound] = []
+    for place, frame in enumerate(frames):
+        if frame.component == "HEADER":
+            bounds.append((HEADER_LIMIT, 0, ((place, 1),)))
+        elif frame.component == "BODY" and frame.card_index is None:
+            bodies.append((place, 1 if body is None else inside[frame.index]))
+        elif frame.component == "BODY" and frame.card_index is not None:
+            cards.setdefault(frame.card_index, []).append((place, 1))
+    bounds += [(CARD_BODY_LIMIT, 0, tuple(places)) for places in cards.values()]
+    return [*bounds, (BODY_LIMIT, len(body or ""), tuple(bodies))]
+
+
+def _field(frame: Frame, value: str | None) -> TemplateField:
+    return TemplateField(
+        component=frame.component,
+        type=frame.type,
+        index=frame.index,
+        value=value or "",
+        button_index=frame.button_index,
+        card_index=frame.card_index,
+    )
+
+
+class _Remembered(dict[str | None, str | None]):
+    """What cells of a column come to, as long as there is room; None where that is for `contact` to say."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[str | None], str | None]) -> None:
+        self._make = make
+
+    def __missing__(self, cell: str | None) -> str | None:
+        text = self._make(cell)
+        if len(self) < _REMEMBERED and len(text or "") + len(cell or "") <= _LONGEST_REMEMBERED:
+            self[cell] = text
+        return text
+
+
+def _text_reader(plan: TextPlan) -> Callable[[Cells], str | None]:
+    """Gives the value of a template field, or None where it is not plain."""
+    if len(plan.parts) == 1 and isinstance(plan.parts[0], CellText):
+        part = plan.parts[0]
+        whole = _Remembered(lambda cell: _checked(_of_cell(part, cell)))
+        return lambda cells: whole[cells[part.place]]
+    parts = [part if isinstance(part, str) else _part_reader(part) for part in plan.parts]
+
+    def read(cells: Cells) -> str | None:
+        pieces = [part if isinstance(part, str) else part(cells) for part in parts]
+        return None if None in pieces else _checked("".join([piece or "" for piece in pieces]))
+
+    return read
+
+
+def _part_reader(part: CellText) -> Callable[[Cells], str | None]:
+    texts = _Remembered(lambda cell: _of_cell(part, cell))
+    return lambda cells: texts[cells[part.place]]
+
+
+def _of_cell(part: CellText, cell: str | None) -> str | None:
+    text = part.of(cell)
+    return None if isinstance(text, Reason | Finding) else text
+
+
+def _checked(text: str | None) -> str | None:
+    return None if text is None or refused_in(text) or not text.strip() else text
+
+
+def _optout_reader(optout: tuple[str, int] | None) -> Callable[[Cells], bool | None] | None:
+    """Gives whether the person wants no messages, or None where the cell says neither."""
+    if optout is None:
+        return None
+    column, place = optout
+    known: dict[str | None, bool | None] = {}
+
+    def read(cells: Cells) -> bool | None:
+        cell = cells[place]
+        if cell in known:
+            return known[cell]
+        said = opted_out(cell, column)
+        answer = None if isinstance(said, Finding) else said
+        if len(known) < _REMEMBERED and len(cell or "") <= _LONGEST_REMEMBERED:
+            known[cell] = answer
+        return answer
+
+    return read

@@ -1,0 +1,279 @@
+"""All promises about speed and memory, measured side by side with what people would use instead.
+
+    python tests/benchmarks/suite.py                 100,000 rows: some minutes on a quiet machine
+    python tests/benchmarks/suite.py --rows 1000000  the largest sheet; openpyxl's load and save is left out
+    python tests/benchmarks/suite.py --quick         small, to see that it works; nothing is judged
+
+Everything runs as processes below this one, in turn, from inputs made of a seed. Seconds are user and system CPU of a
+process and its children, medians of some rounds, so that a busy machine changes little; ratios are of the same run.
+Ends with 1 when a promise of `PROMISES` is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import client
+import ledger
+import pacing
+from inputs import make
+from measuring import Cost, measured
+
+HERE = Path(__file__).resolve().parent
+PEERS = [sys.executable, str(HERE / "peers.py")]
+OURS = [sys.executable, "-m", "batch"]
+MOST_FOR_OPENPYXL = 200_000
+"""Rows: beyond, openpyxl's load and save takes many minutes and gigabytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much is measured."""
+
+    rows: int = 100_000
+    posts: int = 4000
+    rates: tuple[float, ...] = (10.0, 80.0, 500.0)
+    seconds: float = 10.0
+    rounds: int = 3
+
+
+QUICK = Sizes(rows=1000, posts=200, rates=(80.0,), seconds=1.0, rounds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """What must hold: a figure that is at most so much."""
+
+    figure: str
+    at_most: float
+    says: str
+
+
+PROMISES = (
+    Promise(figure="check xlsx / pandas+openpyxl", at_most=1.0, says="checking XLSX costs less than reading it there"),
+    Promise(figure="check xlsx MiB", at_most=1000, says="XLSX is checked in less than 1 GB"),
+    Promise(figure="check csv MiB", at_most=300, says="CSV is checked in less than 300 MB"),
+    Promise(figure="check growth", at_most=1.1, says="a row of a large sheet costs no more than one of a small sheet"),
+    Promise(figure="report / openpyxl", at_most=0.1, says="the report takes a tenth of openpyxl's load and save"),
+    Promise(figure="report MiB", at_most=400, says="the report is written in less than 400 MB"),
+    Promise(figure="post / httpx", at_most=0.5, says="a POST costs half of one by an httpx client per worker"),
+    Promise(figure="pace missed", at_most=0.03, says="the rate is kept within 3 %"),
+    Promise(figure="pace over", at_most=0, says="no moving second holds more than the rate + 1 % (or + 1)"),
+    Promise(figure="help s", at_most=0.15, says="--help answers in 0.15 s"),
+    Promise(figure="check 10 s", at_most=1.0, says="check of 10 rows in 1 s"),
+    Promise(figure="demo s", at_most=5.0, says="the whole demo in 5 s"),
+    Promise(figure="ledger growth", at_most=1.2, says="what the ledger costs a row does not grow with the rows"),
+)
+"""Figures that a run does not measure are not judged."""
+
+
+@dataclass(kw_only=True)
+class Results:
+    """Lines of the table, and the figures that promises are about."""
+
+    lines: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
+
+    def add(self, what: str, how: str, cost: Cost, base: Cost | None = None) -> None:
+        """A line: CPU, memory, and the ratio of its CPU to that of `base`."""
+        ratio = f"{cost.cpu / base.cpu:.2f}" if base else ""
+        self.say(what, how, f"{cost.cpu:.2f} s", f"{cost.mib} MiB", ratio)
+
+    def say(self, what: str, how: str, *figures: str) -> None:
+        cpu, memory, ratio = (*figures, "", "", "")[:3]
+        self.lines.append((what, how, cpu, memory, ratio))
+        sys.stdout.write(f"| {what} | {how} | {cpu} | {memory} | {ratio} |\n")
+        sys.stdout.flush()
+
+
+def reading(results: Results, sizes: Sizes, folder: Path) -> None:
+    """Reading, checking and staging."""
+    csv, xlsx, campaign = make(folder / "many", sizes.rows)
+    few, _, _ = make(folder / "few", max(100, sizes.rows // 10))
+    said = f"{sizes.rows:,} x 8 XLSX"
+    base = measured([*PEERS, "pandas-openpyxl", str(xlsx)], rounds=sizes.rounds)
+    results.add(said, "pandas + openpyxl, reading only", base, base)
+    for peer in ("pandas-calamine", "calamine-rows"):
+        results.add(said, f"{peer}, reading only", measured([*PEERS, peer, str(xlsx)], rounds=sizes.rounds), base)
+    read = measured([*OURS, "inspect", str(xlsx), "--json"], rounds=sizes.rounds)
+    results.add(said, "wegly-batch inspect: reading only", read, base)
+    checked = measured(_check(xlsx, campaign, folder), rounds=sizes.rounds)
+    results.add(said, "wegly-batch check: reading, checking, staging, judging", checked, base)
+    results.figures |= {"check xlsx / pandas+openpyxl": checked.cpu / base.cpu, "check xlsx MiB": checked.mib}
+    said = f"{sizes.rows:,} x 8 CSV"
+    for peer in ("pandas-csv", "csv-reader"):
+        results.add(said, f"{peer}, reading only", measured([*PEERS, peer, str(csv)], rounds=sizes.rounds))
+    checked = measured(_check(csv, campaign, folder), rounds=sizes.rounds)
+    results.add(said, "wegly-batch check", checked)
+    small = measured(_check(few, campaign, folder), rounds=sizes.rounds)
+    ten, _, _ = make(folder / "ten", 10)
+    nothing = measured(_check(ten, campaign, folder), rounds=sizes.rounds)
+    grown = ((checked.cpu - nothing.cpu) / sizes.rows) / ((small.cpu - nothing.cpu) / max(100, sizes.rows // 10))
+    results.figures |= {"check csv MiB": checked.mib, "check growth": grown}
+
+
+def _check(sheet: Path, campaign: Path, folder: Path) -> list[str]:
+    return [*OURS, "check", str(sheet), "-c", str(campaign), "--ledger", f"sqlite:///{folder / 'none'}", "--json"]
+
+
+def reports(results: Results, sizes: Sizes, folder: Path) -> None:
+    """The report into the user's own workbook."""
+    place = folder / "finished"
+    place.mkdir()
+    done = ledger.finished(place, sizes.rows, kind="xlsx")
+    said = f"report of {sizes.rows:,} rows"
+    command = [*OURS, "report", done.run, "--ledger", done.url, "--reports", str(place)]
+    ours = measured(command, rounds=sizes.rounds, allowed=(0, 3, 4, 5, 6))
+    base = None
+    if sizes.rows <= MOST_FOR_OPENPYXL:
+        load_save = [*PEERS, "openpyxl-load-save", str(done.sheet), str(place / "peer.xlsx")]
+        base = measured(load_save, rounds=1)
+        results.add(said, "openpyxl: load, thirteen columns, save", base, base)
+        results.figures["report / openpyxl"] = ours.cpu / base.cpu
+    results.add(said, "wegly-batch report: workbook, CSV, page, summary", ours, base)
+    results.figures["report MiB"] = ours.mib
+
+
+def sending(results: Results, sizes: Sizes, folder: Path) -> None:
+    """What a POST costs the client, 32 in flight."""
+    with _server() as url:
+        makers: dict[str, client.Maker] = dict(client.MAKERS)
+        rounds: dict[str, list[float]] = {name: [] for name in makers}
+        for _ in range(sizes.rounds):
+            for name, maker in makers.items():
+                run = client.measured(maker, url, workers=32, posts=sizes.posts, profile=None)
+                rounds[name].append(asyncio.run(run).cpu / sizes.posts * 1000)
+        costs = {name: median(found) for name, found in rounds.items()}
+        curl = _curl(url, sizes.posts, folder)
+    base = costs[next(iter(makers))]
+    for name, cost in costs.items():
+        results.say("a POST, 32 in flight", name, f"{cost:.3f} ms", "", f"{cost / base:.2f}")
+    if curl is not None:
+        results.say("a POST, 32 in flight", "curl -Z (no ledger)", f"{curl:.3f} ms", "", f"{curl / base:.2f}")
+    if importlib.util.find_spec("aiohttp") is None:
+        results.say("a POST, 32 in flight", "aiohttp: not installed, left out")
+    results.figures["post / httpx"] = costs["ChatsClient"] / base
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    server = context.Process(target=client.serve, args=(there, 0.0), daemon=True)
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{here.recv()}"
+    finally:
+        server.terminate()
+        server.join()
+
+
+def _curl(url: str, posts: int, folder: Path) -> float | None:
+    if shutil.which("curl") is None:
+        return None
+    one = f'url = "{url}/chats"\ndata = "{{}}"\noutput = "/dev/null"\n'
+    (folder / "curl").write_text("next\n".join([one] * posts))
+    cost = measured(["curl", "-s", "-Z", "--parallel-max", "32", "-K", str(folder / "curl")], rounds=1)
+    return cost.cpu / posts * 1000
+
+
+def pace(results: Results, sizes: Sizes, folder: Path) -> None:
+    """How truly a whole run keeps its rate."""
+    missed = over = 0.0
+    for rate in sizes.rates:
+        found = pacing.measure(rate, sizes.seconds)
+        missed = max(missed, 1 - min(found.reported, found.arrived) / rate)
+        over = max(over, found.most - found.allowed)
+        kept = f"{found.arrived:.1f}/s arrived, at most {found.most} in a second (allowed {found.allowed})"
+        results.say(f"{rate:g} a second", f"wegly-batch run: {kept}", "", "", f"{found.arrived / rate:.2f}")
+        naive = [*PEERS, "bucket-pacer", str(rate), str(max(2.0, sizes.seconds))]
+        most = int(subprocess.run(naive, capture_output=True, check=True).stdout)
+        results.say(
+            f"{rate:g} a second", f"a bucket of one second: at most {most} in a second", "", "", f"{most / rate:.2f}"
+        )
+    results.figures |= {"pace missed": missed, "pace over": over}
+
+
+def starting(results: Results, sizes: Sizes, folder: Path) -> None:
+    """What a person waits for before anything happens."""
+    csv, _, campaign = make(folder / "ten", 10)
+    bare = measured([sys.executable, "-c", "pass"], rounds=sizes.rounds)
+    results.add("start", "python -c pass", bare)
+    results.add("start", "import pandas", measured([sys.executable, "-c", "import pandas"], rounds=sizes.rounds))
+    for what, figure, command in (
+        ("--help", "help s", [*OURS, "--help"]),
+        ("check of 10 rows", "check 10 s", _check(csv, campaign, folder)),
+    ):
+        cost = measured(command, rounds=sizes.rounds)
+        results.add("start", f"wegly-batch {what}", cost)
+        results.figures[figure] = cost.cpu
+    demo = measured([*OURS, "demo", "--reports", str(folder / "demo")], rounds=sizes.rounds)
+    results.say("start", f"wegly-batch demo: {demo.wall:.1f} s on the clock", f"{demo.cpu:.2f} s", f"{demo.mib} MiB")
+    results.figures["demo s"] = demo.wall
+
+
+def ledgers(results: Results, sizes: Sizes, folder: Path) -> None:
+    """A second run of a sheet whose rows were all sent."""
+    few, many = max(10, sizes.rows // 10), sizes.rows
+    costs = {}
+    for rows in (10, few, many):
+        place = folder / f"again-{rows}"
+        place.mkdir()
+        costs[rows] = ledger.again(place, rows, sizes.rounds)
+        results.add(f"{rows:,} rows, all sent before", "wegly-batch check", costs[rows])
+    start = costs[10].cpu
+    results.figures["ledger growth"] = ((costs[many].cpu - start) / many) / ((costs[few].cpu - start) / few)
+
+
+PARTS: dict[str, Callable[[Results, Sizes, Path], None]] = {
+    "reading": reading,
+    "report": reports,
+    "sending": sending,
+    "pacing": pace,
+    "start": starting,
+    "ledger": ledgers,
+}
+
+
+def judged(figures: dict[str, float]) -> list[tuple[Promise, float, bool]]:
+    """Each promise that was measured, what was found, and whether it holds."""
+    found = [(promise, figures[promise.figure]) for promise in PROMISES if promise.figure in figures]
+    return [(promise, figure, figure <= promise.at_most) for promise, figure in found]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rows", type=int, default=Sizes.rows)
+    parser.add_argument("--rounds", type=int, default=Sizes.rounds)
+    parser.add_argument("--only", choices=list(PARTS), nargs="+", default=list(PARTS))
+    words = parser.parse_args()
+    sizes = QUICK if words.quick else Sizes(rows=words.rows, rounds=words.rounds)
+    results = Results()
+    sys.stdout.write("| what | how | CPU | peak memory | ratio |\n|---|---|---|---|---|\n")
+    for name in words.only:
+        with tempfile.TemporaryDirectory(prefix="wegly-batch-bench-") as folder:
+            PARTS[name](results, sizes, Path(folder))
+    if words.quick:
+        return 0
+    verdicts = judged(results.figures)
+    sys.stdout.write("\n| promise | at most | found | holds |\n|---|---|---|---|\n")
+    for promise, figure, holds in verdicts:
+        sys.stdout.write(f"| {promise.says} | {promise.at_most:g} | {figure:.2f} | {'yes' if holds else 'NO'} |\n")
+    return 0 if all(holds for _, _, holds in verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

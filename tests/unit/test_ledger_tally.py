@@ -1,0 +1,71 @@
+"""What is counted by the ledger is what its rows say one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+
+import pytest
+from scripted import World, staged
+from sqlalchemy import text
+
+from batch.ledger import Chosen, Judging, Ledger, StagedRow
+from batch.ledger.schema import State
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason, findings_to_json
+
+NOTE = Finding(Reason.NOTE_LANDLINE, {"found": "1133334444"})
+WRONG = Finding(Reason.VALUE_MISSING, {"field": "Nome"})
+BEFORE = [
+    *product([state.value for state in State], [None]),
+    ("pending", "error"),
+    ("pending", "unknown"),
+]
+
+
+def a_sheet() -> list[StagedRow]:
+    """Rows of people of every earlier state: good ones, with notes, twice, wrong ones and those who want nothing."""
+    people = [f"+5511900{number:06d}" for number in range(len(BEFORE) + 1)]
+    plain = [staged(row) for row in range(1, 11)]
+    notes = [staged(row, person=person) for row, person in enumerate(people, start=11)]
+    wrong = [
+        StagedRow(row=100 + each.row, key=each.key, person=each.person, outcome=Outcome.ERROR, findings=(WRONG,))
+        for each in plain
+    ]
+    noted = [StagedRow(row=200 + each.row, key=each.key, person=each.person, notes=(NOTE,), payload="x",
+                       request_hash="new", sender="s1") for each in [*plain, *notes]]  # fmt: skip
+    nobody = StagedRow(row=300, outcome=Outcome.ERROR, findings=(WRONG,))
+    out = StagedRow(row=301, key="0" * 64, person="+5511900999999", payload="x", request_hash="y", sender="s1",
+                    opted_out=True)  # fmt: skip
+    return [*wrong, *noted, *plain, nobody, out]
+
+
+@pytest.mark.parametrize("judging", [Judging(), Judging(retry_errors=True), Judging(resend_unknown=True)])
+@pytest.mark.parametrize("chosen", [None, Chosen(ranges=((1, 5), (203, 204)))])
+def test_the_tally_is_what_the_rows_say(world: World, ledger: Ledger, judging: Judging, chosen: Chosen | None) -> None:
+    """Of rows in every state: outcomes and reasons add up alike, and what is remarkable is among the rows."""
+    world.plan(range(1, 11))
+    said = findings_to_json([Finding(Reason.CREATED)])
+    with ledger._engine.begin() as connection:
+        for number, (state, again) in enumerate(BEFORE):
+            findings = said if state in ("success", "reused", "error", "unknown") else None
+            connection.execute(
+                text(
+                    "UPDATE messages SET state = :state, again_state = :again, again_findings = :old, findings = :said,"
+                    " attempts = :n WHERE key = :key"
+                ),
+                {"state": state, "again": again, "old": said if again else None, "said": findings, "n": number,
+                 "key": staged(number + 1).key},
+            )  # fmt: skip
+    with ledger.stage(judging) as staging:
+        staging.add(a_sheet())
+        staging.judge()
+        if chosen:
+            staging.choose(chosen)
+        rows = list(staging.results())
+        assert staging.tally() == Counter((row.outcome, row.reason) for row in rows)
+        assert len(rows) == sum(staging.counts().values())
+        remarkable = {row.row for row in staging.results(remarkable=True)}
+    errors = {row.row for row in rows if row.outcome is Outcome.ERROR}
+    assert errors | {row.row for row in rows if row.notes} <= remarkable
+    assert len({row.outcome for row in rows}) >= 4

@@ -1,0 +1,67 @@
+"""Rows that are kept for a second reading."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+
+import pytest
+
+from batch.loader import once
+from batch.loader.once import ReadOnce
+from batch.loader.source import RawRow
+
+
+def a_row(number: int) -> RawRow:
+    errors = {1: "error cell #N/A"} if number % 7 == 0 else {}
+    return RawRow(number, [f"João {number}", None, "\U0001f600"], errors, number % 5 == 0)
+
+
+ROWS = [a_row(number) for number in range(1, 2001)]
+
+
+class Counted:
+    """A grid that counts its readings."""
+
+    def __init__(self) -> None:
+        self.readings = 0
+
+    def rows(self) -> Iterator[RawRow]:
+        self.readings += 1
+        yield from ROWS
+
+
+@pytest.mark.parametrize("held", [0, 1000, 10_000_000])
+def test_rows_are_read_once_and_given_as_often_as_asked(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From memory or from a file, by several readers at a time: the same rows."""
+    monkeypatch.setattr(once, "_HELD", held)
+    grid = Counted()
+    kept = ReadOnce(grid)
+    assert list(kept.rows()) == ROWS
+    first, second = kept.rows(), kept.rows()
+    assert list(islice(first, 700)) + list(second) + list(first) == [*ROWS[:700], *ROWS, *ROWS[700:]]
+    assert grid.readings == 1
+
+
+def test_a_reading_that_was_broken_off_keeps_nothing() -> None:
+    """Half of a sheet is never taken for the whole."""
+    grid = Counted()
+    kept = ReadOnce(grid)
+    assert len(list(islice(kept.rows(), 600))) == 600
+    assert list(kept.rows()) == ROWS
+    assert grid.readings == 2
+
+
+def test_without_room_for_temporary_files_the_sheet_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk costs time, no row."""
+
+    def no_room(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(once, "_HELD", 1000)
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
+    grid = Counted()
+    kept = ReadOnce(grid)
+    assert [list(kept.rows()), list(kept.rows())] == [ROWS, ROWS]
+    assert grid.readings == 2
