@@ -28,6 +28,7 @@ __all__ = ["RunLog", "defects_logged", "logging_to", "quiet"]
 
 _MOST = 10**9
 """Counts and milliseconds are smaller; a phone as a number is larger."""
+_SHORTEST_PHONE = 8
 _BINARY: int = getattr(os, "O_BINARY", 0)
 """Windows changes line ends without it."""
 
@@ -39,10 +40,10 @@ def logging_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[Ru
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _without_phones,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
@@ -79,6 +80,8 @@ def _without_phones(_logger: object, _method: str, event: MutableMapping[str, An
 
 
 def _masked(value: object) -> object:
+    if type(value) is str:  # as nearly every value is; to look at it costs as much as to write the line
+        return value if len(value) < _SHORTEST_PHONE else mask_numbers(value)
     match value:
         case None | bool() | float():
             return value

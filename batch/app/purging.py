@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
+from batch import language
 from batch.app.deciding import oldest_live_claim
 from batch.app.prepared import utc_now
 from batch.app.purged_folders import FolderFiles, find_files, remove_files
@@ -22,6 +24,7 @@ from batch.ledger import Found, Ledger, Owner, Purging, Scope, campaign_lock, se
 from batch.ledger.engine import default_url, sqlite_path
 from batch.model.exit_code import ExitCode
 from batch.model.message import TRIAL
+from batch.reporter import write_index
 
 __all__ = ["SHORTEST", "Part", "Purged", "purge"]
 
@@ -66,6 +69,8 @@ class Purged:
     """Campaigns that were left out because a run holds them, a sentence each."""
     wiped: bool = False
     """The ledger's file was written anew: nothing of what was purged is in it any more."""
+    unlisted: tuple[str, ...] = ()
+    """Lists of runs that could not be written again, a sentence each."""
     unclean: str | None = None
     """Why the ledger's file was not written anew, though it should be; None when it was, or need not be."""
 
@@ -78,7 +83,7 @@ class Purged:
     def problems(self) -> tuple[str, ...]:
         """Files and folders that stay though they are old, a sentence each."""
         folders = [folder.problem for part in self.parts for folder in part.folders if folder.problem]
-        return (*folders, *(problem for part in self.parts for problem in part.problems))
+        return (*folders, *(problem for part in self.parts for problem in part.problems), *self.unlisted)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -172,11 +177,19 @@ def _carry_out(ledger: Ledger, plan: Purged, *, now: datetime, live: datetime) -
         except Busy as error:
             said = _("Nothing of the campaign {campaign} was removed. {words}")
             busy.append(said.format(campaign=part.found.scope.campaign, words=error.problem))
-    ended = replace(plan, done=True, parts=tuple(parts), busy=tuple(busy))
+    unlisted = tuple(_list_anew(folder.folder.parent for part in parts for folder in part.folders))
+    ended = replace(plan, done=True, parts=tuple(parts), busy=tuple(busy), unlisted=unlisted)
     if not ledger.unclean:
         return ended
     why_not = _wipe(ledger)
     return replace(ended, wiped=why_not is None, unclean=why_not)
+
+
+def _list_anew(reports: Iterable[Path]) -> Iterator[str]:
+    """Write the lists of runs again, where there are any: they must not lead to pages that are gone."""
+    for folder in dict.fromkeys(reports):
+        if (folder / "index.html").exists():
+            yield from write_index(folder, language.chosen())
 
 
 def _purge_campaign(ledger: Ledger, scope: Scope, before: datetime, *, now: datetime, live: datetime) -> Part:

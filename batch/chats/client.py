@@ -103,7 +103,7 @@ class ChatsClient:
 
         Args:
             payload: the body, as `encode` made it; sent as it is, in UTF-8.
-            had_answer: this run already had a readable 2xx.
+            had_answer: this sender already had a readable 2xx in this run.
 
         Never raises for what the network or the server does. `asyncio.CancelledError` passes through; then `written`
         tells whether a byte had left.

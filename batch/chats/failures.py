@@ -35,7 +35,7 @@ def judge(attempt: Attempt, *, had_answer: bool, redact: Callable[[str], str] = 
 
     Args:
         attempt: what happened.
-        had_answer: this run already had a readable 2xx, so address and token are right.
+        had_answer: this sender already had a readable 2xx in this run, so address, token and rights are right.
         redact: takes secrets out of a text; applied to everything that comes from the answer.
     """
     if attempt.written is Written.NOTHING and attempt.status is None:

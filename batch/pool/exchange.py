@@ -55,8 +55,8 @@ class Exchange:
         self.ledger = ledger
         self.now = now
         self.stop = stop
-        self.had_answer = False
-        """Somebody got a readable answer in this run."""
+        self.answered: set[str] = set()
+        """The senders that got a readable answer in this run: they have the right to send."""
         self.reached = False
         """Somebody got through to the API in this run."""
         self._make_client = client
@@ -110,9 +110,9 @@ class Exchange:
         try:
             client = self._idle.pop() if self._idle else self._make_client()
             if closes is None:
-                verdict = await client.post(job.payload, had_answer=self.had_answer)
+                verdict = await client.post(job.payload, had_answer=job.sender in self.answered)
             else:
-                verdict = await self._post_until(client, job.payload, closes)
+                verdict = await self._post_until(client, job, closes)
         except (asyncio.CancelledError, Exception):
             if client is not None and client.written:
                 cut_off = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.CUT_OFF))
@@ -124,13 +124,14 @@ class Exchange:
         finally:
             if client is not None:
                 self._idle.append(client)
-        self.had_answer = self.had_answer or verdict.signs is not None
+        if verdict.signs is not None:
+            self.answered.add(job.sender)
         self.reached = self.reached or verdict.finding.reason not in _NOBODY_REACHED
         return Attempt(verdict=verdict, milliseconds=self._milliseconds(started), began=began)
 
-    async def _post_until(self, client: ChatsClient, payload: str, closes: datetime) -> Verdict:
+    async def _post_until(self, client: ChatsClient, job: Job, closes: datetime) -> Verdict:
         """Post, unless no byte was written when the hours end."""
-        posting = asyncio.ensure_future(client.post(payload, had_answer=self.had_answer))
+        posting = asyncio.ensure_future(client.post(job.payload, had_answer=job.sender in self.answered))
         late = False
 
         def end() -> None:

@@ -273,7 +273,9 @@ class Lane:
         if verdict.pause is not None:
             self._throttle.pause(verdict.pause)
         if verdict.stop:
-            stop = self._exchange.stop if verdict.finding.reason in FOR_ALL else self.stop
+            # Where others were answered the address is right: it is this sender that the API does not know.
+            known = verdict.finding.reason is Reason.WRONG_ADDRESS and self._exchange.answered
+            stop = self._exchange.stop if verdict.finding.reason in FOR_ALL and not known else self.stop
             stop.request(StopCause.FATAL_ANSWER, verdict.finding)
         if verdict.clock_skew is not None and abs(verdict.clock_skew) > CLOCK_OFF:
             self._exchange.stop.request(StopCause.CLOCK_WRONG)

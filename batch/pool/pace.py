@@ -20,9 +20,9 @@ CATCH_UP = 1.01
 """How much faster than the rate starts may follow each other while lateness is made up for."""
 JITTER = 0.002
 """Seconds by which a start may be late for its slot because timers are no finer; the next may come so much closer."""
-UNEVEN = 0.012
+UNEVEN = 0.02
 """Seconds over one at the least, over which starts are counted: posts do not reach the API quite as evenly as they were
-started, and what is promised is promised of their arrival. It costs fast rates 1 to 2 %."""
+started, and what is promised is promised of their arrival. It costs fast rates 1 %."""
 FORGIVEN = 2.0
 """Seconds of lateness that are made up for."""
 LOWEST = 0.02
@@ -76,10 +76,10 @@ def earliest(pace: Pace, starts: Sequence[float]) -> float:
     Slots are even, but a worker may be late for its own, its claim delayed by a slow disk, or the machine by its other
     work. Late starts may come closer together, but never so close that a moving second holds more than it may.
     """
-    if not starts:
-        return -math.inf
     gap = 1 / pace.rate
-    apart = starts[-1] + max(gap - JITTER, gap / 2)
+    # Timers are no finer than `JITTER`, so of fast rates a few starts together are held to their gaps.
+    few = max(1, round(2 * JITTER / gap))
+    apart = starts[-few] + max(few * gap - JITTER, few * gap / 2) if len(starts) >= few else -math.inf
     most = most_in_a_second(pace.wanted)
     second = 1 + max(UNEVEN, 0.9 * (most / pace.wanted - 1))
     return max(apart, starts[0] + second) if len(starts) >= most else apart

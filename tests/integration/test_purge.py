@@ -97,6 +97,7 @@ def test_nobody_is_new_and_nothing_of_anybody_is_left(office: Office) -> None:
     assert (part["campaign"], part["runs"], part["messages"]) == ("teste", [before.summary["run"]], 6)
     assert traces(office, [*people_of(phones(6)), "nobody@home"]) == []
     assert [file.name for file in (office.folder / "reports" / before.summary["run"]).iterdir()] == ["summary.json"]
+    assert f"{before.summary['run']}/report." not in (office.folder / "reports/index.html").read_text(encoding="utf-8")
     now = json.loads(office.type("runs", "--json")[1])
     assert [(run["counts"], run["reasons"]) for run in now] == [
         (run["counts"], run["reasons"]) for run in json.loads(tally)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from scripted import BEGIN, OFFLINE, REFUSED, UNAUTHORIZED, Api, World, staged, throttled
+from scripted import BEGIN, OFFLINE, REFUSED, UNAUTHORIZED, Api, Client, World, staged, throttled
 
 from batch.ledger import Suppressed
 from batch.model.attempt import Verdict
@@ -289,6 +289,33 @@ def test_a_sender_that_is_forbidden_leaves_the_other_alone(world: World) -> None
     assert (sent.cause, sent.stopped_all) == (StopCause.FATAL_ANSWER, False)
     assert {sender.sender: sender.cause for sender in sent.senders} == {"s0": "fatal_answer", "s1": None}
     assert world.outcomes() == {Outcome.SUCCESS: 52, Outcome.PENDING: 48}
+
+
+def test_only_a_sender_that_was_answered_may_send(world: World) -> None:
+    """Whether 403 or 404 is about the row or about everybody is asked for each sender: answers to another prove
+    nothing of it. Where another was answered, the address is right."""
+    first, second = plan_two(world)
+    api = Api()
+    asked: list[tuple[int, bool]] = []
+    make = api.client
+
+    def client() -> Client:
+        made = make()
+        post = made.post
+
+        async def noted(payload: str, *, had_answer: bool) -> Verdict:
+            asked.append((int(payload), had_answer))
+            return await post(payload, had_answer=had_answer)
+
+        made.post = noted  # type: ignore[method-assign]
+        return made
+
+    api.client = client  # type: ignore[method-assign]
+    api.script[second[2]] = [replace(FORBIDDEN, finding=Finding(Reason.WRONG_ADDRESS), http_status=404)]
+    sent = world.send(api, rate=10.0, concurrency=1)
+    assert {had for row, had in asked if row in (first[0], second[0])} == {False}
+    assert all(had for row, had in asked if row not in (first[0], second[0]))
+    assert {sender.sender: sender.cause for sender in sent.senders} == {"s0": None, "s1": "fatal_answer"}
 
 
 def test_a_token_that_is_refused_stops_all_senders(world: World) -> None:
