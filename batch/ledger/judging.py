@@ -5,8 +5,8 @@ All of them are statements on temporary tables of one connection: nothing here i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -28,8 +28,8 @@ from sqlalchemy import (
     update,
 )
 
-from batch.ledger.corrections import held_for_correction, keep_known_origins
 from batch.ledger.hashes import MARK, Hashes
+from batch.ledger.originals import corrected_elsewhere, keep_known_origins, sent_in_original
 from batch.ledger.outreach import recent, recently, recently_messaged
 from batch.ledger.schema import SENT_STATES, State, listed, messages, staged, suppressed, winners
 from batch.model.message import campaign_scope
@@ -103,18 +103,19 @@ def judge(
 ) -> None:
     """Decide for each key which row stands for it, and by the rules of outreach which rows are left out.
 
-    Suppression comes first: a row of somebody on the list stands for nothing, unless it shows what was sent before.
-    Then the first row of each key that is left wins, and the others become `skipped` as its duplicates. History is for
-    what would be sent then, and so is what holds a row back that was corrected in another sheet and sent there. `only`:
-    what a person calls the list of the only people; None: there is none. `sheet`: the sheet's key.
+    Suppression comes first: a row of somebody on the list stands for nothing, unless it shows what was sent before; nor
+    does a row that was sent in another sheet, as corrected or as it stood. Then the first row of each key that is left
+    wins, and the others become `skipped` as its duplicates. History is for what would be sent then. `only`: what a
+    person calls the list of the only people; None: there is none. `sheet`: the sheet's key.
     """
     keep_known_origins(connection)
     _leave_out_listed(connection, only)
+    _hold_corrected(connection, judging, sheet)
+    _hold_sent_in_original(connection, judging)
     _find_winners(connection)
     _keep_unknown_back(connection, only)
     if history is not None and history.rules.not_within is not None:
         _leave_out_recent(connection, judging, history, history.rules.not_within)
-    _hold_corrected(connection, judging, sheet)
 
 
 def _find_winners(connection: Connection) -> None:
@@ -236,17 +237,52 @@ def _leave_out_recent(connection: Connection, judging: Judging, history: History
 
 
 def _hold_corrected(connection: Connection, judging: Judging, sheet: str) -> None:
-    """What was sent as corrected elsewhere is not sent as it stands here: a row has one message."""
-    held = [
-        {"at": row, "kept": key, "said": findings_to_json([finding])}
-        for row, key, finding in held_for_correction(connection, sheet)
-    ]
+    """What was sent as corrected elsewhere is not sent as it stands here: a row has one message.
+
+    The first of its duplicates stands for that message then: it is another row, and nobody corrected it.
+    """
+    found = {row: each for row, *each in corrected_elsewhere(connection, sheet)}
+    own = [each for each in _good_rows(connection, judging, sorted(found)) if each.key != found[each.row][0]]
+    twice = _keys_of_several(connection, {each.key for each in own})
+    held, unknown = [], []
+    for each in own:
+        _key, of_original, finding = found[each.row]
+        if each.key in twice or (of_original and each.sendable):
+            held.append({"at": each.row, "said": findings_to_json([finding])})
+        if of_original and each.state == State.UNKNOWN.value:
+            unknown.append({"at": each.row})
     if held:
-        others = and_(sendable(judging), staged.c.key != bindparam("kept"))
-        sent_here = (
-            select(staged.c.row).select_from(STAGED_WITH_MESSAGES).where(others, staged.c.row == bindparam("at"))
-        )
-        connection.execute(_SKIP.where(staged.c.row.in_(sent_here)), held)
+        connection.execute(_SKIP, held)
+    if unknown:  # where no other row shows it, it stays unknown
+        connection.execute(update(staged).where(staged.c.row == bindparam("at")).values(payload=None), unknown)
+
+
+def _good_rows(connection: Connection, judging: Judging, among: Sequence[int]) -> Iterator[Any]:
+    """(row, key, sendable, state of the message) of those of the rows that are neither wrong nor left out."""
+    columns = (staged.c.row, staged.c.key, sendable(judging).label("sendable"), messages.c.state)
+    query = select(*columns).select_from(STAGED_WITH_MESSAGES).where(staged.c.outcome.is_(None))
+    for start in range(0, len(among), _AT_ONCE):
+        yield from connection.execute(query.where(staged.c.row.in_(among[start : start + _AT_ONCE])))
+
+
+def _keys_of_several(connection: Connection, among: Set[str]) -> Set[str]:
+    """Those of the keys that more than one good row has."""
+    if not among:
+        return among
+    good = (staged.c.outcome.is_(None), staged.c.key.is_not(None))
+    query = select(staged.c.key).where(*good).group_by(staged.c.key).having(func.count() > 1)
+    return {key for key in connection.execute(query).scalars() if key in among}
+
+
+def _hold_sent_in_original(connection: Connection, judging: Judging) -> None:
+    """What was sent as it stood in the original after all is not sent as corrected here.
+
+    What may have been sent as corrected stays `unknown`, and may be sent again by choice.
+    """
+    waiting = sendable(replace(judging, resend_unknown=False))
+    held = [{"at": row, "said": findings_to_json([finding])} for row, finding in sent_in_original(connection, waiting)]
+    if held:
+        connection.execute(_SKIP, held)
 
 
 def _leave_out(connection: Connection, query: Any, finding: Callable[[str], Finding]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, insert, literal, or_, select, update
 
 from batch.ledger.campaigns import note_traits
-from batch.ledger.corrections import write_corrections
 from batch.ledger.judging import Judging, sendable
+from batch.ledger.originals import write_corrections
 from batch.ledger.owner import Owner
 from batch.ledger.schema import AGAIN, State, messages, meta, rows, runs, staged
 from batch.model.campaign_traits import Traits
