@@ -5,7 +5,7 @@ All of them are statements on temporary tables of one connection: nothing here i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -29,9 +29,9 @@ from sqlalchemy import (
 )
 
 from batch.ledger.hashes import MARK, Hashes
-from batch.ledger.originals import corrected_elsewhere, keep_known_origins, sent_in_original
+from batch.ledger.originals import keep_known_origins, sent_as_corrected, sent_in_original
 from batch.ledger.outreach import recent, recently, recently_messaged
-from batch.ledger.schema import SENT_STATES, State, listed, messages, staged, suppressed, winners
+from batch.ledger.schema import SENT_STATES, STAGED_WITH_MESSAGES, State, listed, messages, staged, suppressed, winners
 from batch.model.message import campaign_scope
 from batch.model.outcome import Outcome
 from batch.model.outreach import OutreachRules
@@ -56,7 +56,6 @@ SUPPRESS, ONLY = "suppress", "only"
 _PLANNED = "planned"
 _AT_ONCE = 1000
 
-STAGED_WITH_MESSAGES = staged.outerjoin(messages, messages.c.key == staged.c.key)
 _SENT_BEFORE = exists().where(messages.c.key == staged.c.key, messages.c.state.in_(SENT_STATES))
 _GOOD = (staged.c.outcome.is_(None), staged.c.person.is_not(None), ~_SENT_BEFORE)
 """Rows that are neither wrong nor left out, and show nothing that was sent before."""
@@ -241,37 +240,12 @@ def _hold_corrected(connection: Connection, judging: Judging, sheet: str) -> Non
 
     The first of its duplicates stands for that message then: it is another row, and nobody corrected it.
     """
-    found = {row: each for row, *each in corrected_elsewhere(connection, sheet)}
-    own = [each for each in _good_rows(connection, judging, sorted(found)) if each.key != found[each.row][0]]
-    twice = _keys_of_several(connection, {each.key for each in own})
-    held, unknown = [], []
-    for each in own:
-        _key, of_original, finding = found[each.row]
-        if each.key in twice or (of_original and each.sendable):
-            held.append({"at": each.row, "said": findings_to_json([finding])})
-        if of_original and each.state == State.UNKNOWN.value:
-            unknown.append({"at": each.row})
-    if held:
-        connection.execute(_SKIP, held)
-    if unknown:  # where no other row shows it, it stays unknown
-        connection.execute(update(staged).where(staged.c.row == bindparam("at")).values(payload=None), unknown)
-
-
-def _good_rows(connection: Connection, judging: Judging, among: Sequence[int]) -> Iterator[Any]:
-    """(row, key, sendable, state of the message) of those of the rows that are neither wrong nor left out."""
-    columns = (staged.c.row, staged.c.key, sendable(judging).label("sendable"), messages.c.state)
-    query = select(*columns).select_from(STAGED_WITH_MESSAGES).where(staged.c.outcome.is_(None))
-    for start in range(0, len(among), _AT_ONCE):
-        yield from connection.execute(query.where(staged.c.row.in_(among[start : start + _AT_ONCE])))
-
-
-def _keys_of_several(connection: Connection, among: Set[str]) -> Set[str]:
-    """Those of the keys that more than one good row has."""
-    if not among:
-        return among
-    good = (staged.c.outcome.is_(None), staged.c.key.is_not(None))
-    query = select(staged.c.key).where(*good).group_by(staged.c.key).having(func.count() > 1)
-    return {key for key in connection.execute(query).scalars() if key in among}
+    found = sent_as_corrected(connection, sendable(judging), sheet)
+    _skip(connection, [(row, finding) for row, finding, held in found if held])
+    # Where no other row shows what may have been sent as it stands, this one does.
+    unsent = [{"at": row} for row, _finding, _held in found]
+    if unsent:
+        connection.execute(update(staged).where(staged.c.row == bindparam("at")).values(payload=None), unsent)
 
 
 def _hold_sent_in_original(connection: Connection, judging: Judging) -> None:
@@ -280,9 +254,12 @@ def _hold_sent_in_original(connection: Connection, judging: Judging) -> None:
     What may have been sent as corrected stays `unknown`, and may be sent again by choice.
     """
     waiting = sendable(replace(judging, resend_unknown=False))
-    held = [{"at": row, "said": findings_to_json([finding])} for row, finding in sent_in_original(connection, waiting)]
-    if held:
-        connection.execute(_SKIP, held)
+    _skip(connection, list(sent_in_original(connection, waiting)))
+
+
+def _skip(connection: Connection, found: Sequence[tuple[int, Finding]]) -> None:
+    if found:
+        connection.execute(_SKIP, [{"at": row, "said": findings_to_json([finding])} for row, finding in found])
 
 
 def _leave_out(connection: Connection, query: Any, finding: Callable[[str], Finding]) -> None:

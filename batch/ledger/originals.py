@@ -5,19 +5,20 @@ What was sent as corrected is not sent as it stood, and what was sent as it stoo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, select, update
 
 from batch.ledger.corrections import corrections_of_staged, was_sent
 from batch.ledger.reading import runs_where
 from batch.ledger.results import file_name
-from batch.ledger.schema import corrections, may_have, messages, rows, runs, staged
+from batch.ledger.schema import STAGED_WITH_MESSAGES, corrections, may_have, messages, rows, runs, staged
 from batch.model.reason import Finding, Reason
 
-__all__ = ["corrected_elsewhere", "keep_known_origins", "sent_in_original", "write_corrections"]
+__all__ = ["keep_known_origins", "sent_as_corrected", "sent_in_original", "write_corrections"]
 
-_RUNS_AT_ONCE = 500
+_AT_ONCE = 500
 
 
 def keep_known_origins(connection: Connection) -> None:
@@ -39,21 +40,56 @@ def write_corrections(connection: Connection, run: str) -> None:
     connection.execute(insert(corrections).from_select([*names, "run"], of_others))
 
 
-def corrected_elsewhere(connection: Connection, sheet: str) -> Iterator[tuple[int, str, bool, Finding]]:
-    """(row, key of the correction, whether the row is the original, why) of each staged row whose correction was sent,
-    or may have been."""
-    for found in corrections_of_staged(connection, sheet):
-        if was_sent(found) and found["key"] is not None:
-            where = {"file": file_name(found["sheet_path"]), "row": str(found["row"]), "run": found["in_run"]}
-            yield found["at"], found["key"], bool(found["of_original"]), Finding(Reason.CORRECTED, where)
+def sent_as_corrected(
+    connection: Connection, sendable: ColumnElement[bool], sheet: str
+) -> list[tuple[int, Finding, bool]]:
+    """(row, why, whether it stands for nothing) of each staged row that is not to be sent as it stands: its correction
+    was sent as another message, or may have been.
+
+    A row stands for nothing that would be sent (`sendable`), or that has duplicates to stand for its message. The
+    correction of another row is told only then: who corrects a row twice may send both.
+    """
+    found = {each["at"]: each for each in corrections_of_staged(connection, sheet) if was_sent(each) and each["key"]}
+    moved = [each for each in _good_rows(connection, sendable, sorted(found)) if each.key != found[each.row]["key"]]
+    several = _keys_of_several(connection, {each.key for each in moved})
+    told = []
+    for row, key, sent in moved:
+        correction = found[row]
+        original = bool(correction["of_original"])
+        nothing = key in several or (original and bool(sent))
+        if original or nothing:
+            told.append((row, _corrected(correction), nothing))
+    return told
+
+
+def _corrected(found: Mapping[Any, Any]) -> Finding:
+    where = {"file": file_name(found["sheet_path"]), "row": str(found["row"]), "run": found["in_run"]}
+    return Finding(Reason.CORRECTED, where)
+
+
+def _good_rows(connection: Connection, sendable: ColumnElement[bool], among: Sequence[int]) -> Iterator[Any]:
+    """(row, key, whether it would be sent) of those of the rows that are neither wrong nor left out."""
+    query = select(staged.c.row, staged.c.key, sendable.label("sent")).select_from(STAGED_WITH_MESSAGES)
+    good = query.where(staged.c.outcome.is_(None), staged.c.key.is_not(None))
+    for start in range(0, len(among), _AT_ONCE):
+        yield from connection.execute(good.where(staged.c.row.in_(among[start : start + _AT_ONCE]))).all()
+
+
+def _keys_of_several(connection: Connection, among: Set[str]) -> Set[str]:
+    """Those of the keys that more than one good row has."""
+    if not among:
+        return among
+    good = (staged.c.outcome.is_(None), staged.c.key.is_not(None))
+    query = select(staged.c.key).where(*good).group_by(staged.c.key).having(func.count() > 1)
+    return {key for key in connection.execute(query).scalars() if key in among}
 
 
 def sent_in_original(connection: Connection, sendable: ColumnElement[bool]) -> Iterator[tuple[int, Finding]]:
     """(row, why) of each staged row for which `sendable` holds and whose original was sent as it stood, or may have
     been, after it was taken to be corrected: by any run of that sheet."""
     for sheet, names in _runs_by_sheet(connection):
-        for start in range(0, len(names), _RUNS_AT_ONCE):
-            some = names[start : start + _RUNS_AT_ONCE]
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
             yield from _sent_in_runs(connection, sendable, sheet, some)
 
 
@@ -76,7 +112,7 @@ def _sent_in_runs(
     of_sheet = and_(rows.c.run.in_(names), rows.c.row == staged.c.origin_row, rows.c.outcome.is_(None))
     query = (
         select(staged.c.row, staged.c.origin_row, staged.c.origin_run, runs.c.sheet_path)
-        .select_from(staged.outerjoin(messages, messages.c.key == staged.c.key))
+        .select_from(STAGED_WITH_MESSAGES)
         .join(rows, of_sheet)
         .join(original, original.c.key == rows.c.key)
         .join(runs, runs.c.run == staged.c.origin_run)
