@@ -78,16 +78,19 @@ def correction_of(found: Mapping[Any, Any]) -> Correction:
 
 
 def was_sent(found: Mapping[Any, Any]) -> bool:
-    """Whether one of them was sent, or may have been."""
-    return int(found["rank"]) > _NOT
+    """Whether one of them corrects the row itself, no other correction, and was sent, or may have been."""
+    return bool(found["of_original"]) and int(found["rank"]) > _NOT
 
 
 def heirs_of_run(connection: Connection, run: str, sheet: str) -> Heirs:
-    """The heirs of a run's rows. Grows with the corrections alone."""
-    there = _there(connection, *_of_run(run, sheet))
-    if not there:
+    """The heirs of a run's rows. Grows with the corrections alone.
+
+    A correction of a correction leaves nothing to others: who corrects a row twice may send both.
+    """
+    (of_original, _), (known, _) = _of_run(run, sheet)
+    if not _there(connection, [of_original], [known]):
         return Heirs()
-    placed = _placed(union_all(*there).subquery("every")).subquery("placed")
+    placed = _placed(of_original.subquery("every")).subquery("placed")
     sent = select(placed.c.at, placed.c.key).where(placed.c.place == 1, placed.c.rank > _NOT)
     moved = {at: key for at, key in connection.execute(sent) if key is not None}
     if not moved:
@@ -179,14 +182,14 @@ def _same_messages(
     corrections alone.
     """
     columns = (placed.c.at, placed.c.key, placed.c.wrong, placed.c.rank, placed.c.of_original)
+    best = connection.execute(select(*columns).where(placed.c.place == 1).order_by(placed.c.at)).all()
+    sent = {found.at for found in best if found.of_original and found.rank > _NOT}
+    keys = {found.key for found in best if found.key is not None}
+    uncorrected = _messaged(connection, shown, [found.at for found in best if found.at not in heirs.first])
     first: dict[tuple[str, bool], int] = {}
-    sent: set[int] = set()
-    for found in connection.execute(select(*columns).where(placed.c.place == 1).order_by(placed.c.at)):
-        if found.of_original and found.rank > _NOT:
-            sent.add(found.at)
-        if found.key is not None:
+    for found in best:
+        if found.key is not None and found.at not in uncorrected:
             first.setdefault((found.key, bool(found.wrong)), found.at)
-    keys = {key for key, _wrong in first}
     by_themselves = connection.execute(shown.execution_options(yield_per=_AT_ONCE))
     own = {key: heirs.instead_of(row) for row, key in by_themselves if key in keys}
 
@@ -197,10 +200,18 @@ def _same_messages(
         # A row that was corrected into something sent does not show its own message, if that was not.
         if by_itself in sent and found["rank"] == _NOT:
             by_itself = None
-        others = (by_itself, first[found["key"], bool(found["wrong"])])
+        others = (by_itself, first.get((found["key"], bool(found["wrong"]))))
         return next((each for each in others if each is not None and each != found["at"]), None)
 
     return same_as
+
+
+def _messaged(connection: Connection, shown: Select[Any], among: Sequence[int]) -> set[int]:
+    """Those of the rows that have, or may have, a message by themselves, which they show whatever was corrected."""
+    own = shown.subquery("own")
+    query = select(own.c.row).join(messages, messages.c.key == own.c.key).where(may_have(messages))
+    parts = (among[start : start + _AT_ONCE] for start in range(0, len(among), _AT_ONCE))
+    return {row for part in parts for row in connection.execute(query.where(own.c.row.in_(part))).scalars()}
 
 
 def _placed(every: FromClause) -> Select[Any]:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from batch.ledger.hashes import MARK, Hashes
-from batch.ledger.originals import keep_known_origins, sent_as_corrected, sent_in_original
+from batch.ledger.originals import NO_ORIGIN, keep_known_origins, sent_as_corrected, sent_in_original
 from batch.ledger.outreach import recent, recently, recently_messaged
 from batch.ledger.schema import SENT_STATES, STAGED_WITH_MESSAGES, State, listed, messages, staged, suppressed, winners
 from batch.model.message import campaign_scope
@@ -59,11 +59,8 @@ _AT_ONCE = 1000
 _SENT_BEFORE = exists().where(messages.c.key == staged.c.key, messages.c.state.in_(SENT_STATES))
 _GOOD = (staged.c.outcome.is_(None), staged.c.person.is_not(None), ~_SENT_BEFORE)
 """Rows that are neither wrong nor left out, and show nothing that was sent before."""
-_SKIP = (
-    update(staged)
-    .where(staged.c.row == bindparam("at"))
-    .values(outcome=Outcome.SKIPPED.value, findings=bindparam("said"))
-)
+_AT = update(staged).where(staged.c.row == bindparam("at"))
+_SKIP = _AT.values(outcome=Outcome.SKIPPED.value, findings=bindparam("said"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,8 +180,7 @@ def recognise_requests(connection: Connection, hashes: Hashes) -> None:
     )
     same = [{"at": each.row, "kept": each.kept} for each in found if hashes.request(each.request_hash) == each.kept]
     if same:
-        by_row = update(staged).where(staged.c.row == bindparam("at"))
-        connection.execute(by_row.values(request_hash=bindparam("kept")), same)
+        connection.execute(_AT.values(request_hash=bindparam("kept")), same)
 
 
 def _leave_out_listed(connection: Connection, only: str | None) -> None:
@@ -232,7 +228,7 @@ def _leave_out_recent(connection: Connection, judging: Judging, history: History
         said = [(each.row, recently_messaged(history.rules, each.campaign, each.sent_at)) for each in skipped]
         connection.execute(_SKIP, [{"at": row, "said": findings_to_json([finding])} for row, finding in said])
     if stays:
-        connection.execute(update(staged).where(staged.c.row == bindparam("at")).values(payload=None), stays)
+        connection.execute(_AT.values(payload=None), stays)
 
 
 def _hold_corrected(connection: Connection, judging: Judging, sheet: str) -> None:
@@ -245,7 +241,7 @@ def _hold_corrected(connection: Connection, judging: Judging, sheet: str) -> Non
     # Where no other row shows what may have been sent as it stands, this one does.
     unsent = [{"at": row} for row, _finding, _held in found]
     if unsent:
-        connection.execute(update(staged).where(staged.c.row == bindparam("at")).values(payload=None), unsent)
+        connection.execute(_AT.values(payload=None), unsent)
 
 
 def _hold_sent_in_original(connection: Connection, judging: Judging) -> None:
@@ -254,7 +250,10 @@ def _hold_sent_in_original(connection: Connection, judging: Judging) -> None:
     What may have been sent as corrected stays `unknown`, and may be sent again by choice.
     """
     waiting = sendable(replace(judging, resend_unknown=False))
-    _skip(connection, list(sent_in_original(connection, waiting)))
+    found = list(sent_in_original(connection, waiting))
+    _skip(connection, found)
+    if found:  # what became of its message is another row's then, and no correction
+        connection.execute(_AT.values(NO_ORIGIN), [{"at": row} for row, _finding in found])
 
 
 def _skip(connection: Connection, found: Sequence[tuple[int, Finding]]) -> None:

@@ -16,8 +16,10 @@ from batch.ledger.results import file_name
 from batch.ledger.schema import STAGED_WITH_MESSAGES, corrections, may_have, messages, rows, runs, staged
 from batch.model.reason import Finding, Reason
 
-__all__ = ["keep_known_origins", "sent_as_corrected", "sent_in_original", "write_corrections"]
+__all__ = ["NO_ORIGIN", "keep_known_origins", "sent_as_corrected", "sent_in_original", "write_corrections"]
 
+NO_ORIGIN = {"origin_run": None, "origin_sheet": None, "origin_row": None}
+"""Values of a staged row that corrects nothing."""
 _AT_ONCE = 500
 
 
@@ -27,10 +29,9 @@ def keep_known_origins(connection: Connection) -> None:
     known = exists().where(rows.c.run == staged.c.origin_run, rows.c.row == staged.c.origin_row)
     same = (staged.c.origin_sheet, staged.c.origin_row)
     first = select(func.min(staged.c.row)).where(staged.c.origin_run.is_not(None)).group_by(*same)
-    nothing = {"origin_run": None, "origin_sheet": None, "origin_row": None}
     has_one = staged.c.origin_run.is_not(None)
     for wrong in (~known, staged.c.row.not_in(first)):
-        connection.execute(update(staged).where(has_one, wrong).values(nothing))
+        connection.execute(update(staged).where(has_one, wrong).values(NO_ORIGIN))
 
 
 def write_corrections(connection: Connection, run: str) -> None:
@@ -46,20 +47,12 @@ def sent_as_corrected(
     """(row, why, whether it stands for nothing) of each staged row that is not to be sent as it stands: its correction
     was sent as another message, or may have been.
 
-    A row stands for nothing that would be sent (`sendable`), or that has duplicates to stand for its message. The
-    correction of another row is told only then: who corrects a row twice may send both.
+    A row stands for nothing that would be sent (`sendable`), or that has duplicates to stand for its message.
     """
-    found = {each["at"]: each for each in corrections_of_staged(connection, sheet) if was_sent(each) and each["key"]}
+    found = {each["at"]: each for each in corrections_of_staged(connection, sheet) if was_sent(each)}
     moved = [each for each in _good_rows(connection, sendable, sorted(found)) if each.key != found[each.row]["key"]]
     several = _keys_of_several(connection, {each.key for each in moved})
-    told = []
-    for row, key, sent in moved:
-        correction = found[row]
-        original = bool(correction["of_original"])
-        nothing = key in several or (original and bool(sent))
-        if original or nothing:
-            told.append((row, _corrected(correction), nothing))
-    return told
+    return [(row, _corrected(found[row]), bool(sent) or key in several) for row, key, sent in moved]
 
 
 def _corrected(found: Mapping[Any, Any]) -> Finding:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from batch.ledger import Judging, Ledger, Owner, StagedRow
 from batch.ledger.engine import memory_engine
@@ -44,7 +44,7 @@ FIRST = st.lists(
 """The original's rows: those that are wrong name nobody whom a correction names as well."""
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["original", "correction", "correction", "correction of a correction"]),
+        st.sampled_from(["original", "correction", "correction", "correction of a correction", "stale correction"]),
         CELLS,
         st.booleans(),
         st.lists(st.sampled_from(ANSWERS), min_size=4, max_size=4),
@@ -61,6 +61,8 @@ class Office:
         self.runs: list[tuple[Run, int]] = []
         self.maybe_sent: set[str] = set()
         self.messaged_rows: set[tuple[str, int]] = set()
+        self.sent_as: dict[tuple[str, int], bool] = {}
+        """Whether a row of a sheet was sent as corrected, or as it stood; if it was, or may have been."""
         self._clock = itertools.count()
 
     def run(self, sheet: str, rows: list[StagedRow], answers: list[Outcome], *, retry_errors: bool) -> Run:
@@ -88,6 +90,12 @@ class Office:
             for job, answer in zip(list(sending.jobs()), itertools.cycle(answers)):
                 assert job.key not in self.maybe_sent
                 assert job.row not in held
+                origin = next((each.origin for each in rows if each.row == job.row), None)
+                sheets = {each.origin_sheet for each in rows if each.origin} or {run.sheet_key}
+                place = (str(sheets.pop()), origin.row) if origin else (run.sheet_key, job.row)
+                assert self.sent_as.get(place, bool(origin)) == bool(origin), "a row has one message"
+                if answer not in (Outcome.PENDING, Outcome.ERROR):
+                    self.sent_as[place] = bool(origin)
                 self._apply(job.key, answer, now, name)
         self.runs.append((run, len(rows)))
         return run
@@ -109,6 +117,7 @@ class Office:
             connection.execute(update(messages).where(messages.c.key == key).values(values))
 
     def check(self) -> None:
+        unknown: set[str | None] = set()
         for run, count in self.runs:
             results = list(self.ledger.results(run.run))
             tally = self.ledger.tally(run.run)
@@ -122,8 +131,17 @@ class Office:
                 assert messaged or once or place not in self.messaged_rows
                 if messaged:
                     self.messaged_rows.add(place)
+            of_row = {each.row: each for each in results}
+            for each in results:
+                first = of_row[int(each.findings[0].values["row"])] if each.reason == Reason.DUPLICATE.value else each
+                waits = first.reason == Reason.CORRECTION_WAITS.value
+                assert waits or first.person == each.person, "a duplicate is one of the same message"
+            unknown |= {each.person for each in results if each.outcome is Outcome.UNKNOWN}
             standings = {each.row: each for each in self.ledger.deciding.standings(run.run)}
             assert set(standings) == {each.row for each in results if each.outcome is Outcome.UNKNOWN}
+        with self.ledger._engine.connect() as connection:
+            kept = select(messages.c.person).where(messages.c.state == Outcome.UNKNOWN.value)
+            assert set(connection.execute(kept).scalars()) == unknown, "what nobody knows is in some report"
 
 
 def staged(
@@ -150,12 +168,14 @@ def test_a_corrected_row_has_one_outcome_in_every_report(
     original = list(staged(first, [None] * len(first), None))
     begun = office.run("0" * 64, original, [Outcome.SUCCESS, Outcome.ERROR], retry_errors=False)
     office.check()
+    wrong_first = [each for each in office.ledger.results(begun.run) if each.outcome is Outcome.ERROR]
     for number, (kind, cells, retry_errors, answers) in enumerate(steps, 1):
         if kind == "original":
             office.run("0" * 64, original, answers, retry_errors=retry_errors)
         else:
             latest = office.runs[-1][0].run if kind.endswith("of a correction") else begun.run
-            wrong = [each for each in office.ledger.results(latest) if each.outcome is Outcome.ERROR][: len(cells)]
+            wrong = [each for each in office.ledger.results(latest) if each.outcome is Outcome.ERROR]
+            wrong = (wrong_first if kind == "stale correction" else wrong)[: len(cells)]
             origins = [each.origin or Origin(run=latest, row=each.row) for each in wrong]
             of_first = [origin if origin.run == begun.run else None for origin in origins]
             rows = list(staged(cells[: len(wrong)], list(of_first), begun.sheet_key))
