@@ -285,6 +285,38 @@ def test_one_message_is_one_row_of_the_report(office: Office) -> None:
     assert sum(office.sent().values()) == 2
 
 
+def test_the_other_row_of_a_refused_phone_is_not_forgotten(office: Office) -> None:
+    """It was the duplicate of a row that was corrected into somebody else: it shows the refusal, and is to correct."""
+    sheet, campaign = office.sheet([REFUSED, *phones(1), REFUSED]), office.campaign()
+    first = office.run(sheet, campaign)
+    assert first.rows == [("error", "api_refused"), ("success", "created"), ("skipped", "duplicate")]
+    office.run(correct(retry_of(office, first), {(2, "Telefone"): "11 97001-4001"}), campaign)
+    again = office.run(sheet, campaign)
+    assert (again.code, again.rows) == (3, [("success", "created")] * 2 + [("error", "api_refused")])
+    assert outcomes(reported(office, first)[1]) == again.rows
+    (row,) = table(retry_of(office, again)).values()
+    assert row["wegly_origin_row"] == 4
+    office.run(correct(retry_of(office, again), {(2, "Telefone"): "11 97001-4002"}), campaign)
+    done = office.run(sheet, campaign)
+    assert (done.code, done.rows) == (0, [("success", "created")] * 3)
+    assert set(office.sent().values()) == {1}
+
+
+def test_a_file_of_before_sends_nothing_that_was_sent_as_it_stood(office: Office) -> None:
+    """The campaign was mended and the sheet run again; then somebody corrects the older retry.xlsx: one message."""
+    sheet, campaign = office.write("contatos.csv", "Nome;Telefone\n;11 97001-4001\n"), office.campaign()
+    first = office.run(sheet, campaign)
+    assert first.rows == [("error", "value_missing")]
+    text = campaign.read_text(encoding="utf-8")
+    mended = office.write("teste.toml", text.replace('value = "{Nome}"', 'value = "cliente"'))
+    assert office.run(sheet, mended).rows == [("success", "created")]
+    stale = office.run(correct(retry_of(office, first), {(2, "Telefone"): "11 97001-4009"}), mended)
+    assert (stale.rows, stale.summary["this_run"]["attempts"]) == ([("skipped", "sent_in_original")], 0)
+    said = f"The row was sent, or may have been, as it stands in contatos.csv, row 2, after run {first.summary['run']}"
+    assert stale.message(2).startswith(said)
+    assert sum(office.sent().values()) == 1
+
+
 def test_a_copied_row_is_one_of_its_own(office: Office) -> None:
     """Who splits a cell with two numbers into two rows has two messages; the original shows the first."""
     sheet, campaign = office.sheet(["11 97001-4001 / 11 97001-4002"]), office.campaign()
