@@ -56,6 +56,8 @@ def _counts(own: Result, correction: Correction) -> bool:
     became = correction.result.outcome
     if own.outcome is Outcome.ERROR or own.findings[0].reason is Reason.CORRECTED:
         return True
+    if own.outcome is Outcome.UNKNOWN:
+        return False  # it is to be decided, and can be only where it shows
     further = became in _MAYBE_SENT if own.outcome in (Outcome.PENDING, Outcome.SKIPPED) else became.messaged
     return correction.of_original and further and not own.outcome.messaged
 

@@ -2,13 +2,13 @@
 
 Of several corrections of one row the one sent last counts, then one that may have been sent, then that of the latest
 run. Its outcome is its message's where that was sent, and its row's where a rule or an error kept it back. One message
-is shown by one row of a report: a second row that was corrected into it is its duplicate.
+is shown by one row of a report: a second row that was corrected into it is its duplicate. What the first duplicate of a
+row shows that was corrected into another message is told by `heirs.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
 from sqlalchemy import (
@@ -20,55 +20,46 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    insert,
     literal,
     or_,
     select,
     union_all,
-    update,
 )
 
 from batch.ledger.corrected import Correction
-from batch.ledger.results import RESULT_COLUMNS, result_of
+from batch.ledger.heirs import Heirs
+from batch.ledger.results import RESULT_COLUMNS, file_name, result_of
 from batch.ledger.schema import State, corrections, is_one_of, may_have, messages, rows, runs, staged
 from batch.model.origin import Origin
-from batch.model.reason import Finding, Reason
 
 __all__ = [
     "correction_of",
     "corrections_of_run",
     "corrections_of_staged",
-    "held_for_correction",
-    "keep_known_origins",
+    "heirs_of_run",
     "origins_of",
-    "write_corrections",
+    "was_sent",
 ]
 
 _AT_ONCE = 1000
-_UNNAMED = "retry.xlsx"
-"""What a sheet is called whose run the ledger does not have any more."""
 _SENT, _MAYBE, _NOT = 3, 2, 1
 """How far a correction got: messaged, may have been, not."""
 _MESSAGED = (State.SUCCESS.value, State.REUSED.value)
 _PLACES = (corrections.c.run, corrections.c.row, corrections.c.key)
 
 
-def corrections_of_run(connection: Connection, run: str, sheet: str) -> Iterator[Mapping[Any, Any]]:
+def corrections_of_run(connection: Connection, run: str, sheet: str, heirs: Heirs) -> Iterator[Mapping[Any, Any]]:
     """For `correction_of`: those of the rows of a run, whose sheet has the key `sheet`, by ascending rows. Streams."""
-    own = corrections.alias("own")
-    of_original = _of_original(sheet).where(corrections.c.run != run)
-    of_corrections = _of_corrections(own, own.c.row).where(own.c.run == run, corrections.c.run != run)
     shown = _shown(rows).where(rows.c.run == run)
-    known = exists().where(corrections.c.origin_sheet == sheet), exists().where(corrections.c.run == run)
-    yield from _best(connection, (of_original, of_corrections), shown, known)
+    yield from _best(connection, _there(connection, *_of_run(run, sheet)), shown, heirs)
 
 
 def corrections_of_staged(connection: Connection, sheet: str) -> Iterator[Mapping[Any, Any]]:
     """The same of the rows that are staged."""
-    of_corrections = _of_corrections(staged, staged.c.row)
-    shown = _shown(staged)
+    branches = (_of_original(sheet), _of_corrections(staged, staged.c.row))
     known = exists().where(corrections.c.origin_sheet == sheet), exists().where(staged.c.origin_sheet.is_not(None))
-    yield from _best(connection, (_of_original(sheet), of_corrections), shown, known)
+    # Whoever judged the rows has given the messages of corrected ones to their duplicates.
+    yield from _best(connection, _there(connection, branches, known), _shown(staged), Heirs())
 
 
 def correction_of(found: Mapping[Any, Any]) -> Correction:
@@ -79,38 +70,39 @@ def correction_of(found: Mapping[Any, Any]) -> Correction:
     return Correction(
         at=found["at"],
         result=result_of(values),
-        file=_file_name(found["sheet_path"]),
+        file=file_name(found["sheet_path"]),
         run=found["in_run"],
         of_original=bool(found["of_original"]),
         same_as=found["same_as"],
     )
 
 
-def keep_known_origins(connection: Connection) -> None:
-    """Forget the origins of staged rows that the ledger does not have, or that a row above has: who copies a row to
-    make another of it corrects one, and the copy is a row of its own sheet."""
-    known = exists().where(rows.c.run == staged.c.origin_run, rows.c.row == staged.c.origin_row)
-    same = (staged.c.origin_sheet, staged.c.origin_row)
-    first = select(func.min(staged.c.row)).where(staged.c.origin_run.is_not(None)).group_by(*same)
-    nothing = {"origin_run": None, "origin_sheet": None, "origin_row": None}
-    has_one = staged.c.origin_run.is_not(None)
-    for wrong in (~known, staged.c.row.not_in(first)):
-        connection.execute(update(staged).where(has_one, wrong).values(nothing))
+def was_sent(found: Mapping[Any, Any]) -> bool:
+    """Whether one of them was sent, or may have been."""
+    return int(found["rank"]) > _NOT
 
 
-def write_corrections(connection: Connection, run: str) -> None:
-    """Note of the staged rows those that come from another sheet. The caller commits."""
-    names = ["row", "key", "origin_run", "origin_sheet", "origin_row"]
-    of_others = select(*(staged.c[name] for name in names), literal(run)).where(staged.c.origin_run.is_not(None))
-    connection.execute(insert(corrections).from_select([*names, "run"], of_others))
-
-
-def held_for_correction(connection: Connection, sheet: str) -> Iterator[tuple[int, str | None, Finding]]:
-    """(row, key of the correction, why) of each staged row whose correction was sent, or may have been."""
-    for found in corrections_of_staged(connection, sheet):
-        if found["of_original"] and found["rank"] > _NOT:
-            where = {"file": _file_name(found["sheet_path"]), "row": str(found["row"]), "run": found["in_run"]}
-            yield found["at"], found["key"], Finding(Reason.CORRECTED, where)
+def heirs_of_run(connection: Connection, run: str, sheet: str) -> Heirs:
+    """The heirs of a run's rows. Grows with the corrections alone."""
+    there = _there(connection, *_of_run(run, sheet))
+    if not there:
+        return Heirs()
+    placed = _placed(union_all(*there).subquery("every")).subquery("placed")
+    sent = select(placed.c.at, placed.c.key).where(placed.c.place == 1, placed.c.rank > _NOT)
+    moved = {at: key for at, key in connection.execute(sent) if key is not None}
+    if not moved:
+        return Heirs()
+    stands = rows.alias("stands")
+    of_good = and_(stands.c.run == run, stands.c.row == rows.c.duplicate_of, stands.c.outcome.is_(None))
+    query = select(rows.c.row, rows.c.key, rows.c.duplicate_of).join(stands, of_good).where(rows.c.run == run)
+    first: dict[int, int] = {}
+    for row, key, same_as in connection.execute(query.order_by(rows.c.row).execution_options(yield_per=_AT_ONCE)):
+        if moved.get(same_as, key) != key:
+            # A duplicate that was corrected as well shows no more of it than the row itself.
+            taken = first.get(same_as)
+            if taken is None or (taken in moved and row not in moved):
+                first[same_as] = row
+    return Heirs(first)
 
 
 def origins_of(connection: Connection, run: str) -> Callable[[int], Origin | None]:
@@ -127,9 +119,25 @@ def origins_of(connection: Connection, run: str) -> Callable[[int], Origin | Non
             following = next(waiting, None)
         if following is None or following.row != row:
             return None
-        return Origin(run=following.origin_run, row=following.origin_row, file=_file_name(following.sheet_path))
+        return Origin(run=following.origin_run, row=following.origin_row, file=file_name(following.sheet_path))
 
     return of
+
+
+def _of_run(run: str, sheet: str) -> tuple[Sequence[Select[Any]], Sequence[ColumnElement[bool]]]:
+    """The corrections of a run's rows, in branches, and whether each can give anything."""
+    own = corrections.alias("own")
+    of_original = _of_original(sheet).where(corrections.c.run != run)
+    of_corrections = _of_corrections(own, own.c.row).where(own.c.run == run, corrections.c.run != run)
+    known = exists().where(corrections.c.origin_sheet == sheet), exists().where(corrections.c.run == run)
+    return (of_original, of_corrections), known
+
+
+def _there(
+    connection: Connection, branches: Sequence[Select[Any]], known: Sequence[ColumnElement[bool]]
+) -> list[Select[Any]]:
+    """The branches that can give anything: most ledgers have no corrections, and are not searched for any."""
+    return [branch for branch, any_ in zip(branches, known, strict=True) if connection.execute(select(any_)).scalar()]
 
 
 def _of_original(sheet: str) -> Select[Any]:
@@ -150,24 +158,20 @@ def _shown(own: FromClause) -> Select[Any]:
 
 
 def _best(
-    connection: Connection, branches: Sequence[Select[Any]], shown: Select[Any], known: Sequence[ColumnElement[bool]]
+    connection: Connection, there: Sequence[Select[Any]], shown: Select[Any], heirs: Heirs
 ) -> Iterator[Mapping[Any, Any]]:
-    """Of each row the correction that counts, with `same_as`. `shown`: as `_shown` gives it.
-
-    `known`: whether a branch can give anything; most ledgers have no corrections, and are not searched for any.
-    """
-    there = [branch for branch, any_ in zip(branches, known, strict=True) if connection.execute(select(any_)).scalar()]
+    """Of each row the correction that counts, with `same_as`. `there`: branches; `shown`: as `_shown` gives it."""
     if not there:
         return
     placed = _placed(union_all(*there).subquery("every")).subquery("placed")
     best = select(placed).where(placed.c.place == 1).order_by(placed.c.at).execution_options(yield_per=_AT_ONCE)
-    same_as = _same_messages(connection, placed, shown)
+    same_as = _same_messages(connection, placed, shown, heirs)
     for found in connection.execute(best).mappings():
         yield {**found, "same_as": same_as(found)}
 
 
 def _same_messages(
-    connection: Connection, placed: FromClause, shown: Select[Any]
+    connection: Connection, placed: FromClause, shown: Select[Any], heirs: Heirs
 ) -> Callable[[Mapping[Any, Any]], int | None]:
     """Which other row of the sheet shows a correction's message; None when none does.
 
@@ -178,19 +182,20 @@ def _same_messages(
     first: dict[tuple[str, bool], int] = {}
     sent: set[int] = set()
     for found in connection.execute(select(*columns).where(placed.c.place == 1).order_by(placed.c.at)):
-        if found.of_original and found.rank == _SENT:
+        if found.of_original and found.rank > _NOT:
             sent.add(found.at)
         if found.key is not None:
             first.setdefault((found.key, bool(found.wrong)), found.at)
     keys = {key for key, _wrong in first}
-    own = {key: row for row, key in connection.execute(shown.execution_options(yield_per=_AT_ONCE)) if key in keys}
+    by_themselves = connection.execute(shown.execution_options(yield_per=_AT_ONCE))
+    own = {key: heirs.instead_of(row) for row, key in by_themselves if key in keys}
 
     def same_as(found: Mapping[Any, Any]) -> int | None:
         if found["key"] is None:
             return None
         by_itself = own.get(found["key"])
-        # A row that was corrected into something sent does not show its own message, which was not.
-        if by_itself in sent and found["rank"] != _SENT:
+        # A row that was corrected into something sent does not show its own message, if that was not.
+        if by_itself in sent and found["rank"] == _NOT:
             by_itself = None
         others = (by_itself, first[found["key"], bool(found["wrong"])])
         return next((each for each in others if each is not None and each != found["at"]), None)
@@ -224,7 +229,3 @@ def _placed(every: FromClause) -> Select[Any]:
         .select_from(joined)
         .where(or_(decided_by_row, messages.c.key.is_not(None)))
     )
-
-
-def _file_name(path: str | None) -> str:
-    return PurePath(path).name if path else _UNNAMED

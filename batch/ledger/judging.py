@@ -5,8 +5,8 @@ All of them are statements on temporary tables of one connection: nothing here i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -28,10 +28,10 @@ from sqlalchemy import (
     update,
 )
 
-from batch.ledger.corrections import held_for_correction, keep_known_origins
 from batch.ledger.hashes import MARK, Hashes
+from batch.ledger.originals import keep_known_origins, sent_as_corrected, sent_in_original
 from batch.ledger.outreach import recent, recently, recently_messaged
-from batch.ledger.schema import SENT_STATES, State, listed, messages, staged, suppressed, winners
+from batch.ledger.schema import SENT_STATES, STAGED_WITH_MESSAGES, State, listed, messages, staged, suppressed, winners
 from batch.model.message import campaign_scope
 from batch.model.outcome import Outcome
 from batch.model.outreach import OutreachRules
@@ -56,7 +56,6 @@ SUPPRESS, ONLY = "suppress", "only"
 _PLANNED = "planned"
 _AT_ONCE = 1000
 
-STAGED_WITH_MESSAGES = staged.outerjoin(messages, messages.c.key == staged.c.key)
 _SENT_BEFORE = exists().where(messages.c.key == staged.c.key, messages.c.state.in_(SENT_STATES))
 _GOOD = (staged.c.outcome.is_(None), staged.c.person.is_not(None), ~_SENT_BEFORE)
 """Rows that are neither wrong nor left out, and show nothing that was sent before."""
@@ -103,18 +102,19 @@ def judge(
 ) -> None:
     """Decide for each key which row stands for it, and by the rules of outreach which rows are left out.
 
-    Suppression comes first: a row of somebody on the list stands for nothing, unless it shows what was sent before.
-    Then the first row of each key that is left wins, and the others become `skipped` as its duplicates. History is for
-    what would be sent then, and so is what holds a row back that was corrected in another sheet and sent there. `only`:
-    what a person calls the list of the only people; None: there is none. `sheet`: the sheet's key.
+    Suppression comes first: a row of somebody on the list stands for nothing, unless it shows what was sent before; nor
+    does a row that was sent in another sheet, as corrected or as it stood. Then the first row of each key that is left
+    wins, and the others become `skipped` as its duplicates. History is for what would be sent then. `only`: what a
+    person calls the list of the only people; None: there is none. `sheet`: the sheet's key.
     """
     keep_known_origins(connection)
     _leave_out_listed(connection, only)
+    _hold_corrected(connection, judging, sheet)
+    _hold_sent_in_original(connection, judging)
     _find_winners(connection)
     _keep_unknown_back(connection, only)
     if history is not None and history.rules.not_within is not None:
         _leave_out_recent(connection, judging, history, history.rules.not_within)
-    _hold_corrected(connection, judging, sheet)
 
 
 def _find_winners(connection: Connection) -> None:
@@ -236,17 +236,30 @@ def _leave_out_recent(connection: Connection, judging: Judging, history: History
 
 
 def _hold_corrected(connection: Connection, judging: Judging, sheet: str) -> None:
-    """What was sent as corrected elsewhere is not sent as it stands here: a row has one message."""
-    held = [
-        {"at": row, "kept": key, "said": findings_to_json([finding])}
-        for row, key, finding in held_for_correction(connection, sheet)
-    ]
-    if held:
-        others = and_(sendable(judging), staged.c.key != bindparam("kept"))
-        sent_here = (
-            select(staged.c.row).select_from(STAGED_WITH_MESSAGES).where(others, staged.c.row == bindparam("at"))
-        )
-        connection.execute(_SKIP.where(staged.c.row.in_(sent_here)), held)
+    """What was sent as corrected elsewhere is not sent as it stands here: a row has one message.
+
+    The first of its duplicates stands for that message then: it is another row, and nobody corrected it.
+    """
+    found = sent_as_corrected(connection, sendable(judging), sheet)
+    _skip(connection, [(row, finding) for row, finding, held in found if held])
+    # Where no other row shows what may have been sent as it stands, this one does.
+    unsent = [{"at": row} for row, _finding, _held in found]
+    if unsent:
+        connection.execute(update(staged).where(staged.c.row == bindparam("at")).values(payload=None), unsent)
+
+
+def _hold_sent_in_original(connection: Connection, judging: Judging) -> None:
+    """What was sent as it stood in the original after all is not sent as corrected here.
+
+    What may have been sent as corrected stays `unknown`, and may be sent again by choice.
+    """
+    waiting = sendable(replace(judging, resend_unknown=False))
+    _skip(connection, list(sent_in_original(connection, waiting)))
+
+
+def _skip(connection: Connection, found: Sequence[tuple[int, Finding]]) -> None:
+    if found:
+        connection.execute(_SKIP, [{"at": row, "said": findings_to_json([finding])} for row, finding in found])
 
 
 def _leave_out(connection: Connection, query: Any, finding: Callable[[str], Finding]) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, and_, exists, insert, literal, or_, select, u
 from batch.errors import LedgerFailed
 from batch.language import _
 from batch.ledger.campaigns import note_traits
-from batch.ledger.corrections import write_corrections
 from batch.ledger.judging import Judging, sendable
+from batch.ledger.originals import write_corrections
 from batch.ledger.owner import Owner
 from batch.ledger.schema import AGAIN, SCHEMA_VERSION, State, messages, meta, rows, runs, staged
 from batch.model.campaign_traits import Traits

@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from batch.ledger.corrected import with_corrections
-from batch.ledger.corrections import correction_of, corrections_of_run, origins_of
+from batch.ledger.corrections import correction_of, corrections_of_run, heirs_of_run, origins_of
 from batch.ledger.engine import READ
+from batch.ledger.heirs import Heirs
 from batch.ledger.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
 from batch.ledger.schema import State, corrections, messages, rows, run_senders, runs
 from batch.model.masking import mask_result
@@ -28,6 +29,7 @@ __all__ = [
     "read_runs",
     "read_senders",
     "read_tally",
+    "runs_where",
     "sender_values",
     "sheet_of",
 ]
@@ -38,8 +40,10 @@ def read_results(connection: Connection, run: str) -> Iterator[Result]:
 
     Streams.
     """
-    found = corrections_of_run(connection, run, sheet_of(connection, run))
-    results = with_corrections(_own_results(connection, run), map(correction_of, found))
+    sheet = sheet_of(connection, run)
+    heirs = heirs_of_run(connection, run, sheet)
+    found = corrections_of_run(connection, run, sheet, heirs)
+    results = with_corrections(_own_results(connection, run, heirs), map(correction_of, found))
     purged = connection.execute(select(runs.c.purged).where(runs.c.run == run)).scalar() is not None
     yield from map(_of_nobody, results) if purged else results
 
@@ -49,7 +53,7 @@ def _of_nobody(result: Result) -> Result:
     return replace(mask_result(result), person=None)
 
 
-def _own_results(connection: Connection, run: str) -> Iterator[Result]:
+def _own_results(connection: Connection, run: str, heirs: Heirs) -> Iterator[Result]:
     """Every row of a run's sheet by itself, in the sheet's order."""
     joined = rows.outerjoin(messages, messages.c.key == rows.c.key)
     columns = (*ROW_COLUMNS, *RESULT_COLUMNS, messages.c.sender)
@@ -59,7 +63,7 @@ def _own_results(connection: Connection, run: str) -> Iterator[Result]:
     of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
     origins = origins_of(connection, run)
     for found in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        result = result_of(found, waiting=of_sender.get(found["sender"], general))
+        result = result_of(heirs.as_shown(found), waiting=of_sender.get(found["sender"], general))
         origin = origins(found["row"])
         yield replace(result, origin=origin) if origin else result
 
@@ -121,12 +125,13 @@ def read_run(engine: Engine, run: str) -> Run | None:
 def read_runs(engine: Engine, *which: ColumnElement[bool]) -> list[Run]:
     """All runs, or those for which all of `which` holds, newest first."""
     with engine.connect().execution_options(**READ) as connection:
-        found = (
-            connection.execute(select(runs).where(*which).order_by(runs.c.started.desc(), runs.c.run.desc()))
-            .mappings()
-            .all()
-        )
-    return [_run_of(each) for each in found]
+        return runs_where(connection, *which)
+
+
+def runs_where(connection: Connection, *which: ColumnElement[bool]) -> list[Run]:
+    """The same, by a connection that is there."""
+    query = select(runs).where(*which).order_by(runs.c.started.desc(), runs.c.run.desc())
+    return [_run_of(each) for each in connection.execute(query).mappings().all()]
 
 
 def read_tally(connection: Connection, run: str) -> Tally:

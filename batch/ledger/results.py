@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 from batch.ledger.hashes import in_clear
@@ -12,7 +13,10 @@ from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason, findings_from_json
 from batch.model.run import Result
 
-__all__ = ["RESULT_COLUMNS", "ROW_COLUMNS", "result_of"]
+__all__ = ["RESULT_COLUMNS", "ROW_COLUMNS", "file_name", "result_of"]
+
+_UNNAMED = "retry.xlsx"
+"""What a sheet is called whose run the ledger does not have any more."""
 
 RESULT_COLUMNS = (
     messages.c.state,
@@ -59,6 +63,11 @@ def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Findi
         # Left out by a rule now, it may have been tried before: the API said no, and then the person opted out.
         return _with_attempt(left, found) if outcome is Outcome.SKIPPED and _was_refused(found) else left
     return _message_result(found, notes, own, waiting)
+
+
+def file_name(path: str | None) -> str:
+    """What a person calls the sheet of that path."""
+    return PurePath(path).name if path else _UNNAMED
 
 
 def _was_refused(found: Mapping[Any, Any]) -> bool:

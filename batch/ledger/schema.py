@@ -34,6 +34,7 @@ __all__ = [
     "AGAIN",
     "SCHEMA_VERSION",
     "SENT_STATES",
+    "STAGED_WITH_MESSAGES",
     "State",
     "campaigns",
     "corrections",
@@ -301,6 +302,8 @@ staged = Table(
 )
 """The rows of one sheet before they are planned: temporary, private to one connection, gone with it. `hashed`: the
 person as a purged message has it; null while nothing was ever purged."""
+
+STAGED_WITH_MESSAGES = staged.outerjoin(messages, messages.c.key == staged.c.key)
 
 winners = Table(
     "winners",

@@ -18,9 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from batch.errors import Busy, LedgerFailed
 from batch.language import N_, _
 from batch.ledger.corrected import corrected
-from batch.ledger.corrections import correction_of, corrections_of_run
+from batch.ledger.corrections import correction_of, corrections_of_run, heirs_of_run
 from batch.ledger.engine import READ, translate
 from batch.ledger.hashes import in_clear
+from batch.ledger.heirs import Heirs
 from batch.ledger.reading import sheet_of
 from batch.ledger.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
 from batch.ledger.schema import State, decisions, messages, rows
@@ -75,12 +76,14 @@ class Deciding:
 
 
 def _read_standings(connection: Connection, run: str, numbers: Sequence[int] | None) -> list[Standing]:
-    corrections = [found for found in corrections_of_run(connection, run, sheet_of(connection, run)) if found["key"]]
+    sheet = sheet_of(connection, run)
+    heirs = heirs_of_run(connection, run, sheet)
+    corrections = [found for found in corrections_of_run(connection, run, sheet, heirs) if found["key"]]
     if numbers is not None:
-        return _as_corrected(connection, _own_standings(connection, run, _among(numbers)), corrections)
+        return _as_corrected(connection, _own_standings(connection, run, heirs, _among(numbers)), corrections)
     doubtful = messages.c.state.in_([each.value for each in _DOUBTFUL]) & rows.c.outcome.is_(None)
     elsewhere = [found["at"] for found in corrections if found["state"] in _DOUBTFUL]
-    own = _own_standings(connection, run, [doubtful, *_among(elsewhere)])
+    own = _own_standings(connection, run, heirs, [doubtful, *_among([*elsewhere, *heirs.first.values()])])
     standings = {each.row: each for each in _as_corrected(connection, own, corrections) if each.state in _DOUBTFUL}
     return [standings[row] for row in sorted(standings)]
 
@@ -90,7 +93,9 @@ def _among(numbers: Sequence[int]) -> list[ColumnElement[bool]]:
     return [rows.c.row.in_(wanted[start : start + _AT_ONCE]) for start in range(0, len(wanted), _AT_ONCE)]
 
 
-def _own_standings(connection: Connection, run: str, parts: Sequence[ColumnElement[bool]]) -> list[Standing]:
+def _own_standings(
+    connection: Connection, run: str, heirs: Heirs, parts: Sequence[ColumnElement[bool]]
+) -> list[Standing]:
     decided = _decided(messages.c.key).scalar_subquery().label("decided")
     more = (messages.c.endpoint, messages.c.campaign, messages.c.sender, decided)
     query = (
@@ -99,7 +104,11 @@ def _own_standings(connection: Connection, run: str, parts: Sequence[ColumnEleme
         .where(rows.c.run == run)
         .order_by(rows.c.row)
     )
-    return [_standing(run, found) for part in parts for found in connection.execute(query.where(part)).mappings()]
+    return [
+        _standing(run, heirs.as_shown(found))
+        for part in parts
+        for found in connection.execute(query.where(part)).mappings()
+    ]
 
 
 def _decided(key: Any) -> Select[Any]:

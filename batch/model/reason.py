@@ -85,6 +85,7 @@ class Reason(StrEnum):
     NOT_ALLOWED = "not_allowed"
     RECENTLY_MESSAGED = "recently_messaged"
     CORRECTED = "corrected"
+    SENT_IN_ORIGINAL = "sent_in_original"
     # pending
     WAITING = "waiting"
     CORRECTION_WAITS = "correction_waits"
@@ -274,6 +275,14 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         ),
         Reason.CORRECTED: Explanation(
             N_("The row was corrected in {file}, row {row} of run {run}, and counts as it stands there.")
+        ),
+        Reason.SENT_IN_ORIGINAL: Explanation(
+            N_(
+                "The row was sent, or may have been, as it stands in {file}, row {row}, after run {run} found it wrong."
+            ),
+            N_(
+                "See what became of that row; to send this one as well, put it into a sheet without the wegly_ columns."
+            ),
         ),
         Reason.WAITING: Explanation(N_("Not sent yet."), _SEND_AGAIN),
         Reason.CORRECTION_WAITS: Explanation(
