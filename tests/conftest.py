@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Connection, Engine
 
 from batch.ledger import Ledger, Owner, Sending
@@ -18,6 +19,10 @@ from batch.ledger import Ledger, Owner, Sending
 sys.path.insert(0, str(Path(__file__).parent))  # page_data, for the tests of every folder
 
 T = TypeVar("T")
+
+# How long an example takes says more about the machine than about the rule.
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 
 @pytest.fixture(autouse=True)

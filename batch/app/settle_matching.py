@@ -90,7 +90,7 @@ def matched(ledger: Ledger, entries: Sequence[Entry], runs: dict[str, list[Run]]
 
 def _same_message(entry: Entry, here: Sequence[Standing]) -> Standing | str:
     """Of the ledger's rows of that number the one with this phone and this outcome's run, or why there is none."""
-    people = [each for each in here if _digits(each.result.person or "") == entry.phone]
+    people = [each for each in here if entry.phone and _digits(each.result.person or "") == entry.phone]
     same = {each.key: each for each in people if each.result.run == entry.run or each.state is State.CLAIMED}
     if len(same) == 1:
         return next(iter(same.values()))

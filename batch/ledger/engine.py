@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from batch.errors import LedgerUnusable
 from batch.language import _
 from batch.ledger.hashes import SECRET, new_secret
+from batch.ledger.locks import in_use, locks_folder
 from batch.ledger.place import refuse_network_folder
 from batch.ledger.schema import SCHEMA_VERSION, meta, metadata
 from batch.ledger.trouble import remedy_for, translate_failures
@@ -163,6 +164,11 @@ def _bring_up_to_date(connection: Connection, path: Path, upgrades: Mapping[int,
                 path=path, found=found, version=version
             ),
             _("Install the newest wegly-batch."),
+        )
+    if found < version and in_use(locks_folder(path)):
+        raise LedgerUnusable(
+            _("The ledger {path} must be brought up to date, and another program is using it.").format(path=path),
+            _("Wait until it has ended, then run the same command again."),
         )
     for step in range(found + 1, version + 1):
         upgrades[step](connection)

@@ -93,8 +93,7 @@ class Ledger:
 
     def hold(self, names: Iterable[str], owner: Owner) -> AbstractContextManager[None]:
         """Hold the locks of `names` while a block runs; raises Busy when another run has one."""
-        path = Path(self.where).resolve()
-        return locks.hold(path.with_name(path.name + ".locks"), names, owner)
+        return locks.hold(locks.locks_folder(Path(self.where)), names, owner)
 
     @property
     def counter(self) -> int:

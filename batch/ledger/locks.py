@@ -22,7 +22,7 @@ from batch.language import N_, _
 from batch.ledger.owner import Owner
 from batch.model.message import campaign_scope
 
-__all__ = ["campaign_lock", "hold", "sender_lock"]
+__all__ = ["campaign_lock", "hold", "in_use", "locks_folder", "sender_lock"]
 
 _CAMPAIGN, _SENDER = "campaign", "sender"
 _HELD = {
@@ -78,6 +78,23 @@ def _one(folder: Path, name: str, owner: Owner) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def locks_folder(ledger: Path) -> Path:
+    """Where the locks of a ledger lie: beside it, however it is reached."""
+    real = ledger.resolve()
+    return real.with_name(real.name + ".locks")
+
+
+def in_use(folder: Path) -> bool:
+    """Whether anybody holds any of the locks in a folder at this moment."""
+    for lock in folder.glob("*.lock"):
+        try:
+            with FileLock(lock, timeout=0, mode=0o600):
+                pass
+        except Timeout:
+            return True
+    return False
 
 
 def _leave_note(note: Path, text: str) -> None:

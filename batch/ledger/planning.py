@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, exists, insert, literal, or_, select, update
 
+from batch.errors import LedgerFailed
+from batch.language import _
 from batch.ledger.campaigns import note_traits
 from batch.ledger.judging import Judging, sendable
 from batch.ledger.originals import write_corrections
 from batch.ledger.owner import Owner
-from batch.ledger.schema import AGAIN, State, messages, meta, rows, runs, staged
+from batch.ledger.schema import AGAIN, SCHEMA_VERSION, State, messages, meta, rows, runs, staged
 from batch.model.campaign_traits import Traits
 from batch.model.message import campaign_scope
 from batch.model.outcome import Outcome
@@ -25,6 +27,7 @@ KEPT = ("row", "key", "person", "outcome", "findings", "notes", "duplicate_of")
 
 def write_plan(connection: Connection, judging: Judging, run: Run, owner: Owner, traits: Traits) -> int:
     """Write a run, its rows and its messages; returns the ledger's counter. The caller commits."""
+    _refuse_other_version(connection)
     connection.execute(insert(runs).values(_run_values(run, owner)))
     note_traits(connection, traits, endpoint=run.endpoint, campaign=run.campaign)
     _forget_left_out(connection)
@@ -34,6 +37,18 @@ def write_plan(connection: Connection, judging: Judging, run: Run, owner: Owner,
     connection.execute(insert(rows).from_select([*KEPT, "run"], with_run))
     write_corrections(connection, run.run)
     return _count_up(connection)
+
+
+def _refuse_other_version(connection: Connection) -> None:
+    """A newer program may have changed the tables, or the form of the keys, since this one has opened the ledger."""
+    found = connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
+    if found != str(SCHEMA_VERSION):
+        raise LedgerFailed(
+            _(
+                "The ledger was brought up to version {found} by another program meanwhile; this one knows {ours}."
+            ).format(found=found, ours=SCHEMA_VERSION),
+            _("Run the same command again with the newest wegly-batch. Nothing was sent."),
+        )
 
 
 def _forget_left_out(connection: Connection) -> None:

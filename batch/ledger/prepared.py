@@ -52,7 +52,10 @@ class _Made:
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every statement has it
         self.text = str(compiled)
-        self._constants = compiled.params
+        # A parameter that somebody forgets must not become null: it would switch a rule off.
+        self._constants = {
+            name: compiled.params[name] for bind, name in compiled.bind_names.items() if not bind.required
+        }
         self._order = compiled.positiontup if compiled.positional else None
         self._converters: dict[str, Callable[[Any], Any]] = {}
         for bind, name in compiled.bind_names.items():

@@ -75,6 +75,9 @@ wa_contact_id = "Telefone"
 """
 
 
+TRIES = 3
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
     """A request as the proxy logged it. Times in seconds since 1970."""
@@ -162,18 +165,25 @@ def send(folder: Path, url: str, *, rows: int, rate: float) -> tuple[int, dict[s
     return ended.returncode, json.loads(ended.stdout)
 
 
+@pytest.mark.long
 def test_pacing_below_the_limit_is_never_refused(tmp_path: Path) -> None:
     """At nine tenths of the limit.
 
     `burst=1` lets one request come a whole gap early. Without a burst nginx, which counts in milliseconds, refuses what
-    comes 6 ms early here: the pace of our starts keeps that, the time from a start to the proxy need not.
+    comes 6 ms early here: the pace of our starts keeps that, the time from a start to the proxy need not. A machine
+    that stops for a while in between makes a post late and the next early, so there are some tries.
     """
-    with running_sandbox() as sandbox, throttling(tmp_path / "nginx", sandbox, burst=1) as proxy:
-        code, summary = send(tmp_path, proxy.url, rows=100, rate=0.9 * LIMIT)
-        seen = proxy.seen()
-        applied = len(sandbox.log.applied)
-    assert (code, summary["counts"]["success"], applied) == (0, 100, 100)
-    assert [each.status for each in seen] == [200] * 100
+    for number in range(TRIES):
+        with running_sandbox() as sandbox, throttling(tmp_path / f"nginx-{number}", sandbox, burst=1) as proxy:
+            (inside := tmp_path / str(number)).mkdir()
+            code, summary = send(inside, proxy.url, rows=100, rate=0.9 * LIMIT)
+            seen = proxy.seen()
+            applied = len(sandbox.log.applied)
+        assert (code, summary["counts"]["success"], applied) == (0, 100, 100)
+        statuses = [each.status for each in seen]
+        if statuses == [200] * 100:
+            break
+    assert statuses == [200] * 100
     assert 99 / (seen[-1].came - seen[0].came) == pytest.approx(0.9 * LIMIT, rel=0.05)
 
 

@@ -254,6 +254,14 @@ def test_unknown_rows_stay_unknown(office: Office) -> None:
     assert len(office.sandbox.log.received) == posts
     code, out, err = office.type("reconcile", first.summary["run"], "-c", campaign, "--base-url", office.sandbox.url)
     assert (code, "no run of this ledger has recorded a chat" in out) == (4, True), err
+    report = office.folder / "reports" / first.summary["run"] / "results.csv"
+    assert office.type("report", first.summary["run"])[0] == 0
+    head, *lines = report.read_text(encoding="utf-8-sig").splitlines()
+    decided = [f"{head};wegly_settle", *(f"{line};sent" if ";unknown;" in line else f"{line};" for line in lines)]
+    report.write_text("\n".join(decided), encoding="utf-8")
+    code, out, err = office.type("settle", report)
+    assert code == 2, "which of its rows is whose nobody can tell"
+    assert "its phone is not the one in the ledger" in err
     code, out, err = office.type("settle", first.summary["run"], "--sent", 2)
     assert code == 0, err
     assert office.run(sheet, campaign).rows[0] == ("success", "settled_sent")
@@ -403,6 +411,7 @@ def test_a_campaign_that_is_sending_is_left_out(office: Office) -> None:
     assert traces(office, people_of([*phones(2), *phones(2, first=5)])) == []
 
 
+@pytest.mark.long
 def test_a_purge_that_is_killed_is_finished_by_the_next(office: Office) -> None:
     """kill -9 all over it; whatever it leaves is a ledger that knows everybody, and the next purge cleans it."""
     count = 60

@@ -25,6 +25,7 @@ from batch.chats import failures
 from batch.errors import LedgerFailed
 from batch.ledger import Claim, Judging, Ledger, Owner, claims, outreach, staging
 from batch.ledger.outreach import Outreach
+from batch.ledger.prepared import Prepared
 from batch.ledger.quota import Quota
 from batch.ledger.schema import State, messages
 from batch.ledger.writer import Writer
@@ -242,7 +243,7 @@ def _claim_without(patch: pytest.MonkeyPatch, rule: str) -> None:
     hosts = {"claim_host": bindparam("by_host"), "claim_pid": bindparam("by_pid")}
     taking = update(messages).where(*pending, outreach.may_go(messages))
     taking = taking.values(state=State.CLAIMED.value, duration_ms=None, http_status=None, **values, **hosts)
-    patch.setattr(claims, "_CLAIM", taking.returning(messages.c.attempts))
+    patch.setattr(claims, "_CLAIM", Prepared(taking.returning(messages.c.attempts)))
 
 
 def suppression_is_ignored_at_the_claim(patch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
-from batch.ledger import Ledger, Suppressed
+from batch.errors import LedgerFailed, LedgerUnusable
+from batch.ledger import Ledger, Owner, StagedRow, Suppressed
+from batch.ledger.locks import hold, locks_folder
 from batch.ledger.schema import SCHEMA_VERSION
+from batch.model.campaign_traits import Traits
 from batch.model.outcome import Outcome
+from batch.model.run import Run
 
 SENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VERSION_1 = """
@@ -143,3 +147,30 @@ def test_an_old_run_is_told_as_it_was(old: Path, how: Any) -> None:
     with Ledger.open(f"sqlite:///{old}") as ledger:
         entry = Suppressed(person="+5511970010004", reason="asked", source="ana", added=SENT)
         assert ledger.suppression.add([entry]) == 1
+
+
+def test_a_ledger_that_somebody_sends_with_is_not_brought_up_to_date(old: Path) -> None:
+    """The program of before that holds it knows the old keys only: whoever it has messaged would be new to it."""
+    locks = locks_folder(old)
+    with hold(locks, ["campaign c (e)"], Owner.here("r2")):
+        with pytest.raises(LedgerUnusable, match="another program is using it"):
+            Ledger.open(f"sqlite:///{old}")
+        assert asked(old, "SELECT value FROM meta WHERE name = 'schema_version'") == [("1",)]
+    with Ledger.open(f"sqlite:///{old}") as ledger:
+        assert ledger.run("r1") is not None
+
+
+def test_nothing_is_planned_in_a_ledger_that_was_brought_up_to_date_meanwhile(tmp_path: Path) -> None:
+    """Between opening the ledger and planning a newer program may have changed what a key is."""
+    path = tmp_path / "ledger.sqlite3"
+    run = Run(run="r1", campaign="c", endpoint="e", sheet_path="s", sheet_sha256="0", version="0", started=SENT)
+    traits = Traits(unique_by=(), region="BR", phone_rule=1, template="t")
+    with Ledger.open(f"sqlite:///{path}") as ledger, ledger.stage() as staging:
+        staging.add([StagedRow(row=2, key="k", person="+5511970010002", sender="s", payload="{}", request_hash="h")])
+        staging.judge()
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE meta SET value = ? WHERE name = 'schema_version'", (str(SCHEMA_VERSION + 1),))
+        with pytest.raises(LedgerFailed, match=f"version {SCHEMA_VERSION + 1}"):
+            staging.plan(run, Owner.here("r1"), traits)
+    assert asked(path, "SELECT run FROM runs") == []
+    assert asked(path, 'SELECT "key" FROM messages') == []
