@@ -27,8 +27,11 @@ from batch.cli.options import (
     only_allowed_option,
     origin_option,
     rate_option,
+    read_timeout_option,
     reports_option,
     rows_option,
+    token_file_option,
+    trust_env_option,
 )
 from batch.cli.printing import give_up_stdout
 from batch.cli.spoken import SpokenCommand
@@ -90,20 +93,13 @@ class _Clock(click.ParamType[time]):
 @lasting("--wait", is_flag=True, help="Outside the campaign's hours: wait until they begin, instead of ending with 6.")
 @rate_option
 @lasting("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Attempts in flight at most.")
-@lasting(
-    "--read-timeout",
-    type=click.FloatRange(min=1),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long an answer may take; later the row is unknown.",
-)
+@read_timeout_option
 @reports_option
 @ledger_option
-@lasting("--token-file", type=SHEET, metavar="FILE", help="A file with the token; else WEGLY_TOKEN is read.")
+@token_file_option
 @base_url_option
 @origin_option
-@lasting("--trust-env", is_flag=True, help="Use the proxy and the certificates that the environment names.")
+@trust_env_option
 @json_option
 @click.option("-v", "--verbose", is_flag=True, help="Print the log on stderr as well.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")

@@ -132,7 +132,7 @@ def test_a_run_without_a_terminal_says_how_it_goes_and_goes_on(place: Place) -> 
     assert all(form.fullmatch(line) for line in said), said
     done = [int(line.partition(" ")[0]) for line in said]
     assert done == sorted(done)
-    assert done[-1] >= 20
+    assert done[-1] >= 30 - 16, "of 30 posts that came, at most 16 are in flight"
     assert len(place.sandbox.log.received) == ROWS
     (summary,) = (json.loads(file.read_bytes()) for file in (place.folder / "reports").glob("*/summary.json"))
     assert summary["counts"] == {"success": 36, "reused": 0, "error": 4, "unknown": 0, "skipped": 0, "pending": 0}
