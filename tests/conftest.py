@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
@@ -19,6 +20,10 @@ from batch.ledger import Ledger, Owner, Sending
 sys.path.insert(0, str(Path(__file__).parent))  # page_data, for the tests of every folder
 
 T = TypeVar("T")
+
+# Started in the background a shell has Ctrl+C ignored, and every program that a test starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says more about the machine than about the rule.
 settings.register_profile("ours", deadline=None)
