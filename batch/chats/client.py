@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 
 from batch.chats.attempt import Attempt, Written
+from batch.chats.direct import DirectTransport
 from batch.chats.endpoint import chats_url, parse_endpoint, parse_origin
 from batch.chats.exchanges import request_headers, response_body, response_headers
 from batch.chats.failures import judge
@@ -87,19 +88,41 @@ class ChatsClient:
         self._now = now
         self._last_used: datetime | None = None
         self._wire: Wire | None = None
+        self._alive = False
 
     @property
     def written(self) -> bool:
         """True when a byte of the latest `post` may have been written.
 
         Meant for after `asyncio.CancelledError` came out of `post`: False means that nothing was sent and the claim
-        may be released, True that the row is unknown. `post` sets it back to False as its first step, before it waits
-        for anything; so a caller that was cancelled before it called `post` must not ask.
+        may be released, True that the row is unknown. `connect` and `post` set it back to False as their first step,
+        before they wait for anything; so a caller that was cancelled before it called either must not ask.
         """
         return self._wire is not None and self._wire.written is not Written.NOTHING
 
+    async def connect(self) -> Verdict | None:
+        """Make the connection that the next `post` goes over, so that it begins at its moment; None: it is there.
+
+        A verdict says why there is none; certainly nothing was sent. With `trust_env` the connection is made by `post`.
+        Never raises for what the network or the server does.
+        """
+        self._end_last()
+        if not isinstance(self._transport, DirectTransport):
+            return None
+        began = self._now()
+        try:
+            await self._drop_idle(began)
+            await self._transport.connect(self._url, self._timeouts["connect"])
+        except FOREIGN as error:
+            fault, words = fault_of(error)
+        else:
+            self._last_used = self._now()
+            return None
+        attempt = Attempt(written=Written.NOTHING, sent_at=began, received_at=self._now(), fault=fault, words=words)
+        return judge(attempt, had_answer=False, redact=self._token.redact)
+
     async def post(self, payload: str, *, had_answer: bool) -> Verdict:
-        """Post once and say what came of it.
+        """Post once and say what came of it. Connects, where `connect` has not, or its connection is gone meanwhile.
 
         Args:
             payload: the body, as `encode` made it; sent as it is, in UTF-8.
@@ -108,14 +131,18 @@ class ChatsClient:
         Never raises for what the network or the server does. `asyncio.CancelledError` passes through; then `written`
         tells whether a byte had left.
         """
-        alive = self._wire is not None and self._wire.alive
-        self._wire = wire = Wire(read_timeout=self._read_timeout, alive=alive)
+        self._end_last()
+        self._wire = wire = Wire(read_timeout=self._read_timeout, alive=self._alive)
         attempt = await self._attempt(payload, wire)
         return judge(attempt, had_answer=had_answer, redact=self._token.redact)
 
     async def aclose(self) -> None:
         """Close the connection. May be called twice."""
         await self._transport.aclose()
+
+    def _end_last(self) -> None:
+        self._alive = self._alive or (self._wire is not None and self._wire.alive)
+        self._wire = None
 
     async def _attempt(self, payload: str, wire: Wire) -> Attempt:
         sent_at = self._now()

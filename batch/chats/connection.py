@@ -166,6 +166,7 @@ class Connection(asyncio.Protocol):
         # So that asyncio tells when the last byte went out.
         transport.set_write_buffer_limits(high=0)
         self._transport = transport
+        self._idle_since = time.monotonic()
 
     def _through(self) -> bool:
         """Both sides are done, may go on, and nothing is left over on either way."""

@@ -50,7 +50,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         account: Account = request.extensions.get("account") or _Nobody()
         account.began()
         head, body = _head(request.method, request.url.raw_path, tuple(request.headers.raw)), await request.aread()
-        connection = await self._ready(request)
+        connection = await self.connect(request.url, request.extensions.get("timeout", {}).get("connect"))
         try:
             connection.send(head, body, account)
             answer = await connection.head()
@@ -65,15 +65,19 @@ class DirectTransport(httpx.AsyncBaseTransport):
         if connection is not None:
             await connection.aclose()
 
-    async def _ready(self, request: httpx.Request) -> Connection:
-        url = request.url
+    async def connect(self, url: httpx.URL, seconds: float | None) -> Connection:
+        """The connection for the next request to `url`: the one that is there, while it may be used, else a new one.
+
+        `seconds` are for the connection and again for TLS; None: any. Nothing is written but TLS's own. Raises
+        httpx.TransportError.
+        """
         origin = url.scheme, url.raw_host, url.port
         if self._connection is not None:
             if origin == self._origin and self._connection.usable(idle_limit=self._idle_limit):
                 return self._connection
             self._connection.abort()
         self._connection, self._origin = None, origin
-        self._connection = await self._connect(url, request.extensions.get("timeout", {}).get("connect"))
+        self._connection = await self._connect(url, seconds)
         return self._connection
 
     async def _connect(self, url: httpx.URL, seconds: float | None) -> Connection:

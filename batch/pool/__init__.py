@@ -2,7 +2,8 @@
 
 Invariants:
 
-* A worker waits for its slot, claims, posts once, and records or releases; nothing else makes a POST.
+* A worker waits for its slot, claims and connects a little before it, posts once at its moment, and records or
+  releases; nothing else makes a POST.
 * Each sender has a lane of its own: its pace, its workers, its stop. What concerns all (a signal, the ledger, the
   clock, the token) stops every lane.
 * What a rule keeps back is passed over or put off, never held by a claim.

@@ -1,4 +1,5 @@
-"""One attempt, step by step: claim, post, record or release. Nothing else makes a POST; nothing here decides when."""
+"""One attempt, step by step: claim, connect, post, record or release. Nothing else makes a POST; nothing here decides
+when."""
 
 from __future__ import annotations
 
@@ -44,6 +45,8 @@ class Attempt:
     """From its start to the verdict."""
     began: datetime
     """By the wall clock, UTC."""
+    late: float = 0.0
+    """Seconds between the moment it was due and its beginning."""
 
 
 class Exchange:
@@ -100,34 +103,55 @@ class Exchange:
             await self._patiently(partial(self.ledger.withdraw, job.key))
             return None
 
-    async def post(self, job: Job, held: Any, seen: Seen, *, closes: datetime | None = None) -> Attempt:
-        """Post once. `closes`: when the hours end; what was not written by then (to connect takes a while) is not sent.
+    async def connect(self, held: Any) -> ChatsClient | Attempt:
+        """A connection for the one attempt of a claim; else the attempt, that came to nothing.
 
-        When it is cancelled, the outcome is recorded (`seen` hears of it) or the claim given back before it raises.
+        Whoever gets it must `post` over it, or give it back with the claim. When this is cancelled, the claim is given
+        back before it raises.
         """
         started, began = self._loop.time(), self.now()
         client = None
         try:
             client = self._idle.pop() if self._idle else self._make_client()
+            verdict = await client.connect()
+        except (asyncio.CancelledError, Exception):
+            await self.give_back(held, client)
+            raise
+        if verdict is None:
+            return client
+        self._idle.append(client)
+        return Attempt(verdict=verdict, milliseconds=self._milliseconds(started), began=began)
+
+    async def post(
+        self, client: ChatsClient, job: Job, held: Any, seen: Seen, *, due: float, closes: datetime | None = None
+    ) -> Attempt:
+        """Post once.
+
+        `due`: when it was to begin, by the loop's clock. `closes`: when the hours end; what was not written by then is
+        not sent (the connection may be gone, and take a while). When it is cancelled, the outcome is recorded (`seen`
+        hears of it) or the claim given back before it raises.
+        """
+        started, began = self._loop.time(), self.now()
+        late = max(0.0, started - due)
+        try:
             if closes is None:
                 verdict = await client.post(job.payload, had_answer=job.sender in self.answered)
             else:
                 verdict = await self._post_until(client, job, closes)
         except (asyncio.CancelledError, Exception):
-            if client is not None and client.written:
+            if client.written:
                 cut_off = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.CUT_OFF))
-                attempt = Attempt(verdict=cut_off, milliseconds=self._milliseconds(started), began=began)
+                attempt = Attempt(verdict=cut_off, milliseconds=self._milliseconds(started), began=began, late=late)
                 await self.record(job, held, attempt, seen)
             else:
                 await self.give_back(held)
             raise
         finally:
-            if client is not None:
-                self._idle.append(client)
+            self._idle.append(client)
         if verdict.signs is not None:
             self.answered.add(job.sender)
         self.reached = self.reached or verdict.finding.reason not in _NOBODY_REACHED
-        return Attempt(verdict=verdict, milliseconds=self._milliseconds(started), began=began)
+        return Attempt(verdict=verdict, milliseconds=self._milliseconds(started), began=began, late=late)
 
     async def _post_until(self, client: ChatsClient, job: Job, closes: datetime) -> Verdict:
         """Post, unless no byte was written when the hours end."""
@@ -150,8 +174,10 @@ class Exchange:
         finally:
             timer.cancel()
 
-    async def give_back(self, held: Any) -> None:
-        """Release a claim with which nothing was posted."""
+    async def give_back(self, held: Any, client: ChatsClient | None = None) -> None:
+        """Release a claim with which nothing was posted, and let others have its connection."""
+        if client is not None:
+            self._idle.append(client)
         await self._patiently(lambda: self.ledger.release(held, None, posted=False))
 
     async def release(self, job: Job, held: Any, verdict: Verdict) -> None:
@@ -175,6 +201,7 @@ class Exchange:
             reason=verdict.finding.reason.value,
             http_status=verdict.http_status,
             ms=milliseconds,
+            late_ms=round(attempt.late * 1000, 1),
             ours=recorded is not None,
         )
         seen(job, outcome, verdict)

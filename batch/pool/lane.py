@@ -16,9 +16,9 @@ from batch.model.attempt import Refused, Verdict
 from batch.model.message import Job
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
-from batch.pool.exchange import Exchange, ledger_failed
+from batch.pool.exchange import Attempt, Exchange, ledger_failed
 from batch.pool.later import Later
-from batch.pool.parts import PoolSettings, Progress
+from batch.pool.parts import ChatsClient, PoolSettings, Progress
 from batch.pool.repeats import Repeats
 from batch.pool.stopping import CLOCK_OFF, StopCause, Watch
 from batch.pool.throttle import Slot, Throttle
@@ -67,7 +67,6 @@ class Lane:
         self._later = Later()
         self._in_flight = 0
         self._spoken_of: datetime | None = None
-        self.first_start = self.last_start = 0.0
         self._paced = 0.0
         """Seconds between first and last start of each pass: what was waited for between them is no pace."""
         self._paces = 0
@@ -188,33 +187,17 @@ class Lane:
             if held is None:
                 log.info("not_ours", row=job.row)
                 return
-            if not await self._may_start(slot, held):
-                continue
-            if self._windows.closed_until(job, self._exchange.now()) is not None:
-                await self._exchange.give_back(held)
-                continue  # and be passed over
-            if not await self._attempt(job, held, repeats):
+            if not await self._attempt(job, held, slot, repeats):
                 self.jobs += 1
                 return
 
-    async def _may_start(self, slot: Slot, held: Any) -> bool:
-        """Wait for the moment of the start; when it does not come, or this is cancelled, the claim is given back."""
-        started = False
-        try:
-            started = await self._throttle.start(slot)
-        finally:
-            if not started:
-                await self._exchange.give_back(held)
-        return started
-
-    async def _attempt(self, job: Job, held: Any, repeats: Repeats) -> bool:
+    async def _attempt(self, job: Job, held: Any, slot: Slot, repeats: Repeats) -> bool:
         """Post once, and record or release; True when the job is to be tried again now."""
-        self._note_start()
         self._in_flight += 1
         try:
-            closes = self._windows.closes_at(job)
-            soon = closes if closes is not None and closes - self._exchange.now() < CLOSING else None
-            attempt = await self._exchange.post(job, held, self._seen, closes=soon)
+            attempt = await self._posted(job, held, slot)
+            if attempt is None:
+                return True
             verdict = attempt.verdict
             self._heed(verdict)
             if verdict.outcome is not Outcome.PENDING:
@@ -224,6 +207,30 @@ class Lane:
         finally:
             self._in_flight -= 1
         return await self._may_repeat(verdict, repeats)
+
+    async def _posted(self, job: Job, held: Any, slot: Slot) -> Attempt | None:
+        """Connect, and post at the slot's moment. None: it is not to start, and the claim was given back."""
+        client = await self._exchange.connect(held)
+        if isinstance(client, Attempt):
+            return client
+        if not await self._may_start(job, held, slot, client):
+            return None
+        self._note_start()
+        closes = self._windows.closes_at(job)
+        soon = closes if closes is not None and closes - self._exchange.now() < CLOSING else None
+        return await self._exchange.post(client, job, held, self._seen, due=slot.time, closes=soon)
+
+    async def _may_start(self, job: Job, held: Any, slot: Slot, client: ChatsClient) -> bool:
+        """Wait for the moment of the start; when it does not come, or this is cancelled, the claim is given back."""
+        started = False
+        try:
+            started = await self._throttle.start(slot)
+            # What waited past the end of its hours is to be passed over.
+            started = started and self._windows.closed_until(job, self._exchange.now()) is None
+        finally:
+            if not started:
+                await self._exchange.give_back(held, client)
+        return started
 
     async def _may_repeat(self, verdict: Verdict, repeats: Repeats) -> bool:
         if verdict.pause is not None:
@@ -258,12 +265,10 @@ class Lane:
 
     def _note_start(self) -> None:
         now = self._loop.time()
-        if not self.attempts:
-            self.first_start = now
         if self._begun is not None:
             self._paced += now - self._begun
             self._paces += 1
-        self._begun = self.last_start = now
+        self._begun = now
         self.attempts += 1
 
     def _heed(self, verdict: Verdict) -> None:

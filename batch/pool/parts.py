@@ -45,10 +45,12 @@ class Attempts(Protocol):
 
 
 class ChatsClient(Protocol):
-    """What the pool needs of the API: one connection. `written` tells, after a cancelled `post`, if a byte went out."""
+    """What the pool needs of the API: one connection. `connect` makes it ready, or says why it cannot; `post` connects
+    anew where it must. `written` tells, after a cancelled `post`, if a byte went out."""
 
     @property
     def written(self) -> bool: ...
+    async def connect(self) -> Verdict | None: ...
     async def post(self, payload: str, *, had_answer: bool) -> Verdict: ...
     async def aclose(self) -> None: ...
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from client_ways import WAYS
 
 from batch.chats import ChatsClient, Token, encode, make_ssl_context
 from batch.model.attempt import Verdict
@@ -18,15 +19,15 @@ SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 SECRET = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjb25mb3JtYW5jZSJ9.c2VjcmV0LXNpZ25hdHVyZQ"
 
 
-WAY = {"trust_env": False}
+WAY = {"way": WAYS["direct"]}
 
 
-@pytest.fixture(autouse=True, scope="module", params=["direct", "httpx"])
+@pytest.fixture(autouse=True, scope="module", params=["connected", "httpx"])
 def _both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
     """Everything here holds over our own connection and over httpx's, which is used with `trust_env`."""
-    WAY["trust_env"] = request.param == "httpx"
+    WAY["way"] = WAYS[request.param]
     yield
-    WAY["trust_env"] = False
+    WAY["way"] = WAYS["direct"]
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +56,10 @@ def payload(contact: str, value: str = "Jo\u00e3o") -> str:
 
 def posts(url: str, *bodies: str, had_answer: bool = True, **options: object) -> list[Verdict]:
     """Post these one after another with one client."""
-    settings = {"token": Token.parse(SECRET, "test"), "ssl_context": TLS, "read_timeout": 5.0, **WAY, **options}
+    settings = {"token": Token.parse(SECRET, "test"), "ssl_context": TLS, "read_timeout": 5.0, **options}
 
     async def run() -> list[Verdict]:
-        client = ChatsClient(endpoint=url, **settings)  # type: ignore[arg-type]  # any option
+        client = WAY["way"].make(endpoint=url, **settings)
         try:
             return [await client.post(body, had_answer=had_answer) for body in bodies]
         finally:
@@ -184,7 +185,7 @@ def test_the_token_is_nowhere(sandbox: RunningSandbox, caplog: pytest.LogCapture
     with caplog.at_level(logging.DEBUG):
         posts(sandbox.url, *(payload(f"1199993{digits}") for digits in ("0001", "0400", "0900", "0904")))
     client = ChatsClient(endpoint=sandbox.url, token=Token.parse(SECRET, "test"))
-    assert ("httpcore" if WAY["trust_env"] else "asyncio") in caplog.text
+    assert ("httpcore" if WAY["way"].trust_env else "asyncio") in caplog.text
     assert SECRET not in caplog.text
     assert SECRET not in repr(client) + repr(vars(client))
     assert SECRET not in json.dumps(sandbox.log.as_json())

@@ -5,8 +5,9 @@ import ssl
 from pathlib import Path
 
 import pytest
+from client_ways import WAYS
 
-from batch.chats import ChatsClient, Token, make_ssl_context
+from batch.chats import Token, make_ssl_context
 from batch.errors import SettingsError
 from batch.model.attempt import Verdict
 from batch.model.outcome import Outcome
@@ -16,13 +17,13 @@ CERTIFICATE = Path(__file__).parents[1] / "data" / "loopback.pem"
 PAYLOAD = '{"wa_contact_id":"11999990001"}'
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"x"}'
 
-WAY = {"trust_env": False}
+WAY = {"way": WAYS["direct"]}
 
 
-@pytest.fixture(autouse=True, params=["direct", "httpx"])
-def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything here holds over our own connection and over httpx's, which is used with `trust_env`."""
-    monkeypatch.setitem(WAY, "trust_env", request.param == "httpx")
+@pytest.fixture(autouse=True, params=WAYS)
+def _every_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds over our own connection, made before the post or by it, and over httpx's."""
+    monkeypatch.setitem(WAY, "way", WAYS[request.param])
 
 
 def post(*, host: str = "127.0.0.1", tls: ssl.SSLContext | None, client: ssl.SSLContext) -> tuple[Verdict, int]:
@@ -45,7 +46,7 @@ def post(*, host: str = "127.0.0.1", tls: ssl.SSLContext | None, client: ssl.SSL
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the server's own complaints
         url = f"https://{host}:{server.sockets[0].getsockname()[1]}"
         token = Token.parse("tls-test", "test")
-        chats = ChatsClient(endpoint=url, token=token, ssl_context=client, read_timeout=5.0, **WAY)
+        chats = WAY["way"].make(endpoint=url, token=token, ssl_context=client, read_timeout=5.0)
         try:
             return await chats.post(PAYLOAD, had_answer=False)
         finally:
@@ -98,7 +99,7 @@ def test_a_tls_connection_is_used_again(version: ssl.TLSVersion) -> None:
         server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         context, token = make_ssl_context(ca_file=CERTIFICATE), Token.parse("tls-test", "test")
-        chats = ChatsClient(endpoint=url, token=token, ssl_context=context, read_timeout=5.0, **WAY)
+        chats = WAY["way"].make(endpoint=url, token=token, ssl_context=context, read_timeout=5.0)
         try:
             return [(await chats.post(PAYLOAD, had_answer=True)).outcome for _ in range(3)]
         finally:

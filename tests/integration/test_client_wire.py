@@ -14,6 +14,7 @@ from typing import Any
 
 import httpcore._async.http11 as httpcore_http11
 import pytest
+from client_ways import WAYS
 
 from batch.chats import IDLE_LIMIT, MAX_ANSWER, ChatsClient, Token, make_ssl_context
 from batch.chats import connection as direct_connection
@@ -25,13 +26,13 @@ SECRET = "wire-test-token-0123456789"
 PAYLOAD = '{"whatsapp_phone_id":"x","wa_contact_id":"11999990001"}'
 CHAT = b'{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a"}'
 
-WAY = {"trust_env": False}
+WAY = {"way": WAYS["direct"]}
 
 
-@pytest.fixture(autouse=True, params=["direct", "httpx"])
-def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything here holds over our own connection and over httpx's, which is used with `trust_env`."""
-    monkeypatch.setitem(WAY, "trust_env", request.param == "httpx")
+@pytest.fixture(autouse=True, params=WAYS)
+def _every_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds over our own connection, made before the post or by it, and over httpx's."""
+    monkeypatch.setitem(WAY, "way", WAYS[request.param])
 
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -107,8 +108,8 @@ TLS = make_ssl_context()
 
 def client_for(url: str, **options: Any) -> ChatsClient:
     """A client with a short time-out."""
-    settings = {"token": Token.parse(SECRET, "test"), "ssl_context": TLS, "read_timeout": 5.0, **WAY, **options}
-    return ChatsClient(endpoint=url, **settings)
+    settings = {"token": Token.parse(SECRET, "test"), "ssl_context": TLS, "read_timeout": 5.0, **options}
+    return WAY["way"].make(endpoint=url, **settings)
 
 
 def post(handler: Handler, *, had_answer: bool = True, **options: Any) -> Verdict:
@@ -489,3 +490,77 @@ def test_the_token_echoed_by_a_server_is_not_repeated() -> None:
     assert SECRET not in repr(post(answers(whole(json.dumps(said).encode(), status="400 Bad Request"))))
     assert SECRET not in repr(post(answers(whole(b'{"id":"%s"}' % SECRET.encode()))))
     assert SECRET not in repr(post(answers(whole(b"<h1>%s</h1>" % SECRET.encode(), status="502 Bad Gateway"))))
+
+
+def test_a_connection_is_made_once_for_connect_and_post() -> None:
+    """What `connect` made is what `post` goes over, also the second time, and it begins with the request at once."""
+
+    async def run() -> tuple[int, list[Outcome]]:
+        async with Server(answers(whole(CHAT), keep=True)) as server:
+            client = client_for(server.url)
+            found = []
+            for _ in range(3):
+                assert await client.connect() is None
+                assert not client.written
+                await asyncio.sleep(0.02)
+                found.append((await client.post(PAYLOAD, had_answer=True)).outcome)
+                assert client.written
+            await client.aclose()
+            return server.connections, found
+
+    assert asyncio.run(run()) == (1, [Outcome.SUCCESS] * 3)
+
+
+def test_a_connection_that_is_closed_before_the_post_is_made_anew() -> None:
+    """A server that closes what was just made costs a connection, and makes no row unknown."""
+    slammed = 0
+
+    async def slam_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal slammed
+        slammed += 1
+        if slammed > 1 or WAY["way"].trust_env:
+            await answers(whole(CHAT))(reader, writer)
+
+    async def run() -> Outcome:
+        async with Server(slam_first) as server:
+            client = client_for(server.url)
+            assert await client.connect() is None
+            await asyncio.sleep(0.05)
+            try:
+                return (await ChatsClient.post(client, PAYLOAD, had_answer=True)).outcome
+            finally:
+                await client.aclose()
+
+    assert asyncio.run(run()) is Outcome.SUCCESS
+
+
+def test_who_cannot_connect_has_sent_nothing() -> None:
+    """Told before the post; httpx's connection is made by the post, and tells it then."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+
+    async def run() -> Verdict:
+        client = client_for(f"http://127.0.0.1:{port}")
+        failed = await client.connect()
+        assert (failed is None) is WAY["way"].trust_env
+        return failed or await client.post(PAYLOAD, had_answer=True)
+
+    verdict = asyncio.run(run())
+    assert (verdict.outcome, verdict.repeat, verdict.finding.reason) == (Outcome.PENDING, True, Reason.NOT_CONNECTED)
+
+
+def test_a_cancelled_connect_has_written_nothing() -> None:
+    """Also after an earlier post, whose bytes are no longer asked about."""
+
+    async def run() -> bool:
+        async with Server(answers(whole(CHAT), keep=True)) as server:
+            client = client_for(server.url, idle_limit=0.0)
+            await client.post(PAYLOAD, had_answer=True)
+            connecting = asyncio.create_task(client.connect())
+            await asyncio.sleep(0)
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+            await client.aclose()
+            return client.written
+
+    assert asyncio.run(run()) is False

@@ -58,8 +58,12 @@ class Api:
     on_post: Callable[[int], None] = lambda _: None
     slow: dict[int, float] = field(default_factory=dict)
     """Rows whose answers take another time than `latency`."""
-    connecting: float = 0.0
-    """Seconds that a connection takes, before anything is written."""
+    connecting: Callable[[], float] = lambda: 0.0
+    """Seconds that a connection takes, before its post may begin."""
+    reconnecting: float = 0.0
+    """Seconds that a post takes before anything is written, since its connection is gone."""
+    refusing: Callable[[], bool] = lambda: False
+    """Whether nobody can connect."""
 
     def client(self) -> Client:
         return Client(self)
@@ -73,11 +77,16 @@ class Client:
     api: Api
     written: bool = False
 
+    async def connect(self) -> Verdict | None:
+        if seconds := self.api.connecting():
+            await asyncio.sleep(seconds)
+        return OFFLINE if self.api.refusing() else None
+
     async def post(self, payload: str, *, had_answer: bool) -> Verdict:
         row = int(payload)
         self.written = False
-        if self.api.connecting:
-            await asyncio.sleep(self.api.connecting)
+        if self.api.reconnecting:
+            await asyncio.sleep(self.api.reconnecting)
         self.written = True
         self.api.posts.append((asyncio.get_running_loop().time(), row))
         self.api.in_flight += 1

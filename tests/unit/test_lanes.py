@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from scripted import BEGIN, OFFLINE, REFUSED, UNAUTHORIZED, Api, Client, World, staged, throttled
@@ -351,10 +352,11 @@ def test_each_sender_has_the_whole_rate(world: World) -> None:
     assert sent.achieved_rate == pytest.approx(20.0, rel=0.05)
 
 
-def test_a_connection_that_takes_too_long_sends_nothing_after_the_hours(world: World) -> None:
-    """The hours were asked before the post; what was not written when they end is not written any more."""
+@pytest.mark.parametrize("slow", [{"connecting": lambda: 3.0}, {"reconnecting": 3.0}], ids=["first", "anew"])
+def test_a_connection_that_takes_too_long_sends_nothing_after_the_hours(world: World, slow: dict[str, Any]) -> None:
+    """Made for the first time or anew: what was not written when the hours end is not written any more."""
     world.plan([2, 3])
-    api = Api(connecting=3.0)
+    api = Api(**slow)
     no_patience = RepeatRules(tries=0, seconds=1.0)
     hours, begin = between(0, 1), BEGIN + timedelta(seconds=59)
     sent = world.send(api, begin=begin, hours=hours, rate=50.0, repeats=no_patience)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -256,3 +257,41 @@ def test_a_stalled_machine_does_not_burst_afterwards(world: World) -> None:
     world.send(api, rate=10.0, concurrency=16)
     times = sorted(time for time, _ in api.posts)
     assert min(later - earlier for earlier, later in pairwise(times)) >= 0.99 / 11
+
+
+def test_to_connect_takes_nothing_from_the_pace(world: World) -> None:
+    """Connections that take from no time to longer than a gap: posts begin as evenly as ever."""
+    world.plan(range(2, 102))
+    api = Api(latency=0.01)
+    waits = itertools.cycle([0.0, 0.03, 0.001, 0.015])
+    api.connecting = lambda: next(waits)
+    sent = world.send(api, rate=50.0)
+    times = [time for time, _ in api.posts]
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 0.9 / 50
+    assert sent.achieved_rate == pytest.approx(50.0, rel=0.03)
+
+
+def test_who_cannot_connect_has_made_no_attempt(world: World) -> None:
+    """The claim is given back, the row is tried again, and only posts are attempts."""
+    world.plan([2, 3])
+    refusals = itertools.count()
+    api = Api(refusing=lambda: next(refusals) < 2)
+    sent = world.send(api, rate=10.0, concurrency=1)
+    assert (sent.attempts, world.outcomes()) == (2, {Outcome.SUCCESS: 2})
+    assert {each.attempts for each in world.results().values()} == {1}
+
+
+def test_an_end_while_connecting_leaves_nothing_unknown(world: World) -> None:
+    """Stopped for good before the connection was there: certainly nothing was sent."""
+    world.plan(range(2, 12))
+    api = Api()
+
+    def stop() -> float:
+        assert world.stop
+        world.stop.request(StopCause.INTERRUPTED)
+        world.stop.abort()
+        return 5.0
+
+    api.connecting = stop
+    world.send(api, rate=10.0)
+    assert (api.posts, world.outcomes()) == ([], {Outcome.PENDING: 10})

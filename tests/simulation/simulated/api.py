@@ -11,6 +11,8 @@ from email.utils import format_datetime
 from random import Random
 from typing import Any
 
+from batch.chats.attempt import Written
+from batch.chats.faults import Fault
 from simulated.clock import SimulatedLoop
 from simulated.disk import Disk
 from simulated.endings import CREATED, LIMITED, Ending
@@ -62,12 +64,14 @@ class Api:
     """Applies messages, and remembers every one. What it is asked to do goes on when who asked is dead."""
 
     def __init__(
-        self, loop: SimulatedLoop, disk: Disk, promise: Promise, rng: Random, note: Callable[..., None]
+        self, loop: SimulatedLoop, disk: Disk, promise: Promise, note: Callable[..., None], *, rng: Random, way: Random
     ) -> None:
+        """`rng` is for what the API does, `way` for who comes through to it."""
         self._loop = loop
         self._disk = disk
         self._promise = promise
         self._rng = rng
+        self._way = way
         self._note = note
         self._since = loop.time()
         self._lately: dict[str, deque[float]] = {}
@@ -81,6 +85,16 @@ class Api:
         """From now on the weather is this."""
         self.weather = weather
         self._since = self._loop.time()
+
+    def way(self) -> Fault | None:
+        """What keeps somebody from connecting now; None: nothing, for now."""
+        ending = self._outage()
+        if ending is None and self._way.random() < 0.2:
+            ending = self._way.choices(self.weather.endings, self.weather.weights)[0]
+        if ending is None or ending.written is not Written.NOTHING:
+            return None
+        self.seen[ending.name] += 1
+        return ending.fault
 
     def begin(self, process: Process, payload: str) -> Exchange:
         """A worker starts an attempt: what must be true then, is checked here."""
@@ -164,18 +178,21 @@ class Api:
 
     def _ending(self, sender: str) -> Ending:
         weather, now = self.weather, self._loop.time()
-        if weather.outage is not None:
-            begin, end, ending = weather.outage
-            if begin <= now - self._since < end:
-                return ending
-        if weather.limit is not None:
+        if weather.limit is not None and not self._outage():
             lately = self._lately.setdefault(sender, deque())
             while lately and now - lately[0] >= 1:
                 lately.popleft()
             if len(lately) >= weather.limit:
                 return LIMITED
             lately.append(now)
-        return self._rng.choices(weather.endings, weather.weights)[0]
+        return self._outage() or self._rng.choices(weather.endings, weather.weights)[0]
+
+    def _outage(self) -> Ending | None:
+        """How everything ends now, in an outage; None when there is none."""
+        if self.weather.outage is None:
+            return None
+        begin, end, ending = self.weather.outage
+        return ending if begin <= self._loop.time() - self._since < end else None
 
     def _apply(self, exchange: Exchange) -> bool:
         """Send the message; returns whether a chat was made for it."""

@@ -15,7 +15,9 @@ from simulated.process import Process
 __all__ = ["SimulatedClient"]
 
 CONNECTING = 0.01
-"""Seconds until the first byte leaves."""
+"""Seconds until a connection is there."""
+KEPT = 1.0
+"""Seconds for which it is there after it was used."""
 WRITING = 0.005
 """Seconds from the first byte to the last."""
 
@@ -29,10 +31,25 @@ class SimulatedClient:
         self._now = now
         self._read_timeout = read_timeout
         self._written = Written.NOTHING
+        self._kept_until = float("-inf")
 
     @property
     def written(self) -> bool:
         return self._written is not Written.NOTHING
+
+    async def connect(self) -> Verdict | None:
+        self._process.tick("connect")
+        began, loop = self._now(), asyncio.get_running_loop()
+        if loop.time() < self._kept_until:
+            return None
+        await asyncio.sleep(CONNECTING)
+        fault = self._api.way()
+        self._process.tick("connected")
+        if fault is None:
+            self._kept_until = loop.time() + KEPT
+            return None
+        attempt = Attempt(written=Written.NOTHING, sent_at=began, received_at=self._now(), fault=fault)
+        return failures.judge(attempt, had_answer=False)
 
     async def post(self, payload: str, *, had_answer: bool) -> Verdict:
         self._written = Written.NOTHING
@@ -56,7 +73,10 @@ class SimulatedClient:
 
     async def _attempt(self, exchange: Exchange) -> Attempt:
         sent_at, ending = self._now(), exchange.ending
-        await asyncio.sleep(CONNECTING)
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._kept_until or ending.written is Written.NOTHING:
+            await asyncio.sleep(CONNECTING)
+        self._kept_until = loop.time() + KEPT
         if ending.written is not Written.NOTHING:
             self._process.tick("first byte")
             self._written = Written.PART

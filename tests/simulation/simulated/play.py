@@ -90,7 +90,9 @@ class _World:
         self.promise = Promise(self.note, self.knobs.outreach)
         self.promise.outreach.unlocked = self.knobs.two
         self._others = stream(self.seed, "others")
-        self.api = Api(self.loop, self.disk, self.promise, stream(self.seed, "api"), self.note)
+        self.api = Api(
+            self.loop, self.disk, self.promise, self.note, rng=stream(self.seed, "api"), way=stream(self.seed, "way")
+        )
 
     def note(self, who: str, what: str, *details: object) -> None:
         """One line of the trace."""
