@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -29,9 +29,17 @@ class Cost:
     """Peak memory of the largest process."""
 
 
-def measured(command: Sequence[str], *, rounds: int = 3, allowed: Sequence[int] = (0,), stdin: bytes = b"") -> Cost:
-    """Run a command some times. Raises Failed when it ends with a code that is not allowed."""
-    costs = [_once(command, allowed, stdin) for _ in range(rounds)]
+def measured(
+    command: Sequence[str],
+    *,
+    rounds: int = 3,
+    allowed: Sequence[int] = (0,),
+    environment: Mapping[str, str] | None = None,
+    core: int | None = None,
+) -> Cost:
+    """Run a command some times, with more in its environment. Raises Failed when it ends with a code that is not
+    allowed. `core`: the only one it may use, where the system has a way to say so."""
+    costs = [_once(command, allowed, {**os.environ, **(environment or {})}, core) for _ in range(rounds)]
     return Cost(
         cpu=median(each.cpu for each in costs),
         wall=median(each.wall for each in costs),
@@ -39,10 +47,10 @@ def measured(command: Sequence[str], *, rounds: int = 3, allowed: Sequence[int] 
     )
 
 
-def _once(command: Sequence[str], allowed: Sequence[int], stdin: bytes) -> Cost:
+def _once(command: Sequence[str], allowed: Sequence[int], environment: Mapping[str, str], core: int | None) -> Cost:
     # By a small process of its own: what is measured begins with the memory of who starts it.
-    words = [sys.executable, "-I", "-S", __file__, *command]
-    done = subprocess.run(words, input=stdin, capture_output=True, check=False)
+    words = [sys.executable, "-I", "-S", __file__, "any" if core is None else str(core), *command]
+    done = subprocess.run(words, env=environment, capture_output=True, check=False)
     said = done.stdout.decode(errors="replace").splitlines()
     if done.returncode or not said:
         raise Failed(f"{' '.join(command)} could not be measured: {done.stderr.decode(errors='replace')[-1000:]}")
@@ -52,8 +60,10 @@ def _once(command: Sequence[str], allowed: Sequence[int], stdin: bytes) -> Cost:
     return Cost(cpu=float(cpu), wall=float(wall), mib=int(kib) // 1024)
 
 
-def _measure(command: Sequence[str]) -> None:
+def _measure(core: str, command: Sequence[str]) -> None:
     """Run a command, and print its exit code, CPU, seconds and KiB."""
+    if core != "any" and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {int(core)})
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
@@ -64,4 +74,4 @@ def _measure(command: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    _measure(sys.argv[1:])
+    _measure(sys.argv[1], sys.argv[2:])

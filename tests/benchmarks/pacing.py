@@ -1,40 +1,37 @@
 """How truly a run keeps the rate that was asked for, from the sheet to the answer, over real sockets.
 
-    python tests/benchmarks/pacing.py                    10, 50 and 500 a second, for some seconds each
-    python tests/benchmarks/pacing.py --rates 1000 --seconds 20
+    python tests/benchmarks/pacing.py                    10, 80, 500 and 1,000 a second, for some seconds each
+    python tests/benchmarks/pacing.py --rates 1000 --latency 0.3 --seconds 60 --one-core
 
-A bare server in a process of its own answers after 100 ms; when each request arrived is noted by the kernel (on Linux;
-elsewhere by the server, which may be late to look). The whole program runs
-as a person runs it: sheet, ledger on disk with full durability, report. Told are the rate of the report, the rate of
-what arrived, and the most that any moving second held on arrival, with what it may hold. Ends with 1 when a rate was
-reached to less than 97 %, or a moving second held too many.
+A bare server in a process of its own (`arrivals.py`) answers after a while; when each request arrived is noted by the
+kernel. The whole program runs as a person runs it: sheet, ledger on disk with full durability, report. Told are the
+rate of the report, the rate of what arrived, the most that any moving second held on arrival with what it may hold,
+what the program adds (from when a post was due to its first byte at the server, the 99th of a hundred), and what a row
+costs. Ends with 1 when a rate was reached to less than 97 %, or a moving second held too many.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import heapq
 import json
 import math
-import multiprocessing
-import os
-import selectors
-import socket
-import struct
-import subprocess
+import sqlite3
 import sys
 import tempfile
-import time
 from bisect import bisect_left
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
+from arrivals import arrivals_of
+from measuring import Cost, measured
+
 LATENCY = 0.1
-_TIMESTAMP = 29
-"""SO_TIMESTAMP of Linux: the kernel notes when data came."""
-ENOUGH = 0.97
+MISSED = 0.03
+"""The share of a rate that need not be reached."""
+FIRST = 90_000_000
+"""The last eight digits of the first row's phone."""
 CAMPAIGN = """
 [campaign]
 name = "pacing"
@@ -46,7 +43,7 @@ language = "pt_BR"
 [columns]
 wa_contact_id = "Telefone"
 [throttle]
-concurrency = 256
+concurrency = 512
 """
 
 
@@ -61,166 +58,95 @@ class Measured:
     most: int
     """Requests that arrived within one moving second."""
     allowed: int
-    outcomes: int
+    added: float
+    """Milliseconds from when a post was due to its first byte at the server: the 99th of a hundred."""
+    cost: Cost
+    """Of the whole program."""
+    rows: int
+
+    @property
+    def missed(self) -> float:
+        """The share of the rate that was not reached."""
+        return 1 - min(self.reported, self.arrived) / self.wanted
+
+    @property
+    def over(self) -> int:
+        """How many more than allowed a moving second held; below 0: how many fewer the fullest one held."""
+        return self.most - self.allowed
 
     @property
     def holds(self) -> bool:
-        return min(self.reported, self.arrived) >= ENOUGH * self.wanted and self.most <= self.allowed
+        return self.missed <= MISSED and self.over <= 0
 
 
-class _Line:
-    """One connection: what came of a request so far."""
-
-    def __init__(self, line: socket.socket) -> None:
-        self.socket = line
-        self._got = b""
-
-    def arrived(self) -> list[float] | None:
-        """When each request came whole, by the kernel's clock where it tells; None when the connection is closed."""
-        data, notes, _, _ = self.socket.recvmsg(65536, 256)
-        if not data:
-            return None
-        at = _stamp(notes)
-        self._got += data
-        found = []
-        while (end := self._got.find(b"\r\n\r\n")) >= 0:
-            length = int(self._got[:end].lower().split(b"content-length:")[1].split(b"\r\n")[0])
-            if len(self._got) < end + 4 + length:
-                break
-            self._got = self._got[end + 4 + length :]
-            found.append(at)
-        return found
-
-
-def _stamp(notes: list[tuple[int, int, bytes]]) -> float:
-    """The kernel's note of when the data came, else now: a server that is late to look must not blame who sent."""
-    for level, kind, value in notes:
-        if (level, kind) == (socket.SOL_SOCKET, _TIMESTAMP):
-            seconds, microseconds = struct.unpack("qq", value[:16])
-            return float(seconds + microseconds / 1_000_000)
-    return time.time()
-
-
-class _Server:
-    """Answers every POST with a new chat after a while, and notes when each came. No more of HTTP than that."""
-
-    def __init__(self) -> None:
-        self.arrivals: list[float] = []
-        self._selector = selectors.DefaultSelector()
-        self._answers: list[tuple[float, int, socket.socket]] = []
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=1000)
-        if sys.platform == "linux":  # what is accepted has it from its first byte on
-            self._listening.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
-        self._selector.register(self._listening, selectors.EVENT_READ)
-        self.port = self._listening.getsockname()[1]
-
-    def serve(self, pipe: Connection) -> None:
-        """Until something comes through the pipe."""
-        self._selector.register(pipe, selectors.EVENT_READ)
-        while True:
-            wait = max(0.0, self._answers[0][0] - time.monotonic()) if self._answers else None
-            for key, _ in self._selector.select(wait):
-                if key.fileobj is pipe:
-                    return
-                self._accept() if key.fileobj is self._listening else self._read(key.data)
-            self._answer()
-
-    def _accept(self) -> None:
-        line, _ = self._listening.accept()
-        self._selector.register(line, selectors.EVENT_READ, _Line(line))
-
-    def _read(self, line: _Line) -> None:
-        try:
-            found = line.arrived()
-        except ConnectionError:
-            found = None
-        if found is None:
-            self._selector.unregister(line.socket)
-            line.socket.close()
-            return
-        for at in found:
-            self.arrivals.append(at)
-            heapq.heappush(self._answers, (time.monotonic() + LATENCY, len(self.arrivals), line.socket))
-
-    def _answer(self) -> None:
-        while self._answers and self._answers[0][0] <= time.monotonic():
-            _, number, line = heapq.heappop(self._answers)
-            body = json.dumps({"id": f"0b28ee57-7a57-4407-a9c5-{number:012}", "status": "OPEN"}).encode()
-            head = f"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            with contextlib.suppress(OSError):
-                line.sendall(head.encode() + body)
-
-
-def _serve(pipe: Connection) -> None:
-    server = _Server()
-    pipe.send(server.port)
-    server.serve(pipe)
-    pipe.recv()
-    pipe.send(server.arrivals)
-
-
-def measure(rate: float, seconds: float) -> Measured:
-    """Run the program at `rate` starts a second for about so many seconds."""
-    ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=_serve, args=(theirs,), daemon=True)
-    server.start()
-    try:
-        port = ours.recv()
-        count = max(20, round(rate * seconds))
-        with tempfile.TemporaryDirectory() as name:
-            summary = _run(Path(name), port, rate, count)
-        ours.send("end")
-        arrivals: list[float] = sorted(ours.recv())
-    finally:
-        server.join(timeout=10)
-    this_run = summary["this_run"]
-    most = max(bisect_left(arrivals, at + 1) - number for number, at in enumerate(arrivals))
+def measure(rate: float, seconds: float, *, latency: float = LATENCY, one_core: bool = False) -> Measured:
+    """Run the program at `rate` starts a second for about so many seconds. `one_core`: it gets no other."""
+    count = max(20, round(rate * seconds))
+    with tempfile.TemporaryDirectory(prefix="wegly-batch-bench-") as name, arrivals_of(latency) as server:
+        folder = Path(name)
+        cost = _run(folder, server.port, rate, count, core=0 if one_core else None)
+        arrivals = server.arrivals()
+        summary = json.loads(next(folder.glob("reports/*/summary.json")).read_text(encoding="utf-8"))
+        added = sorted(_added(folder, arrivals))
+    if summary["counts"]["success"] != count or len(arrivals) != count:
+        raise SystemExit(f"{len(arrivals)} posts, {summary['counts']}, of {count} rows")
+    times = sorted(arrivals.values())
     return Measured(
         wanted=rate,
-        reported=this_run["achieved_rate"],
-        arrived=(len(arrivals) - 1) / (arrivals[-1] - arrivals[0]),
-        most=most,
+        reported=summary["this_run"]["achieved_rate"],
+        arrived=(count - 1) / (times[-1] - times[0]),
+        most=max(bisect_left(times, at + 1) - number for number, at in enumerate(times)),
         allowed=math.floor(max(rate + 1, rate * 1.01)),
-        outcomes=int(summary["counts"]["success"]),
+        added=added[math.ceil(0.99 * count) - 1],
+        cost=cost,
+        rows=count,
     )
 
 
-def _run(folder: Path, port: int, rate: float, count: int) -> dict[str, dict[str, float]]:
-    sheet = "Telefone\n" + "".join(f"119{90000000 + number}\n" for number in range(count))
-    (folder / "sheet.csv").write_text(sheet)
-    (folder / "campaign.toml").write_text(CAMPAIGN)
-    words = ["run", "sheet.csv", "-c", "campaign.toml", "--yes", "--json", "--rate", f"{rate}/s"]
+def _run(folder: Path, port: int, rate: float, count: int, *, core: int | None) -> Cost:
+    sheet = "Telefone\n" + "".join(f"119{FIRST + number}\n" for number in range(count))
+    (folder / "sheet.csv").write_text(sheet, encoding="utf-8")
+    (folder / "campaign.toml").write_text(CAMPAIGN, encoding="utf-8")
+    words = ["run", str(folder / "sheet.csv"), "-c", str(folder / "campaign.toml"), "--yes", "--json"]
+    words += ["--rate", f"{rate}/s", "--reports", str(folder / "reports")]
     words += ["--base-url", f"http://127.0.0.1:{port}", "--ledger", f"sqlite:///{folder / 'ledger.sqlite3'}"]
-    environment = {**os.environ, "WEGLY_TOKEN": "benchmark"}
-    done = subprocess.run(
-        [sys.executable, "-m", "batch", *words],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"the run ended with {done.returncode}: {done.stderr}")
-    found: dict[str, dict[str, float]] = json.loads(done.stdout)
-    return found
+    command = [sys.executable, "-m", "batch", *words]
+    return measured(command, rounds=1, environment={"WEGLY_TOKEN": "benchmark"}, core=core)
+
+
+def _added(folder: Path, arrivals: Mapping[int, float]) -> list[float]:
+    """Of each row, the milliseconds that the program added: it was late for its moment, and then took a while."""
+    with closing(sqlite3.connect(folder / "ledger.sqlite3")) as ledger:
+        query = "SELECT rows.row, messages.sent_at FROM rows JOIN messages ON messages.key = rows.key"
+        began = {row: at / 1e6 for row, at in ledger.execute(query)}
+    log = next(folder.glob("reports/*/run.log")).read_text(encoding="utf-8")
+    late = {line["row"]: line["late_ms"] for line in map(json.loads, log.splitlines()) if line["event"] == "attempt"}
+    return [late[row] + 1000 * (arrivals[FIRST + row - 2] - at) for row, at in began.items()]
+
+
+def line_of(found: Measured) -> str:
+    """A line of the table."""
+    kept = f"{found.wanted:g} | {found.reported:.1f} | {found.arrived:.1f} | {found.most} | {found.allowed}"
+    costs = f"{found.added:.1f} ms | {1000 * found.cost.cpu / found.rows:.2f} ms | {found.cost.mib} MiB"
+    return f"| {kept} | {costs} | {'yes' if found.holds else 'NO'} |\n"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rates", type=float, nargs="+", default=[10.0, 50.0, 500.0])
+    parser.add_argument("--rates", type=float, nargs="+", default=[10.0, 80.0, 500.0, 1000.0])
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--latency", type=float, default=LATENCY)
+    parser.add_argument("--one-core", action="store_true")
     words = parser.parse_args()
-    sys.stdout.write("| wanted /s | reported | arrived | most in a moving second | allowed | holds |\n")
-    sys.stdout.write("|---|---|---|---|---|---|\n")
+    names = (
+        "wanted /s | reported | arrived | most in a moving second | allowed | added, p99 | CPU a row | memory | holds"
+    )
+    sys.stdout.write(f"| {names} |\n|---|---|---|---|---|---|---|---|---|\n")
     all_hold = True
     for rate in words.rates:
-        found = measure(rate, words.seconds)
+        found = measure(rate, words.seconds, latency=words.latency, one_core=words.one_core)
         all_hold &= found.holds
-        sys.stdout.write(
-            f"| {found.wanted:g} | {found.reported:.1f} | {found.arrived:.1f} | {found.most} | {found.allowed} "
-            f"| {'yes' if found.holds else 'NO'} |\n"
-        )
+        sys.stdout.write(line_of(found))
         sys.stdout.flush()
     return 0 if all_hold else 1
 
