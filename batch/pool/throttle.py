@@ -12,6 +12,9 @@ __all__ = ["CLAIM_LEAD", "Slot", "Throttle"]
 
 CLAIM_LEAD = 0.02
 """Seconds before its slot at which a worker claims, so that the claim's commit does not delay the start."""
+HEAD_START = 0.1
+"""Seconds before the first slot, in which workers come to their places and make their first claims: who is late at the
+beginning makes up for it for a while, and holds claims meanwhile."""
 
 
 class Slot:
@@ -29,7 +32,7 @@ class Throttle:
 
     def __init__(self, rate: float, stop: Stop) -> None:
         self._loop = asyncio.get_running_loop()
-        self._pace = pace.Pace.begin(rate, self._loop.time())
+        self._pace = pace.Pace.begin(rate, self._loop.time() + HEAD_START)
         self._stop = stop
         self._door = asyncio.Lock()
         self._starts: deque[float] = deque(maxlen=pace.most_in_a_second(rate))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -220,7 +220,7 @@ class SimulatedWriter(Writer):
             return
         self._commit(group)
         if self._process.dead:
-            self._abandon(self._queue)
+            self._abandon(())
             raise Killed(self._process.name)
         for write, future in group:
             if future.exception() is not None:
@@ -228,14 +228,16 @@ class SimulatedWriter(Writer):
             elif isinstance(held := future.result(), Claim):
                 self._claimed(held.key)
         self._process.note(self._process.name, "commit", len(group), group[0][1].exception() is None)
-        self._process.tick("told")
+        if not self._process.survives("told"):
+            self._abandon(())
+            raise Killed(self._process.name)
         if self._queue:
             self._start()
         else:
             self._idle.set()
 
-    def _abandon(self, group: list[tuple[Write, Future[Any]]]) -> None:
-        """Nobody writes these any more; who waits for them must end."""
+    def _abandon(self, group: Sequence[tuple[Write, Future[Any]]]) -> None:
+        """Nobody writes these any more, nor what is queued; who waits for them must end."""
         for _, future in (*group, *self._queue):
             future.cancel()
 
