@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 import structlog
@@ -18,13 +19,15 @@ from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
 from batch.pool.exchange import Attempt, Exchange, ledger_failed
 from batch.pool.later import Later
+from batch.pool.left import Left, Leftovers
 from batch.pool.parts import ChatsClient, PoolSettings, Progress
 from batch.pool.repeats import Repeats
+from batch.pool.starts import Starts
 from batch.pool.stopping import CLOCK_OFF, StopCause, Watch
 from batch.pool.throttle import Slot, Throttle
 from batch.pool.windows import Windows
 
-__all__ = ["Lane", "Left"]
+__all__ = ["Lane"]
 
 log = structlog.get_logger()
 
@@ -37,15 +40,21 @@ LOOK_AGAIN = 30.0
 """Seconds after which who waits for an hour reads the wall clock again: a machine may have slept."""
 FOR_ALL = frozenset({Reason.NOT_AUTHORIZED, Reason.WRONG_ADDRESS})
 """Answers that every sender would get alike."""
+AHEAD = 0.25
+"""Seconds of starts for which claims and connections are made ready. More of them would only wait: each with a claim
+that is an unknown row if the machine dies, and a connection that grows old."""
+_LEAST_AHEAD = 8
 _AT_ONCE = 500  # jobs passed over before others get a turn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Left:
-    """Why jobs of a sender were passed over, and when the first of them may go."""
+class _Begun:
+    """A claimed job whose moment has come."""
 
-    finding: Finding
-    until: datetime
+    held: Any
+    client: ChatsClient | Attempt
+    """What to post over; else why there is no connection."""
+    due: float
 
 
 class Lane:
@@ -54,9 +63,10 @@ class Lane:
     def __init__(self, sender: str, *, exchange: Exchange, settings: PoolSettings, progress: Progress) -> None:
         self.sender = sender
         self.stop = exchange.stop.below()
-        self.jobs = self.attempts = 0
+        self.jobs = 0
+        self.starts = Starts()
         self.outcomes: Counter[Outcome] = Counter()
-        self._left: dict[Reason, Left] = {}
+        self._leftovers = Leftovers()
         self._exchange = exchange
         self._settings = settings
         self._progress = progress
@@ -65,22 +75,14 @@ class Lane:
         self._watch = Watch(settings.stop)
         self._windows = Windows(settings.hours, settings.home)
         self._later = Later()
+        self._ahead = asyncio.Semaphore(max(_LEAST_AHEAD, ceil(settings.rate * AHEAD)))
         self._in_flight = 0
         self._spoken_of: datetime | None = None
-        self._paced = 0.0
-        """Seconds between first and last start of each pass: what was waited for between them is no pace."""
-        self._paces = 0
-        self._begun: float | None = None
 
     @property
     def left(self) -> Left | None:
         """The soonest of what was passed over; None when nothing was."""
-        return min(self._left.values(), key=lambda each: each.until, default=None)
-
-    @property
-    def achieved_rate(self) -> float | None:
-        """Starts a second between the first and the last start; None for fewer than two."""
-        return self._paces / self._paced if self._paces and self._paced > 0 else None
+        return self._leftovers.soonest
 
     @property
     def slowed(self) -> int:
@@ -93,7 +95,8 @@ class Lane:
         With `wait`, what the hours keep back is waited for.
         """
         while True:
-            self._left, self._begun = {}, None
+            self._leftovers.clear()
+            self.starts.new_pass()
             jobs = self._exchange.ledger.jobs(self.sender, upto=upto)
             await self._all(jobs)
             if not await self._until_hours():
@@ -111,7 +114,7 @@ class Lane:
 
     async def _until_hours(self) -> bool:
         """Wait for the hours of what was left out; False when that is not what is to be waited for."""
-        left = self._left.get(Reason.WINDOW)
+        left = self._leftovers.because_of(Reason.WINDOW)
         if not self._settings.wait or left is None:
             return False
         return await self._sleep_until(left.until, left.finding)
@@ -159,66 +162,69 @@ class Lane:
         """Whether the job may certainly not go now; nothing was claimed or written."""
         now = self._exchange.now()
         if (until := self._windows.closed_until(job, now)) is not None:
-            self._leave(self._windows.finding(until), until)
+            self._leftovers.leave(self._windows.finding(until), until)
             return True
         full = None if self._in_flight else self._exchange.ledger.full_until(job, now)
         if full is not None and full.until is not None and full.until > now + CAP_PATIENCE:
-            self._leave(full.finding, full.until)
+            self._leftovers.leave(full.finding, full.until)
             return True
         return False
-
-    def _leave(self, finding: Finding, until: datetime) -> None:
-        known = self._left.get(finding.reason)
-        if known is None or until < known.until:
-            self._left[finding.reason] = Left(finding=finding, until=until)
 
     async def _handle(self, job: Job) -> None:
         """Bring one job to an outcome, or leave it pending: a rule keeps it back, the limit of repeats is reached, or
         the run is stopping."""
         repeats = Repeats(self._settings.repeats)
+        again = True
+        while again:
+            async with self._ahead:
+                begun = await self._begin(job)
+            if begun is None:
+                return
+            if isinstance(begun, Refused):
+                again = await self._refused(job, begun)
+                continue
+            again = await self._attempt(job, begun, repeats)
+            self.jobs += not again
+
+    async def _begin(self, job: Job) -> _Begun | Refused | None:
+        """Claim the job, connect, and wait for its moment: the post must follow at once. None: it is not for us, or not
+        for now."""
         while (slot := await self._throttle.next_slot()) is not None:
             if not self._exchange.clock_is_right() or self._passed_over(job):
-                return
+                return None
             held = await self._exchange.claim(job)
             if isinstance(held, Refused):
-                if not await self._refused(job, held):
-                    return
-                continue
+                return held
             if held is None:
                 log.info("not_ours", row=job.row)
-                return
-            if not await self._attempt(job, held, slot, repeats):
-                self.jobs += 1
-                return
+                return None
+            client = await self._exchange.connect(held)
+            if isinstance(client, Attempt) or await self._may_start(job, held, slot, client):
+                return _Begun(held=held, client=client, due=slot.time)
+        return None
 
-    async def _attempt(self, job: Job, held: Any, slot: Slot, repeats: Repeats) -> bool:
+    async def _attempt(self, job: Job, begun: _Begun, repeats: Repeats) -> bool:
         """Post once, and record or release; True when the job is to be tried again now."""
         self._in_flight += 1
         try:
-            attempt = await self._posted(job, held, slot)
-            if attempt is None:
-                return True
+            attempt = await self._posted(job, begun)
             verdict = attempt.verdict
             self._heed(verdict)
             if verdict.outcome is not Outcome.PENDING:
-                await self._exchange.record(job, held, attempt, self._seen)
+                await self._exchange.record(job, begun.held, attempt, self._seen)
                 return False
-            await self._exchange.release(job, held, verdict)
+            await self._exchange.release(job, begun.held, verdict)
         finally:
             self._in_flight -= 1
         return await self._may_repeat(verdict, repeats)
 
-    async def _posted(self, job: Job, held: Any, slot: Slot) -> Attempt | None:
-        """Connect, and post at the slot's moment. None: it is not to start, and the claim was given back."""
-        client = await self._exchange.connect(held)
-        if isinstance(client, Attempt):
-            return client
-        if not await self._may_start(job, held, slot, client):
-            return None
-        self._note_start()
+    async def _posted(self, job: Job, begun: _Begun) -> Attempt:
+        if isinstance(begun.client, Attempt):
+            return begun.client
+        self.starts.note(self._loop.time())
         closes = self._windows.closes_at(job)
         soon = closes if closes is not None and closes - self._exchange.now() < CLOSING else None
-        return await self._exchange.post(client, job, held, self._seen, due=slot.time, closes=soon)
+        return await self._exchange.post(begun.client, job, begun.held, self._seen, due=begun.due, closes=soon)
 
     async def _may_start(self, job: Job, held: Any, slot: Slot, client: ChatsClient) -> bool:
         """Wait for the moment of the start; when it does not come, or this is cancelled, the claim is given back."""
@@ -260,16 +266,8 @@ class Lane:
             return await self._sleep_until(refused.until, refused.finding)
         if self._in_flight:  # what is in flight may turn out not to count
             return await self.stop.sleep(0.5)
-        self._leave(refused.finding, refused.until)
+        self._leftovers.leave(refused.finding, refused.until)
         return False
-
-    def _note_start(self) -> None:
-        now = self._loop.time()
-        if self._begun is not None:
-            self._paced += now - self._begun
-            self._paces += 1
-        self._begun = now
-        self.attempts += 1
 
     def _heed(self, verdict: Verdict) -> None:
         """What an answer means for everyone else; before anything waits, so that nobody starts meanwhile."""

@@ -104,7 +104,7 @@ class Pool:
             outcomes.update(lane.outcomes)
         return Sent(
             jobs=sum(lane.jobs for lane in lanes),
-            attempts=sum(lane.attempts for lane in lanes),
+            attempts=sum(lane.starts.count for lane in lanes),
             outcomes=dict(outcomes),
             achieved_rate=_together(lanes),
             cause=first.cause,
@@ -117,15 +117,15 @@ class Pool:
 
 def _together(lanes: list[Lane]) -> float | None:
     """Of several senders the sum of what each achieved; None where none has a rate."""
-    rates = [lane.achieved_rate for lane in lanes if lane.achieved_rate is not None]
+    rates = [lane.starts.rate for lane in lanes if lane.starts.rate is not None]
     return sum(rates) if rates else None
 
 
 def _sender_run(lane: Lane) -> SenderRun:
     return SenderRun(
         sender=lane.sender,
-        attempts=lane.attempts,
-        achieved_rate=lane.achieved_rate,
+        attempts=lane.starts.count,
+        achieved_rate=lane.starts.rate,
         slowed=lane.slowed,
         cause=lane.stop.cause.value if lane.stop.cause else None,
         pending=lane.left.finding if lane.left else None,

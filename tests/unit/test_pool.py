@@ -295,3 +295,21 @@ def test_an_end_while_connecting_leaves_nothing_unknown(world: World) -> None:
     api.connecting = stop
     world.send(api, rate=10.0)
     assert (api.posts, world.outcomes()) == ([], {Outcome.PENDING: 10})
+
+
+def test_few_claims_wait_for_their_connections(world: World) -> None:
+    """Nobody can connect for a minute: no more than some starts are claimed, whatever may be in flight at once."""
+    world.plan(range(2, 202))
+    claims: list[int] = []
+
+    @dataclass
+    class Counting(FailingLedger):
+        async def claim(self, job: Job, now: datetime) -> Any:
+            claims.append(job.row)
+            return await self.real.claim(job, now)
+
+    api = Api(connecting=lambda: 60.0)
+    api.on_post = lambda _: claims.append(0)
+    world.send(api, attempts=Counting, rate=20.0, concurrency=100)
+    assert 2 <= claims.index(0) <= max(8, 20.0 * 0.25)
+    assert world.outcomes() == {Outcome.SUCCESS: 200}
