@@ -20,7 +20,7 @@ CATCH_UP = 1.01
 """How much faster than the rate starts may follow each other while lateness is made up for."""
 JITTER = 0.002
 """Seconds by which a start may be late for its slot because timers are no finer; the next may come so much closer."""
-UNEVEN = 0.01
+UNEVEN = 0.015
 """Seconds over one at the least, over which starts are counted: posts do not reach the API quite as evenly as they were
 started, and what is promised is promised of their arrival."""
 EASE = 0.995
