@@ -26,16 +26,23 @@ class RequestForms:
         self._make = make
         self._of_few = frozenset(of_few_values)
         self._forms: dict[Values, _Form | None] = {}
+        self._whole: _Form | None = None
+        """The form of values of which none is left out and none is of few: nearly every row has it."""
 
     def encode(self, values: Values) -> str:
         """`encode(make(values))`. The values are as the API's page wants them: their rows were checked."""
-        kept = tuple([value if place in self._of_few else value and "" for place, value in enumerate(values)])
-        form = self._forms.get(kept)
-        if form is None:
-            if kept in self._forms or len(self._forms) >= _MOST_FORMS or "" in values:
-                return encode(self._make(values))
-            form = self._forms[kept] = self._new_form(values)
+        if "" in values:
+            return encode(self._make(values))
+        form = self._form(values) if self._whole is None or None in values else self._whole
         return form.filled(values) if form else encode(self._make(values))
+
+    def _form(self, values: Values) -> _Form | None:
+        kept = tuple([value if place in self._of_few else value and "" for place, value in enumerate(values)])
+        if kept not in self._forms and len(self._forms) < _MOST_FORMS:
+            self._forms[kept] = form = self._new_form(values)
+            if not self._of_few and None not in values:
+                self._whole = form
+        return self._forms.get(kept)
 
     def _new_form(self, values: Values) -> _Form | None:
         marks = {
@@ -53,20 +60,16 @@ class RequestForms:
 class _Form:
     """A body with holes."""
 
-    __slots__ = ("_holes", "_pieces")
+    __slots__ = ("_body", "_places")
 
     def __init__(self, body: str, found: list[tuple[int, int]], marks: dict[int, str]) -> None:
-        self._pieces: list[str] = []
-        self._holes: list[tuple[int, int]] = []
+        pieces: list[str] = []
         after = 0
         for start, place in found:
-            self._pieces += [body[after:start], ""]
-            self._holes.append((len(self._pieces) - 1, place))
+            pieces.append(body[after:start])
             after = start + len(marks[place]) + 2
-        self._pieces.append(body[after:])
+        self._body = "%s".join([piece.replace("%", "%%") for piece in (*pieces, body[after:])])
+        self._places = [place for _, place in found]
 
     def filled(self, values: Values) -> str:
-        pieces = self._pieces.copy()
-        for hole, place in self._holes:
-            pieces[hole] = encode_basestring(values[place] or "")
-        return "".join(pieces)
+        return self._body % tuple([encode_basestring(values[place] or "") for place in self._places])

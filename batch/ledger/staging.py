@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Integer, Label, cast, func, insert, or_, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -44,8 +43,7 @@ _TELLING = frozenset({"state", "message_findings", "again_state", "again_finding
 _NOTHING = dict.fromkeys((*KEPT, *(column.name for column in RESULT_COLUMNS)))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StagedRow:
+class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a tuple takes a quarter of the time
     """A checked row on its way into the ledger. `outcome` is None for a row that may be sent."""
 
     row: int
@@ -272,21 +270,22 @@ def _insert_text(connection: Connection) -> str:
     return str(insert(staged).compile(dialect=connection.dialect, column_keys=_STAGED))
 
 
-def _staged_values(row: StagedRow, hashes: Hashes | None) -> tuple[Any, ...]:
+def _staged_values(each: StagedRow, hashes: Hashes | None) -> tuple[Any, ...]:
     """In the order of the table's columns."""
+    row, key, person, sender, outcome, findings, notes, digest, payload, stands, _out, origin, sheet = each
     return (
-        row.row,
-        row.key,
-        row.person,
-        hashes.person(row.person) if hashes and row.person else None,
-        row.sender,
-        row.outcome,
-        row.stands,
-        findings_to_json(row.findings) if row.findings else None,
-        findings_to_json(row.notes) if row.notes else None,
-        row.request_hash,
-        row.payload,
-        row.origin.run if row.origin else None,
-        row.origin_sheet,
-        row.origin.row if row.origin else None,
+        row,
+        key,
+        person,
+        hashes.person(person) if hashes and person else None,
+        sender,
+        outcome,
+        stands,
+        findings_to_json(findings) if findings else None,
+        findings_to_json(notes) if notes else None,
+        digest,
+        payload,
+        origin.run if origin else None,
+        sheet,
+        origin.row if origin else None,
     )

@@ -44,7 +44,11 @@ class Slot:
 
     def value(self, cells: Cells) -> str | Finding | None:
         """The value as it goes into the request; None where an optional field is left out."""
-        text = self.text(cells)
+        return self.of(None if self.column is None else cells[self.place])
+
+    def of(self, cell: str | None) -> str | Finding | None:
+        """`value`, of the cell itself."""
+        text = (cell or "").strip() or self.fallback
         if text:
             return text if self.column is None else checked(self.field, text, column=self.column)
         return self.missing() if FIELDS[self.field].required else None

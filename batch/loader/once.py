@@ -58,7 +58,12 @@ class _Blocks:
     def add(self, rows: list[RawRow]) -> None:
         if not self.complete:
             return
-        block = marshal.dumps([(row.number, row.cells, dict(row.errors), row.hidden, row.fault) for row in rows])
+        block = marshal.dumps(
+            [
+                (number, cells, dict(errors) if errors else None, hidden, fault)
+                for number, cells, errors, hidden, fault in rows
+            ]
+        )
         try:
             self._add(block)
         except OSError:  # no room for temporary files
