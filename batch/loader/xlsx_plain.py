@@ -23,9 +23,7 @@ _LONGEST_FORM = 10_000
 _ROW = re.compile(r'<row r="([1-9][0-9]{0,6})"([^<>/]*)')
 _ATTRIBUTES = re.compile(r'(?: [A-Za-z][A-Za-z0-9]*(?::[A-Za-z0-9]+)?="[ !#-;=?-~]*")*')
 _ATTRIBUTE = re.compile(r' ([A-Za-z0-9:]+)="([^"]*)"')
-_CELL = re.compile(
-    r'<c r="([A-Z]{1,3})([0-9]{1,7})"([^<>/]*)(?:><v>([^<>]*)</v></c>|/>|><is><t>([^<>]*)</t></is></c>)'
-)
+_CELL = re.compile(r'<c r="([A-Z]{1,3})([0-9]{1,7})"([^<>/]*)(?:><v>([^<>]*)</v></c>|/>|><is><t>([^<>]*)</t></is></c>)')
 _KIND = re.compile(r'(?: s="([0-9]{1,6})")?(?: t="([A-Za-z]{1,10})")?')
 
 
