@@ -42,7 +42,9 @@ def measured(command: Sequence[str], *, rounds: int = 3, allowed: Sequence[int] 
 def _once(command: Sequence[str], allowed: Sequence[int], stdin: bytes) -> Cost:
     # By a small process of its own: what is measured begins with the memory of who starts it.
     words = [sys.executable, "-I", "-S", __file__, *command]
-    done = subprocess.run(words, input=stdin, capture_output=True, check=False)
+    # What is installed has its bytecode already, and so must ours: it is written by the first round.
+    cached = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(words, input=stdin, capture_output=True, check=False, env=cached)
     said = done.stdout.decode(errors="replace").splitlines()
     if done.returncode or not said:
         raise Failed(f"{' '.join(command)} could not be measured: {done.stderr.decode(errors='replace')[-1000:]}")
