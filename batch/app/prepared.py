@@ -139,16 +139,19 @@ class _ShortCut:
         found = self._plain.read(row)
         if found is None:
             return None
-        payload = self._forms.encode(found.values)
+        person, values, notes, unique, opted_out = found
+        payload = self._forms.encode(values)
         return StagedRow(
-            row=row.number,
-            key=self._keyed(self._key(found.person, found.unique)),
-            person=found.person,
-            sender=self._sender(found.values),
-            notes=found.notes,
-            opted_out=found.opted_out,
-            request_hash=_hash(payload),
-            payload=payload,
+            row.number,
+            self._keyed(self._key(person, unique)),
+            person,
+            self._sender(values),
+            None,
+            (),
+            notes,
+            _hash(payload),
+            payload,
+            opted_out=opted_out,
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from json.encoder import encode_basestring
+from operator import itemgetter
+from typing import Any
 
 from batch.chats.requests import encode
 from batch.model.message import Message
@@ -60,16 +62,23 @@ class RequestForms:
 class _Form:
     """A body with holes."""
 
-    __slots__ = ("_body", "_places")
+    __slots__ = ("_picked", "_pieces")
 
     def __init__(self, body: str, found: list[tuple[int, int]], marks: dict[int, str]) -> None:
-        pieces: list[str] = []
+        self._pieces: list[str] = []
+        """What is the same in all bodies, and between two of them room for a value."""
         after = 0
         for start, place in found:
-            pieces.append(body[after:start])
+            self._pieces += [body[after:start], ""]
             after = start + len(marks[place]) + 2
-        self._body = "%s".join([piece.replace("%", "%%") for piece in (*pieces, body[after:])])
-        self._places = [place for _, place in found]
+        self._pieces.append(body[after:])
+        # Of one place alone, itemgetter gives no tuple.
+        places = [place for _, place in found]
+        self._picked: Callable[[Any], Sequence[str]] = (
+            itemgetter(*places) if len(places) > 1 else lambda values: [values[place] for place in places]
+        )
 
     def filled(self, values: Values) -> str:
-        return self._body % tuple([encode_basestring(values[place] or "") for place in self._places])
+        pieces = self._pieces.copy()
+        pieces[1::2] = map(encode_basestring, self._picked(values))
+        return "".join(pieces)

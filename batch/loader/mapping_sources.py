@@ -12,9 +12,11 @@ from batch.loader.filters import Filter
 from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason
 
-__all__ = ["CellText", "Cells", "Slot", "TextPlan", "refused_in"]
+__all__ = ["REFUSALS", "CellText", "Cells", "Slot", "TextPlan", "refused_in"]
 
 Cells = Sequence[str | None]
+REFUSALS = (Reason, Finding)
+"""Why there is no value. A tuple: each row asks, and a union is made anew each time."""
 
 _REFUSED = re.compile(r"[\n\r\t]| {5,}")
 """What WhatsApp refuses in a value (132018)."""
@@ -91,7 +93,7 @@ class CellText:
         value = (cell or "").strip()
         for apply in self.filters:
             filtered = apply(value)
-            if isinstance(filtered, Reason | Finding):
+            if isinstance(filtered, REFUSALS):
                 return filtered
             value = filtered
         return value if value.strip() or self.may_be_empty else Reason.VALUE_MISSING

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from batch.campaign import BODY_LIMIT, Campaign, Shares, occurrences
 from batch.loader.mapping import Mapping
-from batch.loader.mapping_sources import Cells, CellText, Slot, TextPlan, refused_in
+from batch.loader.mapping_sources import REFUSALS, Cells, CellText, Slot, TextPlan, refused_in
 from batch.loader.mapping_template import CARD_BODY_LIMIT, HEADER_LIMIT, Frame
 from batch.loader.optout import opted_out
 from batch.model.message import Message, TemplateField
@@ -74,7 +74,8 @@ class PlainContacts:
             (limit - base) // max([times for _, times in places], default=1) for limit, base, places in self._bounds
         )
         """Characters that all texts together may have, whatever their places."""
-        self._optout = [_optout_reader(*mapping.optout)] if mapping.optout else []
+        self._unique = [place for _, place in mapping.unique]
+        self._optout = _optout_reader(*mapping.optout) if mapping.optout else None
         self.of_few_values = frozenset(place for place, slot in enumerate(self._open) if slot.field == _OF_FEW_VALUES)
         """Places of the values that are words of a short list."""
 
@@ -95,7 +96,7 @@ class PlainContacts:
         person, number, notes = found
         try:
             values = [known[pick(cells)] for pick, known in self._readers]
-            wants_none = any([known[pick(cells)] for pick, known in self._optout])
+            wants_none = self._optout is not None and self._optout(cells)
         except _NotPlain:
             return None
         if not self._fit(values[self._first_text :]):
@@ -103,7 +104,7 @@ class PlainContacts:
         values.append(number)
         if self._shares:
             values.append(self._shares.of(person))
-        unique = tuple([cells[place] or "" for _, place in self._mapping.unique])
+        unique = tuple([cells[place] or "" for place in self._unique]) if self._unique else ()
         return Plain(person, tuple(values), notes, unique, wants_none)
 
     def message(self, values: Sequence[str | None]) -> Message:
@@ -213,33 +214,31 @@ def _slot_reader(slot: Slot) -> _Reader:
 
 def _text_reader(plan: TextPlan) -> _Reader:
     """The value of a template field."""
+    if len(plan.parts) == 1 and isinstance(plan.parts[0], CellText):
+        of = plan.parts[0].of
+        return itemgetter(plan.parts[0].place), _Remembered(lambda cell: _checked(_plain(of(cell))))
+    pieces = [part if isinstance(part, str) else _piece_reader(part) for part in plan.parts]
     places = [part.place for part in plan.parts if isinstance(part, CellText)]
-    alone = len(places) == 1
-    pieces = [part if isinstance(part, str) else _piece_reader(part, remembers=not alone) for part in plan.parts]
 
     def made(cells: Cells) -> str:
         own = iter(cells)
         return _checked("".join([piece if isinstance(piece, str) else piece(next(own)) for piece in pieces]))
 
-    if alone:
-        return itemgetter(*places), _Remembered(lambda cell: made((cell,)))
-    return itemgetter(*places) if places else lambda _cells: (), _Remembered(made)
+    return lambda cells: tuple([cells[place] for place in places]), _Remembered(made)
 
 
-def _piece_reader(part: CellText, *, remembers: bool) -> Callable[[str | None], str]:
-    def read(cell: str | None) -> str:
-        return _plain(part.of(cell))
-
-    return _Remembered(read).__getitem__ if remembers else read
+def _piece_reader(part: CellText) -> Callable[[str | None], str]:
+    return _Remembered(lambda cell: _plain(part.of(cell))).__getitem__
 
 
-def _optout_reader(column: str, place: int) -> _Reader:
+def _optout_reader(column: str, place: int) -> Callable[[Cells], bool]:
     """Whether the person wants no messages."""
-    return itemgetter(place), _Remembered(lambda cell: _plain(opted_out(cell, column)))
+    known = _Remembered(lambda cell: _plain(opted_out(cell, column)))
+    return lambda cells: known[cells[place]] is True
 
 
 def _plain(found: _Found | Reason | Finding) -> _Found:
-    if isinstance(found, (Reason, Finding)):
+    if isinstance(found, REFUSALS):
         raise _NotPlain
     return found
 
