@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Integer, Label, cast, func, insert, or_, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.schema import DropTable
 
 from batch.errors import LedgerFailed
@@ -80,10 +79,14 @@ class Staging:
         self._judging = again
         self._only: str | None = None
         self._sheet = ""
+        self._of_its_own = bool(engine.url.database)
+        """Whether the connection ends with the staging; a ledger in memory would go with it."""
 
     def __enter__(self) -> Staging:
         self._connection = self._engine.connect().execution_options(**READ)
-        if isinstance(self._engine.pool, SingletonThreadPool):
+        if self._of_its_own:
+            self._connection.detach()
+        else:
             _forget_staged(self._connection)
         staging_metadata.create_all(self._connection, checkfirst=False)
         self._hashes = read_hashes(self._connection)
@@ -97,11 +100,13 @@ class Staging:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.rollback()
-        # A ledger in memory is asked once, and what was staged goes with it in a moment. Dropping it costs 2 us a row.
-        if not isinstance(self._engine.pool, SingletonThreadPool):
-            staging_metadata.drop_all(self._connection, checkfirst=False)
-            self._connection.commit()
-        self._connection.close()
+        if self._of_its_own:
+            # Its tables go with it: to drop them would read them all. Another connection stays open, since with the
+            # last one SQLite would write all of its log back.
+            with self._engine.connect():
+                self._connection.close()
+        else:  # a ledger in memory goes soon itself, and what was staged with it
+            self._connection.close()
 
     def keyed(self, key: str) -> str:
         """The ledger's own form of a `message_key`, as its rows must have it: else everybody would be new."""
@@ -162,6 +167,12 @@ class Staging:
         query = _joined(staged.c.sender, staged.c.person).where(judging.sendable(self._judging)).order_by(staged.c.row)
         yield from self._stream(query)
 
+    def waiting_by_sender(self) -> dict[str, int]:
+        """How many messages a run would send, by sender; who sends the first of them in the sheet stands first."""
+        query = _joined(staged.c.sender, func.count()).where(judging.sendable(self._judging))
+        by_sender = query.group_by(staged.c.sender).order_by(func.min(staged.c.row))
+        return {each.sender: each[1] for each in self._connection.execute(by_sender)}
+
     def reached(self, *, endpoint: str, sender: str | None, since: datetime) -> list[datetime]:
         """When each person was last messaged who has, or may have, a message since; None: of all senders. Sorted."""
         return [at for _person, at in reached(self._connection, endpoint=endpoint, sender=sender, since=since)]
@@ -203,8 +214,7 @@ class Staging:
 
     def senders(self) -> tuple[str, ...]:
         """The senders of what a run would send, sorted."""
-        query = _joined(staged.c.sender).where(judging.sendable(self._judging)).distinct().order_by(staged.c.sender)
-        return tuple(self._connection.execute(query).scalars())
+        return tuple(sorted(self.waiting_by_sender()))
 
     def tally(self) -> Counter[tuple[Outcome, str]]:
         """(outcome, reason code) to rows, as `results` would count to, without going through all of them."""

@@ -73,7 +73,7 @@ class Sheet:
                 yield self._row(raw)
 
     def _plain_widths(self) -> tuple[int, int]:
-        """How many cells a row without errors has, at least and at most, that is given as it stands; (1, 0): none is."""
+        """How many cells a row without errors has, at least and at most, that is given as it stands; (1, 0): none."""
         count = len(self.columns.places)
         if self.guarded or self.said is not None or self.columns.places != tuple(range(count)):
             return 1, 0

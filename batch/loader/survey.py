@@ -65,16 +65,12 @@ def survey(source: Source, rows: Iterable[RawRow], *, below: int, width: int) ->
             continue
         seen.rows += 1
         seen.hidden += hidden
-        if errors:
-            seen.unreadable += len(errors)
-            seen.used.update(errors)
+        seen.unreadable += len(errors)
+        seen.used.update(errors)
         if not fault:
-            if have < width:
-                seen.short += 1
-            if cells and cells[-1] is None:
-                seen.ends_empty = True
-        if empty:
-            empty = [index for index in empty if index >= have or cells[index] is None]
+            seen.short += have < width
+            seen.ends_empty = seen.ends_empty or (have > 0 and cells[-1] is None)
+        empty = [index for index in empty if index >= have or cells[index] is None] if empty else empty
         if have > known:
             empty += [index for index in range(known, have) if cells[index] is None]
             known = have
