@@ -48,11 +48,13 @@ class _Form:
 class _Usual:
     """Rows of some columns, each with a value."""
 
-    __slots__ = ("letters", "pattern")
+    __slots__ = ("forms", "letters", "pattern")
 
     def __init__(self, letters: tuple[str, ...]) -> None:
         self.letters = letters
         self.pattern = re.compile(_ROW_OF + "".join([_CELL_OF % each for each in letters]))
+        self.forms: dict[tuple[str, ...], _Form] = {}
+        """By the kinds of the cells."""
 
 
 class PlainRows:
@@ -78,7 +80,12 @@ class PlainRows:
             return self._read_any(row)
         # The number, what else the tag says, and of each cell its kind and its value.
         parts = found.groups("")
-        form = self._form((*usual.letters, *parts[2::2]))
+        kinds = parts[2::2]
+        form = usual.forms.get(kinds)
+        if form is None:
+            form = self._form((*usual.letters, *kinds))
+            if form is not None and len(usual.forms) < _MOST_FORMS:
+                usual.forms[kinds] = form
         return self._row(parts[0], parts[1], form, parts[3::2])
 
     def _read_any(self, row: str) -> RawRow | None:
@@ -104,7 +111,7 @@ class PlainRows:
 
     def _row(self, digits: str, attributes: str, form: _Form | None, stored: Sequence[Any]) -> RawRow | None:
         number = int(digits)
-        hidden = self._hidden(attributes)
+        hidden = self._hides[attributes] if attributes in self._hides else self._hidden(attributes)
         if form is None or hidden is None or number > _EXCEL_ROWS:
             return None
         try:
@@ -134,8 +141,6 @@ class PlainRows:
 
     def _hidden(self, attributes: str) -> bool | None:
         """Whether a row with these attributes is hidden; None when they are not of the form."""
-        if attributes in self._hides:
-            return self._hides[attributes]
         hidden = _hidden(attributes)
         if len(self._hides) < _MOST_FORMS:
             self._hides[attributes] = hidden
