@@ -131,7 +131,8 @@ def look(
                 noted[code] = (*noted.get(code, ()), (result.row, note))
         if result.outcome is Outcome.ERROR and len(bad) < BAD_ROWS_SHOWN:
             bad.append(result)
-    to_send = staging.count_to_send()
+    senders = staging.waiting_by_sender()
+    to_send = sum(senders.values())
     if limit is not None:
         to_send = min(to_send, limit)
     rate = settings.rate or prepared.campaign.throttle.rate
@@ -141,7 +142,7 @@ def look(
         ledger=ledger.where,
         info=prepared.sheet.info,
         mapping=tuple(prepared.maker.mapping()),
-        senders=staging.senders(),
+        senders=tuple(sorted(senders)),
         counts={outcome: counts[outcome] for outcome in Outcome},
         reasons=reasons,
         warnings=(*prepared.maker.warnings, *warnings),
@@ -153,7 +154,9 @@ def look(
         examples=tuple(_examples(prepared, staging)),
         seconds=max(0, to_send - 1) / rate,
         rate=rate,
-        forecast=forecast(prepared.campaign, staging, endpoint=prepared.endpoint, rate=rate, limit=asked, now=now),
+        forecast=forecast(
+            prepared.campaign, staging, senders, endpoint=prepared.endpoint, rate=rate, limit=asked, now=now
+        ),
     )
 
 

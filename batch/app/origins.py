@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from batch.ledger import StagedRow
 from batch.model.message import campaign_scope
@@ -36,4 +35,4 @@ class Origins:
         run = self._find(name) if name and _ROW_NUMBER.fullmatch(number) else None
         if run is None or (run.endpoint, campaign_scope(run.campaign)) != self._scope:
             return staged
-        return replace(staged, origin=Origin(run=run.run, row=int(number)), origin_sheet=run.sheet_key)
+        return staged._replace(origin=Origin(run=run.run, row=int(number)), origin_sheet=run.sheet_key)

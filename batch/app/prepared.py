@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from batch.loader import Sheet, open_sheet
 from batch.loader.contacts import ContactMaker
 from batch.loader.mapping import wanted_columns
 from batch.loader.plain import PlainContacts
-from batch.model.message import Contact, Message, message_key
+from batch.model.message import Contact, Message, MessageKeys, message_key
 from batch.model.origin import sheet_key
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
@@ -110,13 +110,13 @@ class Prepared:
             opted_out=contact.opted_out,
         )
         if sent_elsewhere is not None:
-            return replace(staged, outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
+            return staged._replace(outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
         if contact.hidden and self.campaign.sheet.hidden_rows == "skip":
-            return replace(staged, outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
+            return staged._replace(outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
         if contact.message is None:
-            return replace(staged, outcome=Outcome.ERROR, findings=contact.problems)
+            return staged._replace(outcome=Outcome.ERROR, findings=contact.problems)
         payload, digest = as_request(contact.message)
-        return replace(staged, sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
+        return staged._replace(sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
 
 
 class _ShortCut:
@@ -126,7 +126,7 @@ class _ShortCut:
         self._plain = plain
         self._keyed = keyed
         self._forms = RequestForms(plain.message, plain.of_few_values)
-        self._key = partial(message_key, endpoint=prepared.endpoint, campaign=prepared.campaign.name)
+        self._key = MessageKeys(endpoint=prepared.endpoint, campaign=prepared.campaign.name).key
         self._sender = plain.sender
 
     @classmethod
@@ -139,16 +139,19 @@ class _ShortCut:
         found = self._plain.read(row)
         if found is None:
             return None
-        payload = self._forms.encode(found.values)
+        person, values, notes, unique, opted_out = found
+        payload = self._forms.encode(values)
         return StagedRow(
-            row=row.number,
-            key=self._keyed(self._key(person=found.person, unique=found.unique)),
-            person=found.person,
-            sender=self._sender(found.values),
-            notes=found.notes,
-            opted_out=found.opted_out,
-            request_hash=_hash(payload),
-            payload=payload,
+            row.number,
+            self._keyed(self._key(person, unique)),
+            person,
+            self._sender(values),
+            None,
+            (),
+            notes,
+            _hash(payload),
+            payload,
+            opted_out=opted_out,
         )
 
 

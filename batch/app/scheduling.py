@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,15 +39,19 @@ class Forecast:
 def forecast(
     campaign: Campaign,
     staging: Staging,
+    waiting: Mapping[str, int],
     *,
     endpoint: str,
     rate: float,
     limit: int | None,
     now: datetime,
 ) -> Forecast:
-    """The forecast of a judged sheet, of at most `limit` messages. `rate`: starts a second of each sender."""
+    """The forecast of a judged sheet, of at most `limit` messages.
+
+    `waiting`: how many messages each sender has. `rate`: starts a second of each sender.
+    """
     rules, prices = campaign.outreach, campaign.prices
-    loads = _loads(campaign, staging, limit)
+    loads = _loads(campaign, staging, waiting, limit)
     cap = Cap(people=rules.per_24h, shared=rules.shared_cap) if rules.per_24h else None
     used: dict[str, list[datetime]] = {}
     if cap is not None:
@@ -70,11 +75,16 @@ def forecast(
     )
 
 
-def _loads(campaign: Campaign, staging: Staging, limit: int | None) -> list[Load]:
+def _loads(campaign: Campaign, staging: Staging, by_sender: Mapping[str, int], limit: int | None) -> list[Load]:
     """What waits, by sender and, where it matters, by time zones."""
+    several, zoned = bool(campaign.unique_by), bool(campaign.hours.windows)
+    if not several and not zoned and limit is None:
+        return [
+            Load(sender=sender, zones=(campaign.timezone,), messages=count, people=count)
+            for sender, count in by_sender.items()
+        ]
     messages: Counter[tuple[str, tuple[str, ...]]] = Counter()
     people: dict[tuple[str, tuple[str, ...]], Counter[str]] = {}
-    several, zoned = bool(campaign.unique_by), bool(campaign.hours.windows)
     with closing(staging.waiting()) as waiting:
         for sender, person in islice(waiting, limit):
             group = (sender, zones_of(person, campaign.timezone) if zoned else (campaign.timezone,))

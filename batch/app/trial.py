@@ -172,7 +172,7 @@ def _plan(
 ) -> None:
     """Plan the trial's messages. Raises SettingsError when a rule leaves one out."""
     with ledger.stage() as staging:
-        staging.add(replace(row, key=staging.keyed(row.key)) for row in rows if row.key)
+        staging.add(row._replace(key=staging.keyed(row.key)) for row in rows if row.key)
         run_lists(campaign, settings.only_allowed).apply(staging)
         staging.judge()
         for result in staging.results():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from json.encoder import encode_basestring
+from operator import itemgetter
+from typing import Any
 
 from batch.chats.requests import encode
 from batch.model.message import Message
@@ -26,16 +28,23 @@ class RequestForms:
         self._make = make
         self._of_few = frozenset(of_few_values)
         self._forms: dict[Values, _Form | None] = {}
+        self._whole: _Form | None = None
+        """The form of values of which none is left out and none is of few: nearly every row has it."""
 
     def encode(self, values: Values) -> str:
         """`encode(make(values))`. The values are as the API's page wants them: their rows were checked."""
-        kept = tuple([value if place in self._of_few else value and "" for place, value in enumerate(values)])
-        form = self._forms.get(kept)
-        if form is None:
-            if kept in self._forms or len(self._forms) >= _MOST_FORMS or "" in values:
-                return encode(self._make(values))
-            form = self._forms[kept] = self._new_form(values)
+        if "" in values:
+            return encode(self._make(values))
+        form = self._form(values) if self._whole is None or None in values else self._whole
         return form.filled(values) if form else encode(self._make(values))
+
+    def _form(self, values: Values) -> _Form | None:
+        kept = tuple([value if place in self._of_few else value and "" for place, value in enumerate(values)])
+        if kept not in self._forms and len(self._forms) < _MOST_FORMS:
+            self._forms[kept] = form = self._new_form(values)
+            if not self._of_few and None not in values:
+                self._whole = form
+        return self._forms.get(kept)
 
     def _new_form(self, values: Values) -> _Form | None:
         marks = {
@@ -53,20 +62,23 @@ class RequestForms:
 class _Form:
     """A body with holes."""
 
-    __slots__ = ("_holes", "_pieces")
+    __slots__ = ("_picked", "_pieces")
 
     def __init__(self, body: str, found: list[tuple[int, int]], marks: dict[int, str]) -> None:
         self._pieces: list[str] = []
-        self._holes: list[tuple[int, int]] = []
+        """What is the same in all bodies, and between two of them room for a value."""
         after = 0
         for start, place in found:
             self._pieces += [body[after:start], ""]
-            self._holes.append((len(self._pieces) - 1, place))
             after = start + len(marks[place]) + 2
         self._pieces.append(body[after:])
+        # Of one place alone, itemgetter gives no tuple.
+        places = [place for _, place in found]
+        self._picked: Callable[[Any], Sequence[str]] = (
+            itemgetter(*places) if len(places) > 1 else lambda values: [values[place] for place in places]
+        )
 
     def filled(self, values: Values) -> str:
         pieces = self._pieces.copy()
-        for hole, place in self._holes:
-            pieces[hole] = encode_basestring(values[place] or "")
+        pieces[1::2] = map(encode_basestring, self._picked(values))
         return "".join(pieces)

@@ -7,13 +7,8 @@ from typing import Protocol
 
 from batch.language import N_, _, number
 from batch.loader.archive import PROTECTED, REMOVE_PASSWORD, open_archive, verify
-from batch.loader.binary_book import BinaryBook
-from batch.loader.compound import open_compound
 from batch.loader.formats import Content
-from batch.loader.ods import OdsBook
 from batch.loader.source import Grid, Source, Tab
-from batch.loader.xls_marks import read_xls_marks
-from batch.loader.xlsb_marks import read_xlsb_marks
 from batch.loader.xlsx import XlsxBook
 from batch.loader.xlsx_parts import content_type, workbook_part
 
@@ -66,6 +61,9 @@ def _open_archive(source: Source) -> Book:
     if part is not None:
         kind = content_type(archive, part)
         if part.endswith(".bin") or "ms-excel.sheet.binary" in kind:
+            from batch.loader.binary_book import BinaryBook  # noqa: PLC0415 - nearly all sheets are CSV or XLSX
+            from batch.loader.xlsb_marks import read_xlsb_marks  # noqa: PLC0415 - likewise
+
             verify(archive)
             return BinaryBook(source, "xlsb", read_xlsb_marks(archive, part))
         if "spreadsheetml" in kind or "ms-excel" in kind or (not kind and part.startswith("xl/")):
@@ -74,6 +72,8 @@ def _open_archive(source: Source) -> Book:
         raise source.refused(_("is an Office document, but not a workbook."), _(_GIVE))
     if "content.xml" in archive and "mimetype" in archive:
         if b"spreadsheet" in archive.read("mimetype"):
+            from batch.loader.ods import OdsBook  # noqa: PLC0415 - likewise
+
             verify(archive)
             return OdsBook(archive)
         raise source.refused(_("is a document of LibreOffice, but not a sheet."), _(_GIVE))
@@ -88,6 +88,10 @@ def _open_archive(source: Source) -> Book:
 
 
 def _open_compound(source: Source) -> Book:
+    from batch.loader.binary_book import BinaryBook  # noqa: PLC0415 - nearly all sheets are CSV or XLSX
+    from batch.loader.compound import open_compound  # noqa: PLC0415 - likewise
+    from batch.loader.xls_marks import read_xls_marks  # noqa: PLC0415 - likewise
+
     file = open_compound(source)
     if "EncryptedPackage" in file.streams or "EncryptionInfo" in file.streams:
         raise source.refused(_(PROTECTED), _(REMOVE_PASSWORD))

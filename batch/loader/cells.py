@@ -85,6 +85,8 @@ def number_text(stored: str) -> str | None:
     Raises:
         ValueError: it is not a finite number; the message is what the cell's error should say.
     """
+    if stored.isdecimal() and stored.isascii() and stored[0] != "0":
+        return stored
     if _PLAIN_INTEGER.fullmatch(stored):
         return stored
     if plain := _PLAIN_DECIMAL.fullmatch(stored):

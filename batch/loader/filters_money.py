@@ -36,7 +36,8 @@ _MOST_DIGITS = 15
 def brl(value: str) -> str | Reason | Finding:
     """`R$ 1.234,50` for `1234,5`, `1.234,50`, `1234.5` and `R$ 1.234,5`; only a computed number is rounded."""
     if usual := _USUAL.fullmatch(value):
-        return f"R$ {int(usual[1]):,}".replace(",", ".") + f",{usual[2] or '':0<2}"
+        whole, cents = usual.groups("")
+        return f"R$ {int(whole):,}".replace(",", ".") + "," + cents.ljust(2, "0")
     match = _AMOUNT.fullmatch(value.strip())
     number = _plain(match["number"]) if match else None
     if match is None or number is None or (match["sign"] and match["minus"]):

@@ -12,9 +12,11 @@ from batch.loader.filters import Filter
 from batch.model.phrases import Phrase
 from batch.model.reason import Finding, Reason
 
-__all__ = ["CellText", "Cells", "Slot", "TextPlan", "refused_in"]
+__all__ = ["REFUSALS", "CellText", "Cells", "Slot", "TextPlan", "refused_in"]
 
 Cells = Sequence[str | None]
+REFUSALS = (Reason, Finding)
+"""Why there is no value. A tuple: each row asks, and a union is made anew each time."""
 
 _REFUSED = re.compile(r"[\n\r\t]| {5,}")
 """What WhatsApp refuses in a value (132018)."""
@@ -44,7 +46,11 @@ class Slot:
 
     def value(self, cells: Cells) -> str | Finding | None:
         """The value as it goes into the request; None where an optional field is left out."""
-        text = self.text(cells)
+        return self.of(None if self.column is None else cells[self.place])
+
+    def of(self, cell: str | None) -> str | Finding | None:
+        """`value`, of the cell itself."""
+        text = (cell or "").strip() or self.fallback
         if text:
             return text if self.column is None else checked(self.field, text, column=self.column)
         return self.missing() if FIELDS[self.field].required else None
@@ -87,7 +93,7 @@ class CellText:
         value = (cell or "").strip()
         for apply in self.filters:
             filtered = apply(value)
-            if isinstance(filtered, Reason | Finding):
+            if isinstance(filtered, REFUSALS):
                 return filtered
             value = filtered
         return value if value.strip() or self.may_be_empty else Reason.VALUE_MISSING

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import IO
 
-from batch.loader.source import NO_CELL_ERRORS, Grid, RawRow
+from batch.loader.source import Grid, RawRow
 
 __all__ = ["ReadOnce"]
 
@@ -58,7 +58,8 @@ class _Blocks:
     def add(self, rows: list[RawRow]) -> None:
         if not self.complete:
             return
-        block = marshal.dumps([(row.number, row.cells, dict(row.errors), row.hidden, row.fault) for row in rows])
+        # A mapping proxy cannot be written; an empty dict says the same.
+        block = marshal.dumps([(*row[:2], dict(row[2]) if row[2] else {}, *row[3:]) for row in rows])
         try:
             self._add(block)
         except OSError:  # no room for temporary files
@@ -84,8 +85,7 @@ class _Blocks:
 
     def rows(self) -> Iterator[RawRow]:
         for block in self._blocks():
-            for number, cells, errors, hidden, fault in marshal.loads(block):  # noqa: S302 - what we wrote ourselves
-                yield RawRow(number, cells, errors or NO_CELL_ERRORS, hidden, fault)
+            yield from map(RawRow._make, marshal.loads(block))  # noqa: S302 - what we wrote ourselves
 
     def _blocks(self) -> Iterator[bytes]:
         yield from self._held

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeVar
 
 from batch.campaign import BODY_LIMIT, Campaign, Shares, occurrences
 from batch.loader.mapping import Mapping
-from batch.loader.mapping_sources import Cells, CellText, TextPlan, refused_in
+from batch.loader.mapping_sources import REFUSALS, Cells, CellText, Slot, TextPlan, refused_in
 from batch.loader.mapping_template import CARD_BODY_LIMIT, HEADER_LIMIT, Frame
 from batch.loader.optout import opted_out
 from batch.model.message import Message, TemplateField
@@ -29,6 +30,7 @@ _LONGEST_REMEMBERED = 128
 """Characters: so bounded, what is remembered of a column takes 5 MB at most."""
 _SENDER = "whatsapp_phone_id"
 _OF_FEW_VALUES = "status"
+_A_MOBILE = "+5511900000000"
 
 
 class Plain(NamedTuple):
@@ -53,22 +55,27 @@ class PlainContacts:
         self._shares = sender if isinstance(sender, Shares) else None
         self._region = campaign.phone.region
         self._outgoing = partial(outgoing, form=campaign.phone.format, region=campaign.phone.region)
+        self._left_out = len(_A_MOBILE) - len(self._outgoing(_A_MOBILE))
+        """Characters at the beginning of a plain mobile that do not go out."""
         self._mapping = mapping
         self._frames = frames
         self._open = tuple(slot for slot in mapping.slots if slot.column is not None)
-        self._texts = tuple(_text_reader(field.value) for field in mapping.fields)
+        self._readers = (*map(_slot_reader, self._open), *(_text_reader(field.value) for field in mapping.fields))
+        """Of the values in their order; after them comes the number, and the sender where people are shared."""
+        self._first_text = len(self._open)
+        self._number_at = len(self._readers)
         self._bounds = _bounds(frames, campaign.template.body)
         constant = (slot.fallback for slot in mapping.slots if slot.field == _SENDER)
         self._constant_sender = next(constant, "")
         of_rows = [slot.field for slot in self._open]
         column = of_rows.index(_SENDER) if _SENDER in of_rows else None
-        self._sender_at = len(self._open) + 1 if self._shares else column
-        self._first_text = len(self._open) + 1 + bool(self._shares)
+        self._sender_at = self._number_at + 1 if self._shares else column
         self._most_of_all = min(
             (limit - base) // max([times for _, times in places], default=1) for limit, base, places in self._bounds
         )
         """Characters that all texts together may have, whatever their places."""
-        self._optout = _optout_reader(mapping.optout)
+        self._unique = [place for _, place in mapping.unique]
+        self._optout = _optout_reader(*mapping.optout) if mapping.optout else None
         self.of_few_values = frozenset(place for place, slot in enumerate(self._open) if slot.field == _OF_FEW_VALUES)
         """Places of the values that are words of a short list."""
 
@@ -86,33 +93,28 @@ class PlainContacts:
         found = self._phone(cells)
         if found is None:
             return None
-        person, notes = found
-        values: list[str | None] = []
-        for slot in self._open:
-            value = slot.value(cells)
-            if isinstance(value, Finding):
-                return None
-            values.append(value)
-        texts = [read(cells) for read in self._texts]
-        if None in texts or not self._fit(texts):
+        person, number, notes = found
+        try:
+            values = [known[pick(cells)] for pick, known in self._readers]
+            wants_none = self._optout is not None and self._optout(cells)
+        except _NotPlain:
             return None
-        wants_none = self._optout(cells) if self._optout else False
-        if wants_none is None:
+        if not self._fit(values[self._first_text :]):
             return None
-        values.append(self._outgoing(person))
+        values.append(number)
         if self._shares:
             values.append(self._shares.of(person))
-        unique = tuple([cells[place] or "" for _, place in self._mapping.unique])
-        return Plain(person, (*values, *texts), notes, unique, wants_none)
+        unique = tuple([cells[place] or "" for place in self._unique]) if self._unique else ()
+        return Plain(person, tuple(values), notes, unique, wants_none)
 
     def message(self, values: Sequence[str | None]) -> Message:
         """The message with these values."""
         given: dict[str, str | None] = {slot.field: slot.fallback for slot in self._mapping.slots}
         given |= {slot.field: value for slot, value in zip(self._open, values, strict=False)}
-        texts = values[self._first_text :]
+        texts = values[self._first_text : self._number_at]
         return Message(
             whatsapp_phone_id=self.sender(values),
-            wa_contact_id=values[len(self._open)] or "",
+            wa_contact_id=values[self._number_at] or "",
             template_name=given["template.name"] or "",
             template_language=given["template.language"] or "",
             template_fields=tuple(map(_field, self._frames, texts)),
@@ -127,17 +129,18 @@ class PlainContacts:
         """Who sends the message with these values."""
         return (self._constant_sender if self._sender_at is None else values[self._sender_at]) or ""
 
-    def _phone(self, cells: Cells) -> tuple[str, tuple[Finding, ...]] | None:
+    def _phone(self, cells: Cells) -> tuple[str, str, tuple[Finding, ...]] | None:
+        """The person, the number as it goes out, and notes."""
         text = self._mapping.phone.text(cells)
         if e164 := plain_mobile(text, region=self._region):
-            return e164, ()
+            return e164, e164[self._left_out :], ()
         read = read_phone(text, region=self._region)
-        return None if isinstance(read, Finding) else (read.e164, read.notes)
+        return None if isinstance(read, Finding) else (read.e164, self._outgoing(read.e164), read.notes)
 
-    def _fit(self, texts: Sequence[str | None]) -> bool:
+    def _fit(self, texts: Sequence[str]) -> bool:
         """Whether no text can be longer than WhatsApp allows. False may be wrong."""
-        return self._most_of_all >= sum(map(len, filter(None, texts))) or all(
-            base + sum(times * len(texts[place] or "") for place, times in places) <= limit
+        return self._most_of_all >= len("".join(texts)) or all(
+            base + sum(times * len(texts[place]) for place, times in places) <= limit
             for limit, base, places in self._bounds
         )
 
@@ -174,65 +177,73 @@ def _field(frame: Frame, value: str | None) -> TemplateField:
     )
 
 
-class _Remembered(dict[str | None, str | None]):
-    """What cells of a column come to, as long as there is room; None where that is for `contact` to say."""
+class _NotPlain(Exception):
+    """A value is for `contact` to judge."""
+
+
+class _Remembered(dict[Any, Any]):
+    """What cells come to, as long as there is room. Raises _NotPlain for those that are not plain."""
 
     __slots__ = ("_make",)
 
-    def __init__(self, make: Callable[[str | None], str | None]) -> None:
+    def __init__(self, make: Callable[[Any], Any]) -> None:
         self._make = make
 
-    def __missing__(self, cell: str | None) -> str | None:
-        text = self._make(cell)
-        if len(self) < _REMEMBERED and len(text or "") + len(cell or "") <= _LONGEST_REMEMBERED:
-            self[cell] = text
-        return text
+    def __missing__(self, cells: Any) -> Any:
+        made = self._make(cells)
+        if len(self) < _REMEMBERED and _length(made) + _length(cells) <= _LONGEST_REMEMBERED:
+            self[cells] = made
+        return made
 
 
-def _text_reader(plan: TextPlan) -> Callable[[Cells], str | None]:
-    """Gives the value of a template field, or None where it is not plain."""
+def _length(value: object) -> int:
+    """Characters of a text, or of some cells."""
+    if isinstance(value, tuple):
+        return sum(map(_length, value))
+    return len(value) if isinstance(value, str) else 0
+
+
+_Reader = tuple[Callable[[Cells], Any], _Remembered]
+"""Picks cells of a row, and says what they come to."""
+_Found = TypeVar("_Found", str, bool, str | None)
+
+
+def _slot_reader(slot: Slot) -> _Reader:
+    return itemgetter(slot.place), _Remembered(lambda cell: _plain(slot.of(cell)))
+
+
+def _text_reader(plan: TextPlan) -> _Reader:
+    """The value of a template field."""
     if len(plan.parts) == 1 and isinstance(plan.parts[0], CellText):
-        part = plan.parts[0]
-        whole = _Remembered(lambda cell: _checked(_of_cell(part, cell)))
-        return lambda cells: whole[cells[part.place]]
-    parts = [part if isinstance(part, str) else _part_reader(part) for part in plan.parts]
+        of = plan.parts[0].of
+        return itemgetter(plan.parts[0].place), _Remembered(lambda cell: _checked(_plain(of(cell))))
+    pieces = [part if isinstance(part, str) else _piece_reader(part) for part in plan.parts]
+    places = [part.place for part in plan.parts if isinstance(part, CellText)]
 
-    def read(cells: Cells) -> str | None:
-        pieces = [part if isinstance(part, str) else part(cells) for part in parts]
-        return None if None in pieces else _checked("".join([piece or "" for piece in pieces]))
+    def made(cells: Cells) -> str:
+        own = iter(cells)
+        return _checked("".join([piece if isinstance(piece, str) else piece(next(own)) for piece in pieces]))
 
-    return read
-
-
-def _part_reader(part: CellText) -> Callable[[Cells], str | None]:
-    texts = _Remembered(lambda cell: _of_cell(part, cell))
-    return lambda cells: texts[cells[part.place]]
+    return lambda cells: tuple([cells[place] for place in places]), _Remembered(made)
 
 
-def _of_cell(part: CellText, cell: str | None) -> str | None:
-    text = part.of(cell)
-    return None if isinstance(text, Reason | Finding) else text
+def _piece_reader(part: CellText) -> Callable[[str | None], str]:
+    return _Remembered(lambda cell: _plain(part.of(cell))).__getitem__
 
 
-def _checked(text: str | None) -> str | None:
-    return None if text is None or refused_in(text) or not text.strip() else text
+def _optout_reader(column: str, place: int) -> Callable[[Cells], bool]:
+    """Whether the person wants no messages."""
+    known = _Remembered(lambda cell: _plain(opted_out(cell, column)))
+    return lambda cells: known[cells[place]] is True
 
 
-def _optout_reader(optout: tuple[str, int] | None) -> Callable[[Cells], bool | None] | None:
-    """Gives whether the person wants no messages, or None where the cell says neither."""
-    if optout is None:
-        return None
-    column, place = optout
-    known: dict[str | None, bool | None] = {}
+def _plain(found: _Found | Reason | Finding) -> _Found:
+    if isinstance(found, REFUSALS):
+        raise _NotPlain
+    return found
 
-    def read(cells: Cells) -> bool | None:
-        cell = cells[place]
-        if cell in known:
-            return known[cell]
-        said = opted_out(cell, column)
-        answer = None if isinstance(said, Finding) else said
-        if len(known) < _REMEMBERED and len(cell or "") <= _LONGEST_REMEMBERED:
-            known[cell] = answer
-        return answer
 
-    return read
+def _checked(text: str) -> str:
+    if refused_in(text) or not text.strip():
+        raise _NotPlain
+    return text

@@ -7,6 +7,7 @@ list of places, a third to a fifth of what as many Python strings would take.
 from __future__ import annotations
 
 from array import array
+from itertools import accumulate, islice
 
 from batch.language import _, number
 from batch.loader.archive import Archive
@@ -18,6 +19,7 @@ from batch.loader.xml_text import plain_text, starts_plainly
 __all__ = ["SharedStrings", "read_shared_strings"]
 
 _TEXT_START, _TEXT_END = b"<si>", b"</si>"
+_BETWEEN = b"</t></si><si><t>"
 _MOST_WAITING = 256 * 1024
 """Bytes that may wait for a text to end."""
 
@@ -50,6 +52,13 @@ class SharedStrings:
         self._text += encoded
         self.longest = max(self.longest, len(encoded))
         self._ends.append(len(self._text))
+
+    def extend_encoded(self, encoded: list[bytes]) -> None:
+        """Append texts that are UTF-8 already."""
+        lengths = list(map(len, encoded))
+        self._ends.extend(islice(accumulate(lengths, initial=len(self._text)), 1, None))
+        self._text += b"".join(encoded)
+        self.longest = max(self.longest, *lengths)
 
     @property
     def size(self) -> int:
@@ -138,11 +147,18 @@ class _Reader:
         """Read the texts that end in this piece."""
         block = self._waiting + piece
         self._waiting = b""
-        *whole, rest = block.split(_TEXT_END) if self._plain else (block,)
-        dirty = bool(whole) and plain_text(block) is None
-        for text in whole:
-            if not (self._plain and self._begun and self._take_plain(text, dirty=dirty)):
-                self._take_special(text)
+        if not self._plain:
+            self._parse(block)
+            return
+        whole, end, rest = block.rpartition(_TEXT_END)
+        if end and not self._begun:
+            first, end, whole = whole.partition(_TEXT_END)
+            self._take_special(first)
+        if end and not self._take_alike(whole):
+            dirty = plain_text(whole) is None
+            for text in whole.split(_TEXT_END):
+                if not (self._plain and self._take_plain(text, dirty=dirty)):
+                    self._take_special(text)
         if self._plain and len(rest) <= _MOST_WAITING:
             self._waiting = rest
         else:
@@ -153,6 +169,18 @@ class _Reader:
         """Read what is left, and see that the part is whole."""
         self._parse(self._waiting)
         feed(self._source, self._part, self._parser, b"", last=True)
+
+    def _take_alike(self, texts: bytes) -> bool:
+        """Whether the texts were taken, without the last one's end: all at once, where each of them is plain."""
+        if not self._plain or texts[:7] != b"<si><t>" or texts[-4:] != b"</t>" or b"_x" in texts:
+            return False
+        contents = texts[7:-4].split(_BETWEEN)
+        # With no other mark than those cut away, all that is left between them is text.
+        marks = 4 * len(contents) - 1
+        if texts.count(b"<") != marks or texts.count(b">") != marks or plain_text(texts) is None:
+            return False
+        self._table.extend_encoded(contents)
+        return True
 
     def _take_plain(self, text: bytes, *, dirty: bool) -> bool:
         """Whether the text, without its end, was taken."""

@@ -20,10 +20,6 @@ _STILL_MALFORMED = N_("it could not be read in its own sheet, and wegly_reason s
 """Its cells may be shifted: a person must say that they are right now."""
 
 
-_FIRST = [tuple(range(count)) for count in range(100)]
-"""The places of so many columns without a gap."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Widths:
     """How many cells a record of a text file may have. Cells of workbooks know their column."""
@@ -64,9 +60,24 @@ class Sheet:
             SheetError: the file was changed or damaged since it was opened.
         """
         header = self.info.header_row
+        least, most = self._plain_widths()
+        nothing = (None,) * most
         for raw in self.grid.rows():
-            if raw.number > header and holds_anything(raw):
+            number, cells, errors, hidden, fault = raw
+            if number <= header:
+                continue
+            if least <= len(cells) <= most and not errors and not fault:
+                if any(cells):
+                    yield SheetRow(number, (*cells, *nothing[len(cells) :]), NO_ERRORS, hidden)
+            elif holds_anything(raw):
                 yield self._row(raw)
+
+    def _plain_widths(self) -> tuple[int, int]:
+        """How many cells a row without errors has, at least and at most, that is given as it stands; (1, 0): none."""
+        count = len(self.columns.places)
+        if self.guarded or self.said is not None or self.columns.places != tuple(range(count)):
+            return 1, 0
+        return (0, count) if self.widths is None else (self.widths.least, min(count, self.widths.most))
 
     def _row(self, raw: RawRow) -> SheetRow:
         places = self.columns.places
@@ -74,11 +85,11 @@ class Sheet:
         if self.guarded:
             cells = tuple(cell and unguarded(cell) for cell in cells)
         malformed = self.said is not None and cells[self.said] == Reason.ROW_MALFORMED.value
-        if not raw.errors and not raw.fault and self.widths is None and not malformed:
-            return SheetRow(number=raw.number, cells=cells, hidden=raw.hidden)
+        fault = raw.fault or self._length_fault(raw) or (_STILL_MALFORMED if malformed else "")
+        if not raw.errors and not fault:
+            return SheetRow(raw.number, cells, NO_ERRORS, raw.hidden)
         names = dict(zip(places, self.columns.names, strict=True))
         errors = {names[place]: words for place, words in sorted(raw.errors.items()) if place in names}
-        fault = raw.fault or self._length_fault(raw) or (_STILL_MALFORMED if malformed else "")
         if fault:
             errors[""] = fault
         return SheetRow(number=raw.number, cells=cells, errors=errors or NO_ERRORS, hidden=raw.hidden)
@@ -100,6 +111,4 @@ class Sheet:
 def _picked(cells: list[str | None], places: tuple[int, ...]) -> tuple[str | None, ...]:
     """The cells at some places; None beyond the row's end."""
     have = len(cells)
-    if have == len(places) < len(_FIRST) and places == _FIRST[have]:
-        return tuple(cells)
     return tuple([cells[place] if place < have else None for place in places])

@@ -55,37 +55,36 @@ def survey(source: Source, rows: Iterable[RawRow], *, below: int, width: int) ->
     seen = Survey()
     written = characters = known = 0
     empty: list[int] = []  # columns that were empty in every row so far
-    for row in rows:
-        cells = row.cells
-        written += len(cells)
+    for number_of_row, cells, errors, hidden, fault in rows:
+        have = len(cells)
+        written += have
         if written > limits.cells:
             raise source.too_large(_("it has more than {most} cells (limit cells)").format(most=number(limits.cells)))
-        if row.number <= below or not holds_anything(row):
+        inside = sum(map(len, filter(None, cells)))
+        if number_of_row <= below or not (inside or errors or fault):
             continue
         seen.rows += 1
-        seen.hidden += row.hidden
-        seen.unreadable += len(row.errors)
-        seen.used.update(row.errors)
-        if not row.fault:
-            if len(cells) < width:
-                seen.short += 1
-            if cells and cells[-1] is None:
-                seen.ends_empty = True
-        empty = [index for index in empty if index >= len(cells) or cells[index] is None]
-        if len(cells) > known:
-            empty += [index for index in range(known, len(cells)) if cells[index] is None]
-            known = len(cells)
-        characters += sum(map(len, filter(None, cells)))
+        seen.hidden += hidden
+        seen.unreadable += len(errors)
+        seen.used.update(errors)
+        if not fault:
+            seen.short += have < width
+            seen.ends_empty = seen.ends_empty or (have > 0 and cells[-1] is None)
+        empty = [index for index in empty if index >= have or cells[index] is None] if empty else empty
+        if have > known:
+            empty += [index for index in range(known, have) if cells[index] is None]
+            known = have
+        characters += inside
         if characters > limits.text_characters:
             raise source.too_large(
                 _("its cells have more than {most} characters (limit text_characters)").format(
                     most=number(limits.text_characters)
                 )
             )
-        if len(cells) > limits.columns:
+        if have > limits.columns:
             raise source.too_large(
                 _("row {row} has {columns} columns, {allowed} are allowed (limit columns)").format(
-                    row=row.number, columns=number(len(cells)), allowed=number(limits.columns)
+                    row=number_of_row, columns=number(have), allowed=number(limits.columns)
                 )
             )
     seen.used.update(set(range(known)) - set(empty))

@@ -18,12 +18,13 @@ from batch.loader.source import NO_CELL_ERRORS, RawRow, Source
 from batch.loader.xlsx_cells import CellReader, Converter
 from batch.loader.xlsx_parts import is_on
 from batch.loader.xlsx_plain import ROW_END, SHEET_START, PlainRows
-from batch.loader.xml_text import starts_plainly
+from batch.loader.xml_text import plain_text, starts_plainly
 
 __all__ = ["WorksheetGrid", "column_index"]
 
 _EXCEL_ROWS = 1_048_576
 _SHEET_END = b"</sheetData"
+_ROW_END = ROW_END.decode()
 _PIECES_WAITING = 4
 """Pieces of the file that may wait for a row to end, or for the first row."""
 
@@ -135,22 +136,33 @@ class _Reader:
             self._take_rows(rest)
 
     def _take_rows(self, block: bytes) -> None:
-        *whole, rest = block.split(ROW_END)
-        for row in whole:
-            self._take_row(row)
+        whole, end, rest = block.rpartition(ROW_END)
+        if end:
+            self._take_whole(whole)
         if self._plain is None or len(rest) > self._most or _SHEET_END in rest:
             self._plain = None
             self._parse(rest)
         else:
             self._waiting = rest
 
-    def _take_row(self, row: bytes) -> None:
-        """A row without its end tag."""
-        plain = self._plain and self._plain.read(row)
+    def _take_whole(self, block: bytes) -> None:
+        """Rows without the last one's end tag."""
+        text = plain_text(block)
+        if text is None:  # one of them has something special
+            for row in block.split(ROW_END):
+                self._take_row(plain_text(row), row)
+            return
+        for plain in text.split(_ROW_END):
+            self._take_row(plain)
+
+    def _take_row(self, text: str | None, row: bytes | None = None) -> None:
+        """A row without its end tag, as text where it is plain."""
+        plain = self._plain and text and self._plain.read(text)
         if plain:
             self._collector.number = plain.number
             self.rows.append(plain)
             return
+        row = (text or "").encode() if row is None else row
         if b"<!" in row or b"<?" in row:
             self._plain = None
         self._parse(row + ROW_END)

@@ -10,7 +10,17 @@ from json.encoder import encode_basestring
 
 from batch.model.reason import Finding
 
-__all__ = ["TRIAL", "Contact", "Job", "Message", "TemplateField", "campaign_scope", "message_key", "normalized"]
+__all__ = [
+    "TRIAL",
+    "Contact",
+    "Job",
+    "Message",
+    "MessageKeys",
+    "TemplateField",
+    "campaign_scope",
+    "message_key",
+    "normalized",
+]
 
 
 TRIAL = " (trial)"
@@ -93,14 +103,26 @@ def message_key(*, endpoint: str, campaign: str, person: str, unique: tuple[str,
 
     The campaign's name counts casefolded; `unique` values count normalized.
     """
-    own = _listed(person, *map(normalized, unique))
-    return hashlib.sha256(f"[{_of_campaign(endpoint, campaign)}, {own}]".encode()).hexdigest()
+    return _keys_of(endpoint, campaign).key(person, unique)
+
+
+class MessageKeys:
+    """The keys of one campaign's messages: what they have in common is hashed once."""
+
+    def __init__(self, *, endpoint: str, campaign: str) -> None:
+        self._begun = hashlib.sha256(f"[{_listed(endpoint, campaign_scope(campaign))}, ".encode())
+
+    def key(self, person: str, unique: tuple[str, ...] = ()) -> str:
+        """`message_key` of a message."""
+        digest = self._begun.copy()
+        own = _listed(person, *map(normalized, unique)) if unique else encode_basestring(person)
+        digest.update(f"{own}]".encode())
+        return digest.hexdigest()
 
 
 @lru_cache(maxsize=16)
-def _of_campaign(endpoint: str, campaign: str) -> str:
-    """What the keys of a campaign have in common."""
-    return _listed(endpoint, campaign_scope(campaign))
+def _keys_of(endpoint: str, campaign: str) -> MessageKeys:
+    return MessageKeys(endpoint=endpoint, campaign=campaign)
 
 
 def _listed(*parts: str) -> str:

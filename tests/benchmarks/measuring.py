@@ -50,7 +50,9 @@ def measured(
 def _once(command: Sequence[str], allowed: Sequence[int], environment: Mapping[str, str], core: int | None) -> Cost:
     # By a small process of its own: what is measured begins with the memory of who starts it.
     words = [sys.executable, "-I", "-S", __file__, "any" if core is None else str(core), *command]
-    done = subprocess.run(words, env=environment, capture_output=True, check=False)
+    # What is installed has its bytecode already, and so must ours: it is written by the first round.
+    cached = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(words, env=cached, capture_output=True, check=False)
     said = done.stdout.decode(errors="replace").splitlines()
     if done.returncode or not said:
         raise Failed(f"{' '.join(command)} could not be measured: {done.stderr.decode(errors='replace')[-1000:]}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,8 +20,10 @@ from batch.loader import xlsx_rows
 from batch.loader.archive import open_archive
 from batch.loader.cells import number_text
 from batch.loader.contacts import ContactMaker
+from batch.loader.layout import Columns
 from batch.loader.shared_strings import SharedStrings, read_shared_strings
-from batch.loader.source import Limits, RawRow, Source
+from batch.loader.sheet import Sheet, Widths
+from batch.loader.source import NO_CELL_ERRORS, Limits, RawRow, Source
 from batch.loader.xlsx_cells import CellReader
 from batch.loader.xlsx_parts import NumberKind
 from batch.loader.xlsx_plain import PlainRows
@@ -61,16 +62,29 @@ inside = st.builds(
 )
 cell = st.builds(
     lambda letters, number, more, content: f'<c r="{letters}{number}"{more}>{content}</c>',
-    st.sampled_from(LETTERS), st.sampled_from(("5", "5", "5", "15", "51")), attributes, inside,
-) | st.builds(lambda letters, more: f'<c r="{letters}5"{more}/>', st.sampled_from(LETTERS), attributes)  # fmt: skip
+    st.sampled_from(LETTERS), st.sampled_from(("@", "@", "@", "1@", "@1")), attributes, inside,
+) | st.builds(lambda letters, more: f'<c r="{letters}@"{more}/>', st.sampled_from(LETTERS), attributes)  # fmt: skip
+"""`@` stands for the row's number."""
 row_tags = st.sampled_from(
-    ['<row r="5">', '<row r="5" spans="1:8" hidden="1">', '<row r="5" ht="0">', '<row r="5" a="1" a="1">', "<row>",
-     '<row r="5" x:y="é">', "<row r='5'>", '<row r="0">', '<row r="9999999">']
+    ['<row r="@">', '<row r="@" spans="1:8" hidden="1">', '<row r="@" ht="0">', '<row r="@" a="1" a="1">', "<row>",
+     '<row r="@" x:y="é">', "<row r='@'>", '<row r="0">', '<row r="9999999">']
 )  # fmt: skip
 broken = st.sampled_from(["", "", "", "", "<!-- x -->", "<c", "</c>", "x", " ", "<![CDATA[y]]>"])
 rows = st.builds(
     lambda tag, cells, odd: f"{tag}{''.join(cells)}{odd}</row>", row_tags, st.lists(cell, max_size=5), broken
 )
+alike = st.lists(
+    st.builds(
+        lambda tag, kinds, given: tag + "".join(
+            f'<c r="{letters}@"{kind}>{content}</c>' for letters, kind, content in zip("ABC", kinds, given, strict=True)
+        ) + "</row>",
+        st.sampled_from(['<row r="@">', '<row r="@">', '<row r="@" hidden="1">']),
+        st.tuples(*[st.sampled_from(["", ' t="s"', ' s="1"', ' t="e"', ' t="x"'])] * 3),
+        st.tuples(*[st.builds("<v>{}</v>".format, texts) | inside] * 3),
+    ),
+    max_size=4,
+)  # fmt: skip
+"""Rows of the same columns, as nearly all are."""
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +115,13 @@ def read_by(source: Source) -> list[RawRow] | str:
 
 
 @unhurried
-@given(written=st.lists(rows, max_size=4), between=st.sampled_from(["", "\n", "<!-- -->"]))
+@given(written=st.lists(rows, max_size=4) | alike, between=st.sampled_from(["", "\n", "<!-- -->"]))
 def test_a_worksheet_is_read_alike_with_and_without_the_short_cut(
     folder: Path, written: list[str], between: str
 ) -> None:
     """Whatever stands in the rows: the same rows come out, or the same refusal, to the number of the line."""
-    body = f'<?xml version="1.0"?><worksheet xmlns="m">\n<sheetData>{between.join(written)}</sheetData></worksheet>'
+    numbered = between.join(row.replace("@", str(number)) for number, row in enumerate(written, 5))
+    body = f'<?xml version="1.0"?><worksheet xmlns="m">\n<sheetData>{numbered}</sheetData></worksheet>'
     source = source_of(folder / "a.xlsx", sheet=body.encode())
     short = read_by(source)
     with pytest.MonkeyPatch.context() as patch:
@@ -162,8 +177,70 @@ def test_the_table_of_texts_is_read_alike_with_and_without_the_short_cut(folder:
 
     short = texts_of()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("batch.loader.shared_strings._Reader._take_alike", lambda self, texts: False)
         patch.setattr("batch.loader.shared_strings._Reader._take_plain", lambda self, text, dirty: False)
         assert short == texts_of()
+
+
+@unhurried
+@given(
+    size=st.integers(min_value=1, max_value=60), texts=st.lists(st.sampled_from(["Ana", "", "é", "a b"]), max_size=9)
+)
+def test_where_the_table_is_cut_into_pieces_does_not_matter(folder: Path, size: int, texts: list[str]) -> None:
+    """Texts that end, begin or go on in another piece are read as if they stood in one."""
+    body = f'<?xml version="1.0"?><sst>{"".join(f"<si><t>{text}</t></si>" for text in texts)}</sst>'.encode()
+    source = source_of(folder / "d.xlsx", table=body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("batch.loader.archive._CHUNK", size)
+        table = read_shared_strings(open_archive(source), "table")
+    assert [table[index] for index in range(len(table))] == texts
+    assert table.longest == max((len(text.encode()) for text in texts), default=0)
+
+
+raw_rows = st.builds(
+    RawRow,
+    st.integers(min_value=1, max_value=9),
+    st.lists(st.sampled_from([None, "", "a", "row_malformed"]), max_size=4),
+    st.sampled_from([NO_CELL_ERRORS, NO_CELL_ERRORS, {0: "x"}, {3: "y"}]),
+    st.booleans(),
+    st.sampled_from(["", "", "", "broken"]),
+)
+
+
+class Given:
+    """A grid of rows that are there."""
+
+    def __init__(self, given: list[RawRow]) -> None:
+        self._given = given
+
+    def rows(self) -> Iterator[RawRow]:
+        return iter(self._given)
+
+
+@unhurried
+@given(
+    given_rows=st.lists(raw_rows, max_size=6),
+    places=st.sampled_from([(0, 1, 2), (0, 1), (1, 2), (0, 2), (2,)]),
+    widths=st.none() | st.builds(Widths, least=st.integers(1, 3), most=st.integers(3, 4), pads=st.booleans()),
+    guarded=st.booleans(),
+    said=st.sampled_from([None, None, 0]),
+)
+def test_a_row_is_given_alike_with_and_without_a_look_at_it(
+    *, given_rows: list[RawRow], places: tuple[int, ...], widths: Widths | None, guarded: bool, said: int | None
+) -> None:
+    """Rows that are given as they stand are what looking at each cell would make of them."""
+    columns = Columns(places=places, names=tuple("ABC"[: len(places)]))
+    info = SheetInfo(
+        file="a", format="csv", sheet=None, encoding=None, delimiter=None, header_row=2, columns=columns.names
+    )
+    sheet = Sheet(
+        info=info, row_count=1, hidden_count=0, grid=Given(given_rows), columns=columns, widths=widths,
+        guarded=guarded, said=said,
+    )  # fmt: skip
+    short = list(sheet.rows())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sheet, "_plain_widths", lambda self: (1, 0))
+        assert short == list(sheet.rows())
 
 
 @unhurried
@@ -222,7 +299,7 @@ SENDERS = (
 words = st.one_of(
     st.none(),
     st.sampled_from(["11988887777", "(11) 8888-7777", "1133334444", "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c", "OPEN",
-                     "1234,5", "1.234,50", "12,345", 'a"b\\c', "x" * 59, "x" * 130, "y" * 1020, "sim",
+                     "1234,5", "1.234,50", "12,345", 'a"b\\c', "%s 100%", "x" * 59, "x" * 130, "y" * 1020, "sim",
                      "a  \u2028\x7f\x01"]),
     st.text(max_size=20),
 )  # fmt: skip
@@ -251,7 +328,7 @@ def test_a_row_is_judged_alike_with_and_without_the_short_cut(
     row = SheetRow(number=2, cells=tuple(cell.strip() or None if cell else None for cell in cells))
     assert maker.plain is not None
     contact, plain = maker.contact(row), maker.plain.read(row)
-    assert maker.plain.read(replace(row, hidden=True)) is None
+    assert maker.plain.read(row._replace(hidden=True)) is None
     if plain is None:
         return
     forms = RequestForms(maker.plain.message, maker.plain.of_few_values)

@@ -107,7 +107,7 @@ class Life:
             started=now,
         )
         with self.ledger.stage(sheet.judging) as staging:
-            staging.add(replace(row, key=staging.keyed(row.key or "")) for row in _rows(sheet))
+            staging.add(row._replace(key=staging.keyed(row.key or "")) for row in _rows(sheet))
             staging.judge(History(rules=rules, endpoint=ENDPOINT, campaign=sheet.campaign, now=now))
             staging.plan(run, Owner.here(name), TRAITS)
         self.runs[name] = now, sheet.campaign, {PEOPLE[person] for person, _ in sheet.rows}

@@ -255,7 +255,7 @@ def test_a_young_claim_is_left_alone(ledger: Ledger) -> None:
 def test_a_row_of_its_own_outcome_has_no_message_to_decide(ledger: Ledger) -> None:
     """An error of the sheet, and the duplicate of an unknown row."""
     wrong = StagedRow(row=4, outcome=Outcome.ERROR, findings=(Finding(Reason.PHONE_MISSING),))
-    plan(ledger, "r1", [good(2), replace(good(2), row=3), wrong])
+    plan(ledger, "r1", [good(2), good(2)._replace(row=3), wrong])
     send(ledger, "r1")
     assert [standing.row for standing in ledger.deciding.standings("r1")] == [2]
     for standing in ledger.deciding.standings("r1", [3, 4]):

@@ -1,0 +1,107 @@
+"""What makes staging fast leaves what is staged as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+
+import pytest
+from scripted import World, staged
+from sqlalchemy import text
+
+import batch.chats
+from batch.ledger import Judging, Ledger, StagedRow, staging
+from batch.ledger.hashes import Hashes
+from batch.model.message import message_key
+from batch.model.origin import Origin
+from batch.model.outcome import Outcome
+from batch.model.reason import Finding, Reason
+
+NOTE = Finding(Reason.NOTE_LANDLINE, {"found": "1133334444"})
+WRONG = Finding(Reason.VALUE_MISSING, {"field": "Nome"})
+ROWS = (
+    staged(1),
+    staged(2)._replace(notes=(NOTE,)),
+    staged(3)._replace(opted_out=True),
+    staged(4)._replace(outcome=Outcome.SKIPPED, findings=(WRONG,), stands=True),
+    staged(5)._replace(origin=Origin(run="r0", row=7), origin_sheet="0" * 64),
+    StagedRow(6),
+    StagedRow(7, outcome=Outcome.ERROR, findings=(WRONG,)),
+)
+
+
+@pytest.mark.parametrize("key", ["", "k", "a" * 64, "ç" * 100])
+@pytest.mark.parametrize("secret", [b"s" * 32, b"", b"s" * 64, b"s" * 65])
+def test_a_ledger_s_key_is_hmac_as_the_library_makes_it(key: str, secret: bytes) -> None:
+    """Whatever the secret's length."""
+    hashes = Hashes(secret)
+    assert hashes.key(key) == hashes.key(key) == hmac.digest(secret, key.encode(), "sha256").hex()
+
+
+def test_a_key_is_the_hash_of_a_list() -> None:
+    """It must be the same in every version, or everybody would be new."""
+    said = json.dumps(['https://a/"é', "á b", "+5511", "1", "ã \\"], ensure_ascii=False)
+    found = message_key(endpoint='https://a/"é', campaign=" Á B ", person="+5511", unique=(" 1", "a\u0303 \\"))
+    assert found == hashlib.sha256(said.encode()).hexdigest()
+    alone = json.dumps(["e", "c", "+55"])
+    assert message_key(endpoint="e", campaign="c", person="+55") == hashlib.sha256(alone.encode()).hexdigest()
+
+
+def test_a_row_is_staged_alike_with_and_without_the_short_cut(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table is the same, whichever statement put the row there."""
+
+    def table() -> list[tuple[object, ...]]:
+        with ledger.stage(Judging()) as open_one:
+            open_one.add(ROWS)
+            return [tuple(row) for row in open_one._connection.execute(text("SELECT * FROM staged ORDER BY row"))]
+
+    short = table()
+    monkeypatch.setattr(staging, "_usual_values", lambda row: None)
+    assert short == table()
+    assert len(short) == len(ROWS)
+
+
+def test_a_ledger_in_memory_stages_one_sheet_after_another() -> None:
+    """What the first left there is not the second's."""
+    with Ledger.for_reading("sqlite:////nowhere/ledger.sqlite3") as ledger:
+        for rows in (ROWS, ROWS[:2]):
+            with ledger.stage(Judging()) as open_one:
+                open_one.add(rows)
+                open_one.judge()
+                assert sum(open_one.counts().values()) == len(rows)
+
+
+def test_what_waits_is_counted_by_sender(world: World, ledger: Ledger) -> None:
+    """As counting one by one would; who sends the first message stands first."""
+    world.plan([1])
+    rows = [staged(row, sender=sender) for row, sender in ((1, "s1"), (2, "s2"), (3, "s1"), (4, "s2"), (5, "s2"))]
+    with ledger.stage(Judging()) as open_one:
+        open_one.add([*rows, *ROWS[6:]])
+        open_one.judge()
+        with closing(open_one.waiting()) as waiting:
+            counted = Counter(sender for sender, _person in waiting)
+        found = open_one.waiting_by_sender()
+        assert (found, list(found)) == (counted, list(counted))
+        assert open_one.senders() == tuple(sorted(counted))
+        assert open_one.count_to_send() == sum(found.values())
+
+
+def test_every_name_of_the_package_is_there() -> None:
+    """Those that are loaded later too."""
+    assert [name for name in batch.chats.__all__ if not hasattr(batch.chats, name)] == []
+    assert not hasattr(batch.chats, "nothing")
+
+
+def test_a_check_does_not_load_what_speaks_with_a_network() -> None:
+    """Nor the readers of formats that hardly anybody has."""
+    code = (
+        "import sys; import batch.app.checking; "
+        "sys.exit(str({'httpx', 'h11', 'python_calamine', 'pandas', 'openpyxl'} & set(sys.modules) or ''))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
