@@ -29,7 +29,8 @@ from sqlalchemy import (
 from batch.ledger.corrected import Correction
 from batch.ledger.heirs import Heirs
 from batch.ledger.results import RESULT_COLUMNS, file_name, result_of
-from batch.ledger.schema import State, corrections, is_one_of, may_have, messages, rows, runs, staged
+from batch.ledger.schema import State, corrections, is_one_of, may_have, messages, rows, runs
+from batch.ledger.staged import staged
 from batch.model.origin import Origin
 
 __all__ = [

@@ -18,17 +18,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
 from batch.language import N_, _
-from batch.ledger import judging
+from batch.ledger import judging, listing
 from batch.ledger.corrected import with_corrections
 from batch.ledger.corrections import correction_of, corrections_of_staged
 from batch.ledger.engine import READ, translate
 from batch.ledger.hashes import Hashes, read_hashes, was_purged
 from batch.ledger.judging import Chosen, History, Judging
+from batch.ledger.notes import Notes
 from batch.ledger.owner import Owner
 from batch.ledger.planning import KEPT, write_plan
 from batch.ledger.quota import reached
 from batch.ledger.results import RESULT_COLUMNS, result_of
-from batch.ledger.schema import State, messages, staged, staging_metadata
+from batch.ledger.schema import State, messages
+from batch.ledger.staged import STAGED_WITH_KNOWN, known, staged, staging_metadata
 from batch.model.campaign_traits import Traits
 from batch.model.origin import Origin
 from batch.model.outcome import Outcome
@@ -39,8 +41,8 @@ from batch.model.run import Result, Run
 __all__ = ["Chosen", "History", "Judging", "StagedRow", "Staging"]
 
 _AT_ONCE = 1000
-_TELLING = frozenset({"state", "message_findings", "again_state", "again_findings"})
-"""Columns of a message by which its outcome and reason are told."""
+_TELLING = (known.c.state, known.c.message_findings, known.c.again_state, known.c.again_findings)
+"""What is known of a message by which its outcome and reason are told."""
 _NOTHING = dict.fromkeys((*KEPT, *(column.name for column in RESULT_COLUMNS)))
 
 
@@ -80,6 +82,7 @@ class Staging:
         self._judging = again
         self._only: str | None = None
         self._sheet = ""
+        self._notes = Notes()
 
     def __enter__(self) -> Staging:
         self._connection = self._engine.connect().execution_options(**READ)
@@ -114,12 +117,12 @@ class Staging:
 
     def suppress(self, people: Iterable[tuple[str, str]]) -> None:
         """For this sheet, suppress people besides the list: (person, where it says so). Before `judge`."""
-        judging.put_on_list(self._connection, judging.SUPPRESS, people)
+        listing.put_on_list(self._connection, listing.SUPPRESS, people)
 
     def allow_only(self, people: Iterable[tuple[str, str]], where: str) -> None:
         """For this sheet, leave out everybody but these people. `where`: the list, as a person calls it."""
         self._only = where
-        judging.put_on_list(self._connection, judging.ONLY, people)
+        listing.put_on_list(self._connection, listing.ONLY, people)
 
     def judge(self, history: History | None = None, *, sheet: str = "") -> None:
         """Judge the whole sheet by the rules of the plan. Once, after all rows and lists were added.
@@ -127,6 +130,7 @@ class Staging:
         `sheet`: its key (`sheet_key`), by which corrections of its rows are found; empty: there are none.
         """
         self._sheet = sheet
+        self._notes.take(self._connection)
         if self._purged:
             judging.recognise_requests(self._connection, self._hashes)
         judging.judge(self._connection, self._judging, only=self._only, history=history, sheet=sheet)
@@ -201,7 +205,7 @@ class Staging:
             staged.c.findings,
             staged.c.duplicate_of.is_(None).label("first"),
             self._sendable,
-            *(column for column in RESULT_COLUMNS if column.name in _TELLING),
+            *_TELLING,
         )
         query = _joined(*alike, func.min(staged.c.row).label("row"), func.count().label("rows")).group_by(*alike)
         for found in self._stream(query.order_by(func.min(staged.c.row))):
@@ -223,9 +227,11 @@ class Staging:
         return list(corrections_of_staged(self._connection, self._sheet))
 
     def _own_results(self, *, remarkable: bool) -> Iterator[Result]:
-        query = _joined(*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, self._sendable).order_by(staged.c.row)
+        columns = (*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, self._sendable)
+        joined = STAGED_WITH_KNOWN.outerjoin(messages, messages.c.key == staged.c.key)
+        query = select(*columns).select_from(joined).order_by(staged.c.row)
         if remarkable:
-            refused = or_(messages.c.state == State.ERROR.value, messages.c.again_state == State.ERROR.value)
+            refused = or_(known.c.state == State.ERROR.value, known.c.again_state == State.ERROR.value)
             query = query.where(or_(staged.c.outcome == Outcome.ERROR.value, staged.c.notes.is_not(None), refused))
         for found in self._stream(query):
             yield self._result(found._mapping)
@@ -248,6 +254,7 @@ class Staging:
         connection = self._connection.execution_options(wegly_read=False)
         try:
             with connection.begin():
+                self._notes.renew(connection)
                 return write_plan(connection, self._judging, run, owner, traits)
         except SQLAlchemyError as error:
             raise LedgerFailed(
@@ -258,7 +265,7 @@ class Staging:
 
 
 def _joined(*columns: Any) -> Any:
-    return select(*columns).select_from(judging.STAGED_WITH_MESSAGES)
+    return select(*columns).select_from(STAGED_WITH_KNOWN)
 
 
 _STAGED = (
