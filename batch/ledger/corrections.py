@@ -34,6 +34,7 @@ from batch.ledger.staged import staged
 from batch.model.origin import Origin
 
 __all__ = [
+    "any_corrections",
     "correction_of",
     "corrections_of_run",
     "corrections_of_staged",
@@ -47,6 +48,11 @@ _SENT, _MAYBE, _NOT = 3, 2, 1
 """How far a correction got: messaged, may have been, not."""
 _MESSAGED = (State.SUCCESS.value, State.REUSED.value)
 _PLACES = (corrections.c.run, corrections.c.row, corrections.c.key)
+
+
+def any_corrections(connection: Connection, run: str, sheet: str) -> bool:
+    """Whether any of the rows of a run, whose sheet has the key `sheet`, may have a correction."""
+    return bool(_there(connection, *_of_run(run, sheet)))
 
 
 def corrections_of_run(connection: Connection, run: str, sheet: str, heirs: Heirs) -> Iterator[Mapping[Any, Any]]:

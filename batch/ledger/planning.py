@@ -14,7 +14,7 @@ from batch.ledger.judging import Judging, sendable
 from batch.ledger.originals import write_corrections
 from batch.ledger.owner import Owner
 from batch.ledger.schema import AGAIN, SCHEMA_VERSION, State, messages, meta, rows, runs
-from batch.ledger.staged import STAGED_WITH_KNOWN, known, staged
+from batch.ledger.staged import known, staged
 from batch.model.campaign_traits import Traits
 from batch.model.message import campaign_scope
 from batch.model.outcome import Outcome
@@ -92,9 +92,8 @@ def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
         literal(0),
         literal(run.trial),
     )
-    new = new.select_from(STAGED_WITH_KNOWN).where(
-        staged.c.outcome.is_(None), staged.c.payload.is_not(None), known.c.row.is_(None), ~exists().where(same_key)
-    )
+    not_noted = staged.c.row.not_in(select(known.c.row))  # before the messages are asked
+    new = new.where(not_noted, staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~exists().where(same_key))
     columns = ["key", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
     connection.execute(insert(messages).from_select(columns, new))
 

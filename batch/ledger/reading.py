@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from batch.ledger.corrected import with_corrections
-from batch.ledger.corrections import correction_of, corrections_of_run, heirs_of_run, origins_of
+from batch.ledger.corrections import any_corrections, correction_of, corrections_of_run, heirs_of_run, origins_of
 from batch.ledger.engine import READ
 from batch.ledger.heirs import Heirs
-from batch.ledger.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
+from batch.ledger.results import RESULT_COLUMNS, ROW_COLUMNS, TELLING_COLUMNS, count_alike, result_of
 from batch.ledger.schema import State, corrections, messages, rows, run_senders, runs
 from batch.model.masking import mask_result
 from batch.model.outcome import Outcome
@@ -33,6 +33,9 @@ __all__ = [
     "sender_values",
     "sheet_of",
 ]
+
+
+_WITH_MESSAGES = rows.outerjoin(messages, messages.c.key == rows.c.key)
 
 
 def read_results(connection: Connection, run: str) -> Iterator[Result]:
@@ -55,15 +58,12 @@ def _of_nobody(result: Result) -> Result:
 
 def _own_results(connection: Connection, run: str, heirs: Heirs) -> Iterator[Result]:
     """Every row of a run's sheet by itself, in the sheet's order."""
-    joined = rows.outerjoin(messages, messages.c.key == rows.c.key)
     columns = (*ROW_COLUMNS, *RESULT_COLUMNS, messages.c.sender)
-    query = select(*columns).select_from(joined).where(rows.c.run == run).order_by(rows.c.row)
-    kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
-    general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
-    of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
+    query = select(*columns).select_from(_WITH_MESSAGES).where(rows.c.run == run).order_by(rows.c.row)
+    waiting = _waiting(connection, run)
     origins = origins_of(connection, run)
     for found in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        result = result_of(heirs.as_shown(found), waiting=of_sender.get(found["sender"], general))
+        result = result_of(heirs.as_shown(found), waiting=waiting(found["sender"]))
         origin = origins(found["row"])
         yield replace(result, origin=origin) if origin else result
 
@@ -77,12 +77,12 @@ def sheet_of(connection: Connection, run: str) -> str:
 def last_sent(connection: Connection, run: str) -> datetime | None:
     """When the last accepted message of a run's rows was sent, as they stand or as corrected; None for none."""
     sent = messages.c.state.in_([State.SUCCESS.value, State.REUSED.value])
-    of_rows = select(rows.c.key).where(rows.c.run == run)
-    of_corrections = select(corrections.c.key).where(corrections.c.origin_sheet == sheet_of(connection, run))
-    latest = (
-        select(func.max(messages.c.sent_at)).where(sent, messages.c.key.in_(keys)) for keys in (of_rows, of_corrections)
+    latest = select(func.max(messages.c.sent_at)).where(sent)
+    of_rows = latest.join(rows, rows.c.key == messages.c.key).where(rows.c.run == run)
+    of_corrections = latest.join(corrections, corrections.c.key == messages.c.key).where(
+        corrections.c.origin_sheet == sheet_of(connection, run)
     )
-    times: list[datetime | None] = [connection.execute(query).scalar() for query in latest]
+    times: list[datetime | None] = [connection.execute(query).scalar() for query in (of_rows, of_corrections)]
     return max((each for each in times if each is not None), default=None)
 
 
@@ -136,14 +136,36 @@ def runs_where(connection: Connection, *which: ColumnElement[bool]) -> list[Run]
 
 def read_tally(connection: Connection, run: str) -> Tally:
     """The counts of a run's rows as they stand now, and what the run itself did."""
+    sheet = sheet_of(connection, run)
+    if any_corrections(connection, run, sheet):
+        reasons = Counter((result.outcome, result.reason) for result in read_results(connection, run))
+    else:
+        reasons = _counted(connection, run)
     counts: Counter[Outcome] = Counter()
-    reasons: Counter[tuple[Outcome, str]] = Counter()
-    for result in read_results(connection, run):
-        counts[result.outcome] += 1
-        reasons[result.outcome, result.reason] += 1
+    for (outcome, _reason), number in reasons.items():
+        counts[outcome] += number
     return Tally(
         counts={outcome: counts[outcome] for outcome in Outcome}, reasons=reasons, this_run=_this_run(connection, run)
     )
+
+
+def _counted(connection: Connection, run: str) -> Counter[tuple[Outcome, str]]:
+    """(outcome, reason code) to rows of a run whose sheet has no corrections, without going through all of them."""
+    waiting = _waiting(connection, run)
+    first = rows.c.duplicate_of.is_(None).label("first")
+    alike = (rows.c.outcome, rows.c.findings, first, *TELLING_COLUMNS, messages.c.sender)
+    row, count = func.min(rows.c.row).label("row"), func.count().label("rows")
+    query = select(*alike, row, count).select_from(_WITH_MESSAGES).where(rows.c.run == run).group_by(*alike)
+    groups = connection.execute(query.order_by(row).execution_options(yield_per=1000))
+    return count_alike(groups, lambda found: result_of(found, waiting=waiting(found["sender"])))
+
+
+def _waiting(connection: Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:
+    """Why a sender's rows that were not attempted were not."""
+    kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
+    general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
+    of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
+    return lambda sender: general if sender is None else of_sender.get(sender, general)
 
 
 def _this_run(connection: Connection, run: str) -> ThisRun:

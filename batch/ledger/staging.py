@@ -7,7 +7,7 @@ Staging writes only temporary tables, so a run that is sending is never kept wai
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -28,8 +28,9 @@ from batch.ledger.notes import Notes
 from batch.ledger.owner import Owner
 from batch.ledger.planning import KEPT, write_plan
 from batch.ledger.quota import reached
-from batch.ledger.results import RESULT_COLUMNS, result_of
+from batch.ledger.results import RESULT_COLUMNS, count_alike, result_of
 from batch.ledger.schema import State, messages
+from batch.ledger.sending import Places, by_sender
 from batch.ledger.staged import STAGED_WITH_KNOWN, known, staged, staging_metadata
 from batch.model.campaign_traits import Traits
 from batch.model.origin import Origin
@@ -43,7 +44,6 @@ __all__ = ["Chosen", "History", "Judging", "StagedRow", "Staging"]
 _AT_ONCE = 1000
 _TELLING = (known.c.state, known.c.message_findings, known.c.again_state, known.c.again_findings)
 """What is known of a message by which its outcome and reason are told."""
-_NOTHING = dict.fromkeys((*KEPT, *(column.name for column in RESULT_COLUMNS)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,15 +77,21 @@ class Staging:
     `add` as often as needed, then `judge` once, then read (`counts`, `to_send`, `results`) or `plan`.
     """
 
-    def __init__(self, engine: Engine, again: Judging) -> None:
+    def __init__(self, engine: Engine, again: Judging, planned: MutableMapping[str, Places] | None = None) -> None:
+        """`planned`: gets what a plan is about to send, by its run."""
         self._engine = engine
         self._judging = again
         self._only: str | None = None
         self._sheet = ""
         self._notes = Notes()
+        self._planned = {} if planned is None else planned
+        self._of_its_own = bool(engine.url.database)
+        """Whether the connection ends with the staging; a ledger in memory would go with it."""
 
     def __enter__(self) -> Staging:
         self._connection = self._engine.connect().execution_options(**READ)
+        if self._of_its_own:
+            self._connection.detach()
         staging_metadata.create_all(self._connection, checkfirst=False)
         self._hashes = read_hashes(self._connection)
         self._purged = was_purged(self._connection)
@@ -97,9 +103,15 @@ class Staging:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.rollback()
-        staging_metadata.drop_all(self._connection, checkfirst=False)
-        self._connection.commit()
-        self._connection.close()
+        if self._of_its_own:
+            # Its tables go with it: to drop them would read them all. Another connection stays open, since with the
+            # last one SQLite would write all of its log back.
+            with self._engine.connect():
+                self._connection.close()
+        else:
+            staging_metadata.drop_all(self._connection, checkfirst=False)
+            self._connection.commit()
+            self._connection.close()
 
     def keyed(self, key: str) -> str:
         """The ledger's own form of a `message_key`, as its rows must have it: else everybody would be new."""
@@ -199,7 +211,6 @@ class Staging:
         """(outcome, reason code) to rows, as `results` would count to, without going through all of them."""
         if self._corrections():
             return Counter((result.outcome, result.reason) for result in self.results())
-        tally: Counter[tuple[Outcome, str]] = Counter()
         alike = (
             staged.c.outcome,
             staged.c.findings,
@@ -208,11 +219,7 @@ class Staging:
             *_TELLING,
         )
         query = _joined(*alike, func.min(staged.c.row).label("row"), func.count().label("rows")).group_by(*alike)
-        for found in self._stream(query.order_by(func.min(staged.c.row))):
-            row = {**_NOTHING, **found._mapping, "duplicate_of": None if found.first else found.row}
-            result = self._result(row)
-            tally[result.outcome, result.reason] += found.rows
-        return tally
+        return count_alike(self._stream(query.order_by(func.min(staged.c.row))), self._result)
 
     def results(self, *, remarkable: bool = False) -> Iterator[Result]:
         """Every row as a report would show it if the run began now, in the sheet's order.
@@ -255,13 +262,16 @@ class Staging:
         try:
             with connection.begin():
                 self._notes.renew(connection)
-                return write_plan(connection, self._judging, run, owner, traits)
+                counter = write_plan(connection, self._judging, run, owner, traits)
         except SQLAlchemyError as error:
             raise LedgerFailed(
                 translate(error, N_("planning the run")), _("Nothing was sent. Check the disk, then run again.")
             ) from error
         finally:
             self._connection.execution_options(**READ)
+        jobs = _joined(staged.c.row, staged.c.sender).where(judging.sendable(self._judging)).order_by(staged.c.row)
+        self._planned[run.run] = by_sender(self._stream(jobs))
+        return counter
 
 
 def _joined(*columns: Any) -> Any:

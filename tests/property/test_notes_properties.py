@@ -145,8 +145,11 @@ def _planned(
         with ledger._engine.begin() as connection:
             kept = [tuple(each) for each in connection.execute(select(*columns).order_by(messages.c.key))]
             assert len(connection.execute(select(rows.c.row).where(rows.c.run == "r1")).all()) == len(KEYS)
-        with ledger.sending(Owner.here("r1")) as sending:
-            return kept, [job.key for job in sending.jobs()]
+        with ledger.sending(Owner.here("r1")) as sending, Ledger.open(f"sqlite:///{ledger.where}") as another:
+            jobs = list(sending.jobs())
+            with another.sending(Owner.here("r1")) as found:
+                assert jobs == list(found.jobs()), "what was planned is what is found to be sent"
+            return kept, [job.key for job in jobs]
 
 
 @settings(deadline=None, max_examples=15)
