@@ -26,6 +26,7 @@ from batch.ledger.sending import Places, Sending
 from batch.ledger.settling import Deciding
 from batch.ledger.staging import Judging, Staging
 from batch.ledger.suppression import Suppression
+from batch.ledger.tallying import read_tally
 from batch.ledger.writer import Writer
 from batch.model.campaign_traits import Traits
 from batch.model.outreach import OutreachRules
@@ -226,16 +227,11 @@ class Ledger:
         with self.snapshot(run) as (tally, _results):
             return tally()
 
-    def last_sent(self, run: str) -> datetime | None:
-        """When the last accepted message of a run's rows was sent; None when there is none."""
-        with self._engine.connect().execution_options(**READ) as connection:
-            return reading.last_sent(connection, run)
-
     @contextmanager
     def snapshot(self, run: str) -> Iterator[tuple[Callable[[], Tally], Callable[[], Iterator[Result]]]]:
         """Counts and rows of a run at one moment, however often they are read: they agree while somebody sends."""
         with self._engine.connect().execution_options(**READ) as connection:
-            yield partial(reading.read_tally, connection, run), partial(reading.read_results, connection, run)
+            yield partial(read_tally, connection, run), partial(reading.read_results, connection, run)
 
     def run(self, run: str) -> Run | None:
         """The run of that name, or None."""
