@@ -26,8 +26,9 @@ from batch.ledger.upgrade import UPGRADES, Upgrade
 
 __all__ = ["BUSY_SECONDS", "READ", "default_url", "memory_engine", "open_engine", "sqlite_path", "version_of", "where"]
 
-BUSY_SECONDS = 30
-"""How long a statement waits for another process's lock before it fails."""
+BUSY_SECONDS = 120
+"""How long a statement waits for another process's lock before it fails. The plan of a million new rows holds it for
+some 15 seconds, on a slow or busy machine for several times that: a run that is sending meanwhile must outlast it."""
 
 READ: Mapping[str, Any] = {"wegly_read": True}
 """Execution options of a connection that only reads: its transactions take no write lock."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Integer, MetaData, PrimaryKeyConstraint, String, Table, Text
 
-__all__ = ["STAGED_WITH_KNOWN", "known", "listed", "several", "staged", "staging_metadata", "winners"]
+__all__ = ["STAGED_WITH_KNOWN", "doubtful", "known", "listed", "several", "staged", "staging_metadata", "winners"]
 
 staging_metadata = MetaData()
 
@@ -44,6 +44,9 @@ known = Table(
 )
 """What the ledger knows of the message of each staged row's key, as `notes.py` found it; rows whose message is new are
 not in it. `request_hash`: of errors alone, of which alone it is asked."""
+
+doubtful = Table("doubtful", staging_metadata, Column("row", Integer, primary_key=True), prefixes=["TEMPORARY"])
+"""The rows of `known` that may have changed since they were noted."""
 
 STAGED_WITH_KNOWN = staged.outerjoin(known, known.c.row == staged.c.row)
 

@@ -261,7 +261,7 @@ class Staging:
         connection = self._connection.execution_options(wegly_read=False)
         try:
             with connection.begin():
-                self._notes.renew(connection)
+                self._notes.renew(connection, endpoint=run.endpoint, campaign=run.campaign)
                 counter = write_plan(connection, self._judging, run, owner, traits)
         except SQLAlchemyError as error:
             raise LedgerFailed(
