@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sqlite3
 import sys
 import tempfile
@@ -22,7 +21,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any, TypeVar
 
 from inputs import CAMPAIGN, write_csv, write_xlsx
@@ -97,41 +95,16 @@ def again(folder: Path, rows: int, rounds: int = 1) -> Cost:
     return measured(command, rounds=rounds)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SecondRun:
-    """`run` of a sheet whose rows were all sent."""
-
-    cost: Cost
-    to_plan: float
-    """Seconds of CPU until its plan was written: by the clock's share of it, which its log tells."""
-
-
-def second_run(folder: Path, rows: int, rounds: int = 1) -> SecondRun:
-    """What a second run costs; the counts and the report are what comes after its plan."""
+def second_run(folder: Path, rows: int) -> Cost:
+    """What a second run costs, and what it cost (`until`) when its plan was written: its log begins then. Counts and
+    report come after it."""
     done = finished(folder, rows)
     token, reports = folder / "token", folder / "reports"
     token.touch(mode=0o600)
     token.write_text("of-nobody-000000", encoding="utf-8")
     command = [sys.executable, "-m", "batch", "run", str(done.sheet), "-c", str(done.campaign), "--yes", "--json"]
     command += ["--ledger", done.url, "--base-url", ENDPOINT, "--token-file", str(token), "--reports", str(reports)]
-    shares = []
-    costs = []
-    for _ in range(rounds):
-        began = datetime.now(UTC)
-        costs.append(measured(command, rounds=1))
-        log = max(reports.glob("*/run.log"))
-        times = {entry["event"]: datetime.fromisoformat(entry["timestamp"]) for entry in _entries(log)}
-        shares.append((times["run_begun"] - began) / (times["run_ended"] - began))
-    cost = Cost(
-        cpu=median(each.cpu for each in costs),
-        wall=median(each.wall for each in costs),
-        mib=max(each.mib for each in costs),
-    )
-    return SecondRun(cost=cost, to_plan=cost.cpu * median(shares))
-
-
-def _entries(log: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return measured(command, rounds=1, until=str(reports / "*" / "run.log"))
 
 
 class Watch:
@@ -198,13 +171,13 @@ def main() -> None:
         with _folder() as folder:
             checked = again(folder, rows, options.rounds)
         with _folder() as folder:
-            ran = second_run(folder, rows, options.rounds)
+            ran = second_run(folder, rows)
         with _folder() as folder:
             first, second = share(folder, rows)
         sys.stdout.write(
             f"{rows:,} rows, all sent before\n"
             f"  check: {_told(checked, rows)}\n"
-            f"  run:   {_told(ran.cost, rows)}; to its plan {ran.to_plan:.1f} s CPU, {_each(ran.to_plan, rows)}\n"
+            f"  run:   {_told(ran, rows)}; to its plan {ran.until:.1f} s CPU, {_each(ran.until, rows)}\n"
             f"  the ledger alone: a first check {_each(first, rows)}, a second run {_each(second, rows)}\n"
         )
         sys.stdout.flush()

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 __all__ = ["Cost", "Failed", "measured"]
@@ -27,41 +28,65 @@ class Cost:
     """Seconds; on a busy machine these say little."""
     mib: int
     """Peak memory of the largest process."""
+    until: float = 0.0
+    """Seconds of CPU until a file was there, where one was waited for (on Linux)."""
 
 
-def measured(command: Sequence[str], *, rounds: int = 3, allowed: Sequence[int] = (0,), stdin: bytes = b"") -> Cost:
-    """Run a command some times. Raises Failed when it ends with a code that is not allowed."""
-    costs = [_once(command, allowed, stdin) for _ in range(rounds)]
+def measured(
+    command: Sequence[str], *, rounds: int = 3, allowed: Sequence[int] = (0,), stdin: bytes = b"", until: str = ""
+) -> Cost:
+    """Run a command some times. Raises Failed when it ends with a code that is not allowed. `until`: a pattern of files
+    that are not there yet."""
+    costs = [_once(command, allowed, stdin, until) for _ in range(rounds)]
     return Cost(
         cpu=median(each.cpu for each in costs),
         wall=median(each.wall for each in costs),
         mib=max(each.mib for each in costs),
+        until=median(each.until for each in costs),
     )
 
 
-def _once(command: Sequence[str], allowed: Sequence[int], stdin: bytes) -> Cost:
+def _once(command: Sequence[str], allowed: Sequence[int], stdin: bytes, until: str) -> Cost:
     # By a small process of its own: what is measured begins with the memory of who starts it.
-    words = [sys.executable, "-I", "-S", __file__, *command]
+    words = [sys.executable, "-I", "-S", __file__, until, *command]
     done = subprocess.run(words, input=stdin, capture_output=True, check=False)
     said = done.stdout.decode(errors="replace").splitlines()
     if done.returncode or not said:
         raise Failed(f"{' '.join(command)} could not be measured: {done.stderr.decode(errors='replace')[-1000:]}")
-    code, cpu, wall, kib = said[-1].split()
+    code, cpu, wall, kib, reached = said[-1].split()
     if int(code) not in allowed:
         raise Failed(f"{' '.join(command)} ended with {code}: {done.stderr.decode(errors='replace')[-1000:]}")
-    return Cost(cpu=float(cpu), wall=float(wall), mib=int(kib) // 1024)
+    return Cost(cpu=float(cpu), wall=float(wall), mib=int(kib) // 1024, until=float(reached))
 
 
-def _measure(command: Sequence[str]) -> None:
-    """Run a command, and print its exit code, CPU, seconds and KiB."""
+def _measure(until: str, command: Sequence[str]) -> None:
+    """Run a command, and print its exit code, CPU, seconds, KiB, and CPU until a file was there."""
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    reached = 0.0
+    ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while until and not _there(Path(until)) and os.waitid(os.P_PID, process.pid, ended) is None:
+        reached = _cpu(process.pid)
+        time.sleep(0.02)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     kib = used.ru_maxrss // 1024 if sys.platform == "darwin" else used.ru_maxrss
     spent = used.ru_utime + used.ru_stime
-    sys.stdout.write(f"{process.returncode} {spent} {time.monotonic() - began} {kib}\n")
+    sys.stdout.write(f"{process.returncode} {spent} {time.monotonic() - began} {kib} {reached}\n")
+
+
+def _there(pattern: Path) -> bool:
+    return any(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+
+
+def _cpu(process: int) -> float:
+    """Seconds of CPU of a process that is running, by Linux' word for it; elsewhere 0."""
+    try:
+        spent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(spent[11]) + int(spent[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":
-    _measure(sys.argv[1:])
+    _measure(sys.argv[1], sys.argv[2:])
