@@ -4,6 +4,7 @@ Invariants:
 
 * A message is posted only by who holds its claim, and a claim is one conditional UPDATE that is durable before the
   first byte of the POST.
+* A plan goes by the ledger as it is in its own transaction, whatever a sheet was judged by before (`notes.py`).
 * A message leaves `claimed` only by release (certainly nothing was sent), by a recorded outcome, or, when its run
   died, as `unknown`.
 * Once `success`, `reused` or `unknown`, no plan makes a message pending again.

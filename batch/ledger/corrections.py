@@ -29,10 +29,12 @@ from sqlalchemy import (
 from batch.ledger.corrected import Correction
 from batch.ledger.heirs import Heirs
 from batch.ledger.results import RESULT_COLUMNS, file_name, result_of
-from batch.ledger.schema import State, corrections, is_one_of, may_have, messages, rows, runs, staged
+from batch.ledger.schema import State, corrections, is_one_of, may_have, messages, rows, runs
+from batch.ledger.staged import staged
 from batch.model.origin import Origin
 
 __all__ = [
+    "any_corrections",
     "correction_of",
     "corrections_of_run",
     "corrections_of_staged",
@@ -46,6 +48,11 @@ _SENT, _MAYBE, _NOT = 3, 2, 1
 """How far a correction got: messaged, may have been, not."""
 _MESSAGED = (State.SUCCESS.value, State.REUSED.value)
 _PLACES = (corrections.c.run, corrections.c.row, corrections.c.key)
+
+
+def any_corrections(connection: Connection, run: str, sheet: str) -> bool:
+    """Whether any of the rows of a run, whose sheet has the key `sheet`, may have a correction."""
+    return bool(_there(connection, *_of_run(run, sheet)))
 
 
 def corrections_of_run(connection: Connection, run: str, sheet: str, heirs: Heirs) -> Iterator[Mapping[Any, Any]]:

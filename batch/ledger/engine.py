@@ -24,10 +24,11 @@ from batch.ledger.schema import SCHEMA_VERSION, meta, metadata
 from batch.ledger.trouble import remedy_for, translate_failures
 from batch.ledger.upgrade import UPGRADES, Upgrade
 
-__all__ = ["BUSY_SECONDS", "READ", "default_url", "memory_engine", "open_engine", "sqlite_path", "where"]
+__all__ = ["BUSY_SECONDS", "READ", "default_url", "memory_engine", "open_engine", "sqlite_path", "version_of", "where"]
 
-BUSY_SECONDS = 30
-"""How long a statement waits for another process's lock before it fails."""
+BUSY_SECONDS = 120
+"""How long a statement waits for another process's lock before it fails. The plan of a million new rows holds it for
+some 15 seconds, on a slow or busy machine for several times that: a run that is sending meanwhile must outlast it."""
 
 READ: Mapping[str, Any] = {"wegly_read": True}
 """Execution options of a connection that only reads: its transactions take no write lock."""
@@ -174,6 +175,15 @@ def _bring_up_to_date(connection: Connection, path: Path, upgrades: Mapping[int,
         upgrades[step](connection)
     if found < version:
         connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
+
+
+def version_of(connection: Connection) -> tuple[int, int] | None:
+    """Another value once another connection has changed the database; None where nobody can tell, and in memory, where
+    all share one connection. In a transaction it is the version that the transaction sees."""
+    if connection.dialect.name != "sqlite" or not connection.engine.url.database:
+        return None
+    changes = int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+    return id(connection.connection.dbapi_connection), changes
 
 
 def translate(error: SQLAlchemyError, doing: str) -> str:

@@ -22,10 +22,11 @@ from batch.ledger.place import refuse_network_folder
 from batch.ledger.purging import Purging
 from batch.ledger.reading import sender_values
 from batch.ledger.schema import State, messages, meta, rows, run_senders, runs
-from batch.ledger.sending import Sending
+from batch.ledger.sending import Places, Sending
 from batch.ledger.settling import Deciding
 from batch.ledger.staging import Judging, Staging
 from batch.ledger.suppression import Suppression
+from batch.ledger.tallying import read_tally
 from batch.ledger.writer import Writer
 from batch.model.campaign_traits import Traits
 from batch.model.outreach import OutreachRules
@@ -46,6 +47,7 @@ class Ledger:
         self.where = place
         """Its place, as a person may read it."""
         self._known_hashes: Hashes | None = None
+        self._planned: dict[str, Places] = {}
 
     @classmethod
     def open(cls, url: str | None = None) -> Ledger:
@@ -89,7 +91,7 @@ class Ledger:
 
     def stage(self, judging: Judging | None = None) -> Staging:
         """A place for the rows of one sheet on their way in."""
-        return Staging(self._engine, judging or Judging())
+        return Staging(self._engine, judging or Judging(), self._planned)
 
     def hold(self, names: Iterable[str], owner: Owner) -> AbstractContextManager[None]:
         """Hold the locks of `names` while a block runs; raises Busy when another run has one."""
@@ -165,7 +167,7 @@ class Ledger:
         """What the pool needs while it sends for `owner` to `endpoint`, by the campaign's rules."""
         outreach = Outreach(rules or OutreachRules(), endpoint=endpoint, hashes=self._hashes())
         with Writer(self._engine) as writer:
-            yield Sending(self._engine, writer, owner, outreach)
+            yield Sending(self._engine, writer, owner, outreach, planned=self._planned.get(owner.run))
 
     def finish_run(
         self,
@@ -225,16 +227,11 @@ class Ledger:
         with self.snapshot(run) as (tally, _results):
             return tally()
 
-    def last_sent(self, run: str) -> datetime | None:
-        """When the last accepted message of a run's rows was sent; None when there is none."""
-        with self._engine.connect().execution_options(**READ) as connection:
-            return reading.last_sent(connection, run)
-
     @contextmanager
     def snapshot(self, run: str) -> Iterator[tuple[Callable[[], Tally], Callable[[], Iterator[Result]]]]:
         """Counts and rows of a run at one moment, however often they are read: they agree while somebody sends."""
         with self._engine.connect().execution_options(**READ) as connection:
-            yield partial(reading.read_tally, connection, run), partial(reading.read_results, connection, run)
+            yield partial(read_tally, connection, run), partial(reading.read_results, connection, run)
 
     def run(self, run: str) -> Run | None:
         """The run of that name, or None."""

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, li
 from batch.ledger.corrections import corrections_of_staged, was_sent
 from batch.ledger.reading import runs_where
 from batch.ledger.results import file_name
-from batch.ledger.schema import STAGED_WITH_MESSAGES, corrections, may_have, messages, rows, runs, staged
+from batch.ledger.schema import corrections, may_have, messages, rows, runs
+from batch.ledger.staged import STAGED_WITH_KNOWN, staged
 from batch.model.reason import Finding, Reason
 
 __all__ = ["NO_ORIGIN", "keep_known_origins", "sent_as_corrected", "sent_in_original", "write_corrections"]
@@ -62,7 +63,7 @@ def _corrected(found: Mapping[Any, Any]) -> Finding:
 
 def _good_rows(connection: Connection, sendable: ColumnElement[bool], among: Sequence[int]) -> Iterator[Any]:
     """(row, key, whether it would be sent) of those of the rows that are neither wrong nor left out."""
-    query = select(staged.c.row, staged.c.key, sendable.label("sent")).select_from(STAGED_WITH_MESSAGES)
+    query = select(staged.c.row, staged.c.key, sendable.label("sent")).select_from(STAGED_WITH_KNOWN)
     good = query.where(staged.c.outcome.is_(None), staged.c.key.is_not(None))
     for start in range(0, len(among), _AT_ONCE):
         yield from connection.execute(good.where(staged.c.row.in_(among[start : start + _AT_ONCE]))).all()
@@ -105,7 +106,7 @@ def _sent_in_runs(
     of_sheet = and_(rows.c.run.in_(names), rows.c.row == staged.c.origin_row, rows.c.outcome.is_(None))
     query = (
         select(staged.c.row, staged.c.origin_row, staged.c.origin_run, runs.c.sheet_path)
-        .select_from(STAGED_WITH_MESSAGES)
+        .select_from(STAGED_WITH_KNOWN)
         .join(rows, of_sheet)
         .join(original, original.c.key == rows.c.key)
         .join(runs, runs.c.run == staged.c.origin_run)

@@ -13,7 +13,8 @@ from batch.ledger.campaigns import note_traits
 from batch.ledger.judging import Judging, sendable
 from batch.ledger.originals import write_corrections
 from batch.ledger.owner import Owner
-from batch.ledger.schema import AGAIN, SCHEMA_VERSION, State, messages, meta, rows, runs, staged
+from batch.ledger.schema import AGAIN, SCHEMA_VERSION, State, messages, meta, rows, runs
+from batch.ledger.staged import known, staged
 from batch.model.campaign_traits import Traits
 from batch.model.message import campaign_scope
 from batch.model.outcome import Outcome
@@ -53,8 +54,14 @@ def _refuse_other_version(connection: Connection) -> None:
 
 def _forget_left_out(connection: Connection) -> None:
     """The values of a pending message are not kept for a row that a rule leaves out; a later plan has them anew."""
-    left_out = select(staged.c.key).where(
-        staged.c.outcome == Outcome.SKIPPED.value, staged.c.duplicate_of.is_(None), staged.c.key.is_not(None)
+    left_out = (
+        select(staged.c.key)
+        .join(known, known.c.row == staged.c.row)
+        .where(
+            known.c.state == State.PENDING.value,
+            staged.c.outcome == Outcome.SKIPPED.value,
+            staged.c.duplicate_of.is_(None),
+        )
     )
     waits = (messages.c.state == State.PENDING.value, messages.c.again_state.is_(None))
     connection.execute(update(messages).where(messages.c.key.in_(left_out), *waits).values(payload=None))
@@ -68,14 +75,14 @@ def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
         "payload": staged.c.payload,
     }
     same_key = messages.c.key == staged.c.key
-    again = update(messages).where(same_key, sendable(judging))
-    unchanged = messages.c.request_hash == staged.c.request_hash
-    chosen = or_(messages.c.state == State.UNKNOWN.value, and_(messages.c.state == State.ERROR.value, unchanged))
+    as_noted = messages.c.state == known.c.state  # a note that was wrong would make nothing pending
+    again = update(messages).where(staged.c.row == known.c.row, sendable(judging), same_key, as_noted)
+    unchanged = known.c.request_hash == staged.c.request_hash
+    chosen = or_(known.c.state == State.UNKNOWN.value, and_(known.c.state == State.ERROR.value, unchanged))
     before = {again: messages.c[name] for name, again in AGAIN.items()}
     waiting = {**fresh, "state": State.PENDING.value, "findings": None}
     connection.execute(again.where(~chosen).values(waiting))
     connection.execute(again.where(chosen).values(before | waiting))
-    known = exists().where(same_key)
     new = select(
         staged.c.key,
         *fresh.values(),
@@ -84,7 +91,9 @@ def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
         literal(State.PENDING.value),
         literal(0),
         literal(run.trial),
-    ).where(staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~known)
+    )
+    not_noted = staged.c.row.not_in(select(known.c.row))  # before the messages are asked
+    new = new.where(not_noted, staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~exists().where(same_key))
     columns = ["key", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
     connection.execute(insert(messages).from_select(columns, new))
 

@@ -14,6 +14,7 @@ from threading import Lock
 
 from sqlalchemy import Connection, select
 
+from batch.ledger.engine import version_of
 from batch.ledger.schema import SENT_STATES, State, is_one_of, messages
 from batch.model.outreach import DAY
 
@@ -113,8 +114,5 @@ class Quota:
 
     def _others_wrote(self, connection: Connection) -> bool:
         """Whether another connection has changed the database since this was asked last; yes, where nobody can tell."""
-        if connection.dialect.name != "sqlite":
-            return True
-        changes = int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
-        before, self._version = self._version, (id(connection.connection.dbapi_connection), changes)
-        return before != self._version
+        before, self._version = self._version, version_of(connection)
+        return self._version is None or before != self._version

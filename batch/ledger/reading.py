@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, select
 
 from batch.ledger.corrected import with_corrections
 from batch.ledger.corrections import correction_of, corrections_of_run, heirs_of_run, origins_of
 from batch.ledger.engine import READ
 from batch.ledger.heirs import Heirs
 from batch.ledger.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
-from batch.ledger.schema import State, corrections, messages, rows, run_senders, runs
+from batch.ledger.schema import messages, rows, run_senders, runs
 from batch.model.masking import mask_result
-from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason, findings_from_json, findings_to_json
-from batch.model.run import Result, Run, SenderRun, Tally, ThisRun
+from batch.model.run import Result, Run, SenderRun
 
 __all__ = [
-    "last_sent",
+    "ROWS_WITH_MESSAGES",
     "read_results",
     "read_run",
     "read_runs",
     "read_senders",
-    "read_tally",
     "runs_where",
     "sender_values",
     "sheet_of",
+    "waiting_of",
 ]
+
+
+ROWS_WITH_MESSAGES = rows.outerjoin(messages, messages.c.key == rows.c.key)
 
 
 def read_results(connection: Connection, run: str) -> Iterator[Result]:
@@ -55,15 +55,12 @@ def _of_nobody(result: Result) -> Result:
 
 def _own_results(connection: Connection, run: str, heirs: Heirs) -> Iterator[Result]:
     """Every row of a run's sheet by itself, in the sheet's order."""
-    joined = rows.outerjoin(messages, messages.c.key == rows.c.key)
     columns = (*ROW_COLUMNS, *RESULT_COLUMNS, messages.c.sender)
-    query = select(*columns).select_from(joined).where(rows.c.run == run).order_by(rows.c.row)
-    kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
-    general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
-    of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
+    query = select(*columns).select_from(ROWS_WITH_MESSAGES).where(rows.c.run == run).order_by(rows.c.row)
+    waiting = waiting_of(connection, run)
     origins = origins_of(connection, run)
     for found in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        result = result_of(heirs.as_shown(found), waiting=of_sender.get(found["sender"], general))
+        result = result_of(heirs.as_shown(found), waiting=waiting(found["sender"]))
         origin = origins(found["row"])
         yield replace(result, origin=origin) if origin else result
 
@@ -72,18 +69,6 @@ def sheet_of(connection: Connection, run: str) -> str:
     """The key of the run's sheet; empty when there is no such run."""
     found = connection.execute(select(runs).where(runs.c.run == run)).mappings().first()
     return _run_of(found).sheet_key if found else ""
-
-
-def last_sent(connection: Connection, run: str) -> datetime | None:
-    """When the last accepted message of a run's rows was sent, as they stand or as corrected; None for none."""
-    sent = messages.c.state.in_([State.SUCCESS.value, State.REUSED.value])
-    of_rows = select(rows.c.key).where(rows.c.run == run)
-    of_corrections = select(corrections.c.key).where(corrections.c.origin_sheet == sheet_of(connection, run))
-    latest = (
-        select(func.max(messages.c.sent_at)).where(sent, messages.c.key.in_(keys)) for keys in (of_rows, of_corrections)
-    )
-    times: list[datetime | None] = [connection.execute(query).scalar() for query in latest]
-    return max((each for each in times if each is not None), default=None)
 
 
 def read_senders(connection: Connection, run: str) -> tuple[SenderRun, ...]:
@@ -134,38 +119,12 @@ def runs_where(connection: Connection, *which: ColumnElement[bool]) -> list[Run]
     return [_run_of(each) for each in connection.execute(query).mappings().all()]
 
 
-def read_tally(connection: Connection, run: str) -> Tally:
-    """The counts of a run's rows as they stand now, and what the run itself did."""
-    counts: Counter[Outcome] = Counter()
-    reasons: Counter[tuple[Outcome, str]] = Counter()
-    for result in read_results(connection, run):
-        counts[result.outcome] += 1
-        reasons[result.outcome, result.reason] += 1
-    return Tally(
-        counts={outcome: counts[outcome] for outcome in Outcome}, reasons=reasons, this_run=_this_run(connection, run)
-    )
-
-
-def _this_run(connection: Connection, run: str) -> ThisRun:
-    kept = connection.execute(
-        select(runs.c.attempts, runs.c.wanted_rate, runs.c.achieved_rate, runs.c.finished).where(runs.c.run == run)
-    ).one()
-    by_state = (
-        select(messages.c.state, func.count().label("rows")).where(messages.c.run == run).group_by(messages.c.state)
-    )
-    found: dict[str, int] = {each.state: each.rows for each in connection.execute(by_state)}
-    attempts = select(func.coalesce(func.sum(messages.c.attempts), 0)).where(messages.c.run == run)
-    # A run that died could not note its own count.
-    made = kept.attempts if kept.finished else int(connection.execute(attempts).scalar_one())
-    found[State.UNKNOWN] = found.get(State.UNKNOWN, 0) + found.pop(State.CLAIMED, 0)
-    outcomes = {outcome: found[outcome.value] for outcome in Outcome if found.get(outcome.value)}
-    return ThisRun(
-        attempts=made,
-        outcomes=outcomes,
-        wanted_rate=kept.wanted_rate,
-        achieved_rate=kept.achieved_rate,
-        senders=read_senders(connection, run),
-    )
+def waiting_of(connection: Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:
+    """Why a sender's rows that were not attempted were not."""
+    kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
+    general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
+    of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
+    return lambda sender: general if sender is None else of_sender.get(sender, general)
 
 
 def _run_of(found: Mapping[Any, Any]) -> Run:

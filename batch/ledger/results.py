@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
@@ -13,7 +14,7 @@ from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason, findings_from_json
 from batch.model.run import Result
 
-__all__ = ["RESULT_COLUMNS", "ROW_COLUMNS", "file_name", "result_of"]
+__all__ = ["RESULT_COLUMNS", "ROW_COLUMNS", "TELLING_COLUMNS", "count_alike", "file_name", "result_of"]
 
 _UNNAMED = "retry.xlsx"
 """What a sheet is called whose run the ledger does not have any more."""
@@ -34,6 +35,11 @@ RESULT_COLUMNS = (
 )
 """The columns of a message that a result shows, named as `result_of` reads them."""
 
+TELLING_COLUMNS = tuple(
+    column for column in RESULT_COLUMNS if column.name in ("state", "message_findings", "again_state", "again_findings")
+)
+"""Those of them by which outcome and reason are told."""
+
 ROW_COLUMNS = (
     rows.c.row,
     rows.c.key,
@@ -43,6 +49,8 @@ ROW_COLUMNS = (
     rows.c.notes,
     rows.c.duplicate_of,
 )
+
+_NOTHING = dict.fromkeys(column.name for column in (*ROW_COLUMNS, *RESULT_COLUMNS))
 
 
 def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Finding(Reason.WAITING),)) -> Result:
@@ -63,6 +71,20 @@ def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Findi
         # Left out by a rule now, it may have been tried before: the API said no, and then the person opted out.
         return _with_attempt(left, found) if outcome is Outcome.SKIPPED and _was_refused(found) else left
     return _message_result(found, notes, own, waiting)
+
+
+def count_alike(groups: Iterable[Any], result: Callable[[Mapping[Any, Any]], Result]) -> Counter[tuple[Outcome, str]]:
+    """(outcome, reason code) to rows, of rows that the database has counted.
+
+    A group has what tells outcome and reason of its rows (`outcome`, `findings`, the telling columns), `first` (they
+    are no duplicates), `row` (one of them) and `rows` (how many).
+    """
+    tally: Counter[tuple[Outcome, str]] = Counter()
+    for found in groups:
+        same_as = None if found.first else found.row
+        told = result({**_NOTHING, **found._mapping, "duplicate_of": same_as})
+        tally[told.outcome, told.reason] += found.rows
+    return tally
 
 
 def file_name(path: str | None) -> str:

@@ -34,14 +34,12 @@ __all__ = [
     "AGAIN",
     "SCHEMA_VERSION",
     "SENT_STATES",
-    "STAGED_WITH_MESSAGES",
     "State",
     "campaigns",
     "corrections",
     "decisions",
     "given_back",
     "is_one_of",
-    "listed",
     "may_have",
     "messages",
     "meta",
@@ -53,10 +51,7 @@ __all__ = [
     "rows",
     "run_senders",
     "runs",
-    "staged",
-    "staging_metadata",
     "suppressed",
-    "winners",
 ]
 
 SCHEMA_VERSION = 4
@@ -277,53 +272,6 @@ decisions = Table(
 )
 """What people, and `reconcile`, decided about messages whose outcome nobody knew. Grows only. `row` is of the sheet of
 `run`; `attempts` are those the message had when it was decided about."""
-
-staging_metadata = MetaData()
-
-staged = Table(
-    "staged",
-    staging_metadata,
-    Column("row", Integer, primary_key=True),
-    Column("key", String(64)),
-    Column("person", String(20)),
-    Column("hashed", String(20)),
-    Column("sender", Text),
-    Column("outcome", String(10)),
-    Column("stands", Boolean, nullable=False),
-    Column("findings", Text),
-    Column("notes", Text),
-    Column("duplicate_of", Integer),
-    Column("request_hash", String(64)),
-    Column("payload", Text),
-    Column("origin_run", String(200)),
-    Column("origin_sheet", String(64)),
-    Column("origin_row", Integer),
-    prefixes=["TEMPORARY"],
-)
-"""The rows of one sheet before they are planned: temporary, private to one connection, gone with it. `hashed`: the
-person as a purged message has it; null while nothing was ever purged."""
-
-STAGED_WITH_MESSAGES = staged.outerjoin(messages, messages.c.key == staged.c.key)
-
-winners = Table(
-    "winners",
-    staging_metadata,
-    Column("key", String(64), primary_key=True),
-    Column("row", Integer, nullable=False),
-    prefixes=["TEMPORARY"],
-)
-"""Of each staged key the row that stands for it."""
-
-listed = Table(
-    "listed",
-    staging_metadata,
-    Column("person", String(20), nullable=False),
-    Column("list", String(10), nullable=False),
-    Column("where", Text, nullable=False),
-    PrimaryKeyConstraint("list", "person"),
-    prefixes=["TEMPORARY"],
-)
-"""People of lists that hold for one run: `suppress` (by a file or a column) and `only` (`--only-allowed`)."""
 
 purge_metadata = MetaData()
 

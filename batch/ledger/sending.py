@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from itertools import chain
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, select
 
@@ -23,11 +26,17 @@ from batch.model.message import Job
 from batch.model.outreach import OutreachRules
 from batch.model.reason import Finding
 
-__all__ = ["Sending"]
+__all__ = ["Places", "Sending", "by_sender"]
 
 T = TypeVar("T")
 _PAGE = 500  # jobs read at a time
+_AT_ONCE = 1000
 _JOBS = rows.join(messages, messages.c.key == rows.c.key)
+Places = Mapping[str, "array[int]"]
+"""Sender to the rows of a run that are its jobs, or may become so again, ascending. Only a plan makes a message pending
+that was not: no other row becomes a job while the run sends. Four bytes for each."""
+_OPEN = (State.PENDING.value, State.CLAIMED.value)
+"""The states of messages of a run that it may be about to send: a claim may be given back."""
 
 
 class Sending:
@@ -36,18 +45,32 @@ class Sending:
     All raise LedgerFailed when the ledger takes no writes; then nothing may be posted on the strength of the call.
     """
 
-    def __init__(self, engine: Engine, writer: Writer, owner: Owner, outreach: Outreach | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        writer: Writer,
+        owner: Owner,
+        outreach: Outreach | None = None,
+        *,
+        planned: Places | None = None,
+    ) -> None:
+        """`planned`: where the run's jobs are, by who planned them; None: they are looked for."""
         self._engine = engine
         self._writer = writer
         self._owner = owner
         self._outreach = outreach or Outreach(OutreachRules(), endpoint="")
         self._news = News()
+        self._found = planned
 
     def senders(self) -> list[str]:
         """The senders of the run's jobs, sorted."""
-        query = select(messages.c.sender).select_from(_JOBS).where(*self._waiting()).distinct()
-        with self._engine.connect().execution_options(**READ) as connection:
-            return list(connection.execute(query.order_by(messages.c.sender)).scalars())
+        return sorted(self._places())
+
+    def _places(self) -> Places:
+        if self._found is None:
+            with self._engine.connect().execution_options(**READ) as connection:
+                self._found = _places(connection, self._owner.run)
+        return self._found
 
     def row_of(self, count: int) -> int | None:
         """The row of the run's `count`-th job (from 1) in the sheet's order; None when there are fewer."""
@@ -59,33 +82,23 @@ class Sending:
     def jobs(self, sender: str | None = None, *, upto: int | None = None) -> Iterator[Job]:
         """The run's pending messages in the sheet's order, of one sender or of all, no further than row `upto`.
 
-        Reads in pages, in no transaction.
+        Reads in pages, in no transaction, and only where jobs are: a page takes no longer because most of the sheet was
+        sent before.
         """
-        after = 0
+        places = self._places()
+        found = places.get(sender, ()) if sender is not None else sorted(chain(*places.values()))
+        wanted = found if upto is None else found[: bisect_right(found, upto)]
         columns = (messages.c.key, rows.c.row, messages.c.sender, messages.c.payload, messages.c.person)
-        wanted = [*self._waiting()]
-        if sender is not None:
-            wanted.append(messages.c.sender == sender)
-        if upto is not None:
-            wanted.append(rows.c.row <= upto)
-        while True:
-            query = select(*columns).select_from(_JOBS).where(*wanted, rows.c.row > after)
+        query = select(*columns).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
+        for first in range(0, len(wanted), _PAGE):
+            some = rows.c.row.in_(list(wanted[first : first + _PAGE]))
             with self._engine.connect().execution_options(**READ) as connection:
-                page = connection.execute(query.order_by(rows.c.row).limit(_PAGE)).all()
-            if not page:
-                return
+                page = connection.execute(query.where(some)).all()
             for key, row, of, payload, person in page:
                 yield Job(key=key, row=row, sender=of, payload=payload, person=person)
-            after = page[-1].row
 
     def _waiting(self) -> tuple[ColumnElement[bool], ...]:
-        return (
-            rows.c.run == self._owner.run,
-            rows.c.outcome.is_(None),
-            rows.c.findings.is_(None),  # else it is not for this run
-            messages.c.state == State.PENDING.value,
-            messages.c.payload.is_not(None),  # settled as not sent, and not planned again yet
-        )
+        return (*_of_run(self._owner.run), messages.c.state == State.PENDING.value)
 
     def full_until(self, job: Job, now: datetime) -> Refused | None:
         """The refusal of a message that a cap would keep back, by what is known without asking the ledger."""
@@ -121,3 +134,27 @@ class Sending:
         told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._writer.submit(write).add_done_callback(partial(self._news.tell, told))
         return told
+
+
+def _of_run(run: str) -> tuple[ColumnElement[bool], ...]:
+    """Rows of `run` whose messages it may send."""
+    return (
+        rows.c.run == run,
+        rows.c.outcome.is_(None),
+        rows.c.findings.is_(None),  # else it is not for this run
+        messages.c.payload.is_not(None),  # settled as not sent, and not planned again yet
+    )
+
+
+def by_sender(found: Iterable[Any]) -> Places:
+    """Of (row, sender), by ascending rows."""
+    places: dict[str, array[int]] = {}
+    for row, sender in found:
+        places.setdefault(sender, array("I")).append(row)
+    return places
+
+
+def _places(connection: Connection, run: str) -> Places:
+    """Where the jobs of a run are that another process has planned."""
+    query = select(rows.c.row, messages.c.sender).select_from(_JOBS).where(*_of_run(run), messages.c.state.in_(_OPEN))
+    return by_sender(connection.execute(query.order_by(rows.c.row).execution_options(yield_per=_AT_ONCE)))

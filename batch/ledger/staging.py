@@ -7,7 +7,7 @@ Staging writes only temporary tables, so a run that is sending is never kept wai
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, MutableMapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -18,17 +18,20 @@ from sqlalchemy.schema import DropTable
 
 from batch.errors import LedgerFailed
 from batch.language import N_, _
-from batch.ledger import judging
+from batch.ledger import judging, listing
 from batch.ledger.corrected import with_corrections
 from batch.ledger.corrections import correction_of, corrections_of_staged
 from batch.ledger.engine import READ, translate
 from batch.ledger.hashes import Hashes, read_hashes, was_purged
 from batch.ledger.judging import Chosen, History, Judging
+from batch.ledger.notes import Notes
 from batch.ledger.owner import Owner
 from batch.ledger.planning import KEPT, write_plan
 from batch.ledger.quota import reached
-from batch.ledger.results import RESULT_COLUMNS, result_of
-from batch.ledger.schema import State, messages, staged, staging_metadata
+from batch.ledger.results import RESULT_COLUMNS, count_alike, result_of
+from batch.ledger.schema import State, messages
+from batch.ledger.sending import Places, by_sender
+from batch.ledger.staged import STAGED_WITH_KNOWN, known, staged, staging_metadata
 from batch.model.campaign_traits import Traits
 from batch.model.origin import Origin
 from batch.model.outcome import Outcome
@@ -39,9 +42,8 @@ from batch.model.run import Result, Run
 __all__ = ["Chosen", "History", "Judging", "StagedRow", "Staging"]
 
 _AT_ONCE = 1000
-_TELLING = frozenset({"state", "message_findings", "again_state", "again_findings"})
-"""Columns of a message by which its outcome and reason are told."""
-_NOTHING = dict.fromkeys((*KEPT, *(column.name for column in RESULT_COLUMNS)))
+_TELLING = (known.c.state, known.c.message_findings, known.c.again_state, known.c.again_findings)
+"""What is known of a message by which its outcome and reason are told."""
 
 
 class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a tuple takes a quarter of the time
@@ -74,11 +76,14 @@ class Staging:
     `add` as often as needed, then `judge` once, then read (`counts`, `to_send`, `results`) or `plan`.
     """
 
-    def __init__(self, engine: Engine, again: Judging) -> None:
+    def __init__(self, engine: Engine, again: Judging, planned: MutableMapping[str, Places] | None = None) -> None:
+        """`planned`: gets what a plan is about to send, by its run."""
         self._engine = engine
         self._judging = again
         self._only: str | None = None
         self._sheet = ""
+        self._notes = Notes()
+        self._planned = {} if planned is None else planned
         self._of_its_own = bool(engine.url.database)
         """Whether the connection ends with the staging; a ledger in memory would go with it."""
 
@@ -134,12 +139,12 @@ class Staging:
 
     def suppress(self, people: Iterable[tuple[str, str]]) -> None:
         """For this sheet, suppress people besides the list: (person, where it says so). Before `judge`."""
-        judging.put_on_list(self._connection, judging.SUPPRESS, people)
+        listing.put_on_list(self._connection, listing.SUPPRESS, people)
 
     def allow_only(self, people: Iterable[tuple[str, str]], where: str) -> None:
         """For this sheet, leave out everybody but these people. `where`: the list, as a person calls it."""
         self._only = where
-        judging.put_on_list(self._connection, judging.ONLY, people)
+        listing.put_on_list(self._connection, listing.ONLY, people)
 
     def judge(self, history: History | None = None, *, sheet: str = "") -> None:
         """Judge the whole sheet by the rules of the plan. Once, after all rows and lists were added.
@@ -147,6 +152,7 @@ class Staging:
         `sheet`: its key (`sheet_key`), by which corrections of its rows are found; empty: there are none.
         """
         self._sheet = sheet
+        self._notes.take(self._connection)
         if self._purged:
             judging.recognise_requests(self._connection, self._hashes)
         judging.judge(self._connection, self._judging, only=self._only, history=history, sheet=sheet)
@@ -220,20 +226,15 @@ class Staging:
         """(outcome, reason code) to rows, as `results` would count to, without going through all of them."""
         if self._corrections():
             return Counter((result.outcome, result.reason) for result in self.results())
-        tally: Counter[tuple[Outcome, str]] = Counter()
         alike = (
             staged.c.outcome,
             staged.c.findings,
             staged.c.duplicate_of.is_(None).label("first"),
             self._sendable,
-            *(column for column in RESULT_COLUMNS if column.name in _TELLING),
+            *_TELLING,
         )
         query = _joined(*alike, func.min(staged.c.row).label("row"), func.count().label("rows")).group_by(*alike)
-        for found in self._stream(query.order_by(func.min(staged.c.row))):
-            row = {**_NOTHING, **found._mapping, "duplicate_of": None if found.first else found.row}
-            result = self._result(row)
-            tally[result.outcome, result.reason] += found.rows
-        return tally
+        return count_alike(self._stream(query.order_by(func.min(staged.c.row))), self._result)
 
     def results(self, *, remarkable: bool = False) -> Iterator[Result]:
         """Every row as a report would show it if the run began now, in the sheet's order.
@@ -248,9 +249,11 @@ class Staging:
         return list(corrections_of_staged(self._connection, self._sheet))
 
     def _own_results(self, *, remarkable: bool) -> Iterator[Result]:
-        query = _joined(*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, self._sendable).order_by(staged.c.row)
+        columns = (*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, self._sendable)
+        joined = STAGED_WITH_KNOWN.outerjoin(messages, messages.c.key == staged.c.key)
+        query = select(*columns).select_from(joined).order_by(staged.c.row)
         if remarkable:
-            refused = or_(messages.c.state == State.ERROR.value, messages.c.again_state == State.ERROR.value)
+            refused = or_(known.c.state == State.ERROR.value, known.c.again_state == State.ERROR.value)
             query = query.where(or_(staged.c.outcome == Outcome.ERROR.value, staged.c.notes.is_not(None), refused))
         for found in self._stream(query):
             yield self._result(found._mapping)
@@ -273,13 +276,17 @@ class Staging:
         connection = self._connection.execution_options(wegly_read=False)
         try:
             with connection.begin():
-                return write_plan(connection, self._judging, run, owner, traits)
+                self._notes.renew(connection, endpoint=run.endpoint, campaign=run.campaign)
+                counter = write_plan(connection, self._judging, run, owner, traits)
         except SQLAlchemyError as error:
             raise LedgerFailed(
                 translate(error, N_("planning the run")), _("Nothing was sent. Check the disk, then run again.")
             ) from error
         finally:
             self._connection.execution_options(**READ)
+        jobs = _joined(staged.c.row, staged.c.sender).where(judging.sendable(self._judging)).order_by(staged.c.row)
+        self._planned[run.run] = by_sender(self._stream(jobs))
+        return counter
 
 
 def _forget_staged(connection: Connection) -> None:
@@ -289,7 +296,7 @@ def _forget_staged(connection: Connection) -> None:
 
 
 def _joined(*columns: Any) -> Any:
-    return select(*columns).select_from(judging.STAGED_WITH_MESSAGES)
+    return select(*columns).select_from(STAGED_WITH_KNOWN)
 
 
 _STAGED = (

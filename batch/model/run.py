@@ -120,6 +120,8 @@ class Tally:
     reasons: Mapping[tuple[Outcome, str], int]
     """(outcome, reason code) to rows, every row counted once by its first finding."""
     this_run: ThisRun = field(default_factory=ThisRun)
+    last_sent: datetime | None = None
+    """When the last accepted message of the sheet was sent, by whichever run; None when there is none."""
 
     @property
     def rows(self) -> int:

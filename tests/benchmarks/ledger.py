@@ -3,7 +3,8 @@
     python tests/benchmarks/ledger.py --rows 1000 10000 100000
 
 The sheet is planned by the real code; its messages are then marked as sent in one statement, since sending them takes
-hours. Measured is `check` of the same sheet against that ledger, as a process: user and system CPU, memory.
+hours. Measured are `check` and `run` of the same sheet against that ledger, as processes: user and system CPU, memory;
+and what the ledger takes of it, by itself: judging, forecast, plan and counts, without reading and staging the rows.
 """
 
 from __future__ import annotations
@@ -13,21 +14,26 @@ import hashlib
 import sqlite3
 import sys
 import tempfile
-from contextlib import closing
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from inputs import CAMPAIGN, write_csv, write_xlsx
 from measuring import Cost, measured
 
 from batch.app.changes import traits_of
-from batch.app.prepared import prepare
+from batch.app.prepared import Prepared, prepare
 from batch.app.reading import reading_of
-from batch.campaign import load_campaign
-from batch.ledger import Judging, Ledger, Owner
+from batch.campaign import Campaign, load_campaign
+from batch.ledger import Judging, Ledger, Owner, Staging
 from batch.model.run import Run
 
+T = TypeVar("T")
 ENDPOINT = "http://127.0.0.1:9"
 _FINISHED = """
 UPDATE messages SET state = 'success', payload = NULL, attempts = 1, run = ?, chat_id = lower(hex(randomblob(16))),
@@ -55,16 +61,7 @@ def finished(folder: Path, rows: int, *, kind: str = "csv") -> Finished:
     now = datetime(2026, 3, 11, 12, tzinfo=UTC)
     campaign = load_campaign(file, now=now)
     prepared = prepare(sheet, campaign, endpoint=ENDPOINT)
-    run = Run(
-        run="20260311T120000Z-benchmark-0001",
-        campaign=campaign.name,
-        endpoint=ENDPOINT,
-        sheet_path=str(sheet),
-        sheet_sha256=hashlib.sha256(sheet.read_bytes()).hexdigest(),
-        sheet_options=reading_of(campaign, prepared.sheet.info),
-        version="0",
-        started=now,
-    )
+    run = _run("20260311T120000Z-benchmark-0001", campaign, prepared, sheet, now)
     owner = Owner(host="here", pid=1, run=run.run)
     with Ledger.open(url) as ledger:
         with ledger.stage(Judging()) as staging:
@@ -77,12 +74,91 @@ def finished(folder: Path, rows: int, *, kind: str = "csv") -> Finished:
     return Finished(sheet=sheet, campaign=file, url=url, run=run.run)
 
 
+def _run(name: str, campaign: Campaign, prepared: Prepared, sheet: Path, now: datetime) -> Run:
+    return Run(
+        run=name,
+        campaign=campaign.name,
+        endpoint=ENDPOINT,
+        sheet_path=str(sheet),
+        sheet_sha256=hashlib.sha256(sheet.read_bytes()).hexdigest(),
+        sheet_options=reading_of(campaign, prepared.sheet.info),
+        version="0",
+        started=now,
+    )
+
+
 def again(folder: Path, rows: int, rounds: int = 1) -> Cost:
     """What checking a sheet costs whose rows were all sent."""
     done = finished(folder, rows)
     command = [sys.executable, "-m", "batch", "check", str(done.sheet), "-c", str(done.campaign)]
     command += ["--ledger", done.url, "--base-url", ENDPOINT, "--json"]
     return measured(command, rounds=rounds)
+
+
+def second_run(folder: Path, rows: int) -> Cost:
+    """What a second run costs, and what it cost (`until`) when its plan was written: its log begins then. Counts and
+    report come after it."""
+    done = finished(folder, rows)
+    token, reports = folder / "token", folder / "reports"
+    token.touch(mode=0o600)
+    token.write_text("of-nobody-000000", encoding="utf-8")
+    command = [sys.executable, "-m", "batch", "run", str(done.sheet), "-c", str(done.campaign), "--yes", "--json"]
+    command += ["--ledger", done.url, "--base-url", ENDPOINT, "--token-file", str(token), "--reports", str(reports)]
+    return measured(command, rounds=1, until=str(reports / "*" / "run.log"))
+
+
+class Watch:
+    """CPU seconds of this process while it ran."""
+
+    def __init__(self) -> None:
+        self.spent = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        began = time.process_time()
+        yield
+        self.spent += time.process_time() - began
+
+    def over(self, work: Callable[..., T]) -> Callable[..., T]:
+        def timed(*words: Any, **named: Any) -> T:
+            with self.running():
+                return work(*words, **named)
+
+        return timed
+
+
+def share(folder: Path, rows: int) -> tuple[float, float]:
+    """Seconds of CPU that the ledger alone takes: of a first check, and of a second run."""
+    done = finished(folder, rows)
+    now = datetime(2026, 4, 11, 12, tzinfo=UTC)
+    campaign = load_campaign(done.campaign, now=now)
+    prepared = prepare(done.sheet, campaign, endpoint=ENDPOINT)
+    first, again = Watch(), Watch()
+    with Ledger.for_reading(f"sqlite:///{folder / 'none'}") as ledger, ledger.stage() as staging:
+        _looked(prepared, ledger, staging, now, first)
+    with Ledger.open(done.url) as ledger:
+        name = "20260411T120000Z-benchmark-0002"
+        with ledger.stage() as staging:
+            _looked(prepared, ledger, staging, now, again)
+            run = _run(name, campaign, prepared, done.sheet, now)
+            with again.running():
+                staging.plan(run, Owner(host="here", pid=1, run=name), traits_of(campaign))
+        with again.running():
+            ledger.tally(name)
+    return first.spent, again.spent
+
+
+def _looked(prepared: Prepared, ledger: Ledger, staging: Staging, now: datetime, watch: Watch) -> None:
+    """Stage, judge and look as `check` does; the watch runs while the ledger works on what was staged."""
+    staging.judge = watch.over(staging.judge)  # type: ignore[method-assign]  # it is called in `stage`
+    prepared.stage(staging, ledger.run, now=now)
+    with watch.running():
+        staging.tally()
+        deque(staging.results(remarkable=True), maxlen=0)
+        staging.count_to_send()
+        staging.senders()
+        deque(staging.waiting(), maxlen=0)
+        staging.to_send(3)
 
 
 def main() -> None:
@@ -92,12 +168,33 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
     for rows in options.rows:
-        with tempfile.TemporaryDirectory(prefix="wegly-batch-bench-") as folder:
-            cost = again(Path(folder), rows, options.rounds)
-        each = 1e6 * cost.cpu / rows
+        with _folder() as folder:
+            checked = again(folder, rows, options.rounds)
+        with _folder() as folder:
+            ran = second_run(folder, rows)
+        with _folder() as folder:
+            first, second = share(folder, rows)
         sys.stdout.write(
-            f"{rows:,} rows: {cost.cpu:.1f} s CPU ({each:.0f} us a row), {cost.wall:.1f} s, {cost.mib} MiB\n"
+            f"{rows:,} rows, all sent before\n"
+            f"  check: {_told(checked, rows)}\n"
+            f"  run:   {_told(ran, rows)}; to its plan {ran.until:.1f} s CPU, {_each(ran.until, rows)}\n"
+            f"  the ledger alone: a first check {_each(first, rows)}, a second run {_each(second, rows)}\n"
         )
+        sys.stdout.flush()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="wegly-batch-bench-") as folder:
+        yield Path(folder)
+
+
+def _told(cost: Cost, rows: int) -> str:
+    return f"{cost.cpu:.1f} s CPU, {_each(cost.cpu, rows)}, {cost.wall:.1f} s on the clock, {cost.mib} MiB"
+
+
+def _each(seconds: float, rows: int) -> str:
+    return f"{1e6 * seconds / rows:.0f} us a row"
 
 
 if __name__ == "__main__":

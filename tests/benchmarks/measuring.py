@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 __all__ = ["Cost", "Failed", "measured"]
@@ -27,6 +28,8 @@ class Cost:
     """Seconds; on a busy machine these say little."""
     mib: int
     """Peak memory of the largest process."""
+    until: float = 0.0
+    """Seconds of CPU until a file was there, where one was waited for (on Linux)."""
 
 
 def measured(
@@ -36,44 +39,70 @@ def measured(
     allowed: Sequence[int] = (0,),
     environment: Mapping[str, str] | None = None,
     core: int | None = None,
+    until: str = "",
 ) -> Cost:
     """Run a command some times, with more in its environment. Raises Failed when it ends with a code that is not
-    allowed. `core`: the only one it may use, where the system has a way to say so."""
-    costs = [_once(command, allowed, {**os.environ, **(environment or {})}, core) for _ in range(rounds)]
+    allowed.
+
+    `core`: the only one it may use, where the system has a way to say so. `until`: a pattern of files that are not
+    there yet.
+    """
+    costs = [_once(command, allowed, {**os.environ, **(environment or {})}, core, until) for _ in range(rounds)]
     return Cost(
         cpu=median(each.cpu for each in costs),
         wall=median(each.wall for each in costs),
         mib=max(each.mib for each in costs),
+        until=median(each.until for each in costs),
     )
 
 
-def _once(command: Sequence[str], allowed: Sequence[int], environment: Mapping[str, str], core: int | None) -> Cost:
+def _once(
+    command: Sequence[str], allowed: Sequence[int], environment: Mapping[str, str], core: int | None, until: str
+) -> Cost:
     # By a small process of its own: what is measured begins with the memory of who starts it.
-    words = [sys.executable, "-I", "-S", __file__, "any" if core is None else str(core), *command]
+    words = [sys.executable, "-I", "-S", __file__, "any" if core is None else str(core), until, *command]
     # What is installed has its bytecode already, and so must ours: it is written by the first round.
     cached = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(words, env=cached, capture_output=True, check=False)
     said = done.stdout.decode(errors="replace").splitlines()
     if done.returncode or not said:
         raise Failed(f"{' '.join(command)} could not be measured: {done.stderr.decode(errors='replace')[-1000:]}")
-    code, cpu, wall, kib = said[-1].split()
+    code, cpu, wall, kib, reached = said[-1].split()
     if int(code) not in allowed:
         raise Failed(f"{' '.join(command)} ended with {code}: {done.stderr.decode(errors='replace')[-1000:]}")
-    return Cost(cpu=float(cpu), wall=float(wall), mib=int(kib) // 1024)
+    return Cost(cpu=float(cpu), wall=float(wall), mib=int(kib) // 1024, until=float(reached))
 
 
-def _measure(core: str, command: Sequence[str]) -> None:
-    """Run a command, and print its exit code, CPU, seconds and KiB."""
+def _measure(core: str, until: str, command: Sequence[str]) -> None:
+    """Run a command, and print its exit code, CPU, seconds, KiB, and CPU until a file was there."""
     if core != "any" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    reached = 0.0
+    ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while until and not _there(Path(until)) and os.waitid(os.P_PID, process.pid, ended) is None:
+        reached = _cpu(process.pid)
+        time.sleep(0.02)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     kib = used.ru_maxrss // 1024 if sys.platform == "darwin" else used.ru_maxrss
     spent = used.ru_utime + used.ru_stime
-    sys.stdout.write(f"{process.returncode} {spent} {time.monotonic() - began} {kib}\n")
+    sys.stdout.write(f"{process.returncode} {spent} {time.monotonic() - began} {kib} {reached}\n")
+
+
+def _there(pattern: Path) -> bool:
+    return any(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+
+
+def _cpu(process: int) -> float:
+    """Seconds of CPU of a process that is running, by Linux' word for it; elsewhere 0."""
+    try:
+        spent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(spent[11]) + int(spent[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":
-    _measure(sys.argv[1], sys.argv[2:])
+    _measure(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -35,6 +35,8 @@ HERE = Path(__file__).resolve().parent
 PEERS = [sys.executable, str(HERE / "peers.py")]
 OURS = [sys.executable, "-m", "batch"]
 JUDGED_BY_LATENESS = 500.0
+FEW_FINISHED = 10_000
+"""Rows of the smaller sheet of those that were all sent: fewer drown in the time that the program takes to start."""
 MOST_FOR_OPENPYXL = 200_000
 """Rows: beyond, openpyxl's load and save takes many minutes and gigabytes."""
 
@@ -82,7 +84,11 @@ PROMISES = (
     Promise(figure="help s", at_most=0.15, says="--help answers in 0.15 s"),
     Promise(figure="check 10 s", at_most=1.0, says="check of 10 rows in 1 s"),
     Promise(figure="demo s", at_most=5.0, says="the whole demo in 5 s"),
-    Promise(figure="ledger growth", at_most=1.2, says="what the ledger costs a row does not grow with the rows"),
+    Promise(figure="finished growth", at_most=1.2, says="what checking a finished row costs does not grow"),
+    Promise(figure="first growth", at_most=1.2, says="what the ledger costs a row of a first check does not grow"),
+    Promise(figure="ledger growth", at_most=1.2, says="what the ledger costs a row of a second run does not grow"),
+    Promise(figure="second run us", at_most=60, says="in a minute a million finished rows are found to need nothing"),
+    Promise(figure="second run MiB", at_most=300, says="a second run takes less than 300 MB"),
 )
 """Figures that a run does not measure are not judged."""
 
@@ -243,16 +249,39 @@ def starting(results: Results, sizes: Sizes, folder: Path) -> None:
 
 
 def ledgers(results: Results, sizes: Sizes, folder: Path) -> None:
-    """A second run of a sheet whose rows were all sent."""
-    few, many = max(10, sizes.rows // 10), sizes.rows
-    costs = {}
+    """A second run of a sheet whose rows were all sent: what a row costs, from small to large."""
+    few, many = max(10, min(FEW_FINISHED, sizes.rows // 10)), sizes.rows
+    checks, runs, alone = {}, {}, {}
     for rows in (10, few, many):
-        place = folder / f"again-{rows}"
-        place.mkdir()
-        costs[rows] = ledger.again(place, rows, sizes.rounds)
-        results.add(f"{rows:,} rows, all sent before", "wegly-batch check", costs[rows])
-    start = costs[10].cpu
-    results.figures["ledger growth"] = ((costs[many].cpu - start) / many) / ((costs[few].cpu - start) / few)
+        said = f"{rows:,} rows, all sent before"
+        checks[rows] = ledger.again(_place(folder, f"check-{rows}"), rows, sizes.rounds)
+        results.add(said, "wegly-batch check", checks[rows])
+        runs[rows] = ledger.second_run(_place(folder, f"run-{rows}"), rows)
+        results.add(said, "wegly-batch run, with its report", runs[rows])
+        results.say(said, "wegly-batch run, to its plan", f"{runs[rows].until:.2f} s")
+        alone[rows] = ledger.share(_place(folder, f"share-{rows}"), rows)
+        first, second = (1e6 * seconds / rows for seconds in alone[rows])
+        results.say(said, "the ledger alone, a first check", f"{first:.1f} us a row")
+        results.say(said, "the ledger alone, a second run", f"{second:.1f} us a row")
+    results.figures |= {
+        "finished growth": _grown({rows: cost.cpu for rows, cost in checks.items()}, few, many),
+        "first growth": _grown({rows: first for rows, (first, _) in alone.items()}, few, many),
+        "ledger growth": _grown({rows: second for rows, (_, second) in alone.items()}, few, many),
+        "second run us": 1e6 * (runs[many].until - runs[10].until) / many,
+        "second run MiB": runs[many].mib,
+    }
+
+
+def _place(folder: Path, name: str) -> Path:
+    place = folder / name
+    place.mkdir()
+    return place
+
+
+def _grown(seconds: dict[int, float], few: int, many: int) -> float:
+    """How much more a row of many costs than one of a few, without what ten rows cost."""
+    start = seconds[10]
+    return ((seconds[many] - start) / many) / ((seconds[few] - start) / few)
 
 
 PARTS: dict[str, Callable[[Results, Sizes, Path], None]] = {

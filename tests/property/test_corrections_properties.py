@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -122,6 +123,7 @@ class Office:
             results = list(self.ledger.results(run.run))
             tally = self.ledger.tally(run.run)
             assert len(results) == count == tally.rows
+            assert tally.reasons == Counter((each.outcome, each.reason) for each in results)
             shown = [each.person for each in results if each.outcome.messaged]
             assert len(set(shown)) == len(shown), "a message is shown by two rows"
             for each in results:

@@ -6,15 +6,17 @@ from collections import Counter
 from itertools import product
 
 import pytest
-from scripted import World, staged
+from scripted import BEGIN, World, staged
 from sqlalchemy import text
 
 from batch.ledger import Chosen, Judging, Ledger, StagedRow
 from batch.ledger.schema import State
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason, findings_to_json
+from batch.model.run import SenderRun
 
 NOTE = Finding(Reason.NOTE_LANDLINE, {"found": "1133334444"})
+CAPPED = Finding(Reason.CAP, {"people": "5", "when": "now"})
 WRONG = Finding(Reason.VALUE_MISSING, {"field": "Nome"})
 BEFORE = [
     *product([state.value for state in State], [None]),
@@ -40,11 +42,8 @@ def a_sheet() -> list[StagedRow]:
     return [*wrong, *noted, *plain, nobody, out]
 
 
-@pytest.mark.parametrize("judging", [Judging(), Judging(retry_errors=True), Judging(resend_unknown=True)])
-@pytest.mark.parametrize("chosen", [None, Chosen(ranges=((1, 5), (203, 204)))])
-def test_the_tally_is_what_the_rows_say(world: World, ledger: Ledger, judging: Judging, chosen: Chosen | None) -> None:
-    """Of rows in every state: outcomes and reasons add up alike, and what is remarkable is among the rows."""
-    world.plan(range(1, 11))
+def set_states(ledger: Ledger) -> None:
+    """The messages of the first rows come to be what `BEFORE` says."""
     said = findings_to_json([Finding(Reason.CREATED)])
     with ledger._engine.begin() as connection:
         for number, (state, again) in enumerate(BEFORE):
@@ -52,11 +51,19 @@ def test_the_tally_is_what_the_rows_say(world: World, ledger: Ledger, judging: J
             connection.execute(
                 text(
                     "UPDATE messages SET state = :state, again_state = :again, again_findings = :old, findings = :said,"
-                    " attempts = :n WHERE key = :key"
+                    " again_sender = sender, attempts = :n, sent_at = :at WHERE key = :key"
                 ),
                 {"state": state, "again": again, "old": said if again else None, "said": findings, "n": number,
-                 "key": staged(number + 1).key},
+                 "at": 1_773_230_400_000_000 + number * 1_000_000, "key": staged(number + 1).key},
             )  # fmt: skip
+
+
+@pytest.mark.parametrize("judging", [Judging(), Judging(retry_errors=True), Judging(resend_unknown=True)])
+@pytest.mark.parametrize("chosen", [None, Chosen(ranges=((1, 5), (203, 204)))])
+def test_the_tally_is_what_the_rows_say(world: World, ledger: Ledger, judging: Judging, chosen: Chosen | None) -> None:
+    """Of rows in every state: outcomes and reasons add up alike, and what is remarkable is among the rows."""
+    world.plan(range(1, 11))
+    set_states(ledger)
     with ledger.stage(judging) as staging:
         staging.add(a_sheet())
         staging.judge()
@@ -69,3 +76,21 @@ def test_the_tally_is_what_the_rows_say(world: World, ledger: Ledger, judging: J
     errors = {row.row for row in rows if row.outcome is Outcome.ERROR}
     assert errors | {row.row for row in rows if row.notes} <= remarkable
     assert len({row.outcome for row in rows}) >= 4
+
+
+@pytest.mark.parametrize("pending", [None, Finding(Reason.STOPPED)])
+def test_the_tally_of_a_run_is_what_its_rows_say(world: World, ledger: Ledger, pending: Finding | None) -> None:
+    """While it sends and after its end, of two senders, one of which stopped for a reason of its own."""
+    world.plan(range(1, 11))
+    set_states(ledger)
+    world.name = "r2"
+    world.plan([*a_sheet(), *(staged(row, sender="s2") for row in (401, 402))])
+    if pending is not None:
+        capped = SenderRun(sender="s2", attempts=0, achieved_rate=None, slowed=0, cause=None, pending=CAPPED)
+        ledger.finish_run("r2", finished=BEGIN, attempts=0, achieved_rate=None, pending=pending, senders=[capped])
+    rows, tally = list(ledger.results("r2")), ledger.tally("r2")
+    assert tally.reasons == Counter((row.outcome, row.reason) for row in rows)
+    assert tally.rows == len(rows)
+    assert tally.last_sent == max(row.sent_at for row in rows if row.outcome.messaged and row.sent_at)
+    if pending is not None:
+        assert tally.reasons[Outcome.PENDING, Reason.CAP.value] == 2

@@ -1,0 +1,61 @@
+"""What a run has to send is found where it is, however much of its sheet was sent before."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from scripted import BEGIN, World, staged
+from sqlalchemy import event, text
+
+from batch.ledger import Claim, Ledger, Owner, Sending
+from batch.model.reason import Finding, Reason
+
+
+def test_a_page_reads_only_rows_that_are_jobs(world: World, ledger: Ledger) -> None:
+    """Of a sheet whose rows were sent before but for the last three, nothing else is looked up."""
+    world.plan(range(1, 1201))
+    with ledger._engine.begin() as connection:
+        connection.execute(text("UPDATE messages SET state = 'success', payload = NULL"))
+    world.name = "r2"
+    world.plan(range(1, 1204))
+    asked: list[Any] = []
+    event.listen(ledger._engine, "before_cursor_execute", lambda *given: asked.append(given[3]))
+    with ledger.sending(Owner.here("r2")) as sending:
+        assert sending.senders() == ["s1"]
+        assert [job.row for job in sending.jobs("s1")] == [1201, 1202, 1203]
+    pages = [values for values in asked if 1201 in values]
+    assert len(pages) == 1
+    assert not [values for values in asked if 1200 in values]
+
+
+def test_jobs_of_all_senders_come_in_the_sheets_order(world: World, ledger: Ledger) -> None:
+    """Also no further than a row, and over several pages; who planned them and who looks for them find the same."""
+    world.plan(staged(row, sender=f"s{row % 3}") for row in range(1, 1101))
+    owner, url = Owner.here("r1"), f"sqlite:///{ledger.where}"
+    with ledger.sending(owner) as planned, Ledger.open(url) as again, again.sending(owner) as found:
+        for sending in (planned, found):
+            assert sending.senders() == ["s0", "s1", "s2"]
+            assert [job.row for job in sending.jobs()] == list(range(1, 1101))
+            assert [job.row for job in sending.jobs(upto=700)] == list(range(1, 701))
+            assert [job.row for job in sending.jobs("s2", upto=1000)] == list(range(2, 1001, 3))
+            assert list(sending.jobs("nobody")) == []
+        assert list(planned.jobs()) == list(found.jobs())
+
+
+def test_a_claim_that_is_given_back_is_a_job_again(world: World, ledger: Ledger) -> None:
+    """Also for who looked for jobs while it was claimed."""
+    world.plan([1, 2])
+    owner = Owner.here("r1")
+
+    async def work(sending: Sending) -> None:
+        held = await sending.claim(next(sending.jobs()), BEGIN)
+        assert isinstance(held, Claim)
+        with Ledger.open(f"sqlite:///{ledger.where}") as again, again.sending(owner) as other:
+            assert [job.row for job in other.jobs()] == [2]
+            assert await sending.release(held, Finding(Reason.INTERRUPTED), posted=False)
+            assert [job.row for job in other.jobs()] == [1, 2]
+        assert [job.row for job in sending.jobs()] == [1, 2]
+
+    with ledger.sending(owner) as sending:
+        asyncio.run(work(sending))
