@@ -15,7 +15,7 @@ from batch.ledger.corrected import with_corrections
 from batch.ledger.corrections import correction_of, corrections_of_run, heirs_of_run, origins_of
 from batch.ledger.engine import READ
 from batch.ledger.heirs import Heirs
-from batch.ledger.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
+from batch.ledger.results import JOINED_COLUMNS, plain_result, result_of
 from batch.ledger.schema import State, corrections, messages, rows, run_senders, runs
 from batch.model.masking import mask_result
 from batch.model.outcome import Outcome
@@ -56,15 +56,16 @@ def _of_nobody(result: Result) -> Result:
 def _own_results(connection: Connection, run: str, heirs: Heirs) -> Iterator[Result]:
     """Every row of a run's sheet by itself, in the sheet's order."""
     joined = rows.outerjoin(messages, messages.c.key == rows.c.key)
-    columns = (*ROW_COLUMNS, *RESULT_COLUMNS, messages.c.sender)
-    query = select(*columns).select_from(joined).where(rows.c.run == run).order_by(rows.c.row)
+    query = select(*JOINED_COLUMNS).select_from(joined).where(rows.c.run == run).order_by(rows.c.row)
     kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
     general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
     of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
     origins = origins_of(connection, run)
-    for found in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        result = result_of(heirs.as_shown(found), waiting=of_sender.get(found["sender"], general))
-        origin = origins(found["row"])
+    for found in connection.execute(query.execution_options(yield_per=1000)):
+        result = None if heirs.first else plain_result(found)
+        if result is None:
+            result = result_of(heirs.as_shown(found._mapping), waiting=of_sender.get(found.sender, general))
+        origin = origins(result.row)
         yield replace(result, origin=origin) if origin else result
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -13,7 +14,7 @@ from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason, findings_from_json
 from batch.model.run import Result
 
-__all__ = ["RESULT_COLUMNS", "ROW_COLUMNS", "file_name", "result_of"]
+__all__ = ["JOINED_COLUMNS", "RESULT_COLUMNS", "ROW_COLUMNS", "file_name", "plain_result", "result_of"]
 
 _UNNAMED = "retry.xlsx"
 """What a sheet is called whose run the ledger does not have any more."""
@@ -43,17 +44,25 @@ ROW_COLUMNS = (
     rows.c.notes,
     rows.c.duplicate_of,
 )
+JOINED_COLUMNS = (*(column for column in ROW_COLUMNS if column is not rows.c.key), *RESULT_COLUMNS, messages.c.sender)
+"""What a result shows of a row and its message, in the order in which `plain_result` reads them."""
+
+_TOLD_BY_MESSAGE = {
+    state.value: Outcome(state.value) for state in (State.SUCCESS, State.REUSED, State.ERROR, State.UNKNOWN)
+}
+_EVIDENCE: dict[str | None, Evidence | None] = {None: None, "": None, **{each.value: each for each in Evidence}}
+_findings = lru_cache(maxsize=1024)(findings_from_json)
 
 
 def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Finding(Reason.WAITING),)) -> Result:
     """One row's result from its own columns and its message's. `waiting` says why a pending row was not attempted."""
-    notes = findings_from_json(found["notes"]) if found["notes"] else ()
+    notes = _findings(found["notes"]) if found["notes"] else ()
     if found["duplicate_of"] is not None:
         findings: tuple[Finding, ...] = (Finding(Reason.DUPLICATE, {"row": str(found["duplicate_of"])}),)
         return Result(
             row=found["row"], outcome=Outcome.SKIPPED, findings=findings, notes=notes, person=in_clear(found["person"])
         )
-    own = findings_from_json(found["findings"]) if found["findings"] else ()
+    own = _findings(found["findings"]) if found["findings"] else ()
     if found["outcome"] is not None:
         findings = own
         outcome = Outcome(found["outcome"])
@@ -63,6 +72,33 @@ def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Findi
         # Left out by a rule now, it may have been tried before: the API said no, and then the person opted out.
         return _with_attempt(left, found) if outcome is Outcome.SKIPPED and _was_refused(found) else left
     return _message_result(found, notes, own, waiting)
+
+
+def plain_result(found: Sequence[Any]) -> Result | None:
+    """`result_of` for a row that its own message tells, as most do; None for any other. `found`: `JOINED_COLUMNS`."""
+    row, person, left_out, _, notes, duplicate_of, state, said, _, _, attempts, *of_message = found
+    outcome = _TOLD_BY_MESSAGE.get(state)
+    if outcome is None or left_out is not None or duplicate_of is not None or not said:
+        return None
+    findings = _findings(said)
+    if not findings:
+        return None
+    run, chat_id, chat_status, evidence, http_status, sent_at, duration_ms, _ = of_message
+    return Result(
+        row=row,
+        outcome=outcome,
+        findings=findings,
+        notes=_findings(notes) if notes else (),
+        person=in_clear(person),
+        chat_id=in_clear(chat_id),
+        chat_status=chat_status,
+        evidence=_EVIDENCE[evidence],
+        http_status=http_status,
+        attempts=attempts,
+        sent_at=sent_at if attempts else None,
+        duration_ms=duration_ms,
+        run=run,
+    )
 
 
 def file_name(path: str | None) -> str:
@@ -92,7 +128,7 @@ def _message_result(
     state, said = State(found["state"]), found["message_findings"]
     if state is State.PENDING and found["again_state"]:  # chosen to be tried again, and not sent yet
         state, said = State(found["again_state"]), found["again_findings"]
-    kept = findings_from_json(said) if said else ()
+    kept = _findings(said) if said else ()
     if state is State.CLAIMED:
         outcome = Outcome.UNKNOWN
         findings: tuple[Finding, ...] = (Finding(Reason.IN_FLIGHT),)
