@@ -84,8 +84,7 @@ class _Extent:
         column = self._patterns.last_value(content)
         if column and column not in self.ours:
             self.bottom = row.number
-            if column > self.widest:
-                self.widest = column
+            self.widest = max(self.widest, column)
             if counts and column > self.right:
                 self.right = column
             return
