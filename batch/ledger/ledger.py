@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from batch.errors import LedgerFailed
 from batch.language import N_, _
 from batch.ledger import campaigns, claims, cleaning, locks, reading
-from batch.ledger.engine import READ, default_url, memory_engine, open_engine, sqlite_path, translate, where
+from batch.ledger.engine import READ, default_url, frugal, memory_engine, open_engine, sqlite_path, translate, where
 from batch.ledger.hashes import Hashes, read_hashes
 from batch.ledger.outreach import Outreach
 from batch.ledger.owner import Owner
@@ -230,7 +230,7 @@ class Ledger:
     @contextmanager
     def snapshot(self, run: str) -> Iterator[tuple[Callable[[], Tally], Callable[[], Iterator[Result]]]]:
         """Counts and rows of a run at one moment, however often they are read: they agree while somebody sends."""
-        with self._engine.connect().execution_options(**READ) as connection:
+        with self._engine.connect().execution_options(**READ) as connection, frugal(connection):
             yield partial(read_tally, connection, run), partial(reading.read_results, connection, run)
 
     def run(self, run: str) -> Run | None:

@@ -13,7 +13,7 @@ from batch.ledger.corrected import with_corrections
 from batch.ledger.corrections import correction_of, corrections_of_run, heirs_of_run, origins_of
 from batch.ledger.engine import READ
 from batch.ledger.heirs import Heirs
-from batch.ledger.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
+from batch.ledger.results import JOINED_COLUMNS, plain_result, result_of
 from batch.ledger.schema import messages, rows, run_senders, runs
 from batch.model.masking import mask_result
 from batch.model.reason import Finding, Reason, findings_from_json, findings_to_json
@@ -55,13 +55,14 @@ def _of_nobody(result: Result) -> Result:
 
 def _own_results(connection: Connection, run: str, heirs: Heirs) -> Iterator[Result]:
     """Every row of a run's sheet by itself, in the sheet's order."""
-    columns = (*ROW_COLUMNS, *RESULT_COLUMNS, messages.c.sender)
-    query = select(*columns).select_from(ROWS_WITH_MESSAGES).where(rows.c.run == run).order_by(rows.c.row)
+    query = select(*JOINED_COLUMNS).select_from(ROWS_WITH_MESSAGES).where(rows.c.run == run).order_by(rows.c.row)
     waiting = waiting_of(connection, run)
     origins = origins_of(connection, run)
-    for found in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        result = result_of(heirs.as_shown(found), waiting=waiting(found["sender"]))
-        origin = origins(found["row"])
+    for found in connection.execute(query.execution_options(yield_per=1000)):
+        result = None if heirs.first else plain_result(found)
+        if result is None:
+            result = result_of(heirs.as_shown(found._mapping), waiting=waiting(found.sender))
+        origin = origins(result.row)
         yield replace(result, origin=origin) if origin else result
 
 

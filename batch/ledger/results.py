@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +14,16 @@ from batch.model.outcome import Evidence, Outcome
 from batch.model.reason import Finding, Reason, findings_from_json
 from batch.model.run import Result
 
-__all__ = ["RESULT_COLUMNS", "ROW_COLUMNS", "TELLING_COLUMNS", "count_alike", "file_name", "result_of"]
+__all__ = [
+    "JOINED_COLUMNS",
+    "RESULT_COLUMNS",
+    "ROW_COLUMNS",
+    "TELLING_COLUMNS",
+    "count_alike",
+    "file_name",
+    "plain_result",
+    "result_of",
+]
 
 _UNNAMED = "retry.xlsx"
 """What a sheet is called whose run the ledger does not have any more."""
@@ -49,6 +58,13 @@ ROW_COLUMNS = (
     rows.c.notes,
     rows.c.duplicate_of,
 )
+JOINED_COLUMNS = (*(column for column in ROW_COLUMNS if column is not rows.c.key), *RESULT_COLUMNS, messages.c.sender)
+"""What a result shows of a row and its message, in the order in which `plain_result` reads them."""
+
+_TOLD_BY_MESSAGE = {
+    state.value: Outcome(state.value) for state in (State.SUCCESS, State.REUSED, State.ERROR, State.UNKNOWN)
+}
+_EVIDENCE: dict[str | None, Evidence | None] = {None: None, "": None, **{each.value: each for each in Evidence}}
 
 _NOTHING = dict.fromkeys(column.name for column in (*ROW_COLUMNS, *RESULT_COLUMNS))
 
@@ -85,6 +101,33 @@ def count_alike(groups: Iterable[Any], result: Callable[[Mapping[Any, Any]], Res
         told = result({**_NOTHING, **found._mapping, "duplicate_of": same_as})
         tally[told.outcome, told.reason] += found.rows
     return tally
+
+
+def plain_result(found: Sequence[Any]) -> Result | None:
+    """`result_of` for a row that its own message tells, as most do; None for any other. `found`: `JOINED_COLUMNS`."""
+    row, person, left_out, _, notes, duplicate_of, state, said, _, _, attempts, *of_message = found
+    outcome = _TOLD_BY_MESSAGE.get(state)
+    if outcome is None or left_out is not None or duplicate_of is not None or not said:
+        return None
+    findings = findings_from_json(said)
+    if not findings:
+        return None
+    run, chat_id, chat_status, evidence, http_status, sent_at, duration_ms, _ = of_message
+    return Result(
+        row=row,
+        outcome=outcome,
+        findings=findings,
+        notes=findings_from_json(notes) if notes else (),
+        person=in_clear(person),
+        chat_id=in_clear(chat_id),
+        chat_status=chat_status,
+        evidence=_EVIDENCE[evidence],
+        http_status=http_status,
+        attempts=attempts,
+        sent_at=sent_at if attempts else None,
+        duration_ms=duration_ms,
+        run=run,
+    )
 
 
 def file_name(path: str | None) -> str:

@@ -428,7 +428,7 @@ def findings_to_json(findings: Iterable[Finding]) -> str:
     return json.dumps([[finding.reason.value, dict(finding.values)] for finding in findings], ensure_ascii=False)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def findings_from_json(text: str) -> tuple[Finding, ...]:
     """Findings as `findings_to_json` wrote them. Kept for the rows that say the same: most of a report do."""
     return tuple(Finding(Reason(code), values) for code, values in json.loads(text))

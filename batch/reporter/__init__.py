@@ -1,11 +1,11 @@
 """Turns results into the report a person reads.
 
-The way through the package: the sheet's rows (given by `app`; the loader is never imported) and the ledger's results
-are joined by row number (`lines`), each result becomes the values of the result columns (`columns`), and these go into
-the user's own workbook (`own_workbook`), a clean one (`clean_workbook`), a CSV file (`results_csv`) and a page for the
-browser (`html_report`). Counts and reasons go into summary.json (`summary`) and, with charts, onto the first sheet of
-the workbook (`page` says what, `summary_sheet` how it looks) and the head of the page. `runs_index` lists the runs of a
-folder.
+The way through the package: the ledger's results are asked for once, counted (`figures`), and each becomes the values
+of the result columns (`columns`), which are kept for all files (`told`). They and the sheet's rows (given by `app`; the
+loader is never imported) are joined by row number (`lines`), and go into the user's own workbook (`own_workbook`), a
+clean one (`clean_workbook`), a CSV file (`results_csv`) and a page for the browser (`html_report`). Counts and reasons
+go into summary.json (`summary`) and, with charts, onto the first sheet of the workbook (`page` says what,
+`summary_sheet` how it looks) and the head of the page. `runs_index` lists the runs of a folder.
 
 The user's workbook is not loaded and saved but spliced: its zip file is copied part by part (`package`), and only the
 contact sheet, its tables, the styles and the lists of parts and sheets are changed, each in the few places where it

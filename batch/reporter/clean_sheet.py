@@ -84,11 +84,10 @@ class CleanSheet:
 
     def _cells(self, line: Line, at: int) -> str:
         row = f'{at}"'
-        result = line.result
-        if not (self._in_order and result):
+        if not self._in_order or line.outcome is None:
             return self._mixed_cells(line, row)
         theirs = self._writer.cells(self._starts[: self._first], row, line.cells[: self._first], self._palette.theirs)
-        return theirs + self._results.row(at, self._values(line.cells), result.outcome)
+        return theirs + self._results.row(at, self._values(line.cells), line.outcome)
 
     def _mixed_cells(self, line: Line, row: str) -> str:
         """Of a sheet that has result columns already, in between its own; or of a row without a result."""
@@ -97,10 +96,10 @@ class CleanSheet:
             column = self._ours.get(index)
             if value is None:
                 continue
-            if column is None or line.result is None:
+            if column is None or line.outcome is None:
                 markup = self._writer.rest(value, self._palette.theirs)
             else:
-                markup = self._results.rest(column, value, line.result.outcome)
+                markup = self._results.rest(column, value, line.outcome)
             found.append(f"{self._starts[index]}{row}{markup}")
         return "".join(found)
 

@@ -65,7 +65,7 @@ def write_clean(
     `notes` and `remarks` are sentences for the summary alone.
     """
     framed = frame(material.sheet)
-    report = lines(material.sheet, material.results(), framed, material.zone)
+    report = lines(material.sheet, material.told(), framed)
     sample = list(islice(report, _SAMPLE))
     with new_zip(file) as copy, _Sheets(copy, material, framed, _widths(framed, sample)) as sheets:
         for line in chain(sample, report):

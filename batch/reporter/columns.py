@@ -6,11 +6,26 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from batch.model.outcome import Evidence, Outcome
 from batch.model.phone import shown
 from batch.model.reason import Finding, advice, sentence
 from batch.model.run import Result
 
-__all__ = ["COLUMNS", "NUMBERS", "SENT_AT", "STATUS", "Value", "as_text", "place", "values"]
+__all__ = [
+    "COLUMNS",
+    "NUMBERS",
+    "REASON",
+    "SENT_AT",
+    "STATUS",
+    "Value",
+    "Words",
+    "as_text",
+    "in_zone",
+    "place",
+    "values",
+    "with_words",
+    "words",
+]
 
 COLUMNS = (
     "wegly_status",
@@ -29,28 +44,46 @@ COLUMNS = (
 )
 """In the order of every report. Other programs read them by these names, so they are never renamed."""
 STATUS = COLUMNS.index("wegly_status")
+REASON = COLUMNS.index("wegly_reason")
 NUMBERS = frozenset(map(COLUMNS.index, ("wegly_http_status", "wegly_attempts", "wegly_duration_ms")))
 SENT_AT = COLUMNS.index("wegly_sent_at")
+_CODES: dict[Outcome | Evidence, str] = {each: each.value for each in (*Outcome, *Evidence)}
 
-Value = str | int | datetime | None
-"""A cell of a result column; None is an empty cell. Dates are aware, in the campaign's time zone, whole seconds."""
+Value = str | int | None
+"""A cell of a result column; None is an empty cell. A moment is ISO 8601 with its offset, in whole seconds."""
+Words = tuple[str, str, str | None]
+"""Reason, message and action: what findings and notes say, and nothing else of a result."""
+
+
+def words(result: Result) -> Words:
+    """What the findings and notes of a result say."""
+    findings = (*result.findings, *result.notes)
+    return result.reason, " ".join(sentence(finding) for finding in findings), _actions(findings)
 
 
 def values(result: Result, zone: ZoneInfo) -> tuple[Value, ...]:
     """One value for each of `COLUMNS`."""
-    findings = (*result.findings, *result.notes)
+    sent_at = in_zone(result.sent_at, zone) if result.sent_at else None
+    return with_words(result, words(result), sent_at)
+
+
+def in_zone(moment: datetime, zone: ZoneInfo) -> str:
+    """A moment as a result column has it, on the clock of a zone."""
+    return moment.astimezone(zone).replace(microsecond=0).isoformat()
+
+
+def with_words(result: Result, said: Words, sent_at: str | None) -> tuple[Value, ...]:
+    """`values`, where its words are known and when it was sent."""
     return (
-        result.outcome.value,
-        result.reason,
-        " ".join(sentence(finding) for finding in findings),
-        _actions(findings),
+        _CODES[result.outcome],
+        *said,
         shown(result.person) if result.person else None,
         result.chat_id,
         result.chat_status,
-        result.evidence.value if result.evidence else None,
+        _CODES[result.evidence] if result.evidence else None,
         result.http_status,
         result.attempts,
-        result.sent_at.astimezone(zone).replace(microsecond=0) if result.sent_at else None,
+        sent_at,
         result.duration_ms,
         result.run,
     )
@@ -62,10 +95,8 @@ def _actions(findings: Iterable[Finding]) -> str | None:
 
 
 def as_text(value: Value) -> str:
-    """A value as a text file has it: dates as ISO 8601 with their offset, nothing for None."""
-    if value is None:
-        return ""
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    """A value as a text file has it: nothing for None."""
+    return "" if value is None else str(value)
 
 
 def place(header: Sequence[str | None]) -> tuple[tuple[int, ...], ...]:

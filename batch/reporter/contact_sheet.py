@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from zipfile import ZipFile
-from zoneinfo import ZoneInfo
 
 from openpyxl.workbook import Workbook
 
-from batch.model.run import Result
 from batch.reporter.areas import LAST_COLUMN, Area
 from batch.reporter.cell_xml import CellWriter, ResultCells
-from batch.reporter.columns import COLUMNS, place, values
+from batch.reporter.columns import COLUMNS, place
 from batch.reporter.donors import saved
 from batch.reporter.material import Material
 from batch.reporter.package import Package
@@ -31,6 +29,7 @@ from batch.reporter.sheet_survey import Survey, surveyed
 from batch.reporter.styles_part import StylesPart
 from batch.reporter.surroundings import Surroundings
 from batch.reporter.tables import tables_of
+from batch.reporter.told import Told
 
 __all__ = ["Filled", "NoRoom", "Target", "write_contact_sheet"]
 
@@ -92,11 +91,11 @@ def write_contact_sheet(target: Target, material: Material) -> Filled:
         header_row=target.header_row,
         free=survey.told_at_a_glance and survey.widest < sheet.columns[0],
     )
-    added = _Added(cells, target.header_row, max(survey.bottom, target.header_row), material.zone)
+    added = _Added(cells, target.header_row, max(survey.bottom, target.header_row))
     most = package.size(target.part) + _RESULT_BYTES * material.tally.rows
     pieces = chain(
         (_DECLARATION, sheet.head().lstrip(), survey.patterns.opening),
-        splice.pieces(SheetXml(package.chunks(target.part)).rows(), added.of(material.results())),
+        splice.pieces(SheetXml(package.chunks(target.part)).rows(), added.of(material.told())),
         (survey.patterns.closing,),
     )
 
@@ -169,18 +168,17 @@ class _Sheet:
 class _Added:
     """The cells that are added, row by row."""
 
-    def __init__(self, cells: ResultCells, header_row: int, bottom: int, zone: ZoneInfo) -> None:
-        self._cells, self._header_row, self._zone = cells, header_row, zone
+    def __init__(self, cells: ResultCells, header_row: int, bottom: int) -> None:
+        self._cells, self._header_row = cells, header_row
         self.bottom = bottom
         """The last row that holds anything, as far as it was gone."""
 
-    def of(self, results: Iterator[Result]) -> Iterator[tuple[int, bytes]]:
+    def of(self, told: Iterator[Told]) -> Iterator[tuple[int, bytes]]:
         if self._header_row:
             yield self._header_row, self._cells.headings(self._header_row).encode()
-        cells, zone, row = self._cells.row, self._zone, 0
-        for result in results:
-            row = result.row
-            yield row, cells(row, values(result, zone), result.outcome).encode()
+        cells, row = self._cells.row, 0
+        for row, outcome, values, _, _ in told:
+            yield row, cells(row, values, outcome).encode()
         self.bottom = max(self.bottom, row)
 
 

@@ -1,15 +1,15 @@
 """The figures that a reader wants and the ledger does not keep: which rows have a reason, and how sending went on.
 
-pandas does the grouping, in chunks: memory grows with the number of reasons and of seconds in which something was
-sent, not with the rows.
+Memory grows with the number of reasons and of seconds in which something was sent, not with the rows. pandas makes the
+seconds into steps on the wall clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -17,13 +17,13 @@ import pandas as pd
 
 from batch.language import N_
 from batch.model.outcome import Outcome
-from batch.model.reason import Finding
+from batch.model.reason import Finding, Reason
 from batch.model.run import Result
 
 __all__ = ["SENT_PER", "Figures", "ReasonRows", "Sent", "figures", "step_for"]
 
-_CHUNK = 50_000
 _EXAMPLES = 5
+_MESSAGED = frozenset(outcome for outcome in Outcome if outcome.messaged)
 _MOST_STEPS = 40
 _STEPS = {
     "second": timedelta(seconds=1),
@@ -101,27 +101,48 @@ class Figures:
     """Of all messaged rows, UTC; None when there is none."""
 
 
+@dataclass(slots=True)
+class _Alike:
+    """The rows that share an outcome and a reason, so far."""
+
+    example: Finding
+    rows: int = 0
+    first: list[int] = field(default_factory=list)
+
+
 def figures(results: Iterable[Result], zone: ZoneInfo) -> Figures:
     """Go once through the results and group them."""
-    reasons: list[pd.DataFrame] = []
-    seconds: list[pd.DataFrame] = []
-    examples: dict[tuple[str, str], Finding] = {}
+    reasons: dict[tuple[Outcome, Reason], _Alike] = {}
+    seconds: Counter[tuple[datetime, Outcome]] = Counter()
     last: datetime | None = None
-    for chunk in _chunks(results):
-        for each in chunk:
-            examples.setdefault((each.outcome.value, each.reason), each.findings[0])
-        frame = pd.DataFrame(
-            [(each.row, each.outcome.value, each.reason, _accepted_at(each)) for each in chunk],
-            columns=["row", "outcome", "reason", "at"],
-        )
-        reasons.append(_by_reason(frame))
-        sent = frame.dropna(subset="at")
-        if len(sent):
-            seconds.append(_by_second(sent))
-            latest = pd.to_datetime(sent["at"], utc=True).max().to_pydatetime()
-            last = max(filter(None, (last, latest)))
+    for each in results:
+        outcome, finding, sent_at = each.outcome, each.findings[0], each.sent_at
+        alike = reasons.get((outcome, finding.reason))
+        if alike is None:
+            alike = reasons[outcome, finding.reason] = _Alike(finding)
+        alike.rows += 1
+        if alike.rows <= _EXAMPLES:
+            alike.first.append(each.row)
+        if sent_at is not None and outcome in _MESSAGED:
+            seconds[sent_at.replace(microsecond=0), outcome] += 1
+            if last is None or sent_at > last:
+                last = sent_at
     steps, step = _steps(seconds, zone)
-    return Figures(reasons=_reason_rows(reasons, examples), sent=steps, step=step, last_sent=last)
+    return Figures(
+        reasons=tuple(
+            ReasonRows(
+                outcome=outcome,
+                reason=reason.value,
+                rows=alike.rows,
+                first=tuple(alike.first),
+                example=alike.example,
+            )
+            for (outcome, reason), alike in reasons.items()
+        ),
+        sent=steps,
+        step=step,
+        last_sent=last,
+    )
 
 
 def step_for(span: timedelta) -> tuple[str, timedelta]:
@@ -132,47 +153,13 @@ def step_for(span: timedelta) -> tuple[str, timedelta]:
     return list(_STEPS.items())[-1]
 
 
-def _chunks(results: Iterable[Result]) -> Iterator[list[Result]]:
-    remaining = iter(results)
-    while chunk := list(islice(remaining, _CHUNK)):
-        yield chunk
-
-
-def _accepted_at(result: Result) -> datetime | None:
-    return result.sent_at if result.outcome.messaged else None
-
-
-def _by_reason(frame: pd.DataFrame) -> pd.DataFrame:
-    grouped = frame.groupby(["outcome", "reason"], sort=False)["row"]
-    return pd.DataFrame({"rows": grouped.size(), "first": grouped.apply(lambda rows: rows.head(_EXAMPLES).tolist())})
-
-
-def _reason_rows(parts: list[pd.DataFrame], examples: Mapping[tuple[str, str], Finding]) -> tuple[ReasonRows, ...]:
-    if not parts:
-        return ()
-    # A sum of lists is the lists one after the other.
-    whole = pd.concat(parts).groupby(level=["outcome", "reason"], sort=False).sum().reset_index()
-    return tuple(
-        ReasonRows(
-            outcome=Outcome(outcome),
-            reason=reason,
-            rows=int(rows),
-            first=tuple(first[:_EXAMPLES]),
-            example=examples[outcome, reason],
-        )
-        for outcome, reason, rows, first in whole.itertuples(index=False, name=None)
-    )
-
-
-def _by_second(sent: pd.DataFrame) -> pd.DataFrame:
-    seconds = pd.to_datetime(sent["at"], utc=True).dt.floor("s").rename("at")
-    return sent.groupby([seconds, sent["outcome"]]).size().unstack(fill_value=0)
-
-
-def _steps(parts: list[pd.DataFrame], zone: ZoneInfo) -> tuple[tuple[Sent, ...], str]:
-    if not parts:
+def _steps(seconds: Mapping[tuple[datetime, Outcome], int], zone: ZoneInfo) -> tuple[tuple[Sent, ...], str]:
+    if not seconds:
         return (), "second"
-    whole = pd.concat(parts).fillna(0)
+    places = pd.MultiIndex.from_arrays(
+        [pd.to_datetime([at for at, _ in seconds], utc=True), [outcome.value for _, outcome in seconds]]
+    )
+    whole = pd.Series(list(seconds.values()), index=places).unstack(fill_value=0)
     # The wall clock without its zone: where summer time ends, two hours of the same name share a step.
     whole.index = pd.DatetimeIndex(whole.index).tz_convert(zone).tz_localize(None)
     name, length = step_for(whole.index.max() - whole.index.min())

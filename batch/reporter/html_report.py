@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -65,7 +66,7 @@ def _values(material: Material) -> dict[str, object]:
         "table": table,
         "chunks": table.rows.chunks(),
         "settings": script_json(_settings(material, table)),
-        "moment": lambda at: moment(at, material.zone),
+        "moment": lambda at: moment(datetime.fromisoformat(at), material.zone),
     }
 
 
@@ -96,12 +97,12 @@ def _table(material: Material) -> _Table:
 
 
 def _rows(material: Material, framed: Frame, own: tuple[int, ...]) -> Rows:
-    return Rows(lines(material.sheet, material.results(), framed, material.zone), framed, own, material.tally.counts)
+    return Rows(lines(material.sheet, material.told(), framed), framed, own, material.tally.counts)
 
 
 def _sample(material: Material, framed: Frame, own: tuple[int, ...]) -> list[tuple[Value, ...]]:
     """The first rows, read apart: the head of the table is written before the first of them."""
-    of_all = lines(material.sheet, material.results(), framed, material.zone)
+    of_all = lines(material.sheet, material.told(), framed)
     first = Rows(islice(of_all, _SAMPLE), framed, own, material.tally.counts)
     for _chunk in first.chunks():
         pass

@@ -11,7 +11,6 @@ first, and the page says what it leaves out. Memory does not grow with the rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 
 from batch.model.outcome import Outcome
 from batch.reporter.columns import COLUMNS, Value
@@ -56,10 +55,10 @@ class Rows:
     def __init__(self, lines: Iterable[Line], framed: Frame, own: Sequence[int], counts: Mapping[Outcome, int]) -> None:
         self._lines = lines
         self._places = [*(indexes[0] for indexes in framed.places), *own]
-        self._interned = [*INTERNED, *(True for _ in own)]
+        self._single = [True, *(not interned for interned in INTERNED), *(False for _ in own)]
         self._left = budget(counts, MOST_ROWS)
         self._left_plain = budget(counts, MOST_PLAIN)
-        self._texts: dict[str, int] = {}
+        self._texts: dict[Value, int] = {}
         self.plain: list[tuple[Value, ...]] = []
         """The rows of the table that is there without JavaScript: number, the values of `COLUMNS`, own cells."""
         self.held = 0
@@ -91,20 +90,24 @@ class Rows:
 
     @staticmethod
     def _fits(line: Line, left: dict[Outcome, int]) -> bool:
-        if line.result is None:
+        if line.outcome is None:
             return True
-        left[line.result.outcome] -= 1
-        return left[line.result.outcome] >= 0
+        left[line.outcome] -= 1
+        return left[line.outcome] >= 0
 
     def _shown(self, line: Line) -> tuple[Value, ...]:
         cells = [line.cells[place] for place in self._places]
+        whole = "".join([cell for cell in cells if isinstance(cell, str)])
+        if len(whole) <= LONGEST_CELL and whole.isprintable():
+            return (line.number, *cells)  # as `harmless` leaves them
         self.cut += sum(isinstance(cell, str) and len(cell) > LONGEST_CELL for cell in cells)
         return (line.number, *(harmless(cell) if isinstance(cell, str) else cell for cell in cells))
 
     def _packed(self, row: tuple[Value, ...]) -> list[object]:
-        number, *cells = row
-        packed = zip(cells, self._interned, strict=True)
-        return [number, *(self._once(cell) if once else _plain(cell) for cell, once in packed)]
+        if len(self._texts) < MOST_TEXTS:
+            return [cell if single else self._once(cell) for cell, single in zip(row, self._single, strict=True)]
+        known = self._texts.get
+        return [cell if single else known(cell, cell) for cell, single in zip(row, self._single, strict=True)]
 
     def _once(self, cell: Value) -> object:
         if not isinstance(cell, str):
@@ -115,7 +118,3 @@ class Rows:
         if len(self._texts) < MOST_TEXTS:
             self._texts[cell] = len(self._texts)
         return cell
-
-
-def _plain(cell: Value) -> object:
-    return cell.isoformat() if isinstance(cell, datetime) else cell

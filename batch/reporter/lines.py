@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
-from batch.model.run import Result
+from batch.model.outcome import Outcome
 from batch.model.sheet import SheetRow
-from batch.reporter.columns import COLUMNS, Value, place, values
+from batch.reporter.columns import COLUMNS, Value, place
+from batch.reporter.told import Told
 from batch.reporter.view import SheetView
 
 __all__ = ["Frame", "Line", "frame", "joined", "lines"]
@@ -17,13 +18,12 @@ _ROW = "row"
 """The one column besides the results when the sheet is gone."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One row of the report: its number in the sheet, and a value for each column of its frame."""
 
     number: int
     cells: tuple[Value, ...]
-    result: Result | None
+    outcome: Outcome | None
     """None for a row that the ledger does not know, which no complete run has."""
 
 
@@ -44,6 +44,13 @@ class Frame:
         """The indexes of all result columns."""
         return frozenset(index for indexes in self.places for index in indexes)
 
+    @property
+    def first_of_ours(self) -> int | None:
+        """The index of the first result column where all of them, in their order, end the line; None elsewhere."""
+        first = len(self.header) - len(self.places)
+        in_order = tuple((index,) for index in range(first, len(self.header)))
+        return first if self.places == in_order else None
+
 
 def frame(sheet: SheetView) -> Frame:
     """The columns of the report of this sheet; of a sheet that is gone only the row number and the results."""
@@ -58,24 +65,26 @@ def frame(sheet: SheetView) -> Frame:
     return Frame(header=tuple(header), places=places, heading_row=heading_row, shift=1 if bare else 0)
 
 
-def lines(sheet: SheetView, results: Iterable[Result], framed: Frame, zone: ZoneInfo) -> Iterator[Line]:
-    """The report's lines in ascending order; every row and every result is in exactly one."""
+def lines(sheet: SheetView, told: Iterable[Told], framed: Frame) -> Iterator[Line]:
+    """The report's lines in ascending order; every row of the sheet and of the run is in exactly one."""
     rows = sheet.rows() if sheet.rows else None
-    for number, row, result in joined(rows, results):
+    first = framed.first_of_ours
+    for number, row, result in joined(rows, told):
+        if row is not None and result is not None and len(row.cells) == first:
+            yield Line(number, (*row.cells, *result.values), result.outcome)
+            continue
         given: Sequence[Value] = row.cells if row else () if rows is not None else (number,)
         cells: list[Value] = [*given, *[None] * (len(framed.header) - len(given))]
-        found: Sequence[Value] = values(result, zone) if result else (None,) * len(COLUMNS)
+        found: Sequence[Value] = result.values if result else (None,) * len(COLUMNS)
         for value, indexes in zip(found, framed.places, strict=True):
             for index in indexes:
                 cells[index] = value
-        yield Line(number=number, cells=tuple(cells), result=result)
+        yield Line(number, tuple(cells), result.outcome if result else None)
 
 
-def joined(
-    rows: Iterator[SheetRow] | None, results: Iterable[Result]
-) -> Iterator[tuple[int, SheetRow | None, Result | None]]:
+def joined(rows: Iterator[SheetRow] | None, told: Iterable[Told]) -> Iterator[tuple[int, SheetRow | None, Told | None]]:
     """Both ascending inputs merged by row number, streaming; what only one of them has comes with None."""
-    left, right = rows or iter(()), iter(results)
+    left, right = rows or iter(()), iter(told)
     row, result = next(left, None), next(right, None)
     while row is not None or result is not None:
         if result is None or (row is not None and row.number < result.row):

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from batch.model.run import Result, Run, Tally
+from batch.model.run import Run, Tally
 from batch.reporter.figures import Figures
 from batch.reporter.page import Page, summary_page
+from batch.reporter.told import Told
 from batch.reporter.view import SheetView
 
 __all__ = ["Material"]
@@ -16,13 +17,13 @@ __all__ = ["Material"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Material:
-    """A run, its figures, its sheet and its results."""
+    """A run, its figures, its sheet and what is told of its rows."""
 
     run: Run
     tally: Tally
     sheet: SheetView
-    results: Callable[[], Iterator[Result]]
-    """Gives the results anew each time, in ascending order of rows."""
+    told: Callable[[], Iterator[Told]]
+    """Gives what is told of each row anew each time, in ascending order of rows."""
     figures: Figures
     notes: tuple[str, ...] = ()
     """Sentences that every form of the report must say, and Written.problems too."""

@@ -111,7 +111,7 @@ def look(
     return cast("Styled", cell)._style
 
 
-def set_cell(cell: Cell, value: Value | float, style: StyleArray | None = None) -> bool:
+def set_cell(cell: Cell, value: Value | float | datetime, style: StyleArray | None = None) -> bool:
     """Put a value into a cell, text always as text, never as a formula. Gives whether the text had to be cut.
 
     A text of several lines wraps, so that the row grows with it and nothing is drawn over the neighbours.

@@ -26,7 +26,7 @@ def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
     pending = b""
     for chunk in _utf8(chunks):
         pending += chunk
-        if b"<!" not in pending and b"<?" not in pending and not pending.endswith(b"<"):
+        if not _may_hold_a_section(pending):
             yield pending
             pending = b""
             continue
@@ -39,6 +39,12 @@ def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
         pending = pending[keep:]
     if pending:
         raise Unspliceable("an open comment at the end")
+
+
+def _may_hold_a_section(xml: bytes) -> bool:
+    # One byte is found much faster than two of which the first is everywhere.
+    begun = (b"!" in xml and b"<!" in xml) or (b"?" in xml and b"<?" in xml)
+    return begun or xml.endswith(b"<")
 
 
 def _as_text(section: re.Match[bytes]) -> bytes:

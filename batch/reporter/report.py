@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ from batch.reporter.material import Material
 from batch.reporter.results_csv import write_csv
 from batch.reporter.retry import write_retries
 from batch.reporter.summary import summary_bytes
+from batch.reporter.told import KeptResults
 from batch.reporter.view import SheetView, Written
 from batch.reporter.workbook import write_workbook
 
@@ -41,7 +43,8 @@ def write_report(
 ) -> Written:
     """Write report.xlsx, results.csv, report.html, summary.json, and retry.xlsx of what to correct into `folder`.
 
-    `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet.
+    `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet;
+    it is asked once, or again where there is no room to keep them.
     Each file is written aside, made durable and renamed, mode 0600, so that an older one is never left half replaced.
     Without the sheet, a fuller workbook or CSV file of before is kept: the new ones are then named
     `report (ledger only).xlsx` and so on. A file that cannot be written becomes a problem of `Written` and does not
@@ -51,24 +54,19 @@ def write_report(
     """
     if masked:
         run, sheet, results = masked_run(run), masked_sheet(sheet), masked_results(results)
-    with spoken(run.language):
-        return _write(folder, run=run, tally=tally, sheet=sheet, results=results, masked=masked)
+    zone = ZoneInfo(run.timezone)
+    with spoken(run.language), KeptResults(results, zone) as kept:
+        figured = figures(kept.first(), zone)
+        material = Material(run=run, tally=tally, sheet=sheet, told=kept.told, figures=figured)
+        return _write(folder, material, masked=masked)
 
 
-def _write(
-    folder: Path,
-    *,
-    run: Run,
-    tally: Tally,
-    sheet: SheetView,
-    results: Callable[[], Iterator[Result]],
-    masked: bool,
-) -> Written:
-    figured = figures(results(), ZoneInfo(run.timezone))
+def _write(folder: Path, material: Material, *, masked: bool) -> Written:
+    run, tally, sheet = material.run, material.tally, material.sheet
     kept = sheet.rows is None and not masked and has_fuller(folder)
     about = (masked_words(),) if masked else _gone(run, sheet)
-    notes = (*about, *(_kept() if kept else ()), *_disagreement(tally, figured))
-    material = Material(run=run, tally=tally, sheet=sheet, results=results, figures=figured, notes=notes)
+    notes = (*about, *(_kept() if kept else ()), *_disagreement(tally, material.figures))
+    material = replace(material, notes=notes)
     done = _Done()
     book, table, page = map(masked_name, _NAMES) if masked else _BARE_NAMES if kept else _NAMES
     done.write(book, lambda: write_workbook(folder, material, name=book))
@@ -121,7 +119,7 @@ def _csv(target: Path, material: Material) -> Path:
     framed = frame(material.sheet)
 
     def write(file: BinaryIO) -> None:
-        write_csv(file, framed, lines(material.sheet, material.results(), framed, material.zone))
+        write_csv(file, framed, lines(material.sheet, material.told(), framed))
 
     return write_aside(target, write)
 

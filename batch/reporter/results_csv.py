@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from typing import BinaryIO, TextIO
 
@@ -21,12 +22,18 @@ from batch.reporter.lines import Frame, Line
 __all__ = ["write_csv"]
 
 _END = "\r\n"
+_MAY_BEGIN_A_FORMULA = re.compile(
+    "\0(?!(?:[+-]?[0-9]+(?:[.,][0-9]+)*|\\+[0-9]{1,3} [0-9 ()-]+)\0)[ \t']*[=+\\-@\uff1d\uff0b\uff0d\uff20]"
+)
+"""One of several printable texts with a NUL before and behind each; numbers and phones are left out."""
 
 
 def write_csv(file: BinaryIO, framed: Frame, report: Iterable[Line]) -> None:
     """Write the header at its row and each line at its number. Streams: memory does not grow with the rows."""
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    # Not utf-8-sig: that encodes in Python, piece by piece.
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     try:
+        text.write("\ufeff")
         _write_lines(text, framed, report)
     finally:
         text.detach()  # flushed, and the file stays open for who gave it
@@ -39,9 +46,16 @@ def _write_lines(text: TextIO, framed: Frame, report: Iterable[Line]) -> None:
     at = framed.heading_row
     for line in report:
         here = line.number + framed.shift
-        text.write(_END * (here - at - 1))
-        writer.writerow([_cell(as_text(value)) for value in line.cells])
+        if here > at + 1:
+            text.write(_END * (here - at - 1))
+        writer.writerow(line.cells if _is_plain(line) else [_cell(as_text(value)) for value in line.cells])
         at = here
+
+
+def _is_plain(line: Line) -> bool:
+    """Whether no cell must be guarded or changed. What is not known for certain is not plain."""
+    texts = [cell for cell in line.cells if isinstance(cell, str)]
+    return "".join(texts).isprintable() and _MAY_BEGIN_A_FORMULA.search("\0".join(["", *texts, ""])) is None
 
 
 def _cell(text: str) -> str:

@@ -23,13 +23,14 @@ from batch.language import _, ngettext, number
 from batch.model.origin import Origin
 from batch.model.outcome import Outcome
 from batch.model.reason import Reason
-from batch.model.run import Result
 from batch.model.sheet import SheetRow
 from batch.reporter.aside import write_aside
 from batch.reporter.clean_workbook import MOST_ROWS
+from batch.reporter.columns import REASON
 from batch.reporter.lines import joined
 from batch.reporter.material import Material
 from batch.reporter.retry_sheet import Wrong, write_wrong
+from batch.reporter.told import Told
 
 __all__ = ["Retries", "write_retries"]
 
@@ -98,13 +99,13 @@ def _name(part: int) -> str:
 def _wrong(material: Material) -> Iterator[Wrong]:
     """The rows to correct, in the sheet's order. Streams."""
     rows = material.sheet.rows() if material.sheet.rows else iter(())
-    for _number, row, result in joined(rows, material.results()):
-        if row and result and worth_correcting(result.outcome, result.reason):
-            yield Wrong(row=row, result=result, origin=_origin(material, row, result))
+    for _number, row, told in joined(rows, material.told()):
+        if row and told and worth_correcting(told.outcome, str(told.values[REASON])):
+            yield Wrong(row=row, told=told, origin=_origin(material, row, told))
 
 
-def _origin(material: Material, row: SheetRow, result: Result) -> Origin:
-    return result.origin or Origin(run=material.run.run, row=row.number, file=PurePath(material.sheet.name).name)
+def _origin(material: Material, row: SheetRow, told: Told) -> Origin:
+    return told.origin or Origin(run=material.run.run, row=row.number, file=PurePath(material.sheet.name).name)
 
 
 def _write_part(

@@ -24,13 +24,13 @@ from batch.language import _, ngettext, number
 from batch.model.origin import ORIGIN_COLUMNS, Origin
 from batch.model.outcome import Outcome
 from batch.model.reason import Reason
-from batch.model.run import Result
 from batch.model.sheet import SheetInfo, SheetRow
 from batch.reporter.celltext import exact, fitted
-from batch.reporter.columns import COLUMNS, as_text, values
+from batch.reporter.columns import COLUMNS, as_text
 from batch.reporter.material import Material
 from batch.reporter.paint import INK, MIST, MUTED, TONES, Brushes, look, set_cell, width_of
 from batch.reporter.summary_sheet import free_title
+from batch.reporter.told import Told
 
 __all__ = ["Wrong", "write_wrong"]
 
@@ -55,7 +55,7 @@ class Wrong:
     """A row to correct: as it is, why, and where it was wrong first."""
 
     row: SheetRow
-    result: Result
+    told: Told
     origin: Origin
 
 
@@ -73,7 +73,7 @@ def write_wrong(file: BinaryIO, material: Material, wrong: Iterator[Wrong]) -> t
     for place, width in enumerate(widths, start=1):
         sheet.column_dimensions[get_column_letter(place)].width = width
     sheet.freeze_panes = "A2"
-    painter = _Painter(sheet, columns, theirs, material)
+    painter = _Painter(sheet, columns, theirs)
     sheet.append(painter.headings(header))
     last = 1
     for last, each in enumerate(chain(sample, wrong), start=2):
@@ -89,8 +89,8 @@ def write_wrong(file: BinaryIO, material: Material, wrong: Iterator[Wrong]) -> t
 class _Painter:
     """Makes the cells of one worksheet."""
 
-    def __init__(self, sheet: Worksheet, columns: tuple[str, ...], theirs: list[int], material: Material) -> None:
-        self._sheet, self._columns, self._theirs, self._zone = sheet, columns, theirs, material.zone
+    def __init__(self, sheet: Worksheet, columns: tuple[str, ...], theirs: list[int]) -> None:
+        self._sheet, self._columns, self._theirs = sheet, columns, theirs
         self._brushes = Brushes(sheet, vertical="top")
         top = Alignment(vertical="top")
         tone = TONES[Outcome.ERROR]
@@ -115,9 +115,9 @@ class _Painter:
         return [self._cell(name, style) for name, style in zip(header, styles, strict=True)]
 
     def line(self, wrong: Wrong) -> list[Cell]:
-        faults = _faults(wrong.result, self._columns)
+        faults = _faults(wrong.told, self._columns)
         given = [self._given(wrong.row, index, at_fault=self._columns[index] in faults) for index in self._theirs]
-        reason, message, action = (values(wrong.result, self._zone)[place] for place in _SAID_PLACES)
+        reason, message, action = (wrong.told.values[place] for place in _SAID_PLACES)
         malformed = reason == Reason.ROW_MALFORMED.value
         if malformed:
             action = _("Correct the cells of this row, then empty its cell wegly_reason: else it stays unreadable.")
@@ -157,10 +157,9 @@ class _Painter:
         return cell
 
 
-def _faults(result: Result, columns: tuple[str, ...]) -> set[str]:
+def _faults(told: Told, columns: tuple[str, ...]) -> set[str]:
     """The columns that the findings name: one, or several with commas between."""
-    named = [finding.values.get("column", "") for finding in result.findings]
-    return {each for name in named for each in (name, *name.split(", "))} & set(columns)
+    return {each for name in told.columns for each in (name, *name.split(", "))} & set(columns)
 
 
 def _title(info: SheetInfo | None, file: str) -> str:

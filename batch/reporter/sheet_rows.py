@@ -145,6 +145,9 @@ def column_letters(number: int) -> str:
 
 def without_spans(tag: bytes) -> bytes:
     """A row's start tag without the columns that it says it spans: with ours they would be wrong."""
+    before, usual, behind = tag.partition(b' spans="')
+    if usual and b"spans" not in behind and b"'" not in before:
+        return before + behind.partition(b'"')[2]
     return _SPANS.sub(b"", tag) if b"spans" in tag else tag
 
 

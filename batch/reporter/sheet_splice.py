@@ -67,7 +67,7 @@ class Splice:
         tag = without_spans(row.tag)
         if row.content is None:
             return tag[:-2] + b">" + cells + self._close
-        if self._has_room(row.content):
+        if self._free or self._has_room(row.content):
             return tag + row.content + cells + self._close
         return tag + self._replaced(row, row.content, cells) + self._close
 

@@ -82,6 +82,12 @@ class _Extent:
         if content is None:
             return
         column = self._patterns.last_value(content)
+        if column and column not in self.ours:
+            self.bottom = row.number
+            self.widest = max(self.widest, column)
+            if counts and column > self.right:
+                self.right = column
+            return
         filled = column > 0
         if not filled:
             last = self._patterns.last_cell(content)

@@ -18,6 +18,7 @@ from batch.reporter import SheetView
 from batch.reporter.figures import figures
 from batch.reporter.html_report import write_html
 from batch.reporter.material import Material
+from batch.reporter.told import told_of
 
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 COLUMNS = ("Nome", "Telefone", "Empresa", "Obs")
@@ -163,7 +164,7 @@ class Made:
             run=run,
             tally=self.tally(),
             sheet=self.view(),
-            results=lambda: iter(results),
+            told=lambda: map(told_of(ZoneInfo(run.timezone)), results),
             figures=figures(results, ZoneInfo(run.timezone)),
             notes=self.notes,
         )

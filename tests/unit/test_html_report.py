@@ -21,7 +21,6 @@ from reports_made import COLUMNS, HOSTILE, Made, hostile, phone, result
 
 from batch.language import spoken
 from batch.model.outcome import Outcome
-from batch.model.run import Result
 from batch.reporter import COLUMNS as OURS
 from batch.reporter import html_rows, report, write_report
 from batch.reporter.figures import figures
@@ -34,6 +33,7 @@ from batch.reporter.html_template import REPORT_SCRIPT, script_of, style
 from batch.reporter.html_text import LONGEST_CELL, harmless, script_json
 from batch.reporter.lines import frame, lines
 from batch.reporter.paint import TONES
+from batch.reporter.told import Told
 
 
 class Seen(HTMLParser):
@@ -232,13 +232,13 @@ def test_the_page_streams() -> None:
     framed = frame(material.sheet)
     asked = 0
 
-    def counted() -> Iterator[Result]:
+    def counted() -> Iterator[Told]:
         nonlocal asked
-        for each in material.results():
+        for each in material.told():
             asked += 1
             yield each
 
-    rows = Rows(lines(material.sheet, counted(), framed, material.zone), framed, (0, 1), material.tally.counts)
+    rows = Rows(lines(material.sheet, counted(), framed), framed, (0, 1), material.tally.counts)
     assert len(json.loads(next(rows.chunks()))) == 1_000
     assert asked <= 1_001
 
@@ -387,12 +387,12 @@ def test_a_row_that_only_the_sheet_has_is_shown_without_an_outcome(tmp_path: Pat
     """No complete run has one; a page of a run that broke down must not break down too."""
     made = Made(rows=10)
     material = made.material()
-    fewer = [each for each in made.results() if each.row != 5]
+    fewer = [each for each in material.told() if each.row != 5]
     material = type(material)(
         run=material.run,
         tally=material.tally,
         sheet=material.sheet,
-        results=lambda: iter(fewer),
+        told=lambda: iter(fewer),
         figures=material.figures,
     )
     with spoken("en"):

@@ -1,4 +1,4 @@
-"""The figures that pandas groups."""
+"""The figures that are made of the results."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,6 @@ import pytest
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
 from batch.model.run import Result
-from batch.reporter import figures as module
 from batch.reporter.figures import figures, step_for
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -21,10 +20,8 @@ def sent(row: int, seconds: float, outcome: Outcome = Outcome.SUCCESS) -> Result
     return Result(row=row, outcome=outcome, findings=(Finding(reason),), sent_at=START + timedelta(seconds=seconds))
 
 
-@pytest.mark.parametrize("chunk", [2, 50_000])
-def test_rows_are_grouped_by_outcome_and_reason(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts, the first rows and the first row's own values, whether the rows come in one chunk or in many."""
-    monkeypatch.setattr(module, "_CHUNK", chunk)
+def test_rows_are_grouped_by_outcome_and_reason() -> None:
+    """Counts, the first rows and the first row's own values."""
 
     def results() -> Iterator[Result]:
         for row in range(2, 12):

@@ -1,0 +1,224 @@
+"""What the report does in short for rows that are as most are is what its careful ways give."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batch.ledger.results import JOINED_COLUMNS, plain_result, result_of
+from batch.ledger.schema import State
+from batch.model.origin import Origin
+from batch.model.outcome import Evidence, Outcome
+from batch.model.reason import Finding, Reason, findings_to_json
+from batch.model.run import Result
+from batch.reporter import html_rows, results_csv
+from batch.reporter.cell_xml import CellWriter
+from batch.reporter.columns import COLUMNS, Value, place, values
+from batch.reporter.html_rows import Rows
+from batch.reporter.html_text import harmless
+from batch.reporter.lines import Frame, Line
+from batch.reporter.palette import Shades
+from batch.reporter.results_csv import write_csv
+from batch.reporter.sheet_rows import without_spans
+from batch.reporter.told import KeptResults, told_of
+
+ZONE = ZoneInfo("America/Sao_Paulo")
+START = datetime(2026, 2, 28, 23, 59, 58, 999_999, tzinfo=UTC)
+unhurried = settings(deadline=None, max_examples=300)
+
+SIGNS = st.sampled_from(list("=+-@'\"; \t\n\r\x00\ud800😀ã1_x0041,()*\u202e\u00a0\ufeff\uff1d\uff0d"))
+texts = (
+    st.text(alphabet=SIGNS, max_size=8)
+    | st.text(max_size=12)
+    | st.sampled_from(
+        ["+55 11 98888-7777", "-5,20", "--", "+1", "'-1", " =x", "x" * 2_001, "+55 11 9****-**77", "+1 2=3"]
+    )
+)
+finding = st.builds(
+    Finding,
+    st.sampled_from(Reason),
+    st.fixed_dictionaries({}, optional={"found": texts, "column": texts, "words": texts}),
+)
+findings = st.lists(finding, max_size=2).map(tuple)
+said = st.none() | findings.map(findings_to_json)
+times = st.integers(0, 10**7).map(lambda milliseconds: START + timedelta(milliseconds=milliseconds))
+
+
+@unhurried
+@given(
+    st.fixed_dictionaries(
+        {
+            "row": st.integers(1, 9),
+            "person": st.sampled_from([None, "+5511988887777", "#abc"]),
+            "outcome": st.none() | st.sampled_from(["error", "skipped"]),
+            "findings": said,
+            "notes": said,
+            "duplicate_of": st.none() | st.integers(1, 9),
+            "state": st.none() | st.sampled_from([each.value for each in State]),
+            "message_findings": said,
+            "again_state": st.sampled_from([None, "error", "unknown"]),
+            "again_findings": said,
+            "attempts": st.integers(0, 3),
+            "message_run": st.sampled_from([None, "r1"]),
+            "chat_id": st.sampled_from([None, "c1", "#c"]),
+            "chat_status": st.sampled_from([None, "OPEN"]),
+            "evidence": st.none() | st.sampled_from([each.value for each in Evidence]),
+            "http_status": st.sampled_from([None, 200]),
+            "sent_at": st.none() | times,
+            "duration_ms": st.sampled_from([None, 7]),
+            "sender": st.none() | st.just("s"),
+        }
+    )
+)
+def test_a_row_told_by_its_message_is_read_alike(found: dict[str, object]) -> None:
+    """Whatever stands in its columns: the same result, or the row is left to `result_of`."""
+    short = plain_result([found[column.name] for column in JOINED_COLUMNS])
+    assert short is None or short == result_of(found)
+    if found["state"] == "success" and found["message_findings"] == findings_to_json([Finding(Reason.CREATED)]):
+        assert short is not None or found["outcome"] or found["duplicate_of"]
+
+
+results = st.builds(
+    Result,
+    row=st.just(0),
+    outcome=st.sampled_from(Outcome),
+    findings=st.lists(finding, min_size=1, max_size=2).map(tuple),
+    notes=findings,
+    person=st.sampled_from([None, "+5511988887777", "+12025550143"]),
+    chat_id=st.none() | texts,
+    chat_status=st.none() | texts,
+    evidence=st.none() | st.sampled_from(Evidence),
+    http_status=st.none() | st.integers(100, 599),
+    attempts=st.integers(0, 3),
+    sent_at=st.none() | times,
+    duration_ms=st.none() | st.integers(0, 9),
+    run=st.none() | texts,
+    origin=st.none() | st.builds(Origin, run=texts, row=st.integers(1, 9), file=texts),
+)
+sheets = st.lists(results, max_size=6).map(lambda made: [replace(each, row=at) for at, each in enumerate(made, 2)])
+
+
+@unhurried
+@given(sheets, st.sampled_from(["kept", "in a file", "no room"]))
+def test_what_is_kept_is_what_each_result_says(found: list[Result], how: str) -> None:
+    """Values, columns and origins, from memory, from a file, and made anew where nothing can be kept; rows that share
+    their findings, and rows that do not."""
+    shared = [replace(each, row=each.row + 10, findings=found[0].findings, notes=found[0].notes) for each in found]
+    with pytest.MonkeyPatch.context() as patch, KeptResults(lambda: iter([*found, *shared]), ZONE) as kept:
+        if how == "in a file":
+            kept._file.rollover()
+        if how == "no room":
+            patch.setattr(kept._file, "write", _full)
+        assert list(kept.first()) == [*found, *shared]
+        for _ in range(2):
+            told = list(kept.told())
+            assert told == list(map(told_of(ZONE), [*found, *shared]))
+            assert [each.values for each in told] == [values(each, ZONE) for each in (*found, *shared)]
+            assert [(each.row, each.outcome, each.origin) for each in told] == [
+                (each.row, each.outcome, each.origin) for each in (*found, *shared)
+            ]
+
+
+def _full(_: bytes) -> int:
+    raise OSError(28, "No space left on device")
+
+
+@unhurried
+@given(sheets)
+def test_the_last_kept_are_told_while_others_are_read(found: list[Result]) -> None:
+    """Two readers of what is kept do not disturb each other."""
+    with KeptResults(lambda: iter(found), ZONE) as kept:
+        assert list(kept.first()) == found
+        pairs: Iterator[tuple[object, object]] = zip(kept.told(), kept.told(), strict=True)
+        assert all(one == other for one, other in pairs)
+
+
+def lines_of(found: list[Result], own: list[tuple[str | None, str | None]]) -> tuple[Frame, list[Line]]:
+    header = ("A", "B", *COLUMNS)
+    framed = Frame(header=header, places=place(["A", "B"]), heading_row=1)
+    told = list(map(told_of(ZONE), found))
+    return framed, [
+        Line(each.row, (*cells, *each.values), each.outcome) for each, cells in zip(told, own, strict=False)
+    ]
+
+
+own_cells = st.lists(st.tuples(st.none() | texts, st.none() | texts), min_size=6, max_size=6)
+
+
+@unhurried
+@given(sheets, own_cells)
+def test_csv_lines_that_need_no_care_are_written_alike(
+    found: list[Result], own: list[tuple[str | None, str | None]]
+) -> None:
+    """Byte for byte, formulas guarded, whatever the cells hold."""
+    framed, lines = lines_of(found, own)
+    short, careful = io.BytesIO(), io.BytesIO()
+    write_csv(short, framed, lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results_csv, "_is_plain", lambda _line: False)
+        write_csv(careful, framed, lines)
+    assert short.getvalue() == careful.getvalue()
+
+
+@unhurried
+@given(sheets, own_cells, st.sampled_from([0, 3, 20_000]))
+def test_page_rows_that_need_no_care_are_written_alike(
+    found: list[Result], own: list[tuple[str | None, str | None]], most: int
+) -> None:
+    """Every cell is as `harmless` leaves it, and a text that was written stands as its number from then on."""
+    framed, lines = lines_of(found, own)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(html_rows, "MOST_TEXTS", most)
+        rows = Rows(lines, framed, (0, 1), dict.fromkeys(Outcome, 10))
+        written = [row for chunk in rows.chunks() for row in json.loads(chunk)]
+    shown = [(line.number, *map(as_shown, (*line.cells[2:], *line.cells[:2]))) for line in lines]
+    assert rows.plain == shown
+    assert rows.cut == sum(isinstance(cell, str) and len(cell) > 2_000 for line in lines for cell in line.cells)
+    seen: dict[str, int] = {}
+    once = [False, *html_rows.INTERNED, True, True]
+    for row, cells in zip(written, shown, strict=True):
+        for cell, expected, interned in zip(row, cells, once, strict=True):
+            if interned and isinstance(expected, str) and expected in seen:
+                assert cell == seen[expected]
+                continue
+            assert cell == expected
+            if interned and isinstance(expected, str) and len(seen) < most:
+                seen[expected] = len(seen)
+
+
+def as_shown(cell: Value) -> Value:
+    return harmless(cell) if isinstance(cell, str) else cell
+
+
+@unhurried
+@given(texts, texts)
+def test_many_cells_of_one_look_are_written_as_each_is(text: str, behind: str) -> None:
+    """The markup of a cell, and what must be counted as cut."""
+    shades = Shades(plain=1, quoted=2, wrapped=3, both=4)
+    one, many = CellWriter(), CellWriter()
+    assert many.texts(shades, behind)(text) == one.rest(text, shades) + behind
+    assert many.cut == one.cut
+
+
+@pytest.mark.parametrize(
+    ("tag", "without"),
+    [
+        (b'<row r="5" spans="1:8">', b'<row r="5">'),
+        (b'<row r="5" spans="1:8" ht="15">', b'<row r="5" ht="15">'),
+        (b"<row r='5' spans='1:8'>", b"<row r='5'>"),
+        (b'<row r="5" x=\' spans="1:8"\'>', b"<row r=\"5\" x=''>"),
+        (b'<row r="5" spans = "1:8"/>', b'<row r="5"/>'),
+        (b'<row r="5">', b'<row r="5">'),
+    ],
+)
+def test_spans_go_however_they_are_written(tag: bytes, without: bytes) -> None:
+    """The usual spelling in short, others by the pattern."""
+    assert without_spans(tag) == without
