@@ -77,6 +77,7 @@ class Lane:
         self._later = Later()
         self._ahead = asyncio.Semaphore(max(_LEAST_AHEAD, ceil(settings.rate * AHEAD)))
         self._in_flight = 0
+        """Claims that are held."""
         self._spoken_of: datetime | None = None
 
     @property
@@ -198,14 +199,24 @@ class Lane:
             if held is None:
                 log.info("not_ours", row=job.row)
                 return None
+            if (begun := await self._ready(job, held, slot)) is not None:
+                return begun
+        return None
+
+    async def _ready(self, job: Job, held: Any, slot: Slot) -> _Begun | None:
+        """Connect, and wait for the slot's moment. None: it did not come, and the claim was given back."""
+        self._in_flight += 1
+        begun = None
+        try:
             client = await self._exchange.connect(held)
             if isinstance(client, Attempt) or await self._may_start(job, held, slot, client):
-                return _Begun(held=held, client=client, due=slot.time)
-        return None
+                begun = _Begun(held=held, client=client, due=slot.time)
+        finally:
+            self._in_flight -= begun is None
+        return begun
 
     async def _attempt(self, job: Job, begun: _Begun, repeats: Repeats) -> bool:
         """Post once, and record or release; True when the job is to be tried again now."""
-        self._in_flight += 1
         try:
             attempt = await self._posted(job, begun)
             verdict = attempt.verdict

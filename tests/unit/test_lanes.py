@@ -352,6 +352,14 @@ def test_each_sender_has_the_whole_rate(world: World) -> None:
     assert sent.achieved_rate == pytest.approx(20.0, rel=0.05)
 
 
+def test_a_claim_that_is_held_may_turn_out_not_to_count(world: World) -> None:
+    """Under a cap of two the first is refused by the API: another goes in its place, however fast all were claimed."""
+    world.plan(range(2, 7))
+    api = Api(script={2: [REFUSED]}, connecting=lambda: 0.5)
+    world.send(api, rate=500.0, rules=OutreachRules(per_24h=2))
+    assert world.outcomes() == {Outcome.ERROR: 1, Outcome.SUCCESS: 2, Outcome.PENDING: 2}
+
+
 @pytest.mark.parametrize("slow", [{"connecting": lambda: 3.0}, {"reconnecting": 3.0}], ids=["first", "anew"])
 def test_a_connection_that_takes_too_long_sends_nothing_after_the_hours(world: World, slow: dict[str, Any]) -> None:
     """Made for the first time or anew: what was not written when the hours end is not written any more."""
