@@ -74,7 +74,7 @@ def run_sheet(
         stack.enter_context(defects_logged())
         run, plan = begun.run, begun.plan
         log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=plan.to_send)
-        stamped = note_stamp(begun.campaign, begun.ledger, run, to_send=plan.to_send)
+        stamped = not plan.to_send or note_stamp(begun.campaign, begun.ledger, run, to_send=plan.to_send)
         meter = Meter(total=plan.to_send, senders=len(plan.senders), wanted=plan.rate * len(plan.senders))
         watcher.begin(plan, meter)
         try:

@@ -108,6 +108,11 @@ class Ledger:
         with self._engine.connect().execution_options(**READ) as connection:
             return campaigns.read_traits(connection, endpoint=endpoint, campaign=campaign)
 
+    def messaged_endpoints(self, campaign: str) -> list[str]:
+        """The endpoints at which somebody has, or may have, a message of the campaign."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            return campaigns.messaged_endpoints(connection, campaign)
+
     def messaged_people(self, campaign: str) -> dict[str, int]:
         """Endpoint to the number of people who have, or may have, a message of the campaign there."""
         with self._engine.connect().execution_options(**READ) as connection:
@@ -115,7 +120,10 @@ class Ledger:
 
     def newest(self) -> datetime | None:
         """The latest time that the ledger notes; None for an empty one."""
-        latest = (select(func.max(runs.c.started)), select(func.max(messages.c.sent_at)))
+        latest = (
+            select(func.max(runs.c.started)),
+            select(func.max(messages.c.sent_at)).where(messages.c.sent_at.is_not(None)),
+        )
         with self._engine.connect().execution_options(**READ) as connection:
             times = [connection.execute(query).scalar() for query in latest]
         return max((time for time in times if time is not None), default=None)
