@@ -32,6 +32,7 @@ __all__ = [
     "frugal",
     "memory_engine",
     "open_engine",
+    "small_cache",
     "sqlite_path",
     "version_of",
     "where",
@@ -159,14 +160,18 @@ def _listen(engine: Engine) -> None:
 @contextmanager
 def frugal(connection: Connection) -> Iterator[None]:
     """Less memory while a block reads: going once through a run's rows is no slower for it."""
-    if connection.dialect.name != "sqlite":
-        yield
-        return
-    connection.exec_driver_sql(_SMALL_CACHE)
+    small_cache(connection)
     try:
         yield
     finally:
-        connection.exec_driver_sql(_CACHE)
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(_CACHE)
+
+
+def small_cache(connection: Connection) -> None:
+    """From here on the connection keeps fewer pages: the system has them at hand as well."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_SMALL_CACHE)
 
 
 def _is_current(engine: Engine, version: int) -> bool:

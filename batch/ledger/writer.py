@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
 from batch.language import N_, _
-from batch.ledger.engine import translate
+from batch.ledger.engine import small_cache, translate
 
 __all__ = ["Writer"]
 
@@ -108,6 +108,8 @@ class Writer:
         """One connection for all groups: to take one from the pool and give it back costs as much as a write."""
         if self._connection is None:
             self._connection = self._engine.connect()
+            small_cache(self._connection)
+            self._connection.rollback()
         return self._connection
 
     def _disconnect(self) -> None:

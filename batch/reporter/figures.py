@@ -13,8 +13,6 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-import pandas as pd
-
 from batch.language import N_
 from batch.model.outcome import Outcome
 from batch.model.reason import Finding, Reason
@@ -156,6 +154,8 @@ def step_for(span: timedelta) -> tuple[str, timedelta]:
 def _steps(seconds: Mapping[tuple[datetime, Outcome], int], zone: ZoneInfo) -> tuple[tuple[Sent, ...], str]:
     if not seconds:
         return (), "second"
+    import pandas as pd  # noqa: PLC0415 - slow to load, large, and needed only where something was sent
+
     places = pd.MultiIndex.from_arrays(
         [pd.to_datetime([at for at, _ in seconds], utc=True), [outcome.value for _, outcome in seconds]]
     )

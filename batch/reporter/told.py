@@ -25,7 +25,7 @@ from batch.reporter.columns import STATUS, Value, Words, in_zone, with_words, wo
 __all__ = ["KeptResults", "Told", "told_of"]
 
 _AT_ONCE = 500
-_HELD = 16 * 1024 * 1024
+_HELD = 2 * 1024 * 1024
 """Bytes that are kept in memory; beyond, all goes into a file."""
 _REMEMBERED = 1024
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
