@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Connection,
     Dialect,
     Float,
     ForeignKey,
@@ -22,7 +23,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
     TypeDecorator,
+    event,
     false,
     or_,
     text,
@@ -102,6 +105,19 @@ _ATTEMPTED = text("sent_at IS NOT NULL")
 _AGAIN = text("again_state IS NOT NULL")
 
 metadata = MetaData()
+
+
+def _partial(name: str, *columns: str, where: TextClause) -> Index:
+    """An index of some rows. PostgreSQL hears of it when it is used: its dialect takes a while to load."""
+    return Index(name, *columns, sqlite_where=where, info={"where": where})
+
+
+@event.listens_for(metadata, "before_create")
+def _tell_postgresql(_target: MetaData, connection: Connection, **_more: object) -> None:
+    if connection.dialect.name == "postgresql":
+        for index in (index for table in metadata.tables.values() for index in table.indexes):
+            index.dialect_options["postgresql"]["where"] = index.info.get("where")
+
 
 meta = Table(
     "meta",
@@ -188,10 +204,10 @@ messages = Table(
     Index("messages_by_campaign", "endpoint", "campaign", "state"),
     Index("messages_by_chat", "chat_id"),
     Index("messages_by_run", "run"),
-    Index("messages_by_person", "person", "sent_at", sqlite_where=_ATTEMPTED, postgresql_where=_ATTEMPTED),
-    Index("messages_by_time", "sender", "sent_at", sqlite_where=_ATTEMPTED, postgresql_where=_ATTEMPTED),
-    Index("messages_by_moment", "sent_at", sqlite_where=_ATTEMPTED, postgresql_where=_ATTEMPTED),
-    Index("messages_again", "again_state", sqlite_where=_AGAIN, postgresql_where=_AGAIN),
+    _partial("messages_by_person", "person", "sent_at", where=_ATTEMPTED),
+    _partial("messages_by_time", "sender", "sent_at", where=_ATTEMPTED),
+    _partial("messages_by_moment", "sent_at", where=_ATTEMPTED),
+    _partial("messages_again", "again_state", where=_AGAIN),
 )
 """One per key. `payload` only while it is pending or claimed: the values to send are kept no longer than needed.
 `sent_at` is when the last attempt began (it is the claim's time while the claim is open). The `again_`

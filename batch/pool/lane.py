@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
-from typing import Any
 
 import structlog
 
@@ -20,11 +17,12 @@ from batch.model.reason import Finding, Reason
 from batch.pool.exchange import Attempt, Exchange, ledger_failed
 from batch.pool.later import Later
 from batch.pool.left import Left, Leftovers
-from batch.pool.parts import ChatsClient, PoolSettings, Progress
+from batch.pool.parts import PoolSettings, Progress
+from batch.pool.readiness import Begun, Readiness
 from batch.pool.repeats import Repeats
 from batch.pool.starts import Starts
 from batch.pool.stopping import CLOCK_OFF, StopCause, Watch
-from batch.pool.throttle import Slot, Throttle
+from batch.pool.throttle import Throttle
 from batch.pool.windows import Windows
 
 __all__ = ["Lane"]
@@ -40,21 +38,7 @@ LOOK_AGAIN = 30.0
 """Seconds after which who waits for an hour reads the wall clock again: a machine may have slept."""
 FOR_ALL = frozenset({Reason.NOT_AUTHORIZED, Reason.WRONG_ADDRESS})
 """Answers that every sender would get alike."""
-AHEAD = 0.25
-"""Seconds of starts for which claims and connections are made ready. More of them would only wait: each with a claim
-that is an unknown row if the machine dies, and a connection that grows old."""
-_LEAST_AHEAD = 8
 _AT_ONCE = 500  # jobs passed over before others get a turn
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Begun:
-    """A claimed job whose moment has come."""
-
-    held: Any
-    client: ChatsClient | Attempt
-    """What to post over; else why there is no connection."""
-    due: float
 
 
 class Lane:
@@ -75,9 +59,7 @@ class Lane:
         self._watch = Watch(settings.stop)
         self._windows = Windows(settings.hours, settings.home)
         self._later = Later()
-        self._ahead = asyncio.Semaphore(max(_LEAST_AHEAD, ceil(settings.rate * AHEAD)))
-        self._in_flight = 0
-        """Claims that are held."""
+        self._readiness = Readiness(exchange, self._throttle, self._windows, rate=settings.rate)
         self._spoken_of: datetime | None = None
 
     @property
@@ -165,7 +147,7 @@ class Lane:
         if (until := self._windows.closed_until(job, now)) is not None:
             self._leftovers.leave(self._windows.finding(until), until)
             return True
-        full = None if self._in_flight else self._exchange.ledger.full_until(job, now)
+        full = None if self._readiness.held else self._exchange.ledger.full_until(job, now)
         if full is not None and full.until is not None and full.until > now + CAP_PATIENCE:
             self._leftovers.leave(full.finding, full.until)
             return True
@@ -177,7 +159,7 @@ class Lane:
         repeats = Repeats(self._settings.repeats)
         again = True
         while again:
-            async with self._ahead:
+            async with self._readiness.ahead:
                 begun = await self._begin(job)
             if begun is None:
                 return
@@ -187,7 +169,7 @@ class Lane:
             again = await self._attempt(job, begun, repeats)
             self.jobs += not again
 
-    async def _begin(self, job: Job) -> _Begun | Refused | None:
+    async def _begin(self, job: Job) -> Begun | Refused | None:
         """Claim the job, connect, and wait for its moment: the post must follow at once. None: it is not for us, or not
         for now."""
         while (slot := await self._throttle.next_slot()) is not None:
@@ -199,23 +181,11 @@ class Lane:
             if held is None:
                 log.info("not_ours", row=job.row)
                 return None
-            if (begun := await self._ready(job, held, slot)) is not None:
+            if (begun := await self._readiness.make(job, held, slot)) is not None:
                 return begun
         return None
 
-    async def _ready(self, job: Job, held: Any, slot: Slot) -> _Begun | None:
-        """Connect, and wait for the slot's moment. None: it did not come, and the claim was given back."""
-        self._in_flight += 1
-        begun = None
-        try:
-            client = await self._exchange.connect(held)
-            if isinstance(client, Attempt) or await self._may_start(job, held, slot, client):
-                begun = _Begun(held=held, client=client, due=slot.time)
-        finally:
-            self._in_flight -= begun is None
-        return begun
-
-    async def _attempt(self, job: Job, begun: _Begun, repeats: Repeats) -> bool:
+    async def _attempt(self, job: Job, begun: Begun, repeats: Repeats) -> bool:
         """Post once, and record or release; True when the job is to be tried again now."""
         try:
             attempt = await self._posted(job, begun)
@@ -226,28 +196,16 @@ class Lane:
                 return False
             await self._exchange.release(job, begun.held, verdict)
         finally:
-            self._in_flight -= 1
+            self._readiness.done()
         return await self._may_repeat(verdict, repeats)
 
-    async def _posted(self, job: Job, begun: _Begun) -> Attempt:
+    async def _posted(self, job: Job, begun: Begun) -> Attempt:
         if isinstance(begun.client, Attempt):
             return begun.client
         self.starts.note(self._loop.time())
         closes = self._windows.closes_at(job)
         soon = closes if closes is not None and closes - self._exchange.now() < CLOSING else None
         return await self._exchange.post(begun.client, job, begun.held, self._seen, due=begun.due, closes=soon)
-
-    async def _may_start(self, job: Job, held: Any, slot: Slot, client: ChatsClient) -> bool:
-        """Wait for the moment of the start; when it does not come, or this is cancelled, the claim is given back."""
-        started = False
-        try:
-            started = await self._throttle.start(slot)
-            # What waited past the end of its hours is to be passed over.
-            started = started and self._windows.closed_until(job, self._exchange.now()) is None
-        finally:
-            if not started:
-                await self._exchange.give_back(held, client)
-        return started
 
     async def _may_repeat(self, verdict: Verdict, repeats: Repeats) -> bool:
         if verdict.pause is not None:
@@ -275,7 +233,7 @@ class Lane:
         now = self._exchange.now()
         if refused.until <= now + CAP_PATIENCE:
             return await self._sleep_until(refused.until, refused.finding)
-        if self._in_flight:  # what is in flight may turn out not to count
+        if self._readiness.held:  # what is in flight may turn out not to count
             return await self.stop.sleep(0.5)
         self._leftovers.leave(refused.finding, refused.until)
         return False

@@ -12,6 +12,7 @@ machine's. What the whole command costs, with all its files, `suite.py` measures
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import subprocess
 import sys
@@ -64,6 +65,7 @@ def measure(kind: str, done: Finished, rows: int) -> Measured:
 
 
 def _ours(ledger: Ledger, sheet: Path, folder: Path) -> tuple[float, float]:
+    importlib.import_module("pandas")  # comes with the first chart else
     run = ledger.runs()[0]
     opened = open_sheet(sheet)
     view = SheetView(path=sheet, info=opened.info, rows=opened.rows, name=sheet.name)

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import create_mock_engine
+from sqlalchemy.engine.mock import MockConnection
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Claim, Judging, Ledger, Owner, StagedRow
@@ -381,3 +384,18 @@ def _claim_first(ledger: Ledger, run: str) -> Claim:
             return held
 
     return asyncio.run(work())
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_the_indexes_by_time_hold_attempted_messages_alone(database: str) -> None:
+    """Planning a sheet does not pay for them, on whichever database."""
+    made: list[str] = []
+    engine = create_mock_engine(f"{database}://", lambda statement, *_, **__: made.append(_compiled(statement, engine)))
+    metadata.create_all(engine, checkfirst=False)
+    by_time = [each for each in made if "CREATE INDEX" in each and "sent_at)" in each]
+    assert len(by_time) == 3
+    assert all(each.endswith("WHERE sent_at IS NOT NULL") for each in by_time)
+
+
+def _compiled(statement: Any, engine: MockConnection) -> str:
+    return str(statement.compile(dialect=engine.dialect)).strip()
