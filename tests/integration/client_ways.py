@@ -35,7 +35,6 @@ WAYS: Mapping[str, Way] = MappingProxyType(
         "direct": Way(ChatsClient, trust_env=False),
         "connected": Way(Connected, trust_env=False),
         "httpx": Way(ChatsClient, trust_env=True),
-        "httpx connected": Way(Connected, trust_env=True),
     }
 )
 """Our own connection, made by the post or before it, and httpx's, which is used with `trust_env`."""
