@@ -23,7 +23,7 @@ JITTER = 0.002
 UNEVEN = 0.015
 """Seconds over one at the least, over which starts are counted: posts do not reach the API quite as evenly as they were
 started, and what is promised is promised of their arrival."""
-EASE = 0.995
+EASE = 0.99
 """The share of what a second may hold that is made use of: without any to spare, the gap that a stall leaves comes back
 every second, and what was late stays late."""
 FORGIVEN = 2.0
@@ -89,7 +89,7 @@ def earliest(pace: Pace, starts: Sequence[float]) -> float:
 
 
 def lasting(wanted: float) -> float:
-    """Starts a second that `earliest` lets through in the long run, with some ease: of fast rates up to 1 % less than
+    """Starts a second that `earliest` lets through in the long run, with some ease: of fast rates up to 2 % less than
     wanted. Slots are no closer, else starts would fall behind them ever more, with their claims held meanwhile."""
     return min(wanted, EASE * most_in_a_second(wanted) / _second(wanted))
 

@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import importlib.util
 import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
@@ -219,6 +220,8 @@ def _curl(url: str, posts: int, folder: Path) -> float | None:
 def pace(results: Results, sizes: Sizes, folder: Path) -> None:
     """How truly a whole run keeps its rate."""
     missed = over = 0.0
+    if hasattr(os, "sync"):
+        os.sync()  # what other parts have written would be waited for by each commit
     for rate in sizes.rates:
         found = pacing.measure(rate, sizes.seconds)
         _say_pace(results, f"{rate:g} a second", found)
