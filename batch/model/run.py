@@ -13,9 +13,12 @@ from batch.model.reason import Finding
 __all__ = ["Result", "Run", "SenderRun", "Tally", "ThisRun", "ranked"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, unsafe_hash=True)
 class Result:
-    """What became of one row: the source of the report's `wegly_` columns."""
+    """What became of one row: the source of the report's `wegly_` columns. Nobody changes one.
+
+    Not frozen like other records: one is made for each row of a report, and a frozen one takes three times as long.
+    """
 
     row: int
     outcome: Outcome
