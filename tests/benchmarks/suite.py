@@ -334,7 +334,7 @@ def main() -> int:
     verdicts = judged(results.figures)
     sys.stdout.write("\n| promise | at most | found | holds |\n|---|---|---|---|\n")
     for promise, figure, holds in verdicts:
-        sys.stdout.write(f"| {promise.says} | {promise.at_most:g} | {figure:.2f} | {'yes' if holds else 'NO'} |\n")
+        sys.stdout.write(f"| {promise.says} | {promise.at_most:.4g} | {figure:.3g} | {'yes' if holds else 'NO'} |\n")
     return 0 if all(holds for _, _, holds in verdicts) else 1
 
 
