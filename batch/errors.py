@@ -21,7 +21,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from batch.language import _
+from batch.i18n import _
 
 __all__ = [
     "Busy",

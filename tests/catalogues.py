@@ -24,7 +24,7 @@ from babel.messages.pofile import read_po, write_po
 
 from batch.cli import cli
 from batch.cli.click_words import CLICK_PLURALS
-from batch.cli.spoken import help_texts
+from batch.cli.help_i18n import help_texts
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "batch" / "locale"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from batch.app.deciding import LEEWAY
+from batch.app.decision import LEEWAY
 from batch.chats import Timeline, Unread
 from batch.ledger import Related, Standing, State
-from batch.model.outcome import Evidence
-from batch.model.timeline import Span, TimelineMessage, Trace, search
+from batch.model.chat_history import Span, TimelineMessage, Trace, search
+from batch.model.outcomes import Evidence
 
 __all__ = ["Case", "Left", "Match", "Why", "cases_of", "judge"]
 

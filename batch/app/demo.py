@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from batch.app.running import Choices, Finished, Watcher, run_sheet
+from batch.app.run import Choices, Finished, Watcher, run_sheet
 from batch.app.samples import samples
 from batch.app.settings import Settings
 from batch.chats import Token

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.language import _, system_says
-from batch.model.run import Run
+from batch.i18n import _, system_says
+from batch.model.runs import Run
 
 __all__ = ["FolderFiles", "find_files", "remove_files"]
 

@@ -12,9 +12,9 @@ from itertools import islice
 
 from batch.campaign import Campaign
 from batch.ledger import Staging
-from batch.model.outreach import DAY
-from batch.model.phone_zones import zones_of
-from batch.model.schedule import Cap, Load, Schedule, plan_schedule
+from batch.model.contact_limits import DAY
+from batch.model.forecast import Cap, Load, Schedule, plan_schedule
+from batch.model.phone.timezones import zones_of
 
 __all__ = ["Forecast", "forecast"]
 

@@ -6,14 +6,14 @@ import asyncio
 import gc
 from collections.abc import Callable
 
-from batch.app.meter import Meter
-from batch.app.metered import Metered, SendingWatcher, tell_as_time_passes
-from batch.app.prepared import utc_now
+from batch.app.inputs.staging import utc_now
+from batch.app.runs.metered import Metered, SendingWatcher, tell_as_time_passes
+from batch.app.runs.progress import Meter
 from batch.app.settings import Settings
 from batch.campaign import Campaign
 from batch.chats import ChatsClient, Token, make_ssl_context, warm_up
 from batch.ledger import Ledger, Owner
-from batch.model.outreach import OutreachRules
+from batch.model.contact_limits import OutreachRules
 from batch.pool import Pool, PoolSettings, RepeatRules, Sent, Stop, StopCause, StopRules, stopping_on_signals
 
 __all__ = ["send"]

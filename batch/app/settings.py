@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from batch import language
+from batch import i18n as language
 from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
-from batch.language import _, system_says
+from batch.i18n import _, system_says
 
 __all__ = ["DEFAULT_BASE_URL", "Settings", "expiry_of", "read_token"]
 

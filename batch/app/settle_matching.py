@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from batch.app.deciding import Wish, listed, of_row, why_not
+from batch.app.decision import Wish, listed, of_row, why_not
 from batch.app.settle_report import Entry
 from batch.errors import SheetError
-from batch.language import _
+from batch.i18n import _
 from batch.ledger import Ledger, Standing, State
-from batch.model.message import campaign_scope
-from batch.model.phone import shown
-from batch.model.run import Run
+from batch.model.messages import campaign_scope
+from batch.model.phone.cells import shown
+from batch.model.runs import Run
 
 __all__ = ["matched", "runs_of"]
 

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.app.deciding import listed, of_row
+from batch.app.decision import listed, of_row
 from batch.errors import SheetError
-from batch.language import _
+from batch.i18n import _
 from batch.loader import Sheet, open_sheet
-from batch.loader.headers import fold
-from batch.model.sheet import SheetRow
+from batch.loader.header_names import fold
+from batch.model.sheets import SheetRow
 
 __all__ = ["NOT_SENT_WORDS", "SENT_WORDS", "SETTLE_COLUMN", "Entry", "read_decisions"]
 

@@ -15,7 +15,8 @@ from batch.campaign.limits import SheetLimits, parse_limit
 from batch.campaign.load import load_campaign
 from batch.campaign.notify import Webhook
 from batch.campaign.problems import Problem, campaign_error
-from batch.campaign.shape import (
+from batch.campaign.scaffold import Draft, DraftField, starter_text
+from batch.campaign.schema import (
     Campaign,
     FieldSpec,
     Notified,
@@ -27,8 +28,7 @@ from batch.campaign.shape import (
     Throttle,
 )
 from batch.campaign.shares import Shares
-from batch.campaign.source import Column, Constant, Source, described
-from batch.campaign.starter import Draft, DraftField, starter_text
+from batch.campaign.sources import Column, Constant, Source, described
 from batch.campaign.template import BODY_LIMIT, body_problem, occurrences, placeholders, rendered
 from batch.campaign.toml_text import quoted, writable
 from batch.campaign.units import parse_duration, parse_rate, parse_share

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import MappingProxyType
 
 from batch.campaign.problems import Problem, shown_key
-from batch.language import _, chosen
+from batch.i18n import _, chosen
 
 __all__ = ["blank", "blanks"]
 

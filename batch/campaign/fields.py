@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from batch.language import _
-from batch.model.reason import Finding, Reason
+from batch.i18n import _
+from batch.model.reasons import Finding, Reason
 
 __all__ = ["FIELDS", "STATUSES", "FieldRule", "checked"]
 

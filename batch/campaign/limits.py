@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from batch.campaign.units import parse_size
 from batch.errors import nearest
-from batch.language import N_, _
+from batch.i18n import N_, _
 
 __all__ = ["SheetLimits", "parse_limit"]
 

@@ -16,12 +16,12 @@ from pydantic import BaseModel, ValidationError
 from batch.campaign.blanks import blanks
 from batch.campaign.name import filled, slug
 from batch.campaign.problems import Problem, campaign_error, problem_of
-from batch.campaign.shape import RECIPIENT, Campaign, CampaignFile, Notified, SuppressLists
-from batch.campaign.shape import Window as WindowSection
-from batch.campaign.source import Source
+from batch.campaign.schema import RECIPIENT, Campaign, CampaignFile, Notified, SuppressLists
+from batch.campaign.schema import Window as WindowSection
+from batch.campaign.sources import Source
 from batch.errors import CampaignError
-from batch.language import _
-from batch.model.hours import Hours, Window
+from batch.i18n import _
+from batch.model.sending_hours import Hours, Window
 
 __all__ = ["load_campaign"]
 

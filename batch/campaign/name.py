@@ -7,7 +7,7 @@ import unicodedata
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from batch.language import _
+from batch.i18n import _
 
 __all__ = ["filled", "name_problem", "slug"]
 

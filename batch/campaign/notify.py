@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
-from batch.language import _
+from batch.i18n import _
 
 __all__ = ["Webhook", "read_metrics_path", "read_webhook"]
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from pydantic_core import ErrorDetails
 
 from batch.errors import CampaignError, nearest
-from batch.language import N_, _
+from batch.i18n import N_, _
 
 __all__ = ["Problem", "campaign_error", "problem_of", "shown_key"]
 

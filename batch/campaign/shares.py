@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from batch.campaign.fields import FIELDS, checked
 from batch.errors import nearest
-from batch.language import N_, _, number
-from batch.model.reason import Finding
+from batch.i18n import N_, _, number
+from batch.model.reasons import Finding
 
 __all__ = ["Share", "Shares", "read_shares"]
 

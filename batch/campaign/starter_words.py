@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batch.language import N_
+from batch.i18n import N_
 
 __all__ = [
     "CAMPAIGN",

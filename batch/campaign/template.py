@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from batch.language import _
+from batch.i18n import _
 
 __all__ = ["BODY_LIMIT", "body_problem", "occurrences", "placeholders", "rendered"]
 

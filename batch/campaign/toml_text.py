@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from batch.campaign.source import Constant, Source
+from batch.campaign.sources import Constant, Source
 
 __all__ = ["quoted", "source_text", "writable"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from batch.language import _
+from batch.i18n import _
 
 __all__ = ["FASTEST", "parse_duration", "parse_rate", "parse_share", "parse_size"]
 

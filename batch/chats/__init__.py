@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING
 
 from batch.chats.endpoint import is_loopback, parse_endpoint, parse_origin
 from batch.chats.forms import RequestForms
-from batch.chats.requests import ChatRequest, encode
+from batch.chats.request import ChatRequest, encode
 from batch.chats.token import Token
 
 if TYPE_CHECKING:
-    from batch.chats.attempt import Attempt, Written
     from batch.chats.client import MAX_ANSWER, ChatsClient
-    from batch.chats.failures import judge
-    from batch.chats.reads import ChatsReader, Timeline, Unread
-    from batch.chats.tls import make_ssl_context
-    from batch.chats.transport import IDLE_LIMIT, warm_up
+    from batch.chats.failure_table import judge
+    from batch.chats.history import ChatsReader, Timeline, Unread
+    from batch.chats.transport.attempt import Attempt, Written
+    from batch.chats.transport.factory import IDLE_LIMIT, warm_up
+    from batch.chats.transport.tls import make_ssl_context
     from batch.chats.webhook import Undelivered, deliver
 
 __all__ = [

@@ -11,16 +11,16 @@ from typing import Final
 
 import httpx
 
-from batch.chats.attempt import Attempt, Written
-from batch.chats.direct import DirectTransport
 from batch.chats.endpoint import chats_url, parse_endpoint, parse_origin
 from batch.chats.exchanges import request_headers, response_body, response_headers
-from batch.chats.failures import judge
-from batch.chats.faults import FAULT_WORDS, FOREIGN, Fault, fault_of
+from batch.chats.failure_table import judge
 from batch.chats.token import Token
-from batch.chats.transport import IDLE_LIMIT, make_transport
-from batch.chats.wire import Wire
-from batch.model.attempt import Verdict
+from batch.chats.transport.attempt import Attempt, Written
+from batch.chats.transport.direct import DirectTransport
+from batch.chats.transport.exceptions import FAULT_WORDS, FOREIGN, Fault, fault_of
+from batch.chats.transport.factory import IDLE_LIMIT, make_transport
+from batch.chats.transport.write_tracking import Wire
+from batch.model.verdicts import Verdict
 
 __all__ = ["MAX_ANSWER", "ChatsClient"]
 

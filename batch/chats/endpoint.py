@@ -7,7 +7,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from batch.errors import SettingsError
-from batch.language import N_, _
+from batch.i18n import N_, _
 
 __all__ = ["CHATS_PATH", "chats_url", "is_loopback", "parse_endpoint", "parse_origin"]
 

@@ -8,8 +8,8 @@ from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any
 
-from batch.chats.requests import encode
-from batch.model.message import Message
+from batch.chats.request import encode
+from batch.model.messages import Message
 
 __all__ = ["RequestForms"]
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from batch.chats.answers import LastMessage, instant
-from batch.model.timeline import TimelineMessage
+from batch.chats.response import LastMessage, instant
+from batch.model.chat_history import TimelineMessage
 
 __all__ = ["read_timeline"]
 

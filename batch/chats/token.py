@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, NoReturn
 
 from batch.errors import SettingsError
-from batch.language import _
+from batch.i18n import _
 
 __all__ = ["Token"]
 

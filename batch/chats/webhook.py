@@ -11,10 +11,10 @@ from typing import Final
 import httpx
 
 from batch._version import __version__
-from batch.chats.faults import FAULT_WORDS, FOREIGN, Fault, fault_of
-from batch.chats.transport import make_transport
+from batch.chats.transport.exceptions import FAULT_WORDS, FOREIGN, Fault, fault_of
+from batch.chats.transport.factory import make_transport
 from batch.errors import SettingsError
-from batch.language import _
+from batch.i18n import _
 
 __all__ = ["Undelivered", "deliver"]
 

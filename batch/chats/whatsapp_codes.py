@@ -12,8 +12,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from batch.language import N_
-from batch.model.reason import Reason
+from batch.i18n import N_
+from batch.model.reasons import Reason
 
 __all__ = ["CODES", "Meaning", "Treatment", "find_code", "meaning_of"]
 

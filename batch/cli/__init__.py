@@ -15,31 +15,31 @@ import click
 from batch._version import __version__
 from batch.cli.click_words import speak_as_click
 from batch.cli.codes import exit_code_for
-from batch.cli.lazy import LazyGroup
+from batch.cli.main import LazyGroup
 from batch.cli.options import language_asked, speaking
 from batch.cli.printing import from_printing, give_up_stdout
 from batch.cli.state_signal import unharmed
 from batch.errors import WeglyBatchError, nearest
-from batch.language import N_, _, spoken, system, system_says
+from batch.i18n import N_, _, spoken, system, system_says
 from batch.model.exit_code import EXIT_MEANINGS, ExitCode
 
 __all__ = ["main"]
 
 _COMMANDS = {
-    "demo": ("batch.cli.demo", N_("Send the samples to a sandbox, end to end, with nothing to configure.")),
-    "init": ("batch.cli.init", N_("Write a campaign file from the header of a sheet.")),
-    "inspect": ("batch.cli.inspect", N_("Show how a sheet is read: format, header row, columns, cells.")),
-    "check": ("batch.cli.check", N_("Check a sheet against its campaign, with examples; sends nothing.")),
-    "plan": ("batch.cli.plan", N_("Freeze what would be sent, to send exactly that later.")),
-    "run": ("batch.cli.run", N_("Send what is left of a sheet, and write the report.")),
-    "report": ("batch.cli.report", N_("Write the report of a run again.")),
-    "runs": ("batch.cli.runs", N_("List the runs of the ledger.")),
-    "settle": ("batch.cli.settle", N_("Decide the unknown rows of a run, after looking into WhatsApp.")),
-    "reconcile": ("batch.cli.reconcile", N_("Settle unknown rows whose message is found in the chat.")),
-    "suppress": ("batch.cli.suppress", N_("Keep the list of people whom nobody messages.")),
-    "ledger": ("batch.cli.ledger", N_("Look after the ledger: copy it safely, show what it holds.")),
-    "purge": ("batch.cli.purge", N_("Remove people's data that are old from ledger and reports.")),
-    "sandbox": ("batch.cli.sandbox", N_("Start an imitation of the API on this machine.")),
+    "demo": ("batch.cli.commands.demo", N_("Send the samples to a sandbox, end to end, with nothing to configure.")),
+    "init": ("batch.cli.commands.init", N_("Write a campaign file from the header of a sheet.")),
+    "inspect": ("batch.cli.commands.inspect", N_("Show how a sheet is read: format, header row, columns, cells.")),
+    "check": ("batch.cli.commands.check", N_("Check a sheet against its campaign, with examples; sends nothing.")),
+    "plan": ("batch.cli.commands.plan", N_("Freeze what would be sent, to send exactly that later.")),
+    "run": ("batch.cli.commands.run", N_("Send what is left of a sheet, and write the report.")),
+    "report": ("batch.cli.commands.report", N_("Write the report of a run again.")),
+    "runs": ("batch.cli.commands.runs", N_("List the runs of the ledger.")),
+    "settle": ("batch.cli.commands.settle", N_("Decide the unknown rows of a run, after looking into WhatsApp.")),
+    "reconcile": ("batch.cli.commands.reconcile", N_("Settle unknown rows whose message is found in the chat.")),
+    "suppress": ("batch.cli.commands.suppress", N_("Keep the list of people whom nobody messages.")),
+    "ledger": ("batch.cli.commands.ledger", N_("Look after the ledger: copy it safely, show what it holds.")),
+    "purge": ("batch.cli.commands.purge", N_("Remove people's data that are old from ledger and reports.")),
+    "sandbox": ("batch.cli.commands.sandbox", N_("Start an imitation of the API on this machine.")),
 }
 
 _BEGIN_WITH = """

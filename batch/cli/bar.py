@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from batch.app.meter import Meter
-from batch.cli.words_progress import Paint, bar_line, plain
+from batch.app.runs.progress import Meter
+from batch.cli.output.words_progress import Paint, bar_line, plain
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from batch.language import N_, _, ngettext
+from batch.i18n import N_, _, ngettext
 
 __all__ = ["CLICK_PLURALS", "CLICK_WORDS", "speak_as_click"]
 

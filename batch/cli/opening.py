@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from batch.language import _
+from batch.i18n import _
 from batch.reporter import Written
 
 __all__ = ["open_page"]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from batch.language import LANGUAGES, _, language_of, speak
+from batch.i18n import LANGUAGES, _, language_of, speak
 
 __all__ = [
     "SHEET",
@@ -35,7 +35,7 @@ __all__ = [
     "trust_env_option",
 ]
 
-_CHOSEN = "batch.language"
+_CHOSEN = "batch.i18n"
 _VARIABLE = "WEGLY_BATCH_LANG"
 
 F = TypeVar("F", bound=Callable[..., Any])

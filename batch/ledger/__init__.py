@@ -14,17 +14,17 @@ Invariants:
 * Keys are keyed hashes, so that a message whose person was purged is still the same message.
 """
 
-from batch.ledger.claims import Claim, Recorded
+from batch.ledger.admin.purge import Found, Purging, Scope
+from batch.ledger.admin.standing import Decision, Related, Ruling, Settlement, Standing, ruling
 from batch.ledger.ledger import Ledger
-from batch.ledger.locks import campaign_lock, sender_lock
-from batch.ledger.outreach import Outreach
-from batch.ledger.owner import Owner
-from batch.ledger.purging import Found, Purging, Scope
-from batch.ledger.schema import State
-from batch.ledger.sending import Sending
-from batch.ledger.staging import Chosen, History, Judging, StagedRow, Staging
-from batch.ledger.standing import Decision, Related, Ruling, Settlement, Standing, ruling
-from batch.ledger.suppression import Suppressed, Suppression
+from batch.ledger.plan.staging import Chosen, History, Judging, StagedRow, Staging
+from batch.ledger.send.claims import Claim, Recorded
+from batch.ledger.send.contact_limits import Outreach
+from batch.ledger.send.queue import Sending
+from batch.ledger.storage.locks import campaign_lock, sender_lock
+from batch.ledger.storage.owner import Owner
+from batch.ledger.storage.schema import State
+from batch.ledger.storage.suppression import Suppressed, Suppression
 
 __all__ = [
     "Chosen",

@@ -12,26 +12,39 @@ from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
-from batch.language import N_, _
-from batch.ledger import campaigns, claims, cleaning, locks, reading
-from batch.ledger.engine import READ, default_url, frugal, memory_engine, open_engine, sqlite_path, translate, where
-from batch.ledger.hashes import Hashes, read_hashes
-from batch.ledger.outreach import Outreach
-from batch.ledger.owner import Owner
-from batch.ledger.place import refuse_network_folder
-from batch.ledger.purging import Purging
-from batch.ledger.reading import sender_values
-from batch.ledger.schema import State, messages, meta, rows, run_senders, runs
-from batch.ledger.sending import Places, Sending
-from batch.ledger.settling import Deciding
-from batch.ledger.staging import Judging, Staging
-from batch.ledger.suppression import Suppression
-from batch.ledger.tallying import read_tally
-from batch.ledger.writer import Writer
+from batch.i18n import N_, _
+from batch.ledger.admin import cleaning
+from batch.ledger.admin.purge import Purging
+from batch.ledger.admin.settlement import Deciding
+from batch.ledger.plan.staging import Judging, Staging
+from batch.ledger.read import campaigns
+from batch.ledger.read import runs as reading
+from batch.ledger.read.runs import sender_values
+from batch.ledger.read.tallying import read_tally
+from batch.ledger.send import claims
+from batch.ledger.send.contact_limits import Outreach
+from batch.ledger.send.queue import Places, Sending
+from batch.ledger.storage import locks
+from batch.ledger.storage.engine import (
+    READ,
+    default_url,
+    frugal,
+    memory_engine,
+    open_engine,
+    sqlite_path,
+    translate,
+    where,
+)
+from batch.ledger.storage.location import refuse_network_folder
+from batch.ledger.storage.owner import Owner
+from batch.ledger.storage.pseudonyms import Hashes, read_hashes
+from batch.ledger.storage.schema import State, messages, meta, rows, run_senders, runs
+from batch.ledger.storage.suppression import Suppression
+from batch.ledger.storage.writer import Writer
 from batch.model.campaign_traits import Traits
-from batch.model.outreach import OutreachRules
-from batch.model.reason import Finding, findings_to_json
-from batch.model.run import Result, Run, SenderRun, Tally
+from batch.model.contact_limits import OutreachRules
+from batch.model.reasons import Finding, findings_to_json
+from batch.model.runs import Result, Run, SenderRun, Tally
 
 __all__ = ["Ledger"]
 

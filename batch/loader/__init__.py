@@ -18,7 +18,7 @@ Invariants:
 """
 
 from batch.loader.kept import KeptCopy, keep_copy
-from batch.loader.opening import open_sheet
+from batch.loader.open import open_sheet
 from batch.loader.sheet import Sheet
 from batch.loader.source import Limits
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from batch.campaign import writable
-from batch.language import _, number
-from batch.loader.headers import is_known_header, is_name_header, is_phone_header, is_result_column
-from batch.model.phone import read_phone
-from batch.model.reason import Finding, Reason
-from batch.model.sheet import SheetInfo, SheetRow
+from batch.i18n import _, number
+from batch.loader.header_names import is_known_header, is_name_header, is_phone_header, is_result_column
+from batch.model.phone.cells import read_phone
+from batch.model.reasons import Finding, Reason
+from batch.model.sheets import SheetInfo, SheetRow
 
 __all__ = ["LOOKED_AT", "ColumnFacts", "column_facts", "phone_columns"]
 

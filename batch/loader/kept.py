@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch.errors import SheetError
-from batch.language import _
-from batch.loader.formats import find_content
+from batch.i18n import _
+from batch.loader.formats.formats import find_content
 from batch.loader.source import Limits, Source
 
 __all__ = ["KeptCopy", "keep_copy"]

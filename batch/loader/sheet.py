@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from batch.language import N_
-from batch.loader.layout import Columns
+from batch.i18n import N_
+from batch.loader.header_detection import Columns
+from batch.loader.scan import holds_anything
 from batch.loader.source import Grid, RawRow
-from batch.loader.survey import holds_anything
-from batch.model.formula import unguarded
+from batch.model.csv_injection import unguarded
 from batch.model.phrases import Phrase
-from batch.model.reason import Reason
-from batch.model.sheet import NO_ERRORS, SheetInfo, SheetRow
+from batch.model.reasons import Reason
+from batch.model.sheets import NO_ERRORS, SheetInfo, SheetRow
 
 __all__ = ["Sheet", "Widths"]
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from batch.errors import SheetError
-from batch.language import _
+from batch.i18n import _
 
 __all__ = ["NO_CELL_ERRORS", "Grid", "Limits", "RawRow", "Source", "Tab", "column_letter"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from batch.language import _
+from batch.i18n import _
 
 __all__ = ["Traits", "changes"]
 

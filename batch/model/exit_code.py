@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
-from batch.language import N_
-from batch.model.outcome import Outcome
+from batch.i18n import N_
+from batch.model.outcomes import Outcome
 
 __all__ = ["EXIT_MEANINGS", "ExitCode", "exit_code_of", "worst"]
 

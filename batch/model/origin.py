@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from batch.model.message import campaign_scope
+from batch.model.messages import campaign_scope
 
 __all__ = ["ORIGIN_COLUMNS", "Origin", "has_origins", "sheet_key"]
 

@@ -11,7 +11,7 @@ import re
 from enum import StrEnum
 from functools import cache
 
-from batch.language import N_, _, chosen, number
+from batch.i18n import N_, _, chosen, number
 
 __all__ = ["Phrase", "figure", "of_a_form", "said"]
 

@@ -12,12 +12,12 @@ Invariants:
 * Arithmetic of time is in pure functions (`pace`, `repeats`, `stopping`); the loop's clock drives them.
 """
 
-from batch.pool.parts import Attempts, ChatsClient, PoolSettings, Progress
+from batch.pool.hours import NEVER
 from batch.pool.pool import Pool, Sent
-from batch.pool.repeats import RepeatRules
+from batch.pool.ports import Attempts, ChatsClient, PoolSettings, Progress
+from batch.pool.retries import RepeatRules
 from batch.pool.shutdown import stopping_on_signals
-from batch.pool.stopping import Stop, StopCause, StopRules
-from batch.pool.windows import NEVER
+from batch.pool.stop import Stop, StopCause, StopRules
 
 __all__ = [
     "NEVER",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from batch.model.reason import Finding, Reason
+from batch.model.reasons import Finding, Reason
 
 __all__ = ["Left", "Leftovers"]
 

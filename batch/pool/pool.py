@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding
-from batch.model.run import SenderRun
-from batch.pool.exchange import Exchange
-from batch.pool.lane import Lane
-from batch.pool.parts import Attempts, ChatsClient, PoolSettings, Progress
-from batch.pool.stopping import Stop, StopCause
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding
+from batch.model.runs import SenderRun
+from batch.pool.attempt import Exchange
+from batch.pool.ports import Attempts, ChatsClient, PoolSettings, Progress
+from batch.pool.sender import Lane
+from batch.pool.stop import Stop, StopCause
 
 __all__ = ["Pool", "Sent"]
 

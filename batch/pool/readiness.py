@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from batch.model.message import Job
-from batch.pool.exchange import Attempt, Exchange
-from batch.pool.parts import ChatsClient
-from batch.pool.throttle import Slot, Throttle
-from batch.pool.windows import Windows
+from batch.model.messages import Job
+from batch.pool.attempt import Attempt, Exchange
+from batch.pool.hours import Windows
+from batch.pool.ports import ChatsClient
+from batch.pool.rate_limiter import Slot, Throttle
 
 __all__ = ["Begun", "Readiness"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from batch.pool.stopping import Stop, StopCause
+from batch.pool.stop import Stop, StopCause
 
 __all__ = ["stopping_on_signals"]
 

@@ -23,10 +23,10 @@ Invariants:
 
 from batch.reporter.columns import COLUMNS
 from batch.reporter.headline import headline
+from batch.reporter.html.runs_index import write_index
 from batch.reporter.metrics import write_metrics
 from batch.reporter.report import write_report
-from batch.reporter.runs_index import write_index
-from batch.reporter.summary import summary, summary_bytes
+from batch.reporter.summary_json import summary, summary_bytes
 from batch.reporter.view import SheetView, Written
 
 __all__ = [

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from batch.model.outcome import Evidence, Outcome
-from batch.model.phone import shown
-from batch.model.reason import Finding, advice, sentence
-from batch.model.run import Result
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.phone.cells import shown
+from batch.model.reasons import Finding, advice, sentence
+from batch.model.runs import Result
 
 __all__ = [
     "COLUMNS",

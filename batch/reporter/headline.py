@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from batch.language import N_, _, ngettext, number
-from batch.model.outcome import Outcome
-from batch.model.run import Run, Tally
+from batch.i18n import N_, _, ngettext, number
+from batch.model.outcomes import Outcome
+from batch.model.runs import Run, Tally
 
 __all__ = ["ended", "headline"]
 

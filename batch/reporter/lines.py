@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from batch.model.outcome import Outcome
-from batch.model.sheet import SheetRow
+from batch.model.outcomes import Outcome
+from batch.model.sheets import SheetRow
 from batch.reporter.columns import COLUMNS, Value, place
-from batch.reporter.told import Told
+from batch.reporter.rows import Told
 from batch.reporter.view import SheetView
 
 __all__ = ["Frame", "Line", "frame", "joined", "lines"]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from batch.model.run import Run, Tally
-from batch.reporter.figures import Figures
-from batch.reporter.page import Page, summary_page
-from batch.reporter.told import Told
+from batch.model.runs import Run, Tally
+from batch.reporter.rows import Told
+from batch.reporter.statistics import Figures
+from batch.reporter.summary_view import Page, summary_page
 from batch.reporter.view import SheetView
 
 __all__ = ["Material"]

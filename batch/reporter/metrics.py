@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from batch.model.outcome import Outcome
-from batch.model.run import Run, Tally
-from batch.reporter.aside import write_aside
+from batch.model.outcomes import Outcome
+from batch.model.runs import Run, Tally
+from batch.reporter.atomic_file import write_aside
 
 __all__ = ["metrics_text", "write_metrics"]
 

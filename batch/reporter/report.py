@@ -10,21 +10,21 @@ from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from batch.errors import SheetError
-from batch.language import _, spoken
-from batch.model.run import Result, Run, Tally
-from batch.reporter.aside import write_aside
-from batch.reporter.figures import Figures, figures
+from batch.i18n import _, spoken
+from batch.model.runs import Result, Run, Tally
+from batch.reporter.atomic_file import write_aside
 from batch.reporter.fuller import LEDGER_ONLY, has_fuller
-from batch.reporter.html_report import write_html
+from batch.reporter.html.page import write_html
 from batch.reporter.lines import frame, lines
-from batch.reporter.masked import masked_name, masked_results, masked_run, masked_sheet, masked_words
 from batch.reporter.material import Material
+from batch.reporter.redacted import masked_name, masked_results, masked_run, masked_sheet, masked_words
 from batch.reporter.results_csv import write_csv
 from batch.reporter.retry import write_retries
-from batch.reporter.summary import summary_bytes
-from batch.reporter.told import KeptResults
+from batch.reporter.rows import KeptResults
+from batch.reporter.statistics import Figures, figures
+from batch.reporter.summary_json import summary_bytes
 from batch.reporter.view import SheetView, Written
-from batch.reporter.workbook import write_workbook
+from batch.reporter.xlsx.workbook import write_workbook
 
 __all__ = ["write_report"]
 

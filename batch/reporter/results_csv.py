@@ -2,8 +2,8 @@
 
 UTF-8 with BOM, `;`, CRLF. Line n of the file is row n of the sheet: what the sheet leaves blank is a blank line here.
 Of a sheet without a header, row n is line n + 1, below a header of our own.
-A text that Excel would run as a formula is guarded by an apostrophe (`batch.model.formula`); numbers and phones stay
-as they are.
+A text that Excel would run as a formula is guarded by an apostrophe (`batch.model.csv_injection`); numbers and phones
+stay as they are.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterable
 from typing import BinaryIO, TextIO
 
-from batch.model.formula import guarded
-from batch.reporter.celltext import printable
+from batch.model.csv_injection import guarded
 from batch.reporter.columns import as_text
 from batch.reporter.lines import Frame, Line
+from batch.reporter.printable_text import printable
 
 __all__ = ["write_csv"]
 

@@ -19,18 +19,18 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import BinaryIO, Protocol
 
-from batch.language import _, ngettext, number
+from batch.i18n import _, ngettext, number
 from batch.model.origin import Origin
-from batch.model.outcome import Outcome
-from batch.model.reason import Reason
-from batch.model.sheet import SheetRow
-from batch.reporter.aside import write_aside
-from batch.reporter.clean_workbook import MOST_ROWS
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Reason
+from batch.model.sheets import SheetRow
+from batch.reporter.atomic_file import write_aside
 from batch.reporter.columns import REASON
 from batch.reporter.lines import joined
 from batch.reporter.material import Material
 from batch.reporter.retry_sheet import Wrong, write_wrong
-from batch.reporter.told import Told
+from batch.reporter.rows import Told
+from batch.reporter.xlsx.new_workbook import MOST_ROWS
 
 __all__ = ["Retries", "write_retries"]
 

@@ -20,17 +20,17 @@ from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from batch.language import _, ngettext, number
+from batch.i18n import _, ngettext, number
 from batch.model.origin import ORIGIN_COLUMNS, Origin
-from batch.model.outcome import Outcome
-from batch.model.reason import Reason
-from batch.model.sheet import SheetInfo, SheetRow
-from batch.reporter.celltext import exact, fitted
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Reason
+from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter.columns import COLUMNS, as_text
 from batch.reporter.material import Material
-from batch.reporter.paint import INK, MIST, MUTED, TONES, Brushes, look, set_cell, width_of
-from batch.reporter.summary_sheet import free_title
-from batch.reporter.told import Told
+from batch.reporter.printable_text import exact, fitted
+from batch.reporter.rows import Told
+from batch.reporter.xlsx.summary_sheet import free_title
+from batch.reporter.xlsx.theme import INK, MIST, MUTED, TONES, Brushes, look, set_cell, width_of
 
 __all__ = ["Wrong", "write_wrong"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.model.sheet import SheetInfo, SheetRow
+from batch.model.sheets import SheetInfo, SheetRow
 
 __all__ = ["SheetView", "Written"]
 

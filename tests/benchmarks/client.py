@@ -24,7 +24,7 @@ from statistics import median
 import httpx
 
 from batch.chats import ChatsClient, Token, encode, make_ssl_context
-from batch.model.message import Message, TemplateField
+from batch.model.messages import Message, TemplateField
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJiZW5jaG1hcmsifQ.YS1zaWduYXR1cmUtb2YtYS10b2tlbg"
 CHAT = (

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from batch.loader.delimited import find_delimiter
+from batch.loader.formats.delimited import find_delimiter
 
 DELIMITERS = ";,\t|"
 NAMES = [

@@ -26,12 +26,12 @@ from typing import Any, TypeVar
 from inputs import CAMPAIGN, write_csv, write_xlsx
 from measuring import Cost, measured
 
-from batch.app.changes import traits_of
-from batch.app.prepared import Prepared, prepare
-from batch.app.reading import reading_of
+from batch.app.inputs.change_guard import traits_of
+from batch.app.inputs.reading import reading_of
+from batch.app.inputs.staging import Prepared, prepare
 from batch.campaign import Campaign, load_campaign
 from batch.ledger import Judging, Ledger, Owner, Staging
-from batch.model.run import Run
+from batch.model.runs import Run
 
 T = TypeVar("T")
 ENDPOINT = "http://127.0.0.1:9"

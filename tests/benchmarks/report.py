@@ -31,10 +31,10 @@ from batch.ledger import Ledger
 from batch.loader import open_sheet
 from batch.reporter import COLUMNS, SheetView
 from batch.reporter.columns import SENT_AT, values
-from batch.reporter.figures import figures
 from batch.reporter.material import Material
-from batch.reporter.told import KeptResults
-from batch.reporter.workbook import write_workbook
+from batch.reporter.rows import KeptResults
+from batch.reporter.statistics import figures
+from batch.reporter.xlsx.workbook import write_workbook
 
 __all__ = ["KINDS", "Measured", "measure"]
 

@@ -11,8 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from reports_made import HOSTILE, Made, hostile, phone
 
-from batch.model.formula import guarded
-from batch.reporter import html_rows
+from batch.model.csv_injection import guarded
+from batch.reporter.html import rows as html_rows
 
 Open = Callable[..., Page]
 _LIST = re.compile(r"[\t\r\n]+")

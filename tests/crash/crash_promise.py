@@ -14,7 +14,7 @@ from typing import Any
 from crash_kills import Kill, carry_out
 from crash_scene import CONCURRENCY, FIRST_ROW, ROWS, Ended, Row, Scene
 
-from batch.model.outcome import Outcome
+from batch.model.outcomes import Outcome
 
 __all__ = ["AfterKill", "Trial", "after_kill", "judge", "survive"]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from crash_pages import rows_of, unescaped
 
-from batch.ledger.schema import messages
+from batch.ledger.storage.schema import messages
 
 __all__ = ["OPTIONS", "Call", "Post", "calls_of", "posts_of"]
 

@@ -11,10 +11,10 @@ import os
 import signal
 import sys
 
-import batch.app.running
+import batch.app.run
 import batch.cli
-import batch.cli.run
-import batch.cli.watching
+import batch.cli.commands.run
+import batch.cli.progress
 
 PR_SET_PTRACER = 0x59616D61
 """Where Linux lets only a parent look on, the program must say that this other process may."""

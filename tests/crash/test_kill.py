@@ -58,7 +58,7 @@ from sqlalchemy import update
 
 from batch.cli import main
 from batch.ledger import claims
-from batch.ledger.schema import messages
+from batch.ledger.storage.schema import messages
 
 
 def send_them_again(connection, **_):

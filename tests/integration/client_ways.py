@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from batch.chats import ChatsClient
-from batch.model.attempt import Verdict
+from batch.model.verdicts import Verdict
 
 __all__ = ["WAYS", "Way"]
 

@@ -20,7 +20,7 @@ from batch.sandbox import running_sandbox
 def _messages_to_one_person_may_follow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six seconds between two messages to one person are real time here: only the tests that are about them wait."""
     if request.node.get_closest_marker("spacing") is None:
-        for module in ("batch.ledger.outreach", "batch.pool.later"):
+        for module in ("batch.ledger.send.contact_limits", "batch.pool.deferred"):
             monkeypatch.setattr(f"{module}.SPACING", timedelta())
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import batch.app.running
+import batch.app.run
 from batch.cli import _run as wegly_batch
 from batch.errors import Busy
 from batch.ledger import Ledger, Owner
@@ -265,7 +265,7 @@ def test_an_older_copy_is_noticed_although_others_have_run_since(
 
 def test_a_run_that_was_killed_is_noted_before_it_sends(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the campaign next with another ledger is told, though the first run never came to its end."""
-    monkeypatch.setattr(batch.app.running, "close", _killed)
+    monkeypatch.setattr(batch.app.run, "close", _killed)
     assert office.run()[0] == 1
     monkeypatch.undo()
     monkeypatch.setenv("WEGLY_TOKEN", "a-token")
@@ -346,7 +346,7 @@ def test_a_canary_goes_with_a_limit(office: Office) -> None:
 def test_a_clock_before_the_ledgers_newest_entry_sends_nothing(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 5: a clock that was set back would make the ledger's order untrue."""
     office.run()
-    monkeypatch.setattr(batch.app.running, "utc_now", lambda: datetime.now(UTC) - timedelta(days=1))
+    monkeypatch.setattr(batch.app.run, "utc_now", lambda: datetime.now(UTC) - timedelta(days=1))
     office.write("Cid;11 90000-1003;7")
     code, _, err = office.run()
     assert code == 5

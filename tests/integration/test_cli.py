@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from batch.cli import _run as wegly_batch
-from batch.cli import phrases
+from batch.cli.output import formatting as phrases
 from batch.ledger import Ledger, Owner
 from batch.sandbox import running_sandbox
 

@@ -9,10 +9,10 @@ import pytest
 from client_ways import WAYS
 
 from batch.chats import ChatsClient, Token, encode, make_ssl_context
-from batch.model.attempt import Verdict
-from batch.model.message import Message, TemplateField
-from batch.model.outcome import Outcome
-from batch.model.reason import Reason
+from batch.model.messages import Message, TemplateField
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Reason
+from batch.model.verdicts import Verdict
 from batch.sandbox import SPECIAL_CONTACTS, Faults, RunningSandbox, running_sandbox
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"

@@ -6,10 +6,10 @@ import socket
 import pytest
 
 from batch.chats import ChatsClient, Token, make_ssl_context
-from batch.chats.transport import proxy_of_environment
+from batch.chats.transport.factory import proxy_of_environment
 from batch.errors import SettingsError
-from batch.model.attempt import Verdict
-from batch.model.outcome import Outcome
+from batch.model.outcomes import Outcome
+from batch.model.verdicts import Verdict
 
 TLS = make_ssl_context()
 

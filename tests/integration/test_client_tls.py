@@ -9,9 +9,9 @@ from client_ways import WAYS
 
 from batch.chats import Token, make_ssl_context
 from batch.errors import SettingsError
-from batch.model.attempt import Verdict
-from batch.model.outcome import Outcome
-from batch.model.reason import Reason
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Reason
+from batch.model.verdicts import Verdict
 
 CERTIFICATE = Path(__file__).parents[1] / "data" / "loopback.pem"
 PAYLOAD = '{"wa_contact_id":"11999990001"}'

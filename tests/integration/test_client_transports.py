@@ -12,7 +12,7 @@ import pytest
 
 from batch.chats import make_ssl_context
 from batch.chats.exchanges import response_body, response_headers
-from batch.chats.transport import make_transport
+from batch.chats.transport.factory import make_transport
 
 T = TypeVar("T")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

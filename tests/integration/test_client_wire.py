@@ -17,10 +17,10 @@ import pytest
 from client_ways import WAYS
 
 from batch.chats import IDLE_LIMIT, MAX_ANSWER, ChatsClient, Token, make_ssl_context
-from batch.chats import connection as direct_connection
-from batch.model.attempt import Verdict
-from batch.model.outcome import Outcome
-from batch.model.reason import Reason
+from batch.chats.transport import http11 as direct_connection
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Reason
+from batch.model.verdicts import Verdict
 
 SECRET = "wire-test-token-0123456789"
 PAYLOAD = '{"whatsapp_phone_id":"x","wa_contact_id":"11999990001"}'

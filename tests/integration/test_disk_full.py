@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import structlog
 
-from batch.app.logs import logging_to
+from batch.app.runs.run_log import logging_to
 from batch.sandbox import Faults, RunningSandbox, running_sandbox
 
 if sys.platform != "linux":

@@ -13,10 +13,10 @@ import openpyxl
 import pytest
 from page_data import page_counts, page_rows
 
-import batch.app.running
+import batch.app.run
 from batch.cli import _run as wegly_batch
 from batch.ledger import Ledger
-from batch.model.outcome import Outcome
+from batch.model.outcomes import Outcome
 from batch.sandbox import Faults, RunningSandbox, running_sandbox
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ3ZWdseSJ9.c2VjcmV0LXNpZ25hdHVyZS0x"
@@ -250,7 +250,7 @@ def test_a_defect_does_not_print_the_token(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(f"Bearer {TOKEN}")
 
-    monkeypatch.setattr(batch.app.running, "send", broken)
+    monkeypatch.setattr(batch.app.run, "send", broken)
     sheet = tmp_path / "um.csv"
     sheet.write_text("Nome;Telefone\nAna;11 99999-7001\n", encoding="utf-8")
     code = wegly_batch(["run", str(sheet), "-c", str(campaign), "--base-url", "http://127.0.0.1:9", *options, "-v"])

@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from batch.cli import cli
-from batch.cli.asking import asked
 from batch.cli.click_words import speak_as_click
-from batch.language import spoken, system_says
+from batch.cli.prompts import asked
+from batch.i18n import spoken, system_says
 from batch.sandbox import RunningSandbox, running_sandbox
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"

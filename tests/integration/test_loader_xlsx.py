@@ -9,7 +9,7 @@ import pytest
 
 from batch.errors import SheetError
 from batch.loader import Sheet, open_sheet
-from batch.model.sheet import SheetRow
+from batch.model.sheets import SheetRow
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

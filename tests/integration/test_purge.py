@@ -20,13 +20,13 @@ import openpyxl
 import pytest
 from office import CREATED, FIRST, Office, person, phones
 
-from batch.app.purging import Purged
-from batch.app.purging import purge as purge_now
+from batch.app.purge import Purged
+from batch.app.purge import purge as purge_now
 from batch.app.settings import Settings
-from batch.cli.words_purge import purge_question
+from batch.cli.output.purge import purge_question
 from batch.errors import Declined
 from batch.ledger import Ledger, Owner, campaign_lock, sender_lock
-from batch.model.outcome import Evidence
+from batch.model.outcomes import Evidence
 
 LONG_AGO = timedelta(days=200)
 TIMES = {
@@ -439,7 +439,7 @@ def test_a_purge_that_is_killed_is_finished_by_the_next(office: Office) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import batch.ledger.purging as purging
+import batch.ledger.admin.purge as purging
 from sqlalchemy import event
 from batch.ledger import cleaning
 from batch.cli import main

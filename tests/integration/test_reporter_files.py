@@ -16,13 +16,14 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.errors import SheetError
 from batch.loader import open_sheet
-from batch.model.formula import unguarded
-from batch.model.outcome import Evidence, Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result, Run, Tally
-from batch.model.sheet import SheetInfo, SheetRow
-from batch.reporter import COLUMNS, SheetView, Written, clean_workbook, headline, summary, write_report
-from batch.reporter.celltext import LONGEST
+from batch.model.csv_injection import unguarded
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result, Run, Tally
+from batch.model.sheets import SheetInfo, SheetRow
+from batch.reporter import COLUMNS, SheetView, Written, headline, summary, write_report
+from batch.reporter.printable_text import LONGEST
+from batch.reporter.xlsx import new_workbook as clean_workbook
 
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 HEADER = ("Nome", "Telefone", "Obs")

@@ -16,10 +16,10 @@ from openpyxl.worksheet.table import Table
 from openpyxl.worksheet.worksheet import Worksheet
 from python_calamine import CalamineWorkbook
 
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result, Run, Tally
-from batch.model.sheet import SheetInfo, SheetRow
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result, Run, Tally
+from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter import COLUMNS, SheetView, Written, write_report
 
 SENT = datetime(2026, 11, 3, 13, 0, 5, tzinfo=UTC)

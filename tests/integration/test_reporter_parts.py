@@ -29,11 +29,11 @@ from openpyxl.worksheet.table import Table
 from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.loader import open_sheet
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result, Run, Tally
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result, Run, Tally
+from batch.ooxml.elements import parsed
 from batch.reporter import COLUMNS, SheetView, Written, write_report
-from batch.reporter.elements import parsed
 
 SENT = datetime(2026, 11, 3, 13, 0, 5, tzinfo=UTC)
 RUN = Run(

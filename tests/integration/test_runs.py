@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from office import Office, phones
 
-from batch.cli.words_runs import no_runs_text, runs_text
-from batch.model.outcome import Outcome
-from batch.model.run import Run, Tally
+from batch.cli.output.runs import no_runs_text, runs_text
+from batch.model.outcomes import Outcome
+from batch.model.runs import Run, Tally
 
 RUN = Run(
     run="20261103T130000Z-boas-vindas-novembro-3fa9",

@@ -7,9 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from batch.chats import Token, encode, parse_endpoint
-from batch.chats.words import LONGEST, decoded, one_line, parsed, readable
+from batch.chats.error_text import LONGEST, decoded, one_line, parsed, readable
 from batch.errors import SettingsError
-from batch.model.message import Message, TemplateField
+from batch.model.messages import Message, TemplateField
 from batch.sandbox.contacts import person_of
 from batch.sandbox.faults import PLAIN, Faults
 

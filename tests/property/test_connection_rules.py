@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.chats.connection import Connection
+from batch.chats.transport.http11 import Connection
 
 HEAD = h11.Request(method="POST", target="/", headers=[("Host", "x"), ("Content-Length", "2")])
 EARLY = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batch.campaign import load_campaign
-from batch.loader.contacts import ContactMaker
-from batch.loader.filters import FILTERS, compile_filter
-from batch.loader.mapping_text import parse_text
-from batch.model.phone import Phone, read_phone
-from batch.model.reason import Finding, Reason, sentence
-from batch.model.sheet import SheetInfo, SheetRow
+from batch.loader.filters.registry import FILTERS, compile_filter
+from batch.loader.mapping.contacts import ContactMaker
+from batch.loader.mapping.placeholders import parse_text
+from batch.model.phone.cells import Phone, read_phone
+from batch.model.reasons import Finding, Reason, sentence
+from batch.model.sheets import SheetInfo, SheetRow
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no failure."""

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.chats import Attempt, Written, judge
-from batch.chats.faults import Fault
+from batch.chats.error_text import LONGEST
 from batch.chats.pauses import MAX_PAUSE
-from batch.chats.words import LONGEST
-from batch.model.outcome import Outcome
-from batch.model.reason import advice, sentence
+from batch.chats.transport.exceptions import Fault
+from batch.model.outcomes import Outcome
+from batch.model.reasons import advice, sentence
 
 NOW = datetime(2026, 3, 11, 12, 0, 0, tzinfo=UTC)
 CODES = st.sampled_from([0, 4, 100, 190, 250, 130429, 131000, 131026, 131050, 131056, 132000, 132001, 139999])

@@ -10,7 +10,7 @@ import holidays
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch.model.hours import Hours, Window
+from batch.model.sending_hours import Hours, Window
 
 unhurried = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no failure."""

@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from batch.app.drafting import Known
-from batch.app.looking import look_at, value_given
-from batch.app.starting import start_campaign
+from batch.app.init.analyse import look_at, value_given
+from batch.app.init.draft import Known
+from batch.app.init.write import start_campaign
 from batch.campaign import load_campaign
 from batch.errors import SheetError
 from batch.loader import open_sheet
-from batch.loader.contacts import ContactMaker, wanted_columns
-from batch.loader.headers import fold, is_known_header
+from batch.loader.header_names import fold, is_known_header
+from batch.loader.mapping.contacts import ContactMaker, wanted_columns
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 SIGNS = st.sampled_from(list("\"'\\={}|[]#\n\r\t,;:%ñçã \u00a0\u2028😀"))  # a sheet with other control signs is refused

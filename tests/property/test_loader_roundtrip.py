@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from batch.errors import SheetError
 from batch.loader import open_sheet
-from batch.loader.cells import value_text
-from batch.loader.delimited import records
+from batch.loader.formats.cell_text import value_text
+from batch.loader.formats.delimited import records
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252")
 # Letters, because a pair such as "Â¡" is the same two bytes as one letter of UTF-8, which is tried first.

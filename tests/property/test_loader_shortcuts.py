@@ -12,23 +12,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch.app.prepared import as_request
+from batch.app.inputs.staging import as_request
 from batch.campaign import load_campaign
 from batch.chats import RequestForms
 from batch.errors import SheetError
-from batch.loader import xlsx_rows
-from batch.loader.archive import open_archive
-from batch.loader.cells import number_text
-from batch.loader.contacts import ContactMaker
-from batch.loader.layout import Columns
-from batch.loader.shared_strings import SharedStrings, read_shared_strings
+from batch.loader.formats import xlsx_rows
+from batch.loader.formats.cell_text import number_text
+from batch.loader.formats.xlsx_cells import CellReader
+from batch.loader.formats.xlsx_fast_rows import PlainRows
+from batch.loader.formats.xlsx_rows import WorksheetGrid
+from batch.loader.header_detection import Columns
+from batch.loader.mapping.contacts import ContactMaker
 from batch.loader.sheet import Sheet, Widths
 from batch.loader.source import NO_CELL_ERRORS, Limits, RawRow, Source
-from batch.loader.xlsx_cells import CellReader
-from batch.loader.xlsx_parts import NumberKind
-from batch.loader.xlsx_plain import PlainRows
-from batch.loader.xlsx_rows import WorksheetGrid
-from batch.model.sheet import SheetInfo, SheetRow
+from batch.model.sheets import SheetInfo, SheetRow
+from batch.ooxml.archive import open_archive
+from batch.ooxml.shared_strings import SharedStrings, read_shared_strings
+from batch.ooxml.xlsx_parts import NumberKind
 
 unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck))
 """A busy machine is no failure."""
@@ -177,8 +177,8 @@ def test_the_table_of_texts_is_read_alike_with_and_without_the_short_cut(folder:
 
     short = texts_of()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("batch.loader.shared_strings._Reader._take_alike", lambda self, texts: False)
-        patch.setattr("batch.loader.shared_strings._Reader._take_plain", lambda self, text, dirty: False)
+        patch.setattr("batch.ooxml.shared_strings._Reader._take_alike", lambda self, texts: False)
+        patch.setattr("batch.ooxml.shared_strings._Reader._take_plain", lambda self, text, dirty: False)
         assert short == texts_of()
 
 
@@ -191,7 +191,7 @@ def test_where_the_table_is_cut_into_pieces_does_not_matter(folder: Path, size: 
     body = f'<?xml version="1.0"?><sst>{"".join(f"<si><t>{text}</t></si>" for text in texts)}</sst>'.encode()
     source = source_of(folder / "d.xlsx", table=body)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("batch.loader.archive._CHUNK", size)
+        patch.setattr("batch.ooxml.archive._CHUNK", size)
         table = read_shared_strings(open_archive(source), "table")
     assert [table[index] for index in range(len(table))] == texts
     assert table.longest == max((len(text.encode()) for text in texts), default=0)

@@ -7,9 +7,9 @@ import re
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from batch.model.phone import Form, Phone, outgoing, read_phone, read_text, shown
-from batch.model.phone_brazil import AREAS
-from batch.model.reason import Finding, Reason, sentence
+from batch.model.phone.brazil import AREAS
+from batch.model.phone.cells import Form, Phone, outgoing, read_phone, read_text, shown
+from batch.model.reasons import Finding, Reason, sentence
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no failure."""

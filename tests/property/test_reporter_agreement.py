@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 from page_data import page_counts, page_reasons, page_rows
 
-from batch.model.formula import unguarded
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result, Run, Tally
-from batch.model.sheet import SheetInfo, SheetRow
+from batch.model.csv_injection import unguarded
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result, Run, Tally
+from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter import SheetView, write_report
-from batch.reporter.celltext import printable
-from batch.reporter.html_text import harmless
+from batch.reporter.html.text import harmless
+from batch.reporter.printable_text import printable
 
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 RUN = Run(

@@ -13,22 +13,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.ledger.results import JOINED_COLUMNS, plain_result, result_of
-from batch.ledger.schema import State
+from batch.ledger.storage.results import JOINED_COLUMNS, plain_result, result_of
+from batch.ledger.storage.schema import State
 from batch.model.origin import Origin
-from batch.model.outcome import Evidence, Outcome
-from batch.model.reason import Finding, Reason, findings_to_json
-from batch.model.run import Result
-from batch.reporter import html_rows, results_csv
-from batch.reporter.cell_xml import CellWriter
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.reasons import Finding, Reason, findings_to_json
+from batch.model.runs import Result
+from batch.reporter import results_csv
 from batch.reporter.columns import COLUMNS, Value, place, values
-from batch.reporter.html_rows import Rows
-from batch.reporter.html_text import harmless
+from batch.reporter.html import rows as html_rows
+from batch.reporter.html.rows import Rows
+from batch.reporter.html.text import harmless
 from batch.reporter.lines import Frame, Line
-from batch.reporter.palette import Shades
 from batch.reporter.results_csv import write_csv
-from batch.reporter.sheet_rows import without_spans
-from batch.reporter.told import KeptResults, told_of
+from batch.reporter.rows import KeptResults, told_of
+from batch.reporter.tones import Shades
+from batch.reporter.xlsx.cells import CellWriter
+from batch.reporter.xlsx.sheet_rows import without_spans
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 START = datetime(2026, 2, 28, 23, 59, 58, 999_999, tzinfo=UTC)

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from batch.loader import open_sheet
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result, Run, Tally
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result, Run, Tally
 from batch.reporter import COLUMNS, SheetView, write_report
 
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from batch.loader import open_sheet
-from batch.loader.cells import plain_text
+from batch.loader.formats.cell_text import plain_text
 from batch.model.origin import ORIGIN_COLUMNS, Origin
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result, Run, Tally
-from batch.model.sheet import SheetInfo, SheetRow
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result, Run, Tally
+from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter import SheetView, write_report
 
 RUN = Run(

@@ -9,9 +9,9 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.model.hours import Hours, Window
-from batch.model.outreach import DAY
-from batch.model.schedule import Cap, Load, Step, plan_schedule, steps
+from batch.model.contact_limits import DAY
+from batch.model.forecast import Cap, Load, Step, plan_schedule, steps
+from batch.model.sending_hours import Hours, Window
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
 ZONES = (("America/Sao_Paulo",), ("America/Rio_Branco",), ("America/Eirunepe", "America/Manaus"))

@@ -11,13 +11,13 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch.app.lists import read_people
+from batch.app.inputs.recipient_lists import read_people
 from batch.ledger import Judging, Ledger, StagedRow, Suppressed
-from batch.loader.optout import opted_out
-from batch.model.outcome import Outcome
-from batch.model.phone import Phone, read_phone
-from batch.model.phone_brazil import AREAS
-from batch.model.reason import Finding, Reason
+from batch.loader.mapping.optout import opted_out
+from batch.model.outcomes import Outcome
+from batch.model.phone.brazil import AREAS
+from batch.model.phone.cells import Phone, read_phone
+from batch.model.reasons import Finding, Reason
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 unhurried = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

@@ -21,21 +21,26 @@ from simulated.fate import Knobs, draw_knobs, stream
 from sqlalchemy import Connection, bindparam, false, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from batch.chats import failures
+from batch.chats import failure_table as failures
 from batch.errors import LedgerFailed
-from batch.ledger import Claim, Judging, Ledger, Owner, claims, outreach, staging
-from batch.ledger.outreach import Outreach
-from batch.ledger.prepared import Prepared
-from batch.ledger.quota import Quota
-from batch.ledger.schema import State, messages
-from batch.ledger.writer import Writer
-from batch.model.attempt import Verdict
-from batch.model.message import Job
-from batch.model.outcome import Outcome
-from batch.model.reason import Reason
-from batch.pool import exchange, later, pace
-from batch.pool.throttle import Slot, Throttle
-from batch.pool.windows import Windows
+from batch.ledger import Claim, Judging, Ledger, Owner
+from batch.ledger.plan import staging
+from batch.ledger.send import claims
+from batch.ledger.send import contact_limits as outreach
+from batch.ledger.send.contact_limits import Outreach
+from batch.ledger.send.rolling_quota import Quota
+from batch.ledger.storage.prepared_statements import Prepared
+from batch.ledger.storage.schema import State, messages
+from batch.ledger.storage.writer import Writer
+from batch.model.messages import Job
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Reason
+from batch.model.verdicts import Verdict
+from batch.pool import attempt as exchange
+from batch.pool import deferred as later
+from batch.pool import pacing as pace
+from batch.pool.hours import Windows
+from batch.pool.rate_limiter import Slot, Throttle
 
 SEEDS = 150
 ENOUGH = 400

@@ -9,16 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from batch.language import spoken
-from batch.model.outcome import Evidence, Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result, Run, SenderRun, Tally, ThisRun
-from batch.model.sheet import Remark, SheetInfo, SheetRow
+from batch.i18n import spoken
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun
+from batch.model.sheets import Remark, SheetInfo, SheetRow
 from batch.reporter import SheetView
-from batch.reporter.figures import figures
-from batch.reporter.html_report import write_html
+from batch.reporter.html.page import write_html
 from batch.reporter.material import Material
-from batch.reporter.told import told_of
+from batch.reporter.rows import told_of
+from batch.reporter.statistics import figures
 
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 COLUMNS = ("Nome", "Telefone", "Empresa", "Obs")

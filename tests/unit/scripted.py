@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from batch.ledger import Ledger, Owner, Sending, StagedRow
-from batch.ledger.outreach import Outreach
-from batch.model.attempt import ChatSigns, Verdict
+from batch.ledger.send.contact_limits import Outreach
 from batch.model.campaign_traits import Traits
-from batch.model.message import message_key
-from batch.model.outcome import Outcome
-from batch.model.outreach import OutreachRules
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result, Run
+from batch.model.contact_limits import OutreachRules
+from batch.model.messages import message_key
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result, Run
+from batch.model.verdicts import ChatSigns, Verdict
 from batch.pool import Pool, PoolSettings, Sent, Stop
 
 TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")

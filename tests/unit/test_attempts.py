@@ -8,12 +8,12 @@ import pytest
 
 from batch.app.attempts import Case, Left, Match, Why, cases_of, judge
 from batch.chats import Timeline, Unread
-from batch.cli.words_settle import _WHY
+from batch.cli.output.settle import _WHY
 from batch.ledger import Related, Standing, State
-from batch.model.outcome import Evidence, Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result
-from batch.model.timeline import TimelineMessage
+from batch.model.chat_history import TimelineMessage
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
 ANA = "+5511900001001"

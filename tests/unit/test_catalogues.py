@@ -13,7 +13,7 @@ from typing import TypeGuard
 import pytest
 from babel.messages.catalog import Message
 
-from batch.language import LANGUAGES, decimal, language_of, ngettext, number, spoken, system
+from batch.i18n import LANGUAGES, decimal, language_of, ngettext, number, spoken, system
 
 CATALOGUES = Path(__file__).parents[1] / "catalogues.py"
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from batch.chats.answers import instant, read_answer, signs
-from batch.model.attempt import ChatSigns, weigh
-from batch.model.outcome import Evidence, Outcome
+from batch.chats.response import instant, read_answer, signs
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.verdicts import ChatSigns, weigh
 
 SENT = datetime(2026, 3, 11, 12, 0, 0, tzinfo=UTC)
 

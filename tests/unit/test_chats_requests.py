@@ -6,7 +6,7 @@ import json
 import pytest
 
 from batch.chats import encode
-from batch.model.message import Message, TemplateField
+from batch.model.messages import Message, TemplateField
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 OTHER = "3c90c3cc-0d44-4b50-8888-8dd25736052a"

@@ -3,7 +3,7 @@
 import pytest
 
 from batch.chats.whatsapp_codes import CODES, Treatment, find_code, meaning_of
-from batch.model.reason import EXPLANATIONS, Reason
+from batch.model.reasons import EXPLANATIONS, Reason
 
 TREATMENTS = {
     Treatment.SLOW_DOWN: {4, 80007, 130429},

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from batch.chats.words import LONGEST, decoded, one_line, parsed, readable, told
+from batch.chats.error_text import LONGEST, decoded, one_line, parsed, readable, told
 
 
 def words(body: object) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from batch.campaign import load_campaign
-from batch.loader.contacts import ContactMaker
-from batch.model.message import Contact, Message, TemplateField
-from batch.model.reason import EXPLANATIONS, Finding, Reason, advice, sentence
-from batch.model.sheet import SheetInfo, SheetRow
+from batch.loader.mapping.contacts import ContactMaker
+from batch.model.messages import Contact, Message, TemplateField
+from batch.model.reasons import EXPLANATIONS, Finding, Reason, advice, sentence
+from batch.model.sheets import SheetInfo, SheetRow
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 OTHER = "3c90c3cc-0d44-4b50-8888-8dd25736052a"

@@ -7,7 +7,7 @@ import ssl
 import httpx
 import pytest
 
-from batch.chats.faults import FAULT_WORDS, FOREIGN, HTTPX_FAULTS, Fault, fault_of
+from batch.chats.transport.exceptions import FAULT_WORDS, FOREIGN, HTTPX_FAULTS, Fault, fault_of
 
 
 def raised_by_httpx() -> set[type[Exception]]:

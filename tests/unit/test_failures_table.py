@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from batch.chats import Attempt, Written, judge
-from batch.chats.faults import Fault
 from batch.chats.pauses import DEFAULT_PAUSE
-from batch.model.attempt import Verdict
-from batch.model.outcome import Outcome
-from batch.model.reason import EXPLANATIONS, Reason, sentence
+from batch.chats.transport.exceptions import Fault
+from batch.model.outcomes import Outcome
+from batch.model.reasons import EXPLANATIONS, Reason, sentence
+from batch.model.verdicts import Verdict
 
 NOW = datetime(2026, 3, 11, 12, 0, 0, tzinfo=UTC)
 ACCEPTED = {"id": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "status": "OPEN"}

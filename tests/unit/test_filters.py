@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from batch.loader.filters import FILTERS, compile_filter
-from batch.loader.mapping_text import Placeholder, parse_text
-from batch.model.reason import Finding, Reason
+from batch.loader.filters.registry import FILTERS, compile_filter
+from batch.loader.mapping.placeholders import Placeholder, parse_text
+from batch.model.reasons import Finding, Reason
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from batch.model.hours import Hours, Span, Window, check_holidays, parse_day, parse_hours
+from batch.model.sending_hours import Hours, Span, Window, check_holidays, parse_day, parse_hours
 
 BRASILIA = ("America/Sao_Paulo",)
 ACRE = ("America/Rio_Branco",)
@@ -291,7 +291,7 @@ def test_other_places_are_refused_with_what_is_allowed(place: str, said: str) ->
 def test_the_holidays_are_loaded_only_when_named() -> None:
     """A campaign without them does not pay for the package."""
     code = (
-        "import sys; from datetime import datetime, UTC; from batch.model.hours import *; "
+        "import sys; from datetime import datetime, UTC; from batch.model.sending_hours import *; "
         "Hours((Window(days=frozenset(range(7)), begin=0, end=60),)).span(datetime.now(UTC), ('America/Sao_Paulo',)); "
         "sys.exit('holidays' in sys.modules)"
     )

@@ -19,21 +19,22 @@ import pytest
 from page_data import page_counts, page_reasons, page_rows, page_settings
 from reports_made import COLUMNS, HOSTILE, Made, hostile, phone, result
 
-from batch.language import spoken
-from batch.model.outcome import Outcome
+from batch.i18n import spoken
+from batch.model.outcomes import Outcome
 from batch.reporter import COLUMNS as OURS
-from batch.reporter import html_rows, report, write_report
-from batch.reporter.figures import figures
-from batch.reporter.html_colours import DARK, SURFACE, dark_tone, mixed
-from batch.reporter.html_figures import rate, reasons, segments
-from batch.reporter.html_lead import lead_columns
-from batch.reporter.html_report import write_html
-from batch.reporter.html_rows import Rows, budget
-from batch.reporter.html_template import REPORT_SCRIPT, script_of, style
-from batch.reporter.html_text import LONGEST_CELL, harmless, script_json
+from batch.reporter import report, write_report
+from batch.reporter.html import rows as html_rows
+from batch.reporter.html.figures import rate, reasons, segments
+from batch.reporter.html.html_colours import DARK, SURFACE, dark_tone, mixed
+from batch.reporter.html.html_lead import lead_columns
+from batch.reporter.html.html_template import REPORT_SCRIPT, script_of, style
+from batch.reporter.html.page import write_html
+from batch.reporter.html.rows import Rows, budget
+from batch.reporter.html.text import LONGEST_CELL, harmless, script_json
 from batch.reporter.lines import frame, lines
-from batch.reporter.paint import TONES
-from batch.reporter.told import Told
+from batch.reporter.rows import Told
+from batch.reporter.statistics import figures
+from batch.reporter.xlsx.theme import TONES
 
 
 class Seen(HTMLParser):
@@ -96,7 +97,7 @@ def test_a_text_that_comes_again_is_written_once(tmp_path: Path) -> None:
 def test_more_texts_than_are_remembered_come_back_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound a text is written each time, and the reader follows the same rule."""
     monkeypatch.setattr(html_rows, "MOST_TEXTS", 7)
-    monkeypatch.setattr("batch.reporter.html_report.MOST_TEXTS", 7)
+    monkeypatch.setattr("batch.reporter.html.page.MOST_TEXTS", 7)
     rows = rows_in(seen(Made(rows=100), tmp_path))
     assert [row[1] for row in rows] == [result(number).outcome.value for number in range(2, 102)]
     assert len({row[len(OURS) + 1] for row in rows}) == 100

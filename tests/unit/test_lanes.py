@@ -11,11 +11,11 @@ import pytest
 from scripted import BEGIN, OFFLINE, REFUSED, UNAUTHORIZED, Api, Client, World, staged, throttled
 
 from batch.ledger import Suppressed
-from batch.model.attempt import Verdict
-from batch.model.hours import Hours, Window
-from batch.model.outcome import Outcome
-from batch.model.outreach import OutreachRules
-from batch.model.reason import Finding, Reason
+from batch.model.contact_limits import OutreachRules
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.sending_hours import Hours, Window
+from batch.model.verdicts import Verdict
 from batch.pool import NEVER, RepeatRules, StopCause
 
 EVERY_DAY = frozenset(range(7))

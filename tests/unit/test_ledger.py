@@ -16,14 +16,14 @@ from sqlalchemy.engine.mock import MockConnection
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Claim, Judging, Ledger, Owner, StagedRow
-from batch.ledger.engine import READ, open_engine
-from batch.ledger.schema import metadata
-from batch.model.attempt import ChatSigns, Refused, Verdict
+from batch.ledger.storage.engine import READ, open_engine
+from batch.ledger.storage.schema import metadata
 from batch.model.campaign_traits import Traits
-from batch.model.message import message_key
-from batch.model.outcome import Evidence, Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result, Run
+from batch.model.messages import message_key
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result, Run
+from batch.model.verdicts import ChatSigns, Refused, Verdict
 
 NOW = datetime(2026, 11, 3, 12, 0, 0, 123456, tzinfo=UTC)
 ENDPOINT = "http://127.0.0.1:9"

@@ -14,9 +14,9 @@ import pytest
 
 from batch.errors import LedgerUnusable
 from batch.ledger import Ledger
-from batch.ledger import backup as backup_module
-from batch.ledger.backup import back_up
-from batch.ledger.holding import look_into
+from batch.ledger.admin import backup as backup_module
+from batch.ledger.admin.backup import back_up
+from batch.ledger.admin.holding import look_into
 
 INSERT = (
     "INSERT INTO messages (key, endpoint, campaign, person, sender, state, request_hash, attempts)"

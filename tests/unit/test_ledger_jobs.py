@@ -9,7 +9,7 @@ from scripted import BEGIN, World, staged
 from sqlalchemy import event, text
 
 from batch.ledger import Claim, Ledger, Owner, Sending
-from batch.model.reason import Finding, Reason
+from batch.model.reasons import Finding, Reason
 
 
 def test_a_page_reads_only_rows_that_are_jobs(world: World, ledger: Ledger) -> None:

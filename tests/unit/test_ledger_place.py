@@ -10,7 +10,7 @@ import pytest
 
 from batch.errors import LedgerUnusable
 from batch.ledger import Ledger
-from batch.ledger.place import Mount, is_network, is_unc, mount_of, synchronised_by
+from batch.ledger.storage.location import Mount, is_network, is_unc, mount_of, synchronised_by
 
 Partition = namedtuple("Partition", ["device", "mountpoint", "fstype", "opts"])
 with_mounts = pytest.mark.skipif(sys.platform == "win32", reason="Windows tells the kind of a drive, not of a mount")

@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from batch.ledger import Ledger
-from batch.ledger.prepared import Prepared
-from batch.ledger.schema import meta, runs
+from batch.ledger.storage.prepared_statements import Prepared
+from batch.ledger.storage.schema import meta, runs
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -10,10 +10,10 @@ from scripted import BEGIN, World, staged
 from sqlalchemy import text
 
 from batch.ledger import Chosen, Judging, Ledger, StagedRow
-from batch.ledger.schema import State
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason, findings_to_json
-from batch.model.run import SenderRun
+from batch.ledger.storage.schema import State
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason, findings_to_json
+from batch.model.runs import SenderRun
 
 NOTE = Finding(Reason.NOTE_LANDLINE, {"found": "1133334444"})
 CAPPED = Finding(Reason.CAP, {"people": "5", "when": "now"})

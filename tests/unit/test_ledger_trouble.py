@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Ledger, Owner
-from batch.ledger.engine import READ, open_engine
-from batch.ledger.trouble import remedy_for
+from batch.ledger.storage.engine import READ, open_engine
+from batch.ledger.storage.errors import remedy_for
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_defect_stays_what_it_is(tmp_path: Path) -> None:
 
 def test_a_ledger_that_somebody_else_holds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lock, longer than we wait, keeps nobody from reading, and a write says who is in the way."""
-    monkeypatch.setattr("batch.ledger.engine.BUSY_SECONDS", 0)
+    monkeypatch.setattr("batch.ledger.storage.engine.BUSY_SECONDS", 0)
     url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
     Ledger.open(url).close()
     other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from batch.app.lists import read_people
-from batch.app.run_lists import run_lists
-from batch.app.sheets import lists_of, sheets_of
+from batch.app.inputs.input_files import lists_of, sheets_of
+from batch.app.inputs.recipient_lists import read_people
+from batch.app.inputs.run_lists import run_lists
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError, SheetError
 from batch.ledger import Judging, Ledger, StagedRow
-from batch.model.phone import Phone, read_phone
-from batch.model.reason import Reason
+from batch.model.phone.cells import Phone, read_phone
+from batch.model.reasons import Reason
 
 TABLE = runpy.run_path(str(Path(__file__).with_name("test_phone.py")))
 """The table of spellings that guards the phone rule."""

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from batch.loader import cells
+from batch.loader.formats import cell_text as cells
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batch.loader.delimited import STRAY_QUOTE, find_delimiter, named_delimiter, records
+from batch.loader.formats.delimited import STRAY_QUOTE, find_delimiter, named_delimiter, records
 
 
 def lines(text: str) -> list[str]:

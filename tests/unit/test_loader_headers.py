@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from batch.loader.headers import fold, is_name_header, is_phone_header, is_result_column
-from batch.loader.layout import Header, column_name, find_header, name_columns
+from batch.loader.header_detection import Header, column_name, find_header, name_columns
+from batch.loader.header_names import fold, is_name_header, is_phone_header, is_result_column
 from batch.loader.source import RawRow, column_letter
 
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from batch.model.masking import mask_finding, mask_numbers, mask_phone, mask_result
-from batch.model.outcome import Evidence, Outcome
-from batch.model.phone import shown
-from batch.model.reason import EXPLANATIONS, Finding, Reason, advice, sentence
-from batch.model.run import Result
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.phone.cells import shown
+from batch.model.reasons import EXPLANATIONS, Finding, Reason, advice, sentence
+from batch.model.redaction import mask_finding, mask_numbers, mask_phone, mask_result
+from batch.model.runs import Result
 
 
 @pytest.mark.parametrize(

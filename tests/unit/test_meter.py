@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from batch.app.meter import Meter
-from batch.model.outcome import Outcome
+from batch.app.runs.progress import Meter
+from batch.model.outcomes import Outcome
 
 
 class Clock:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from batch.app.logs import logging_to
-from batch.app.meter import Meter
-from batch.app.metered import Metered, tell_as_time_passes
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
+from batch.app.runs.metered import Metered, tell_as_time_passes
+from batch.app.runs.progress import Meter
+from batch.app.runs.run_log import logging_to
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
 
 SLOW_DOWN = Finding(Reason.RATE_LIMITED, {"status": "429"})
 

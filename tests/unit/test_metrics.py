@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from batch.model.outcome import Outcome
-from batch.model.run import Run, Tally, ThisRun
+from batch.model.outcomes import Outcome
+from batch.model.runs import Run, Tally, ThisRun
 from batch.reporter.metrics import metrics_text
 
 RUN = Run(

@@ -10,11 +10,11 @@ import pytest
 
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError
-from batch.loader.contacts import ContactMaker, wanted_columns
-from batch.loader.optout import opted_out
-from batch.model.message import Contact
-from batch.model.reason import Finding, Reason, sentence
-from batch.model.sheet import SheetInfo, SheetRow
+from batch.loader.mapping.contacts import ContactMaker, wanted_columns
+from batch.loader.mapping.optout import opted_out
+from batch.model.messages import Contact
+from batch.model.reasons import Finding, Reason, sentence
+from batch.model.sheets import SheetInfo, SheetRow
 
 TEXT = """
 [campaign]

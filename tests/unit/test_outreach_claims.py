@@ -10,16 +10,16 @@ import pytest
 from sqlalchemy import select
 
 from batch.ledger import Judging, Ledger, Owner, StagedRow, Suppressed
-from batch.ledger.claims import Claim
-from batch.ledger.quota import Quota
-from batch.ledger.schema import messages
-from batch.model.attempt import ChatSigns, Refused, Verdict
+from batch.ledger.send.claims import Claim
+from batch.ledger.send.rolling_quota import Quota
+from batch.ledger.storage.schema import messages
 from batch.model.campaign_traits import Traits
-from batch.model.message import message_key
-from batch.model.outcome import Outcome
-from batch.model.outreach import DAY, OutreachRules
-from batch.model.reason import Finding, Reason
-from batch.model.run import Run
+from batch.model.contact_limits import DAY, OutreachRules
+from batch.model.messages import message_key
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Run
+from batch.model.verdicts import ChatSigns, Refused, Verdict
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.pool.pace import CUT_TO, LOWEST, Pace, climbed, cut, earliest, lasting, paused, reserved
-from batch.pool.pace import most_in_a_second as allowed_in_a_second
-from batch.pool.repeats import LONGEST_WAIT, RepeatRules, Repeats, next_wait
+from batch.pool.pacing import CUT_TO, LOWEST, Pace, climbed, cut, earliest, lasting, paused, reserved
+from batch.pool.pacing import most_in_a_second as allowed_in_a_second
+from batch.pool.retries import LONGEST_WAIT, RepeatRules, Repeats, next_wait
 
 EACH_RATE = [0.5, 1.0, 5000 / 3600, 10.0, 50.0, 80.0, 101.0, 150.0, 330.0, 500.0, 1000.0]
 RATES = st.sampled_from(EACH_RATE)

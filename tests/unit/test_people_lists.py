@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from batch.app.lists import KEPT, PeopleList, read_people
+from batch.app.inputs.recipient_lists import KEPT, PeopleList, read_people
 from batch.errors import SheetError
 
 ANA, BIA, CAIO = "+5511988887777", "+5511988886666", "+551133334444"

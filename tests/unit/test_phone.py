@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from batch.model.phone import PHONE_RULE_VERSION, Phone, is_region, outgoing, read_phone, shown
-from batch.model.phone_brazil import AREAS
-from batch.model.reason import Finding, Reason
+from batch.model.phone.brazil import AREAS
+from batch.model.phone.cells import PHONE_RULE_VERSION, Phone, is_region, outgoing, read_phone, shown
+from batch.model.reasons import Finding, Reason
 
 MOBILE = "+5511999999999"
 
@@ -401,7 +401,7 @@ def test_regions_are_two_letters_that_the_library_knows() -> None:
 def test_brazilian_numbers_do_not_load_the_slow_library() -> None:
     """A plain campaign starts without `phonenumbers`."""
     code = (
-        "import sys; from batch.model.phone import read_phone, outgoing, shown, is_region;"
+        "import sys; from batch.model.phone.cells import read_phone, outgoing, shown, is_region;"
         "read_phone('(11) 9999-9999'); read_phone('não'); outgoing('+5511999999999', 'national'); is_region('BR');"
         "shown('+5511999999999'); sys.exit('phonenumbers' in sys.modules)"
     )

@@ -13,10 +13,10 @@ import pytest
 from scripted import LOST, OFFLINE, REFUSED, UNAUTHORIZED, Api, World, throttled
 
 from batch.errors import LedgerFailed
-from batch.model.attempt import ChatSigns, Verdict
-from batch.model.message import Job
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
+from batch.model.messages import Job
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.verdicts import ChatSigns, Verdict
 from batch.pool import RepeatRules, StopCause
 
 

@@ -14,13 +14,13 @@ import pytest
 
 from batch.errors import LedgerFailed
 from batch.ledger import Claim, Found, Ledger, Owner, Scope, StagedRow, Suppressed
-from batch.ledger.hashes import Hashes, in_clear, read_hashes
-from batch.model.attempt import Verdict
+from batch.ledger.storage.pseudonyms import Hashes, in_clear, read_hashes
 from batch.model.campaign_traits import Traits
-from batch.model.message import message_key
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Run
+from batch.model.messages import message_key
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Run
+from batch.model.verdicts import Verdict
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 OLD = NOW - timedelta(days=200)
@@ -150,7 +150,7 @@ def test_people_with_several_messages_count_once(ledger: Ledger) -> None:
 
 def test_a_step_that_fails_leaves_what_the_next_purge_does(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is full in the middle: what was done is whole, and nobody is new."""
-    monkeypatch.setattr("batch.ledger.purging._MESSAGES_AT_ONCE", 2)
+    monkeypatch.setattr("batch.ledger.admin.purge._MESSAGES_AT_ONCE", 2)
     planned(ledger, "r1", PEOPLE, at=OLD)
     purging = ledger.purging
     steps = iter(range(1))
@@ -175,7 +175,7 @@ def test_a_step_that_fails_leaves_what_the_next_purge_does(ledger: Ledger, monke
 
 def test_a_file_that_is_being_read_is_not_clean_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said, noted, and done by the next purge; then nothing is left in the log either."""
-    monkeypatch.setattr("batch.ledger.engine.BUSY_SECONDS", 0)
+    monkeypatch.setattr("batch.ledger.storage.engine.BUSY_SECONDS", 0)
     with Ledger.open(f"sqlite:///{tmp_path / 'other.sqlite3'}") as ledger:
         planned(ledger, "r1", PEOPLE, at=OLD)
         purge(ledger)

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import pytest
 
-from batch.reporter.aside import write_aside
+from batch.reporter.atomic_file import write_aside
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from batch.model.outcome import Evidence, Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result
 from batch.reporter.columns import COLUMNS, as_text, place, values
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

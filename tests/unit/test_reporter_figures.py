@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result
-from batch.reporter.figures import figures, step_for
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result
+from batch.reporter.statistics import figures, step_for
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)

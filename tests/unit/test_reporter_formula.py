@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.model.formula import guarded, looks_like_formula, unguarded
+from batch.model.csv_injection import guarded, looks_like_formula, unguarded
 
 
 @pytest.mark.parametrize(

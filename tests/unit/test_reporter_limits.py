@@ -1,7 +1,7 @@
 """Where the rows of a very long sheet go, and what a cell can hold."""
 
-from batch.reporter.celltext import LONGEST, cut_sentence, escaped, fitted, printable
-from batch.reporter.clean_workbook import position
+from batch.reporter.printable_text import LONGEST, cut_sentence, escaped, fitted, printable
+from batch.reporter.xlsx.new_workbook import position
 
 
 def test_rows_beyond_a_worksheet_go_on() -> None:

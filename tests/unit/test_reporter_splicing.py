@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.reporter.areas import Area, area_of, runs
+from batch.ooxml.elements import Edits, Unspliceable, in_utf8, parsed
+from batch.ooxml.package import CONTENT_TYPES, Package
+from batch.ooxml.references import Area, area_of, runs
+from batch.ooxml.zipped import new_zip
 from batch.reporter.columns import COLUMNS
-from batch.reporter.elements import Edits, Unspliceable, in_utf8, parsed
-from batch.reporter.package import CONTENT_TYPES, Package
-from batch.reporter.sheet_rows import SheetXml, column_letters, column_number
-from batch.reporter.sheet_splice import Splice
-from batch.reporter.sheet_survey import surveyed
-from batch.reporter.styles_part import BARE_STYLES, StylesPart
-from batch.reporter.surroundings import Surroundings
-from batch.reporter.tables import Table
-from batch.reporter.zipped import new_zip
+from batch.reporter.xlsx.sheet_parts import Surroundings
+from batch.reporter.xlsx.sheet_rows import SheetXml, column_letters, column_number
+from batch.reporter.xlsx.sheet_scan import surveyed
+from batch.reporter.xlsx.sheet_splice import Splice
+from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart
+from batch.reporter.xlsx.tables import Table
 
 SHEET = (
     b'<?xml version="1.0"?><!-- <row r="9"/> --><x:worksheet xmlns:x="m"><x:sheetData>'

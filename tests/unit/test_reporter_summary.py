@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Run, SenderRun, Tally, ThisRun
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Run, SenderRun, Tally, ThisRun
 from batch.reporter import headline, summary
-from batch.reporter.figures import Figures, ReasonRows
-from batch.reporter.page import MARK, Page, summary_page
+from batch.reporter.statistics import Figures, ReasonRows
+from batch.reporter.summary_view import MARK, Page, summary_page
 
 RUN = Run(
     run="20261103T130000Z-novembro-3fa9",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from batch.app.folder import RunFolder
+from batch.app.runs.run_folder import RunFolder
 
 
 def killed_run(reports: Path, name: str, *, report: bool) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from batch.app.logs import logging_to
+from batch.app.runs.run_log import logging_to
 from batch.chats import Token
 
 log = structlog.get_logger()

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from batch.model.outcome import Outcome
-from batch.reporter import runs_index, write_index
+from batch.model.outcomes import Outcome
+from batch.reporter import write_index
+from batch.reporter.html import runs_index
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from openpyxl import load_workbook
 from openpyxl.workbook import Workbook
 
 from batch.campaign import load_campaign
-from batch.campaign.shape import CampaignFile
+from batch.campaign.schema import CampaignFile
 from batch.loader import open_sheet
-from batch.loader.contacts import ContactMaker
-from batch.loader.filters import FILTERS, compile_filter
-from batch.model.phone import read_phone
-from batch.model.reason import Finding
+from batch.loader.filters.registry import FILTERS, compile_filter
+from batch.loader.mapping.contacts import ContactMaker
+from batch.model.phone.cells import read_phone
+from batch.model.reasons import Finding
 from batch.sandbox import SPECIAL_CONTACTS
 
 SAMPLES = Path(__file__).parents[2] / "samples"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from batch.app.inspecting import inspect
-from batch.app.prepared import prepare
-from batch.app.reading import limits_of, noted_limits, open_as_noted, reading_of
+from batch.app.inputs.reading import limits_of, noted_limits, open_as_noted, reading_of
+from batch.app.inputs.staging import prepare
+from batch.app.inspect import inspect
 from batch.campaign import Campaign, SheetLimits, load_campaign, parse_limit
 from batch.errors import CampaignError, SheetError
 from batch.loader import Limits, open_sheet

@@ -15,12 +15,13 @@ from scripted import World, staged
 from sqlalchemy import text
 
 import batch.chats
-from batch.ledger import Judging, Ledger, StagedRow, staging
-from batch.ledger.hashes import Hashes
-from batch.model.message import message_key
+from batch.ledger import Judging, Ledger, StagedRow
+from batch.ledger.plan import staging
+from batch.ledger.storage.pseudonyms import Hashes
+from batch.model.messages import message_key
 from batch.model.origin import Origin
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
 
 NOTE = Finding(Reason.NOTE_LANDLINE, {"found": "1133334444"})
 WRONG = Finding(Reason.VALUE_MISSING, {"field": "Nome"})
@@ -100,7 +101,7 @@ def test_every_name_of_the_package_is_there() -> None:
 def test_a_check_does_not_load_what_speaks_with_a_network() -> None:
     """Nor the readers of formats that hardly anybody has."""
     code = (
-        "import sys; import batch.app.checking; "
+        "import sys; import batch.app.check; "
         "sys.exit(str({'httpx', 'h11', 'python_calamine', 'pandas', 'openpyxl'} & set(sys.modules) or ''))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

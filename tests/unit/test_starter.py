@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.app.drafting import Known, campaign_name
+from batch.app.init.draft import Known, campaign_name
 from batch.campaign import (
     Campaign,
     Column,
@@ -23,7 +23,7 @@ from batch.campaign import (
 )
 from batch.campaign.name import name_problem
 from batch.errors import CampaignError, SettingsError
-from batch.model.hours import Window
+from batch.model.sending_hours import Window
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 ODD = "a \"b\" \\c\\ 'd' = # [e] {f} {{1}} | ñ 😀 \x01\x7f\t"

@@ -10,8 +10,8 @@ import pytest
 
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger, Suppressed
-from batch.ledger.engine import open_engine
-from batch.ledger.suppression import suppress
+from batch.ledger.storage.engine import open_engine
+from batch.ledger.storage.suppression import suppress
 
 NOW = datetime(2026, 11, 3, 12, 0, 0, 123456, tzinfo=UTC)
 

@@ -10,12 +10,12 @@ import pytest
 
 from batch.errors import LedgerFailed
 from batch.ledger import Judging, Ledger, Owner, StagedRow, Suppressed
-from batch.model.attempt import ChatSigns, Refused, Verdict
 from batch.model.campaign_traits import Traits
-from batch.model.message import message_key
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Result, Run
+from batch.model.messages import message_key
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Result, Run
+from batch.model.verdicts import ChatSigns, Refused, Verdict
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 ENDPOINT, ELSEWHERE = "http://127.0.0.1:9", "http://127.0.0.1:10"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.model.timeline import Span, TimelineMessage, Trace, search
+from batch.model.chat_history import Span, TimelineMessage, Trace, search
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
 TEXT = "Olá Ana"

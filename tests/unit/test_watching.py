@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from batch.app.meter import Meter
+from batch.app.runs.progress import Meter
 from batch.cli.bar import Bar
-from batch.cli.watching import Silent, Terminal
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
+from batch.cli.progress import Silent, Terminal
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
 
 NO_PLAN: Any = None
 SLOW_DOWN = Finding(Reason.RATE_LIMITED, {"status": "429"})

@@ -13,19 +13,19 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.campaign import Draft, load_campaign, starter_text
-from batch.campaign.source import Constant
+from batch.campaign.sources import Constant
 from batch.errors import CampaignError, LedgerFailed
-from batch.language import _, spoken
-from batch.ledger.engine import memory_engine
-from batch.ledger.writer import Writer
-from batch.loader.cells import error_cell
-from batch.loader.filters_date import date_filter
-from batch.loader.filters_money import brl
-from batch.loader.opening import _HIDDEN
-from batch.model.outcome import Outcome
-from batch.model.outreach import span_text
+from batch.i18n import _, spoken
+from batch.ledger.storage.engine import memory_engine
+from batch.ledger.storage.writer import Writer
+from batch.loader.filters.dates import date_filter
+from batch.loader.filters.money import brl
+from batch.loader.formats.cell_text import error_cell
+from batch.loader.open import _HIDDEN
+from batch.model.contact_limits import span_text
+from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase, figure, of_a_form, said
-from batch.model.reason import (
+from batch.model.reasons import (
     EXPLANATIONS,
     Finding,
     Reason,
@@ -35,10 +35,10 @@ from batch.model.reason import (
     in_general,
     sentence,
 )
-from batch.model.run import Run, Tally, ThisRun
-from batch.model.sheet import Remark, SheetInfo
-from batch.reporter.figures import SENT_PER, Figures, ReasonRows, Sent, step_for
-from batch.reporter.page import MARK, summary_page
+from batch.model.runs import Run, Tally, ThisRun
+from batch.model.sheets import Remark, SheetInfo
+from batch.reporter.statistics import SENT_PER, Figures, ReasonRows, Sent, step_for
+from batch.reporter.summary_view import MARK, summary_page
 
 WHEN = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 

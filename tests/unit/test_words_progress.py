@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from batch.app.meter import Headway
+from batch.app.runs.progress import Headway
 from batch.cli.bar import _painted, can_draw, colours
-from batch.cli.words_progress import bar_line, state_text
-from batch.model.outcome import Outcome
+from batch.cli.output.words_progress import bar_line, state_text
+from batch.model.outcomes import Outcome
 
 
 def headway(

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from batch.chats import failures
-from batch.chats.attempt import Attempt, Written
-from batch.model.attempt import Verdict
+from batch.chats import failure_table as failures
+from batch.chats.transport.attempt import Attempt, Written
+from batch.model.verdicts import Verdict
 from simulated.api import Api, Exchange
 from simulated.process import Process
 

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from batch.ledger import Claim, Ledger
-from batch.ledger.engine import _bring_up_to_date, _listen
-from batch.ledger.schema import SCHEMA_VERSION
-from batch.ledger.writer import Writer
+from batch.ledger.storage.engine import _bring_up_to_date, _listen
+from batch.ledger.storage.schema import SCHEMA_VERSION
+from batch.ledger.storage.writer import Writer
 from simulated.process import PROCESS, Killed, Process
 
 __all__ = ["Disk", "SimulatedWriter", "Trouble", "in_memory", "on_file"]

@@ -12,12 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
 from batch.ledger import Judging, Ledger, Owner, Sending, Staging
-from batch.ledger.outreach import Outreach
-from batch.ledger.staging import History
+from batch.ledger.plan.staging import History
+from batch.ledger.send.contact_limits import Outreach
 from batch.model.campaign_traits import Traits
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
-from batch.model.run import Run
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Run
 from batch.pool import Pool, Sent, Stop, StopCause
 from simulated.api import Api
 from simulated.client import SimulatedClient

@@ -9,10 +9,10 @@ from random import Random
 from sqlalchemy import insert
 
 from batch.ledger import Ledger
-from batch.ledger.schema import messages
-from batch.ledger.suppression import Suppressed
-from batch.model.hours import Hours, Window
-from batch.model.outreach import OutreachRules
+from batch.ledger.storage.schema import messages
+from batch.ledger.storage.suppression import Suppressed
+from batch.model.contact_limits import OutreachRules
+from batch.model.sending_hours import Hours, Window
 from simulated.sheet import ENDPOINT
 
 __all__ = ["OTHER_CAMPAIGN", "OTHER_SENDER", "Earlier", "Outreach", "draw_outreach", "suppress", "write_other"]

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Protocol
 
-from batch.model.reason import Reason
-from batch.model.run import Result
+from batch.model.reasons import Reason
+from batch.model.runs import Result
 from simulated.outreach import OTHER_CAMPAIGN, Earlier, Outreach
 
 __all__ = ["LEFT_OUT", "OutreachPromise"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger
-from batch.model.run import Result
+from batch.model.runs import Result
 from simulated.api import Api
 from simulated.clock import SimulatedLoop, Stuck
 from simulated.disk import Disk, in_memory, on_file

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from batch.ledger import Ledger
-from batch.model.outcome import Outcome
-from batch.model.reason import Reason
-from batch.model.run import Result
-from batch.pool.exchange import RECORD_WAITS
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Reason
+from batch.model.runs import Result
+from batch.pool.attempt import RECORD_WAITS
 from simulated.disk import Disk
 from simulated.outreach import OTHER_CAMPAIGN, Outreach
 from simulated.outreach_promise import LEFT_OUT, OutreachPromise

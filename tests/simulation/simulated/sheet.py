@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from batch.ledger import StagedRow
-from batch.model.message import message_key
-from batch.model.outcome import Outcome
-from batch.model.reason import Finding, Reason
+from batch.model.messages import message_key
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
 
 __all__ = ["CAMPAIGN", "ENDPOINT", "SheetRow", "draw_sheet", "edited", "staged"]
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from batch.ledger import sending as sending_module
+from batch.ledger.send import queue as sending_module
 
 __all__ = ["undisturbed"]
 

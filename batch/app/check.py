@@ -1,0 +1,185 @@
+"""`check`: all that a run would find out, without sending."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from batch.app.inputs.change_guard import refuse_changes
+from batch.app.inputs.choosing import ALL_ROWS, ChosenRows, choose, limit_of
+from batch.app.inputs.run_lists import run_lists
+from batch.app.inputs.staging import Prepared, prepare, utc_now
+from batch.app.scheduling import Forecast, forecast
+from batch.app.settings import Settings
+from batch.campaign import load_campaign
+from batch.ledger import Judging, Ledger, Staging
+from batch.model.exit_code import ExitCode, exit_code_of
+from batch.model.messages import Contact
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding
+from batch.model.runs import Result
+from batch.model.sheets import SheetInfo
+
+__all__ = ["Check", "Example", "check", "look"]
+
+BAD_ROWS_SHOWN = 20
+EXAMPLES_SHOWN = 3
+NOTED_ROWS_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """A message as it would go out."""
+
+    row: int
+    person: str
+    payload: str
+    text: str | None
+    """The rendered body; None when the campaign does not give the template's text."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """What a run would do now."""
+
+    campaign: str
+    endpoint: str
+    ledger: str
+    info: SheetInfo
+    mapping: tuple[tuple[str, str], ...]
+    """API field, how it is filled."""
+    senders: tuple[str, ...]
+    counts: Mapping[Outcome, int]
+    """All six, as they would stand if the run began now."""
+    reasons: Mapping[tuple[Outcome, str], int]
+    warnings: tuple[str, ...]
+    """What a person should know of the campaign as a whole, each a sentence."""
+    list_warnings: tuple[str, ...]
+    """Those of them that speak of the lists of people."""
+    notes: Mapping[str, int]
+    """Reason codes of notes on rows that would be sent, with how many rows have them."""
+    noted: Mapping[str, tuple[tuple[int, Finding], ...]]
+    """Of each of those codes the first few rows, each with the first note of that code."""
+    to_send: int
+    bad: tuple[Result, ...]
+    """The first rows in error that a correction of the sheet would mend."""
+    examples: tuple[Example, ...]
+    seconds: float
+    """How long sending takes at the campaign's rate."""
+    rate: float
+    forecast: Forecast
+    """When it would go, by all rules together."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 when every row is good: what waits to be sent is good."""
+        return exit_code_of({**self.counts, Outcome.PENDING: 0})
+
+
+def check(
+    sheet: Path,
+    campaign: Path,
+    settings: Settings,
+    *,
+    judging: Judging | None = None,
+    accept_change: bool = False,
+    chosen: ChosenRows = ALL_ROWS,
+) -> Check:
+    """Check a sheet against its campaign and the ledger. Writes nothing, needs no token.
+
+    Raises InputError for what is wrong with the whole of either, and for a change that would make everybody new.
+    """
+    now = utc_now()
+    loaded = load_campaign(campaign, now=now)
+    prepared = prepare(sheet, loaded, endpoint=settings.endpoint)
+    lists = run_lists(loaded, settings.only_allowed)
+    with Ledger.for_reading(settings.ledger) as ledger:
+        if not accept_change:
+            refuse_changes(loaded, ledger, prepared.endpoint)
+        with ledger.stage(judging or Judging()) as staging:
+            warnings = prepared.stage(staging, ledger.run, now=now, lists=lists)
+            choose(staging, chosen)
+            return look(prepared, staging, settings, ledger, now=now, asked=chosen.limit, warnings=warnings)
+
+
+def look(
+    prepared: Prepared,
+    staging: Staging,
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    now: datetime,
+    asked: int | None = None,
+    warnings: Sequence[str] = (),
+) -> Check:
+    """What the staged sheet comes to. `asked`: at most so many messages were asked for. `warnings`: of its people."""
+    limit = limit_of(prepared.campaign, asked)
+    reasons = staging.tally()
+    counts: Counter[Outcome] = Counter()
+    for (outcome, _reason), rows in reasons.items():
+        counts[outcome] += rows
+    notes: Counter[str] = Counter()
+    noted: dict[str, tuple[tuple[int, Finding], ...]] = {}
+    bad: list[Result] = []
+    for result in staging.results(remarkable=True):
+        for code, note in _first_notes(result).items():
+            notes[code] += 1
+            if notes[code] <= NOTED_ROWS_SHOWN:
+                noted[code] = (*noted.get(code, ()), (result.row, note))
+        if result.outcome is Outcome.ERROR and len(bad) < BAD_ROWS_SHOWN:
+            bad.append(result)
+    senders = staging.waiting_by_sender()
+    to_send = sum(senders.values())
+    if limit is not None:
+        to_send = min(to_send, limit)
+    rate = settings.rate or prepared.campaign.throttle.rate
+    return Check(
+        campaign=prepared.campaign.name,
+        endpoint=prepared.endpoint,
+        ledger=ledger.where,
+        info=prepared.sheet.info,
+        mapping=tuple(prepared.maker.mapping()),
+        senders=tuple(sorted(senders)),
+        counts={outcome: counts[outcome] for outcome in Outcome},
+        reasons=reasons,
+        warnings=(*prepared.maker.warnings, *warnings),
+        list_warnings=tuple(warnings),
+        notes=notes,
+        noted=noted,
+        to_send=to_send,
+        bad=tuple(bad),
+        examples=tuple(_examples(prepared, staging)),
+        seconds=max(0, to_send - 1) / rate,
+        rate=rate,
+        forecast=forecast(
+            prepared.campaign, staging, senders, endpoint=prepared.endpoint, rate=rate, limit=asked, now=now
+        ),
+    )
+
+
+def _first_notes(result: Result) -> dict[str, Finding]:
+    """The first note of each code, of a row that would be sent."""
+    told = result.notes if result.outcome is Outcome.PENDING else ()
+    return {note.reason.value: note for note in reversed(told)}
+
+
+def _examples(prepared: Prepared, staging: Staging) -> list[Example]:
+    first = dict(staging.to_send(EXAMPLES_SHOWN))
+    found: list[Contact] = []
+    for row in prepared.sheet.rows() if first else ():
+        if row.number in first:
+            found.append(prepared.maker.contact(row))
+        if len(found) == len(first):
+            break
+    return [
+        Example(
+            row=contact.row,
+            person=contact.person or "",
+            payload=first[contact.row],
+            text=prepared.maker.preview(contact),
+        )
+        for contact in found
+    ]

@@ -1,0 +1,1 @@
+"""The init command: analyse a sheet, draft a campaign, write the file."""

@@ -1,0 +1,162 @@
+"""`init`, the first half: a sheet is opened, and what its columns fill is guessed; a person may know better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from batch.app.inspect import NO_LIMITS, inspect
+from batch.campaign import Constant, Source
+from batch.errors import SettingsError, SheetError, nearest
+from batch.i18n import _, number
+from batch.loader import Sheet
+from batch.loader.guessing_phone import ColumnFacts, column_facts, phone_columns
+from batch.loader.header_names import fold, is_phone_header
+from batch.loader.mapping.placeholders import parse_text
+from batch.loader.suggest import Guess, cell_text, guess
+from batch.model.reasons import sentence
+from batch.model.sheets import SheetInfo
+
+__all__ = ["Looked", "look_at", "value_given", "with_phone"]
+
+_COLUMNS_SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """A sheet, what its columns hold, and what is guessed from that."""
+
+    path: Path
+    sheet: Sheet
+    tab: str | None
+    """The worksheet the person named; None: it was found."""
+    header_row: int | None
+    """The header row the person named; None: it was found."""
+    limits: Mapping[str, int]
+    """Limits of reading that the person set."""
+    facts: tuple[ColumnFacts, ...]
+    phones: tuple[ColumnFacts, ...]
+    """The phone's column, then others that could be it."""
+    guessed: Guess
+
+
+def look_at(
+    path: Path,
+    *,
+    name: str | None = None,
+    header_row: int | None = None,
+    phone: str | None = None,
+    limits: Mapping[str, int] = NO_LIMITS,
+) -> Looked:
+    """Open a sheet and guess which columns fill what. `phone`: the name of the phone's column, if it is known.
+
+    Raises:
+        SheetError: the sheet cannot be read, or no column looks like phones.
+        SettingsError: there is no column `phone`.
+    """
+    sheet = inspect(path, name=name, header_row=header_row, limits=limits)
+    facts = column_facts(sheet.info, sheet.rows())
+    phones = [_named(phone, facts, sheet.info)] if phone is not None else phone_columns(facts)
+    if not phones:
+        raise _no_phone(sheet.info, facts)
+    return Looked(
+        path=path,
+        sheet=sheet,
+        tab=sheet.info.sheet if name is not None else None,
+        header_row=header_row,
+        limits=limits,
+        facts=facts,
+        phones=tuple(phones),
+        guessed=_guessed(sheet, facts, tuple(phones)),
+    )
+
+
+def with_phone(looked: Looked, name: str) -> Looked:
+    """The same sheet with another of its columns as the phone. Raises SettingsError when there is none of that name."""
+    chosen = _named(name, looked.facts, looked.sheet.info)
+    phones = (chosen, *(each for each in looked.phones if each.name != chosen.name))
+    return replace(looked, phones=phones, guessed=_guessed(looked.sheet, looked.facts, phones))
+
+
+def _guessed(sheet: Sheet, facts: tuple[ColumnFacts, ...], phones: tuple[ColumnFacts, ...]) -> Guess:
+    best = phones[0]
+    if best.name in sheet.info.ambiguous:
+        several = _(
+            "{file} has several columns called {column!r}, and the phones seem to be in the first of them ({share})."
+        )
+        raise SheetError(
+            several.format(file=sheet.info.file, column=best.name, share=best.share),
+            _("Rename one of them in the sheet, or name another column with --phone."),
+        )
+    return guess(sheet.info, facts, phones, sheet.rows)
+
+
+def _named(name: str, facts: tuple[ColumnFacts, ...], info: SheetInfo) -> ColumnFacts:
+    found = _column(name, facts)
+    if found is None:
+        names = [each.name for each in facts]
+        problem = _("{file} has no column {column!r}{hint}.").format(
+            file=info.file, column=name, hint=nearest(name, names)
+        )
+        raise SettingsError(problem.replace("?.", "?"), _("Its columns are: {columns}.").format(columns=_listed(names)))
+    return found
+
+
+def _column(name: str, facts: tuple[ColumnFacts, ...]) -> ColumnFacts | None:
+    exact = [each for each in facts if each.name == name.strip()]
+    alike = [each for each in facts if fold(each.name) == fold(name)]
+    return exact[0] if exact else alike[0] if len(alike) == 1 else None
+
+
+def _listed(names: list[str]) -> str:
+    told = ", ".join(names[:_COLUMNS_SHOWN])
+    if len(names) <= _COLUMNS_SHOWN:
+        return told
+    return _("{names} and {n} more").format(names=told, n=number(len(names) - _COLUMNS_SHOWN))
+
+
+def _no_phone(info: SheetInfo, facts: tuple[ColumnFacts, ...]) -> SheetError:
+    most_first = sorted(facts, key=lambda each: each.phones, reverse=True)
+    shares = _listed([_share(each) for each in most_first])
+    if info.sheet:
+        none = _(
+            "{file} has no column that is plainly of phones in the worksheet {sheet!r}. "
+            "Cells that are phones: {shares}."
+        )
+    else:
+        none = _("{file} has no column that is plainly of phones. Cells that are phones: {shares}.")
+    problem = none.format(file=info.file, sheet=info.sheet, shares=shares)
+    named = next((each for each in facts if is_phone_header(each.name) and each.refusal), None)
+    if named and named.refusal:
+        first = _("The first cell of {column!r}: {problem}")
+        problem = f"{problem} {first.format(column=named.name, problem=sentence(named.refusal))}"
+    return SheetError(
+        problem,
+        _("Name the column with --phone, another worksheet with --sheet, or the header's row with --header-row."),
+    )
+
+
+def _share(column: ColumnFacts) -> str:
+    share = _("{column} {phones} of {cells}")
+    return share.format(column=column.name, phones=number(column.phones), cells=number(len(column.cells)))
+
+
+def value_given(text: str, looked: Looked) -> Source:
+    """What a person answers to "What stands for {{1}}?": a column's name, or text with `{Column|filter}`.
+
+    Raises ValueError, whose text says what is wrong.
+    """
+    names = [each.name for each in looked.facts]
+    column = _column(text, looked.facts)
+    if column is not None:
+        return cell_text(column.name)
+    parsed = parse_text(text)
+    unknown = next((name for name in parsed.columns if _column(name, looked.facts) is None), None)
+    if unknown is None and not parsed.columns and nearest(text, names):
+        unknown = text
+    if unknown is not None:
+        raise ValueError(_("there is no column {name!r}{hint}").format(name=unknown, hint=nearest(unknown, names)))
+    if parsed.problems:
+        raise ValueError(parsed.problems[0])
+    return Constant(value=text.strip())

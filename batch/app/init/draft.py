@@ -1,0 +1,145 @@
+"""From what a sheet tells and what a person knows to the draft of a campaign file. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from batch.campaign import (
+    FIELDS,
+    Column,
+    Constant,
+    Draft,
+    DraftField,
+    Source,
+    body_problem,
+    checked,
+    placeholders,
+)
+from batch.errors import SettingsError
+from batch.i18n import _
+from batch.loader.guessing_phone import ColumnFacts
+from batch.loader.suggest import Guess, cell_text, value_for
+from batch.model.reasons import Finding
+
+__all__ = ["Known", "campaign_name", "drafted", "open_values"]
+
+_OWN_SECTIONS = ("whatsapp_phone_id", "template.name", "template.language")
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What the person knows besides the sheet. None: to be filled in later, or left out.
+
+    Raises SettingsError for what could never be right.
+    """
+
+    sender: str | None = None
+    template: str | None = None
+    language: str | None = None
+    """Of the template."""
+    body: str | None = None
+    """The template's text."""
+    values: Mapping[int, Source] = field(default_factory=dict)
+    """What stands for the `{{n}}` of the body."""
+
+    def __post_init__(self) -> None:
+        if self.sender is not None and isinstance(checked("whatsapp_phone_id", self.sender), Finding):
+            allowed = FIELDS["whatsapp_phone_id"].allowed
+            problem = _("The sender {sender!r} is not {allowed}.").format(sender=self.sender, allowed=allowed)
+            raise SettingsError(problem, _("Wegly shows it with your number."))
+        empty = (
+            (_("The template's name is empty."), self.template),
+            (_("The template's language is empty."), self.language),
+        )
+        for problem, given in empty:
+            if given is not None and not given.strip():
+                raise SettingsError(problem, _("Leave the option out to fill it in later."))
+        wrong = None if self.body is None else body_problem(self.body)
+        if wrong:
+            problem = _("The template's text cannot be right: {problem}.").format(problem=wrong)
+            raise SettingsError(problem, _("Copy it from WhatsApp once more."))
+
+
+def campaign_name(stem: str) -> str:
+    """A campaign's name from a file's: one line without braces, never empty."""
+    plain = "".join(char for char in unicodedata.normalize("NFC", stem) if char.isprintable() and char not in "{}")
+    return plain.strip()[:_LONGEST_NAME].strip() or "campanha"
+
+
+def open_values(guessed: Guess, facts: Sequence[ColumnFacts], body: str | None) -> dict[int, Source | None]:
+    """The `{{n}}` of the body that no column `body_n` fills, each with what the text itself says stands there."""
+    if body is None or any(each.component == Constant(value="BODY") and not each.card_index for each in guessed.fields):
+        return {}
+    return {index: value_for(body, index, guessed, facts) for index in placeholders(body)}
+
+
+def drafted(
+    *,
+    guessed: Guess,
+    facts: Sequence[ColumnFacts],
+    known: Known,
+    stem: str,
+    sheet: str,
+    file: str,
+    tab: str | None,
+    header_row: int | None,
+    limits: Mapping[str, int],
+) -> Draft:
+    """The draft of a campaign. `sheet`, `file`: as they are typed on the command line."""
+
+    def own(name: str, given: str | None) -> Source | None:
+        if given is not None:
+            return Constant(value=given.strip())
+        return Column(column=guessed.columns[name]) if name in guessed.columns else None
+
+    return Draft(
+        name=campaign_name(stem),
+        sheet=sheet,
+        file=file,
+        all_columns=[each.name for each in facts],
+        columns={name: column for name, column in guessed.columns.items() if name not in _OWN_SECTIONS},
+        reasons=guessed.reasons,
+        sender=own("whatsapp_phone_id", known.sender),
+        template=own("template.name", known.template),
+        language=own("template.language", known.language) or Constant(value="pt_BR"),
+        body=known.body,
+        fields=tuple(_fields(guessed, facts, known)),
+        example=_example(guessed, facts),
+        tab=tab,
+        header_row=header_row,
+        limits=limits,
+    )
+
+
+def _fields(guessed: Guess, facts: Sequence[ColumnFacts], known: Known) -> Iterator[DraftField]:
+    for index, value in open_values(guessed, facts, known.body).items():
+        yield DraftField(component="BODY", index=index, value=known.values.get(index, value))
+    for spec in guessed.fields:
+        yield DraftField(
+            component=_constant(spec.component),
+            index=int(_constant(spec.index)),
+            value=cell_text(spec.value.column) if isinstance(spec.value, Column) else spec.value,
+            button_index=_number(spec.button_index),
+            card_index=_number(spec.card_index),
+        )
+
+
+def _constant(source: Source) -> str:
+    return source.value if isinstance(source, Constant) else source.column
+
+
+def _number(source: Source | None) -> int | None:
+    return None if source is None else int(_constant(source))
+
+
+def _example(guessed: Guess, facts: Sequence[ColumnFacts]) -> str:
+    """A template value of this sheet, for the comments of the file."""
+    if guessed.name is not None:
+        named = cell_text(guessed.name, "first_name", "title")
+        if isinstance(named, Constant):
+            return named.value
+    others = (cell_text(each.name) for each in facts if each.name != guessed.columns["wa_contact_id"])
+    return next((source.value for source in others if isinstance(source, Constant)), "{Nome|first_name|title}")

@@ -1,0 +1,175 @@
+"""`init`, the second half: the campaign file is drafted, proved against the sheet, and written."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from batch.app.init.analyse import Looked
+from batch.app.init.draft import Known, drafted
+from batch.app.inputs.reading import limits_of
+from batch.campaign import Campaign, Constant, Draft, DraftField, Source, described, load_campaign, starter_text
+from batch.errors import CampaignError, SettingsError, SheetError
+from batch.i18n import _, system_says
+from batch.loader import open_sheet
+from batch.loader.mapping.contacts import ContactMaker, wanted_columns
+
+__all__ = ["Started", "refuse_existing", "start_campaign"]
+
+_ANY_SENDER = Constant(value="0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c")
+_ANY_TEXT = Constant(value="x")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    """A campaign file that was written."""
+
+    file: Path
+    mapping: tuple[tuple[str, str, str], ...]
+    """Field of the request or template value, how it is filled, and why (may be empty)."""
+    asides: tuple[str, ...]
+    """Sentences about columns that look like something and are not used."""
+    unfilled: tuple[str, ...]
+    """Keys of the file that say FILL IN."""
+    problem: str
+    """What `check` will find wrong besides; empty when nothing."""
+    has_fields: bool
+    """Whether any template value is filled."""
+    check: str
+    """The command that comes next."""
+
+
+def refuse_existing(out: Path) -> None:
+    """Raise SettingsError when there is a file already: a campaign that somebody wrote is never overwritten."""
+    if out.exists() or out.is_symlink():
+        problem = _("{file} is there already, and is not overwritten.").format(file=out)
+        raise SettingsError(problem, _("Name another file with --out, or use that one."))
+
+
+def start_campaign(looked: Looked, known: Known, out: Path) -> Started:
+    """Write the campaign file. What is written was read and fitted to the sheet before, as `check` would.
+
+    Raises SettingsError when the file is there already or cannot be written.
+    """
+    refuse_existing(out)
+    draft = drafted(
+        guessed=looked.guessed,
+        facts=looked.facts,
+        known=known,
+        stem=looked.path.stem,
+        sheet=_typed(looked.path),
+        file=_typed(out),
+        tab=looked.tab,
+        header_row=looked.header_row,
+        limits=looked.limits,
+    )
+    draft, problem = _proved(draft, looked, out.name)
+    _write(out, starter_text(draft))
+    return Started(
+        file=out,
+        mapping=tuple(_mapping(draft)),
+        asides=looked.guessed.asides,
+        unfilled=tuple(_unfilled(draft)),
+        problem=problem,
+        has_fields=bool(draft.fields),
+        check=f"wegly-batch check {_typed(looked.path)} -c {_typed(out)}",
+    )
+
+
+def _proved(draft: Draft, looked: Looked, name: str) -> tuple[Draft, str]:
+    """The draft that finds the same columns as were looked at, and what `check` will say against it, if anything.
+
+    The names in a campaign help to find worksheet and header; where they would lead elsewhere, the draft says both.
+    """
+    campaign = _loaded(draft, name)
+    info = looked.sheet.info
+    if not _finds_the_same(draft, looked, campaign):
+        draft = replace(draft, tab=info.sheet, header_row=info.header_row or None)
+    try:
+        ContactMaker.for_sheet(campaign, info, rows=looked.sheet.rows)
+    except CampaignError as error:
+        return draft, str(error)
+    return draft, ""
+
+
+def _finds_the_same(draft: Draft, looked: Looked, campaign: Campaign) -> bool:
+    wanted = wanted_columns(campaign)
+    try:
+        found = open_sheet(
+            looked.path,
+            name=draft.tab,
+            header_row=draft.header_row,
+            wanted_columns=wanted,
+            limits=limits_of(campaign),
+        ).info
+    except SheetError:
+        return False
+    info = looked.sheet.info
+    return (found.sheet, found.header_row, found.columns) == (info.sheet, info.header_row, info.columns)
+
+
+def _loaded(draft: Draft, name: str) -> Campaign:
+    """The draft as `check` would load it, its blanks filled with anything."""
+    whole = replace(
+        draft,
+        sender=draft.sender or _ANY_SENDER,
+        template=draft.template or _ANY_TEXT,
+        fields=[replace(each, value=each.value or _ANY_TEXT) for each in draft.fields],
+    )
+    with TemporaryDirectory(prefix="wegly-batch-init-") as folder:
+        file = Path(folder) / name
+        file.write_text(starter_text(whole), encoding="utf-8", newline="\n")
+        return load_campaign(file, now=datetime.now(UTC))
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        with out.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        refuse_existing(out)
+    except OSError as error:
+        problem = _("{file} cannot be written: {error}.").format(file=out, error=system_says(error))
+        raise SettingsError(problem, _("Name another place with --out.")) from None
+
+
+def _mapping(draft: Draft) -> Iterator[tuple[str, str, str]]:
+    own = {"whatsapp_phone_id": draft.sender, "template.name": draft.template, "template.language": draft.language}
+    for name, source in own.items():
+        if source is not None:
+            yield name, described(source), draft.reasons.get(name, "")
+    for name, column in draft.columns.items():
+        yield name, _("column {name!r}").format(name=column), draft.reasons.get(name, "")
+    for each in draft.fields:
+        if each.value is not None:
+            yield _label(each), _filled(each.value), ""
+
+
+def _filled(value: Source) -> str:
+    return _("text '{text}'").format(text=value.value) if isinstance(value, Constant) else described(value)
+
+
+def _label(each: DraftField) -> str:
+    card = "" if each.card_index is None else _("card {n}").format(n=each.card_index) + " "
+    button = "" if each.button_index is None else f" {each.button_index}"
+    return f"{card}{each.component}{button} {{{{{each.index}}}}}"
+
+
+def _unfilled(draft: Draft) -> Iterator[str]:
+    if draft.sender is None:
+        yield "[sender] whatsapp_phone_id"
+    if draft.template is None:
+        yield "[template] name"
+    value = _("the value of {place}")
+    yield from (value.format(place=_label(each)) for each in draft.fields if each.value is None)
+
+
+def _typed(path: Path) -> str:
+    """A path as it is typed on this system's command line."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))

@@ -1,0 +1,129 @@
+"""What would make everybody new, and stops a run until it is accepted."""
+
+from __future__ import annotations
+
+from batch.app.inputs.stamp import Stamp, StampUnreadable, read_stamps, stamp_path, write_stamp
+from batch.campaign import Campaign, Constant, Source, described
+from batch.chats import is_loopback
+from batch.errors import ChangeNotAccepted
+from batch.i18n import N_, _, ngettext, number
+from batch.ledger import Ledger
+from batch.model.campaign_traits import Traits, changes
+from batch.model.messages import campaign_scope
+from batch.model.phone.cells import PHONE_RULE_VERSION
+from batch.model.runs import Run
+
+__all__ = ["note_stamp", "refuse_changes", "traits_of"]
+
+_ANOTHER_LEDGER = N_(
+    "It was sent with the ledger {theirs}, and this is another one ({ours}): {people} who have, or may have, a message "
+    "would get another one. Name the first with --ledger."
+)
+_OLDER_LEDGER = N_(
+    "The ledger {ours} is an older copy: it does not know the campaign's last run {last}, or not its end. "
+    "Of {people} who have, or may have, a message some would get another one."
+)
+_ANOTHER_ENDPOINT = N_(
+    "It was sent to {before}, and this run goes to {now}: {people} who have a message from there would get another one."
+)
+
+
+def traits_of(campaign: Campaign) -> Traits:
+    """What the messages of this campaign have in common."""
+    template = campaign.template
+    return Traits(
+        unique_by=campaign.unique_by,
+        region=campaign.phone.region,
+        phone_rule=PHONE_RULE_VERSION,
+        template=f"{_said(template.name)} ({_said(template.language)})",
+    )
+
+
+def _said(source: Source) -> str:
+    return source.value if isinstance(source, Constant) else described(source)
+
+
+def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
+    """Raise ChangeNotAccepted when a campaign that has sent before would now take the same people for new ones."""
+    try:
+        stamps = read_stamps(campaign.path, campaign.name)
+    except StampUnreadable as error:
+        problem = _(
+            "The note {file} cannot be read ({error}): it may say that another ledger "
+            "knows whom this campaign has messaged."
+        )
+        raise ChangeNotAccepted(
+            problem.format(file=stamp_path(campaign.path), error=error.__cause__),
+            _("Ask whoever ran the campaign before, or run again with --accept-change. Nothing was sent."),
+        ) from None
+    by_stamps = {stamp.endpoint: stamp.people for stamp in stamps}
+    own = next((stamp for stamp in stamps if stamp.endpoint == endpoint), None)
+
+    def found(people: dict[str, int]) -> list[str]:
+        return [
+            *_of_ledger(ledger, own),
+            *_of_campaign(campaign, ledger, endpoint, people.get(endpoint, 0)),
+            *_of_endpoint(by_stamps | people, endpoint),
+        ]
+
+    # People are counted for who must read it: it takes seconds of a large ledger.
+    if found(dict.fromkeys(ledger.messaged_endpoints(campaign.name), 1)):
+        said = found(ledger.messaged_people(campaign.name))
+        head = _("Campaign {name!r} has sent before, and something has changed since:").format(name=campaign.name)
+        raise ChangeNotAccepted(
+            "\n".join([head, *said]), _("If this is what you want, run again with --accept-change. Nothing was sent.")
+        )
+
+
+def note_stamp(campaign: Campaign, ledger: Ledger, run: Run, *, to_send: int | None = None) -> bool:
+    """Note beside the campaign file which ledger a run uses; False when it cannot be written there.
+
+    `to_send`: the run is about to send so many; None: it has come to its end.
+    """
+    endpoint = run.endpoint
+    people = ledger.messaged_people(campaign.name).get(endpoint, 0)
+    stamp = Stamp(
+        campaign=campaign_scope(campaign.name),
+        endpoint=endpoint,
+        ledger=ledger.ledger_id,
+        where=ledger.where,
+        run=run.run,
+        finished=to_send is None,
+        people=people + (to_send or 0),
+    )
+    return write_stamp(campaign.path, stamp)
+
+
+def _of_campaign(campaign: Campaign, ledger: Ledger, endpoint: str, people: int) -> list[str]:
+    before = ledger.traits(endpoint=endpoint, campaign=campaign.name)
+    return changes(before, traits_of(campaign), _people(people)) if before and people else []
+
+
+def _of_ledger(ledger: Ledger, stamp: Stamp | None) -> list[str]:
+    if stamp is None or not stamp.people:
+        return []
+    if stamp.ledger != ledger.ledger_id:
+        return [_(_ANOTHER_LEDGER).format(theirs=stamp.where, ours=ledger.where, people=_people(stamp.people))]
+    last = ledger.run(stamp.run)
+    if last is None or (stamp.finished and last.finished is None):
+        return [_(_OLDER_LEDGER).format(ours=ledger.where, last=stamp.run, people=_people(stamp.people))]
+    return []
+
+
+def _of_endpoint(people: dict[str, int], endpoint: str) -> list[str]:
+    if people.get(endpoint):
+        return []
+    return [
+        _(_ANOTHER_ENDPOINT).format(before=other, now=endpoint, people=_people(count))
+        for other, count in people.items()
+        if count and other != endpoint and not _rehearsal(other, endpoint)
+    ]
+
+
+def _rehearsal(before: str, now: str) -> bool:
+    """What was sent to an imitation on this machine does not count where people are messaged."""
+    return is_loopback(before) and not is_loopback(now)
+
+
+def _people(count: int) -> str:
+    return ngettext("{n} person", "{n} people", count).format(n=number(count))

@@ -1,0 +1,87 @@
+"""Which sheets a run is given: files as they are named, and the sheets of a folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from batch.app.inputs.staging import utc_now
+from batch.campaign import load_campaign
+from batch.errors import SheetError
+from batch.i18n import _
+
+__all__ = ["Taken", "is_late", "lists_of", "sheets_of"]
+
+SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
+_TO_CORRECT = re.compile(r"retry(-\d+)?( \(\d\))?\.xlsx")
+_OUR_OWN = frozenset(
+    {"report.xlsx", "report.xlsm", "results.csv", "report (ledger only).xlsx", "results (ledger only).csv"}
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """The sheets of a command, and what of its folders was left out."""
+
+    sheets: tuple[Path, ...]
+    left_out: tuple[str, ...] = ()
+    """Sentences, one for each file of a folder that is no sheet of contacts."""
+    from_folders: tuple[Path, ...] = ()
+    """The sheets that a folder stood for."""
+
+
+def sheets_of(named: Iterable[Path], lists: Collection[Path] = ()) -> Taken:
+    """The sheets to run, in the order named; of a folder those in it (not below it), by name.
+
+    Left out of a folder: what no sheet's name ends in, hidden files, Excel's `~$` files, earlier reports, the `lists`
+    of people that the run honours, and rows to correct that still lie beside their report: somebody may be at work on
+    them. Raises SheetError for a folder without any sheet.
+    """
+    kept_out = {path.resolve() for path in lists}
+    sheets: list[Path] = []
+    found: list[Path] = []
+    left_out: list[str] = []
+    for path in named:
+        if not path.is_dir():
+            sheets.append(path)
+            continue
+        inside = sorted(file for file in path.iterdir() if file.is_file())
+        reasons = {file: _why_not(file, kept_out) for file in inside}
+        taken = [file for file, reason in reasons.items() if reason is None]
+        if not taken:
+            problem = _("The folder {folder} has no sheet in it.").format(folder=path)
+            raise SheetError(problem, _("Put a CSV or XLSX file there, or name the file."))
+        sheets += taken
+        found += taken
+        left_out += [f"{file.name}: {reason}" for file, reason in reasons.items() if reason is not None]
+    return Taken(sheets=tuple(dict.fromkeys(sheets)), left_out=tuple(left_out), from_folders=tuple(found))
+
+
+def lists_of(campaign: Path, only_allowed: Path | None) -> tuple[Path, ...]:
+    """The files of people that a run honours: they are no sheets to send. Raises CampaignError."""
+    files = load_campaign(campaign, now=utc_now()).suppress.files
+    return (*files, only_allowed) if only_allowed else files
+
+
+def is_late(campaign: Path, not_after: time) -> bool:
+    """Whether it is later than `not_after` where the campaign is: a start that cron or the machine delayed."""
+    now = utc_now()
+    return now.astimezone(ZoneInfo(load_campaign(campaign, now=now).timezone)).time() > not_after
+
+
+def _why_not(file: Path, lists: Collection[Path]) -> str | None:
+    if file.resolve() in lists:
+        return _("a list of people that the run honours")
+    if file.name.startswith("~$"):
+        return _("Excel's note that a workbook is open")
+    if file.name.startswith("."):
+        return _("a hidden file")
+    if file.name in _OUR_OWN:
+        return _("an earlier report")
+    if _TO_CORRECT.fullmatch(file.name) and (file.parent / "summary.json").exists():
+        return _("rows to correct beside their report; name the file to run it")
+    return None if file.suffix.lower() in SUFFIXES else _("not a sheet")

@@ -1,0 +1,200 @@
+"""A sheet and its campaign, fitted together: the rows on their way into the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+from batch.app.inputs.feedback import SentElsewhere
+from batch.app.inputs.origins import Origins
+from batch.app.inputs.plan_file import sha256_of
+from batch.app.inputs.reading import limits_of
+from batch.app.inputs.run_lists import NO_LISTS, RunLists
+from batch.campaign import Campaign
+from batch.chats import RequestForms, encode
+from batch.i18n import _
+from batch.ledger import History, StagedRow, Staging
+from batch.loader import Sheet, open_sheet
+from batch.loader.mapping.compile import wanted_columns
+from batch.loader.mapping.contacts import ContactMaker
+from batch.loader.mapping.plain import PlainContacts
+from batch.model.messages import Contact, Message, MessageKeys, message_key
+from batch.model.origin import sheet_key
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Run
+from batch.model.sheets import SheetRow
+
+__all__ = ["Prepared", "as_request", "prepare", "utc_now"]
+
+_AT_ONCE = 1000
+_ROWS_TOLD = 5
+
+
+def utc_now() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A campaign that fits a sheet."""
+
+    campaign: Campaign
+    sheet: Sheet
+    maker: ContactMaker
+    endpoint: str
+    sha256: str
+    """Of the sheet's file."""
+
+    @property
+    def sheet_key(self) -> str:
+        """What makes the sheet the same one in another run: `Run.sheet_key`."""
+        name = self.campaign.name
+        return sheet_key(endpoint=self.endpoint, campaign=name, sha256=self.sha256, tab=self.sheet.info.sheet)
+
+    def stage(
+        self, staging: Staging, find_run: Callable[[str], Run | None], *, now: datetime, lists: RunLists = NO_LISTS
+    ) -> tuple[str, ...]:
+        """Check every row and stage it, then judge the whole sheet; returns warnings about people, each a sentence.
+
+        `find_run`: the ledger's run of that name, if it has one. `lists`: who is left out, or alone let in, besides
+        the suppression list.
+        """
+        nobody: list[int] = []
+        known = cache(find_run)
+        elsewhere = SentElsewhere(self.sheet.info, known)
+        origins = Origins(self.sheet.info, known, endpoint=self.endpoint, campaign=self.campaign.name)
+        rows = self._staged_rows(elsewhere, origins, nobody, staging.keyed)
+        while batch := list(islice(rows, _AT_ONCE)):
+            staging.add(batch)
+        lists.apply(staging)
+        rules, campaign = self.campaign.outreach, self.campaign.name
+        history = History(rules=rules, endpoint=self.endpoint, campaign=campaign, now=now)
+        staging.judge(history, sheet=self.sheet_key)
+        return (*lists.warnings, *_opted_out_nobody(nobody))
+
+    def _staged_rows(
+        self, elsewhere: SentElsewhere, origins: Origins, nobody: list[int], keyed: Callable[[str], str]
+    ) -> Iterator[StagedRow]:
+        """`nobody` gets the rows of people who want no messages, and of whom nobody can tell who they are."""
+        short_cut = _ShortCut.of(self, keyed)
+        for row in self.sheet.rows():
+            said = elsewhere.finding(row)
+            plain = short_cut.staged(row) if short_cut and said is None else None
+            if plain is not None:
+                yield origins.noted(plain, row)
+                continue
+            contact = self.maker.contact(row)
+            if contact.opted_out and contact.person is None:
+                nobody.append(contact.row)
+            yield origins.noted(self._staged(contact, said, keyed), row)
+
+    def _staged(self, contact: Contact, sent_elsewhere: Finding | None, keyed: Callable[[str], str]) -> StagedRow:
+        key = None
+        if contact.person is not None:
+            name = self.campaign.name
+            key = keyed(
+                message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
+            )
+        staged = StagedRow(
+            row=contact.row,
+            key=key,
+            person=contact.person,
+            notes=contact.notes,
+            opted_out=contact.opted_out,
+        )
+        if sent_elsewhere is not None:
+            return staged._replace(outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
+        if contact.hidden and self.campaign.sheet.hidden_rows == "skip":
+            return staged._replace(outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
+        if contact.message is None:
+            return staged._replace(outcome=Outcome.ERROR, findings=contact.problems)
+        payload, digest = as_request(contact.message)
+        return staged._replace(sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
+
+
+class _ShortCut:
+    """Stages plain rows as `Prepared` would, from their values alone."""
+
+    def __init__(self, prepared: Prepared, plain: PlainContacts, keyed: Callable[[str], str]) -> None:
+        self._plain = plain
+        self._keyed = keyed
+        self._forms = RequestForms(plain.message, plain.of_few_values)
+        self._key = MessageKeys(endpoint=prepared.endpoint, campaign=prepared.campaign.name).key
+        self._sender = plain.sender
+
+    @classmethod
+    def of(cls, prepared: Prepared, keyed: Callable[[str], str]) -> _ShortCut | None:
+        plain = prepared.maker.plain
+        return None if plain is None else cls(prepared, plain, keyed)
+
+    def staged(self, row: SheetRow) -> StagedRow | None:
+        """None for a row that is not plain."""
+        found = self._plain.read(row)
+        if found is None:
+            return None
+        person, values, notes, unique, opted_out = found
+        payload = self._forms.encode(values)
+        return StagedRow(
+            row.number,
+            self._keyed(self._key(person, unique)),
+            person,
+            self._sender(values),
+            None,
+            (),
+            notes,
+            _hash(payload),
+            payload,
+            opted_out=opted_out,
+        )
+
+
+def _opted_out_nobody(rows: list[int]) -> list[str]:
+    if not rows:
+        return []
+    told = ", ".join(map(str, rows[:_ROWS_TOLD]))
+    if len(rows) > _ROWS_TOLD:
+        told = _("{rows} and others").format(rows=told)
+    said = _(
+        "The opt-out column says yes in rows whose phone cannot be read ({rows}): if these people stand in the sheet "
+        "with another number, they get a message. Correct the phones first."
+    )
+    return [said.format(rows=told)]
+
+
+def as_request(message: Message) -> tuple[str, str]:
+    """The body of a message's POST, and its SHA-256 in hex digits."""
+    payload = encode(message)
+    return payload, _hash(payload)
+
+
+def _hash(payload: str) -> str:
+    return hashlib.sha256(payload.encode()).hexdigest()
+
+
+def prepare(
+    sheet: Path, campaign: Campaign, *, endpoint: str, shown_as: str | None = None, sha256: str | None = None
+) -> Prepared:
+    """Open a sheet for its campaign. `shown_as`: the user's name for it, where `sheet` is a copy. `sha256`: of its
+    content, where it is known already.
+
+    Raises SheetError or CampaignError for what is wrong with the whole of it.
+    """
+    reading = campaign.sheet
+    opened = open_sheet(
+        sheet,
+        name=reading.name,
+        header_row=reading.header_row,
+        wanted_columns=wanted_columns(campaign),
+        limits=limits_of(campaign),
+        shown_as=shown_as,
+    )
+    maker = ContactMaker.for_sheet(campaign, opened.info, rows=opened.rows)
+    digest = sha256 or sha256_of(sheet)
+    return Prepared(campaign=campaign, sheet=opened, maker=maker, endpoint=endpoint, sha256=digest)

@@ -1,0 +1,58 @@
+"""`ledger`: looking after the ledger, without a sheet or a campaign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch.app.settings import Settings
+from batch.i18n import _
+from batch.ledger.admin.backup import back_up
+from batch.ledger.admin.holding import Holding, look_into
+from batch.ledger.storage.engine import default_url, sqlite_path
+from batch.ledger.storage.location import synchronised_by
+
+__all__ = ["LedgerInfo", "back_up_ledger", "ledger_info", "synchronised"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerInfo:
+    """A ledger, or a copy of one, and what it holds."""
+
+    place: Path
+    holding: Holding
+    synchronised_by: str | None
+    """The service in whose folder it lies (`OneDrive`); None when none is known to."""
+
+
+def ledger_info(settings: Settings) -> LedgerInfo:
+    """What the ledger holds. Changes nothing. Raises LedgerUnusable."""
+    path = _path(settings)
+    return LedgerInfo(place=path, holding=look_into(path), synchronised_by=synchronised_by(path))
+
+
+def back_up_ledger(target: Path, settings: Settings) -> LedgerInfo:
+    """Copy the ledger to `target`, also while a run is sending; durable on return. Gives the copy.
+
+    Raises LedgerUnusable, and then there is nothing new at `target`, which must not be there yet.
+    """
+    target = target.expanduser().absolute()
+    holding = back_up(_path(settings), target)
+    return LedgerInfo(place=target, holding=holding, synchronised_by=synchronised_by(target))
+
+
+def synchronised(settings: Settings) -> str | None:
+    """One sentence when the ledger lies in a folder that a service synchronises; None when it does not seem to."""
+    path = _path(settings)
+    service = synchronised_by(path)
+    if service is None:
+        return None
+    said = _(
+        "The ledger {path} lies in a folder of {service}: use it from one machine only, or better keep it in a folder "
+        "that is not synchronised, for an older copy put back would make people new."
+    )
+    return said.format(path=path, service=service)
+
+
+def _path(settings: Settings) -> Path:
+    return sqlite_path(settings.ledger or default_url())

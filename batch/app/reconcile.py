@@ -1,0 +1,174 @@
+"""`reconcile`: unknown rows whose message lies in a chat that an earlier run recorded are settled by that evidence.
+
+What is found is a proof, what is not found is none: a row without its message stays unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from batch.app.attempts import Case, Left, Match, Why, cases_of, judge
+from batch.app.decision import hold_campaign, hold_senders, local_time, oldest_live_claim, user_name
+from batch.app.inputs.staging import prepare, utc_now
+from batch.app.report import find_run
+from batch.app.settings import Settings
+from batch.campaign import Campaign, load_campaign
+from batch.chats import ChatsReader, Timeline, Token, Unread
+from batch.errors import CampaignError, SettingsError, SheetError
+from batch.i18n import _
+from batch.ledger import Ledger, Settlement, Standing, State
+from batch.model.exit_code import ExitCode
+from batch.model.messages import campaign_scope, message_key
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Run
+
+__all__ = ["Reconciled", "reconcile"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciled:
+    """What became of a run's unknown rows."""
+
+    run: Run
+    ledger: str
+    found: tuple[Match, ...]
+    """Settled as sent."""
+    left: tuple[Left, ...]
+    """Unknown as before, with the reason of each."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 when no row of the run is unknown any more."""
+        return ExitCode.UNKNOWN if self.left else ExitCode.DONE
+
+
+def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settings, token: Token) -> Reconciled:
+    """Ask the API about the unknown rows of a run, and settle those whose message is found. Sends no message.
+
+    `sheet` is where the rows' values are read again; None: where the run found it. Durable on return. Raises InputError
+    for a campaign or address that is not the run's, Busy when the campaign or a sender is in use.
+    """
+    now = utc_now()
+    with Ledger.for_reading(settings.ledger) as ledger, ExitStack() as stack:
+        run = find_run(ledger, name)
+        loaded = _campaign_of(run, campaign, settings)
+        hold_campaign(stack, ledger, run, before=oldest_live_claim(now, settings.read_timeout))
+        standings = ledger.deciding.standings(run.run)
+        unknown = [each for each in standings if each.state is State.UNKNOWN]
+        hold_senders(stack, ledger, run, unknown)
+        left = [Left(standing=each, why=Why.LIVE) for each in standings if each.state is not State.UNKNOWN]
+        cases = cases_of(unknown, ledger.deciding.related(run.endpoint, _people(unknown)))
+        texts = _texts(run, loaded, sheet, cases, ledger.keyed)
+        asked = _ask(run, loaded, [case for case in cases if case.standing.key in texts], settings, token)
+        judged = [judge(case, texts, asked, read_timeout=settings.read_timeout) for case in cases]
+        if loaded.template.body is None:
+            judged = [Left(standing=each.standing, why=Why.NO_BODY) for each in judged]
+        found = [each for each in judged if isinstance(each, Match)]
+        settlements = [_settlement(match, run, now) for match in found]
+        if settlements:
+            ledger.deciding.settle(settlements, now=now, who=user_name(), how="reconcile")
+        left += [each for each in judged if isinstance(each, Left)]
+        left.sort(key=lambda each: each.standing.row)
+        return Reconciled(run=run, ledger=ledger.where, found=tuple(found), left=tuple(left))
+
+
+def _campaign_of(run: Run, path: Path, settings: Settings) -> Campaign:
+    """The campaign as it was named when the run began. Raises InputError when the run is of another one or address."""
+    loaded = load_campaign(path, now=run.started)
+    if campaign_scope(loaded.name) != campaign_scope(run.campaign):
+        other = _("{file} is the campaign {name!r}, but the run {run} is of {campaign!r}.")
+        raise CampaignError(
+            other.format(file=path.name, name=loaded.name, run=run.run, campaign=run.campaign),
+            _("Name the campaign file of that run with -c."),
+        )
+    if settings.endpoint != run.endpoint:
+        elsewhere = _("The run {run} was sent to {endpoint}, but {asked} would be asked about it.")
+        raise SettingsError(
+            elsewhere.format(run=run.run, endpoint=run.endpoint, asked=settings.endpoint),
+            _("Name the run's address: {option}").format(option=f"--base-url {run.endpoint}"),
+        )
+    return loaded
+
+
+def _people(standings: Iterable[Standing]) -> list[str]:
+    return [each.result.person for each in standings if each.result.person]
+
+
+def _texts(
+    run: Run, campaign: Campaign, sheet: Path | None, cases: Sequence[Case], keyed: Callable[[str], str]
+) -> dict[str, str]:
+    """Key to the message as it is read, of the cases with a known chat. Empty when the campaign gives no text."""
+    wanted = {case.standing.key for case in cases if case.chats}
+    if not wanted or campaign.template.body is None:
+        return {}
+    path = sheet or Path(run.sheet_path)
+    if sheet is None and not path.exists():
+        raise SheetError(
+            _("The sheet of the run {run} is not at {path} any more.").format(run=run.run, path=path),
+            _("Name where it is now: wegly-batch reconcile RUN -c CAMPAIGN SHEET"),
+        )
+    prepared = prepare(path, campaign, endpoint=run.endpoint)
+    skip_hidden = campaign.sheet.hidden_rows == "skip"
+    texts: dict[str, str] = {}
+    for row in prepared.sheet.rows():
+        contact = prepared.maker.contact(row)
+        text = prepared.maker.preview(contact)
+        if text is None or contact.person is None or (contact.hidden and skip_hidden):
+            continue
+        key = keyed(
+            message_key(endpoint=run.endpoint, campaign=run.campaign, person=contact.person, unique=contact.unique)
+        )
+        if key in wanted:
+            texts.setdefault(key, text)
+        if len(texts) == len(wanted):
+            break
+    return texts
+
+
+def _ask(
+    run: Run, campaign: Campaign, cases: Sequence[Case], settings: Settings, token: Token
+) -> Mapping[str, Timeline | Unread]:
+    """Chat id to its timeline, or why there is none; one after the other, no faster than the campaign's rate."""
+    chats = list(dict.fromkeys(chat for case in cases for chat in case.chats))
+    if not chats:
+        return {}
+
+    async def work() -> dict[str, Timeline | Unread]:
+        reader = ChatsReader(
+            endpoint=run.endpoint,
+            token=token,
+            origin=settings.origin,
+            read_timeout=settings.read_timeout,
+            trust_env=settings.trust_env,
+        )
+        asked: dict[str, Timeline | Unread] = {}
+        hopeless: Unread | None = None
+        try:
+            for chat in chats:
+                if hopeless is None and asked:
+                    await asyncio.sleep(1 / campaign.throttle.rate)
+                asked[chat] = answer = hopeless or await reader.timeline(chat)
+                if isinstance(answer, Unread) and answer.everyone:
+                    hopeless = answer
+        finally:
+            await reader.aclose()
+        return asked
+
+    return asyncio.run(work())
+
+
+def _settlement(match: Match, run: Run, now: datetime) -> Settlement:
+    # The chat is older than the message, but "reused" needs an answer of the API that says so of this message.
+    return Settlement(
+        standing=match.standing,
+        outcome=Outcome.SUCCESS,
+        finding=Finding(Reason.FOUND_IN_CHAT, {"at": local_time(match.at, run), "when": local_time(now, run)}),
+        evidence=Evidence.TIMELINE,
+        chat_id=match.chat_id,
+    )

@@ -1,0 +1,1 @@
+"""One run in progress: its folder, log, progress and end."""

@@ -1,0 +1,167 @@
+"""The end of a run: what it came to is noted, and the report written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from batch.app.check import Check
+from batch.app.inputs.change_guard import note_stamp
+from batch.app.inputs.staging import Prepared, utc_now
+from batch.app.runs.notifying import notify
+from batch.campaign import Campaign
+from batch.errors import LedgerFailed
+from batch.i18n import _
+from batch.ledger import Ledger, Owner
+from batch.loader import KeptCopy
+from batch.model.exit_code import ExitCode, exit_code_of
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Run, SenderRun, Tally
+from batch.pool import Sent, StopCause
+from batch.reporter import SheetView, Written, write_index, write_report
+
+__all__ = ["Begun", "Finished", "close", "stopped_by", "why_pending"]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """A run that has ended."""
+
+    run: Run
+    tally: Tally
+    exit_code: ExitCode
+    cause: StopCause | None
+    """Why it ended before its rows were done; None when they are."""
+    finding: Finding | None
+    """What the API or the system said at that."""
+    stopped_all: bool
+    """What ended it ended it for every sender."""
+    next_at: datetime | None
+    """When the first message may go that the hours or a cap kept back; None when none was."""
+    last_sent: datetime | None
+    """When the last accepted message of the sheet was sent, by whichever run."""
+    folder: Path
+    ledger: str
+    written: Written
+    problems: tuple[str, ...] = ()
+    """Sentences about what did not go as it should besides."""
+    untold: tuple[str, ...] = ()
+    """Sentences about who could not be told of the run's end ([notify])."""
+
+    @property
+    def hits_all(self) -> bool:
+        """What ended the run would end the run of any other sheet as well."""
+        of_this_sheet = (None, StopCause.TOO_MANY_ERRORS, StopCause.CANARY, StopCause.TEMPLATE_REFUSED)
+        return self.stopped_all and self.cause not in of_this_sheet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begun:
+    """A run that is in the ledger, every row of its sheet judged."""
+
+    run: Run
+    owner: Owner
+    ledger: Ledger
+    campaign: Campaign
+    prepared: Prepared
+    copy: KeptCopy
+    plan: Check
+    folder: Path
+
+
+def close(begun: Begun, sent: Sent, *, stamped: bool, trust_env: bool = False) -> Finished:
+    """Note the run's end, write its report, and tell who wants to be told."""
+    ledger, run = begun.ledger, begun.run
+    noted = _note_end(ledger, run, sent)
+    tally = ledger.tally(run.run)
+    exit_code = exit_code_of(tally.counts, stopped_by(sent.cause) if noted else ExitCode.STOPPED)
+    if noted:
+        _note_exit(ledger, run, exit_code)
+        stamped = note_stamp(begun.campaign, ledger, run) and stamped
+    ended = ledger.run(run.run) or run
+    ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.where)
+    sheet = begun.prepared.sheet
+    view = SheetView(path=begun.copy.path, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
+    written = write_report(begun.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
+    unlisted = write_index(begun.folder.parent, ended.language)
+    counts = {outcome.value: count for outcome, count in tally.counts.items()}
+    log.info("run_ended", exit_code=exit_code.value, cause=sent.cause, counts=counts, problems=written.problems)
+    untold = notify(begun.campaign.notify, ended, tally, trust_env=trust_env)
+    return Finished(
+        run=ended,
+        tally=tally,
+        exit_code=exit_code,
+        cause=sent.cause,
+        finding=sent.finding,
+        stopped_all=sent.stopped_all,
+        next_at=sent.next_at,
+        last_sent=tally.last_sent,
+        folder=begun.folder,
+        ledger=ledger.where,
+        written=written,
+        problems=(*begun.plan.list_warnings, *([] if stamped else [_not_stamped(begun.campaign.path)]), *unlisted),
+        untold=untold,
+    )
+
+
+def _note_end(ledger: Ledger, run: Run, sent: Sent) -> bool:
+    """False when the ledger takes no writes: the outcomes that were recorded stay, and the run counts as stopped."""
+    try:
+        ledger.finish_run(
+            run.run,
+            finished=utc_now(),
+            attempts=sent.attempts,
+            achieved_rate=sent.achieved_rate,
+            pending=why_pending(sent.cause),
+            senders=[_why_pending_of(sender) for sender in sent.senders],
+        )
+    except LedgerFailed:
+        log.exception("run_end_not_noted")
+        return False
+    return True
+
+
+def _note_exit(ledger: Ledger, run: Run, exit_code: ExitCode) -> None:
+    """Only `runs` shows it: without it nothing is lost but that."""
+    try:
+        ledger.note_exit(run.run, exit_code)
+    except LedgerFailed:
+        log.exception("exit_code_not_noted")
+
+
+def stopped_by(cause: StopCause | None) -> ExitCode | None:
+    """The exit code of what ended a run early; None when nothing did."""
+    early = {
+        None: None,
+        StopCause.INTERRUPTED: ExitCode.INTERRUPTED,
+        StopCause.TERMINATED: ExitCode.TERMINATED,
+    }
+    return early.get(cause, ExitCode.STOPPED)
+
+
+def _why_pending_of(sender: SenderRun) -> SenderRun:
+    """A sender with why its rows were not attempted: it stopped, or a rule kept them back, or the limit was reached."""
+    cause = StopCause(sender.cause) if sender.cause else None
+    pending = why_pending(cause) if cause or sender.pending is None else sender.pending
+    return replace(sender, pending=pending)
+
+
+def why_pending(cause: StopCause | None) -> Finding:
+    """Why rows that were not attempted were not: without a stop only a limit leaves any."""
+    if cause is None:
+        return Finding(Reason.LIMIT)
+    interrupted = cause in (StopCause.INTERRUPTED, StopCause.TERMINATED)
+    return Finding(Reason.INTERRUPTED if interrupted else Reason.STOPPED)
+
+
+def _not_stamped(campaign: Path) -> str:
+    said = _(
+        "The note {file} could not be written beside the campaign file: a later run with another "
+        "ledger would not be noticed. See that the disk has space and that you may write to the campaign's folder."
+    )
+    return said.format(file=f"{campaign.name}.stamp")

@@ -1,0 +1,91 @@
+"""The folder of a run: private, with the copy of the sheet while needed, gone again when nothing came of the run."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+
+from batch.errors import SettingsError
+from batch.i18n import _, system_says
+from batch.loader import KeptCopy, Limits, keep_copy
+
+__all__ = ["RunFolder", "run_name"]
+
+_DEFAULT_LIMITS = Limits()
+_COPY = ".sheet"
+_ALIVE = "alive.lock"
+_YOUNG = 60.0  # seconds in which a folder may be made, but not locked yet
+
+
+def run_name(started: datetime, slug: str) -> str:
+    """`YYYYMMDDTHHMMSSZ-<slug>-<4 hex digits>`; `started` in UTC."""
+    return f"{started:%Y%m%dT%H%M%SZ}-{slug}-{secrets.token_hex(2)}"
+
+
+class RunFolder:
+    """`reports/<run>/`, 0700. Use as a context manager; unless `keep` was called, it is removed when left."""
+
+    def __init__(self, reports: Path, run: str) -> None:
+        self.path = reports.absolute() / run
+        self._kept = False
+        self._alive = FileLock(self.path / _COPY / _ALIVE, timeout=0, mode=0o600)
+
+    def __enter__(self) -> RunFolder:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700)
+        except OSError as error:
+            raise _not_made(self.path, error) from None
+        _tidy(self.path.parent)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._alive.release()
+        shutil.rmtree(self.path / _COPY if self._kept else self.path, ignore_errors=True)
+
+    def take(self, sheet: Path, limits: Limits = _DEFAULT_LIMITS) -> KeptCopy:
+        """Copy the sheet, so that the run reads one state of it whatever happens to the original. Raises SheetError."""
+        inside = self.path / _COPY
+        try:
+            inside.mkdir(mode=0o700)
+            self._alive.acquire()
+        except OSError as error:
+            raise _not_made(inside, error) from None
+        return keep_copy(sheet, inside, limits=limits)
+
+    def keep(self) -> None:
+        """The run is in the ledger now: the folder stays."""
+        self._kept = True
+
+
+def _tidy(reports: Path) -> None:
+    """Remove the copies of sheets that killed runs left behind: people's data that nobody will use again.
+
+    A live run holds the lock in its copy's folder, which dies with its process. A folder in which nothing else is was
+    that of a run which never began, and goes too.
+    """
+    for inside in reports.glob(f"*/{_COPY}"):
+        lock = FileLock(inside / _ALIVE, timeout=0)
+        with suppress(OSError, Timeout):
+            if time.time() - inside.stat().st_mtime < _YOUNG:
+                continue
+            with lock:
+                pass
+            shutil.rmtree(inside)
+            inside.parent.rmdir()
+
+
+def _not_made(folder: Path, error: OSError) -> SettingsError:
+    return SettingsError(
+        _("The folder {folder} cannot be made: {error}.").format(folder=folder, error=system_says(error)),
+        _("See that there is room and that you may write there, or name another place with --reports."),
+    )

@@ -1,0 +1,167 @@
+"""The run's log: JSON lines in `run.log`, and on the terminal when asked for.
+
+The token is taken out of every line, and whatever may be a phone.
+
+A log that cannot be written never stops a run, nor the note of an outcome: lines are lost instead, and counted.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import structlog
+
+from batch.chats import Token
+from batch.errors import WeglyBatchError
+from batch.i18n import _, ngettext, number, system_says
+from batch.model.redaction import mask_numbers
+
+__all__ = ["RunLog", "defects_logged", "logging_to", "quiet"]
+
+_MOST = 10**9
+"""Counts and milliseconds are smaller; a phone as a number is larger."""
+_SHORTEST_PHONE = 8
+_BINARY: int = getattr(os, "O_BINARY", 0)
+"""Windows changes line ends without it."""
+
+
+@contextmanager
+def logging_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog]:
+    """Send structlog's events to `path` (0600, appended), and to stderr when `verbose`, while the block runs."""
+    lines = RunLog(path, token=token, verbose=verbose)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            _without_phones,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        logger_factory=lambda *_: lines,
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield lines
+    finally:
+        quiet()
+        lines.close()
+
+
+@contextmanager
+def defects_logged() -> Iterator[None]:
+    """Let the traceback of a defect go into the log as well; it is raised all the same."""
+    try:
+        yield
+    except WeglyBatchError:
+        raise
+    except Exception:
+        structlog.get_logger().exception("defect")
+        raise
+
+
+def quiet() -> None:
+    """Drop every event: nothing is logged outside a run."""
+    structlog.configure(processors=[_drop], cache_logger_on_first_use=False)
+
+
+def _without_phones(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """A guard besides: no event has a phone, but an exception or somebody else's words may hold one."""
+    return {key: _masked(value) for key, value in event.items()}
+
+
+def _masked(value: object) -> object:
+    if type(value) is str:  # as nearly every value is; to look at it costs as much as to write the line
+        return value if len(value) < _SHORTEST_PHONE else mask_numbers(value)
+    match value:
+        case None | bool() | float():
+            return value
+        case int():
+            return value if abs(value) < _MOST else mask_numbers(str(value))
+        case Mapping():
+            return {str(key): _masked(each) for key, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked(each) for each in value]
+        case _:
+            return mask_numbers(str(value))
+
+
+def _drop(*_: object) -> NoReturn:
+    raise structlog.DropEvent
+
+
+class RunLog:
+    """Writes finished lines; the last place that text passes, so the token is taken out here. Raises nothing."""
+
+    def __init__(self, path: Path, *, token: Token | None, verbose: bool) -> None:
+        self._name = path.name
+        self._token = token
+        self._verbose = verbose
+        self._descriptor: int | None = None
+        self._lost = self._lost_now = 0
+        self._trouble = ""
+        try:
+            self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | _BINARY, 0o600)
+        except OSError as error:
+            self._trouble = system_says(error)
+
+    @property
+    def problem(self) -> str | None:
+        """What is missing in the file, one sentence; None when all of it is there."""
+        if not self._lost:
+            return None
+        lacks = ngettext(
+            "{file} lacks {n} line: {trouble}. The ledger and the report do not need them.",
+            "{file} lacks {n} lines: {trouble}. The ledger and the report do not need them.",
+            self._lost,
+        )
+        return lacks.format(file=self._name, n=number(self._lost), trouble=self._trouble)
+
+    def msg(self, line: str) -> None:
+        if self._token is not None:
+            line = self._token.redact(line)
+        self._to_file(line)
+        if self._verbose:
+            with suppress(OSError, ValueError):  # nobody reads there any more
+                print(line, file=sys.stderr, flush=True)  # noqa: T201 - the log itself
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None
+
+    def __getattr__(self, name: str) -> Any:
+        return self.msg
+
+    def _to_file(self, line: str) -> None:
+        if self._lost_now and self._append(json.dumps({"event": "log_lines_lost", "lines": self._lost_now})):
+            self._lost_now = 0
+        if self._lost_now or not self._append(line):
+            self._lost += 1
+            self._lost_now += 1
+
+    def _append(self, line: str) -> bool:
+        """Write one line whole, or nothing of it."""
+        if self._descriptor is None:
+            return False
+        data = f"{line}\n".encode("utf-8", "backslashreplace")
+        try:
+            written = os.write(self._descriptor, data)
+            if written < len(data):  # the disk is full: half a line would be no JSON
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+        except OSError as error:
+            self._trouble = system_says(error)
+            return False
+        if written < len(data):
+            self._trouble = _(os.strerror(errno.ENOSPC))
+        return written == len(data)

@@ -1,0 +1,116 @@
+"""`suppress`: who is put on the suppression list, taken off it, and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch.app.inputs.recipient_lists import Unreadable, read_people
+from batch.app.inputs.staging import utc_now
+from batch.app.settings import Settings
+from batch.errors import SettingsError
+from batch.i18n import _
+from batch.ledger import Ledger, Suppressed
+from batch.model.phone.cells import is_region, read_phone
+from batch.model.reasons import Finding, sentence
+
+__all__ = ["Imported", "add_people", "import_people", "listed_people", "on_the_list", "remove_people"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Imported:
+    """A sheet that was put on the list."""
+
+    added: int
+    """People who are new on the list."""
+    already: int
+    """Numbers of people who were on it already, by an earlier row too."""
+    unreadable: tuple[Unreadable, ...]
+    """The first cells that cannot be read, in the sheet's order."""
+    unreadable_count: int
+    warnings: tuple[str, ...]
+
+
+def people_of(phones: Sequence[str], region: str) -> tuple[str, ...]:
+    """The people of phones as they are written, each once. Raises SettingsError for the first that is none."""
+    _refuse_no_country(region)
+    found: dict[str, None] = {}
+    for text in phones:
+        phone = read_phone(text, region=region)
+        if isinstance(phone, Finding):
+            remedy = (
+                _("Write it with its area code: 11 98888-7777.")
+                if region == "BR"
+                else _("Write it with its country: +351 912 345 678.")
+            )
+            raise SettingsError(" ".join([sentence(phone), _("Nothing was changed.")]), remedy)
+        found[phone.e164] = None
+    return tuple(found)
+
+
+def add_people(phones: Sequence[str], *, reason: str, source: str, region: str, settings: Settings) -> dict[str, bool]:
+    """Put people on the list; returns each with whether it is new there. Durable on return.
+
+    Nothing is changed when one of the phones is none: SettingsError.
+    """
+    people = people_of(phones, region)
+    now = utc_now()
+    with Ledger.open(settings.ledger) as ledger:
+        before = {person: ledger.suppression.find(person) is not None for person in people}
+        entries = (Suppressed(person=person, reason=reason, source=source, added=now) for person in people)
+        ledger.suppression.add(entries)
+    return {person: not known for person, known in before.items()}
+
+
+def on_the_list(phones: Sequence[str], *, region: str, settings: Settings) -> dict[str, Suppressed | None]:
+    """Each person with the entry on the list, or None."""
+    people = people_of(phones, region)
+    with Ledger.for_reading(settings.ledger) as ledger:
+        return {person: ledger.suppression.find(person) for person in people}
+
+
+def remove_people(people: Sequence[str], settings: Settings) -> list[Suppressed]:
+    """Take people (E.164) off the list; returns the entries that are gone. Durable on return."""
+    with Ledger.open(settings.ledger) as ledger:
+        return ledger.suppression.remove(people)
+
+
+def listed_people(settings: Settings) -> Iterator[Suppressed]:
+    """Everybody on the list, by date."""
+    with Ledger.for_reading(settings.ledger) as ledger:
+        yield from ledger.suppression.entries()
+
+
+def import_people(
+    sheet: Path, *, column: str | None, reason: str, source: str | None, region: str, settings: Settings
+) -> Imported:
+    """Put everybody of a sheet on the list. What cannot be read is told; the others are on the list on return.
+
+    Raises SheetError when the file is no sheet, or has no phones.
+    """
+    _refuse_no_country(region)
+    found = read_people(sheet, region=region, column=column)
+    now, whence, numbers = utc_now(), source or sheet.name, 0
+
+    def entries() -> Iterator[Suppressed]:
+        nonlocal numbers
+        for listed in found.people():
+            numbers += 1
+            yield Suppressed(person=listed.person, reason=reason, source=whence, added=now)
+
+    with Ledger.open(settings.ledger) as ledger:
+        added = ledger.suppression.add(entries())
+    return Imported(
+        added=added,
+        already=numbers - added,
+        unreadable=tuple(found.unreadable),
+        unreadable_count=found.unreadable_count,
+        warnings=found.warnings,
+    )
+
+
+def _refuse_no_country(region: str) -> None:
+    if not is_region(region):
+        problem = _("{region!r} is no country.").format(region=region)
+        raise SettingsError(problem, _('Write its two capital letters, like "BR" or "PT".'))

@@ -1,0 +1,127 @@
+"""Every exception that httpx can raise, translated in one place into what it means for an attempt."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+import httpx
+
+from batch.i18n import N_
+
+__all__ = ["FAULT_WORDS", "FOREIGN", "HTTPX_FAULTS", "Fault", "fault_of"]
+
+
+class Fault(StrEnum):
+    """Why no whole answer came. Whether anything was sent is told by the connection, never by these."""
+
+    NO_NAME = "no_name"
+    """The server's name cannot be resolved."""
+    TLS = "tls"
+    """No secure connection: a certificate that does not fit, or no TLS there."""
+    PROTOCOL = "protocol"
+    """The request cannot be made, or the other side does not speak HTTP."""
+    NOT_CONNECTED = "not_connected"
+    """Refused, unreachable, or lost while connecting."""
+    CONNECT_TIMEOUT = "connect_timeout"
+    """No connection in time, or none free."""
+    LOST = "lost"
+    """The connection was lost."""
+    TIMEOUT = "timeout"
+    """No whole answer in time."""
+
+
+FAULT_WORDS: Final[Mapping[Fault, str]] = MappingProxyType(
+    {
+        Fault.NO_NAME: N_("the name of the server cannot be resolved"),
+        Fault.TLS: N_("no secure connection (TLS) can be made"),
+        Fault.PROTOCOL: N_("the exchange broke off or was no HTTP"),
+        Fault.NOT_CONNECTED: N_("the server cannot be reached"),
+        Fault.CONNECT_TIMEOUT: N_("no connection in time"),
+        Fault.LOST: N_("the connection was closed before the whole answer had come"),
+        Fault.TIMEOUT: N_("no whole answer in time"),
+    }
+)
+
+HTTPX_FAULTS: Final[Mapping[type[Exception], Fault]] = MappingProxyType(
+    {
+        httpx.CloseError: Fault.LOST,
+        httpx.ConnectError: Fault.NOT_CONNECTED,
+        httpx.ConnectTimeout: Fault.CONNECT_TIMEOUT,
+        httpx.CookieConflict: Fault.PROTOCOL,
+        httpx.DecodingError: Fault.LOST,
+        httpx.HTTPError: Fault.LOST,
+        httpx.HTTPStatusError: Fault.LOST,
+        httpx.InvalidURL: Fault.PROTOCOL,
+        httpx.LocalProtocolError: Fault.PROTOCOL,
+        httpx.NetworkError: Fault.LOST,
+        httpx.PoolTimeout: Fault.CONNECT_TIMEOUT,
+        httpx.ProtocolError: Fault.PROTOCOL,
+        httpx.ProxyError: Fault.NOT_CONNECTED,
+        httpx.ReadError: Fault.LOST,
+        httpx.ReadTimeout: Fault.TIMEOUT,
+        httpx.RemoteProtocolError: Fault.PROTOCOL,
+        httpx.RequestError: Fault.LOST,
+        httpx.RequestNotRead: Fault.LOST,
+        httpx.ResponseNotRead: Fault.LOST,
+        httpx.StreamClosed: Fault.LOST,
+        httpx.StreamConsumed: Fault.LOST,
+        httpx.StreamError: Fault.LOST,
+        httpx.TimeoutException: Fault.TIMEOUT,
+        httpx.TooManyRedirects: Fault.LOST,
+        httpx.TransportError: Fault.LOST,
+        httpx.UnsupportedProtocol: Fault.PROTOCOL,
+        httpx.WriteError: Fault.LOST,
+        httpx.WriteTimeout: Fault.TIMEOUT,
+    }
+)
+"""Complete: a test fails when httpx has an exception that is not here."""
+
+FOREIGN: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, OSError)
+"""What to catch around an attempt. OSError because a TLS alert after the handshake comes through as ssl.SSLError."""
+
+
+def fault_of(error: BaseException) -> tuple[Fault, str]:
+    """The fault of a foreign exception, and words about it for people."""
+    fault = _fault(error)
+    detail = str(error).strip()
+    return fault, f"{FAULT_WORDS[fault]} ({detail})" if detail else FAULT_WORDS[fault]
+
+
+_HARMLESS_TLS: Final = (
+    ssl.SSLWantReadError,
+    ssl.SSLWantWriteError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+    ssl.SSLSyscallError,
+)
+"""TLS errors that only say that bytes are awaited, or that the connection is gone: nothing is wrong with TLS itself."""
+
+
+def _fault(error: BaseException) -> Fault:
+    kinds = (HTTPX_FAULTS[kind] for kind in type(error).__mro__ if kind in HTTPX_FAULTS)
+    fault = next(kinds, Fault.TIMEOUT if isinstance(error, TimeoutError) else Fault.LOST)
+    if fault not in {Fault.NOT_CONNECTED, Fault.LOST}:
+        return fault
+    causes = tuple(_causes(error))
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return Fault.NO_NAME
+    if any(isinstance(cause, ssl.SSLError) and not isinstance(cause, _HARMLESS_TLS) for cause in causes):
+        return Fault.TLS
+    return fault
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it was raised from; bounded, since a chain may be a ring.
+
+    The context counts too: httpcore's pool raises its errors `from None`.
+    """
+    for _ in range(10):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,74 @@
+"""`wegly-batch check`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from batch.cli.help_i18n import SpokenCommand
+from batch.cli.options import (
+    SHEET,
+    accept_change_option,
+    base_url_option,
+    campaign_option,
+    json_option,
+    ledger_option,
+    limit_option,
+    only_allowed_option,
+    rate_option,
+    rows_option,
+    token_file_option,
+)
+from batch.model.exit_code import ExitCode
+
+__all__ = ["command"]
+
+
+@click.command("check", cls=SpokenCommand)
+@click.argument("sheet", type=SHEET)
+@campaign_option
+@limit_option
+@rows_option
+@only_allowed_option
+@ledger_option
+@token_file_option
+@base_url_option
+@rate_option
+@click.option("--retry-errors", is_flag=True, help="Count rows that the API refused as messages to send again.")
+@accept_change_option
+@json_option
+def command(
+    *,
+    sheet: Path,
+    campaign: Path,
+    limit: int | None,
+    rows: tuple[tuple[int, int], ...] | None,
+    only_allowed: Path | None,
+    ledger: str | None,
+    token_file: Path | None,
+    base_url: str | None,
+    rate: float | None,
+    retry_errors: bool,
+    accept_change: bool,
+    as_json: bool,
+) -> ExitCode:
+    """Check SHEET against its campaign: everything `run` would find out, with the first messages as they would be sent.
+
+    Sends nothing, writes nothing and needs no token; of one that is there it tells when it expires. Ends with 0 when
+    every row is good, with 3 when some are not.
+    """
+    from batch.app.check import check
+    from batch.app.inputs.choosing import ChosenRows
+    from batch.app.settings import Settings, expiry_of
+    from batch.cli.output.check import check_json, check_text
+    from batch.ledger import Judging
+
+    settings = Settings(base_url=base_url, ledger=ledger, rate=rate, only_allowed=only_allowed)
+    judging = Judging(retry_errors=retry_errors)
+    expires = expiry_of(os.environ.get("WEGLY_TOKEN"), token_file)
+    chosen = ChosenRows(limit=limit, rows=rows)
+    found = check(sheet, campaign, settings, judging=judging, accept_change=accept_change, chosen=chosen)
+    click.echo(check_json(found, expires) if as_json else check_text(found, expires))
+    return found.exit_code

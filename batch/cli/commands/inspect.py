@@ -1,0 +1,70 @@
+"""`wegly-batch inspect`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from batch.cli.help_i18n import SpokenCommand
+from batch.cli.options import SHEET, json_option, sheet_limit_option
+from batch.i18n import N_, _
+
+__all__ = ["command"]
+
+
+@click.command("inspect", cls=SpokenCommand)
+@click.argument("sheet", type=SHEET)
+@click.option("--sheet", "name", metavar="NAME", help="The worksheet to read, when a workbook has several.")
+@click.option("--header-row", type=click.IntRange(min=1), help="The row that holds the column names, as Excel counts.")
+@click.option("--rows", "as_rows", is_flag=True, help="Print every row as a line of JSON.")
+@sheet_limit_option
+@json_option
+def command(
+    *,
+    sheet: Path,
+    name: str | None,
+    header_row: int | None,
+    as_rows: bool,
+    limits: Iterable[tuple[str, int]],
+    as_json: bool,
+) -> None:
+    """Show how SHEET is read: format, encoding, delimiter, sheet, header row, columns, and with --rows every cell."""
+    from batch.app.inspect import describe, inspect, row_lines
+
+    opened = inspect(sheet, name=name, header_row=header_row, limits=dict(limits))
+    if as_rows:
+        for line in row_lines(opened):
+            click.echo(json.dumps(line, ensure_ascii=False))
+        return
+    found = describe(opened)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    click.echo(_text(found))
+
+
+def _text(found: dict[str, object]) -> str:
+    columns = found["columns"]
+    names = ", ".join(columns) if isinstance(columns, (list, tuple)) else ""
+    warnings = found["warnings"]
+    told = [(_(label), str(found[key])) for key, label in _LABELS.items() if found[key] is not None]
+    told.append((_(_COLUMNS), names))
+    told += [(_(_NOTE), str(warning)) for warning in warnings] if isinstance(warnings, (list, tuple)) else []
+    width = max(len(_(label)) for label in (*_LABELS.values(), _COLUMNS, _NOTE)) + 1
+    return "\n".join(f"{label:<{width}}{text}" for label, text in told)
+
+
+_LABELS = {
+    "file": N_("file"),
+    "format": N_("format"),
+    "sheet": N_("sheet"),
+    "encoding": N_("encoding"),
+    "delimiter": N_("delimiter"),
+    "header_row": N_("header row"),
+    "rows": N_("rows"),
+}
+_COLUMNS = N_("columns")
+_NOTE = N_("note")

@@ -1,0 +1,76 @@
+"""`wegly-batch plan`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from batch.cli.help_i18n import SpokenCommand
+from batch.cli.options import (
+    SHEET,
+    accept_change_option,
+    base_url_option,
+    campaign_option,
+    json_option,
+    ledger_option,
+    only_allowed_option,
+    rate_option,
+)
+from batch.i18n import _
+from batch.model.exit_code import ExitCode
+
+__all__ = ["command"]
+
+
+@click.command("plan", cls=SpokenCommand)
+@click.argument("sheet", type=SHEET)
+@campaign_option
+@click.option("--out", type=SHEET, required=True, metavar="PLAN", help="The file to write, as plan.json.")
+@only_allowed_option
+@ledger_option
+@base_url_option
+@rate_option
+@click.option("--retry-errors", is_flag=True, help="Count rows that the API refused as messages to send again.")
+@accept_change_option
+@json_option
+def command(
+    *,
+    sheet: Path,
+    campaign: Path,
+    out: Path,
+    only_allowed: Path | None,
+    ledger: str | None,
+    base_url: str | None,
+    rate: float | None,
+    retry_errors: bool,
+    accept_change: bool,
+    as_json: bool,
+) -> ExitCode:
+    """Freeze what `run` would send now into the file PLAN, and print the hash of the messages.
+
+    `run --plan PLAN` then sends exactly these, and refuses when the sheet or the campaign file was changed. Sends
+    nothing and needs no token. The file holds phone numbers and texts; only you can read it.
+    """
+    from batch.app.plan import make_plan
+    from batch.app.settings import Settings
+    from batch.cli.output import formatting as phrases
+    from batch.ledger import Judging
+
+    settings = Settings(base_url=base_url, ledger=ledger, rate=rate, only_allowed=only_allowed)
+    judging = Judging(retry_errors=retry_errors)
+    planned = make_plan(sheet, campaign, out, settings=settings, judging=judging, accept_change=accept_change)
+    code = planned.check.exit_code
+    if as_json:
+        said = {"plan": str(out), "messages": planned.messages, "hash": planned.hash, "exit_code": code.value}
+        click.echo(json.dumps(said, ensure_ascii=False, indent=2))
+        return code
+    told = [
+        (_("Plan"), f"{out}: {phrases.messages(planned.messages)}"),
+        (_("Hash"), planned.hash),
+        (_("Send it"), f"wegly-batch run {sheet} -c {campaign} --plan {out}"),
+    ]
+    counts = phrases.counts(planned.check.counts, planned.check.reasons)
+    click.echo("\n".join([counts, "", *phrases.labelled(told, least=8)]))
+    return code

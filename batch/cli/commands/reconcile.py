@@ -1,0 +1,65 @@
+"""`wegly-batch reconcile`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from batch.cli.help_i18n import SpokenCommand
+from batch.cli.options import (
+    SHEET,
+    base_url_option,
+    campaign_option,
+    json_option,
+    ledger_option,
+    origin_option,
+    read_timeout_option,
+    token_file_option,
+    trust_env_option,
+)
+from batch.model.exit_code import ExitCode
+
+__all__ = ["command"]
+
+
+@click.command("reconcile", cls=SpokenCommand)
+@click.argument("run")
+@click.argument("sheet", type=SHEET, required=False)
+@campaign_option
+@ledger_option
+@token_file_option
+@base_url_option
+@origin_option
+@read_timeout_option
+@trust_env_option
+@json_option
+def command(
+    *,
+    run: str,
+    sheet: Path | None,
+    campaign: Path,
+    ledger: str | None,
+    token_file: Path | None,
+    base_url: str | None,
+    origin: str | None,
+    read_timeout: float,
+    trust_env: bool,
+    as_json: bool,
+) -> ExitCode:
+    """Ask the API about the unknown rows of RUN, and settle those whose message is found in the chat. Sends nothing.
+
+    It works for people whose chat an earlier run recorded, when the campaign gives the template's text ([template]
+    body). The rows are read again from the run's sheet, or from SHEET where it was moved. What is not found stays
+    unknown: it may have been sent all the same. Ends with 0 when no row of the run is unknown any more, else with 4.
+    """
+    from batch.app.reconcile import reconcile
+    from batch.app.settings import Settings, read_token
+    from batch.cli.output.settle import reconcile_json, reconcile_text
+
+    settings = Settings(base_url=base_url, origin=origin, ledger=ledger, read_timeout=read_timeout, trust_env=trust_env)
+    token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
+    ended = reconcile(run, campaign, sheet, settings=settings, token=token)
+    click.echo(reconcile_json(ended) if as_json else reconcile_text(ended))
+    return ended.exit_code

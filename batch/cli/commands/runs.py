@@ -1,0 +1,50 @@
+"""`wegly-batch runs`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import click
+
+from batch.cli.help_i18n import SpokenCommand
+from batch.cli.options import json_option, ledger_option
+from batch.i18n import _
+
+__all__ = ["command"]
+
+
+@click.command("runs", cls=SpokenCommand)
+@click.option("--campaign", metavar="NAME", help="Only the runs of this campaign; the beginning of its name is enough.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N runs.")
+@ledger_option
+@json_option
+def command(*, campaign: str | None, limit: int | None, ledger: str | None, as_json: bool) -> None:
+    """List the runs of the ledger, newest first, with the counts of their rows as they stand now.
+
+    A trial (`run --to`) is marked so. A run without an exit code is going on, or was killed.
+    """
+    from batch.app.report import list_runs
+    from batch.app.settings import Settings
+    from batch.cli.output.runs import no_runs_text, runs_text
+    from batch.reporter import summary
+
+    listed = list_runs(Settings(ledger=ledger), campaign=campaign, limit=limit)
+    if as_json:
+        found = [{**summary(run, tally), "trial": run.trial} for run, tally in listed.runs]
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    if listed.runs:
+        click.echo(runs_text(listed.runs, columns=_columns()))
+    else:
+        click.echo(no_runs_text(campaign, listed.campaigns))
+    click.echo(_("Ledger: {place}").format(place=listed.ledger), err=True)
+
+
+def _columns() -> int | None:
+    """Of the terminal; None for a file or a pipe, whose lines have any length."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None

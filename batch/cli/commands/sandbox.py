@@ -1,0 +1,101 @@
+"""`wegly-batch sandbox`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batch.cli.help_i18n import SpokenCommand
+from batch.cli.options import SHEET
+from batch.i18n import _, number
+
+__all__ = ["command"]
+
+_SHARE = click.FloatRange(0, 1)
+
+
+class _WithContacts(SpokenCommand):
+    """Adds the table of special contacts to the help; it is read from the sandbox, so it cannot be stale."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's hook
+        from batch.sandbox import special_table
+
+        with formatter.section(_("Special contacts, by the last four digits of wa_contact_id")):
+            formatter.write_dl([(line[:4], line[6:]) for line in special_table().splitlines()])
+
+
+class _Template(click.ParamType[tuple[str, str]]):
+    """NAME=TEXT."""
+
+    name = "template"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not name.strip() or not equals:
+            self.fail(_("{value!r}: write the template's name, = and its text.").format(value=value), param, ctx)
+        return name.strip(), text
+
+
+@click.command("sandbox", cls=_WithContacts)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port to listen on; 0 takes a free one.")
+@click.option(
+    "--latency", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Time that an answer takes."
+)
+@click.option("--latency-varies", is_flag=True, help="Let the latency vary; --latency is its mean.")
+@click.option(
+    "--rate-limit", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Answer 429 above N posts a second."
+)
+@click.option("--server-errors", type=_SHARE, default=0.0, metavar="SHARE", help="Share of HTTP 500; half are applied.")
+@click.option(
+    "--dropped-before", type=_SHARE, default=0.0, metavar="SHARE", help="Share dropped without being applied."
+)
+@click.option("--dropped-after", type=_SHARE, default=0.0, metavar="SHARE", help="Share applied, then dropped.")
+@click.option("--timeouts", type=_SHARE, default=0.0, metavar="SHARE", help="Share applied, but never answered.")
+@click.option("--seed", type=int, default=0, help="The same seed gives the same faults.")
+@click.option("--allowed-domain", metavar="DOMAIN", help="Refuse requests whose Origin is not this domain.")
+@click.option(
+    "--template",
+    "templates",
+    type=_Template(),
+    multiple=True,
+    metavar="NAME=TEXT",
+    help="A template's text with its {{1}}, as timelines show it. Repeatable.",
+)
+@click.option(
+    "--log", "log_file", type=SHEET, metavar="FILE", help="Append what is received and applied as JSON lines."
+)
+def command(
+    *,
+    port: int,
+    allowed_domain: str | None,
+    templates: tuple[tuple[str, str], ...],
+    log_file: Path | None,
+    **faults: Any,
+) -> None:
+    """Start an imitation of the API on this machine, for rehearsals. Ctrl+C ends it.
+
+    It takes any token but `invalid`, keeps one chat for each sender and person, and fails on demand. What it received
+    and applied is at /sandbox/log, to be compared with a report.
+    """
+    from batch.sandbox import Faults, serve
+
+    def announce(url: str) -> None:
+        click.echo(url)
+        said = _("The sandbox listens at {url}; Ctrl+C ends it. In another terminal:").format(url=url)
+        command = f"WEGLY_TOKEN=anything wegly-batch run contatos.xlsx -c boas-vindas.toml --base-url {url}"
+        click.echo(f"{said}\n  {command}", err=True)
+
+    log = serve(
+        announce=announce,
+        faults=Faults(**faults),
+        port=port,
+        allowed_domain=allowed_domain,
+        templates=dict(templates),
+        log_file=log_file,
+    )
+    said = _("Received {requests} requests, applied {messages} messages.")
+    click.echo(said.format(requests=number(len(log.received)), messages=number(len(log.applied))), err=True)

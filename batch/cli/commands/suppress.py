@@ -1,0 +1,206 @@
+"""`wegly-batch suppress`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from batch.cli.help_i18n import SpokenGroup
+from batch.cli.options import SHEET, json_option, ledger_option
+from batch.cli.output import formatting as phrases
+from batch.cli.prompts import asked
+from batch.i18n import _, ngettext, number
+from batch.model.exit_code import ExitCode
+from batch.model.phone.cells import shown
+from batch.model.reasons import sentence
+
+if TYPE_CHECKING:
+    from batch.app.suppress import Imported
+    from batch.ledger import Suppressed
+
+__all__ = ["command"]
+
+_TOLD = 20
+_DATE = 16
+
+_region_option = click.option(
+    "--region", default="BR", show_default=True, metavar="CC", help="The country of numbers written without one."
+)
+_reason_option = click.option("--reason", metavar="TEXT", help="Why, as you want to read it later.")
+_source_option = click.option("--source", metavar="TEXT", help="Who or what says so: a name, a ticket, a file.")
+
+
+@click.group("suppress", cls=SpokenGroup)
+def command() -> None:
+    """Keep the suppression list: people whom no campaign of this ledger messages, at any address of the API.
+
+    Every run honours it, whatever the spelling of the number in a sheet. Who tells WhatsApp to stop marketing messages
+    (131050) is put on it by itself.
+    """
+
+
+@command.command("add")
+@click.argument("phones", nargs=-1, required=True, metavar="PHONE...")
+@_reason_option
+@_source_option
+@_region_option
+@ledger_option
+@json_option
+def add(
+    *, phones: tuple[str, ...], reason: str | None, source: str | None, region: str, ledger: str | None, as_json: bool
+) -> None:
+    """Put people on the list. Who is on it already stays as first noted."""
+    from batch.app.settings import Settings
+    from batch.app.suppress import add_people
+
+    found = add_people(
+        phones,
+        reason=reason or _("asked for it"),
+        source=source or _("by hand"),
+        region=region,
+        settings=Settings(ledger=ledger),
+    )
+    if as_json:
+        click.echo(json.dumps([{"phone": shown(person), "new": new} for person, new in found.items()], indent=2))
+        return
+    for person, new in found.items():
+        said = _("is on the list now") if new else _("was on the list already")
+        click.echo(f"{shown(person)}  {said}")
+
+
+@command.command("remove")
+@click.argument("phones", nargs=-1, required=True, metavar="PHONE...")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_region_option
+@ledger_option
+def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | None) -> ExitCode:
+    """Take people off the list who want messages again. Asks first at a terminal."""
+    from batch.app.settings import Settings
+    from batch.app.suppress import on_the_list, remove_people
+
+    settings = Settings(ledger=ledger)
+    found = on_the_list(phones, region=region, settings=settings)
+    absent = _("is not on the list")
+    for person, entry in found.items():
+        click.echo(_line(entry) if entry else f"{shown(person)}  {absent}", err=not entry)
+    on_it = [person for person, entry in found.items() if entry]
+    if not on_it:
+        return ExitCode.DONE
+    question = ngettext(
+        "Take this person off the list? The next campaign may message them.",
+        "Take these {n} people off the list? The next campaign may message them.",
+        len(on_it),
+    )
+    if not yes and sys.stdin.isatty() and not asked(question.format(n=number(len(on_it)))):
+        click.echo(_("Nobody was taken off the list."), err=True)
+        return ExitCode.INTERRUPTED
+    gone = remove_people(on_it, settings)
+    click.echo(_("Taken off the list: {n}.").format(n=number(len(gone))), err=True)
+    return ExitCode.DONE
+
+
+@command.command("list")
+@ledger_option
+@json_option
+def list_(*, ledger: str | None, as_json: bool) -> None:
+    """Show everybody on the list.
+
+    A line each: the number, since when (in your time), who says so, and why.
+    """
+    from batch.app.settings import Settings
+    from batch.app.suppress import listed_people
+
+    entries = listed_people(Settings(ledger=ledger))
+    if as_json:
+        click.echo(json.dumps([_as_json(entry) for entry in entries], ensure_ascii=False, indent=2))
+        return
+    count = 0
+    for entry in entries:
+        click.echo(_line(entry))
+        count += 1
+    said = _("On the list: {n}.") if count else _("Nobody is on the suppression list.")
+    click.echo(said.format(n=number(count)), err=True)
+
+
+@command.command("import")
+@click.argument("sheet", type=SHEET)
+@click.option("--column", metavar="NAME", help="The column with the phones. Default: every column that holds phones.")
+@_reason_option
+@_source_option
+@_region_option
+@ledger_option
+@json_option
+def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> ExitCode:
+    """Put everybody of SHEET on the list.
+
+    Any sheet with phones will do, also a plain list of numbers without a header. Of several columns with phones all
+    count. A cell that cannot be read but could be somebody's number is told, and the command ends with 3; all others
+    are on the list then.
+    """
+    from batch.app.settings import Settings
+    from batch.app.suppress import import_people
+
+    given["reason"] = given["reason"] or _("imported")
+    found = import_people(sheet, settings=Settings(ledger=ledger), **given)
+    code = ExitCode.ERRORS if found.unreadable_count else ExitCode.DONE
+    if as_json:
+        unreadable = [{"row": each.row, "message": sentence(each.finding)} for each in found.unreadable]
+        said = {
+            "added": found.added,
+            "already": found.already,
+            "unreadable": unreadable,
+            "unreadable_count": found.unreadable_count,
+            "exit_code": code.value,
+        }
+        click.echo(json.dumps(said, ensure_ascii=False, indent=2))
+        return code
+    for warning in found.warnings:
+        click.echo(warning, err=True)
+    added = ngettext(
+        "{sheet}: {added} added to the list; {already} was on it already.",
+        "{sheet}: {added} added to the list; {already} were on it already.",
+        found.already,
+    )
+    click.echo(added.format(sheet=sheet.name, added=number(found.added), already=number(found.already)))
+    if found.unreadable_count:
+        _say_unreadable(found)
+    return code
+
+
+def _say_unreadable(found: Imported) -> None:
+    count = found.unreadable_count
+    head = ngettext(
+        "NOT on the list: whom {n} cell may mean that cannot be read:",
+        "NOT on the list: whom {n} cells may mean that cannot be read:",
+        count,
+    )
+    click.echo(head.format(n=number(count)), err=True)
+    for each in found.unreadable[:_TOLD]:
+        click.echo(f"  {phrases.row(each.row)}: {sentence(each.finding)}", err=True)
+    if count > _TOLD:
+        click.echo("  " + _("and {n} more").format(n=number(count - _TOLD)), err=True)
+    click.echo(_("Correct these cells and import the sheet again: who is on the list stays as first noted."), err=True)
+
+
+def _line(entry: Suppressed) -> str:
+    since = f"{entry.added.astimezone():%d/%m/%Y %H:%M}"
+    return f"{shown(entry.person):<20} {since:<{_DATE}}  {_plain(entry.source)}: {_plain(entry.reason)}"
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _as_json(entry: Suppressed) -> dict[str, str]:
+    return {
+        "phone": shown(entry.person),
+        "person": entry.person,
+        "added": entry.added.isoformat(timespec="seconds"),
+        "source": entry.source,
+        "reason": entry.reason,
+    }

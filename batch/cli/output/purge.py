@@ -1,0 +1,146 @@
+"""What `purge` prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from batch.app.purge import Part, Purged
+from batch.cli.output import formatting as phrases
+from batch.i18n import _, ngettext, number
+
+__all__ = ["purge_json", "purge_question", "purge_text"]
+
+
+def purge_question(plan: Purged) -> str:
+    """What `purge` asks before it removes anything."""
+    return "\n".join([*phrases.labelled([(_("Ledger"), plan.ledger)]), *_lines(plan), _("Remove this for good?")])
+
+
+def purge_text(ended: Purged) -> str:
+    """What `purge` says at its end, or with --dry-run."""
+    return "\n".join([*_lines(ended), *_last(ended)])
+
+
+def _lines(plan: Purged) -> Iterator[str]:
+    when = f"{plan.before:%d/%m/%Y %H:%M} UTC"
+    if plan.empty and not plan.busy:
+        yield _("There is nothing to remove from before {when}.").format(when=when)
+    elif plan.done:
+        yield _("Removed, from before {when}:").format(when=when)
+    else:
+        yield _("To be removed, from before {when}:").format(when=when)
+    for part in plan.parts:
+        if not part.found.empty or part.files:
+            yield f"  {part.found.scope.campaign} ({part.found.scope.endpoint}): {_contents(part, plan)}"
+    yield from _of_messages(plan)
+    yield from _of_others(plan)
+
+
+def _contents(part: Part, plan: Purged) -> str:
+    found, files = part.found, part.removed if plan.done else part.files
+    return ", ".join(
+        [
+            ngettext("{n} run", "{n} runs", len(found.runs)).format(n=number(len(found.runs))),
+            ngettext("{n} message", "{n} messages", found.messages).format(n=number(found.messages)),
+            ngettext("{n} report file", "{n} report files", files).format(n=number(files)),
+        ]
+    )
+
+
+def _of_messages(plan: Purged) -> Iterator[str]:
+    found = [part.found for part in plan.parts]
+    if unknown := sum(each.unknown for each in found):
+        yield _of_unknown(unknown, done=plan.done)
+    if pending := sum(each.pending for each in found):
+        yield ngettext(
+            "{n} of them was never sent: a later run of its sheet can send it.",
+            "{n} of them were never sent: a later run of their sheet can send them.",
+            pending,
+        ).format(n=number(pending))
+    if kept := sum(each.kept for each in found):
+        yield ngettext(
+            "{n} older message stays as it is: a younger run has it in its sheet.",
+            "{n} older messages stay as they are: younger runs have them in their sheets.",
+            kept,
+        ).format(n=number(kept))
+
+
+def _of_unknown(count: int, *, done: bool) -> str:
+    if done:
+        said = ngettext(
+            "{n} of them is unknown and is not sent again by itself. Its phone is only in your sheet now.",
+            "{n} of them are unknown and are not sent again by themselves. Their phones are only in your sheets now.",
+            count,
+        )
+    else:
+        said = ngettext(
+            "{n} of them is unknown and loses its phone: to decide it (settle, reconcile), do that before.",
+            "{n} of them are unknown and lose their phones: to decide them (settle, reconcile), do that before.",
+            count,
+        )
+    return said.format(n=number(count))
+
+
+def _of_others(plan: Purged) -> Iterator[str]:
+    others = [str(path) for part in plan.parts for folder in part.folders for path in folder.others]
+    if others:
+        yield _("In the report folders, but not written by wegly-batch, so they stay:")
+        yield from (f"  {path}" for path in others)
+    if plan.suppressed:
+        yield ngettext(
+            "The suppression list stays: {n} person is on it.",
+            "The suppression list stays: {n} people are on it.",
+            plan.suppressed,
+        ).format(n=number(plan.suppressed))
+    if not plan.empty:
+        yield _(
+            "Not touched: your own sheets and plans, and copies of reports or of the ledger (ledger backup). "
+            "Look after them yourself."
+        )
+
+
+def _last(ended: Purged) -> Iterator[str]:
+    yield from ended.problems
+    yield from ended.busy
+    if ended.unclean:
+        yield _(
+            "The ledger's file could not be written anew, so what was removed may still be found in it: {words}."
+        ).format(words=ended.unclean.rstrip("."))
+    if ended.problems or ended.busy or ended.unclean:
+        yield _("Give the same command again when no run is going on and no report is open: it does the rest.")
+    elif ended.wiped:
+        yield _("The ledger's file was written anew; nothing of this is in it any more.")
+    elif not ended.empty:
+        yield _("Nothing was removed yet.")
+
+
+def purge_json(ended: Purged) -> str:
+    """`purge --json`."""
+    shown = {
+        "ledger": ended.ledger,
+        "before": ended.before.isoformat(timespec="seconds"),
+        "done": ended.done,
+        "campaigns": [_part_json(part) for part in ended.parts],
+        "suppressed": ended.suppressed,
+        "problems": [*ended.problems, *ended.busy],
+        "clean": ended.unclean is None,
+        "exit_code": ended.exit_code,
+    }
+    return json.dumps(shown, ensure_ascii=False, indent=2)
+
+
+def _part_json(part: Part) -> dict[str, object]:
+    found = part.found
+    return {
+        "campaign": found.scope.campaign,
+        "endpoint": found.scope.endpoint,
+        "runs": list(found.runs),
+        "messages": found.messages,
+        "unknown": found.unknown,
+        "pending": found.pending,
+        "kept": found.kept,
+        "files": part.files,
+        "removed": part.removed,
+        "left": [str(path) for folder in part.folders for path in folder.others],
+    }

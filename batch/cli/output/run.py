@@ -1,0 +1,187 @@
+"""What `run`, `demo` and `report` print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from batch.app.run import Finished
+from batch.app.samples import samples
+from batch.cli.output import formatting as phrases
+from batch.i18n import N_, _, ngettext, number
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason, advice, sentence
+from batch.model.runs import Run, SenderRun, Tally
+from batch.pool import NEVER, StopCause
+from batch.reporter import Written, headline, summary
+
+__all__ = ["alarm_text", "demo_text", "summary_json", "summary_text", "waiting_text", "written_text"]
+
+_STOPPED = {
+    StopCause.INTERRUPTED: N_("Interrupted: what was in flight is finished and recorded."),
+    StopCause.TERMINATED: N_("Ended by a signal: what was in flight is finished and recorded."),
+    StopCause.FATAL_ANSWER: N_("Stopped: every row would have met the same answer."),
+    StopCause.TOO_MANY_ERRORS: N_("Stopped: too many rows in a hundred were refused ([stop] errors in the campaign)."),
+    StopCause.UNKNOWNS_IN_A_ROW: N_("Stopped: too many unknown outcomes in a row ([stop] unknowns in the campaign)."),
+    StopCause.TEMPLATE_REFUSED: N_("Stopped: WhatsApp refused the template's values several times in a row."),
+    StopCause.RETRIES_USED_UP: N_("Stopped: a row was tried as often as [stop] retries and retry_for allow."),
+    StopCause.LEDGER_FAILED: N_("Stopped: the ledger could not be written, and without it nothing may be sent."),
+    StopCause.CANARY: N_("Stopped: not all of the first rows ([canary] in the campaign) were accepted."),
+    StopCause.CLOCK_WRONG: N_("Stopped: this machine's clock went back, or is more than 5 minutes off the API's."),
+}
+
+_SOMEHOW = N_("Stopped.")
+_CAUSES = (
+    N_("interrupted"),
+    N_("terminated"),
+    N_("fatal answer"),
+    N_("too many errors"),
+    N_("unknowns in a row"),
+    N_("template refused"),
+    N_("retries used up"),
+    N_("ledger failed"),
+    N_("clock wrong"),
+    N_("canary"),
+    N_("defect"),
+)
+"""The causes in words, as the line of a sender has them."""
+
+
+def summary_text(ended: Finished) -> str:
+    """What a run says at its end."""
+    parts = []
+    if ended.cause is not None:
+        parts.append(_why_stopped(ended))
+    if ended.next_at is not None:
+        parts.append(_when_next(ended))
+    parts.append("\n".join(headline(ended.run, ended.tally, last_sent=ended.last_sent)))
+    parts.append(phrases.counts(ended.tally.counts, ended.tally.reasons))
+    parts += _rates(ended.tally)
+    parts.append(written_text(ended.run, ended.folder, ended.written, ledger=ended.ledger))
+    parts += [*ended.problems, *ended.untold]
+    return "\n\n".join(parts)
+
+
+def alarm_text(ended: Finished) -> str:
+    """What somebody must know of a run also where no summary is printed: why it stopped, what could not be written."""
+    parts = [_why_stopped(ended)] if ended.cause is not None else []
+    if ended.next_at is not None:
+        parts.append(_when_next(ended))
+    if ended.written.missing:
+        parts.append(written_text(ended.run, ended.folder, ended.written))
+    return "\n".join([*parts, *ended.problems, *ended.untold])
+
+
+def summary_json(ended: Finished) -> dict[str, object]:
+    """What `run --json` prints of one sheet: the content of summary.json."""
+    return summary(ended.run, ended.tally)
+
+
+def demo_text(ended: Finished) -> str:
+    """What the demo says at its end: the summary is already printed, so only where to look."""
+    said = _(
+        "This was a rehearsal against an imitation on this machine: nobody was messaged.\n"
+        "Open report.xlsx to see what became of each row. The sheet and the campaign file that were used are in\n"
+        "{folder}"
+    )
+    return f"{summary_text(ended)}\n\n{said.format(folder=samples())}"
+
+
+def written_text(run: Run, folder: Path, written: Written, *, ledger: str | None = None) -> str:
+    """Where the report is, what could not be written, and where the ledger is, if that is to be told."""
+    workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(folder))
+    page = [("", str(written.page))] if written.page else []
+    problems = [*written.problems]
+    if written.missing:
+        again = f"`wegly-batch report {run.run}`"
+        lost = _("Nothing of it is lost, for the ledger has it: mend that, and {command} writes the report.")
+        problems.append(lost.format(command=again))
+    correct = [str(file) for file in written.files if file.stem.startswith("retry")]
+    retries = [
+        (_("Retry"), _("{file}: correct its rows and run it, like a sheet").format(file=file)) for file in correct
+    ]
+    told = [(_("Report"), workbook), *page, *retries, *(("", problem) for problem in problems)]
+    return "\n".join(phrases.labelled([*told, *([(_("Ledger"), ledger)] if ledger is not None else [])]))
+
+
+def waiting_text(seconds: float, finding: Finding) -> str:
+    """Why everybody waits now."""
+    if finding.reason is Reason.WINDOW:
+        said = _(
+            "Outside the campaign's hours: waiting until {when}, for {time}. "
+            "Ctrl+C ends it; the same command goes on later."
+        )
+    elif finding.reason is Reason.CAP:
+        said = _("{people} people in 24 hours are reached: the next goes in {time}.")
+    elif "status" in finding.values:
+        said = _("The API asked to slow down (HTTP {status}): nothing is sent for {time}.")
+    else:
+        said = _("The API asked to slow down: nothing is sent for {time}.")
+    return said.format_map({**finding.values, "time": phrases.time(seconds)})
+
+
+def _when_next(ended: Finished) -> str:
+    """When what the hours or a cap kept back may go."""
+    zone = ZoneInfo(ended.run.timezone)
+    kept = {sender.pending.reason: sender.pending for sender in ended.tally.this_run.senders if sender.pending}
+    said = [sentence(kept[reason]) for reason in (Reason.WINDOW, Reason.CAP) if reason in kept]
+    if ended.next_at is None or ended.next_at.year == NEVER.year:
+        finding = Finding(Reason.NO_HOURS)
+        return f"{sentence(finding)} {advice(finding)}"
+    when = f"{ended.next_at.astimezone(zone):%d/%m/%Y %H:%M}"
+    again = _("Run the same command again at {when} ({timezone}) or later.")
+    return "\n".join([*said, again.format(when=when, timezone=ended.run.timezone)])
+
+
+def _rates(tally: Tally) -> list[str]:
+    """Wanted and achieved rate, for each sender where there are several, and whatever slowed it down."""
+    done = tally.this_run
+    several = len(done.senders) > 1
+    lines = [_rate_of(sender, done.wanted_rate, several=several) for sender in done.senders]
+    return ["\n".join([_("Rate"), *filter(None, lines)])] if any(lines) else []
+
+
+def _rate_of(sender: SenderRun, wanted: float | None, *, several: bool) -> str:
+    if wanted is None or (sender.achieved_rate is None and not several):
+        return ""
+    if sender.achieved_rate is not None:
+        rates = _("{achieved} of {wanted} wanted")
+        told = [rates.format(achieved=phrases.rate(sender.achieved_rate), wanted=phrases.rate(wanted))]
+    else:
+        attempts = ngettext("{n} attempt, {wanted} wanted", "{n} attempts, {wanted} wanted", sender.attempts)
+        told = [attempts.format(n=number(sender.attempts), wanted=phrases.rate(wanted))]
+    if sender.slowed:
+        slowed = ngettext(
+            "slowed down once because the API asked for it",
+            "slowed down {n} times because the API asked for it",
+            sender.slowed,
+        )
+        told.append(slowed.format(n=number(sender.slowed)))
+    if sender.cause and several:
+        told.append(_("stopped: {cause}").format(cause=_(sender.cause.replace("_", " "))))
+    who = f"{sender.sender}  " if several else ""
+    return f"  {who}{', '.join(told)}"
+
+
+def _why_stopped(ended: Finished) -> str:
+    said = _(_STOPPED.get(ended.cause, _SOMEHOW)) if ended.cause else ""
+    stopped = [sender.sender for sender in ended.tally.this_run.senders if sender.cause]
+    if stopped and not ended.stopped_all:
+        why = "" if ended.cause is StopCause.FATAL_ANSWER else f" {said}"
+        some = ngettext(
+            "The sender {senders} stopped, and the other senders went on.",
+            "The senders {senders} stopped, and the other senders went on.",
+            len(stopped),
+        )
+        said = f"{some.format(senders=', '.join(stopped))}{why}"
+    cut_off = ended.tally.reasons.get((Outcome.UNKNOWN, Reason.CUT_OFF.value), 0)
+    if cut_off and ended.cause in (StopCause.INTERRUPTED, StopCause.TERMINATED):
+        cut = ngettext(
+            "Ended at once: {n} row was cut off while being sent, and may have arrived.",
+            "Ended at once: {n} rows were cut off while being sent, and may have arrived.",
+            cut_off,
+        )
+        said = cut.format(n=number(cut_off))
+    if ended.finding is None:
+        return said
+    return "\n".join(filter(None, [said, sentence(ended.finding), advice(ended.finding)]))

@@ -1,0 +1,87 @@
+"""What `runs` prints: a table where it fits, else a few lines for each run."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from batch.cli.output import formatting as phrases
+from batch.i18n import _, number
+from batch.model.outcomes import Outcome
+from batch.model.runs import Run, Tally
+
+__all__ = ["no_runs_text", "runs_text"]
+
+_GAP = "  "
+_LONGEST_NAME = 28
+"""Characters of a campaign's name in the table."""
+_LEFT = 3
+"""Columns of text, from the left; numbers are set to the right."""
+
+
+def runs_text(found: Sequence[tuple[Run, Tally]], *, columns: int | None = None) -> str:
+    """The runs, newest first. `columns`: of the terminal; None where there is none, and lines may be of any length."""
+    table = [_header(), *(_cells(run, tally) for run, tally in found)]
+    widths = [max(len(line[place]) for line in table) for place in range(len(table[0]))]
+    if columns is None or sum(widths) + len(_GAP) * (len(widths) - 1) <= columns:
+        return "\n".join(_line(cells, widths) for cells in table)
+    return "\n\n".join(_block(run, tally, columns) for run, tally in found)
+
+
+def no_runs_text(campaign: str | None, names: Sequence[str]) -> str:
+    """Why nothing is listed. `names`: of the campaigns that have runs."""
+    if campaign is None or not names:
+        return _("There are no runs yet.")
+    return _("There are no runs of a campaign whose name begins with {name!r}; there are runs of {names}.").format(
+        name=campaign, names=", ".join(names)
+    )
+
+
+def _header() -> list[str]:
+    outcomes = [outcome.value for outcome in Outcome]
+    return [_("run"), _("started"), _("campaign"), _("rows"), *outcomes, _("exit")]
+
+
+def _cells(run: Run, tally: Tally) -> list[str]:
+    counts = [number(tally.counts[outcome]) for outcome in Outcome]
+    return [run.run, _started(run), _cut(run.campaign), number(tally.rows), *counts, _exit(run)]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    pairs = list(zip(cells, widths, strict=True))
+    left = [f"{cell:<{width}}" for cell, width in pairs[:_LEFT]]
+    return _GAP.join([*left, *(f"{cell:>{width}}" for cell, width in pairs[_LEFT:])])
+
+
+def _block(run: Run, tally: Tally, columns: int) -> str:
+    ended = _("exit {code}").format(code=run.exit_code) if run.exit_code is not None else _("not ended, or killed")
+    counts = [f"{outcome.value} {number(tally.counts[outcome])}" for outcome in Outcome if tally.counts[outcome]]
+    lines = [
+        run.run,
+        f"{_started(run)}, {run.campaign}, {ended}",
+        f"{phrases.rows(tally.rows)}: {', '.join(counts)}" if counts else phrases.rows(0),
+    ]
+    return "\n".join(
+        textwrap.fill(
+            line,
+            max(columns, 20),
+            initial_indent="  " if place else "",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for place, line in enumerate(lines)
+    )
+
+
+def _started(run: Run) -> str:
+    return f"{run.started.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y %H:%M}"
+
+
+def _exit(run: Run) -> str:
+    return "-" if run.exit_code is None else str(run.exit_code)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"

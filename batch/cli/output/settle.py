@@ -1,0 +1,177 @@
+"""What `settle` and `reconcile` print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from batch.app.attempts import Left, Match, Why
+from batch.app.decision import local_time
+from batch.app.reconcile import Reconciled
+from batch.app.settle import Change, Settled
+from batch.cli.output import formatting as phrases
+from batch.i18n import N_, _, ngettext, number
+from batch.model.exit_code import ExitCode
+from batch.model.outcomes import Outcome
+from batch.model.phone.cells import shown
+
+__all__ = ["reconcile_json", "reconcile_text", "settle_json", "settle_question", "settle_text"]
+
+_WHY: Mapping[Why, str] = {
+    Why.LIVE: N_("it began to be sent a moment ago; come back in some minutes"),
+    Why.NO_BODY: N_(
+        "the campaign does not give the template's text ([template] body), so no message can be known again"
+    ),
+    Why.NO_CHAT: N_("no run of this ledger has recorded a chat with this person"),
+    Why.NO_TEXT: N_("the sheet has no good row for it any more, so its text is not known"),
+    Why.REFUSED: N_("the API did not give the chat: {words}"),
+    Why.NOTHING: N_("not found in the chat, which proves nothing: it may be on its way, or the row was changed since"),
+    Why.FAILED: N_("it is in the chat, but marked there as failed"),
+    Why.ANOTHERS: N_("a message like it is in the chat, but may be that of another attempt at this person"),
+}
+
+
+def settle_question(plan: Settled) -> str:
+    """What `settle` asks before it writes."""
+    lines = [*phrases.labelled([(_("Run"), plan.run.run), (_("Ledger"), plan.ledger)]), _table(plan.changes)]
+    count = len(plan.changes)
+    return "\n".join([*lines, ngettext("Settle {n} row so?", "Settle {n} rows so?", count).format(n=number(count))])
+
+
+def settle_text(ended: Settled, *, shown_before: bool) -> str:
+    """What `settle` says at its end; the rows only when the question did not show them."""
+    parts = [_table(ended.changes)] if ended.changes and not shown_before else []
+    return "\n".join([*parts, *_settle_lines(ended)])
+
+
+def _settle_lines(ended: Settled) -> list[str]:
+    sent = sum(change.becomes is Outcome.SUCCESS for change in ended.changes)
+    waiting = len(ended.changes) - sent
+    lines = []
+    if ended.changes:
+        settled = ngettext(
+            "Settled {n} row: {sent} as sent, {waiting} as not sent.",
+            "Settled {n} rows: {sent} as sent, {waiting} as not sent.",
+            len(ended.changes),
+        )
+        lines.append(settled.format(n=number(len(ended.changes)), sent=number(sent), waiting=number(waiting)))
+    if ended.same:
+        same = ngettext(
+            "{n} row was settled so before; nothing changes.",
+            "{n} rows were settled so before; nothing changes.",
+            len(ended.same),
+        )
+        lines.append(same.format(n=number(len(ended.same))))
+    if waiting:
+        lines.append(_("What is settled as not sent goes out with the next `wegly-batch run` of this campaign."))
+    if ended.changes:
+        other = _("Until it is sent again it can be settled the other way.")
+        lines.append(f"{other} {_report_again(ended.run.run)}")
+    return lines
+
+
+def settle_json(ended: Settled) -> str:
+    """`settle --json`."""
+    return json.dumps(
+        {
+            "run": ended.run.run,
+            "campaign": ended.run.campaign,
+            "endpoint": ended.run.endpoint,
+            "ledger": ended.ledger,
+            "settled": [_change_json(change) for change in ended.changes],
+            "settled_before": [_change_json(change) for change in ended.same],
+            "exit_code": ExitCode.DONE.value,
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+def _change_json(change: Change) -> dict[str, object]:
+    return {
+        "row": change.row,
+        "phone": shown(change.person) if change.person else None,
+        "was": change.was.value,
+        "was_reason": change.was_reason,
+        "becomes": change.becomes.value,
+    }
+
+
+def _table(changes: Sequence[Change]) -> str:
+    lines = [(_("row"), _("phone"), _("was"), _("becomes"))]
+    for change in changes:
+        becomes = _("success: sent") if change.becomes is Outcome.SUCCESS else _("pending: not sent")
+        phone = shown(change.person) if change.person else ""
+        lines.append((f"{change.row}", phone, f"{change.was.value} ({change.was_reason})", becomes))
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return "\n".join(
+        f"  {line[0]:>{widths[0]}}  {line[1]:<{widths[1]}}  {line[2]:<{widths[2]}}  {line[3]}" for line in lines
+    )
+
+
+def reconcile_text(ended: Reconciled) -> str:
+    """`reconcile`: what became of each unknown row."""
+    if not ended.found and not ended.left:
+        return _("The run {run} has no unknown rows.").format(run=ended.run.run)
+    told = {match.standing.row: _found_line(match, ended) for match in ended.found}
+    told |= {left.standing.row: _left_line(left) for left in ended.left}
+    lines = [told[row] for row in sorted(told)]
+    count = ngettext(
+        "{n} row settled as sent, {left} still unknown.",
+        "{n} rows settled as sent, {left} still unknown.",
+        len(ended.found),
+    )
+    lines.append(count.format(n=number(len(ended.found)), left=number(len(ended.left))))
+    if ended.found:
+        lines.append(_report_again(ended.run.run))
+    if ended.left:
+        lines.append(_("A row that is still unknown may have been sent all the same. Look in WhatsApp, then say so:"))
+        lines.append(f"  wegly-batch settle {ended.run.run} --sent ROWS --not-sent ROWS")
+    return "\n".join(lines)
+
+
+def _found_line(match: Match, ended: Reconciled) -> str:
+    said = _("settled as sent: it is in the chat, of {when}").format(when=local_time(match.at, ended.run))
+    return f"{_who(match)}  {said}"
+
+
+def _left_line(left: Left) -> str:
+    why = _(_WHY[left.why]).format(words=left.words)
+    return "  ".join([_who(left), _("still unknown: {why}").format(why=why)])
+
+
+def _who(each: Match | Left) -> str:
+    person = each.standing.result.person
+    return f"  {phrases.row(each.standing.row, 6)} {shown(person) if person else '':<18}"
+
+
+def _report_again(run: str) -> str:
+    return _("The report as it stands now: {command}").format(command=f"wegly-batch report {run}")
+
+
+def reconcile_json(ended: Reconciled) -> str:
+    """`reconcile --json`."""
+    return json.dumps(
+        {
+            "run": ended.run.run,
+            "campaign": ended.run.campaign,
+            "endpoint": ended.run.endpoint,
+            "ledger": ended.ledger,
+            "settled": [
+                {**_row_json(match), "chat_id": match.chat_id, "sent_at": match.at.isoformat(timespec="seconds")}
+                for match in ended.found
+            ],
+            "unknown": [
+                {**_row_json(left), "reason": left.why.value, "message": _(_WHY[left.why]).format(words=left.words)}
+                for left in ended.left
+            ],
+            "exit_code": ended.exit_code.value,
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+def _row_json(each: Match | Left) -> dict[str, object]:
+    person = each.standing.result.person
+    return {"row": each.standing.row, "phone": shown(person) if person else None}

@@ -1,0 +1,137 @@
+"""A copy of the ledger that is whole and true to one moment, also while a run is sending.
+
+SQLite's own backup copies a snapshot; writers go on meanwhile, and what they write is in the next copy. A copy of the
+file made by other means may lack what is still in the write-ahead log, or be torn.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from batch.errors import LedgerUnusable
+from batch.i18n import _
+from batch.ledger.admin.holding import Holding, holding_of, reading
+
+__all__ = ["back_up"]
+
+_BESIDE = ("-wal", "-shm", "-journal")
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+def back_up(ledger: Path, target: Path) -> Holding:
+    """Copy the ledger to `target`, which must not be there yet; give what the copy holds.
+
+    The copy is one file (mode 0600) that needs none beside it. It was read back whole, and is durable, before it got
+    its name. Raises LedgerUnusable, and then leaves nothing at `target`.
+    """
+    _refuse_target(ledger, target)
+    with reading(ledger) as source:
+        wanted = holding_of(source, ledger)
+        with _aside(target) as aside:
+            _copy(source, aside)
+            held = _verified(aside, wanted)
+            _put(aside, target)
+    return held
+
+
+def _refuse_target(ledger: Path, target: Path) -> None:
+    own = [ledger.with_name(ledger.name + ending) for ending in ("", *_BESIDE)]
+    if os.path.realpath(target) in {os.path.realpath(file) for file in own} or _same_file(ledger, target):
+        raise LedgerUnusable(
+            _("{target} is the ledger itself.").format(target=target), _("Name another file for the copy.")
+        )
+    if os.path.lexists(target):
+        raise _exists(target)
+    if not target.parent.is_dir():
+        raise LedgerUnusable(
+            _("There is no folder {folder}.").format(folder=target.parent), _("Make it, or name a file in another one.")
+        )
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _exists(target: Path) -> LedgerUnusable:
+    return LedgerUnusable(
+        _("{target} is there already and is not overwritten.").format(target=target), _("Name a new file for the copy.")
+    )
+
+
+@contextmanager
+def _aside(target: Path) -> Iterator[Path]:
+    """A private file beside `target`, gone again when the block is left. Says of all errors inside what they mean."""
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            for ending in ("", *_BESIDE):
+                with suppress(OSError):
+                    Path(name + ending).unlink()
+    except FileExistsError:
+        raise _exists(target) from None
+    except (OSError, sqlite3.Error) as error:
+        if getattr(error, "sqlite_errorname", "").startswith(_DAMAGED):
+            raise  # that is about what was read
+        said = error.strerror or error if isinstance(error, OSError) else error
+        raise LedgerUnusable(
+            _("The copy {target} could not be written: {error}. The ledger itself is as it was.").format(
+                target=target, error=said
+            ),
+            _("Free space there, or name a file on another disk."),
+        ) from error
+
+
+def _copy(source: sqlite3.Connection, aside: Path) -> None:
+    with closing(sqlite3.connect(aside)) as copy:
+        # The file has no name yet: who would be killed here leaves nothing that could be taken for a copy.
+        copy.execute("PRAGMA journal_mode=OFF")
+        copy.execute("PRAGMA synchronous=OFF")
+        source.backup(copy, pages=-1)
+
+
+def _verified(aside: Path, wanted: Holding) -> Holding:
+    """Read the copy back, every page of it, and make it durable."""
+    with closing(sqlite3.connect(aside, isolation_level=None)) as copy:
+        copy.execute("PRAGMA locking_mode=EXCLUSIVE")
+        copy.execute("PRAGMA journal_mode=DELETE")  # so that the file needs none beside it
+        found = [row[0] for row in copy.execute("PRAGMA integrity_check(3)")]
+        held = holding_of(copy, aside)
+    if found != ["ok"] or held.ledger_id != wanted.ledger_id or held.counter < wanted.counter:
+        raise LedgerUnusable(
+            _("The copy was not kept: reading it back found {found}.").format(found="; ".join(map(str, found))),
+            _("Try another disk. If the same is found there, the ledger itself is damaged: keep it, and older copies."),
+        )
+    with aside.open("rb+") as file:
+        os.fsync(file.fileno())
+    return held
+
+
+def _put(aside: Path, target: Path) -> None:
+    """Give the file its name, never taking the name from another. Raises FileExistsError."""
+    if os.name == "nt":
+        aside.rename(target)  # refuses there by itself
+        return
+    try:
+        target.hardlink_to(aside)
+    except FileExistsError:
+        raise
+    except OSError:  # a memory stick knows no second names
+        if os.path.lexists(target):
+            raise FileExistsError(target) from None
+        aside.rename(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,244 @@
+"""Decisions about unknown rows: what is read for them, and the one transaction that writes them.
+
+Only for who holds the locks of the campaign and of the senders. A decision changes a message only while it is still as
+it was looked at, and is noted in `decisions` in the same transaction. It can be turned round until the message was
+sent again: the API's answer then says more than any decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from batch.errors import Busy, LedgerFailed
+from batch.i18n import N_, _
+from batch.ledger.admin.standing import Decision, Related, Settlement, Standing
+from batch.ledger.read.corrected import corrected
+from batch.ledger.read.corrections import correction_of, corrections_of_run, heirs_of_run
+from batch.ledger.read.heirs import Heirs
+from batch.ledger.read.runs import sheet_of
+from batch.ledger.storage.engine import READ, translate
+from batch.ledger.storage.pseudonyms import in_clear
+from batch.ledger.storage.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
+from batch.ledger.storage.schema import State, decisions, messages, rows
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.reasons import findings_to_json
+from batch.model.runs import Result
+
+__all__ = ["Deciding"]
+
+_AT_ONCE = 500
+"""Values in one IN (...): databases have a limit."""
+_DOUBTFUL = (State.UNKNOWN, State.CLAIMED)
+
+
+class Deciding:
+    """What the ledger offers for decisions about unknown rows."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def standings(self, run: str, numbers: Sequence[int] | None = None) -> list[Standing]:
+        """Rows of a run's sheet in its order: those of `numbers` that it has; None: all that are unknown or claimed."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            return _read_standings(connection, run, numbers)
+
+    def related(self, endpoint: str, people: Iterable[str]) -> list[Related]:
+        """Every attempted message to these people at the endpoint, of any campaign, the latest first."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            return _read_related(connection, endpoint, people)
+
+    def decisions(self, run: str | None = None) -> list[Decision]:
+        """The decisions about rows of a run's sheet, or all, in the order they were made."""
+        with self._engine.connect().execution_options(**READ) as connection:
+            return _read_decisions(connection, run)
+
+    def settle(self, settlements: Iterable[Settlement], *, now: datetime, who: str, how: str) -> None:
+        """Write and note all of them, or none. Durable on return; only for the holder of the locks.
+
+        Raises Busy when a message is no longer as it was looked at, LedgerFailed when the ledger takes no writes.
+        """
+        try:
+            with self._engine.begin() as connection:
+                for each in settlements:
+                    _write(connection, each)
+                    connection.execute(insert(decisions).values(_noted(each, now=now, who=who, how=how)))
+        except SQLAlchemyError as error:
+            raise LedgerFailed(
+                translate(error, N_("settling rows")),
+                _("No row was settled. Check the disk, then give the command again."),
+            ) from error
+
+
+def _read_standings(connection: Connection, run: str, numbers: Sequence[int] | None) -> list[Standing]:
+    sheet = sheet_of(connection, run)
+    heirs = heirs_of_run(connection, run, sheet)
+    corrections = [found for found in corrections_of_run(connection, run, sheet, heirs) if found["key"]]
+    if numbers is not None:
+        return _as_corrected(connection, _own_standings(connection, run, heirs, _among(numbers)), corrections)
+    doubtful = messages.c.state.in_([each.value for each in _DOUBTFUL]) & rows.c.outcome.is_(None)
+    elsewhere = [found["at"] for found in corrections if found["state"] in _DOUBTFUL]
+    own = _own_standings(connection, run, heirs, [doubtful, *_among([*elsewhere, *heirs.first.values()])])
+    standings = {each.row: each for each in _as_corrected(connection, own, corrections) if each.state in _DOUBTFUL}
+    return [standings[row] for row in sorted(standings)]
+
+
+def _among(numbers: Sequence[int]) -> list[ColumnElement[bool]]:
+    wanted = sorted(set(numbers))
+    return [rows.c.row.in_(wanted[start : start + _AT_ONCE]) for start in range(0, len(wanted), _AT_ONCE)]
+
+
+def _own_standings(
+    connection: Connection, run: str, heirs: Heirs, parts: Sequence[ColumnElement[bool]]
+) -> list[Standing]:
+    decided = _decided(messages.c.key).scalar_subquery().label("decided")
+    more = (messages.c.endpoint, messages.c.campaign, messages.c.sender, decided)
+    query = (
+        select(*ROW_COLUMNS, *RESULT_COLUMNS, *more)
+        .select_from(rows.outerjoin(messages, messages.c.key == rows.c.key))
+        .where(rows.c.run == run)
+        .order_by(rows.c.row)
+    )
+    return [
+        _standing(run, heirs.as_shown(found))
+        for part in parts
+        for found in connection.execute(query.where(part)).mappings()
+    ]
+
+
+def _decided(key: Any) -> Select[Any]:
+    """What the latest decision about a message made of it."""
+    return select(decisions.c.to_state).where(decisions.c.key == key).order_by(decisions.c.number.desc()).limit(1)
+
+
+def _standing(run: str, found: Mapping[Any, Any]) -> Standing:
+    result = result_of(found)
+    if found["outcome"] is not None:
+        return Standing(run=run, result=result, state=None)
+    return _of_message(run, result, found, found["decided"])
+
+
+def _of_message(run: str, result: Result, found: Mapping[Any, Any], decided: str | None) -> Standing:
+    return Standing(
+        run=run,
+        result=result,
+        state=State(found["state"]),
+        key=found["key"],
+        endpoint=found["endpoint"],
+        campaign=found["campaign"],
+        sender=found["sender"],
+        decided=State(decided) if decided else None,
+    )
+
+
+def _as_corrected(
+    connection: Connection, standings: Iterable[Standing], corrections: Iterable[Mapping[Any, Any]]
+) -> list[Standing]:
+    """The rows as a report shows them: where a row stands as it was corrected, by the message of that."""
+    found = {each["at"]: each for each in corrections}
+    return [_with_correction(connection, each, found[each.row]) if each.row in found else each for each in standings]
+
+
+def _with_correction(connection: Connection, own: Standing, found: Mapping[Any, Any]) -> Standing:
+    correction = correction_of(found)
+    result = corrected(own.result, correction)
+    if result is own.result or result.outcome is Outcome.ERROR:
+        return replace(own, result=result)
+    if result.outcome is Outcome.SKIPPED:
+        return Standing(run=own.run, result=result, state=None)
+    return _of_message(own.run, result, found, connection.execute(_decided(found["key"])).scalar())
+
+
+def _write(connection: Connection, settlement: Settlement) -> None:
+    standing = settlement.standing
+    as_it_was = (
+        messages.c.key == standing.key,
+        messages.c.state == standing.state,
+        messages.c.attempts == standing.result.attempts,
+    )
+    values = {
+        "state": settlement.outcome.value,
+        "findings": findings_to_json([settlement.finding]),
+        "evidence": settlement.evidence.value if settlement.evidence else None,
+        "chat_id": settlement.chat_id,
+        "chat_status": None,
+        "payload": None,
+        # Who had claimed it could else still write an outcome over the decision.
+        "claim_run": None,
+        "claim_host": None,
+        "claim_pid": None,
+    }
+    if connection.execute(update(messages).where(*as_it_was).values(values)).rowcount != 1:
+        raise Busy(
+            _("Row {row} was changed by another process meanwhile, so no row was settled.").format(row=standing.row),
+            _("Give the same command again."),
+        )
+
+
+def _noted(settlement: Settlement, *, now: datetime, who: str, how: str) -> dict[str, Any]:
+    standing = settlement.standing
+    return {
+        "decided_at": now,
+        "run": standing.run,
+        "row": standing.row,
+        "key": standing.key,
+        "attempts": standing.result.attempts,
+        "from_state": standing.state,
+        "to_state": settlement.outcome.value,
+        "evidence": settlement.evidence.value if settlement.evidence else None,
+        "who": who,
+        "how": how,
+    }
+
+
+def _read_decisions(connection: Connection, run: str | None) -> list[Decision]:
+    query = select(decisions).order_by(decisions.c.number)
+    found = connection.execute(query if run is None else query.where(decisions.c.run == run)).mappings()
+    return [
+        Decision(
+            decided_at=each["decided_at"],
+            run=each["run"],
+            row=each["row"],
+            key=each["key"],
+            attempts=each["attempts"],
+            from_state=State(each["from_state"]),
+            to_state=State(each["to_state"]),
+            evidence=Evidence(each["evidence"]) if each["evidence"] else None,
+            who=each["who"],
+            how=each["how"],
+        )
+        for each in found
+    ]
+
+
+def _read_related(connection: Connection, endpoint: str, people: Iterable[str]) -> list[Related]:
+    wanted = sorted(set(people))
+    found: list[Related] = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        query = select(
+            messages.c.key,
+            messages.c.person,
+            messages.c.sender,
+            messages.c.state,
+            messages.c.evidence,
+            messages.c.chat_id,
+            messages.c.sent_at,
+            messages.c.duration_ms,
+        ).where(
+            messages.c.endpoint == endpoint,
+            messages.c.attempts > 0,
+            messages.c.person.in_(wanted[start : start + _AT_ONCE]),
+        )
+        found += [_related(each) for each in connection.execute(query.order_by(messages.c.sent_at.desc())).mappings()]
+    return found
+
+
+def _related(found: Mapping[Any, Any]) -> Related:
+    evidence = Evidence(found["evidence"]) if found["evidence"] else None
+    chat_id = in_clear(found["chat_id"])
+    return Related(**{**found, "state": State(found["state"]), "evidence": evidence, "chat_id": chat_id})

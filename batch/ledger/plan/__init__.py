@@ -1,0 +1,1 @@
+"""Planning: stage a sheet's rows, judge each row, commit the plan."""

@@ -1,0 +1,273 @@
+"""Claim, release, record: the three writes around a POST, and what becomes of the claims of a run that died.
+
+A claim is one conditional UPDATE per key; who got the row back may post, nobody else. Each function takes the
+connection of a transaction that somebody else commits, so that several workers share one commit. The statements are
+made once: building one costs more than running it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, or_, select, update
+
+from batch.ledger.send.contact_limits import Outreach, may_go, parameters, refusal
+from batch.ledger.storage.owner import Owner
+from batch.ledger.storage.prepared_statements import Prepared
+from batch.ledger.storage.schema import AGAIN, State, given_back, is_one_of, messages
+from batch.ledger.storage.suppression import Suppressed, suppress
+from batch.model.messages import Job, campaign_scope
+from batch.model.outcomes import Evidence, Outcome
+from batch.model.phrases import Phrase
+from batch.model.reasons import Finding, Reason, findings_to_json
+from batch.model.verdicts import Refused, Verdict, weigh
+
+__all__ = ["Claim", "Recorded", "claim", "record", "release", "settle_dead_claims", "take_back_choices", "withdraw"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """The right to post a key once. `attempt` counts the POSTs of this message, this one included, from 1."""
+
+    key: str
+    attempt: int
+    owner: Owner
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """The outcome as the ledger has it now: with what it knows of the chat, `success` may have become `reused`."""
+
+    outcome: Outcome
+    evidence: Evidence | None
+
+
+_HELD = (
+    messages.c.key == bindparam("held_key"),
+    messages.c.claim_run == bindparam("held_run"),
+    messages.c.attempts == bindparam("held_attempt"),
+    is_one_of(messages.c.state, (State.CLAIMED.value, State.UNKNOWN.value)),
+)
+"""A claim is still its owner's: also one that somebody took for dead and made `unknown`."""
+
+_CLAIM = Prepared(
+    update(messages)
+    .where(messages.c.key == bindparam("wanted"), messages.c.state == State.PENDING.value, may_go(messages))
+    .values(
+        state=State.CLAIMED.value,
+        attempts=messages.c.attempts + 1,
+        claim_run=bindparam("by_run"),
+        claim_host=bindparam("by_host"),
+        claim_pid=bindparam("by_pid"),
+        sent_at=bindparam("at"),
+        duration_ms=None,
+        http_status=None,
+    )
+    .returning(messages.c.attempts)
+)
+
+_RECORD = Prepared(
+    update(messages)
+    .where(*_HELD)
+    .values(
+        state=bindparam("outcome"),
+        findings=bindparam("said"),
+        payload=None,
+        **dict.fromkeys(AGAIN.values()),
+        run=bindparam("by_run"),
+        chat_id=bindparam("chat"),
+        chat_status=bindparam("chat_is"),
+        evidence=bindparam("sign"),
+        http_status=bindparam("status"),
+        duration_ms=bindparam("took_ms"),
+        sent_at=func.coalesce(bindparam("began", type_=messages.c.sent_at.type), messages.c.sent_at),
+    )
+)
+
+_WHERE_CHAT_IS_KNOWN = Prepared(
+    select(messages.c.endpoint).where(
+        or_(
+            messages.c.chat_id == bindparam("chat"),
+            messages.c.chat_id == bindparam("hashed", type_=messages.c.chat_id.type),
+        ),
+        messages.c.key != bindparam("held_key"),
+    )
+)
+"""Without a condition on the endpoint, for which SQLite would read a whole campaign instead of the index by chat."""
+_ENDPOINT = select(messages.c.endpoint).where(messages.c.key == bindparam("held_key"))
+
+
+def claim(connection: Connection, job: Job, owner: Owner, now: datetime, rules: Outreach) -> Claim | Refused | None:
+    """Take a pending message; Refused when a rule of outreach says no, None when it is not pending (any more).
+
+    Suppression, history, spacing and caps are judged here again, whatever the plan said: somebody may have opted out,
+    and another run may have messaged the person.
+    """
+    if (full := rules.cap_refuses(connection, job, now)) is not None:
+        return full
+    by = {"by_run": owner.run, "by_host": owner.host, "by_pid": owner.pid}
+    values = {"wanted": job.key, "at": now, **by, **parameters(rules, job, owner, now)}
+    taken = _CLAIM.run(connection, values).fetchone()
+    if taken is None:
+        return refusal(connection, job, owner, now, rules)
+    rules.note(job, now)
+    return Claim(key=job.key, attempt=taken[0], owner=owner)
+
+
+def release(
+    connection: Connection,
+    held: Claim,
+    finding: Finding | None,
+    *,
+    posted: bool,
+    status: int | None,
+    rules: Outreach | None = None,
+) -> bool:
+    """Give back a claim that certainly sent nothing: the message is pending again. False when it was not ours any more.
+
+    `finding` says why; None leaves what was said before. `posted`: the API answered (it said no); else no request was
+    made, and the attempt does not count.
+    """
+    values: dict[str, Any] = {
+        "state": State.PENDING.value,
+        "claim_run": None,
+        "claim_host": None,
+        "claim_pid": None,
+        "http_status": status,
+    }
+    if finding:
+        values["findings"] = findings_to_json([finding])
+    values |= {"run": held.owner.run} if posted else {"attempts": messages.c.attempts - 1}
+    released = connection.execute(update(messages).where(*_HELD).values(values), _ids(held)).rowcount == 1
+    if rules is not None:
+        rules.ended(held.key, None)
+    return released
+
+
+def withdraw(connection: Connection, key: str, owner: Owner, rules: Outreach | None = None) -> bool:
+    """Make a message pending again that this run claimed without learning of it, and so did not post.
+
+    For a claim whose commit failed in a way that leaves open whether it took effect. False when it did not.
+    """
+    open_claim = (messages.c.key == key, messages.c.claim_run == owner.run, messages.c.state == State.CLAIMED.value)
+    values = {
+        "state": State.PENDING.value,
+        "attempts": messages.c.attempts - 1,
+        "claim_run": None,
+        "claim_host": None,
+        "claim_pid": None,
+    }
+    withdrawn = connection.execute(update(messages).where(*open_claim).values(values)).rowcount == 1
+    if rules is not None:
+        rules.ended(key, None)
+    return withdrawn
+
+
+def record(
+    connection: Connection,
+    held: Claim,
+    verdict: Verdict,
+    *,
+    duration_ms: int,
+    began: datetime | None = None,
+    rules: Outreach | None = None,
+) -> Recorded | None:
+    """Write what the attempt came to. None when the claim was not ours any more.
+
+    A claim of ours that somebody took for dead and made `unknown` is still ours to correct: we know better. `began`:
+    when the attempt began, by the wall clock; None leaves the claim's time. Who has stopped marketing (131050) is
+    suppressed by the same write.
+    """
+    outcome, evidence, finding = verdict.outcome, None, verdict.finding
+    signs = verdict.signs
+    if signs is not None:
+        known = _chat_is_known(connection, held, signs.chat_id, rules)
+        outcome, evidence = weigh(signs, known_chat=known)
+        finding = Finding(Reason.REUSED if outcome is Outcome.REUSED else Reason.CREATED)
+    values = {
+        **_ids(held),
+        "outcome": outcome.value,
+        "said": findings_to_json([finding]),
+        "by_run": held.owner.run,
+        "chat": signs.chat_id if signs else None,
+        "chat_is": signs.chat_status if signs else None,
+        "sign": evidence.value if evidence else None,
+        "status": verdict.http_status,
+        "took_ms": duration_ms,
+        "began": began,
+    }
+    recorded = _RECORD.run(connection, values).rowcount == 1
+    if rules is not None:
+        sent = began is not None and outcome is not Outcome.ERROR
+        rules.ended(held.key, began + timedelta(milliseconds=duration_ms) if began and sent else None)
+    if not recorded:
+        return None
+    if finding.reason is Reason.OPTED_OUT:
+        _suppress_person(connection, held, finding)
+    return Recorded(outcome=outcome, evidence=evidence)
+
+
+def _chat_is_known(connection: Connection, held: Claim, chat_id: str, rules: Outreach | None) -> bool:
+    """Whether another message at the same endpoint went to that chat, a purged one too."""
+    hashed = rules.hashes.chat(chat_id) if rules is not None and rules.hashes is not None else None
+    values = {"chat": chat_id, "hashed": hashed, "held_key": held.key}
+    where = {endpoint for (endpoint,) in _WHERE_CHAT_IS_KNOWN.run(connection, values)}
+    return bool(where) and connection.execute(_ENDPOINT, {"held_key": held.key}).scalar() in where
+
+
+def _suppress_person(connection: Connection, held: Claim, finding: Finding) -> None:
+    person, at = connection.execute(
+        select(messages.c.person, messages.c.sent_at).where(messages.c.key == held.key)
+    ).one()
+    code = finding.values.get("code", "131050")
+    reason = Phrase.STOPPED_MARKETING.format(code=code)
+    suppress(
+        connection,
+        Suppressed(person=person, reason=reason, source=Phrase.WHATSAPP_RUN.format(run=held.owner.run), added=at),
+    )
+
+
+def settle_dead_claims(
+    connection: Connection,
+    *,
+    endpoint: str,
+    campaign: str,
+    before: datetime | None = None,
+    reason: Reason = Reason.RUN_DIED,
+) -> int:
+    """Turn the campaign's open claims into `unknown`; return how many. `before`: only those that are older.
+
+    Only the holder of the campaign's lock may call this: nobody else can then be sending for it.
+    """
+    scope = [messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign)]
+    if before is not None:
+        scope.append(messages.c.sent_at < before)
+    open_claims = select(messages.c.key, messages.c.claim_run).where(*scope, messages.c.state == State.CLAIMED.value)
+    dead = connection.execute(open_claims).all()
+    for key, run in dead:
+        finding = Finding(reason, {"run": run})
+        values = {
+            "state": State.UNKNOWN.value,
+            "findings": findings_to_json([finding]),
+            "payload": None,
+            "run": run,
+            **dict.fromkeys(AGAIN.values()),
+        }
+        connection.execute(update(messages).where(messages.c.key == key).values(values))
+    return len(dead)
+
+
+def take_back_choices(connection: Connection, *, endpoint: str, campaign: str) -> int:
+    """Give messages that a person chose to try again, and that were not sent since, their outcome back.
+
+    `--resend-unknown` and `--retry-errors` are choices for one run: what it does not reach stays what it was.
+    """
+    scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
+    waiting = (messages.c.state == State.PENDING.value, messages.c.again_state.is_not(None))
+    return connection.execute(update(messages).where(*scope, *waiting).values(given_back())).rowcount
+
+
+def _ids(held: Claim) -> dict[str, Any]:
+    return {"held_key": held.key, "held_run": held.owner.run, "held_attempt": held.attempt}

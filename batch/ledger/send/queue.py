@@ -1,0 +1,160 @@
+"""The ledger while a run sends: what the pool asks of it."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from itertools import chain
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Engine, select
+
+from batch.ledger.send import claims
+from batch.ledger.send.claims import Claim, Recorded
+from batch.ledger.send.contact_limits import Outreach
+from batch.ledger.storage.engine import READ
+from batch.ledger.storage.news import News
+from batch.ledger.storage.owner import Owner
+from batch.ledger.storage.schema import State, messages, rows
+from batch.ledger.storage.writer import Writer
+from batch.model.contact_limits import OutreachRules
+from batch.model.messages import Job
+from batch.model.reasons import Finding
+from batch.model.verdicts import Refused, Verdict
+
+__all__ = ["Places", "Sending", "by_sender"]
+
+T = TypeVar("T")
+_PAGE = 500  # jobs read at a time
+_AT_ONCE = 1000
+_JOBS = rows.join(messages, messages.c.key == rows.c.key)
+Places = Mapping[str, "array[int]"]
+"""Sender to the rows of a run that are its jobs, or may become so again, ascending. Only a plan makes a message pending
+that was not: no other row becomes a job while the run sends. Four bytes for each."""
+_OPEN = (State.PENDING.value, State.CLAIMED.value)
+"""The states of messages of a run that it may be about to send: a claim may be given back."""
+
+
+class Sending:
+    """The ledger while a run sends: jobs out, claims and outcomes in. Every method's effect is durable when it returns.
+
+    All raise LedgerFailed when the ledger takes no writes; then nothing may be posted on the strength of the call.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        writer: Writer,
+        owner: Owner,
+        outreach: Outreach | None = None,
+        *,
+        planned: Places | None = None,
+    ) -> None:
+        """`planned`: where the run's jobs are, by who planned them; None: they are looked for."""
+        self._engine = engine
+        self._writer = writer
+        self._owner = owner
+        self._outreach = outreach or Outreach(OutreachRules(), endpoint="")
+        self._news = News()
+        self._found = planned
+
+    def senders(self) -> list[str]:
+        """The senders of the run's jobs, sorted."""
+        return sorted(self._places())
+
+    def _places(self) -> Places:
+        if self._found is None:
+            with self._engine.connect().execution_options(**READ) as connection:
+                self._found = _places(connection, self._owner.run)
+        return self._found
+
+    def row_of(self, count: int) -> int | None:
+        """The row of the run's `count`-th job (from 1) in the sheet's order; None when there are fewer."""
+        query = select(rows.c.row).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
+        with self._engine.connect().execution_options(**READ) as connection:
+            found: int | None = connection.execute(query.offset(count - 1).limit(1)).scalar()
+        return found
+
+    def jobs(self, sender: str | None = None, *, upto: int | None = None) -> Iterator[Job]:
+        """The run's pending messages in the sheet's order, of one sender or of all, no further than row `upto`.
+
+        Reads in pages, in no transaction, and only where jobs are: a page takes no longer because most of the sheet was
+        sent before.
+        """
+        places = self._places()
+        found = places.get(sender, ()) if sender is not None else sorted(chain(*places.values()))
+        wanted = found if upto is None else found[: bisect_right(found, upto)]
+        columns = (messages.c.key, rows.c.row, messages.c.sender, messages.c.payload, messages.c.person)
+        query = select(*columns).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
+        for first in range(0, len(wanted), _PAGE):
+            some = rows.c.row.in_(list(wanted[first : first + _PAGE]))
+            with self._engine.connect().execution_options(**READ) as connection:
+                page = connection.execute(query.where(some)).all()
+            for key, row, of, payload, person in page:
+                yield Job(key=key, row=row, sender=of, payload=payload, person=person)
+
+    def _waiting(self) -> tuple[ColumnElement[bool], ...]:
+        return (*_of_run(self._owner.run), messages.c.state == State.PENDING.value)
+
+    def full_until(self, job: Job, now: datetime) -> Refused | None:
+        """The refusal of a message that a cap would keep back, by what is known without asking the ledger."""
+        return self._outreach.full_until(job, now)
+
+    def claim(self, job: Job, now: datetime) -> asyncio.Future[Claim | Refused | None]:
+        """Take a pending message; Refused when a rule of outreach says no, None when it is not to be had."""
+        write = partial(claims.claim, job=job, owner=self._owner, now=now, rules=self._outreach)
+        return self._write(write)
+
+    def withdraw(self, key: str) -> asyncio.Future[bool]:
+        """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
+        return self._write(partial(claims.withdraw, key=key, owner=self._owner, rules=self._outreach))
+
+    def release(
+        self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None
+    ) -> asyncio.Future[bool]:
+        """Give back a claim that certainly sent nothing."""
+        write = partial(claims.release, held=held, finding=finding, posted=posted, status=status, rules=self._outreach)
+        return self._write(write)
+
+    def record(
+        self, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
+    ) -> asyncio.Future[Recorded | None]:
+        """Write what an attempt came to. `began`: when it began, by the wall clock."""
+        write = partial(
+            claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began, rules=self._outreach
+        )
+        return self._write(write)
+
+    def _write(self, write: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """The result of a write, once it is durable. Who is cancelled while waiting takes back nothing."""
+        told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._writer.submit(write).add_done_callback(partial(self._news.tell, told))
+        return told
+
+
+def _of_run(run: str) -> tuple[ColumnElement[bool], ...]:
+    """Rows of `run` whose messages it may send."""
+    return (
+        rows.c.run == run,
+        rows.c.outcome.is_(None),
+        rows.c.findings.is_(None),  # else it is not for this run
+        messages.c.payload.is_not(None),  # settled as not sent, and not planned again yet
+    )
+
+
+def by_sender(found: Iterable[Any]) -> Places:
+    """Of (row, sender), by ascending rows."""
+    places: dict[str, array[int]] = {}
+    for row, sender in found:
+        places.setdefault(sender, array("I")).append(row)
+    return places
+
+
+def _places(connection: Connection, run: str) -> Places:
+    """Where the jobs of a run are that another process has planned."""
+    query = select(rows.c.row, messages.c.sender).select_from(_JOBS).where(*_of_run(run), messages.c.state.in_(_OPEN))
+    return by_sender(connection.execute(query.order_by(rows.c.row).execution_options(yield_per=_AT_ONCE)))

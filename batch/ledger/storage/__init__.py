@@ -1,0 +1,1 @@
+"""Tables, engine, locks and the writer thread on which plan, send, read and admin stand."""

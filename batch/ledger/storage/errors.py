@@ -1,0 +1,77 @@
+"""What a failing ledger means for a person: SQLite's own words, and what to do about them."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+
+from batch.errors import LedgerFailed
+from batch.i18n import N_, _
+
+__all__ = ["failure", "remedy_for", "translate_failures"]
+
+_REMEDIES = {
+    "SQLITE_FULL": N_(
+        "Free space on the ledger's disk and where temporary files go, "
+        "then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_READONLY": N_(
+        "Make the ledger and its folder writable for you, then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_PERM": N_(
+        "Make the ledger and its folder writable for you, then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_CANTOPEN": N_(
+        "Make the ledger and its folder readable and writable for you, "
+        "then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_BUSY": N_(
+        "Another program holds the ledger: close it, then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_LOCKED": N_(
+        "Another program holds the ledger: close it, then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_IOERR": N_(
+        "Look whether the ledger's disk or the one for temporary files is full or failing; "
+        "then run the same command again: it sends only what is left."
+    ),
+    "SQLITE_CORRUPT": N_(
+        "Put back the newest copy that `wegly-batch ledger backup` made, and keep the damaged file: "
+        "who was messaged since that copy can be read in the reports."
+    ),
+    "SQLITE_NOTADB": N_("Name the ledger with --ledger, or put back the newest copy of `wegly-batch ledger backup`."),
+    "SQLITE_NOMEM": N_("Close other programs, then run the same command again: it sends only what is left."),
+}
+"""By primary result code. What is not here is no failure of the place, but a defect of ours."""
+
+
+def remedy_for(error: BaseException | None) -> str | None:
+    """What to do about an error of SQLite, one sentence; None when it says nothing about the ledger's place."""
+    name = getattr(error, "sqlite_errorname", None)
+    if not isinstance(name, str):
+        return None
+    remedy = _REMEDIES.get("_".join(name.split("_")[:2]))
+    return _(remedy) if remedy else None
+
+
+def translate_failures(engine: Engine, place: str) -> None:
+    """From now on let `engine` raise LedgerFailed where the ledger's place fails: disk full, read-only, damaged.
+
+    One place for all reads and writes, those of a sheet's staging too. Errors of the statements themselves (a key that
+    is there already, SQL that is wrong) stay SQLAlchemy's own.
+    """
+    engine.update_execution_options(wegly_place=place)
+
+    @event.listens_for(engine, "handle_error")
+    def _translate(context: ExceptionContext) -> BaseException | None:
+        return failure(context.original_exception, place)
+
+
+def failure(error: BaseException, place: str) -> LedgerFailed | None:
+    """What an error of the driver means when the ledger's place fails; None for errors of the statement itself."""
+    remedy = remedy_for(error) if isinstance(error, sqlite3.Error) else None
+    if remedy is None:
+        return None
+    return LedgerFailed(_("The ledger {place} failed: {error}.").format(place=place, error=error), remedy)

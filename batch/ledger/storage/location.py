@@ -1,0 +1,146 @@
+"""Where a ledger may lie: on a disk of this machine.
+
+SQLite's write-ahead log keeps its index in memory that all its processes share, and stands on locks that hold. A
+network folder gives neither, nor does a folder of the host that a virtual machine or container sees through 9p (WSL's
+`/mnt/c` among them) or virtiofs: databases there were locked for nobody, or damaged. A damaged ledger no longer knows
+who was messaged, so such a place is refused before anything is written to it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from batch.errors import LedgerUnusable
+from batch.i18n import _
+
+if sys.platform == "win32":
+    import ctypes
+else:
+    import psutil
+
+__all__ = ["Mount", "is_network", "is_unc", "mount_of", "refuse_network_folder", "synchronised_by"]
+
+_FILE_SERVERS = "afpfs afs cifs coda davfs davfs2 ftp ncpfs nfs nfs3 nfs4 smb smb2 smb3 smbfs webdav"
+_CLUSTERS = (
+    "beegfs ceph ceph-fuse cephfs gfs2 glusterfs gpfs juicefs lizardfs lustre mfs moosefs ocfs2 orangefs panfs pvfs2 "
+    "seaweedfs"
+)
+_OF_THE_HOST = "9p drvfs fakeowner grpcfuse osxfs prl_fs virtiofs vboxsf vmhgfs vmhgfs-fuse"
+_BY_FUSE = (
+    "blobfuse blobfuse2 curlftpfs gcsfuse goofys google-drive-ocamlfuse gvfsd-fuse kio-fuse macfuse mount-s3 onedriver "
+    "osxfuse rclone s3fs smbnetfs sshfs"
+)
+_NETWORK = frozenset(f"{_FILE_SERVERS} {_CLUSTERS} {_OF_THE_HOST} {_BY_FUSE}".split())
+
+_SYNCHRONISED = {
+    "onedrive": "OneDrive",
+    "dropbox": "Dropbox",
+    "google drive": "Google Drive",
+    "googledrive": "Google Drive",
+    "my drive": "Google Drive",
+    "meu drive": "Google Drive",
+    "mobile documents": "iCloud",
+    "icloud drive": "iCloud",
+    "iclouddrive": "iCloud",
+    "nextcloud": "Nextcloud",
+}
+_DRIVE_REMOTE = 4  # GetDriveTypeW
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mount:
+    """A file system and the folder where it begins."""
+
+    folder: str
+    fstype: str
+
+
+def refuse_network_folder(path: Path) -> None:
+    """Raise LedgerUnusable when the ledger `path` would lie in a network folder. It need not be there yet."""
+    kind = _network_kind(Path(os.path.realpath(path)))
+    if kind is None:
+        return
+    way = _("Name a place on a disk of this machine with --ledger, as sqlite:///path/to/ledger.sqlite3.")
+    if path.exists():
+        way = _("Copy it to a disk of this machine with `wegly-batch ledger backup`, and name the copy with --ledger.")
+    raise LedgerUnusable(
+        _("The ledger {path} lies in a network folder ({kind}), where SQLite may lock nothing or damage it.").format(
+            path=path, kind=kind
+        ),
+        " ".join((way, _("One ledger for several machines will be possible with PostgreSQL in a later version."))),
+    )
+
+
+def is_network(fstype: str) -> bool:
+    """Whether other machines may see a file system of this type, as the system calls it (`nfs4`, `fuse.sshfs`).
+
+    Closed list: a type that is not in it counts as a disk of this machine. Of those of FUSE, macFUSE tells no name, so
+    all of its are in it.
+    """
+    return fstype.casefold().removeprefix("fuse.") in _NETWORK
+
+
+def is_unc(path: str) -> bool:
+    r"""Whether a Windows path names another machine (`\\server\share`, also as `\\?\UNC\server\share`)."""
+    plain = path.replace("/", "\\").casefold()
+    if plain.startswith(("\\\\?\\", "\\\\.\\")):
+        return plain.startswith("\\\\?\\unc\\")
+    return plain.startswith("\\\\")
+
+
+def mount_of(path: PurePath, mounts: Iterable[Mount]) -> Mount | None:
+    """The mount that holds an absolute path without links; of several on one folder the last, which hides the rest."""
+    found: Mount | None = None
+    longest = -1
+    parts = _parts(path)
+    for mount in mounts:
+        folder = _parts(type(path)(mount.folder))
+        if parts[: len(folder)] == folder and len(folder) >= longest:
+            found, longest = mount, len(folder)
+    return found
+
+
+def synchronised_by(path: PurePath) -> str | None:
+    """The service whose folder holds `path`, by the folders' usual names; None when none is known to.
+
+    Such a ledger is not refused: on one machine it works. But the service may put an older copy back, and a second
+    machine that uses the same folder has a ledger of its own until the next synchronisation.
+    """
+    for part in path.parent.parts:
+        for name, service in _SYNCHRONISED.items():
+            folder = part.casefold()
+            if folder == name or folder.startswith((f"{name} - ", f"{name} (", f"{name}-")):
+                return service
+    return None
+
+
+def _parts(path: PurePath) -> tuple[str, ...]:
+    # macOS finds /volumes/share as well as /Volumes/share, and tells the mount by one of them.
+    return tuple(part.casefold() for part in path.parts) if sys.platform == "darwin" else path.parts
+
+
+if sys.platform == "win32":
+
+    def _network_kind(real: Path) -> str | None:
+        remote = is_unc(str(real)) or ctypes.windll.kernel32.GetDriveTypeW(real.anchor) == _DRIVE_REMOTE
+        return real.drive if remote else None
+
+else:
+
+    def _network_kind(real: Path) -> str | None:
+        mount = mount_of(real, _mounts())
+        if mount is None or not is_network(mount.fstype):
+            return None
+        return _("{kind} at {folder}").format(kind=mount.fstype, folder=mount.folder)
+
+    def _mounts() -> list[Mount]:
+        """The mount table, or nothing where the system does not show it: then the ledger's own writes must tell."""
+        try:
+            found = psutil.disk_partitions(all=True)
+        except (OSError, psutil.Error):
+            return []
+        return [Mount(folder=each.mountpoint, fstype=each.fstype) for each in found]

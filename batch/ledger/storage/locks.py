@@ -1,0 +1,132 @@
+"""Who may send: one run per campaign and one per sender.
+
+Held by locks of the operating system, which die with their process.
+
+The locks lie beside the ledger, so that they guard exactly what it records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from batch.errors import Busy, LedgerUnusable
+from batch.i18n import N_, _
+from batch.ledger.storage.owner import Owner
+from batch.model.messages import campaign_scope
+
+__all__ = ["campaign_lock", "hold", "in_use", "locks_folder", "sender_lock"]
+
+_CAMPAIGN, _SENDER = "campaign", "sender"
+_HELD = {
+    _CAMPAIGN: N_("Another run holds the campaign {whose}: {holder}."),
+    _SENDER: N_("Another run holds the sender {whose}: {holder}."),
+}
+
+
+def campaign_lock(campaign: str, endpoint: str) -> str:
+    """The name of a campaign's lock at an endpoint."""
+    return f"{_CAMPAIGN} {campaign_scope(campaign)} ({endpoint})"
+
+
+def sender_lock(sender: str, endpoint: str) -> str:
+    """The name of a sender's lock at an endpoint."""
+    return f"{_SENDER} {sender} ({endpoint})"
+
+
+@contextmanager
+def hold(folder: Path, names: Iterable[str], owner: Owner) -> Iterator[None]:
+    """Hold the locks of `names` (`campaign ...`, `sender ...`) while the block runs.
+
+    Raises Busy, naming the holder, when another run has one of them, and LedgerUnusable when they cannot be made; then
+    none is held.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_made(folder, error) from error
+    with ExitStack() as held:
+        for name in sorted(set(names)):
+            held.enter_context(_one(folder, name, owner))
+        yield
+
+
+@contextmanager
+def _one(folder: Path, name: str, owner: Owner) -> Iterator[None]:
+    stem = hashlib.sha256(name.encode()).hexdigest()[:16]
+    # The note is a file of its own: Windows lets nobody read a file that is locked.
+    note = folder / f"{stem}.json"
+    lock = FileLock(folder / f"{stem}.lock", timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Busy(
+            _held_words(name, _holder(note)),
+            _("Wait until it has ended, then run the same command again."),
+        ) from None
+    except OSError as error:
+        raise _not_made(folder, error) from error
+    try:
+        _leave_note(note, json.dumps({"name": name, **asdict(owner)}))
+        yield
+    finally:
+        lock.release()
+
+
+def locks_folder(ledger: Path) -> Path:
+    """Where the locks of a ledger lie: beside it, however it is reached."""
+    real = ledger.resolve()
+    return real.with_name(real.name + ".locks")
+
+
+def in_use(folder: Path) -> bool:
+    """Whether anybody holds any of the locks in a folder at this moment."""
+    for lock in folder.glob("*.lock"):
+        try:
+            with FileLock(lock, timeout=0, mode=0o600):
+                pass
+        except Timeout:
+            return True
+    return False
+
+
+def _leave_note(note: Path, text: str) -> None:
+    """Say who holds the lock. What holds is the lock: a disk too full for the note stops nobody."""
+    try:
+        descriptor = os.open(note, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError:
+        with suppress(OSError):
+            note.unlink()  # else it would name an earlier holder
+
+
+def _not_made(folder: Path, error: OSError) -> LedgerUnusable:
+    return LedgerUnusable(
+        _("The locks beside the ledger, in {folder}, cannot be made: {error}.").format(
+            folder=folder, error=error.strerror or error
+        ),
+        _("Free space there, and make the folder writable for you, then run again. Nothing was sent."),
+    )
+
+
+def _held_words(name: str, holder: str) -> str:
+    kind, _blank, whose = name.partition(" ")
+    return _(_HELD[kind]).format(whose=whose, holder=holder)
+
+
+def _holder(note: Path) -> str:
+    try:
+        found = json.loads(note.read_text(encoding="utf-8"))
+        return _("run {run}, process {process} on {host}").format(
+            run=found["run"], process=found["pid"], host=found["host"]
+        )
+    except (OSError, ValueError, KeyError):
+        return _("its run is just starting")

@@ -1,0 +1,106 @@
+"""What `{Column|filter}` in a template value can do to a cell's text.
+
+Filters are pure and know nothing of rows. Each takes text that is not empty (an empty value passes all but `default`
+untouched) and gives text, or the reason why it cannot do its work.
+
+    first_name      the first word, without a title (Dr., Sra.) before it: `Dr. JOÃO da Silva` -> `JOÃO`
+    title           each word with a capital; da, de, do, das, dos, e stay small, and so does a word of mixed case
+                    (McDonald) as it is
+    upper, lower    capitals, small letters
+    strip           no space at the ends, one space for every line break, tab or run of spaces
+    default:TEXT    TEXT for an empty value; `default:` with nothing allows the empty value
+    date:FORMAT     a date again, in another form: dd mm yyyy yy HH MM SS, and anything else as it stands
+    brl             money: `1234,5` -> `R$ 1.234,50`
+    digits          only the digits
+    urlencode       percent-encoding, for the end of a button's URL
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from urllib.parse import quote
+
+from batch.errors import nearest
+from batch.i18n import _
+from batch.loader.filters.dates import date_filter
+from batch.loader.filters.money import brl
+from batch.loader.filters.names import first_name, title
+from batch.model.reasons import Finding, Reason
+
+__all__ = ["FILTERS", "Filter", "compile_filter", "default_filter", "is_default"]
+
+Filter = Callable[[str], str | Reason | Finding]
+"""Text that may be empty to text, or to the reason why not; a finding says more of what was `found`."""
+
+_DEFAULT = "default"
+_NOT_DIGITS = re.compile(r"[^0-9]+")
+
+
+def _digits(value: str) -> str | Reason:
+    return _NOT_DIGITS.sub("", value) or Reason.VALUE_NOT_A_NUMBER
+
+
+def _strip(value: str) -> str:
+    return " ".join(value.split())
+
+
+def _urlencode(value: str) -> str:
+    return quote(value, safe="", errors="replace")
+
+
+def default_filter(text: str) -> Filter:
+    """A filter that gives `text` for an empty value."""
+    return lambda value: value if value.strip() else text
+
+
+_PLAIN: Mapping[str, Filter] = MappingProxyType(
+    {
+        "first_name": first_name,
+        "title": title,
+        "upper": str.upper,
+        "lower": str.lower,
+        "strip": _strip,
+        "brl": brl,
+        "digits": _digits,
+        "urlencode": _urlencode,
+    }
+)
+_WITH_ARGUMENT: Mapping[str, Callable[[str], Filter]] = MappingProxyType(
+    {_DEFAULT: default_filter, "date": date_filter}
+)
+
+FILTERS = (*_PLAIN, *_WITH_ARGUMENT)
+
+
+def is_default(text: str) -> bool:
+    """Whether a filter as written gives an empty value a stand-in."""
+    return text.partition(":")[0].strip() == _DEFAULT
+
+
+def compile_filter(text: str) -> Filter:
+    """The filter that `text` (`upper`, `date:dd/mm`) names. Raises ValueError, whose text says what is wrong."""
+    name, colon, argument = (part.strip() for part in text.partition(":"))
+    if name in _PLAIN:
+        if colon:
+            raise ValueError(
+                _("the filter '{name}' takes nothing after it, but has ':{argument}'").format(
+                    name=name, argument=argument
+                )
+            )
+        return _unless_empty(_PLAIN[name])
+    if name not in _WITH_ARGUMENT:
+        raise ValueError(
+            _("there is no filter '{name}'{nearest}; known are {known}").format(
+                name=name, nearest=nearest(name, FILTERS), known=", ".join(FILTERS)
+            )
+        )
+    if not colon:
+        raise ValueError(_("the filter '{name}' needs a text after it, like '{name}:...'").format(name=name))
+    made = _WITH_ARGUMENT[name](argument)
+    return made if name == _DEFAULT else _unless_empty(made)
+
+
+def _unless_empty(apply: Filter) -> Filter:
+    return lambda value: apply(value) if value else value

@@ -1,0 +1,1 @@
+"""File formats: one module for each way in which a table lies on disk."""

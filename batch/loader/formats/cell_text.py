@@ -1,0 +1,252 @@
+"""Cells as text, as a person reads them: the only place that knows how a value becomes text. Pure.
+
+Text stays as it is, ends trimmed. A whole number is its digits, another number its shortest decimal form with a comma,
+of the 15 digits that a spreadsheet keeps. A date is dd/mm/yyyy, with a time ` HH:MM` (seconds when not 0), a time
+HH:MM. A boolean is SIM or NÃO. Number formats only tell dates from numbers; they are not imitated.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+
+from batch.i18n import N_
+from batch.model.phrases import Phrase
+
+__all__ = [
+    "NO_STORED_VALUE",
+    "date_format",
+    "duration_text",
+    "error_cell",
+    "iso_text",
+    "number_text",
+    "plain_text",
+    "serial_text",
+    "truth_text",
+    "unescaped",
+    "value_text",
+]
+
+NO_STORED_VALUE = N_("formula without a stored value; open the file in Excel and save it")
+UNSHOWABLE_DATE = N_("error cell #####: a date outside the years 1900 to 9999")
+NOT_A_NUMBER = N_("error cell: the stored number cannot be read")
+
+_DAY_SECONDS = 86_400
+_DIGITS = 15
+"""What a spreadsheet keeps of a number; further ones are noise of binary fractions."""
+_LAST_SERIAL = 2_958_466
+"""The first serial after 31/12/9999."""
+_OFFSET_1904 = 1462
+_LONGEST_FORMAT = 255
+_PLAIN_INTEGER = re.compile(r"-?[1-9][0-9]*|0")
+_PLAIN_DECIMAL = re.compile(r"(-?(?:0|[1-9][0-9]{0,8}))\.([0-9]{0,3}[1-9])")
+"""Few enough digits to be the shortest form already."""
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_ISO_DURATION = re.compile(
+    r"(-)?P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:[.,][0-9]+)?)S)?)?"
+)
+_NOT_CODES = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.IGNORECASE | re.DOTALL)
+
+
+def error_cell(code: str) -> str:
+    """The words for a cell that holds an error such as `#N/A`."""
+    return Phrase.ERROR_CELL.format(code=code) if code else N_("error cell (unknown)")
+
+
+def plain_text(text: str) -> str | None:
+    """Text with its ends trimmed (every kind of space, tabs, line breaks); None when nothing is left."""
+    return text.strip() or None
+
+
+def unescaped(text: str) -> str:
+    """Text of an OOXML file with `_x000D_` and its kin turned into the characters they stand for."""
+    if "_x" not in text:
+        return text
+    return (
+        _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+        .encode("utf-16", "surrogatepass")
+        .decode("utf-16", "replace")
+    )
+
+
+def truth_text(value: bool) -> str:  # noqa: FBT001 (the value itself is a boolean, not a switch)
+    """SIM or NÃO."""
+    return "SIM" if value else "NÃO"
+
+
+def number_text(stored: str) -> str | None:
+    """A number, given as any spelling that XML allows (`11999990001`, `1.19E10`), as a person reads it.
+
+    None for blanks.
+
+    Raises:
+        ValueError: it is not a finite number; the message is what the cell's error should say.
+    """
+    if stored.isdecimal() and stored.isascii() and stored[0] != "0":
+        return stored
+    if _PLAIN_INTEGER.fullmatch(stored):
+        return stored
+    if plain := _PLAIN_DECIMAL.fullmatch(stored):
+        return f"{plain[1]},{plain[2]}"
+    value = _finite(stored)
+    return None if value is None else _float_text(value)
+
+
+def _finite(stored: str) -> float | None:
+    if not stored or stored.isspace():
+        return None
+    try:
+        value = float(stored)
+    except ValueError:
+        raise ValueError(NOT_A_NUMBER) from None
+    if not math.isfinite(value):
+        raise ValueError(NOT_A_NUMBER)
+    return value
+
+
+def _float_text(value: float) -> str:
+    if value.is_integer():
+        return str(int(value))
+    shortest = repr(value)
+    if len(shortest) > _DIGITS + 1 or "e" in shortest:
+        shortest = format(Decimal(format(value, ".15g")), "f")
+    return shortest.rstrip("0").rstrip(".").replace(".", ",") if "." in shortest else shortest
+
+
+def serial_text(stored: str, *, epoch_1904: bool, elapsed: bool) -> str | None:
+    """A stored number whose format is one of dates: days since the workbook's epoch, a part of a day being the time.
+
+    `elapsed`: the format counts hours past 24 (`[h]:mm`), so the value is a duration.
+
+    Raises:
+        ValueError: no number, or not a date that Excel can show; the message is what the cell's error should say.
+    """
+    value = _finite(stored)
+    if value is None:
+        return None
+    if elapsed:
+        return _duration_text(round(value * _DAY_SECONDS))
+    if value < 0 or value >= _LAST_SERIAL:
+        raise ValueError(UNSHOWABLE_DATE)
+    days, seconds = divmod(round(value * _DAY_SECONDS), _DAY_SECONDS)
+    if value < 1:
+        return _clock_text(seconds)
+    if epoch_1904:
+        days += _OFFSET_1904
+    day = _day_text(days)
+    return f"{day} {_clock_text(seconds)}" if seconds else day
+
+
+@lru_cache(maxsize=4096)
+def _day_text(serial: int) -> str:
+    if serial == 60:  # noqa: PLR2004 (the 29th of February 1900, which Excel has and the calendar has not)
+        return "29/02/1900"
+    first = date(1899, 12, 31) if serial < 60 else date(1899, 12, 30)  # noqa: PLR2004 (same day)
+    return _date_text(first + timedelta(days=serial))
+
+
+def _date_text(day: date) -> str:
+    return f"{day.day:02d}/{day.month:02d}/{day.year:04d}"
+
+
+def _clock_text(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    minutes, rest = divmod(rest, 60)
+    return f"{hours:02d}:{minutes:02d}:{rest:02d}" if rest else f"{hours:02d}:{minutes:02d}"
+
+
+def _duration_text(seconds: int) -> str:
+    return f"-{_clock_text(-seconds)}" if seconds < 0 else _clock_text(seconds)
+
+
+def _time_text(moment: time | datetime) -> str:
+    text = f"{moment.hour:02d}:{moment.minute:02d}"
+    return f"{text}:{moment.second:02d}" if moment.second else text
+
+
+def _moment_text(moment: datetime) -> str:
+    day = _date_text(moment)
+    return day if moment.time() == time() else f"{day} {_time_text(moment)}"
+
+
+def iso_text(stored: str) -> str | None:
+    """A date, time or both in ISO 8601 (`2021-01-01T10:10:10`), as cells of type `d` and ODS files have it.
+
+    Raises:
+        ValueError: it is none of them; the message is what the cell's error should say.
+    """
+    text = stored.strip()
+    if not text:
+        return None
+    try:
+        if "T" in text or " " in text:
+            return _moment_text(_rounded(datetime.fromisoformat(text)))
+        if ":" in text:
+            return _time_text(time.fromisoformat(text))
+        return _date_text(date.fromisoformat(text))
+    except ValueError:
+        raise ValueError(N_("error cell: the stored date cannot be read")) from None
+
+
+def duration_text(stored: str) -> str | None:
+    """A time or duration as ODS files have it (`PT12H30M00S`), as a person reads it: 12:30; 36:00 for 1.5 days.
+
+    Raises:
+        ValueError: it is none; the message is what the cell's error should say.
+    """
+    match = _ISO_DURATION.fullmatch(stored.strip())
+    if match is None:
+        raise ValueError(N_("error cell: the stored time cannot be read"))
+    days, hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in match.groups()[1:])
+    total = round(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+    return _duration_text(-total if match[1] else total)
+
+
+def _rounded(moment: datetime) -> datetime:
+    """To the nearest second: times are kept as fractions of a day, so 10:10:10 may be stored as 10:10:09.9999."""
+    whole = moment.replace(microsecond=0)
+    return whole + timedelta(seconds=1) if moment.microsecond >= 500_000 else whole  # noqa: PLR2004 (half a second)
+
+
+def value_text(value: object) -> str | None:
+    """A Python value, as a reader library gives it, as text; None when it holds nothing.
+
+    Raises:
+        ValueError: a number that is not finite; the message is what the cell's error should say.
+    """
+    text: str | None
+    match value:
+        case None:
+            text = None
+        case str():
+            text = plain_text(value)
+        case bool():
+            text = truth_text(value)
+        case int():
+            text = str(value)
+        case float():
+            text = number_text(repr(value))
+        case datetime():
+            text = _moment_text(_rounded(value))
+        case date():
+            text = _date_text(value)
+        case time():
+            text = _time_text(value)
+        case timedelta():
+            text = _duration_text(round(value.total_seconds()))
+        case _:
+            text = plain_text(str(value))
+    return text
+
+
+def date_format(code: str) -> str:
+    """What a number format makes of a number: `date`, `elapsed` (hours past 24), or `` for an ordinary number."""
+    bare = _NOT_CODES.sub("", code[:_LONGEST_FORMAT].partition(";")[0]).lower()
+    if "general" in bare:
+        return ""
+    if any(unit in bare for unit in ("[h", "[m", "[s")):
+        return "elapsed"
+    return "date" if re.search(r"[ymdhs]", bare) else ""

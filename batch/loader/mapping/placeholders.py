@@ -1,0 +1,68 @@
+"""The text of a template value: `Ola {Nome|first_name}, {{literal braces}}`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from batch.i18n import _
+from batch.loader.filters.registry import Filter, compile_filter, is_default
+
+__all__ = ["ParsedText", "Placeholder", "parse_text"]
+
+_PIECES = re.compile(r"(?P<open>\{\{)|(?P<close>\}\})|\{(?P<inside>[^{}]*)\}|(?P<stray>[{}])|(?P<text>[^{}]+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placeholder:
+    """`{Column|filter|filter:argument}`."""
+
+    column: str
+    filters: tuple[Filter, ...] = ()
+    may_be_empty: bool = False
+    """A `default` says what an empty cell becomes, even if that is nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParsedText:
+    """Literal text and placeholders in their order, and what could not be read."""
+
+    parts: tuple[str | Placeholder, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns named, each once, in order."""
+        return tuple(dict.fromkeys(part.column for part in self.parts if isinstance(part, Placeholder)))
+
+
+def parse_text(text: str) -> ParsedText:
+    """Takes a template value apart. Never raises: what is wrong is in `problems`, the rest is read all the same."""
+    parts: list[str | Placeholder] = []
+    problems: list[str] = []
+    for match in _PIECES.finditer(text):
+        if match.lastgroup == "inside":
+            parts += _placeholder(match["inside"], problems)
+        elif match.lastgroup == "stray":
+            problems.append(
+                _("a single {brace!r} stands in it; a brace as text is written {twice!r}").format(
+                    brace=match[0], twice=match[0] * 2
+                )
+            )
+        else:
+            parts.append({"open": "{", "close": "}"}.get(str(match.lastgroup), match[0]))
+    return ParsedText(parts=tuple(parts), problems=tuple(problems))
+
+
+def _placeholder(inside: str, problems: list[str]) -> list[Placeholder]:
+    column, *filters = (part.strip() for part in inside.split("|"))
+    if not column:
+        problems.append(_("{{{inside}}} names no column").format(inside=inside))
+        return []
+    compiled: list[Filter] = []
+    for text in filters:
+        try:
+            compiled.append(compile_filter(text))
+        except ValueError as failure:
+            problems.append(str(failure))
+    return [Placeholder(column=column, filters=tuple(compiled), may_be_empty=any(map(is_default, filters)))]

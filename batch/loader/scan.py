@@ -1,0 +1,91 @@
+"""One pass over a sheet before anything is made of it: what is in it, and whether it can be read to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from batch.i18n import _, number
+from batch.loader.source import RawRow, Source
+
+__all__ = ["Survey", "survey"]
+
+_SHORT_AT_LEAST = 5
+_SHORT_SHARE = 4
+
+
+@dataclass(kw_only=True, slots=True)
+class Survey:
+    """What a sheet holds below its header."""
+
+    rows: int = 0
+    """Rows that hold anything."""
+    hidden: int = 0
+    unreadable: int = 0
+    """Cells with an error."""
+    used: set[int] = field(default_factory=set)
+    """Indexes of the columns that hold anything."""
+    short: int = 0
+    """Rows with fewer cells than the header."""
+    ends_empty: bool = False
+    """Some row is written with an empty last cell."""
+
+    @property
+    def leaves_out_the_end(self) -> bool:
+        """Whether the file as a whole is written without the empty cells at the end of its rows.
+
+        True when no row ends with an empty cell (a writer that leaves them out never writes one) and at least five
+        rows, and a quarter of all, are short. Otherwise a short row is a broken one.
+        """
+        return not self.ends_empty and self.short >= _SHORT_AT_LEAST and _SHORT_SHARE * self.short >= self.rows
+
+
+def holds_anything(row: RawRow) -> bool:
+    """Whether a row counts: a cell with text, an error cell, or a fault."""
+    return any(row.cells) or bool(row.errors) or bool(row.fault)
+
+
+def survey(source: Source, rows: Iterable[RawRow], *, below: int, width: int) -> Survey:
+    """Read all rows below row number `below`. `width`: named columns of the header, counted to the last.
+
+    Raises:
+        SheetError: the sheet is damaged further down, or over a limit.
+    """
+    limits = source.limits
+    seen = Survey()
+    written = characters = known = 0
+    empty: list[int] = []  # columns that were empty in every row so far
+    for number_of_row, cells, errors, hidden, fault in rows:
+        have = len(cells)
+        written += have
+        if written > limits.cells:
+            raise source.too_large(_("it has more than {most} cells (limit cells)").format(most=number(limits.cells)))
+        inside = sum(map(len, filter(None, cells)))
+        if number_of_row <= below or not (inside or errors or fault):
+            continue
+        seen.rows += 1
+        seen.hidden += hidden
+        seen.unreadable += len(errors)
+        seen.used.update(errors)
+        if not fault:
+            seen.short += have < width
+            seen.ends_empty = seen.ends_empty or (have > 0 and cells[-1] is None)
+        empty = [index for index in empty if index >= have or cells[index] is None] if empty else empty
+        if have > known:
+            empty += [index for index in range(known, have) if cells[index] is None]
+            known = have
+        characters += inside
+        if characters > limits.text_characters:
+            raise source.too_large(
+                _("its cells have more than {most} characters (limit text_characters)").format(
+                    most=number(limits.text_characters)
+                )
+            )
+        if have > limits.columns:
+            raise source.too_large(
+                _("row {row} has {columns} columns, {allowed} are allowed (limit columns)").format(
+                    row=number_of_row, columns=number(have), allowed=number(limits.columns)
+                )
+            )
+    seen.used.update(set(range(known)) - set(empty))
+    return seen

@@ -1,0 +1,171 @@
+"""What the columns of a sheet fill, guessed from their names and cells: for a first campaign file. Pure.
+
+A guess is only written into a file that a person reads and `check` judges; what is sent comes from the campaign alone.
+Each guess says why, with the figures it rests on, and a column that looks like something and is not taken is named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from batch.campaign import FIELDS, Column, Constant, FieldSpec, Source, checked
+from batch.i18n import _, number
+from batch.loader.guessing_phone import ColumnFacts
+from batch.loader.header_names import fold, is_name_header
+from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
+from batch.loader.mapping.placeholders import Placeholder, parse_text
+from batch.model.reasons import Finding
+from batch.model.sheets import SheetInfo
+
+__all__ = ["Guess", "cell_text", "guess", "value_for"]
+
+_PHONE = "wa_contact_id"
+_NAME = "remote_profile_name"
+_MATCHED_HERE = (_PHONE, _NAME)
+_OWN_SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "whatsapp_phone_id": ("whatsapp_phone_id",),
+    "template.name": ("template.name", "template_name"),
+    "template.language": ("template.language", "template_language"),
+}
+"""Fields of the sections [sender] and [template], and the headers that name them."""
+
+_MOST_WORDS = 8
+_NAME_WORD = re.compile(r"[^\W\d_][^\W\d_'\u2019.-]*")
+_GREETING = re.compile(
+    r"(?:ol[a\u00e1]|oie?|bom dia|boa tarde|boa noite|prezad[oa](?:\([oa]\))?|car[oa](?:\([oa]\))?|querid[oa]"
+    r"|hi|hello|hey|dear)[\s,!*_]*$",
+    re.IGNORECASE,
+)
+_WORD_BEFORE = re.compile(r"([^\W_]+)[\s:*_#\u00ba\u00b0]*$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guess:
+    """Which columns fill what, and why."""
+
+    columns: Mapping[str, str]
+    """Field of the request to the column's name, `wa_contact_id` among them."""
+    reasons: Mapping[str, str]
+    """Some of these fields to a sentence that says why."""
+    fields: tuple[FieldSpec, ...] = ()
+    """Template fields by columns named `body_1` and so on."""
+    asides: tuple[str, ...] = ()
+    """Sentences about columns that look like something and are not taken."""
+
+    @property
+    def name(self) -> str | None:
+        """The column of people's names."""
+        return self.columns.get(_NAME)
+
+
+def guess(info: SheetInfo, facts: Sequence[ColumnFacts], phones: Sequence[ColumnFacts], rows: Rows) -> Guess:
+    """What fills what. `phones`: the phone's column first, then others that could be it.
+
+    `rows` gives the sheet's rows from the first; it is asked only when there is a column `status`.
+    """
+    phone = phones[0]
+    others = [each for each in facts if each.name != phone.name and each.name not in info.ambiguous]
+    found = {_PHONE: phone.name}
+    reasons = {_PHONE: f"{phone.share}."}
+    asides = [
+        _("{name!r} could be the phone too ({share}) and is not used.").format(name=each.name, share=each.share)
+        for each in phones[1:]
+    ]
+    name = _name_column(others)
+    if name is not None:
+        found[_NAME] = name.name
+    for field, each in _by_api_names(info, others, rows, asides).items():
+        bad = [cell for cell in each.cells if isinstance(checked(field, cell), Finding)]
+        if 2 * len(bad) > len(each.cells):
+            asides.append(
+                _("{name!r} is not used: {value!r} is not {allowed}.").format(
+                    name=each.name, value=bad[0][:60], allowed=FIELDS[field].allowed
+                )
+            )
+            continue
+        found[field] = each.name
+        if bad:
+            reasons[field] = _("{bad} of {cells} cells are not {allowed}.").format(
+                bad=number(len(bad)), cells=number(len(each.cells)), allowed=FIELDS[field].allowed
+            )
+    return Guess(columns=found, reasons=reasons, fields=_template_fields(info, others, asides), asides=tuple(asides))
+
+
+def _name_column(columns: Sequence[ColumnFacts]) -> ColumnFacts | None:
+    """The column of names by its header, of several the fullest; else the only one whose cells look like names."""
+    exact = [each for each in columns if each.name.strip().casefold() == _NAME]
+    named = [each for each in columns if is_name_header(each.name) and _share_of_names(each) > 0]
+    if exact or named:
+        return (exact or sorted(named, key=lambda each: _share_of_names(each) * len(each.cells), reverse=True))[0]
+    alike = [each for each in columns if _looks_like_full_names(each)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _is_name(cell: str) -> bool:
+    words = cell.split()
+    return len(words) <= _MOST_WORDS and all(map(_NAME_WORD.fullmatch, words))
+
+
+def _share_of_names(column: ColumnFacts) -> float:
+    return sum(map(_is_name, column.cells)) / len(column.cells) if column.cells else 0.0
+
+
+def _looks_like_full_names(column: ColumnFacts) -> bool:
+    """Nearly all are words of letters, most are several words with capitals, and few are there twice."""
+    cells = column.cells
+    full = [cell for cell in cells if " " in cell and cell[0].isupper() and cell.split()[-1][0].isupper()]
+    return _share_of_names(column) >= 0.9 and 2 * len(full) >= len(cells) and 2 * len(set(cells)) > len(cells)  # noqa: PLR2004 (nearly all)
+
+
+def _by_api_names(
+    info: SheetInfo, columns: Sequence[ColumnFacts], rows: Rows, asides: list[str]
+) -> dict[str, ColumnFacts]:
+    """Columns called as fields of the request, in the order of the API's page, but for phone and name."""
+    by_name = {each.name: each for each in columns}
+    matched = {
+        field: by_name[source.column]
+        for field, source in match_columns(info, rows).columns.items()
+        if isinstance(source, Column) and source.column in by_name and field not in _MATCHED_HERE
+    }
+    for field, names in _OWN_SECTIONS.items():
+        for each in columns:
+            if each.cells and each.name.strip().casefold() in names:
+                matched.setdefault(field, each)
+    status = next((each.name for each in columns if each.name.strip().casefold() == "status"), None)
+    if status is not None and "status" not in matched:
+        asides.append(
+            _("{name!r} is not used: a value in it is not {allowed}.").format(
+                name=status, allowed=FIELDS["status"].allowed
+            )
+        )
+    return {field: matched[field] for field in FIELDS if field in matched}
+
+
+def _template_fields(info: SheetInfo, columns: Sequence[ColumnFacts], asides: list[str]) -> tuple[FieldSpec, ...]:
+    usable = {each.name for each in columns}
+    specs = match_template_fields(info)
+    lost = [spec.value.column for spec in specs if isinstance(spec.value, Column) and spec.value.column not in usable]
+    asides += [_("{name!r} is not used: several columns have that name.").format(name=name) for name in lost]
+    return tuple(spec for spec in specs if isinstance(spec.value, Column) and spec.value.column in usable)
+
+
+def cell_text(column: str, *filters: str) -> Source:
+    """The cell of a column as a template value: `{Nome|first_name}`; without filters where the name has a sign that
+    cannot stand in braces."""
+    text = "{" + "|".join([column, *filters]) + "}"
+    plain = parse_text("{" + column + "}").parts
+    in_braces = len(plain) == 1 and isinstance(plain[0], Placeholder) and plain[0] == Placeholder(column=column)
+    return Constant(value=text) if in_braces else Column(column=column)
+
+
+def value_for(body: str, index: int, guessed: Guess, columns: Sequence[ColumnFacts]) -> Source | None:
+    """What stands for `{{index}}` in a template's text, where the text itself says it: after a greeting the first name,
+    after a word that is a column's name that column. None where it does not."""
+    before = re.split(r"\{\{\s*" + str(index) + r"\s*\}\}", body, maxsplit=1)[0]
+    if guessed.name is not None and _GREETING.search(before):
+        return cell_text(guessed.name, "first_name", "title")
+    word = _WORD_BEFORE.search(before)
+    named = [each.name for each in columns if word and each.cells and fold(each.name) == fold(word[1])]
+    return cell_text(named[0]) if len(named) == 1 else None

@@ -1,0 +1,103 @@
+"""The Brazilian numbering plan: from digits to a person.
+
+Length decides, not the prefix: 10 or 11 digits are national, 12 or 13 that begin with 55 carry the country code. So
+`55999998888` is a number of area 55. A mobile has nine digits and begins with 9; one kept without its ninth digit
+(WhatsApp's own ids often lack it) is repaired, and the repaired number is the person.
+"""
+
+from __future__ import annotations
+
+import re
+
+from batch.i18n import N_
+from batch.model.phone.digits import Phone, refused
+from batch.model.reasons import Finding, Reason
+
+__all__ = ["AREAS", "COUNTRY", "read_domestic", "read_national"]
+
+COUNTRY = "55"
+_BRAZIL = N_("Brazil")
+
+AREAS = frozenset(
+    str(area)
+    for areas in (
+        range(11, 20),
+        (21, 22, 24, 27, 28),
+        (31, 32, 33, 34, 35, 37, 38),
+        range(41, 50),
+        (51, 53, 54, 55),
+        range(61, 70),
+        (71, 73, 74, 75, 77, 79),
+        range(81, 90),
+        range(91, 100),
+    )
+    for area in areas
+)
+"""The 67 area codes (DDD)."""
+
+_CARRIERS = frozenset({"12", "14", "15", "21", "22", "23", "25", "31", "41", "43", "55", "65", "99"})
+"""Codes of long-distance carriers, dialled between the 0 and the area (as libphonenumber lists them)."""
+
+_SERVICE = re.compile(r"0?(?:800|300|303|500|900)[0-9]{6,7}|[34]00[0-9]{5}")
+"""0800 and its kin (Excel drops their zero; no area is 80, 30, 50 or 90), and 300x, 400x dialled without an area."""
+
+_WITHOUT_AREA = (8, 9)
+_WITH_AREA = (10, 11)
+_WITH_COUNTRY = (12, 13)
+_WITH_COUNTRY_AND_ZERO = (13, 14, 15, 16)
+_MOBILE_LENGTH = 9
+
+
+def read_domestic(digits: str, *, found: str) -> Phone | Finding:
+    """Digits without `+` in a Brazilian sheet: with or without the country code, a leading 0 or a carrier."""
+    lengths = _WITH_COUNTRY_AND_ZERO if digits.startswith(COUNTRY + "0") else _WITH_COUNTRY
+    if digits.startswith(COUNTRY) and len(digits) in lengths:
+        digits = digits.removeprefix(COUNTRY)
+    return read_national(digits, found=found)
+
+
+def read_national(digits: str, *, found: str) -> Phone | Finding:
+    """Digits that follow the country code, or would: area and number, perhaps after 0 and a carrier."""
+    if _is_service(digits):
+        return refused(Reason.PHONE_SERVICE_NUMBER, found)
+    if digits.startswith("0"):
+        digits = _without_carrier(digits[1:])
+    length = len(digits)
+    if length in _WITH_AREA:
+        return _read_subscriber(digits[:2], digits[2:], found)
+    if length in _WITHOUT_AREA:
+        return refused(Reason.PHONE_NO_AREA_CODE, found)
+    return refused(Reason.PHONE_TOO_SHORT if length < _WITHOUT_AREA[0] else Reason.PHONE_TOO_LONG, found)
+
+
+def _is_service(digits: str) -> bool:
+    # Nine digits that begin with 900 are a mobile whose area is missing.
+    return bool(_SERVICE.fullmatch(digits)) and not (digits.startswith("900") and len(digits) in _WITHOUT_AREA)
+
+
+def _without_carrier(digits: str) -> str:
+    """`15 11 999999999` without the carrier 15; digits that only look so, and may be a typing error, as they are."""
+    carrier, rest = digits[:2], digits[2:]
+    if carrier not in _CARRIERS or len(rest) not in _WITH_AREA:
+        return digits
+    one_digit_too_many = carrier in AREAS and len(rest) == min(_WITH_AREA) and rest.startswith("9")
+    return digits if one_digit_too_many else rest
+
+
+def _read_subscriber(area: str, number: str, found: str) -> Phone | Finding:
+    if area not in AREAS:
+        return refused(Reason.PHONE_BAD_AREA_CODE, found, area=area)
+    if _is_service(number):
+        return refused(Reason.PHONE_SERVICE_NUMBER, found)
+    first = number[0]
+    if len(number) == _MOBILE_LENGTH:
+        return _phone(area, number) if first == "9" else refused(Reason.PHONE_INVALID, found, region=_BRAZIL)
+    if first in "6789":
+        return _phone(area, "9" + number, Finding(Reason.NOTE_NINTH_DIGIT, {"found": found}))
+    if first in "2345":
+        return _phone(area, number, Finding(Reason.NOTE_LANDLINE, {"found": found}))
+    return refused(Reason.PHONE_INVALID, found, region=_BRAZIL)
+
+
+def _phone(area: str, number: str, *notes: Finding) -> Phone:
+    return Phone(e164=f"+{COUNTRY}{area}{number}", notes=notes)

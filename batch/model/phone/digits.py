@@ -1,0 +1,167 @@
+"""From a cell's text to the digits of one phone number, whatever the country.
+
+Only what is known to be harmless around a number is taken away: spaces, brackets, dashes, `tel:`, the word WhatsApp,
+the `.0` of a float, the XX of `0XX11`. Anything else (a star, a question mark, a sentence) may stand for digits that
+are missing or for a warning to a person, so the number is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from batch.model.reasons import Finding, Reason
+
+__all__ = ["Digits", "Phone", "clean", "refused"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phone:
+    """A number that can be messaged."""
+
+    e164: str
+    """`+5511988887777`: the person."""
+    notes: tuple[Finding, ...] = ()
+    """What was repaired, or is worth knowing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Digits:
+    """One number's digits, without anything else."""
+
+    digits: str
+    found: str
+    """The text as a person sees it in the sheet."""
+    international: bool
+    """A `+` (or a link of WhatsApp) says that the digits begin with a country code."""
+
+
+_SHOWN_AT_MOST = 60
+_WHOLE_NUMBER = 8
+"""Digits that make a number by themselves; fewer may be an area code or a part."""
+_LONGEST = 15
+"""Digits of the longest number there is (E.164)."""
+_LONGEST_WRITTEN = 19
+"""The same with an international prefix, a 0 and a carrier before it."""
+
+_SIMPLE = re.compile(r"\+?[0-9 ()\-]{8,24}")
+"""Nothing in it that could be more than one number, but for its length."""
+_OTHER_THING = re.compile(
+    r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|[0-9]{1,2}/[0-9]{1,2}/(?:[0-9]{2}|[0-9]{4})|[0-9]{4}-[0-9]{2}-[0-9]{2}"
+)
+"""A CPF as it is always written, or a date: the wrong column."""
+_LINK = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)\+?([0-9]+)(?:[/?&].*)?"
+)
+_CHAT_ID = re.compile(r"([0-9]+)@(?:c\.us|s\.whatsapp\.net)")
+_SCHEME = re.compile(r"(?:tel|callto|sms|whatsapp):\s*")
+_LABEL = re.compile(
+    r"(?<![^\W\d_])(?:telefones?|tel|fone|celular|cel|movel|móvel|whats|whatsapp|wpp|wapp|zap|phone|mobile|cell"
+    r"|contato|numero|número|num|nº|n°|no|ddd|tim|vivo|claro|oi)(?![^\W\d_])[.:]*"
+)
+_CARRIER_MARK = re.compile(r"^([\s(]*)0?[\s-]*(?:xx|\*\*)(?=[\s)-]*[0-9(])")
+_SCIENTIFIC = re.compile(r"\+?([0-9]+)(?:[.,]([0-9]*))?e\+?([0-9]{1,3})")
+_DECIMAL = re.compile(
+    r"(\+?[0-9]{8,}|[0-9]{1,3}(?:\.[0-9]{3}){2,}(?=,)|[0-9]{1,3}(?:,[0-9]{3}){2,}(?=\.))[.,]([0-9]{1,2})"
+)
+_BETWEEN_NUMBERS = re.compile(r"[/;,|&\n\r\\]|(?<![^\W\d_])(?:e|ou|or|and|y)(?![^\W\d_])|(?<=[0-9])\s*\+")
+_HARMLESS = re.compile(r"\+*[0-9\s().\[\]{}/,\-]*")
+_CUT = re.compile(r"\.\.")
+_NOT_DIGITS = re.compile(r"[^0-9]+")
+_DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE63, 0xFF0D], "-")
+_QUOTES = "'\"` \u00b4\u2018\u2019\u201c\u201d"
+
+
+def clean(text: str) -> Digits | Finding:
+    """The digits of the one number in `text`, or the finding that says why there is not one."""
+    found = _as_seen(text)
+    if _SIMPLE.fullmatch(text):
+        digits = _NOT_DIGITS.sub("", text)
+        if 0 < len(digits) <= _LONGEST and not _OTHER_THING.fullmatch(text):
+            return Digits(digits=digits, found=found, international=text.startswith("+"))
+    return _clean_slowly(text, found)
+
+
+def _clean_slowly(text: str, found: str) -> Digits | Finding:
+    plain = _plain(text)
+    if not any(char.isalnum() for char in plain):
+        return refused(Reason.PHONE_MISSING, found)
+    for international in (_LINK, _CHAT_ID):
+        if match := international.fullmatch(plain):
+            return Digits(digits=match[1], found=found, international=True)
+    if _OTHER_THING.fullmatch(plain):
+        return refused(Reason.PHONE_NOT_A_NUMBER, found)
+    number = _from_scientific(_without_words(plain), found)
+    return number if isinstance(number, Finding) else _only_digits(number, found)
+
+
+def _plain(text: str) -> str:
+    """Lower case, ASCII digits and dashes, no invisible signs, no quotes around."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_DASHES))
+        text = "".join(
+            str(unicodedata.decimal(char)) if char.isdecimal() else char
+            for char in text
+            if unicodedata.category(char) != "Cf"
+        )
+    return text.strip().strip(_QUOTES).lower()
+
+
+def _without_words(plain: str) -> str:
+    plain = _LABEL.sub(" ", _SCHEME.sub("", plain, count=1)).strip(" :\t\n\r")
+    return _CARRIER_MARK.sub(r"\g<1>0", plain, count=1)
+
+
+def _from_scientific(plain: str, found: str) -> str | Finding:
+    """`1.1999999999e10` and `11999999999.0` as their digits; refused when digits are lost, or are no whole number."""
+    if match := _SCIENTIFIC.fullmatch(plain):
+        fraction, exponent = match[2] or "", int(match[3])
+        if len(fraction) < exponent:
+            return refused(Reason.PHONE_DIGITS_LOST, found)
+        whole, rest = match[1] + fraction[:exponent], fraction[exponent:]
+        return refused(Reason.PHONE_NOT_A_NUMBER, found) if rest.strip("0") else whole
+    if match := _DECIMAL.fullmatch(plain):
+        return refused(Reason.PHONE_NOT_A_NUMBER, found) if match[2].strip("0") else match[1]
+    return plain
+
+
+def _only_digits(plain: str, found: str) -> Digits | Finding:
+    if _holds_several(plain):
+        return refused(Reason.PHONE_SEVERAL, found)
+    number = plain.strip("/;,|& \n\r")
+    bare = number.lstrip("([{ ")
+    if not _HARMLESS.fullmatch(bare) or _CUT.search(bare):
+        return refused(Reason.PHONE_NOT_A_NUMBER, found)
+    digits = _NOT_DIGITS.sub("", bare)
+    if len(digits) > _LONGEST_WRITTEN:
+        return refused(Reason.PHONE_TOO_LONG, found)
+    return Digits(digits=digits, found=found, international=bare.startswith("+"))
+
+
+def _holds_several(plain: str) -> bool:
+    """True when a whole number is followed by more digits after a sign or word that stands between numbers.
+
+    `11/99999-9999` is one number; `(11) 3333-4444/45` names two.
+    """
+    parts = [digits for part in _BETWEEN_NUMBERS.split(plain) if (digits := _NOT_DIGITS.sub("", part))]
+    if len(parts) > 1 and any(len(part) >= _WHOLE_NUMBER for part in parts[:-1]):
+        return True
+    groups = _NOT_DIGITS.sub(" ", plain).split()
+    return sum(map(len, groups)) > _LONGEST and _splits_in_two([len(group) for group in groups])
+
+
+def _splits_in_two(lengths: list[int]) -> bool:
+    return any(
+        sum(lengths[:cut]) >= _WHOLE_NUMBER and sum(lengths[cut:]) >= _WHOLE_NUMBER for cut in range(1, len(lengths))
+    )
+
+
+def _as_seen(text: str) -> str:
+    seen = " ".join(text.split())
+    return seen if len(seen) <= _SHOWN_AT_MOST else seen[: _SHOWN_AT_MOST - 3] + "..."
+
+
+def refused(reason: Reason, found: str, **values: str) -> Finding:
+    """Why a phone cannot be used; `found` is the text as in the sheet."""
+    return Finding(reason, {"found": found, **values})

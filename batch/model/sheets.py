@@ -1,0 +1,69 @@
+"""A sheet as the rest of the program sees it: columns, and rows of text named by the number Excel shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+from batch.i18n import _, number
+
+__all__ = ["NO_ERRORS", "Remark", "SheetInfo", "SheetRow"]
+
+NO_ERRORS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A sentence that is said in the language of each reader: the screen's may be another than the report's."""
+
+    text: str
+    """Marked (`N_`), with its values in braces."""
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        shown = {name: number(value) if isinstance(value, int) else value for name, value in self.values.items()}
+        return _(self.text).format_map(shown)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SheetInfo:
+    """How a sheet was read."""
+
+    file: str
+    """The file's name, without its folder."""
+    format: str
+    """csv, tsv, xlsx, xlsm, xls, xlsb or ods: what the content is, whatever the name says."""
+    sheet: str | None
+    """The worksheet's name; None for text files."""
+    encoding: str | None
+    """utf-8, utf-8-sig, utf-16 or cp1252; None for workbooks."""
+    delimiter: str | None
+    """One character; None for workbooks."""
+    header_row: int
+    """The header's row number, counted from 1 as Excel does; 0 when the sheet has no header."""
+    columns: tuple[str, ...]
+    """Header names in order. A column without a name has the name Excel shows: `column F`."""
+    ambiguous: tuple[str, ...] = ()
+    """Names that several columns have; the later ones are `Telefone (column F)`. Nothing may be mapped to these."""
+    remarks: tuple[Remark, ...] = ()
+    """What a person should know of how the sheet was read."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The remarks as sentences, in the language that is spoken now."""
+        return tuple(map(str, self.remarks))
+
+
+class SheetRow(NamedTuple):  # not a dataclass: one is made for each row, and a tuple takes a quarter of the time
+    """One line below the header that holds anything."""
+
+    number: int
+    """The row number Excel shows (for text files: counted in records, the header's first line included)."""
+    cells: tuple[str | None, ...]
+    """As many as `SheetInfo.columns`, in their order; None where a cell is empty or unreadable."""
+    errors: Mapping[str, str] = NO_ERRORS
+    """Column name to what is wrong with its cell (`error cell #N/A`); the key "" speaks of the whole row."""
+    hidden: bool = False
+    """Hidden in the workbook, often by a filter left on."""

@@ -1,0 +1,72 @@
+"""Areas of a worksheet as references name them: `A1:B9`, `C:C`, `3:4`. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+from batch.reporter.xlsx.sheet_rows import column_letters, column_number
+
+__all__ = ["LAST_COLUMN", "LAST_ROW", "Area", "area_of", "runs"]
+
+LAST_COLUMN = 16_384
+"""XFD, the last column Excel has."""
+LAST_ROW = 1_048_576
+
+_CORNER = re.compile(r"\$?([A-Za-z]{0,3})\$?(\d{0,7})")
+
+
+class Area(NamedTuple):
+    """Columns and rows from 1, the ends included."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def __str__(self) -> str:
+        return f"{column_letters(self.left)}{self.top}:{column_letters(self.right)}{self.bottom}"
+
+    @property
+    def fixed(self) -> str:
+        """As a defined name has it: `$A$1:$B$9`."""
+        left, right = column_letters(self.left), column_letters(self.right)
+        return f"${left}${self.top}:${right}${self.bottom}"
+
+    def overlaps(self, other: Area) -> bool:
+        return (
+            self.left <= other.right
+            and other.left <= self.right
+            and self.top <= other.bottom
+            and other.top <= self.bottom
+        )
+
+    def touches(self, columns: Collection[int]) -> bool:
+        """Whether any of these columns goes through it."""
+        return any(self.left <= column <= self.right for column in columns)
+
+
+def area_of(reference: str) -> Area | None:
+    """The area of a reference; whole columns or rows reach to the ends. None when it is none."""
+    first, _, last = reference.strip().partition(":")
+    one, other = _CORNER.fullmatch(first), _CORNER.fullmatch(last or first)
+    if one is None or other is None or not (first and (one[1] or one[2])):
+        return None
+    return Area(
+        column_number(one[1]) or 1,
+        int(one[2] or 1),
+        column_number(other[1]) or LAST_COLUMN,
+        int(other[2] or LAST_ROW),
+    )
+
+
+def runs(numbers: Collection[int]) -> list[tuple[int, int]]:
+    """Neighbouring numbers as first and last: 1, 2, 3, 7 -> (1, 3), (7, 7)."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found

@@ -1,0 +1,123 @@
+"""report.html: the whole report as one page that needs nothing but a browser.
+
+It reads well on a phone, on paper, aloud and without JavaScript; with it the rows can be searched, filtered, sorted and
+copied. The templates are in `templates`, what they show is made by `html_figures` and `html_rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from batch.i18n import _
+from batch.reporter.atomic_file import write_aside
+from batch.reporter.columns import Value
+from batch.reporter.headline import ended, headline
+from batch.reporter.html.figures import columns, counts, facts, rate, reasons, segments, senders
+from batch.reporter.html.html_lead import lead_columns
+from batch.reporter.html.html_template import REPORT_SCRIPT, pieces
+from batch.reporter.html.html_words import column_names, script_words
+from batch.reporter.html.rows import INTERNED, MOST_TEXTS, Rows, own_columns
+from batch.reporter.html.text import harmless, lang, moment, script_json
+from batch.reporter.lines import Frame, frame, lines
+from batch.reporter.material import Material
+from batch.reporter.statistics import SENT_PER
+
+__all__ = ["write_html"]
+
+_SAMPLE = 200
+"""Rows by which the columns of the table are chosen."""
+
+
+def write_html(target: Path, material: Material) -> Path:
+    """Write the page (see `write_aside`). Memory does not grow with the rows."""
+
+    def write(file: BinaryIO) -> None:
+        file.writelines(pieces("report.html.jinja", _values(material), script=REPORT_SCRIPT))
+
+    return write_aside(target, write)
+
+
+def _values(material: Material) -> dict[str, object]:
+    run, tally = material.run, material.tally
+    table = _table(material)
+    info = material.sheet.info
+    return {
+        "run": run,
+        "verdict": ended(run.exit_code),
+        "headline": headline(run, tally, last_sent=material.figures.last_sent),
+        "began": moment(run.started, material.zone),
+        "notes": material.notes,
+        "remarks": info.warnings if info else (),
+        "rows_of_all": tally.rows,
+        "counts": counts(tally.counts),
+        "segments": segments(tally.counts),
+        "reasons": reasons(tally, material.figures),
+        "columns": columns(material.figures),
+        "most": max((each.new + each.existing for each in material.figures.sent), default=0),
+        "sent_title": _(SENT_PER[material.figures.step]),
+        "facts": list(facts(material)),
+        "senders": senders(tally),
+        "wanted": rate(tally.this_run.wanted_rate),
+        "table": table,
+        "chunks": table.rows.chunks(),
+        "settings": script_json(_settings(material, table)),
+        "moment": lambda at: moment(datetime.fromisoformat(at), material.zone),
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Table:
+    """The rows with their columns. A row is its number, the values of `COLUMNS`, then the user's cells."""
+
+    rows: Rows
+    own: tuple[str, ...]
+    """The user's columns by name."""
+    lead: tuple[int, ...]
+    """Those of them that stand in the table."""
+
+    @property
+    def leads(self) -> Iterator[tuple[int, str]]:
+        """The place in a row, and the name, of each column of the user that stands in the table."""
+        return ((1 + len(INTERNED) + index, self.own[index]) for index in self.lead)
+
+
+def _table(material: Material) -> _Table:
+    framed = frame(material.sheet)
+    own = own_columns(framed, has_sheet=material.sheet.info is not None)
+    return _Table(
+        rows=_rows(material, framed, own),
+        own=tuple(harmless(framed.header[index], 200) for index in own),
+        lead=lead_columns(_sample(material, framed, own)),
+    )
+
+
+def _rows(material: Material, framed: Frame, own: tuple[int, ...]) -> Rows:
+    return Rows(lines(material.sheet, material.told(), framed), framed, own, material.tally.counts)
+
+
+def _sample(material: Material, framed: Frame, own: tuple[int, ...]) -> list[tuple[Value, ...]]:
+    """The first rows, read apart: the head of the table is written before the first of them."""
+    of_all = lines(material.sheet, material.told(), framed)
+    first = Rows(islice(of_all, _SAMPLE), framed, own, material.tally.counts)
+    for _chunk in first.chunks():
+        pass
+    return first.plain
+
+
+def _settings(material: Material, table: _Table) -> dict[str, object]:
+    """What the script of the page must know."""
+    return {
+        "lang": lang(),
+        "timezone": material.run.timezone,
+        "names": column_names(),
+        "own": table.own,
+        "lead": table.lead,
+        "interned": [*INTERNED, *(True for _each in table.own)],
+        "mostTexts": MOST_TEXTS,
+        "words": script_words(),
+    }

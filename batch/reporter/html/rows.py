@@ -1,0 +1,120 @@
+"""The rows of the report as the HTML page holds them: as JSON for its script, and as a plain table without it.
+
+A row is a list: its number, the values of `COLUMNS`, then the user's own cells. A text that comes again (most do: the
+outcome, the sentences, a company's name) is written once and from then on as its number in the order of appearance, so
+that 100,000 rows stay a file that can be sent. The browser reads the rows in the same order by the same rule.
+
+Everything here has a bound: what the page holds of a sheet of a million rows is decided by outcome, what needs a person
+first, and the page says what it leaves out. Memory does not grow with the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from batch.model.outcomes import Outcome
+from batch.reporter.columns import COLUMNS, Value
+from batch.reporter.html.text import LONGEST_CELL, harmless, script_json
+from batch.reporter.lines import Frame, Line
+from batch.reporter.summary_view import URGENCY
+
+__all__ = ["INTERNED", "MOST_PLAIN", "MOST_ROWS", "MOST_TEXTS", "Rows", "budget", "own_columns"]
+
+MOST_ROWS = 150_000
+"""Rows that the page holds."""
+MOST_PLAIN = 2_000
+"""Rows that can be read without JavaScript."""
+MOST_BYTES = 120_000_000
+"""Of the rows as JSON: a net under sheets of hundreds of columns."""
+MOST_TEXTS = 20_000
+"""Texts that are written once; the next ones are written each time."""
+_CHUNK = 1_000
+_UNIQUE = frozenset(map(COLUMNS.index, ("wegly_phone", "wegly_chat_id", "wegly_sent_at")))
+_NUMBERS = frozenset(map(COLUMNS.index, ("wegly_http_status", "wegly_attempts", "wegly_duration_ms")))
+INTERNED = tuple(index not in _UNIQUE | _NUMBERS for index in range(len(COLUMNS)))
+"""For each of `COLUMNS` whether its texts are written once; those of the user's own columns are."""
+
+
+def budget(counts: Mapping[Outcome, int], most: int) -> dict[Outcome, int]:
+    """How many rows of each outcome are held when at most `most` are: what needs a person first."""
+    left, held = most, {}
+    for outcome in URGENCY:
+        held[outcome] = min(left, counts.get(outcome, 0))
+        left -= held[outcome]
+    return held
+
+
+def own_columns(framed: Frame, *, has_sheet: bool) -> tuple[int, ...]:
+    """The indexes of the user's own columns in a line's cells; none when the sheet is gone."""
+    return tuple(index for index in range(len(framed.header)) if index not in framed.ours) if has_sheet else ()
+
+
+class Rows:
+    """The lines of a report on their way into the page. `chunks` is gone through once; the rest is true afterwards."""
+
+    def __init__(self, lines: Iterable[Line], framed: Frame, own: Sequence[int], counts: Mapping[Outcome, int]) -> None:
+        self._lines = lines
+        self._places = [*(indexes[0] for indexes in framed.places), *own]
+        self._single = [True, *(not interned for interned in INTERNED), *(False for _ in own)]
+        self._left = budget(counts, MOST_ROWS)
+        self._left_plain = budget(counts, MOST_PLAIN)
+        self._texts: dict[Value, int] = {}
+        self.plain: list[tuple[Value, ...]] = []
+        """The rows of the table that is there without JavaScript: number, the values of `COLUMNS`, own cells."""
+        self.held = 0
+        """Rows that the page holds."""
+        self.total = 0
+        self.cut = 0
+        """Cells that are not shown to their end."""
+
+    def chunks(self) -> Iterator[str]:
+        """The rows as JSON lists, some hundred together."""
+        chunk: list[list[object]] = []
+        written = 0
+        for line in self._lines:
+            self.total += 1
+            if written >= MOST_BYTES or not self._fits(line, self._left):
+                continue
+            self.held += 1
+            row = self._shown(line)
+            if self._fits(line, self._left_plain):
+                self.plain.append(row)
+            chunk.append(self._packed(row))
+            if len(chunk) == _CHUNK:
+                text = script_json(chunk)
+                written += len(text)
+                yield text
+                chunk = []
+        if chunk:
+            yield script_json(chunk)
+
+    @staticmethod
+    def _fits(line: Line, left: dict[Outcome, int]) -> bool:
+        if line.outcome is None:
+            return True
+        left[line.outcome] -= 1
+        return left[line.outcome] >= 0
+
+    def _shown(self, line: Line) -> tuple[Value, ...]:
+        cells = [line.cells[place] for place in self._places]
+        whole = "".join([cell for cell in cells if isinstance(cell, str)])
+        if len(whole) <= LONGEST_CELL and whole.isprintable():
+            return (line.number, *cells)  # as `harmless` leaves them
+        self.cut += sum(isinstance(cell, str) and len(cell) > LONGEST_CELL for cell in cells)
+        return (line.number, *(harmless(cell) if isinstance(cell, str) else cell for cell in cells))
+
+    def _packed(self, row: tuple[Value, ...]) -> list[object]:
+        if len(self._texts) < MOST_TEXTS:
+            return [cell if single else self._once(cell) for cell, single in zip(row, self._single, strict=True)]
+        known = self._texts.get
+        return [cell if single else known(cell, cell) for cell, single in zip(row, self._single, strict=True)]
+
+    def _once(self, cell: Value) -> object:
+        if not isinstance(cell, str):
+            return cell
+        known = self._texts.get(cell)
+        if known is not None:
+            return known
+        if len(self._texts) < MOST_TEXTS:
+            self._texts[cell] = len(self._texts)
+        return cell

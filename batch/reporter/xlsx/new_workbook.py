@@ -1,0 +1,173 @@
+"""A clean workbook of the sheet's rows: for text files, for formats that cannot be written, and when the sheet is gone.
+
+Row n of the sheet is row n of the worksheet, so that a sentence that names a row is right in both; below a header that
+the sheet lacks it is one lower. The rows are written as they come (`clean_sheet`); all around them is made by openpyxl,
+from a workbook whose worksheets of rows are empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from itertools import chain, islice
+from pathlib import PurePath
+from typing import BinaryIO
+from zipfile import ZipFile
+
+from openpyxl.workbook import Workbook
+
+from batch.i18n import _, number
+from batch.ooxml.package import ROOT_RELATIONS
+from batch.ooxml.zipped import new_zip, write_stream
+from batch.reporter.columns import COLUMNS
+from batch.reporter.fuller import LEDGER_ONLY
+from batch.reporter.lines import Frame, Line, frame, lines
+from batch.reporter.material import Material
+from batch.reporter.printable_text import cut_sentence
+from batch.reporter.summary_view import TITLE
+from batch.reporter.tones import Palette
+from batch.reporter.xlsx.cells import CellWriter, ResultCells
+from batch.reporter.xlsx.clean_sheet import CleanSheet
+from batch.reporter.xlsx.donors import saved
+from batch.reporter.xlsx.summary_sheet import add_summary, free_title
+from batch.reporter.xlsx.theme import Brushes, width_of
+
+__all__ = ["MOST_ROWS", "position", "write_clean"]
+
+MOST_ROWS = 1_048_576
+"""Rows of a worksheet, the header included: Excel's limit."""
+
+_SAMPLE = 200
+_NARROWEST, _WIDEST = 10, 48
+_FORBIDDEN_IN_TITLES = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
+_LONGEST_TITLE = 27
+"""Excel's 31, with room for ` (2)`."""
+_LINE_BYTES, _CELL_BYTES = 1500, 100
+"""Unzipped: what a row's results take at most, and each of its own cells, but for few."""
+
+
+def position(number: int, *, most: int) -> tuple[int, int]:
+    """The worksheet (from 0) and the line in it of a row of the sheet.
+
+    The first worksheet keeps the row's number; each further one begins with the header and holds `most - 1` rows.
+    """
+    if number <= most:
+        return 0, number
+    further, line = divmod(number - most - 1, most - 1)
+    return further + 1, line + 2
+
+
+def write_clean(
+    file: BinaryIO, material: Material, *, notes: tuple[str, ...] = (), remarks: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Write the workbook into `file`. Gives the sentences about what did not fit; they are on the summary as well.
+
+    `notes` and `remarks` are sentences for the summary alone.
+    """
+    framed = frame(material.sheet)
+    report = lines(material.sheet, material.told(), framed)
+    sample = list(islice(report, _SAMPLE))
+    with new_zip(file) as copy, _Sheets(copy, material, framed, _widths(framed, sample)) as sheets:
+        for line in chain(sample, report):
+            sheets.add(line)
+        problems = sheets.finish()
+        page = material.page((*notes, *problems), remarks)
+        add_summary(sheets.book, page, material.figures)
+        saved(sheets.book).write(copy, but=sheets.parts)
+    return problems
+
+
+class _Sheets(ExitStack):
+    """The worksheets of rows, begun one after the other as the rows need them, and the workbook around them."""
+
+    def __init__(self, copy: ZipFile, material: Material, framed: Frame, widths: list[float]) -> None:
+        super().__init__()
+        self._copy, self._framed, self._widths, self._title = copy, framed, widths, _title(material)
+        self.parts = [ROOT_RELATIONS]
+        """What is written already."""
+        self.book = _book(material, free_title(self._title, [_(TITLE)]))
+        sheet = self.book.worksheets[0]
+        self._palette = Palette(sheet, Brushes(sheet, vertical="top"))
+        self._writer = CellWriter()
+        places = [[index + 1 for index in indexes] for indexes in framed.places]
+        self._results = ResultCells(places, self._palette, self._writer)
+        self._most_bytes = material.tally.rows * (_LINE_BYTES + _CELL_BYTES * len(framed.header))
+        self._most = MOST_ROWS
+        self._index = 0
+        self._split: tuple[int, str] | None = None
+        copy.writestr(ROOT_RELATIONS, saved(self.book).read(ROOT_RELATIONS))
+        self._sheet = self._begun()
+
+    def add(self, line: Line) -> None:
+        """Write a line where its row belongs."""
+        index, at = position(line.number + self._framed.shift, most=self._most)
+        while self._index < index:
+            self._end()
+            self._index += 1
+            title = free_title(self._title, [_(TITLE), *self.book.sheetnames])
+            self.book.create_sheet(title)
+            self._split = self._split or (line.number, title)
+            self._sheet = self._begun()
+        self._sheet.add(line, at)
+
+    def finish(self) -> tuple[str, ...]:
+        """End the last worksheet. Gives the sentences about what did not fit."""
+        self._end()
+        problems = []
+        if self._split:
+            row, title = self._split
+            problems.append(
+                _(
+                    "The sheet has more rows than a worksheet can hold: row {row} and what follows are on {title!r}."
+                ).format(row=number(row), title=title)
+            )
+        return (*problems, *cut_sentence(self._writer.cut))
+
+    def _begun(self) -> CleanSheet:
+        part = f"xl/worksheets/sheet{self._index + 2}.xml"  # as openpyxl names them, behind the summary
+        self.parts.append(part)
+        stream = self.enter_context(write_stream(self._copy, part, most=self._most_bytes))
+        return CleanSheet(
+            stream,
+            self._framed,
+            self._widths,
+            header_row=self._framed.heading_row if self._index == 0 else 1,
+            palette=self._palette,
+            writer=self._writer,
+            results=self._results,
+        )
+
+    def _end(self) -> None:
+        self._sheet.finish()
+        self.close()
+        self.book.worksheets[self._index].auto_filter.ref = str(self._sheet.area)
+
+
+def _book(material: Material, title: str) -> Workbook:
+    book = Workbook()
+    book.worksheets[0].title = title
+    book.properties.creator = "wegly-batch"
+    if material.sheet.rows is None:
+        book.properties.category = LEDGER_ONLY
+    return book
+
+
+def _title(material: Material) -> str:
+    """The worksheet's own name, or the file's without its ending."""
+    info = material.sheet.info
+    wanted = info.sheet if info and info.sheet else PurePath(material.sheet.name).stem
+    clean = wanted.translate(_FORBIDDEN_IN_TITLES).strip(" '")[:_LONGEST_TITLE]
+    return "".join(character for character in clean if character.isprintable()) or _("Rows")
+
+
+def _widths(framed: Frame, sample: Iterable[Line]) -> list[float]:
+    widths = [float(len(name) + 4) for name in framed.header]
+    for line in sample:
+        for index, value in enumerate(line.cells):
+            if isinstance(value, str):
+                widths[index] = max(widths[index], max(map(len, value.splitlines()), default=0) + 2)
+    fitted = [min(max(width, _NARROWEST), _WIDEST) for width in widths]
+    for column, indexes in zip(COLUMNS, framed.places, strict=True):
+        for index in indexes:
+            fitted[index] = width_of(column)
+    return fitted

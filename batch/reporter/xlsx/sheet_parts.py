@@ -1,0 +1,147 @@
+"""What stands around the rows of the user's worksheet, and what of it must make room for the result columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from batch.ooxml.elements import Edits, Element, attribute_text, parsed
+from batch.ooxml.references import Area, area_of, runs
+from batch.reporter.xlsx.sheet_scan import Survey
+
+__all__ = ["Surroundings"]
+
+_BEFORE_FILTER = ("sheetData", "sheetCalcPr", "sheetProtection", "protectedRanges", "scenarios")
+"""In the order of the schema; the filter comes behind the last of them that is there."""
+_BEFORE_COLUMNS = ("sheetPr", "dimension", "sheetViews", "sheetFormatPr")
+
+
+class Surroundings:
+    """The head and the tail of a worksheet as one document whose rows are left out.
+
+    Raises:
+        Unspliceable: it is not well-formed.
+    """
+
+    def __init__(self, survey: Survey) -> None:
+        self._rows = b"<" + survey.patterns.prefix + b"sheetData/>"
+        self._content = survey.head + self._rows + survey.tail
+        self._split = len(survey.head)
+        self._root = parsed(self._content)
+        self._prefix = self._root.prefix
+        self._before, self._behind = Edits(), Edits()
+
+    @property
+    def merged(self) -> list[Area]:
+        """The areas of merged cells."""
+        found = (area_of(each.attributes.get("ref", "")) for each in self._all("mergeCells"))
+        return [each for each in found if each]
+
+    @property
+    def head(self) -> bytes:
+        """All before the rows, changed."""
+        made = self._before.made(self._content)
+        return made[: len(made) - (len(self._content) - self._split)]
+
+    @property
+    def tail(self) -> bytes:
+        """All behind the rows, changed."""
+        return self._behind.made(self._content)[self._split + len(self._rows) :]
+
+    def deselect(self) -> None:
+        """The sheet is no longer one of those selected together."""
+        for view in self._all("sheetViews"):
+            if "tabSelected" in view.attributes:
+                self._before.set(view, tabSelected=None)
+
+    def reach(self, last: int, bottom: int) -> None:
+        """Let the sheet say that its cells reach so far."""
+        dimension = self._root.find("dimension")
+        if dimension is not None:
+            known = area_of(dimension.attributes.get("ref", "")) or Area(1, 1, 1, 1)
+            area = known._replace(right=max(known.right, last), bottom=max(known.bottom, bottom))
+            self._before.set(dimension, ref=str(area))
+
+    def widen(self, widths: Mapping[int, float]) -> None:
+        """Give columns their widths, and free them from what the user set for a whole range of columns.
+
+        Excel keeps one record for neighbouring columns that are alike (hidden, narrow), often to the end of the sheet.
+        """
+        records = [(column, _record(self._prefix, column, column, {"width": f"{width:g}", "customWidth": "1"}))
+                   for column, width in widths.items()]  # fmt: skip
+        present = self._root.find("cols")
+        for each in present.all("col") if present else ():
+            records += self._carved(each, widths)
+        markup = b"".join(record for _, record in sorted(records, key=lambda each: each[0]))
+        whole = f"<{self._prefix}cols>".encode() + markup + f"</{self._prefix}cols>".encode() if markup else b""
+        if present:
+            self._before.replace(present, whole)
+        else:
+            self._before.insert(self._behind_last(_BEFORE_COLUMNS, self._root.opened), whole)
+
+    def unmerge(self, columns: Collection[int], header_row: int) -> None:
+        """Part the merged cells at or below the header that a result column goes through."""
+        self._drop("mergeCells", lambda area: area.touches(columns) and area.bottom >= header_row)
+
+    def unlink(self, columns: Collection[int], header_row: int) -> None:
+        """Take away the links of cells that results replace."""
+        ours = set(columns)
+        self._drop(
+            "hyperlinks", lambda area: area.top > header_row and ours.issuperset(range(area.left, area.right + 1))
+        )
+
+    def filter_over(self, wanted: Area, tables: Iterable[Area]) -> Area | None:
+        """Let the user's filter over the table take in the columns of `wanted`, or set one there. Gives its area.
+
+        A filter that the user set elsewhere stays, and none is laid over a table: Excel calls such a file damaged.
+        """
+        present = self._root.find("autoFilter")
+        area = area_of(present.attributes.get("ref", "")) if present else None
+        if area:
+            if area.top != wanted.top:
+                return None
+            wanted = Area(area.left, area.top, max(area.right, wanted.right), max(area.bottom, wanted.bottom))
+        if any(wanted.overlaps(each) for each in tables):
+            return None
+        if present:
+            self._behind.set(present, ref=str(wanted))
+        else:
+            markup = f"<{self._prefix}autoFilter{attribute_text({'ref': str(wanted)})}/>".encode()
+            self._behind.insert(self._behind_last(_BEFORE_FILTER, self._root.closed), markup)
+        return wanted
+
+    def _all(self, holder: str) -> list[Element]:
+        found = self._root.find(holder)
+        return found.children if found else []
+
+    def _behind_last(self, names: Iterable[str], otherwise: int) -> int:
+        return max((each.end for each in self._root.children if each.local in names), default=otherwise)
+
+    def _carved(self, record: Element, widths: Mapping[int, float]) -> list[tuple[int, bytes]]:
+        first, last = (record.attributes.get(name, "") for name in ("min", "max"))
+        if not (first.isdecimal() and last.isdecimal()):
+            return []
+        covered = range(int(first), int(last) + 1)
+        if not any(column in covered for column in widths):
+            return [(int(first), self._content[record.start : record.end])]
+        kept = {name: value for name, value in record.attributes.items() if name not in {"min", "max"}}
+        left = set(covered).difference(widths)
+        return [(start, _record(self._prefix, start, end, kept)) for start, end in runs(left)]
+
+    def _drop(self, holder: str, unwanted: Callable[[Area], bool]) -> None:
+        """Take children away by their areas; a holder that would be left empty goes too, as the schema wants it."""
+        found = self._root.find(holder)
+        if found is None:
+            return
+        gone = [each for each in found.children if (area := area_of(each.attributes.get("ref", ""))) and unwanted(area)]
+        if len(gone) == len(found.children):
+            self._behind.replace(found, b"")
+            return
+        for each in gone:
+            self._behind.replace(each, b"")
+        if gone and "count" in found.attributes:
+            self._behind.set(found, count=str(len(found.children) - len(gone)))
+
+
+def _record(prefix: str, first: int, last: int, attributes: Mapping[str, str]) -> bytes:
+    whole = attribute_text({"min": str(first), "max": str(last), **attributes})
+    return f"<{prefix}col{whole}/>".encode()

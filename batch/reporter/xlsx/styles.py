@@ -1,0 +1,189 @@
+"""The cell styles of the user's workbook, with those of another workbook added behind them.
+
+A style is four references (font, fill, border, number format) and a few words. What the user's workbook has already is
+used again, so that a report that is fed back does not grow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from batch.ooxml.elements import Edits, Element, Unspliceable, attribute_text, parsed, quoted
+
+__all__ = ["BARE_STYLES", "StylesPart"]
+
+BARE_STYLES = (
+    b'<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    b'<fonts count="1"><font><sz val="11"/><name val="Calibri"/><family val="2"/></font></fonts>'
+    b'<fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill>'
+    b'</fills><borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>'
+    b'<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
+    b'<cellXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/></cellXfs>'
+    b'<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
+)
+"""The part for a workbook that has none."""
+
+_MOST_STYLES = 64_000
+"""Excel allows 65,490."""
+_FIRST_OWN_FORMAT = 164
+_ORDER = ("numFmts", "fonts", "fills", "borders", "cellStyleXfs", "cellXfs", "cellStyles")
+_BY_DEFAULT = {
+    "fonts": ("<font/>",),
+    "fills": ('<fill><patternFill patternType="none"/></fill>', '<fill><patternFill patternType="gray125"/></fill>'),
+    "borders": ("<border/>",),
+    "cellXfs": ('<xf numFmtId="0" fontId="0" fillId="0" borderId="0"/>',),
+}
+_SHARED = (("fonts", "fontId"), ("fills", "fillId"), ("borders", "borderId"))
+_TAG = re.compile(rb"<(/?)(?=[A-Za-z])")
+
+
+class StylesPart:
+    """The styles part: `adopt` styles of others, then take what was `made`.
+
+    Raises:
+        Unspliceable: the part is damaged, or has no room for more styles.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._root = parsed(content)
+        self._prefix = self._root.prefix.encode()
+        if self._root.end == self._root.opened:
+            raise Unspliceable("no styles in the part for them")
+        self._lists = {name: _List(self, name) for name in ("fonts", "fills", "borders", "cellXfs")}
+        formats = self._root.find("numFmts")
+        self._formats = {
+            each.attributes.get("formatCode", ""): _whole(each.attributes.get("numFmtId", "0"))
+            for each in (formats.children if formats else ())
+        }
+        self._next_format = max([_FIRST_OWN_FORMAT - 1, *self._formats.values()]) + 1
+        self._new_formats: list[bytes] = []
+
+    @property
+    def font(self) -> tuple[str | None, float | None]:
+        """Name and size of the workbook's own font."""
+        fonts = self._root.find("fonts")
+        first = fonts.children[0] if fonts and fonts.children else None
+        name, size = (first.find("name"), first.find("sz")) if first else (None, None)
+        points = size.attributes.get("val", "") if size else ""
+        fits = re.fullmatch(r"\d{1,3}(\.\d+)?", points) is not None
+        return (name.attributes.get("val") if name else None), float(points) if fits else None
+
+    def adopt(self, content: bytes) -> Callable[[int], int]:
+        """Gives what makes the number of a style in `content`, another styles part, one of this part's.
+
+        Only what is asked for is added."""
+        theirs = _Donor(content)
+        known: dict[int, int] = {}
+
+        def number(style: int) -> int:
+            if style not in known:
+                known[style] = self._adopted(theirs, theirs.styles[style])
+            return known[style]
+
+        return number
+
+    def made(self) -> bytes:
+        """The part with all that was adopted."""
+        edits = Edits()
+        if self._new_formats:
+            self._put("numFmts", edits, self._new_formats, len(self._formats))
+        for each in self._lists.values():
+            each.edit(edits)
+        return edits.made(self._content)
+
+    def children(self, name: str) -> list[bytes] | None:
+        """The markup of what is in a list; None when the part lacks the list."""
+        found = self._root.find(name)
+        return [self._content[each.start : each.end] for each in found.children] if found else None
+
+    def in_prefix(self, markup: bytes) -> bytes:
+        """Markup of a part without a prefix, with this part's."""
+        return _TAG.sub(rb"<\g<1>" + self._prefix, markup) if self._prefix else markup
+
+    def _put(self, name: str, edits: Edits, added: list[bytes], count: int) -> None:
+        found = self._root.find(name)
+        if found:
+            edits.set(found, count=str(count))
+            edits.append(found, b"".join(added))
+            return
+        before = _ORDER[: _ORDER.index(name)]
+        at = max((each.end for each in self._root.children if each.local in before), default=self._root.opened)
+        opening = f'<{name} count="{count}">'.encode()
+        edits.insert(at, self.in_prefix(opening) + b"".join(added) + self.in_prefix(f"</{name}>".encode()))
+
+    def _adopted(self, theirs: _Donor, style: Element) -> int:
+        get = style.attributes.get
+        attributes = {"numFmtId": str(self._format(theirs, _whole(get("numFmtId", "0"))))}
+        for name, reference in _SHARED:
+            attributes[reference] = str(self._lists[name].number(theirs.markup(name, _whole(get(reference, "0")))))
+        attributes["xfId"] = "0"
+        if get("quotePrefix") == "1":
+            attributes["quotePrefix"] = "1"
+        applied = ("applyNumberFormat", "applyFont", "applyFill", "applyBorder", "applyAlignment")
+        attributes |= dict.fromkeys(applied, "1")
+        inside = theirs.content[style.opened : style.closed]
+        return self._lists["cellXfs"].number(f"<xf{attribute_text(attributes)}>".encode() + inside + b"</xf>")
+
+    def _format(self, theirs: _Donor, number: int) -> int:
+        code = theirs.formats.get(number)
+        if code is None:
+            return number
+        if code not in self._formats:
+            self._formats[code] = self._next_format
+            markup = f'<numFmt numFmtId="{self._next_format}" formatCode={quoted(code)}/>'
+            self._new_formats.append(self.in_prefix(markup.encode()))
+            self._next_format += 1
+        return self._formats[code]
+
+
+class _List:
+    """One list of the part (fonts, fills ...): what is in it, and what is added."""
+
+    def __init__(self, part: StylesPart, name: str) -> None:
+        self._part, self._name = part, name
+        present = part.children(name)
+        self._added = [] if present is not None else [part.in_prefix(each.encode()) for each in _BY_DEFAULT[name]]
+        held = present if present is not None else self._added
+        self._count = len(held)
+        self._known = {markup: number for number, markup in reversed(list(enumerate(held)))}
+
+    def number(self, markup: bytes) -> int:
+        """The number of an entry, added when it is not there."""
+        written = self._part.in_prefix(markup)
+        if written not in self._known:
+            if self._count >= _MOST_STYLES:
+                raise Unspliceable("no room for more cell styles")
+            self._known[written] = self._count
+            self._added.append(written)
+            self._count += 1
+        return self._known[written]
+
+    def edit(self, edits: Edits) -> None:
+        if self._added:
+            self._part._put(self._name, edits, self._added, self._count)
+
+
+class _Donor:
+    """The styles part of a workbook that this program made."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self._root = parsed(content)
+        self.styles = self._list("cellXfs")
+        self.formats = {
+            _whole(each.attributes["numFmtId"]): each.attributes["formatCode"] for each in self._list("numFmts")
+        }
+
+    def markup(self, name: str, number: int) -> bytes:
+        element = self._list(name)[number]
+        return self.content[element.start : element.end]
+
+    def _list(self, name: str) -> list[Element]:
+        found = self._root.find(name)
+        return found.children if found else []
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else 0

@@ -1,0 +1,155 @@
+"""The summary sheet: the page painted onto a worksheet, with its charts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from openpyxl.cell.cell import Cell, WriteOnlyCell
+from openpyxl.chart import BarChart
+from openpyxl.styles import Alignment, Border, Font, Side
+from openpyxl.styles.cell_style import StyleArray
+from openpyxl.workbook import Workbook
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.worksheet import Worksheet
+
+from batch.i18n import _
+from batch.model.outcomes import Outcome
+from batch.reporter.statistics import Figures
+from batch.reporter.summary_view import MARK, TITLE, Page, Spot
+from batch.reporter.xlsx.charts import outcome_chart, sent_chart
+from batch.reporter.xlsx.theme import INK, MUTED, RULE, TONES, look, set_cell
+
+__all__ = ["add_summary", "free_title", "is_ours"]
+
+_WIDTHS = {"A": 2.5, "B": 13, "C": 27, "D": 10, "E": 10, "F": 56, "G": 50, "H": 32}
+_WRAPPED = {5: "F", 6: "G", 7: "H"}
+_LINE = 15.0
+_AIR = 5.0
+_CM_PER_CHARACTER = 0.196
+_CM_PER_POINT = 2.54 / 72
+
+
+def is_ours(first_cell: object) -> bool:
+    """True for the first cell of a summary sheet that this program wrote, in any language."""
+    return first_cell == MARK
+
+
+def free_title(wanted: str, taken: list[str]) -> str:
+    """The title, or `Summary (2)` and so on when the workbook has a sheet of that name. Excel ignores case here."""
+    used = {title.casefold() for title in taken}
+    title, number = wanted, 1
+    while title.casefold() in used:
+        number += 1
+        title = f"{wanted} ({number})"
+    return title
+
+
+def add_summary(book: Workbook, page: Page, figures: Figures, *, taken: Iterable[str] = ()) -> None:
+    """Add the summary as the first sheet of `book`, under a title that is neither there nor `taken`."""
+    sheet: Worksheet = book.create_sheet(free_title(_(TITLE), [*taken, *book.sheetnames]), 0)
+    for column, width in _WIDTHS.items():
+        sheet.column_dimensions[column].width = width
+    sheet.sheet_view.showGridLines = False
+    sheet.sheet_properties.tabColor = INK
+    _for_print(sheet)
+    looks = _Looks(sheet)
+    for number, line in enumerate(page.lines, start=1):
+        sheet.row_dimensions[number].height = _height(line)
+        sheet.append([_cell(sheet, spot, looks) for spot in line])
+    _charts(sheet, page, figures)
+
+
+def _for_print(sheet: Worksheet) -> None:
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.paperSize = 9
+    sheet.page_setup.fitToHeight = 0
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_margins.left = sheet.page_margins.right = 0.4
+
+
+def _cell(sheet: Worksheet, spot: Spot | None, looks: _Looks) -> Cell | None:
+    if spot is None:
+        return None
+    cell = WriteOnlyCell(sheet)
+    set_cell(cell, spot.value, looks.of(spot))
+    return cell
+
+
+def _height(line: tuple[Spot | None, ...]) -> float:
+    """Points: Excel does not fit the height of a wrapped row by itself when a file is made by another program."""
+    heights = {"mark": 18.0, "title": 30.0, "lead": 20.0, "section": 24.0}
+    known = [heights[spot.look] for spot in line if spot and spot.look in heights]
+    wraps = [
+        math.ceil(len(str(spot.value)) * 1.05 / _WIDTHS[_WRAPPED[index]])
+        for index, spot in enumerate(line)
+        if spot and spot.look == "wrapped" and index in _WRAPPED
+    ]
+    return max([*known, max(wraps, default=1) * _LINE + _AIR])
+
+
+def _charts(sheet: Worksheet, page: Page, figures: Figures) -> None:
+    top = page.places["outcomes"] - 1
+    height = (len(Outcome) + 2) * (_LINE + _AIR) * _CM_PER_POINT
+    _anchor(sheet, outcome_chart(sheet, first=top + 1, names=2, numbers=4), f"F{top}", _WIDTHS["F"], height)
+    if "sent" in page.places:
+        heading, last = page.places["sent"], page.places["sent_last"]
+        chart = sent_chart(sheet, step=figures.step, heading=heading, last=last, columns=(2, 4, 5))
+        _anchor(sheet, chart, f"G{top}", _WIDTHS["G"] + _WIDTHS["H"], height)
+
+
+def _anchor(sheet: Worksheet, chart: BarChart, corner: str, characters: float, height: float) -> None:
+    """Put a chart over cells as wide as `characters`; `height` is in centimetres."""
+    chart.width = characters * _CM_PER_CHARACTER  # type: ignore[assignment]  # the stubs say int, centimetres are not
+    chart.height = height
+    sheet.add_chart(chart, corner)
+
+
+class _Looks:
+    """The looks that the page names, made for one workbook."""
+
+    def __init__(self, sheet: Worksheet) -> None:
+        rule = Border(bottom=Side("thin", color=RULE))
+        strong = Border(bottom=Side("medium", color=MUTED))
+        total = Border(top=Side("thin", color=MUTED))
+        middle, left = Alignment(vertical="center"), Alignment(horizontal="left", vertical="center")
+        right = Alignment(horizontal="right", vertical="center", indent=1)
+        wrapped = Alignment(horizontal="left", vertical="center", wrap_text=True)
+        text, bold, muted = (
+            Font("Calibri", 11, color=INK),
+            Font("Calibri", 11, bold=True, color=INK),
+            Font("Calibri", 10, color=MUTED),
+        )
+        self._looks: Mapping[str, StyleArray] = {
+            "mark": look(sheet, font=muted, align=middle),
+            "title": look(sheet, font=Font("Calibri", 20, bold=True, color=INK), align=middle),
+            "lead": look(sheet, font=Font("Calibri", 12, color=INK), align=middle),
+            "note": look(sheet, font=Font("Calibri", 11, bold=True, color=TONES[Outcome.ERROR].ink), align=middle),
+            "remark": look(sheet, font=muted, align=middle),
+            "section": look(sheet, font=Font("Calibri", 13, bold=True, color=INK), align=middle),
+            "heading": look(sheet, font=Font("Calibri", 10, bold=True, color=MUTED), align=middle, border=strong),
+            "heading_right": look(sheet, font=Font("Calibri", 10, bold=True, color=MUTED), align=right, border=strong),
+            "text": look(sheet, font=text, align=middle, border=rule),
+            "wrapped": look(sheet, font=text, align=wrapped, border=rule),
+            "code": look(sheet, font=muted, align=middle, border=rule),
+            "number": look(sheet, font=text, align=right, border=rule, number_format="#,##0"),
+            "share": look(sheet, font=muted, align=right, border=rule, number_format="0.0%"),
+            "total": look(sheet, font=bold, align=middle, border=total),
+            "total_number": look(sheet, font=bold, align=right, border=total, number_format="#,##0"),
+            "label": look(sheet, font=muted, align=middle),
+            "fact": look(sheet, font=text, align=middle),
+            "fact_number": look(sheet, font=text, align=left, number_format="#,##0"),
+            "day": look(sheet, font=text, align=left, border=rule, number_format="dd/mm/yyyy"),
+            "time": look(sheet, font=text, align=left, border=rule, number_format="hh:mm:ss"),
+            "day_and_time": look(sheet, font=text, align=left, border=rule, number_format="dd/mm hh:mm"),
+        }
+        badge = Alignment(horizontal="left", vertical="center", indent=1)
+        self._badges = {
+            outcome: look(
+                sheet, font=Font("Calibri", 11, bold=True, color=tone.ink), fill=tone.tint, align=badge, border=rule
+            )
+            for outcome, tone in TONES.items()
+        }
+
+    def of(self, spot: Spot) -> StyleArray:
+        return self._badges[spot.outcome] if spot.outcome else self._looks[spot.look]

@@ -1,0 +1,184 @@
+"""How the workbook looks: one restrained palette, one header, one place.
+
+The outcome colours are made from the Okabe-Ito set, which colour-blind people can tell apart; each outcome is written
+out as well, so that nothing is lost in black and white.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, cast
+
+from openpyxl.cell.cell import Cell, WriteOnlyCell
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.styles.cell_style import StyleArray
+from openpyxl.worksheet.worksheet import Worksheet
+
+from batch.model.csv_injection import looks_like_formula
+from batch.model.outcomes import Outcome
+from batch.reporter.columns import NUMBERS, SENT_AT, STATUS, Value
+from batch.reporter.printable_text import escaped, fitted, printable
+
+__all__ = [
+    "DATE_FORMAT",
+    "INK",
+    "MIST",
+    "MUTED",
+    "RULE",
+    "TONES",
+    "Brushes",
+    "Styled",
+    "Tone",
+    "look",
+    "set_cell",
+    "width_of",
+]
+
+
+DATE_FORMAT = "dd/mm/yyyy hh:mm:ss"
+INK = "1F2933"
+MUTED = "5F6B7A"
+RULE = "CBD2D9"
+_SLATE = "243B53"
+MIST = "EEF1F4"
+_WHITE = "FFFFFF"
+
+
+class Styled(Protocol):
+    """A cell's style as openpyxl keeps it: one small array, cheap to copy (setting font, fill and so on is not)."""
+
+    _style: StyleArray
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """The colours of an outcome: behind its word, of the word, and of its bar in a chart."""
+
+    tint: str
+    ink: str
+    bar: str
+
+
+TONES = {
+    Outcome.SUCCESS: Tone("DDF2EA", "00583F", "009E73"),
+    Outcome.REUSED: Tone("DCEBF7", "0B4A75", "3B8FC7"),
+    Outcome.ERROR: Tone("FCE4D6", "8F3B00", "D55E00"),
+    Outcome.UNKNOWN: Tone("F6E1EC", "7F2A5B", "B8558D"),
+    Outcome.SKIPPED: Tone("E6E9ED", "46525F", "9AA5B1"),
+    Outcome.PENDING: Tone("FDF0CC", "6F5200", "E6A700"),
+}
+
+_WIDTHS = {
+    "wegly_reason": 24,
+    "wegly_message": 72,
+    "wegly_action": 62,
+    "wegly_phone": 21,
+    "wegly_chat_id": 38,
+    "wegly_sent_at": 21,
+    "wegly_run": 46,
+    "wegly_origin_run": 46,
+}
+_ARROW = 5
+"""Room for the arrow of the filter beside a heading."""
+
+
+def width_of(column: str) -> float:
+    """The width of a result column, in characters: its heading is never cut."""
+    return max(_WIDTHS.get(column, 0), len(column) + _ARROW)
+
+
+def look(
+    sheet: Worksheet,
+    *,
+    font: Font,
+    fill: str | None = None,
+    align: Alignment | None = None,
+    border: Border | None = None,
+    number_format: str = "General",
+) -> StyleArray:
+    """A style of the sheet's workbook, made once and put on many cells."""
+    cell = WriteOnlyCell(sheet)
+    cell.font = font
+    if fill:
+        cell.fill = PatternFill("solid", start_color=fill, end_color=fill)
+    if align:
+        cell.alignment = align
+    if border:
+        cell.border = border
+    cell.number_format = number_format
+    return cast("Styled", cell)._style
+
+
+def set_cell(cell: Cell, value: Value | float | datetime, style: StyleArray | None = None) -> bool:
+    """Put a value into a cell, text always as text, never as a formula. Gives whether the text had to be cut.
+
+    A text of several lines wraps, so that the row grows with it and nothing is drawn over the neighbours.
+    """
+    if not isinstance(value, str):
+        cell.value = value.replace(tzinfo=None) if isinstance(value, datetime) else value
+        _style(cell, style)
+        return False
+    whole = printable(value)
+    kept = fitted(whole)
+    cell.value = escaped(kept)
+    cell.data_type = "s"
+    _style(cell, style)
+    if "\n" in kept:
+        cell.alignment = _wrapped(cell)
+    if looks_like_formula(kept):
+        cell.quotePrefix = True
+    return kept != whole
+
+
+def _wrapped(cell: Cell) -> Alignment:
+    present = cell.alignment
+    return Alignment(horizontal=present.horizontal, vertical=present.vertical, indent=present.indent, wrap_text=True)
+
+
+def _style(cell: Cell, style: StyleArray | None) -> None:
+    if style is not None:
+        cast("Styled", cell)._style = copy(style)
+
+
+class Brushes:
+    """The styles of a table of rows: headings, the user's cells, and the result cells by outcome."""
+
+    def __init__(
+        self, sheet: Worksheet, *, name: str = "Calibri", size: float = 11, vertical: str | None = None
+    ) -> None:
+        plain = Font(name=name, size=size, color=INK)
+        middle = Alignment(vertical="center")
+        left = Border(left=Side("thin", color=RULE))
+        self.heading = look(sheet, font=_bold(name, size, _WHITE), fill=_SLATE, align=middle)
+        self.their_heading = look(
+            sheet,
+            font=_bold(name, size, INK),
+            fill=MIST,
+            align=middle,
+            border=Border(bottom=Side("thin", color=RULE)),
+        )
+        self.theirs = look(sheet, font=plain, number_format="@", align=Alignment(vertical=vertical))
+        badge = Alignment(horizontal="left", vertical=vertical, indent=1)
+        self._status = {
+            outcome: look(sheet, font=_bold(name, size, tone.ink), fill=tone.tint, align=badge, border=left)
+            for outcome, tone in TONES.items()
+        }
+        self._text = look(sheet, font=plain, align=Alignment(vertical=vertical))
+        self._number = look(sheet, font=plain, align=Alignment(horizontal="right", vertical=vertical, indent=1))
+        self._date = look(
+            sheet, font=plain, number_format=DATE_FORMAT, align=Alignment(horizontal="left", vertical=vertical)
+        )
+
+    def result(self, column: int, outcome: Outcome) -> StyleArray:
+        """The style of a result cell; `column` is its index in `COLUMNS`."""
+        if column == STATUS:
+            return self._status[outcome]
+        if column == SENT_AT:
+            return self._date
+        return self._number if column in NUMBERS else self._text
+
+
+def _bold(name: str, size: float, colour: str) -> Font:
+    return Font(name=name, size=size, bold=True, color=colour)

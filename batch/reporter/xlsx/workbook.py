@@ -1,0 +1,71 @@
+"""report.xlsx: the user's own workbook where it can be kept, otherwise a clean one of the same rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+from batch.i18n import N_, _
+from batch.reporter.atomic_file import write_aside
+from batch.reporter.material import Material
+from batch.reporter.view import SheetView
+from batch.reporter.xlsx.in_place import CannotKeep, has_macros, write_own
+from batch.reporter.xlsx.new_workbook import write_clean
+
+__all__ = ["write_workbook"]
+
+_OWN = frozenset({"xlsx", "xlsm"})
+_SHIFTED = N_(
+    "The sheet has no header, so one was put above it: its row 1 is row 2 here and in results.csv, and so on."
+)
+_WORKBOOKS = frozenset({"xlsx", "xlsm", "xls", "xlsb", "ods"})
+
+
+def write_workbook(folder: Path, material: Material, *, name: str = "report.xlsx") -> tuple[Path, tuple[str, ...]]:
+    """Write the workbook into the folder. Gives where it is and the sentences about what it lacks.
+
+    It is named `name`; only when it has the user's macros report.xlsm, since Excel opens neither under the other's
+    ending.
+    """
+    path, info = material.sheet.path, material.sheet.info
+    if path is None or info is None or info.format not in _OWN:
+        return _clean(folder / name, material, ())
+    target = (folder / name).with_suffix(".xlsm" if has_macros(path) else ".xlsx")
+    said: list[str] = []
+
+    def write(file: BinaryIO) -> None:
+        said.extend(write_own(file, material, path, info))
+
+    try:
+        return write_aside(target, write), tuple(said)
+    except CannotKeep as error:
+        reason = _("{error} So the report has its rows in a new workbook.").format(error=error)
+    placed, problems = _clean(folder / name, material, (reason,))
+    return placed, (reason, *problems)
+
+
+def _clean(target: Path, material: Material, notes: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+    said: list[str] = []
+
+    def write(file: BinaryIO) -> None:
+        said.extend(write_clean(file, material, notes=notes, remarks=_plain_remarks(material.sheet)))
+
+    return write_aside(target, write), tuple(said)
+
+
+def _plain_remarks(sheet: SheetView) -> tuple[str, ...]:
+    """What a reader of a clean workbook should not look for in it."""
+    if sheet.info is None:
+        return ()
+    remarks = [] if sheet.info.header_row else [_(_SHIFTED)]
+    if sheet.info.format in _WORKBOOKS:
+        remarks.append(
+            _("Formatting, formulas and other sheets of {name} are in that file only.").format(name=sheet.name)
+        )
+    if sheet.info.header_row > 1:
+        remarks.append(
+            _("The lines above the header (row {row}) are in {name} only.").format(
+                row=sheet.info.header_row, name=sheet.name
+            )
+        )
+    return tuple(remarks)

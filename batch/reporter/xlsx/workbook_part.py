@@ -1,0 +1,179 @@
+"""The part of a workbook that lists its sheets: read, and given a first sheet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from batch.ooxml.elements import Edits, Element, Unspliceable, attribute_text, parsed
+from batch.ooxml.package import Package, Relation
+
+__all__ = ["Tab", "WorkbookPart"]
+
+_FILTER = "_xlnm._FilterDatabase"
+_BEFORE_NAMES = ("sheets", "functionGroups", "externalReferences")
+_BEFORE_CALCULATION = (*_BEFORE_NAMES, "definedNames")
+_TRUE = frozenset({"1", "true", "on"})
+_STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
+_RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_STRICT_RELATIONS = "http://purl.oclc.org/ooxml/officeDocument/relationships"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tab:
+    """One sheet of the workbook."""
+
+    title: str
+    relation: str
+    """The id of the workbook's reference to it."""
+    part: str
+    kind: str
+    """`worksheet`, `chartsheet` ..."""
+
+
+class WorkbookPart:
+    """The workbook part of a package.
+
+    Raises:
+        Unspliceable: the part is damaged, or lists no sheets.
+    """
+
+    def __init__(self, package: Package) -> None:
+        self._package = package
+        main = next((each.target for each in package.relations("") if each.kind == "officeDocument"), None)
+        self.part = main or "xl/workbook.xml"
+        self._content = package.read(self.part)
+        self._root = parsed(self._content)
+        relations = {each.id: each for each in package.relations(self.part)}
+        self._relations = relations
+        sheets = self._root.find("sheets")
+        if sheets is None or not sheets.children:
+            raise Unspliceable("a workbook without sheets")
+        self._sheets = sheets
+        self.tabs = tuple(_tab(each, relations) for each in sheets.children)
+
+    @property
+    def epoch_1904(self) -> bool:
+        """Whether days are counted from 1904."""
+        properties = self._root.find("workbookPr")
+        return properties is not None and properties.attributes.get("date1904") in _TRUE
+
+    @property
+    def strict(self) -> bool:
+        """Whether the workbook is written by the strict form of the standard, whose names are others."""
+        return _STRICT in self._root.attributes.values()
+
+    def kind(self, word: str) -> str:
+        """The whole type of a reference of this kind."""
+        return f"{_STRICT_RELATIONS if self.strict else _RELATIONS}/{word}"
+
+    def only(self, kind: str) -> str | None:
+        """The part that the workbook refers to by this kind (`styles`); None when there is none."""
+        found = (each.target for each in self._relations.values() if each.kind == kind and not each.outside)
+        return next((target for target in found if target in self._package), None)
+
+    def put_first(self, title: str, relation: str, *, gone: Collection[str], filters: Mapping[str, str]) -> None:
+        """Write the part with a new sheet in front, which the workbook opens on.
+
+        Names that belong to one sheet follow it to its new place.
+
+        Args:
+            title: of the new sheet.
+            relation: the id of the reference to it.
+            gone: the relations of sheets that are taken away.
+            filters: relation of a sheet to the area of its filter (`$A$1:$B$9`).
+        """
+        edits = Edits()
+        self._list_first(edits, title, relation, gone)
+        left = [tab for tab in self.tabs if tab.relation not in gone]
+        places = {self.tabs.index(tab): index for index, tab in enumerate(left, start=1)}
+        self._move_names(edits, places, filters)
+        self._open_first(edits)
+        self._calculate(edits)
+        self._package.put(self.part, edits.made(self._content))
+
+    def _list_first(self, edits: Edits, title: str, relation: str, gone: Collection[str]) -> None:
+        first = self._sheets.children[0]
+        reference = _relation_name(first)
+        ids = [each.attributes.get("sheetId", "") for each in self._sheets.children]
+        new = max([int(each) for each in ids if each.isdecimal()], default=0) + 1
+        attributes = attribute_text({"name": title, "sheetId": str(new), reference: relation})
+        edits.prepend(self._sheets, f"<{first.name}{attributes}/>".encode())
+        for element, tab in zip(self._sheets.children, self.tabs, strict=True):
+            if tab.relation in gone:
+                edits.replace(element, b"")
+
+    def _move_names(self, edits: Edits, places: Mapping[int, int], filters: Mapping[str, str]) -> None:
+        holder = self._root.find("definedNames")
+        names = holder.children if holder else []
+        wanted = dict(filters)
+        gone = 0
+        for each in names:
+            local = each.attributes.get("localSheetId", "")
+            if not local.isdecimal():
+                continue
+            place = places.get(int(local))
+            if place is None:
+                gone += 1
+                edits.replace(each, b"")
+                continue
+            edits.set(each, localSheetId=str(place))
+            tab = self.tabs[int(local)]
+            if each.attributes.get("name") == _FILTER and tab.relation in wanted:
+                edits.rewrite(each, _filter_text(tab.title, wanted.pop(tab.relation)))
+        added = b"".join(self._filter_name(relation, area, places) for relation, area in wanted.items())
+        if holder and gone == len(names) and not added:
+            edits.replace(holder, b"")
+        elif holder and added:
+            edits.append(holder, added)
+        elif added:
+            whole = f"<{self._prefix}definedNames>".encode() + added + f"</{self._prefix}definedNames>".encode()
+            edits.insert(self._behind(_BEFORE_NAMES), whole)
+
+    def _filter_name(self, relation: str, area: str, places: Mapping[int, int]) -> bytes:
+        index = next(index for index, tab in enumerate(self.tabs) if tab.relation == relation)
+        attributes = attribute_text({"name": _FILTER, "localSheetId": str(places[index]), "hidden": "1"})
+        text = _filter_text(self.tabs[index].title, area)
+        return f"<{self._prefix}definedName{attributes}>".encode() + text + f"</{self._prefix}definedName>".encode()
+
+    def _open_first(self, edits: Edits) -> None:
+        views = self._root.find("bookViews")
+        for view in views.children if views else ():
+            edits.set(view, activeTab="0", firstSheet="0")
+
+    def _calculate(self, edits: Edits) -> None:
+        """Formulas that look at the result columns are calculated anew when Excel opens the file."""
+        present = self._root.find("calcPr")
+        if present:
+            edits.set(present, fullCalcOnLoad="1")
+        else:
+            edits.insert(self._behind(_BEFORE_CALCULATION), f'<{self._prefix}calcPr fullCalcOnLoad="1"/>'.encode())
+
+    @property
+    def _prefix(self) -> str:
+        return self._root.prefix
+
+    def _behind(self, names: Collection[str]) -> int:
+        return max(each.end for each in self._root.children if each.local in names)
+
+
+def _tab(element: Element, relations: Mapping[str, Relation]) -> Tab:
+    identity = element.attributes.get(_relation_name(element), "")
+    relation = relations.get(identity)
+    return Tab(
+        title=element.attributes.get("name", ""),
+        relation=identity,
+        part=relation.target if relation else "",
+        kind=relation.kind if relation else "",
+    )
+
+
+def _relation_name(element: Element) -> str:
+    """How the attribute is called that has the relation's id: `r:id` by most writers."""
+    return next((name for name in element.attributes if re.fullmatch(r"[^:]+:id", name)), "r:id")
+
+
+def _filter_text(title: str, area: str) -> bytes:
+    name = title.replace("'", "''").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"'{name}'!{area}".encode()
