@@ -23,22 +23,6 @@ from collections.abc import Iterable
 
 from batch.i18n import _
 
-__all__ = [
-    "Busy",
-    "CampaignError",
-    "ChangeNotAccepted",
-    "ClockWrong",
-    "Declined",
-    "InputError",
-    "LedgerFailed",
-    "LedgerUnusable",
-    "PlanChanged",
-    "SettingsError",
-    "SheetError",
-    "WeglyBatchError",
-    "nearest",
-]
-
 
 class WeglyBatchError(Exception):
     """Root of the tree. `problem`: what and where, one sentence. `remedy`: what to do, one sentence or empty."""

@@ -17,21 +17,6 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
-__all__ = [
-    "LANGUAGES",
-    "N_",
-    "_",
-    "chosen",
-    "decimal",
-    "language_of",
-    "ngettext",
-    "number",
-    "speak",
-    "spoken",
-    "system",
-    "system_says",
-]
-
 LANGUAGES = ("pt_BR", "en")
 """What `--lang` and `[campaign] language` may be."""
 _DOMAIN = "wegly_batch"

@@ -22,9 +22,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from batch.cli import cli
-from batch.cli.click_words import CLICK_PLURALS
-from batch.cli.help_i18n import help_texts
+from batch.cli.help_i18n import CLICK_PLURALS, help_texts
+from batch.cli.main import cli
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "batch" / "locale"

@@ -14,19 +14,6 @@ from batch.ledger import Ledger, Owner, Standing, State, campaign_lock, sender_l
 from batch.model.reasons import Reason
 from batch.model.runs import Run
 
-__all__ = [
-    "LEEWAY",
-    "Wish",
-    "hold_campaign",
-    "hold_senders",
-    "listed",
-    "local_time",
-    "of_row",
-    "oldest_live_claim",
-    "user_name",
-    "why_not",
-]
-
 LEEWAY = timedelta(minutes=5)
 """Beyond the time-out: how long an attempt of a run that is gone may still come to something."""
 _SHOWN = 20

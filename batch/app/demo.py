@@ -7,13 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from batch.app.run import Choices, Finished, Watcher, run_sheet
-from batch.app.samples import samples
+import batch
+from batch.app.run import Choices, Watcher, run_sheet
+from batch.app.runs.finish import Finished
 from batch.app.settings import Settings
 from batch.chats import Token
 from batch.sandbox import running_sandbox
 
-__all__ = ["run_demo"]
+
+def samples() -> Path:
+    """The folder of the samples: inside the installed package, or beside it in a checkout."""
+    package = Path(batch.__file__).parent
+    inside = package / "samples"
+    return inside if inside.is_dir() else package.parent / "samples"
+
 
 _TOKEN = "demo-token"  # noqa: S105 - the sandbox takes any
 _RATE = 100.0

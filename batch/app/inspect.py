@@ -8,8 +8,6 @@ from types import MappingProxyType
 
 from batch.loader import Limits, Sheet, open_sheet
 
-__all__ = ["NO_LIMITS", "describe", "inspect", "row_lines"]
-
 NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 """None but the program's own."""
 

@@ -7,12 +7,9 @@ from pathlib import Path
 
 from batch.app.settings import Settings
 from batch.i18n import _
-from batch.ledger.admin.backup import back_up
-from batch.ledger.admin.holding import Holding, look_into
+from batch.ledger.admin.backup import Holding, back_up, look_into
 from batch.ledger.storage.engine import default_url, sqlite_path
 from batch.ledger.storage.location import synchronised_by
-
-__all__ = ["LedgerInfo", "back_up_ledger", "ledger_info", "synchronised"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

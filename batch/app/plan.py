@@ -9,13 +9,11 @@ from batch._version import __version__
 from batch.app.check import Check, look
 from batch.app.inputs.change_guard import refuse_changes
 from batch.app.inputs.plan_file import FORMAT, sha256_of, write_plan
-from batch.app.inputs.run_lists import run_lists
+from batch.app.inputs.recipient_lists import run_lists
 from batch.app.inputs.staging import prepare, utc_now
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
 from batch.ledger import Judging, Ledger
-
-__all__ = ["Planned", "make_plan"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

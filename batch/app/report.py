@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from batch.app.inputs.reading import noted_limits, open_as_noted
+from batch.app.inputs.staging import noted_limits, open_as_noted
 from batch.app.settings import Settings
 from batch.errors import SettingsError, SheetError, nearest
 from batch.i18n import N_, _, system_says
@@ -17,8 +17,6 @@ from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.runs import Run, Tally
 from batch.reporter import SheetView, Written, write_index, write_report
-
-__all__ = ["Listed", "find_run", "list_runs", "report_again"]
 
 _MEND = N_("Free space there, or name another place with --reports. The ledger keeps everything until then.")
 

@@ -11,8 +11,6 @@ from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
 from batch.i18n import _, system_says
 
-__all__ = ["DEFAULT_BASE_URL", "Settings", "expiry_of", "read_token"]
-
 DEFAULT_BASE_URL = "https://api.wegly.com.br"
 
 

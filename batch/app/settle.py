@@ -27,16 +27,13 @@ from batch.app.decision import (
 from batch.app.inputs.staging import utc_now
 from batch.app.report import find_run
 from batch.app.settings import Settings
-from batch.app.settle_matching import matched, runs_of
-from batch.app.settle_report import read_decisions
+from batch.app.settle_report import matched, read_decisions, runs_of
 from batch.errors import Busy, Declined, SettingsError
 from batch.i18n import _
 from batch.ledger import Ledger, Ruling, Settlement, State, ruling
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run
-
-__all__ = ["Change", "Settled", "settle_report", "settle_rows"]
 
 Confirm = Callable[["Settled"], bool]
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.app.decision import listed, of_row
+from batch.app.decision import Wish, listed, of_row, why_not
 from batch.errors import SheetError
 from batch.i18n import _
+from batch.ledger import Ledger, Standing, State
 from batch.loader import Sheet, open_sheet
 from batch.loader.header_names import fold
+from batch.model.messages import campaign_scope
+from batch.model.phone.cells import shown
+from batch.model.runs import Run
 from batch.model.sheets import SheetRow
-
-__all__ = ["NOT_SENT_WORDS", "SENT_WORDS", "SETTLE_COLUMN", "Entry", "read_decisions"]
 
 SETTLE_COLUMN = "wegly_settle"
 SENT_WORDS = ("sent", "yes", "enviada", "enviado", "sim")
@@ -92,3 +95,92 @@ def _entry(row: SheetRow, places: dict[str, int], column: str) -> Entry | str | 
         phone=re.sub(r"\D", "", row.cells[places["wegly_phone"]] or ""),
         run=(row.cells[places["wegly_run"]] or "").strip(),
     )
+
+
+def runs_of(ledger: Ledger, entries: Iterable[Entry], file: str) -> dict[str, list[Run]]:
+    """Each run that a report names, to the runs whose sheets may have the report's rows: it and those of its campaign.
+
+    Also earlier ones: their rows may have been sent by that run, or corrected in its sheet.
+    """
+    runs = ledger.runs()
+    by_name = {run.run: run for run in runs}
+    problems = [of_row(each.row, _unknown_run(each)) for each in entries if each.run not in by_name]
+    if problems:
+        raise SheetError(
+            f"{file}: {listed(problems)}",
+            _(
+                "The ledger is {ledger}. If the report belongs to another one, name it with --ledger; "
+                "else write the report again: wegly-batch report RUN."
+            ).format(ledger=ledger.where),
+        )
+    named = [by_name[name] for name in dict.fromkeys(entry.run for entry in entries)]
+    if len({(run.endpoint, campaign_scope(run.campaign)) for run in named}) > 1:
+        problem = _("{file} has rows of several campaigns.").format(file=file)
+        raise SheetError(problem, _("Settle the report of one campaign at a time."))
+    return {run.run: [run, *(each for each in runs if _of_campaign(each, run))] for run in named}
+
+
+def _unknown_run(entry: Entry) -> str:
+    if not entry.run:
+        return _("wegly_run is empty: it was not sent, or still being sent, when the report was written.")
+    return _("wegly_run is {run!r}, which is no run of this ledger.").format(run=entry.run)
+
+
+def _of_campaign(run: Run, first: Run) -> bool:
+    same = (run.endpoint, campaign_scope(run.campaign)) == (first.endpoint, campaign_scope(first.campaign))
+    return same and run.run != first.run
+
+
+def matched(ledger: Ledger, entries: Sequence[Entry], runs: dict[str, list[Run]], file: str) -> list[Wish]:
+    """Each entry with its row in the ledger. Raises SheetError naming all that do not agree with it."""
+    numbers = [entry.row for entry in entries]
+    sheets = {
+        run.run: {each.row: each for each in ledger.deciding.standings(run.run, numbers)}
+        for followers in runs.values()
+        for run in followers
+    }
+    wished: list[Wish] = []
+    problems: list[str] = []
+    taken: dict[str, int] = {}
+    for entry in entries:
+        here = [sheets[run.run][entry.row] for run in runs[entry.run] if entry.row in sheets[run.run]]
+        found = _same_message(entry, here)
+        if isinstance(found, Standing) and found.key and found.key in taken:
+            same = _("it is the same message as row {row}.").format(row=taken[found.key])
+            problems.append(of_row(entry.row, same))
+        elif isinstance(found, Standing):
+            taken[found.key] = entry.row
+            wished.append(Wish(standing=found, sent=entry.sent))
+        else:
+            problems.append(of_row(entry.row, found))
+    if problems:
+        raise SheetError(
+            f"{file}: {listed(problems)}",
+            _(
+                "If the sheet was sorted or is old, write the report again (wegly-batch report RUN), or name the rows: "
+                "wegly-batch settle RUN --sent 5,7-9."
+            ),
+        )
+    return wished
+
+
+def _same_message(entry: Entry, here: Sequence[Standing]) -> Standing | str:
+    """Of the ledger's rows of that number the one with this phone and this outcome's run, or why there is none."""
+    people = [each for each in here if entry.phone and _digits(each.result.person or "") == entry.phone]
+    same = {each.key: each for each in people if each.result.run == entry.run or each.state is State.CLAIMED}
+    if len(same) == 1:
+        return next(iter(same.values()))
+    if same:
+        return _("several runs have this row with this phone, and differ in what was sent.")
+    if people and people[0].state is not None:
+        return _("it was sent again since, by run {run}.").format(run=people[0].result.run)
+    if people:
+        return why_not(people[0])
+    if here:
+        known = ", ".join(dict.fromkeys(shown(each.result.person) for each in here if each.result.person))
+        return _("its phone is not the one in the ledger ({phones}).").format(phones=known or _("none"))
+    return _("the sheet of run {run} has no such row.").format(run=entry.run)
+
+
+def _digits(person: str) -> str:
+    return re.sub(r"\D", "", person)

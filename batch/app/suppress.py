@@ -15,8 +15,6 @@ from batch.ledger import Ledger, Suppressed
 from batch.model.phone.cells import is_region, read_phone
 from batch.model.reasons import Finding, sentence
 
-__all__ = ["Imported", "add_people", "import_people", "listed_people", "on_the_list", "remove_people"]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Imported:

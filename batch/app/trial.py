@@ -15,30 +15,25 @@ from typing import Protocol
 
 from batch._version import __version__
 from batch.app.inputs.change_guard import refuse_changes, traits_of
-from batch.app.inputs.choosing import choose
 from batch.app.inputs.plan_file import sha256_of
-from batch.app.inputs.run_lists import run_lists
-from batch.app.inputs.staging import Prepared, as_request, prepare, utc_now
-from batch.app.run import Choices, refuse_wrong_clock
+from batch.app.inputs.recipient_lists import run_lists
+from batch.app.inputs.staging import Prepared, as_request, choose, prepare, utc_now
+from batch.app.run import Choices, refuse_wrong_clock, send
 from batch.app.runs.finish import stopped_by, why_pending
-from batch.app.runs.metered import SendingWatcher
+from batch.app.runs.progress import SendingWatcher
 from batch.app.runs.run_folder import run_name
 from batch.app.runs.run_log import quiet
-from batch.app.sending import send
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import Token
 from batch.errors import Declined, SettingsError
 from batch.i18n import _
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
-from batch.model.exit_code import ExitCode, exit_code_of
 from batch.model.messages import TRIAL, Contact, Message, message_key
-from batch.model.outcomes import Outcome
+from batch.model.outcomes import ExitCode, Outcome, exit_code_of
 from batch.model.phone.cells import outgoing, read_phone
 from batch.model.reasons import Finding, advice, sentence
 from batch.model.runs import Result, Run
-
-__all__ = ["TrialWatcher", "Tried", "read_numbers", "try_out"]
 
 
 class TrialWatcher(SendingWatcher, Protocol):

@@ -11,9 +11,7 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 
 from batch.campaign.blanks import blank
 from batch.campaign.fields import FIELDS, STATUSES, checked
-from batch.campaign.limits import SheetLimits, parse_limit
 from batch.campaign.load import load_campaign
-from batch.campaign.notify import Webhook
 from batch.campaign.problems import Problem, campaign_error
 from batch.campaign.scaffold import Draft, DraftField, starter_text
 from batch.campaign.schema import (
@@ -26,12 +24,12 @@ from batch.campaign.schema import (
     Stop,
     Template,
     Throttle,
+    Webhook,
 )
-from batch.campaign.shares import Shares
-from batch.campaign.sources import Column, Constant, Source, described
+from batch.campaign.sources import Column, Constant, Shares, Source, described
 from batch.campaign.template import BODY_LIMIT, body_problem, occurrences, placeholders, rendered
 from batch.campaign.toml_text import quoted, writable
-from batch.campaign.units import parse_duration, parse_rate, parse_share
+from batch.campaign.units import SheetLimits, parse_duration, parse_limit, parse_rate, parse_share
 
 __all__ = [
     "BODY_LIMIT",

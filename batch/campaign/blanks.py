@@ -12,8 +12,6 @@ from types import MappingProxyType
 from batch.campaign.problems import Problem, shown_key
 from batch.i18n import _, chosen
 
-__all__ = ["blank", "blanks"]
-
 _MARKS = MappingProxyType({"en": "FILL IN: ", "pt_BR": "PREENCHA: "})
 """Fixed words, not of the catalogues: in whatever language a file was begun, its blanks are known again."""
 

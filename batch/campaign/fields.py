@@ -11,8 +11,6 @@ from typing import Literal
 from batch.i18n import _
 from batch.model.reasons import Finding, Reason
 
-__all__ = ["FIELDS", "STATUSES", "FieldRule", "checked"]
-
 STATUSES = ("OPEN", "RESOLVED", "SNOOZED")
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")

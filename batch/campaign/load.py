@@ -14,16 +14,13 @@ from typing import get_args
 from pydantic import BaseModel, ValidationError
 
 from batch.campaign.blanks import blanks
-from batch.campaign.name import filled, slug
 from batch.campaign.problems import Problem, campaign_error, problem_of
-from batch.campaign.schema import RECIPIENT, Campaign, CampaignFile, Notified, SuppressLists
+from batch.campaign.schema import RECIPIENT, Campaign, CampaignFile, Notified, SuppressLists, filled, slug
 from batch.campaign.schema import Window as WindowSection
 from batch.campaign.sources import Source
 from batch.errors import CampaignError
 from batch.i18n import _
 from batch.model.sending_hours import Hours, Window
-
-__all__ = ["load_campaign"]
 
 _LARGEST = 1_000_000
 """Bytes. A campaign file has one or two thousand; something else was named."""

@@ -12,12 +12,10 @@ from pydantic_core import ErrorDetails
 from batch.errors import CampaignError, nearest
 from batch.i18n import N_, _
 
-__all__ = ["Problem", "campaign_error", "problem_of", "shown_key"]
-
 _CORRECT = N_("Correct it in the campaign file.")
 _SHOWN_AT_MOST = 80
 _LISTS = ("window", "template_fields")
-_SECRET = (("notify",), ("notify", "webhook"))
+_SECRET_KEYS = (("notify",), ("notify", "webhook"))
 """Keys whose values are not repeated."""
 
 
@@ -92,7 +90,7 @@ def problem_of(details: ErrorDetails, known: Callable[[Sequence[str | int]], Seq
 
 def _told(path: Sequence[str | int], details: ErrorDetails, words: str, **values: object) -> str:
     """The words with what was found, unless that may be a secret: then only what is wrong or allowed."""
-    if tuple(path) in _SECRET:
+    if tuple(path) in _SECRET_KEYS:
         words = "{key}: {error}" if "error" in values else _("{key}: allowed is {allowed}")
         return words.format(key=shown_key(path), **values)
     return words.format(key=shown_key(path), found=_found(details["input"]), **values)

@@ -15,8 +15,6 @@ from batch.campaign.sources import Constant, Source
 from batch.campaign.toml_text import quoted, source_text
 from batch.i18n import N_, _, number
 
-__all__ = ["Draft", "DraftField", "starter_text"]
-
 _WIDTH = 118
 _COLUMNS_LISTED = 60
 _NAME_SHOWN = 60

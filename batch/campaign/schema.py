@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictInt
 
 from batch.campaign.fields import FIELDS, checked
-from batch.campaign.limits import SheetLimits
-from batch.campaign.name import name_problem
-from batch.campaign.notify import Webhook, read_metrics_path, read_webhook
-from batch.campaign.shares import Shares, read_shares
-from batch.campaign.sources import Constant, Plain, Source, read_source
+from batch.campaign.sources import Constant, Plain, Shares, Source, read_shares, read_source
 from batch.campaign.template import body_problem
-from batch.campaign.units import parse_duration, parse_rate, parse_share
+from batch.campaign.units import SheetLimits, parse_duration, parse_rate, parse_share
 from batch.errors import nearest
 from batch.i18n import _
 from batch.model.contact_limits import OutreachRules
@@ -28,19 +27,95 @@ from batch.model.phone.cells import Form, is_region
 from batch.model.reasons import Finding
 from batch.model.sending_hours import Hours, check_holidays, parse_day, parse_hours
 
-__all__ = [
-    "Campaign",
-    "CampaignFile",
-    "FieldSpec",
-    "History",
-    "Notified",
-    "Phone",
-    "Sender",
-    "Sheet",
-    "Stop",
-    "Template",
-    "Throttle",
-]
+_ODD = re.compile(r"[\x00-\x20\x7f\\]")
+_METRICS = ".prom"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Webhook:
+    """An address that gets the summary."""
+
+    url: str = field(repr=False)
+    """Whole, its secret included: for the request alone."""
+    host: str
+    """With its port, if one is named: what may be shown."""
+
+
+def read_webhook(raw: object) -> Webhook:
+    """The address of `[notify] webhook`. Raises ValueError, whose text does not repeat the address."""
+    if not isinstance(raw, str) or not raw.strip():
+        raise ValueError(_('allowed is an address in quotes like "https://example.org/hook"'))
+    url = raw.strip()
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("https", "http"):
+        raise ValueError(_('this is no address; allowed is one like "https://example.org/hook"'))
+    if "@" in parts.netloc:
+        raise ValueError(_("a user name or password stands before the @; put a secret into the path instead"))
+    if parts.scheme == "http" and not _is_here(parts.hostname or ""):
+        raise ValueError(_("it is not encrypted; write https:// (http:// is allowed to this machine alone)"))
+    return Webhook(url=url, host=parts.netloc.lower())
+
+
+def _split(url: str) -> SplitResult | None:
+    """None for what has no host, no proper port, or what no address can hold."""
+    if _ODD.search(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+        (parts.hostname or "").encode("idna")
+    except ValueError:
+        return None
+    return parts if named else None
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_metrics_path(raw: object) -> str:
+    """The path of `[notify] prometheus`. Raises ValueError."""
+    if not isinstance(raw, str) or not raw.strip() or "\0" in raw or not raw.strip().endswith(_METRICS):
+        raise ValueError(_('allowed is a path in quotes that ends in .prom, like "/var/lib/metrics/wegly.prom"'))
+    return raw.strip()
+
+
+_LONGEST_NAME = 100
+_LONGEST_SLUG = 60
+_FORMATS = {"yyyy-mm": "%Y-%m", "yyyy-mm-dd": "%Y-%m-%d"}
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
+
+
+def name_problem(name: str) -> str | None:
+    """What is wrong with a name as it stands in the file."""
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+        return _("allowed is one line of 1 to {longest} characters").format(longest=_LONGEST_NAME)
+    if "{" in _known_left_out(name) or "}" in _known_left_out(name):
+        return _("allowed in braces are {yyyy-mm} and {yyyy-mm-dd}")
+    return None
+
+
+def _known_left_out(name: str) -> str:
+    return _PLACEHOLDER.sub(lambda match: "" if match[1] in _FORMATS else match[0], name)
+
+
+def filled(name: str, *, now: datetime, timezone: str) -> str:
+    """A checked name with the date of `now` (aware) in `timezone` filled in."""
+    local = now.astimezone(ZoneInfo(timezone))
+    return _PLACEHOLDER.sub(lambda match: local.strftime(_FORMATS[match[1]]), name.strip())
+
+
+def slug(name: str) -> str:
+    """The name for folders: lower-case ASCII letters, digits and dashes, never empty."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return _BETWEEN_WORDS.sub("-", plain).strip("-")[:_LONGEST_SLUG].rstrip("-") or "campaign"
+
 
 T = TypeVar("T")
 RECIPIENT = "recipient"

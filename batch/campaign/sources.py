@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from batch.campaign.fields import FIELDS, checked
 from batch.errors import nearest
-from batch.i18n import N_, _
-
-__all__ = ["Column", "Constant", "Source", "described", "read_source"]
+from batch.i18n import N_, _, number
+from batch.model.reasons import Finding
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,3 +89,88 @@ def described(source: Source) -> str:
     if not source.default:
         return _("column '{column}', left out when empty").format(column=source.column)
     return _("column '{column}', '{default}' when empty").format(column=source.column, default=source.default)
+
+
+_FIELD = "whatsapp_phone_id"
+_WHOLE, _ROUNDING = 100, 0.1
+"""Percent; people write 33.3% three times."""
+_ALLOWED = N_('allowed is a list like [{ id = "0b28ee57-...", share = "60%" }, { id = "7c19...", share = "40%" }]')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """A sender, and its part of the people."""
+
+    id: str
+    part: float
+    """Above 0; all parts of a list add up to 1."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shares:
+    """Senders with their parts."""
+
+    senders: tuple[Share, ...]
+
+    def of(self, person: str) -> str:
+        """The sender of a person (E.164): the same one in every run and in every sheet, whatever the row's number."""
+        place = int.from_bytes(hashlib.sha256(person.encode()).digest()[:8]) / 2**64
+        for share in self.senders:
+            place -= share.part
+            if place < 0:
+                return share.id
+        return self.senders[-1].id
+
+    def __str__(self) -> str:
+        listed = ", ".join(f"{share.id} {share.part:.0%}" for share in self.senders)
+        return _("{senders}, by person").format(senders=listed)
+
+
+def read_shares(raw: list[object]) -> Shares:
+    """The list as the campaign file writes it. Raises ValueError, whose text says what is allowed."""
+    entries = [_entry(each) for each in raw]
+    if not entries:
+        raise ValueError(_(_ALLOWED))
+    ids = [sender for sender, _share in entries]
+    if twice := next((sender for sender in ids if ids.count(sender) > 1), None):
+        raise ValueError(_("the sender {twice} stands in it twice").format(twice=twice))
+    if len({isinstance(share, str) for _sender, share in entries}) > 1:
+        raise ValueError(_("shares are all percentages or all plain numbers; {allowed}").format(allowed=_(_ALLOWED)))
+    weights = [_weight(share) for _sender, share in entries]
+    total = sum(weights)
+    if isinstance(entries[0][1], str) and round(abs(total - _WHOLE), 6) > _ROUNDING:
+        raise ValueError(_("the shares add up to {total}%, not to 100%").format(total=number(total, "g")))
+    return Shares(
+        senders=tuple(Share(id=sender, part=weight / total) for sender, weight in zip(ids, weights, strict=True))
+    )
+
+
+def _entry(raw: object) -> tuple[str, object]:
+    if not isinstance(raw, dict):
+        raise ValueError(_(_ALLOWED))  # noqa: TRY004 - pydantic takes ValueError
+    if unknown := next((key for key in raw if key not in ("id", "share")), None):
+        raise ValueError(
+            _("unknown key '{key}'{nearest}; {allowed}").format(
+                key=unknown, nearest=nearest(unknown, ("id", "share")), allowed=_(_ALLOWED)
+            )
+        )
+    given = raw.get("id")
+    sender = checked(_FIELD, given.strip()) if isinstance(given, str) and given.strip() else None
+    if sender is None or isinstance(sender, Finding):
+        raise ValueError(_("id is {given!r}; allowed is {allowed}").format(given=given, allowed=FIELDS[_FIELD].allowed))
+    return sender, raw.get("share", 1)
+
+
+def _weight(share: object) -> float:
+    text = share.strip().removesuffix("%").strip().replace(",", ".") if isinstance(share, str) else share
+    try:
+        weight = float(text) if isinstance(text, str | int | float) and not isinstance(text, bool) else 0.0
+    except ValueError:
+        weight = 0.0
+    if isinstance(share, str) and not share.strip().endswith("%"):
+        weight = 0.0
+    if not 0 < weight < float("inf"):
+        raise ValueError(
+            _('share is {share!r}; allowed is a percentage like "60%", or a number above 0').format(share=share)
+        )
+    return weight

@@ -4,20 +4,6 @@ from __future__ import annotations
 
 from batch.i18n import N_
 
-__all__ = [
-    "CAMPAIGN",
-    "COLUMNS_HEAD",
-    "FIELDS_HEAD",
-    "FIELDS_NONE",
-    "HEAD",
-    "LIMITS",
-    "SENDER_SECTION",
-    "SHEET",
-    "SPEED",
-    "TEMPLATE_SECTION",
-    "WINDOW",
-]
-
 HEAD = N_("""\
 # A campaign file: who sends, which message, to whom, how fast. It is plain text: change it in Notepad or any editor.
 #

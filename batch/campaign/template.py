@@ -8,8 +8,6 @@ from collections.abc import Mapping
 
 from batch.i18n import _
 
-__all__ = ["BODY_LIMIT", "body_problem", "occurrences", "placeholders", "rendered"]
-
 BODY_LIMIT = 1024
 """Characters of a body with its values (WhatsApp)."""
 

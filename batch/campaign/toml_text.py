@@ -6,8 +6,6 @@ import re
 
 from batch.campaign.sources import Constant, Source
 
-__all__ = ["quoted", "source_text", "writable"]
-
 _ESCAPED = re.compile(r'[\x00-\x1f\x7f"\\]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 

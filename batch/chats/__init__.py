@@ -14,22 +14,15 @@ second is pure. Invariants:
 * The token is in one header and nowhere else: in no verdict, error, log line or repr.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+from batch.chats.client import MAX_ANSWER, ChatsClient
 from batch.chats.endpoint import is_loopback, parse_endpoint, parse_origin
-from batch.chats.forms import RequestForms
-from batch.chats.request import ChatRequest, encode
+from batch.chats.failure_table import judge
+from batch.chats.history import ChatsReader, Timeline, Unread
+from batch.chats.request import ChatRequest, RequestForms, encode
 from batch.chats.token import Token
-
-if TYPE_CHECKING:
-    from batch.chats.client import MAX_ANSWER, ChatsClient
-    from batch.chats.failure_table import judge
-    from batch.chats.history import ChatsReader, Timeline, Unread
-    from batch.chats.transport.attempt import Attempt, Written
-    from batch.chats.transport.factory import IDLE_LIMIT, warm_up
-    from batch.chats.transport.tls import make_ssl_context
-    from batch.chats.webhook import Undelivered, deliver
+from batch.chats.transport.factory import IDLE_LIMIT, make_ssl_context, warm_up
+from batch.chats.transport.write_tracking import Attempt, Written
+from batch.chats.webhook import Undelivered, deliver
 
 __all__ = [
     "IDLE_LIMIT",
@@ -53,26 +46,3 @@ __all__ = [
     "parse_origin",
     "warm_up",
 ]
-
-_LATER = {
-    "Attempt": "attempt",
-    "Written": "attempt",
-    "MAX_ANSWER": "client",
-    "ChatsClient": "client",
-    "judge": "failures",
-    "ChatsReader": "reads",
-    "Timeline": "reads",
-    "Unread": "reads",
-    "make_ssl_context": "tls",
-    "IDLE_LIMIT": "transport",
-    "warm_up": "transport",
-    "Undelivered": "webhook",
-    "deliver": "webhook",
-}
-"""Names to their modules, which load what speaks with a network: a check does without, and starts 0.1 s sooner."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -9,8 +9,6 @@ from urllib.parse import SplitResult, urlsplit
 from batch.errors import SettingsError
 from batch.i18n import N_, _
 
-__all__ = ["CHATS_PATH", "chats_url", "is_loopback", "parse_endpoint", "parse_origin"]
-
 CHATS_PATH = "/integrations/external/chats"
 """Below the endpoint: where chats are made and read."""
 

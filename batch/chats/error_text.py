@@ -13,8 +13,6 @@ from typing import Final
 
 from batch.i18n import N_
 
-__all__ = ["LONGEST", "decoded", "one_line", "parsed", "readable", "told"]
-
 LONGEST: Final = 300
 """Characters that are kept of an answer's words."""
 

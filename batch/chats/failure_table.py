@@ -16,18 +16,14 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from batch.chats.error_text import decoded, one_line, parsed, readable, told
-from batch.chats.pauses import DEFAULT_PAUSE, clock_skew, rate_limit_reset, retry_after
-from batch.chats.response import read_answer, signs
-from batch.chats.transport.attempt import Attempt, Written
+from batch.chats.response import DEFAULT_PAUSE, clock_skew, rate_limit_reset, read_answer, retry_after, signs
 from batch.chats.transport.exceptions import FAULT_WORDS, Fault
+from batch.chats.transport.write_tracking import Attempt, Written
 from batch.chats.whatsapp_codes import Treatment, find_code, meaning_of
 from batch.i18n import N_
 from batch.model.outcomes import Outcome
-from batch.model.phrases import Phrase
-from batch.model.reasons import Finding, Reason
+from batch.model.reasons import Finding, Phrase, Reason
 from batch.model.verdicts import Verdict, weigh
-
-__all__ = ["judge"]
 
 
 def judge(attempt: Attempt, *, had_answer: bool, redact: Callable[[str], str] = str) -> Verdict:

@@ -11,25 +11,69 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import httpx
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from batch.chats.client import request_headers, response_body, response_headers
 from batch.chats.endpoint import chats_url, parse_endpoint, parse_origin
 from batch.chats.error_text import decoded, one_line, parsed, readable, told
-from batch.chats.exchanges import request_headers, response_body, response_headers
-from batch.chats.pauses import clock_skew, retry_after
-from batch.chats.response import MARGIN, MARGIN_WITHOUT_DATE
-from batch.chats.timelines import read_timeline
+from batch.chats.response import MARGIN, MARGIN_WITHOUT_DATE, LastMessage, clock_skew, instant, retry_after
 from batch.chats.token import Token
 from batch.chats.transport.exceptions import FAULT_WORDS, FOREIGN, Fault, fault_of
 from batch.chats.transport.factory import make_transport
 from batch.i18n import _
 from batch.model.chat_history import TimelineMessage
-from batch.model.phrases import said
+from batch.model.reasons import said
 
-__all__ = ["ChatsReader", "Timeline", "Unread"]
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class _Message(LastMessage):
+    body_text: object = None
+    status: object = None
+
+
+class _Record(_Lenient):
+    event_at: Annotated[datetime | None, BeforeValidator(instant)] = None
+    message: _Message
+
+
+class _Timeline(_Lenient):
+    records: list[object]
+
+
+def read_timeline(text: str, *, skew: timedelta) -> tuple[TimelineMessage, ...] | None:
+    """What we sent into the chat, with its times by our own clock; None when the text is no timeline.
+
+    `skew`: how far the API's clock is ahead of ours. Records that are no message of ours, or tell no time or text, are
+    left out.
+    """
+    try:
+        records = _Timeline.model_validate_json(text).records
+    except ValidationError:
+        return None
+    found = (_ours(record, skew) for record in records)
+    return tuple(message for message in found if message is not None)
+
+
+def _ours(record: object, skew: timedelta) -> TimelineMessage | None:
+    try:
+        read = _Record.model_validate(record)
+    except ValidationError:
+        return None
+    message = read.message
+    # WhatsApp's own time first: a message that was taken over from another history was created here later.
+    at = message.meta_timestamp or message.created_at or read.event_at
+    if message.from_me is not True or at is None or not isinstance(message.body_text, str):
+        return None
+    status = message.status if isinstance(message.status, str) else None
+    return TimelineMessage(at=at - skew, text=message.body_text, status=status)
+
 
 MAX_TIMELINE: Final = 8 * 1024 * 1024
 """Bytes that are read of a timeline."""

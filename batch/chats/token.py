@@ -12,8 +12,6 @@ from typing import Final, NoReturn
 from batch.errors import SettingsError
 from batch.i18n import _
 
-__all__ = ["Token"]
-
 _HIDDEN: Final = "[token]"
 _LONGEST: Final = 8_000
 """Characters; longer header lines are refused by common servers, and a file that long is not a token."""

@@ -16,8 +16,6 @@ from batch.chats.transport.factory import make_transport
 from batch.errors import SettingsError
 from batch.i18n import _
 
-__all__ = ["Undelivered", "deliver"]
-
 _CONNECT: Final = 5.0
 _WHOLE: Final = 10.0
 """Seconds: who waits for the end of a run does not wait long for this."""

@@ -15,8 +15,6 @@ from typing import Final
 from batch.i18n import N_
 from batch.model.reasons import Reason
 
-__all__ = ["CODES", "Meaning", "Treatment", "find_code", "meaning_of"]
-
 
 class Treatment(StrEnum):
     """What a code asks for."""

@@ -1,18 +1,55 @@
-"""A command group whose commands are imported when they are used, so that `--help` answers at once."""
+"""Commands: words in, words out. Data goes to stdout, talk to stderr."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from batch.cli.help_i18n import SpokenGroup
-from batch.cli.options import speaking
-from batch.i18n import _
+from batch._version import __version__
+from batch.cli.help_i18n import SpokenGroup, speak_as_click
+from batch.cli.options import language_asked, speaking
+from batch.cli.progress import unharmed
+from batch.errors import Busy, ClockWrong, Declined, InputError, LedgerFailed, WeglyBatchError, nearest
+from batch.i18n import N_, _, spoken, system, system_says
+from batch.model.outcomes import EXIT_MEANINGS, ExitCode
 
-__all__ = ["LazyGroup"]
+_CODES: tuple[tuple[type[WeglyBatchError], ExitCode], ...] = (
+    (InputError, ExitCode.REFUSED),
+    (Busy, ExitCode.BUSY),
+    (LedgerFailed, ExitCode.STOPPED),
+    (ClockWrong, ExitCode.STOPPED),
+    (Declined, ExitCode.INTERRUPTED),
+)
+
+
+def exit_code_for(error: WeglyBatchError) -> ExitCode:
+    """What a command ends with that raised `error`."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.DEFECT)
+
+
+def from_printing(error: BaseException) -> bool:
+    """Whether an error came up while something was printed, and not while a command did its work."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return isinstance(error, OSError) and trace is not None and trace.tb_frame.f_code is click.echo.__code__
+
+
+def give_up_stdout() -> None:
+    """Leave nothing that Python would try to print at its end: that would change the exit code."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 class LazyGroup(SpokenGroup):
@@ -35,3 +72,136 @@ class LazyGroup(SpokenGroup):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         with formatter.section(_("Commands")):
             formatter.write_dl([(name, _(line)) for name, (_module, line) in self._lazy.items()])
+
+
+_COMMANDS = {
+    "demo": ("batch.cli.commands.demo", N_("Send the samples to a sandbox, end to end, with nothing to configure.")),
+    "init": ("batch.cli.commands.init", N_("Write a campaign file from the header of a sheet.")),
+    "inspect": ("batch.cli.commands.inspect", N_("Show how a sheet is read: format, header row, columns, cells.")),
+    "check": ("batch.cli.commands.check", N_("Check a sheet against its campaign, with examples; sends nothing.")),
+    "plan": ("batch.cli.commands.plan", N_("Freeze what would be sent, to send exactly that later.")),
+    "run": ("batch.cli.commands.run", N_("Send what is left of a sheet, and write the report.")),
+    "report": ("batch.cli.commands.report", N_("Write the report of a run again.")),
+    "runs": ("batch.cli.commands.runs", N_("List the runs of the ledger.")),
+    "settle": ("batch.cli.commands.settle", N_("Decide the unknown rows of a run, after looking into WhatsApp.")),
+    "reconcile": ("batch.cli.commands.reconcile", N_("Settle unknown rows whose message is found in the chat.")),
+    "suppress": ("batch.cli.commands.suppress", N_("Keep the list of people whom nobody messages.")),
+    "ledger": ("batch.cli.commands.ledger", N_("Look after the ledger: copy it safely, show what it holds.")),
+    "purge": ("batch.cli.commands.purge", N_("Remove people's data that are old from ledger and reports.")),
+    "sandbox": ("batch.cli.commands.sandbox", N_("Start an imitation of the API on this machine.")),
+}
+
+_BEGIN_WITH = """
+  wegly-batch demo
+  wegly-batch check contatos.xlsx -c boas-vindas.toml
+  wegly-batch run contatos.xlsx -c boas-vindas.toml
+"""
+
+
+class _Commands(LazyGroup):
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's hook
+        codes = "\n".join(f"  {code.value:>3}  {_(meaning)}" for code, meaning in EXIT_MEANINGS.items())
+        exit_codes, begin_with = _("Exit codes:"), _("Begin with:")
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(f"\b\n{exit_codes}\n{codes}\n\n\b\n{begin_with}{_BEGIN_WITH}")
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            hint = nearest(args[0], _COMMANDS)
+            said = _("There is no command {name!r}{hint}.").format(name=args[0], hint=hint)
+            ctx.fail(said.replace("?.", "?"))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="wegly-batch")
+def cli() -> None:
+    """Open one WhatsApp chat per row of a contact spreadsheet through Wegly's API, and tell row by row, truthfully,
+    what became of each. Running the same command again is always safe: it sends only what is left."""
+
+
+speaking(cli)
+
+
+def main() -> None:
+    """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
+    speak_as_click()
+    with spoken(language_asked(sys.argv[1:]) or system()):
+        code = _run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl+C changes nothing any more
+    sys.exit(code)
+
+
+class _Terminated(BaseException):
+    """SIGTERM before or after sending: what is open is closed on the way out."""
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _Terminated
+
+
+def _listen_to_signals() -> None:
+    unharmed()
+    for name in (
+        "SIGTERM",
+        "SIGHUP",
+    ):  # a closed terminal ends a run as a polite kill does, unless nohup has it ignored
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminate)
+
+
+def _run(arguments: list[str]) -> int:
+    if threading.current_thread() is threading.main_thread():
+        _listen_to_signals()
+    try:
+        outcome = cli.main(arguments, prog_name="wegly-batch", standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        return int(ended.exit_code)
+    except BaseException as error:  # noqa: BLE001 - the last place: also a defect must not print the token
+        words, code = _last_words(error)
+        if words:
+            with contextlib.suppress(OSError):  # nobody reads there; the exit code still tells
+                click.echo(words, err=True)
+        return code
+    return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
+
+
+def _last_words(error: BaseException) -> tuple[str, ExitCode]:
+    """What to say about an error, and the exit code."""
+    words, code = "", ExitCode.STOPPED
+    match error:
+        case click.ClickException():
+            error.show()
+            code = ExitCode.REFUSED
+        case click.Abort() | KeyboardInterrupt():
+            words = "\n" + _("Interrupted. What was sent is recorded; run the same command again to go on.")
+            code = ExitCode.INTERRUPTED
+        case _Terminated():
+            words = _(
+                "Ended by a signal. What was sent is recorded; `wegly-batch report` writes the newest run's report."
+            )
+            code = ExitCode.TERMINATED
+        case SystemExit() | BrokenPipeError():  # `wegly-batch runs | head`: click ends so, and our own printing so
+            give_up_stdout()
+        case OSError() if from_printing(error):
+            give_up_stdout()
+            words = _("What was found cannot be printed: {error}.").format(error=system_says(error))
+        case WeglyBatchError():
+            words, code = f"{error.problem}\n{error.remedy}".rstrip(), exit_code_for(error)
+        case _:
+            words, code = _defect(), ExitCode.DEFECT
+    return words, code
+
+
+def _defect() -> str:
+    token = os.environ.get("WEGLY_TOKEN", "").strip()
+    trace = traceback.format_exc()
+    said = _(
+        "This is a defect in wegly-batch. What was sent is recorded in the ledger, and running the same command again\n"
+        "sends only what is left. Please report the lines above."
+    )
+    return f"{trace.replace(token, '***') if token else trace}\n{said}"

@@ -12,29 +12,6 @@ from click.core import ParameterSource
 
 from batch.i18n import LANGUAGES, _, language_of, speak
 
-__all__ = [
-    "SHEET",
-    "accept_change_option",
-    "base_url_option",
-    "campaign_option",
-    "json_option",
-    "language_asked",
-    "language_chosen",
-    "lasting",
-    "ledger_option",
-    "limit_option",
-    "only_allowed_option",
-    "origin_option",
-    "rate_option",
-    "read_timeout_option",
-    "reports_option",
-    "rows_option",
-    "sheet_limit_option",
-    "speaking",
-    "token_file_option",
-    "trust_env_option",
-]
-
 _CHOSEN = "batch.i18n"
 _VARIABLE = "WEGLY_BATCH_LANG"
 
@@ -161,7 +138,7 @@ class _Rows(click.ParamType[tuple[tuple[int, int], ...]]):
     name = "rows"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from batch.model.row_numbers import parse_ranges
+        from batch.model.sheets import parse_ranges
 
         try:
             return value if isinstance(value, tuple) else parse_ranges(value)

@@ -2,29 +2,114 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from batch.app.check import Check
-from batch.app.runs.metered import LOG_EVERY
-from batch.app.runs.progress import Meter
-from batch.cli.bar import Bar, can_draw, colours
+from batch.app.runs.progress import LOG_EVERY, Meter
 from batch.cli.output.check import question
-from batch.cli.output.run import waiting_text
-from batch.cli.output.words_progress import state_text
-from batch.cli.output.words_trial import trial_question
+from batch.cli.output.progress import Paint, bar_line, plain, state_text
+from batch.cli.output.run import trial_question, waiting_text
 from batch.cli.prompts import asked
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 
-__all__ = ["Silent", "Terminal", "watcher_for"]
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+_REFRESH = 0.1
+"""Seconds between two drawings: more is only noise on a slow line."""
+_USUAL_COLUMNS = 80
+_CLEARED = "\r\x1b[K"
+"""Back to the line's beginning, and nothing on it."""
+
+
+def can_draw(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal can go back on a line; a dumb one can only print the next."""
+    return environment.get("TERM", "").casefold() != "dumb"
+
+
+def colours(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
+    """Whether colours are wanted and understood: not with NO_COLOR, nor on an old Windows console."""
+    if environment.get("NO_COLOR") or not can_draw(environment):
+        return False
+    return platform != "win32" or "WT_SESSION" in environment
+
+
+class Bar:
+    """Drawn on stderr from what a meter says. A terminal that is gone (EIO) ends the drawing, and nothing else."""
+
+    def __init__(self, meter: Meter, *, colour: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0  # no thread of its own: `tick` redraws
+        self._meter = meter
+        self._clock = clock
+        self._drawn = clock()
+        self._paint: Paint = _painted if colour else plain
+        self._bar: tqdm[NoReturn] | None = tqdm(total=meter.look().total, leave=True, delay=1)
+        self._bar.delay = 0  # it must not draw before we say what, and what it draws may fail
+        self.draw()
+
+    def done(self) -> None:
+        """A row is done: draw, if it is time. Costs nearly nothing."""
+        if self._clock() - self._drawn >= _REFRESH:
+            self.draw()
+
+    def draw(self, *, ended: bool = False) -> None:
+        """Draw how far it is now."""
+        if self._bar is None:
+            return
+        self._drawn = self._clock()
+        now, columns = self._meter.look(), _columns() - 1
+        self._bar.n, self._bar.ncols = now.done, columns
+        self._bar.bar_format = bar_line(now, columns, ended=ended, paint=self._paint)
+        try:
+            self._bar.refresh()
+        except (OSError, ValueError):  # nobody looks there any more
+            self._bar.disable = True  # nor will it try when it is thrown away
+            self._bar = None
+
+    def write(self, text: str) -> None:
+        """A line above the bar."""
+        if self._bar is not None:
+            with suppress(OSError, ValueError):
+                self._bar.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        """Leave the last state as a line. May be called twice."""
+        self.draw(ended=True)
+        if self._bar is not None:
+            with suppress(OSError, ValueError):
+                self._bar.close()
+            self._bar = None
+
+    @property
+    def cleared(self) -> str:
+        """What to write before a line of one's own, so that it does not stand behind the bar."""
+        return "" if self._bar is None else _CLEARED
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_COLUMNS
+    except (OSError, ValueError):
+        return _USUAL_COLUMNS
+
+
+def _painted(text: str, colour: str) -> str:
+    return click.style(text, fg=colour)
 
 
 def watcher_for(*, yes: bool, quiet: bool, expires: datetime | None = None) -> Silent | Terminal:
@@ -45,8 +130,8 @@ def _signals_interrupt() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 class _Asked:
@@ -183,3 +268,42 @@ class Terminal(_Asked):
             self._bar.write(text)
         elif not self._quiet:
             click.echo(text, err=True)
+
+
+_ASKING = ("SIGUSR1", "SIGINFO")
+"""SIGINFO is what Ctrl+T sends on macOS and BSD."""
+
+
+def _numbers() -> list[signal.Signals]:
+    return [getattr(signal, name) for name in _ASKING if hasattr(signal, name)]
+
+
+def unharmed() -> None:
+    """From here on such a signal ends nothing, also where nobody answers it. Call it in the main thread."""
+    for each in _numbers():
+        if signal.getsignal(each) is signal.SIG_DFL:
+            signal.signal(each, signal.SIG_IGN)
+
+
+@contextmanager
+def answering(state: Callable[[], str]) -> Iterator[None]:
+    """Print what `state` gives, one line, whenever somebody asks while the block runs.
+
+    It is called between any two steps of the main thread, so it must change nothing. Outside the main thread nobody
+    can ask.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def answer(_number: int, _frame: FrameType | None) -> None:
+        # Not through sys.stderr: the signal may have come in the middle of its own writing.
+        with suppress(OSError, ValueError):
+            os.write(sys.stderr.fileno(), f"{state()}\n".encode(sys.stderr.encoding or "utf-8", "replace"))
+
+    before = {each: signal.signal(each, answer) for each in _numbers()}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler or signal.SIG_DFL)

@@ -15,14 +15,14 @@ Invariants:
 """
 
 from batch.ledger.admin.purge import Found, Purging, Scope
-from batch.ledger.admin.standing import Decision, Related, Ruling, Settlement, Standing, ruling
+from batch.ledger.admin.settlement import Decision, Related, Ruling, Settlement, Standing, ruling
 from batch.ledger.ledger import Ledger
-from batch.ledger.plan.staging import Chosen, History, Judging, StagedRow, Staging
+from batch.ledger.plan.rules import Chosen, History, Judging
+from batch.ledger.plan.staging import StagedRow, Staging
 from batch.ledger.send.claims import Claim, Recorded
 from batch.ledger.send.contact_limits import Outreach
 from batch.ledger.send.queue import Sending
-from batch.ledger.storage.locks import campaign_lock, sender_lock
-from batch.ledger.storage.owner import Owner
+from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock
 from batch.ledger.storage.schema import State
 from batch.ledger.storage.suppression import Suppressed, Suppression
 

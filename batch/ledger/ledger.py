@@ -13,14 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
-from batch.ledger.admin import cleaning
+from batch.ledger.admin import purge as cleaning
 from batch.ledger.admin.purge import Purging
 from batch.ledger.admin.settlement import Deciding
-from batch.ledger.plan.staging import Judging, Staging
-from batch.ledger.read import campaigns
+from batch.ledger.plan.rules import Judging
+from batch.ledger.plan.staging import Staging
+from batch.ledger.read import runs as campaigns
 from batch.ledger.read import runs as reading
-from batch.ledger.read.runs import sender_values
-from batch.ledger.read.tallying import read_tally
+from batch.ledger.read.runs import read_tally, sender_values
 from batch.ledger.send import claims
 from batch.ledger.send.contact_limits import Outreach
 from batch.ledger.send.queue import Places, Sending
@@ -36,17 +36,14 @@ from batch.ledger.storage.engine import (
     where,
 )
 from batch.ledger.storage.location import refuse_network_folder
-from batch.ledger.storage.owner import Owner
+from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes, read_hashes
 from batch.ledger.storage.schema import State, messages, meta, rows, run_senders, runs
 from batch.ledger.storage.suppression import Suppression
 from batch.ledger.storage.writer import Writer
-from batch.model.campaign_traits import Traits
 from batch.model.contact_limits import OutreachRules
 from batch.model.reasons import Finding, findings_to_json
-from batch.model.runs import Result, Run, SenderRun, Tally
-
-__all__ = ["Ledger"]
+from batch.model.runs import Result, Run, SenderRun, Tally, Traits
 
 
 class Ledger:

@@ -17,9 +17,8 @@ Invariants:
 * Every refusal is a `SheetError` that names the file, the trouble, and what to do.
 """
 
-from batch.loader.kept import KeptCopy, keep_copy
-from batch.loader.open import open_sheet
+from batch.loader.open import KeptCopy, keep_copy, open_sheet
 from batch.loader.sheet import Sheet
-from batch.loader.source import Limits
+from batch.model.source import Limits
 
 __all__ = ["KeptCopy", "Limits", "Sheet", "keep_copy", "open_sheet"]

@@ -15,18 +15,6 @@ from dataclasses import dataclass
 from batch.loader.header_names import fold, is_known_header
 from batch.loader.source import RawRow, column_letter
 
-__all__ = [
-    "HEAD_ROWS",
-    "Columns",
-    "Header",
-    "column_name",
-    "find_header",
-    "header_at",
-    "headless",
-    "is_list",
-    "name_columns",
-]
-
 HEAD_ROWS = 30
 """Rows that hold anything among which the header is looked for."""
 

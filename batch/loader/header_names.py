@@ -10,17 +10,6 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-__all__ = [
-    "NAME_HEADERS",
-    "PHONE_HEADERS",
-    "RESULT_PREFIX",
-    "fold",
-    "is_known_header",
-    "is_name_header",
-    "is_phone_header",
-    "is_result_column",
-]
-
 RESULT_PREFIX = "wegly_"
 
 PHONE_HEADERS: tuple[str, ...] = (

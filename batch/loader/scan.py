@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from batch.i18n import _, number
-from batch.loader.source import RawRow, Source
-
-__all__ = ["Survey", "survey"]
+from batch.loader.source import RawRow
+from batch.model.source import Source
 
 _SHORT_AT_LEAST = 5
 _SHORT_SHARE = 4

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = ["Span", "TimelineMessage", "Trace", "search"]
-
 _FAILED = frozenset({"failed", "error", "undelivered"})
 """States of a message that the API took and WhatsApp did not."""
 

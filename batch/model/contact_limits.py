@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from batch.model.phrases import Phrase
-
-__all__ = ["DAY", "SPACING", "OutreachRules", "clock_text", "span_text"]
+from batch.model.reasons import Phrase
 
 SPACING = timedelta(seconds=6)
 """Between two messages to the same person at the least; WhatsApp refuses what comes sooner (131056)."""

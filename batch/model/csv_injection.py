@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["guarded", "looks_like_formula", "unguarded"]
-
 _BEGINS = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")  # noqa: RUF001 - the full-width signs begin a formula too
 """Blanks in front do not help: some programs drop them first."""
 _HARMLESS = re.compile(

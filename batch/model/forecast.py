@@ -16,8 +16,6 @@ from zoneinfo import ZoneInfo
 from batch.model.contact_limits import DAY, SPACING
 from batch.model.sending_hours import Hours, Span
 
-__all__ = ["Cap", "Load", "Schedule", "Step", "plan_schedule", "steps"]
-
 HORIZON = timedelta(days=730)
 """How far ahead is looked; what has no moment until then is told as never going."""
 STEP = timedelta(minutes=1)

@@ -11,8 +11,6 @@ from batch.model.phone.cells import shown
 from batch.model.reasons import Finding
 from batch.model.runs import Result
 
-__all__ = ["mask_finding", "mask_numbers", "mask_phone", "mask_result", "mask_status"]
-
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _BRAZILIAN = re.compile(r"\+55 (\d{2}) (9?)\d{4}-\d{2}(\d{2})")
 _LAST_TWO = re.compile(r"\d(?=(?:\D*\d){2})")

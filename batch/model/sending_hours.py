@@ -17,8 +17,6 @@ from zoneinfo import ZoneInfo
 from batch.errors import nearest
 from batch.i18n import _
 
-__all__ = ["Hours", "Span", "Window", "check_holidays", "parse_day", "parse_hours"]
-
 _AHEAD = (8, 400)
 """Days that are looked ahead: mostly a week is enough, and after more than a year nothing is to be expected."""
 _AROUND = 2

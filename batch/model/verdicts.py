@@ -8,8 +8,6 @@ from datetime import datetime
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding
 
-__all__ = ["ChatSigns", "Refused", "Verdict", "weigh"]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatSigns:

@@ -13,10 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from batch.ooxml.elements import Edits, Unspliceable, in_utf8, parsed, quoted
-from batch.ooxml.zipped import write_stream
-
-__all__ = ["BROKEN", "CONTENT_TYPES", "ROOT_RELATIONS", "Package", "Relation", "relations_name"]
+from batch.ooxml.archive import write_stream
+from batch.ooxml.xml import Edits, Unspliceable, in_utf8, parsed, quoted
 
 CONTENT_TYPES = "[Content_Types].xml"
 ROOT_RELATIONS = "_rels/.rels"

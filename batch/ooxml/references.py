@@ -6,10 +6,6 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from batch.reporter.xlsx.sheet_rows import column_letters, column_number
-
-__all__ = ["LAST_COLUMN", "LAST_ROW", "Area", "area_of", "runs"]
-
 LAST_COLUMN = 16_384
 """XFD, the last column Excel has."""
 LAST_ROW = 1_048_576
@@ -70,3 +66,20 @@ def runs(numbers: Collection[int]) -> list[tuple[int, int]]:
         else:
             found.append((number, number))
     return found
+
+
+def column_number(letters: str) -> int:
+    """The column from 1 of its letters: `AA` -> 27."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def column_letters(number: int) -> str:
+    """The letters of a column from 1: 27 -> `AA`."""
+    letters = ""
+    while number:
+        number, letter = divmod(number - 1, 26)
+        letters = chr(65 + letter) + letters
+    return letters

@@ -6,22 +6,34 @@ list of places, a third to a fifth of what as many Python strings would take.
 
 from __future__ import annotations
 
+import re
 from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, islice
+from typing import NamedTuple
+from xml.parsers import expat
 
 from batch.i18n import _, number
-from batch.loader.formats.cell_text import unescaped
-from batch.loader.source import Source
+from batch.model.source import Source
 from batch.ooxml.archive import Archive
-from batch.ooxml.xml import Attributes, Local, feed, safe_parser
-from batch.ooxml.xml_text import plain_text, starts_plainly
-
-__all__ = ["SharedStrings", "read_shared_strings"]
+from batch.ooxml.package import Package
+from batch.ooxml.xml import Attributes, Local, Unspliceable, feed, plain_text, safe_parser, starts_plainly, unescaped
 
 _TEXT_START, _TEXT_END = b"<si>", b"</si>"
 _BETWEEN = b"</t></si><si><t>"
 _MOST_WAITING = 256 * 1024
 """Bytes that may wait for a text to end."""
+
+
+class Cell(NamedTuple):
+    """One cell: its column from 1, its attributes, what is inside (None for `<c/>`), and all of it."""
+
+    column: int
+    attributes: bytes
+    content: bytes | None
+    whole: bytes
+    named: bool = True
+    """Whether it says where it is, rather than being the next one."""
 
 
 class SharedStrings:
@@ -223,3 +235,94 @@ def _check(source: Source, table: SharedStrings, since: int) -> None:
         raise source.too_large(
             _("one text has more than {most} bytes (limit text_bytes)").format(most=number(limits.text_bytes))
         )
+
+
+_KIND = re.compile(rb"""(?:^|\s)t\s*=\s*["'](\w+)["']""")
+
+
+def cell_texts(package: Package, shared: str | None, cells: Sequence[Cell]) -> list[str | None]:
+    """What these cells say; None for nothing. `shared`: the part with the table of shared texts.
+
+    Raises:
+        Unspliceable: a text is not well-formed.
+    """
+    said = [_text_within(cell.whole) for cell in cells]
+    refers = [_kind(cell) == b"s" for cell in cells]
+    numbers = [int(text) for text, refer in zip(said, refers, strict=True) if refer and text.isdecimal()]
+    table = _table(package.chunks(shared), numbers) if shared and numbers else {}
+    found = [
+        (table.get(int(text), "") if text.isdecimal() else "") if refer else text
+        for text, refer in zip(said, refers, strict=True)
+    ]
+    return [text or None for text in found]
+
+
+def _kind(cell: Cell) -> bytes:
+    found = _KIND.search(cell.attributes)
+    return found[1] if found else b"n"
+
+
+def _table(chunks: Iterable[bytes], numbers: Iterable[int]) -> Mapping[int, str]:
+    """The texts of these numbers, read no further than the last of them."""
+    left = set(numbers)
+    texts: dict[int, str] = {}
+    collector = _Texts({"si"})
+    before = 0
+    for piece in chunks:
+        collector.feed(piece)
+        now = before + len(collector.found)
+        texts |= {number: collector.found[number - before] for number in left if before <= number < now}
+        before = now
+        collector.found.clear()
+        if before > max(left):
+            break
+    return texts
+
+
+def _text_within(cell: bytes) -> str:
+    collector = _Texts({"is", "v"})
+    collector.feed(cell)
+    return "".join(collector.found)
+
+
+class _Texts:
+    """Collects the text of each holder element (`si`, `is`, `v`), without its phonetic hints."""
+
+    def __init__(self, holders: set[str]) -> None:
+        self.found: list[str] = []
+        self._holders = holders
+        self._pieces: list[str] | None = None
+        self._hints = 0
+        self._open = ""
+        self._parser = expat.ParserCreate()
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text
+        self._parser.StartDoctypeDeclHandler = self._refuse
+
+    def feed(self, piece: bytes) -> None:
+        try:
+            self._parser.Parse(piece)
+        except expat.ExpatError as error:
+            raise Unspliceable(expat.ErrorString(error.code)) from None
+
+    def _start(self, name: str, _: dict[str, str]) -> None:
+        self._open = name.rpartition(":")[2]
+        self._hints += self._open == "rPh"
+        if self._open in self._holders:
+            self._pieces = []
+
+    def _end(self, name: str) -> None:
+        local = name.rpartition(":")[2]
+        self._open = ""
+        self._hints -= local == "rPh"
+        if local in self._holders and self._pieces is not None:
+            self.found.append("".join(self._pieces))
+            self._pieces = None
+
+    def _text(self, text: str) -> None:
+        if self._pieces is not None and self._open in {"t", "v"} and not self._hints:
+            self._pieces.append(text)
+
+    def _refuse(self, *_: object) -> None:
+        raise Unspliceable("a document type")

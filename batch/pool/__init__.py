@@ -16,8 +16,7 @@ from batch.pool.hours import NEVER
 from batch.pool.pool import Pool, Sent
 from batch.pool.ports import Attempts, ChatsClient, PoolSettings, Progress
 from batch.pool.retries import RepeatRules
-from batch.pool.shutdown import stopping_on_signals
-from batch.pool.stop import Stop, StopCause, StopRules
+from batch.pool.stop import Stop, StopCause, StopRules, stopping_on_signals
 
 __all__ = [
     "NEVER",

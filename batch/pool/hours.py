@@ -10,8 +10,6 @@ from batch.model.phone.timezones import zones_of
 from batch.model.reasons import Finding, Reason
 from batch.model.sending_hours import Hours, Span
 
-__all__ = ["NEVER", "Windows"]
-
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """When hours begin again that never do."""
 

@@ -9,8 +9,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-__all__ = ["Pace", "climbed", "cut", "earliest", "lasting", "most_in_a_second", "paused", "reserved", "shortest_gap"]
-
 CUT_TO = 0.7
 """What a 429 leaves of the rate. Gentle, because the pause that comes with it has already emptied the API's bucket."""
 CLIMB_PER_SECOND = 1.01

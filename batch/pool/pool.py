@@ -17,8 +17,6 @@ from batch.pool.ports import Attempts, ChatsClient, PoolSettings, Progress
 from batch.pool.sender import Lane
 from batch.pool.stop import Stop, StopCause
 
-__all__ = ["Pool", "Sent"]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sent:

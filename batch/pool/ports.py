@@ -15,8 +15,6 @@ from batch.model.verdicts import Refused, Verdict
 from batch.pool.retries import RepeatRules
 from batch.pool.stop import StopRules
 
-__all__ = ["Attempts", "ChatsClient", "PoolSettings", "Progress", "Recorded"]
-
 
 class Recorded(Protocol):
     """An outcome as the ledger has it."""

@@ -8,8 +8,6 @@ from collections import deque
 from batch.pool import pacing as pace
 from batch.pool.stop import Stop
 
-__all__ = ["CLAIM_LEAD", "Slot", "Throttle"]
-
 CLAIM_LEAD = 0.02
 """Seconds before its slot at which a worker claims, so that the claim's commit does not delay the start."""
 HEAD_START = 0.1
@@ -84,3 +82,31 @@ class Throttle:
         before = self._pace.cut_at
         self._pace = pace.cut(self._pace, self._loop.time())
         self.cuts += self._pace.cut_at != before
+
+
+class Starts:
+    """Counts starts. Passes are apart: what is waited for between them (the hours of tomorrow) is no pace."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._seconds = 0.0
+        """Between first and last start of each pass."""
+        self._gaps = 0
+        self._latest: float | None = None
+
+    def new_pass(self) -> None:
+        """The next start begins a pass."""
+        self._latest = None
+
+    def note(self, now: float) -> None:
+        """A start, by a monotonic clock."""
+        if self._latest is not None:
+            self._seconds += now - self._latest
+            self._gaps += 1
+        self._latest = now
+        self.count += 1
+
+    @property
+    def rate(self) -> float | None:
+        """Starts a second between the first and the last of each pass; None when no pass had two."""
+        return self._gaps / self._seconds if self._gaps and self._seconds > 0 else None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["RepeatRules", "Repeats", "next_wait"]
-
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 FIRST_CONNECTION = 3

@@ -14,18 +14,13 @@ from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.verdicts import Refused, Verdict
-from batch.pool.attempt import Attempt, Exchange, ledger_failed
-from batch.pool.deferred import Later
+from batch.pool.attempt import Attempt, Begun, Exchange, Readiness, ledger_failed
+from batch.pool.deferred import Later, Left, Leftovers
 from batch.pool.hours import Windows
-from batch.pool.left import Left, Leftovers
 from batch.pool.ports import PoolSettings, Progress
-from batch.pool.rate_limiter import Throttle
-from batch.pool.readiness import Begun, Readiness
+from batch.pool.rate_limiter import Starts, Throttle
 from batch.pool.retries import Repeats
-from batch.pool.starts import Starts
 from batch.pool.stop import CLOCK_OFF, StopCause, Watch
-
-__all__ = ["Lane"]
 
 log = structlog.get_logger()
 

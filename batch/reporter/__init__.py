@@ -22,12 +22,11 @@ Invariants:
 """
 
 from batch.reporter.columns import COLUMNS
-from batch.reporter.headline import headline
 from batch.reporter.html.runs_index import write_index
-from batch.reporter.metrics import write_metrics
 from batch.reporter.report import write_report
-from batch.reporter.summary_json import summary, summary_bytes
-from batch.reporter.view import SheetView, Written
+from batch.reporter.rows import SheetView, Written
+from batch.reporter.summary_json import summary, summary_bytes, write_metrics
+from batch.reporter.summary_view import headline
 
 __all__ = [
     "COLUMNS",

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["write_aside"]
-
 _TRIES = 9
 _PRIVATE = 0o600
 """What a temporary file has from the start."""

@@ -11,22 +11,6 @@ from batch.model.phone.cells import shown
 from batch.model.reasons import Finding, advice, sentence
 from batch.model.runs import Result
 
-__all__ = [
-    "COLUMNS",
-    "NUMBERS",
-    "REASON",
-    "SENT_AT",
-    "STATUS",
-    "Value",
-    "Words",
-    "as_text",
-    "in_zone",
-    "place",
-    "values",
-    "with_words",
-    "words",
-]
-
 COLUMNS = (
     "wegly_status",
     "wegly_reason",

@@ -6,8 +6,6 @@ import re
 
 from batch.i18n import ngettext, number
 
-__all__ = ["LONGEST", "cut_sentence", "escaped", "exact", "fitted", "printable"]
-
 LONGEST = 32_767
 """Characters that a cell of Excel can hold, counted as Excel does: an emoji counts twice."""
 

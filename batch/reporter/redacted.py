@@ -14,9 +14,7 @@ from pathlib import PurePath
 from batch.i18n import _
 from batch.model.redaction import mask_result
 from batch.model.runs import Result, Run
-from batch.reporter.view import SheetView
-
-__all__ = ["masked_name", "masked_results", "masked_run", "masked_sheet", "masked_words"]
+from batch.reporter.rows import SheetView
 
 
 def masked_run(run: Run) -> Run:

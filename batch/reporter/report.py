@@ -7,26 +7,50 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
+from zipfile import BadZipFile, ZipFile
 from zoneinfo import ZoneInfo
 
 from batch.errors import SheetError
 from batch.i18n import _, spoken
 from batch.model.runs import Result, Run, Tally
 from batch.reporter.atomic_file import write_aside
-from batch.reporter.fuller import LEDGER_ONLY, has_fuller
 from batch.reporter.html.page import write_html
-from batch.reporter.lines import frame, lines
-from batch.reporter.material import Material
 from batch.reporter.redacted import masked_name, masked_results, masked_run, masked_sheet, masked_words
 from batch.reporter.results_csv import write_csv
 from batch.reporter.retry import write_retries
-from batch.reporter.rows import KeptResults
+from batch.reporter.rows import LEDGER_ONLY, KeptResults, Material, SheetView, Written, frame, lines
 from batch.reporter.statistics import Figures, figures
 from batch.reporter.summary_json import summary_bytes
-from batch.reporter.view import SheetView, Written
 from batch.reporter.xlsx.workbook import write_workbook
 
-__all__ = ["write_report"]
+_BARE_CSV = b"\xef\xbb\xbfrow;wegly_status;"
+
+
+def has_fuller(folder: Path) -> bool:
+    """True when a workbook or CSV file of the usual name is there that was made from the sheet itself.
+
+    What cannot be read counts as such, so that it is kept.
+    """
+    workbooks = any((folder / name).exists() and not _is_bare(folder / name) for name in ("report.xlsx", "report.xlsm"))
+    table = folder / "results.csv"
+    return workbooks or (table.exists() and not _begins_bare(table))
+
+
+def _is_bare(workbook: Path) -> bool:
+    try:
+        with ZipFile(workbook) as archive:
+            return f">{LEDGER_ONLY}</".encode() in archive.read("docProps/core.xml")
+    except (BadZipFile, KeyError, OSError):
+        return False
+
+
+def _begins_bare(table: Path) -> bool:
+    try:
+        with table.open("rb") as file:
+            return file.read(len(_BARE_CSV)) == _BARE_CSV
+    except OSError:
+        return False
+
 
 _NAMES = ("report.xlsx", "results.csv", "report.html")
 _BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv", f"report ({LEDGER_ONLY}).html")

@@ -16,10 +16,8 @@ from typing import BinaryIO, TextIO
 
 from batch.model.csv_injection import guarded
 from batch.reporter.columns import as_text
-from batch.reporter.lines import Frame, Line
 from batch.reporter.printable_text import printable
-
-__all__ = ["write_csv"]
+from batch.reporter.rows import Frame, Line
 
 _END = "\r\n"
 _MAY_BEGIN_A_FORMULA = re.compile(

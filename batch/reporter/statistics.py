@@ -18,8 +18,6 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result
 
-__all__ = ["SENT_PER", "Figures", "ReasonRows", "Sent", "figures", "step_for"]
-
 _EXAMPLES = 5
 _MESSAGED = frozenset(outcome for outcome in Outcome if outcome.messaged)
 _MOST_STEPS = 40

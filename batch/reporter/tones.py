@@ -15,8 +15,6 @@ from batch.model.outcomes import Outcome
 from batch.reporter.columns import COLUMNS
 from batch.reporter.xlsx.theme import Brushes, Styled
 
-__all__ = ["Palette", "Shades"]
-
 
 class Shades(NamedTuple):
     """One look in its four forms, as numbers of cell styles."""

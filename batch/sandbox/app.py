@@ -14,13 +14,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from batch.sandbox.chats import Chats
-from batch.sandbox.contacts import digits_of, person_of
-from batch.sandbox.endings import Dropped, Halved, Hanging
-from batch.sandbox.faults import Behaviour, Ending, Faults, behaviour_of
+from batch.sandbox.faults import Behaviour, Dropped, Ending, Faults, Halved, Hanging, behaviour_of
 from batch.sandbox.log import Received, SandboxLog
-from batch.sandbox.requests import PostedChat, Refusal, read_request
-
-__all__ = ["CHATS_PATH", "MAX_BODY", "create_app"]
+from batch.sandbox.requests import PostedChat, Refusal, digits_of, person_of, read_request
 
 CHATS_PATH = "/integrations/external/chats"
 MAX_BODY = 1024 * 1024

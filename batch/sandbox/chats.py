@@ -9,10 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from batch.sandbox.contacts import person_of
-from batch.sandbox.requests import PostedChat
-
-__all__ = ["Chat", "Chats"]
+from batch.sandbox.requests import PostedChat, person_of
 
 _OLD: Final = timedelta(days=30)
 

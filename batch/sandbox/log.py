@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from batch.errors import SettingsError
-from batch.sandbox.contacts import person_of
-
-__all__ = ["Applied", "Received", "SandboxLog"]
+from batch.sandbox.requests import person_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

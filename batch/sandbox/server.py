@@ -20,11 +20,8 @@ from uvicorn.server import ServerState
 
 from batch.errors import SettingsError
 from batch.sandbox.app import create_app
-from batch.sandbox.endings import DROP
-from batch.sandbox.faults import Faults
+from batch.sandbox.faults import DROP, Faults
 from batch.sandbox.log import SandboxLog
-
-__all__ = ["RunningSandbox", "running_sandbox", "serve"]
 
 _HOST: Final = "127.0.0.1"
 _AT_ONCE: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)

@@ -27,8 +27,7 @@ from inputs import CAMPAIGN, write_csv, write_xlsx
 from measuring import Cost, measured
 
 from batch.app.inputs.change_guard import traits_of
-from batch.app.inputs.reading import reading_of
-from batch.app.inputs.staging import Prepared, prepare
+from batch.app.inputs.staging import Prepared, prepare, reading_of
 from batch.campaign import Campaign, load_campaign
 from batch.ledger import Judging, Ledger, Owner, Staging
 from batch.model.runs import Run

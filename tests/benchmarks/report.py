@@ -31,8 +31,7 @@ from batch.ledger import Ledger
 from batch.loader import open_sheet
 from batch.reporter import COLUMNS, SheetView
 from batch.reporter.columns import SENT_AT, values
-from batch.reporter.material import Material
-from batch.reporter.rows import KeptResults
+from batch.reporter.rows import KeptResults, Material
 from batch.reporter.statistics import figures
 from batch.reporter.xlsx.workbook import write_workbook
 

@@ -12,8 +12,8 @@ import signal
 import sys
 
 import batch.app.run
-import batch.cli
 import batch.cli.commands.run
+import batch.cli.main
 import batch.cli.progress
 
 PR_SET_PTRACER = 0x59616D61

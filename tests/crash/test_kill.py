@@ -56,7 +56,7 @@ def test_nobody_is_messaged_twice_and_no_row_is_lost(kills: tuple[Kill, ...], tm
 SABOTAGED = """
 from sqlalchemy import update
 
-from batch.cli import main
+from batch.cli.main import main
 from batch.ledger import claims
 from batch.ledger.storage.schema import messages
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from batch.cli import _run as wegly_batch
+from batch.cli.main import _run as wegly_batch
 from batch.sandbox import RunningSandbox
 
 FIRST = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"

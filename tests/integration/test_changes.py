@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import batch.app.run
-from batch.cli import _run as wegly_batch
+from batch.cli.main import _run as wegly_batch
 from batch.errors import Busy
 from batch.ledger import Ledger, Owner
 from batch.sandbox import RunningSandbox, running_sandbox

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.cli import _run as wegly_batch
+from batch.cli.main import _run as wegly_batch
 from batch.cli.output import formatting as phrases
 from batch.ledger import Ledger, Owner
 from batch.sandbox import running_sandbox
@@ -433,7 +433,7 @@ def test_help_answers_without_the_libraries() -> None:
     """--help imports no pandas, openpyxl, httpx, SQLAlchemy or pydantic."""
     program = (
         "import sys; sys.argv = ['wegly-batch', '--help']\n"
-        "from batch.cli import main\n"
+        "from batch.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'pandas', 'openpyxl', 'httpx', 'sqlalchemy', 'pydantic', 'structlog', 'tqdm'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from batch.chats import make_ssl_context
-from batch.chats.exchanges import response_body, response_headers
+from batch.chats.client import response_body, response_headers
 from batch.chats.transport.factory import make_transport
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ import pytest
 from page_data import page_counts, page_rows
 
 import batch.app.run
-from batch.cli import _run as wegly_batch
+from batch.cli.main import _run as wegly_batch
 from batch.ledger import Ledger
 from batch.model.outcomes import Outcome
 from batch.sandbox import Faults, RunningSandbox, running_sandbox

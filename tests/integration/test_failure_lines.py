@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.cli import _run as wegly_batch
+from batch.cli.main import _run as wegly_batch
 from batch.sandbox import running_sandbox
 
 CAMPAIGN = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from batch.cli import _run as wegly_batch
+from batch.cli.main import _run as wegly_batch
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 WHO = ("--sender", SENDER, "--template", "saudacao_inicial")

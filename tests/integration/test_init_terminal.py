@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.cli import _run as wegly_batch
+from batch.cli.main import _run as wegly_batch
 
 _WHY = "pseudo-terminals are a POSIX thing; on Windows the same is tried by hand"
 pty = pytest.importorskip("pty", reason=_WHY)

@@ -14,8 +14,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from batch.cli import cli
-from batch.cli.click_words import speak_as_click
+from batch.cli.help_i18n import speak_as_click
+from batch.cli.main import cli
 from batch.cli.prompts import asked
 from batch.i18n import spoken, system_says
 from batch.sandbox import RunningSandbox, running_sandbox

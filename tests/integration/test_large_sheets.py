@@ -30,7 +30,7 @@ remote_profile_name = "Nome"
 """
 PROGRAM = """
 import sys
-from batch.cli import _run
+from batch.cli.main import _run
 code = _run(sys.argv[1:])
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(peak.split()[1], file=sys.stderr)

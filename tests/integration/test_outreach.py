@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from office import CREATED, FIRST, HALVES, HOME, SECOND, Office, around, person, phones
 
-import batch.app.sending
+import batch.app.run
 from batch.sandbox import running_sandbox
 
 DAY = timedelta(days=1)
@@ -176,7 +176,7 @@ def test_with_wait_the_run_goes_on_when_the_hours_begin(office: Office, monkeypa
     real = now()
     opens = real.replace(second=0, microsecond=0) + timedelta(minutes=1)
     ahead = opens - real - timedelta(seconds=2)
-    monkeypatch.setattr(batch.app.sending, "utc_now", lambda: now() + ahead)
+    monkeypatch.setattr(batch.app.run, "utc_now", lambda: now() + ahead)
     campaign = office.campaign(window(opens, opens + timedelta(hours=2)))
     ran = office.run(office.sheet(phones(2)), campaign, "--wait")
     assert (ran.code, ran.rows) == (0, [CREATED] * 2)

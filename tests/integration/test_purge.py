@@ -442,7 +442,7 @@ from pathlib import Path
 import batch.ledger.admin.purge as purging
 from sqlalchemy import event
 from batch.ledger import cleaning
-from batch.cli import main
+from batch.cli.main import main
 
 left = int(os.environ["KILL_AT"])
 purging._MESSAGES_AT_ONCE, purging._ROWS_AT_ONCE = 20, 20

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from batch.app import reconcile as reconciling
-from batch.cli import _run as wegly_batch
+from batch.cli.main import _run as wegly_batch
 from batch.ledger import Ledger, Owner
 from batch.sandbox import SPECIAL_CONTACTS, Faults, RunningSandbox, running_sandbox
 from batch.sandbox.faults import PLAIN, Behaviour

@@ -13,7 +13,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from batch.cli import _run as wegly_batch
+from batch.cli.main import _run as wegly_batch
 from batch.sandbox import running_sandbox
 
 CAMPAIGN = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from office import CREATED, FIRST, HALVES, SECOND, Office, person, phones
 
-from batch.campaign.shares import read_shares
+from batch.campaign.sources import read_shares
 
 STOPPED = ("pending", "stopped")
 

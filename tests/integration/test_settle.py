@@ -17,7 +17,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from batch.cli import _run as wegly_batch
+from batch.cli.main import _run as wegly_batch
 from batch.ledger import Ledger, Owner, State
 from batch.sandbox import SPECIAL_CONTACTS, Faults, RunningSandbox, running_sandbox
 from batch.sandbox.faults import PLAIN

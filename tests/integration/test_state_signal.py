@@ -184,7 +184,7 @@ def test_nobody_is_asked_too_early(tmp_path: Path) -> None:
     """A signal to a command that does not answer ends nothing: its default would kill the process."""
     script = (
         "import os, signal, sys\n"
-        "from batch.cli import _run\n"
+        "from batch.cli.main import _run\n"
         "code = _run(['--version'])\n"
         "os.kill(os.getpid(), signal.SIGUSR1)\n"
         "sys.exit(code)\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from batch.cli import _run as wegly_batch
+from batch.cli.main import _run as wegly_batch
 from batch.ledger import Ledger
 from batch.sandbox import running_sandbox
 

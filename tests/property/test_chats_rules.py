@@ -10,8 +10,8 @@ from batch.chats import Token, encode, parse_endpoint
 from batch.chats.error_text import LONGEST, decoded, one_line, parsed, readable
 from batch.errors import SettingsError
 from batch.model.messages import Message, TemplateField
-from batch.sandbox.contacts import person_of
 from batch.sandbox.faults import PLAIN, Faults
+from batch.sandbox.requests import person_of
 
 VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)

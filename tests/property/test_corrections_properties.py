@@ -14,12 +14,10 @@ from sqlalchemy import select, update
 from batch.ledger import Judging, Ledger, Owner, StagedRow
 from batch.ledger.storage.engine import memory_engine
 from batch.ledger.storage.schema import messages
-from batch.model.campaign_traits import Traits
-from batch.model.messages import message_key
-from batch.model.origin import Origin
+from batch.model.messages import Origin, message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, findings_to_json
-from batch.model.runs import Run
+from batch.model.runs import Run, Traits
 
 TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
 BEGIN = datetime(2026, 11, 3, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from batch.chats import Attempt, Written, judge
 from batch.chats.error_text import LONGEST
-from batch.chats.pauses import MAX_PAUSE
+from batch.chats.response import MAX_PAUSE
 from batch.chats.transport.exceptions import Fault
 from batch.model.outcomes import Outcome
 from batch.model.reasons import advice, sentence

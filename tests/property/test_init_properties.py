@@ -17,7 +17,8 @@ from batch.campaign import load_campaign
 from batch.errors import SheetError
 from batch.loader import open_sheet
 from batch.loader.header_names import fold, is_known_header
-from batch.loader.mapping.contacts import ContactMaker, wanted_columns
+from batch.loader.mapping.compile import wanted_columns
+from batch.loader.mapping.contacts import ContactMaker
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 SIGNS = st.sampled_from(list("\"'\\={}|[]#\n\r\t,;:%ñçã \u00a0\u2028😀"))  # a sheet with other control signs is refused

@@ -20,15 +20,16 @@ from batch.loader.formats import xlsx_rows
 from batch.loader.formats.cell_text import number_text
 from batch.loader.formats.xlsx_cells import CellReader
 from batch.loader.formats.xlsx_fast_rows import PlainRows
+from batch.loader.formats.xlsx_parts import NumberKind
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.header_detection import Columns
 from batch.loader.mapping.contacts import ContactMaker
 from batch.loader.sheet import Sheet, Widths
-from batch.loader.source import NO_CELL_ERRORS, Limits, RawRow, Source
+from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.model.sheets import SheetInfo, SheetRow
+from batch.model.source import Limits, Source
 from batch.ooxml.archive import open_archive
 from batch.ooxml.shared_strings import SharedStrings, read_shared_strings
-from batch.ooxml.xlsx_parts import NumberKind
 
 unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck))
 """A busy machine is no failure."""

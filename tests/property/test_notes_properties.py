@@ -19,10 +19,9 @@ from batch.ledger import Judging, Ledger, Owner, StagedRow, Staging
 from batch.ledger.storage.engine import memory_engine
 from batch.ledger.storage.schema import SENT_STATES, State, messages, rows
 from batch.ledger.storage.staged_tables import staged
-from batch.model.campaign_traits import Traits
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Run
+from batch.model.runs import Run, Traits
 
 TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
 BEGIN = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -168,7 +167,7 @@ def test_a_plan_goes_by_the_ledger_as_it_is_then(judging: Judging, changes: list
 def test_notes_that_are_wrong_send_nobody(judging: Judging, changes: list[tuple[State | None, str]]) -> None:
     """Were it not noticed that a message was sent meanwhile, the plan would still not make it pending."""
     with pytest.MonkeyPatch.context() as patch, _on_disk() as ledger:
-        patch.setattr("batch.ledger.storage.notes.version_of", lambda _connection: (1, 1))
+        patch.setattr("batch.ledger.storage.staged_tables.version_of", lambda _connection: (1, 1))
         sent = {key: State(state) for key, (_, state) in zip(KEYS, changes, strict=True)}
         _sent_before(ledger, {key: first for key, (first, _) in zip(KEYS, changes, strict=True)})
         with ledger.stage(judging) as staging:

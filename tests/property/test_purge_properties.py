@@ -13,12 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batch.ledger import Claim, History, Judging, Ledger, Owner, StagedRow, Suppressed
-from batch.model.campaign_traits import Traits
 from batch.model.contact_limits import OutreachRules
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Result, Run
+from batch.model.runs import Result, Run, Traits
 from batch.model.verdicts import ChatSigns, Verdict
 
 BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)

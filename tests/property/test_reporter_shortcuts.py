@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from batch.ledger.storage.results import JOINED_COLUMNS, plain_result, result_of
 from batch.ledger.storage.schema import State
-from batch.model.origin import Origin
+from batch.model.messages import Origin
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.runs import Result
@@ -24,9 +24,8 @@ from batch.reporter.columns import COLUMNS, Value, place, values
 from batch.reporter.html import rows as html_rows
 from batch.reporter.html.rows import Rows
 from batch.reporter.html.text import harmless
-from batch.reporter.lines import Frame, Line
 from batch.reporter.results_csv import write_csv
-from batch.reporter.rows import KeptResults, told_of
+from batch.reporter.rows import Frame, KeptResults, Line, told_of
 from batch.reporter.tones import Shades
 from batch.reporter.xlsx.cells import CellWriter
 from batch.reporter.xlsx.sheet_rows import without_spans

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from batch.loader import open_sheet
 from batch.loader.formats.cell_text import plain_text
-from batch.model.origin import ORIGIN_COLUMNS, Origin
+from batch.model.messages import ORIGIN_COLUMNS, Origin
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally

@@ -16,8 +16,7 @@ from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun
 from batch.model.sheets import Remark, SheetInfo, SheetRow
 from batch.reporter import SheetView
 from batch.reporter.html.page import write_html
-from batch.reporter.material import Material
-from batch.reporter.rows import told_of
+from batch.reporter.rows import Material, told_of
 from batch.reporter.statistics import figures
 
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)

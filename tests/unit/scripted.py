@@ -11,12 +11,11 @@ from typing import Any
 
 from batch.ledger import Ledger, Owner, Sending, StagedRow
 from batch.ledger.send.contact_limits import Outreach
-from batch.model.campaign_traits import Traits
 from batch.model.contact_limits import OutreachRules
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Result, Run
+from batch.model.runs import Result, Run, Traits
 from batch.model.verdicts import ChatSigns, Verdict
 from batch.pool import Pool, PoolSettings, Sent, Stop
 

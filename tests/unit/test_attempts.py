@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batch.app.attempts import Case, Left, Match, Why, cases_of, judge
+from batch.app.reconcile import Case, Left, Match, Why, cases_of, judge
 from batch.chats import Timeline, Unread
 from batch.cli.output.settle import _WHY
 from batch.ledger import Related, Standing, State

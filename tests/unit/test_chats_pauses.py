@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batch.chats.pauses import MAX_PAUSE, clock_skew, http_date, rate_limit_reset, retry_after
+from batch.chats.response import MAX_PAUSE, clock_skew, http_date, rate_limit_reset, retry_after
 
 NOW = datetime(2026, 3, 11, 12, 0, 0, tzinfo=UTC)
 DATE = "Wed, 11 Mar 2026 12:05:00 GMT"  # the API's clock is 5 minutes ahead

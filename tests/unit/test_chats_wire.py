@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from batch.chats.transport.attempt import Written
-from batch.chats.transport.write_tracking import Wire
+from batch.chats.transport.write_tracking import Wire, Written
 
 POST: dict[str, Any] = {"request": SimpleNamespace(method=b"POST")}
 CONNECT: dict[str, Any] = {"request": SimpleNamespace(method=b"CONNECT")}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from batch.chats import Attempt, Written, judge
-from batch.chats.pauses import DEFAULT_PAUSE
+from batch.chats.response import DEFAULT_PAUSE
 from batch.chats.transport.exceptions import Fault
 from batch.model.outcomes import Outcome
 from batch.model.reasons import EXPLANATIONS, Reason, sentence

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from batch.campaign import Column, Constant
-from batch.loader.guessing_phone import LOOKED_AT, ColumnFacts, column_facts, phone_columns
 from batch.loader.mapping.placeholders import parse_text
-from batch.loader.suggest import Guess, cell_text, guess, value_for
+from batch.loader.suggest import LOOKED_AT, ColumnFacts, Guess, cell_text, column_facts, guess, phone_columns, value_for
 from batch.model.sheets import SheetInfo, SheetRow
 
 MOBILES = ["11 90000-1001", "11 90000-1002", "(21) 90000-1003", "+55 31 90000-1004"]

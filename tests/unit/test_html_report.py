@@ -24,15 +24,11 @@ from batch.model.outcomes import Outcome
 from batch.reporter import COLUMNS as OURS
 from batch.reporter import report, write_report
 from batch.reporter.html import rows as html_rows
-from batch.reporter.html.figures import rate, reasons, segments
-from batch.reporter.html.html_colours import DARK, SURFACE, dark_tone, mixed
-from batch.reporter.html.html_lead import lead_columns
-from batch.reporter.html.html_template import REPORT_SCRIPT, script_of, style
-from batch.reporter.html.page import write_html
-from batch.reporter.html.rows import Rows, budget
+from batch.reporter.html.figures import DARK, SURFACE, dark_tone, mixed, rate, reasons, segments
+from batch.reporter.html.page import REPORT_SCRIPT, script_of, style, write_html
+from batch.reporter.html.rows import Rows, budget, lead_columns
 from batch.reporter.html.text import LONGEST_CELL, harmless, script_json
-from batch.reporter.lines import frame, lines
-from batch.reporter.rows import Told
+from batch.reporter.rows import Told, frame, lines
 from batch.reporter.statistics import figures
 from batch.reporter.xlsx.theme import TONES
 

@@ -18,11 +18,10 @@ from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Claim, Judging, Ledger, Owner, StagedRow
 from batch.ledger.storage.engine import READ, open_engine
 from batch.ledger.storage.schema import metadata
-from batch.model.campaign_traits import Traits
 from batch.model.messages import message_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Result, Run
+from batch.model.runs import Result, Run, Traits
 from batch.model.verdicts import ChatSigns, Refused, Verdict
 
 NOW = datetime(2026, 11, 3, 12, 0, 0, 123456, tzinfo=UTC)

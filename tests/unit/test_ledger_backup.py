@@ -15,8 +15,7 @@ import pytest
 from batch.errors import LedgerUnusable
 from batch.ledger import Ledger
 from batch.ledger.admin import backup as backup_module
-from batch.ledger.admin.backup import back_up
-from batch.ledger.admin.holding import look_into
+from batch.ledger.admin.backup import back_up, look_into
 
 INSERT = (
     "INSERT INTO messages (key, endpoint, campaign, person, sender, state, request_hash, attempts)"

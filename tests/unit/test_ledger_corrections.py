@@ -10,12 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from batch.ledger import Judging, Ledger, Owner, StagedRow
-from batch.model.campaign_traits import Traits
-from batch.model.messages import message_key
-from batch.model.origin import Origin
+from batch.model.messages import Origin, message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Run
+from batch.model.runs import Run, Traits
 from batch.model.verdicts import Verdict
 
 TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")

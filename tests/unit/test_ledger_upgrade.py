@@ -14,9 +14,8 @@ from batch.errors import LedgerFailed, LedgerUnusable
 from batch.ledger import Ledger, Owner, StagedRow, Suppressed
 from batch.ledger.storage.locks import hold, locks_folder
 from batch.ledger.storage.schema import SCHEMA_VERSION
-from batch.model.campaign_traits import Traits
 from batch.model.outcomes import Outcome
-from batch.model.runs import Run
+from batch.model.runs import Run, Traits
 
 SENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VERSION_1 = """

@@ -14,8 +14,7 @@ import pytest
 from openpyxl import Workbook
 
 from batch.app.inputs.input_files import lists_of, sheets_of
-from batch.app.inputs.recipient_lists import read_people
-from batch.app.inputs.run_lists import run_lists
+from batch.app.inputs.recipient_lists import read_people, run_lists
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError, SheetError
 from batch.ledger import Judging, Ledger, StagedRow

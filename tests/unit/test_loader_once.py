@@ -8,8 +8,8 @@ from itertools import islice
 
 import pytest
 
-from batch.loader import once
-from batch.loader.once import ReadOnce
+from batch.loader import sheet as once
+from batch.loader.sheet import ReadOnce
 from batch.loader.source import RawRow
 
 

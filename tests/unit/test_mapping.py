@@ -10,7 +10,8 @@ import pytest
 
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError
-from batch.loader.mapping.contacts import ContactMaker, wanted_columns
+from batch.loader.mapping.compile import wanted_columns
+from batch.loader.mapping.contacts import ContactMaker
 from batch.model.sheets import SheetInfo, SheetRow
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"

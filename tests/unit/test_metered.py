@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from batch.app.runs.metered import Metered, tell_as_time_passes
-from batch.app.runs.progress import Meter
+from batch.app.runs.progress import Meter, Metered, tell_as_time_passes
 from batch.app.runs.run_log import logging_to
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from batch.model.outcomes import Outcome
 from batch.model.runs import Run, Tally, ThisRun
-from batch.reporter.metrics import metrics_text
+from batch.reporter.summary_json import metrics_text
 
 RUN = Run(
     run="20261103T130000Z-novembro-3fa9",

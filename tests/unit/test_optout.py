@@ -10,7 +10,8 @@ import pytest
 
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError
-from batch.loader.mapping.contacts import ContactMaker, wanted_columns
+from batch.loader.mapping.compile import wanted_columns
+from batch.loader.mapping.contacts import ContactMaker
 from batch.loader.mapping.optout import opted_out
 from batch.model.messages import Contact
 from batch.model.reasons import Finding, Reason, sentence

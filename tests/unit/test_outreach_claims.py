@@ -13,12 +13,11 @@ from batch.ledger import Judging, Ledger, Owner, StagedRow, Suppressed
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.schema import messages
-from batch.model.campaign_traits import Traits
 from batch.model.contact_limits import DAY, OutreachRules
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Run
+from batch.model.runs import Run, Traits
 from batch.model.verdicts import ChatSigns, Refused, Verdict
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)

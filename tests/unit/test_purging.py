@@ -15,11 +15,10 @@ import pytest
 from batch.errors import LedgerFailed
 from batch.ledger import Claim, Found, Ledger, Owner, Scope, StagedRow, Suppressed
 from batch.ledger.storage.pseudonyms import Hashes, in_clear, read_hashes
-from batch.model.campaign_traits import Traits
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Run
+from batch.model.runs import Run, Traits
 from batch.model.verdicts import Verdict
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)

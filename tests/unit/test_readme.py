@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from batch.cli import cli
+from batch.cli.main import cli
 
 README = Path(__file__).parents[2] / "README.md"
 _HELP = re.compile(r"(<!-- help:(?P<command>[^>]*) -->\n```\n).*?(```\n)", re.DOTALL)

@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.ooxml.elements import Edits, Unspliceable, in_utf8, parsed
+from batch.ooxml.archive import new_zip
 from batch.ooxml.package import CONTENT_TYPES, Package
-from batch.ooxml.references import Area, area_of, runs
-from batch.ooxml.zipped import new_zip
+from batch.ooxml.references import Area, area_of, column_letters, column_number, runs
+from batch.ooxml.xml import Edits, Unspliceable, in_utf8, parsed
 from batch.reporter.columns import COLUMNS
-from batch.reporter.xlsx.sheet_parts import Surroundings
-from batch.reporter.xlsx.sheet_rows import SheetXml, column_letters, column_number
+from batch.reporter.xlsx.sheet_parts import Surroundings, Table
+from batch.reporter.xlsx.sheet_rows import SheetXml
 from batch.reporter.xlsx.sheet_scan import surveyed
 from batch.reporter.xlsx.sheet_splice import Splice
 from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart
-from batch.reporter.xlsx.tables import Table
 
 SHEET = (
     b'<?xml version="1.0"?><!-- <row r="9"/> --><x:worksheet xmlns:x="m"><x:sheetData>'

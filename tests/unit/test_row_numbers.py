@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batch.model.row_numbers import parse_rows
+from batch.model.sheets import parse_rows
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,10 @@ import pytest
 
 from batch.errors import Busy
 from batch.ledger import Claim, Judging, Ledger, Owner, Ruling, Settlement, StagedRow, Standing, State, ruling
-from batch.model.campaign_traits import Traits
 from batch.model.messages import message_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Result, Run
+from batch.model.runs import Result, Run, Traits
 from batch.model.verdicts import ChatSigns, Verdict
 
 NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)

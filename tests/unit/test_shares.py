@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.campaign.shares import Share, Shares, read_shares
+from batch.campaign.sources import Share, Shares, read_shares
 
 A = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 B = "7c19d2aa-1b3c-4d5e-8f90-123456789abc"

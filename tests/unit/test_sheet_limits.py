@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.app.inputs.reading import limits_of, noted_limits, open_as_noted, reading_of
-from batch.app.inputs.staging import prepare
+from batch.app.inputs.staging import limits_of, noted_limits, open_as_noted, prepare, reading_of
 from batch.app.inspect import inspect
 from batch.campaign import Campaign, SheetLimits, load_campaign, parse_limit
 from batch.errors import CampaignError, SheetError

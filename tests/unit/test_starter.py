@@ -21,7 +21,7 @@ from batch.campaign import (
     starter_text,
     writable,
 )
-from batch.campaign.name import name_problem
+from batch.campaign.schema import name_problem
 from batch.errors import CampaignError, SettingsError
 from batch.model.sending_hours import Window
 

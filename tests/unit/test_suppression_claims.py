@@ -10,11 +10,10 @@ import pytest
 
 from batch.errors import LedgerFailed
 from batch.ledger import Judging, Ledger, Owner, StagedRow, Suppressed
-from batch.model.campaign_traits import Traits
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Result, Run
+from batch.model.runs import Result, Run, Traits
 from batch.model.verdicts import ChatSigns, Refused, Verdict
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)

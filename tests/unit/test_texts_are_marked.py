@@ -16,7 +16,7 @@ ENGLISH = {"sandbox"}
 PACKAGES = sorted(each.name for each in BATCH.iterdir() if (each / "__init__.py").exists() and each.name not in ENGLISH)
 ERRORS = frozenset(
     name
-    for name in errors.__all__
+    for name in vars(errors)
     if isinstance(getattr(errors, name), type) and issubclass(getattr(errors, name), Exception)
 )
 SAID = ERRORS | {"BadParameter", "CannotKeep", "Problem", "UsageError", "damaged", "refused", "too_large"}
@@ -69,7 +69,7 @@ def _found(file: Path) -> Iterator[str]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_what_an_error_says_is_marked(package: str) -> None:
     """Each sentence of an error, and each remedy, can be said in Portuguese."""
-    assert [found for file in sorted((BATCH / package).glob("*.py")) for found in _found(file)] == []
+    assert [found for file in sorted((BATCH / package).rglob("*.py")) for found in _found(file)] == []
 
 
 def _formats_inside(file: Path) -> Iterator[str]:
@@ -83,7 +83,7 @@ def _formats_inside(file: Path) -> Iterator[str]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_values_are_put_in_after_the_translation(package: str) -> None:
     """A text with its values inside is in no catalogue."""
-    assert [found for file in sorted((BATCH / package).glob("*.py")) for found in _formats_inside(file)] == []
+    assert [found for file in sorted((BATCH / package).rglob("*.py")) for found in _formats_inside(file)] == []
 
 
 @pytest.mark.parametrize(

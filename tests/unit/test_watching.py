@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from batch.app.runs.progress import Meter
-from batch.cli.bar import Bar
-from batch.cli.progress import Silent, Terminal
+from batch.cli.progress import Bar, Silent, Terminal
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 

@@ -24,15 +24,18 @@ from batch.loader.formats.cell_text import error_cell
 from batch.loader.open import _HIDDEN
 from batch.model.contact_limits import span_text
 from batch.model.outcomes import Outcome
-from batch.model.phrases import Phrase, figure, of_a_form, said
 from batch.model.reasons import (
     EXPLANATIONS,
     Finding,
+    Phrase,
     Reason,
     advice,
+    figure,
     findings_from_json,
     findings_to_json,
     in_general,
+    of_a_form,
+    said,
     sentence,
 )
 from batch.model.runs import Run, Tally, ThisRun

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from batch.app.runs.progress import Headway
-from batch.cli.bar import _painted, can_draw, colours
-from batch.cli.output.words_progress import bar_line, state_text
+from batch.cli.output.progress import bar_line, state_text
+from batch.cli.progress import _painted, can_draw, colours
 from batch.model.outcomes import Outcome
 
 

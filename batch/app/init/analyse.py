@@ -11,14 +11,11 @@ from batch.campaign import Constant, Source
 from batch.errors import SettingsError, SheetError, nearest
 from batch.i18n import _, number
 from batch.loader import Sheet
-from batch.loader.guessing_phone import ColumnFacts, column_facts, phone_columns
 from batch.loader.header_names import fold, is_phone_header
 from batch.loader.mapping.placeholders import parse_text
-from batch.loader.suggest import Guess, cell_text, guess
+from batch.loader.suggest import ColumnFacts, Guess, cell_text, column_facts, guess, phone_columns
 from batch.model.reasons import sentence
 from batch.model.sheets import SheetInfo
-
-__all__ = ["Looked", "look_at", "value_given", "with_phone"]
 
 _COLUMNS_SHOWN = 20
 

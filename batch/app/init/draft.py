@@ -19,11 +19,8 @@ from batch.campaign import (
 )
 from batch.errors import SettingsError
 from batch.i18n import _
-from batch.loader.guessing_phone import ColumnFacts
-from batch.loader.suggest import Guess, cell_text, value_for
+from batch.loader.suggest import ColumnFacts, Guess, cell_text, value_for
 from batch.model.reasons import Finding
-
-__all__ = ["Known", "campaign_name", "drafted", "open_values"]
 
 _OWN_SECTIONS = ("whatsapp_phone_id", "template.name", "template.language")
 _LONGEST_NAME = 100

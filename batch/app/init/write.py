@@ -13,14 +13,13 @@ from tempfile import TemporaryDirectory
 
 from batch.app.init.analyse import Looked
 from batch.app.init.draft import Known, drafted
-from batch.app.inputs.reading import limits_of
+from batch.app.inputs.staging import limits_of
 from batch.campaign import Campaign, Constant, Draft, DraftField, Source, described, load_campaign, starter_text
 from batch.errors import CampaignError, SettingsError, SheetError
 from batch.i18n import _, system_says
 from batch.loader import open_sheet
-from batch.loader.mapping.contacts import ContactMaker, wanted_columns
-
-__all__ = ["Started", "refuse_existing", "start_campaign"]
+from batch.loader.mapping.compile import wanted_columns
+from batch.loader.mapping.contacts import ContactMaker
 
 _ANY_SENDER = Constant(value="0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c")
 _ANY_TEXT = Constant(value="x")

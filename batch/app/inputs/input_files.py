@@ -14,8 +14,6 @@ from batch.campaign import load_campaign
 from batch.errors import SheetError
 from batch.i18n import _
 
-__all__ = ["Taken", "is_late", "lists_of", "sheets_of"]
-
 SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
 _TO_CORRECT = re.compile(r"retry(-\d+)?( \(\d\))?\.xlsx")
 _OUR_OWN = frozenset(

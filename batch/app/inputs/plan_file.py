@@ -16,8 +16,6 @@ from batch.campaign import Campaign
 from batch.errors import PlanChanged, SettingsError
 from batch.i18n import N_, _, system_says
 
-__all__ = ["FORMAT", "Plan", "read_plan", "sha256_of", "write_plan"]
-
 FORMAT = 1
 _CHUNK = 1 << 20
 _HEAD = 4096

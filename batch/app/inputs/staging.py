@@ -3,34 +3,120 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from batch.app.inputs.feedback import SentElsewhere
-from batch.app.inputs.origins import Origins
-from batch.app.inputs.plan_file import sha256_of
-from batch.app.inputs.reading import limits_of
-from batch.app.inputs.run_lists import NO_LISTS, RunLists
+from batch.app.inputs.plan_file import Plan, sha256_of
+from batch.app.inputs.recipient_lists import NO_LISTS, RunLists
 from batch.campaign import Campaign
 from batch.chats import RequestForms, encode
+from batch.errors import SettingsError
 from batch.i18n import _
-from batch.ledger import History, StagedRow, Staging
-from batch.loader import Sheet, open_sheet
+from batch.ledger import Chosen, History, StagedRow, Staging
+from batch.loader import Limits, Sheet, open_sheet
 from batch.loader.mapping.compile import wanted_columns
 from batch.loader.mapping.contacts import ContactMaker
 from batch.loader.mapping.plain import PlainContacts
-from batch.model.messages import Contact, Message, MessageKeys, message_key
-from batch.model.origin import sheet_key
+from batch.model.messages import (
+    ORIGIN_COLUMNS,
+    Contact,
+    Message,
+    MessageKeys,
+    Origin,
+    campaign_scope,
+    has_origins,
+    message_key,
+    sheet_key,
+)
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run
-from batch.model.sheets import SheetRow
+from batch.model.sheets import SheetInfo, SheetRow
 
-__all__ = ["Prepared", "as_request", "prepare", "utc_now"]
+_STATUS = "wegly_status"
+_RUN = "wegly_run"
+_MAYBE_SENT = {Outcome.SUCCESS.value, Outcome.REUSED.value, Outcome.UNKNOWN.value}
+
+
+class SentElsewhere:
+    """Judges the result columns that a fed-back report carries. A sheet without them has no such row."""
+
+    def __init__(self, info: SheetInfo, find_run: Callable[[str], Run | None]) -> None:
+        """`find_run`: the ledger's run of that name, if it has one; asked for every row."""
+        both = _STATUS in info.columns and _RUN in info.columns
+        self._places = (info.columns.index(_STATUS), info.columns.index(_RUN)) if both else None
+        self._find = find_run
+
+    def finding(self, row: SheetRow) -> Finding | None:
+        """Why the row must not be sent, or None."""
+        if self._places is None:
+            return None
+        status, run = (row.cells[place] for place in self._places)
+        if not run or (status or "").strip().lower() not in _MAYBE_SENT or self._find(run):
+            return None
+        return Finding(Reason.SENT_ELSEWHERE, {"run": run, "status": status or ""})
+
+
+_ROW_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+
+
+class Origins:
+    """Reads the origin columns of a sheet. One without them, or of another ledger or campaign, is like any sheet."""
+
+    def __init__(self, info: SheetInfo, find_run: Callable[[str], Run | None], *, endpoint: str, campaign: str) -> None:
+        """`find_run`: the ledger's run of that name, if it has one; asked for every row."""
+        columns = [name.strip().casefold() for name in info.columns]
+        self._places = [columns.index(name) for name in ORIGIN_COLUMNS[1:]] if has_origins(info.columns) else None
+        self._find = find_run
+        self._scope = endpoint, campaign_scope(campaign)
+
+    def noted(self, staged: StagedRow, row: SheetRow) -> StagedRow:
+        """The staged row with its origin, where it has one. A row left out by its sheet corrects nothing."""
+        if self._places is None or staged.outcome is Outcome.SKIPPED:
+            return staged
+        number, name = (row.cells[place] or "" for place in self._places)
+        run = self._find(name) if name and _ROW_NUMBER.fullmatch(number) else None
+        if run is None or (run.endpoint, campaign_scope(run.campaign)) != self._scope:
+            return staged
+        return staged._replace(origin=Origin(run=run.run, row=int(number)), origin_sheet=run.sheet_key)
+
+
+_LIMIT = "limit_"
+
+
+def limits_of(campaign: Campaign) -> Limits:
+    """The limits that refuse a hostile file, with those that the campaign sets."""
+    return Limits(**campaign.sheet.limits.given())
+
+
+def reading_of(campaign: Campaign, info: SheetInfo) -> dict[str, str]:
+    """What `Run.sheet_options` keeps: worksheet, header row, and the limits that the campaign sets."""
+    noted = {"name": info.sheet, "header_row": info.header_row}
+    limits = {f"{_LIMIT}{name}": value for name, value in campaign.sheet.limits.given().items()}
+    return {name: str(value) for name, value in (noted | limits).items() if value is not None}
+
+
+def noted_limits(options: Mapping[str, str]) -> Limits:
+    """The limits that a run was made with."""
+    return Limits(**{name.removeprefix(_LIMIT): int(options[name]) for name in options if name.startswith(_LIMIT)})
+
+
+def open_as_noted(path: Path, options: Mapping[str, str], *, shown_as: str) -> Sheet:
+    """Open a sheet as a run opened it. Raises SheetError."""
+    row = options.get("header_row")
+    return open_sheet(
+        path,
+        name=options.get("name"),
+        header_row=int(row) if row else None,
+        limits=noted_limits(options),
+        shown_as=shown_as,
+    )
+
 
 _AT_ONCE = 1000
 _ROWS_TOLD = 5
@@ -198,3 +284,41 @@ def prepare(
     maker = ContactMaker.for_sheet(campaign, opened.info, rows=opened.rows)
     digest = sha256 or sha256_of(sheet)
     return Prepared(campaign=campaign, sheet=opened, maker=maker, endpoint=endpoint, sha256=digest)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChosenRows:
+    """Choices of one moment about rows. None: no such choice."""
+
+    limit: int | None = None
+    """Messages of the run at most."""
+    rows: tuple[tuple[int, int], ...] | None = None
+    """First and last rows of the sheet."""
+    plan: Plan | None = None
+    """The messages that alone may be sent, as they were frozen."""
+
+
+ALL_ROWS = ChosenRows()
+
+
+def choose(staging: Staging, chosen: ChosenRows) -> None:
+    """Keep a judged sheet to the chosen rows.
+
+    Raises PlanChanged when a planned row would get another message, SettingsError for rows the sheet does not have.
+    """
+    if chosen.plan is not None:
+        chosen.plan.refuse_other_messages(staging.requests())
+    for first, last in chosen.rows or ():
+        if not staging.has_rows(first, last):
+            named = str(first) if first == last else f"{first}-{last}"
+            raise SettingsError(
+                _("--rows {rows}: the sheet has no such row below its header. Nothing was sent.").format(rows=named),
+                _("Rows are numbered as Excel shows them; `wegly-batch inspect --rows` lists them."),
+            )
+    if chosen.rows is not None or chosen.plan is not None:
+        staging.choose(Chosen(ranges=chosen.rows, planned=chosen.plan.requests if chosen.plan else None))
+
+
+def limit_of(campaign: Campaign, limit: int | None) -> int | None:
+    """Messages of a run at most: what was asked for now, and what the campaign allows a run; None: no limit."""
+    return min((each for each in (limit, campaign.throttle.per_run) if each is not None), default=None)

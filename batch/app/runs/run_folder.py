@@ -16,8 +16,6 @@ from batch.errors import SettingsError
 from batch.i18n import _, system_says
 from batch.loader import KeptCopy, Limits, keep_copy
 
-__all__ = ["RunFolder", "run_name"]
-
 _DEFAULT_LIMITS = Limits()
 _COPY = ".sheet"
 _ALIVE = "alive.lock"

@@ -24,8 +24,6 @@ from batch.errors import WeglyBatchError
 from batch.i18n import _, ngettext, number, system_says
 from batch.model.redaction import mask_numbers
 
-__all__ = ["RunLog", "defects_logged", "logging_to", "quiet"]
-
 _MOST = 10**9
 """Counts and milliseconds are smaller; a phone as a number is larger."""
 _SHORTEST_PHONE = 8

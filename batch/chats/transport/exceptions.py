@@ -13,8 +13,6 @@ import httpx
 
 from batch.i18n import N_
 
-__all__ = ["FAULT_WORDS", "FOREIGN", "HTTPX_FAULTS", "Fault", "fault_of"]
-
 
 class Fault(StrEnum):
     """Why no whole answer came. Whether anything was sent is told by the connection, never by these."""

@@ -11,18 +11,38 @@ import contextlib
 import importlib
 import ssl
 import urllib.request
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from batch.chats.endpoint import is_loopback
-from batch.chats.transport.direct import DirectTransport
-from batch.chats.transport.tls import make_ssl_context
+from batch.chats.transport.http11 import DirectTransport
 from batch.errors import SettingsError
 from batch.i18n import _
 
-__all__ = ["IDLE_LIMIT", "make_transport", "proxy_of_environment", "warm_up"]
+
+def make_ssl_context(*, ca_file: Path | None = None, trust_env: bool = False) -> ssl.SSLContext:
+    """A context that verifies the server's certificate and name, always. Share it among the clients of a run.
+
+    Args:
+        ca_file: PEM with the authorities to trust instead of the usual ones (a company's own).
+        trust_env: obey `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+
+    Raises:
+        SettingsError: when `ca_file` cannot be read.
+    """
+    if ca_file is None:
+        return httpx.create_ssl_context(trust_env=trust_env)
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except (OSError, ssl.SSLError):
+        raise SettingsError(
+            _("The file {ca_file} cannot be read as certificates (PEM).").format(ca_file=ca_file),
+            _("Check its place and content."),
+        ) from None
+
 
 IDLE_LIMIT: Final = 1.0
 """Seconds after which an idle connection is not used again. Servers keep theirs for 2 s or more; a request written

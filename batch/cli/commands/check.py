@@ -21,9 +21,7 @@ from batch.cli.options import (
     rows_option,
     token_file_option,
 )
-from batch.model.exit_code import ExitCode
-
-__all__ = ["command"]
+from batch.model.outcomes import ExitCode
 
 
 @click.command("check", cls=SpokenCommand)
@@ -60,7 +58,7 @@ def command(
     every row is good, with 3 when some are not.
     """
     from batch.app.check import check
-    from batch.app.inputs.choosing import ChosenRows
+    from batch.app.inputs.staging import ChosenRows
     from batch.app.settings import Settings, expiry_of
     from batch.cli.output.check import check_json, check_text
     from batch.ledger import Judging

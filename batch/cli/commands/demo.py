@@ -8,9 +8,7 @@ import click
 
 from batch.cli.help_i18n import SpokenCommand
 from batch.cli.options import language_chosen, reports_option
-from batch.model.exit_code import ExitCode
-
-__all__ = ["command"]
+from batch.model.outcomes import ExitCode
 
 
 @click.command("demo", cls=SpokenCommand)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from batch.app.init.draft import Known
     from batch.campaign import Source
 
-__all__ = ["command"]
 
 T = TypeVar("T")
 

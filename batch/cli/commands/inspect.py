@@ -12,8 +12,6 @@ from batch.cli.help_i18n import SpokenCommand
 from batch.cli.options import SHEET, json_option, sheet_limit_option
 from batch.i18n import N_, _
 
-__all__ = ["command"]
-
 
 @click.command("inspect", cls=SpokenCommand)
 @click.argument("sheet", type=SHEET)

@@ -16,7 +16,6 @@ from batch.i18n import _, ngettext, number
 if TYPE_CHECKING:
     from batch.app.ledger_admin import LedgerInfo
 
-__all__ = ["command"]
 
 _KILO = 1000
 

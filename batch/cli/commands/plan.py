@@ -19,9 +19,7 @@ from batch.cli.options import (
     rate_option,
 )
 from batch.i18n import _
-from batch.model.exit_code import ExitCode
-
-__all__ = ["command"]
+from batch.model.outcomes import ExitCode
 
 
 @click.command("plan", cls=SpokenCommand)

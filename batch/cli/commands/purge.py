@@ -11,12 +11,11 @@ import click
 from batch.cli.help_i18n import SpokenCommand
 from batch.cli.options import json_option, lasting, ledger_option
 from batch.cli.prompts import asked
-from batch.model.exit_code import ExitCode
+from batch.model.outcomes import ExitCode
 
 if TYPE_CHECKING:
     from batch.app.purge import Purged
 
-__all__ = ["command"]
 
 _LONGEST = 1e13
 """Seconds: longer than there are dates, and short enough to be a time at all."""

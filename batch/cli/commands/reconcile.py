@@ -19,9 +19,7 @@ from batch.cli.options import (
     token_file_option,
     trust_env_option,
 )
-from batch.model.exit_code import ExitCode
-
-__all__ = ["command"]
+from batch.model.outcomes import ExitCode
 
 
 @click.command("reconcile", cls=SpokenCommand)

@@ -9,9 +9,7 @@ import click
 
 from batch.cli.help_i18n import SpokenCommand
 from batch.cli.options import json_option, language_chosen, ledger_option, reports_option
-from batch.model.exit_code import ExitCode
-
-__all__ = ["command"]
+from batch.model.outcomes import ExitCode
 
 
 @click.command("report", cls=SpokenCommand)
@@ -32,8 +30,8 @@ def command(*, run: str | None, ledger: str | None, reports: Path, mask: bool, a
     """
     from batch.app.report import report_again
     from batch.app.settings import Settings
-    from batch.cli.opening import open_page
     from batch.cli.output.run import written_text
+    from batch.cli.prompts import open_page
     from batch.reporter import summary
 
     settings = Settings(ledger=ledger, reports=reports, language=language_chosen())

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from batch.cli.codes import exit_code_for
 from batch.cli.help_i18n import SpokenCommand
+from batch.cli.main import exit_code_for, give_up_stdout
 from batch.cli.options import (
     SHEET,
     accept_change_option,
@@ -34,20 +34,18 @@ from batch.cli.options import (
     token_file_option,
     trust_env_option,
 )
-from batch.cli.printing import give_up_stdout
-from batch.cli.state_signal import answering
+from batch.cli.progress import answering
 from batch.errors import WeglyBatchError
 from batch.i18n import _, ngettext, number, system_says
-from batch.model.exit_code import ExitCode, worst
+from batch.model.outcomes import ExitCode, worst
 
 if TYPE_CHECKING:
     from batch.app.inputs.input_files import Taken
-    from batch.app.run import Choices, Finished
+    from batch.app.run import Choices
+    from batch.app.runs.finish import Finished
     from batch.app.settings import Settings
     from batch.chats import Token
     from batch.cli.progress import Silent, Terminal
-
-__all__ = ["command"]
 
 
 class _Clock(click.ParamType[time]):
@@ -151,8 +149,8 @@ def _settings(options: dict[str, Any]) -> Settings:
 
 
 def _choices(options: dict[str, Any]) -> Choices:
-    from batch.app.inputs.choosing import ChosenRows
     from batch.app.inputs.plan_file import read_plan
+    from batch.app.inputs.staging import ChosenRows
     from batch.app.run import Choices
     from batch.ledger import Judging
 
@@ -185,7 +183,7 @@ def _try_out(
     """`--to`."""
     from batch.app.settings import read_token
     from batch.app.trial import try_out
-    from batch.cli.output.words_trial import trial_json, trial_text
+    from batch.cli.output.run import trial_json, trial_text
     from batch.cli.progress import watcher_for
 
     token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)

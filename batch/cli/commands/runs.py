@@ -12,8 +12,6 @@ from batch.cli.help_i18n import SpokenCommand
 from batch.cli.options import json_option, ledger_option
 from batch.i18n import _
 
-__all__ = ["command"]
-
 
 @click.command("runs", cls=SpokenCommand)
 @click.option("--campaign", metavar="NAME", help="Only the runs of this campaign; the beginning of its name is enough.")

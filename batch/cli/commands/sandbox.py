@@ -11,8 +11,6 @@ from batch.cli.help_i18n import SpokenCommand
 from batch.cli.options import SHEET
 from batch.i18n import _, number
 
-__all__ = ["command"]
-
 _SHARE = click.FloatRange(0, 1)
 
 

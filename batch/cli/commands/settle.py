@@ -14,12 +14,11 @@ from batch.cli.options import json_option, lasting, ledger_option
 from batch.cli.prompts import asked
 from batch.errors import SettingsError
 from batch.i18n import _
-from batch.model.row_numbers import parse_rows
+from batch.model.sheets import parse_rows
 
 if TYPE_CHECKING:
     from batch.app.settle import Settled
 
-__all__ = ["command"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 

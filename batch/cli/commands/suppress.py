@@ -14,7 +14,7 @@ from batch.cli.options import SHEET, json_option, ledger_option
 from batch.cli.output import formatting as phrases
 from batch.cli.prompts import asked
 from batch.i18n import _, ngettext, number
-from batch.model.exit_code import ExitCode
+from batch.model.outcomes import ExitCode
 from batch.model.phone.cells import shown
 from batch.model.reasons import sentence
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from batch.app.suppress import Imported
     from batch.ledger import Suppressed
 
-__all__ = ["command"]
 
 _TOLD = 20
 _DATE = 16

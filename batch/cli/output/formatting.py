@@ -10,8 +10,6 @@ from batch.model.reasons import Reason
 from batch.model.runs import ranked
 from batch.model.sheets import SheetInfo
 
-__all__ = ["counts", "labelled", "messages", "rate", "read_as", "row", "rows", "time"]
-
 _RATES = ((N_("{n} a second"), 1), (N_("{n} a minute"), 60), (N_("{n} an hour"), 3600))
 _UP_TO = 100
 """So many of a unit, and the time is told in the next larger one."""

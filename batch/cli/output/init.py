@@ -8,8 +8,6 @@ from batch.campaign import Constant, Source
 from batch.cli.output import formatting as phrases
 from batch.i18n import N_, _
 
-__all__ = ["answer_text", "looked_text", "started_text"]
-
 
 def looked_text(looked: Looked) -> str:
     """How the sheet was read."""

@@ -9,8 +9,6 @@ from batch.app.purge import Part, Purged
 from batch.cli.output import formatting as phrases
 from batch.i18n import _, ngettext, number
 
-__all__ = ["purge_json", "purge_question", "purge_text"]
-
 
 def purge_question(plan: Purged) -> str:
     """What `purge` asks before it removes anything."""

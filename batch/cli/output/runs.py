@@ -11,8 +11,6 @@ from batch.i18n import _, number
 from batch.model.outcomes import Outcome
 from batch.model.runs import Run, Tally
 
-__all__ = ["no_runs_text", "runs_text"]
-
 _GAP = "  "
 _LONGEST_NAME = 28
 """Characters of a campaign's name in the table."""

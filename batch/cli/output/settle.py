@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from batch.app.attempts import Left, Match, Why
 from batch.app.decision import local_time
-from batch.app.reconcile import Reconciled
+from batch.app.reconcile import Left, Match, Reconciled, Why
 from batch.app.settle import Change, Settled
 from batch.cli.output import formatting as phrases
 from batch.i18n import N_, _, ngettext, number
-from batch.model.exit_code import ExitCode
-from batch.model.outcomes import Outcome
+from batch.model.outcomes import ExitCode, Outcome
 from batch.model.phone.cells import shown
-
-__all__ = ["reconcile_json", "reconcile_text", "settle_json", "settle_question", "settle_text"]
 
 _WHY: Mapping[Why, str] = {
     Why.LIVE: N_("it began to be sent a moment ago; come back in some minutes"),

@@ -11,16 +11,13 @@ from batch.errors import LedgerFailed
 from batch.i18n import _
 from batch.ledger.plan.corrections import write_corrections
 from batch.ledger.plan.rules import Judging, sendable
-from batch.ledger.read.campaigns import note_traits
-from batch.ledger.storage.owner import Owner
+from batch.ledger.read.runs import note_traits
+from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import AGAIN, SCHEMA_VERSION, State, messages, meta, rows, runs
 from batch.ledger.storage.staged_tables import known, staged
-from batch.model.campaign_traits import Traits
 from batch.model.messages import campaign_scope
 from batch.model.outcomes import Outcome
-from batch.model.runs import Run
-
-__all__ = ["KEPT", "write_plan"]
+from batch.model.runs import Run, Traits
 
 KEPT = ("row", "key", "person", "outcome", "findings", "notes", "duplicate_of")
 """The columns of a staged row that stay with its run."""

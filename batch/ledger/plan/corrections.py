@@ -17,8 +17,6 @@ from batch.ledger.storage.schema import corrections, may_have, messages, rows, r
 from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, staged
 from batch.model.reasons import Finding, Reason
 
-__all__ = ["NO_ORIGIN", "keep_known_origins", "sent_as_corrected", "sent_in_original", "write_corrections"]
-
 NO_ORIGIN = {"origin_run": None, "origin_sheet": None, "origin_row": None}
 """Values of a staged row that corrects nothing."""
 _AT_ONCE = 500

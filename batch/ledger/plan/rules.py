@@ -5,9 +5,11 @@ All of them are statements on temporary tables of one connection: nothing here i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -17,6 +19,9 @@ from sqlalchemy import (
     bindparam,
     cast,
     exists,
+    func,
+    insert,
+    literal,
     or_,
     select,
     true,
@@ -24,25 +29,99 @@ from sqlalchemy import (
 )
 
 from batch.ledger.plan.corrections import NO_ORIGIN, keep_known_origins, sent_as_corrected, sent_in_original
-from batch.ledger.plan.listing import AT_ROW, keep_unknown_back, leave_out_listed, put_on_list, skip
-from batch.ledger.plan.winning import find_winners
 from batch.ledger.send.contact_limits import recent, recently, recently_messaged
 from batch.ledger.storage.pseudonyms import MARK, Hashes
-from batch.ledger.storage.schema import State
-from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, known, listed, staged
+from batch.ledger.storage.schema import SENT_STATES, State, suppressed
+from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, known, listed, several, staged, winners
 from batch.model.contact_limits import OutreachRules
 from batch.model.messages import campaign_scope
+from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, findings_to_json
 
-__all__ = [
-    "Chosen",
-    "History",
-    "Judging",
-    "choose",
-    "judge",
-    "recognise_requests",
-    "sendable",
-]
+SENT_BEFORE = exists().where(known.c.row == staged.c.row, known.c.state.in_(SENT_STATES))
+"""The message of a staged row's key was sent, or may have been."""
+
+
+def find_winners(connection: Connection) -> None:
+    """Make the first of the rows of each key stand for it, and the others `skipped` as its duplicates.
+
+    A key that one row has needs no search: in a sheet without duplicates nothing is written.
+    """
+    run = connection.execute
+    marked = or_(staged.c.outcome.is_not(None), staged.c.findings.is_not(None))
+    # A row that could not be sent today still shows what an earlier run sent to this key.
+    shows = update(staged).where(marked, SENT_BEFORE).values(outcome=None, findings=None)
+    keys = select(staged.c.key).where(staged.c.key.is_not(None)).group_by(staged.c.key).having(func.count() > 1)
+    run(insert(several).from_select(["key"], keys))
+    if run(select(several.c.key).limit(1)).first() is None:
+        run(shows)
+        return
+    of_several = staged.c.key.in_(select(several.c.key))
+    first = select(staged.c.key, func.min(staged.c.row)).where(of_several).group_by(staged.c.key)
+    has_winner = exists().where(winners.c.key == staged.c.key)
+    run(insert(winners).from_select(["key", "row"], first.where(staged.c.stands)))
+    run(insert(winners).from_select(["key", "row"], first.where(staged.c.outcome.is_(None), ~has_winner)))
+    run(insert(winners).from_select(["key", "row"], first.where(SENT_BEFORE, ~has_winner)))
+    wins = staged.c.row.in_(select(winners.c.row))
+    run(shows.where(or_(~of_several, wins)))
+    # By now every key of a row without an outcome has its winner.
+    stands = select(winners.c.row).where(winners.c.key == staged.c.key).scalar_subquery()
+    twin = and_(staged.c.outcome.is_(None), of_several, ~wins)
+    run(update(staged).where(twin).values(outcome=Outcome.SKIPPED.value, duplicate_of=stands))
+
+
+SUPPRESS, ONLY = "suppress", "only"
+"""The lists of people that hold for one sheet."""
+_AT_ONCE = 1000
+
+AT_ROW = update(staged).where(staged.c.row == bindparam("at"))
+_SKIP = AT_ROW.values(outcome=Outcome.SKIPPED.value, findings=bindparam("said"))
+_NOTED = exists().where(suppressed.c.person == staged.c.person)
+_HERE = exists().where(listed.c.list == SUPPRESS, listed.c.person == staged.c.person)
+_ALLOWED = exists().where(listed.c.list == ONLY, listed.c.person == staged.c.person)
+_GOOD = (staged.c.outcome.is_(None), staged.c.person.is_not(None), ~SENT_BEFORE)
+"""Rows that are neither wrong nor left out, and show nothing that was sent before."""
+
+
+def put_on_list(connection: Connection, name: str, people: Iterable[tuple[str, str]]) -> None:
+    """Put people (E.164, and where it says so) on a list of this sheet; who is on it already stays as first noted."""
+    everyone = iter(people)
+    statement = insert(listed).prefix_with("OR IGNORE", dialect="sqlite")
+    while some := [{"list": name, "person": person, "where": where} for person, where in islice(everyone, _AT_ONCE)]:
+        connection.execute(statement, some)
+
+
+def leave_out_listed(connection: Connection, only: str | None) -> None:
+    """Rows of people on the suppression list, or not on the list of the only ones, become `skipped`."""
+    here = select(listed.c.where).where(listed.c.list == SUPPRESS, listed.c.person == staged.c.person)
+    noted = select(suppressed.c.source).where(suppressed.c.person == staged.c.person)
+    where = func.coalesce(noted.scalar_subquery(), here.scalar_subquery())
+    _leave_out(connection, or_(_NOTED, _HERE), where, Reason.SUPPRESSED)
+    if only is not None:
+        _leave_out(connection, ~_ALLOWED, literal(only), Reason.NOT_ALLOWED)
+
+
+def keep_unknown_back(connection: Connection, only: str | None) -> None:
+    """What may have been sent stays `unknown`, and is not sent again to people whom the rules leave out."""
+    out = or_(_NOTED, _HERE, *([~_ALLOWED] if only is not None else []))
+    unknown = staged.c.row.in_(select(known.c.row).where(known.c.state == State.UNKNOWN.value))
+    connection.execute(update(staged).where(unknown, out).values(payload=None))
+
+
+def skip(connection: Connection, found: Sequence[tuple[int, Finding]]) -> None:
+    """Rows become `skipped`, each with why."""
+    if found:
+        connection.execute(_SKIP, [{"at": row, "said": findings_to_json([finding])} for row, finding in found])
+
+
+def _leave_out(connection: Connection, which: ColumnElement[bool], where: ColumnElement[Any], reason: Reason) -> None:
+    """`which` stands first in the condition: it is true of few, and SQLite asks in this order."""
+    query = select(staged.c.row, where).where(which, *_GOOD).order_by(staged.c.row).limit(_AT_ONCE)
+    after = 0
+    while found := connection.execute(query.where(staged.c.row > after)).all():
+        skip(connection, [(row, Finding(reason, {"where": where})) for row, where in found])
+        after = found[-1].row
+
 
 _PLANNED = "planned"
 

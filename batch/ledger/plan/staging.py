@@ -18,29 +18,23 @@ from sqlalchemy.schema import DropTable
 
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
-from batch.ledger.plan import listing
 from batch.ledger.plan import rules as judging
+from batch.ledger.plan import rules as listing
 from batch.ledger.plan.commit import KEPT, write_plan
 from batch.ledger.plan.rules import Chosen, History, Judging
-from batch.ledger.read.corrected import with_corrections
-from batch.ledger.read.corrections import correction_of, corrections_of_staged
+from batch.ledger.read.corrections import correction_of, corrections_of_staged, with_corrections
 from batch.ledger.send.queue import Places, by_sender
 from batch.ledger.send.rolling_quota import reached
 from batch.ledger.storage.engine import READ, translate
-from batch.ledger.storage.notes import Notes
-from batch.ledger.storage.owner import Owner
+from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes, read_hashes, was_purged
 from batch.ledger.storage.results import RESULT_COLUMNS, count_alike, result_of
 from batch.ledger.storage.schema import State, messages
-from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, known, staged, staging_metadata
-from batch.model.campaign_traits import Traits
-from batch.model.origin import Origin
+from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, Notes, known, staged, staging_metadata
+from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
-from batch.model.phrases import Phrase
-from batch.model.reasons import Finding, findings_to_json
-from batch.model.runs import Result, Run
-
-__all__ = ["Chosen", "History", "Judging", "StagedRow", "Staging"]
+from batch.model.reasons import Finding, Phrase, findings_to_json
+from batch.model.runs import Result, Run, Traits
 
 _AT_ONCE = 1000
 _TELLING = (known.c.state, known.c.message_findings, known.c.again_state, known.c.again_findings)

@@ -8,7 +8,8 @@ row shows that was corrected into another message is told by `heirs.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -26,22 +27,105 @@ from sqlalchemy import (
     union_all,
 )
 
-from batch.ledger.read.corrected import Correction
-from batch.ledger.read.heirs import Heirs
 from batch.ledger.storage.results import RESULT_COLUMNS, file_name, result_of
 from batch.ledger.storage.schema import State, corrections, is_one_of, may_have, messages, rows, runs
 from batch.ledger.storage.staged_tables import staged
-from batch.model.origin import Origin
+from batch.model.messages import Origin
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason, findings_to_json
+from batch.model.runs import Result
 
-__all__ = [
-    "any_corrections",
-    "correction_of",
-    "corrections_of_run",
-    "corrections_of_staged",
-    "heirs_of_run",
-    "origins_of",
-    "was_sent",
-]
+
+@dataclass(frozen=True, slots=True)
+class Heirs:
+    """The heirs of the rows of one sheet."""
+
+    first: Mapping[int, int] = field(default_factory=dict)
+    """A row that was corrected into another message, to the row that shows its own one."""
+
+    def instead_of(self, row: int) -> int:
+        """Which row shows the message that stood in that row."""
+        return self.first.get(row, row)
+
+    def as_shown(self, found: Mapping[Any, Any]) -> Mapping[Any, Any]:
+        """A row as the ledger has it, for `result_of`, as it is shown with its duplicates."""
+        row, same_as = found["row"], found["duplicate_of"]
+        if row in self.first:
+            # In whose words does not matter: its correction takes its place.
+            said = findings_to_json([Finding(Reason.CORRECTED)])
+            return {**found, "outcome": Outcome.SKIPPED.value, "findings": said}
+        heir = self.first.get(same_as)
+        if heir is None:
+            return found
+        if heir == row:
+            return {**found, "outcome": None, "findings": None, "duplicate_of": None}
+        return {**found, "duplicate_of": heir}
+
+
+_MAYBE_SENT = (Outcome.SUCCESS, Outcome.REUSED, Outcome.UNKNOWN)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Correction:
+    """The correction that counts for a row of the sheet that is looked at."""
+
+    at: int
+    """That row."""
+    result: Result
+    """What became of the corrected row, numbered as in its own sheet."""
+    file: str
+    run: str
+    """The sheet in which it was corrected, and that sheet's run."""
+    of_original: bool = True
+    """The row is the one that was wrong first; False: it is a correction of that one, as this is."""
+    same_as: int | None = None
+    """Another row of the sheet looked at that shows the same message; None when there is none."""
+
+
+def with_corrections(results: Iterable[Result], found: Iterable[Correction]) -> Iterator[Result]:
+    """The results of a sheet, each as its correction makes it. Both ascend by rows, and so does what is given."""
+    waiting = iter(found)
+    correction = next(waiting, None)
+    for result in results:
+        while correction is not None and correction.at < result.row:
+            correction = next(waiting, None)
+        yield corrected(result, correction) if correction is not None and correction.at == result.row else result
+
+
+def corrected(own: Result, correction: Correction) -> Result:
+    """A row's result, given what became of its correction."""
+    return _joined(own, correction) if _counts(own, correction) else own
+
+
+def _counts(own: Result, correction: Correction) -> bool:
+    """A row that is no error counts by itself, but for an original whose correction got further."""
+    became = correction.result.outcome
+    if own.outcome is Outcome.ERROR or own.findings[0].reason is Reason.CORRECTED:
+        return True
+    if own.outcome is Outcome.UNKNOWN:
+        return False  # it is to be decided, and can be only where it shows
+    further = became in _MAYBE_SENT if own.outcome in (Outcome.PENDING, Outcome.SKIPPED) else became.messaged
+    return correction.of_original and further and not own.outcome.messaged
+
+
+def _joined(own: Result, correction: Correction) -> Result:
+    became = correction.result
+    where = {"file": correction.file, "row": str(became.row), "run": correction.run}
+    note = Finding(Reason.NOTE_CORRECTED, where)
+    if became.outcome is Outcome.ERROR:
+        still = Finding(Reason.NOTE_STILL_WRONG, where)
+        wrong = own if own.outcome is Outcome.ERROR else replace(became, row=own.row, origin=own.origin)
+        return replace(wrong, notes=(*wrong.notes, still))
+    if correction.same_as is not None:
+        same = Finding(Reason.DUPLICATE, {"row": str(correction.same_as)})
+        skipped = Outcome.SKIPPED
+        person, origin = became.person, own.origin
+        return Result(row=own.row, outcome=skipped, findings=(same,), notes=(note,), person=person, origin=origin)
+    if became.outcome is Outcome.PENDING:
+        waits = (Finding(Reason.CORRECTION_WAITS, where),)
+        return replace(became, row=own.row, origin=own.origin, findings=waits)
+    return replace(became, row=own.row, origin=own.origin, notes=(*became.notes, note))
+
 
 _AT_ONCE = 1000
 _SENT, _MAYBE, _NOT = 3, 2, 1

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, select
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, insert, select
 
-from batch.ledger.read.corrected import with_corrections
-from batch.ledger.read.corrections import correction_of, corrections_of_run, heirs_of_run, origins_of
-from batch.ledger.read.heirs import Heirs
+from batch.ledger.read.corrections import (
+    Heirs,
+    any_corrections,
+    correction_of,
+    corrections_of_run,
+    heirs_of_run,
+    origins_of,
+    with_corrections,
+)
 from batch.ledger.storage.engine import READ
-from batch.ledger.storage.results import JOINED_COLUMNS, plain_result, result_of
-from batch.ledger.storage.schema import messages, rows, run_senders, runs
+from batch.ledger.storage.pseudonyms import MARK, Hashes, read_hashes, was_purged
+from batch.ledger.storage.results import JOINED_COLUMNS, TELLING_COLUMNS, count_alike, plain_result, result_of
+from batch.ledger.storage.schema import (
+    SENT_STATES,
+    State,
+    campaigns,
+    corrections,
+    is_one_of,
+    messages,
+    rows,
+    run_senders,
+    runs,
+)
+from batch.model.messages import campaign_scope
+from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, findings_from_json, findings_to_json
 from batch.model.redaction import mask_result
-from batch.model.runs import Result, Run, SenderRun
-
-__all__ = [
-    "ROWS_WITH_MESSAGES",
-    "read_results",
-    "read_run",
-    "read_runs",
-    "read_senders",
-    "runs_where",
-    "sender_values",
-    "sheet_of",
-    "waiting_of",
-]
-
+from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun, Traits
 
 ROWS_WITH_MESSAGES = rows.outerjoin(messages, messages.c.key == rows.c.key)
 
@@ -135,3 +143,152 @@ def _run_of(found: Mapping[Any, Any]) -> Run:
         **{name: found[name] for name in (*names, *more)},
         sheet_options=json.loads(found["sheet_options"]),
     )
+
+
+_MESSAGED = (State.SUCCESS.value, State.REUSED.value)
+
+
+def read_tally(connection: Connection, run: str) -> Tally:
+    """The counts of a run's rows as they stand now, and what the run itself did."""
+    sheet = sheet_of(connection, run)
+    if any_corrections(connection, run, sheet):
+        reasons = Counter((result.outcome, result.reason) for result in read_results(connection, run))
+        last_sent = _last_sent(connection, run, sheet)
+    else:
+        reasons, last_sent = _counted(connection, run)
+    counts: Counter[Outcome] = Counter()
+    for (outcome, _reason), number in reasons.items():
+        counts[outcome] += number
+    return Tally(
+        counts={outcome: counts[outcome] for outcome in Outcome},
+        reasons=reasons,
+        this_run=_this_run(connection, run),
+        last_sent=last_sent,
+    )
+
+
+def _counted(connection: Connection, run: str) -> tuple[Counter[tuple[Outcome, str]], datetime | None]:
+    """(outcome, reason code) to rows of a run whose sheet has no corrections, and when the last of them was sent,
+    without going through all of them."""
+    waiting = waiting_of(connection, run)
+    first = rows.c.duplicate_of.is_(None).label("first")
+    alike = (rows.c.outcome, rows.c.findings, first, *TELLING_COLUMNS, messages.c.sender)
+    row, count = func.min(rows.c.row).label("row"), func.count().label("rows")
+    query = select(*alike, row, count, func.max(messages.c.sent_at).label("latest")).select_from(ROWS_WITH_MESSAGES)
+    groups = query.where(rows.c.run == run).group_by(*alike).order_by(row).execution_options(yield_per=1000)
+    times: set[datetime] = set()
+
+    def noted() -> Iterator[Any]:
+        for found in connection.execute(groups):
+            if found.state in _MESSAGED and found.latest is not None:
+                times.add(found.latest)
+            yield found
+
+    tally = count_alike(noted(), lambda found: result_of(found, waiting=waiting(found["sender"])))
+    return tally, max(times, default=None)
+
+
+def _last_sent(connection: Connection, run: str, sheet: str) -> datetime | None:
+    """When the last accepted message of a run's rows was sent, as they stand or as corrected; None for none."""
+    latest = select(func.max(messages.c.sent_at)).where(messages.c.state.in_(_MESSAGED))
+    of_rows = latest.join(rows, rows.c.key == messages.c.key).where(rows.c.run == run)
+    of_corrections = latest.join(corrections, corrections.c.key == messages.c.key)
+    found = [of_rows, of_corrections.where(corrections.c.origin_sheet == sheet)]
+    times: list[datetime | None] = [connection.execute(query).scalar() for query in found]
+    return max((each for each in times if each is not None), default=None)
+
+
+def _this_run(connection: Connection, run: str) -> ThisRun:
+    kept = connection.execute(
+        select(runs.c.attempts, runs.c.wanted_rate, runs.c.achieved_rate, runs.c.finished).where(runs.c.run == run)
+    ).one()
+    by_state = (
+        select(messages.c.state, func.count().label("rows")).where(messages.c.run == run).group_by(messages.c.state)
+    )
+    found: dict[str, int] = {each.state: each.rows for each in connection.execute(by_state)}
+    attempts = select(func.coalesce(func.sum(messages.c.attempts), 0)).where(messages.c.run == run)
+    # A run that died could not note its own count.
+    made = kept.attempts if kept.finished else int(connection.execute(attempts).scalar_one())
+    found[State.UNKNOWN] = found.get(State.UNKNOWN, 0) + found.pop(State.CLAIMED, 0)
+    outcomes = {outcome: found[outcome.value] for outcome in Outcome if found.get(outcome.value)}
+    return ThisRun(
+        attempts=made,
+        outcomes=outcomes,
+        wanted_rate=kept.wanted_rate,
+        achieved_rate=kept.achieved_rate,
+        senders=read_senders(connection, run),
+    )
+
+
+def read_traits(connection: Connection, *, endpoint: str, campaign: str) -> Traits | None:
+    """The traits of the campaign's last run at this endpoint, or None when there was none."""
+    here = (campaigns.c.endpoint == endpoint, campaigns.c.campaign == campaign_scope(campaign))
+    found = connection.execute(select(campaigns).where(*here)).mappings().first()
+    if found is None:
+        return None
+    return Traits(
+        unique_by=tuple(json.loads(found["unique_by"])),
+        region=found["region"],
+        phone_rule=found["phone_rule"],
+        template=found["template"],
+    )
+
+
+def note_traits(connection: Connection, traits: Traits, *, endpoint: str, campaign: str) -> None:
+    """Write the traits of a run's campaign in place of those before."""
+    scope = campaign_scope(campaign)
+    connection.execute(delete(campaigns).where(campaigns.c.endpoint == endpoint, campaigns.c.campaign == scope))
+    connection.execute(
+        insert(campaigns).values(
+            endpoint=endpoint,
+            campaign=scope,
+            unique_by=json.dumps(list(traits.unique_by), ensure_ascii=False),
+            region=traits.region,
+            phone_rule=traits.phone_rule,
+            template=traits.template,
+        )
+    )
+
+
+def messaged_endpoints(connection: Connection, campaign: str) -> list[str]:
+    """The endpoints at which somebody has, or may have, a message of the campaign. Nobody is counted: it is quick."""
+    sent = (messages.c.campaign == campaign_scope(campaign), is_one_of(messages.c.state, SENT_STATES))
+    return [
+        endpoint
+        for endpoint in _endpoints(connection)
+        if connection.execute(select(exists().where(messages.c.endpoint == endpoint, *sent))).scalar()
+    ]
+
+
+def _endpoints(connection: Connection) -> Iterator[str]:
+    """Every endpoint, from one to the next by the index: to look through all messages for them takes a while."""
+    first = select(func.min(messages.c.endpoint))
+    endpoint = connection.execute(first).scalar()
+    while endpoint is not None:
+        yield endpoint
+        endpoint = connection.execute(first.where(messages.c.endpoint > endpoint)).scalar()
+
+
+def messaged_people(connection: Connection, campaign: str) -> dict[str, int]:
+    """Endpoint to the number of people who have, or may have, a message of the campaign there."""
+    people = func.count(messages.c.person.distinct())
+    sent = (messages.c.campaign == campaign_scope(campaign), messages.c.state.in_(SENT_STATES))
+    query = select(messages.c.endpoint, people).where(*sent).group_by(messages.c.endpoint)
+    found = {endpoint: count for endpoint, count in connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy
+    if not was_purged(connection):
+        return found
+    hashes = read_hashes(connection)
+    return {
+        endpoint: count - _twice(connection, hashes, *sent, messages.c.endpoint == endpoint)
+        for endpoint, count in found.items()
+    }
+
+
+def _twice(connection: Connection, hashes: Hashes, *sent: ColumnElement[bool]) -> int:
+    """People who count twice: one message of theirs was purged, and another one (`unique_by`) was not."""
+    is_purged = messages.c.person.startswith(MARK, autoescape=True)
+    purged = set(connection.execute(select(messages.c.person).where(*sent, is_purged)).scalars())
+    if not purged:
+        return 0
+    others = connection.execute(select(messages.c.person).where(*sent, ~is_purged).distinct()).scalars()
+    return sum(hashes.person(person) in purged for person in others)

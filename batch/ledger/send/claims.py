@@ -14,17 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from batch.ledger.send.contact_limits import Outreach, may_go, parameters, refusal
-from batch.ledger.storage.owner import Owner
+from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.prepared_statements import Prepared
 from batch.ledger.storage.schema import AGAIN, State, given_back, is_one_of, messages
 from batch.ledger.storage.suppression import Suppressed, suppress
 from batch.model.messages import Job, campaign_scope
 from batch.model.outcomes import Evidence, Outcome
-from batch.model.phrases import Phrase
-from batch.model.reasons import Finding, Reason, findings_to_json
+from batch.model.reasons import Finding, Phrase, Reason, findings_to_json
 from batch.model.verdicts import Refused, Verdict, weigh
-
-__all__ = ["Claim", "Recorded", "claim", "record", "release", "settle_dead_claims", "take_back_choices", "withdraw"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from batch.ledger.send.rolling_quota import Quota
-from batch.ledger.storage.owner import Owner
+from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes
 from batch.ledger.storage.schema import State, given_back, may_have, messages, microseconds, rows, suppressed
 from batch.model.contact_limits import SPACING, OutreachRules, clock_text, span_text
@@ -35,8 +35,6 @@ from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.verdicts import Refused
-
-__all__ = ["Outreach", "may_go", "parameters", "recent", "recently", "refusal"]
 
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _SOON = timedelta(seconds=1)

@@ -17,16 +17,13 @@ from batch.ledger.send import claims
 from batch.ledger.send.claims import Claim, Recorded
 from batch.ledger.send.contact_limits import Outreach
 from batch.ledger.storage.engine import READ
-from batch.ledger.storage.news import News
-from batch.ledger.storage.owner import Owner
+from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import State, messages, rows
-from batch.ledger.storage.writer import Writer
+from batch.ledger.storage.writer import News, Writer
 from batch.model.contact_limits import OutreachRules
 from batch.model.messages import Job
 from batch.model.reasons import Finding
 from batch.model.verdicts import Refused, Verdict
-
-__all__ = ["Places", "Sending", "by_sender"]
 
 T = TypeVar("T")
 _PAGE = 500  # jobs read at a time

@@ -18,8 +18,6 @@ from batch.ledger.storage.engine import version_of
 from batch.ledger.storage.schema import SENT_STATES, State, is_one_of, messages
 from batch.model.contact_limits import DAY
 
-__all__ = ["Quota", "reached"]
-
 MARGIN = timedelta(seconds=1)
 """A person counts so much longer than a day: clocks are a little uneven."""
 _LONGEST = timedelta(hours=1)

@@ -10,8 +10,6 @@ from sqlalchemy.engine import ExceptionContext
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
 
-__all__ = ["failure", "remedy_for", "translate_failures"]
-
 _REMEDIES = {
     "SQLITE_FULL": N_(
         "Free space on the ledger's disk and where temporary files go, "

@@ -22,7 +22,6 @@ if sys.platform == "win32":
 else:
     import psutil
 
-__all__ = ["Mount", "is_network", "is_unc", "mount_of", "refuse_network_folder", "synchronised_by"]
 
 _FILE_SERVERS = "afpfs afs cifs coda davfs davfs2 ftp ncpfs nfs nfs3 nfs4 smb smb2 smb3 smbfs webdav"
 _CLUSTERS = (

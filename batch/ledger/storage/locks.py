@@ -10,19 +10,32 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from batch.errors import Busy, LedgerUnusable
 from batch.i18n import N_, _
-from batch.ledger.storage.owner import Owner
 from batch.model.messages import campaign_scope
 
-__all__ = ["campaign_lock", "hold", "in_use", "locks_folder", "sender_lock"]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """Host, process and run of a claim."""
+
+    run: str
+    host: str
+    pid: int
+
+    @classmethod
+    def here(cls, run: str) -> Owner:
+        """This process, for `run`."""
+        return cls(run=run, host=socket.gethostname(), pid=os.getpid())
+
 
 _CAMPAIGN, _SENDER = "campaign", "sender"
 _HELD = {

@@ -15,8 +15,6 @@ from sqlalchemy.sql.expression import Executable
 
 from batch.ledger.storage.errors import failure
 
-__all__ = ["Prepared"]
-
 
 class Prepared:
     """A statement with named parameters, for any dialect, with no list that is expanded anew each time.

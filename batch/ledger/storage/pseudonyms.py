@@ -16,8 +16,6 @@ from sqlalchemy import Connection, select
 
 from batch.ledger.storage.schema import meta
 
-__all__ = ["MARK", "PURGED", "SECRET", "Hashes", "in_clear", "new_secret", "read_hashes", "was_purged"]
-
 MARK = "#"
 """What a hash begins with where the value itself may stand as well; no number and no chat id does."""
 SECRET = "secret"  # noqa: S105 - the name of the entry

@@ -14,17 +14,6 @@ from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason, findings_from_json
 from batch.model.runs import Result
 
-__all__ = [
-    "JOINED_COLUMNS",
-    "RESULT_COLUMNS",
-    "ROW_COLUMNS",
-    "TELLING_COLUMNS",
-    "count_alike",
-    "file_name",
-    "plain_result",
-    "result_of",
-]
-
 _UNNAMED = "retry.xlsx"
 """What a sheet is called whose run the ledger does not have any more."""
 

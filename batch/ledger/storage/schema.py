@@ -33,30 +33,6 @@ from sqlalchemy import (
 
 from batch.model.outcomes import Outcome
 
-__all__ = [
-    "AGAIN",
-    "SCHEMA_VERSION",
-    "SENT_STATES",
-    "State",
-    "campaigns",
-    "corrections",
-    "decisions",
-    "given_back",
-    "is_one_of",
-    "may_have",
-    "messages",
-    "meta",
-    "metadata",
-    "microseconds",
-    "purge_metadata",
-    "purge_old",
-    "purge_runs",
-    "rows",
-    "run_senders",
-    "runs",
-    "suppressed",
-]
-
 SCHEMA_VERSION = 4
 """Raised with every change of the tables; `upgrade.py` holds the step that leads to it."""
 

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Integer, MetaData, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    case,
+    delete,
+    insert,
+    or_,
+    select,
+)
 
-__all__ = ["STAGED_WITH_KNOWN", "doubtful", "known", "listed", "several", "staged", "staging_metadata", "winners"]
+from batch.ledger.storage.engine import version_of
+from batch.ledger.storage.schema import State, messages
+from batch.model.messages import campaign_scope
 
 staging_metadata = MetaData()
 
@@ -77,3 +95,43 @@ listed = Table(
     prefixes=["TEMPORARY"],
 )
 """People of lists that hold for one run: `suppress` (by a file or a column) and `only` (`--only-allowed`)."""
+
+_OPEN = (State.PENDING.value, State.ERROR.value, State.UNKNOWN.value)
+"""The states of messages that a plan may make pending."""
+_OF_ERROR = case((messages.c.state == State.ERROR.value, messages.c.request_hash))
+
+
+class Notes:
+    """The notes of one sheet, and of which moment they are."""
+
+    def __init__(self) -> None:
+        self._version: tuple[int, int] | None = None
+
+    def take(self, connection: Connection) -> None:
+        """Look every staged key up. In a transaction, so that all notes are of one moment."""
+        self._version = version_of(connection)
+        _look_up(connection)
+
+    def renew(self, connection: Connection, *, endpoint: str, campaign: str) -> None:
+        """Make them true of what a plan may change in the sheet's campaign, unless certainly nobody has written since
+        they were taken. In a transaction that writes, so that nobody does after that.
+
+        Messages that were open or are so now are looked up again: what was sent is open again only where somebody has
+        decided so, and then it is open now.
+        """
+        version = version_of(connection)
+        if version is not None and version == self._version:
+            return
+        scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
+        open_now = select(messages.c.key).where(*scope, messages.c.state.in_(_OPEN))
+        were_open = select(known.c.row).where(known.c.state.in_(_OPEN))
+        again = select(staged.c.row).where(or_(staged.c.key.in_(open_now), staged.c.row.in_(were_open)))
+        connection.execute(insert(doubtful).from_select(["row"], again))
+        connection.execute(delete(known).where(known.c.row.in_(select(doubtful.c.row))))
+        _look_up(connection, staged.c.row.in_(select(doubtful.c.row)))
+
+
+def _look_up(connection: Connection, *which: ColumnElement[bool]) -> None:
+    columns = (messages.c.state, messages.c.findings, messages.c.again_state, messages.c.again_findings)
+    found = select(staged.c.row, *columns, _OF_ERROR).join(messages, messages.c.key == staged.c.key).where(*which)
+    connection.execute(insert(known).from_select([column.name for column in known.columns], found))

@@ -15,8 +15,6 @@ from batch.i18n import N_, _
 from batch.ledger.storage.engine import READ, translate
 from batch.ledger.storage.schema import suppressed
 
-__all__ = ["Suppressed", "Suppression", "suppress"]
-
 _AT_ONCE = 1000
 """People of one statement, and of one transaction of `add`."""
 _ADD = insert(suppressed).from_select(

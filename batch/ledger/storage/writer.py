@@ -6,13 +6,16 @@ groups form: a commit costs as much as ten writes, in CPU as on the disk.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -21,8 +24,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
 from batch.ledger.storage.engine import small_cache, translate
-
-__all__ = ["Writer"]
 
 T = TypeVar("T")
 Write = Callable[[Connection], Any]
@@ -118,3 +119,42 @@ class Writer:
         if connection is not None:
             with suppress(SQLAlchemyError):
                 connection.close()
+
+
+class News:
+    """Results on their way to one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
+        self._lock = Lock()
+        self._rung = False
+
+    def tell(self, told: asyncio.Future[Any], done: Future[Any]) -> None:
+        """Let `told`, a future of the loop, have the result of `done`, which is there. Any thread may call it.
+
+        When nobody waits any more (cancelled, or the loop is closed), the result is dropped.
+        """
+        with self._lock:
+            self._waiting.append((told, done))
+            if self._rung:
+                return
+            self._rung = True
+        loop = told.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        with self._lock:
+            self._rung = False
+            waiting, self._waiting = self._waiting, deque()
+        for told, done in waiting:
+            if told.done():
+                continue
+            if done.cancelled():
+                told.cancel()
+                continue
+            error = done.exception()
+            if error is None:
+                told.set_result(done.result())
+            else:
+                told.set_exception(error)

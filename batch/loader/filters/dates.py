@@ -8,10 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from batch.i18n import _
-from batch.model.phrases import Phrase
-from batch.model.reasons import Finding, Reason
-
-__all__ = ["date_filter"]
+from batch.model.reasons import Finding, Phrase, Reason
 
 _TIME = r"(?P<H>[0-9]{1,2}):(?P<M>[0-9]{2})(?::(?P<S>[0-9]{2})(?:[.,][0-9]+)?)?"
 _READ = (

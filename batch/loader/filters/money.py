@@ -16,10 +16,7 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
-from batch.model.phrases import Phrase
-from batch.model.reasons import Finding, Reason
-
-__all__ = ["brl"]
+from batch.model.reasons import Finding, Phrase, Reason
 
 _AMOUNT = re.compile(r"(?P<sign>-?)\s*(?P<currency>R\$)?\s*(?P<minus>-?)\s*(?P<number>[0-9][0-9.,]*)", re.IGNORECASE)
 _DOT_GROUPS = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+")

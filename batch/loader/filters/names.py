@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["first_name", "title"]
-
 _TITLES = frozenset({"dr", "dra", "sr", "sra", "srta", "prof", "profa"})
 _PARTICLES = frozenset({"da", "de", "do", "das", "dos", "e"})
 _NUMERALS = frozenset({"ii", "iii", "iv"})

@@ -29,8 +29,6 @@ from batch.loader.filters.money import brl
 from batch.loader.filters.names import first_name, title
 from batch.model.reasons import Finding, Reason
 
-__all__ = ["FILTERS", "Filter", "compile_filter", "default_filter", "is_default"]
-
 Filter = Callable[[str], str | Reason | Finding]
 """Text that may be empty to text, or to the reason why not; a finding says more of what was `found`."""
 

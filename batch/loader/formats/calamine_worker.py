@@ -16,8 +16,6 @@ from python_calamine import CalamineWorkbook
 
 from batch.loader.formats.cell_text import value_text
 
-__all__ = ["MEMORY_BYTES", "SECONDS", "main"]
-
 MEMORY_BYTES = 1200 * 1024 * 1024
 """Address space of the process, where the system can limit it: half a gigabyte for the largest sheet, and the file."""
 SECONDS = 120

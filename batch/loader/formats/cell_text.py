@@ -14,21 +14,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from batch.i18n import N_
-from batch.model.phrases import Phrase
-
-__all__ = [
-    "NO_STORED_VALUE",
-    "date_format",
-    "duration_text",
-    "error_cell",
-    "iso_text",
-    "number_text",
-    "plain_text",
-    "serial_text",
-    "truth_text",
-    "unescaped",
-    "value_text",
-]
+from batch.model.reasons import Phrase
 
 NO_STORED_VALUE = N_("formula without a stored value; open the file in Excel and save it")
 UNSHOWABLE_DATE = N_("error cell #####: a date outside the years 1900 to 9999")
@@ -44,7 +30,6 @@ _LONGEST_FORMAT = 255
 _PLAIN_INTEGER = re.compile(r"-?[1-9][0-9]*|0")
 _PLAIN_DECIMAL = re.compile(r"(-?(?:0|[1-9][0-9]{0,8}))\.([0-9]{0,3}[1-9])")
 """Few enough digits to be the shortest form already."""
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _ISO_DURATION = re.compile(
     r"(-)?P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:[.,][0-9]+)?)S)?)?"
 )
@@ -59,17 +44,6 @@ def error_cell(code: str) -> str:
 def plain_text(text: str) -> str | None:
     """Text with its ends trimmed (every kind of space, tabs, line breaks); None when nothing is left."""
     return text.strip() or None
-
-
-def unescaped(text: str) -> str:
-    """Text of an OOXML file with `_x000D_` and its kin turned into the characters they stand for."""
-    if "_x" not in text:
-        return text
-    return (
-        _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
-        .encode("utf-16", "surrogatepass")
-        .decode("utf-16", "replace")
-    )
 
 
 def truth_text(value: bool) -> str:  # noqa: FBT001 (the value itself is a boolean, not a switch)

@@ -16,11 +16,10 @@ from batch.loader.formats.cell_text import (
     plain_text,
     truth_text,
 )
-from batch.loader.source import NO_CELL_ERRORS, Grid, RawRow, Tab
+from batch.loader.source import NO_CELL_ERRORS, Grid, RawRow
+from batch.model.source import Tab
 from batch.ooxml.archive import PROTECTED, Archive
 from batch.ooxml.xml import Attributes, feed, safe_parser
-
-__all__ = ["OdsBook"]
 
 _CONTENT = "content.xml"
 _NUMBERS = frozenset(("float", "percentage", "currency"))

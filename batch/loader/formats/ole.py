@@ -9,9 +9,7 @@ import struct
 from dataclasses import dataclass
 
 from batch.i18n import _, number
-from batch.loader.source import Source
-
-__all__ = ["CompoundFile", "open_compound"]
+from batch.model.source import Source
 
 _FREE = 0xFFFFFFFA
 """Sector numbers from here on are marks, not sectors."""

@@ -6,13 +6,11 @@ import struct
 from collections.abc import Iterator
 
 from batch.i18n import _
+from batch.loader.formats.calamine import ERROR_CODES, MarkedSheet, Marks
 from batch.loader.formats.cell_text import error_cell
-from batch.loader.formats.marks import ERROR_CODES, MarkedSheet, Marks
-from batch.loader.source import Tab
+from batch.loader.formats.xlsx_parts import relations
+from batch.model.source import Tab
 from batch.ooxml.archive import Archive
-from batch.ooxml.xlsx_parts import relations
-
-__all__ = ["read_xlsb_marks"]
 
 _ROW = 0
 _ERRORS = frozenset((3, 11))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from batch.loader.formats.xlsx_cells import CellReader
+from batch.loader.formats.xlsx_parts import Workbook, content_type, number_kinds, read_workbook
 from batch.loader.formats.xlsx_rows import WorksheetGrid
-from batch.loader.source import Grid, Tab
+from batch.loader.source import Grid
+from batch.model.source import Tab
 from batch.ooxml.archive import Archive
 from batch.ooxml.shared_strings import read_shared_strings
-from batch.ooxml.xlsx_parts import Workbook, content_type, number_kinds, read_workbook
-
-__all__ = ["XlsxBook"]
 
 
 class XlsxBook:

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from batch.loader.formats.cell_text import (
-    error_cell,
-    iso_text,
-    number_text,
-    plain_text,
-    serial_text,
-    truth_text,
-    unescaped,
-)
-from batch.model.phrases import Phrase
+from batch.loader.formats.cell_text import error_cell, iso_text, number_text, plain_text, serial_text, truth_text
+from batch.loader.formats.xlsx_parts import NumberKind, is_on
+from batch.model.reasons import Phrase
 from batch.ooxml.shared_strings import SharedStrings
-from batch.ooxml.xlsx_parts import NumberKind, is_on
-
-__all__ = ["CellReader", "Converter"]
+from batch.ooxml.xml import unescaped
 
 _HELD_TEXT = 64 * 1024 * 1024
 """Bytes of text that the rows of one piece may come to."""

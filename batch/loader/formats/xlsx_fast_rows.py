@@ -15,8 +15,6 @@ from typing import Any
 from batch.loader.formats.xlsx_cells import CellReader, Converter
 from batch.loader.source import NO_CELL_ERRORS, RawRow
 
-__all__ = ["ROW_END", "SHEET_START", "PlainRows"]
-
 SHEET_START, ROW_END = b"<sheetData>", b"</row>"
 
 _EXCEL_ROWS = 1_048_576

@@ -14,13 +14,11 @@ from batch.i18n import _, number
 from batch.loader.formats.cell_text import NO_STORED_VALUE, error_cell
 from batch.loader.formats.xlsx_cells import CellReader, Converter
 from batch.loader.formats.xlsx_fast_rows import ROW_END, SHEET_START, PlainRows
-from batch.loader.source import NO_CELL_ERRORS, RawRow, Source
+from batch.loader.formats.xlsx_parts import is_on
+from batch.loader.source import NO_CELL_ERRORS, RawRow
+from batch.model.source import Source
 from batch.ooxml.archive import Archive
-from batch.ooxml.xlsx_parts import is_on
-from batch.ooxml.xml import Attributes, Local, feed, safe_parser
-from batch.ooxml.xml_text import plain_text, starts_plainly
-
-__all__ = ["WorksheetGrid", "column_index"]
+from batch.ooxml.xml import Attributes, Local, feed, plain_text, safe_parser, starts_plainly
 
 _EXCEL_ROWS = 1_048_576
 _SHEET_END = b"</sheetData"

@@ -11,8 +11,6 @@ from batch.i18n import N_, _
 from batch.loader.header_names import is_name_header, is_phone_header, is_result_column
 from batch.model.sheets import SheetInfo, SheetRow
 
-__all__ = ["Matched", "Rows", "match_columns", "match_template_fields"]
-
 Rows = Callable[[], Iterable[SheetRow]]
 """Gives the sheet's rows from the first, as often as asked."""
 

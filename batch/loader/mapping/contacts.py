@@ -7,7 +7,7 @@ from typing import Self
 
 from batch.campaign import Campaign, Shares, rendered
 from batch.loader.mapping.automatic import Rows
-from batch.loader.mapping.compile import Mapping, compile_mapping, wanted_columns
+from batch.loader.mapping.compile import Mapping, compile_mapping
 from batch.loader.mapping.optout import opted_out
 from batch.loader.mapping.plain import PlainContacts
 from batch.loader.mapping.template_fields import (
@@ -20,12 +20,10 @@ from batch.loader.mapping.template_fields import (
 )
 from batch.loader.mapping.values import Cells
 from batch.model.messages import Contact, Message, TemplateField
-from batch.model.phone.cells import Phone, outgoing, read_phone
-from batch.model.phrases import Phrase
-from batch.model.reasons import Finding, Reason
+from batch.model.phone.cells import outgoing, read_phone
+from batch.model.phone.digits import Phone
+from batch.model.reasons import Finding, Phrase, Reason
 from batch.model.sheets import SheetInfo, SheetRow
-
-__all__ = ["ContactMaker", "wanted_columns"]
 
 _WHOLE_ROW = ""
 _NOTHING: frozenset[str] = frozenset()

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from batch.i18n import N_
 from batch.loader.header_names import fold
-from batch.model.phrases import Phrase
-from batch.model.reasons import Finding, Reason
-
-__all__ = ["opted_out"]
+from batch.model.reasons import Finding, Phrase, Reason
 
 _ALLOWED = N_("sim or n\u00e3o (yes or no)")
 _YES = frozenset({"sim", "s", "yes", "y", "true", "verdadeiro", "1", "x"})

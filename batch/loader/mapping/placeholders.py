@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from batch.i18n import _
 from batch.loader.filters.registry import Filter, compile_filter, is_default
 
-__all__ = ["ParsedText", "Placeholder", "parse_text"]
-
 _PIECES = re.compile(r"(?P<open>\{\{)|(?P<close>\}\})|\{(?P<inside>[^{}]*)\}|(?P<stray>[{}])|(?P<text>[^{}]+)")
 
 

@@ -23,8 +23,6 @@ from batch.model.phone.cells import outgoing, plain_mobile, read_phone
 from batch.model.reasons import Finding, Reason
 from batch.model.sheets import SheetRow
 
-__all__ = ["Plain", "PlainContacts"]
-
 _REMEMBERED = 16_384
 _LONGEST_REMEMBERED = 128
 """Characters: so bounded, what is remembered of a column takes 5 MB at most."""

@@ -11,22 +11,7 @@ from batch.campaign import BODY_LIMIT, placeholders, rendered
 from batch.i18n import N_, _
 from batch.loader.mapping.values import Cells, Slot, TextPlan
 from batch.model.messages import TemplateField
-from batch.model.phrases import Phrase
-from batch.model.reasons import Finding, Reason
-
-__all__ = [
-    "CARD_BODY_LIMIT",
-    "HEADER_LIMIT",
-    "FieldPlan",
-    "Frame",
-    "body_values",
-    "label",
-    "lengths",
-    "numbering",
-    "settled",
-    "undocumented",
-    "undocumented_in_row",
-]
+from batch.model.reasons import Finding, Phrase, Reason
 
 HEADER_LIMIT = 60
 """Characters of a text header with its one value."""

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from batch.campaign import FIELDS, checked
 from batch.i18n import N_
 from batch.loader.filters.registry import Filter
-from batch.model.phrases import Phrase
-from batch.model.reasons import Finding, Reason
-
-__all__ = ["REFUSALS", "CellText", "Cells", "Slot", "TextPlan", "refused_in"]
+from batch.model.reasons import Finding, Phrase, Reason
 
 Cells = Sequence[str | None]
 REFUSALS = (Reason, Finding)

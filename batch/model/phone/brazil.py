@@ -13,8 +13,6 @@ from batch.i18n import N_
 from batch.model.phone.digits import Phone, refused
 from batch.model.reasons import Finding, Reason
 
-__all__ = ["AREAS", "COUNTRY", "read_domestic", "read_national"]
-
 COUNTRY = "55"
 _BRAZIL = N_("Brazil")
 

@@ -17,8 +17,6 @@ from batch.model.phone.brazil import AREAS, COUNTRY, read_domestic, read_nationa
 from batch.model.phone.digits import Digits, Phone, clean, refused
 from batch.model.reasons import Finding, Reason
 
-__all__ = ["PHONE_RULE_VERSION", "Form", "Phone", "is_region", "outgoing", "plain_mobile", "read_phone", "shown"]
-
 PHONE_RULE_VERSION = 1
 """To be raised with any change that makes a spelling another person, or a refused one a person."""
 

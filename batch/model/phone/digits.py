@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 from batch.model.reasons import Finding, Reason
 
-__all__ = ["Digits", "Phone", "clean", "refused"]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phone:

@@ -12,8 +12,6 @@ from batch.model.phone.brazil import COUNTRY, read_national
 from batch.model.phone.digits import Digits, Phone, refused
 from batch.model.reasons import Finding, Reason
 
-__all__ = ["country_code", "read_world", "regions", "shown_world"]
-
 ANY_COUNTRY = N_("any country")
 _REFUSALS = MappingProxyType(
     {

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 
-__all__ = ["zones_of"]
-
 _BRASILIA = ("America/Sao_Paulo",)
 _BY_AREA = {
     "65": ("America/Cuiaba",),

@@ -12,13 +12,11 @@ from batch.i18n import N_, _, chosen, decimal, number
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice
 from batch.model.runs import SenderRun, Tally
-from batch.reporter.headline import ended
 from batch.reporter.html.text import harmless, moment, share
-from batch.reporter.material import Material
+from batch.reporter.rows import Material
 from batch.reporter.statistics import Figures, Sent
-from batch.reporter.summary_view import MEANING, by_urgency, lasted, what_happened, where
-
-__all__ = ["Column", "Count", "ReasonLine", "columns", "counts", "facts", "rate", "reasons", "segments", "senders"]
+from batch.reporter.summary_view import MEANING, by_urgency, ended, lasted, what_happened, where
+from batch.reporter.xlsx.theme import TONES, Tone
 
 _THINNEST = 0.6
 """Hundredths: the least that a part of a bar is drawn with, so that one row in 100,000 can be seen."""
@@ -186,3 +184,36 @@ class _step_name:  # noqa: N801 - used as the function that it is
         if self._one_day:
             return format_time(start, "medium", locale=chosen())
         return format_datetime(start, "short", locale=chosen())
+
+
+WHITE = "FFFFFF"
+SURFACE = "FFFFFF"
+"""Behind everything on a light screen."""
+DARK = "1A212B"
+"""Behind everything on a dark screen."""
+
+
+def mixed(one: str, other: str, part: float) -> str:
+    """Two colours mixed: `part` (0 to 1) of the first, the rest of the other. Six hexadecimal digits each."""
+    pairs = zip(bytes.fromhex(one), bytes.fromhex(other), strict=True)
+    return bytes(round(a * part + b * (1 - part)) for a, b in pairs).hex().upper()
+
+
+def dark_tone(tone: Tone) -> Tone:
+    """The same tone for a dark screen."""
+    return Tone(tint=mixed(tone.bar, DARK, 0.24), ink=mixed(tone.bar, WHITE, 0.42), bar=mixed(tone.bar, WHITE, 0.88))
+
+
+def tones_css() -> str:
+    """Custom properties (`--error-ink` and so on) for both kinds of screen, and a class for each outcome."""
+    light = "".join(_properties(outcome, tone) for outcome, tone in TONES.items())
+    dark = "".join(_properties(outcome, dark_tone(tone)) for outcome, tone in TONES.items())
+    classes = "".join(
+        f".is-{name}{{--tint:var(--{name}-tint);--ink-of:var(--{name}-ink);--bar:var(--{name}-bar)}}\n"
+        for name in Outcome
+    )
+    return f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{classes}"
+
+
+def _properties(outcome: Outcome, tone: Tone) -> str:
+    return f"--{outcome}-tint:#{tone.tint};--{outcome}-ink:#{tone.ink};--{outcome}-bar:#{tone.bar};"

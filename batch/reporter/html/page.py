@@ -6,28 +6,80 @@ copied. The templates are in `templates`, what they show is made by `html_figure
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from batch.i18n import _
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from batch.i18n import _, ngettext, number
 from batch.reporter.atomic_file import write_aside
 from batch.reporter.columns import Value
-from batch.reporter.headline import ended, headline
-from batch.reporter.html.figures import columns, counts, facts, rate, reasons, segments, senders
-from batch.reporter.html.html_lead import lead_columns
-from batch.reporter.html.html_template import REPORT_SCRIPT, pieces
-from batch.reporter.html.html_words import column_names, script_words
-from batch.reporter.html.rows import INTERNED, MOST_TEXTS, Rows, own_columns
-from batch.reporter.html.text import harmless, lang, moment, script_json
-from batch.reporter.lines import Frame, frame, lines
-from batch.reporter.material import Material
+from batch.reporter.html.figures import columns, counts, facts, rate, reasons, segments, senders, tones_css
+from batch.reporter.html.rows import INTERNED, MOST_TEXTS, Rows, lead_columns, own_columns
+from batch.reporter.html.text import column_names, harmless, lang, moment, script_json, script_words
+from batch.reporter.rows import Frame, Material, frame, lines
 from batch.reporter.statistics import SENT_PER
+from batch.reporter.summary_view import ended, headline
 
-__all__ = ["write_html"]
+_TEMPLATES = Path(__file__).parent / "templates"
+
+REPORT_SCRIPT = ("data.js", "search.js", "order.js", "copy.js", "detail.js", "table.js", "filters.js", "main.js")
+"""The parts of the report's script, in their order."""
+
+
+def pieces(template: str, values: Mapping[str, object], *, script: tuple[str, ...] = ()) -> Iterator[bytes]:
+    """A page, piece by piece: what `values` gives as an iterator is taken from it only when its place has come."""
+    code = script_of(script)
+    whole = {**values, "style": style(), "script": code, "policy": policy(style(), code), "lang": lang()}
+    for piece in _environment().get_template(template).generate(whole):
+        yield piece.encode("utf-8", "replace")
+
+
+@cache
+def style() -> str:
+    """The CSS of every page."""
+    return "\n" + tones_css() + (_TEMPLATES / "page.css").read_text("utf-8")
+
+
+@cache
+def script_of(parts: tuple[str, ...]) -> str:
+    """Files of JavaScript as one script; empty for none."""
+    return "".join("\n" + (_TEMPLATES / part).read_text("utf-8") for part in parts)
+
+
+def policy(css: str, code: str) -> str:
+    """The Content-Security-Policy of a page with this style and this script."""
+    scripts = f"script-src {_hash(code)}; " if code else ""
+    return f"default-src 'none'; style-src {_hash(css)}; {scripts}base-uri 'none'; form-action 'none'"
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    made.filters["number"] = number
+    made.filters["harmless"] = harmless
+    return made
+
 
 _SAMPLE = 200
 """Rows by which the columns of the table are chosen."""

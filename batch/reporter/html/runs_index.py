@@ -20,13 +20,11 @@ from pydantic import AwareDatetime, BaseModel, NonNegativeInt, ValidationError, 
 from batch.i18n import _, spoken, system_says
 from batch.model.outcomes import Outcome
 from batch.reporter.atomic_file import write_aside
-from batch.reporter.fuller import LEDGER_ONLY
-from batch.reporter.headline import ended
 from batch.reporter.html.figures import Count, counts, segments
-from batch.reporter.html.html_template import pieces
+from batch.reporter.html.page import pieces
 from batch.reporter.html.text import moment
-
-__all__ = ["write_index"]
+from batch.reporter.rows import LEDGER_ONLY
+from batch.reporter.summary_view import ended
 
 _NAME = "index.html"
 _SUMMARY = "summary.json"

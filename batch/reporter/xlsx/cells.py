@@ -15,12 +15,10 @@ from xml.sax.saxutils import escape
 
 from batch.model.csv_injection import looks_like_formula
 from batch.model.outcomes import Outcome
+from batch.ooxml.references import column_letters
 from batch.reporter.columns import COLUMNS, SENT_AT, Value
 from batch.reporter.printable_text import LONGEST, escaped, fitted, printable
 from batch.reporter.tones import Palette, Shades
-from batch.reporter.xlsx.sheet_rows import column_letters
-
-__all__ = ["CellWriter", "ResultCells"]
 
 _NEEDS_CARE = re.compile("[\x00-\x1f&<>\ud800-\udfff\ufffe\uffff]|_x|  |\\A\\s|\\s\\Z")
 _ONE_NEEDS_CARE = re.compile(

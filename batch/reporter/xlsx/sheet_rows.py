@@ -12,10 +12,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from batch.ooxml.elements import ATTRIBUTES, Unspliceable
-from batch.ooxml.plain_xml import plain
-
-__all__ = ["Cell", "Patterns", "Row", "SheetXml", "column_letters", "column_number", "without_spans"]
+from batch.ooxml.references import column_number
+from batch.ooxml.shared_strings import Cell
+from batch.ooxml.xml import ATTRIBUTES, Unspliceable, plain
 
 _MOST_ROW_BYTES = 64 * 1024 * 1024
 _MOST_HEAD_BYTES = 16 * 1024 * 1024
@@ -31,17 +30,6 @@ class Row(NamedTuple):
     number: int
     tag: bytes
     content: bytes | None
-
-
-class Cell(NamedTuple):
-    """One cell: its column from 1, its attributes, what is inside (None for `<c/>`), and all of it."""
-
-    column: int
-    attributes: bytes
-    content: bytes | None
-    whole: bytes
-    named: bool = True
-    """Whether it says where it is, rather than being the next one."""
 
 
 class Patterns:
@@ -124,23 +112,6 @@ class Patterns:
         if number is None:
             number = self._columns[letters] = column_number(letters.decode())
         return number
-
-
-def column_number(letters: str) -> int:
-    """The column from 1 of its letters: `AA` -> 27."""
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + ord(letter) - 64
-    return number
-
-
-def column_letters(number: int) -> str:
-    """The letters of a column from 1: 27 -> `AA`."""
-    letters = ""
-    while number:
-        number, letter = divmod(number - 1, 26)
-        letters = chr(65 + letter) + letters
-    return letters
 
 
 def without_spans(tag: bytes) -> bytes:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from batch.ooxml.shared_strings import Cell
 from batch.reporter.columns import COLUMNS
-from batch.reporter.xlsx.sheet_rows import Cell, Patterns, Row, SheetXml
-
-__all__ = ["Survey", "surveyed"]
+from batch.reporter.xlsx.sheet_rows import Patterns, Row, SheetXml
 
 _NAMES = frozenset(COLUMNS)
 

@@ -6,11 +6,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from operator import itemgetter
 
-from batch.ooxml.elements import Unspliceable
-from batch.ooxml.references import area_of
-from batch.reporter.xlsx.sheet_rows import Cell, Patterns, Row, column_letters, without_spans
-
-__all__ = ["Splice"]
+from batch.ooxml.references import area_of, column_letters
+from batch.ooxml.shared_strings import Cell
+from batch.ooxml.xml import Unspliceable
+from batch.reporter.xlsx.sheet_rows import Patterns, Row, without_spans
 
 _PIECE = 256 * 1024
 _FIRST = itemgetter(0)

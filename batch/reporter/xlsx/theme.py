@@ -21,22 +21,6 @@ from batch.model.outcomes import Outcome
 from batch.reporter.columns import NUMBERS, SENT_AT, STATUS, Value
 from batch.reporter.printable_text import escaped, fitted, printable
 
-__all__ = [
-    "DATE_FORMAT",
-    "INK",
-    "MIST",
-    "MUTED",
-    "RULE",
-    "TONES",
-    "Brushes",
-    "Styled",
-    "Tone",
-    "look",
-    "set_cell",
-    "width_of",
-]
-
-
 DATE_FORMAT = "dd/mm/yyyy hh:mm:ss"
 INK = "1F2933"
 MUTED = "5F6B7A"

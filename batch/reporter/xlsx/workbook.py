@@ -7,12 +7,9 @@ from typing import BinaryIO
 
 from batch.i18n import N_, _
 from batch.reporter.atomic_file import write_aside
-from batch.reporter.material import Material
-from batch.reporter.view import SheetView
+from batch.reporter.rows import Material, SheetView
 from batch.reporter.xlsx.in_place import CannotKeep, has_macros, write_own
 from batch.reporter.xlsx.new_workbook import write_clean
-
-__all__ = ["write_workbook"]
 
 _OWN = frozenset({"xlsx", "xlsm"})
 _SHIFTED = N_(

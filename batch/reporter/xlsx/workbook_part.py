@@ -6,10 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from batch.ooxml.elements import Edits, Element, Unspliceable, attribute_text, parsed
 from batch.ooxml.package import Package, Relation
-
-__all__ = ["Tab", "WorkbookPart"]
+from batch.ooxml.xml import Edits, Element, Unspliceable, attribute_text, parsed
 
 _FILTER = "_xlnm._FilterDatabase"
 _BEFORE_NAMES = ("sheets", "functionGroups", "externalReferences")

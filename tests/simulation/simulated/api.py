@@ -11,8 +11,8 @@ from email.utils import format_datetime
 from random import Random
 from typing import Any
 
-from batch.chats.transport.attempt import Written
 from batch.chats.transport.exceptions import Fault
+from batch.chats.transport.write_tracking import Written
 from simulated.clock import SimulatedLoop
 from simulated.disk import Disk
 from simulated.endings import CREATED, LIMITED, Ending

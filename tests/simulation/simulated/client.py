@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from batch.chats import failure_table as failures
-from batch.chats.transport.attempt import Attempt, Written
+from batch.chats.transport.write_tracking import Attempt, Written
 from batch.model.verdicts import Verdict
 from simulated.api import Api, Exchange
 from simulated.process import Process

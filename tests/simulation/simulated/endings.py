@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from batch.chats.transport.attempt import Written
 from batch.chats.transport.exceptions import Fault
+from batch.chats.transport.write_tracking import Written
 
 __all__ = ["CREATED", "ENDINGS", "LIMITED", "Ending"]
 

@@ -14,10 +14,9 @@ from batch.errors import LedgerFailed
 from batch.ledger import Judging, Ledger, Owner, Sending, Staging
 from batch.ledger.plan.staging import History
 from batch.ledger.send.contact_limits import Outreach
-from batch.model.campaign_traits import Traits
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Run
+from batch.model.runs import Run, Traits
 from batch.pool import Pool, Sent, Stop, StopCause
 from simulated.api import Api
 from simulated.client import SimulatedClient

@@ -9,8 +9,6 @@ from batch.cli.output import formatting as phrases
 from batch.i18n import _, decimal, number
 from batch.model.outcomes import Outcome
 
-__all__ = ["Paint", "bar_line", "plain", "state_text"]
-
 Paint = Callable[[str, str], str]
 """A text and a colour's name to the text in that colour."""
 

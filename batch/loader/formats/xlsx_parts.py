@@ -7,21 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from batch.loader.formats.cell_text import date_format
-from batch.loader.source import Tab
+from batch.model.source import Tab
 from batch.ooxml.archive import Archive
 from batch.ooxml.xml import Attributes, parse_whole
-
-__all__ = [
-    "NumberKind",
-    "Relation",
-    "Workbook",
-    "content_type",
-    "is_on",
-    "number_kinds",
-    "read_workbook",
-    "relations",
-    "workbook_part",
-]
 
 _BUILT_IN_DATES = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
 _BUILT_IN_ELAPSED = frozenset((46,))
