@@ -1,4 +1,4 @@
-"""Make the catalogues of translations anew from the code; `tests/unit/test_catalogues.py` fails when they are stale.
+"""Make the catalogues of translations anew from the code; `tests/project/test_catalogues.py` fails when they are stale.
 
     python tests/catalogues.py            extract the texts, merge them into the .po, compile the .mo
     python tests/catalogues.py --missing  list what has no translation yet

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import selectors
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -16,8 +15,6 @@ from hypothesis import settings
 from sqlalchemy import Connection, Engine
 
 from batch.ledger import Ledger, Owner, Sending
-
-sys.path.insert(0, str(Path(__file__).parent))  # page_data, for the tests of every folder
 
 T = TypeVar("T")
 

@@ -6,14 +6,11 @@ The browser lives as long as one module's tests: while it is there, no other eve
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _WORDS = (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
-from reports_made import HOSTILE, Made, hostile, phone
+from report_factory import HOSTILE, Made, hostile, phone
 
 from batch.model.csv_injection import guarded
 from batch.reporter.html import rows as html_rows

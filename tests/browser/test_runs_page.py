@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
-from reports_made import Made, hostile
+from report_factory import Made, hostile
 
 from batch.reporter import write_index, write_report
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted_api import World
 
 from batch.ledger import Ledger, Owner, Sending
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from scripted import World
 
 
 @pytest.fixture

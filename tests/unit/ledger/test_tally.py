@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import product
 
 import pytest
-from scripted import BEGIN, World, staged
+from scripted_api import BEGIN, World, staged
 from sqlalchemy import text
 
 from batch.ledger import Chosen, Judging, Ledger, StagedRow

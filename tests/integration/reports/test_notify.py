@@ -24,7 +24,7 @@ from office import Office, phones
 from batch.chats import Undelivered, deliver, webhook
 from batch.sandbox import Faults, running_sandbox
 
-CERTIFICATE = Path(__file__).parents[1] / "data" / "loopback.pem"
+CERTIFICATE = Path(__file__).parents[2] / "data" / "loopback.pem"
 SECRET = "s3cr3t-in-the-path"
 
 

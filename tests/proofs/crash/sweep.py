@@ -1,7 +1,7 @@
 """The long proof: kills the program all over its life and judges what is left. Prints a table; exit 1 when the promise
 is broken.
 
-    python tests/crash/sweep.py --kills 200 --seed 1 --markdown
+    python tests/proofs/crash/sweep.py --kills 200 --seed 1 --markdown
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "report.py"
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "report.py"
 SMALL, LARGE = 120_000, 360_000
 """Rows: by the smaller number all that has a bound is full (pages of the ledger, rows and results that are kept)."""
 SLACK = 12.0

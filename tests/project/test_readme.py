@@ -1,4 +1,4 @@
-"""The README's help texts are the program's own. `python tests/unit/test_readme.py` writes them anew."""
+"""The README's help texts are the program's own. `python tests/project/test_readme.py` writes them anew."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_help_texts_in_the_readme_are_the_programs_own() -> None:
     """Stale help in the README fails here."""
     text = README.read_text(encoding="utf-8")
     assert len(_HELP.findall(text)) == 2
-    assert rendered(text) == text, "run: python tests/unit/test_readme.py"
+    assert rendered(text) == text, "run: python tests/project/test_readme.py"
 
 
 def test_links_in_the_readme_lead_somewhere() -> None:

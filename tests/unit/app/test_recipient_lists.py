@@ -21,7 +21,7 @@ from batch.ledger import Judging, Ledger, StagedRow
 from batch.model.phone.cells import Phone, read_phone
 from batch.model.reasons import Reason
 
-TABLE = runpy.run_path(str(Path(__file__).with_name("test_phone.py")))
+TABLE = runpy.run_path(str(Path(__file__).parents[1] / "model" / "test_phone.py"))
 """The table of spellings that guards the phone rule."""
 SPELLINGS = [
     *((text, TABLE["MOBILE"]) for text in TABLE["SAME_MOBILE"] + TABLE["WITHOUT_NINTH_DIGIT"]),

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from scripted import LOST, OFFLINE, REFUSED, UNAUTHORIZED, Api, World, throttled
+from scripted_api import LOST, OFFLINE, REFUSED, UNAUTHORIZED, Api, World, throttled
 
 from batch.errors import LedgerFailed
 from batch.model.messages import Job

@@ -1,4 +1,4 @@
-"""The simulation as a command: python tests/simulation/simulate.py --help"""
+"""The simulation as a command: python tests/proofs/simulation/simulate.py --help"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 
 from batch.sandbox import RunningSandbox, running_sandbox
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLES = Path(__file__).parents[3] / "samples"
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="cron and systemd are POSIX things")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PACING = Path(__file__).parents[1] / "benchmarks" / "pacing.py"
+PACING = Path(__file__).parents[2] / "benchmarks" / "pacing.py"
 TRIES = 3
 """A machine that does something else for a second is no fault of the program's; what it cannot do, it never does."""
 

@@ -75,7 +75,7 @@ class Scene:
         return [sys.executable, "-m", "batch", *words, "--ledger", f"sqlite:///{self.ledger}"]
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
-        environment = {**os.environ, "WEGLY_TOKEN": "a-token", "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = {**os.environ, "WEGLY_TOKEN": "a-token", "PYTHONPATH": str(Path(__file__).parents[3])}
         pipe = subprocess.PIPE
         return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
 

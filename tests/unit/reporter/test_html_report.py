@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from page_data import page_counts, page_reasons, page_rows, page_settings
-from reports_made import COLUMNS, HOSTILE, Made, hostile, phone, result
+from report_factory import COLUMNS, HOSTILE, Made, hostile, phone, result
 
 from batch.i18n import spoken
 from batch.model.outcomes import Outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from scripted import BEGIN, World, staged
+from scripted_api import BEGIN, World, staged
 from sqlalchemy import event, text
 
 from batch.ledger import Claim, Ledger, Owner, Sending

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from scripted import BEGIN, OFFLINE, REFUSED, UNAUTHORIZED, Api, Client, World, staged, throttled
+from scripted_api import BEGIN, OFFLINE, REFUSED, UNAUTHORIZED, Api, Client, World, staged, throttled
 
 from batch.ledger import Suppressed
 from batch.model.contact_limits import OutreachRules

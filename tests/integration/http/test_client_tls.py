@@ -13,7 +13,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
 from batch.model.verdicts import Verdict
 
-CERTIFICATE = Path(__file__).parents[1] / "data" / "loopback.pem"
+CERTIFICATE = Path(__file__).parents[2] / "data" / "loopback.pem"
 PAYLOAD = '{"wa_contact_id":"11999990001"}'
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"x"}'
 

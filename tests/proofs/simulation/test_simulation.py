@@ -57,7 +57,7 @@ def worlds() -> list[Played]:
 def test_the_promise_holds_in_every_world(worlds: list[Played]) -> None:
     """Faults of the network, the API and the disk, kills, restarts, two runs at once: nobody twice, nobody lost."""
     broken = {played.seed: played.breaches for played in worlds if played.breaches}
-    assert broken == {}, "see each with: python tests/simulation/simulate.py --seed N"
+    assert broken == {}, "see each with: python tests/proofs/simulation/simulate.py --seed N"
 
 
 def test_the_worlds_are_not_all_alike(worlds: list[Played]) -> None:

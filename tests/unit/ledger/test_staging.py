@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
-from scripted import World, staged
+from scripted_api import World, staged
 from sqlalchemy import text
 
 from batch.ledger import Judging, Ledger, StagedRow
