@@ -15,8 +15,16 @@ from pydantic import BaseModel, ValidationError
 
 from batch.campaign.blanks import blanks
 from batch.campaign.problems import Problem, campaign_error, problem_of
-from batch.campaign.schema import RECIPIENT, Campaign, CampaignFile, Notified, SuppressLists, filled, slug
-from batch.campaign.schema import Window as WindowSection
+from batch.campaign.schema import (
+    RECIPIENT,
+    Campaign,
+    CampaignFile,
+    Notified,
+    SuppressLists,
+    WindowSection,
+    filled,
+    slug,
+)
 from batch.campaign.sources import Source
 from batch.errors import CampaignError
 from batch.i18n import _

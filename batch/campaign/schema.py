@@ -233,7 +233,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class About(_Section):
+class CampaignSection(_Section):
     """[campaign]"""
 
     name: Annotated[str, _sentence(name_problem)]
@@ -251,14 +251,14 @@ def _sender(raw: object) -> Source | Shares:
     return source
 
 
-class Sender(_Section):
+class SenderSection(_Section):
     """[sender]"""
 
     whatsapp_phone_id: Annotated[Source | Shares, PlainValidator(_sender)]
     """One sender, a column with each row's, or several that share the people."""
 
 
-class Template(_Section):
+class TemplateSection(_Section):
     """[template]"""
 
     name: Annotated[Source, _source("constant", "template.name")]
@@ -267,7 +267,7 @@ class Template(_Section):
     """The template's text with its `{{n}}`; None when the campaign does not give it."""
 
 
-class Columns(_Section):
+class ColumnsSection(_Section):
     """[columns]"""
 
     wa_contact_id: Annotated[Source, _source("column", "wa_contact_id")]
@@ -293,14 +293,14 @@ class FieldSpec(_Section):
     """A `Constant` here is a text with `{Column|filter}` in it."""
 
 
-class Phone(_Section):
+class PhoneSection(_Section):
     """[phone]"""
 
     region: Annotated[str, _sentence(_region_problem)] = "BR"
     format: Form = "national"
 
 
-class Throttle(_Section):
+class ThrottleSection(_Section):
     """[throttle]"""
 
     rate: Annotated[float, _measure(parse_rate, '"10/s"')] = 10.0
@@ -336,7 +336,7 @@ def _holidays(raw: object) -> str:
     return check_holidays(raw)
 
 
-class Window(_Section):
+class WindowSection(_Section):
     """[[window]]: hours of some days in which messages may go out."""
 
     days: Annotated[frozenset[int], PlainValidator(_days)] = frozenset(range(7))
@@ -349,7 +349,7 @@ class Window(_Section):
     """On whose public holidays the window stays closed."""
 
 
-class History(_Section):
+class HistorySection(_Section):
     """[history]"""
 
     not_within: Annotated[float | None, _measure(parse_duration, '"7d"')] = None
@@ -362,7 +362,7 @@ def _files(raw: object) -> tuple[str, ...]:
     return tuple(str(name).strip() for name in raw)
 
 
-class Suppress(_Section):
+class SuppressSection(_Section):
     """[suppress]"""
 
     files: Annotated[tuple[str, ...], PlainValidator(_files)] = ()
@@ -371,14 +371,14 @@ class Suppress(_Section):
     """The column of the sheet in which a yes means that the person wants no messages."""
 
 
-class Prices(_Section):
+class PricesSection(_Section):
     """[prices]"""
 
     per_message: Annotated[Decimal, _money()]
     currency: Annotated[str, _sentence(_currency_problem)] = "BRL"
 
 
-class Stop(_Section):
+class StopSection(_Section):
     """[stop]"""
 
     errors: Annotated[float, _measure(parse_share, '"20%"')] = 0.2
@@ -391,14 +391,14 @@ class Stop(_Section):
     """Seconds that the safe repeats of one row may take."""
 
 
-class Canary(_Section):
+class CanarySection(_Section):
     """[canary]"""
 
     rows: Annotated[StrictInt | None, Field(ge=1)] = None
     """How many rows are sent alone first; None: no canary."""
 
 
-class Notify(_Section):
+class NotifySection(_Section):
     """[notify]"""
 
     webhook: Annotated[Webhook | None, PlainValidator(read_webhook)] = None
@@ -407,7 +407,7 @@ class Notify(_Section):
     """A textfile for node_exporter; a relative path is one from the campaign file's folder. None: none is written."""
 
 
-class Sheet(_Section):
+class SheetSection(_Section):
     """[sheet]"""
 
     name: Annotated[str | None, _sentence(_not_blank)] = None
@@ -420,21 +420,21 @@ class Sheet(_Section):
 class CampaignFile(_Section):
     """The whole file."""
 
-    campaign: About
-    sender: Sender
-    template: Template
-    columns: Columns | None = None
+    campaign: CampaignSection
+    sender: SenderSection
+    template: TemplateSection
+    columns: ColumnsSection | None = None
     template_fields: tuple[FieldSpec, ...] | None = None
-    phone: Phone = Phone()
-    throttle: Throttle = Throttle()
-    window: tuple[Window, ...] = ()
-    history: History = History()
-    suppress: Suppress = Suppress()
-    prices: Prices | None = None
-    stop: Stop = Stop()
-    canary: Canary = Canary()
-    notify: Notify = Notify()
-    sheet: Sheet = Sheet()
+    phone: PhoneSection = PhoneSection()
+    throttle: ThrottleSection = ThrottleSection()
+    window: tuple[WindowSection, ...] = ()
+    history: HistorySection = HistorySection()
+    suppress: SuppressSection = SuppressSection()
+    prices: PricesSection | None = None
+    stop: StopSection = StopSection()
+    canary: CanarySection = CanarySection()
+    notify: NotifySection = NotifySection()
+    sheet: SheetSection = SheetSection()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -468,23 +468,23 @@ class Campaign:
     language: str | None
     """Of reports; None: as the person who runs it."""
     timezone: str
-    sender: Sender
-    template: Template
+    sender: SenderSection
+    template: TemplateSection
     columns: Mapping[str, Source] | None
     """Field of the request to its source; None: the sheet's headers are matched."""
     template_fields: tuple[FieldSpec, ...] | None
     """None: columns like `body_1` become template fields."""
-    phone: Phone
-    throttle: Throttle
+    phone: PhoneSection
+    throttle: ThrottleSection
     hours: Hours
     """When messages may go out."""
-    history: History
+    history: HistorySection
     suppress: SuppressLists
-    prices: Prices | None
-    stop: Stop
-    canary: Canary
+    prices: PricesSection | None
+    stop: StopSection
+    canary: CanarySection
     notify: Notified
-    sheet: Sheet
+    sheet: SheetSection
 
     @property
     def outreach(self) -> OutreachRules:

@@ -14,7 +14,7 @@ from math import ceil
 from zoneinfo import ZoneInfo
 
 from batch.model.contact_limits import DAY, SPACING
-from batch.model.sending_hours import Hours, Span
+from batch.model.sending_hours import Hours, HoursState
 
 HORIZON = timedelta(days=730)
 """How far ahead is looked; what has no moment until then is told as never going."""
@@ -139,7 +139,7 @@ def steps(
     months = total // (30 * people) if people else 0
     places = _Places(people, reached, grain=STEP * min(60, max(1, months)))
     per_person = max(1.0, total / max(1, sum(min(load.people, load.messages) for load in loads)))
-    spans = {zones: Span(open=False, until=now) for zones in left}
+    spans = {zones: HoursState(open=False, until=now) for zones in left}
     while any(left.values()) and at < end:
         spans = {zones: _current(hours, zones, span, at) for zones, span in spans.items() if left[zones]}
         open_now = [zones for zones, span in spans.items() if span.open]
@@ -169,8 +169,8 @@ def steps(
         at = step.last + gap
 
 
-def _current(hours: Hours, zones: tuple[str, ...], span: Span, at: datetime) -> Span:
-    return hours.span(at, zones) if span.until is not None and at >= span.until else span
+def _current(hours: Hours, zones: tuple[str, ...], span: HoursState, at: datetime) -> HoursState:
+    return hours.state_at(at, zones) if span.until is not None and at >= span.until else span
 
 
 def _take(left: dict[tuple[str, ...], int], zones: Sequence[tuple[str, ...]], most: int) -> int:

@@ -57,7 +57,7 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
+class HoursState:
     """Whether one may send, and until when (aware, UTC) that stays so; None: for the next 400 days at least."""
 
     open: bool
@@ -70,7 +70,7 @@ class Hours:
 
     windows: tuple[Window, ...]
 
-    def span(self, at: datetime, zones: tuple[str, ...]) -> Span:
+    def state_at(self, at: datetime, zones: tuple[str, ...]) -> HoursState:
         """Whether a person in these time zones may get a message at `at` (aware), and until when that stays so.
 
         Somebody whose number leaves several zones possible may get it when the hours suit every one of them.
@@ -80,12 +80,12 @@ class Hours:
         for days in _AHEAD if self.windows else ():
             changes = (edge for edge in self._edges(at, zones, days) if self._is_open(edge, zones) != now)
             if (change := next(changes, None)) is not None:
-                return Span(open=now, until=change)
-        return Span(open=now, until=None)
+                return HoursState(open=now, until=change)
+        return HoursState(open=now, until=None)
 
     def next_open(self, at: datetime, zones: tuple[str, ...]) -> datetime | None:
         """`at` itself, or when the hours begin next (UTC); None when they do not within 400 days."""
-        span = self.span(at, zones)
+        span = self.state_at(at, zones)
         return at.astimezone(UTC) if span.open else span.until
 
     def _is_open(self, at: datetime, zones: tuple[str, ...]) -> bool:

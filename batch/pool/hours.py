@@ -8,7 +8,7 @@ from batch.model.contact_limits import clock_text
 from batch.model.messages import Job
 from batch.model.phone.timezones import zones_of
 from batch.model.reasons import Finding, Reason
-from batch.model.sending_hours import Hours, Span
+from batch.model.sending_hours import Hours, HoursState
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """When hours begin again that never do."""
@@ -20,7 +20,7 @@ class Windows:
     def __init__(self, hours: Hours, home: str) -> None:
         self._hours = hours
         self._home = home
-        self._known: dict[tuple[str, ...], tuple[datetime, Span]] = {}
+        self._known: dict[tuple[str, ...], tuple[datetime, HoursState]] = {}
 
     def closed_until(self, job: Job, now: datetime) -> datetime | None:
         """When the person's hours begin again; None while they last. NEVER for hours that do not come."""
@@ -29,7 +29,7 @@ class Windows:
         zones = zones_of(job.person, self._home)
         known = self._known.get(zones)
         if known is None or now < known[0] or (known[1].until is not None and now >= known[1].until):
-            known = self._known[zones] = (now, self._hours.span(now, zones))
+            known = self._known[zones] = (now, self._hours.state_at(now, zones))
         span = known[1]
         return None if span.open else span.until or NEVER
 

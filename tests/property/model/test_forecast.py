@@ -54,7 +54,7 @@ def test_no_step_breaks_a_rule(
     assert all(moment >= NOW for moment in moments)
     assert all((later - earlier).total_seconds() >= 1 / rate - 1e-4 for earlier, later in pairwise(moments))
     assert all(
-        any(hours.span(moment, load.zones).open for load in waiting)
+        any(hours.state_at(moment, load.zones).open for load in waiting)
         for moment in moments[:: max(1, len(moments) // 50)]
     )
     if people is not None:

@@ -100,7 +100,7 @@ def _between(begin: datetime, end: datetime) -> list[datetime]:
 @given(weeks, moments, zones)
 def test_it_is_open_when_a_clock_on_the_wall_says_so(hours: Hours, at: datetime, zones: tuple[str, ...]) -> None:
     """In every zone that the person may live in."""
-    assert hours.span(at, zones).open == _open(hours, at, zones)
+    assert hours.state_at(at, zones).open == _open(hours, at, zones)
 
 
 @unhurried
@@ -109,7 +109,7 @@ def test_a_span_ends_at_the_first_moment_at_which_the_answer_changes(
     hours: Hours, at: datetime, zones: tuple[str, ...]
 ) -> None:
     """Nothing changes before, and at that very microsecond it does."""
-    span = hours.span(at, zones)
+    span = hours.state_at(at, zones)
     assert {_open(hours, moment, zones) for moment in _between(at, span.until or at + FAR)} == {span.open}
     if span.until is not None:
         assert (span.until > at, span.until.tzinfo) == (True, UTC)
@@ -124,14 +124,14 @@ def test_the_next_open_moment_is_open_and_none_before_is(hours: Hours, at: datet
     assert [moment for moment in _between(at, opens or at + FAR) if _open(hours, moment, zones)] == []
     if opens is not None:
         assert opens >= at
-        assert hours.span(opens, zones).open
+        assert hours.state_at(opens, zones).open
 
 
 @unhurried
 @given(weeks, moments, zones)
 def test_several_zones_are_open_when_each_of_them_is(hours: Hours, at: datetime, zones: tuple[str, ...]) -> None:
     """And stay so until the first of them closes."""
-    together, each = hours.span(at, zones), [hours.span(at, (zone,)) for zone in zones]
+    together, each = hours.state_at(at, zones), [hours.state_at(at, (zone,)) for zone in zones]
     assert together.open == all(span.open for span in each)
     if together.open:
         assert together.until == min((span.until for span in each if span.until), default=None)
@@ -149,4 +149,4 @@ def test_nothing_begins_on_a_skipped_day(drawn: tuple[Window, str], data: st.Dat
     minutes = data.draw(st.integers(0, 1439))
     shown = datetime.combine(day, datetime.min.time(), ZoneInfo(zone)) + timedelta(minutes=minutes)
     if shown.astimezone(UTC).astimezone(ZoneInfo(zone)).date() == day:
-        assert not Hours((within,)).span(shown, (zone,)).open
+        assert not Hours((within,)).state_at(shown, (zone,)).open

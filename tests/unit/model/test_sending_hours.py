@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from batch.model.sending_hours import Hours, Span, Window, check_holidays, parse_day, parse_hours
+from batch.model.sending_hours import Hours, HoursState, Window, check_holidays, parse_day, parse_hours
 
 BRASILIA = ("America/Sao_Paulo",)
 ACRE = ("America/Rio_Branco",)
@@ -35,7 +35,7 @@ def _utc(text: str) -> datetime:
 def test_without_windows_it_is_always_open() -> None:
     """And nothing has to be looked up."""
     at = _at("2026-11-24T03:00")
-    assert Hours(()).span(at, BRASILIA) == Span(open=True, until=None)
+    assert Hours(()).state_at(at, BRASILIA) == HoursState(open=True, until=None)
     assert Hours(()).next_open(at, BRASILIA) == at
 
 
@@ -43,17 +43,17 @@ def test_the_begin_is_in_it_and_the_end_is_not() -> None:
     """To the microsecond."""
     hours = Hours((_window("09:00-20:00"),))
     nine, eight = _at("2026-11-24T09:00"), _at("2026-11-24T20:00")
-    assert hours.span(nine - TICK, BRASILIA) == Span(open=False, until=_utc("2026-11-24T12:00"))
-    assert hours.span(nine, BRASILIA) == Span(open=True, until=_utc("2026-11-24T23:00"))
-    assert hours.span(eight - TICK, BRASILIA) == Span(open=True, until=_utc("2026-11-24T23:00"))
-    assert hours.span(eight, BRASILIA) == Span(open=False, until=_utc("2026-11-25T12:00"))
+    assert hours.state_at(nine - TICK, BRASILIA) == HoursState(open=False, until=_utc("2026-11-24T12:00"))
+    assert hours.state_at(nine, BRASILIA) == HoursState(open=True, until=_utc("2026-11-24T23:00"))
+    assert hours.state_at(eight - TICK, BRASILIA) == HoursState(open=True, until=_utc("2026-11-24T23:00"))
+    assert hours.state_at(eight, BRASILIA) == HoursState(open=False, until=_utc("2026-11-25T12:00"))
 
 
 def test_moments_are_told_in_utc() -> None:
     """Whatever zone they were asked in."""
     hours = Hours((_window("09:00-20:00"),))
     for at in (_at("2026-11-24T03:00"), _at("2026-11-24T10:00")):
-        span, opens = hours.span(at, BRASILIA), hours.next_open(at, BRASILIA)
+        span, opens = hours.state_at(at, BRASILIA), hours.next_open(at, BRASILIA)
         assert span.until is not None
         assert opens is not None
         assert (span.until.tzinfo, opens.tzinfo) == (UTC, UTC)
@@ -64,35 +64,37 @@ def test_the_days_between_are_closed() -> None:
     hours = Hours((_window("09:00-20:00", WEEKDAYS), _window("10:00-16:00", frozenset({5}))))
     assert hours.next_open(_at("2026-11-27T20:00"), BRASILIA) == _at("2026-11-28T10:00")
     assert hours.next_open(_at("2026-11-28T16:00"), BRASILIA) == _at("2026-11-30T09:00")
-    assert hours.span(_at("2026-11-29T12:00"), BRASILIA).open is False
+    assert hours.state_at(_at("2026-11-29T12:00"), BRASILIA).open is False
 
 
 @pytest.mark.parametrize("second", ["12:00-20:00", "10:30-20:00", "09:00-20:00"])
 def test_windows_that_touch_or_overlap_are_one_span(second: str) -> None:
     """Nobody stops at noon for nothing."""
     hours = Hours((_window("09:00-12:00"), _window(second)))
-    assert hours.span(_at("2026-11-24T09:30"), BRASILIA).until == _at("2026-11-24T20:00")
+    assert hours.state_at(_at("2026-11-24T09:30"), BRASILIA).until == _at("2026-11-24T20:00")
 
 
 def test_a_window_that_reaches_midnight_goes_on_in_that_of_the_next_day() -> None:
     """Weekdays around the clock are one span from Monday to Saturday."""
     hours = Hours((_window("00:00-24:00", WEEKDAYS),))
-    assert hours.span(_at("2026-11-23T00:00"), BRASILIA) == Span(open=True, until=_at("2026-11-28T00:00"))
-    assert Hours((_window("00:00-24:00"),)).span(_at("2026-11-23T00:00"), BRASILIA) == Span(open=True, until=None)
+    assert hours.state_at(_at("2026-11-23T00:00"), BRASILIA) == HoursState(open=True, until=_at("2026-11-28T00:00"))
+    assert Hours((_window("00:00-24:00"),)).state_at(_at("2026-11-23T00:00"), BRASILIA) == HoursState(
+        open=True, until=None
+    )
 
 
 def test_past_midnight_the_day_it_began_decides() -> None:
     """Friday's window holds on Saturday morning, and Sunday's does not begin on Saturday night."""
     hours = Hours((_window("22:00-02:00", WEEKDAYS),))
-    assert hours.span(_at("2026-11-28T01:59"), BRASILIA) == Span(open=True, until=_at("2026-11-28T02:00"))
+    assert hours.state_at(_at("2026-11-28T01:59"), BRASILIA) == HoursState(open=True, until=_at("2026-11-28T02:00"))
     assert hours.next_open(_at("2026-11-28T02:00"), BRASILIA) == _at("2026-11-30T22:00")
-    assert hours.span(_at("2026-11-30T01:00"), BRASILIA).open is False  # it would be Sunday's
+    assert hours.state_at(_at("2026-11-30T01:00"), BRASILIA).open is False  # it would be Sunday's
 
 
 def test_past_midnight_the_holiday_of_the_day_it_began_decides() -> None:
     """New Year's Eve reaches into the holiday; the holiday's own window does not open."""
     hours = Hours((_window("22:00-02:00", holidays="BR"),))
-    assert hours.span(_at("2027-01-01T01:00"), BRASILIA) == Span(open=True, until=_at("2027-01-01T02:00"))
+    assert hours.state_at(_at("2027-01-01T01:00"), BRASILIA) == HoursState(open=True, until=_at("2027-01-01T02:00"))
     assert hours.next_open(_at("2027-01-01T02:00"), BRASILIA) == _at("2027-01-02T22:00")
 
 
@@ -102,15 +104,15 @@ def test_holidays_are_skipped_national_ones_and_the_states() -> None:
         Hours((_window("09:00-20:00", **more),)) for more in ({"holidays": "BR"}, {"holidays": "BR-SP"}, {})
     )
     christmas, july = _at("2026-12-25T12:00"), _at("2026-07-09T12:00")
-    assert [hours.span(christmas, BRASILIA).open for hours in (national, state, none)] == [False, False, True]
-    assert [hours.span(july, BRASILIA).open for hours in (national, state, none)] == [True, False, True]
+    assert [hours.state_at(christmas, BRASILIA).open for hours in (national, state, none)] == [False, False, True]
+    assert [hours.state_at(july, BRASILIA).open for hours in (national, state, none)] == [True, False, True]
     assert national.next_open(_at("2026-12-24T20:00"), BRASILIA) == _at("2026-12-26T09:00")
 
 
 def test_a_holiday_is_one_of_the_places_own_calendar() -> None:
     """It begins and ends at the person's midnight, not at that of UTC."""
     hours = Hours((_window("00:00-24:00", holidays="BR"),))
-    assert hours.span(_at("2026-12-20T12:00"), BRASILIA).until == _at("2026-12-25T00:00")
+    assert hours.state_at(_at("2026-12-20T12:00"), BRASILIA).until == _at("2026-12-25T00:00")
     assert hours.next_open(_at("2026-12-25T12:00", ACRE), ACRE) == _utc("2026-12-26T05:00")
 
 
@@ -118,32 +120,38 @@ def test_recipients_hours_are_read_in_the_persons_zone_and_others_in_their_own()
     """Nine in Acre is eleven in Brasilia."""
     recipient, fixed = Hours((_window("09:00-20:00"),)), Hours((_window("09:00-20:00", zone=BRASILIA[0]),))
     at = _utc("2026-11-24T12:30")
-    assert (recipient.span(at, BRASILIA).open, recipient.span(at, ACRE).open) == (True, False)
+    assert (recipient.state_at(at, BRASILIA).open, recipient.state_at(at, ACRE).open) == (True, False)
     assert recipient.next_open(at, ACRE) == _utc("2026-11-24T14:00")
-    assert fixed.span(at, ACRE) == fixed.span(at, BRASILIA) == Span(open=True, until=_utc("2026-11-24T23:00"))
+    assert (
+        fixed.state_at(at, ACRE)
+        == fixed.state_at(at, BRASILIA)
+        == HoursState(open=True, until=_utc("2026-11-24T23:00"))
+    )
 
 
 def test_somebody_with_two_zones_is_messaged_when_both_suit() -> None:
     """Area 97: from nine in the west (UTC-5) to twenty in the east (UTC-4)."""
     hours, zones = Hours((_window("09:00-20:00"),)), ("America/Eirunepe", "America/Manaus")
     assert hours.next_open(_utc("2026-11-24T10:00"), zones) == _utc("2026-11-24T14:00")
-    assert hours.span(_utc("2026-11-24T14:00"), zones) == Span(open=True, until=_utc("2026-11-25T00:00"))
+    assert hours.state_at(_utc("2026-11-24T14:00"), zones) == HoursState(open=True, until=_utc("2026-11-25T00:00"))
 
 
 def test_another_window_may_suit_each_zone() -> None:
     """While the clocks of one show the morning's hours, those of the other show the afternoon's."""
     hours = Hours((_window("09:00-10:00"), _window("10:30-12:00")))
     zones = ("America/Manaus", "America/Sao_Paulo")  # an hour apart
-    assert hours.span(_utc("2026-11-24T13:00"), zones).open is False  # 9:00 and 10:00
+    assert hours.state_at(_utc("2026-11-24T13:00"), zones).open is False  # 9:00 and 10:00
     assert hours.next_open(_utc("2026-11-24T13:00"), zones) == _utc("2026-11-24T13:30")
-    assert hours.span(_utc("2026-11-24T13:30"), zones).until == _utc("2026-11-24T14:00")
+    assert hours.state_at(_utc("2026-11-24T13:30"), zones).until == _utc("2026-11-24T14:00")
 
 
 def test_hours_that_never_suit_all_zones_never_open() -> None:
     """None, and no endless search."""
     hours = Hours((_window("09:00-10:00"),))
     assert hours.next_open(_utc("2026-11-24T12:00"), ("America/Sao_Paulo", "Asia/Tokyo")) is None
-    assert hours.span(_utc("2026-11-24T12:00"), ("America/Sao_Paulo", "Asia/Tokyo")) == Span(open=False, until=None)
+    assert hours.state_at(_utc("2026-11-24T12:00"), ("America/Sao_Paulo", "Asia/Tokyo")) == HoursState(
+        open=False, until=None
+    )
 
 
 def test_a_day_that_comes_seldom_is_found() -> None:
@@ -158,11 +166,11 @@ def test_a_time_that_no_clock_shows_is_in_no_window() -> None:
     within = Hours((_window("02:15-02:45"),))
     assert within.next_open(_utc("2027-03-14T00:00"), NEW_YORK) == _at("2027-03-15T02:15", NEW_YORK)
     ends = Hours((_window("01:00-02:30"),))
-    assert ends.span(jump - TICK, NEW_YORK) == Span(open=True, until=jump)
-    assert ends.span(jump, NEW_YORK).open is False
+    assert ends.state_at(jump - TICK, NEW_YORK) == HoursState(open=True, until=jump)
+    assert ends.state_at(jump, NEW_YORK).open is False
     begins = Hours((_window("02:30-05:00"),))
     assert begins.next_open(jump - TICK, NEW_YORK) == jump
-    assert begins.span(jump, NEW_YORK) == Span(open=True, until=_utc("2027-03-14T09:00"))
+    assert begins.state_at(jump, NEW_YORK) == HoursState(open=True, until=_utc("2027-03-14T09:00"))
 
 
 def test_a_time_that_clocks_show_twice_is_open_twice() -> None:
@@ -171,9 +179,9 @@ def test_a_time_that_clocks_show_twice_is_open_twice() -> None:
     first, second = _utc("2027-11-07T05:15"), _utc("2027-11-07T06:15")
     half = timedelta(minutes=30)
     assert hours.next_open(_utc("2027-11-07T00:00"), NEW_YORK) == first
-    assert hours.span(first, NEW_YORK) == Span(open=True, until=first + half)
-    assert hours.span(first + half, NEW_YORK) == Span(open=False, until=second)
-    assert hours.span(second, NEW_YORK) == Span(open=True, until=second + half)
+    assert hours.state_at(first, NEW_YORK) == HoursState(open=True, until=first + half)
+    assert hours.state_at(first + half, NEW_YORK) == HoursState(open=False, until=second)
+    assert hours.state_at(second, NEW_YORK) == HoursState(open=True, until=second + half)
     assert hours.next_open(second + half, NEW_YORK) == _at("2027-11-08T01:15", NEW_YORK)
 
 
@@ -181,8 +189,8 @@ def test_hours_that_begin_in_a_repeated_hour_close_when_it_is_shown_again() -> N
     """From 1:30 on; half an hour later the clocks show 1:00, which is not in it."""
     hours = Hours((_window("01:30-20:00"),))
     back = _utc("2027-11-07T06:00")
-    assert hours.span(back - TICK, NEW_YORK) == Span(open=True, until=back)
-    assert hours.span(back, NEW_YORK) == Span(open=False, until=back + timedelta(minutes=30))
+    assert hours.state_at(back - TICK, NEW_YORK) == HoursState(open=True, until=back)
+    assert hours.state_at(back, NEW_YORK) == HoursState(open=False, until=back + timedelta(minutes=30))
 
 
 def test_an_ordinary_day_in_lisbon_is_an_hour_shorter_or_longer_in_utc_only() -> None:
@@ -191,8 +199,8 @@ def test_an_ordinary_day_in_lisbon_is_an_hour_shorter_or_longer_in_utc_only() ->
     assert hours.next_open(_utc("2027-03-27T20:00"), zones) == _utc("2027-03-28T08:00")
     assert hours.next_open(_utc("2027-10-30T20:00"), zones) == _utc("2027-10-31T09:00")
     around = Hours((_window("22:00-03:00", frozenset({5})),))
-    assert around.span(_utc("2027-03-27T23:00"), zones).until == _utc("2027-03-28T02:00")
-    assert around.span(_utc("2027-10-30T23:00"), zones).until == _utc("2027-10-31T03:00")
+    assert around.state_at(_utc("2027-03-27T23:00"), zones).until == _utc("2027-03-28T02:00")
+    assert around.state_at(_utc("2027-10-30T23:00"), zones).until == _utc("2027-10-31T03:00")
 
 
 def test_a_midnight_that_no_clock_shows_does_no_harm() -> None:
@@ -200,7 +208,7 @@ def test_a_midnight_that_no_clock_shows_does_no_harm() -> None:
     hours, zones = Hours((_window("00:00-09:00", frozenset({6})),)), ("America/Santiago",)
     begin = hours.next_open(_utc("2027-09-04T12:00"), zones)
     assert begin == _utc("2027-09-05T04:00")
-    assert hours.span(begin, zones).until == _at("2027-09-05T09:00", zones)
+    assert hours.state_at(begin, zones).until == _at("2027-09-05T09:00", zones)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +274,7 @@ def test_places_with_holidays_have_one_form() -> None:
         "PT",
     ]
     capital = check_holidays("BR-s\u00e3o paulo capital")
-    assert Hours((_window("09:00-20:00", holidays=capital),)).span(_at("2027-01-25T12:00"), BRASILIA).open is False
+    assert Hours((_window("09:00-20:00", holidays=capital),)).state_at(_at("2027-01-25T12:00"), BRASILIA).open is False
 
 
 @pytest.mark.parametrize(
@@ -292,7 +300,8 @@ def test_the_holidays_are_loaded_only_when_named() -> None:
     """A campaign without them does not pay for the package."""
     code = (
         "import sys; from datetime import datetime, UTC; from batch.model.sending_hours import *; "
-        "Hours((Window(days=frozenset(range(7)), begin=0, end=60),)).span(datetime.now(UTC), ('America/Sao_Paulo',)); "
+        "hours = Hours((Window(days=frozenset(range(7)), begin=0, end=60),)); "
+        "hours.state_at(datetime.now(UTC), ('America/Sao_Paulo',)); "
         "sys.exit('holidays' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

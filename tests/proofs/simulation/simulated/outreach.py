@@ -52,10 +52,10 @@ class Outreach:
         """When the hours end next for people of Sao Paulo; None when they do not."""
         if not self.windows:
             return None
-        span = self.hours.span(after, ("America/Sao_Paulo",))
+        span = self.hours.state_at(after, ("America/Sao_Paulo",))
         if span.open or span.until is None:
             return span.until
-        return self.hours.span(span.until, ("America/Sao_Paulo",)).until
+        return self.hours.state_at(span.until, ("America/Sao_Paulo",)).until
 
 
 _WITHOUT = Outreach()
