@@ -30,7 +30,7 @@ from batch.i18n import _
 from batch.ledger import Judging, Ledger, Owner, campaign_lock, sender_lock
 from batch.model.contact_limits import OutreachRules
 from batch.model.runs import Run
-from batch.pool import Pool, PoolSettings, RepeatRules, Sent, Stop, StopCause, StopRules, stopping_on_signals
+from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopCause, StopRules, StopSignal, stop_on_signals
 
 
 def send(
@@ -46,7 +46,7 @@ def send(
     canary: int | None,
     meter: Meter | None = None,
     rules: OutreachRules | None = None,
-) -> Sent:
+) -> PoolResult:
     """Send the pending messages of the owner's run, at most `limit`. Every outcome is durable when it returns.
 
     With a canary so many rows are sent alone, and the rest only when all of them were accepted. `meter` is told how it
@@ -57,10 +57,10 @@ def send(
     meter = meter or Meter(total=0)
     metered = Metered(meter, watcher)
 
-    async def work() -> Sent:
-        stop = Stop()
+    async def work() -> PoolResult:
+        stop = StopSignal()
         sending_by = ledger.sending(owner, rules or campaign.outreach, endpoint=endpoint)
-        with sending_by as sending, stopping_on_signals(stop, lambda again: metered.signalled(again=again)):
+        with sending_by as sending, stop_on_signals(stop, lambda again: metered.signalled(again=again)):
             pool = Pool(
                 ledger=sending,
                 client=client,
@@ -84,7 +84,9 @@ def send(
         gc.unfreeze()
 
 
-async def _with_canary(pool: Pool, stop: Stop, canary: int | None, limit: int | None, watcher: Metered) -> Sent:
+async def _with_canary(
+    pool: Pool, stop: StopSignal, canary: int | None, limit: int | None, watcher: Metered
+) -> PoolResult:
     if canary is None or (limit is not None and limit <= canary):
         return await pool.run(limit)
     first = await pool.run(canary)
@@ -102,7 +104,7 @@ def _pool_settings(campaign: Campaign, settings: Settings) -> PoolSettings:
     return PoolSettings(
         rate=settings.rate or campaign.throttle.rate,
         concurrency=settings.concurrency or campaign.throttle.concurrency,
-        repeats=RepeatRules(tries=campaign.stop.retries, seconds=campaign.stop.retry_for),
+        retries=RetryRules(tries=campaign.stop.retries, seconds=campaign.stop.retry_for),
         stop=StopRules(errors=campaign.stop.errors, unknowns=campaign.stop.unknowns),
         hours=campaign.hours,
         home=campaign.timezone,

@@ -1,34 +1,34 @@
-"""Drives attempts: workers, throttle, what stops a run. It knows the ledger and the API only by small protocols.
+"""Workers, rate limits and stop rules: the pool brings every pending message of a run to an outcome.
 
-Invariants:
+It knows the ledger and the API only by the protocols in `ports`. Invariants:
 
-* A worker waits for its slot, claims and connects a little before it, posts once at its moment, and records or
-  releases; nothing else makes a POST.
-* Each sender has a lane of its own: its pace, its workers, its stop. What concerns all (a signal, the ledger, the
-  clock, the token) stops every lane.
-* What a rule keeps back is passed over or put off, never held by a claim.
+* A worker waits for its start slot, claims and connects a little before it, posts once at its moment, and records or
+  releases the claim; nothing else makes a POST.
+* Each sender has its own rate limiter, workers and stop signal. Causes that concern all senders (a signal, the ledger,
+  the clock, the token) stop every one of them.
+* A message that a rule keeps back is passed over or deferred, never held by a claim.
 * A claim that did not send is released before any wait, so open claims are attempts in flight.
-* Once the run is stopping no claim is made; what is in flight is finished, or recorded as `unknown`.
-* Arithmetic of time is in pure functions (`pace`, `repeats`, `stopping`); the loop's clock drives them.
+* Once the run is stopping no claim is made; attempts in flight finish, or are recorded as `unknown`.
+* Time arithmetic is in pure functions (`pacing`, `retries`, `stop`); the event loop's clock drives them.
 """
 
 from batch.pool.hours import NEVER
-from batch.pool.pool import Pool, Sent
-from batch.pool.ports import Attempts, ChatsClient, PoolSettings, Progress
-from batch.pool.retries import RepeatRules
-from batch.pool.stop import Stop, StopCause, StopRules, stopping_on_signals
+from batch.pool.pool import Pool, PoolResult
+from batch.pool.ports import ChatsPort, LedgerPort, PoolSettings, Progress
+from batch.pool.retries import RetryRules
+from batch.pool.stop import StopCause, StopRules, StopSignal, stop_on_signals
 
 __all__ = [
     "NEVER",
-    "Attempts",
-    "ChatsClient",
+    "ChatsPort",
+    "LedgerPort",
     "Pool",
+    "PoolResult",
     "PoolSettings",
     "Progress",
-    "RepeatRules",
-    "Sent",
-    "Stop",
+    "RetryRules",
     "StopCause",
     "StopRules",
-    "stopping_on_signals",
+    "StopSignal",
+    "stop_on_signals",
 ]

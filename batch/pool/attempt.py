@@ -1,5 +1,7 @@
-"""One attempt, step by step: claim, connect, post, record or release. Nothing else makes a POST; nothing here decides
-when."""
+"""One attempt, step by step: claim, connect, post, record or release. Nothing else makes a POST.
+
+When an attempt starts, and what its verdict means for others, is decided in `sender`.
+"""
 
 from __future__ import annotations
 
@@ -18,28 +20,32 @@ from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.verdicts import Refused, Verdict
-from batch.pool.hours import Windows
-from batch.pool.ports import Attempts, ChatsClient, Recorded
-from batch.pool.rate_limiter import Slot, Throttle
-from batch.pool.stop import Stop, StopCause
+from batch.pool.hours import RecipientHours
+from batch.pool.ports import ChatsPort, LedgerPort
+from batch.pool.rate_limiter import RateLimiter, StartSlot
+from batch.pool.stop import StopCause, StopSignal
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-Seen = Callable[[Job, Outcome, Verdict], None]
-"""Who hears of an outcome once it is durable."""
+OnOutcome = Callable[[Job, Outcome, Verdict], None]
+"""Called with each outcome once it is durable."""
 
 CLOCK_SLACK = timedelta(minutes=5)
 """How far the wall clock may go back during a run."""
-_NOBODY_REACHED = (Reason.NOT_CONNECTED, Reason.WINDOW)
+_NOT_REACHED = (Reason.NOT_CONNECTED, Reason.WINDOW)
 RECORD_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Seconds between tries to write an outcome or a release: they are worth more patience than a claim."""
+"""Seconds between tries to write an outcome or a release: losing either leaves its row `unknown`."""
+AHEAD = 0.25
+"""Seconds of starts for which claims and connections are made ready. More of them would only wait: each with a claim
+that is an unknown row if the machine dies, and a connection that grows old."""
+_LEAST_AHEAD = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """One POST and what it came to."""
+    """One POST, or the failure to connect for it, and its verdict."""
 
     verdict: Verdict
     milliseconds: int
@@ -50,32 +56,33 @@ class Attempt:
     """Seconds between the moment it was due and its beginning."""
 
 
-class Exchange:
-    """What all senders of a run share: the ledger, the connections, the clock, and the request to stop."""
+class AttemptRunner:
+    """The steps of an attempt, and what all senders of a run share: ledger, connections, clock, stop signal."""
 
     def __init__(
-        self, *, ledger: Attempts, client: Callable[[], ChatsClient], now: Callable[[], datetime], stop: Stop
+        self, *, ledger: LedgerPort, client: Callable[[], ChatsPort], now: Callable[[], datetime], stop: StopSignal
     ) -> None:
+        """`client` makes a connection; `now` gives the wall clock in UTC."""
         self.ledger = ledger
         self.now = now
         self.stop = stop
         self.answered: set[str] = set()
         """The senders that got a readable answer in this run: they have the right to send."""
         self.reached = False
-        """Somebody got through to the API in this run."""
+        """The API has answered in this run."""
         self._make_client = client
         self._loop = asyncio.get_running_loop()
         self._latest = now()
         # The client used last is taken first: a few warm connections serve a slow run, and the cold ones close.
-        self._idle: list[ChatsClient] = []
+        self._idle: list[ChatsPort] = []
 
     async def aclose(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the idle connections."""
         while self._idle:
             await self._idle.pop().aclose()
 
-    def clock_is_right(self) -> bool:
-        """A wall clock that went back would make caps, windows and the ledger's order untrue: the run stops."""
+    def check_clock(self) -> bool:
+        """Stop the run and return False when the wall clock went back: caps, hours and the ledger's order need it."""
         now = self.now()
         if now < self._latest - CLOCK_SLACK:
             self.stop.request(StopCause.CLOCK_WRONG)
@@ -84,31 +91,31 @@ class Exchange:
         return True
 
     async def claim(self, job: Job) -> Any | Refused | None:
-        """The right to post a message; Refused or None when it is not to be had."""
+        """Claim a message durably; Refused by a rule, or None when the claim is not ours or the ledger failed."""
         claiming = asyncio.ensure_future(self.ledger.claim(job, self.now()))
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
-            # The claim may be durable already, and nobody is going to post it.
+            # The claim may be durable already, and will not be posted.
             try:
                 held = await claiming
             except LedgerFailed:
-                await self._patiently(partial(self.ledger.withdraw, job.key))
+                await self._write_patiently(partial(self.ledger.withdraw, job.key))
             else:
                 if held is not None and not isinstance(held, Refused):
                     await self.give_back(held)
             raise
         except LedgerFailed as failed:
             # Whether the claim took effect is open; that it was not posted is certain.
-            self.stop.request(StopCause.LEDGER_FAILED, ledger_failed(failed))
-            await self._patiently(partial(self.ledger.withdraw, job.key))
+            self.stop.request(StopCause.LEDGER_FAILED, ledger_failure(failed))
+            await self._write_patiently(partial(self.ledger.withdraw, job.key))
             return None
 
-    async def connect(self, held: Any) -> ChatsClient | Attempt:
-        """A connection for the one attempt of a claim; else the attempt, that came to nothing.
+    async def connect(self, held: Any) -> ChatsPort | Attempt:
+        """Return a connection for the one attempt of a claim, else the attempt that failed to connect.
 
-        Whoever gets it must `post` over it, or give it back with the claim. When this is cancelled, the claim is given
-        back before it raises.
+        The caller must `post` over it, or give it back with the claim. When this is cancelled, the claim is given back
+        before it raises.
         """
         started, began = self._loop.time(), self.now()
         client = None
@@ -124,26 +131,34 @@ class Exchange:
         return Attempt(verdict=verdict, milliseconds=self._milliseconds(started), began=began)
 
     async def post(
-        self, client: ChatsClient, job: Job, held: Any, seen: Seen, *, due: float, closes: datetime | None = None
+        self, client: ChatsPort, job: Job, held: Any, on_outcome: OnOutcome, *, due: float, closes: datetime | None
     ) -> Attempt:
         """Post once.
 
-        `due`: when it was to begin, by the loop's clock. `closes`: when the hours end; what was not written by then is
-        not sent (the connection may be gone, and take a while). When it is cancelled, the outcome is recorded (`seen`
-        hears of it) or the claim given back before it raises.
+        When it is cancelled, the outcome is recorded or the claim given back before it raises.
+
+        Args:
+            client: connected; idle again on return.
+            job: the message.
+            held: its claim.
+            on_outcome: called with the outcome of a cancelled post.
+            due: when it was to begin, by the loop's clock.
+            closes: when the hours end; a request not written by then (a lost connection takes a while to be made anew)
+                is not sent. None: no such end is near.
         """
         started, began = self._loop.time(), self.now()
         late = max(0.0, started - due)
+        had_answer = job.sender in self.answered
         try:
             if closes is None:
-                verdict = await client.post(job.payload, had_answer=job.sender in self.answered)
+                verdict = await client.post(job.payload, had_answer=had_answer)
             else:
-                verdict = await self._post_until(client, job, closes)
+                verdict = await self._post_until(client, job, closes, had_answer=had_answer)
         except (asyncio.CancelledError, Exception):
             if client.written:
                 cut_off = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.CUT_OFF))
                 attempt = Attempt(verdict=cut_off, milliseconds=self._milliseconds(started), began=began, late=late)
-                await self.record(job, held, attempt, seen)
+                await self.record(job, held, attempt, on_outcome)
             else:
                 await self.give_back(held)
             raise
@@ -151,49 +166,49 @@ class Exchange:
             self._idle.append(client)
         if verdict.signs is not None:
             self.answered.add(job.sender)
-        self.reached = self.reached or verdict.finding.reason not in _NOBODY_REACHED
+        self.reached = self.reached or verdict.finding.reason not in _NOT_REACHED
         return Attempt(verdict=verdict, milliseconds=self._milliseconds(started), began=began, late=late)
 
-    async def _post_until(self, client: ChatsClient, job: Job, closes: datetime) -> Verdict:
+    async def _post_until(self, client: ChatsPort, job: Job, closes: datetime, *, had_answer: bool) -> Verdict:
         """Post, unless no byte was written when the hours end."""
-        posting = asyncio.ensure_future(client.post(job.payload, had_answer=job.sender in self.answered))
-        late = False
+        posting = asyncio.ensure_future(client.post(job.payload, had_answer=had_answer))
+        expired = False
 
         def end() -> None:
-            nonlocal late
+            nonlocal expired
             if not client.written and not posting.done():
-                late = True
+                expired = True
                 posting.cancel()  # it goes no step further, so that nothing is written after this
 
         timer = self._loop.call_later(max(0.0, (closes - self.now()).total_seconds()), end)
         try:
             return await posting
         except asyncio.CancelledError:
-            if not late or client.written:
+            if not expired or client.written:
                 raise
             return Verdict(outcome=Outcome.PENDING, finding=Finding(Reason.WINDOW), repeat=True)
         finally:
             timer.cancel()
 
-    async def give_back(self, held: Any, client: ChatsClient | None = None) -> None:
-        """Release a claim with which nothing was posted, and let others have its connection."""
+    async def give_back(self, held: Any, client: ChatsPort | None = None) -> None:
+        """Release a claim with which nothing was posted, durably; its connection is idle again."""
         if client is not None:
             self._idle.append(client)
-        await self._patiently(lambda: self.ledger.release(held, None, posted=False))
+        await self._write_patiently(lambda: self.ledger.release(held, None, posted=False))
 
     async def release(self, job: Job, held: Any, verdict: Verdict) -> None:
-        """Release a claim whose attempt certainly sent nothing."""
+        """Release a claim whose attempt certainly sent nothing, durably."""
         status = verdict.http_status
-        await self._patiently(
+        await self._write_patiently(
             lambda: self.ledger.release(held, verdict.finding, posted=status is not None, status=status)
         )
         log.info("released", row=job.row, reason=verdict.finding.reason.value, http_status=verdict.http_status)
 
-    async def record(self, job: Job, held: Any, attempt: Attempt, seen: Seen) -> None:
-        """Write what an attempt came to, then tell `seen` the outcome as the ledger has it."""
+    async def record(self, job: Job, held: Any, attempt: Attempt, on_outcome: OnOutcome) -> None:
+        """Record an attempt durably, then call `on_outcome` with the outcome as it is in the ledger."""
         verdict, milliseconds = attempt.verdict, attempt.milliseconds
         write = partial(self.ledger.record, held, verdict, duration_ms=milliseconds, began=attempt.began)
-        recorded: Recorded | None = await self._patiently(write, row=job.row, outcome=verdict.outcome.value)
+        recorded = await self._write_patiently(write, row=job.row, outcome=verdict.outcome.value)
         outcome = recorded.outcome if recorded else verdict.outcome
         log.info(
             "attempt",
@@ -205,85 +220,82 @@ class Exchange:
             late_ms=round(attempt.late * 1000, 1),
             ours=recorded is not None,
         )
-        seen(job, outcome, verdict)
+        on_outcome(job, outcome, verdict)
 
     def _milliseconds(self, started: float) -> int:
         return round((self._loop.time() - started) * 1000)
 
-    async def _patiently(self, write: Callable[[], Awaitable[T]], **said: object) -> T:
-        """Write with more patience than a claim: an outcome or a release that is lost makes its row `unknown` for ever.
+    async def _write_patiently(self, write: Callable[[], Awaitable[T]], **context: object) -> T:
+        """Write with retries: a lost outcome or release makes its row `unknown` for ever.
 
-        Nothing is claimed meanwhile, so a write that took effect although it failed meets itself when it is repeated.
+        No claim is made meanwhile, so a write that took effect although it failed meets itself when it is repeated.
         """
         for wait in RECORD_WAITS:
             try:
                 return await write()
             except LedgerFailed as failed:
-                self.stop.request(StopCause.LEDGER_FAILED, ledger_failed(failed))
-                log.warning("write_waits", seconds=wait, problem=failed.problem, **said)
+                self.stop.request(StopCause.LEDGER_FAILED, ledger_failure(failed))
+                log.warning("write_waits", seconds=wait, problem=failed.problem, **context)
                 await asyncio.sleep(wait)
         return await write()
 
 
-def ledger_failed(failed: LedgerFailed) -> Finding:
-    """What a ledger that takes no writes means for the run."""
+def ledger_failure(failed: LedgerFailed) -> Finding:
+    """Return the finding of a run that stops because its ledger takes no writes."""
     return Finding(Reason.LEDGER_FAILED, {"words": str(failed)})
 
 
-AHEAD = 0.25
-"""Seconds of starts for which claims and connections are made ready. More of them would only wait: each with a claim
-that is an unknown row if the machine dies, and a connection that grows old."""
-_LEAST_AHEAD = 8
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Begun:
+class ReadyAttempt:
     """A claimed job whose moment has come."""
 
     held: Any
-    client: ChatsClient | Attempt
-    """What to post over; else why there is no connection."""
+    client: ChatsPort | Attempt
+    """The connection to post over; else the attempt that failed to connect."""
     due: float
     """When it was to begin, by the loop's clock."""
 
 
-class Readiness:
-    """What one sender has claimed. Must be made and used on a running event loop."""
+class ReadyClaims:
+    """Claims of one sender made ready shortly before their moment. Must be made and used on a running event loop."""
 
-    def __init__(self, exchange: Exchange, throttle: Throttle, windows: Windows, *, rate: float) -> None:
-        self._exchange = exchange
-        self._throttle = throttle
-        self._windows = windows
+    def __init__(self, runner: AttemptRunner, limiter: RateLimiter, hours: RecipientHours, *, rate: float) -> None:
+        """`rate`: starts a second."""
+        self._runner = runner
+        self._limiter = limiter
+        self._hours = hours
         self.ahead = asyncio.Semaphore(max(_LEAST_AHEAD, ceil(rate * AHEAD)))
         """To be held from the slot to the moment of the start."""
         self.held = 0
-        """Claims that were made ready, or are being so, and are not `done`."""
+        """Claims that were made ready, or are being so, and are not `finish`ed."""
 
-    async def make(self, job: Job, held: Any, slot: Slot) -> Begun | None:
-        """Connect, and wait for the slot's moment: then the post must follow at once, and after it `done`. None: the
-        moment did not come, and the claim was given back."""
+    async def prepare(self, job: Job, held: Any, slot: StartSlot) -> ReadyAttempt | None:
+        """Connect, and wait for the slot's moment: then the post must follow at once, and after it `finish`.
+
+        None: the moment did not come, and the claim was given back.
+        """
         self.held += 1
-        begun = None
+        ready = None
         try:
-            client = await self._exchange.connect(held)
-            if isinstance(client, Attempt) or await self._may_start(job, held, slot, client):
-                begun = Begun(held=held, client=client, due=slot.time)
+            client = await self._runner.connect(held)
+            if isinstance(client, Attempt) or await self._wait_for_start(job, held, slot, client):
+                ready = ReadyAttempt(held=held, client=client, due=slot.time)
         finally:
-            self.held -= begun is None
-        return begun
+            self.held -= ready is None
+        return ready
 
-    def done(self) -> None:
-        """What became of a claim is written."""
+    def finish(self) -> None:
+        """Note that a claim's outcome or release is written."""
         self.held -= 1
 
-    async def _may_start(self, job: Job, held: Any, slot: Slot, client: ChatsClient) -> bool:
-        """Wait for the moment of the start; when it does not come, or this is cancelled, the claim is given back."""
+    async def _wait_for_start(self, job: Job, held: Any, slot: StartSlot, client: ChatsPort) -> bool:
+        """Wait for the moment of the start; when it does not come, or this is cancelled, give the claim back."""
         started = False
         try:
-            started = await self._throttle.start(slot)
-            # What waited past the end of its hours is to be passed over.
-            started = started and self._windows.closed_until(job, self._exchange.now()) is None
+            started = await self._limiter.start(slot)
+            # A job that waited past the end of its hours is passed over.
+            started = started and self._hours.closed_until(job, self._runner.now()) is None
         finally:
             if not started:
-                await self._exchange.give_back(held, client)
+                await self._runner.give_back(held, client)
         return started

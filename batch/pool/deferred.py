@@ -1,4 +1,4 @@
-"""Jobs of a sender that were put off: each comes back when it is due. Pure but for what it holds."""
+"""Jobs of one sender that wait: those due later in this run, and why others were passed over."""
 
 from __future__ import annotations
 
@@ -13,69 +13,69 @@ from batch.model.messages import Job
 from batch.model.reasons import Finding, Reason
 
 
-class Later:
-    """Jobs that wait for their time, and the people whose message was taken up just now."""
+class DeferredQueue:
+    """Deferred jobs ordered by due time, and the recipients whose message was taken up within the spacing interval."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[datetime, int, Job]] = []
-        self._numbers = count()
-        self._people: OrderedDict[str, datetime] = OrderedDict()
+        self._heap: list[tuple[datetime, int, Job]] = []
+        self._numbers = count()  # breaks ties, because jobs have no order
+        self._recent: OrderedDict[str, datetime] = OrderedDict()
 
     @property
     def next_at(self) -> datetime | None:
-        """When the next job is due; None when none waits."""
-        return self._waiting[0][0] if self._waiting else None
+        """Due time of the next job; None when the queue is empty."""
+        return self._heap[0][0] if self._heap else None
 
-    def due(self, now: datetime) -> Job | None:
-        """A job whose time has come, or None."""
-        return heapq.heappop(self._waiting)[2] if self._waiting and self._waiting[0][0] <= now else None
+    def pop_due(self, now: datetime) -> Job | None:
+        """Remove and return the first job that is due; None when none is."""
+        return heapq.heappop(self._heap)[2] if self._heap and self._heap[0][0] <= now else None
 
-    def put_off(self, job: Job, until: datetime) -> None:
-        """Keep a job until then. Nothing went out for it, so it does not come too close to itself."""
-        self._people.pop(job.person, None)
-        heapq.heappush(self._waiting, (until, next(self._numbers), job))
+    def defer(self, job: Job, until: datetime) -> None:
+        """Keep a job until then. It was not sent, so it does not count as a message to its recipient."""
+        self._recent.pop(job.person, None)
+        heapq.heappush(self._heap, (until, next(self._numbers), job))
 
-    def too_close(self, job: Job, now: datetime) -> bool:
-        """Whether another message to the person was taken up just now; then the job is put off.
+    def defer_if_too_close(self, job: Job, now: datetime) -> bool:
+        """Defer the job and return True when another message to its recipient was taken up within the spacing interval.
 
-        The claim judges it in any case; to be asked before costs no slot.
+        The claim judges the spacing in any case; this earlier check costs no start slot.
         """
-        while self._people and next(iter(self._people.values())) + SPACING <= now:
-            self._people.popitem(last=False)
-        if (last := self._people.get(job.person)) is not None:
-            heapq.heappush(self._waiting, (last + SPACING, next(self._numbers), job))
+        while self._recent and next(iter(self._recent.values())) + SPACING <= now:
+            self._recent.popitem(last=False)
+        if (last := self._recent.get(job.person)) is not None:
+            heapq.heappush(self._heap, (last + SPACING, next(self._numbers), job))
             return True
-        self._people[job.person] = now
+        self._recent[job.person] = now
         return False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Left:
-    """Why jobs of a sender were passed over, and when the first of them may go."""
+class Deferral:
+    """The reason for which jobs were passed over, and when the first of them may go."""
 
     finding: Finding
     until: datetime
 
 
-class Leftovers:
-    """The soonest of each reason."""
+class Deferrals:
+    """The soonest deferral of each reason, in one pass over a sender's jobs."""
 
     def __init__(self) -> None:
-        self._left: dict[Reason, Left] = {}
+        self._by_reason: dict[Reason, Deferral] = {}
 
     def clear(self) -> None:
-        self._left.clear()
+        self._by_reason.clear()
 
-    def leave(self, finding: Finding, until: datetime) -> None:
-        known = self._left.get(finding.reason)
+    def add(self, finding: Finding, until: datetime) -> None:
+        known = self._by_reason.get(finding.reason)
         if known is None or until < known.until:
-            self._left[finding.reason] = Left(finding=finding, until=until)
+            self._by_reason[finding.reason] = Deferral(finding=finding, until=until)
 
-    def because_of(self, reason: Reason) -> Left | None:
-        """The soonest of that reason; None when nothing was left for it."""
-        return self._left.get(reason)
+    def get(self, reason: Reason) -> Deferral | None:
+        """Return the soonest of that reason; None when there is none."""
+        return self._by_reason.get(reason)
 
     @property
-    def soonest(self) -> Left | None:
-        """None when nothing was left."""
-        return min(self._left.values(), key=lambda each: each.until, default=None)
+    def soonest(self) -> Deferral | None:
+        """None when no job was passed over."""
+        return min(self._by_reason.values(), key=lambda each: each.until, default=None)

@@ -1,4 +1,4 @@
-"""The arithmetic of pacing: evenly spaced slots, a pause for everyone, a rate that is cut and climbs back slowly.
+"""Pacing arithmetic: evenly spaced start slots, pauses, and a rate that is cut and climbs back slowly (AIMD).
 
 Pure: every function takes the time and returns a new `Pace`. Times are seconds of a monotonic clock.
 """
@@ -10,24 +10,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 CUT_TO = 0.7
-"""What a 429 leaves of the rate. Gentle, because the pause that comes with it has already emptied the API's bucket."""
+"""Share of the rate that is left after a 429. Gentle, because the pause that comes with it has already emptied the
+API's bucket."""
 CLIMB_PER_SECOND = 1.01
-"""By what the rate grows each second after a cut: by a share of itself, so that it settles near what the API takes,
+"""Factor by which the rate grows each second after a cut: a share of itself, so that it settles near the API's limit,
 however far above that the wanted rate lies."""
 CATCH_UP = 1.01
-"""How much faster than the rate starts may follow each other while lateness is made up for."""
+"""Factor on the rate while lateness is made up for."""
 JITTER = 0.002
 """Seconds by which a start may be late for its slot because timers are no finer; the next may come so much closer."""
 UNEVEN = 0.015
-"""Seconds over one at the least, over which starts are counted: posts do not reach the API quite as evenly as they were
-started, and what is promised is promised of their arrival."""
+"""Seconds beyond one over which starts are counted at least: the promised rate is that of arrivals at the API, and
+posts do not arrive quite as evenly as they were started."""
 EASE = 0.99
-"""The share of what a second may hold that is made use of: without any to spare, the gap that a stall leaves comes back
-every second, and what was late stays late."""
+"""Used share of the starts that a second may hold: with none to spare, the gap of one stall comes back every second,
+and lateness is never made up for."""
 FORGIVEN = 2.0
 """Seconds of lateness that are made up for."""
 LOWEST = 0.02
-"""The share of the wanted rate below which it is not cut."""
+"""Share of the wanted rate below which it is not cut."""
 _LONGEST_CLIMB = 1000.0  # seconds: from the lowest rate to the wanted one, and no overflow
 CUT_ONCE_IN = 1.0
 """Seconds in which several refusals count as one: they speak of the same burst."""
@@ -35,7 +36,7 @@ CUT_ONCE_IN = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
-    """Where the pacing of one sender stands."""
+    """State of one sender's pacing."""
 
     wanted: float
     """Starts a second that the user asked for."""
@@ -46,37 +47,37 @@ class Pace:
     slot: float
     """The earliest time of the next slot; behind `due` while lateness is made up for."""
     changed: float
-    """When `rate` was last reckoned."""
+    """When `rate` was last computed."""
     until: float = float("-inf")
     """The end of the latest pause."""
     cut_at: float = float("-inf")
     generation: int = 0
-    """Raised by every pause: who reserved a slot before it must reserve again."""
+    """Raised by every pause: slots reserved before it are void."""
 
     @classmethod
     def begin(cls, wanted: float, now: float) -> Pace:
         return cls(wanted=wanted, rate=wanted, due=now, slot=now, changed=now)
 
 
-def reserved(pace: Pace, now: float) -> tuple[Pace, float]:
-    """Take the next slot; returns its time, now at the earliest.
+def reserve_slot(pace: Pace, now: float) -> tuple[Pace, float]:
+    """Take the next slot and return its time, now at the earliest.
 
     Lateness (a busy machine, too few workers for a moment) is made up for by gaps that are 1 % shorter, so that the
-    mean is kept; what is older than `FORGIVEN` is lost, so that a machine that slept does not hurry afterwards.
+    mean is kept; lateness beyond `FORGIVEN` is lost, so that a machine that slept does not hurry afterwards.
     """
-    pace = climbed(pace, now)
+    pace = recover_rate(pace, now)
     due = max(pace.due, now - FORGIVEN)
     slot = max(due, pace.slot)
     start = max(slot, now)
-    gap = 1 / min(pace.rate, lasting(pace.wanted))
+    gap = 1 / min(pace.rate, sustained_rate(pace.wanted))
     return replace(pace, due=due + gap, slot=start + shortest_gap(pace.rate)), start
 
 
-def earliest(pace: Pace, starts: Sequence[float]) -> float:
-    """The earliest time of the next start. `starts`: the latest ones, at most `most_in_a_second`, in order.
+def earliest_start(pace: Pace, starts: Sequence[float]) -> float:
+    """Return the earliest time of the next start. `starts`: the latest ones, at most `most_in_a_second`, in order.
 
-    Slots are even, but a worker may be late for its own, its claim delayed by a slow disk, or the machine by its other
-    work. Late starts may come closer together, but never so close that a moving second holds more than it may.
+    Slots are even, but a slow disk or a busy machine makes workers late for theirs. Late starts may come closer
+    together, but never so close that a moving second holds more than its limit.
     """
     gap = 1 / pace.rate
     # Timers are no finer than `JITTER`, so of fast rates a few starts together are held to their gaps.
@@ -86,43 +87,45 @@ def earliest(pace: Pace, starts: Sequence[float]) -> float:
     return max(apart, starts[0] + _second(pace.wanted)) if len(starts) >= most else apart
 
 
-def lasting(wanted: float) -> float:
-    """Starts a second that `earliest` lets through in the long run, with some ease: of fast rates up to 2 % less than
-    wanted. Slots are no closer, else starts would fall behind them ever more, with their claims held meanwhile."""
+def sustained_rate(wanted: float) -> float:
+    """Return the rate that `earliest_start` lets through in the long run: of fast rates up to 2 % less than wanted.
+
+    Slots are no closer, else starts would fall behind them ever more, with their claims held meanwhile.
+    """
     return min(wanted, EASE * most_in_a_second(wanted) / _second(wanted))
 
 
 def _second(wanted: float) -> float:
-    """Seconds over which `earliest` counts starts."""
+    """Return the seconds over which `earliest_start` counts starts."""
     return 1 + max(UNEVEN, 0.9 * (most_in_a_second(wanted) / wanted - 1))
 
 
 def most_in_a_second(rate: float) -> int:
-    """Starts that any moving second may hold: the rate plus 1 %, or plus one where that is more; a whole number."""
+    """Return the starts that any moving second may hold: the rate plus 1 %, or plus one where that is more."""
     return max(1, math.floor(max(rate + 1, rate * CATCH_UP)))
 
 
 def shortest_gap(rate: float) -> float:
-    """Seconds between two slots while lateness is made up for."""
+    """Return the seconds between two slots while lateness is made up for."""
     return 1 / min(rate * CATCH_UP, most_in_a_second(rate)) if rate >= 1 else 1 / (rate * CATCH_UP)
 
 
-def climbed(pace: Pace, now: float) -> Pace:
-    """The rate after the time that has passed since it was last reckoned."""
+def recover_rate(pace: Pace, now: float) -> Pace:
+    """Let the rate grow for the time since it was last computed."""
     grown = pace.rate * CLIMB_PER_SECOND ** min(max(0.0, now - pace.changed), _LONGEST_CLIMB)
     return replace(pace, rate=min(pace.wanted, grown), changed=max(now, pace.changed))
 
 
-def cut(pace: Pace, now: float) -> Pace:
-    """The pace after the API asked to slow down."""
-    pace = climbed(pace, now)
+def cut_rate(pace: Pace, now: float) -> Pace:
+    """Cut the rate, because the API asked to slow down; once for one burst of refusals."""
+    pace = recover_rate(pace, now)
     if now - pace.cut_at < CUT_ONCE_IN:
         return pace
     return replace(pace, rate=max(pace.rate * CUT_TO, pace.wanted * LOWEST), cut_at=now)
 
 
-def paused(pace: Pace, now: float, seconds: float) -> Pace:
-    """No start before `seconds` from now, for everyone; the rate does not climb meanwhile.
+def pause(pace: Pace, now: float, seconds: float) -> Pace:
+    """Allow no start for `seconds`; the rate does not climb meanwhile.
 
     Every slot reserved so far is void, so the next one is at the end of the pause. A pause never shortens another.
     """

@@ -1,4 +1,4 @@
-"""All senders of a run, each in its lane, and what they came to together."""
+"""All senders of a run together, and the result of the run."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.runs import SenderRun
-from batch.pool.attempt import Exchange
-from batch.pool.ports import Attempts, ChatsClient, PoolSettings, Progress
-from batch.pool.sender import Lane
-from batch.pool.stop import Stop, StopCause
+from batch.pool.attempt import AttemptRunner
+from batch.pool.ports import ChatsPort, LedgerPort, PoolSettings, Progress
+from batch.pool.sender import SenderPool
+from batch.pool.stop import StopCause, StopSignal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sent:
-    """What the pool did, in all calls of `run` together. `cause` is None when nothing stopped early."""
+class PoolResult:
+    """Result of all calls of `Pool.run` so far. `cause` is None when nothing stopped early."""
 
     jobs: int
     """Messages brought to an end, or given up."""
@@ -28,12 +28,12 @@ class Sent:
     outcomes: Mapping[Outcome, int]
     """As they were recorded."""
     achieved_rate: float | None
-    """Starts a second of all senders together, while they were sending."""
+    """Starts a second of all senders together, while they were sending; None for fewer than two."""
     cause: StopCause | None
     """Why the run stopped, or the first of its senders that did."""
     finding: Finding | None
     stopped_all: bool
-    """What stopped it stopped every sender."""
+    """The cause stopped every sender."""
     next_at: datetime | None
     """When the first message that the hours or a cap keep back may go; None when there is none."""
     senders: tuple[SenderRun, ...]
@@ -45,86 +45,67 @@ class Pool:
     def __init__(
         self,
         *,
-        ledger: Attempts,
-        client: Callable[[], ChatsClient],
+        ledger: LedgerPort,
+        client: Callable[[], ChatsPort],
         settings: PoolSettings,
         now: Callable[[], datetime],
         progress: Progress,
-        stop: Stop,
+        stop: StopSignal,
     ) -> None:
         """`client` makes a connection of its own; `now` gives the wall clock in UTC."""
-        self._exchange = Exchange(ledger=ledger, client=client, now=now, stop=stop)
+        self._runner = AttemptRunner(ledger=ledger, client=client, now=now, stop=stop)
         self._settings = settings
         self._progress = progress
         self._stop = stop
-        self._lanes: dict[str, Lane] = {}
+        self._senders: dict[str, SenderPool] = {}
 
-    async def run(self, limit: int | None = None) -> Sent:
+    async def run(self, limit: int | None = None) -> PoolResult:
         """Bring every job (at most the first `limit`) to an outcome, or stop. Nothing is in flight when it returns.
 
-        Raises what a defect raised, after everything in flight was recorded.
+        An exception of a defect is raised after everything in flight was recorded.
         """
-        upto = None if limit is None else self._exchange.ledger.row_of(limit)
-        for sender in self._exchange.ledger.senders():
-            if sender not in self._lanes:
-                self._lanes[sender] = Lane(
-                    sender, exchange=self._exchange, settings=self._settings, progress=self._progress
+        upto = None if limit is None else self._runner.ledger.row_of(limit)
+        for sender in self._runner.ledger.senders():
+            if sender not in self._senders:
+                self._senders[sender] = SenderPool(
+                    sender, runner=self._runner, settings=self._settings, progress=self._progress
                 )
-        lanes = [asyncio.create_task(lane.run(upto)) for lane in self._lanes.values()]
+        tasks = [asyncio.create_task(sender.run(upto)) for sender in self._senders.values()]
         try:
-            await self._finish(lanes)
+            await self._finish(tasks)
         finally:
-            await self._exchange.aclose()
-        return self._sent()
+            await self._runner.aclose()
+        return self._result()
 
-    async def _finish(self, lanes: list[asyncio.Task[None]]) -> None:
-        """Wait for the lanes; once the run is stopping, no longer than the grace time."""
-        everyone = asyncio.gather(*lanes, return_exceptions=True)
+    async def _finish(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Wait for the senders; once the run is stopping, no longer than the grace time."""
+        all_senders = asyncio.gather(*tasks, return_exceptions=True)
         patience = asyncio.create_task(self._stop.out_of_patience(self._settings.grace))
-        first: set[asyncio.Future[Any]] = {everyone, patience}
+        first: set[asyncio.Future[Any]] = {all_senders, patience}
         try:
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         finally:
             patience.cancel()
-            for lane in lanes:
-                lane.cancel()
-            results = await everyone
+            for task in tasks:
+                task.cancel()
+            results = await all_senders
         for result in results:
             if isinstance(result, Exception):
                 raise result
 
-    def _sent(self) -> Sent:
-        lanes = list(self._lanes.values())
-        stopped = [lane for lane in lanes if lane.stop.requested]
+    def _result(self) -> PoolResult:
+        senders = list(self._senders.values())
+        stopped = [sender for sender in senders if sender.stop.requested]
         first = self._stop if self._stop.requested or not stopped else stopped[0].stop
-        outcomes: Counter[Outcome] = Counter()
-        for lane in lanes:
-            outcomes.update(lane.outcomes)
-        return Sent(
-            jobs=sum(lane.jobs for lane in lanes),
-            attempts=sum(lane.starts.count for lane in lanes),
-            outcomes=dict(outcomes),
-            achieved_rate=_together(lanes),
+        rates = [sender.starts.rate for sender in senders if sender.starts.rate is not None]
+        return PoolResult(
+            jobs=sum(sender.jobs for sender in senders),
+            attempts=sum(sender.starts.count for sender in senders),
+            outcomes=dict(sum((sender.outcomes for sender in senders), Counter())),
+            achieved_rate=sum(rates) if rates else None,
             cause=first.cause,
             finding=first.finding,
-            stopped_all=bool(stopped) and len(stopped) == len(lanes),
-            next_at=min((lane.left.until for lane in lanes if lane.left), default=None),
-            senders=tuple(_sender_run(lane) for lane in lanes),
+            stopped_all=bool(stopped) and len(stopped) == len(senders),
+            next_at=min((sender.deferral.until for sender in senders if sender.deferral), default=None),
+            senders=tuple(sender.summarize() for sender in senders),
         )
-
-
-def _together(lanes: list[Lane]) -> float | None:
-    """Of several senders the sum of what each achieved; None where none has a rate."""
-    rates = [lane.starts.rate for lane in lanes if lane.starts.rate is not None]
-    return sum(rates) if rates else None
-
-
-def _sender_run(lane: Lane) -> SenderRun:
-    return SenderRun(
-        sender=lane.sender,
-        attempts=lane.starts.count,
-        achieved_rate=lane.starts.rate,
-        slowed=lane.slowed,
-        cause=lane.stop.cause.value if lane.stop.cause else None,
-        pending=lane.left.finding if lane.left else None,
-    )

@@ -1,4 +1,4 @@
-"""What the pool needs of the others, as small protocols, and its settings."""
+"""Protocols of the ledger, the API and the progress display as the pool uses them, and the pool's settings."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding
 from batch.model.sending_hours import Hours
 from batch.model.verdicts import Refused, Verdict
-from batch.pool.retries import RepeatRules
+from batch.pool.retries import RetryRules
 from batch.pool.stop import StopRules
 
 
-class Recorded(Protocol):
-    """An outcome as the ledger has it."""
+class RecordPort(Protocol):
+    """An outcome as it is in the ledger."""
 
     @property
     def outcome(self) -> Outcome: ...
@@ -25,8 +25,8 @@ class Recorded(Protocol):
     def evidence(self) -> Evidence | None: ...
 
 
-class Attempts(Protocol):
-    """What the pool needs of the ledger. What a method did is durable when it returns; else it raises LedgerFailed."""
+class LedgerPort(Protocol):
+    """The ledger's queue of one run. A write is durable when its method returns; else it raises LedgerFailed."""
 
     def senders(self) -> list[str]: ...
     def row_of(self, count: int) -> int | None: ...
@@ -39,12 +39,15 @@ class Attempts(Protocol):
     ) -> Awaitable[bool]: ...
     def record(
         self, held: Any, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
-    ) -> Awaitable[Recorded | None]: ...
+    ) -> Awaitable[RecordPort | None]: ...
 
 
-class ChatsClient(Protocol):
-    """What the pool needs of the API: one connection. `connect` makes it ready, or says why it cannot; `post` connects
-    anew where it must. `written` tells, after a cancelled `post`, if a byte went out."""
+class ChatsPort(Protocol):
+    """One connection to the API.
+
+    `connect` makes it ready, or returns why it cannot; `post` connects anew where it must. `written` is True when a
+    byte of the latest `post` may have gone out, also after that was cancelled.
+    """
 
     @property
     def written(self) -> bool: ...
@@ -54,7 +57,7 @@ class ChatsClient(Protocol):
 
 
 class Progress(Protocol):
-    """Who watches the run."""
+    """Observer of a run's progress."""
 
     def done(self, row: int, outcome: Outcome) -> None: ...
     def waiting(self, seconds: float, finding: Finding, sender: str) -> None: ...
@@ -62,7 +65,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoolSettings:
-    """How fast, how many at once, when, and when to give up."""
+    """Rate, concurrency, hours, and the limits at which a run gives up."""
 
     rate: float = 10.0
     """Starts a second, per sender."""
@@ -70,11 +73,11 @@ class PoolSettings:
     """Attempts in flight at most, per sender."""
     grace: float = 30.0
     """Seconds that attempts in flight may take to finish once the run is stopping."""
-    repeats: RepeatRules = field(default_factory=RepeatRules)
+    retries: RetryRules = field(default_factory=RetryRules)
     stop: StopRules = field(default_factory=StopRules)
     hours: Hours = field(default_factory=lambda: Hours(()))
     """When messages may go out."""
     home: str = "UTC"
-    """The time zone of people whose own nobody knows, and in which times are told."""
+    """The time zone of recipients whose own is not known, and of times in messages to people."""
     wait: bool = False
     """Wait for the hours to begin, instead of leaving the rows pending."""

@@ -1,4 +1,4 @@
-"""How often, and after what wait, a row is tried again when certainly nothing was sent."""
+"""Retry policy of a row whose attempt certainly sent nothing: how often, and after what wait."""
 
 from __future__ import annotations
 
@@ -6,49 +6,51 @@ from dataclasses import dataclass
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
+"""Seconds; bounds of our own doubling wait."""
 FIRST_CONNECTION = 3
-"""Tries while nobody has answered in this run: a wrong or dead address is told at once, not after minutes."""
+"""Tries before the API has answered once in this run: a dead address is reported at once, not after minutes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RepeatRules:
-    """The limit of safe repeats of one row within a run."""
+class RetryRules:
+    """The limit of safe retries of one row within a run."""
 
     tries: int = 8
-    """Repeats after the first attempt."""
+    """Retries after the first attempt."""
     seconds: float = 900.0
-    """Time from the first failure within which a repeat may begin."""
+    """Time from the first failure within which a retry may begin."""
 
 
-def next_wait(rules: RepeatRules, *, failures: int, since_first: float, told: float | None) -> float | None:
-    """Seconds until the next try of a row that failed `failures` times, or None when the limit is used up.
+def next_wait(rules: RetryRules, *, failures: int, since_first: float, requested: float | None) -> float | None:
+    """Return the seconds until the next try of a row that failed `failures` times; None when the limit is used up.
 
-    `told`: what the API asked to wait; it counts when it is longer than our own doubling wait.
+    `requested`: seconds that the API asked to wait; they count when longer than our own doubling wait.
     """
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures - 1, 16))
-    if told is not None:
-        wait = max(wait, told) if failures > 1 else told
+    if requested is not None:
+        wait = max(wait, requested) if failures > 1 else requested
     if failures > rules.tries or since_first + wait > rules.seconds:
         return None
     return wait
 
 
-class Repeats:
-    """Counts the failures of one row."""
+class RetryCounter:
+    """Failures of one row so far."""
 
-    def __init__(self, rules: RepeatRules) -> None:
+    def __init__(self, rules: RetryRules) -> None:
         self._rules = rules
         self._failures = 0
         self._first = 0.0
 
-    def next_wait(self, now: float, told: float | None, *, reached: bool = True) -> float | None:
-        """Note a failure at `now` (seconds, monotonic); returns what `next_wait` says of it.
+    def next_wait(self, now: float, requested: float | None, *, reached: bool = True) -> float | None:
+        """Count a failure at `now` (seconds, monotonic) and return the wait as `next_wait` does.
 
-        `reached`: somebody has answered in this run; until then there are only a few tries.
+        `reached`: the API has answered in this run; until then there are FIRST_CONNECTION tries.
         """
         if not self._failures:
             self._first = now
         self._failures += 1
         if not reached and self._failures >= FIRST_CONNECTION:
             return None
-        return next_wait(self._rules, failures=self._failures, since_first=now - self._first, told=told)
+        since_first = now - self._first
+        return next_wait(self._rules, failures=self._failures, since_first=since_first, requested=requested)

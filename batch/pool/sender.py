@@ -1,4 +1,4 @@
-"""One sender of a run: its jobs, its pace, and what stops it. What stops one sender does not stop the others."""
+"""The workers of one sender: its jobs, its pace, its stop rules. A stop of one sender does not stop the others."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from batch.errors import LedgerFailed
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
+from batch.model.runs import SenderRun
 from batch.model.verdicts import Refused, Verdict
-from batch.pool.attempt import Attempt, Begun, Exchange, Readiness, ledger_failed
-from batch.pool.deferred import Later, Left, Leftovers
-from batch.pool.hours import Windows
+from batch.pool.attempt import Attempt, AttemptRunner, ReadyAttempt, ReadyClaims, ledger_failure
+from batch.pool.deferred import Deferral, Deferrals, DeferredQueue
+from batch.pool.hours import RecipientHours
 from batch.pool.ports import PoolSettings, Progress
-from batch.pool.rate_limiter import Starts, Throttle
-from batch.pool.retries import Repeats
-from batch.pool.stop import CLOCK_OFF, StopCause, Watch
+from batch.pool.rate_limiter import AchievedRate, RateLimiter
+from batch.pool.retries import RetryCounter
+from batch.pool.stop import CLOCK_OFF, OutcomeMonitor, StopCause
 
 log = structlog.get_logger()
 
@@ -30,81 +31,78 @@ comes a moment before yesterday's messages are a day old, follows them instead o
 CLOSING = timedelta(minutes=2)
 """How near the end of the hours must be for a post to be watched: to connect takes less."""
 LOOK_AGAIN = 30.0
-"""Seconds after which who waits for an hour reads the wall clock again: a machine may have slept."""
+"""Seconds after which a wait for an hour reads the wall clock again: a machine may have slept."""
 FOR_ALL = frozenset({Reason.NOT_AUTHORIZED, Reason.WRONG_ADDRESS})
 """Answers that every sender would get alike."""
 _AT_ONCE = 500  # jobs passed over before others get a turn
 
 
-class Lane:
+class SenderPool:
     """The workers of one sender. Make and use it on one running event loop."""
 
-    def __init__(self, sender: str, *, exchange: Exchange, settings: PoolSettings, progress: Progress) -> None:
+    def __init__(self, sender: str, *, runner: AttemptRunner, settings: PoolSettings, progress: Progress) -> None:
         self.sender = sender
-        self.stop = exchange.stop.below()
+        self.stop = runner.stop.child()
         self.jobs = 0
-        self.starts = Starts()
+        self.starts = AchievedRate()
         self.outcomes: Counter[Outcome] = Counter()
-        self._leftovers = Leftovers()
-        self._exchange = exchange
+        self._deferrals = Deferrals()
+        self._runner = runner
         self._settings = settings
         self._progress = progress
         self._loop = asyncio.get_running_loop()
-        self._throttle = Throttle(settings.rate, self.stop)
-        self._watch = Watch(settings.stop)
-        self._windows = Windows(settings.hours, settings.home)
-        self._later = Later()
-        self._readiness = Readiness(exchange, self._throttle, self._windows, rate=settings.rate)
-        self._spoken_of: datetime | None = None
+        self._limiter = RateLimiter(settings.rate, self.stop)
+        self._monitor = OutcomeMonitor(settings.stop)
+        self._hours = RecipientHours(settings.hours, settings.home)
+        self._deferred = DeferredQueue()
+        self._ready = ReadyClaims(runner, self._limiter, self._hours, rate=settings.rate)
+        self._announced: datetime | None = None
 
     @property
-    def left(self) -> Left | None:
-        """The soonest of what was passed over; None when nothing was."""
-        return self._leftovers.soonest
+    def deferral(self) -> Deferral | None:
+        """The soonest of the jobs passed over; None when none was."""
+        return self._deferrals.soonest
 
-    @property
-    def slowed(self) -> int:
-        """How often the rate was cut."""
-        return self._throttle.cuts
+    def summarize(self) -> SenderRun:
+        """Return the sender's part of the run's result."""
+        return SenderRun(
+            sender=self.sender,
+            attempts=self.starts.count,
+            achieved_rate=self.starts.rate,
+            slowed=self._limiter.cuts,
+            cause=self.stop.cause.value if self.stop.cause else None,
+            pending=self.deferral.finding if self.deferral else None,
+        )
 
     async def run(self, upto: int | None) -> None:
-        """Bring every job (up to that row) to an outcome, pass over what may not go now, or stop.
+        """Bring every job (up to that row) to an outcome, pass over those that may not go now, or stop.
 
-        With `wait`, what the hours keep back is waited for.
+        With `wait`, a job that the hours keep back is waited for. An exception of a defect is raised after all workers
+        have ended.
         """
-        while True:
-            self._leftovers.clear()
-            self.starts.new_pass()
-            jobs = self._exchange.ledger.jobs(self.sender, upto=upto)
-            await self._all(jobs)
-            if not await self._until_hours():
-                return
-
-    async def _all(self, jobs: Iterator[Job]) -> None:
-        """One pass of all workers over the jobs. Raises what a defect raised, after all of them have ended."""
-        workers = [asyncio.create_task(self._work(jobs)) for _ in range(self._settings.concurrency)]
-        try:
-            await asyncio.gather(*workers, return_exceptions=True)
-        finally:
-            for worker in workers:
-                if worker.done() and not worker.cancelled() and (error := worker.exception()):
-                    raise error
-
-    async def _until_hours(self) -> bool:
-        """Wait for the hours of what was left out; False when that is not what is to be waited for."""
-        left = self._leftovers.because_of(Reason.WINDOW)
-        if not self._settings.wait or left is None:
-            return False
-        return await self._sleep_until(left.until, left.finding)
+        again = True
+        while again:
+            self._deferrals.clear()
+            self.starts.begin_pass()
+            jobs = self._runner.ledger.jobs(self.sender, upto=upto)
+            workers = [asyncio.create_task(self._work(jobs)) for _ in range(self._settings.concurrency)]
+            try:
+                await asyncio.gather(*workers, return_exceptions=True)
+            finally:
+                for worker in workers:
+                    if worker.done() and not worker.cancelled() and (error := worker.exception()):
+                        raise error
+            closed = self._deferrals.get(Reason.WINDOW)
+            again = self._settings.wait and closed is not None and await self._sleep_until(closed.until, closed.finding)
 
     async def _sleep_until(self, until: datetime, finding: Finding) -> bool:
         """Sleep by the wall clock; False when the run stops first."""
-        while (left := (until - self._exchange.now()).total_seconds()) > 0:
-            if self._spoken_of != until:
-                self._spoken_of = until
+        while (seconds := (until - self._runner.now()).total_seconds()) > 0:
+            if self._announced != until:
+                self._announced = until
                 log.info("waits", until=until.isoformat(), reason=finding.reason.value)
-                self._progress.waiting(left, finding, self.sender)
-            if not await self.stop.sleep(min(left, LOOK_AGAIN)):
+                self._progress.waiting(seconds, finding, self.sender)
+            if not await self.stop.sleep(min(seconds, LOOK_AGAIN)):
                 return False
         return not self.stop.requested
 
@@ -113,142 +111,139 @@ class Lane:
             while (job := await self._next(jobs)) is not None:
                 await self._handle(job)
         except LedgerFailed as failed:
-            self._exchange.stop.request(StopCause.LEDGER_FAILED, ledger_failed(failed))
+            self._runner.stop.request(StopCause.LEDGER_FAILED, ledger_failure(failed))
             log.exception("ledger_failed", problem=failed.problem)
         except Exception:
-            self._exchange.stop.request(StopCause.DEFECT)
+            self._runner.stop.request(StopCause.DEFECT)
             raise
 
     async def _next(self, jobs: Iterator[Job]) -> Job | None:
-        """The next job that may go now; None when there is none, or the run is stopping."""
+        """Return the next job that may go now; None when there is none, or the run is stopping."""
         passed = 0
         while not self.stop.requested:
-            now = self._exchange.now()
-            job = self._later.due(now) or next(jobs, None)
+            now = self._runner.now()
+            job = self._deferred.pop_due(now) or next(jobs, None)
             if job is None:
-                if (until := self._later.next_at) is None:
+                if (until := self._deferred.next_at) is None:
                     return None
-                left = (until - now).total_seconds()
-                await self.stop.sleep(min(max(left, 0.001), LOOK_AGAIN))
-            elif not self._passed_over(job) and not self._later.too_close(job, now):
+                await self.stop.sleep(min(max((until - now).total_seconds(), 0.001), LOOK_AGAIN))
+            elif not self._pass_over(job) and not self._deferred.defer_if_too_close(job, now):
                 return job
             elif (passed := passed + 1) % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         return None
 
-    def _passed_over(self, job: Job) -> bool:
-        """Whether the job may certainly not go now; nothing was claimed or written."""
-        now = self._exchange.now()
-        if (until := self._windows.closed_until(job, now)) is not None:
-            self._leftovers.leave(self._windows.finding(until), until)
+    def _pass_over(self, job: Job) -> bool:
+        """Return True, and note why, when the job may certainly not go now; nothing was claimed or written."""
+        now = self._runner.now()
+        if (until := self._hours.closed_until(job, now)) is not None:
+            self._deferrals.add(self._hours.explain(until), until)
             return True
-        full = None if self._readiness.held else self._exchange.ledger.full_until(job, now)
+        full = None if self._ready.held else self._runner.ledger.full_until(job, now)
         if full is not None and full.until is not None and full.until > now + CAP_PATIENCE:
-            self._leftovers.leave(full.finding, full.until)
+            self._deferrals.add(full.finding, full.until)
             return True
         return False
 
     async def _handle(self, job: Job) -> None:
-        """Bring one job to an outcome, or leave it pending: a rule keeps it back, the limit of repeats is reached, or
-        the run is stopping."""
-        repeats = Repeats(self._settings.repeats)
+        """Bring one job to an outcome, or leave it pending: kept back by a rule, retries used up, run stopping."""
+        retries = RetryCounter(self._settings.retries)
         again = True
         while again:
-            async with self._readiness.ahead:
-                begun = await self._begin(job)
-            if begun is None:
+            async with self._ready.ahead:
+                ready = await self._prepare(job)
+            if ready is None:
                 return
-            if isinstance(begun, Refused):
-                again = await self._refused(job, begun)
+            if isinstance(ready, Refused):
+                again = await self._heed_refusal(job, ready)
                 continue
-            again = await self._attempt(job, begun, repeats)
+            again = await self._attempt(job, ready, retries)
             self.jobs += not again
 
-    async def _begin(self, job: Job) -> Begun | Refused | None:
-        """Claim the job, connect, and wait for its moment: the post must follow at once. None: it is not for us, or not
-        for now."""
-        while (slot := await self._throttle.next_slot()) is not None:
-            if not self._exchange.clock_is_right() or self._passed_over(job):
+    async def _prepare(self, job: Job) -> ReadyAttempt | Refused | None:
+        """Claim the job, connect, and wait for its moment: the post must follow at once.
+
+        None: the job is not ours, or not for now.
+        """
+        while (slot := await self._limiter.next_slot()) is not None:
+            if not self._runner.check_clock() or self._pass_over(job):
                 return None
-            held = await self._exchange.claim(job)
+            held = await self._runner.claim(job)
             if isinstance(held, Refused):
                 return held
             if held is None:
                 log.info("not_ours", row=job.row)
                 return None
-            if (begun := await self._readiness.make(job, held, slot)) is not None:
-                return begun
+            if (ready := await self._ready.prepare(job, held, slot)) is not None:
+                return ready
         return None
 
-    async def _attempt(self, job: Job, begun: Begun, repeats: Repeats) -> bool:
+    async def _attempt(self, job: Job, ready: ReadyAttempt, retries: RetryCounter) -> bool:
         """Post once, and record or release; True when the job is to be tried again now."""
         try:
-            attempt = await self._posted(job, begun)
+            attempt = await self._post(job, ready)
             verdict = attempt.verdict
             self._heed(verdict)
             if verdict.outcome is not Outcome.PENDING:
-                await self._exchange.record(job, begun.held, attempt, self._seen)
+                await self._runner.record(job, ready.held, attempt, self._on_outcome)
                 return False
-            await self._exchange.release(job, begun.held, verdict)
+            await self._runner.release(job, ready.held, verdict)
         finally:
-            self._readiness.done()
-        return await self._may_repeat(verdict, repeats)
-
-    async def _posted(self, job: Job, begun: Begun) -> Attempt:
-        if isinstance(begun.client, Attempt):
-            return begun.client
-        self.starts.note(self._loop.time())
-        closes = self._windows.closes_at(job)
-        soon = closes if closes is not None and closes - self._exchange.now() < CLOSING else None
-        return await self._exchange.post(begun.client, job, begun.held, self._seen, due=begun.due, closes=soon)
-
-    async def _may_repeat(self, verdict: Verdict, repeats: Repeats) -> bool:
+            self._ready.finish()
         if verdict.pause is not None:
             self._progress.waiting(verdict.pause, verdict.finding, self.sender)
         if not verdict.repeat:
             return False
         if verdict.finding.reason is Reason.WINDOW:  # no failure: it will be passed over, or waited for
             return True
-        wait = repeats.next_wait(self._loop.time(), verdict.pause, reached=self._exchange.reached)
+        wait = retries.next_wait(self._loop.time(), verdict.pause, reached=self._runner.reached)
         if wait is None:
             self.stop.request(StopCause.RETRIES_USED_UP, verdict.finding)
             return False
         return await self.stop.sleep(wait)
 
-    async def _refused(self, job: Job, refused: Refused) -> bool:
-        """Heed what a rule said of a job; True when it is to be claimed again now."""
+    async def _post(self, job: Job, ready: ReadyAttempt) -> Attempt:
+        if isinstance(ready.client, Attempt):
+            return ready.client
+        self.starts.add(self._loop.time())
+        closes = self._hours.closes_at(job)
+        if closes is not None and closes - self._runner.now() >= CLOSING:
+            closes = None
+        return await self._runner.post(ready.client, job, ready.held, self._on_outcome, due=ready.due, closes=closes)
+
+    async def _heed_refusal(self, job: Job, refused: Refused) -> bool:
+        """Heed a rule that refused the claim; True when the job is to be claimed again now."""
         if refused.outcome is not Outcome.PENDING or refused.until is None:
             log.info("left_out", row=job.row, outcome=refused.outcome.value, reason=refused.finding.reason.value)
             self.jobs += 1
             self._progress.done(job.row, refused.outcome)
             return False
         if refused.finding.reason is not Reason.CAP:
-            self._later.put_off(job, refused.until)
+            self._deferred.defer(job, refused.until)
             return False
-        now = self._exchange.now()
-        if refused.until <= now + CAP_PATIENCE:
+        if refused.until <= self._runner.now() + CAP_PATIENCE:
             return await self._sleep_until(refused.until, refused.finding)
-        if self._readiness.held:  # what is in flight may turn out not to count
+        if self._ready.held:  # an attempt in flight may turn out not to count
             return await self.stop.sleep(0.5)
-        self._leftovers.leave(refused.finding, refused.until)
+        self._deferrals.add(refused.finding, refused.until)
         return False
 
     def _heed(self, verdict: Verdict) -> None:
-        """What an answer means for everyone else; before anything waits, so that nobody starts meanwhile."""
+        """Pause, slow down or stop, as an answer asks; before anything waits, so that no attempt starts meanwhile."""
         if verdict.slow_down:
-            self._throttle.slow_down()
+            self._limiter.slow_down()
         if verdict.pause is not None:
-            self._throttle.pause(verdict.pause)
+            self._limiter.pause(verdict.pause)
         if verdict.stop:
             # Where others were answered the address is right: it is this sender that the API does not know.
-            known = verdict.finding.reason is Reason.WRONG_ADDRESS and self._exchange.answered
-            stop = self._exchange.stop if verdict.finding.reason in FOR_ALL and not known else self.stop
+            known = verdict.finding.reason is Reason.WRONG_ADDRESS and self._runner.answered
+            stop = self._runner.stop if verdict.finding.reason in FOR_ALL and not known else self.stop
             stop.request(StopCause.FATAL_ANSWER, verdict.finding)
         if verdict.clock_skew is not None and abs(verdict.clock_skew) > CLOCK_OFF:
-            self._exchange.stop.request(StopCause.CLOCK_WRONG)
+            self._runner.stop.request(StopCause.CLOCK_WRONG)
 
-    def _seen(self, job: Job, outcome: Outcome, verdict: Verdict) -> None:
+    def _on_outcome(self, job: Job, outcome: Outcome, verdict: Verdict) -> None:
         self.outcomes[outcome] += 1
         self._progress.done(job.row, outcome)
-        if cause := self._watch.see(verdict):
+        if cause := self._monitor.add(verdict):
             self.stop.request(cause, verdict.finding)

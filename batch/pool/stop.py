@@ -1,4 +1,4 @@
-"""What stops a run before its rows are done, and the one place where it is noted."""
+"""Stop rules of a run, and the stop signal that every wait of the pool heeds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from batch.model.reasons import Finding, Reason
 from batch.model.verdicts import Verdict
 
 ENOUGH_SAMPLES = 50
-"""Attempts before a share of errors says anything."""
+"""Attempts before a share of errors means anything."""
 TEMPLATE_ERRORS = 3
 """Refusals of the template's values in a row that stop the run: the campaign's fields do not fit the template."""
 CLOCK_OFF = 300.0
@@ -24,7 +24,7 @@ CLOCK_OFF = 300.0
 
 
 class StopCause(StrEnum):
-    """Why a run ended before its rows were done."""
+    """Cause of a run's early end."""
 
     INTERRUPTED = "interrupted"
     """SIGINT."""
@@ -45,7 +45,7 @@ class StopCause(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StopRules:
-    """When a run stops by itself."""
+    """Limits at which a run stops by itself."""
 
     errors: float = 0.2
     """Share of refused rows among this run's attempts, judged from 50 attempts on."""
@@ -53,15 +53,15 @@ class StopRules:
     """Unknown outcomes in a row."""
 
 
-class Watch:
-    """Counts this run's outcomes and says when the rules stop it. Only this run's attempts count."""
+class OutcomeMonitor:
+    """Counter of this run's outcomes, as the stop rules need them."""
 
     def __init__(self, rules: StopRules) -> None:
         self._rules = rules
         self._done = self._errors = self._unknowns = self._template = 0
 
-    def see(self, verdict: Verdict) -> StopCause | None:
-        """Count an outcome; return why the run must stop, or None."""
+    def add(self, verdict: Verdict) -> StopCause | None:
+        """Count an outcome; return the cause to stop, or None."""
         self._done += 1
         self._errors += verdict.outcome is Outcome.ERROR
         self._unknowns = self._unknowns + 1 if verdict.outcome is Outcome.UNKNOWN else 0
@@ -76,25 +76,25 @@ class Watch:
         return None
 
 
-class Stop:
-    """The request to stop, made once and seen by everyone who waits. Must be made on a running event loop."""
+class StopSignal:
+    """Request to stop, made once; it ends every `sleep`. Must be made on a running event loop."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self._abort = asyncio.Event()
         self.cause: StopCause | None = None
         self.finding: Finding | None = None
-        """What the API or the system said, for people."""
-        self._below: list[Stop] = []
+        """The answer or error that caused it, for people."""
+        self._children: list[StopSignal] = []
         self._sleepers: set[asyncio.Future[bool]] = set()
 
-    def below(self) -> Stop:
-        """A stop of a part: requested when this one is, and by itself without stopping the others."""
-        part = Stop()
+    def child(self) -> StopSignal:
+        """Return a signal that is requested with this one, or alone without stopping the others."""
+        child = StopSignal()
         if self.cause is not None:
-            part.request(self.cause, self.finding)
-        self._below.append(part)
-        return part
+            child.request(self.cause, self.finding)
+        self._children.append(child)
+        return child
 
     @property
     def requested(self) -> bool:
@@ -108,11 +108,11 @@ class Stop:
             self._event.set()
             for sleeper in self._sleepers:
                 _wake(sleeper, slept=False)
-            for part in self._below:
-                part.request(cause, finding)
+            for child in self._children:
+                child.request(cause, finding)
 
     def abort(self) -> None:
-        """End at once: what is in flight is not waited for."""
+        """End at once, without waiting for attempts in flight."""
         self._abort.set()
 
     async def out_of_patience(self, grace: float) -> None:
@@ -156,26 +156,26 @@ _CAUSES = {
 
 
 @contextmanager
-def stopping_on_signals(stop: Stop, tell: Callable[[bool], None]) -> Iterator[None]:
+def stop_on_signals(stop: StopSignal, notify: Callable[[bool], None]) -> Iterator[None]:
     """Turn SIGINT, SIGTERM, SIGHUP (and Ctrl+Break on Windows) into requests to `stop` while the block runs.
 
-    `tell` is called with False at the first signal and with True at a second one. Must be entered on the running event
-    loop in the main thread. Uses `signal.signal`, which Windows has too, and not the loop's own handlers.
+    `notify` is called with False at the first signal and with True at a second one. Must be entered on the running
+    event loop in the main thread. Uses `signal.signal`, which Windows has too, and not the loop's own handlers.
     """
     loop = asyncio.get_running_loop()
     seen = 0
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(heed, _CAUSES[signal.Signals(number).name])
+        loop.call_soon_threadsafe(take, _CAUSES[signal.Signals(number).name])
 
-    def heed(cause: StopCause) -> None:
+    def take(cause: StopCause) -> None:
         nonlocal seen
         seen += 1
         again = seen > 1
         if again:
             stop.abort()
         stop.request(cause)
-        tell(again)  # last: a terminal that is gone must not keep the run from stopping
+        notify(again)  # last: a terminal that is gone must not keep the run from stopping
 
     known = [getattr(signal, name) for name in _CAUSES if hasattr(signal, name)]
     # nohup and its kin have the closing of the terminal ignored, and it stays so.

@@ -17,7 +17,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Traits
 from batch.model.verdicts import ChatSigns, Verdict
-from batch.pool import Pool, PoolSettings, Sent, Stop
+from batch.pool import Pool, PoolResult, PoolSettings, StopSignal
 
 TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
 BEGIN = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -123,7 +123,7 @@ class World:
     virtually: InVirtualTime
     inline: Callable[[Ledger, Owner], Sending]
     progress: Nobody = field(default_factory=Nobody)
-    stop: Stop | None = None
+    stop: StopSignal | None = None
     name: str = "r1"
 
     def plan(self, rows: Iterable[int | StagedRow]) -> None:
@@ -151,13 +151,13 @@ class World:
         wall: Callable[[float], float] = lambda passed: passed,
         rules: OutreachRules | None = None,
         **settings: Any,
-    ) -> Sent:
+    ) -> PoolResult:
         """`wall`: seconds of the wall clock since `begin`, by those of the loop."""
 
-        async def work() -> Sent:
+        async def work() -> PoolResult:
             loop = asyncio.get_running_loop()
             started = loop.time()
-            self.stop = Stop()
+            self.stop = StopSignal()
             sending = self.inline(self.ledger, Owner.here(self.name))
             sending._outreach = Outreach(rules or OutreachRules(), endpoint="e")
             pool = Pool(
@@ -170,7 +170,7 @@ class World:
             )
             return await pool.run(limit)
 
-        sent: Sent = self.virtually(work())
+        sent: PoolResult = self.virtually(work())
         return sent
 
     def results(self) -> dict[int, Result]:

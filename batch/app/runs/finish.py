@@ -21,7 +21,7 @@ from batch.loader import KeptCopy
 from batch.model.outcomes import ExitCode, exit_code_of
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, SenderRun, Tally
-from batch.pool import Sent, Stop, StopCause, stopping_on_signals
+from batch.pool import PoolResult, StopCause, StopSignal, stop_on_signals
 from batch.reporter import SheetView, Written, summary_bytes, write_index, write_metrics, write_report
 
 log = structlog.get_logger()
@@ -62,8 +62,8 @@ def _post(hook: Webhook, body: bytes, *, trust_env: bool) -> str:
 
 
 async def _until_signalled(url: str, body: bytes, *, trust_env: bool) -> Undelivered | None:
-    stop = Stop()
-    with stopping_on_signals(stop, lambda _again: None):
+    stop = StopSignal()
+    with stop_on_signals(stop, lambda _again: None):
         delivery = asyncio.create_task(deliver(url, body, trust_env=trust_env))
         signalled = asyncio.create_task(stop.out_of_patience(0))
         try:
@@ -121,7 +121,7 @@ class Begun:
     folder: Path
 
 
-def close(begun: Begun, sent: Sent, *, stamped: bool, trust_env: bool = False) -> Finished:
+def close(begun: Begun, sent: PoolResult, *, stamped: bool, trust_env: bool = False) -> Finished:
     """Note the run's end, write its report, and tell who wants to be told."""
     ledger, run = begun.ledger, begun.run
     noted = _note_end(ledger, run, sent)
@@ -156,7 +156,7 @@ def close(begun: Begun, sent: Sent, *, stamped: bool, trust_env: bool = False) -
     )
 
 
-def _note_end(ledger: Ledger, run: Run, sent: Sent) -> bool:
+def _note_end(ledger: Ledger, run: Run, sent: PoolResult) -> bool:
     """False when the ledger takes no writes: the outcomes that were recorded stay, and the run counts as stopped."""
     try:
         ledger.finish_run(

@@ -36,11 +36,10 @@ from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
 from batch.model.verdicts import Verdict
-from batch.pool import attempt as exchange
-from batch.pool import deferred as later
-from batch.pool import pacing as pace
-from batch.pool.hours import Windows
-from batch.pool.rate_limiter import Slot, Throttle
+from batch.pool import attempt, pacing
+from batch.pool.deferred import DeferredQueue
+from batch.pool.hours import RecipientHours
+from batch.pool.rate_limiter import RateLimiter, StartSlot
 
 SEEDS = 150
 ENOUGH = 400
@@ -203,23 +202,23 @@ def told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
 
 def writes_are_not_repeated(patch: pytest.MonkeyPatch) -> None:
     """A pool that does not try again to write an outcome or to give back a claim."""
-    patch.setattr(exchange, "RECORD_WAITS", ())
+    patch.setattr(attempt, "RECORD_WAITS", ())
 
 
 def pauses_are_ignored(patch: pytest.MonkeyPatch) -> None:
     """A throttle that does not hear Retry-After."""
-    patch.setattr(Throttle, "pause", lambda *_: None)
+    patch.setattr(RateLimiter, "pause", lambda *_: None)
 
 
 def pauses_hold_one_worker_only(patch: pytest.MonkeyPatch) -> None:
     """A pause that moves the slots, but not those that others have taken already."""
-    paused = pace.paused
-    patch.setattr(pace, "paused", lambda old, *more: replace(paused(old, *more), generation=old.generation))
+    paused = pacing.pause
+    patch.setattr(pacing, "pause", lambda old, *more: replace(paused(old, *more), generation=old.generation))
 
 
 def starts_are_not_kept_apart(patch: pytest.MonkeyPatch) -> None:
     """A throttle whose late starts come all at once."""
-    patch.setattr(pace, "earliest", lambda *_: float("-inf"))
+    patch.setattr(pacing, "earliest_start", lambda *_: float("-inf"))
 
 
 def everything_cut_off_waits_again(patch: pytest.MonkeyPatch) -> None:
@@ -264,7 +263,7 @@ def history_is_ignored_at_the_claim(patch: pytest.MonkeyPatch) -> None:
 def spacing_is_ignored(patch: pytest.MonkeyPatch) -> None:
     """Neither the workers nor the claim keep two messages to one person apart."""
     _claim_without(patch, "_too_close")
-    patch.setattr(later.Later, "too_close", lambda *_: False)
+    patch.setattr(DeferredQueue, "defer_if_too_close", lambda *_: False)
 
 
 def the_cap_never_refuses(patch: pytest.MonkeyPatch) -> None:
@@ -274,20 +273,20 @@ def the_cap_never_refuses(patch: pytest.MonkeyPatch) -> None:
 
 def the_hours_are_not_asked_at_the_start(patch: pytest.MonkeyPatch) -> None:
     """A worker that asks for the hours before its claim, but not when the post begins, which may be much later."""
-    start, closed_until = Throttle.start, Windows.closed_until
+    start, closed_until = RateLimiter.start, RecipientHours.closed_until
     starting: list[bool] = []
 
-    async def noted(throttle: Throttle, slot: Slot) -> bool:
-        starting[:] = [await start(throttle, slot)]
+    async def noted(limiter: RateLimiter, slot: StartSlot) -> bool:
+        starting[:] = [await start(limiter, slot)]
         return starting[0]
 
-    def blind(windows: Windows, job: Job, now: datetime) -> datetime | None:
+    def blind(hours: RecipientHours, job: Job, now: datetime) -> datetime | None:
         asked_at_start = any(starting)
         starting.clear()
-        return None if asked_at_start else closed_until(windows, job, now)
+        return None if asked_at_start else closed_until(hours, job, now)
 
-    patch.setattr(Throttle, "start", noted)
-    patch.setattr(Windows, "closed_until", blind)
+    patch.setattr(RateLimiter, "start", noted)
+    patch.setattr(RecipientHours, "closed_until", blind)
 
 
 BREAKINGS: dict[Breaking, set[str]] = {

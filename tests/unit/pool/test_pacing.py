@@ -1,4 +1,4 @@
-"""The arithmetic of pacing and of repeats, at made-up times."""
+"""The arithmetic of pacing and of retries, at made-up times."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.pool.pacing import CUT_TO, LOWEST, Pace, climbed, cut, earliest, lasting, paused, reserved
+from batch.pool.pacing import (
+    CUT_TO,
+    LOWEST,
+    Pace,
+    cut_rate,
+    earliest_start,
+    pause,
+    recover_rate,
+    reserve_slot,
+    sustained_rate,
+)
 from batch.pool.pacing import most_in_a_second as allowed_in_a_second
-from batch.pool.retries import LONGEST_WAIT, RepeatRules, Repeats, next_wait
+from batch.pool.retries import LONGEST_WAIT, RetryCounter, RetryRules, next_wait
 
 EACH_RATE = [0.5, 1.0, 5000 / 3600, 10.0, 50.0, 80.0, 101.0, 150.0, 330.0, 500.0, 1000.0]
 RATES = st.sampled_from(EACH_RATE)
@@ -21,12 +31,12 @@ def starts(pace: Pace, delays: list[float]) -> list[float]:
     """When each start really happens, if the claim before it delays its worker by the given seconds."""
     arrivals, now = [], pace.slot
     for late in delays:
-        pace, slot = reserved(pace, now)
+        pace, slot = reserve_slot(pace, now)
         now = max(now, slot)
         arrivals.append(now + late)
     made: list[float] = []
     for arrival in sorted(arrivals):
-        made.append(max(arrival, earliest(pace, made[-allowed_in_a_second(pace.wanted) :])))
+        made.append(max(arrival, earliest_start(pace, made[-allowed_in_a_second(pace.wanted) :])))
     return made
 
 
@@ -46,8 +56,8 @@ def test_punctual_starts_are_exactly_even(rate: float) -> None:
     """Slots are 1/rate apart (of fast rates up to 2 % more), from the first on: no burst at the beginning."""
     times = starts(Pace.begin(rate, 100.0), [0.0] * 50)
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert gaps == pytest.approx([1 / lasting(rate)] * 49, rel=1e-6)
-    assert 0.98 * rate <= lasting(rate) <= rate
+    assert gaps == pytest.approx([1 / sustained_rate(rate)] * 49, rel=1e-6)
+    assert 0.98 * rate <= sustained_rate(rate) <= rate
 
 
 @pytest.mark.parametrize("rate", EACH_RATE)
@@ -56,8 +66,8 @@ def test_starts_do_not_fall_behind_their_slots(rate: float) -> None:
     pace, made, late = Pace.begin(rate, 0.0), deque[float](maxlen=allowed_in_a_second(rate)), 0.0
     now = 0.0
     for _ in range(int(10 * rate)):
-        pace, now = reserved(pace, now)
-        made.append(max(now, earliest(pace, made)))
+        pace, now = reserve_slot(pace, now)
+        made.append(max(now, earliest_start(pace, made)))
         late = max(late, made[-1] - now)
     assert late < 0.005
 
@@ -81,10 +91,10 @@ def test_small_lateness_does_not_cost_rate(rate: float) -> None:
 @given(RATES, st.floats(0.1, 100))
 def test_nobody_starts_during_a_pause(rate: float, seconds: float) -> None:
     """A pause moves the next slot, and slots reserved before it are void."""
-    pace, _ = reserved(Pace.begin(rate, 0.0), 0.0)
-    after = paused(pace, 5.0, seconds)
+    pace, _ = reserve_slot(Pace.begin(rate, 0.0), 0.0)
+    after = pause(pace, 5.0, seconds)
     assert after.generation == pace.generation + 1
-    _, slot = reserved(after, 5.0)
+    _, slot = reserve_slot(after, 5.0)
     assert slot == pytest.approx(5.0 + seconds)
 
 
@@ -92,40 +102,40 @@ def test_a_pause_gives_back_the_slots_it_made_void() -> None:
     """Sixteen workers at one a minute have reserved a quarter of an hour; after a second's pause the next may start."""
     pace = Pace.begin(1 / 60, 0.0)
     for _ in range(16):
-        pace, _ = reserved(pace, 0.0)
-    _, slot = reserved(paused(pace, 1.0, 1.0), 1.0)
+        pace, _ = reserve_slot(pace, 0.0)
+    _, slot = reserve_slot(pause(pace, 1.0, 1.0), 1.0)
     assert slot == 2.0
 
 
 def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
     """Two answers at once: 30 seconds and 1 second."""
-    pace = paused(paused(Pace.begin(10.0, 0.0), 0.0, 30.0), 0.1, 1.0)
-    assert reserved(pace, 0.2)[1] == 30.0
+    pace = pause(pause(Pace.begin(10.0, 0.0), 0.0, 30.0), 0.1, 1.0)
+    assert reserve_slot(pace, 0.2)[1] == 30.0
 
 
 def test_the_rate_is_cut_once_for_a_burst_of_refusals_and_climbs_back() -> None:
     """Refusals at the same moment are one; a later one cuts again; then it climbs to the wanted rate, not above."""
     pace = Pace.begin(100.0, 0.0)
-    once = cut(cut(pace, 10.0), 10.5)
+    once = cut_rate(cut_rate(pace, 10.0), 10.5)
     assert once.rate == pytest.approx(100 * CUT_TO, abs=1)
-    assert cut(once, 12.0).rate < once.rate
-    assert climbed(once, 20.0).rate > once.rate
-    assert climbed(once, 1e6).rate == 100.0
+    assert cut_rate(once, 12.0).rate < once.rate
+    assert recover_rate(once, 20.0).rate > once.rate
+    assert recover_rate(once, 1e6).rate == 100.0
 
 
 def test_the_rate_never_falls_to_nothing() -> None:
     """A hundred refusals leave a trickle that can find out when the API recovers."""
     pace = Pace.begin(100.0, 0.0)
     for second in range(100):
-        pace = cut(pace, second * 2.0)
+        pace = cut_rate(pace, second * 2.0)
     assert pace.rate >= 100 * LOWEST
 
 
 @given(st.integers(1, 50), st.floats(0, 2000), st.none() | st.floats(0, 5000))
 def test_a_repeat_waits_as_told_and_ends_at_its_limits(failures: int, since: float, told: float | None) -> None:
     """Never sooner than the API said, never beyond the tries or the time."""
-    rules = RepeatRules(tries=8, seconds=900)
-    wait = next_wait(rules, failures=failures, since_first=since, told=told)
+    rules = RetryRules(tries=8, seconds=900)
+    wait = next_wait(rules, failures=failures, since_first=since, requested=told)
     if wait is None:
         assert failures > 8 or since + max(LONGEST_WAIT, told or 0) > 900
     else:
@@ -136,5 +146,5 @@ def test_a_repeat_waits_as_told_and_ends_at_its_limits(failures: int, since: flo
 
 def test_repeats_count_from_the_first_failure() -> None:
     """Three tries allowed: three waits, then none."""
-    repeats = Repeats(RepeatRules(tries=3, seconds=100))
-    assert [repeats.next_wait(float(second), None) for second in range(4)] == [0.5, 1.0, 2.0, None]
+    retries = RetryCounter(RetryRules(tries=3, seconds=100))
+    assert [retries.next_wait(float(second), None) for second in range(4)] == [0.5, 1.0, 2.0, None]

@@ -17,7 +17,7 @@ from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.verdicts import ChatSigns, Verdict
-from batch.pool import RepeatRules, StopCause
+from batch.pool import RetryRules, StopCause
 
 
 def test_every_row_is_posted_once_in_the_order_of_the_sheet(world: World) -> None:
@@ -85,7 +85,7 @@ def test_what_certainly_was_not_sent_is_tried_again(world: World) -> None:
 def test_used_up_retries_leave_the_row_pending_and_stop_the_run(world: World) -> None:
     """Nothing is lost: the row waits for the next run with its own reason."""
     world.plan(range(2, 50))
-    sent = world.send(Api(script={2: [OFFLINE] * 99}), repeats=RepeatRules(tries=3, seconds=60), rate=1.0)
+    sent = world.send(Api(script={2: [OFFLINE] * 99}), retries=RetryRules(tries=3, seconds=60), rate=1.0)
     assert sent.cause is StopCause.RETRIES_USED_UP
     assert world.results()[2].reason == "not_connected"
     assert world.outcomes()[Outcome.PENDING] > 1

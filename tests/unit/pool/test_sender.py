@@ -16,7 +16,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.sending_hours import Hours, Window
 from batch.model.verdicts import Verdict
-from batch.pool import NEVER, RepeatRules, StopCause
+from batch.pool import NEVER, RetryRules, StopCause
 
 EVERY_DAY = frozenset(range(7))
 HOUR = timedelta(hours=1)
@@ -331,7 +331,7 @@ def test_retries_used_up_stop_their_sender_alone(world: World) -> None:
     """A row that cannot be sent is no fault of the other sender."""
     _, second = plan_two(world)
     api = Api(script={2: [OFFLINE] * 9})
-    sent = world.send(api, rate=10.0, concurrency=1, repeats=RepeatRules(tries=2, seconds=60.0))
+    sent = world.send(api, rate=10.0, concurrency=1, retries=RetryRules(tries=2, seconds=60.0))
     assert {row for row in api.rows() if row % 2} == set(second)
     assert {sender.sender: sender.cause for sender in sent.senders} == {"s0": "retries_used_up", "s1": None}
 
@@ -365,9 +365,9 @@ def test_a_connection_that_takes_too_long_sends_nothing_after_the_hours(world: W
     """Made for the first time or anew: what was not written when the hours end is not written any more."""
     world.plan([2, 3])
     api = Api(**slow)
-    no_patience = RepeatRules(tries=0, seconds=1.0)
+    no_patience = RetryRules(tries=0, seconds=1.0)
     hours, begin = between(0, 1), BEGIN + timedelta(seconds=59)
-    sent = world.send(api, begin=begin, hours=hours, rate=50.0, repeats=no_patience)
+    sent = world.send(api, begin=begin, hours=hours, rate=50.0, retries=no_patience)
     assert api.posts == []
     assert (sent.outcomes, sent.cause) == ({}, None)
     assert world.outcomes() == {Outcome.PENDING: 2}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from batch.pool import PoolSettings, RepeatRules, StopRules
+from batch.pool import PoolSettings, RetryRules, StopRules
 from simulated.api import FAIR, Weather
 from simulated.disk import Trouble
 from simulated.endings import CREATED, ENDINGS
@@ -80,7 +80,7 @@ def draw_knobs(rng: Random) -> Knobs:
         rate=rate,
         concurrency=concurrency,
         grace=rng.choice((0.0, 0.5, 30.0, 300.0, 300.0, 300.0)),
-        repeats=RepeatRules(tries=rng.choice((0, 1, 3, 8)), seconds=rng.choice((1.0, 60.0, 900.0))),
+        retries=RetryRules(tries=rng.choice((0, 1, 3, 8)), seconds=rng.choice((1.0, 60.0, 900.0))),
         stop=StopRules(errors=rng.choice((0.2, 1.0)), unknowns=rng.choice((1, 5, 5, 1000))),
     )
     people = max(1, round(rows * rng.choice((0.4, 1.0, 20.0))))

@@ -17,7 +17,7 @@ from batch.ledger.send.contact_limits import Outreach
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, Traits
-from batch.pool import Pool, Sent, Stop, StopCause
+from batch.pool import Pool, PoolResult, StopCause, StopSignal
 from simulated.api import Api
 from simulated.client import SimulatedClient
 from simulated.clock import SimulatedLoop
@@ -60,7 +60,7 @@ class Life:
     """Nobody else uses the ledger, as the locks see to."""
     thorough: bool
     """What `check` foretells is compared with what becomes of it: slow, and always the same question."""
-    sent: Sent | None = field(default=None, init=False)
+    sent: PoolResult | None = field(default=None, init=False)
 
     async def live(self) -> None:
         """From the start to the end, unless it is killed."""
@@ -137,8 +137,8 @@ class Life:
             self.promise.broken("foretold", f"{counts}, but {to_send} to send")
         return counts
 
-    async def _send(self, ledger: Ledger) -> Sent:
-        stop = Stop()
+    async def _send(self, ledger: Ledger) -> PoolResult:
+        stop = StopSignal()
         writer = SimulatedWriter(
             ledger._engine,
             self.process,
@@ -161,7 +161,7 @@ class Life:
         await writer.finish()
         return sent
 
-    async def _run(self, pool: Pool) -> Sent:
+    async def _run(self, pool: Pool) -> PoolResult:
         """All at once, or a canary first."""
         canary, limit = self.fate.canary, self.fate.limit
         if canary is None or (limit is not None and limit <= canary):
@@ -169,14 +169,14 @@ class Life:
         await pool.run(canary)
         return await pool.run(None if limit is None else limit - canary)
 
-    def _signals(self, stop: Stop) -> None:
+    def _signals(self, stop: StopSignal) -> None:
         first, second = self.fate.signal_after, self.fate.second_after
         if first is not None:
             self.loop.call_later(first, stop.request, StopCause.INTERRUPTED)
         if first is not None and second is not None:
             self.loop.call_later(first + second, stop.abort)
 
-    def _finish(self, ledger: Ledger, sent: Sent) -> None:
+    def _finish(self, ledger: Ledger, sent: PoolResult) -> None:
         if sent.attempts != self.process.posts:
             self.promise.broken("attempts", f"the run says {sent.attempts}, it made {self.process.posts}")
         pending = Finding(Reason.STOPPED if sent.cause else Reason.LIMIT)
