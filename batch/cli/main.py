@@ -17,7 +17,6 @@ import click
 from batch._version import __version__
 from batch.cli.help_i18n import SpokenGroup, speak_as_click
 from batch.cli.options import language_asked, speaking
-from batch.cli.progress import unharmed
 from batch.errors import Busy, ClockWrong, Declined, InputError, LedgerFailed, WeglyBatchError, nearest
 from batch.i18n import N_, _, spoken, system, system_says
 from batch.model.outcomes import EXIT_MEANINGS, ExitCode
@@ -144,12 +143,11 @@ def _terminate(*_: object) -> NoReturn:
 
 
 def _listen_to_signals() -> None:
-    unharmed()
-    for name in (
-        "SIGTERM",
-        "SIGHUP",
-    ):  # a closed terminal ends a run as a polite kill does, unless nohup has it ignored
+    if hasattr(signal, "SIGUSR1"):  # it once asked a run for its state; its default would kill the process
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
+        # A closed terminal ends a run as a polite kill does, unless nohup has it ignored.
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _terminate)
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 _REFRESH = 0.1
 """Seconds between two drawings: more is only noise on a slow line."""
 _USUAL_COLUMNS = 80
-_CLEARED = "\r\x1b[K"
-"""Back to the line's beginning, and nothing on it."""
 
 
 def can_draw(environment: Mapping[str, str] = os.environ) -> bool:
@@ -95,11 +91,6 @@ class Bar:
                 self._bar.close()
             self._bar = None
 
-    @property
-    def cleared(self) -> str:
-        """What to write before a line of one's own, so that it does not stand behind the bar."""
-        return "" if self._bar is None else _CLEARED
-
 
 def _columns() -> int:
     try:
@@ -134,28 +125,7 @@ def _signals_interrupt() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-class _Asked:
-    """What a run says of itself when somebody asks, at whatever moment."""
-
-    def __init__(self) -> None:
-        self._meter: Meter | None = None
-        self._ended = False
-
-    def begin(self, plan: Check, meter: Meter) -> None:  # noqa: ARG002 - the interface of a watcher
-        self._meter = meter
-
-    def end(self) -> None:
-        self._ended = True
-
-    def state(self) -> str:
-        """One line; changes nothing, so that a signal may ask for it."""
-        if self._meter is None:
-            return _("The sheet is being checked; nothing is sent yet.")
-        said = state_text(self._meter.look())
-        return said + " " + _("The report is being written.") if self._ended else said
-
-
-class Silent(_Asked):
+class Silent:
     """Nobody is there: nothing is asked and nothing is shown, unless something must be said."""
 
     def confirm(self, plan: Check) -> bool:  # noqa: ARG002 - the interface of a watcher
@@ -164,6 +134,8 @@ class Silent(_Asked):
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:  # noqa: ARG002 - likewise
         return True
 
+    def begin(self, plan: Check, meter: Meter) -> None: ...
+    def end(self) -> None: ...
     def done(self, row: int, outcome: Outcome) -> None: ...
     def waiting(self, seconds: float, finding: Finding, sender: str) -> None: ...
     def signalled(self, *, again: bool) -> None: ...
@@ -177,14 +149,14 @@ class Silent(_Asked):
             click.echo(text, err=True)
 
 
-class Terminal(_Asked):
+class Terminal:
     """A person at a terminal: asks, draws a bar, tells of pauses."""
 
     def __init__(self, *, yes: bool, quiet: bool, expires: datetime | None = None) -> None:
-        super().__init__()
         self._yes = yes
         self._expires = expires
         self._quiet = quiet
+        self._meter: Meter | None = None
         self._bar: Bar | None = None
         self._ticks = 0
         self._told_until = 0.0
@@ -197,7 +169,7 @@ class Terminal(_Asked):
         return self._yes or asked(trial_question(row, people, endpoint))
 
     def begin(self, plan: Check, meter: Meter) -> None:
-        super().begin(plan, meter)
+        self._meter = meter
         if plan.to_send:
             self._open()
 
@@ -246,10 +218,6 @@ class Terminal(_Asked):
 
     def end(self) -> None:
         self._close()
-        super().end()
-
-    def state(self) -> str:
-        return f"{self._bar.cleared if self._bar else ''}{super().state()}"
 
     def say(self, text: str, *, needed: bool) -> None:  # noqa: ARG002 - a person reads every summary
         click.echo(text, err=True)
@@ -268,42 +236,3 @@ class Terminal(_Asked):
             self._bar.write(text)
         elif not self._quiet:
             click.echo(text, err=True)
-
-
-_ASKING = ("SIGUSR1", "SIGINFO")
-"""SIGINFO is what Ctrl+T sends on macOS and BSD."""
-
-
-def _numbers() -> list[signal.Signals]:
-    return [getattr(signal, name) for name in _ASKING if hasattr(signal, name)]
-
-
-def unharmed() -> None:
-    """From here on such a signal ends nothing, also where nobody answers it. Call it in the main thread."""
-    for each in _numbers():
-        if signal.getsignal(each) is signal.SIG_DFL:
-            signal.signal(each, signal.SIG_IGN)
-
-
-@contextmanager
-def answering(state: Callable[[], str]) -> Iterator[None]:
-    """Print what `state` gives, one line, whenever somebody asks while the block runs.
-
-    It is called between any two steps of the main thread, so it must change nothing. Outside the main thread nobody
-    can ask.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def answer(_number: int, _frame: FrameType | None) -> None:
-        # Not through sys.stderr: the signal may have come in the middle of its own writing.
-        with suppress(OSError, ValueError):
-            os.write(sys.stderr.fileno(), f"{state()}\n".encode(sys.stderr.encoding or "utf-8", "replace"))
-
-    before = {each: signal.signal(each, answer) for each in _numbers()}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler or signal.SIG_DFL)

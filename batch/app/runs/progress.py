@@ -59,7 +59,7 @@ class Headway:
 
 
 class Meter:
-    """Counts outcomes and the time in which they came. `look` changes nothing: a signal may ask at any moment."""
+    """Counts outcomes and the time in which they came. `look` changes nothing."""
 
     def __init__(
         self, *, total: int, senders: int = 1, wanted: float = 0.0, clock: Callable[[], float] = time.monotonic
@@ -200,7 +200,7 @@ async def tell_as_time_passes(meter: Meter, watcher: SendingWatcher) -> None:
 
 
 def _log(now: Headway) -> None:
-    """Also where a bar is shown: it is gone afterwards, and Windows has no signal by which to ask."""
+    """Log the state also where a bar is shown: the bar is gone afterwards."""
     log.info(
         "progress",
         counts={outcome.value: number for outcome, number in now.counts.items()},

@@ -34,7 +34,6 @@ from batch.cli.options import (
     token_file_option,
     trust_env_option,
 )
-from batch.cli.progress import answering
 from batch.errors import WeglyBatchError
 from batch.i18n import _, ngettext, number, system_says
 from batch.model.outcomes import ExitCode, worst
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from batch.app.runs.finish import Finished
     from batch.app.settings import Settings
     from batch.chats import Token
-    from batch.cli.progress import Silent, Terminal
 
 
 class _Clock(click.ParamType[time]):
@@ -235,7 +233,6 @@ class _Runner:
         self._json = as_json
         self._quiet = quiet or as_json
         self._yes = yes
-        self._watcher: Silent | Terminal | None = None
         self._finished: list[Finished] = []
         self._codes: list[ExitCode] = []
 
@@ -243,13 +240,6 @@ class _Runner:
         from batch.app.settings import read_token
 
         token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
-        with answering(self._state):
-            return self._all(taken, token)
-
-    def _state(self) -> str:
-        return self._watcher.state() if self._watcher else _("Nothing is sent yet.")
-
-    def _all(self, taken: Taken, token: Token) -> ExitCode:
         self._say_where()
         _say_expired(token.expires)
         if len(taken.sheets) > 1:
@@ -291,7 +281,7 @@ class _Runner:
         from batch.cli.output.run import alarm_text, summary_text
         from batch.cli.progress import watcher_for
 
-        self._watcher = watcher = watcher_for(yes=self._yes, quiet=self._quiet, expires=token.expires)
+        watcher = watcher_for(yes=self._yes, quiet=self._quiet, expires=token.expires)
         ended = run_sheet(
             sheet, self._campaign, settings=self._settings, token=token, choices=self._choices, watcher=watcher
         )

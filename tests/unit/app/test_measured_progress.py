@@ -39,7 +39,7 @@ class Watcher:
 
 
 def test_the_log_has_a_line_every_half_minute(tmp_path: Path, in_virtual_time: Callable[[Any], Any]) -> None:
-    """Counts, what is left, the rate, the time: for who has no terminal, and for Windows, which has no SIGUSR1."""
+    """Counts, what is left, the rate, the time: for who has no terminal."""
     watcher = Watcher()
 
     async def work() -> None:

@@ -1,33 +1,19 @@
-"""What a watcher says of itself at each stage of a run, and a terminal that goes away meanwhile."""
+"""Watchers of a run: pauses, the bar, and a terminal that goes away meanwhile."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from typing import Any
 
 import pytest
 
 from batch.app.runs.progress import Meter
-from batch.cli.progress import Bar, Silent, Terminal
+from batch.cli.progress import Bar, Terminal
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 
-NO_PLAN: Any = None
 SLOW_DOWN = Finding(Reason.RATE_LIMITED, {"status": "429"})
-
-
-def test_a_run_answers_at_every_stage() -> None:
-    """While the sheet is checked, while it sends, while the report is written."""
-    watcher = Silent()
-    assert watcher.state() == "The sheet is being checked; nothing is sent yet."
-    meter = Meter(total=2, clock=lambda: 7.0)
-    watcher.begin(NO_PLAN, meter)
-    meter.done(Outcome.SUCCESS)
-    assert watcher.state() == "1 of 2: sent 1 (0 reused), errors 0, unknown 0; 1 left."
-    watcher.end()
-    assert watcher.state().endswith("; 1 left. The report is being written.")
 
 
 def test_of_several_attempts_that_meet_the_same_pause_one_tells(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,7 +39,7 @@ def test_a_terminal_that_is_gone_ends_the_drawing_and_nothing_else(monkeypatch: 
         bar.done()
     bar.write("x")
     bar.close()
-    assert bar.cleared == ""
+    assert bar._bar is None
     with contextlib.suppress(BrokenPipeError):
         gone.close()
 

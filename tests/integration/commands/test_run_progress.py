@@ -1,0 +1,115 @@
+"""The progress bar of a real run on a pseudo-terminal: figures, colours, width, and terminals that cannot draw."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from batch.sandbox import Faults, RunningSandbox, running_sandbox
+
+_WHY = "Windows has no pseudo-terminals"
+pty = pytest.importorskip("pty", reason=_WHY)
+termios = pytest.importorskip("termios", reason=_WHY)
+
+CAMPAIGN = """
+[campaign]
+name = "teste"
+[sender]
+whatsapp_phone_id = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
+[template]
+name = "saudacao"
+language = "pt_BR"
+[columns]
+wa_contact_id = "Telefone"
+[stop]
+errors = "100%"
+"""
+ROWS = 40
+
+
+class Place:
+    """A sheet whose run takes a second or two."""
+
+    def __init__(self, folder: Path, sandbox: RunningSandbox) -> None:
+        self.folder = folder
+        self.sandbox = sandbox
+        phones = [f"11 9{number:04d}-{'0400' if number % 10 == 0 else '7001'}" for number in range(ROWS)]
+        (folder / "c.csv").write_text("\n".join(["Telefone", *phones]) + "\n", encoding="utf-8")
+        (folder / "teste.toml").write_text(CAMPAIGN, encoding="utf-8")
+
+    def command(self, *more: str) -> list[str]:
+        url = ["--base-url", self.sandbox.url, "--rate", "20/s"]
+        return [sys.executable, "-m", "batch", "run", "c.csv", "-c", "teste.toml", "--yes", *url, *more]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        ledger = f"sqlite:///{self.folder / 'ledger.sqlite3'}"
+        return {**os.environ, "WEGLY_TOKEN": "a-token", "WEGLY_BATCH_LEDGER": ledger, **more}
+
+    def on_terminal(self, *more: str, columns: int = 120, **environment: str) -> str:
+        """What a person at a terminal of that width sees, raw."""
+        child, terminal = pty.fork()
+        if child == 0:
+            os.chdir(self.folder)
+            os.execve(sys.executable, self.command(*more), self.environment(**{"TERM": "xterm", **environment}))  # noqa: S606
+        termios.tcsetwinsize(terminal, (24, columns))
+        shown = _all_of(terminal)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 3, shown
+        return shown
+
+
+def _all_of(terminal: int) -> str:
+    pieces: list[bytes] = []
+    while True:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not piece:
+            break
+        pieces.append(piece)
+    os.close(terminal)
+    return b"".join(pieces).decode()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with running_sandbox(faults=Faults(latency=0.05)) as sandbox:
+        yield Place(tmp_path, sandbox)
+
+
+def test_a_bar_has_all_the_figures_and_colours_only_what_went_wrong(place: Place) -> None:
+    """Redrawn at most ten times a second: some two seconds, so no more than some thirty times."""
+    shown = place.on_terminal()
+    assert "40/40  sent 36 (0 reused), \x1b[31merrors 4\x1b[0m, unknown 0" in shown, shown
+    assert shown.count("\r") - shown.count("\r\n") < 45
+
+
+def test_no_color_means_none(place: Place) -> None:
+    """NO_COLOR=1: not one escape sequence of colour."""
+    shown = place.on_terminal(NO_COLOR="1")
+    assert "errors 4, unknown 0" in shown
+    assert not re.search(r"\x1b\[\d*m", shown), shown
+
+
+def test_a_narrow_terminal_has_a_line_that_fits(place: Place) -> None:
+    """Forty columns: nothing wraps while it is drawn."""
+    shown = place.on_terminal(columns=40)
+    drawn = [re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", part) for part in re.split(r"[\r\n]+", shown)]
+    bars = [line for line in drawn if re.match(r" *\d+%", line)]
+    assert bars
+    assert max(map(len, bars)) < 40
+    assert any("errors 4" in line for line in bars)
+
+
+def test_a_dumb_terminal_gets_no_bar(place: Place) -> None:
+    """TERM=dumb: lines only, nothing that goes back on one."""
+    shown = place.on_terminal(TERM="dumb")
+    assert "\x1b" not in shown
+    assert "\r" not in shown.replace("\r\n", "")
+    assert "Messaged: 36 of 40 rows" in shown
