@@ -1,0 +1,503 @@
+"""Compare what two versions of the program make of the same sheets: screens, JSON, plans and whole reports.
+
+    python tests/proofs/reports/compare.py OLD_PYTHON [--also SHEET CAMPAIGN]... [--keep FOLDER]
+
+OLD_PYTHON is the interpreter of another checkout's virtual environment; this checkout runs with the interpreter that
+runs the script. Some fifteen kinds of sheets go through `inspect`, `check`, `plan`, `run` (against a sandbox of each
+version) and `report` of both. A rebuild of the inside changes none of it: the script ends with 1 and shows the first
+differing lines where something did.
+
+Fixed, because no two runs have them alike: names of runs, moments, durations, rates, chat ids, folders, ports, and the
+times inside ZIP files. `report` of both versions reads one copy of the same ledger each, so that even those are alike
+there. A difference that is meant stands in `EXPECTED`, with its reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import difflib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+from openpyxl import Workbook
+from openpyxl.chart import BarChart, Reference
+from openpyxl.comments import Comment
+from openpyxl.formatting.rule import CellIsRule
+from openpyxl.styles import Font, PatternFill
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.table import Table
+
+ROOT = Path(__file__).parents[3]
+SAMPLES = ROOT / "samples"
+FIRST, SECOND = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c", "7c19d2aa-1b3c-4d5e-8f90-123456789abc"
+
+EXPECTED: tuple[tuple[str, str, str], ...] = ()
+"""Pattern, replacement (both applied to the older version's text), reason: differences that were meant."""
+
+_UNSTABLE: tuple[tuple[str, str], ...] = (
+    (r"\d{8}T\d{6}Z(-[0-9a-z]+)*", "<run>"),
+    (r"http://127\.0\.0\.1:\d+", "<sandbox>"),
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
+    (r"\b[0-9a-f]{64}\b", "<sha256>"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?", "<moment>"),
+    (r"\d\d/\d\d/\d{4},? \d\d:\d\d(:\d\d)?", "<moment>"),
+    (r"\b\d\d:\d\d:\d\d\b", "<time>"),
+    (r"\b\d+([.,]\d+)? ?(s|ms|min|second|seconds|segundo|segundos|a second|por segundo|/s)\b", "<duration>"),
+    (r'("(?:duration_ms|late_ms|elapsed|seconds|rate|eta|p50|p99|took|waits)[a-z_]*": )[\d.]+', r"\1<number>"),
+)
+
+
+_CREATED = re.compile(rb"<dcterms:(created|modified)[^>]*>[^<]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A sheet and its campaign; `prepare` writes both into a folder and returns the sheet's path."""
+
+    name: str
+    prepare: Callable[[Path], Path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One of the two programs."""
+
+    name: str
+    python: str
+    folder: Path
+    """Its checkout, the working folder of no command: the sheets lie elsewhere."""
+
+    def run(self, words: list[str], *, at: Path, home: Path) -> subprocess.CompletedProcess[str]:
+        """Run one command in the folder `at` with its ledger below `home`."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("WEGLY_")} | {
+            "WEGLY_TOKEN": "a-token",
+            "XDG_DATA_HOME": str(home),
+            "PYTHONPATH": str(self.folder),
+            "PYTHONUTF8": "1",
+            "COLUMNS": "80",
+            "NO_COLOR": "1",
+            "PYTHONHASHSEED": "0",
+            "LC_ALL": "C.UTF-8",
+        }
+        return subprocess.run(
+            [self.python, "-m", "batch", *words],
+            cwd=at,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+
+def _campaign(folder: Path, name: str, *, more: str = "", sender: str = f'"{FIRST}"', columns: str = "") -> None:
+    (folder / "c.toml").write_text(
+        f'[campaign]\nname = "{name}"\nlanguage = "pt_BR"\ntimezone = "America/Sao_Paulo"\n'
+        f"[sender]\nwhatsapp_phone_id = {sender}\n"
+        '[template]\nname = "saudacao"\nlanguage = "pt_BR"\nbody = "Olá {{1}}, {{2}}!"\n'
+        f'[columns]\nwa_contact_id = "Telefone"\nremote_profile_name = "Nome"\n{columns}\n'
+        '[[template_fields]]\ncomponent = "BODY"\nindex = 1\nvalue = "{Nome|first_name|title}"\n'
+        '[[template_fields]]\ncomponent = "BODY"\nindex = 2\nvalue = "{Valor|brl}"\n'
+        f'[throttle]\nrate = "200/s"\n{more}\n',
+        encoding="utf-8",
+    )
+
+
+_PEOPLE = [
+    ("Ana Souza", "(11) 98888-1001", "1234,5", "sim"),
+    ("BRUNO <b>& Cia</b>", "11 98888 1002", "R$ 7", ""),
+    ("", "11988881003", "10", ""),
+    ("Dra. Célia 😀", "5511988881004", "0,5", "não"),
+    ("=1+1", "+55 11 98888-1005", "12", ""),
+    ("Duplicada", "11988881001", "3", ""),
+    ("Curta", "1198888", "3", ""),
+    ("Sem valor", "11988881006", "", ""),
+    ("Recusada", "11988880400", "9", ""),
+    ("Fora do WhatsApp", "11988880131", "9", ""),
+    ("Já conhecida", "11988880200", "9", ""),
+    ("Perdida", "11988880900", "9", ""),
+    ('Linha\nquebrada; com sinais "aspas"', "11988881007", "9", "STOP"),
+    ("Fixo", "1133334444", "9", ""),
+    ("Estrangeira", "+351 912 345 678", "9", ""),
+]
+_HEADER = ("Nome", "Telefone", "Valor", "Opt-out", "Remetente")
+
+
+def _rows() -> list[tuple[str, ...]]:
+    return [(*person, (FIRST, SECOND)[at % 2]) for at, person in enumerate(_PEOPLE)]
+
+
+def _text(encoding: str, delimiter: str, suffix: str) -> Callable[[Path], Path]:
+    def prepare(folder: Path) -> Path:
+        path = folder / f"contatos{suffix}"
+        with path.open("w", encoding=encoding, newline="", errors="replace") as file:
+            csv.writer(file, delimiter=delimiter).writerows([_HEADER, *_rows()])
+        _campaign(folder, "texto")
+        return path
+
+    return prepare
+
+
+def _senders(folder: Path) -> Path:
+    path = _text("utf-8", ";", ".csv")(folder)
+    _campaign(
+        folder,
+        "remetentes",
+        sender='{ column = "Remetente" }',
+        more='[suppress]\ncolumn = "Opt-out"\n[history]\nnot_within = "7d"\n[prices]\nper_message = "0.35"\n',
+    )
+    return path
+
+
+def _book(*, rows: int = 0) -> Workbook:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "Contatos"
+    sheet.append(["Lista de clientes"])
+    sheet.merge_cells("A1:E1")
+    sheet["A1"].font = Font(bold=True, size=14)
+    sheet.append([])
+    sheet.append(list(_HEADER))
+    for row in _rows():
+        sheet.append(list(row))
+    for at in range(rows):
+        sheet.append([f"Pessoa {at}", f"1197777{at:04d}", at + 0.5, "", FIRST])
+    return book
+
+
+def _rich(folder: Path) -> Path:
+    book = _book()
+    sheet = book.worksheets[0]
+    sheet.row_dimensions[6].hidden = True
+    sheet.column_dimensions["D"].hidden = True
+    sheet["A5"].fill = PatternFill("solid", start_color="FFEEAA")
+    sheet["A5"].comment = Comment("Ligar antes", "Eu")
+    sheet["C8"] = "=SUM(1,2)"
+    sheet["C9"] = "#N/A"
+    sheet["C9"].data_type = "e"
+    sheet.conditional_formatting.add("C4:C18", CellIsRule(operator="equal", formula=["9"], font=Font(bold=True)))
+    choice = DataValidation(type="list", formula1='"sim,não"')
+    choice.add("D4:D18")
+    sheet.add_data_validation(choice)
+    sheet.auto_filter.ref = "A3:E18"
+    sheet.freeze_panes = "A4"
+    other = book.create_sheet("Resumo")
+    for line in (("Mês", "Total"), ("Jan", 3), ("Fev", 5)):
+        other.append(line)
+    chart = BarChart()
+    chart.add_data(Reference(other, min_col=2, min_row=1, max_row=3), titles_from_data=True)
+    other.add_chart(chart, "D2")
+    path = folder / "rico.xlsx"
+    book.save(path)
+    _campaign(folder, "rico")
+    return path
+
+
+def _table(folder: Path) -> Path:
+    book = _book()
+    book.worksheets[0].add_table(Table(displayName="Clientes", ref="A3:E18"))
+    path = folder / "tabela.xlsx"
+    book.save(path)
+    _campaign(folder, "tabela")
+    return path
+
+
+def _long(folder: Path) -> Path:
+    path = folder / "longo.xlsx"
+    _book(rows=2_000).save(path)
+    _campaign(folder, "longo")
+    return path
+
+
+def _prefixed(folder: Path) -> Path:
+    """Write the worksheet's XML with a prefix and texts that stand inside their cells, as some programs do."""
+    plain = folder / "plain.xlsx"
+    _book().save(plain)
+    path = folder / "prefixo.xlsx"
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for info in old.infolist():
+            content = old.read(info)
+            if info.filename == "xl/worksheets/sheet1.xml":
+                text = re.sub(r"<(/?)(?=[a-z])", r"<\1x:", content.decode())
+                content = text.replace(" xmlns=", " xmlns:x=", 1).encode()
+            new.writestr(info.filename, content)
+    plain.unlink()
+    _campaign(folder, "prefixo")
+    return path
+
+
+def _converted(suffix: str) -> Callable[[Path], Path]:
+    def prepare(folder: Path) -> Path:
+        source = _rich(folder)
+        with tempfile.TemporaryDirectory() as profile:
+            subprocess.run(
+                [
+                    "soffice",
+                    f"-env:UserInstallation=file://{profile}",
+                    "--headless",
+                    "--convert-to",
+                    suffix,
+                    source.name,
+                ],
+                cwd=folder,
+                check=True,
+                capture_output=True,
+            )
+        source.unlink()
+        return folder / f"rico.{suffix}"
+
+    return prepare
+
+
+def _sample(sheet: str, campaign: str) -> Callable[[Path], Path]:
+    def prepare(folder: Path) -> Path:
+        shutil.copy(SAMPLES / sheet, folder)
+        text = (SAMPLES / campaign).read_text("utf-8")
+        # Whatever the hour, the whole sheet goes.
+        text = re.sub(r"(?ms)^\[\[window\]\].*?(?=^\[)", "", text)
+        (folder / "c.toml").write_text(re.sub(r'(?m)^rate = ".*"', 'rate = "200/s"', text), "utf-8")
+        return folder / sheet
+
+    return prepare
+
+
+def kinds(also: list[tuple[Path, Path]]) -> Iterator[Kind]:
+    """Yield each kind of sheet; those that LibreOffice makes only where it is installed."""
+    yield Kind(name="sample-xlsx", prepare=_sample("contatos.xlsx", "boas-vindas.toml"))
+    yield Kind(name="sample-invoices", prepare=_sample("contatos.csv", "cobranca.toml"))
+    yield Kind(name="csv-windows-1252", prepare=_text("cp1252", ";", ".csv"))
+    yield Kind(name="csv-utf-8-bom", prepare=_text("utf-8-sig", ",", ".csv"))
+    yield Kind(name="tsv-utf-16", prepare=_text("utf-16", "\t", ".tsv"))
+    yield Kind(name="senders", prepare=_senders)
+    yield Kind(name="xlsx-rich", prepare=_rich)
+    yield Kind(name="xlsx-table", prepare=_table)
+    yield Kind(name="xlsx-long", prepare=_long)
+    yield Kind(name="xlsx-prefixed", prepare=_prefixed)
+    if shutil.which("soffice"):
+        yield Kind(name="xls", prepare=_converted("xls"))
+        yield Kind(name="ods", prepare=_converted("ods"))
+    for sheet, campaign in also:
+
+        def prepare(folder: Path, sheet: Path = sheet, campaign: Path = campaign) -> Path:
+            shutil.copy(campaign, folder / "c.toml")
+            return Path(shutil.copy(sheet, folder))
+
+        yield Kind(name=f"also-{sheet.stem}", prepare=prepare)
+
+
+def stable(text: str, folder: Path) -> str:
+    """Replace what differs between any two runs."""
+    text = text.replace(str(folder), "<folder>")
+    for pattern, instead in _UNSTABLE:
+        text = re.sub(pattern, instead, text)
+    return text
+
+
+def contents(report: Path) -> dict[str, bytes]:
+    """Return every file of a report by name; of a workbook every part."""
+    found: dict[str, bytes] = {}
+    for path in sorted(report.rglob("*")):
+        if not path.is_file() or path.name == "run.log" or path.name.startswith("."):
+            continue
+        name = path.relative_to(report).as_posix()
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                found |= {f"{name}!{part}": _CREATED.sub(b"", archive.read(part)) for part in archive.namelist()}
+        else:
+            found[name] = path.read_bytes()
+    return found
+
+
+class Comparison:
+    """Both versions side by side, and what differed."""
+
+    def __init__(self, old: Version, new: Version, work: Path) -> None:
+        self._versions = (old, new)
+        self._work = work
+        self.differences: list[str] = []
+        self.compared = 0
+
+    def compare(self, kind: Kind) -> None:
+        """Take one kind of sheet through all commands of both versions."""
+        folders = [self._work / kind.name / version.name for version in self._versions]
+        sheets = []
+        for folder in folders:
+            folder.mkdir(parents=True)
+            sheets.append(kind.prepare(folder))
+        if sheets[0].suffix not in {".csv", ".tsv"}:  # a workbook made twice has two times in it
+            shutil.copy(sheets[0], sheets[1])
+        sheet = sheets[0].name
+        for words in (
+            ["inspect", sheet, "--rows"],
+            ["inspect", sheet, "--json"],
+            *(["check", sheet, "-c", "c.toml", "--lang", language] for language in ("en", "pt_BR")),
+            ["check", sheet, "-c", "c.toml", "--json"],
+        ):
+            self._same_words(f"{kind.name}: {' '.join(words)}", folders, words)
+        self._plan(kind, folders, sheet)
+        self._send(kind, folders, sheet)
+        self._report_again(kind, folders)
+
+    def _same_words(self, where: str, folders: list[Path], words: list[str]) -> None:
+        texts = []
+        for version, folder in zip(self._versions, folders, strict=True):
+            done = version.run(words, at=folder, home=folder / "home")
+            texts.append(stable(f"exit {done.returncode}\n{done.stdout}\n{done.stderr}", folder))
+        self._same(where, *texts)
+
+    def _plan(self, kind: Kind, folders: list[Path], sheet: str) -> None:
+        self._same_words(f"{kind.name}: plan", folders, ["plan", sheet, "-c", "c.toml", "--out", "plan.json"])
+        plans = [(folder / "plan.json") for folder in folders]
+        if all(plan.exists() for plan in plans):
+            self._same(f"{kind.name}: plan.json", *(_plan_text(plan) for plan in plans))
+
+    def _send(self, kind: Kind, folders: list[Path], sheet: str) -> None:
+        texts, files = [], []
+        for version, folder in zip(self._versions, folders, strict=True):
+            with sandbox(version, folder) as (address, log):
+                words = ["run", sheet, "-c", "c.toml", "--base-url", address, "--yes", "--read-timeout", "2"]
+                done = version.run([*words, "--reports", "reports"], at=folder, home=folder / "home")
+                applied = sorted(str(each.get("body")) for each in log())
+            texts.append(stable(f"exit {done.returncode}\n{done.stdout}\n{done.stderr}", folder))
+            texts[-1] += "\n" + stable("\n".join(applied), folder)
+            reports = list((folder / "reports").iterdir()) if (folder / "reports").exists() else []
+            runs = [each for each in reports if each.is_dir()]
+            files.append(contents(runs[0]) if runs else {})
+        self._same(f"{kind.name}: run", *texts)
+        self._same(f"{kind.name}: run: names of files", *("\n".join(sorted(each)) for each in files))
+        self._same(f"{kind.name}: run: results.csv", *(_results(each.get("results.csv", b"")) for each in files))
+
+    def _report_again(self, kind: Kind, folders: list[Path]) -> None:
+        """Let both versions write the report of one run: the older one's, so that every moment is the same."""
+        old, new = self._versions
+        if not (folders[0] / "home").exists():
+            return
+        for language, mask in (("pt_BR", False), ("en", False), ("pt_BR", True)):
+            files = []
+            for version in (old, new):
+                home = self._work / kind.name / "home-of-both"
+                shutil.rmtree(home, ignore_errors=True)
+                shutil.copytree(folders[0] / "home", home)
+                reports = folders[0] / "reports"
+                _remove_files(reports)
+                version.run(
+                    ["report", "--lang", language, "--reports", "reports", *(["--mask"] if mask else [])],
+                    at=folders[0],
+                    home=home,
+                )
+                files.append(contents(reports) if reports.exists() else {})
+            where = f"{kind.name}: report {language} mask={mask}"
+            self._same(f"{where}: names of files", *("\n".join(sorted(each)) for each in files))
+            for name in sorted(set(files[0]) & set(files[1])):
+                self._same(f"{where}: {name}", *(each[name].decode("utf-8", "replace") for each in files))
+
+    def _same(self, where: str, old: str, new: str) -> None:
+        self.compared += 1
+        for pattern, instead, _reason in EXPECTED:
+            old = re.sub(pattern, instead, old)
+        if old == new:
+            return
+        pieces = [re.sub(r"(?<=>)(?=<)", "\n", text).splitlines() for text in (old, new)]
+        lines = list(difflib.unified_diff(*pieces, "old", "new", lineterm="", n=0))[:12]
+        self.differences.append(where)
+        sys.stdout.write(f"DIFFERS {where}\n" + "".join(f"    {line[:300]}\n" for line in lines))
+        sys.stdout.flush()
+
+
+def _remove_files(reports: Path) -> None:
+    """Leave of each report only what it is made from, so that every file is written anew."""
+    for path in [*reports.glob("*/*"), *reports.glob("*/*/*")]:
+        if path.is_file() and path.name != "run.log" and not any(part.startswith(".") for part in path.parts[-2:]):
+            path.unlink()
+
+
+def _results(table: bytes) -> str:
+    """Return results.csv without the columns that differ between any two runs."""
+    lines = list(csv.reader(table.decode("utf-8-sig").splitlines(keepends=True), delimiter=";"))
+    header = next((line for line in lines if "wegly_status" in line), [])
+    unstable = {"wegly_chat_id", "wegly_sent_at", "wegly_duration_ms", "wegly_run"}
+    keep = [at for at, name in enumerate(header) if name not in unstable]
+    return "\n".join(repr([line[at] for at in keep if at < len(line)]) for line in lines)
+
+
+def _plan_text(path: Path) -> str:
+    """Return a plan without its moment; the rest is compared as it is."""
+    return re.sub(r'"(made|created|at)": "[^"]*"', "", path.read_text("utf-8"))
+
+
+class sandbox:  # noqa: N801 - used as a function
+    """An imitation of the API by one version: its address, and what it applied."""
+
+    def __init__(self, version: Version, folder: Path) -> None:
+        self._log = folder / "sandbox.log"
+        environment = {**os.environ, "PYTHONPATH": str(version.folder), "PYTHONUNBUFFERED": "1"}
+        self._process = subprocess.Popen(
+            [version.python, "-m", "batch", "sandbox", "--port", "0", "--lang", "en"],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def __enter__(self) -> tuple[str, Callable[[], list[dict[str, object]]]]:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+                address = found[0]
+                break
+        else:
+            raise SystemExit("the sandbox did not start")
+
+        def log() -> list[dict[str, object]]:
+            with urlopen(f"{address}/sandbox/log") as answer:  # noqa: S310 - our own sandbox
+                found = json.load(answer)
+            return list(found["received"] if isinstance(found, dict) and "received" in found else [found])
+
+        return address, log
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("old", metavar="OLD_PYTHON", type=Path, help="<checkout>/.venv/bin/python")
+    parser.add_argument("--also", nargs=2, action="append", default=[], type=Path, metavar=("SHEET", "CAMPAIGN"))
+    parser.add_argument("--only", default="", help="only kinds whose name holds this")
+    parser.add_argument("--keep", type=Path, help="leave all files in this folder")
+    options = parser.parse_args()
+    old = Version(name="old", python=str(options.old.absolute()), folder=options.old.absolute().parents[2])
+    new = Version(name="new", python=sys.executable, folder=ROOT)
+    with tempfile.TemporaryDirectory() as temporary:
+        work = options.keep or Path(temporary)
+        comparison = Comparison(old, new, work)
+        done = 0
+        for kind in kinds([(one.absolute(), two.absolute()) for one, two in options.also]):
+            if options.only in kind.name:
+                comparison.compare(kind)
+                done += 1
+                sys.stdout.write(f"{kind.name}: compared\n")
+                sys.stdout.flush()
+    sys.stdout.write(
+        f"{done} kinds of sheets, {comparison.compared} texts and files compared, "
+        f"{len(comparison.differences)} differ\n"
+    )
+    return 1 if comparison.differences or not done else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
