@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Connection, Engine
 
-from batch.ledger import Ledger, Owner, Sending
+from batch.ledger import Ledger, Owner, SendQueue
 
 T = TypeVar("T")
 
@@ -90,9 +90,9 @@ class InlineWriter:
 
 
 @pytest.fixture
-def inline_sending() -> Callable[[Ledger, Owner], Sending]:
+def inline_sending() -> Callable[[Ledger, Owner], SendQueue]:
     """What `Ledger.sending` gives, for loops with a virtual clock."""
-    return lambda ledger, owner: Sending(ledger._engine, InlineWriter(ledger._engine), owner)  # type: ignore[arg-type]
+    return lambda ledger, owner: SendQueue(ledger._engine, InlineWriter(ledger._engine), owner)  # type: ignore[arg-type]
 
 
 @pytest.fixture

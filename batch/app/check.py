@@ -16,7 +16,7 @@ from batch.app.inputs.recipient_lists import run_lists
 from batch.app.inputs.staging import ALL_ROWS, ChosenRows, Prepared, choose, limit_of, prepare, utc_now
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
-from batch.ledger import Judging, Ledger, Staging
+from batch.ledger import Ledger, RetryOptions, Staging
 from batch.model.contact_limits import DAY
 from batch.model.forecast import Cap, Load, Schedule, plan_schedule
 from batch.model.messages import Contact
@@ -65,7 +65,8 @@ def forecast(
     if cap is not None:
         scopes = {""} if cap.shared else {load.sender for load in loads}
         used = {
-            scope: staging.reached(endpoint=endpoint, sender=scope or None, since=now - DAY) for scope in sorted(scopes)
+            scope: staging.contact_times(endpoint=endpoint, sender=scope or None, since=now - DAY)
+            for scope in sorted(scopes)
         }
     schedule = plan_schedule(
         loads, rate=rate, cap=cap, used=used, hours=campaign.hours, now=now, timezone=campaign.timezone
@@ -93,7 +94,7 @@ def _loads(campaign: Campaign, staging: Staging, by_sender: Mapping[str, int], l
         ]
     messages: Counter[tuple[str, tuple[str, ...]]] = Counter()
     people: dict[tuple[str, tuple[str, ...]], Counter[str]] = {}
-    with closing(staging.waiting()) as waiting:
+    with closing(staging.recipients()) as waiting:
         for sender, person in islice(waiting, limit):
             group = (sender, zones_of(person, campaign.timezone) if zoned else (campaign.timezone,))
             messages[group] += 1
@@ -170,7 +171,7 @@ def check(
     campaign: Path,
     settings: Settings,
     *,
-    judging: Judging | None = None,
+    retries: RetryOptions | None = None,
     accept_change: bool = False,
     chosen: ChosenRows = ALL_ROWS,
 ) -> Check:
@@ -185,7 +186,7 @@ def check(
     with Ledger.for_reading(settings.ledger) as ledger:
         if not accept_change:
             refuse_changes(loaded, ledger, prepared.endpoint)
-        with ledger.stage(judging or Judging()) as staging:
+        with ledger.stage(retries or RetryOptions()) as staging:
             warnings = prepared.stage(staging, ledger.run, now=now, lists=lists)
             choose(staging, chosen)
             return look(prepared, staging, settings, ledger, now=now, asked=chosen.limit, warnings=warnings)
@@ -217,7 +218,7 @@ def look(
                 noted[code] = (*noted.get(code, ()), (result.row, note))
         if result.outcome is Outcome.ERROR and len(bad) < BAD_ROWS_SHOWN:
             bad.append(result)
-    senders = staging.waiting_by_sender()
+    senders = staging.count_by_sender()
     to_send = sum(senders.values())
     if limit is not None:
         to_send = min(to_send, limit)
@@ -225,7 +226,7 @@ def look(
     return Check(
         campaign=prepared.campaign.name,
         endpoint=prepared.endpoint,
-        ledger=ledger.where,
+        ledger=ledger.location,
         info=prepared.sheet.info,
         mapping=tuple(prepared.maker.mapping()),
         senders=tuple(sorted(senders)),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from batch.i18n import N_, _, ngettext, number
-from batch.ledger import Ledger, Owner, Standing, State, campaign_lock, sender_lock
+from batch.ledger import Ledger, Owner, RowStatus, State, campaign_lock, sender_lock
 from batch.model.reasons import Reason
 from batch.model.runs import Run
 
@@ -33,7 +33,7 @@ _KNOWN: Mapping[State | None, str] = {
 class Wish:
     """A row, and what a person says of its message."""
 
-    standing: Standing
+    row_status: RowStatus
     sent: bool
 
 
@@ -48,9 +48,9 @@ def hold_campaign(stack: ExitStack, ledger: Ledger, run: Run, *, before: datetim
     ledger.settle_dead_claims(endpoint=run.endpoint, campaign=run.campaign, before=before)
 
 
-def hold_senders(stack: ExitStack, ledger: Ledger, run: Run, standings: Iterable[Standing]) -> None:
+def hold_senders(stack: ExitStack, ledger: Ledger, run: Run, row_statuses: Iterable[RowStatus]) -> None:
     """Hold the locks of the rows' senders on `stack`. The campaign's lock is held already. Raises Busy."""
-    names = {sender_lock(each.sender, each.endpoint) for each in standings if each.sender}
+    names = {sender_lock(each.sender, each.endpoint) for each in row_statuses if each.sender}
     stack.enter_context(ledger.hold(names, _owner(run)))
 
 
@@ -89,13 +89,13 @@ def of_row(row: int, problem: str) -> str:
     return _("row {row}: {problem}").format(row=row, problem=problem)
 
 
-def why_not(standing: Standing) -> str:
+def why_not(row_status: RowStatus) -> str:
     """What is known of a row about which there is nothing to decide: a sentence that goes on after `row 5: `."""
-    first = standing.result.findings[0]
+    first = row_status.result.findings[0]
     if first.reason is Reason.DUPLICATE:
         return _("it is a duplicate of row {row}; settle that one.").format(row=first.values["row"])
-    if standing.decided is not None and standing.result.outcome.messaged:
+    if row_status.decided is not None and row_status.result.outcome.messaged:
         said = _("it is {outcome} ({reason}): it was sent again after it had been settled.")
     else:
-        said = _(_KNOWN.get(standing.state, _NOT_TO_BE_SENT))
-    return said.format(outcome=standing.result.outcome.value, reason=first.reason.value)
+        said = _(_KNOWN.get(row_status.state, _NOT_TO_BE_SENT))
+    return said.format(outcome=row_status.result.outcome.value, reason=first.reason.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batch.app.settings import Settings
 from batch.i18n import _
-from batch.ledger.admin.backup import Holding, back_up, look_into
+from batch.ledger.admin.backup import LedgerContents, back_up, read_contents
 from batch.ledger.storage.engine import default_url, sqlite_path
 from batch.ledger.storage.location import synchronised_by
 
@@ -17,7 +17,7 @@ class LedgerInfo:
     """A ledger, or a copy of one, and what it holds."""
 
     place: Path
-    holding: Holding
+    contents: LedgerContents
     synchronised_by: str | None
     """The service in whose folder it lies (`OneDrive`); None when none is known to."""
 
@@ -25,7 +25,7 @@ class LedgerInfo:
 def ledger_info(settings: Settings) -> LedgerInfo:
     """What the ledger holds. Changes nothing. Raises LedgerUnusable."""
     path = _path(settings)
-    return LedgerInfo(place=path, holding=look_into(path), synchronised_by=synchronised_by(path))
+    return LedgerInfo(place=path, contents=read_contents(path), synchronised_by=synchronised_by(path))
 
 
 def back_up_ledger(target: Path, settings: Settings) -> LedgerInfo:
@@ -34,8 +34,8 @@ def back_up_ledger(target: Path, settings: Settings) -> LedgerInfo:
     Raises LedgerUnusable, and then there is nothing new at `target`, which must not be there yet.
     """
     target = target.expanduser().absolute()
-    holding = back_up(_path(settings), target)
-    return LedgerInfo(place=target, holding=holding, synchronised_by=synchronised_by(target))
+    contents = back_up(_path(settings), target)
+    return LedgerInfo(place=target, contents=contents, synchronised_by=synchronised_by(target))
 
 
 def synchronised(settings: Settings) -> str | None:

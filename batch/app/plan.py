@@ -13,7 +13,7 @@ from batch.app.inputs.recipient_lists import run_lists
 from batch.app.inputs.staging import prepare, utc_now
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
-from batch.ledger import Judging, Ledger
+from batch.ledger import Ledger, RetryOptions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +27,7 @@ class Planned:
 
 
 def make_plan(
-    sheet: Path, campaign: Path, out: Path, *, settings: Settings, judging: Judging, accept_change: bool
+    sheet: Path, campaign: Path, out: Path, *, settings: Settings, retries: RetryOptions, accept_change: bool
 ) -> Planned:
     """Freeze what a run would send now in the file `out`, in place of one that is there. Sends nothing, needs no token.
 
@@ -40,7 +40,7 @@ def make_plan(
     with Ledger.for_reading(settings.ledger) as ledger:
         if not accept_change:
             refuse_changes(loaded, ledger, prepared.endpoint)
-        with ledger.stage(judging) as staging:
+        with ledger.stage(retries) as staging:
             warnings = prepared.stage(staging, ledger.run, now=now, lists=lists)
             found = look(prepared, staging, settings, ledger, now=now, warnings=warnings)
             head = {

@@ -22,7 +22,7 @@ from batch.app.inputs.staging import utc_now
 from batch.app.settings import Settings
 from batch.errors import Busy, Declined, LedgerUnusable, SettingsError, nearest
 from batch.i18n import _, system_says
-from batch.ledger import Found, Ledger, Owner, Purging, Scope, campaign_lock, sender_lock
+from batch.ledger import Ledger, Owner, PurgeCounts, Retention, Scope, campaign_lock, sender_lock
 from batch.ledger.storage.engine import default_url, sqlite_path
 from batch.model.messages import TRIAL
 from batch.model.outcomes import ExitCode
@@ -132,7 +132,7 @@ Confirm = Callable[["Purged"], bool]
 class Part:
     """What of one campaign was purged, or would be."""
 
-    found: Found
+    found: PurgeCounts
     folders: tuple[FolderFiles, ...] = ()
     """Of its old runs: those in which anything is to be removed or told."""
     removed: int = 0
@@ -206,7 +206,7 @@ def purge(
     with Ledger.open(settings.ledger) as ledger:
         scopes = _scopes(ledger, campaign)
         plan = _planned(ledger, scopes, before)
-        if dry_run or (plan.empty and not ledger.unclean):
+        if dry_run or (plan.empty and not ledger.needs_wipe):
             return plan
         if not plan.empty and not confirm(plan):
             raise Declined(_("Nothing was removed: the question was answered with no."))
@@ -231,30 +231,30 @@ def _refuse_no_ledger(settings: Settings) -> None:
 
 
 def _scopes(ledger: Ledger, campaign: str | None) -> list[Scope]:
-    scopes = ledger.purging.scopes(campaign)
+    scopes = ledger.retention.scopes(campaign)
     if campaign is not None and not scopes:
-        known = sorted({scope.campaign for scope in ledger.purging.scopes()})
-        problem = _("There is no campaign {name!r} in the ledger {place}").format(name=campaign, place=ledger.where)
+        known = sorted({scope.campaign for scope in ledger.retention.scopes()})
+        problem = _("There is no campaign {name!r} in the ledger {place}").format(name=campaign, place=ledger.location)
         raise SettingsError(f"{problem}{nearest(campaign, known)}.", _("`wegly-batch runs` shows their names."))
     return scopes
 
 
 def _planned(ledger: Ledger, scopes: Iterable[Scope], before: datetime) -> Purged:
-    parts = [_part(ledger.purging, scope, before) for scope in scopes]
+    parts = [_part(ledger.retention, scope, before) for scope in scopes]
     return Purged(
-        ledger=ledger.where,
+        ledger=ledger.location,
         before=before,
         parts=tuple(filter(_says_anything, parts)),
         suppressed=ledger.suppression.count(),
     )
 
 
-def _part(purging: Purging, scope: Scope, before: datetime) -> Part:
-    return Part(found=purging.look(scope, before), folders=tuple(_folders(purging, scope, before)))
+def _part(retention: Retention, scope: Scope, before: datetime) -> Part:
+    return Part(found=retention.look(scope, before), folders=tuple(_folders(retention, scope, before)))
 
 
-def _folders(purging: Purging, scope: Scope, before: datetime) -> Iterator[FolderFiles]:
-    found = map(find_files, purging.old_runs(scope, before))
+def _folders(retention: Retention, scope: Scope, before: datetime) -> Iterator[FolderFiles]:
+    found = map(find_files, retention.old_runs(scope, before))
     return (files for files in found if files is not None and (files.ours or files.others or files.problem))
 
 
@@ -273,7 +273,7 @@ def _carry_out(ledger: Ledger, plan: Purged, *, now: datetime, live: datetime) -
             busy.append(said.format(campaign=part.found.scope.campaign, words=error.problem))
     unlisted = tuple(_list_anew(folder.folder.parent for part in parts for folder in part.folders))
     ended = replace(plan, done=True, parts=tuple(parts), busy=tuple(busy), unlisted=unlisted)
-    if not ledger.unclean:
+    if not ledger.needs_wipe:
         return ended
     why_not = _wipe(ledger)
     return replace(ended, wiped=why_not is None, unclean=why_not)
@@ -292,10 +292,10 @@ def _purge_campaign(ledger: Ledger, scope: Scope, before: datetime, *, now: date
     with ExitStack() as stack:
         stack.enter_context(ledger.hold(_campaign_locks(scope), owner))
         ledger.settle_dead_claims(endpoint=scope.endpoint, campaign=scope.campaign, before=live)
-        senders = ledger.purging.look(scope, before).senders
+        senders = ledger.retention.look(scope, before).senders
         stack.enter_context(ledger.hold([sender_lock(sender, scope.endpoint) for sender in senders], owner))
-        found = ledger.purging.purge(scope, before, now=now)
-        folders = tuple(_folders(ledger.purging, scope, before))
+        found = ledger.retention.purge(scope, before, now=now)
+        folders = tuple(_folders(ledger.retention, scope, before))
         gone, problems = remove_files(path for folder in folders for path in folder.ours)
     return Part(found=found, folders=folders, removed=gone, problems=problems)
 

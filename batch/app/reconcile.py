@@ -21,7 +21,7 @@ from batch.campaign import Campaign, load_campaign
 from batch.chats import ChatsReader, Timeline, Token, Unread
 from batch.errors import CampaignError, SettingsError, SheetError
 from batch.i18n import _
-from batch.ledger import Ledger, Related, Settlement, Standing, State
+from batch.ledger import Ledger, RelatedMessage, RowStatus, Settlement, State
 from batch.model.chat_history import Span, TimelineMessage, Trace, search
 from batch.model.messages import campaign_scope, message_key
 from batch.model.outcomes import Evidence, ExitCode, Outcome
@@ -60,9 +60,9 @@ class Why(StrEnum):
 class Case:
     """An unknown row, and what the ledger knows of the person besides."""
 
-    standing: Standing
+    row_status: RowStatus
     chats: tuple[str, ...]
-    others: tuple[Related, ...]
+    others: tuple[RelatedMessage, ...]
     """Other messages that the same sender has, or may have, sent to the person."""
 
 
@@ -70,7 +70,7 @@ class Case:
 class Match:
     """A row whose message was found."""
 
-    standing: Standing
+    row_status: RowStatus
     chat_id: str
     at: datetime
 
@@ -79,23 +79,23 @@ class Match:
 class Left:
     """A row that is still unknown."""
 
-    standing: Standing
+    row_status: RowStatus
     why: Why
     words: str = ""
     """What the API said, without a full stop."""
 
 
-def cases_of(standings: Iterable[Standing], related: Sequence[Related]) -> list[Case]:
+def cases_of(row_statuses: Iterable[RowStatus], related: Sequence[RelatedMessage]) -> list[Case]:
     """Each row with the chats and messages of the same person and sender; `related` is ordered, the latest first."""
-    people: dict[tuple[str | None, str], list[Related]] = {}
+    people: dict[tuple[str | None, str], list[RelatedMessage]] = {}
     for each in related:
         people.setdefault((each.person, each.sender.casefold()), []).append(each)
     cases = []
-    for standing in standings:
-        theirs = people.get((standing.result.person, standing.sender.casefold()), [])
+    for row_status in row_statuses:
+        theirs = people.get((row_status.result.person, row_status.sender.casefold()), [])
         chats = dict.fromkeys(each.chat_id for each in theirs if each.chat_id)
-        others = tuple(each for each in theirs if each.key != standing.key and each.state in _MAYBE_SENT)
-        cases.append(Case(standing=standing, chats=tuple(chats)[:_CHATS], others=others))
+        others = tuple(each for each in theirs if each.key != row_status.key and each.state in _MAYBE_SENT)
+        cases.append(Case(row_status=row_status, chats=tuple(chats)[:_CHATS], others=others))
     return cases
 
 
@@ -110,28 +110,28 @@ def judge(
         timelines: of the chats that were asked about, by id.
         read_timeout: seconds that an answer was waited for.
     """
-    standing = case.standing
-    text = texts.get(standing.key)
-    if not case.chats or text is None or standing.result.sent_at is None:
-        return Left(standing=standing, why=Why.NO_TEXT if case.chats else Why.NO_CHAT)
+    row_status = case.row_status
+    text = texts.get(row_status.key)
+    if not case.chats or text is None or row_status.result.sent_at is None:
+        return Left(row_status=row_status, why=Why.NO_TEXT if case.chats else Why.NO_CHAT)
     others = [other for other in case.others if texts.get(other.key, text) == text]
-    left = Left(standing=standing, why=Why.NOTHING)
+    left = Left(row_status=row_status, why=Why.NOTHING)
     for chat in case.chats:
         timeline = timelines[chat]
         if isinstance(timeline, Unread):
-            left = Left(standing=standing, why=Why.REFUSED, words=timeline.words)
+            left = Left(row_status=row_status, why=Why.REFUSED, words=timeline.words)
             continue
-        span = _span(standing.result.sent_at, None, timeline.margin, read_timeout)
+        span = _span(row_status.result.sent_at, None, timeline.margin, read_timeout)
         spans = [_span_of(other, other.sent_at, timeline.margin, read_timeout) for other in others if other.sent_at]
         found = search(timeline.messages, text=text, span=span, others=spans)
         if isinstance(found, TimelineMessage):
-            return Match(standing=standing, chat_id=chat, at=found.at)
+            return Match(row_status=row_status, chat_id=chat, at=found.at)
         if found is not Trace.NOTHING:
-            left = Left(standing=standing, why=Why.FAILED if found is Trace.FAILED else Why.ANOTHERS)
+            left = Left(row_status=row_status, why=Why.FAILED if found is Trace.FAILED else Why.ANOTHERS)
     return left
 
 
-def _span_of(other: Related, began: datetime, margin: timedelta, read_timeout: float) -> Span:
+def _span_of(other: RelatedMessage, began: datetime, margin: timedelta, read_timeout: float) -> Span:
     answered = other.state in _ANSWERED and other.evidence not in _UNANSWERED
     return _span(began, other.duration_ms if answered else None, margin, read_timeout)
 
@@ -171,23 +171,23 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
         run = find_run(ledger, name)
         loaded = _campaign_of(run, campaign, settings)
         hold_campaign(stack, ledger, run, before=oldest_live_claim(now, settings.read_timeout))
-        standings = ledger.deciding.standings(run.run)
-        unknown = [each for each in standings if each.state is State.UNKNOWN]
+        row_statuses = ledger.settlements.row_statuses(run.run)
+        unknown = [each for each in row_statuses if each.state is State.UNKNOWN]
         hold_senders(stack, ledger, run, unknown)
-        left = [Left(standing=each, why=Why.LIVE) for each in standings if each.state is not State.UNKNOWN]
-        cases = cases_of(unknown, ledger.deciding.related(run.endpoint, _people(unknown)))
-        texts = _texts(run, loaded, sheet, cases, ledger.keyed)
-        asked = _ask(run, loaded, [case for case in cases if case.standing.key in texts], settings, token)
+        left = [Left(row_status=each, why=Why.LIVE) for each in row_statuses if each.state is not State.UNKNOWN]
+        cases = cases_of(unknown, ledger.settlements.related(run.endpoint, _people(unknown)))
+        texts = _texts(run, loaded, sheet, cases, ledger.hash_key)
+        asked = _ask(run, loaded, [case for case in cases if case.row_status.key in texts], settings, token)
         judged = [judge(case, texts, asked, read_timeout=settings.read_timeout) for case in cases]
         if loaded.template.body is None:
-            judged = [Left(standing=each.standing, why=Why.NO_BODY) for each in judged]
+            judged = [Left(row_status=each.row_status, why=Why.NO_BODY) for each in judged]
         found = [each for each in judged if isinstance(each, Match)]
         settlements = [_settlement(match, run, now) for match in found]
         if settlements:
-            ledger.deciding.settle(settlements, now=now, who=user_name(), how="reconcile")
+            ledger.settlements.settle(settlements, now=now, who=user_name(), how="reconcile")
         left += [each for each in judged if isinstance(each, Left)]
-        left.sort(key=lambda each: each.standing.row)
-        return Reconciled(run=run, ledger=ledger.where, found=tuple(found), left=tuple(left))
+        left.sort(key=lambda each: each.row_status.row)
+        return Reconciled(run=run, ledger=ledger.location, found=tuple(found), left=tuple(left))
 
 
 def _campaign_of(run: Run, path: Path, settings: Settings) -> Campaign:
@@ -208,15 +208,15 @@ def _campaign_of(run: Run, path: Path, settings: Settings) -> Campaign:
     return loaded
 
 
-def _people(standings: Iterable[Standing]) -> list[str]:
-    return [each.result.person for each in standings if each.result.person]
+def _people(row_statuses: Iterable[RowStatus]) -> list[str]:
+    return [each.result.person for each in row_statuses if each.result.person]
 
 
 def _texts(
-    run: Run, campaign: Campaign, sheet: Path | None, cases: Sequence[Case], keyed: Callable[[str], str]
+    run: Run, campaign: Campaign, sheet: Path | None, cases: Sequence[Case], hash_key: Callable[[str], str]
 ) -> dict[str, str]:
     """Key to the message as it is read, of the cases with a known chat. Empty when the campaign gives no text."""
-    wanted = {case.standing.key for case in cases if case.chats}
+    wanted = {case.row_status.key for case in cases if case.chats}
     if not wanted or campaign.template.body is None:
         return {}
     path = sheet or Path(run.sheet_path)
@@ -233,7 +233,7 @@ def _texts(
         text = prepared.maker.preview(contact)
         if text is None or contact.person is None or (contact.hidden and skip_hidden):
             continue
-        key = keyed(
+        key = hash_key(
             message_key(endpoint=run.endpoint, campaign=run.campaign, person=contact.person, unique=contact.unique)
         )
         if key in wanted:
@@ -278,7 +278,7 @@ def _ask(
 def _settlement(match: Match, run: Run, now: datetime) -> Settlement:
     # The chat is older than the message, but "reused" needs an answer of the API that says so of this message.
     return Settlement(
-        standing=match.standing,
+        row_status=match.row_status,
         outcome=Outcome.SUCCESS,
         finding=Finding(Reason.FOUND_IN_CHAT, {"at": local_time(match.at, run), "when": local_time(now, run)}),
         evidence=Evidence.TIMELINE,

@@ -39,7 +39,7 @@ def list_runs(settings: Settings, *, campaign: str | None = None, limit: int | N
         runs = ledger.runs()
         wanted = [run for run in runs if run.campaign.casefold().startswith(begins)]
         return Listed(
-            ledger=ledger.where,
+            ledger=ledger.location,
             runs=tuple((run, ledger.tally(run.run)) for run in wanted[:limit]),
             campaigns=tuple(dict.fromkeys(run.campaign for run in runs)),
         )
@@ -67,7 +67,7 @@ def report_again(name: str | None, settings: Settings, *, masked: bool = False) 
         seen = nullcontext(_unseen(run)) if masked else _view(run, folder)
         with ledger.snapshot(run.run) as (count, results), seen as view:
             tally = count()
-            noted = replace(run, ledger=ledger.where, language=settings.language or run.language)
+            noted = replace(run, ledger=ledger.location, language=settings.language or run.language)
             written = write_report(folder, run=noted, tally=tally, sheet=view, results=results, masked=masked)
         unlisted = () if masked else write_index(folder.parent, noted.language)
         return run, tally, folder, replace(written, problems=(*written.problems, *unlisted))
@@ -79,7 +79,7 @@ def find_run(ledger: Ledger, name: str | None) -> Run:
     Raises SettingsError when there is no such one."""
     runs = ledger.runs()
     if not runs:
-        problem = _("The ledger {ledger} has no runs yet.").format(ledger=ledger.where)
+        problem = _("The ledger {ledger} has no runs yet.").format(ledger=ledger.location)
         raise SettingsError(problem, _("Send a sheet first, or name another --ledger."))
     if name is None:
         return next((run for run in runs if not run.trial), runs[0])
@@ -87,7 +87,7 @@ def find_run(ledger: Ledger, name: str | None) -> Run:
     if len(found) != 1:
         hint = nearest(name, [run.run for run in runs])
         problem = _("There is no run {name!r} in the ledger {ledger}{hint}.")
-        problem = problem.format(name=name, ledger=ledger.where, hint=hint).replace("?.", "?")
+        problem = problem.format(name=name, ledger=ledger.location, hint=hint).replace("?.", "?")
         raise SettingsError(problem, _("`wegly-batch runs` lists them."))
     return found[0]
 

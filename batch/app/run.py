@@ -27,7 +27,7 @@ from batch.campaign import Campaign, load_campaign
 from batch.chats import ChatsClient, Token, make_ssl_context, warm_up
 from batch.errors import ClockWrong, Declined
 from batch.i18n import _
-from batch.ledger import Judging, Ledger, Owner, campaign_lock, sender_lock
+from batch.ledger import Ledger, Owner, RetryOptions, campaign_lock, sender_lock
 from batch.model.contact_limits import OutreachRules
 from batch.model.runs import Run
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopCause, StopRules, StopSignal, stop_on_signals
@@ -59,7 +59,7 @@ def send(
 
     async def work() -> PoolResult:
         stop = StopSignal()
-        sending_by = ledger.sending(owner, rules or campaign.outreach, endpoint=endpoint)
+        sending_by = ledger.open_queue(owner, rules or campaign.outreach, endpoint=endpoint)
         with sending_by as sending, stop_on_signals(stop, lambda again: metered.signalled(again=again)):
             pool = Pool(
                 ledger=sending,
@@ -148,7 +148,7 @@ class Choices:
 
     rows: ChosenRows = ALL_ROWS
     """Which rows the run is for, and how many of them."""
-    judging: Judging = field(default_factory=Judging)
+    retries: RetryOptions = field(default_factory=RetryOptions)
     accept_change: bool = False
     """Go on although a change would make everybody of the campaign new."""
     verbose: bool = False
@@ -209,7 +209,7 @@ def _begin(
     ledger = stack.enter_context(Ledger.open(settings.ledger))
     stack.enter_context(ledger.hold([campaign_lock(loaded.name, endpoint)], owner))
     _refuse_early(ledger, loaded, endpoint, now=started, accept_change=choices.accept_change)
-    with ledger.stage(choices.judging) as staging:
+    with ledger.stage(choices.retries) as staging:
         warnings = prepared.stage(staging, ledger.run, now=started, lists=lists)
         choose(staging, choices.rows)
         asked = choices.rows.limit
@@ -255,7 +255,7 @@ def _refuse_early(ledger: Ledger, campaign: Campaign, endpoint: str, *, now: dat
 
 def refuse_wrong_clock(ledger: Ledger, *, now: datetime, accepted: bool) -> None:
     """Raise ClockWrong when the wall clock lies before what the ledger has noted."""
-    newest = ledger.newest()
+    newest = ledger.latest_time()
     if newest is not None and now < newest - CLOCK_SLACK and not accepted:
         problem = _("This machine's clock says {now} UTC, but the ledger has entries of {newest} UTC.")
         raise ClockWrong(

@@ -30,7 +30,7 @@ from batch.app.settings import Settings
 from batch.app.settle_report import matched, read_decisions, runs_of
 from batch.errors import Busy, Declined, SettingsError
 from batch.i18n import _
-from batch.ledger import Ledger, Ruling, Settlement, State, ruling
+from batch.ledger import Ledger, Settlement, SettlementCheck, State, check_settlement
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run
@@ -82,12 +82,12 @@ def settle_rows(
 
 def _named(ledger: Ledger, run: Run, decisions: Mapping[int, bool]) -> list[Wish]:
     """The rows of a run by their numbers. Raises SettingsError naming those that its sheet does not have."""
-    found = {standing.row: standing for standing in ledger.deciding.standings(run.run, list(decisions))}
+    found = {row_status.row: row_status for row_status in ledger.settlements.row_statuses(run.run, list(decisions))}
     none = _("the sheet of this run has no such row.")
     missing = [of_row(row, none) for row in decisions if row not in found]
     if missing:
         raise SettingsError(listed(missing), _("The run is {run}; its report names the rows.").format(run=run.run))
-    return [Wish(standing=found[row], sent=sent) for row, sent in sorted(decisions.items())]
+    return [Wish(row_status=found[row], sent=sent) for row, sent in sorted(decisions.items())]
 
 
 def settle_report(report: Path, *, settings: Settings, confirm: Confirm) -> Settled:
@@ -119,27 +119,27 @@ def _settle(
         hold_campaign(stack, ledger, run, before=before)
         wished = wishes()
         _refuse_live(wished, run, settings.read_timeout)
-        hold_senders(stack, ledger, run, [wish.standing for wish in wished])
+        hold_senders(stack, ledger, run, [wish.row_status for wish in wished])
         _refuse_decided(wished)
-        rulings = [(wish, ruling(wish.standing, sent=wish.sent)) for wish in wished]
+        rulings = [(wish, check_settlement(wish.row_status, sent=wish.sent)) for wish in wished]
         found = Settled(
             run=run,
-            ledger=ledger.where,
-            changes=tuple(_change(wish) for wish, ruled in rulings if ruled is Ruling.OPEN),
-            same=tuple(_change(wish) for wish, ruled in rulings if ruled is Ruling.SAME),
+            ledger=ledger.location,
+            changes=tuple(_change(wish) for wish, ruled in rulings if ruled is SettlementCheck.OPEN),
+            same=tuple(_change(wish) for wish, ruled in rulings if ruled is SettlementCheck.SAME),
         )
         if not found.changes:
             return found
         if not confirm(found):
             raise Declined(_("Nothing was settled: the question was answered with no."))
         who = user_name()
-        settlements = [_settlement(wish, who, now, run) for wish, ruled in rulings if ruled is Ruling.OPEN]
-        ledger.deciding.settle(settlements, now=now, who=who, how=how)
+        settlements = [_settlement(wish, who, now, run) for wish, ruled in rulings if ruled is SettlementCheck.OPEN]
+        ledger.settlements.settle(settlements, now=now, who=who, how=how)
         return found
 
 
 def _change(wish: Wish) -> Change:
-    result = wish.standing.result
+    result = wish.row_status.result
     return Change(
         row=result.row,
         person=result.person or "",
@@ -154,7 +154,7 @@ def _settlement(wish: Wish, who: str, now: datetime, run: Run) -> Settlement:
         Reason.SETTLED_SENT if wish.sent else Reason.SETTLED_NOT_SENT, {"who": who, "when": local_time(now, run)}
     )
     return Settlement(
-        standing=wish.standing,
+        row_status=wish.row_status,
         outcome=Outcome.SUCCESS if wish.sent else Outcome.PENDING,
         finding=finding,
         evidence=Evidence.SETTLED if wish.sent else None,
@@ -163,10 +163,10 @@ def _settlement(wish: Wish, who: str, now: datetime, run: Run) -> Settlement:
 
 def _refuse_live(wished: Iterable[Wish], run: Run, read_timeout: float) -> None:
     """Claims that were too young to be made unknown are still open."""
-    live = [wish.standing for wish in wished if wish.standing.state is State.CLAIMED]
+    live = [wish.row_status for wish in wished if wish.row_status.state is State.CLAIMED]
     if not live:
         return
-    row = max(live, key=lambda standing: standing.result.sent_at or run.started)
+    row = max(live, key=lambda row_status: row_status.result.sent_at or run.started)
     began = row.result.sent_at or run.started
     until = began + timedelta(seconds=read_timeout) + LEEWAY
     problem = _("Row {row} began to be sent on {when}, and that may still come to something; nothing was settled.")
@@ -181,9 +181,9 @@ def _refuse_live(wished: Iterable[Wish], run: Run, read_timeout: float) -> None:
 def _refuse_decided(wished: Sequence[Wish]) -> None:
     """Name every row about which there is nothing to decide."""
     problems = [
-        of_row(wish.standing.row, why_not(wish.standing))
+        of_row(wish.row_status.row, why_not(wish.row_status))
         for wish in wished
-        if ruling(wish.standing, sent=wish.sent) is Ruling.REFUSED
+        if check_settlement(wish.row_status, sent=wish.sent) is SettlementCheck.REFUSED
     ]
     if problems:
         raise SettingsError(listed(problems), _("Only unknown rows can be settled. Leave these out, then try again."))

@@ -10,7 +10,7 @@ from pathlib import Path
 from batch.app.decision import Wish, listed, of_row, why_not
 from batch.errors import SheetError
 from batch.i18n import _
-from batch.ledger import Ledger, Standing, State
+from batch.ledger import Ledger, RowStatus, State
 from batch.loader import Sheet, open_sheet
 from batch.loader.header_names import fold
 from batch.model.messages import campaign_scope
@@ -111,7 +111,7 @@ def runs_of(ledger: Ledger, entries: Iterable[Entry], file: str) -> dict[str, li
             _(
                 "The ledger is {ledger}. If the report belongs to another one, name it with --ledger; "
                 "else write the report again: wegly-batch report RUN."
-            ).format(ledger=ledger.where),
+            ).format(ledger=ledger.location),
         )
     named = [by_name[name] for name in dict.fromkeys(entry.run for entry in entries)]
     if len({(run.endpoint, campaign_scope(run.campaign)) for run in named}) > 1:
@@ -135,7 +135,7 @@ def matched(ledger: Ledger, entries: Sequence[Entry], runs: dict[str, list[Run]]
     """Each entry with its row in the ledger. Raises SheetError naming all that do not agree with it."""
     numbers = [entry.row for entry in entries]
     sheets = {
-        run.run: {each.row: each for each in ledger.deciding.standings(run.run, numbers)}
+        run.run: {each.row: each for each in ledger.settlements.row_statuses(run.run, numbers)}
         for followers in runs.values()
         for run in followers
     }
@@ -145,12 +145,12 @@ def matched(ledger: Ledger, entries: Sequence[Entry], runs: dict[str, list[Run]]
     for entry in entries:
         here = [sheets[run.run][entry.row] for run in runs[entry.run] if entry.row in sheets[run.run]]
         found = _same_message(entry, here)
-        if isinstance(found, Standing) and found.key and found.key in taken:
+        if isinstance(found, RowStatus) and found.key and found.key in taken:
             same = _("it is the same message as row {row}.").format(row=taken[found.key])
             problems.append(of_row(entry.row, same))
-        elif isinstance(found, Standing):
+        elif isinstance(found, RowStatus):
             taken[found.key] = entry.row
-            wished.append(Wish(standing=found, sent=entry.sent))
+            wished.append(Wish(row_status=found, sent=entry.sent))
         else:
             problems.append(of_row(entry.row, found))
     if problems:
@@ -164,7 +164,7 @@ def matched(ledger: Ledger, entries: Sequence[Entry], runs: dict[str, list[Run]]
     return wished
 
 
-def _same_message(entry: Entry, here: Sequence[Standing]) -> Standing | str:
+def _same_message(entry: Entry, here: Sequence[RowStatus]) -> RowStatus | str:
     """Of the ledger's rows of that number the one with this phone and this outcome's run, or why there is none."""
     people = [each for each in here if entry.phone and _digits(each.result.person or "") == entry.phone]
     same = {each.key: each for each in people if each.result.run == entry.run or each.state is State.CLAIMED}

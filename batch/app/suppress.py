@@ -11,7 +11,7 @@ from batch.app.inputs.staging import utc_now
 from batch.app.settings import Settings
 from batch.errors import SettingsError
 from batch.i18n import _
-from batch.ledger import Ledger, Suppressed
+from batch.ledger import Ledger, SuppressionEntry
 from batch.model.phone.cells import is_region, read_phone
 from batch.model.reasons import Finding, sentence
 
@@ -56,25 +56,25 @@ def add_people(phones: Sequence[str], *, reason: str, source: str, region: str, 
     now = utc_now()
     with Ledger.open(settings.ledger) as ledger:
         before = {person: ledger.suppression.find(person) is not None for person in people}
-        entries = (Suppressed(person=person, reason=reason, source=source, added=now) for person in people)
+        entries = (SuppressionEntry(person=person, reason=reason, source=source, added=now) for person in people)
         ledger.suppression.add(entries)
     return {person: not known for person, known in before.items()}
 
 
-def on_the_list(phones: Sequence[str], *, region: str, settings: Settings) -> dict[str, Suppressed | None]:
+def on_the_list(phones: Sequence[str], *, region: str, settings: Settings) -> dict[str, SuppressionEntry | None]:
     """Each person with the entry on the list, or None."""
     people = people_of(phones, region)
     with Ledger.for_reading(settings.ledger) as ledger:
         return {person: ledger.suppression.find(person) for person in people}
 
 
-def remove_people(people: Sequence[str], settings: Settings) -> list[Suppressed]:
+def remove_people(people: Sequence[str], settings: Settings) -> list[SuppressionEntry]:
     """Take people (E.164) off the list; returns the entries that are gone. Durable on return."""
     with Ledger.open(settings.ledger) as ledger:
         return ledger.suppression.remove(people)
 
 
-def listed_people(settings: Settings) -> Iterator[Suppressed]:
+def listed_people(settings: Settings) -> Iterator[SuppressionEntry]:
     """Everybody on the list, by date."""
     with Ledger.for_reading(settings.ledger) as ledger:
         yield from ledger.suppression.entries()
@@ -91,11 +91,11 @@ def import_people(
     found = read_people(sheet, region=region, column=column)
     now, whence, numbers = utc_now(), source or sheet.name, 0
 
-    def entries() -> Iterator[Suppressed]:
+    def entries() -> Iterator[SuppressionEntry]:
         nonlocal numbers
         for listed in found.people():
             numbers += 1
-            yield Suppressed(person=listed.person, reason=reason, source=whence, added=now)
+            yield SuppressionEntry(person=listed.person, reason=reason, source=whence, added=now)
 
     with Ledger.open(settings.ledger) as ledger:
         added = ledger.suppression.add(entries())

@@ -132,7 +132,7 @@ def try_out(
         tally = ledger.tally(name)
         code = exit_code_of(tally.counts, stopped_by(sent.cause))
         ledger.note_exit(name, code)
-        ledger.forget_pending(name)
+        ledger.drop_payloads(name)
         return Tried(
             run=name,
             row=contact.row,
@@ -146,7 +146,7 @@ def try_out(
 
 def _first(prepared: Prepared, ledger: Ledger, settings: Settings, choices: Choices, *, now: datetime) -> Contact:
     """The first row that a run would send. Raises SettingsError when there is none."""
-    with ledger.stage(choices.judging) as staging:
+    with ledger.stage(choices.retries) as staging:
         prepared.stage(staging, ledger.run, now=now, lists=run_lists(prepared.campaign, settings.only_allowed))
         choose(staging, choices.rows)
         first = next(iter(staging.to_send(1)), None)
@@ -167,7 +167,7 @@ def _plan(
 ) -> None:
     """Plan the trial's messages. Raises SettingsError when a rule leaves one out."""
     with ledger.stage() as staging:
-        staging.add(row._replace(key=staging.keyed(row.key)) for row in rows if row.key)
+        staging.add(row._replace(key=staging.hash_key(row.key)) for row in rows if row.key)
         run_lists(campaign, settings.only_allowed).apply(staging)
         staging.judge()
         for result in staging.results():

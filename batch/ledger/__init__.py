@@ -14,42 +14,49 @@ Invariants:
 * Keys are keyed hashes, so that a message whose person was purged is still the same message.
 """
 
-from batch.ledger.admin.purge import Found, Purging, Scope
-from batch.ledger.admin.settlement import Decision, Related, Ruling, Settlement, Standing, ruling
+from batch.ledger.admin.purge import PurgeCounts, Retention, Scope
+from batch.ledger.admin.settlement import (
+    Decision,
+    RelatedMessage,
+    RowStatus,
+    Settlement,
+    SettlementCheck,
+    check_settlement,
+)
 from batch.ledger.ledger import Ledger
-from batch.ledger.plan.rules import Chosen, History, Judging
+from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.plan.staging import StagedRow, Staging
-from batch.ledger.send.claims import Claim, Recorded
-from batch.ledger.send.contact_limits import Outreach
-from batch.ledger.send.queue import Sending
+from batch.ledger.send.claims import Claim, OutcomeRecord
+from batch.ledger.send.contact_limits import ContactLimiter
+from batch.ledger.send.queue import SendQueue
 from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock
 from batch.ledger.storage.schema import State
-from batch.ledger.storage.suppression import Suppressed, Suppression
+from batch.ledger.storage.suppression import SuppressionEntry, SuppressionList
 
 __all__ = [
-    "Chosen",
     "Claim",
+    "ContactLimiter",
     "Decision",
-    "Found",
     "History",
-    "Judging",
     "Ledger",
-    "Outreach",
+    "OutcomeRecord",
     "Owner",
-    "Purging",
-    "Recorded",
-    "Related",
-    "Ruling",
+    "PurgeCounts",
+    "RelatedMessage",
+    "Retention",
+    "RetryOptions",
+    "RowSelection",
+    "RowStatus",
     "Scope",
-    "Sending",
+    "SendQueue",
     "Settlement",
+    "SettlementCheck",
     "StagedRow",
     "Staging",
-    "Standing",
     "State",
-    "Suppressed",
-    "Suppression",
+    "SuppressionEntry",
+    "SuppressionList",
     "campaign_lock",
-    "ruling",
+    "check_settlement",
     "sender_lock",
 ]

@@ -29,7 +29,7 @@ from measuring import Cost, measured
 from batch.app.inputs.change_guard import traits_of
 from batch.app.inputs.staging import Prepared, prepare, reading_of
 from batch.campaign import Campaign, load_campaign
-from batch.ledger import Judging, Ledger, Owner, Staging
+from batch.ledger import Ledger, Owner, RetryOptions, Staging
 from batch.model.runs import Run
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ def finished(folder: Path, rows: int, *, kind: str = "csv") -> Finished:
     run = _run("20260311T120000Z-benchmark-0001", campaign, prepared, sheet, now)
     owner = Owner(host="here", pid=1, run=run.run)
     with Ledger.open(url) as ledger:
-        with ledger.stage(Judging()) as staging:
+        with ledger.stage(RetryOptions()) as staging:
             prepared.stage(staging, ledger.run, now=now)
             staging.plan(run, owner, traits_of(campaign))
         with closing(sqlite3.connect(folder / "ledger.sqlite3")) as database:
@@ -156,7 +156,7 @@ def _looked(prepared: Prepared, ledger: Ledger, staging: Staging, now: datetime,
         deque(staging.results(remarkable=True), maxlen=0)
         staging.count_to_send()
         staging.senders()
-        deque(staging.waiting(), maxlen=0)
+        deque(staging.recipients(), maxlen=0)
         staging.to_send(3)
 
 

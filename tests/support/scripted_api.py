@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from batch.ledger import Ledger, Owner, Sending, StagedRow
-from batch.ledger.send.contact_limits import Outreach
+from batch.ledger import Ledger, Owner, SendQueue, StagedRow
+from batch.ledger.send.contact_limits import ContactLimiter
 from batch.model.contact_limits import OutreachRules
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
@@ -121,7 +121,7 @@ class World:
 
     ledger: Ledger
     virtually: InVirtualTime
-    inline: Callable[[Ledger, Owner], Sending]
+    inline: Callable[[Ledger, Owner], SendQueue]
     progress: Nobody = field(default_factory=Nobody)
     stop: StopSignal | None = None
     name: str = "r1"
@@ -159,7 +159,7 @@ class World:
             started = loop.time()
             self.stop = StopSignal()
             sending = self.inline(self.ledger, Owner.here(self.name))
-            sending._outreach = Outreach(rules or OutreachRules(), endpoint="e")
+            sending._outreach = ContactLimiter(rules or OutreachRules(), endpoint="e")
             pool = Pool(
                 ledger=attempts(sending) if attempts else sending,
                 client=api.client,

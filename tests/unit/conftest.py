@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from scripted_api import World
 
-from batch.ledger import Ledger, Owner, Sending
+from batch.ledger import Ledger, Owner, SendQueue
 
 
 @pytest.fixture
 def world(
-    ledger: Ledger, in_virtual_time: Callable[[Any], Any], inline_sending: Callable[[Ledger, Owner], Sending]
+    ledger: Ledger, in_virtual_time: Callable[[Any], Any], inline_sending: Callable[[Ledger, Owner], SendQueue]
 ) -> World:
     """A run that can be planned in a ledger, and sent in virtual time."""
     return World(ledger, in_virtual_time, inline_sending)

@@ -147,8 +147,8 @@ def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
         ]
 
     # People are counted for who must read it: it takes seconds of a large ledger.
-    if found(dict.fromkeys(ledger.messaged_endpoints(campaign.name), 1)):
-        said = found(ledger.messaged_people(campaign.name))
+    if found(dict.fromkeys(ledger.find_endpoints(campaign.name), 1)):
+        said = found(ledger.count_recipients(campaign.name))
         head = _("Campaign {name!r} has sent before, and something has changed since:").format(name=campaign.name)
         raise ChangeNotAccepted(
             "\n".join([head, *said]), _("If this is what you want, run again with --accept-change. Nothing was sent.")
@@ -161,12 +161,12 @@ def note_stamp(campaign: Campaign, ledger: Ledger, run: Run, *, to_send: int | N
     `to_send`: the run is about to send so many; None: it has come to its end.
     """
     endpoint = run.endpoint
-    people = ledger.messaged_people(campaign.name).get(endpoint, 0)
+    people = ledger.count_recipients(campaign.name).get(endpoint, 0)
     stamp = Stamp(
         campaign=campaign_scope(campaign.name),
         endpoint=endpoint,
         ledger=ledger.ledger_id,
-        where=ledger.where,
+        where=ledger.location,
         run=run.run,
         finished=to_send is None,
         people=people + (to_send or 0),
@@ -183,10 +183,10 @@ def _of_ledger(ledger: Ledger, stamp: Stamp | None) -> list[str]:
     if stamp is None or not stamp.people:
         return []
     if stamp.ledger != ledger.ledger_id:
-        return [_(_ANOTHER_LEDGER).format(theirs=stamp.where, ours=ledger.where, people=_people(stamp.people))]
+        return [_(_ANOTHER_LEDGER).format(theirs=stamp.where, ours=ledger.location, people=_people(stamp.people))]
     last = ledger.run(stamp.run)
     if last is None or (stamp.finished and last.finished is None):
-        return [_(_OLDER_LEDGER).format(ours=ledger.where, last=stamp.run, people=_people(stamp.people))]
+        return [_(_OLDER_LEDGER).format(ours=ledger.location, last=stamp.run, people=_people(stamp.people))]
     return []
 
 

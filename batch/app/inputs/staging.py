@@ -17,7 +17,7 @@ from batch.campaign import Campaign
 from batch.chats import RequestForms, encode
 from batch.errors import SettingsError
 from batch.i18n import _
-from batch.ledger import Chosen, History, StagedRow, Staging
+from batch.ledger import History, RowSelection, StagedRow, Staging
 from batch.loader import Limits, Sheet, open_sheet
 from batch.loader.mapping.compile import wanted_columns
 from batch.loader.mapping.contacts import ContactMaker
@@ -156,7 +156,7 @@ class Prepared:
         known = cache(find_run)
         elsewhere = SentElsewhere(self.sheet.info, known)
         origins = Origins(self.sheet.info, known, endpoint=self.endpoint, campaign=self.campaign.name)
-        rows = self._staged_rows(elsewhere, origins, nobody, staging.keyed)
+        rows = self._staged_rows(elsewhere, origins, nobody, staging.hash_key)
         while batch := list(islice(rows, _AT_ONCE)):
             staging.add(batch)
         lists.apply(staging)
@@ -166,10 +166,10 @@ class Prepared:
         return (*lists.warnings, *_opted_out_nobody(nobody))
 
     def _staged_rows(
-        self, elsewhere: SentElsewhere, origins: Origins, nobody: list[int], keyed: Callable[[str], str]
+        self, elsewhere: SentElsewhere, origins: Origins, nobody: list[int], hash_key: Callable[[str], str]
     ) -> Iterator[StagedRow]:
         """`nobody` gets the rows of people who want no messages, and of whom nobody can tell who they are."""
-        short_cut = _ShortCut.of(self, keyed)
+        short_cut = _ShortCut.of(self, hash_key)
         for row in self.sheet.rows():
             said = elsewhere.finding(row)
             plain = short_cut.staged(row) if short_cut and said is None else None
@@ -179,13 +179,13 @@ class Prepared:
             contact = self.maker.contact(row)
             if contact.opted_out and contact.person is None:
                 nobody.append(contact.row)
-            yield origins.noted(self._staged(contact, said, keyed), row)
+            yield origins.noted(self._staged(contact, said, hash_key), row)
 
-    def _staged(self, contact: Contact, sent_elsewhere: Finding | None, keyed: Callable[[str], str]) -> StagedRow:
+    def _staged(self, contact: Contact, sent_elsewhere: Finding | None, hash_key: Callable[[str], str]) -> StagedRow:
         key = None
         if contact.person is not None:
             name = self.campaign.name
-            key = keyed(
+            key = hash_key(
                 message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
             )
         staged = StagedRow(
@@ -208,17 +208,17 @@ class Prepared:
 class _ShortCut:
     """Stages plain rows as `Prepared` would, from their values alone."""
 
-    def __init__(self, prepared: Prepared, plain: PlainContacts, keyed: Callable[[str], str]) -> None:
+    def __init__(self, prepared: Prepared, plain: PlainContacts, hash_key: Callable[[str], str]) -> None:
         self._plain = plain
-        self._keyed = keyed
+        self._keyed = hash_key
         self._forms = RequestForms(plain.message, plain.of_few_values)
         self._key = MessageKeys(endpoint=prepared.endpoint, campaign=prepared.campaign.name).key
         self._sender = plain.sender
 
     @classmethod
-    def of(cls, prepared: Prepared, keyed: Callable[[str], str]) -> _ShortCut | None:
+    def of(cls, prepared: Prepared, hash_key: Callable[[str], str]) -> _ShortCut | None:
         plain = prepared.maker.plain
-        return None if plain is None else cls(prepared, plain, keyed)
+        return None if plain is None else cls(prepared, plain, hash_key)
 
     def staged(self, row: SheetRow) -> StagedRow | None:
         """None for a row that is not plain."""
@@ -316,7 +316,7 @@ def choose(staging: Staging, chosen: ChosenRows) -> None:
                 _("Rows are numbered as Excel shows them; `wegly-batch inspect --rows` lists them."),
             )
     if chosen.rows is not None or chosen.plan is not None:
-        staging.choose(Chosen(ranges=chosen.rows, planned=chosen.plan.requests if chosen.plan else None))
+        staging.choose(RowSelection(ranges=chosen.rows, planned=chosen.plan.requests if chosen.plan else None))
 
 
 def limit_of(campaign: Campaign, limit: int | None) -> int | None:

@@ -131,7 +131,7 @@ def close(begun: Begun, sent: PoolResult, *, stamped: bool, trust_env: bool = Fa
         _note_exit(ledger, run, exit_code)
         stamped = note_stamp(begun.campaign, ledger, run) and stamped
     ended = ledger.run(run.run) or run
-    ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.where)
+    ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.location)
     sheet = begun.prepared.sheet
     view = SheetView(path=begun.copy.path, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
     written = write_report(begun.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
@@ -149,7 +149,7 @@ def close(begun: Begun, sent: PoolResult, *, stamped: bool, trust_env: bool = Fa
         next_at=sent.next_at,
         last_sent=tally.last_sent,
         folder=begun.folder,
-        ledger=ledger.where,
+        ledger=ledger.location,
         written=written,
         problems=(*begun.plan.list_warnings, *([] if stamped else [_not_stamped(begun.campaign.path)]), *unlisted),
         untold=untold,

@@ -61,12 +61,12 @@ def command(
     from batch.app.inputs.staging import ChosenRows
     from batch.app.settings import Settings, expiry_of
     from batch.cli.output.check import check_json, check_text
-    from batch.ledger import Judging
+    from batch.ledger import RetryOptions
 
     settings = Settings(base_url=base_url, ledger=ledger, rate=rate, only_allowed=only_allowed)
-    judging = Judging(retry_errors=retry_errors)
+    retries = RetryOptions(retry_errors=retry_errors)
     expires = expiry_of(os.environ.get("WEGLY_TOKEN"), token_file)
     chosen = ChosenRows(limit=limit, rows=rows)
-    found = check(sheet, campaign, settings, judging=judging, accept_change=accept_change, chosen=chosen)
+    found = check(sheet, campaign, settings, retries=retries, accept_change=accept_change, chosen=chosen)
     click.echo(check_json(found, expires) if as_json else check_text(found, expires))
     return found.exit_code

@@ -45,15 +45,15 @@ def backup(*, file: Path, ledger: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(_json(copied))
         return
-    holding = copied.holding
+    contents = copied.contents
     said = _(
         "Copied to {place} ({size}): {runs}, {messages}. It was read back and is whole.\n"
         "Put back when the ledger has gone on since, it is an older one: the next run notices that and stops, because\n"
         "those who were messaged in between would be new to it."
     )
-    runs = ngettext("{n} run", "{n} runs", holding.runs).format(n=number(holding.runs))
-    messages = phrases.messages(sum(holding.messages.values()))
-    click.echo(said.format(place=copied.place, size=_size(holding.size), runs=runs, messages=messages))
+    runs = ngettext("{n} run", "{n} runs", contents.runs).format(n=number(contents.runs))
+    messages = phrases.messages(sum(contents.messages.values()))
+    click.echo(said.format(place=copied.place, size=_size(contents.size), runs=runs, messages=messages))
 
 
 @command.command("info")
@@ -75,32 +75,32 @@ def info(*, ledger: str | None, as_json: bool) -> None:
 
 
 def _text(found: LedgerInfo) -> str:
-    holding = found.holding
+    contents = found.contents
     lines = phrases.labelled(
         [
             (_("Ledger"), str(found.place)),
-            (_("Id"), holding.ledger_id),
-            (_("Version"), str(holding.schema_version)),
-            (_("Size"), _size(holding.size)),
-            (_("Runs"), number(holding.runs)),
-            (_("Messages"), number(sum(holding.messages.values()))),
-            *([(_("Purged"), holding.purged)] if holding.purged else []),
+            (_("Id"), contents.ledger_id),
+            (_("Version"), str(contents.schema_version)),
+            (_("Size"), _size(contents.size)),
+            (_("Runs"), number(contents.runs)),
+            (_("Messages"), number(sum(contents.messages.values()))),
+            *([(_("Purged"), contents.purged)] if contents.purged else []),
         ]
     )
-    return "\n".join([*lines, *(f"  {state:<8}{number(count):>10}" for state, count in holding.messages.items())])
+    return "\n".join([*lines, *(f"  {state:<8}{number(count):>10}" for state, count in contents.messages.items())])
 
 
 def _json(found: LedgerInfo) -> str:
-    holding = found.holding
+    contents = found.contents
     shown = {
         "ledger": str(found.place),
-        "id": holding.ledger_id,
-        "schema_version": holding.schema_version,
-        "counter": holding.counter,
-        "runs": holding.runs,
-        "messages": dict(holding.messages),
-        "purged": holding.purged,
-        "size": holding.size,
+        "id": contents.ledger_id,
+        "schema_version": contents.schema_version,
+        "counter": contents.counter,
+        "runs": contents.runs,
+        "messages": dict(contents.messages),
+        "purged": contents.purged,
+        "size": contents.size,
         "synchronised_by": found.synchronised_by,
     }
     return json.dumps(shown, ensure_ascii=False, indent=2)

@@ -54,11 +54,11 @@ def command(
     from batch.app.plan import make_plan
     from batch.app.settings import Settings
     from batch.cli.output import formatting as phrases
-    from batch.ledger import Judging
+    from batch.ledger import RetryOptions
 
     settings = Settings(base_url=base_url, ledger=ledger, rate=rate, only_allowed=only_allowed)
-    judging = Judging(retry_errors=retry_errors)
-    planned = make_plan(sheet, campaign, out, settings=settings, judging=judging, accept_change=accept_change)
+    retries = RetryOptions(retry_errors=retry_errors)
+    planned = make_plan(sheet, campaign, out, settings=settings, retries=retries, accept_change=accept_change)
     code = planned.check.exit_code
     if as_json:
         said = {"plan": str(out), "messages": planned.messages, "hash": planned.hash, "exit_code": code.value}

@@ -150,12 +150,12 @@ def _choices(options: dict[str, Any]) -> Choices:
     from batch.app.inputs.plan_file import read_plan
     from batch.app.inputs.staging import ChosenRows
     from batch.app.run import Choices
-    from batch.ledger import Judging
+    from batch.ledger import RetryOptions
 
-    judging = Judging(retry_errors=options["retry_errors"], resend_unknown=options["resend_unknown"])
+    retries = RetryOptions(retry_errors=options["retry_errors"], resend_unknown=options["resend_unknown"])
     plan = read_plan(options["plan"]) if options["plan"] else None
     rows = ChosenRows(limit=options["limit"], rows=options["rows"], plan=plan)
-    return Choices(judging=judging, rows=rows, accept_change=options["accept_change"], verbose=options["verbose"])
+    return Choices(retries=retries, rows=rows, accept_change=options["accept_change"], verbose=options["verbose"])
 
 
 def _say_taken(taken: Taken) -> None:
@@ -198,8 +198,8 @@ def _check(sheets: Sequence[Path], campaign: Path, settings: Settings, choices: 
 
     codes = []
     for sheet in sheets:
-        judging, accept = choices.judging, choices.accept_change
-        found = check(sheet, campaign, settings, judging=judging, accept_change=accept, chosen=choices.rows)
+        retries, accept = choices.retries, choices.accept_change
+        found = check(sheet, campaign, settings, retries=retries, accept_change=accept, chosen=choices.rows)
         click.echo(check_json(found) if as_json else check_text(found))
         codes.append(found.exit_code)
     return worst(codes)
@@ -272,9 +272,9 @@ class _Runner:
         from batch.app.check import check
 
         for sheet in sheets:
-            judging, accept = self._choices.judging, self._choices.accept_change
+            retries, accept = self._choices.retries, self._choices.accept_change
             chosen = self._choices.rows
-            check(sheet, self._campaign, self._settings, judging=judging, accept_change=accept, chosen=chosen)
+            check(sheet, self._campaign, self._settings, retries=retries, accept_change=accept, chosen=chosen)
 
     def _one(self, sheet: Path, token: Token) -> None:
         from batch.app.run import run_sheet

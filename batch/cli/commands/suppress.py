@@ -20,7 +20,7 @@ from batch.model.reasons import sentence
 
 if TYPE_CHECKING:
     from batch.app.suppress import Imported
-    from batch.ledger import Suppressed
+    from batch.ledger import SuppressionEntry
 
 
 _TOLD = 20
@@ -185,7 +185,7 @@ def _say_unreadable(found: Imported) -> None:
     click.echo(_("Correct these cells and import the sheet again: who is on the list stays as first noted."), err=True)
 
 
-def _line(entry: Suppressed) -> str:
+def _line(entry: SuppressionEntry) -> str:
     since = f"{entry.added.astimezone():%d/%m/%Y %H:%M}"
     return f"{shown(entry.person):<20} {since:<{_DATE}}  {_plain(entry.source)}: {_plain(entry.reason)}"
 
@@ -195,7 +195,7 @@ def _plain(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _as_json(entry: Suppressed) -> dict[str, str]:
+def _as_json(entry: SuppressionEntry) -> dict[str, str]:
     return {
         "phone": shown(entry.person),
         "person": entry.person,

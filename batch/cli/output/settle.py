@@ -109,8 +109,8 @@ def reconcile_text(ended: Reconciled) -> str:
     """`reconcile`: what became of each unknown row."""
     if not ended.found and not ended.left:
         return _("The run {run} has no unknown rows.").format(run=ended.run.run)
-    told = {match.standing.row: _found_line(match, ended) for match in ended.found}
-    told |= {left.standing.row: _left_line(left) for left in ended.left}
+    told = {match.row_status.row: _found_line(match, ended) for match in ended.found}
+    told |= {left.row_status.row: _left_line(left) for left in ended.left}
     lines = [told[row] for row in sorted(told)]
     count = ngettext(
         "{n} row settled as sent, {left} still unknown.",
@@ -137,8 +137,8 @@ def _left_line(left: Left) -> str:
 
 
 def _who(each: Match | Left) -> str:
-    person = each.standing.result.person
-    return f"  {phrases.row(each.standing.row, 6)} {shown(person) if person else '':<18}"
+    person = each.row_status.result.person
+    return f"  {phrases.row(each.row_status.row, 6)} {shown(person) if person else '':<18}"
 
 
 def _report_again(run: str) -> str:
@@ -169,5 +169,5 @@ def reconcile_json(ended: Reconciled) -> str:
 
 
 def _row_json(each: Match | Left) -> dict[str, object]:
-    person = each.standing.result.person
-    return {"row": each.standing.row, "phone": shown(person) if person else None}
+    person = each.row_status.result.person
+    return {"row": each.row_status.row, "phone": shown(person) if person else None}

@@ -23,7 +23,7 @@ _ENDINGS = ("", "-wal")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Holding:
+class LedgerContents:
     """The contents of a ledger in figures."""
 
     ledger_id: str
@@ -61,13 +61,13 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         ) from error
 
 
-def look_into(path: Path) -> Holding:
+def read_contents(path: Path) -> LedgerContents:
     """What the ledger at `path` holds. Raises LedgerUnusable."""
     with reading(path) as connection:
         return holding_of(connection, path)
 
 
-def holding_of(connection: sqlite3.Connection, path: Path) -> Holding:
+def holding_of(connection: sqlite3.Connection, path: Path) -> LedgerContents:
     """What the ledger holds at one moment. `path` is its file, for the size. Raises sqlite3.Error."""
     connection.execute("BEGIN")
     try:
@@ -76,7 +76,7 @@ def holding_of(connection: sqlite3.Connection, path: Path) -> Holding:
         messages = dict(connection.execute("SELECT state, count(*) FROM messages GROUP BY state ORDER BY state"))
     finally:
         connection.rollback()
-    return Holding(
+    return LedgerContents(
         ledger_id=str(meta.get("ledger_id", "")),
         schema_version=int(meta.get("schema_version", 0)),
         counter=int(meta.get("counter", 0)),
@@ -96,7 +96,7 @@ _BESIDE = ("-wal", "-shm", "-journal")
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
-def back_up(ledger: Path, target: Path) -> Holding:
+def back_up(ledger: Path, target: Path) -> LedgerContents:
     """Copy the ledger to `target`, which must not be there yet; give what the copy holds.
 
     The copy is one file (mode 0600) that needs none beside it. It was read back whole, and is durable, before it got
@@ -173,7 +173,7 @@ def _copy(source: sqlite3.Connection, aside: Path) -> None:
         source.backup(copy, pages=-1)
 
 
-def _verified(aside: Path, wanted: Holding) -> Holding:
+def _verified(aside: Path, wanted: LedgerContents) -> LedgerContents:
     """Read the copy back, every page of it, and make it durable."""
     with closing(sqlite3.connect(aside, isolation_level=None)) as copy:
         copy.execute("PRAGMA locking_mode=EXCLUSIVE")

@@ -1,4 +1,4 @@
-"""Purging: people's data that nobody has used for long leave the ledger, and what the promise needs stays.
+"""Retention: people's data that nobody has used for long leave the ledger, and what the promise needs stays.
 
 A message is purged when its last attempt is older than a moment and no run since then has a row with it, a run's rows
 when the run ended before. What stays of a message: its key, state, times and counts, a reason without the words that
@@ -38,8 +38,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
 from batch.ledger.read.runs import read_runs
-from batch.ledger.storage.engine import READ, translate
-from batch.ledger.storage.pseudonyms import MARK, PURGED, Hashes, in_clear, read_hashes
+from batch.ledger.storage.engine import READ, describe_write_failure
+from batch.ledger.storage.pseudonyms import MARK, PURGED, Hashes, clear_value, read_hashes
 from batch.ledger.storage.schema import (
     State,
     corrections,
@@ -118,7 +118,7 @@ class Scope:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class PurgeCounts:
     """What a purge removes from a campaign, or has removed."""
 
     scope: Scope
@@ -139,7 +139,7 @@ class Found:
         return not self.runs and not self.messages
 
 
-class Purging:
+class Retention:
     """What the ledger offers for purging. All raise LedgerFailed when the ledger takes no writes."""
 
     def __init__(self, engine: Engine) -> None:
@@ -169,12 +169,12 @@ class Purging:
         """The campaign's runs that ended before, whether purged or not, the newest first."""
         return [run for run in self._runs(scope) if _ended(run) < before]
 
-    def look(self, scope: Scope, before: datetime) -> Found:
+    def look(self, scope: Scope, before: datetime) -> PurgeCounts:
         """What would be purged now. Changes nothing."""
         with self._old(scope, before) as (connection, old):
             return _found(connection, scope, before, old)
 
-    def purge(self, scope: Scope, before: datetime, *, now: datetime) -> Found:
+    def purge(self, scope: Scope, before: datetime, *, now: datetime) -> PurgeCounts:
         """Purge, and give what was. Only for who holds the campaign's and the senders' locks. Durable on return.
 
         What is freed in the file is overwritten there, but what was freed in it before is not: see `cleaning.py`.
@@ -189,7 +189,7 @@ class Purging:
                     self._purge_rows(connection, run, now)
         except SQLAlchemyError as error:
             raise LedgerFailed(
-                translate(error, N_("purging")),
+                describe_write_failure(error, N_("purging")),
                 _("Check the disk, then give the same command again: it does the rest."),
             ) from error
         return found
@@ -257,13 +257,13 @@ def _gather(connection: Connection, scope: Scope, before: datetime) -> None:
     connection.execute(insert(purge_old).from_select([column.name for column in columns], query))
 
 
-def _found(connection: Connection, scope: Scope, before: datetime, old: Sequence[Run]) -> Found:
+def _found(connection: Connection, scope: Scope, before: datetime, old: Sequence[Run]) -> PurgeCounts:
     by_state = select(purge_old.c.state, func.count()).group_by(purge_old.c.state)
     states: dict[str, int] = {state: count for state, count in connection.execute(by_state)}  # noqa: C416
     older = connection.execute(select(func.count()).select_from(messages).where(*_older(scope, before))).scalar_one()
     senders = connection.execute(select(purge_old.c.sender).distinct().order_by(purge_old.c.sender)).scalars().all()
     connection.commit()
-    return Found(
+    return PurgeCounts(
         scope=scope,
         runs=tuple(run.run for run in old if run.purged is None),
         messages=sum(states.values()),
@@ -312,7 +312,7 @@ def _purge_messages(page: _Page, hashes: Hashes) -> Callable[[Connection], objec
 
 
 def _purged(message: _Row, hashes: Hashes) -> Mapping[str, Any]:
-    person, chat = in_clear(message.person), in_clear(message.chat_id)
+    person, chat = clear_value(message.person), clear_value(message.chat_id)
     return {
         "of": message.key,
         "still": message.state,
@@ -327,7 +327,7 @@ def _purged(message: _Row, hashes: Hashes) -> Mapping[str, Any]:
 
 def _purged_request(message: _Row, hashes: Hashes) -> str:
     """Only an error is sent again when its request has changed; of the others it is never asked."""
-    request = in_clear(message.request_hash)
+    request = clear_value(message.request_hash)
     if message.state != State.ERROR.value:
         return ""
     return str(message.request_hash) if request is None else hashes.request(request)

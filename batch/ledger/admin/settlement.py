@@ -20,8 +20,8 @@ from batch.errors import Busy, LedgerFailed
 from batch.i18n import N_, _
 from batch.ledger.read.corrections import Heirs, corrected, correction_of, corrections_of_run, heirs_of_run
 from batch.ledger.read.runs import sheet_of
-from batch.ledger.storage.engine import READ, translate
-from batch.ledger.storage.pseudonyms import in_clear
+from batch.ledger.storage.engine import READ, describe_write_failure
+from batch.ledger.storage.pseudonyms import clear_value
 from batch.ledger.storage.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
 from batch.ledger.storage.schema import State, decisions, messages, rows
 from batch.model.outcomes import Evidence, Outcome
@@ -32,7 +32,7 @@ _DECIDED = frozenset({Evidence.SETTLED, Evidence.TIMELINE})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class RowStatus:
     """A row of a run's sheet, with its message as it stands now."""
 
     run: str
@@ -53,7 +53,7 @@ class Standing:
         return self.result.row
 
 
-class Ruling(StrEnum):
+class SettlementCheck(StrEnum):
     """Whether a row may be settled."""
 
     OPEN = "open"
@@ -64,22 +64,22 @@ class Ruling(StrEnum):
     """There is nothing to decide: what became of it is known, or it is being sent."""
 
 
-def ruling(standing: Standing, *, sent: bool) -> Ruling:
+def check_settlement(row_status: RowStatus, *, sent: bool) -> SettlementCheck:
     """Whether a row may be settled as sent, or as not sent. An open claim must be made `unknown` before."""
-    if standing.state is State.UNKNOWN:
-        return Ruling.OPEN
-    if standing.state is State.SUCCESS and standing.result.evidence in _DECIDED:
-        return Ruling.SAME if sent else Ruling.OPEN
-    if standing.state is State.PENDING and standing.decided is State.PENDING:
-        return Ruling.OPEN if sent else Ruling.SAME
-    return Ruling.REFUSED
+    if row_status.state is State.UNKNOWN:
+        return SettlementCheck.OPEN
+    if row_status.state is State.SUCCESS and row_status.result.evidence in _DECIDED:
+        return SettlementCheck.SAME if sent else SettlementCheck.OPEN
+    if row_status.state is State.PENDING and row_status.decided is State.PENDING:
+        return SettlementCheck.OPEN if sent else SettlementCheck.SAME
+    return SettlementCheck.REFUSED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settlement:
     """A decision to be written. `outcome` is SUCCESS, with its evidence, or PENDING: it will be sent again."""
 
-    standing: Standing
+    row_status: RowStatus
     outcome: Outcome
     finding: Finding
     evidence: Evidence | None = None
@@ -104,7 +104,7 @@ class Decision:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Related:
+class RelatedMessage:
     """A message to a person who has others: what of it helps to find the others' chat and messages."""
 
     key: str
@@ -123,18 +123,18 @@ _AT_ONCE = 500
 _DOUBTFUL = (State.UNKNOWN, State.CLAIMED)
 
 
-class Deciding:
+class Settlements:
     """What the ledger offers for decisions about unknown rows."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def standings(self, run: str, numbers: Sequence[int] | None = None) -> list[Standing]:
+    def row_statuses(self, run: str, numbers: Sequence[int] | None = None) -> list[RowStatus]:
         """Rows of a run's sheet in its order: those of `numbers` that it has; None: all that are unknown or claimed."""
         with self._engine.connect().execution_options(**READ) as connection:
             return _read_standings(connection, run, numbers)
 
-    def related(self, endpoint: str, people: Iterable[str]) -> list[Related]:
+    def related(self, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
         """Every attempted message to these people at the endpoint, of any campaign, the latest first."""
         with self._engine.connect().execution_options(**READ) as connection:
             return _read_related(connection, endpoint, people)
@@ -156,12 +156,12 @@ class Deciding:
                     connection.execute(insert(decisions).values(_noted(each, now=now, who=who, how=how)))
         except SQLAlchemyError as error:
             raise LedgerFailed(
-                translate(error, N_("settling rows")),
+                describe_write_failure(error, N_("settling rows")),
                 _("No row was settled. Check the disk, then give the command again."),
             ) from error
 
 
-def _read_standings(connection: Connection, run: str, numbers: Sequence[int] | None) -> list[Standing]:
+def _read_standings(connection: Connection, run: str, numbers: Sequence[int] | None) -> list[RowStatus]:
     sheet = sheet_of(connection, run)
     heirs = heirs_of_run(connection, run, sheet)
     corrections = [found for found in corrections_of_run(connection, run, sheet, heirs) if found["key"]]
@@ -170,8 +170,8 @@ def _read_standings(connection: Connection, run: str, numbers: Sequence[int] | N
     doubtful = messages.c.state.in_([each.value for each in _DOUBTFUL]) & rows.c.outcome.is_(None)
     elsewhere = [found["at"] for found in corrections if found["state"] in _DOUBTFUL]
     own = _own_standings(connection, run, heirs, [doubtful, *_among([*elsewhere, *heirs.first.values()])])
-    standings = {each.row: each for each in _as_corrected(connection, own, corrections) if each.state in _DOUBTFUL}
-    return [standings[row] for row in sorted(standings)]
+    row_statuses = {each.row: each for each in _as_corrected(connection, own, corrections) if each.state in _DOUBTFUL}
+    return [row_statuses[row] for row in sorted(row_statuses)]
 
 
 def _among(numbers: Sequence[int]) -> list[ColumnElement[bool]]:
@@ -181,7 +181,7 @@ def _among(numbers: Sequence[int]) -> list[ColumnElement[bool]]:
 
 def _own_standings(
     connection: Connection, run: str, heirs: Heirs, parts: Sequence[ColumnElement[bool]]
-) -> list[Standing]:
+) -> list[RowStatus]:
     decided = _decided(messages.c.key).scalar_subquery().label("decided")
     more = (messages.c.endpoint, messages.c.campaign, messages.c.sender, decided)
     query = (
@@ -202,15 +202,15 @@ def _decided(key: Any) -> Select[Any]:
     return select(decisions.c.to_state).where(decisions.c.key == key).order_by(decisions.c.number.desc()).limit(1)
 
 
-def _standing(run: str, found: Mapping[Any, Any]) -> Standing:
+def _standing(run: str, found: Mapping[Any, Any]) -> RowStatus:
     result = result_of(found)
     if found["outcome"] is not None:
-        return Standing(run=run, result=result, state=None)
+        return RowStatus(run=run, result=result, state=None)
     return _of_message(run, result, found, found["decided"])
 
 
-def _of_message(run: str, result: Result, found: Mapping[Any, Any], decided: str | None) -> Standing:
-    return Standing(
+def _of_message(run: str, result: Result, found: Mapping[Any, Any], decided: str | None) -> RowStatus:
+    return RowStatus(
         run=run,
         result=result,
         state=State(found["state"]),
@@ -223,29 +223,29 @@ def _of_message(run: str, result: Result, found: Mapping[Any, Any], decided: str
 
 
 def _as_corrected(
-    connection: Connection, standings: Iterable[Standing], corrections: Iterable[Mapping[Any, Any]]
-) -> list[Standing]:
+    connection: Connection, row_statuses: Iterable[RowStatus], corrections: Iterable[Mapping[Any, Any]]
+) -> list[RowStatus]:
     """The rows as a report shows them: where a row stands as it was corrected, by the message of that."""
     found = {each["at"]: each for each in corrections}
-    return [_with_correction(connection, each, found[each.row]) if each.row in found else each for each in standings]
+    return [_with_correction(connection, each, found[each.row]) if each.row in found else each for each in row_statuses]
 
 
-def _with_correction(connection: Connection, own: Standing, found: Mapping[Any, Any]) -> Standing:
+def _with_correction(connection: Connection, own: RowStatus, found: Mapping[Any, Any]) -> RowStatus:
     correction = correction_of(found)
     result = corrected(own.result, correction)
     if result is own.result or result.outcome is Outcome.ERROR:
         return replace(own, result=result)
     if result.outcome is Outcome.SKIPPED:
-        return Standing(run=own.run, result=result, state=None)
+        return RowStatus(run=own.run, result=result, state=None)
     return _of_message(own.run, result, found, connection.execute(_decided(found["key"])).scalar())
 
 
 def _write(connection: Connection, settlement: Settlement) -> None:
-    standing = settlement.standing
+    row_status = settlement.row_status
     as_it_was = (
-        messages.c.key == standing.key,
-        messages.c.state == standing.state,
-        messages.c.attempts == standing.result.attempts,
+        messages.c.key == row_status.key,
+        messages.c.state == row_status.state,
+        messages.c.attempts == row_status.result.attempts,
     )
     values = {
         "state": settlement.outcome.value,
@@ -261,20 +261,20 @@ def _write(connection: Connection, settlement: Settlement) -> None:
     }
     if connection.execute(update(messages).where(*as_it_was).values(values)).rowcount != 1:
         raise Busy(
-            _("Row {row} was changed by another process meanwhile, so no row was settled.").format(row=standing.row),
+            _("Row {row} was changed by another process meanwhile, so no row was settled.").format(row=row_status.row),
             _("Give the same command again."),
         )
 
 
 def _noted(settlement: Settlement, *, now: datetime, who: str, how: str) -> dict[str, Any]:
-    standing = settlement.standing
+    row_status = settlement.row_status
     return {
         "decided_at": now,
-        "run": standing.run,
-        "row": standing.row,
-        "key": standing.key,
-        "attempts": standing.result.attempts,
-        "from_state": standing.state,
+        "run": row_status.run,
+        "row": row_status.row,
+        "key": row_status.key,
+        "attempts": row_status.result.attempts,
+        "from_state": row_status.state,
         "to_state": settlement.outcome.value,
         "evidence": settlement.evidence.value if settlement.evidence else None,
         "who": who,
@@ -302,9 +302,9 @@ def _read_decisions(connection: Connection, run: str | None) -> list[Decision]:
     ]
 
 
-def _read_related(connection: Connection, endpoint: str, people: Iterable[str]) -> list[Related]:
+def _read_related(connection: Connection, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
     wanted = sorted(set(people))
-    found: list[Related] = []
+    found: list[RelatedMessage] = []
     for start in range(0, len(wanted), _AT_ONCE):
         query = select(
             messages.c.key,
@@ -324,7 +324,7 @@ def _read_related(connection: Connection, endpoint: str, people: Iterable[str]) 
     return found
 
 
-def _related(found: Mapping[Any, Any]) -> Related:
+def _related(found: Mapping[Any, Any]) -> RelatedMessage:
     evidence = Evidence(found["evidence"]) if found["evidence"] else None
-    chat_id = in_clear(found["chat_id"])
-    return Related(**{**found, "state": State(found["state"]), "evidence": evidence, "chat_id": chat_id})
+    chat_id = clear_value(found["chat_id"])
+    return RelatedMessage(**{**found, "state": State(found["state"]), "evidence": evidence, "chat_id": chat_id})

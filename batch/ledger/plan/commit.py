@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, exists, insert, literal, or_, select, u
 from batch.errors import LedgerFailed
 from batch.i18n import _
 from batch.ledger.plan.corrections import write_corrections
-from batch.ledger.plan.rules import Judging, sendable
+from batch.ledger.plan.rules import RetryOptions, sendable
 from batch.ledger.read.runs import note_traits
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import AGAIN, SCHEMA_VERSION, State, messages, meta, rows, runs
@@ -23,7 +23,7 @@ KEPT = ("row", "key", "person", "outcome", "findings", "notes", "duplicate_of")
 """The columns of a staged row that stay with its run."""
 
 
-def write_plan(connection: Connection, judging: Judging, run: Run, owner: Owner, traits: Traits) -> int:
+def write_plan(connection: Connection, judging: RetryOptions, run: Run, owner: Owner, traits: Traits) -> int:
     """Write a run, its rows and its messages; returns the ledger's counter. The caller commits."""
     _refuse_other_version(connection)
     connection.execute(insert(runs).values(_run_values(run, owner)))
@@ -64,7 +64,7 @@ def _forget_left_out(connection: Connection) -> None:
     connection.execute(update(messages).where(messages.c.key.in_(left_out), *waits).values(payload=None))
 
 
-def _write_messages(connection: Connection, judging: Judging, run: Run) -> None:
+def _write_messages(connection: Connection, judging: RetryOptions, run: Run) -> None:
     fresh = {
         "person": staged.c.person,  # once more in clear where it was purged: the rules at the claim go by it
         "sender": staged.c.sender,

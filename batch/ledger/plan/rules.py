@@ -127,7 +127,7 @@ _PLANNED = "planned"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judging:
+class RetryOptions:
     """What of earlier outcomes a run may try again."""
 
     retry_errors: bool = False
@@ -137,7 +137,7 @@ class Judging:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Chosen:
+class RowSelection:
     """Which of the rows that may be sent this run is for; the others stay pending."""
 
     ranges: tuple[tuple[int, int], ...] | None = None
@@ -158,7 +158,7 @@ class History:
 
 
 def judge(
-    connection: Connection, judging: Judging, *, only: str | None, history: History | None, sheet: str = ""
+    connection: Connection, judging: RetryOptions, *, only: str | None, history: History | None, sheet: str = ""
 ) -> None:
     """Decide for each key which row stands for it, and by the rules of outreach which rows are left out.
 
@@ -177,7 +177,7 @@ def judge(
         _leave_out_recent(connection, judging, history, history.rules.not_within)
 
 
-def choose(connection: Connection, judging: Judging, chosen: Chosen) -> None:
+def choose(connection: Connection, judging: RetryOptions, chosen: RowSelection) -> None:
     """Keep this run to some of the rows that may be sent; the others stay pending and say why."""
     if chosen.ranges is not None:
         inside = or_(*(staged.c.row.between(first, last) for first, last in chosen.ranges))
@@ -193,7 +193,7 @@ def choose(connection: Connection, judging: Judging, chosen: Chosen) -> None:
         )
 
 
-def sendable(judging: Judging) -> ColumnElement[bool]:
+def sendable(judging: RetryOptions) -> ColumnElement[bool]:
     """The one rule of what a run sends: good rows whose message is new, waiting, or an error worth another try."""
     changed = known.c.request_hash != staged.c.request_hash
     again = known.c.state == State.ERROR.value
@@ -219,7 +219,7 @@ def recognise_requests(connection: Connection, hashes: Hashes) -> None:
         connection.execute(AT_ROW.values(request_hash=bindparam("kept")), same)
 
 
-def _leave_out_recent(connection: Connection, judging: Judging, history: History, within: timedelta) -> None:
+def _leave_out_recent(connection: Connection, judging: RetryOptions, history: History, within: timedelta) -> None:
     """What would be sent to somebody who has a message of another campaign since becomes `skipped`."""
     query = (
         select(staged.c.row, recently.c.campaign, recently.c.sent_at, known.c.state)
@@ -242,7 +242,7 @@ def _leave_out_recent(connection: Connection, judging: Judging, history: History
         connection.execute(AT_ROW.values(payload=None), stays)
 
 
-def _hold_corrected(connection: Connection, judging: Judging, sheet: str) -> None:
+def _hold_corrected(connection: Connection, judging: RetryOptions, sheet: str) -> None:
     """What was sent as corrected elsewhere is not sent as it stands here: a row has one message.
 
     The first of its duplicates stands for that message then: it is another row, and nobody corrected it.
@@ -255,7 +255,7 @@ def _hold_corrected(connection: Connection, judging: Judging, sheet: str) -> Non
         connection.execute(AT_ROW.values(payload=None), unsent)
 
 
-def _hold_sent_in_original(connection: Connection, judging: Judging) -> None:
+def _hold_sent_in_original(connection: Connection, judging: RetryOptions) -> None:
     """What was sent as it stood in the original after all is not sent as corrected here.
 
     What may have been sent as corrected stays `unknown`, and may be sent again by choice.
@@ -267,7 +267,7 @@ def _hold_sent_in_original(connection: Connection, judging: Judging) -> None:
         connection.execute(AT_ROW.values(NO_ORIGIN), [{"at": row} for row, _finding in found])
 
 
-def _hold_back(connection: Connection, judging: Judging, which: ColumnElement[bool], finding: Finding) -> None:
+def _hold_back(connection: Connection, judging: RetryOptions, which: ColumnElement[bool], finding: Finding) -> None:
     held = select(staged.c.row).select_from(STAGED_WITH_KNOWN).where(sendable(judging), which)
     said = findings_to_json([finding])
     connection.execute(update(staged).where(staged.c.row.in_(held)).values(findings=said))

@@ -21,16 +21,16 @@ from batch.i18n import N_, _
 from batch.ledger.plan import rules as judging
 from batch.ledger.plan import rules as listing
 from batch.ledger.plan.commit import KEPT, write_plan
-from batch.ledger.plan.rules import Chosen, History, Judging
+from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.read.corrections import correction_of, corrections_of_staged, with_corrections
-from batch.ledger.send.queue import Places, by_sender
+from batch.ledger.send.queue import JobRows, by_sender
 from batch.ledger.send.rolling_quota import reached
-from batch.ledger.storage.engine import READ, translate
+from batch.ledger.storage.engine import READ, describe_write_failure
 from batch.ledger.storage.locks import Owner
-from batch.ledger.storage.pseudonyms import Hashes, read_hashes, was_purged
+from batch.ledger.storage.pseudonyms import Hashes, has_purged_data, read_hashes
 from batch.ledger.storage.results import RESULT_COLUMNS, count_alike, result_of
 from batch.ledger.storage.schema import State, messages
-from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, Notes, known, staged, staging_metadata
+from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, MessageLookup, known, staged, staging_metadata
 from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Phrase, findings_to_json
@@ -71,13 +71,15 @@ class Staging:
     `add` as often as needed, then `judge` once, then read (`counts`, `to_send`, `results`) or `plan`.
     """
 
-    def __init__(self, engine: Engine, again: Judging, planned: MutableMapping[str, Places] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, again: RetryOptions, planned: MutableMapping[str, JobRows] | None = None
+    ) -> None:
         """`planned`: gets what a plan is about to send, by its run."""
         self._engine = engine
         self._judging = again
         self._only: str | None = None
         self._sheet = ""
-        self._notes = Notes()
+        self._notes = MessageLookup()
         self._planned = {} if planned is None else planned
         self._of_its_own = bool(engine.url.database)
         """Whether the connection ends with the staging; a ledger in memory would go with it."""
@@ -90,7 +92,7 @@ class Staging:
             _forget_staged(self._connection)
         staging_metadata.create_all(self._connection, checkfirst=False)
         self._hashes = read_hashes(self._connection)
-        self._purged = was_purged(self._connection)
+        self._purged = has_purged_data(self._connection)
         self._connection.commit()
         self._insert = _insert_text(self._connection, _STAGED)
         self._insert_usual = _insert_text(self._connection, _USUAL)
@@ -108,7 +110,7 @@ class Staging:
         else:  # a ledger in memory goes soon itself, and what was staged with it
             self._connection.close()
 
-    def keyed(self, key: str) -> str:
+    def hash_key(self, key: str) -> str:
         """The ledger's own form of a `message_key`, as its rows must have it: else everybody would be new."""
         return self._hashes.key(key)
 
@@ -153,7 +155,7 @@ class Staging:
         judging.judge(self._connection, self._judging, only=self._only, history=history, sheet=sheet)
         self._connection.commit()
 
-    def choose(self, chosen: Chosen) -> None:
+    def choose(self, chosen: RowSelection) -> None:
         """Keep this run to some of the rows that may be sent; the others stay pending and say why. After `judge`."""
         judging.choose(self._connection, self._judging, chosen)
         self._connection.commit()
@@ -163,18 +165,18 @@ class Staging:
         inside = select(staged.c.row).where(staged.c.row.between(first, last)).limit(1)
         return self._connection.execute(inside).scalar() is not None
 
-    def waiting(self) -> Generator[tuple[str, str]]:
+    def recipients(self) -> Generator[tuple[str, str]]:
         """(sender, person) of each message that a run would send, in the sheet's order. Close it when leaving early."""
         query = _joined(staged.c.sender, staged.c.person).where(judging.sendable(self._judging)).order_by(staged.c.row)
         yield from self._stream(query)
 
-    def waiting_by_sender(self) -> dict[str, int]:
+    def count_by_sender(self) -> dict[str, int]:
         """How many messages a run would send, by sender; who sends the first of them in the sheet stands first."""
         query = _joined(staged.c.sender, func.count()).where(judging.sendable(self._judging))
         by_sender = query.group_by(staged.c.sender).order_by(func.min(staged.c.row))
         return {each.sender: each[1] for each in self._connection.execute(by_sender)}
 
-    def reached(self, *, endpoint: str, sender: str | None, since: datetime) -> list[datetime]:
+    def contact_times(self, *, endpoint: str, sender: str | None, since: datetime) -> list[datetime]:
         """When each person was last messaged who has, or may have, a message since; None: of all senders. Sorted."""
         return [at for _person, at in reached(self._connection, endpoint=endpoint, sender=sender, since=since)]
 
@@ -215,7 +217,7 @@ class Staging:
 
     def senders(self) -> tuple[str, ...]:
         """The senders of what a run would send, sorted."""
-        return tuple(sorted(self.waiting_by_sender()))
+        return tuple(sorted(self.count_by_sender()))
 
     def tally(self) -> Counter[tuple[Outcome, str]]:
         """(outcome, reason code) to rows, as `results` would count to, without going through all of them."""
@@ -275,7 +277,8 @@ class Staging:
                 counter = write_plan(connection, self._judging, run, owner, traits)
         except SQLAlchemyError as error:
             raise LedgerFailed(
-                translate(error, N_("planning the run")), _("Nothing was sent. Check the disk, then run again.")
+                describe_write_failure(error, N_("planning the run")),
+                _("Nothing was sent. Check the disk, then run again."),
             ) from error
         finally:
             self._connection.execution_options(**READ)

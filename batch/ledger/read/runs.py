@@ -21,7 +21,7 @@ from batch.ledger.read.corrections import (
     with_corrections,
 )
 from batch.ledger.storage.engine import READ
-from batch.ledger.storage.pseudonyms import MARK, Hashes, read_hashes, was_purged
+from batch.ledger.storage.pseudonyms import MARK, Hashes, has_purged_data, read_hashes
 from batch.ledger.storage.results import JOINED_COLUMNS, TELLING_COLUMNS, count_alike, plain_result, result_of
 from batch.ledger.storage.schema import (
     SENT_STATES,
@@ -250,7 +250,7 @@ def note_traits(connection: Connection, traits: Traits, *, endpoint: str, campai
     )
 
 
-def messaged_endpoints(connection: Connection, campaign: str) -> list[str]:
+def find_endpoints(connection: Connection, campaign: str) -> list[str]:
     """The endpoints at which somebody has, or may have, a message of the campaign. Nobody is counted: it is quick."""
     sent = (messages.c.campaign == campaign_scope(campaign), is_one_of(messages.c.state, SENT_STATES))
     return [
@@ -269,13 +269,13 @@ def _endpoints(connection: Connection) -> Iterator[str]:
         endpoint = connection.execute(first.where(messages.c.endpoint > endpoint)).scalar()
 
 
-def messaged_people(connection: Connection, campaign: str) -> dict[str, int]:
+def count_recipients(connection: Connection, campaign: str) -> dict[str, int]:
     """Endpoint to the number of people who have, or may have, a message of the campaign there."""
     people = func.count(messages.c.person.distinct())
     sent = (messages.c.campaign == campaign_scope(campaign), messages.c.state.in_(SENT_STATES))
     query = select(messages.c.endpoint, people).where(*sent).group_by(messages.c.endpoint)
     found = {endpoint: count for endpoint, count in connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy
-    if not was_purged(connection):
+    if not has_purged_data(connection):
         return found
     hashes = read_hashes(connection)
     return {

@@ -1,1 +1,1 @@
-"""Sending: the queue of a run, claims, contact limits and quotas judged at each claim."""
+"""SendQueue: the queue of a run, claims, contact limits and quotas judged at each claim."""

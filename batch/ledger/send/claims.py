@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
-from batch.ledger.send.contact_limits import Outreach, may_go, parameters, refusal
+from batch.ledger.send.contact_limits import ContactLimiter, may_go, parameters, refusal
 from batch.ledger.storage.locks import Owner
-from batch.ledger.storage.prepared_statements import Prepared
+from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import AGAIN, State, given_back, is_one_of, messages
-from batch.ledger.storage.suppression import Suppressed, suppress
+from batch.ledger.storage.suppression import SuppressionEntry, suppress
 from batch.model.messages import Job, campaign_scope
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Phrase, Reason, findings_to_json
@@ -34,7 +34,7 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recorded:
+class OutcomeRecord:
     """The outcome as the ledger has it now: with what it knows of the chat, `success` may have become `reused`."""
 
     outcome: Outcome
@@ -49,7 +49,7 @@ _HELD = (
 )
 """A claim is still its owner's: also one that somebody took for dead and made `unknown`."""
 
-_CLAIM = Prepared(
+_CLAIM = PreparedStatement(
     update(messages)
     .where(messages.c.key == bindparam("wanted"), messages.c.state == State.PENDING.value, may_go(messages))
     .values(
@@ -65,7 +65,7 @@ _CLAIM = Prepared(
     .returning(messages.c.attempts)
 )
 
-_RECORD = Prepared(
+_RECORD = PreparedStatement(
     update(messages)
     .where(*_HELD)
     .values(
@@ -83,7 +83,7 @@ _RECORD = Prepared(
     )
 )
 
-_WHERE_CHAT_IS_KNOWN = Prepared(
+_WHERE_CHAT_IS_KNOWN = PreparedStatement(
     select(messages.c.endpoint).where(
         or_(
             messages.c.chat_id == bindparam("chat"),
@@ -96,7 +96,9 @@ _WHERE_CHAT_IS_KNOWN = Prepared(
 _ENDPOINT = select(messages.c.endpoint).where(messages.c.key == bindparam("held_key"))
 
 
-def claim(connection: Connection, job: Job, owner: Owner, now: datetime, rules: Outreach) -> Claim | Refused | None:
+def claim(
+    connection: Connection, job: Job, owner: Owner, now: datetime, rules: ContactLimiter
+) -> Claim | Refused | None:
     """Take a pending message; Refused when a rule of outreach says no, None when it is not pending (any more).
 
     Suppression, history, spacing and caps are judged here again, whatever the plan said: somebody may have opted out,
@@ -120,7 +122,7 @@ def release(
     *,
     posted: bool,
     status: int | None,
-    rules: Outreach | None = None,
+    rules: ContactLimiter | None = None,
 ) -> bool:
     """Give back a claim that certainly sent nothing: the message is pending again. False when it was not ours any more.
 
@@ -143,7 +145,7 @@ def release(
     return released
 
 
-def withdraw(connection: Connection, key: str, owner: Owner, rules: Outreach | None = None) -> bool:
+def withdraw(connection: Connection, key: str, owner: Owner, rules: ContactLimiter | None = None) -> bool:
     """Make a message pending again that this run claimed without learning of it, and so did not post.
 
     For a claim whose commit failed in a way that leaves open whether it took effect. False when it did not.
@@ -169,8 +171,8 @@ def record(
     *,
     duration_ms: int,
     began: datetime | None = None,
-    rules: Outreach | None = None,
-) -> Recorded | None:
+    rules: ContactLimiter | None = None,
+) -> OutcomeRecord | None:
     """Write what the attempt came to. None when the claim was not ours any more.
 
     A claim of ours that somebody took for dead and made `unknown` is still ours to correct: we know better. `began`:
@@ -203,10 +205,10 @@ def record(
         return None
     if finding.reason is Reason.OPTED_OUT:
         _suppress_person(connection, held, finding)
-    return Recorded(outcome=outcome, evidence=evidence)
+    return OutcomeRecord(outcome=outcome, evidence=evidence)
 
 
-def _chat_is_known(connection: Connection, held: Claim, chat_id: str, rules: Outreach | None) -> bool:
+def _chat_is_known(connection: Connection, held: Claim, chat_id: str, rules: ContactLimiter | None) -> bool:
     """Whether another message at the same endpoint went to that chat, a purged one too."""
     hashed = rules.hashes.chat(chat_id) if rules is not None and rules.hashes is not None else None
     values = {"chat": chat_id, "hashed": hashed, "held_key": held.key}
@@ -222,7 +224,7 @@ def _suppress_person(connection: Connection, held: Claim, finding: Finding) -> N
     reason = Phrase.STOPPED_MARKETING.format(code=code)
     suppress(
         connection,
-        Suppressed(person=person, reason=reason, source=Phrase.WHATSAPP_RUN.format(run=held.owner.run), added=at),
+        SuppressionEntry(person=person, reason=reason, source=Phrase.WHATSAPP_RUN.format(run=held.owner.run), added=at),
     )
 
 
@@ -256,7 +258,7 @@ def settle_dead_claims(
     return len(dead)
 
 
-def take_back_choices(connection: Connection, *, endpoint: str, campaign: str) -> int:
+def restore_retries(connection: Connection, *, endpoint: str, campaign: str) -> int:
     """Give messages that a person chose to try again, and that were not sent since, their outcome back.
 
     `--resend-unknown` and `--retry-errors` are choices for one run: what it does not reach stays what it was.

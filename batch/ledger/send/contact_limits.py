@@ -49,7 +49,7 @@ _ENDED = type_coerce(_others.c.sent_at, BigInteger) + func.coalesce(_others.c.du
 takes a while, so the start alone says too little."""
 
 
-class Outreach:
+class ContactLimiter:
     """The rules of one run, and its counts of people. Used by the ledger's writer alone, but for `full_until`."""
 
     def __init__(self, rules: OutreachRules, *, endpoint: str, hashes: Hashes | None = None) -> None:
@@ -106,7 +106,7 @@ def may_go(message: Table) -> ColumnElement[bool]:
     return and_(~_is_suppressed(message), ~_recently_by_others(message), ~_too_close(message))
 
 
-def parameters(outreach: Outreach, job: Job, owner: Owner, now: datetime) -> Mapping[str, Any]:
+def parameters(outreach: ContactLimiter, job: Job, owner: Owner, now: datetime) -> Mapping[str, Any]:
     """The values that `may_go` names."""
     within, hashes = outreach.rules.not_within, outreach.hashes
     return {
@@ -166,7 +166,7 @@ def _too_close(message: Any) -> ColumnElement[bool]:
     return exists().where(*_of_the_same_person(message), or_(just_now, _on_its_way()))
 
 
-def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outreach: Outreach) -> Refused | None:
+def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outreach: ContactLimiter) -> Refused | None:
     """Why a pending message was not to be had, written down where it is final; None when it is not pending."""
     key = messages.c.key == job.key
     state = connection.execute(select(messages.c.state).where(key)).scalar()

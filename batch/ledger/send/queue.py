@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Engine, select
 
 from batch.ledger.send import claims
-from batch.ledger.send.claims import Claim, Recorded
-from batch.ledger.send.contact_limits import Outreach
+from batch.ledger.send.claims import Claim, OutcomeRecord
+from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.storage.engine import READ
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import State, messages, rows
-from batch.ledger.storage.writer import News, Writer
+from batch.ledger.storage.writer import FutureResolver, Writer
 from batch.model.contact_limits import OutreachRules
 from batch.model.messages import Job
 from batch.model.reasons import Finding
@@ -29,14 +29,14 @@ T = TypeVar("T")
 _PAGE = 500  # jobs read at a time
 _AT_ONCE = 1000
 _JOBS = rows.join(messages, messages.c.key == rows.c.key)
-Places = Mapping[str, "array[int]"]
+JobRows = Mapping[str, "array[int]"]
 """Sender to the rows of a run that are its jobs, or may become so again, ascending. Only a plan makes a message pending
 that was not: no other row becomes a job while the run sends. Four bytes for each."""
 _OPEN = (State.PENDING.value, State.CLAIMED.value)
 """The states of messages of a run that it may be about to send: a claim may be given back."""
 
 
-class Sending:
+class SendQueue:
     """The ledger while a run sends: jobs out, claims and outcomes in. Every method's effect is durable when it returns.
 
     All raise LedgerFailed when the ledger takes no writes; then nothing may be posted on the strength of the call.
@@ -47,23 +47,23 @@ class Sending:
         engine: Engine,
         writer: Writer,
         owner: Owner,
-        outreach: Outreach | None = None,
+        outreach: ContactLimiter | None = None,
         *,
-        planned: Places | None = None,
+        planned: JobRows | None = None,
     ) -> None:
         """`planned`: where the run's jobs are, by who planned them; None: they are looked for."""
         self._engine = engine
         self._writer = writer
         self._owner = owner
-        self._outreach = outreach or Outreach(OutreachRules(), endpoint="")
-        self._news = News()
+        self._outreach = outreach or ContactLimiter(OutreachRules(), endpoint="")
+        self._news = FutureResolver()
         self._found = planned
 
     def senders(self) -> list[str]:
         """The senders of the run's jobs, sorted."""
         return sorted(self._places())
 
-    def _places(self) -> Places:
+    def _places(self) -> JobRows:
         if self._found is None:
             with self._engine.connect().execution_options(**READ) as connection:
                 self._found = _places(connection, self._owner.run)
@@ -119,7 +119,7 @@ class Sending:
 
     def record(
         self, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
-    ) -> asyncio.Future[Recorded | None]:
+    ) -> asyncio.Future[OutcomeRecord | None]:
         """Write what an attempt came to. `began`: when it began, by the wall clock."""
         write = partial(
             claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began, rules=self._outreach
@@ -143,7 +143,7 @@ def _of_run(run: str) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def by_sender(found: Iterable[Any]) -> Places:
+def by_sender(found: Iterable[Any]) -> JobRows:
     """Of (row, sender), by ascending rows."""
     places: dict[str, array[int]] = {}
     for row, sender in found:
@@ -151,7 +151,7 @@ def by_sender(found: Iterable[Any]) -> Places:
     return places
 
 
-def _places(connection: Connection, run: str) -> Places:
+def _places(connection: Connection, run: str) -> JobRows:
     """Where the jobs of a run are that another process has planned."""
     query = select(rows.c.row, messages.c.sender).select_from(_JOBS).where(*_of_run(run), messages.c.state.in_(_OPEN))
     return by_sender(connection.execute(query.order_by(rows.c.row).execution_options(yield_per=_AT_ONCE)))

@@ -14,7 +14,7 @@ from threading import Lock
 
 from sqlalchemy import Connection, select
 
-from batch.ledger.storage.engine import version_of
+from batch.ledger.storage.engine import read_data_version
 from batch.ledger.storage.schema import SENT_STATES, State, is_one_of, messages
 from batch.model.contact_limits import DAY
 
@@ -112,5 +112,5 @@ class Quota:
 
     def _others_wrote(self, connection: Connection) -> bool:
         """Whether another connection has changed the database since this was asked last; yes, where nobody can tell."""
-        before, self._version = self._version, version_of(connection)
+        before, self._version = self._version, read_data_version(connection)
         return self._version is None or before != self._version

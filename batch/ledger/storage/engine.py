@@ -1,4 +1,4 @@
-"""Opening the ledger's database: where it lies, who may read it, how durable a commit is, which version it has."""
+"""The SQLite engine of a ledger: location, access rights, durability of a commit, schema version and migrations."""
 
 from __future__ import annotations
 
@@ -21,63 +21,8 @@ from batch.i18n import _
 from batch.ledger.storage.errors import remedy_for, translate_failures
 from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import in_use, locks_folder
-from batch.ledger.storage.pseudonyms import SECRET, Hashes, new_secret
+from batch.ledger.storage.pseudonyms import SECRET, new_secret
 from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata
-
-Upgrade = Callable[[Connection], None]
-
-
-def _to_2(connection: Connection) -> None:
-    """The suppression list, what each sender of a run did, trials, and finding messages by person and by time."""
-    for statement in (
-        "ALTER TABLE runs ADD COLUMN trial BOOLEAN DEFAULT 0 NOT NULL",
-        "ALTER TABLE messages ADD COLUMN trial BOOLEAN DEFAULT 0 NOT NULL",
-        "CREATE INDEX messages_by_person ON messages (person, sent_at) WHERE sent_at IS NOT NULL",
-        "CREATE INDEX messages_by_time ON messages (sender, sent_at) WHERE sent_at IS NOT NULL",
-        "CREATE INDEX messages_by_moment ON messages (sent_at) WHERE sent_at IS NOT NULL",
-        "CREATE INDEX messages_again ON messages (again_state) WHERE again_state IS NOT NULL",
-        "ALTER TABLE messages ADD COLUMN again_sender TEXT",
-        "ALTER TABLE messages ADD COLUMN again_sent_at BIGINT",
-        "ALTER TABLE messages ADD COLUMN again_duration_ms INTEGER",
-        "ALTER TABLE messages ADD COLUMN again_http_status INTEGER",
-        """CREATE TABLE run_senders (
-            run VARCHAR(200) NOT NULL, sender TEXT NOT NULL, attempts INTEGER NOT NULL, achieved_rate FLOAT,
-            slowed INTEGER NOT NULL, cause VARCHAR(40), pending_findings TEXT,
-            PRIMARY KEY (run, sender), FOREIGN KEY(run) REFERENCES runs (run))""",
-        """CREATE TABLE suppressed (
-            person VARCHAR(20) NOT NULL, reason TEXT NOT NULL, source TEXT NOT NULL, added BIGINT NOT NULL,
-            PRIMARY KEY (person))""",
-    ):
-        connection.exec_driver_sql(statement)
-
-
-def _to_3(connection: Connection) -> None:
-    """Rows that were corrected in a sheet of their own, each with the row in which it was wrong."""
-    for statement in (
-        """CREATE TABLE corrections (
-            run VARCHAR(200) NOT NULL, "row" INTEGER NOT NULL, "key" VARCHAR(64), origin_run VARCHAR(200) NOT NULL,
-            origin_sheet VARCHAR(64) NOT NULL, origin_row INTEGER NOT NULL, PRIMARY KEY (run, "row"))""",
-        "CREATE INDEX corrections_by_origin ON corrections (origin_sheet, origin_row)",
-    ):
-        connection.exec_driver_sql(statement)
-
-
-def _to_keyed(connection: Connection) -> None:
-    """Keys become keyed hashes, so that they still tell who is known when the numbers are purged."""
-    secret = new_secret()
-    connection.exec_driver_sql("INSERT INTO meta (name, value) VALUES (?, ?)", (SECRET, secret))
-    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN purged BIGINT")
-    keyed = Hashes(bytes.fromhex(secret)).key
-    connection.connection.create_function("wegly_keyed", 1, keyed, deterministic=True)  # older ledgers are all SQLite's
-    with_keys = (
-        "SELECT t.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' AND c.name = 'key'"
-    )
-    for table in connection.exec_driver_sql(with_keys).scalars().all():
-        connection.exec_driver_sql(f'UPDATE {table} SET "key" = wegly_keyed("key") WHERE "key" IS NOT NULL')  # noqa: S608
-
-
-UPGRADES: Mapping[int, Upgrade] = {2: _to_2, 3: _to_3, 4: _to_keyed}
-"""To version n from n - 1."""
 
 BUSY_SECONDS = 120
 """How long a statement waits for another process's lock before it fails. The plan of a million new rows holds it for
@@ -86,63 +31,37 @@ some 15 seconds, on a slow or busy machine for several times that: a run that is
 READ: Mapping[str, Any] = {"wegly_read": True}
 """Execution options of a connection that only reads: its transactions take no write lock."""
 
+Migration = Callable[[Connection], None]
+
+MIGRATIONS: Mapping[int, Migration] = {}
+"""Version n to the step that leads to it from n - 1. The first will be 5: each change of a table brings its own."""
+
+OLDEST_VERSION = 4
+"""The oldest version that migrations start from. Keys of earlier ones are plain hashes, under which every recipient
+would count as new."""
+_LAST_UPGRADER = "3bbba84"
+"""The last commit of wegly-batch with the steps from versions 1 to 3 to version 4."""
+
 _CACHE = "PRAGMA cache_size=-65536"  # 64 MB: keys are random, and a large plan touches every page
 _SMALL_CACHE = "PRAGMA cache_size=-16384"
 _OLDEST_SQLITE = (3, 35, 0)  # RETURNING
 
 
 def default_url() -> str:
-    """One ledger per user, in the user's data folder: people delete reports, and run from other folders."""
+    """Return the URL of the user's own ledger: one per user, since people delete reports and change folders."""
     return f"sqlite:///{Path(platformdirs.user_data_dir('wegly-batch', appauthor=False)) / 'ledger.sqlite3'}"
 
 
-def where(url: str) -> str:
-    """The ledger's place as a person may read it: a path, or an address without its password."""
+def display_location(url: str) -> str:
+    """Return a ledger's location for messages: a path, or a URL without its password."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         return str(Path(parsed.database).expanduser().absolute())
     return parsed.render_as_string(hide_password=True)
 
 
-def open_engine(url: str, *, upgrades: Mapping[int, Upgrade] = UPGRADES, version: int = SCHEMA_VERSION) -> Engine:
-    """Open the ledger at `url`, creating it when it is not there, and bring its tables to `version`.
-
-    Raises LedgerUnusable when the place cannot be used, the file is no ledger, or a newer version wrote it.
-    """
-    path = sqlite_path(url)
-    refuse_network_folder(path)
-    _prepare_file(path)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
-    _listen(engine)
-    try:
-        if not _is_current(engine, version):
-            with engine.begin() as connection:
-                _bring_up_to_date(connection, path, upgrades, version)
-    except DBAPIError as error:
-        engine.dispose()
-        raise LedgerUnusable(
-            _("The ledger {path} cannot be used: {error}.").format(path=path, error=error.orig),
-            remedy_for(error.orig) or _("Check the disk and the file's rights, or name another ledger with --ledger."),
-        ) from error
-    except LedgerUnusable:
-        engine.dispose()
-        raise
-    translate_failures(engine, str(path))
-    return engine
-
-
-def memory_engine() -> Engine:
-    """An empty ledger that is nowhere: for checking a sheet where no ledger is yet."""
-    engine = create_engine("sqlite://", hide_parameters=True)
-    _listen(engine)
-    with engine.begin() as connection:
-        _bring_up_to_date(connection, Path(":memory:"), UPGRADES, SCHEMA_VERSION)
-    translate_failures(engine, _("in memory"))
-    return engine
-
-
 def sqlite_path(url: str) -> Path:
-    """The file that a ledger's URL names, absolute. Raises LedgerUnusable when it names none."""
+    """Return the absolute path of the file that a ledger's URL names. Raises LedgerUnusable when it names none."""
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -158,8 +77,46 @@ def sqlite_path(url: str) -> Path:
     return Path(parsed.database).expanduser().absolute()
 
 
+def open_engine(url: str, *, migrations: Mapping[int, Migration] = MIGRATIONS, version: int = SCHEMA_VERSION) -> Engine:
+    """Open the ledger at `url`, create it when it does not exist, and migrate its tables to `version`.
+
+    What it creates or migrates is durable on return. Raises LedgerUnusable when the location cannot be used, the file
+    is no ledger, its version is older than migrations start from, or a newer wegly-batch wrote it.
+    """
+    path = sqlite_path(url)
+    refuse_network_folder(path)
+    _prepare_file(path)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    configure_connections(engine)
+    try:
+        if not _is_current(engine, version):
+            with engine.begin() as connection:
+                migrate(connection, path, migrations, version)
+    except DBAPIError as error:
+        engine.dispose()
+        raise LedgerUnusable(
+            _("The ledger {path} cannot be used: {error}.").format(path=path, error=error.orig),
+            remedy_for(error.orig) or _("Check the disk and the file's rights, or name another ledger with --ledger."),
+        ) from error
+    except LedgerUnusable:
+        engine.dispose()
+        raise
+    translate_failures(engine, str(path))
+    return engine
+
+
+def memory_engine() -> Engine:
+    """Return an empty ledger in memory, for read-only commands when no ledger file exists."""
+    engine = create_engine("sqlite://", hide_parameters=True)
+    configure_connections(engine)
+    with engine.begin() as connection:
+        migrate(connection, Path(":memory:"), MIGRATIONS, SCHEMA_VERSION)
+    translate_failures(engine, _("in memory"))
+    return engine
+
+
 def _prepare_file(path: Path) -> None:
-    """Make the folder (0700) and the file (0600) before SQLite would make them readable for others."""
+    """Create the folder (0700) and the file (0600) before SQLite would make them readable for others."""
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise LedgerUnusable(
             _("This Python brings SQLite {found}; the ledger needs 3.35 or newer.").format(
@@ -177,12 +134,12 @@ def _prepare_file(path: Path) -> None:
         ) from error
 
 
-def _listen(engine: Engine) -> None:
-    """Take transactions into our own hands: sqlite3's own would begin late and commit by themselves."""
+def configure_connections(engine: Engine) -> None:
+    """Set WAL, full synchronisation and our own transactions on every connection of `engine`."""
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
+        connection.isolation_level = None  # sqlite3's own transactions begin late and commit by themselves
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -198,39 +155,36 @@ def _listen(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-@contextmanager
-def frugal(connection: Connection) -> Iterator[None]:
-    """Less memory while a block reads: going once through a run's rows is no slower for it."""
-    small_cache(connection)
-    try:
-        yield
-    finally:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql(_CACHE)
-
-
-def small_cache(connection: Connection) -> None:
-    """From here on the connection keeps fewer pages: the system has them at hand as well."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_SMALL_CACHE)
-
-
 def _is_current(engine: Engine, version: int) -> bool:
-    """Whether there is nothing to write: opening a ledger then waits for nobody who writes."""
+    """Whether nothing has to be written: opening the ledger then waits for no writer."""
     with engine.connect().execution_options(**READ) as connection:
-        if not inspect(connection).has_table(meta.name):
-            return False
-        found = connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
-        return found == str(version)
+        return _read_version(connection) == version
 
 
-def _bring_up_to_date(connection: Connection, path: Path, upgrades: Mapping[int, Upgrade], version: int) -> None:
+def _read_version(connection: Connection) -> int | None:
+    """Return the schema version; None for an empty database."""
     if not inspect(connection).has_table(meta.name):
+        return None
+    return int(connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
+
+
+def migrate(connection: Connection, path: Path, migrations: Mapping[int, Migration], version: int) -> None:
+    """Create the tables, or bring those of an older version up to `version`. The caller commits."""
+    found = _read_version(connection)
+    if found is None:
         metadata.create_all(connection)
         first = {"ledger_id": uuid.uuid4().hex, "schema_version": str(version), "counter": "0", SECRET: new_secret()}
         connection.execute(insert(meta), [{"name": name, "value": value} for name, value in first.items()])
         return
-    found = int(connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
+    _refuse_version(path, found, version)
+    for step in range(found + 1, version + 1):
+        migrations[step](connection)
+    if found < version:
+        connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
+
+
+def _refuse_version(path: Path, found: int, version: int) -> None:
+    """Raise LedgerUnusable when a ledger of version `found` cannot be used, or not be migrated at this moment."""
     if found > version:
         raise LedgerUnusable(
             _("The ledger {path} was written by a newer wegly-batch (its version is {found}, ours {version}).").format(
@@ -238,27 +192,55 @@ def _bring_up_to_date(connection: Connection, path: Path, upgrades: Mapping[int,
             ),
             _("Install the newest wegly-batch."),
         )
+    if found < OLDEST_VERSION:
+        raise LedgerUnusable(
+            _("The ledger {path} has version {found}; this wegly-batch reads version {oldest} and newer.").format(
+                path=path, found=found, oldest=OLDEST_VERSION
+            ),
+            _(
+                "Everyone in it stays protected: in a checkout of wegly-batch, `git checkout {commit}`, install that "
+                'as its README says, and run `wegly-batch runs --ledger "sqlite:///{path}"` once, which brings the '
+                "ledger up to date. Then install this version again."
+            ).format(commit=_LAST_UPGRADER, path=path),
+        )
     if found < version and in_use(locks_folder(path)):
+        # The program that holds a lock knows the old tables only.
         raise LedgerUnusable(
             _("The ledger {path} must be brought up to date, and another program is using it.").format(path=path),
             _("Wait until it has ended, then run the same command again."),
         )
-    for step in range(found + 1, version + 1):
-        upgrades[step](connection)
-    if found < version:
-        connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
 
 
-def version_of(connection: Connection) -> tuple[int, int] | None:
-    """Another value once another connection has changed the database; None where nobody can tell, and in memory, where
-    all share one connection. In a transaction it is the version that the transaction sees."""
+@contextmanager
+def small_cache(connection: Connection) -> Iterator[None]:
+    """Shrink the page cache for one sequential read, which is no slower for it."""
+    shrink_cache(connection)
+    try:
+        yield
+    finally:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(_CACHE)
+
+
+def shrink_cache(connection: Connection) -> None:
+    """Shrink the connection's page cache for good: the system's own cache holds the same pages."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_SMALL_CACHE)
+
+
+def read_data_version(connection: Connection) -> tuple[int, int] | None:
+    """Return a value that differs once another connection has committed a change.
+
+    None where that cannot be known, and in memory, where all share one connection. Inside a transaction it is the
+    version that the transaction sees.
+    """
     if connection.dialect.name != "sqlite" or not connection.engine.url.database:
         return None
     changes = int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
     return id(connection.connection.dbapi_connection), changes
 
 
-def translate(error: SQLAlchemyError, doing: str) -> str:
-    """The driver's words about a failed write, in one sentence. `doing` is a marked text (`N_`)."""
+def describe_write_failure(error: SQLAlchemyError, doing: str) -> str:
+    """Return one sentence with the driver's words about a failed write. `doing` is a marked text (`N_`)."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return _("The ledger could not be written while {doing}: {cause}.").format(doing=_(doing), cause=cause)

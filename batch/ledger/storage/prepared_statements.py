@@ -16,7 +16,7 @@ from sqlalchemy.sql.expression import Executable
 from batch.ledger.storage.errors import failure
 
 
-class Prepared:
+class PreparedStatement:
     """A statement with named parameters, for any dialect, with no list that is expanded anew each time.
 
     Values are converted as the parameters' types say; what a statement returns is as the driver gives it.

@@ -1,14 +1,13 @@
-"""Keyed hashes: what still tells that somebody is known when the number itself is no longer kept.
+"""Keyed hashes in place of keys, and of the phone numbers, chats and requests of purged messages.
 
-Plain SHA-256 of a phone number hides nothing: all numbers of a country are tried in minutes. So keys, and people whose
-data was purged, are HMAC-SHA-256 under a secret that each ledger makes for itself. The secret lies in the ledger: who
-has the file can still try number after number, who has only a key or a hash cannot. That is a pseudonym, no anonymity.
+A plain SHA-256 of a phone number hides nothing: all numbers of a country are tried in minutes. So every value is
+HMAC-SHA-256 under a secret that each ledger makes for itself. The secret lies in the ledger: the file still allows
+trying number after number, a key or a hash alone does not. That is pseudonymization, not anonymity.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import secrets
 
@@ -17,65 +16,62 @@ from sqlalchemy import Connection, select
 from batch.ledger.storage.schema import meta
 
 MARK = "#"
-"""What a hash begins with where the value itself may stand as well; no number and no chat id does."""
+"""First character of a hash in a column that may hold the value itself; no number and no chat id begins with it."""
 SECRET = "secret"  # noqa: S105 - the name of the entry
 PURGED = "purged"
-_BYTES = 32
-_BLOCK, _INNER, _OUTER = 64, 0x36, 0x5C
-"""Of HMAC-SHA-256: bytes of a block, and what its halves are padded with."""
-_SHORT = 14
-"""Bytes of a hash in place of a value: with the mark it takes no more room than a phone number."""
+_SECRET_BYTES = 32
+_SHORT_BYTES = 14
+"""Of a hash in place of a value: with the mark it takes no more room than a phone number."""
 
 
 class Hashes:
     """The keyed hashes of one ledger."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-        # HMAC as it is defined. What it begins with is hashed once: of a whole sheet that is half of its work.
-        padded = (hashlib.sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
-        self._inner = hashlib.sha256(bytes(byte ^ _INNER for byte in padded))
-        self._outer = hashlib.sha256(bytes(byte ^ _OUTER for byte in padded))
+        # Copying it saves hashing the secret again for each row, which is half of the work.
+        self._keyed = hmac.new(secret, digestmod="sha256")
 
     def key(self, key: str) -> str:
-        """The ledger's own form of a `message_key`: 64 hex digits."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(key.encode())
-        outer.update(inner.digest())
-        return outer.hexdigest()
+        """Return the ledger's own form of a `message_key`: 64 hex digits."""
+        return self._hash(key).hex()
 
     def person(self, person: str) -> str:
-        """What stands for a person whose number was purged, in 20 characters."""
-        return self._short("person", person)
+        """Return the pseudonym of a purged person, 20 characters."""
+        return self._pseudonym("person", person)
 
     def chat(self, chat_id: str) -> str:
-        """What stands for a chat whose id was purged."""
-        return self._short("chat", chat_id)
+        """Return the pseudonym of a purged chat's id, 20 characters."""
+        return self._pseudonym("chat", chat_id)
 
     def request(self, request_hash: str) -> str:
-        """What stands for the hash of a request that was purged: its text can be guessed from a plain one."""
-        return self._short("request", request_hash)
+        """Return the pseudonym of a purged request's hash: from a plain one its text could be guessed."""
+        return self._pseudonym("request", request_hash)
 
-    def _short(self, kind: str, value: str) -> str:
-        digest = hmac.digest(self._secret, f"{kind}\n{value}".encode(), "sha256")[:_SHORT]
+    def _pseudonym(self, kind: str, value: str) -> str:
+        digest = self._hash(f"{kind}\n{value}")[:_SHORT_BYTES]
         return MARK + base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
+    def _hash(self, value: str) -> bytes:
+        keyed = self._keyed.copy()
+        keyed.update(value.encode())
+        return keyed.digest()
 
-def in_clear(value: str | None) -> str | None:
-    """A value that was not purged; None where a hash stands for it."""
+
+def clear_value(value: str | None) -> str | None:
+    """Return a value that was not purged; None where a hash stands for it."""
     return None if value is None or value.startswith(MARK) else value
 
 
 def new_secret() -> str:
-    """A secret for a new ledger, as `meta` keeps it."""
-    return secrets.token_hex(_BYTES)
+    """Return a secret for a new ledger, in the form that `meta` keeps."""
+    return secrets.token_hex(_SECRET_BYTES)
 
 
 def read_hashes(connection: Connection) -> Hashes:
-    """The hashes of the ledger that `connection` is to."""
+    """Return the hashes of the connection's ledger."""
     return Hashes(bytes.fromhex(connection.execute(select(meta.c.value).where(meta.c.name == SECRET)).scalar_one()))
 
 
-def was_purged(connection: Connection) -> bool:
+def has_purged_data(connection: Connection) -> bool:
     """Whether anything was ever purged from the ledger: only then do hashes stand for values."""
     return connection.execute(select(meta.c.value).where(meta.c.name == PURGED)).scalar() is not None

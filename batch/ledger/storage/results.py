@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from batch.ledger.storage.pseudonyms import in_clear
+from batch.ledger.storage.pseudonyms import clear_value
 from batch.ledger.storage.schema import State, messages, rows
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason, findings_from_json
@@ -64,14 +64,18 @@ def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Findi
     if found["duplicate_of"] is not None:
         findings: tuple[Finding, ...] = (Finding(Reason.DUPLICATE, {"row": str(found["duplicate_of"])}),)
         return Result(
-            row=found["row"], outcome=Outcome.SKIPPED, findings=findings, notes=notes, person=in_clear(found["person"])
+            row=found["row"],
+            outcome=Outcome.SKIPPED,
+            findings=findings,
+            notes=notes,
+            person=clear_value(found["person"]),
         )
     own = findings_from_json(found["findings"]) if found["findings"] else ()
     if found["outcome"] is not None:
         findings = own
         outcome = Outcome(found["outcome"])
         left = Result(
-            row=found["row"], outcome=outcome, findings=findings, notes=notes, person=in_clear(found["person"])
+            row=found["row"], outcome=outcome, findings=findings, notes=notes, person=clear_value(found["person"])
         )
         # Left out by a rule now, it may have been tried before: the API said no, and then the person opted out.
         return _with_attempt(left, found) if outcome is Outcome.SKIPPED and _was_refused(found) else left
@@ -107,8 +111,8 @@ def plain_result(found: Sequence[Any]) -> Result | None:
         outcome=outcome,
         findings=findings,
         notes=findings_from_json(notes) if notes else (),
-        person=in_clear(person),
-        chat_id=in_clear(chat_id),
+        person=clear_value(person),
+        chat_id=clear_value(chat_id),
         chat_status=chat_status,
         evidence=_EVIDENCE[evidence],
         http_status=http_status,
@@ -158,8 +162,8 @@ def _message_result(
         outcome=outcome,
         findings=findings,
         notes=notes,
-        person=in_clear(found["person"]),
-        chat_id=in_clear(found["chat_id"]),
+        person=clear_value(found["person"]),
+        chat_id=clear_value(found["chat_id"]),
         chat_status=found["chat_status"],
         evidence=Evidence(found["evidence"]) if found["evidence"] else None,
         http_status=found["http_status"],

@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from batch.ledger.storage.engine import version_of
+from batch.ledger.storage.engine import read_data_version
 from batch.ledger.storage.schema import State, messages
 from batch.model.messages import campaign_scope
 
@@ -101,7 +101,7 @@ _OPEN = (State.PENDING.value, State.ERROR.value, State.UNKNOWN.value)
 _OF_ERROR = case((messages.c.state == State.ERROR.value, messages.c.request_hash))
 
 
-class Notes:
+class MessageLookup:
     """The notes of one sheet, and of which moment they are."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Notes:
 
     def take(self, connection: Connection) -> None:
         """Look every staged key up. In a transaction, so that all notes are of one moment."""
-        self._version = version_of(connection)
+        self._version = read_data_version(connection)
         _look_up(connection)
 
     def renew(self, connection: Connection, *, endpoint: str, campaign: str) -> None:
@@ -119,7 +119,7 @@ class Notes:
         Messages that were open or are so now are looked up again: what was sent is open again only where somebody has
         decided so, and then it is open now.
         """
-        version = version_of(connection)
+        version = read_data_version(connection)
         if version is not None and version == self._version:
             return
         scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))

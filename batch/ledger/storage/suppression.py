@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
-from batch.ledger.storage.engine import READ, translate
+from batch.ledger.storage.engine import READ, describe_write_failure
 from batch.ledger.storage.schema import suppressed
 
 _AT_ONCE = 1000
@@ -29,7 +29,7 @@ _ADD = insert(suppressed).from_select(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Suppressed:
+class SuppressionEntry:
     """An entry of the list."""
 
     person: str
@@ -41,7 +41,7 @@ class Suppressed:
     """UTC, aware."""
 
 
-def suppress(connection: Connection, entry: Suppressed) -> bool:
+def suppress(connection: Connection, entry: SuppressionEntry) -> bool:
     """Put a person on the list within somebody else's transaction; False when the person was on it already.
 
     Who is on it stays as first noted.
@@ -50,13 +50,13 @@ def suppress(connection: Connection, entry: Suppressed) -> bool:
     return connection.execute(_ADD, values).rowcount == 1
 
 
-class Suppression:
+class SuppressionList:
     """The list. What a method did is durable when it returns; raises LedgerFailed when it could not be written."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, entries: Iterable[Suppressed]) -> int:
+    def add(self, entries: Iterable[SuppressionEntry]) -> int:
         """Put people on the list; returns how many are new on it. Who is on it already stays as first noted.
 
         In steps, so that a long list keeps no run from its claims: when it raises (or `entries` does), those of the
@@ -67,7 +67,7 @@ class Suppression:
             new += self._add(some)
         return new
 
-    def _add(self, some: Sequence[Suppressed]) -> int:
+    def _add(self, some: Sequence[SuppressionEntry]) -> int:
         first = {entry.person: entry for entry in reversed(some)}
         try:
             with self._engine.begin() as connection:
@@ -80,34 +80,35 @@ class Suppression:
             raise _failed(error, _("Not everybody is on it now. Check the disk, then do it again.")) from error
         return len(new)
 
-    def remove(self, people: Iterable[str]) -> list[Suppressed]:
+    def remove(self, people: Iterable[str]) -> list[SuppressionEntry]:
         """Take people off the list, all or none; returns those who were on it."""
         everyone = iter(people)
-        gone: list[Suppressed] = []
+        gone: list[SuppressionEntry] = []
         try:
             with self._engine.begin() as connection:
                 while some := list(islice(everyone, _AT_ONCE)):
                     these = suppressed.c.person.in_(some)
                     gone += [
-                        Suppressed(**row) for row in connection.execute(select(suppressed).where(these)).mappings()
+                        SuppressionEntry(**row)
+                        for row in connection.execute(select(suppressed).where(these)).mappings()
                     ]
                     connection.execute(delete(suppressed).where(these))
         except SQLAlchemyError as error:
             raise _failed(error, _("Nobody was taken off it. Check the disk, then try again.")) from error
         return gone
 
-    def entries(self) -> Iterator[Suppressed]:
+    def entries(self) -> Iterator[SuppressionEntry]:
         """Everybody on the list, by date, then by number."""
         query = select(suppressed).order_by(suppressed.c.added, suppressed.c.person)
         with self._engine.connect().execution_options(**READ) as connection:
             for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)).mappings():
-                yield Suppressed(**row)
+                yield SuppressionEntry(**row)
 
-    def find(self, person: str) -> Suppressed | None:
+    def find(self, person: str) -> SuppressionEntry | None:
         """The entry of a person, or None."""
         with self._engine.connect().execution_options(**READ) as connection:
             row = connection.execute(select(suppressed).where(suppressed.c.person == person)).mappings().first()
-        return Suppressed(**row) if row else None
+        return SuppressionEntry(**row) if row else None
 
     def count(self) -> int:
         """How many people are on the list."""
@@ -115,10 +116,10 @@ class Suppression:
             return int(connection.execute(select(func.count()).select_from(suppressed)).scalar_one())
 
 
-def _values(entry: Suppressed) -> dict[str, object]:
+def _values(entry: SuppressionEntry) -> dict[str, object]:
     """As `asdict`, whose deep copies would be most of the time of a long list."""
     return {"person": entry.person, "reason": entry.reason, "source": entry.source, "added": entry.added}
 
 
 def _failed(error: SQLAlchemyError, remedy: str) -> LedgerFailed:
-    return LedgerFailed(translate(error, N_("changing the suppression list")), remedy)
+    return LedgerFailed(describe_write_failure(error, N_("changing the suppression list")), remedy)

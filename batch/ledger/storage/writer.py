@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
-from batch.ledger.storage.engine import small_cache, translate
+from batch.ledger.storage.engine import describe_write_failure, shrink_cache
 
 T = TypeVar("T")
 Write = Callable[[Connection], Any]
@@ -91,7 +91,7 @@ class Writer:
         except SQLAlchemyError as error:
             self._disconnect()
             failed = LedgerFailed(
-                translate(error, N_("sending")), _("Run the same command again: it sends what is left.")
+                describe_write_failure(error, N_("sending")), _("Run the same command again: it sends what is left.")
             )
             failed.__cause__ = error
             for _write, future in group:
@@ -109,7 +109,7 @@ class Writer:
         """One connection for all groups: to take one from the pool and give it back costs as much as a write."""
         if self._connection is None:
             self._connection = self._engine.connect()
-            small_cache(self._connection)
+            shrink_cache(self._connection)
             self._connection.rollback()
         return self._connection
 
@@ -121,7 +121,7 @@ class Writer:
                 connection.close()
 
 
-class News:
+class FutureResolver:
     """Results on their way to one event loop."""
 
     def __init__(self) -> None:

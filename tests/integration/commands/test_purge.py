@@ -464,7 +464,7 @@ def stepping(function):
     return work
 
 
-purging.Purging._write = stepping(purging.Purging._write)
+purging.Retention._write = stepping(purging.Retention._write)
 cleaning._rewrite = stepping(cleaning._rewrite)
 Path.unlink = stepping(Path.unlink)
 main()

@@ -95,7 +95,7 @@ class Desk:
 
     def decided(self) -> list[tuple[int, State, State, str]]:
         with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger:
-            return [(each.row, each.from_state, each.to_state, each.how) for each in ledger.deciding.decisions()]
+            return [(each.row, each.from_state, each.to_state, each.how) for each in ledger.settlements.decisions()]
 
 
 @pytest.fixture
@@ -329,7 +329,7 @@ def died(run: str, when: datetime) -> None:
     """Claim the next waiting row of a run, and do nothing more."""
 
     async def work() -> None:
-        with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger, ledger.sending(Owner.here(run)) as sending:
+        with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger, ledger.open_queue(Owner.here(run)) as sending:
             assert await sending.claim(next(sending.jobs()), when)
 
     asyncio.run(work())

@@ -23,13 +23,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.chats import failure_table as failures
 from batch.errors import LedgerFailed
-from batch.ledger import Claim, Judging, Ledger, Owner
+from batch.ledger import Claim, Ledger, Owner, RetryOptions
 from batch.ledger.plan import staging
 from batch.ledger.send import claims
 from batch.ledger.send import contact_limits as outreach
-from batch.ledger.send.contact_limits import Outreach
+from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.rolling_quota import Quota
-from batch.ledger.storage.prepared_statements import Prepared
+from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import State, messages
 from batch.ledger.storage.writer import Writer
 from batch.model.messages import Job
@@ -103,7 +103,7 @@ def test_a_seed_is_a_world(seed: int) -> None:
 def claim_always_wins(patch: pytest.MonkeyPatch) -> None:
     """A claim that does not look whether the message is pending."""
 
-    def claim(connection: Connection, job: Job, owner: Owner, now: datetime, rules: Outreach) -> Claim:
+    def claim(connection: Connection, job: Job, owner: Owner, now: datetime, rules: ContactLimiter) -> Claim:
         taken = {"state": "claimed", "claim_run": owner.run, "attempts": messages.c.attempts + 1, "sent_at": now}
         mine = update(messages).where(messages.c.key == job.key).values(taken).returning(messages.c.attempts)
         return Claim(key=job.key, attempt=connection.execute(mine).scalar_one(), owner=owner)
@@ -169,7 +169,9 @@ def dead_claims_are_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 def unknown_is_sent_again(patch: pytest.MonkeyPatch) -> None:
     """A plan that takes up unknown rows by itself."""
-    patch.setattr(Ledger, "stage", lambda ledger, _=None: staging.Staging(ledger._engine, Judging(resend_unknown=True)))
+    patch.setattr(
+        Ledger, "stage", lambda ledger, _=None: staging.Staging(ledger._engine, RetryOptions(resend_unknown=True))
+    )
 
 
 def payloads_are_kept(patch: pytest.MonkeyPatch) -> None:
@@ -247,7 +249,7 @@ def _claim_without(patch: pytest.MonkeyPatch, rule: str) -> None:
     hosts = {"claim_host": bindparam("by_host"), "claim_pid": bindparam("by_pid")}
     taking = update(messages).where(*pending, outreach.may_go(messages))
     taking = taking.values(state=State.CLAIMED.value, duration_ms=None, http_status=None, **values, **hosts)
-    patch.setattr(claims, "_CLAIM", Prepared(taking.returning(messages.c.attempts)))
+    patch.setattr(claims, "_CLAIM", PreparedStatement(taking.returning(messages.c.attempts)))
 
 
 def suppression_is_ignored_at_the_claim(patch: pytest.MonkeyPatch) -> None:

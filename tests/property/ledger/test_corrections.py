@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from batch.ledger import Judging, Ledger, Owner, StagedRow
+from batch.ledger import Ledger, Owner, RetryOptions, StagedRow
 from batch.ledger.storage.engine import memory_engine
 from batch.ledger.storage.schema import messages
 from batch.model.messages import Origin, message_key
@@ -78,14 +78,14 @@ class Office:
         )
         held = {row for key, row in self.messaged_rows if key == run.sheet_key}
         self.ledger.settle_dead_claims(endpoint=ENDPOINT, campaign=CAMPAIGN)  # as every run begins
-        with self.ledger.stage(Judging(retry_errors=retry_errors)) as staging:
+        with self.ledger.stage(RetryOptions(retry_errors=retry_errors)) as staging:
             staging.add(rows)
             staging.judge(sheet=run.sheet_key)
             forecast = {each.row: each.outcome for each in staging.results()}
             staging.plan(run, Owner.here(name), TRAITS)
         if not retry_errors:  # what is chosen to be tried again shows as it was until it is sent
             assert forecast == {each.row: each.outcome for each in self.ledger.results(name)}
-        with self.ledger.sending(Owner.here(name)) as sending:
+        with self.ledger.open_queue(Owner.here(name)) as sending:
             for job, answer in zip(list(sending.jobs()), itertools.cycle(answers)):
                 assert job.key not in self.maybe_sent
                 assert job.row not in held
@@ -138,8 +138,8 @@ class Office:
                 original = run.sheet_key == self.runs[0][0].sheet_key
                 assert waits or not original or first.person == each.person, "a duplicate is one of the same message"
             unknown |= {each.person for each in results if each.outcome is Outcome.UNKNOWN}
-            standings = {each.row: each for each in self.ledger.deciding.standings(run.run)}
-            assert set(standings) == {each.row for each in results if each.outcome is Outcome.UNKNOWN}
+            row_statuses = {each.row: each for each in self.ledger.settlements.row_statuses(run.run)}
+            assert set(row_statuses) == {each.row for each in results if each.outcome is Outcome.UNKNOWN}
         with self.ledger._engine.connect() as connection:
             kept = select(messages.c.person).where(messages.c.state == Outcome.UNKNOWN.value)
             assert set(connection.execute(kept).scalars()) == unknown, "what nobody knows is in some report"
@@ -164,7 +164,7 @@ def test_a_corrected_row_has_one_outcome_in_every_report(
     first: list[tuple[str | None, bool]],
     steps: list[tuple[str, list[tuple[str | None, bool]], bool, list[Outcome]]],
 ) -> None:
-    """Sums, forecasts, standings and reports agree after every run, and no row that was messaged is ever less."""
+    """Sums, forecasts, row_statuses and reports agree after every run, and no row that was messaged is ever less."""
     office = Office()
     original = list(staged(first, [None] * len(first), None))
     begun = office.run("0" * 64, original, [Outcome.SUCCESS, Outcome.ERROR], retry_errors=False)

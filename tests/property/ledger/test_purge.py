@@ -12,7 +12,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch.ledger import Claim, History, Judging, Ledger, Owner, StagedRow, Suppressed
+from batch.ledger import Claim, History, Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
 from batch.model.contact_limits import OutreachRules
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
@@ -37,7 +37,7 @@ class Sheet:
     ends: Sequence[str]
     edition: int = 0
     """The words of its messages."""
-    judging: Judging = field(default_factory=Judging)
+    retries: RetryOptions = field(default_factory=RetryOptions)
     not_within: int | None = None
     """Days."""
 
@@ -63,7 +63,7 @@ sheets = st.builds(
     rows=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1)), min_size=1, max_size=6),
     ends=st.lists(st.sampled_from(ENDS), min_size=6, max_size=6),
     edition=st.integers(0, 1),
-    judging=st.builds(Judging, retry_errors=st.booleans(), resend_unknown=st.booleans()),
+    retries=st.builds(RetryOptions, retry_errors=st.booleans(), resend_unknown=st.booleans()),
     not_within=st.none() | st.sampled_from([5, 40]),
 )
 purges = st.builds(Purge, older_than=st.sampled_from([2, 10]), campaign=st.none() | st.sampled_from(CAMPAIGNS))
@@ -87,10 +87,10 @@ class Life:
             case Purge():
                 self._purge(what, now)
             case OptOut():
-                entry = Suppressed(person=PEOPLE[what.person], reason="asked", source="ana", added=now)
+                entry = SuppressionEntry(person=PEOPLE[what.person], reason="asked", source="ana", added=now)
                 self.ledger.suppression.add([entry])
         told: list[tuple[object, ...]] = [(run.run, *_told(self.ledger, run)) for run in self.ledger.runs()]
-        return [*told, *((name, self.ledger.messaged_people(name)) for name in CAMPAIGNS)]
+        return [*told, *((name, self.ledger.count_recipients(name)) for name in CAMPAIGNS)]
 
     def _run(self, sheet: Sheet, now: datetime) -> None:
         name = f"20260101T120000Z-teste-{len(self.runs):04x}"
@@ -105,8 +105,8 @@ class Life:
             version="0",
             started=now,
         )
-        with self.ledger.stage(sheet.judging) as staging:
-            staging.add(row._replace(key=staging.keyed(row.key or "")) for row in _rows(sheet))
+        with self.ledger.stage(sheet.retries) as staging:
+            staging.add(row._replace(key=staging.hash_key(row.key or "")) for row in _rows(sheet))
             staging.judge(History(rules=rules, endpoint=ENDPOINT, campaign=sheet.campaign, now=now))
             staging.plan(run, Owner.here(name), TRAITS)
         self.runs[name] = now, sheet.campaign, {PEOPLE[person] for person, _ in sheet.rows}
@@ -115,12 +115,12 @@ class Life:
 
     def _purge(self, purge: Purge, now: datetime) -> None:
         before = now - timedelta(days=purge.older_than)
-        for scope in self.ledger.purging.scopes(purge.campaign):
+        for scope in self.ledger.retention.scopes(purge.campaign):
             self.ledger.settle_dead_claims(endpoint=scope.endpoint, campaign=scope.campaign, before=before)
             if self._purged:
-                looked = self.ledger.purging.look(scope, before)
-                assert self.ledger.purging.purge(scope, before, now=now) == looked
-                assert self.ledger.purging.look(scope, before).empty
+                looked = self.ledger.retention.look(scope, before)
+                assert self.ledger.retention.purge(scope, before, now=now) == looked
+                assert self.ledger.retention.look(scope, before).empty
         if self._purged:
             assert self.ledger.wipe() is None
             gone = set(PEOPLE) - self._people_since(before, purge.campaign) - set(self._listed())
@@ -151,7 +151,7 @@ def _rows(sheet: Sheet) -> Iterator[StagedRow]:
 
 async def _sent(ledger: Ledger, run: str, sheet: Sheet, rules: OutreachRules, now: datetime) -> bool:
     """Send what is planned; False when the run was killed."""
-    with ledger.sending(Owner.here(run), rules, endpoint=ENDPOINT) as sending:
+    with ledger.open_queue(Owner.here(run), rules, endpoint=ENDPOINT) as sending:
         for step, job in enumerate(sending.jobs()):
             end = sheet.ends[job.row - 2]
             at = now + timedelta(minutes=step)

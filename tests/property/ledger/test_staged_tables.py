@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from batch.ledger import Judging, Ledger, Owner, StagedRow, Staging
+from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, Staging
 from batch.ledger.storage.engine import memory_engine
 from batch.ledger.storage.schema import SENT_STATES, State, messages, rows
 from batch.ledger.storage.staged_tables import staged
@@ -43,7 +43,7 @@ class Row:
 a_row = st.builds(Row, st.sampled_from((*KEYS, None)), st.sampled_from(("good", "good", "wrong", "stands")))
 a_state = st.sampled_from((None, *State))
 a_known_state = st.sampled_from(list(State))
-judgings = st.builds(Judging, retry_errors=st.booleans(), resend_unknown=st.booleans())
+judgings = st.builds(RetryOptions, retry_errors=st.booleans(), resend_unknown=st.booleans())
 
 
 def _staged(row: int, each: Row) -> StagedRow:
@@ -128,12 +128,12 @@ def _on_disk() -> Iterator[Ledger]:
 
 
 def _planned(
-    judging: Judging, at_judging: dict[str, State | None], at_plan: dict[str, State | None]
+    retries: RetryOptions, at_judging: dict[str, State | None], at_plan: dict[str, State | None]
 ) -> tuple[list[tuple[str, str, str | None]], list[str]]:
     """The messages as they are after a plan of good rows, and the keys to be sent."""
     with _on_disk() as ledger:
         _sent_before(ledger, at_judging)
-        with ledger.stage(judging) as staging:
+        with ledger.stage(retries) as staging:
             staging.add(_staged(row, Row(key, "good")) for row, key in enumerate(KEYS, start=1))
             staging.judge()
             for key, state in at_plan.items():
@@ -144,9 +144,9 @@ def _planned(
         with ledger._engine.begin() as connection:
             kept = [tuple(each) for each in connection.execute(select(*columns).order_by(messages.c.key))]
             assert len(connection.execute(select(rows.c.row).where(rows.c.run == "r1")).all()) == len(KEYS)
-        with ledger.sending(Owner.here("r1")) as sending, Ledger.open(f"sqlite:///{ledger.where}") as another:
+        with ledger.open_queue(Owner.here("r1")) as sending, Ledger.open(f"sqlite:///{ledger.location}") as another:
             jobs = list(sending.jobs())
-            with another.sending(Owner.here("r1")) as found:
+            with another.open_queue(Owner.here("r1")) as found:
                 assert jobs == list(found.jobs()), "what was planned is what is found to be sent"
             return kept, [job.key for job in jobs]
 
@@ -155,22 +155,22 @@ def _planned(
 @given(
     judgings, st.lists(st.tuples(st.sampled_from(list(State)), st.sampled_from(list(State))), min_size=4, max_size=4)
 )
-def test_a_plan_goes_by_the_ledger_as_it_is_then(judging: Judging, changes: list[tuple[State, State]]) -> None:
+def test_a_plan_goes_by_the_ledger_as_it_is_then(retries: RetryOptions, changes: list[tuple[State, State]]) -> None:
     """Whatever becomes of messages after the sheet was judged: the plan is that of a sheet judged after it."""
     before: dict[str, State | None] = {key: first for key, (first, _) in zip(KEYS, changes, strict=True)}
     then: dict[str, State | None] = {key: last for key, (_, last) in zip(KEYS, changes, strict=True)}
-    assert _planned(judging, before, then) == _planned(judging, then, then)
+    assert _planned(retries, before, then) == _planned(retries, then, then)
 
 
 @settings(deadline=None, max_examples=15)
 @given(judgings, st.lists(st.tuples(a_state, st.sampled_from(SENT_STATES)), min_size=4, max_size=4))
-def test_notes_that_are_wrong_send_nobody(judging: Judging, changes: list[tuple[State | None, str]]) -> None:
+def test_notes_that_are_wrong_send_nobody(retries: RetryOptions, changes: list[tuple[State | None, str]]) -> None:
     """Were it not noticed that a message was sent meanwhile, the plan would still not make it pending."""
     with pytest.MonkeyPatch.context() as patch, _on_disk() as ledger:
-        patch.setattr("batch.ledger.storage.staged_tables.version_of", lambda _connection: (1, 1))
+        patch.setattr("batch.ledger.storage.staged_tables.read_data_version", lambda _connection: (1, 1))
         sent = {key: State(state) for key, (_, state) in zip(KEYS, changes, strict=True)}
         _sent_before(ledger, {key: first for key, (first, _) in zip(KEYS, changes, strict=True)})
-        with ledger.stage(judging) as staging:
+        with ledger.stage(retries) as staging:
             staging.add(_staged(row, Row(key, "good")) for row, key in enumerate(KEYS, start=1))
             staging.judge()
             new = [key for key, (first, _) in zip(KEYS, changes, strict=True) if first is None]

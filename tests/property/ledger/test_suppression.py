@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batch.app.inputs.recipient_lists import read_people
-from batch.ledger import Judging, Ledger, StagedRow, Suppressed
+from batch.ledger import Ledger, RetryOptions, StagedRow, SuppressionEntry
 from batch.loader.mapping.optout import opted_out
 from batch.model.outcomes import Outcome
 from batch.model.phone.brazil import AREAS
@@ -67,7 +67,7 @@ def _listed(cells: Sequence[str], header: str | None) -> set[str]:
 
 def _outcomes(ledger: Ledger, sheet: Iterable[str], *, listed: Iterable[str], only: Iterable[str] | None) -> list[str]:
     """What becomes of each row; a row of somebody who has one already is its duplicate, and told by its own key."""
-    with ledger.stage(Judging()) as staging:
+    with ledger.stage(RetryOptions()) as staging:
         staging.add(
             StagedRow(row=row, key=f"key-{row}", person=person, sender="s", payload="{}", request_hash="h")
             for row, person in enumerate(sheet, start=2)
@@ -127,7 +127,7 @@ def test_nobody_on_a_list_is_sent_to(
 
     with tempfile.TemporaryDirectory() as folder, Ledger.open(f"sqlite:///{folder}/ledger.sqlite3") as ledger:
         ledger.suppression.add(
-            Suppressed(person=person(number), reason="r", source="s", added=NOW) for number in sorted(noted)
+            SuppressionEntry(person=person(number), reason="r", source="s", added=NOW) for number in sorted(noted)
         )
         found = _outcomes(
             ledger,

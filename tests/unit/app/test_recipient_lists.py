@@ -17,7 +17,7 @@ from batch.app.inputs.input_files import lists_of, sheets_of
 from batch.app.inputs.recipient_lists import read_people, run_lists
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError, SheetError
-from batch.ledger import Judging, Ledger, StagedRow
+from batch.ledger import Ledger, RetryOptions, StagedRow
 from batch.model.phone.cells import Phone, read_phone
 from batch.model.reasons import Reason
 
@@ -73,7 +73,7 @@ def test_the_whole_table_suppresses_its_people(tmp_path: Path, ledger: Ledger) -
     table(tmp_path / "bloqueio.csv", [text for text, _ in SPELLINGS], "Telefone")
     lists = run_lists(campaign_with(tmp_path, '[suppress]\nfiles = ["bloqueio.csv"]\n'), None)
     listed = sorted({person for _, person in SPELLINGS})
-    with ledger.stage(Judging()) as staging:
+    with ledger.stage(RetryOptions()) as staging:
         staging.add(
             StagedRow(row=row, key=person, person=person, payload="{}", request_hash="h", sender="s")
             for row, person in enumerate([*listed, ANA], start=2)
@@ -142,7 +142,7 @@ def test_an_unreadable_number_refuses_either_list(tmp_path: Path, ledger: Ledger
     path = table(tmp_path / "lista.csv", ["11988887777", "98888-6666"], "Telefone")
     named = '[suppress]\nfiles = ["lista.csv"]\n' if which == "suppress" else ""
     lists = run_lists(campaign_with(tmp_path, named), None if named else path)
-    with ledger.stage(Judging()) as staging, pytest.raises(SheetError, match=r"lista.csv has numbers .* row 3: "):
+    with ledger.stage(RetryOptions()) as staging, pytest.raises(SheetError, match=r"lista.csv has numbers .* row 3: "):
         lists.apply(staging)
 
 
@@ -151,7 +151,7 @@ def test_both_lists_together(tmp_path: Path, ledger: Ledger) -> None:
     table(tmp_path / "bloqueio.csv", ["11988887777"], "Telefone")
     only = table(tmp_path / "equipe.csv", ["11988887777", "11988886666", "n/a"], "Celular")
     lists = run_lists(campaign_with(tmp_path, '[suppress]\nfiles = ["bloqueio.csv"]\n'), only)
-    with ledger.stage(Judging()) as staging:
+    with ledger.stage(RetryOptions()) as staging:
         staging.add(
             StagedRow(row=row, key=person, person=person, payload="{}", request_hash="h", sender="s")
             for row, person in enumerate([ANA, BIA, "+5511977776666"], start=2)

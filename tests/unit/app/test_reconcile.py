@@ -9,7 +9,7 @@ import pytest
 from batch.app.reconcile import Case, Left, Match, Why, cases_of, judge
 from batch.chats import Timeline, Unread
 from batch.cli.output.settle import _WHY
-from batch.ledger import Related, Standing, State
+from batch.ledger import RelatedMessage, RowStatus, State
 from batch.model.chat_history import TimelineMessage
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
@@ -20,20 +20,20 @@ ANA = "+5511900001001"
 MARGIN = timedelta(seconds=60)
 
 
-def standing(key: str = "k1", sender: str = "s1") -> Standing:
+def row_status(key: str = "k1", sender: str = "s1") -> RowStatus:
     """An unknown row that was attempted at noon."""
     result = Result(
         row=2, outcome=Outcome.UNKNOWN, findings=(Finding(Reason.ANSWER_LOST),), person=ANA, sent_at=NOON, attempts=1
     )
-    return Standing(run="r1", result=result, state=State.UNKNOWN, key=key, sender=sender)
+    return RowStatus(run="r1", result=result, state=State.UNKNOWN, key=key, sender=sender)
 
 
 def other(
     key: str, *, chat: str | None = None, state: State = State.SUCCESS, minutes: float = 0, **more: object
-) -> Related:
+) -> RelatedMessage:
     """Another message to the same person, attempted so long before noon and answered within a second."""
     values: dict[str, object] = {"person": ANA, "sender": "s1", "evidence": None, "duration_ms": 1000, **more}
-    return Related(key=key, state=state, chat_id=chat, sent_at=NOON - timedelta(minutes=minutes), **values)  # type: ignore[arg-type]
+    return RelatedMessage(key=key, state=state, chat_id=chat, sent_at=NOON - timedelta(minutes=minutes), **values)  # type: ignore[arg-type]
 
 
 def chat(*messages: tuple[float, str]) -> Timeline:
@@ -42,9 +42,9 @@ def chat(*messages: tuple[float, str]) -> Timeline:
     return Timeline(messages=found, margin=MARGIN)
 
 
-def look(timelines: dict[str, Timeline | Unread], *others: Related, **texts: str) -> Match | Left:
+def look(timelines: dict[str, Timeline | Unread], *others: RelatedMessage, **texts: str) -> Match | Left:
     chats = tuple(timelines)
-    case = Case(standing=standing(), chats=chats, others=others)
+    case = Case(row_status=row_status(), chats=chats, others=others)
     return judge(case, {"k1": "Oi", **texts}, timelines, read_timeout=60)
 
 
@@ -62,14 +62,14 @@ def test_a_chat_is_that_of_the_same_person_and_sender() -> None:
         other("k5"),
         *(other(f"k{n}", chat=f"c{n}") for n in (6, 2, 7, 8)),
     ]
-    (case,) = cases_of([standing()], related)
+    (case,) = cases_of([row_status()], related)
     assert case.chats == ("c2", "c6", "c7")
 
 
 def test_rivals_are_what_may_have_sent_a_message() -> None:
     """Not the row itself, nor what certainly sent nothing."""
     states = {each.value: each for each in State}
-    (case,) = cases_of([standing()], [other("k1"), *(other(name, state=state) for name, state in states.items())])
+    (case,) = cases_of([row_status()], [other("k1"), *(other(name, state=state) for name, state in states.items())])
     assert {each.key for each in case.others} == {"success", "reused", "unknown", "claimed"}
 
 
@@ -87,7 +87,7 @@ def test_what_is_not_found_says_why() -> None:
     left = look({"a": Unread(words="HTTP 404: no", everyone=False), "b": chat()})
     assert (why(left), left.words) == (Why.REFUSED, "HTTP 404: no")  # type: ignore[union-attr]  # it is Left
     assert why(look({})) is Why.NO_CHAT
-    case = Case(standing=standing(), chats=("a",), others=())
+    case = Case(row_status=row_status(), chats=("a",), others=())
     assert why(judge(case, {}, {}, read_timeout=60)) is Why.NO_TEXT
 
 

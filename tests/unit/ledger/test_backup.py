@@ -15,7 +15,7 @@ import pytest
 from batch.errors import LedgerUnusable
 from batch.ledger import Ledger
 from batch.ledger.admin import backup as backup_module
-from batch.ledger.admin.backup import back_up, look_into
+from batch.ledger.admin.backup import back_up, read_contents
 
 INSERT = (
     "INSERT INTO messages (key, endpoint, campaign, person, sender, state, request_hash, attempts)"
@@ -48,8 +48,8 @@ def test_a_copy_has_all_of_it_in_one_private_file(path: Path, tmp_path: Path) ->
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert in_folder(copy) == {"copy.sqlite3"}
     assert held.messages == {"pending": 100, "success": 200}
-    assert held == look_into(copy)
-    original = look_into(path)
+    assert held == read_contents(copy)
+    original = read_contents(path)
     assert (original.ledger_id, original.counter, original.messages) == (held.ledger_id, held.counter, held.messages)
     with Ledger.open(f"sqlite:///{copy}") as opened:
         assert opened.ledger_id == held.ledger_id
@@ -176,5 +176,5 @@ def test_looking_changes_nothing(path: Path) -> None:
         connection.execute("UPDATE meta SET value = '0' WHERE name = 'schema_version'")
         connection.commit()
         before = connection.execute("PRAGMA data_version").fetchone()
-        assert look_into(path).schema_version == 0
+        assert read_contents(path).schema_version == 0
         assert connection.execute("PRAGMA data_version").fetchone() == before

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from batch.ledger import Judging, Ledger, Owner, StagedRow, Suppressed
+from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.schema import messages
@@ -37,7 +37,7 @@ def planned(
     *,
     campaign: str = "c",
     sender: str = "s1",
-    judging: Judging | None = None,
+    retries: RetryOptions | None = None,
     started: datetime = NOON,
 ) -> None:
     """A run with one row."""
@@ -52,7 +52,7 @@ def planned(
         version="0",
         started=started,
     )
-    with ledger.stage(judging) as staging:
+    with ledger.stage(retries) as staging:
         staging.add([row])
         staging.judge()
         staging.plan(of, Owner.here(run), TRAITS)
@@ -70,7 +70,7 @@ def tried(
     """Claim the run's row at a time; with a verdict, record it."""
 
     async def work() -> Claim | Refused | None:
-        with ledger.sending(Owner.here(run), rules, endpoint=ENDPOINT) as sending:
+        with ledger.open_queue(Owner.here(run), rules, endpoint=ENDPOINT) as sending:
             (job,) = sending.jobs()
             held = await sending.claim(job, at)
             if verdict is not None:
@@ -85,7 +85,7 @@ def test_an_unknown_chosen_to_be_sent_again_still_counts(ledger: Ledger) -> None
     """For the cap, for other campaigns' history and for spacing: it may have been sent, whatever is planned for it."""
     planned(ledger, "r1", ANA)
     tried(ledger, "r1", NOON, verdict=LOST)
-    planned(ledger, "r2", ANA, judging=Judging(resend_unknown=True), sender="s2")
+    planned(ledger, "r2", ANA, retries=RetryOptions(resend_unknown=True), sender="s2")
     planned(ledger, "r3", BIA, campaign="other")
     full = tried(ledger, "r3", NOON + HOUR)
     assert isinstance(full, Refused)
@@ -101,10 +101,10 @@ def test_what_a_second_try_did_not_send_is_as_it_was(ledger: Ledger) -> None:
     """Sender, time and the rest of the attempt that nobody knows the end of; a release in between changes nothing."""
     planned(ledger, "r1", ANA)
     tried(ledger, "r1", NOON, verdict=LOST, took=7)
-    planned(ledger, "r2", ANA, judging=Judging(resend_unknown=True), sender="s2")
+    planned(ledger, "r2", ANA, retries=RetryOptions(resend_unknown=True), sender="s2")
 
     async def claim_and_release() -> None:
-        with ledger.sending(Owner.here("r2"), OutreachRules(), endpoint=ENDPOINT) as sending:
+        with ledger.open_queue(Owner.here("r2"), OutreachRules(), endpoint=ENDPOINT) as sending:
             (job,) = sending.jobs()
             held = await sending.claim(job, NOON + HOUR)
             assert isinstance(held, Claim)
@@ -144,7 +144,7 @@ def test_the_same_process_counts_from_the_end_too(ledger: Ledger) -> None:
 def test_the_values_of_somebody_who_opted_out_are_not_kept(ledger: Ledger) -> None:
     """Neither when the claim finds out, nor when the next plan does; who is taken off the list is planned anew."""
     planned(ledger, "r1", ANA)
-    entry = Suppressed(person=ANA, reason="asked", source="by hand", added=NOON)
+    entry = SuppressionEntry(person=ANA, reason="asked", source="by hand", added=NOON)
     ledger.suppression.add([entry])
     refused = tried(ledger, "r1", NOON)
     assert isinstance(refused, Refused)

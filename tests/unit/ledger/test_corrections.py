@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batch.ledger import Judging, Ledger, Owner, StagedRow
+from batch.ledger import Ledger, Owner, RetryOptions, StagedRow
 from batch.model.messages import Origin, message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -22,7 +22,7 @@ P, Q, R, W = (f"+551197001000{number}" for number in range(1, 5))
 SENT = Verdict(outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=201)
 NO = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), http_status=400)
 LOST = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST))
-RETRY, RESEND = Judging(retry_errors=True), Judging(resend_unknown=True)
+RETRY, RESEND = RetryOptions(retry_errors=True), RetryOptions(resend_unknown=True)
 
 Shown = list[tuple[int, str | None, str]]
 
@@ -40,7 +40,7 @@ class Desk:
         sheet: str,
         rows: Sequence[tuple[int, str | None]],
         verdicts: Mapping[str, Verdict],
-        judging: Judging | None = None,
+        retries: RetryOptions | None = None,
         *,
         of: tuple[Run, Sequence[int]] | None = None,
     ) -> Run:
@@ -49,13 +49,13 @@ class Desk:
         run = Run(run=f"{at:%d%H}", campaign="c", endpoint="e", sheet_path=f"/{sheet}.xlsx", sheet_sha256=sheet,
                   version="0", started=at)  # fmt: skip
         origins = [Origin(run=of[0].run, row=row) for row in of[1]] if of else itertools.repeat(None)
-        with self.ledger.stage(judging) as staging:
+        with self.ledger.stage(retries) as staging:
             staging.add(
                 StagedRow(row=row, outcome=Outcome.ERROR, findings=(Finding(Reason.PHONE_MISSING),))
                 if person is None
                 else StagedRow(
                     row=row,
-                    key=staging.keyed(message_key(endpoint="e", campaign="c", person=person, unique=())),
+                    key=staging.hash_key(message_key(endpoint="e", campaign="c", person=person, unique=())),
                     person=person,
                     sender="s",
                     payload="{}",
@@ -74,7 +74,7 @@ class Desk:
         return run
 
     async def _send(self, run: str, verdicts: Mapping[str, Verdict], at: datetime) -> None:
-        with self.ledger.sending(Owner.here(run), endpoint="e") as sending:
+        with self.ledger.open_queue(Owner.here(run), endpoint="e") as sending:
             for job in sending.jobs():
                 self.posts.append((job.person, job.row))
                 held = await sending.claim(job, at)
@@ -84,8 +84,8 @@ class Desk:
         """(row, person, reason) of a run's report; what is a duplicate says of which row."""
         results = list(self.ledger.results(run.run))
         assert self.ledger.tally(run.run).rows == len(results)
-        standings = {each.row for each in self.ledger.deciding.standings(run.run)}
-        assert standings == {each.row for each in results if each.outcome is Outcome.UNKNOWN}
+        row_statuses = {each.row for each in self.ledger.settlements.row_statuses(run.run)}
+        assert row_statuses == {each.row for each in results if each.outcome is Outcome.UNKNOWN}
         return [(each.row, each.person, " ".join([each.reason, *_same_as(each.findings[0])])) for each in results]
 
 
@@ -127,7 +127,7 @@ def test_a_duplicates_unknown_is_there_to_be_decided(desk: Desk) -> None:
     again = desk.run("a", sheet, {P: LOST}, RETRY)
     for run in (first, again):
         assert desk.shown(run) == [(5, Q, "created"), (9, P, "answer_lost")]
-        assert [each.row for each in desk.ledger.deciding.standings(run.run, [9])] == [9]
+        assert [each.row for each in desk.ledger.settlements.row_statuses(run.run, [9])] == [9]
     assert desk.shown(desk.run("a", sheet, {P: SENT}, RESEND)) == [(5, Q, "created"), (9, P, "created")]
 
 

@@ -80,7 +80,7 @@ def test_a_ledger_that_somebody_else_holds_says_so(tmp_path: Path, monkeypatch: 
 
 def test_locks_that_cannot_be_made_stop_the_run_before_it_sends(ledger: Ledger) -> None:
     """A file in the place of their folder: one sentence, not a traceback."""
-    Path(f"{ledger.where}.locks").write_text("")
+    Path(f"{ledger.location}.locks").write_text("")
     with pytest.raises(LedgerUnusable, match="Nothing was sent"), ledger.hold(["campaign teste"], Owner.here("r1")):
         pytest.fail("it holds nothing")
 
@@ -90,7 +90,7 @@ def test_a_note_that_cannot_be_written_stops_nobody(ledger: Ledger) -> None:
     first, second = Owner.here("r1"), Owner.here("r2")
     with ledger.hold(["campaign teste"], first):
         pass
-    (note,) = Path(f"{ledger.where}.locks").glob("*.json")
+    (note,) = Path(f"{ledger.location}.locks").glob("*.json")
     note.unlink()
     note.symlink_to("/dev/full" if Path("/dev/full").exists() else note.parent)
     waiting = pytest.raises(Busy, match="just starting")

@@ -15,7 +15,7 @@ from sqlalchemy import create_mock_engine
 from sqlalchemy.engine.mock import MockConnection
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
-from batch.ledger import Claim, Judging, Ledger, Owner, StagedRow
+from batch.ledger import Claim, Ledger, Owner, RetryOptions, StagedRow
 from batch.ledger.storage.engine import READ, open_engine
 from batch.ledger.storage.schema import metadata
 from batch.model.messages import message_key
@@ -63,7 +63,7 @@ def run_named(name: str) -> Run:
 
 
 def plan(ledger: Ledger, run: str, rows: Iterable[StagedRow], *, retry_errors: bool = False) -> int:
-    with ledger.stage(Judging(retry_errors=retry_errors)) as staging:
+    with ledger.stage(RetryOptions(retry_errors=retry_errors)) as staging:
         staging.add(rows)
         staging.judge()
         return staging.plan(run_named(run), Owner.here(run), TRAITS)
@@ -74,7 +74,7 @@ def send(ledger: Ledger, run: str, verdict: Callable[[int], Verdict] = lambda _:
 
     async def work() -> list[int]:
         sent = []
-        with ledger.sending(Owner.here(run)) as sending:
+        with ledger.open_queue(Owner.here(run)) as sending:
             for job in sending.jobs():
                 held = await sending.claim(job, NOW)
                 assert held is not None
@@ -155,14 +155,14 @@ def test_unknown_is_never_sent_again(ledger: Ledger) -> None:
 def test_only_one_of_many_claims_wins(ledger: Ledger, tmp_path: Path) -> None:
     """Eight processes' worth of writers that know nothing of each other: one claim of a key."""
     plan(ledger, "r1", [good(2)])
-    with ledger.sending(Owner.here("r1")) as sending:
+    with ledger.open_queue(Owner.here("r1")) as sending:
         (job,) = sending.jobs()
 
     def attempt(number: int) -> Claim | Refused | None:
         with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as mine:
 
             async def claim() -> Claim | Refused | None:
-                with mine.sending(Owner(run=f"run-{number}", host="h", pid=number)) as sending:
+                with mine.open_queue(Owner(run=f"run-{number}", host="h", pid=number)) as sending:
                     return await sending.claim(job, NOW)
 
             return asyncio.run(claim())
@@ -177,7 +177,7 @@ def test_a_released_claim_waits_again_and_counts_only_when_the_api_answered(ledg
     plan(ledger, "r1", [good(2)])
 
     async def work() -> None:
-        with ledger.sending(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1")) as sending:
             (job,) = sending.jobs()
             held = await sending.claim(job, NOW)
             assert held
@@ -225,7 +225,7 @@ def test_the_owner_who_was_taken_for_dead_may_still_record_the_truth(ledger: Led
     ledger.settle_dead_claims(endpoint=ENDPOINT, campaign="teste")
 
     async def late() -> None:
-        with ledger.sending(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1")) as sending:
             assert await sending.record(held, ACCEPTED, duration_ms=9)
 
     asyncio.run(late())
@@ -245,7 +245,7 @@ def test_payloads_are_kept_no_longer_than_needed(ledger: Ledger, tmp_path: Path)
 
 
 def test_a_check_sees_what_a_run_would_do_and_writes_nothing(ledger: Ledger) -> None:
-    """Judging without planning leaves the ledger as it was."""
+    """RetryOptions without planning leaves the ledger as it was."""
     plan(ledger, "r1", [good(2)])
     send(ledger, "r1")
     with ledger.stage() as staging:
@@ -314,20 +314,6 @@ def test_commits_are_fully_durable(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_an_older_ledger_is_brought_up_to_date_and_a_newer_one_refused(tmp_path: Path) -> None:
-    """Each version's step runs once, in the transaction that notes the version."""
-    url = f"sqlite:///{tmp_path / 'l.sqlite3'}"
-    open_engine(url, version=1).dispose()
-    steps = {2: lambda connection: connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN note TEXT")}
-    for _ in range(2):
-        engine = open_engine(url, upgrades=steps, version=2)
-        with engine.connect() as connection:
-            assert connection.exec_driver_sql("SELECT note FROM runs").all() == []
-        engine.dispose()
-    with pytest.raises(LedgerUnusable, match="newer wegly-batch"):
-        open_engine(url, version=1)
-
-
 def test_a_place_that_cannot_be_a_ledger_is_refused_in_one_sentence(tmp_path: Path) -> None:
     """Another kind of file, a folder, an address that is none, a database of another kind."""
     other = tmp_path / "notes.txt"
@@ -370,13 +356,13 @@ def test_no_table_is_unknown_to_the_upgrade_path() -> None:
 
 
 def _jobs(ledger: Ledger, run: str) -> list[str]:
-    with ledger.sending(Owner.here(run)) as sending:
+    with ledger.open_queue(Owner.here(run)) as sending:
         return [job.key for job in sending.jobs()]
 
 
 def _claim_first(ledger: Ledger, run: str) -> Claim:
     async def work() -> Claim:
-        with ledger.sending(Owner.here(run)) as sending:
+        with ledger.open_queue(Owner.here(run)) as sending:
             job = next(sending.jobs())
             held = await sending.claim(job, NOW)
             assert held

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from batch.ledger import Ledger
-from batch.ledger.storage.prepared_statements import Prepared
+from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import meta, runs
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def test_values_are_converted_and_constants_kept(ledger: Ledger) -> None:
     """A time becomes the column's own form; what the statement itself holds need not be given."""
     when = bindparam("at", type_=runs.c.started.type)
-    statement = Prepared(select(when, meta.c.value).where(meta.c.name == "counter"))
+    statement = PreparedStatement(select(when, meta.c.value).where(meta.c.name == "counter"))
     with ledger._engine.begin() as connection:
         assert statement.run(connection, {"at": AT}).fetchone() == (1772366400000000, "0")
         assert statement.run(connection, {"at": None}).fetchone() == (None, "0")
@@ -26,13 +26,13 @@ def test_values_are_converted_and_constants_kept(ledger: Ledger) -> None:
 
 def test_a_parameter_that_is_forgotten_is_no_null(ledger: Ledger) -> None:
     """It would switch a rule off in silence."""
-    statement = Prepared(update(meta).where(meta.c.name == bindparam("which")).values(value=bindparam("new")))
+    statement = PreparedStatement(update(meta).where(meta.c.name == bindparam("which")).values(value=bindparam("new")))
     with ledger._engine.begin() as connection, pytest.raises(KeyError):
         statement.run(connection, {"which": "counter"})
 
 
 def test_errors_of_a_statement_are_sqlalchemys(ledger: Ledger) -> None:
     """So that the writer's table of failures knows them."""
-    statement = Prepared(insert(meta).values(name=bindparam("name"), value="1"))
+    statement = PreparedStatement(insert(meta).values(name=bindparam("name"), value="1"))
     with pytest.raises(DBAPIError), ledger._engine.begin() as connection:
         statement.run(connection, {"name": "counter"})

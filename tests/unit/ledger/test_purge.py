@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from batch.errors import LedgerFailed
-from batch.ledger import Claim, Found, Ledger, Owner, Scope, StagedRow, Suppressed
-from batch.ledger.storage.pseudonyms import Hashes, in_clear, read_hashes
+from batch.ledger import Claim, Ledger, Owner, PurgeCounts, Scope, StagedRow, SuppressionEntry
+from batch.ledger.storage.pseudonyms import Hashes, clear_value, read_hashes
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -50,7 +50,7 @@ def planned(
         ]
         staging.add(
             StagedRow(
-                row=row, key=staging.keyed(key), person=person, sender="s1", payload=f"to {person}", request_hash="h"
+                row=row, key=staging.hash_key(key), person=person, sender="s1", payload=f"to {person}", request_hash="h"
             )
             for row, (key, person) in enumerate(zip(keys, people, strict=True), start=2)
         )
@@ -62,20 +62,20 @@ def planned(
 
 
 async def send(ledger: Ledger, run: str, at: datetime) -> None:
-    with ledger.sending(Owner.here(run), endpoint=ENDPOINT) as sending:
+    with ledger.open_queue(Owner.here(run), endpoint=ENDPOINT) as sending:
         for job in sending.jobs():
             held = await sending.claim(job, at)
             assert isinstance(held, Claim)
             await sending.record(held, SENT, duration_ms=5, began=at)
 
 
-def purge(ledger: Ledger, scope: Scope = SCOPE) -> Found:
-    return ledger.purging.purge(scope, BEFORE, now=NOW)
+def purge(ledger: Ledger, scope: Scope = SCOPE) -> PurgeCounts:
+    return ledger.retention.purge(scope, BEFORE, now=NOW)
 
 
 def people_in(ledger: Ledger) -> set[str]:
     """Who can be read in the ledger's tables."""
-    with closing(sqlite3.connect(ledger.where)) as connection:
+    with closing(sqlite3.connect(ledger.location)) as connection:
         query = "SELECT person FROM messages UNION SELECT person FROM rows WHERE person IS NOT NULL"
         return {person for (person,) in connection.execute(query)} & set(PEOPLE)
 
@@ -84,12 +84,12 @@ def test_the_age_of_a_message_is_that_of_its_last_use(ledger: Ledger) -> None:
     """Sent long ago and in no younger sheet: purged. In a younger run's sheet: kept, though the old run forgets it."""
     planned(ledger, "r1", PEOPLE[:3], at=OLD)
     planned(ledger, "r2", PEOPLE[2:4], at=NOW - timedelta(days=3))
-    assert purge(ledger) == Found(scope=SCOPE, runs=("r1",), messages=2, kept=1, senders=("s1",))
+    assert purge(ledger) == PurgeCounts(scope=SCOPE, runs=("r1",), messages=2, kept=1, senders=("s1",))
     assert people_in(ledger) == {PEOPLE[2], PEOPLE[3]}
     assert [result.person for result in ledger.results("r1")] == [None] * 3
     assert [result.person for result in ledger.results("r2")] == PEOPLE[2:4]
     assert [run.purged for run in ledger.runs()] == [None, NOW]
-    assert purge(ledger) == Found(scope=SCOPE, kept=1)
+    assert purge(ledger) == PurgeCounts(scope=SCOPE, kept=1)
 
 
 def test_a_waiting_message_of_a_dead_run_loses_its_values(ledger: Ledger) -> None:
@@ -97,7 +97,7 @@ def test_a_waiting_message_of_a_dead_run_loses_its_values(ledger: Ledger) -> Non
     planned(ledger, "r1", PEOPLE[:1], at=OLD, sent=False)
     found = purge(ledger)
     assert (found.messages, found.pending) == (1, 1)
-    with ledger.sending(Owner.here("r1")) as sending:
+    with ledger.open_queue(Owner.here("r1")) as sending:
         assert list(sending.jobs()) == []
     assert ledger.tally("r1").counts[Outcome.PENDING] == 1
     planned(ledger, "r2", PEOPLE[:1], at=NOW)
@@ -110,7 +110,7 @@ def test_an_open_claim_is_left_alone(ledger: Ledger) -> None:
     planned(ledger, "r1", PEOPLE[:1], at=OLD, sent=False)
 
     async def claim() -> None:
-        with ledger.sending(Owner.here("r1"), endpoint=ENDPOINT) as sending:
+        with ledger.open_queue(Owner.here("r1"), endpoint=ENDPOINT) as sending:
             (job,) = sending.jobs()
             await sending.claim(job, OLD)
 
@@ -128,10 +128,10 @@ def test_suppression_holds_for_a_message_that_waits_again(ledger: Ledger) -> Non
     planned(ledger, "r1", PEOPLE[:1], at=OLD, sent=False)
     purge(ledger)
     planned(ledger, "r2", PEOPLE[:1], at=NOW, sent=False)
-    ledger.suppression.add([Suppressed(person=PEOPLE[0], reason="asked", source="ana", added=NOW)])
+    ledger.suppression.add([SuppressionEntry(person=PEOPLE[0], reason="asked", source="ana", added=NOW)])
 
     async def claim() -> object:
-        with ledger.sending(Owner.here("r2"), endpoint=ENDPOINT) as sending:
+        with ledger.open_queue(Owner.here("r2"), endpoint=ENDPOINT) as sending:
             (job,) = sending.jobs()
             return await sending.claim(job, NOW)
 
@@ -142,16 +142,16 @@ def test_people_with_several_messages_count_once(ledger: Ledger) -> None:
     """Also when only one of the messages was purged."""
     planned(ledger, "r1", PEOPLE[:3], at=OLD, unique="1")
     planned(ledger, "r2", PEOPLE[:2], at=NOW, unique="2")
-    before = ledger.messaged_people("c")
+    before = ledger.count_recipients("c")
     assert purge(ledger).messages == 3
-    assert ledger.messaged_people("c") == before == {ENDPOINT: 3}
+    assert ledger.count_recipients("c") == before == {ENDPOINT: 3}
 
 
 def test_a_step_that_fails_leaves_what_the_next_purge_does(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is full in the middle: what was done is whole, and nobody is new."""
     monkeypatch.setattr("batch.ledger.admin.purge._MESSAGES_AT_ONCE", 2)
     planned(ledger, "r1", PEOPLE, at=OLD)
-    purging = ledger.purging
+    purging = ledger.retention
     steps = iter(range(1))
 
     def write(now: datetime, work: object) -> None:
@@ -164,7 +164,7 @@ def test_a_step_that_fails_leaves_what_the_next_purge_does(ledger: Ledger, monke
     with pytest.raises(LedgerFailed):
         purging.purge(SCOPE, BEFORE, now=NOW)
     assert len(people_in(ledger)) == 5  # the rows are still there
-    assert ledger.unclean
+    assert ledger.needs_wipe
     planned(ledger, "r2", PEOPLE, at=OLD)
     assert ledger.tally("r2").this_run.attempts == 0
     assert ledger.tally("r2").counts[Outcome.SUCCESS] == 5
@@ -178,16 +178,16 @@ def test_a_file_that_is_being_read_is_not_clean_yet(tmp_path: Path, monkeypatch:
     with Ledger.open(f"sqlite:///{tmp_path / 'other.sqlite3'}") as ledger:
         planned(ledger, "r1", PEOPLE, at=OLD)
         purge(ledger)
-        with closing(sqlite3.connect(ledger.where)) as reader:
+        with closing(sqlite3.connect(ledger.location)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT * FROM runs").fetchone()
             assert ledger.wipe() == "another program is reading it"
-        with closing(sqlite3.connect(ledger.where)) as writer:
+        with closing(sqlite3.connect(ledger.location)) as writer:
             writer.execute("BEGIN IMMEDIATE")
             assert ledger.wipe() == "database is locked"
-        assert ledger.unclean
+        assert ledger.needs_wipe
         assert ledger.wipe() is None
-        assert not ledger.unclean
+        assert not ledger.needs_wipe
         files = [file for file in tmp_path.glob("other.sqlite3*") if file.is_file()]
         assert [person for person in PEOPLE for file in files if person.encode() in file.read_bytes()] == []
 
@@ -197,9 +197,9 @@ def test_keys_tell_nothing_without_the_secret(ledger: Ledger, tmp_path: Path) ->
     planned(ledger, "r1", PEOPLE[:1], at=OLD)
     plain = message_key(endpoint=ENDPOINT, campaign="c", person=PEOPLE[0])
     with Ledger.open(f"sqlite:///{tmp_path / 'other.sqlite3'}") as other:
-        assert other.keyed(plain) != ledger.keyed(plain) == ledger.keyed(plain)
-    with closing(sqlite3.connect(ledger.where)) as connection:
-        assert connection.execute("SELECT key FROM messages").fetchall() == [(ledger.keyed(plain),)]
+        assert other.hash_key(plain) != ledger.hash_key(plain) == ledger.hash_key(plain)
+    with closing(sqlite3.connect(ledger.location)) as connection:
+        assert connection.execute("SELECT key FROM messages").fetchall() == [(ledger.hash_key(plain),)]
 
 
 def test_a_hash_fits_where_a_value_was() -> None:
@@ -208,9 +208,9 @@ def test_a_hash_fits_where_a_value_was() -> None:
     found = {hashes.person("+5511988887000"), hashes.chat("+5511988887000"), hashes.request("+5511988887000")}
     assert len(found) == 3
     assert {len(each) for each in found} == {20}
-    assert {in_clear(each) for each in found} == {None}
-    assert in_clear("+5511988887000") == "+5511988887000"
-    assert in_clear(None) is None
+    assert {clear_value(each) for each in found} == {None}
+    assert clear_value("+5511988887000") == "+5511988887000"
+    assert clear_value(None) is None
 
 
 @pytest.fixture(autouse=True)
@@ -227,7 +227,7 @@ def test_other_campaigns_are_left_alone(ledger: Ledger) -> None:
     """And other endpoints: each is purged by itself."""
     planned(ledger, "r1", PEOPLE[:1], at=OLD)
     planned(ledger, "r2", PEOPLE[1:2], at=OLD, campaign="D")
-    assert ledger.purging.scopes() == [SCOPE, replace(SCOPE, campaign="d")]
-    assert ledger.purging.scopes(" d") == [replace(SCOPE, campaign="d")]
+    assert ledger.retention.scopes() == [SCOPE, replace(SCOPE, campaign="d")]
+    assert ledger.retention.scopes(" d") == [replace(SCOPE, campaign="d")]
     purge(ledger)
     assert people_in(ledger) == {PEOPLE[1]}

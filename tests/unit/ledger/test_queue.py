@@ -8,7 +8,7 @@ from typing import Any
 from scripted_api import BEGIN, World, staged
 from sqlalchemy import event, text
 
-from batch.ledger import Claim, Ledger, Owner, Sending
+from batch.ledger import Claim, Ledger, Owner, SendQueue
 from batch.model.reasons import Finding, Reason
 
 
@@ -21,7 +21,7 @@ def test_a_page_reads_only_rows_that_are_jobs(world: World, ledger: Ledger) -> N
     world.plan(range(1, 1204))
     asked: list[Any] = []
     event.listen(ledger._engine, "before_cursor_execute", lambda *given: asked.append(given[3]))
-    with ledger.sending(Owner.here("r2")) as sending:
+    with ledger.open_queue(Owner.here("r2")) as sending:
         assert sending.senders() == ["s1"]
         assert [job.row for job in sending.jobs("s1")] == [1201, 1202, 1203]
     pages = [values for values in asked if 1201 in values]
@@ -32,8 +32,8 @@ def test_a_page_reads_only_rows_that_are_jobs(world: World, ledger: Ledger) -> N
 def test_jobs_of_all_senders_come_in_the_sheets_order(world: World, ledger: Ledger) -> None:
     """Also no further than a row, and over several pages; who planned them and who looks for them find the same."""
     world.plan(staged(row, sender=f"s{row % 3}") for row in range(1, 1101))
-    owner, url = Owner.here("r1"), f"sqlite:///{ledger.where}"
-    with ledger.sending(owner) as planned, Ledger.open(url) as again, again.sending(owner) as found:
+    owner, url = Owner.here("r1"), f"sqlite:///{ledger.location}"
+    with ledger.open_queue(owner) as planned, Ledger.open(url) as again, again.open_queue(owner) as found:
         for sending in (planned, found):
             assert sending.senders() == ["s0", "s1", "s2"]
             assert [job.row for job in sending.jobs()] == list(range(1, 1101))
@@ -48,14 +48,14 @@ def test_a_claim_that_is_given_back_is_a_job_again(world: World, ledger: Ledger)
     world.plan([1, 2])
     owner = Owner.here("r1")
 
-    async def work(sending: Sending) -> None:
+    async def work(sending: SendQueue) -> None:
         held = await sending.claim(next(sending.jobs()), BEGIN)
         assert isinstance(held, Claim)
-        with Ledger.open(f"sqlite:///{ledger.where}") as again, again.sending(owner) as other:
+        with Ledger.open(f"sqlite:///{ledger.location}") as again, again.open_queue(owner) as other:
             assert [job.row for job in other.jobs()] == [2]
             assert await sending.release(held, Finding(Reason.INTERRUPTED), posted=False)
             assert [job.row for job in other.jobs()] == [1, 2]
         assert [job.row for job in sending.jobs()] == [1, 2]
 
-    with ledger.sending(owner) as sending:
+    with ledger.open_queue(owner) as sending:
         asyncio.run(work(sending))

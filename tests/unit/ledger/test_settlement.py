@@ -10,7 +10,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from batch.errors import Busy
-from batch.ledger import Claim, Judging, Ledger, Owner, Ruling, Settlement, StagedRow, Standing, State, ruling
+from batch.ledger import (
+    Claim,
+    Ledger,
+    Owner,
+    RetryOptions,
+    RowStatus,
+    Settlement,
+    SettlementCheck,
+    StagedRow,
+    State,
+    check_settlement,
+)
 from batch.model.messages import message_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
@@ -37,7 +48,7 @@ def good(row: int) -> StagedRow:
     return StagedRow(row=row, key=key, person=person(row), sender="s1", request_hash="h", payload='{"a":1}')
 
 
-def plan(ledger: Ledger, run: str, rows: Iterable[StagedRow], judging: Judging | None = None) -> None:
+def plan(ledger: Ledger, run: str, rows: Iterable[StagedRow], retries: RetryOptions | None = None) -> None:
     planned = Run(
         run=run,
         campaign="teste",
@@ -47,7 +58,7 @@ def plan(ledger: Ledger, run: str, rows: Iterable[StagedRow], judging: Judging |
         version="0",
         started=NOW,
     )
-    with ledger.stage(judging or Judging()) as staging:
+    with ledger.stage(retries or RetryOptions()) as staging:
         staging.add(rows)
         staging.judge()
         staging.plan(planned, Owner.here(run), TRAITS)
@@ -58,7 +69,7 @@ def send(ledger: Ledger, run: str, verdict: Verdict = LOST) -> list[int]:
 
     async def work() -> list[int]:
         posted = []
-        with ledger.sending(Owner.here(run)) as sending:
+        with ledger.open_queue(Owner.here(run)) as sending:
             for job in sending.jobs():
                 assert job.payload
                 held = await sending.claim(job, NOW)
@@ -74,7 +85,7 @@ def claim(ledger: Ledger, run: str, now: datetime = NOW) -> Claim:
     """Claim the first waiting message, as a run does before it dies."""
 
     async def work() -> Claim:
-        with ledger.sending(Owner.here(run)) as sending:
+        with ledger.open_queue(Owner.here(run)) as sending:
             held = await sending.claim(next(sending.jobs()), now)
             assert held is not None
             return held
@@ -82,10 +93,10 @@ def claim(ledger: Ledger, run: str, now: datetime = NOW) -> Claim:
     return asyncio.run(work())
 
 
-def settlement(standing: Standing, *, sent: bool) -> Settlement:
+def settlement(row_status: RowStatus, *, sent: bool) -> Settlement:
     reason = Reason.SETTLED_SENT if sent else Reason.SETTLED_NOT_SENT
     return Settlement(
-        standing=standing,
+        row_status=row_status,
         outcome=Outcome.SUCCESS if sent else Outcome.PENDING,
         finding=Finding(reason, {"who": "ana", "when": "03/11/2026 09:00"}),
         evidence=Evidence.SETTLED if sent else None,
@@ -94,15 +105,15 @@ def settlement(standing: Standing, *, sent: bool) -> Settlement:
 
 def settle(ledger: Ledger, run: str, row: int, *, sent: bool) -> None:
     """Settle one row as a person at the command line would; it must be open to it."""
-    (standing,) = ledger.deciding.standings(run, [row])
-    assert ruling(standing, sent=sent) is Ruling.OPEN
-    ledger.deciding.settle([settlement(standing, sent=sent)], now=NOW, who="ana", how="test")
+    (row_status,) = ledger.settlements.row_statuses(run, [row])
+    assert check_settlement(row_status, sent=sent) is SettlementCheck.OPEN
+    ledger.settlements.settle([settlement(row_status, sent=sent)], now=NOW, who="ana", how="test")
 
 
-def rulings(ledger: Ledger, run: str, row: int) -> tuple[Ruling, Ruling]:
+def rulings(ledger: Ledger, run: str, row: int) -> tuple[SettlementCheck, SettlementCheck]:
     """For sent and for not sent."""
-    (standing,) = ledger.deciding.standings(run, [row])
-    return ruling(standing, sent=True), ruling(standing, sent=False)
+    (row_status,) = ledger.settlements.row_statuses(run, [row])
+    return check_settlement(row_status, sent=True), check_settlement(row_status, sent=False)
 
 
 def outcomes(ledger: Ledger, run: str) -> dict[int, Outcome]:
@@ -147,11 +158,11 @@ def test_what_waits_without_a_payload_is_never_posted(unknown: Ledger) -> None:
 
 def test_a_decision_can_be_turned_round_until_it_is_sent_again(unknown: Ledger) -> None:
     """Both ways, as often as wanted; the same decision again is no change."""
-    assert rulings(unknown, "r1", 2) == (Ruling.OPEN, Ruling.OPEN)
+    assert rulings(unknown, "r1", 2) == (SettlementCheck.OPEN, SettlementCheck.OPEN)
     settle(unknown, "r1", 2, sent=True)
-    assert rulings(unknown, "r1", 2) == (Ruling.SAME, Ruling.OPEN)
+    assert rulings(unknown, "r1", 2) == (SettlementCheck.SAME, SettlementCheck.OPEN)
     settle(unknown, "r1", 2, sent=False)
-    assert rulings(unknown, "r1", 2) == (Ruling.OPEN, Ruling.SAME)
+    assert rulings(unknown, "r1", 2) == (SettlementCheck.OPEN, SettlementCheck.SAME)
     settle(unknown, "r1", 2, sent=True)
     plan(unknown, "r2", [good(2)])
     assert send(unknown, "r2") == []
@@ -171,7 +182,7 @@ def test_nothing_is_decided_about_what_was_sent_again(unknown: Ledger, verdict: 
     settle(unknown, "r1", 2, sent=False)
     plan(unknown, "r2", [good(2)])
     send(unknown, "r2", verdict)
-    assert rulings(unknown, "r1", 2) == (Ruling.REFUSED, Ruling.REFUSED)
+    assert rulings(unknown, "r1", 2) == (SettlementCheck.REFUSED, SettlementCheck.REFUSED)
 
 
 def test_what_is_unknown_again_can_be_decided_again(unknown: Ledger) -> None:
@@ -179,7 +190,7 @@ def test_what_is_unknown_again_can_be_decided_again(unknown: Ledger) -> None:
     settle(unknown, "r1", 2, sent=False)
     plan(unknown, "r2", [good(2)])
     send(unknown, "r2")
-    assert rulings(unknown, "r1", 2) == (Ruling.OPEN, Ruling.OPEN)
+    assert rulings(unknown, "r1", 2) == (SettlementCheck.OPEN, SettlementCheck.OPEN)
 
 
 def test_an_attempt_that_certainly_sent_nothing_does_not_close_the_question(unknown: Ledger) -> None:
@@ -188,7 +199,7 @@ def test_an_attempt_that_certainly_sent_nothing_does_not_close_the_question(unkn
     plan(unknown, "r2", [good(2)])
 
     async def throttled() -> None:
-        with unknown.sending(Owner.here("r2")) as sending:
+        with unknown.open_queue(Owner.here("r2")) as sending:
             held = await sending.claim(next(sending.jobs()), NOW)
             assert held
             await sending.release(held, Finding(Reason.RATE_LIMITED), posted=True, status=429)
@@ -201,19 +212,21 @@ def test_an_attempt_that_certainly_sent_nothing_does_not_close_the_question(unkn
 
 def test_all_are_settled_or_none(unknown: Ledger) -> None:
     """One that changed since it was looked at takes the whole transaction back, the log included."""
-    first, second = unknown.deciding.standings("r1")
+    first, second = unknown.settlements.row_statuses("r1")
     stale = replace(second, state=State.PENDING)
     with pytest.raises(Busy, match="Row 3 was changed"):
-        unknown.deciding.settle([settlement(first, sent=True), settlement(stale, sent=True)], now=NOW, who="", how="")
+        unknown.settlements.settle(
+            [settlement(first, sent=True), settlement(stale, sent=True)], now=NOW, who="", how=""
+        )
     assert outcomes(unknown, "r1") == {2: Outcome.UNKNOWN, 3: Outcome.UNKNOWN}
-    assert unknown.deciding.decisions() == []
+    assert unknown.settlements.decisions() == []
 
 
 def test_every_decision_is_noted(unknown: Ledger) -> None:
     """Who, when, what of what, and how; those of other runs apart."""
     settle(unknown, "r1", 2, sent=True)
     settle(unknown, "r1", 2, sent=False)
-    first, second = unknown.deciding.decisions("r1")
+    first, second = unknown.settlements.decisions("r1")
     assert (first.row, first.from_state, first.to_state, first.evidence) == (
         2,
         State.UNKNOWN,
@@ -222,7 +235,7 @@ def test_every_decision_is_noted(unknown: Ledger) -> None:
     )
     assert (second.from_state, second.to_state, second.evidence) == (State.SUCCESS, State.PENDING, None)
     assert (second.who, second.how, second.decided_at, second.attempts) == ("ana", "test", NOW, 1)
-    assert unknown.deciding.decisions("r9") == []
+    assert unknown.settlements.decisions("r9") == []
 
 
 def test_a_run_that_was_taken_for_dead_cannot_overrule_a_decision(ledger: Ledger) -> None:
@@ -233,7 +246,7 @@ def test_a_run_that_was_taken_for_dead_cannot_overrule_a_decision(ledger: Ledger
     settle(ledger, "r1", 2, sent=False)
 
     async def late() -> bool:
-        with ledger.sending(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1")) as sending:
             return await sending.record(held, LOST, duration_ms=9) is not None
 
     assert not asyncio.run(late())
@@ -247,8 +260,8 @@ def test_a_young_claim_is_left_alone(ledger: Ledger) -> None:
     claim(ledger, "r1", NOW)
     settled = ledger.settle_dead_claims(endpoint=ENDPOINT, campaign="teste", before=NOW - timedelta(minutes=6))
     assert settled == 1
-    assert [standing.state for standing in ledger.deciding.standings("r1")] == [State.UNKNOWN, State.CLAIMED]
-    assert rulings(ledger, "r1", 3) == (Ruling.REFUSED, Ruling.REFUSED)
+    assert [row_status.state for row_status in ledger.settlements.row_statuses("r1")] == [State.UNKNOWN, State.CLAIMED]
+    assert rulings(ledger, "r1", 3) == (SettlementCheck.REFUSED, SettlementCheck.REFUSED)
 
 
 def test_a_row_of_its_own_outcome_has_no_message_to_decide(ledger: Ledger) -> None:
@@ -256,25 +269,25 @@ def test_a_row_of_its_own_outcome_has_no_message_to_decide(ledger: Ledger) -> No
     wrong = StagedRow(row=4, outcome=Outcome.ERROR, findings=(Finding(Reason.PHONE_MISSING),))
     plan(ledger, "r1", [good(2), good(2)._replace(row=3), wrong])
     send(ledger, "r1")
-    assert [standing.row for standing in ledger.deciding.standings("r1")] == [2]
-    for standing in ledger.deciding.standings("r1", [3, 4]):
-        assert standing.state is None
-        assert ruling(standing, sent=True) is Ruling.REFUSED
+    assert [row_status.row for row_status in ledger.settlements.row_statuses("r1")] == [2]
+    for row_status in ledger.settlements.row_statuses("r1", [3, 4]):
+        assert row_status.state is None
+        assert check_settlement(row_status, sent=True) is SettlementCheck.REFUSED
 
 
 def test_many_rows_are_looked_up_at_once(ledger: Ledger) -> None:
     """More numbers than a database takes in one list; those that the sheet lacks are left out."""
     plan(ledger, "r1", [good(row) for row in range(2, 1300)])
-    found = ledger.deciding.standings("r1", range(1, 1400))
-    assert [standing.row for standing in found] == list(range(2, 1300))
+    found = ledger.settlements.row_statuses("r1", range(1, 1400))
+    assert [row_status.row for row_status in found] == list(range(2, 1300))
 
 
 def test_the_same_person_is_found_in_other_campaigns(unknown: Ledger) -> None:
     """Attempted messages only, of this endpoint only."""
     plan(unknown, "r2", [good(2), good(5)])
-    (found,) = unknown.deciding.related(ENDPOINT, [person(2), person(5)])
+    (found,) = unknown.settlements.related(ENDPOINT, [person(2), person(5)])
     assert (found.person, found.state, found.duration_ms) == (person(2), State.UNKNOWN, 5)
-    assert unknown.deciding.related("http://127.0.0.1:10", [person(2)]) == []
+    assert unknown.settlements.related("http://127.0.0.1:10", [person(2)]) == []
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -284,11 +297,11 @@ def test_only_unknown_and_settled_rows_are_open(state: State, evidence: Evidence
     """Every state with every evidence and earlier decision."""
     outcome = Outcome.UNKNOWN if state is State.CLAIMED else Outcome(state.value)
     result = Result(row=2, outcome=outcome, findings=(Finding(Reason.WAITING),), evidence=evidence)
-    standing = Standing(run="r", result=result, state=state, decided=decided)
+    row_status = RowStatus(run="r", result=result, state=state, decided=decided)
     settled_sent = state is State.SUCCESS and evidence in (Evidence.SETTLED, Evidence.TIMELINE)
     settled_not_sent = state is State.PENDING and decided is State.PENDING
     open_to_it = state is State.UNKNOWN or settled_sent or settled_not_sent
     for sent in (True, False):
-        assert (ruling(standing, sent=sent) is not Ruling.REFUSED) == open_to_it
-    assert (ruling(standing, sent=True) is Ruling.SAME) == settled_sent
-    assert (ruling(standing, sent=False) is Ruling.SAME) == settled_not_sent
+        assert (check_settlement(row_status, sent=sent) is not SettlementCheck.REFUSED) == open_to_it
+    assert (check_settlement(row_status, sent=True) is SettlementCheck.SAME) == settled_sent
+    assert (check_settlement(row_status, sent=False) is SettlementCheck.SAME) == settled_not_sent

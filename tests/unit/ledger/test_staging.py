@@ -14,7 +14,7 @@ import pytest
 from scripted_api import World, staged
 from sqlalchemy import text
 
-from batch.ledger import Judging, Ledger, StagedRow
+from batch.ledger import Ledger, RetryOptions, StagedRow
 from batch.ledger.plan import staging
 from batch.ledger.storage.pseudonyms import Hashes
 from batch.model.messages import Origin, message_key
@@ -55,7 +55,7 @@ def test_a_row_is_staged_alike_with_and_without_the_short_cut(ledger: Ledger, mo
     """The table is the same, whichever statement put the row there."""
 
     def table() -> list[tuple[object, ...]]:
-        with ledger.stage(Judging()) as open_one:
+        with ledger.stage(RetryOptions()) as open_one:
             open_one.add(ROWS)
             return [tuple(row) for row in open_one._connection.execute(text("SELECT * FROM staged ORDER BY row"))]
 
@@ -69,7 +69,7 @@ def test_a_ledger_in_memory_stages_one_sheet_after_another() -> None:
     """What the first left there is not the second's."""
     with Ledger.for_reading("sqlite:////nowhere/ledger.sqlite3") as ledger:
         for rows in (ROWS, ROWS[:2]):
-            with ledger.stage(Judging()) as open_one:
+            with ledger.stage(RetryOptions()) as open_one:
                 open_one.add(rows)
                 open_one.judge()
                 assert sum(open_one.counts().values()) == len(rows)
@@ -79,12 +79,12 @@ def test_what_waits_is_counted_by_sender(world: World, ledger: Ledger) -> None:
     """As counting one by one would; who sends the first message stands first."""
     world.plan([1])
     rows = [staged(row, sender=sender) for row, sender in ((1, "s1"), (2, "s2"), (3, "s1"), (4, "s2"), (5, "s2"))]
-    with ledger.stage(Judging()) as open_one:
+    with ledger.stage(RetryOptions()) as open_one:
         open_one.add([*rows, *ROWS[6:]])
         open_one.judge()
-        with closing(open_one.waiting()) as waiting:
+        with closing(open_one.recipients()) as waiting:
             counted = Counter(sender for sender, _person in waiting)
-        found = open_one.waiting_by_sender()
+        found = open_one.count_by_sender()
         assert (found, list(found)) == (counted, list(counted))
         assert open_one.senders() == tuple(sorted(counted))
         assert open_one.count_to_send() == sum(found.values())

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from batch.errors import LedgerFailed
-from batch.ledger import Ledger, Suppressed
+from batch.ledger import Ledger, SuppressionEntry
 from batch.ledger.storage.engine import open_engine
 from batch.ledger.storage.suppression import suppress
 
 NOW = datetime(2026, 11, 3, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-def entry(number: int, *, days: int = 0, reason: str = "asked for it", source: str = "by hand") -> Suppressed:
+def entry(number: int, *, days: int = 0, reason: str = "asked for it", source: str = "by hand") -> SuppressionEntry:
     person = f"+55119{number:08d}"
-    return Suppressed(person=person, reason=reason, source=source, added=NOW + timedelta(days=days))
+    return SuppressionEntry(person=person, reason=reason, source=source, added=NOW + timedelta(days=days))
 
 
 def test_everything_of_an_entry_is_kept(ledger: Ledger) -> None:
@@ -74,7 +74,7 @@ def test_a_long_import_keeps_nobody_from_the_ledger(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
     with Ledger.open(url) as ledger, Ledger.open(url) as other:
 
-        def slowly() -> Iterator[Suppressed]:
+        def slowly() -> Iterator[SuppressionEntry]:
             for number in range(2500):
                 if number == 2200:
                     assert other.suppression.find(entry(1999).person)

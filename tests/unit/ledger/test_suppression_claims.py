@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from batch.errors import LedgerFailed
-from batch.ledger import Judging, Ledger, Owner, StagedRow, Suppressed
+from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -27,8 +27,8 @@ FAILED = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), htt
 STOPPED = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.OPTED_OUT, {"code": "131050"}), http_status=400)
 
 
-def listed(person: str, source: str = "by hand") -> Suppressed:
-    return Suppressed(person=person, reason="asked for it", source=source, added=NOW)
+def listed(person: str, source: str = "by hand") -> SuppressionEntry:
+    return SuppressionEntry(person=person, reason="asked for it", source=source, added=NOW)
 
 
 def good(
@@ -53,7 +53,7 @@ def plan(
     name: str,
     rows: Iterable[StagedRow],
     *,
-    judging: Judging | None = None,
+    retries: RetryOptions | None = None,
     campaign: str = "teste",
     endpoint: str = ENDPOINT,
 ) -> None:
@@ -66,7 +66,7 @@ def plan(
         version="0",
         started=NOW,
     )
-    with ledger.stage(judging or Judging()) as staging:
+    with ledger.stage(retries or RetryOptions()) as staging:
         staging.add(rows)
         staging.judge()
         staging.plan(run, Owner.here(name), TRAITS)
@@ -77,7 +77,7 @@ def send(ledger: Ledger, name: str, verdict: Verdict = ACCEPTED) -> list[Refused
 
     async def work() -> list[Refused | int]:
         done: list[Refused | int] = []
-        with ledger.sending(Owner.here(name)) as sending:
+        with ledger.open_queue(Owner.here(name)) as sending:
             for job in sending.jobs():
                 held = await sending.claim(job, NOW)
                 assert held is not None
@@ -141,14 +141,14 @@ def test_who_is_taken_off_again_is_sent_to(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("added", ["before the plan", "after the plan"])
 @pytest.mark.parametrize(
-    ("verdict", "judging", "said"),
+    ("verdict", "retries", "said"),
     [
-        (LOST, Judging(resend_unknown=True), ("unknown", "answer_lost")),
-        (FAILED, Judging(retry_errors=True), ("error", "api_refused")),
+        (LOST, RetryOptions(resend_unknown=True), ("unknown", "answer_lost")),
+        (FAILED, RetryOptions(retry_errors=True), ("error", "api_refused")),
     ],
 )
 def test_what_was_chosen_to_be_tried_again_is_not_tried(
-    ledger: Ledger, verdict: Verdict, judging: Judging, said: tuple[str, str], added: str
+    ledger: Ledger, verdict: Verdict, retries: RetryOptions, said: tuple[str, str], added: str
 ) -> None:
     """Unknown stays unknown with --resend-unknown, before the plan and after it: it may have been sent all the same."""
     early = added == "before the plan"
@@ -156,7 +156,7 @@ def test_what_was_chosen_to_be_tried_again_is_not_tried(
     send(ledger, "r1", verdict)
     if early:
         ledger.suppression.add([listed(ANA)])
-    plan(ledger, "r2", [good(2, ANA)], judging=judging)
+    plan(ledger, "r2", [good(2, ANA)], retries=retries)
     if not early:
         ledger.suppression.add([listed(ANA)])
     done = send(ledger, "r2")
@@ -182,7 +182,7 @@ def test_whatsapps_131050_counts_for_every_campaign_and_endpoint(ledger: Ledger)
     assert send(ledger, "r1", STOPPED) == [2]
     assert shown(ledger, "r1") == {2: ("error", "opted_out")}
     found = ledger.suppression.find(ANA)
-    assert found == Suppressed(
+    assert found == SuppressionEntry(
         person=ANA, reason="stopped marketing messages (131050)", source="WhatsApp, run r1", added=NOW
     )
     for name, campaign, endpoint in (("r2", "outra", ENDPOINT), ("r3", "teste", ELSEWHERE)):
@@ -197,7 +197,7 @@ def test_131050_keeps_the_first_note(ledger: Ledger) -> None:
     plan(ledger, "r1", [good(2, ANA)])
 
     async def work() -> None:
-        with ledger.sending(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1")) as sending:
             (job,) = sending.jobs()
             held = await sending.claim(job, NOW)
             assert held is not None

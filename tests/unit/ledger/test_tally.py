@@ -9,7 +9,7 @@ import pytest
 from scripted_api import BEGIN, World, staged
 from sqlalchemy import text
 
-from batch.ledger import Chosen, Judging, Ledger, StagedRow
+from batch.ledger import Ledger, RetryOptions, RowSelection, StagedRow
 from batch.ledger.storage.schema import State
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, findings_to_json
@@ -58,13 +58,17 @@ def set_states(ledger: Ledger) -> None:
             )  # fmt: skip
 
 
-@pytest.mark.parametrize("judging", [Judging(), Judging(retry_errors=True), Judging(resend_unknown=True)])
-@pytest.mark.parametrize("chosen", [None, Chosen(ranges=((1, 5), (203, 204)))])
-def test_the_tally_is_what_the_rows_say(world: World, ledger: Ledger, judging: Judging, chosen: Chosen | None) -> None:
+@pytest.mark.parametrize(
+    "retries", [RetryOptions(), RetryOptions(retry_errors=True), RetryOptions(resend_unknown=True)]
+)
+@pytest.mark.parametrize("chosen", [None, RowSelection(ranges=((1, 5), (203, 204)))])
+def test_the_tally_is_what_the_rows_say(
+    world: World, ledger: Ledger, retries: RetryOptions, chosen: RowSelection | None
+) -> None:
     """Of rows in every state: outcomes and reasons add up alike, and what is remarkable is among the rows."""
     world.plan(range(1, 11))
     set_states(ledger)
-    with ledger.stage(judging) as staging:
+    with ledger.stage(retries) as staging:
         staging.add(a_sheet())
         staging.judge()
         if chosen:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scripted_api import BEGIN, OFFLINE, REFUSED, UNAUTHORIZED, Api, Client, World, staged, throttled
 
-from batch.ledger import Suppressed
+from batch.ledger import SuppressionEntry
 from batch.model.contact_limits import OutreachRules
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -234,7 +234,9 @@ def test_who_opts_out_after_the_plan_gets_nothing(world: World) -> None:
     world.plan(range(2, 12))
 
     def opt_out(row: int) -> None:
-        world.ledger.suppression.add([Suppressed(person=staged(row).person, reason="asked", source="ana", added=BEGIN)])
+        world.ledger.suppression.add(
+            [SuppressionEntry(person=staged(row).person, reason="asked", source="ana", added=BEGIN)]
+        )
 
     opt_out(3)
     api = Api(latency=0.01)

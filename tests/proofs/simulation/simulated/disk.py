@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from batch.ledger import Claim, Ledger
-from batch.ledger.storage.engine import _bring_up_to_date, _listen
+from batch.ledger.storage.engine import configure_connections, migrate
 from batch.ledger.storage.schema import SCHEMA_VERSION
 from batch.ledger.storage.writer import Writer
 from simulated.process import PROCESS, Killed, Process
@@ -122,9 +122,9 @@ class _Shared:
     def __init__(self) -> None:
         self.raw = sqlite3.connect(":memory:")
         self.engine = create_engine("sqlite://", creator=lambda: self.raw, poolclass=StaticPool)
-        _listen(self.engine)
+        configure_connections(self.engine)
         with self.engine.begin() as connection:
-            _bring_up_to_date(connection, Path(), {}, SCHEMA_VERSION)
+            migrate(connection, Path(), {}, SCHEMA_VERSION)
         self._empty = sqlite3.connect(":memory:")
         self.raw.backup(self._empty)
         self.wired = _Wired(self.engine)

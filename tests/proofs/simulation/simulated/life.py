@@ -11,9 +11,9 @@ from random import Random
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
-from batch.ledger import Judging, Ledger, Owner, Sending, Staging
+from batch.ledger import Ledger, Owner, RetryOptions, SendQueue, Staging
 from batch.ledger.plan.staging import History
-from batch.ledger.send.contact_limits import Outreach
+from batch.ledger.send.contact_limits import ContactLimiter
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, Traits
@@ -106,7 +106,7 @@ class Life:
             version="0",
             started=self.now(),
         )
-        with ledger.stage(Judging(retry_errors=self.fate.retry_errors)) as staging:
+        with ledger.stage(RetryOptions(retry_errors=self.fate.retry_errors)) as staging:
             staging.add(staged(row) for row in self.sheet)
             rules = self.knobs.outreach.rules
             staging.judge(History(rules=rules, endpoint=ENDPOINT, campaign=CAMPAIGN, now=self.now()))
@@ -146,10 +146,10 @@ class Life:
             most=self.knobs.group,
             claimed=self.promise.outreach.claimed,
         )
-        outreach = Outreach(self.knobs.outreach.rules, endpoint=ENDPOINT)
+        outreach = ContactLimiter(self.knobs.outreach.rules, endpoint=ENDPOINT)
         timeout = self.knobs.read_timeout
         pool = Pool(
-            ledger=Sending(ledger._engine, writer, self._owner, outreach),
+            ledger=SendQueue(ledger._engine, writer, self._owner, outreach),
             client=lambda: SimulatedClient(self.api, self.process, now=self.now, read_timeout=timeout),
             settings=self.knobs.settings,
             now=self.now,

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from batch.ledger import Ledger
 from batch.ledger.storage.schema import messages
-from batch.ledger.storage.suppression import Suppressed
+from batch.ledger.storage.suppression import SuppressionEntry
 from batch.model.contact_limits import OutreachRules
 from batch.model.sending_hours import Hours, Window
 from simulated.sheet import ENDPOINT
@@ -102,7 +102,7 @@ def _windows(rng: Random) -> tuple[Window, ...]:
 
 def suppress(ledger: Ledger, person: str, at: datetime) -> None:
     """Somebody puts a person on the list."""
-    ledger.suppression.add([Suppressed(person=person, reason="asked", source="simulated", added=at)])
+    ledger.suppression.add([SuppressionEntry(person=person, reason="asked", source="simulated", added=at)])
 
 
 def write_other(ledger: Ledger, message: Earlier, number: int) -> None:
