@@ -107,10 +107,8 @@ def test_the_constraints_are_names_and_versions_only(constraints: list[str]) -> 
 
 
 def test_every_dependency_has_its_reason(project: dict[str, Any]) -> None:
-    """CONTRIBUTING says of each what it does for us, and names no other as ours."""
-    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    _, found, chapter = text.partition("## Dependencies, and why each")
-    assert found
+    """The page says of each what it does for us, and names no other as ours."""
+    chapter = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
     given = set(re.findall(r"^\| `([a-z0-9-]+)` \|", chapter, re.MULTILINE))
     assert given == {requirement.name for requirement in _requirements(project)} | {"hatchling"}
 
