@@ -13,7 +13,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from batch.loader.header_names import fold, is_known_header
-from batch.loader.source import RawRow, column_letter
+from batch.loader.source import RawRow
+from batch.ooxml.references import column_letters
 
 HEAD_ROWS = 30
 """Rows that hold anything among which the header is looked for."""
@@ -52,7 +53,7 @@ class Columns:
 
 def column_name(index: int) -> str:
     """The name of a column that has none: `column F`. `index` from 0."""
-    return f"column {column_letter(index)}"
+    return f"column {column_letters(index + 1)}"
 
 
 def _clean(name: str | None) -> str | None:

@@ -1,12 +1,25 @@
-"""The file that is read, and what refuses it: one record that every reader gets."""
+"""Records that every reader of a sheet gives: tabs, rows and grids of rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 NO_CELL_ERRORS: Mapping[int, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tab:
+    """One sheet of a workbook, as its tab shows it."""
+
+    name: str
+    worksheet: bool = True
+    """False for chart sheets, dialogs and macro sheets, which have no rows."""
+    visible: bool = True
+    place: str = ""
+    """Location in the workbook: a part name or an index, by format."""
 
 
 class RawRow(NamedTuple):
@@ -15,27 +28,17 @@ class RawRow(NamedTuple):
     number: int
     """As Excel shows it, from 1."""
     cells: list[str | None]
-    """By column, from A; the list may be shorter than the sheet is wide. None: empty or unreadable."""
+    """Texts by column, from A; the list may be shorter than the sheet is wide. None: empty or unreadable."""
     errors: Mapping[int, str] = NO_CELL_ERRORS
-    """Column index (from 0) to what is wrong with that cell."""
+    """Column index (from 0) to the fault of that cell."""
     hidden: bool = False
     fault: str = ""
-    """What is wrong with the row as a whole; empty when nothing is."""
+    """Fault of the row as a whole; empty for none."""
 
 
 class Grid(Protocol):
     """The rows of one worksheet or text file."""
 
     def rows(self) -> Iterator[RawRow]:
-        """Rows in order, numbers rising; empty ones may be left out. May be called again and gives the same."""
+        """Yield the rows in ascending order; empty ones may be left out. Each call yields the same rows."""
         ...
-
-
-def column_letter(index: int) -> str:
-    """The letters Excel shows for a column; `index` from 0. 0 -> A, 25 -> Z, 26 -> AA."""
-    letters = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters

@@ -12,9 +12,10 @@ from batch.loader.formats.workbook import Book
 from batch.loader.header_detection import HEAD_ROWS, Header, find_header
 from batch.loader.header_names import fold, is_phone_header, is_result_column
 from batch.loader.scan import holds_anything
+from batch.loader.source import Tab
 from batch.model.messages import has_origins
 from batch.model.sheets import Remark
-from batch.model.source import Source, Tab
+from batch.model.source import Source
 
 _OWN_SUMMARIES = frozenset({"summary", "resumo"})
 _ONLY = N_("Only the worksheet {name} is read, not: {others}.")

@@ -1,8 +1,8 @@
-"""Source: a file to read, its limits, and the errors that refuse it; one record for every reader."""
+"""A sheet's file, the limits of reading it, and the errors that refuse it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from batch.errors import SheetError
@@ -13,7 +13,7 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What refuses a hostile file before it fills the memory. 1,000,000 rows of 8 columns pass all of them.
+    """Limits that refuse a hostile file before it fills the memory. 1,000,000 rows of 8 columns pass all of them.
 
     A file over a limit is refused by name, with the limit in the sentence; nothing of it is used.
     """
@@ -24,18 +24,18 @@ class Limits:
     """Size of everything inside a workbook once unzipped, as its directory declares it (no more is ever unzipped).
     A million rows of eight columns are 400 to 700 MB."""
     ratio: int = 100
-    """How many times a part larger than `ratio_from_bytes` may grow when unzipped. Sheets grow 8 to 50 times; a zip
+    """Factor by which a part larger than `ratio_from_bytes` may grow when unzipped. Sheets grow 8 to 50 times; a zip
     bomb grows 1,000 times."""
     ratio_from_bytes: int = 64 * _MIB
-    """Size from which `ratio` is looked at: small parts harm nobody, and compress freely."""
+    """Size from which `ratio` counts: small parts do no harm, and compress freely."""
     parts: int = 10_000
-    """Files inside a workbook. Real ones have tens, with many pictures hundreds."""
+    """Files inside a workbook. Real workbooks have tens, with many pictures hundreds."""
     sheets: int = 500
-    """Sheets of a workbook: the first rows of each are looked at."""
+    """Sheets of a workbook; the first rows of each are read."""
     cells: int = 32_000_000
     """Cells written in one worksheet, empty ones included: four times a million rows of eight columns."""
     columns: int = 16_384
-    """Columns of a row: as many as Excel has."""
+    """Columns of a row; the default is Excel's own limit."""
     row_bytes: int = 16 * _MIB
     """Size of one row as it is written (one record of a text file): 500 cells as long as Excel allows."""
     shared_strings: int = 16_000_000
@@ -45,11 +45,11 @@ class Limits:
     text_bytes: int = 2 * _MIB
     """Size of one text of that table; Excel allows a cell 32,767 characters."""
     text_characters: int = 2_000_000_000
-    """Characters of all cells together: stops a few long texts that a million cells refer to."""
+    """Characters of all cells together: a few long texts may be referred to by a million cells."""
     markup_bytes: int = 64 * _MIB
     """Size of each small part of a workbook (styles, list of sheets)."""
     loaded_bytes: int = 512 * _MIB
-    """Size of an XLS file, or of an XLSB worksheet: these are read in one piece."""
+    """Size of an XLS file, or of an XLSB worksheet, which are read in one piece."""
     loaded_cells: int = 65_536 * 256
     """Cells of the rectangle around the values of an XLS or XLSB worksheet, which is held in memory whole: all that
     an XLS worksheet can have, 0.5 GB."""
@@ -57,25 +57,26 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """The file that is read. `name` is how messages call it."""
+    """A file to read."""
 
     path: Path
     name: str
+    """Name of the file in messages."""
     limits: Limits
 
     def refused(self, what: str, remedy: str) -> SheetError:
-        """The error `<name> <what>`, for raising."""
+        """Return the error `<name> <what>`, for raising."""
         return SheetError(f"{self.name} {what}", remedy)
 
     def damaged(self, detail: str) -> SheetError:
-        """The error for a file that breaks the rules of its format; `detail` says how, without a final stop."""
+        """Return the error for a file that breaks the rules of its format. `detail`: how, without a final stop."""
         return self.refused(
             _("is damaged and cannot be read: {detail}.").format(detail=detail),
             _("Open it in Excel or LibreOffice and save it as a new XLSX file, or take it from its source again."),
         )
 
     def too_large(self, detail: str) -> SheetError:
-        """The error for a file over a limit; `detail` names both, without a final stop."""
+        """Return the error for a file over a limit. `detail`: size and limit, without a final stop."""
         return self.refused(
             _("is too large to be read safely: {detail}.").format(detail=detail),
             _(
@@ -83,16 +84,3 @@ class Source:
                 "it, raise that limit in the campaign file, section [sheet.limits]."
             ),
         )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tab:
-    """One sheet of a workbook, as its tab shows it."""
-
-    name: str
-    worksheet: bool = True
-    """False for chart sheets, dialogs and macro sheets, which have no rows."""
-    visible: bool = True
-    place: str = ""
-    """Where the workbook keeps it; the reader's own matter."""
-    warnings: tuple[str, ...] = field(default=())

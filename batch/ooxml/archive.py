@@ -1,7 +1,7 @@
-"""Zip files that claim to be workbooks: looked over before anything inside is used.
+"""Zip files that claim to be workbooks: checked before any content is used, and written.
 
 Nothing is unzipped to disk, and never more than the directory declares; the directory itself is measured before it is
-read. Every part's checksum is verified once, so that damage is found before the first row is believed.
+read. The checksum of every part is verified once, so that damage is found before the first row is used.
 """
 
 from __future__ import annotations
@@ -9,35 +9,45 @@ from __future__ import annotations
 import errno
 import os
 import struct
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, BinaryIO
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from batch.i18n import N_, _, number
 from batch.model.source import Source
+from batch.ooxml.xml import LocalNames, SafeParser, StartHandler, TextHandler, XmlError
 
+PROTECTED = N_("is protected by a password.")
+REMOVE_PASSWORD = N_("Open it in Excel, take the password off (File, Info, Protect Workbook), save, and use that.")
+BROKEN_ZIP = (BadZipFile, EOFError, NotImplementedError, struct.error, zlib.error)
+"""Errors that zipfile raises for damaged files."""
+
+_BROKEN_ANYHOW = (*BROKEN_ZIP, RuntimeError, ValueError, OSError)
+"""Errors of zipfile when only reading is done; found by changing bytes at random."""
 _CHUNK = 256 * 1024
 _TAIL = 66_000
+"""Bytes at the end of a zip file that hold the end of its directory, with the longest comment."""
 _DIRECTORY_BYTES_PER_PART = 400
 _ENCRYPTED = 0x1
 _IN_ZIP64 = 0xFFFFFFFF
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    struct.error,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    OSError,
-)
-"""What zipfile raises for files that are none: the list was found by changing bytes at random."""
-PROTECTED = N_("is protected by a password.")
-REMOVE_PASSWORD = N_("Open it in Excel, take the password off (File, Info, Protect Workbook), save, and use that.")
+_COMPRESSION_LEVEL = 2
+"""Higher levels take longer and gain little on worksheets."""
+_MOST_WITHOUT_ZIP64 = 0x7FFFFFFF
+
+
+def part_key(name: str) -> str:
+    """Return a part's name for comparison: writers differ in case, slashes and a leading slash."""
+    return name.replace("\\", "/").lstrip("/").lower()
+
+
+def read_chunks(file: ZipFile, part: ZipInfo) -> Iterator[bytes]:
+    """Yield the content of a part in pieces; its checksum is verified at the end."""
+    with file.open(part) as stream:
+        while piece := stream.read(_CHUNK):
+            yield piece
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,29 +55,29 @@ class Archive:
     """A zip file within the limits, its directory read."""
 
     source: Source
-    parts: dict[str, zipfile.ZipInfo]
-    """By name in lower case, with forward slashes and no leading one: writers differ in all three."""
+    parts: dict[str, ZipInfo]
+    """Parts by `part_key`."""
 
     def __contains__(self, name: str) -> bool:
-        return _key(name) in self.parts
+        return part_key(name) in self.parts
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """The content of a part, in pieces, its checksum verified at the end.
+        """Yield the content of a part in pieces, its checksum verified at the end.
 
         Raises:
             SheetError: there is no such part, or it is damaged.
         """
         part = self._part(name)
         try:
-            with zipfile.ZipFile(self.source.path) as file, file.open(part) as stream:
-                yield from _pieces(stream)
-        except _BROKEN as error:
+            with ZipFile(self.source.path) as file:
+                yield from read_chunks(file, part)
+        except _BROKEN_ANYHOW as error:
             raise self.source.damaged(
-                _("part {name} does not unzip ({words})").format(name=name, words=_words(error))
+                _("part {name} does not unzip ({words})").format(name=name, words=_describe(error))
             ) from None
 
     def read(self, name: str, *, limit: int | None = None) -> bytes:
-        """The whole content of a part. `limit`: its `loaded_bytes`; None: `markup_bytes`, for small parts.
+        """Return the whole content of a part. `limit`: its `loaded_bytes`; None: `markup_bytes`, for small parts.
 
         Raises:
             SheetError: there is no such part, or it is damaged, or too large.
@@ -83,46 +93,91 @@ class Archive:
             )
         return b"".join(self.chunks(name))
 
-    def _part(self, name: str) -> zipfile.ZipInfo:
-        part = self.parts.get(_key(name))
+    def parse(self, name: str, start: StartHandler, end: TextHandler | None = None) -> None:
+        """Parse a small part, calling back with local element names; attributes keep their prefix.
+
+        Raises:
+            SheetError: the part is missing, damaged or too large, its XML not well-formed or forbidden.
+        """
+        names = LocalNames()
+        parser = PartParser(
+            self.source,
+            name,
+            start=lambda element, attributes: start(names[element], attributes),
+            end=end and (lambda element: end(names[element])),
+        )
+        parser.feed(self.read(name), last=True)
+
+    def _part(self, name: str) -> ZipInfo:
+        part = self.parts.get(part_key(name))
         if part is None:
             raise self.source.damaged(_("part {name} is missing").format(name=name))
         return part
 
 
-def _key(name: str) -> str:
-    return name.replace("\\", "/").lstrip("/").lower()
+class PartParser(SafeParser):
+    """A safe parser for one part of a sheet, whose faults are errors of the sheet."""
+
+    def __init__(
+        self,
+        source: Source,
+        part: str,
+        *,
+        start: StartHandler,
+        end: TextHandler | None = None,
+        text: TextHandler | None = None,
+    ) -> None:
+        super().__init__(start=start, end=end, text=text)
+        self._source = source
+        self._part = part
+
+    def feed(self, piece: bytes, *, last: bool = False) -> None:
+        """Parse the next piece.
+
+        Raises:
+            SheetError: the XML is not well-formed, or declares a document type or an entity.
+        """
+        try:
+            super().feed(piece, last=last)
+        except XmlError as error:
+            if error.line is None:
+                raise self._source.refused(
+                    _(
+                        'declares XML entities in {part}, as files made to do harm do ("XML bomb"); it is not read.'
+                    ).format(part=self._part),
+                    _("Take the sheet from somebody you trust."),
+                ) from None
+            raise self._source.damaged(
+                _("part {part} is not well-formed ({error}, line {line})").format(
+                    part=self._part, error=error, line=error.line
+                )
+            ) from None
 
 
-def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    while piece := stream.read(_CHUNK):
-        yield piece
-
-
-def _words(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
 def open_archive(source: Source) -> Archive:
-    """Read the directory of a zip file, and refuse what no workbook is.
+    """Read the directory of a zip file, and refuse what cannot be a workbook.
 
     Raises:
         SheetError: damaged, protected by a password, or over a limit.
     """
     _check_directory(source)
     try:
-        with zipfile.ZipFile(source.path) as file:
+        with ZipFile(source.path) as file:
             infos = file.infolist()
-    except _BROKEN as error:
-        raise source.damaged(_("the zip file around it is broken ({words})").format(words=_words(error))) from None
+    except _BROKEN_ANYHOW as error:
+        raise source.damaged(_("the zip file around it is broken ({words})").format(words=_describe(error))) from None
     if any(info.flag_bits & _ENCRYPTED for info in infos):
         raise source.refused(_(PROTECTED), _(REMOVE_PASSWORD))
     _check_sizes(source, infos)
-    return Archive(source=source, parts={_key(info.filename): info for info in infos})
+    return Archive(source=source, parts={part_key(info.filename): info for info in infos})
 
 
 def _check_directory(source: Source) -> None:
-    """The directory's size stands at the end of the file; reading a giant one would itself fill the memory."""
+    # The directory's size stands at the end of the file; reading a giant directory would itself fill the memory.
     with source.path.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - _TAIL))
@@ -140,7 +195,7 @@ def _check_directory(source: Source) -> None:
         )
 
 
-def _check_sizes(source: Source, infos: list[zipfile.ZipInfo]) -> None:
+def _check_sizes(source: Source, infos: list[ZipInfo]) -> None:
     limits = source.limits
     if len(infos) > limits.parts:
         raise source.too_large(
@@ -156,18 +211,18 @@ def _check_sizes(source: Source, infos: list[zipfile.ZipInfo]) -> None:
             )
         )
     for info in infos:
-        grown = info.file_size // max(1, info.compress_size)
-        if info.file_size > limits.ratio_from_bytes and grown > limits.ratio:
+        ratio = info.file_size // max(1, info.compress_size)
+        if info.file_size > limits.ratio_from_bytes and ratio > limits.ratio:
             raise source.too_large(
                 _(
                     "part {name} grows {times} times when unzipped, as zip bombs do; {allowed} times is allowed "
                     "(limit ratio)"
-                ).format(name=info.filename, times=number(grown), allowed=number(limits.ratio))
+                ).format(name=info.filename, times=number(ratio), allowed=number(limits.ratio))
             )
 
 
 def verify(archive: Archive) -> None:
-    """Unzip every part once, keeping nothing: checksums are true, and no worksheet has more cells than allowed.
+    """Unzip every part once, keeping nothing: verify checksums, and count the cells of worksheets.
 
     Raises:
         SheetError: a part is damaged, or over the limit `cells`.
@@ -186,29 +241,23 @@ def verify(archive: Archive) -> None:
                     )
 
 
-_LEVEL = 2
-"""Of compression: the next ones take longer and gain little on worksheets."""
-_LIMIT = 0x7FFFFFFF
-
-
 def new_zip(file: BinaryIO) -> ZipFile:
-    """A zip file to be written. Its entries have no date of their own: zip knows no time zones."""
-    return ZipFile(file, "w", ZIP_DEFLATED, compresslevel=_LEVEL)
+    """Open a zip file for writing."""
+    return ZipFile(file, "w", ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL)
 
 
 @contextmanager
 def write_stream(copy: ZipFile, name: str, *, most: int, compressed: bool = True) -> Iterator[IO[bytes]]:
-    """A part of a zip file to be written piece by piece. `most`: bytes that it will hardly exceed.
-
-    Beyond 2 GiB an entry is of a kind that older programs complain of, so it is used only where it may be needed.
+    """Open an entry of a zip file for writing piece by piece. `most`: bytes that it will hardly exceed.
 
     Raises:
-        OSError: the part exceeds `most` and 2 GiB.
+        OSError: the entry exceeds `most` and 2 GiB.
     """
     entry = ZipInfo(name)
     entry.compress_type = ZIP_STORED
     try:
-        with copy.open(name if compressed else entry, "w", force_zip64=most > _LIMIT) as target:
+        # Older programs complain of ZIP64 entries, so they are used only where more than 2 GiB may come.
+        with copy.open(name if compressed else entry, "w", force_zip64=most > _MOST_WITHOUT_ZIP64) as target:
             yield target
     except RuntimeError as error:
         if not any(word in str(error) for word in ("ZIP64", "too large")):

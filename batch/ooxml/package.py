@@ -1,240 +1,314 @@
-"""A workbook's zip file as parts that refer to one another (the Open Packaging Conventions), and a changed copy of it.
+"""OOXML packages: parts, relations, content types and the sheets of a workbook; and a changed copy of a package.
 
-Part names are compared without case, as the conventions say, and writers differ in slashes. What is not changed is
-copied as it is. References to the outside are kept, and never followed.
+Part names are compared without case, as the Open Packaging Conventions require. Relations to targets outside the
+package are kept when a package is copied, and never followed.
 """
 
 from __future__ import annotations
 
 import posixpath
-import struct
-import zlib
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from typing import Protocol
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from batch.ooxml.archive import write_stream
-from batch.ooxml.xml import Edits, Unspliceable, in_utf8, parsed, quoted
+from batch.ooxml.archive import part_key, read_chunks, write_stream
+from batch.ooxml.xml import (
+    Attributes,
+    Edits,
+    Element,
+    StartHandler,
+    UnsupportedMarkup,
+    parse_tree,
+    parse_xml,
+    quote_attribute,
+    to_utf8,
+)
 
 CONTENT_TYPES = "[Content_Types].xml"
 ROOT_RELATIONS = "_rels/.rels"
-BROKEN = (BadZipFile, EOFError, NotImplementedError, struct.error, zlib.error)
-"""What zipfile raises for files that are none."""
 
-_CHUNK = 256 * 1024
 _MOST_BYTES = 64 * 1024 * 1024
-"""Of a part that is read whole."""
+"""Size of a part that is read whole."""
+
+
+class Parts(Protocol):
+    """The parts of a package: of an `Archive` that is read, or of a `Package` that is changed."""
+
+    def __contains__(self, name: str, /) -> bool: ...
+
+    def parse(self, name: str, start: StartHandler, /) -> None:
+        """Parse a small part, calling `start` with local element names."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relation:
-    """A reference from one part to another, or to the outside."""
+    """A reference from one part to another, or to a target outside the package."""
 
     id: str
     kind: str
-    """The last word of its type: worksheet, styles, drawing ..."""
+    """Last word of its type: worksheet, styles, drawing ..."""
     target: str
-    """The part's name without the first slash; for a reference to the outside, as it is written."""
+    """Part name without a leading slash; as it is written for a target outside."""
     outside: bool = False
 
 
 def relations_name(part: str) -> str:
-    """The part that lists the relations of a part; of the whole package for the empty name."""
+    """Return the name of the part that lists the relations of a part; of the whole package for the empty name."""
     folder, name = posixpath.split(part)
     return posixpath.join(folder, "_rels", f"{name}.rels")
 
 
-def _key(name: str) -> str:
-    return name.replace("\\", "/").lstrip("/").lower()
+def read_relations(parts: Parts, part: str) -> list[Relation]:
+    """Return the relations of a part; an empty list when it has none."""
+    name = relations_name(part)
+    found: list[Relation] = []
+
+    def start(element: str, attributes: Attributes) -> None:
+        if element != "Relationship":
+            return
+        target = attributes.get("Target", "").replace("\\", "/")
+        outside = attributes.get("TargetMode") == "External"
+        found.append(
+            Relation(
+                id=attributes.get("Id", ""),
+                kind=attributes.get("Type", "").rpartition("/")[2],
+                target=target if outside else _resolve(part, target),
+                outside=outside,
+            )
+        )
+
+    if name in parts:
+        parts.parse(name, start)
+    return found
+
+
+def _resolve(part: str, target: str) -> str:
+    whole = target if target.startswith("/") else posixpath.join(posixpath.dirname(part), target)
+    return posixpath.normpath(posixpath.join("/", whole)).lstrip("/")
+
+
+def read_content_types(parts: Parts) -> dict[str, str]:
+    """Return the content types that are declared for single parts, by `part_key`."""
+    found: dict[str, str] = {}
+
+    def start(element: str, attributes: Attributes) -> None:
+        if element == "Override":
+            found.setdefault(part_key(attributes.get("PartName", "")), attributes.get("ContentType", ""))
+
+    if CONTENT_TYPES in parts:
+        parts.parse(CONTENT_TYPES, start)
+    return found
+
+
+def find_workbook(parts: Parts) -> str | None:
+    """Return the name of the part that lists the sheets; None when this is no workbook."""
+    for relation in read_relations(parts, ""):
+        if relation.kind == "officeDocument" and not relation.outside:
+            return relation.target
+    return "xl/workbook.xml" if "xl/workbook.xml" in parts else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkbookTab:
+    """One sheet in the list of a workbook."""
+
+    title: str
+    relation: str
+    """Id of the workbook's reference to it."""
+    part: str
+    """Part name; empty when the reference leads nowhere."""
+    kind: str
+    """Kind of the reference: `worksheet`, `chartsheet` ..., or empty."""
+    visible: bool
+
+
+def make_tab(attributes: Attributes, relations: Mapping[str, Relation]) -> WorkbookTab:
+    """Make a tab from the attributes of a `sheet` element and the workbook's relations by id."""
+    identity = attributes.get(relation_attribute(attributes), "")
+    relation = relations.get(identity)
+    inside = relation is not None and not relation.outside
+    return WorkbookTab(
+        title=attributes.get("name", ""),
+        relation=identity,
+        part=relation.target if relation and inside else "",
+        kind=relation.kind if relation and inside else "",
+        visible=attributes.get("state", "visible") == "visible",
+    )
+
+
+def relation_attribute(attributes: Attributes) -> str:
+    """Return the name of the attribute with a relation's id: `r:id` by most writers."""
+    return next((name for name in attributes if re.fullmatch(r"[^:]+:id", name)), "r:id")
+
+
+def is_true(value: str | None) -> bool:
+    """True for the spellings of an XML boolean that are on."""
+    return value in {"1", "true", "on"}
 
 
 class Package:
-    """The parts of a workbook: read, replaced, added, taken away. Nothing is written before `write`."""
+    """The parts of a workbook: read, replaced, added, removed. Nothing is written before `write`."""
 
     def __init__(self, archive: ZipFile) -> None:
         self._archive = archive
-        self._infos = {_key(info.filename): info for info in archive.infolist() if not info.is_dir()}
+        self._infos = {part_key(info.filename): info for info in archive.infolist() if not info.is_dir()}
         self._names = {key: info.filename.replace("\\", "/").lstrip("/") for key, info in self._infos.items()}
         self._changed: dict[str, bytes | None] = {}
         self._written: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
-        key = _key(name)
+        key = part_key(name)
         return self._changed[key] is not None if key in self._changed else key in self._infos
 
     @property
     def names(self) -> list[str]:
-        """Of all parts that there are now."""
+        """Names of all parts as the package is now."""
         return [name for name in self._names.values() if name in self]
 
     def size(self, name: str) -> int:
-        """The bytes of a part of the user's, unzipped."""
+        """Return the size of an original part in bytes, unzipped."""
         return self._info(name).file_size
 
     def read(self, name: str) -> bytes:
-        """The content of a small part as it is now, in UTF-8."""
-        changed = self._changed.get(_key(name))
+        """Return the content of a small part as it is now, in UTF-8."""
+        changed = self._changed.get(part_key(name))
         if changed is not None:
             return changed
         info = self._info(name)
         if info.file_size > _MOST_BYTES:
-            raise Unspliceable(f"{name} has {info.file_size:,} bytes")
-        return in_utf8(self._archive.read(info))
+            raise UnsupportedMarkup(f"{name} has {info.file_size:,} bytes")
+        return to_utf8(self._archive.read(info))
+
+    def parse(self, name: str, start: StartHandler) -> None:
+        """Parse a small part as it is now, calling `start` with local element names."""
+        parse_xml(self.read(name), start)
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """The content of a part of the user's, in pieces."""
-        with self._archive.open(self._info(name)) as stream:
-            while piece := stream.read(_CHUNK):
-                yield piece
+        """Yield the content of an original part in pieces."""
+        yield from read_chunks(self._archive, self._info(name))
 
     def put(self, name: str, content: bytes) -> None:
         """Replace a part, or add one."""
-        self._names.setdefault(_key(name), name)
-        self._changed[_key(name)] = content
+        self._names.setdefault(part_key(name), name)
+        self._changed[part_key(name)] = content
 
     def remove(self, name: str) -> None:
-        """Take a part away, with its relations and its content type."""
+        """Remove a part with its relations and its content type."""
         for each in (name, relations_name(name)):
-            self._changed[_key(each)] = None
+            self._changed[part_key(each)] = None
         types = self.read(CONTENT_TYPES)
         edits = Edits()
-        for override in parsed(types).all("Override"):
-            if _key(override.attributes.get("PartName", "")) == _key(name):
-                edits.replace(override, b"")
-        self.put(CONTENT_TYPES, edits.made(types))
+        for override in _overrides(parse_tree(types), name):
+            edits.replace(override, b"")
+        self.put(CONTENT_TYPES, edits.apply(types))
+
+    def remove_all(self, name: str) -> None:
+        """Remove a part, and then the parts that only it referred to."""
+        targets = [each.target for each in self.relations(name) if not each.outside]
+        self.remove(name)
+        for target in targets:
+            if target in self and part_key(target) not in self._referred():
+                self.remove_all(target)
 
     def relations(self, part: str) -> list[Relation]:
-        """What a part refers to; nothing when it refers to nothing."""
-        name = relations_name(part)
-        if name not in self:
-            return []
-        found = []
-        for each in parsed(self.read(name)).all("Relationship"):
-            target = each.attributes.get("Target", "").replace("\\", "/")
-            outside = each.attributes.get("TargetMode") == "External"
-            found.append(
-                Relation(
-                    id=each.attributes.get("Id", ""),
-                    kind=each.attributes.get("Type", "").rpartition("/")[2],
-                    target=target if outside else _resolved(part, target),
-                    outside=outside,
-                )
-            )
-        return found
+        """Return the relations of a part as they are now."""
+        return read_relations(self, part)
 
     def relate(self, part: str, kind: str, target: str) -> str:
-        """Add a relation of a type (a whole URI) from a part that has some already. Gives its id."""
+        """Add a relation to a part that has some already, and return its id. `kind`: the whole type, a URI."""
         name = relations_name(part)
         content = self.read(name)
-        root = parsed(content)
+        root = parse_tree(content)
         taken = {each.attributes.get("Id") for each in root.children}
         new = next(each for each in (f"rId{number}" for number in range(1, len(taken) + 2)) if each not in taken)
         edits = Edits()
-        reference = f"<{root.prefix}Relationship Id={quoted(new)} Type={quoted(kind)} Target={quoted('/' + target)}/>"
-        edits.append(root, reference.encode())
-        self.put(name, edits.made(content))
+        attributes = f"Id={quote_attribute(new)} Type={quote_attribute(kind)} Target={quote_attribute('/' + target)}"
+        edits.append(root, f"<{root.prefix}Relationship {attributes}/>".encode())
+        self.put(name, edits.apply(content))
         return new
 
     def unrelate(self, part: str, relation: str) -> None:
-        """Take a relation away by its id."""
+        """Remove a relation by its id."""
         name = relations_name(part)
         content = self.read(name)
         edits = Edits()
-        for each in parsed(content).children:
+        for each in parse_tree(content).children:
             if each.attributes.get("Id") == relation:
                 edits.replace(each, b"")
-        self.put(name, edits.made(content))
+        self.put(name, edits.apply(content))
 
     def content_type(self, part: str) -> str:
-        """What the package says that a part is; empty when it says nothing of this part by name."""
-        overrides = parsed(self.read(CONTENT_TYPES)).all("Override")
-        return next(
-            (
-                each.attributes.get("ContentType", "")
-                for each in overrides
-                if _key(each.attributes.get("PartName", "")) == _key(part)
-            ),
-            "",
-        )
+        """Return the content type that is declared for a part; empty when there is none."""
+        return read_content_types(self).get(part_key(part), "")
 
     def declare(self, part: str, content_type: str) -> None:
-        """Say what a part is."""
+        """Declare the content type of a part."""
         content = self.read(CONTENT_TYPES)
-        root = parsed(content)
+        root = parse_tree(content)
         edits = Edits()
-        known = [each for each in root.all("Override") if _key(each.attributes.get("PartName", "")) == _key(part)]
+        known = _overrides(root, part)
         if known:
             edits.set(known[0], ContentType=content_type)
         else:
-            override = f"<{root.prefix}Override PartName={quoted('/' + part)} ContentType={quoted(content_type)}/>"
-            edits.append(root, override.encode())
-        self.put(CONTENT_TYPES, edits.made(content))
+            attributes = f"PartName={quote_attribute('/' + part)} ContentType={quote_attribute(content_type)}"
+            edits.append(root, f"<{root.prefix}Override {attributes}/>".encode())
+        self.put(CONTENT_TYPES, edits.apply(content))
 
     def free_name(self, form: str) -> str:
-        """A part's name that is not taken, from a form such as `xl/charts/chart{}.xml`."""
+        """Return a part name that is not taken, from a form such as `xl/charts/chart{}.xml`."""
         number = 1
         while form.format(number) in self:
             number += 1
         return form.format(number)
 
-    def remove_all(self, name: str) -> None:
-        """Take a part away, and then what only it referred to."""
-        targets = [each.target for each in self.relations(name) if not each.outside]
-        self.remove(name)
-        for target in targets:
-            if target in self and _key(target) not in self._referred():
-                self.remove_all(target)
-
     def write_first(self, copy: ZipFile) -> None:
-        """Write the package's own relations into the copy: programs that look at the content know it by these."""
-        self._write_part(copy, _key(ROOT_RELATIONS))
+        """Write the package's own relations: programs that detect a type by content look for them first."""
+        self._write_part(copy, part_key(ROOT_RELATIONS))
 
     def stream(self, copy: ZipFile, name: str, pieces: Iterable[bytes], *, most: int) -> None:
-        """Write a part into the copy piece by piece, before `write`. `most`: bytes that it will hardly exceed."""
-        self._written.add(_key(name))
-        with write_stream(copy, self._names[_key(name)], most=most) as target:
+        """Write a part piece by piece, before `write`. `most`: bytes that it will hardly exceed."""
+        self._written.add(part_key(name))
+        with write_stream(copy, self._names[part_key(name)], most=most) as target:
             target.writelines(pieces)
 
     def write(self, copy: ZipFile, *, but: Iterable[str] = ()) -> None:
-        """Write all other parts into the copy, the content types first; `but`: those that are there from elsewhere."""
-        left = self._names.keys() - self._written - {_key(name) for name in but}
-        for key in sorted(left, key=lambda key: (key != _key(CONTENT_TYPES), key)):
+        """Write all parts that are not written yet, the content types first. `but`: parts to leave out."""
+        remaining = self._names.keys() - self._written - {part_key(name) for name in but}
+        for key in sorted(remaining, key=lambda key: (key != part_key(CONTENT_TYPES), key)):
             if self._names[key] in self:
                 self._write_part(copy, key)
 
     def _write_part(self, copy: ZipFile, key: str) -> None:
         self._written.add(key)
         changed = self._changed.get(key)
-        if changed is None:
-            self._copy(copy, key)
+        if changed is not None:
+            with copy.open(self._names[key], "w") as target:
+                target.write(changed)
             return
-        with copy.open(self._names[key], "w") as target:
-            target.write(changed)
+        info = self._infos[key]
+        compressed = info.compress_type != ZIP_STORED
+        with write_stream(copy, self._names[key], most=info.file_size, compressed=compressed) as target:
+            target.writelines(read_chunks(self._archive, info))
 
     def _referred(self) -> set[str]:
-        """The keys of all parts that another one refers to."""
+        """Keys of all parts that another part refers to."""
         found: set[str] = set()
         for name in self.names:
             folder, file = posixpath.split(name)
             if file.endswith(".rels") and posixpath.basename(folder) == "_rels":
                 source = posixpath.join(posixpath.dirname(folder), file.removesuffix(".rels"))
-                found |= {_key(each.target) for each in self.relations(source) if not each.outside}
+                found |= {part_key(each.target) for each in self.relations(source) if not each.outside}
         return found
 
-    def _copy(self, copy: ZipFile, key: str) -> None:
-        info = self._infos[key]
-        compressed = info.compress_type != ZIP_STORED
-        with write_stream(copy, self._names[key], most=info.file_size, compressed=compressed) as target:
-            for piece in self.chunks(self._names[key]):
-                target.write(piece)
-
     def _info(self, name: str) -> ZipInfo:
-        info = self._infos.get(_key(name))
+        info = self._infos.get(part_key(name))
         if info is None:
-            raise Unspliceable(f"{name} is missing")
+            raise UnsupportedMarkup(f"{name} is missing")
         return info
 
 
-def _resolved(part: str, target: str) -> str:
-    whole = target if target.startswith("/") else posixpath.join(posixpath.dirname(part), target)
-    return posixpath.normpath(posixpath.join("/", whole)).lstrip("/")
+def _overrides(types: Element, part: str) -> list[Element]:
+    return [each for each in types.all("Override") if part_key(each.attributes.get("PartName", "")) == part_key(part)]

@@ -1,39 +1,26 @@
-"""The table of texts that an XLSX workbook keeps beside its sheets.
+"""The table of texts that an XLSX workbook keeps beside its sheets; cells refer to a text by its number.
 
-Cells refer to it by number, in any order, so that all of it must be at hand: it is held as one block of UTF-8 and a
-list of places, a third to a fifth of what as many Python strings would take.
+References come in any order, so the whole table must be at hand while rows are read: it is held as one block of UTF-8
+and a list of offsets, a third to a fifth of the memory of as many Python strings.
 """
 
 from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import accumulate, islice
-from typing import NamedTuple
-from xml.parsers import expat
 
 from batch.i18n import _, number
 from batch.model.source import Source
-from batch.ooxml.archive import Archive
-from batch.ooxml.package import Package
-from batch.ooxml.xml import Attributes, Local, Unspliceable, feed, plain_text, safe_parser, starts_plainly, unescaped
+from batch.ooxml.archive import Archive, PartParser
+from batch.ooxml.xml import Attributes, LocalNames, SafeParser, decode_plain, has_plain_head, unescape
 
-_TEXT_START, _TEXT_END = b"<si>", b"</si>"
-_BETWEEN = b"</t></si><si><t>"
+_START, _END = b"<si>", b"</si>"
+_PLAIN_TEXT = re.compile(rb"<si><t>([^<>&\x00-\x1f]*)</t></si>")
+"""A text in which each byte stands for itself: no runs, entities, line ends."""
 _MOST_WAITING = 256 * 1024
 """Bytes that may wait for a text to end."""
-
-
-class Cell(NamedTuple):
-    """One cell: its column from 1, its attributes, what is inside (None for `<c/>`), and all of it."""
-
-    column: int
-    attributes: bytes
-    content: bytes | None
-    whole: bytes
-    named: bool = True
-    """Whether it says where it is, rather than being the next one."""
 
 
 class SharedStrings:
@@ -51,25 +38,20 @@ class SharedStrings:
         return len(self._ends) - 1
 
     def __getitem__(self, index: int) -> str:
-        """Raises IndexError for a number the table does not have."""
+        """Return a text. Raises IndexError for a number the table does not have."""
         if index < 0:
             raise IndexError(index)
         return self._text[self._ends[index] : self._ends[index + 1]].decode()
 
     def append(self, text: str) -> None:
-        self.append_encoded(text.encode("utf-8", "replace"))
+        """Append one text."""
+        self.extend([text.encode("utf-8", "replace")])
 
-    def append_encoded(self, encoded: bytes) -> None:
-        """Append a text that is UTF-8 already."""
-        self._text += encoded
-        self.longest = max(self.longest, len(encoded))
-        self._ends.append(len(self._text))
-
-    def extend_encoded(self, encoded: list[bytes]) -> None:
-        """Append texts that are UTF-8 already."""
-        lengths = list(map(len, encoded))
+    def extend(self, texts: list[bytes]) -> None:
+        """Append texts in UTF-8."""
+        lengths = list(map(len, texts))
         self._ends.extend(islice(accumulate(lengths, initial=len(self._text)), 1, None))
-        self._text += b"".join(encoded)
+        self._text += b"".join(texts)
         self.longest = max(self.longest, *lengths)
 
     @property
@@ -78,44 +60,44 @@ class SharedStrings:
         return len(self._text)
 
 
-class _Collector:
-    """Puts the texts of a table together from its elements: `si` holds `t`, or runs `r` with a `t` each.
+class TextCollector:
+    """Handlers of a parser that collect the text of each holder element, without its phonetic readings."""
 
-    Phonetic readings (`rPh`) are not part of the text.
-    """
-
-    __slots__ = ("local", "parts", "phonetic", "pieces", "table")
-
-    def __init__(self, table: SharedStrings) -> None:
-        self.table = table
-        self.local = Local()
-        self.pieces: list[str] = []
-        self.parts: list[str] = []
-        self.phonetic = False
+    def __init__(self, holders: Collection[str], take: Callable[[str], None]) -> None:
+        """Call `take` with the text of each holder, such as `si`: that of its elements `t` and `v`."""
+        self._holders = holders
+        self._take = take
+        self._names = LocalNames()
+        self._parts: list[str] = []
+        self._pieces: list[str] = []
+        self._phonetic = False
+        self.text = self._pieces.append
 
     def start(self, name: str, _attributes: Attributes) -> None:
-        element = self.local[name]
-        if element == "t":
-            self.pieces.clear()
+        """Handle a start tag."""
+        element = self._names[name]
+        if element in {"t", "v"}:
+            self._pieces.clear()
         elif element == "rPh":
-            self.phonetic = True
+            self._phonetic = True
 
     def end(self, name: str) -> None:
-        element = self.local[name]
-        if element == "t":
-            if not self.phonetic:
-                self.parts.append("".join(self.pieces))
-            self.pieces.clear()
+        """Handle an end tag."""
+        element = self._names[name]
+        if element in {"t", "v"}:
+            if not self._phonetic:
+                self._parts.append("".join(self._pieces))
+            self._pieces.clear()
         elif element == "rPh":
-            self.phonetic = False
-        elif element == "si":
-            self.table.append(unescaped("".join(self.parts)))
-            self.parts.clear()
-            self.pieces.clear()
+            self._phonetic = False
+        elif element in self._holders:
+            self._take(unescape("".join(self._parts)))
+            self._parts.clear()
+            self._pieces.clear()
 
 
 def read_shared_strings(archive: Archive, part: str | None) -> SharedStrings:
-    """The table of texts; empty when the workbook has none.
+    """Read the table of texts; empty when the workbook has none.
 
     Raises:
         SheetError: damaged, forbidden XML, or over a limit.
@@ -123,100 +105,71 @@ def read_shared_strings(archive: Archive, part: str | None) -> SharedStrings:
     table = SharedStrings()
     if part is None or part not in archive:
         return table
-    source = archive.source
-    reader = _Reader(source, part, table)
-    since = filled = 0
+    reader = _TableReader(archive.source, part, table)
+    since = 0
     for piece in archive.chunks(part):
-        reader.take(piece)
-        since = since + len(piece) if len(table) == filled else 0
-        filled = len(table)
-        _check(source, table, since)
-    reader.end()
+        count = len(table)
+        reader.feed(piece)
+        since = 0 if len(table) > count else since + len(piece)
+        _check(archive.source, table, since)
+    reader.close()
     return table
 
 
-class _Reader:
-    """Takes texts without anything special as they stand, and gives all else to the XML parser.
+class _TableReader:
+    """Takes plain texts as they are, and gives everything between them to the XML parser.
 
-    The parser does not get what was taken; since that is whole elements without line ends, what it gets is as
-    well-formed as the whole. It takes over for good where a text might not be what it looks like.
+    Texts that the parser does not get are whole elements without line ends, so what it gets is as well-formed as the
+    part, and its line numbers are true.
     """
 
     def __init__(self, source: Source, part: str, table: SharedStrings) -> None:
-        self._source = source
-        self._part = part
         self._table = table
-        collector = _Collector(table)
-        self._parser = safe_parser(source, part)
-        self._parser.StartElementHandler = collector.start
-        self._parser.EndElementHandler = collector.end
-        self._parser.CharacterDataHandler = collector.pieces.append
-        self._plain = True
-        self._begun = False
+        collector = TextCollector({"si"}, table.append)
+        self._parser = PartParser(source, part, start=collector.start, end=collector.end, text=collector.text)
+        self._in_head = self._plain = True
         self._waiting = b""
 
-    def take(self, piece: bytes) -> None:
+    def feed(self, piece: bytes) -> None:
         """Read the texts that end in this piece."""
         block = self._waiting + piece
         self._waiting = b""
+        if self._in_head:
+            head, start, _rest = block.partition(_START)
+            self._in_head = not start
+            self._plain = has_plain_head(head)
+            block = block[len(head) :] if start else block
+            if start:
+                self._parser.feed(head)
+        whole, end, rest = block.rpartition(_END)
+        # Inside a comment, a CDATA section or an instruction a text might not be what it looks like.
+        self._plain = self._plain and b"<!" not in whole and b"<?" not in whole and len(rest) <= _MOST_WAITING
         if not self._plain:
-            self._parse(block)
+            self._in_head = False
+            self._parser.feed(block)
             return
-        whole, end, rest = block.rpartition(_TEXT_END)
-        if end and not self._begun:
-            first, end, whole = whole.partition(_TEXT_END)
-            self._take_special(first)
-        if end and not self._take_alike(whole):
-            dirty = plain_text(whole) is None
-            for text in whole.split(_TEXT_END):
-                if not (self._plain and self._take_plain(text, dirty=dirty)):
-                    self._take_special(text)
-        if self._plain and len(rest) <= _MOST_WAITING:
-            self._waiting = rest
-        else:
-            self._plain = False
-            self._parse(rest)
+        self._waiting = rest
+        if end:
+            self._take(whole + end)
 
-    def end(self) -> None:
-        """Read what is left, and see that the part is whole."""
-        self._parse(self._waiting)
-        feed(self._source, self._part, self._parser, b"", last=True)
+    def close(self) -> None:
+        """Read the rest, and check that the part is whole."""
+        self._parser.feed(self._waiting, last=True)
 
-    def _take_alike(self, texts: bytes) -> bool:
-        """Whether the texts were taken, without the last one's end: all at once, where each of them is plain."""
-        if not self._plain or texts[:7] != b"<si><t>" or texts[-4:] != b"</t>" or b"_x" in texts:
-            return False
-        contents = texts[7:-4].split(_BETWEEN)
-        # With no other mark than those cut away, all that is left between them is text.
-        marks = 4 * len(contents) - 1
-        if texts.count(b"<") != marks or texts.count(b">") != marks or plain_text(texts) is None:
-            return False
-        self._table.extend_encoded(contents)
-        return True
-
-    def _take_plain(self, text: bytes, *, dirty: bool) -> bool:
-        """Whether the text, without its end, was taken."""
-        if text[:7] != b"<si><t>" or text[-4:] != b"</t>" or (dirty and plain_text(text) is None):
-            return False
-        content = text[7:-4]
-        if b"<" in content or b">" in content or b"_x" in content:
-            return False
-        self._table.append_encoded(content)
-        return True
-
-    def _take_special(self, text: bytes) -> None:
-        head, start, rest = text.partition(_TEXT_START)
-        before = len(self._table)
-        self._parse(text + _TEXT_END)
-        marked = not starts_plainly(head) if not self._begun else b"<!" in head or b"<?" in head
-        one_more = len(self._table) == before + 1
-        self._begun = True
-        self._plain = (
-            self._plain and bool(start) and one_more and not marked and b"<!" not in rest and b"<?" not in rest
-        )
-
-    def _parse(self, block: bytes) -> None:
-        feed(self._source, self._part, self._parser, block)
+    def _take(self, block: bytes) -> None:
+        if decode_plain(block) is None:
+            self._parser.feed(block)
+            return
+        parts = _PLAIN_TEXT.split(block)
+        between, texts = parts[::2], parts[1::2]
+        if texts and b"_x" not in block and not any(between):
+            self._table.extend(texts)
+            return
+        for markup, text in zip(between, [*texts, None], strict=True):
+            if markup:
+                self._parser.feed(markup)
+            if text is not None:
+                self._table.append(unescape(text.decode()))
 
 
 def _check(source: Source, table: SharedStrings, since: int) -> None:
@@ -237,92 +190,35 @@ def _check(source: Source, table: SharedStrings, since: int) -> None:
         )
 
 
-_KIND = re.compile(rb"""(?:^|\s)t\s*=\s*["'](\w+)["']""")
-
-
-def cell_texts(package: Package, shared: str | None, cells: Sequence[Cell]) -> list[str | None]:
-    """What these cells say; None for nothing. `shared`: the part with the table of shared texts.
+def find_texts(chunks: Iterable[bytes], numbers: Collection[int]) -> Mapping[int, str]:
+    """Return the texts of these numbers from the pieces of a table, read no further than the last of them.
 
     Raises:
-        Unspliceable: a text is not well-formed.
+        XmlError: the table is not well-formed.
     """
-    said = [_text_within(cell.whole) for cell in cells]
-    refers = [_kind(cell) == b"s" for cell in cells]
-    numbers = [int(text) for text, refer in zip(said, refers, strict=True) if refer and text.isdecimal()]
-    table = _table(package.chunks(shared), numbers) if shared and numbers else {}
-    found = [
-        (table.get(int(text), "") if text.isdecimal() else "") if refer else text
-        for text, refer in zip(said, refers, strict=True)
-    ]
-    return [text or None for text in found]
-
-
-def _kind(cell: Cell) -> bytes:
-    found = _KIND.search(cell.attributes)
-    return found[1] if found else b"n"
-
-
-def _table(chunks: Iterable[bytes], numbers: Iterable[int]) -> Mapping[int, str]:
-    """The texts of these numbers, read no further than the last of them."""
-    left = set(numbers)
-    texts: dict[int, str] = {}
-    collector = _Texts({"si"})
+    found: dict[int, str] = {}
+    last = max(numbers, default=-1)
+    texts: list[str] = []
+    collector = TextCollector({"si"}, texts.append)
+    parser = SafeParser(start=collector.start, end=collector.end, text=collector.text)
     before = 0
     for piece in chunks:
-        collector.feed(piece)
-        now = before + len(collector.found)
-        texts |= {number: collector.found[number - before] for number in left if before <= number < now}
-        before = now
-        collector.found.clear()
-        if before > max(left):
+        if before > last:
             break
-    return texts
+        parser.feed(piece)
+        found |= {index: texts[index - before] for index in numbers if before <= index < before + len(texts)}
+        before += len(texts)
+        texts.clear()
+    return found
 
 
-def _text_within(cell: bytes) -> str:
-    collector = _Texts({"is", "v"})
-    collector.feed(cell)
-    return "".join(collector.found)
+def cell_text(cell: bytes) -> str:
+    """Return the value that the markup of one cell holds: a number, the number of a shared text, or a text.
 
-
-class _Texts:
-    """Collects the text of each holder element (`si`, `is`, `v`), without its phonetic hints."""
-
-    def __init__(self, holders: set[str]) -> None:
-        self.found: list[str] = []
-        self._holders = holders
-        self._pieces: list[str] | None = None
-        self._hints = 0
-        self._open = ""
-        self._parser = expat.ParserCreate()
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._text
-        self._parser.StartDoctypeDeclHandler = self._refuse
-
-    def feed(self, piece: bytes) -> None:
-        try:
-            self._parser.Parse(piece)
-        except expat.ExpatError as error:
-            raise Unspliceable(expat.ErrorString(error.code)) from None
-
-    def _start(self, name: str, _: dict[str, str]) -> None:
-        self._open = name.rpartition(":")[2]
-        self._hints += self._open == "rPh"
-        if self._open in self._holders:
-            self._pieces = []
-
-    def _end(self, name: str) -> None:
-        local = name.rpartition(":")[2]
-        self._open = ""
-        self._hints -= local == "rPh"
-        if local in self._holders and self._pieces is not None:
-            self.found.append("".join(self._pieces))
-            self._pieces = None
-
-    def _text(self, text: str) -> None:
-        if self._pieces is not None and self._open in {"t", "v"} and not self._hints:
-            self._pieces.append(text)
-
-    def _refuse(self, *_: object) -> None:
-        raise Unspliceable("a document type")
+    Raises:
+        XmlError: the markup is not well-formed.
+    """
+    texts: list[str] = []
+    collector = TextCollector({"c"}, texts.append)
+    SafeParser(start=collector.start, end=collector.end, text=collector.text).feed(cell)
+    return "".join(texts)

@@ -1,7 +1,7 @@
-"""XML from people's files, as a stream and without its dangers.
+"""XML of untrusted files: a safe streaming parser, element trees with offsets, and edits at these offsets.
 
-A document type is refused, and with it every entity: no bomb can be declared and nothing outside is ever read. Names
-come without their prefix, because writers choose prefixes freely.
+A document type is refused, and with it every entity: no entity bomb can be declared and nothing outside the part is
+read. Names keep the prefix that the writer chose; `LocalNames` and `Element.local` take it off.
 """
 
 from __future__ import annotations
@@ -13,16 +13,44 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-from batch.i18n import _
-from batch.model.source import Source
-
 Attributes = dict[str, str]
+StartHandler = Callable[[str, Attributes], None]
+TextHandler = Callable[[str], None]
+
+ATTRIBUTES = rb"[^<>\"']*(?:\"[^\"]*\"[^<>\"']*|'[^']*'[^<>\"']*)*"
+"""Pattern of what stands between a tag's name and its end; a slash at the end may be in it."""
+
 _MOST_NAMES = 10_000
+_MOST_HELD_BYTES = 64 * 1024 * 1024
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_TAG = re.compile(rb"<[^\s/>]+" + ATTRIBUTES + rb">")
+_DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml([^<>?]*)\?>")
+_TEXT_DECLARATION = re.compile(r"^\ufeff?<\?xml[^>]*\?>")
+_ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([\w.:-]*)["']""")
+_UTF8_NAMES = frozenset({"utf-8", "utf8", "ascii", "us-ascii"})
+_UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
+_LAST_CHARACTERS = b"\xef\xbf"
+"""Start of U+FFC0 to U+FFFF in UTF-8: the last two are forbidden in XML."""
+_SECTION = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
+_SECTION_START = re.compile(rb"<[!?]|<\Z")
+_CDATA = b"<![CDATA["
 
 
-class Local(dict[str, str]):
-    """Element names without prefix, remembered: `x:row` -> `row`."""
+class UnsupportedMarkup(Exception):
+    """A part that cannot be changed in place, for example a worksheet without rows; the text is for the log."""
+
+
+class XmlError(UnsupportedMarkup):
+    """XML that is not well-formed, or that declares a document type."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.line = line
+        """Line of the fault, from 1; None for a document type."""
+
+
+class LocalNames(dict[str, str]):
+    """Element names without prefix, cached: `x:row` -> `row`."""
 
     def __missing__(self, name: str) -> str:
         local = name.rpartition(":")[2]
@@ -31,190 +59,130 @@ class Local(dict[str, str]):
         return local
 
 
-def safe_parser(source: Source, part: str) -> expat.XMLParserType:
-    """A parser that refuses document types.
+class SafeParser:
+    """Expat without document types: calls handlers with names as they are written."""
 
-    Raises (from its `Parse`):
-        SheetError: the part declares a document type or entities.
-    """
+    def __init__(self, *, start: StartHandler, end: TextHandler | None = None, text: TextHandler | None = None) -> None:
+        self._expat = expat.ParserCreate()
+        self._expat.buffer_text = True
+        self._expat.StartElementHandler = start
+        self._expat.EndElementHandler = end
+        self._expat.CharacterDataHandler = text
+        self._expat.StartDoctypeDeclHandler = self._expat.EntityDeclHandler = _refuse
 
-    def refuse(*_declared: object) -> None:
-        raise source.refused(
-            _('declares XML entities in {part}, as files made to do harm do ("XML bomb"); it is not read.').format(
-                part=part
-            ),
-            _("Take the sheet from somebody you trust."),
-        )
+    @property
+    def offset(self) -> int:
+        """Byte offset of the tag whose handler runs."""
+        return self._expat.CurrentByteIndex
 
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    return parser
+    def feed(self, piece: bytes, *, last: bool = False) -> None:
+        """Parse the next piece.
 
-
-def feed(source: Source, part: str, parser: expat.XMLParserType, piece: bytes, *, last: bool = False) -> None:
-    """Give a piece of the part to the parser.
-
-    Raises:
-        SheetError: the XML is not well-formed, or forbidden.
-    """
-    try:
-        parser.Parse(piece, last)
-    except expat.ExpatError as error:
-        raise source.damaged(
-            _("part {part} is not well-formed ({error}, line {line})").format(
-                part=part, error=expat.ErrorString(error.code), line=error.lineno
-            )
-        ) from None
+        Raises:
+            XmlError: the XML is not well-formed, or declares a document type or an entity.
+        """
+        try:
+            self._expat.Parse(piece, last)
+        except expat.ExpatError as error:
+            raise XmlError(expat.ErrorString(error.code), error.lineno) from None
 
 
-def parse_whole(
-    source: Source,
-    part: str,
-    content: bytes,
-    *,
-    start: Callable[[str, Attributes], None],
-    end: Callable[[str], None] | None = None,
-    text: Callable[[str], None] | None = None,
-) -> None:
-    """Parse a small part, calling back with element names without prefix; attributes keep theirs.
+def _refuse(*_declared: object) -> None:
+    raise XmlError("a document type")
+
+
+def parse_xml(content: bytes, start: StartHandler) -> None:
+    """Parse a whole part, calling `start` for every element with its local name; attributes keep their prefix.
 
     Raises:
-        SheetError: the XML is not well-formed, or forbidden.
+        XmlError: the XML is not well-formed, or declares a document type.
     """
-    parser = safe_parser(source, part)
-    local = Local()
-    parser.StartElementHandler = lambda name, attributes: start(local[name], attributes)
-    if end is not None:
-        parser.EndElementHandler = lambda name: end(local[name])
-    if text is not None:
-        parser.CharacterDataHandler = text
-    feed(source, part, parser, content, last=True)
-
-
-class Unspliceable(Exception):
-    """The workbook is built in a way that this program does not change; the text says what was met, for the log."""
-
-
-ATTRIBUTES = rb"[^<>\"']*(?:\"[^\"]*\"[^<>\"']*|'[^']*'[^<>\"']*)*"
-"""A pattern for what stands between a tag's name and its end; a slash at the end may be in it."""
-
-_TAG = re.compile(rb"<[^\s/>]+" + ATTRIBUTES + rb">")
-_TEXT_DECLARATION = re.compile(r"^\ufeff?<\?xml[^>]*\?>")
-_ENCODING_IN_HEAD = re.compile(rb"""^(?:\xef\xbb\xbf)?<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)["']""")
-_UTF8 = frozenset({"utf-8", "utf8", "ascii", "us-ascii"})
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
+    names = LocalNames()
+    SafeParser(start=lambda name, attributes: start(names[name], attributes)).feed(content, last=True)
 
 
 @dataclass(slots=True, eq=False)
 class Element:
-    """One element: its names, its attributes, and where its tags stand in the part."""
+    """An element of a tree: name, attributes, and the byte offsets of its tags in the part."""
 
     name: str
-    """As it is written, with its prefix."""
-    attributes: dict[str, str]
+    """With its prefix, as it is written."""
+    attributes: Attributes
     start: int
-    """Of the start tag."""
+    """Offset of the start tag."""
     opened: int
-    """Just behind the start tag."""
+    """Offset behind the start tag."""
     closed: int = 0
-    """Where the end tag begins; `opened` for `<a/>`."""
+    """Offset of the end tag; equals `opened` for `<a/>`."""
     end: int = 0
+    """Offset behind the end tag."""
     children: list[Element] = field(default_factory=list)
 
     @property
     def local(self) -> str:
+        """Name without its prefix."""
         return self.name.rpartition(":")[2]
 
     @property
     def prefix(self) -> str:
-        """With its colon; empty for none."""
+        """Prefix with its colon; empty for none."""
         head, colon, _ = self.name.rpartition(":")
         return head + colon
 
     def find(self, local: str) -> Element | None:
-        """The first child of that local name."""
+        """Return the first child of that local name; None when there is none."""
         return next((each for each in self.children if each.local == local), None)
 
     def all(self, local: str) -> list[Element]:
-        """The children of that local name."""
+        """Return the children of that local name."""
         return [each for each in self.children if each.local == local]
 
     def walk(self) -> Iterator[Element]:
-        """This element and all below it, in order."""
+        """Yield this element and its descendants, in document order."""
         yield self
         for each in self.children:
             yield from each.walk()
 
 
-def encoding_of(head: bytes) -> str | None:
-    """The encoding that the beginning of a part names; None for UTF-8."""
-    if head.startswith(_UTF16_MARKS):
-        return "utf-16" if head[:2] in _UTF16_MARKS[:2] else "utf-16-le" if head[0] else "utf-16-be"
-    found = _ENCODING_IN_HEAD.match(head)
-    name = found[1].decode("ascii").lower() if found else "utf-8"
-    return None if name in _UTF8 else name
-
-
-def in_utf8(content: bytes) -> bytes:
-    """The part in UTF-8, without a byte order mark; as it is when it is so already."""
-    encoding = encoding_of(content)
-    if encoding is None:
-        return content.removeprefix(b"\xef\xbb\xbf")
-    try:
-        return _TEXT_DECLARATION.sub("", content.decode(encoding)).encode()
-    except (LookupError, UnicodeError):
-        raise Unspliceable(f"a part in {encoding}") from None
-
-
-def parsed(content: bytes) -> Element:
-    """The root of a part in UTF-8.
+def parse_tree(content: bytes) -> Element:
+    """Parse a small part in UTF-8 into a tree, and return its root. Memory is many times the part's size.
 
     Raises:
-        Unspliceable: the part is not well-formed, or declares a document type.
+        XmlError: the part is not well-formed, or declares a document type.
+        UnsupportedMarkup: a tag that `Edits` could not write back.
     """
-    parser = expat.ParserCreate()
     above: list[Element] = []
     roots: list[Element] = []
 
-    def start(name: str, attributes: dict[str, str]) -> None:
-        at = parser.CurrentByteIndex
-        tag = _TAG.match(content, at)
+    def start(name: str, attributes: Attributes) -> None:
+        tag = _TAG.match(content, parser.offset)
         if tag is None:
-            raise Unspliceable(f"the tag {name}")
-        element = Element(name, attributes, at, tag.end())
+            raise UnsupportedMarkup(f"the tag {name}")
+        element = Element(name, attributes, tag.start(), tag.end())
         (above[-1].children if above else roots).append(element)
         above.append(element)
 
-    def end(_: str) -> None:
+    def end(_name: str) -> None:
         element = above.pop()
         if content[element.opened - 2 : element.opened] == b"/>":
             element.closed = element.end = element.opened
         else:
-            element.closed = parser.CurrentByteIndex
+            element.closed = parser.offset
             element.end = content.index(b">", element.closed) + 1
 
-    def refuse(*_: object) -> None:
-        raise Unspliceable("a document type")
-
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(content, True)  # noqa: FBT003 - a method of C without keywords
-    except expat.ExpatError as error:
-        raise Unspliceable(expat.ErrorString(error.code)) from None
+    parser = SafeParser(start=start, end=end)
+    parser.feed(content, last=True)
     return roots[0]
 
 
-def quoted(text: str) -> str:
-    """The text as an attribute's value, with its quotes."""
+def quote_attribute(text: str) -> str:
+    """Return the text as an attribute value with its quotes."""
     return '"' + escape(text, {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}) + '"'
 
 
-def attribute_text(attributes: Mapping[str, str]) -> str:
-    """Attributes as they stand in a tag, each with a blank in front."""
-    return "".join(f" {name}={quoted(value)}" for name, value in attributes.items())
+def format_attributes(attributes: Mapping[str, str]) -> str:
+    """Return attributes as a tag has them, each with a space in front."""
+    return "".join(f" {name}={quote_attribute(value)}" for name, value in attributes.items())
 
 
 @dataclass(slots=True)
@@ -225,39 +193,39 @@ class _Change:
 
 
 class Edits:
-    """Changes to one part, collected and then made at once. No element may be changed inside one that is replaced."""
+    """Changes to one part, collected, then applied at once. Elements inside a replaced one must not be changed."""
 
     def __init__(self) -> None:
         self._changes: dict[Element, _Change] = {}
         self._spans: list[tuple[int, int, bytes]] = []
 
     def set(self, element: Element, **attributes: str | None) -> None:
-        """Give attributes new values; None takes one away. A colon in a name is written as two underscores."""
+        """Set attributes; None removes one. A colon in a name is written as two underscores."""
         for name, value in attributes.items():
             self._change(element).attributes[name.replace("__", ":")] = value
 
     def prepend(self, element: Element, markup: bytes) -> None:
-        """Put markup in front of all that is inside."""
+        """Insert markup as the first child."""
         self._change(element).first.append(markup)
 
     def append(self, element: Element, markup: bytes) -> None:
-        """Put markup behind all that is inside."""
+        """Insert markup as the last child."""
         self._change(element).last.append(markup)
 
     def replace(self, element: Element, markup: bytes) -> None:
-        """Put markup in an element's place; nothing takes it away."""
+        """Put markup in the element's place; empty markup removes it."""
         self._spans.append((element.start, element.end, markup))
 
     def rewrite(self, element: Element, markup: bytes) -> None:
-        """Put markup in the place of all that is inside."""
+        """Replace the element's content."""
         self._spans.append((element.opened, element.closed, markup))
 
     def insert(self, at: int, markup: bytes) -> None:
-        """Put markup between two elements, at an offset of the part."""
+        """Insert markup at a byte offset between two elements."""
         self._spans.append((at, at, markup))
 
-    def made(self, content: bytes) -> bytes:
-        """The part with all changes."""
+    def apply(self, content: bytes) -> bytes:
+        """Return the part with all changes."""
         pieces: list[bytes] = []
         at = 0
         for start, end, markup in sorted(self._all(), key=lambda span: span[:2]):
@@ -273,97 +241,98 @@ class Edits:
         for element, change in self._changes.items():
             first, last = b"".join(change.first), b"".join(change.last)
             if element.end == element.opened:
-                tag = _tag(element, change, closes=not (first or last))
+                tag = _start_tag(element, change, closes=not (first or last))
                 end = f"</{element.name}>".encode() if first or last else b""
                 yield element.start, element.end, tag + first + last + end
                 continue
             if change.attributes:
-                yield element.start, element.opened, _tag(element, change) + first
+                yield element.start, element.opened, _start_tag(element, change) + first
             elif first:
                 yield element.opened, element.opened, first
             if last:
                 yield element.closed, element.closed, last
 
 
-def _tag(element: Element, change: _Change, *, closes: bool = False) -> bytes:
+def _start_tag(element: Element, change: _Change, *, closes: bool = False) -> bytes:
     merged = {**element.attributes, **change.attributes}
     kept = {name: value for name, value in merged.items() if value is not None}
-    return f"<{element.name}{attribute_text(kept)}{'/>' if closes else '>'}".encode()
+    return f"<{element.name}{format_attributes(kept)}{'/>' if closes else '>'}".encode()
 
 
-_NOT_PLAIN = bytes(range(0x20)) + b"&"
-"""What a parser changes, counts or refuses."""
-_LAST_CHARACTERS = b"\xef\xbf"
-"""Begins U+FFC0 to U+FFFF in UTF-8: two of them are forbidden in XML."""
-_DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml([^<>?]*)\?>")
-_ENCODING = re.compile(rb"""encoding\s*=\s*["']([^"']*)["']""")
-
-
-def plain_text(text: bytes) -> str | None:
-    """The text, if each character stands for itself: UTF-8 without entities, line ends and forbidden characters."""
-    if len(text.translate(None, _NOT_PLAIN)) < len(text) or _LAST_CHARACTERS in text:
-        return None
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def starts_plainly(head: bytes) -> bool:
-    """Whether what stands before the rows leaves them to be read as they stand: UTF-8, no comment or the like."""
+def has_plain_head(head: bytes) -> bool:
+    """True when the markup before the items is UTF-8 without comments and instructions, so that no item is in one."""
     declared = _DECLARATION.match(head)
     rest = head[declared.end() :] if declared else head
     encoding = _ENCODING.search(declared[1]) if declared else None
     return b"<!" not in rest and b"<?" not in rest and (encoding is None or encoding[1].lower() == b"utf-8")
 
 
-_MOST_HELD_BYTES = 64 * 1024 * 1024
-_SECTION = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
-_SECTION_BEGINS = re.compile(rb"<[!?]|<\Z")
-_CDATA = b"<![CDATA["
+def decode_plain(block: bytes) -> str | None:
+    """Decode markup in UTF-8; None when it is none, or may hold a character that XML forbids."""
+    if _LAST_CHARACTERS in block:
+        return None
+    try:
+        return block.decode()
+    except UnicodeDecodeError:
+        return None
 
 
-def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same XML in UTF-8, without comments and processing instructions, and with CDATA sections as text.
+def to_utf8(content: bytes) -> bytes:
+    """Return the part in UTF-8 without a byte order mark.
 
     Raises:
-        Unspliceable: an encoding that is not known, or a document type.
+        UnsupportedMarkup: an unknown encoding.
+    """
+    encoding = _other_encoding(content)
+    if encoding is None:
+        return content.removeprefix(codecs.BOM_UTF8)
+    try:
+        return _TEXT_DECLARATION.sub("", content.decode(encoding)).encode()
+    except (LookupError, UnicodeError):
+        raise UnsupportedMarkup(f"a part in {encoding}") from None
+
+
+def simplify_xml(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the same XML in UTF-8, without comments and processing instructions, and with CDATA sections as text.
+
+    Raises:
+        UnsupportedMarkup: an unknown encoding, a document type, or a section that does not end.
     """
     pending = b""
-    for chunk in _utf8(chunks):
+    for chunk in _transcode(chunks):
         pending += chunk
-        if not _may_hold_a_section(pending):
+        if not _may_hold_section(pending):
             yield pending
             pending = b""
             continue
-        pending = _SECTION.sub(_as_text, pending)
-        open_at = _SECTION_BEGINS.search(pending)
+        pending = _SECTION.sub(_section_text, pending)
+        open_at = _SECTION_START.search(pending)
         keep = open_at.start() if open_at else len(pending)
         if pending.startswith(b"<!DOCTYPE", keep) or len(pending) - keep > _MOST_HELD_BYTES:
-            raise Unspliceable("a document type or an endless comment")
+            raise UnsupportedMarkup("a document type or an endless comment")
         yield pending[:keep]
         pending = pending[keep:]
     if pending:
-        raise Unspliceable("an open comment at the end")
+        raise UnsupportedMarkup("an open comment at the end")
 
 
-def _may_hold_a_section(xml: bytes) -> bool:
-    # One byte is found much faster than two of which the first is everywhere.
+def _may_hold_section(xml: bytes) -> bool:
+    # A search for one byte is much faster than one for two bytes of which the first is everywhere.
     begun = (b"!" in xml and b"<!" in xml) or (b"?" in xml and b"<?" in xml)
     return begun or xml.endswith(b"<")
 
 
-def _as_text(section: re.Match[bytes]) -> bytes:
+def _section_text(section: re.Match[bytes]) -> bytes:
     whole = section[0]
     return escape(whole[len(_CDATA) : -3].decode()).encode() if whole.startswith(_CDATA) else b""
 
 
-def _utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _transcode(chunks: Iterable[bytes]) -> Iterator[bytes]:
     remaining = iter(chunks)
     first = next(remaining, b"")
-    encoding = encoding_of(first)
+    encoding = _other_encoding(first)
     if encoding is None:
-        yield first.removeprefix(b"\xef\xbb\xbf")
+        yield first.removeprefix(codecs.BOM_UTF8)
         yield from remaining
         return
     try:
@@ -373,11 +342,21 @@ def _utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
             yield decoder.decode(chunk).encode()
         yield decoder.decode(b"", final=True).encode()
     except (LookupError, UnicodeError):
-        raise Unspliceable(f"a worksheet in {encoding}") from None
+        raise UnsupportedMarkup(f"a worksheet in {encoding}") from None
 
 
-def unescaped(text: str) -> str:
-    """Text of an OOXML file with `_x000D_` and its kin turned into the characters they stand for."""
+def _other_encoding(head: bytes) -> str | None:
+    """Return the encoding that the start of a part names; None for UTF-8."""
+    if head.startswith(_UTF16_STARTS):
+        return "utf-16" if head[:2] in _UTF16_STARTS[:2] else "utf-16-le" if head[0] else "utf-16-be"
+    declared = _DECLARATION.match(head)
+    found = _ENCODING.search(declared[1]) if declared else None
+    name = found[1].decode("ascii").lower() if found else "utf-8"
+    return None if name in _UTF8_NAMES else name
+
+
+def unescape(text: str) -> str:
+    """Replace the escapes of OOXML texts, such as `_x000D_`, by the characters they stand for."""
     if "_x" not in text:
         return text
     return (

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batch.i18n import _, number
-from batch.loader.source import Grid, RawRow
-from batch.model.source import Source, Tab
+from batch.loader.source import Grid, RawRow, Tab
+from batch.model.source import Source
 
 _MOST_ROWS = 1_048_576
 

@@ -16,10 +16,9 @@ from batch.loader.formats.cell_text import (
     plain_text,
     truth_text,
 )
-from batch.loader.source import NO_CELL_ERRORS, Grid, RawRow
-from batch.model.source import Tab
-from batch.ooxml.archive import PROTECTED, Archive
-from batch.ooxml.xml import Attributes, feed, safe_parser
+from batch.loader.source import NO_CELL_ERRORS, Grid, RawRow, Tab
+from batch.ooxml.archive import PROTECTED, Archive, PartParser
+from batch.ooxml.xml import Attributes
 
 _CONTENT = "content.xml"
 _NUMBERS = frozenset(("float", "percentage", "currency"))
@@ -76,15 +75,11 @@ class _OdsGrid:
 
 def _parsed(archive: Archive, collector: _Tables | _Rows) -> Iterator[int]:
     """Feed the part to the collector piece by piece; gives the size of each."""
-    source = archive.source
-    parser = safe_parser(source, _CONTENT)
-    parser.StartElementHandler = collector.start
-    parser.EndElementHandler = collector.end
-    parser.CharacterDataHandler = collector.text
+    parser = PartParser(archive.source, _CONTENT, start=collector.start, end=collector.end, text=collector.text)
     for piece in archive.chunks(_CONTENT):
-        feed(source, _CONTENT, parser, piece)
+        parser.feed(piece)
         yield len(piece)
-    feed(source, _CONTENT, parser, b"", last=True)
+    parser.feed(b"", last=True)
     yield 0
 
 

@@ -9,10 +9,10 @@ from typing import Protocol
 
 from batch.i18n import N_, _, number
 from batch.loader.formats.xlsx import XlsxBook
-from batch.loader.formats.xlsx_parts import content_type, workbook_part
-from batch.loader.source import Grid
-from batch.model.source import Source, Tab
-from batch.ooxml.archive import PROTECTED, REMOVE_PASSWORD, open_archive, verify
+from batch.loader.source import Grid, Tab
+from batch.model.source import Source
+from batch.ooxml.archive import PROTECTED, REMOVE_PASSWORD, open_archive, part_key, verify
+from batch.ooxml.package import find_workbook, read_content_types
 
 
 class Content(StrEnum):
@@ -136,9 +136,9 @@ def open_book(source: Source, content: Content) -> Book:
 
 def _open_archive(source: Source) -> Book:
     archive = open_archive(source)
-    part = workbook_part(archive)
+    part = find_workbook(archive)
     if part is not None:
-        kind = content_type(archive, part)
+        kind = read_content_types(archive).get(part_key(part), "").lower()
         if part.endswith(".bin") or "ms-excel.sheet.binary" in kind:
             from batch.loader.formats.calamine import BinaryBook  # noqa: PLC0415 - nearly all sheets are CSV or XLSX
             from batch.loader.formats.xlsb import read_xlsb_marks  # noqa: PLC0415 - likewise

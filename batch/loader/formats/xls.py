@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from batch.i18n import N_, _, number
 from batch.loader.formats.calamine import ERROR_CODES, MarkedSheet, Marks
 from batch.loader.formats.cell_text import NO_STORED_VALUE, error_cell
-from batch.model.source import Source, Tab
+from batch.loader.source import Tab
+from batch.model.source import Source
 
 
 def check_texts(source: Source, pieces: list[bytes]) -> None:

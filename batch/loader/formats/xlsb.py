@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from batch.i18n import _
 from batch.loader.formats.calamine import ERROR_CODES, MarkedSheet, Marks
 from batch.loader.formats.cell_text import error_cell
-from batch.loader.formats.xlsx_parts import relations
-from batch.model.source import Tab
+from batch.loader.source import Tab
 from batch.ooxml.archive import Archive
+from batch.ooxml.package import read_relations
 
 _ROW = 0
 _ERRORS = frozenset((3, 11))
@@ -64,7 +64,7 @@ def read_xlsb_marks(archive: Archive, part: str) -> tuple[MarkedSheet, ...]:
     Raises:
         SheetError: damaged, or a sheet over a limit.
     """
-    found = relations(archive, part)
+    found = {each.id: each for each in read_relations(archive, part) if not each.outside}
     sheets: list[MarkedSheet] = []
     try:
         for kind, body in _records(archive.read(part)):

@@ -1,31 +1,40 @@
-"""XLSX and XLSM workbooks."""
+"""XLSX and XLSM workbooks: their sheets, number formats and cells."""
 
 from __future__ import annotations
 
-from batch.loader.formats.xlsx_cells import CellReader
-from batch.loader.formats.xlsx_parts import Workbook, content_type, number_kinds, read_workbook
+from dataclasses import dataclass
+
+from batch.loader.formats.cell_text import date_format
+from batch.loader.formats.xlsx_cells import CellReader, NumberKind
 from batch.loader.formats.xlsx_rows import WorksheetGrid
-from batch.loader.source import Grid
-from batch.model.source import Tab
-from batch.ooxml.archive import Archive
+from batch.loader.source import Grid, Tab
+from batch.ooxml.archive import Archive, part_key
+from batch.ooxml.package import Relation, is_true, make_tab, read_content_types, read_relations
 from batch.ooxml.shared_strings import read_shared_strings
+from batch.ooxml.xml import Attributes
+
+_BUILT_IN_DATES = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
+_BUILT_IN_ELAPSED = frozenset((46,))
+_MOST_FORMATS = 200_000
 
 
 class XlsxBook:
-    """A workbook whose list of sheets is read; texts and formats are read when the first sheet is asked for."""
+    """A workbook whose sheets are known; texts and formats are read for the first worksheet that is asked for."""
 
     def __init__(self, archive: Archive, part: str) -> None:
         self._archive = archive
-        self._workbook: Workbook = read_workbook(archive, part)
+        self._workbook = _read_workbook(archive, part)
         self._read_cell: CellReader | None = None
-        self.format = "xlsm" if "macroenabled" in content_type(archive, part) else "xlsx"
+        content_type = read_content_types(archive).get(part_key(part), "")
+        self.format = "xlsm" if "macroenabled" in content_type.lower() else "xlsx"
 
     @property
     def tabs(self) -> tuple[Tab, ...]:
+        """Sheets in the order of their tabs; `place` is the part name."""
         return self._workbook.tabs
 
     def grid(self, tab: Tab) -> Grid:
-        """The rows of a worksheet.
+        """Return the rows of a worksheet.
 
         Raises:
             SheetError: damaged, forbidden XML, or over a limit.
@@ -33,8 +42,83 @@ class XlsxBook:
         if self._read_cell is None:
             self._read_cell = CellReader(
                 strings=read_shared_strings(self._archive, self._workbook.shared_strings),
-                kinds=number_kinds(self._archive, self._workbook.styles),
+                kinds=_read_number_kinds(self._archive, self._workbook.styles),
                 epoch_1904=self._workbook.epoch_1904,
                 recalculates=self._workbook.recalculates,
             )
         return WorksheetGrid(archive=self._archive, part=tab.place, read_cell=self._read_cell)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Workbook:
+    """The workbook part."""
+
+    tabs: tuple[Tab, ...]
+    epoch_1904: bool
+    recalculates: bool
+    """Excel calculates all formulas when it opens the file: a stored 0 is then a placeholder, as libraries write it."""
+    shared_strings: str | None
+    """Part name; None when there is none."""
+    styles: str | None
+
+
+def _read_workbook(archive: Archive, part: str) -> _Workbook:
+    relations = {each.id: each for each in read_relations(archive, part)}
+    tabs: list[Tab] = []
+    epochs: list[bool] = []
+    recalculations: list[bool] = []
+
+    def start(element: str, attributes: Attributes) -> None:
+        if element == "workbookPr":
+            epochs.append(is_true(attributes.get("date1904")))
+        elif element == "calcPr":
+            recalculations.append(is_true(attributes.get("fullCalcOnLoad")))
+        elif element == "sheet":
+            tab = make_tab(attributes, relations)
+            tabs.append(Tab(name=tab.title, worksheet=tab.kind == "worksheet", visible=tab.visible, place=tab.part))
+
+    archive.parse(part, start)
+    return _Workbook(
+        tabs=tuple(tabs),
+        epoch_1904=any(epochs),
+        recalculates=any(recalculations),
+        shared_strings=_find_part(relations, "sharedStrings"),
+        styles=_find_part(relations, "styles"),
+    )
+
+
+def _find_part(relations: dict[str, Relation], kind: str) -> str | None:
+    return next((each.target for each in relations.values() if each.kind == kind and not each.outside), None)
+
+
+def _read_number_kinds(archive: Archive, part: str | None) -> list[NumberKind]:
+    """Read by the index of each cell style whether it shows numbers as dates."""
+    if part is None or part not in archive:
+        return []
+    formats: dict[str, str] = {}
+    kinds: list[NumberKind] = []
+    inside: list[bool] = []
+
+    def start(element: str, attributes: Attributes) -> None:
+        if element == "numFmt" and not inside:
+            formats[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+        elif element == "cellXfs":
+            inside.append(True)
+        elif element == "xf" and inside and len(kinds) < _MOST_FORMATS:
+            kinds.append(_number_kind(attributes.get("numFmtId", "0"), formats))
+
+    def end(element: str) -> None:
+        if element == "cellXfs":
+            inside.clear()
+
+    archive.parse(part, start, end)
+    return kinds
+
+
+def _number_kind(number: str, formats: dict[str, str]) -> NumberKind:
+    if number in formats:
+        return NumberKind(date_format(formats[number]))
+    built_in = int(number) if number.isdecimal() else 0
+    if built_in in _BUILT_IN_ELAPSED:
+        return NumberKind.ELAPSED
+    return NumberKind.DATE if built_in in _BUILT_IN_DATES else NumberKind.NUMBER

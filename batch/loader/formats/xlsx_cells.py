@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from functools import partial
 
 from batch.loader.formats.cell_text import error_cell, iso_text, number_text, plain_text, serial_text, truth_text
-from batch.loader.formats.xlsx_parts import NumberKind, is_on
 from batch.model.reasons import Phrase
+from batch.ooxml.package import is_true
 from batch.ooxml.shared_strings import SharedStrings
-from batch.ooxml.xml import unescaped
+from batch.ooxml.xml import unescape
 
 _HELD_TEXT = 64 * 1024 * 1024
 """Bytes of text that the rows of one piece may come to."""
@@ -23,6 +24,15 @@ _LONGEST_REMEMBERED = 128
 """Characters: so bounded, what is remembered takes a few MB."""
 
 Converter = Callable[[str], str | None]
+
+
+class NumberKind(Enum):
+    """What a cell's number format makes of a stored number; the values are those of `date_format`."""
+
+    NUMBER = ""
+    DATE = "date"
+    ELAPSED = "elapsed"
+    """A duration, whose hours may go past 24."""
 
 
 class _Remembered(dict[str, str | None]):
@@ -87,11 +97,11 @@ class CellReader:
 
 
 def _escaped_text(stored: str) -> str | None:
-    return plain_text(unescaped(stored))
+    return plain_text(unescape(stored))
 
 
 def _stored_truth(stored: str) -> str:
-    return truth_text(is_on(stored.strip().lower()))
+    return truth_text(is_true(stored.strip().lower()))
 
 
 def _stored_error(stored: str) -> str:

@@ -1,8 +1,8 @@
 """The rows of one XLSX worksheet, as a stream.
 
-Written over expat rather than a reader library, because a person's row must not lose what those leave out: error cells,
-formulas without a stored value, hidden rows, and the row numbers that Excel shows. The `<dimension>` of the sheet is
-not looked at: it is often wrong. Memory holds one piece of the file and the rows in it.
+Written over expat rather than a reader library, because a row must keep what those leave out: error cells, formulas
+without a stored value, hidden rows, and the row numbers that Excel shows. The `<dimension>` of the sheet is not used:
+it is often wrong. Memory holds one piece of the file and the rows in it.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from batch.i18n import _, number
 from batch.loader.formats.cell_text import NO_STORED_VALUE, error_cell
 from batch.loader.formats.xlsx_cells import CellReader, Converter
-from batch.loader.formats.xlsx_fast_rows import ROW_END, SHEET_START, PlainRows
-from batch.loader.formats.xlsx_parts import is_on
+from batch.loader.formats.xlsx_fast_rows import FastRows
 from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.model.source import Source
-from batch.ooxml.archive import Archive
-from batch.ooxml.xml import Attributes, Local, feed, plain_text, safe_parser, starts_plainly
+from batch.ooxml.archive import Archive, PartParser
+from batch.ooxml.package import is_true
+from batch.ooxml.references import LAST_ROW, column_number
+from batch.ooxml.xml import Attributes, LocalNames, decode_plain, has_plain_head
 
-_EXCEL_ROWS = 1_048_576
-_SHEET_END = b"</sheetData"
-_ROW_END = ROW_END.decode()
+_SHEET_START, _SHEET_END, _ROW_END = b"<sheetData>", b"</sheetData", b"</row>"
 _PIECES_WAITING = 4
 """Pieces of the file that may wait for a row to end, or for the first row."""
 
@@ -36,14 +35,15 @@ class WorksheetGrid:
     read_cell: CellReader
 
     def rows(self) -> Iterator[RawRow]:
+        """Yield the rows. Raises SheetError: damaged, forbidden XML, or over a limit."""
         source, part = self.archive.source, self.part
         reader = _Reader(source, part, self.read_cell)
         rows = reader.rows
         since = last = 0
         for piece in _slices(self.archive.chunks(part), self.read_cell.piece_bytes):
-            if reader.finished:
-                continue  # to the end all the same, because the checksum is at the end
-            reader.take(piece)
+            if reader.is_finished:
+                continue  # to the end all the same, because the checksum is verified there
+            reader.feed(piece)
             since = 0 if rows else since + len(piece)
             if since > source.limits.row_bytes:
                 raise source.too_large(
@@ -57,7 +57,7 @@ class WorksheetGrid:
                 last = row.number
                 yield row
             rows.clear()
-        reader.end()
+        reader.close()
         yield from rows
 
 
@@ -67,120 +67,102 @@ def _slices(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
             yield piece[start : start + size]
 
 
-def column_index(reference: str) -> int:
-    """The column of a cell reference, from 0: `B7` -> 1. -1 for none."""
-    index = 0
-    for char in reference:
-        if not "A" <= char <= "Z":
-            break
-        index = index * 26 + ord(char) - 64
-    return index - 1
-
-
 class _Reader:
-    """Gives each row to the short cut where nothing speaks against it, and all else to the XML parser.
+    """Gives plain rows to `FastRows`, and everything else to the XML parser.
 
-    Rows that the parser does not get are whole elements without line ends, so that what it gets is as well-formed as
-    the whole, and its line numbers are true. It takes over for good where a row might not be what it looks like: after
-    a comment, a CDATA section or an instruction, and in a row that is longer than some pieces.
+    Rows that the parser does not get are whole elements without line ends, so what it gets is as well-formed as the
+    part, and its line numbers are true. It gets everything from where a row might not be what it looks like: a comment,
+    a CDATA section or an instruction, or a row that is longer than some pieces.
     """
 
     def __init__(self, source: Source, part: str, read_cell: CellReader) -> None:
         self._source = source
         self._part = part
-        self._collector = _Rows(read_cell, source.limits.columns)
-        self._parser = safe_parser(source, part)
-        self._parser.StartElementHandler = self._collector.start
-        self._parser.EndElementHandler = self._collector.end
-        self._parser.CharacterDataHandler = self._collector.pieces.append
-        self._plain: PlainRows | None = PlainRows(read_cell, source.limits.columns)
-        self._most = _PIECES_WAITING * read_cell.piece_bytes
+        self._collector = collector = _RowCollector(read_cell, source.limits.columns)
+        self._parser = PartParser(source, part, start=collector.start, end=collector.end, text=collector.pieces.append)
+        self._fast: FastRows | None = FastRows(read_cell, source.limits.columns)
+        """None once the parser gets everything."""
+        self._most_waiting = _PIECES_WAITING * read_cell.piece_bytes
         self._waiting = b""
-        self.rows = self._collector.rows
-        """Those that are whole, until somebody takes them."""
+        self.rows = collector.rows
+        """Rows that are whole; the caller takes them out."""
 
     @property
-    def finished(self) -> bool:
-        """All rows were seen; what follows them is not looked at."""
-        return self._collector.finished
+    def is_finished(self) -> bool:
+        """True behind the last row; what follows is not parsed."""
+        return self._collector.is_finished
 
-    def take(self, piece: bytes) -> None:
+    def feed(self, piece: bytes) -> None:
         """Read the rows that end in this piece."""
         block = self._waiting + piece
-        self._waiting = b""
-        if self._plain is None:
+        if self._fast and not self._collector.in_sheet:
+            block = self._feed_head(block)
+        if self._fast and self._collector.in_sheet:
+            block = self._feed_rows(block)
+        if self._fast is None:
             self._parse(block)
-        elif not self._collector.in_sheet:
-            self._take_head(block)
-        else:
-            self._take_rows(block)
+            block = b""
+        self._waiting = block
 
-    def end(self) -> None:
-        """Read what is left, and see that the part is whole."""
-        if not self.finished:
-            self._parse(self._waiting)
-        if not self.finished:
-            feed(self._source, self._part, self._parser, b"", last=True)
+    def close(self) -> None:
+        """Read the rest, and check that the part is whole."""
+        self._parse(self._waiting)
+        if not self.is_finished:
+            self._parser.feed(b"", last=True)
 
-    def _take_head(self, block: bytes) -> None:
-        head, start, rest = block.partition(SHEET_START)
-        if not start and len(block) < self._most:
-            self._waiting = block
-        elif not (start and starts_plainly(head)):
-            self._plain = None
-            self._parse(block)
-        else:
+    def _feed_head(self, block: bytes) -> bytes:
+        """Parse what stands before the rows, and return what is left."""
+        head, start, rest = block.partition(_SHEET_START)
+        if start and has_plain_head(head):
             self._parse(head + start)
-            self._take_rows(rest)
+            return rest
+        if start or len(block) >= self._most_waiting:
+            self._fast = None
+        return block
 
-    def _take_rows(self, block: bytes) -> None:
-        whole, end, rest = block.rpartition(ROW_END)
-        if end:
-            self._take_whole(whole)
-        if self._plain is None or len(rest) > self._most or _SHEET_END in rest:
-            self._plain = None
-            self._parse(rest)
+    def _feed_rows(self, block: bytes) -> bytes:
+        """Read the whole rows of a block, and return what is left."""
+        before, sheet_end, behind = block.partition(_SHEET_END)
+        whole, row_end, rest = before.rpartition(_ROW_END)
+        if b"<!" in whole or b"<?" in whole:
+            self._fast = None
+            return block
+        if row_end:
+            text = decode_plain(whole)
+            if text is None:
+                self._parse(whole + row_end)
+            else:
+                for row in text.split("</row>"):
+                    self._take(row)
+        if sheet_end or len(rest) > self._most_waiting:
+            self._fast = None
+        return rest + sheet_end + behind
+
+    def _take(self, text: str) -> None:
+        """Read one row without its end tag."""
+        row = self._fast and self._fast.read(text)
+        if row:
+            self._collector.number = row.number
+            self.rows.append(row)
         else:
-            self._waiting = rest
-
-    def _take_whole(self, block: bytes) -> None:
-        """Rows without the last one's end tag."""
-        text = plain_text(block)
-        if text is None:  # one of them has something special
-            for row in block.split(ROW_END):
-                self._take_row(plain_text(row), row)
-            return
-        for plain in text.split(_ROW_END):
-            self._take_row(plain)
-
-    def _take_row(self, text: str | None, row: bytes | None = None) -> None:
-        """A row without its end tag, as text where it is plain."""
-        plain = self._plain and text and self._plain.read(text)
-        if plain:
-            self._collector.number = plain.number
-            self.rows.append(plain)
-            return
-        row = (text or "").encode() if row is None else row
-        if b"<!" in row or b"<?" in row:
-            self._plain = None
-        self._parse(row + ROW_END)
+            self._parse(text.encode() + _ROW_END)
 
     def _parse(self, block: bytes) -> None:
-        if self.finished or not block:
+        if self.is_finished or not block:
             return
-        feed(self._source, self._part, self._parser, block)
+        self._parser.feed(block)
         if self._collector.fault:
             raise self._source.damaged(_("{fault} in {part}").format(fault=self._collector.fault, part=self._part))
         if self._collector.in_row:
-            self._plain = None
+            self._fast = None
 
 
-class _Rows:
-    """Collects rows from the elements of a worksheet. The code here runs for every cell: it is written for speed."""
+class _RowCollector:
+    """Parser handlers that collect the rows of a worksheet. They run for every element: written for speed."""
 
     __slots__ = (
         "attributes", "cells", "clear", "column", "columns", "converters", "distrusts_zero", "errors",
-        "fault", "finished", "formula", "hidden", "in_row", "in_sheet", "known", "local", "number",
+        "fault", "formula", "hidden", "in_row", "in_sheet", "is_finished", "known", "names", "number",
         "parts", "phonetic", "pieces", "read_cell", "rows", "stored",
     )  # fmt: skip
 
@@ -188,7 +170,7 @@ class _Rows:
         self.read_cell = read_cell
         self.distrusts_zero = read_cell.recalculates
         self.columns = columns
-        self.local = Local()
+        self.names = LocalNames()
         self.known: dict[str, int] = {}
         self.converters: dict[tuple[str | None, str | None], Converter] = {}
         self.rows: list[RawRow] = []
@@ -196,7 +178,7 @@ class _Rows:
         self.clear = self.pieces.clear
         self.parts: list[str] = []
         self.number = 0
-        self.finished = False
+        self.is_finished = False
         self.in_sheet = False
         self.in_row = False
         self.phonetic = False
@@ -210,7 +192,7 @@ class _Rows:
         self.formula = False
 
     def start(self, name: str, attributes: Attributes) -> None:
-        element = self.local[name]
+        element = self.names[name]
         if element == "v" or element == "t":  # noqa: PLR1714 (a set or a tuple is slower here)
             self.clear()
         elif element == "c":
@@ -219,7 +201,7 @@ class _Rows:
             self.formula = False
         elif element == "f":
             self.formula = True
-        elif element == "row":
+        elif element == "row" and self.in_sheet:
             self._start_row(attributes)
         elif element == "is":
             self.parts = []
@@ -229,7 +211,7 @@ class _Rows:
             self.in_sheet = True
 
     def end(self, name: str) -> None:
-        element = self.local[name]
+        element = self.names[name]
         if element == "v":
             self.stored = "".join(self.pieces)
         elif element == "c":
@@ -237,7 +219,7 @@ class _Rows:
         elif element == "t":
             if not self.phonetic:
                 self.parts.append("".join(self.pieces))
-        elif element == "row":
+        elif element == "row" and self.in_sheet:
             self.in_row = False
             self.clear()
             self.rows.append(RawRow(self.number, self.cells, self.errors or NO_CELL_ERRORS, self.hidden))
@@ -246,7 +228,8 @@ class _Rows:
         elif element == "rPh":
             self.phonetic = False
         elif element == "sheetData":
-            self.finished = True
+            self.in_sheet = False
+            self.is_finished = True
 
     def _start_row(self, attributes: Attributes) -> None:
         self.in_row = True
@@ -256,11 +239,11 @@ class _Rows:
         number = attributes.get("r")
         if number is None:
             self.number += 1
-        elif number.isdecimal() and 0 < int(number) <= _EXCEL_ROWS:
+        elif number.isdecimal() and 0 < int(number) <= LAST_ROW:
             self.number = int(number)
         else:
             self.fault = _("a row is numbered {number!r}").format(number=number[:20])
-        self.hidden = is_on(attributes.get("hidden")) or attributes.get("ht") == "0"
+        self.hidden = is_true(attributes.get("hidden")) or attributes.get("ht") == "0"
 
     def _end_cell(self) -> None:
         get = self.attributes.get
@@ -302,7 +285,9 @@ class _Rows:
 
     def _new_column(self, reference: str) -> int:
         letters = reference.rstrip("0123456789")
-        column = column_index(letters.upper())
+        column = column_number(letters) - 1 if letters.isascii() and letters.isalpha() else -1
+        if self.is_finished:  # the parser got what follows the rows with the last of them
+            return 0
         if not (self.in_row and 0 <= column < self.columns):
             self.fault = _("a cell is called {reference!r}").format(reference=reference[:20])
             return 0
@@ -315,6 +300,6 @@ class _Rows:
             cells.extend([None] * (column + 1 - len(cells)))
         cells[column] = text
 
-    def _set_error(self, column: int, words: str) -> None:
+    def _set_error(self, column: int, fault: str) -> None:
         self._set(column, None)
-        self.errors[column] = words
+        self.errors[column] = fault

@@ -22,11 +22,10 @@ from openpyxl.workbook import Workbook
 
 from batch.i18n import _
 from batch.model.sheets import SheetInfo
-from batch.ooxml.archive import new_zip
-from batch.ooxml.package import BROKEN, Package
+from batch.ooxml.archive import BROKEN_ZIP, new_zip
+from batch.ooxml.package import Package
 from batch.ooxml.references import LAST_COLUMN, Area
-from batch.ooxml.shared_strings import cell_texts
-from batch.ooxml.xml import Unspliceable
+from batch.ooxml.xml import UnsupportedMarkup
 from batch.reporter.columns import COLUMNS, place
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import Material, Told
@@ -36,7 +35,7 @@ from batch.reporter.tones import Palette
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.other_sheets import close_others, drop_calculation_order, drop_old_summaries, withdraw
 from batch.reporter.xlsx.sheet_parts import Surroundings, tables_of
-from batch.reporter.xlsx.sheet_rows import SheetXml
+from batch.reporter.xlsx.sheet_rows import SheetXml, cell_texts
 from batch.reporter.xlsx.sheet_scan import Survey, surveyed
 from batch.reporter.xlsx.sheet_splice import Splice
 from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart, in_words_of, transplanted
@@ -103,7 +102,7 @@ def write_contact_sheet(target: Target, material: Material) -> Filled:
 
     Raises:
         NoRoom: there are not enough columns left.
-        Unspliceable: the sheet is of a kind that is not understood here.
+        UnsupportedMarkup: the sheet is of a kind that is not understood here.
     """
     package = target.package
     survey = surveyed(
@@ -247,7 +246,7 @@ def write_own(file: BinaryIO, material: Material, path: Path, info: SheetInfo) -
     try:
         with ZipFile(path) as archive, new_zip(file) as copy:
             return _written(Package(archive), copy, material, info)
-    except (Unspliceable, *BROKEN) as error:
+    except (UnsupportedMarkup, *BROKEN_ZIP) as error:
         raise CannotKeep(_("{name} cannot be written back with its own formatting.").format(name=name)) from error
     except NoRoom as error:
         raise CannotKeep(_("{file} has no room for the result columns at its right.").format(file=name)) from error

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from zipfile import ZipFile
 
 from batch.i18n import _
-from batch.ooxml.package import Package, Relation
-from batch.ooxml.shared_strings import Cell, cell_texts
-from batch.ooxml.xml import Edits, Unspliceable, parsed, plain
-from batch.reporter.xlsx.sheet_rows import SheetXml
+from batch.ooxml.package import Package, Relation, WorkbookTab
+from batch.ooxml.xml import Edits, UnsupportedMarkup, parse_tree, simplify_xml
+from batch.reporter.xlsx.sheet_rows import Cell, SheetXml, cell_texts
 from batch.reporter.xlsx.summary_sheet import is_ours
-from batch.reporter.xlsx.workbook_part import Tab, WorkbookPart
+from batch.reporter.xlsx.workbook_part import WorkbookPart
 
 _SELECTED = re.compile(rb"""\stabSelected\s*=\s*["'](?:1|true)["']""")
 _ROWS = re.compile(rb"<(?:[\w.-]+:)?sheetData[\s/>]")
@@ -24,7 +23,7 @@ def first_cell(package: Package, part: str) -> Cell | None:
     try:
         sheet = SheetXml(package.chunks(part))
         row = next(sheet.rows(), None)
-    except Unspliceable:
+    except UnsupportedMarkup:
         return None
     if row is None or row.number != 1 or row.content is None:
         return None
@@ -34,13 +33,13 @@ def first_cell(package: Package, part: str) -> Cell | None:
 
 def is_selected(package: Package, part: str) -> bool:
     """Whether a sheet is one of those that are selected together: all of them would be edited together."""
-    head, _ = _head(plain(package.chunks(part)))
+    head, _ = _head(simplify_xml(package.chunks(part)))
     return _SELECTED.search(head) is not None
 
 
 def deselected(package: Package, part: str) -> Iterator[bytes]:
     """The pieces of a sheet that is selected no longer."""
-    pieces = plain(package.chunks(part))
+    pieces = simplify_xml(package.chunks(part))
     head, rest = _head(pieces)
     yield _SELECTED.sub(b"", head)
     yield rest
@@ -78,7 +77,7 @@ def withdraw(package: Package, workbook: WorkbookPart, name: str) -> tuple[str, 
     return (said.format(name=name, lost=", ".join(lost)),)
 
 
-def drop_old_summaries(package: Package, workbook: WorkbookPart, *, but: Tab) -> list[Tab]:
+def drop_old_summaries(package: Package, workbook: WorkbookPart, *, but: WorkbookTab) -> list[WorkbookTab]:
     """Take away the summaries of earlier reports, all but the sheet `but`. Gives the sheets that are gone."""
     others = [tab for tab in workbook.tabs if tab.kind == "worksheet" and tab != but and tab.part in package]
     firsts = [(tab, cell) for tab in others if (cell := first_cell(package, tab.part))]
@@ -90,7 +89,7 @@ def drop_old_summaries(package: Package, workbook: WorkbookPart, *, but: Tab) ->
     return gone
 
 
-def close_others(package: Package, copy: ZipFile, tabs: list[Tab]) -> None:
+def close_others(package: Package, copy: ZipFile, tabs: list[WorkbookTab]) -> None:
     """Let none of these sheets be selected: those selected together would all be edited together."""
     for tab in tabs:
         if tab.part in package and is_selected(package, tab.part):
@@ -118,7 +117,7 @@ def _forget_titles(package: Package) -> None:
             continue
         content = package.read(relation.target)
         edits = Edits()
-        for each in parsed(content).children:
+        for each in parse_tree(content).children:
             if each.local in _LISTS_OF_SHEETS:
                 edits.replace(each, b"")
-        package.put(relation.target, edits.made(content))
+        package.put(relation.target, edits.apply(content))

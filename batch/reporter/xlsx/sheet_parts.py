@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from batch.ooxml.package import Package
 from batch.ooxml.references import Area, area_of, runs
-from batch.ooxml.xml import Edits, Element, attribute_text, parsed
+from batch.ooxml.xml import Edits, Element, format_attributes, parse_tree
 from batch.reporter.columns import COLUMNS
 from batch.reporter.xlsx.sheet_scan import Survey
 
@@ -19,14 +19,14 @@ class Surroundings:
     """The head and the tail of a worksheet as one document whose rows are left out.
 
     Raises:
-        Unspliceable: it is not well-formed.
+        UnsupportedMarkup: it is not well-formed.
     """
 
     def __init__(self, survey: Survey) -> None:
         self._rows = b"<" + survey.patterns.prefix + b"sheetData/>"
         self._content = survey.head + self._rows + survey.tail
         self._split = len(survey.head)
-        self._root = parsed(self._content)
+        self._root = parse_tree(self._content)
         self._prefix = self._root.prefix
         self._before, self._behind = Edits(), Edits()
 
@@ -39,13 +39,13 @@ class Surroundings:
     @property
     def head(self) -> bytes:
         """All before the rows, changed."""
-        made = self._before.made(self._content)
+        made = self._before.apply(self._content)
         return made[: len(made) - (len(self._content) - self._split)]
 
     @property
     def tail(self) -> bytes:
         """All behind the rows, changed."""
-        return self._behind.made(self._content)[self._split + len(self._rows) :]
+        return self._behind.apply(self._content)[self._split + len(self._rows) :]
 
     def deselect(self) -> None:
         """The sheet is no longer one of those selected together."""
@@ -105,7 +105,7 @@ class Surroundings:
         if present:
             self._behind.set(present, ref=str(wanted))
         else:
-            markup = f"<{self._prefix}autoFilter{attribute_text({'ref': str(wanted)})}/>".encode()
+            markup = f"<{self._prefix}autoFilter{format_attributes({'ref': str(wanted)})}/>".encode()
             self._behind.insert(self._behind_last(_BEFORE_FILTER, self._root.closed), markup)
         return wanted
 
@@ -143,7 +143,7 @@ class Surroundings:
 
 
 def _record(prefix: str, first: int, last: int, attributes: Mapping[str, str]) -> bytes:
-    whole = attribute_text({"min": str(first), "max": str(last), **attributes})
+    whole = format_attributes({"min": str(first), "max": str(last), **attributes})
     return f"<{prefix}col{whole}/>".encode()
 
 
@@ -153,7 +153,7 @@ class Table:
     def __init__(self, package: Package, part: str) -> None:
         self._package, self._part = package, part
         self._content = package.read(part)
-        self._root = parsed(self._content)
+        self._root = parse_tree(self._content)
         self.area = area_of(self._root.attributes.get("ref", ""))
         """None for one that is damaged: it is left alone."""
 
@@ -183,7 +183,7 @@ class Table:
         columns = self._root.find("tableColumns")
         if columns is not None:
             _add(edits, columns, added)
-        self._package.put(self._part, edits.made(self._content))
+        self._package.put(self._part, edits.apply(self._content))
 
 
 def tables_of(package: Package, sheet_part: str) -> list[Table]:
@@ -197,6 +197,6 @@ def _add(edits: Edits, columns: Element, added: list[str]) -> None:
         int(each.attributes.get("id", "0")) for each in columns.children if each.attributes.get("id", "").isdecimal()
     ]
     for number, name in enumerate(added, start=max(ids, default=0) + 1):
-        attributes = attribute_text({"id": str(number), "name": name})
+        attributes = format_attributes({"id": str(number), "name": name})
         edits.append(columns, f"<{columns.prefix}tableColumn{attributes}/>".encode())
     edits.set(columns, count=str(len(columns.all("tableColumn")) + len(added)))

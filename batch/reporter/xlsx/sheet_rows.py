@@ -9,12 +9,13 @@ encodings are turned into UTF-8.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from batch.ooxml.package import Package
 from batch.ooxml.references import column_number
-from batch.ooxml.shared_strings import Cell
-from batch.ooxml.xml import ATTRIBUTES, Unspliceable, plain
+from batch.ooxml.shared_strings import cell_text, find_texts
+from batch.ooxml.xml import ATTRIBUTES, UnsupportedMarkup, simplify_xml
 
 _MOST_ROW_BYTES = 64 * 1024 * 1024
 _MOST_HEAD_BYTES = 16 * 1024 * 1024
@@ -22,6 +23,7 @@ _SHEET_DATA = re.compile(rb"<((?:[\w.-]+:)?)sheetData(?=[\s/>])" + ATTRIBUTES + 
 _NUMBER = re.compile(rb"""\sr\s*=\s*["'](\d{1,7})["']""")
 _SPANS = re.compile(rb"""\sspans\s*=\s*["'][^"']*["']""")
 _REFERENCE = re.compile(rb"""(?:^|\s)r\s*=\s*["']([A-Za-z]{1,3})\d+["']""")
+_SHARED = re.compile(rb"""(?:^|\s)t\s*=\s*["']s["']""")
 
 
 class Row(NamedTuple):
@@ -30,6 +32,19 @@ class Row(NamedTuple):
     number: int
     tag: bytes
     content: bytes | None
+
+
+class Cell(NamedTuple):
+    """One cell."""
+
+    column: int
+    """From 1."""
+    attributes: bytes
+    content: bytes | None
+    """Markup inside; None for `<c/>`."""
+    whole: bytes
+    named: bool = True
+    """It has a reference of its own, rather than being the next one."""
 
 
 class Patterns:
@@ -66,7 +81,7 @@ class Patterns:
             at, column = match.end(), cell.column
         rest = content[at:]
         if b"<" + self.prefix + b"c" in rest and self.cell.search(rest):
-            raise Unspliceable("something between the cells of a row")
+            raise UnsupportedMarkup("something between the cells of a row")
         return found, rest
 
     def first_cell(self, content: bytes) -> Cell | None:
@@ -126,11 +141,11 @@ class SheetXml:
     """A worksheet from the pieces of its XML: what is before its rows, the rows, and then what is behind them.
 
     Raises (also from `rows`):
-        Unspliceable: something is met that the patterns do not stand for.
+        UnsupportedMarkup: something is met that the patterns do not stand for.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(plain(chunks))
+        self._chunks = iter(simplify_xml(chunks))
         self._buffer = b""
         self.tail = b""
         """All behind `</sheetData>`; there after the last row."""
@@ -187,7 +202,7 @@ class SheetXml:
                 return
             more = next(self._chunks, None)
             if more is None or len(buffer) - at > _MOST_ROW_BYTES:
-                raise Unspliceable("something else than rows in a worksheet")
+                raise UnsupportedMarkup("something else than rows in a worksheet")
             buffer = buffer[at:] + more
             at = 0
 
@@ -198,7 +213,7 @@ class SheetXml:
                 return match
             more = next(self._chunks, None)
             if more is None or len(self._buffer) > most:
-                raise Unspliceable("a worksheet without rows")
+                raise UnsupportedMarkup("a worksheet without rows")
             self._buffer += more
 
     def _limited(self) -> Iterator[bytes]:
@@ -206,5 +221,18 @@ class SheetXml:
         for chunk in self._chunks:
             size += len(chunk)
             if size > _MOST_ROW_BYTES:
-                raise Unspliceable("too much behind the rows of a worksheet")
+                raise UnsupportedMarkup("too much behind the rows of a worksheet")
             yield chunk
+
+
+def cell_texts(package: Package, shared: str | None, cells: Sequence[Cell]) -> list[str | None]:
+    """Return the texts of these cells; None for an empty one. `shared`: name of the part with shared texts.
+
+    Raises:
+        UnsupportedMarkup: a text is not well-formed.
+    """
+    values = [(cell_text(cell.whole), _SHARED.search(cell.attributes) is not None) for cell in cells]
+    numbers = {int(value) for value, refers in values if refers and value.isdecimal()}
+    table = find_texts(package.chunks(shared), numbers) if shared and numbers else {}
+    texts = [(table.get(int(value)) if value.isdecimal() else None) if refers else value for value, refers in values]
+    return [text or None for text in texts]

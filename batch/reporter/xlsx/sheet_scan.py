@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from batch.ooxml.shared_strings import Cell
 from batch.reporter.columns import COLUMNS
-from batch.reporter.xlsx.sheet_rows import Patterns, Row, SheetXml
+from batch.reporter.xlsx.sheet_rows import Cell, Patterns, Row, SheetXml
 
 _NAMES = frozenset(COLUMNS)
 
@@ -40,7 +39,7 @@ def surveyed(chunks: Iterable[bytes], *, header_row: int, texts: Texts) -> Surve
     """Look through a worksheet from the pieces of its XML. `header_row` 0: it has no header.
 
     Raises:
-        Unspliceable: its XML is of a kind that is not understood here.
+        UnsupportedMarkup: its XML is of a kind that is not understood here.
     """
     sheet = SheetXml(chunks)
     extent = _Extent(sheet.patterns)

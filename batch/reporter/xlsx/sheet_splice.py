@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterable, Iterator
 from operator import itemgetter
 
 from batch.ooxml.references import area_of, column_letters
-from batch.ooxml.shared_strings import Cell
-from batch.ooxml.xml import Unspliceable
-from batch.reporter.xlsx.sheet_rows import Patterns, Row, without_spans
+from batch.ooxml.xml import UnsupportedMarkup
+from batch.reporter.xlsx.sheet_rows import Cell, Patterns, Row, without_spans
 
 _PIECE = 256 * 1024
 _FIRST = itemgetter(0)
@@ -112,7 +111,7 @@ class Splice:
         self.lost_formula = True
         area = area_of(formula[1].decode().partition('ref="')[2].partition('"')[0])
         if area and not self._columns.issuperset(range(area.left, area.right + 1)):
-            raise Unspliceable("a formula in a result column that other cells share")
+            raise UnsupportedMarkup("a formula in a result column that other cells share")
 
 
 def _first_of(prefix: bytes, columns: Collection[int]) -> re.Pattern[bytes] | None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from batch.ooxml.package import Package, relations_name
-from batch.ooxml.xml import Edits, Element, Unspliceable, attribute_text, parsed, quoted
+from batch.ooxml.xml import Edits, Element, UnsupportedMarkup, format_attributes, parse_tree, quote_attribute
 from batch.reporter.xlsx.workbook_part import WorkbookPart
 
 BARE_STYLES = (
@@ -43,15 +43,15 @@ class StylesPart:
     """The styles part: `adopt` styles of others, then take what was `made`.
 
     Raises:
-        Unspliceable: the part is damaged, or has no room for more styles.
+        UnsupportedMarkup: the part is damaged, or has no room for more styles.
     """
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._root = parsed(content)
+        self._root = parse_tree(content)
         self._prefix = self._root.prefix.encode()
         if self._root.end == self._root.opened:
-            raise Unspliceable("no styles in the part for them")
+            raise UnsupportedMarkup("no styles in the part for them")
         self._lists = {name: _List(self, name) for name in ("fonts", "fills", "borders", "cellXfs")}
         formats = self._root.find("numFmts")
         self._formats = {
@@ -92,7 +92,7 @@ class StylesPart:
             self._put("numFmts", edits, self._new_formats, len(self._formats))
         for each in self._lists.values():
             each.edit(edits)
-        return edits.made(self._content)
+        return edits.apply(self._content)
 
     def children(self, name: str) -> list[bytes] | None:
         """The markup of what is in a list; None when the part lacks the list."""
@@ -125,7 +125,7 @@ class StylesPart:
         applied = ("applyNumberFormat", "applyFont", "applyFill", "applyBorder", "applyAlignment")
         attributes |= dict.fromkeys(applied, "1")
         inside = theirs.content[style.opened : style.closed]
-        return self._lists["cellXfs"].number(f"<xf{attribute_text(attributes)}>".encode() + inside + b"</xf>")
+        return self._lists["cellXfs"].number(f"<xf{format_attributes(attributes)}>".encode() + inside + b"</xf>")
 
     def _format(self, theirs: _Donor, number: int) -> int:
         code = theirs.formats.get(number)
@@ -133,7 +133,7 @@ class StylesPart:
             return number
         if code not in self._formats:
             self._formats[code] = self._next_format
-            markup = f'<numFmt numFmtId="{self._next_format}" formatCode={quoted(code)}/>'
+            markup = f'<numFmt numFmtId="{self._next_format}" formatCode={quote_attribute(code)}/>'
             self._new_formats.append(self.in_prefix(markup.encode()))
             self._next_format += 1
         return self._formats[code]
@@ -155,7 +155,7 @@ class _List:
         written = self._part.in_prefix(markup)
         if written not in self._known:
             if self._count >= _MOST_STYLES:
-                raise Unspliceable("no room for more cell styles")
+                raise UnsupportedMarkup("no room for more cell styles")
             self._known[written] = self._count
             self._added.append(written)
             self._count += 1
@@ -171,7 +171,7 @@ class _Donor:
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self._root = parsed(content)
+        self._root = parse_tree(content)
         self.styles = self._list("cellXfs")
         self.formats = {
             _whole(each.attributes["numFmtId"]): each.attributes["formatCode"] for each in self._list("numFmts")
@@ -227,10 +227,10 @@ def in_words_of(content: bytes, *, strict: bool) -> bytes:
 def _restyled(content: bytes, styles: StylesPart, donor_styles: bytes) -> bytes:
     number = styles.adopt(donor_styles)
     edits = Edits()
-    for element in parsed(content).walk():
+    for element in parse_tree(content).walk():
         for name in {"s", "style"} & element.attributes.keys() if element.local in _STYLED else ():
             edits.set(element, **{name: str(number(int(element.attributes[name])))})
-    return edits.made(content)
+    return edits.apply(content)
 
 
 class _Copy:
@@ -255,6 +255,6 @@ class _Copy:
             return
         content = self._donor.read(relations_name(part))
         edits = Edits()
-        for each in parsed(content).children:
+        for each in parse_tree(content).children:
             edits.set(each, Target="/" + places[each.attributes["Id"]])
-        self._package.put(relations_name(name), in_words_of(edits.made(content), strict=self._strict))
+        self._package.put(relations_name(name), in_words_of(edits.apply(content), strict=self._strict))

@@ -2,60 +2,44 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
-from batch.ooxml.package import Package, Relation
-from batch.ooxml.xml import Edits, Element, Unspliceable, attribute_text, parsed
+from batch.ooxml.package import Package, find_workbook, is_true, make_tab, relation_attribute
+from batch.ooxml.xml import Edits, UnsupportedMarkup, format_attributes, parse_tree
 
 _FILTER = "_xlnm._FilterDatabase"
 _BEFORE_NAMES = ("sheets", "functionGroups", "externalReferences")
 _BEFORE_CALCULATION = (*_BEFORE_NAMES, "definedNames")
-_TRUE = frozenset({"1", "true", "on"})
 _STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _STRICT_RELATIONS = "http://purl.oclc.org/ooxml/officeDocument/relationships"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tab:
-    """One sheet of the workbook."""
-
-    title: str
-    relation: str
-    """The id of the workbook's reference to it."""
-    part: str
-    kind: str
-    """`worksheet`, `chartsheet` ..."""
 
 
 class WorkbookPart:
     """The workbook part of a package.
 
     Raises:
-        Unspliceable: the part is damaged, or lists no sheets.
+        UnsupportedMarkup: the part is damaged, or lists no sheets.
     """
 
     def __init__(self, package: Package) -> None:
         self._package = package
-        main = next((each.target for each in package.relations("") if each.kind == "officeDocument"), None)
-        self.part = main or "xl/workbook.xml"
+        self.part = find_workbook(package) or "xl/workbook.xml"
         self._content = package.read(self.part)
-        self._root = parsed(self._content)
+        self._root = parse_tree(self._content)
         relations = {each.id: each for each in package.relations(self.part)}
         self._relations = relations
         sheets = self._root.find("sheets")
         if sheets is None or not sheets.children:
-            raise Unspliceable("a workbook without sheets")
+            raise UnsupportedMarkup("a workbook without sheets")
         self._sheets = sheets
-        self.tabs = tuple(_tab(each, relations) for each in sheets.children)
+        self.tabs = tuple(make_tab(each.attributes, relations) for each in sheets.children)
 
     @property
     def epoch_1904(self) -> bool:
         """Whether days are counted from 1904."""
         properties = self._root.find("workbookPr")
-        return properties is not None and properties.attributes.get("date1904") in _TRUE
+        return properties is not None and is_true(properties.attributes.get("date1904"))
 
     @property
     def strict(self) -> bool:
@@ -89,14 +73,14 @@ class WorkbookPart:
         self._move_names(edits, places, filters)
         self._open_first(edits)
         self._calculate(edits)
-        self._package.put(self.part, edits.made(self._content))
+        self._package.put(self.part, edits.apply(self._content))
 
     def _list_first(self, edits: Edits, title: str, relation: str, gone: Collection[str]) -> None:
         first = self._sheets.children[0]
-        reference = _relation_name(first)
+        reference = relation_attribute(first.attributes)
         ids = [each.attributes.get("sheetId", "") for each in self._sheets.children]
         new = max([int(each) for each in ids if each.isdecimal()], default=0) + 1
-        attributes = attribute_text({"name": title, "sheetId": str(new), reference: relation})
+        attributes = format_attributes({"name": title, "sheetId": str(new), reference: relation})
         edits.prepend(self._sheets, f"<{first.name}{attributes}/>".encode())
         for element, tab in zip(self._sheets.children, self.tabs, strict=True):
             if tab.relation in gone:
@@ -131,7 +115,7 @@ class WorkbookPart:
 
     def _filter_name(self, relation: str, area: str, places: Mapping[int, int]) -> bytes:
         index = next(index for index, tab in enumerate(self.tabs) if tab.relation == relation)
-        attributes = attribute_text({"name": _FILTER, "localSheetId": str(places[index]), "hidden": "1"})
+        attributes = format_attributes({"name": _FILTER, "localSheetId": str(places[index]), "hidden": "1"})
         text = _filter_text(self.tabs[index].title, area)
         return f"<{self._prefix}definedName{attributes}>".encode() + text + f"</{self._prefix}definedName>".encode()
 
@@ -154,22 +138,6 @@ class WorkbookPart:
 
     def _behind(self, names: Collection[str]) -> int:
         return max(each.end for each in self._root.children if each.local in names)
-
-
-def _tab(element: Element, relations: Mapping[str, Relation]) -> Tab:
-    identity = element.attributes.get(_relation_name(element), "")
-    relation = relations.get(identity)
-    return Tab(
-        title=element.attributes.get("name", ""),
-        relation=identity,
-        part=relation.target if relation else "",
-        kind=relation.kind if relation else "",
-    )
-
-
-def _relation_name(element: Element) -> str:
-    """How the attribute is called that has the relation's id: `r:id` by most writers."""
-    return next((name for name in element.attributes if re.fullmatch(r"[^:]+:id", name)), "r:id")
 
 
 def _filter_text(title: str, area: str) -> bytes:

@@ -32,7 +32,7 @@ from batch.loader import open_sheet
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
-from batch.ooxml.xml import parsed
+from batch.ooxml.xml import parse_tree
 from batch.reporter import COLUMNS, SheetView, Written, write_report
 
 SENT = datetime(2026, 11, 3, 13, 0, 5, tzinfo=UTC)
@@ -212,7 +212,7 @@ def test_what_need_not_change_is_there_byte_for_byte(tmp_path: Path) -> None:
     ]
     for name, part in after.items():
         if name.endswith((".xml", ".rels")):
-            parsed(part)
+            parse_tree(part)
     sheet = after["xl/worksheets/sheet1.xml"]
     for kept in (b"<conditionalFormatting", b"<dataValidations", b"<legacyDrawing", b"<pane ", b"<f>1+1</f><v>2</v>"):
         assert kept in before["xl/worksheets/sheet1.xml"]

@@ -18,9 +18,8 @@ from batch.chats import RequestForms
 from batch.errors import SheetError
 from batch.loader.formats import xlsx_rows
 from batch.loader.formats.cell_text import number_text
-from batch.loader.formats.xlsx_cells import CellReader
-from batch.loader.formats.xlsx_fast_rows import PlainRows
-from batch.loader.formats.xlsx_parts import NumberKind
+from batch.loader.formats.xlsx_cells import CellReader, NumberKind
+from batch.loader.formats.xlsx_fast_rows import FastRows
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.header_detection import Columns
 from batch.loader.mapping.contacts import ContactMaker
@@ -126,7 +125,7 @@ def test_a_worksheet_is_read_alike_with_and_without_the_short_cut(
     source = source_of(folder / "a.xlsx", sheet=body.encode())
     short = read_by(source)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PlainRows, "read", lambda self, row: None)
+        patch.setattr(FastRows, "read", lambda self, row: None)
         assert short == read_by(source)
 
 
@@ -178,8 +177,7 @@ def test_the_table_of_texts_is_read_alike_with_and_without_the_short_cut(folder:
 
     short = texts_of()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("batch.ooxml.shared_strings._Reader._take_alike", lambda self, texts: False)
-        patch.setattr("batch.ooxml.shared_strings._Reader._take_plain", lambda self, text, dirty: False)
+        patch.setattr("batch.ooxml.shared_strings.has_plain_head", lambda head: False)
         assert short == texts_of()
 
 

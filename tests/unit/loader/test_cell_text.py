@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from batch.loader.formats import cell_text as cells
-from batch.ooxml.xml import unescaped
+from batch.ooxml.xml import unescape
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_which_formats_are_dates(code: str, kind: str) -> None:
 
 def test_escaped_characters_of_ooxml() -> None:
     """`_x000D_` is a line break and `_x005F_` an underscore; a surrogate pair becomes one character."""
-    assert unescaped("a_x000D_\nb") == "a\r\nb"
-    assert unescaped("_x005F_x000D_") == "_x000D_"
-    assert unescaped("_xD83D__xDE00_") == "\U0001f600"
-    assert unescaped("a_xyz") == "a_xyz"
+    assert unescape("a_x000D_\nb") == "a\r\nb"
+    assert unescape("_x005F_x000D_") == "_x000D_"
+    assert unescape("_xD83D__xDE00_") == "\U0001f600"
+    assert unescape("a_xyz") == "a_xyz"

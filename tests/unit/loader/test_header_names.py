@@ -6,7 +6,7 @@ import pytest
 
 from batch.loader.header_detection import Header, column_name, find_header, name_columns
 from batch.loader.header_names import fold, is_name_header, is_phone_header, is_result_column
-from batch.loader.source import RawRow, column_letter
+from batch.loader.source import RawRow
 
 
 def rows(*lines: list[str | None] | None) -> list[RawRow]:
@@ -110,7 +110,6 @@ def test_nameless_columns_are_kept_only_with_data() -> None:
     assert columns.places == (1, 3, 5)
 
 
-def test_column_letters_are_excels() -> None:
+def test_nameless_columns_are_called_by_their_letters() -> None:
     """A to Z, then AA; the last column is XFD."""
-    assert [column_letter(index) for index in (0, 25, 26, 701, 702, 16383)] == ["A", "Z", "AA", "ZZ", "AAA", "XFD"]
-    assert column_name(5) == "column F"
+    assert [column_name(index) for index in (0, 25, 26, 16383)] == ["column A", "column Z", "column AA", "column XFD"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from batch.ooxml.archive import new_zip
 from batch.ooxml.package import CONTENT_TYPES, Package
 from batch.ooxml.references import Area, area_of, column_letters, column_number, runs
-from batch.ooxml.xml import Edits, Unspliceable, in_utf8, parsed
+from batch.ooxml.xml import Edits, UnsupportedMarkup, parse_tree, to_utf8
 from batch.reporter.columns import COLUMNS
 from batch.reporter.xlsx.sheet_parts import Surroundings, Table
 from batch.reporter.xlsx.sheet_rows import SheetXml
@@ -59,7 +59,7 @@ def test_rows_are_the_same_wherever_the_pieces_end(size: int) -> None:
 )
 def test_what_is_not_understood_is_refused(content: bytes) -> None:
     """Rather a clean workbook than a guess."""
-    with pytest.raises(Unspliceable):
+    with pytest.raises(UnsupportedMarkup):
         list(SheetXml([content]).rows())
 
 
@@ -227,14 +227,14 @@ def test_styles_are_added_behind_the_users_and_found_again() -> None:
 def test_edits_leave_the_rest_as_it_is() -> None:
     """Attributes, what is inside, a new child in an empty element; blanks, quotes and prefixes as they were."""
     content = b"<?xml version='1.0'?>\n<r  xmlns:q='u' ><a k='1>2' q:z=\"&amp;\"/><b>x</b ><c/></r>"
-    root = parsed(content)
+    root = parse_tree(content)
     first, second, third = root.children
     edits = Edits()
     edits.set(first, k=None, q__z='<"')
     edits.append(first, b"<new/>")
     edits.rewrite(second, b"y")
     edits.replace(third, b"")
-    assert edits.made(content) == (
+    assert edits.apply(content) == (
         b"<?xml version='1.0'?>\n<r  xmlns:q='u' ><a q:z=\"&lt;&quot;\"><new/></a><b>y</b ></r>"
     )
 
@@ -242,9 +242,9 @@ def test_edits_leave_the_rest_as_it_is() -> None:
 def test_other_encodings_become_utf8() -> None:
     """The declaration goes, because it would be wrong."""
     text = '<?xml version="1.0" encoding="{}"?><a>ã</a>'
-    assert in_utf8(text.format("UTF-16").encode("utf-16")) == "<a>ã</a>".encode()
-    assert in_utf8(text.format("iso-8859-1").encode("iso-8859-1")) == "<a>ã</a>".encode()
-    assert in_utf8(b"\xef\xbb\xbf<a/>") == b"<a/>"
+    assert to_utf8(text.format("UTF-16").encode("utf-16")) == "<a>ã</a>".encode()
+    assert to_utf8(text.format("iso-8859-1").encode("iso-8859-1")) == "<a>ã</a>".encode()
+    assert to_utf8(b"\xef\xbb\xbf<a/>") == b"<a/>"
 
 
 def test_references_of_areas() -> None:
@@ -256,4 +256,5 @@ def test_references_of_areas() -> None:
     assert (area_of(""), area_of("A1 B2"), area_of("#REF!")) == (None, None, None)
     assert (str(Area(1, 2, 28, 9)), Area(1, 2, 28, 9).fixed) == ("A2:AB9", "$A$2:$AB$9")
     assert runs([7, 1, 3, 2]) == [(1, 3), (7, 7)]
+    assert [column_letters(number) for number in (1, 26, 27, 702, 703, 16_384)] == ["A", "Z", "AA", "ZZ", "AAA", "XFD"]
     assert all(column_number(column_letters(number)) == number for number in (1, 26, 27, 702, 703, 16_384))
