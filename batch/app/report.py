@@ -16,7 +16,7 @@ from batch.i18n import N_, _, system_says
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.runs import Run, Tally
-from batch.reporter import SheetView, Written, write_index, write_report
+from batch.reporter import ReportFiles, SourceSheet, write_index, write_report
 
 _MEND = N_("Free space there, or name another place with --reports. The ledger keeps everything until then.")
 
@@ -45,7 +45,7 @@ def list_runs(settings: Settings, *, campaign: str | None = None, limit: int | N
         )
 
 
-def report_again(name: str | None, settings: Settings, *, masked: bool = False) -> tuple[Run, Tally, Path, Written]:
+def report_again(name: str | None, settings: Settings, *, masked: bool = False) -> tuple[Run, Tally, Path, ReportFiles]:
     """Write the report of run `name` again (None: the newest) with what the ledger knows now.
 
     Where the sheet is gone or was changed since, or the run was purged, the report has what the ledger knows, and says
@@ -119,7 +119,7 @@ def _inside(folder: Path) -> Path:
 
 
 @contextmanager
-def _view(run: Run, folder: Path) -> Iterator[SheetView]:
+def _view(run: Run, folder: Path) -> Iterator[SourceSheet]:
     """The sheet of a run as it was then, or nothing of it when it is not there any more or not the same."""
     try:
         inside = TemporaryDirectory(dir=folder, prefix=".sheet-", ignore_cleanup_errors=True)
@@ -130,10 +130,10 @@ def _view(run: Run, folder: Path) -> Iterator[SheetView]:
         yield _open_again(run, Path(name))
 
 
-def _open_again(run: Run, inside: Path) -> SheetView:
+def _open_again(run: Run, inside: Path) -> SourceSheet:
     original = Path(run.sheet_path)
     if run.purged is not None:  # what was purged does not come back from the sheet
-        return SheetView(path=None, info=None, rows=None, name=original.name)
+        return SourceSheet(path=None, info=None, rows=None, name=original.name)
     if _sha256(original) != run.sheet_sha256:
         return _unseen(run)
     copy = keep_copy(
@@ -142,14 +142,14 @@ def _open_again(run: Run, inside: Path) -> SheetView:
     try:
         if copy.sha256 == run.sheet_sha256:
             sheet = open_as_noted(copy.path, run.sheet_options, shown_as=original.name)
-            return SheetView(path=copy.path, info=sheet.info, rows=sheet.rows, name=original.name)
+            return SourceSheet(path=copy.path, info=sheet.info, rows=sheet.rows, name=original.name)
     except SheetError:
         pass  # the report says that the sheet is gone
     return _unseen(run)
 
 
-def _unseen(run: Run) -> SheetView:
-    return SheetView(path=None, info=None, rows=None, name=Path(run.sheet_path).name)
+def _unseen(run: Run) -> SourceSheet:
+    return SourceSheet(path=None, info=None, rows=None, name=Path(run.sheet_path).name)
 
 
 def _sha256(sheet: Path) -> str | None:

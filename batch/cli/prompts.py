@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from batch.i18n import _
-from batch.reporter import Written
+from batch.reporter import ReportFiles
 
 _YES = ("y", "yes", "s", "sim")
 _NO = ("", "n", "no", "nao", "não")
@@ -30,7 +30,7 @@ def _is_yes(answer: str) -> bool:
     return word in _YES
 
 
-def open_page(written: Written) -> None:
+def open_page(written: ReportFiles) -> None:
     """Open the page in the browser; where there is none, or no page, say so on stderr."""
     page = written.page
     if page is None:

@@ -23,15 +23,15 @@ Invariants:
 
 from batch.reporter.columns import COLUMNS
 from batch.reporter.html.runs_index import write_index
+from batch.reporter.inputs import ReportFiles, SourceSheet
 from batch.reporter.report import write_report
-from batch.reporter.rows import SheetView, Written
 from batch.reporter.summary_json import summary, summary_bytes, write_metrics
 from batch.reporter.summary_view import headline
 
 __all__ = [
     "COLUMNS",
-    "SheetView",
-    "Written",
+    "ReportFiles",
+    "SourceSheet",
     "headline",
     "summary",
     "summary_bytes",

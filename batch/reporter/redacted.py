@@ -14,7 +14,7 @@ from pathlib import PurePath
 from batch.i18n import _
 from batch.model.redaction import mask_result
 from batch.model.runs import Result, Run
-from batch.reporter.rows import SheetView
+from batch.reporter.inputs import SourceSheet
 
 
 def masked_run(run: Run) -> Run:
@@ -22,9 +22,9 @@ def masked_run(run: Run) -> Run:
     return replace(run, sheet_path=PurePath(run.sheet_path).name, ledger="", report_dir=None)
 
 
-def masked_sheet(sheet: SheetView) -> SheetView:
+def masked_sheet(sheet: SourceSheet) -> SourceSheet:
     """The sheet without its rows and its file."""
-    return SheetView(path=None, info=None, rows=None, name=sheet.name)
+    return SourceSheet(path=None, info=None, rows=None, name=sheet.name)
 
 
 def masked_results(results: Callable[[], Iterator[Result]]) -> Callable[[], Iterator[Result]]:

@@ -15,11 +15,12 @@ from batch.i18n import _, spoken
 from batch.model.runs import Result, Run, Tally
 from batch.reporter.atomic_file import write_aside
 from batch.reporter.html.page import write_html
+from batch.reporter.inputs import LEDGER_ONLY, ReportFiles, ReportInputs, SourceSheet
 from batch.reporter.redacted import masked_name, masked_results, masked_run, masked_sheet, masked_words
 from batch.reporter.results_csv import write_csv
 from batch.reporter.retry import write_retries
-from batch.reporter.rows import LEDGER_ONLY, KeptResults, Material, SheetView, Written, frame, lines
-from batch.reporter.statistics import Figures, figures
+from batch.reporter.rows import ResultSpool, lay_out_table
+from batch.reporter.statistics import Statistics, collect_statistics
 from batch.reporter.summary_json import summary_bytes
 from batch.reporter.xlsx.workbook import write_workbook
 
@@ -61,17 +62,17 @@ def write_report(
     *,
     run: Run,
     tally: Tally,
-    sheet: SheetView,
+    sheet: SourceSheet,
     results: Callable[[], Iterator[Result]],
     masked: bool = False,
-) -> Written:
+) -> ReportFiles:
     """Write report.xlsx, results.csv, report.html, summary.json, and retry.xlsx of what to correct into `folder`.
 
     `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet;
     it is asked once, or again where there is no room to keep them.
     Each file is written aside, made durable and renamed, mode 0600, so that an older one is never left half replaced.
     Without the sheet, a fuller workbook or CSV file of before is kept: the new ones are then named
-    `report (ledger only).xlsx` and so on. A file that cannot be written becomes a problem of `Written` and does not
+    `report (ledger only).xlsx` and so on. A file that cannot be written becomes a problem of `ReportFiles` and does not
     stop the others. May be called again.
     Errors of `results()` are the caller's. What people read is in the run's language. `masked`: a report to be passed
     on, without anybody's data, whose files are named `report (masked).xlsx` and so on.
@@ -79,28 +80,28 @@ def write_report(
     if masked:
         run, sheet, results = masked_run(run), masked_sheet(sheet), masked_results(results)
     zone = ZoneInfo(run.timezone)
-    with spoken(run.language), KeptResults(results, zone) as kept:
-        figured = figures(kept.first(), zone)
-        material = Material(run=run, tally=tally, sheet=sheet, told=kept.told, figures=figured)
-        return _write(folder, material, masked=masked)
+    with spoken(run.language), ResultSpool(results, zone) as spool:
+        statistics = collect_statistics(spool.spool_results(), zone)
+        inputs = ReportInputs(run=run, tally=tally, sheet=sheet, rows=spool.rows, statistics=statistics)
+        return _write(folder, inputs, masked=masked)
 
 
-def _write(folder: Path, material: Material, *, masked: bool) -> Written:
-    run, tally, sheet = material.run, material.tally, material.sheet
+def _write(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportFiles:
+    run, tally, sheet = inputs.run, inputs.tally, inputs.sheet
     kept = sheet.rows is None and not masked and has_fuller(folder)
     about = (masked_words(),) if masked else _gone(run, sheet)
-    notes = (*about, *(_kept() if kept else ()), *_disagreement(tally, material.figures))
-    material = replace(material, notes=notes)
+    notes = (*about, *(_kept() if kept else ()), *_disagreement(tally, inputs.statistics))
+    inputs = replace(inputs, notes=notes)
     done = _Done()
     book, table, page = map(masked_name, _NAMES) if masked else _BARE_NAMES if kept else _NAMES
-    done.write(book, lambda: write_workbook(folder, material, name=book))
-    done.write(table, lambda: (_csv(folder / table, material), ()))
-    done.write(page, lambda: (write_html(folder / page, material), ()))
+    done.write(book, lambda: write_workbook(folder, inputs, name=book))
+    done.write(table, lambda: (_csv(folder / table, inputs), ()))
+    done.write(page, lambda: (write_html(folder / page, inputs), ()))
     done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
     if not masked:
-        write_retries(folder, material, done)
+        write_retries(folder, inputs, done)
     said = notes[1:] if masked else notes  # what the report says of itself is no problem
-    return Written(files=tuple(done.files), problems=(*said, *done.problems), missing=tuple(done.missing))
+    return ReportFiles(files=tuple(done.files), problems=(*said, *done.problems), missing=tuple(done.missing))
 
 
 class _Done:
@@ -139,11 +140,11 @@ def _not_written(name: str, error: OSError | SheetError) -> str:
     return _("{name} could not be written. {error}").format(name=name, error=error)
 
 
-def _csv(target: Path, material: Material) -> Path:
-    framed = frame(material.sheet)
+def _csv(target: Path, inputs: ReportInputs) -> Path:
+    layout = lay_out_table(inputs.sheet.info)
 
     def write(file: BinaryIO) -> None:
-        write_csv(file, framed, lines(material.sheet, material.told(), framed))
+        write_csv(file, layout, inputs.table(layout))
 
     return write_aside(target, write)
 
@@ -161,7 +162,7 @@ def _kept() -> tuple[str, ...]:
     return (words.format(book=book, table=table),)
 
 
-def _gone(run: Run, sheet: SheetView) -> tuple[str, ...]:
+def _gone(run: Run, sheet: SourceSheet) -> tuple[str, ...]:
     if run.purged is not None:
         said = _("The run was purged on {day}: the report has row, outcome, reason and times, and names nobody.")
         return (said.format(day=f"{run.purged.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y}"),)
@@ -174,7 +175,7 @@ def _gone(run: Run, sheet: SheetView) -> tuple[str, ...]:
     return (words.format(name=sheet.name),)
 
 
-def _disagreement(tally: Tally, found: Figures) -> tuple[str, ...]:
+def _disagreement(tally: Tally, found: Statistics) -> tuple[str, ...]:
     rows = Counter[object]()
     for each in found.reasons:
         rows[each.outcome] += each.rows

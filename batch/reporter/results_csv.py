@@ -17,7 +17,7 @@ from typing import BinaryIO, TextIO
 from batch.model.csv_injection import guarded
 from batch.reporter.columns import as_text
 from batch.reporter.printable_text import printable
-from batch.reporter.rows import Frame, Line
+from batch.reporter.rows import TableLayout, TableRow
 
 _END = "\r\n"
 _MAY_BEGIN_A_FORMULA = re.compile(
@@ -26,31 +26,31 @@ _MAY_BEGIN_A_FORMULA = re.compile(
 """One of several printable texts with a NUL before and behind each; numbers and phones are left out."""
 
 
-def write_csv(file: BinaryIO, framed: Frame, report: Iterable[Line]) -> None:
+def write_csv(file: BinaryIO, layout: TableLayout, report: Iterable[TableRow]) -> None:
     """Write the header at its row and each line at its number. Streams: memory does not grow with the rows."""
     # Not utf-8-sig: that encodes in Python, piece by piece.
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     try:
         text.write("\ufeff")
-        _write_lines(text, framed, report)
+        _write_lines(text, layout, report)
     finally:
         text.detach()  # flushed, and the file stays open for who gave it
 
 
-def _write_lines(text: TextIO, framed: Frame, report: Iterable[Line]) -> None:
+def _write_lines(text: TextIO, layout: TableLayout, report: Iterable[TableRow]) -> None:
     writer = csv.writer(text, delimiter=";", lineterminator=_END)
-    text.write(_END * (framed.heading_row - 1))
-    writer.writerow([_cell(name) for name in framed.header])
-    at = framed.heading_row
+    text.write(_END * (layout.header_row - 1))
+    writer.writerow([_cell(name) for name in layout.header])
+    at = layout.header_row
     for line in report:
-        here = line.number + framed.shift
+        here = line.number + layout.shift
         if here > at + 1:
             text.write(_END * (here - at - 1))
         writer.writerow(line.cells if _is_plain(line) else [_cell(as_text(value)) for value in line.cells])
         at = here
 
 
-def _is_plain(line: Line) -> bool:
+def _is_plain(line: TableRow) -> bool:
     """Whether no cell must be guarded or changed. What is not known for certain is not plain."""
     texts = [cell for cell in line.cells if isinstance(cell, str)]
     return "".join(texts).isprintable() and _MAY_BEGIN_A_FORMULA.search("\0".join(["", *texts, ""])) is None

@@ -35,8 +35,9 @@ from batch.model.reasons import Reason
 from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter.atomic_file import write_aside
 from batch.reporter.columns import COLUMNS, REASON, as_text
+from batch.reporter.inputs import ReportInputs
 from batch.reporter.printable_text import exact, fitted
-from batch.reporter.rows import Material, Told, joined
+from batch.reporter.rows import ReportRow, join_by_number
 from batch.reporter.xlsx.new_workbook import MOST_ROWS
 from batch.reporter.xlsx.summary_sheet import free_title
 from batch.reporter.xlsx.theme import INK, MIST, MUTED, TONES, Brushes, look, set_cell, width_of
@@ -62,11 +63,11 @@ class Wrong:
     """A row to correct: as it is, why, and where it was wrong first."""
 
     row: SheetRow
-    told: Told
+    told: ReportRow
     origin: Origin
 
 
-def write_wrong(file: BinaryIO, material: Material, wrong: Iterator[Wrong]) -> tuple[str, ...]:
+def write_wrong(file: BinaryIO, material: ReportInputs, wrong: Iterator[Wrong]) -> tuple[str, ...]:
     """Write the workbook of these rows. Gives the sentences about what did not fit."""
     info = material.sheet.info
     columns = info.columns if info else ()
@@ -164,7 +165,7 @@ class _Painter:
         return cell
 
 
-def _faults(told: Told, columns: tuple[str, ...]) -> set[str]:
+def _faults(told: ReportRow, columns: tuple[str, ...]) -> set[str]:
     """The columns that the findings name: one, or several with commas between."""
     return {each for name in told.columns for each in (name, *name.split(", "))} & set(columns)
 
@@ -222,14 +223,14 @@ class Retries(Protocol):
     def say(self, problem: str) -> None: ...
 
 
-def write_retries(folder: Path, material: Material, done: Retries) -> None:
+def write_retries(folder: Path, material: ReportInputs, done: Retries) -> None:
     """Write retry.xlsx into `folder`, and `retry-2.xlsx` and so on for what one worksheet cannot hold.
 
     Without rows to correct there is none: one of before goes, if nobody has changed it. Without the sheet there is
     nothing to write, and one of before stays.
     """
     ours = _Ours(folder)
-    wrong = sum(each.rows for each in material.figures.reasons if worth_correcting(each.outcome, each.reason))
+    wrong = sum(each.rows for each in material.statistics.reasons if worth_correcting(each.outcome, each.reason))
     if wrong and material.sheet.rows is None:
         done.say(_("Without the sheet its rows cannot be put into a retry.xlsx; one of before stays as it is."))
         return
@@ -270,20 +271,20 @@ def _name(part: int) -> str:
     return "retry.xlsx" if part == 1 else f"retry-{part}.xlsx"
 
 
-def _wrong(material: Material) -> Iterator[Wrong]:
+def _wrong(material: ReportInputs) -> Iterator[Wrong]:
     """The rows to correct, in the sheet's order. Streams."""
     rows = material.sheet.rows() if material.sheet.rows else iter(())
-    for _number, row, told in joined(rows, material.told()):
+    for _number, row, told in join_by_number(rows, material.rows()):
         if row and told and worth_correcting(told.outcome, str(told.values[REASON])):
             yield Wrong(row=row, told=told, origin=_origin(material, row, told))
 
 
-def _origin(material: Material, row: SheetRow, told: Told) -> Origin:
+def _origin(material: ReportInputs, row: SheetRow, told: ReportRow) -> Origin:
     return told.origin or Origin(run=material.run.run, row=row.number, file=PurePath(material.sheet.name).name)
 
 
 def _write_part(
-    target: Path, material: Material, rows: Iterator[Wrong], ours: _Ours, placed: list[Path]
+    target: Path, material: ReportInputs, rows: Iterator[Wrong], ours: _Ours, placed: list[Path]
 ) -> tuple[Path, tuple[str, ...]]:
     problems: list[str] = []
 

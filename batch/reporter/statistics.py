@@ -74,7 +74,7 @@ class ReasonRows:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sent:
+class SentStep:
     """Messages accepted in one step of time."""
 
     start: datetime
@@ -84,12 +84,12 @@ class Sent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Figures:
+class Statistics:
     """All that the summary sheet and its charts show beside the counts."""
 
     reasons: tuple[ReasonRows, ...] = ()
     """In no particular order."""
-    sent: tuple[Sent, ...] = ()
+    sent: tuple[SentStep, ...] = ()
     """Without gaps, in order; empty when nothing was sent."""
     step: str = "second"
     """The length of a step: one of `SENT_PER`."""
@@ -106,7 +106,7 @@ class _Alike:
     first: list[int] = field(default_factory=list)
 
 
-def figures(results: Iterable[Result], zone: ZoneInfo) -> Figures:
+def collect_statistics(results: Iterable[Result], zone: ZoneInfo) -> Statistics:
     """Go once through the results and group them."""
     reasons: dict[tuple[Outcome, Reason], _Alike] = {}
     seconds: Counter[tuple[datetime, Outcome]] = Counter()
@@ -124,7 +124,7 @@ def figures(results: Iterable[Result], zone: ZoneInfo) -> Figures:
             if last is None or sent_at > last:
                 last = sent_at
     steps, step = _steps(seconds, zone)
-    return Figures(
+    return Statistics(
         reasons=tuple(
             ReasonRows(
                 outcome=outcome,
@@ -149,7 +149,7 @@ def step_for(span: timedelta) -> tuple[str, timedelta]:
     return list(_STEPS.items())[-1]
 
 
-def _steps(seconds: Mapping[tuple[datetime, Outcome], int], zone: ZoneInfo) -> tuple[tuple[Sent, ...], str]:
+def _steps(seconds: Mapping[tuple[datetime, Outcome], int], zone: ZoneInfo) -> tuple[tuple[SentStep, ...], str]:
     if not seconds:
         return (), "second"
     import pandas as pd  # noqa: PLC0415 - slow to load, large, and needed only where something was sent
@@ -167,4 +167,6 @@ def _steps(seconds: Mapping[tuple[datetime, Outcome], int], zone: ZoneInfo) -> t
         .reindex(columns=[Outcome.SUCCESS.value, Outcome.REUSED.value], fill_value=0)
     )
     rows = zip(stepped.index, stepped.itertuples(index=False, name=None), strict=True)
-    return tuple(Sent(start=start.to_pydatetime(), new=int(new), existing=int(old)) for start, (new, old) in rows), name
+    return tuple(
+        SentStep(start=start.to_pydatetime(), new=int(new), existing=int(old)) for start, (new, old) in rows
+    ), name

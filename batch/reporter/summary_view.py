@@ -15,7 +15,7 @@ from batch.i18n import N_, _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, in_general, sentence
 from batch.model.runs import Run, Tally, ranked
-from batch.reporter.statistics import SENT_PER, Figures, ReasonRows
+from batch.reporter.statistics import SENT_PER, ReasonRows, Statistics
 
 _ENDED = {
     0: N_("Every row is done"),
@@ -143,13 +143,13 @@ class Page:
 
 
 def summary_page(
-    run: Run, tally: Tally, figures: Figures, *, notes: tuple[str, ...] = (), remarks: tuple[str, ...] = ()
+    run: Run, tally: Tally, statistics: Statistics, *, notes: tuple[str, ...] = (), remarks: tuple[str, ...] = ()
 ) -> Page:
     """The whole page. `notes`: sentences that a reader of the report must know; `remarks`: what is good to know."""
     page = Page()
     page.lines.append((Spot(MARK, "mark"),))
     page.add(Spot(run.campaign, "title"))
-    first, *more = headline(run, tally, last_sent=figures.last_sent)
+    first, *more = headline(run, tally, last_sent=statistics.last_sent)
     page.add(Spot(first, "lead"))
     for each in more:
         page.add(Spot(each, "lead"))
@@ -160,12 +160,12 @@ def summary_page(
     page.add()
     _outcomes(page, tally)
     page.add()
-    _reasons(page, tally, figures)
+    _reasons(page, tally, statistics)
     page.add()
     _details(page, run, tally)
-    if len(figures.sent) > 1:
+    if len(statistics.sent) > 1:
         page.add()
-        _sent(page, figures)
+        _sent(page, statistics)
     return page
 
 
@@ -197,8 +197,8 @@ def _share(rows: int, of: int) -> float:
     return rows / of if of else 0.0
 
 
-def _reasons(page: Page, tally: Tally, figures: Figures) -> None:
-    known = {(each.outcome, each.reason): each for each in figures.reasons}
+def _reasons(page: Page, tally: Tally, statistics: Statistics) -> None:
+    known = {(each.outcome, each.reason): each for each in statistics.reasons}
     page.add(Spot(_("Why, and what to do"), "section"))
     page.add(
         Spot(_("Outcome"), "heading"),
@@ -283,8 +283,8 @@ def _rates(tally: Tally) -> str:
     return f"{first}, {second}"
 
 
-def _sent(page: Page, figures: Figures) -> None:
-    page.add(Spot(_(SENT_PER[figures.step]), "section"))
+def _sent(page: Page, statistics: Statistics) -> None:
+    page.add(Spot(_(SENT_PER[statistics.step]), "section"))
     page.mark("sent")
     page.add(
         Spot(_("From"), "heading"),
@@ -292,15 +292,15 @@ def _sent(page: Page, figures: Figures) -> None:
         Spot(_("New"), "heading_right"),
         Spot(_("Existing"), "heading_right"),
     )
-    look = _moment(figures)
-    for each in figures.sent:
+    look = _moment(statistics)
+    for each in statistics.sent:
         page.add(Spot(each.start, look), Spot(None), Spot(each.new, "number"), Spot(each.existing, "number"))
     page.places["sent_last"] = len(page.lines)
 
 
-def _moment(figures: Figures) -> str:
+def _moment(statistics: Statistics) -> str:
     """The look of a step's start: the day alone, the time alone, or both, whatever tells the steps apart."""
-    if figures.step.endswith(("day", "days", "week")):
+    if statistics.step.endswith(("day", "days", "week")):
         return "day"
-    first, last = figures.sent[0].start, figures.sent[-1].start
+    first, last = statistics.sent[0].start, statistics.sent[-1].start
     return "time" if first.date() == last.date() else "day_and_time"

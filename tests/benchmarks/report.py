@@ -29,10 +29,11 @@ from openpyxl import load_workbook
 
 from batch.ledger import Ledger
 from batch.loader import open_sheet
-from batch.reporter import COLUMNS, SheetView
+from batch.reporter import COLUMNS, SourceSheet
 from batch.reporter.columns import SENT_AT, values
-from batch.reporter.rows import KeptResults, Material
-from batch.reporter.statistics import figures
+from batch.reporter.inputs import ReportInputs
+from batch.reporter.rows import ResultSpool
+from batch.reporter.statistics import collect_statistics
 from batch.reporter.xlsx.workbook import write_workbook
 
 __all__ = ["KINDS", "Measured", "measure"]
@@ -67,13 +68,14 @@ def _ours(ledger: Ledger, sheet: Path, folder: Path) -> tuple[float, float]:
     importlib.import_module("pandas")  # comes with the first chart else
     run = ledger.runs()[0]
     opened = open_sheet(sheet)
-    view = SheetView(path=sheet, info=opened.info, rows=opened.rows, name=sheet.name)
+    view = SourceSheet(path=sheet, info=opened.info, rows=opened.rows, name=sheet.name)
     zone = ZoneInfo(run.timezone)
-    with ledger.snapshot(run.run) as (count, results), KeptResults(results, zone) as kept:
+    with ledger.snapshot(run.run) as (count, results), ResultSpool(results, zone) as spool:
         tally = count()
         wall, cpu = time.perf_counter(), time.process_time()
-        figured = figures(kept.first(), zone)
-        write_workbook(folder, Material(run=run, tally=tally, sheet=view, told=kept.told, figures=figured))
+        statistics = collect_statistics(spool.spool_results(), zone)
+        inputs = ReportInputs(run=run, tally=tally, sheet=view, rows=spool.rows, statistics=statistics)
+        write_workbook(folder, inputs)
         return time.perf_counter() - wall, time.process_time() - cpu
 
 

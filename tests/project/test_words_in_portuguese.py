@@ -40,7 +40,7 @@ from batch.model.reasons import (
 )
 from batch.model.runs import Run, Tally, ThisRun
 from batch.model.sheets import Remark, SheetInfo
-from batch.reporter.statistics import SENT_PER, Figures, ReasonRows, Sent, step_for
+from batch.reporter.statistics import SENT_PER, ReasonRows, SentStep, Statistics, step_for
 from batch.reporter.summary_view import MARK, summary_page
 
 WHEN = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
@@ -217,9 +217,9 @@ def test_the_summary_speaks_portuguese() -> None:
         first=(7, 9),
         example=Finding(Reason.PHONE_TOO_SHORT),
     )
-    figured = Figures(
+    figured = Statistics(
         reasons=(error,),
-        sent=(Sent(start=WHEN, new=3, existing=0), Sent(start=WHEN, new=1, existing=1)),
+        sent=(SentStep(start=WHEN, new=3, existing=0), SentStep(start=WHEN, new=1, existing=1)),
         step="5 minutes",
     )
     tally = Tally(

@@ -14,10 +14,11 @@ from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun
 from batch.model.sheets import Remark, SheetInfo, SheetRow
-from batch.reporter import SheetView
+from batch.reporter import SourceSheet
 from batch.reporter.html.page import write_html
-from batch.reporter.rows import Material, told_of
-from batch.reporter.statistics import figures
+from batch.reporter.inputs import ReportInputs
+from batch.reporter.rows import make_row_renderer
+from batch.reporter.statistics import collect_statistics
 
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 COLUMNS = ("Nome", "Telefone", "Empresa", "Obs")
@@ -141,9 +142,9 @@ class Made:
             language=self.language,
         )
 
-    def view(self) -> SheetView:
+    def view(self) -> SourceSheet:
         if not self.sheet:
-            return SheetView(path=None, info=None, rows=None, name="contatos.csv")
+            return SourceSheet(path=None, info=None, rows=None, name="contatos.csv")
         info = SheetInfo(
             file="contatos.csv",
             format="csv",
@@ -154,17 +155,17 @@ class Made:
             columns=tuple(self.columns),
             remarks=tuple(Remark("{text}", {"text": text}) for text in self.warnings),
         )
-        return SheetView(path=None, info=info, rows=lambda: map(self.cells, self._numbers), name="contatos.csv")
+        return SourceSheet(path=None, info=info, rows=lambda: map(self.cells, self._numbers), name="contatos.csv")
 
-    def material(self) -> Material:
+    def material(self) -> ReportInputs:
         run = self.run()
         results = self.results()
-        return Material(
+        return ReportInputs(
             run=run,
             tally=self.tally(),
             sheet=self.view(),
-            told=lambda: map(told_of(ZoneInfo(run.timezone)), results),
-            figures=figures(results, ZoneInfo(run.timezone)),
+            rows=lambda: map(make_row_renderer(ZoneInfo(run.timezone)), results),
+            statistics=collect_statistics(results, ZoneInfo(run.timezone)),
             notes=self.notes,
         )
 

@@ -22,7 +22,7 @@ from batch.model.outcomes import ExitCode, exit_code_of
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, SenderRun, Tally
 from batch.pool import PoolResult, StopCause, StopSignal, stop_on_signals
-from batch.reporter import SheetView, Written, summary_bytes, write_index, write_metrics, write_report
+from batch.reporter import ReportFiles, SourceSheet, summary_bytes, write_index, write_metrics, write_report
 
 log = structlog.get_logger()
 
@@ -94,7 +94,7 @@ class Finished:
     """When the last accepted message of the sheet was sent, by whichever run."""
     folder: Path
     ledger: str
-    written: Written
+    written: ReportFiles
     problems: tuple[str, ...] = ()
     """Sentences about what did not go as it should besides."""
     untold: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ def close(begun: Begun, sent: PoolResult, *, stamped: bool, trust_env: bool = Fa
     ended = ledger.run(run.run) or run
     ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.location)
     sheet = begun.prepared.sheet
-    view = SheetView(path=begun.copy.path, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
+    view = SourceSheet(path=begun.copy.path, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
     written = write_report(begun.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
     unlisted = write_index(begun.folder.parent, ended.language)
     counts = {outcome.value: count for outcome, count in tally.counts.items()}

@@ -18,7 +18,7 @@ from batch.model.phone.cells import shown
 from batch.model.reasons import Finding, Reason, advice, sentence
 from batch.model.runs import Result, Run, SenderRun, Tally
 from batch.pool import NEVER, StopCause
-from batch.reporter import Written, headline, summary
+from batch.reporter import ReportFiles, headline, summary
 
 _STOPPED = {
     StopCause.INTERRUPTED: N_("Interrupted: what was in flight is finished and recorded."),
@@ -90,7 +90,7 @@ def demo_text(ended: Finished) -> str:
     return f"{summary_text(ended)}\n\n{said.format(folder=samples())}"
 
 
-def written_text(run: Run, folder: Path, written: Written, *, ledger: str | None = None) -> str:
+def written_text(run: Run, folder: Path, written: ReportFiles, *, ledger: str | None = None) -> str:
     """Where the report is, what could not be written, and where the ledger is, if that is to be told."""
     workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(folder))
     page = [("", str(written.page))] if written.page else []

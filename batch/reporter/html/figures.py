@@ -1,4 +1,4 @@
-"""The figures of a run as the page shows them: shares, bars and facts, ready to be written down. Pure."""
+"""The statistics of a run as the page shows them: shares, bars and facts, ready to be written down. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice
 from batch.model.runs import SenderRun, Tally
 from batch.reporter.html.text import harmless, moment, share
-from batch.reporter.rows import Material
-from batch.reporter.statistics import Figures, Sent
+from batch.reporter.inputs import ReportInputs
+from batch.reporter.statistics import SentStep, Statistics
 from batch.reporter.summary_view import MEANING, by_urgency, ended, lasted, what_happened, where
 from batch.reporter.xlsx.theme import TONES, Tone
 
@@ -54,11 +54,11 @@ class ReasonLine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
+class ChartColumn:
     """One step of time in the chart: heights and places in hundredths of it."""
 
     name: str
-    sent: Sent
+    sent: SentStep
     left: str
     width: str
     new: str
@@ -94,9 +94,9 @@ def segments(numbers: Mapping[Outcome, int]) -> list[tuple[Outcome, str, str]]:
     return parts
 
 
-def reasons(tally: Tally, figures: Figures) -> list[ReasonLine]:
+def reasons(tally: Tally, statistics: Statistics) -> list[ReasonLine]:
     """Every reason, what needs a person first."""
-    known = {(each.outcome, each.reason): each for each in figures.reasons}
+    known = {(each.outcome, each.reason): each for each in statistics.reasons}
     longest = max((rows for (outcome, _reason), rows in tally.reasons.items() if not outcome.messaged), default=1)
     found = []
     for outcome, reason, rows in by_urgency(tally):
@@ -115,15 +115,15 @@ def reasons(tally: Tally, figures: Figures) -> list[ReasonLine]:
     return found
 
 
-def columns(figures: Figures) -> list[Column]:
+def columns(statistics: Statistics) -> list[ChartColumn]:
     """The messages sent, step by step; nothing to draw for a single step."""
-    if len(figures.sent) < 2:  # noqa: PLR2004 - one column is no course of time
+    if len(statistics.sent) < 2:  # noqa: PLR2004 - one column is no course of time
         return []
-    most = max(each.new + each.existing for each in figures.sent) or 1
-    width = 100 / len(figures.sent)
-    name = _step_name(figures)
+    most = max(each.new + each.existing for each in statistics.sent) or 1
+    width = 100 / len(statistics.sent)
+    name = _step_name(statistics)
     return [
-        Column(
+        ChartColumn(
             name=name(each.start),
             sent=each,
             left=f"{index * width + width * 0.1:.2f}",
@@ -132,13 +132,13 @@ def columns(figures: Figures) -> list[Column]:
             existing=f"{100 * each.existing / most:.2f}",
             top=f"{100 - 100 * (each.new + each.existing) / most:.2f}",
         )
-        for index, each in enumerate(figures.sent)
+        for index, each in enumerate(statistics.sent)
     ]
 
 
-def facts(material: Material) -> Iterator[tuple[str, str, bool]]:
+def facts(inputs: ReportInputs) -> Iterator[tuple[str, str, bool]]:
     """Label, value, and whether the value is a code: what somebody may ask about the run later."""
-    run, tally, zone = material.run, material.tally, material.zone
+    run, tally, zone = inputs.run, inputs.tally, inputs.zone
     yield _("Run"), run.run, True
     yield _("Sheet"), run.sheet_path, True
     yield _("Started"), f"{moment(run.started, zone)} ({run.timezone})", False
@@ -173,9 +173,9 @@ def rate(starts: float | None) -> str:
 class _step_name:  # noqa: N801 - used as the function that it is
     """How the beginning of a step is called: the day, the time, or both, whatever tells the steps apart."""
 
-    def __init__(self, figures: Figures) -> None:
-        first, last = figures.sent[0].start, figures.sent[-1].start
-        self._by_day = figures.sent[1].start - first >= timedelta(days=1)
+    def __init__(self, statistics: Statistics) -> None:
+        first, last = statistics.sent[0].start, statistics.sent[-1].start
+        self._by_day = statistics.sent[1].start - first >= timedelta(days=1)
         self._one_day = first.date() == last.date()
 
     def __call__(self, start: datetime) -> str:

@@ -24,7 +24,8 @@ from batch.reporter.columns import Value
 from batch.reporter.html.figures import columns, counts, facts, rate, reasons, segments, senders, tones_css
 from batch.reporter.html.rows import INTERNED, MOST_TEXTS, Rows, lead_columns, own_columns
 from batch.reporter.html.text import column_names, harmless, lang, moment, script_json, script_words
-from batch.reporter.rows import Frame, Material, frame, lines
+from batch.reporter.inputs import ReportInputs
+from batch.reporter.rows import TableLayout, lay_out_table
 from batch.reporter.statistics import SENT_PER
 from batch.reporter.summary_view import ended, headline
 
@@ -85,40 +86,40 @@ _SAMPLE = 200
 """Rows by which the columns of the table are chosen."""
 
 
-def write_html(target: Path, material: Material) -> Path:
+def write_html(target: Path, inputs: ReportInputs) -> Path:
     """Write the page (see `write_aside`). Memory does not grow with the rows."""
 
     def write(file: BinaryIO) -> None:
-        file.writelines(pieces("report.html.jinja", _values(material), script=REPORT_SCRIPT))
+        file.writelines(pieces("report.html.jinja", _values(inputs), script=REPORT_SCRIPT))
 
     return write_aside(target, write)
 
 
-def _values(material: Material) -> dict[str, object]:
-    run, tally = material.run, material.tally
-    table = _table(material)
-    info = material.sheet.info
+def _values(inputs: ReportInputs) -> dict[str, object]:
+    run, tally = inputs.run, inputs.tally
+    table = _table(inputs)
+    info = inputs.sheet.info
     return {
         "run": run,
         "verdict": ended(run.exit_code),
-        "headline": headline(run, tally, last_sent=material.figures.last_sent),
-        "began": moment(run.started, material.zone),
-        "notes": material.notes,
+        "headline": headline(run, tally, last_sent=inputs.statistics.last_sent),
+        "began": moment(run.started, inputs.zone),
+        "notes": inputs.notes,
         "remarks": info.warnings if info else (),
         "rows_of_all": tally.rows,
         "counts": counts(tally.counts),
         "segments": segments(tally.counts),
-        "reasons": reasons(tally, material.figures),
-        "columns": columns(material.figures),
-        "most": max((each.new + each.existing for each in material.figures.sent), default=0),
-        "sent_title": _(SENT_PER[material.figures.step]),
-        "facts": list(facts(material)),
+        "reasons": reasons(tally, inputs.statistics),
+        "columns": columns(inputs.statistics),
+        "most": max((each.new + each.existing for each in inputs.statistics.sent), default=0),
+        "sent_title": _(SENT_PER[inputs.statistics.step]),
+        "facts": list(facts(inputs)),
         "senders": senders(tally),
         "wanted": rate(tally.this_run.wanted_rate),
         "table": table,
         "chunks": table.rows.chunks(),
-        "settings": script_json(_settings(material, table)),
-        "moment": lambda at: moment(datetime.fromisoformat(at), material.zone),
+        "settings": script_json(_settings(inputs, table)),
+        "moment": lambda at: moment(datetime.fromisoformat(at), inputs.zone),
     }
 
 
@@ -138,34 +139,34 @@ class _Table:
         return ((1 + len(INTERNED) + index, self.own[index]) for index in self.lead)
 
 
-def _table(material: Material) -> _Table:
-    framed = frame(material.sheet)
-    own = own_columns(framed, has_sheet=material.sheet.info is not None)
+def _table(inputs: ReportInputs) -> _Table:
+    layout = lay_out_table(inputs.sheet.info)
+    own = own_columns(layout, has_sheet=inputs.sheet.info is not None)
     return _Table(
-        rows=_rows(material, framed, own),
-        own=tuple(harmless(framed.header[index], 200) for index in own),
-        lead=lead_columns(_sample(material, framed, own)),
+        rows=_rows(inputs, layout, own),
+        own=tuple(harmless(layout.header[index], 200) for index in own),
+        lead=lead_columns(_sample(inputs, layout, own)),
     )
 
 
-def _rows(material: Material, framed: Frame, own: tuple[int, ...]) -> Rows:
-    return Rows(lines(material.sheet, material.told(), framed), framed, own, material.tally.counts)
+def _rows(inputs: ReportInputs, layout: TableLayout, own: tuple[int, ...]) -> Rows:
+    return Rows(inputs.table(layout), layout, own, inputs.tally.counts)
 
 
-def _sample(material: Material, framed: Frame, own: tuple[int, ...]) -> list[tuple[Value, ...]]:
+def _sample(inputs: ReportInputs, layout: TableLayout, own: tuple[int, ...]) -> list[tuple[Value, ...]]:
     """The first rows, read apart: the head of the table is written before the first of them."""
-    of_all = lines(material.sheet, material.told(), framed)
-    first = Rows(islice(of_all, _SAMPLE), framed, own, material.tally.counts)
+    of_all = inputs.table(layout)
+    first = Rows(islice(of_all, _SAMPLE), layout, own, inputs.tally.counts)
     for _chunk in first.chunks():
         pass
     return first.plain
 
 
-def _settings(material: Material, table: _Table) -> dict[str, object]:
+def _settings(inputs: ReportInputs, table: _Table) -> dict[str, object]:
     """What the script of the page must know."""
     return {
         "lang": lang(),
-        "timezone": material.run.timezone,
+        "timezone": inputs.run.timezone,
         "names": column_names(),
         "own": table.own,
         "lead": table.lead,

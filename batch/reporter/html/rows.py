@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from batch.model.outcomes import Outcome
 from batch.reporter.columns import COLUMNS, Value
 from batch.reporter.html.text import LONGEST_CELL, harmless, script_json
-from batch.reporter.rows import Frame, Line
+from batch.reporter.rows import TableLayout, TableRow
 from batch.reporter.summary_view import URGENCY
 
 MOST_ROWS = 150_000
@@ -43,17 +43,21 @@ def budget(counts: Mapping[Outcome, int], most: int) -> dict[Outcome, int]:
     return held
 
 
-def own_columns(framed: Frame, *, has_sheet: bool) -> tuple[int, ...]:
+def own_columns(layout: TableLayout, *, has_sheet: bool) -> tuple[int, ...]:
     """The indexes of the user's own columns in a line's cells; none when the sheet is gone."""
-    return tuple(index for index in range(len(framed.header)) if index not in framed.ours) if has_sheet else ()
+    return (
+        tuple(index for index in range(len(layout.header)) if index not in layout.result_columns) if has_sheet else ()
+    )
 
 
 class Rows:
     """The lines of a report on their way into the page. `chunks` is gone through once; the rest is true afterwards."""
 
-    def __init__(self, lines: Iterable[Line], framed: Frame, own: Sequence[int], counts: Mapping[Outcome, int]) -> None:
+    def __init__(
+        self, lines: Iterable[TableRow], layout: TableLayout, own: Sequence[int], counts: Mapping[Outcome, int]
+    ) -> None:
         self._lines = lines
-        self._places = [*(indexes[0] for indexes in framed.places), *own]
+        self._places = [*(indexes[0] for indexes in layout.places), *own]
         self._single = [True, *(not interned for interned in INTERNED), *(False for _ in own)]
         self._left = budget(counts, MOST_ROWS)
         self._left_plain = budget(counts, MOST_PLAIN)
@@ -88,13 +92,13 @@ class Rows:
             yield script_json(chunk)
 
     @staticmethod
-    def _fits(line: Line, left: dict[Outcome, int]) -> bool:
+    def _fits(line: TableRow, left: dict[Outcome, int]) -> bool:
         if line.outcome is None:
             return True
         left[line.outcome] -= 1
         return left[line.outcome] >= 0
 
-    def _shown(self, line: Line) -> tuple[Value, ...]:
+    def _shown(self, line: TableRow) -> tuple[Value, ...]:
         cells = [line.cells[place] for place in self._places]
         whole = "".join([cell for cell in cells if isinstance(cell, str)])
         if len(whole) <= LONGEST_CELL and whole.isprintable():

@@ -23,7 +23,7 @@ from batch.reporter.atomic_file import write_aside
 from batch.reporter.html.figures import Count, counts, segments
 from batch.reporter.html.page import pieces
 from batch.reporter.html.text import moment
-from batch.reporter.rows import LEDGER_ONLY
+from batch.reporter.inputs import LEDGER_ONLY
 from batch.reporter.summary_view import ended
 
 _NAME = "index.html"

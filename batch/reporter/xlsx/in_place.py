@@ -27,9 +27,10 @@ from batch.ooxml.package import Package
 from batch.ooxml.references import LAST_COLUMN, Area
 from batch.ooxml.xml import UnsupportedMarkup
 from batch.reporter.columns import COLUMNS, place
+from batch.reporter.inputs import ReportInputs
 from batch.reporter.printable_text import cut_sentence
-from batch.reporter.rows import Material, Told
-from batch.reporter.statistics import Figures
+from batch.reporter.rows import ReportRow
+from batch.reporter.statistics import Statistics
 from batch.reporter.summary_view import Page
 from batch.reporter.tones import Palette
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
@@ -51,7 +52,7 @@ def saved(book: Workbook) -> Package:
     return Package(ZipFile(file))
 
 
-def summary_book(page: Page, figures: Figures, *, taken: Iterable[str], epoch_1904: bool) -> tuple[Package, str]:
+def summary_book(page: Page, figures: Statistics, *, taken: Iterable[str], epoch_1904: bool) -> tuple[Package, str]:
     """A workbook with the summary alone, and the sheet's title: one that is not `taken`."""
     book = Workbook()
     book.remove(book.worksheets[0])
@@ -97,7 +98,7 @@ class Filled:
     """Of the sheet's own filter; None when there is none, or it is elsewhere or a table's."""
 
 
-def write_contact_sheet(target: Target, material: Material) -> Filled:
+def write_contact_sheet(target: Target, material: ReportInputs) -> Filled:
     """Write the sheet with its results, and its tables into the package.
 
     Raises:
@@ -123,7 +124,7 @@ def write_contact_sheet(target: Target, material: Material) -> Filled:
     most = package.size(target.part) + _RESULT_BYTES * material.tally.rows
     pieces = chain(
         (_DECLARATION, sheet.head().lstrip(), survey.patterns.opening),
-        splice.pieces(SheetXml(package.chunks(target.part)).rows(), added.of(material.told())),
+        splice.pieces(SheetXml(package.chunks(target.part)).rows(), added.of(material.rows())),
         (survey.patterns.closing,),
     )
 
@@ -201,7 +202,7 @@ class _Added:
         self.bottom = bottom
         """The last row that holds anything, as far as it was gone."""
 
-    def of(self, told: Iterator[Told]) -> Iterator[tuple[int, bytes]]:
+    def of(self, told: Iterator[ReportRow]) -> Iterator[tuple[int, bytes]]:
         if self._header_row:
             yield self._header_row, self._cells.headings(self._header_row).encode()
         cells, row = self._cells.row, 0
@@ -236,7 +237,7 @@ def has_macros(path: Path) -> bool:
         return "xl/vbaProject.bin" in Package(archive)
 
 
-def write_own(file: BinaryIO, material: Material, path: Path, info: SheetInfo) -> tuple[str, ...]:
+def write_own(file: BinaryIO, material: ReportInputs, path: Path, info: SheetInfo) -> tuple[str, ...]:
     """Write the workbook at `path` with the results of its sheet into `file`. Memory does not grow with the rows.
 
     Gives the sentences about what could not be kept; they are on the summary as well. `CannotKeep` may leave `file`
@@ -252,7 +253,7 @@ def write_own(file: BinaryIO, material: Material, path: Path, info: SheetInfo) -
         raise CannotKeep(_("{file} has no room for the result columns at its right.").format(file=name)) from error
 
 
-def _written(package: Package, copy: ZipFile, material: Material, info: SheetInfo) -> tuple[str, ...]:
+def _written(package: Package, copy: ZipFile, material: ReportInputs, info: SheetInfo) -> tuple[str, ...]:
     name = material.sheet.name
     workbook = WorkbookPart(package)
     tab = next((each for each in workbook.tabs if each.title == info.sheet and each.kind == "worksheet"), None)
@@ -280,7 +281,7 @@ def _written(package: Package, copy: ZipFile, material: Material, info: SheetInf
         drop_calculation_order(package, workbook)
     page = material.page(problems, () if info.header_row else (_bare(),))
     donor, title = summary_book(
-        page, material.figures, taken=[each.title for each in left], epoch_1904=workbook.epoch_1904
+        page, material.statistics, taken=[each.title for each in left], epoch_1904=workbook.epoch_1904
     )
     part = transplanted(donor, package, styles, strict=workbook.strict)
     workbook.put_first(

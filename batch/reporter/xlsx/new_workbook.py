@@ -23,8 +23,9 @@ from batch.ooxml.archive import new_zip, write_stream
 from batch.ooxml.package import ROOT_RELATIONS
 from batch.ooxml.references import Area, column_letters
 from batch.reporter.columns import COLUMNS
+from batch.reporter.inputs import LEDGER_ONLY, ReportInputs
 from batch.reporter.printable_text import cut_sentence
-from batch.reporter.rows import LEDGER_ONLY, Frame, Line, Material, frame, lines
+from batch.reporter.rows import TableLayout, TableRow, lay_out_table
 from batch.reporter.summary_view import TITLE
 from batch.reporter.tones import Palette
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
@@ -55,7 +56,7 @@ class CleanSheet:
     def __init__(
         self,
         target: IO[bytes],
-        framed: Frame,
+        layout: TableLayout,
         widths: Sequence[float],
         *,
         header_row: int,
@@ -65,24 +66,24 @@ class CleanSheet:
     ) -> None:
         self._target, self._widths, self._header_row = target, widths, header_row
         self._palette, self._writer, self._results = palette, writer, results
-        self._first = min(framed.ours)
-        self._in_order = framed.ours == set(range(self._first, len(framed.header)))
-        self._values = itemgetter(*(indexes[0] for indexes in framed.places))
-        self._ours = {index: column for column, indexes in enumerate(framed.places) for index in indexes}
-        self._starts = [f'<c r="{column_letters(column)}' for column in range(1, len(framed.header) + 1)]
+        self._first = min(layout.result_columns)
+        self._in_order = layout.result_columns == set(range(self._first, len(layout.header)))
+        self._values = itemgetter(*(indexes[0] for indexes in layout.places))
+        self._ours = {index: column for column, indexes in enumerate(layout.places) for index in indexes}
+        self._starts = [f'<c r="{column_letters(column)}' for column in range(1, len(layout.header) + 1)]
         self._held: list[str] = []
         self._size = 0
         self._at = header_row
         columns = "".join(_column(number, width) for number, width in enumerate(widths, start=1))
         self._put(_HEAD.format(header_row=header_row, below=header_row + 1, columns=columns))
-        self._put(_row(header_row, "".join(self._headings(framed.header))))
+        self._put(_row(header_row, "".join(self._headings(layout.header))))
 
     @property
     def area(self) -> Area:
         """From the header to the last line so far."""
         return Area(1, self._header_row, len(self._starts), self._at)
 
-    def add(self, line: Line, at: int) -> None:
+    def add(self, line: TableRow, at: int) -> None:
         """Write a line into row `at`, which lies below the one before."""
         cells = self._cells(line, at)
         self._put(_row(at, cells, self._height(line) if "\n" in cells else 0))
@@ -99,14 +100,14 @@ class CleanSheet:
             rest = self._writer.rest(name, heading if index in self._ours else theirs)
             yield f'{self._starts[index]}{self._header_row}"{rest}'
 
-    def _cells(self, line: Line, at: int) -> str:
+    def _cells(self, line: TableRow, at: int) -> str:
         row = f'{at}"'
         if not self._in_order or line.outcome is None:
             return self._mixed_cells(line, row)
         theirs = self._writer.cells(self._starts[: self._first], row, line.cells[: self._first], self._palette.theirs)
         return theirs + self._results.row(at, self._values(line.cells), line.outcome)
 
-    def _mixed_cells(self, line: Line, row: str) -> str:
+    def _mixed_cells(self, line: TableRow, row: str) -> str:
         """Of a sheet that has result columns already, in between its own; or of a row without a result."""
         found = []
         for index, value in enumerate(line.cells):
@@ -120,7 +121,7 @@ class CleanSheet:
             found.append(f"{self._starts[index]}{row}{markup}")
         return "".join(found)
 
-    def _height(self, line: Line) -> int:
+    def _height(self, line: TableRow) -> int:
         tall = max(_lines(value, width) for value, width in zip(line.cells, self._widths, strict=True))
         return min(tall, _MOST_LINES) * _LINE_HEIGHT if tall > 1 else 0
 
@@ -176,21 +177,21 @@ def position(number: int, *, most: int) -> tuple[int, int]:
 
 
 def write_clean(
-    file: BinaryIO, material: Material, *, notes: tuple[str, ...] = (), remarks: tuple[str, ...] = ()
+    file: BinaryIO, material: ReportInputs, *, notes: tuple[str, ...] = (), remarks: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     """Write the workbook into `file`. Gives the sentences about what did not fit; they are on the summary as well.
 
     `notes` and `remarks` are sentences for the summary alone.
     """
-    framed = frame(material.sheet)
-    report = lines(material.sheet, material.told(), framed)
+    layout = lay_out_table(material.sheet.info)
+    report = material.table(layout)
     sample = list(islice(report, _SAMPLE))
-    with new_zip(file) as copy, _Sheets(copy, material, framed, _widths(framed, sample)) as sheets:
+    with new_zip(file) as copy, _Sheets(copy, material, layout, _widths(layout, sample)) as sheets:
         for line in chain(sample, report):
             sheets.add(line)
         problems = sheets.finish()
         page = material.page((*notes, *problems), remarks)
-        add_summary(sheets.book, page, material.figures)
+        add_summary(sheets.book, page, material.statistics)
         saved(sheets.book).write(copy, but=sheets.parts)
     return problems
 
@@ -198,27 +199,27 @@ def write_clean(
 class _Sheets(ExitStack):
     """The worksheets of rows, begun one after the other as the rows need them, and the workbook around them."""
 
-    def __init__(self, copy: ZipFile, material: Material, framed: Frame, widths: list[float]) -> None:
+    def __init__(self, copy: ZipFile, material: ReportInputs, layout: TableLayout, widths: list[float]) -> None:
         super().__init__()
-        self._copy, self._framed, self._widths, self._title = copy, framed, widths, _title(material)
+        self._copy, self._layout, self._widths, self._title = copy, layout, widths, _title(material)
         self.parts = [ROOT_RELATIONS]
         """What is written already."""
         self.book = _book(material, free_title(self._title, [_(TITLE)]))
         sheet = self.book.worksheets[0]
         self._palette = Palette(sheet, Brushes(sheet, vertical="top"))
         self._writer = CellWriter()
-        places = [[index + 1 for index in indexes] for indexes in framed.places]
+        places = [[index + 1 for index in indexes] for indexes in layout.places]
         self._results = ResultCells(places, self._palette, self._writer)
-        self._most_bytes = material.tally.rows * (_LINE_BYTES + _CELL_BYTES * len(framed.header))
+        self._most_bytes = material.tally.rows * (_LINE_BYTES + _CELL_BYTES * len(layout.header))
         self._most = MOST_ROWS
         self._index = 0
         self._split: tuple[int, str] | None = None
         copy.writestr(ROOT_RELATIONS, saved(self.book).read(ROOT_RELATIONS))
         self._sheet = self._begun()
 
-    def add(self, line: Line) -> None:
+    def add(self, line: TableRow) -> None:
         """Write a line where its row belongs."""
-        index, at = position(line.number + self._framed.shift, most=self._most)
+        index, at = position(line.number + self._layout.shift, most=self._most)
         while self._index < index:
             self._end()
             self._index += 1
@@ -247,9 +248,9 @@ class _Sheets(ExitStack):
         stream = self.enter_context(write_stream(self._copy, part, most=self._most_bytes))
         return CleanSheet(
             stream,
-            self._framed,
+            self._layout,
             self._widths,
-            header_row=self._framed.heading_row if self._index == 0 else 1,
+            header_row=self._layout.header_row if self._index == 0 else 1,
             palette=self._palette,
             writer=self._writer,
             results=self._results,
@@ -261,7 +262,7 @@ class _Sheets(ExitStack):
         self.book.worksheets[self._index].auto_filter.ref = str(self._sheet.area)
 
 
-def _book(material: Material, title: str) -> Workbook:
+def _book(material: ReportInputs, title: str) -> Workbook:
     book = Workbook()
     book.worksheets[0].title = title
     book.properties.creator = "wegly-batch"
@@ -270,7 +271,7 @@ def _book(material: Material, title: str) -> Workbook:
     return book
 
 
-def _title(material: Material) -> str:
+def _title(material: ReportInputs) -> str:
     """The worksheet's own name, or the file's without its ending."""
     info = material.sheet.info
     wanted = info.sheet if info and info.sheet else PurePath(material.sheet.name).stem
@@ -278,14 +279,14 @@ def _title(material: Material) -> str:
     return "".join(character for character in clean if character.isprintable()) or _("Rows")
 
 
-def _widths(framed: Frame, sample: Iterable[Line]) -> list[float]:
-    widths = [float(len(name) + 4) for name in framed.header]
+def _widths(layout: TableLayout, sample: Iterable[TableRow]) -> list[float]:
+    widths = [float(len(name) + 4) for name in layout.header]
     for line in sample:
         for index, value in enumerate(line.cells):
             if isinstance(value, str):
                 widths[index] = max(widths[index], max(map(len, value.splitlines()), default=0) + 2)
     fitted = [min(max(width, _NARROWEST), _WIDEST) for width in widths]
-    for column, indexes in zip(COLUMNS, framed.places, strict=True):
+    for column, indexes in zip(COLUMNS, layout.places, strict=True):
         for index in indexes:
             fitted[index] = width_of(column)
     return fitted

@@ -24,7 +24,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.i18n import _
 from batch.model.outcomes import Outcome
-from batch.reporter.statistics import SENT_PER, Figures
+from batch.reporter.statistics import SENT_PER, Statistics
 from batch.reporter.summary_view import MARK, TITLE, Page, Spot
 from batch.reporter.xlsx.theme import INK, MUTED, RULE, TONES, look, set_cell
 
@@ -131,7 +131,7 @@ def free_title(wanted: str, taken: list[str]) -> str:
     return title
 
 
-def add_summary(book: Workbook, page: Page, figures: Figures, *, taken: Iterable[str] = ()) -> None:
+def add_summary(book: Workbook, page: Page, statistics: Statistics, *, taken: Iterable[str] = ()) -> None:
     """Add the summary as the first sheet of `book`, under a title that is neither there nor `taken`."""
     sheet: Worksheet = book.create_sheet(free_title(_(TITLE), [*taken, *book.sheetnames]), 0)
     for column, width in _WIDTHS.items():
@@ -143,7 +143,7 @@ def add_summary(book: Workbook, page: Page, figures: Figures, *, taken: Iterable
     for number, line in enumerate(page.lines, start=1):
         sheet.row_dimensions[number].height = _height(line)
         sheet.append([_cell(sheet, spot, looks) for spot in line])
-    _charts(sheet, page, figures)
+    _charts(sheet, page, statistics)
 
 
 def _for_print(sheet: Worksheet) -> None:
@@ -174,13 +174,13 @@ def _height(line: tuple[Spot | None, ...]) -> float:
     return max([*known, max(wraps, default=1) * _LINE + _AIR])
 
 
-def _charts(sheet: Worksheet, page: Page, figures: Figures) -> None:
+def _charts(sheet: Worksheet, page: Page, statistics: Statistics) -> None:
     top = page.places["outcomes"] - 1
     height = (len(Outcome) + 2) * (_LINE + _AIR) * _CM_PER_POINT
     _anchor(sheet, outcome_chart(sheet, first=top + 1, names=2, numbers=4), f"F{top}", _WIDTHS["F"], height)
     if "sent" in page.places:
         heading, last = page.places["sent"], page.places["sent_last"]
-        chart = sent_chart(sheet, step=figures.step, heading=heading, last=last, columns=(2, 4, 5))
+        chart = sent_chart(sheet, step=statistics.step, heading=heading, last=last, columns=(2, 4, 5))
         _anchor(sheet, chart, f"G{top}", _WIDTHS["G"] + _WIDTHS["H"], height)
 
 

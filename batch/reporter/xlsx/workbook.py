@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from batch.i18n import N_, _
 from batch.reporter.atomic_file import write_aside
-from batch.reporter.rows import Material, SheetView
+from batch.reporter.inputs import ReportInputs, SourceSheet
 from batch.reporter.xlsx.in_place import CannotKeep, has_macros, write_own
 from batch.reporter.xlsx.new_workbook import write_clean
 
@@ -18,7 +18,7 @@ _SHIFTED = N_(
 _WORKBOOKS = frozenset({"xlsx", "xlsm", "xls", "xlsb", "ods"})
 
 
-def write_workbook(folder: Path, material: Material, *, name: str = "report.xlsx") -> tuple[Path, tuple[str, ...]]:
+def write_workbook(folder: Path, material: ReportInputs, *, name: str = "report.xlsx") -> tuple[Path, tuple[str, ...]]:
     """Write the workbook into the folder. Gives where it is and the sentences about what it lacks.
 
     It is named `name`; only when it has the user's macros report.xlsm, since Excel opens neither under the other's
@@ -41,7 +41,7 @@ def write_workbook(folder: Path, material: Material, *, name: str = "report.xlsx
     return placed, (reason, *problems)
 
 
-def _clean(target: Path, material: Material, notes: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+def _clean(target: Path, material: ReportInputs, notes: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
     said: list[str] = []
 
     def write(file: BinaryIO) -> None:
@@ -50,7 +50,7 @@ def _clean(target: Path, material: Material, notes: tuple[str, ...]) -> tuple[Pa
     return write_aside(target, write), tuple(said)
 
 
-def _plain_remarks(sheet: SheetView) -> tuple[str, ...]:
+def _plain_remarks(sheet: SourceSheet) -> tuple[str, ...]:
     """What a reader of a clean workbook should not look for in it."""
     if sheet.info is None:
         return ()

@@ -21,7 +21,7 @@ from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
 from batch.model.sheets import SheetInfo, SheetRow
-from batch.reporter import COLUMNS, SheetView, Written, headline, summary, write_report
+from batch.reporter import COLUMNS, ReportFiles, SourceSheet, headline, summary, write_report
 from batch.reporter.printable_text import LONGEST
 from batch.reporter.xlsx import new_workbook as clean_workbook
 
@@ -66,7 +66,7 @@ def tally_of(results: Sequence[Result]) -> Tally:
     )
 
 
-Report = Callable[..., tuple[Written, Path]]
+Report = Callable[..., tuple[ReportFiles, Path]]
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def report(tmp_path: Path) -> Report:
 
     def write(
         rows: dict[int, tuple[str | None, ...]], results: Sequence[Result], **changes: object
-    ) -> tuple[Written, Path]:
+    ) -> tuple[ReportFiles, Path]:
         info = SheetInfo(
             file="contatos.csv",
             format="csv",
@@ -89,7 +89,7 @@ def report(tmp_path: Path) -> Report:
         def given() -> Iterator[SheetRow]:
             return (SheetRow(number=number, cells=cells) for number, cells in rows.items())
 
-        view = SheetView(path=None, info=replace(info, **changes), rows=given, name="contatos.csv")
+        view = SourceSheet(path=None, info=replace(info, **changes), rows=given, name="contatos.csv")
         folder = tmp_path / "report"
         folder.mkdir(exist_ok=True)
         return write_report(folder, run=RUN, tally=tally_of(results), sheet=view, results=lambda: iter(results)), folder
@@ -256,7 +256,7 @@ def test_an_earlier_report_as_csv_gets_its_results_replaced(report: Report) -> N
 def test_a_sheet_that_is_gone_leaves_what_the_ledger_knows(tmp_path: Path) -> None:
     """Row, phone and outcome, and a sentence that says so, in the answer and on the summary."""
     results = six_results(first=5)
-    view = SheetView(path=None, info=None, rows=None, name="contatos.xlsx")
+    view = SourceSheet(path=None, info=None, rows=None, name="contatos.xlsx")
     written = write_report(tmp_path, run=RUN, tally=tally_of(results), sheet=view, results=lambda: iter(results))
     problem, no_retry = written.problems
     assert no_retry == "Without the sheet its rows cannot be put into a retry.xlsx; one of before stays as it is."
@@ -324,7 +324,7 @@ def test_a_workbook_open_in_excel_is_written_under_another_name(
 def test_counts_that_do_not_fit_the_rows_are_told(tmp_path: Path) -> None:
     """A ledger that moved on between counting and writing does not go unnoticed."""
     results = six_results()
-    view = SheetView(path=None, info=None, rows=None, name="contatos.xlsx")
+    view = SourceSheet(path=None, info=None, rows=None, name="contatos.xlsx")
     written = write_report(tmp_path, run=RUN, tally=tally_of(results[1:]), sheet=view, results=lambda: iter(results))
     assert written.problems[1].startswith("The ledger changed while the report was being written")
 
@@ -338,7 +338,7 @@ def test_rows_that_cannot_be_read_again_cost_only_what_needs_them(tmp_path: Path
     info = SheetInfo(
         file="contatos.csv", format="csv", sheet=None, encoding="utf-8", delimiter=";", header_row=1, columns=HEADER
     )
-    view = SheetView(path=None, info=info, rows=damaged, name="contatos.csv")
+    view = SourceSheet(path=None, info=info, rows=damaged, name="contatos.csv")
     results = six_results()
     folder = tmp_path / "report"
     folder.mkdir()

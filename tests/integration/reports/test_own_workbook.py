@@ -20,7 +20,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
 from batch.model.sheets import SheetInfo, SheetRow
-from batch.reporter import COLUMNS, SheetView, Written, write_report
+from batch.reporter import COLUMNS, ReportFiles, SourceSheet, write_report
 
 SENT = datetime(2026, 11, 3, 13, 0, 5, tzinfo=UTC)
 REASONS = {
@@ -41,7 +41,7 @@ def a_result(row: int, outcome: Outcome = Outcome.SUCCESS) -> Result:
     )
 
 
-Report = Callable[..., tuple[Written, Path]]
+Report = Callable[..., tuple[ReportFiles, Path]]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def report(tmp_path: Path) -> Report:
         header_row: int = 1,
         results: Sequence[Result] = (),
         language: str = "en",
-    ) -> tuple[Written, Path]:
+    ) -> tuple[ReportFiles, Path]:
         path = book if isinstance(book, Path) else tmp_path / "contatos.xlsx"
         if isinstance(book, Workbook):
             book.save(path)
@@ -94,7 +94,7 @@ def report(tmp_path: Path) -> Report:
                 counts={outcome: counts[outcome] for outcome in Outcome},
                 reasons=Counter((each.outcome, each.reason) for each in done),
             ),
-            sheet=SheetView(path=path, info=info, rows=given, name=path.name),
+            sheet=SourceSheet(path=path, info=info, rows=given, name=path.name),
             results=lambda: iter(done),
         )
         return written, written.files[0]

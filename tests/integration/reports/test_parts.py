@@ -33,7 +33,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
 from batch.ooxml.xml import parse_tree
-from batch.reporter import COLUMNS, SheetView, Written, write_report
+from batch.reporter import COLUMNS, ReportFiles, SourceSheet, write_report
 
 SENT = datetime(2026, 11, 3, 13, 0, 5, tzinfo=UTC)
 RUN = Run(
@@ -48,7 +48,7 @@ RUN = Run(
 Edit = Callable[[str, bytes], bytes | None]
 
 
-def report_of(path: Path, folder: Path, **changes: object) -> tuple[Written, Path]:
+def report_of(path: Path, folder: Path, **changes: object) -> tuple[ReportFiles, Path]:
     """The report of a workbook whose rows were all sent, as our loader reads them."""
     sheet = open_sheet(path)
     info = replace(sheet.info, **changes)
@@ -60,7 +60,7 @@ def report_of(path: Path, folder: Path, **changes: object) -> tuple[Written, Pat
         counts={outcome: len(results) * (outcome is Outcome.SUCCESS) for outcome in Outcome},
         reasons=Counter((each.outcome, each.reason) for each in results),
     )
-    view = SheetView(path=path, info=info, rows=sheet.rows, name=path.name)
+    view = SourceSheet(path=path, info=info, rows=sheet.rows, name=path.name)
     folder.mkdir(exist_ok=True)
     written = write_report(folder, run=RUN, tally=tally, sheet=view, results=lambda: iter(results))
     return written, written.files[0]

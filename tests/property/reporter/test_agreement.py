@@ -19,7 +19,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
 from batch.model.sheets import SheetInfo, SheetRow
-from batch.reporter import SheetView, write_report
+from batch.reporter import SourceSheet, write_report
 from batch.reporter.html.text import harmless
 from batch.reporter.printable_text import printable
 
@@ -92,7 +92,7 @@ def test_every_form_reads_back_to_the_same_outcomes(sheet: tuple[int, list[Sheet
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         user_workbook(folder / "user.xlsx", header_row, rows)
-        view = SheetView(path=folder / "user.xlsx", info=info, rows=lambda: iter(rows), name="contatos")
+        view = SourceSheet(path=folder / "user.xlsx", info=info, rows=lambda: iter(rows), name="contatos")
         written = write_report(folder, run=RUN, tally=tally, sheet=view, results=lambda: iter(results))
         wrong = [each for each in results if each.outcome is Outcome.ERROR and each.findings[0].reason not in OUT]
         more = ["retry.xlsx"] if wrong else []

@@ -18,7 +18,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
 from batch.model.sheets import SheetInfo, SheetRow
-from batch.reporter import SheetView, write_report
+from batch.reporter import SourceSheet, write_report
 
 RUN = Run(
     run="the-run",
@@ -75,7 +75,7 @@ def test_rows_to_correct_read_back_as_they_were_read(given_rows: tuple[list[Shee
     ]
     counts = Counter(each.outcome for each in results)
     tally = Tally(counts={outcome: counts[outcome] for outcome in Outcome}, reasons={})
-    view = SheetView(path=None, info=info, rows=lambda: iter(sheet_rows), name="contatos.csv")
+    view = SourceSheet(path=None, info=info, rows=lambda: iter(sheet_rows), name="contatos.csv")
     wrong = [(row, result) for row, result in zip(rows, results, strict=True) if result.outcome is Outcome.ERROR]
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "retry.xlsx"

@@ -25,7 +25,7 @@ from batch.reporter.html import rows as html_rows
 from batch.reporter.html.rows import Rows
 from batch.reporter.html.text import harmless
 from batch.reporter.results_csv import write_csv
-from batch.reporter.rows import Frame, KeptResults, Line, told_of
+from batch.reporter.rows import ResultSpool, TableLayout, TableRow, make_row_renderer
 from batch.reporter.tones import Shades
 from batch.reporter.xlsx.cells import CellWriter
 from batch.reporter.xlsx.sheet_rows import without_spans
@@ -112,17 +112,17 @@ def test_what_is_kept_is_what_each_result_says(found: list[Result], how: str) ->
     """Values, columns and origins, from memory, from a file, and made anew where nothing can be kept; rows that share
     their findings, and rows that do not."""
     shared = [replace(each, row=each.row + 10, findings=found[0].findings, notes=found[0].notes) for each in found]
-    with pytest.MonkeyPatch.context() as patch, KeptResults(lambda: iter([*found, *shared]), ZONE) as kept:
+    with pytest.MonkeyPatch.context() as patch, ResultSpool(lambda: iter([*found, *shared]), ZONE) as kept:
         if how == "in a file":
             kept._file.rollover()
         if how == "no room":
             patch.setattr(kept._file, "write", _full)
-        assert list(kept.first()) == [*found, *shared]
+        assert list(kept.spool_results()) == [*found, *shared]
         for _ in range(2):
-            told = list(kept.told())
-            assert told == list(map(told_of(ZONE), [*found, *shared]))
+            told = list(kept.rows())
+            assert told == list(map(make_row_renderer(ZONE), [*found, *shared]))
             assert [each.values for each in told] == [values(each, ZONE) for each in (*found, *shared)]
-            assert [(each.row, each.outcome, each.origin) for each in told] == [
+            assert [(each.number, each.outcome, each.origin) for each in told] == [
                 (each.row, each.outcome, each.origin) for each in (*found, *shared)
             ]
 
@@ -135,18 +135,18 @@ def _full(_: bytes) -> int:
 @given(sheets)
 def test_the_last_kept_are_told_while_others_are_read(found: list[Result]) -> None:
     """Two readers of what is kept do not disturb each other."""
-    with KeptResults(lambda: iter(found), ZONE) as kept:
-        assert list(kept.first()) == found
-        pairs: Iterator[tuple[object, object]] = zip(kept.told(), kept.told(), strict=True)
+    with ResultSpool(lambda: iter(found), ZONE) as kept:
+        assert list(kept.spool_results()) == found
+        pairs: Iterator[tuple[object, object]] = zip(kept.rows(), kept.rows(), strict=True)
         assert all(one == other for one, other in pairs)
 
 
-def lines_of(found: list[Result], own: list[tuple[str | None, str | None]]) -> tuple[Frame, list[Line]]:
+def lines_of(found: list[Result], own: list[tuple[str | None, str | None]]) -> tuple[TableLayout, list[TableRow]]:
     header = ("A", "B", *COLUMNS)
-    framed = Frame(header=header, places=place(["A", "B"]), heading_row=1)
-    told = list(map(told_of(ZONE), found))
-    return framed, [
-        Line(each.row, (*cells, *each.values), each.outcome) for each, cells in zip(told, own, strict=False)
+    layout = TableLayout(header=header, places=place(["A", "B"]), own=2, header_row=1)
+    told = list(map(make_row_renderer(ZONE), found))
+    return layout, [
+        TableRow(each.number, (*cells, *each.values), each.outcome) for each, cells in zip(told, own, strict=False)
     ]
 
 
@@ -159,12 +159,12 @@ def test_csv_lines_that_need_no_care_are_written_alike(
     found: list[Result], own: list[tuple[str | None, str | None]]
 ) -> None:
     """Byte for byte, formulas guarded, whatever the cells hold."""
-    framed, lines = lines_of(found, own)
+    layout, lines = lines_of(found, own)
     short, careful = io.BytesIO(), io.BytesIO()
-    write_csv(short, framed, lines)
+    write_csv(short, layout, lines)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(results_csv, "_is_plain", lambda _line: False)
-        write_csv(careful, framed, lines)
+        write_csv(careful, layout, lines)
     assert short.getvalue() == careful.getvalue()
 
 
@@ -174,10 +174,10 @@ def test_page_rows_that_need_no_care_are_written_alike(
     found: list[Result], own: list[tuple[str | None, str | None]], most: int
 ) -> None:
     """Every cell is as `harmless` leaves it, and a text that was written stands as its number from then on."""
-    framed, lines = lines_of(found, own)
+    layout, lines = lines_of(found, own)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(html_rows, "MOST_TEXTS", most)
-        rows = Rows(lines, framed, (0, 1), dict.fromkeys(Outcome, 10))
+        rows = Rows(lines, layout, (0, 1), dict.fromkeys(Outcome, 10))
         written = [row for chunk in rows.chunks() for row in json.loads(chunk)]
     shown = [(line.number, *map(as_shown, (*line.cells[2:], *line.cells[:2]))) for line in lines]
     assert rows.plain == shown

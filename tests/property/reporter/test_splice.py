@@ -19,7 +19,7 @@ from batch.loader import open_sheet
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
-from batch.reporter import COLUMNS, SheetView, write_report
+from batch.reporter import COLUMNS, SourceSheet, write_report
 
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 RUN = Run(
@@ -171,7 +171,7 @@ def report_of(path: Path, folder: Path) -> tuple[Path, dict[int, str]]:
         counts={outcome: counts[outcome] for outcome in Outcome},
         reasons=Counter((each.outcome, each.reason) for each in results),
     )
-    view = SheetView(path=path, info=sheet.info, rows=sheet.rows, name=path.name)
+    view = SourceSheet(path=path, info=sheet.info, rows=sheet.rows, name=path.name)
     done = write_report(folder, run=RUN, tally=tally, sheet=view, results=lambda: iter(results))
     assert done.problems == ()
     return done.files[0], {each.row: each.outcome.value for each in results}

@@ -10,6 +10,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -28,8 +29,8 @@ from batch.reporter.html.figures import DARK, SURFACE, dark_tone, mixed, rate, r
 from batch.reporter.html.page import REPORT_SCRIPT, script_of, style, write_html
 from batch.reporter.html.rows import Rows, budget, lead_columns
 from batch.reporter.html.text import LONGEST_CELL, harmless, script_json
-from batch.reporter.rows import Told, frame, lines
-from batch.reporter.statistics import figures
+from batch.reporter.rows import ReportRow, lay_out_table
+from batch.reporter.statistics import collect_statistics
 from batch.reporter.xlsx.theme import TONES
 
 
@@ -226,16 +227,16 @@ def test_the_page_streams() -> None:
     """Rows are written as they are read: the first are out before the last are asked for."""
     made = Made(rows=5_000)
     material = made.material()
-    framed = frame(material.sheet)
+    layout = lay_out_table(material.sheet.info)
     asked = 0
 
-    def counted() -> Iterator[Told]:
+    def counted() -> Iterator[ReportRow]:
         nonlocal asked
-        for each in material.told():
+        for each in material.rows():
             asked += 1
             yield each
 
-    rows = Rows(lines(material.sheet, counted(), framed), framed, (0, 1), material.tally.counts)
+    rows = Rows(replace(material, rows=counted).table(layout), layout, (0, 1), material.tally.counts)
     assert len(json.loads(next(rows.chunks()))) == 1_000
     assert asked <= 1_001
 
@@ -279,7 +280,7 @@ def test_the_figures_of_the_page_are_those_of_the_run(tmp_path: Path) -> None:
 def test_what_needs_a_person_comes_first(tmp_path: Path) -> None:
     """Errors, then unknown, then pending; what is done comes last."""
     made = Made(rows=300)
-    found = reasons(made.tally(), figures(made.results(), made.material().zone))
+    found = reasons(made.tally(), collect_statistics(made.results(), made.material().zone))
     order = [Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Outcome.REUSED, Outcome.SUCCESS]
     places = [order.index(each.outcome) for each in found]
     assert places == sorted(places)
@@ -384,14 +385,8 @@ def test_a_row_that_only_the_sheet_has_is_shown_without_an_outcome(tmp_path: Pat
     """No complete run has one; a page of a run that broke down must not break down too."""
     made = Made(rows=10)
     material = made.material()
-    fewer = [each for each in material.told() if each.row != 5]
-    material = type(material)(
-        run=material.run,
-        tally=material.tally,
-        sheet=material.sheet,
-        told=lambda: iter(fewer),
-        figures=material.figures,
-    )
+    fewer = [each for each in material.rows() if each.number != 5]
+    material = replace(material, rows=lambda: iter(fewer))
     with spoken("en"):
         write_html(tmp_path / "report.html", material)
     row = next(row for row in rows_in(Seen((tmp_path / "report.html").read_text("utf-8"))) if row[0] == 5)

@@ -10,7 +10,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, SenderRun, Tally, ThisRun
 from batch.reporter import headline, summary
-from batch.reporter.statistics import Figures, ReasonRows
+from batch.reporter.statistics import ReasonRows, Statistics
 from batch.reporter.summary_view import MARK, Page, summary_page
 
 RUN = Run(
@@ -133,10 +133,10 @@ def test_the_headline_of_a_second_run_names_the_earlier_one() -> None:
 def test_the_page_puts_what_needs_a_person_first() -> None:
     """Errors come before successes, with the API's own words of the first row, and where the rows are."""
     refused = Finding(Reason.API_REFUSED, {"status": "422", "words": "bad name"})
-    figures = Figures(
+    statistics = Statistics(
         reasons=(ReasonRows(outcome=Outcome.ERROR, reason="api_refused", rows=2, first=(9, 12), example=refused),)
     )
-    said = texts(summary_page(RUN, TALLY, figures, notes=("One thing.",)))
+    said = texts(summary_page(RUN, TALLY, statistics, notes=("One thing.",)))
     assert said[0] == MARK
     assert "Please note: One thing." in said
     assert "Row 9: The API refused the row (HTTP 422): bad name" in said
@@ -148,7 +148,7 @@ def test_the_page_puts_what_needs_a_person_first() -> None:
 
 def test_the_page_counts_every_outcome_and_all_rows() -> None:
     """The six outcomes are there also when they are 0, and the sum is that of the sheet."""
-    page = summary_page(RUN, TALLY, Figures(), notes=())
+    page = summary_page(RUN, TALLY, Statistics(), notes=())
     rows = page.lines[page.places["outcomes"] - 1 :][: len(Outcome) + 1]
     numbers = [line[3].value for line in rows if line[3]]
     assert numbers == [5, 2, 3, 0, 0, 1, 11]
@@ -156,9 +156,9 @@ def test_the_page_counts_every_outcome_and_all_rows() -> None:
 
 def test_the_page_names_the_ledger_only_when_it_is_known() -> None:
     """No line without it; and attempts are a number."""
-    page = summary_page(replace(RUN, ledger="/data/ledger.sqlite3"), TALLY, Figures())
+    page = summary_page(replace(RUN, ledger="/data/ledger.sqlite3"), TALLY, Statistics())
     assert "/data/ledger.sqlite3" in texts(page)
-    assert "Ledger" not in texts(summary_page(RUN, TALLY, Figures()))
+    assert "Ledger" not in texts(summary_page(RUN, TALLY, Statistics()))
     assert [
         line[2].value for line in page.lines if line[1:2] and line[1] and line[1].value == "Attempts" and line[2]
     ] == [8]
