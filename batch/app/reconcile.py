@@ -18,7 +18,7 @@ from batch.app.inputs.staging import prepare, utc_now
 from batch.app.report import find_run
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
-from batch.chats import ChatsReader, Timeline, Token, Unread
+from batch.chats import ChatsReader, Timeline, TimelineFailure, Token
 from batch.errors import CampaignError, SettingsError, SheetError
 from batch.i18n import _
 from batch.ledger import Ledger, RelatedMessage, RowStatus, Settlement, State
@@ -100,7 +100,7 @@ def cases_of(row_statuses: Iterable[RowStatus], related: Sequence[RelatedMessage
 
 
 def judge(
-    case: Case, texts: Mapping[str, str], timelines: Mapping[str, Timeline | Unread], *, read_timeout: float
+    case: Case, texts: Mapping[str, str], timelines: Mapping[str, Timeline | TimelineFailure], *, read_timeout: float
 ) -> Match | Left:
     """Whether the row's message was found.
 
@@ -118,7 +118,7 @@ def judge(
     left = Left(row_status=row_status, why=Why.NOTHING)
     for chat in case.chats:
         timeline = timelines[chat]
-        if isinstance(timeline, Unread):
+        if isinstance(timeline, TimelineFailure):
             left = Left(row_status=row_status, why=Why.REFUSED, words=timeline.words)
             continue
         span = _span(row_status.result.sent_at, None, timeline.margin, read_timeout)
@@ -245,13 +245,13 @@ def _texts(
 
 def _ask(
     run: Run, campaign: Campaign, cases: Sequence[Case], settings: Settings, token: Token
-) -> Mapping[str, Timeline | Unread]:
+) -> Mapping[str, Timeline | TimelineFailure]:
     """Chat id to its timeline, or why there is none; one after the other, no faster than the campaign's rate."""
     chats = list(dict.fromkeys(chat for case in cases for chat in case.chats))
     if not chats:
         return {}
 
-    async def work() -> dict[str, Timeline | Unread]:
+    async def work() -> dict[str, Timeline | TimelineFailure]:
         reader = ChatsReader(
             endpoint=run.endpoint,
             token=token,
@@ -259,14 +259,14 @@ def _ask(
             read_timeout=settings.read_timeout,
             trust_env=settings.trust_env,
         )
-        asked: dict[str, Timeline | Unread] = {}
-        hopeless: Unread | None = None
+        asked: dict[str, Timeline | TimelineFailure] = {}
+        hopeless: TimelineFailure | None = None
         try:
             for chat in chats:
                 if hopeless is None and asked:
                     await asyncio.sleep(1 / campaign.throttle.rate)
                 asked[chat] = answer = hopeless or await reader.timeline(chat)
-                if isinstance(answer, Unread) and answer.everyone:
+                if isinstance(answer, TimelineFailure) and answer.for_all:
                     hopeless = answer
         finally:
             await reader.aclose()

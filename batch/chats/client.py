@@ -5,102 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import zlib
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, cast
+from functools import partial
+from typing import Final
 
 import httpx
 
-from batch._version import __version__
-from batch.chats.endpoint import chats_url, parse_endpoint, parse_origin
+from batch.chats.endpoint import chats_url, parse_endpoint
 from batch.chats.failure_table import judge
+from batch.chats.http_messages import read_body, request_headers, response_headers
 from batch.chats.token import Token
-from batch.chats.transport.exceptions import FAULT_WORDS, FOREIGN, Fault, fault_of
+from batch.chats.transport.exceptions import FAULT_WORDS, TRANSPORT_ERRORS, Fault, classify_error
 from batch.chats.transport.factory import IDLE_LIMIT, make_transport
-from batch.chats.transport.http11 import DirectTransport
-from batch.chats.transport.write_tracking import Attempt, Wire, Written
+from batch.chats.transport.http11 import Http11Transport
+from batch.chats.transport.write_tracking import Exchange, WriteTracker, Written
 from batch.model.verdicts import Verdict
 
-_PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
-
-
-def request_headers(token: Token, origin: str | None, more: Mapping[str, str] | None = None) -> httpx.Headers:
-    """The headers that are the same for every request, `more` among them; `origin` None leaves it out."""
-    headers = {
-        "Authorization": token.header(),
-        **(more or {}),
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"wegly-batch/{__version__}",
-    }
-    if origin is not None:
-        headers |= {"Origin": origin, "Referer": f"{origin}/"}
-    return httpx.Headers(headers)
-
-
-def response_headers(response: httpx.Response) -> dict[str, str]:
-    """The answer's headers, names in lower case; what comes twice is joined by a comma."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in response.headers.raw:
-        name, value = raw_name.decode("latin-1").lower(), _text(raw_value)
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-async def response_body(response: httpx.Response, headers: Mapping[str, str], *, limit: int) -> tuple[bytes, bool]:
-    """The answer's body up to `limit` bytes, and whether it was longer; the response is closed on return.
-
-    Some proxies compress unasked: gzip and deflate are unpacked, within the same limit.
-    """
-    body = await _raw(response, limit)
-    if headers.get("content-encoding", "").strip().lower() in _PACKED:
-        return _unpacked(body, limit)
-    return body[:limit], len(body) > limit
-
-
-async def _raw(response: httpx.Response, limit: int) -> bytes:
-    # The stream itself: what httpx puts around it (decoding, counting, chunking) costs as much as the reading.
-    stream = cast("httpx.AsyncByteStream", response.stream)
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        # It is a generator, though httpx does not say so; closed here, so that none is left to the garbage collector.
-        async with aclosing(cast("AsyncGenerator[bytes, None]", aiter(stream))) as chunks:
-            async for chunk in chunks:
-                pieces.append(chunk)
-                size += len(chunk)
-                if size > limit:
-                    break
-    finally:
-        await stream.aclose()
-    return b"".join(pieces)
-
-
-def _unpacked(packed: bytes, limit: int) -> tuple[bytes, bool]:
-    """Bounded, because a small body can unpack to gigabytes."""
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        body = unpacker.decompress(packed, limit)
-    except zlib.error:
-        return packed[:limit], False
-    return body, bool(unpacker.unconsumed_tail)
-
-
 MAX_ANSWER: Final = 1024 * 1024
-"""Bytes that are read of an answer, whatever its Content-Length says."""
+"""Bytes that are read of an answer, whatever its Content-Length is."""
 
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+_utc_now: Final = partial(datetime.now, UTC)
 
 
 class ChatsClient:
@@ -140,25 +65,18 @@ class ChatsClient:
         Raises:
             SettingsError: for an endpoint, origin or proxy that cannot be used.
         """
-        self._endpoint = parse_endpoint(endpoint)
-        self._url = httpx.URL(chats_url(self._endpoint))
+        endpoint = parse_endpoint(endpoint)
+        self._url = httpx.URL(chats_url(endpoint))
         self._token = token
-        headers = request_headers(
-            token, None if origin is None else parse_origin(origin), {"Content-Type": "application/json"}
-        )
-        self._headers = httpx.Headers([(b"Host", self._url.netloc), *headers.raw])
+        headers = request_headers(token, origin, {"Content-Type": "application/json"})
+        self._headers = httpx.Headers([(b"Host", self._url.netloc), *headers.raw])  # a list would show the token
         self._read_timeout = read_timeout
         self._timeouts = {"connect": connect_timeout, "pool": connect_timeout, "read": None, "write": None}
         self._idle_limit = idle_limit
-        self._transport = make_transport(
-            self._endpoint,
-            ssl_context=ssl_context,
-            trust_env=trust_env,
-            idle_limit=idle_limit,
-        )
+        self._transport = make_transport(endpoint, ssl_context=ssl_context, trust_env=trust_env, idle_limit=idle_limit)
         self._now = now
         self._last_used: datetime | None = None
-        self._wire: Wire | None = None
+        self._tracker: WriteTracker | None = None
         self._alive = False
 
     @property
@@ -166,83 +84,82 @@ class ChatsClient:
         """True when a byte of the latest `post` may have been written.
 
         Meant for after `asyncio.CancelledError` came out of `post`: False means that nothing was sent and the claim
-        may be released, True that the row is unknown. `connect` and `post` set it back to False as their first step,
-        before they wait for anything; so a caller that was cancelled before it called either must not ask.
+        may be released, True that the row is unknown. `connect` and `post` reset it as their first step, before any
+        wait; a caller that was cancelled before it called either must not read it.
         """
-        return self._wire is not None and self._wire.written is not Written.NOTHING
+        return self._tracker is not None and self._tracker.written is not Written.NOTHING
 
     async def connect(self) -> Verdict | None:
-        """Make the connection that the next `post` goes over, so that it begins at its moment; None: it is there.
+        """Make the connection for the next `post`, so that it begins at its moment; None when it is there.
 
         A verdict says why there is none; certainly nothing was sent. With `trust_env` the connection is made by `post`.
-        Never raises for what the network or the server does.
+        Never raises for failures of the network or the server.
         """
-        self._end_last()
-        if not isinstance(self._transport, DirectTransport):
+        self._forget_last()
+        if not isinstance(self._transport, Http11Transport):
             return None
         began = self._now()
         try:
             await self._drop_idle(began)
             await self._transport.connect(self._url, self._timeouts["connect"])
-        except FOREIGN as error:
-            fault, words = fault_of(error)
+        except TRANSPORT_ERRORS as error:
+            fault, words = classify_error(error)
         else:
             self._last_used = self._now()
             return None
-        attempt = Attempt(written=Written.NOTHING, sent_at=began, received_at=self._now(), fault=fault, words=words)
-        return judge(attempt, had_answer=False, redact=self._token.redact)
+        exchange = Exchange(written=Written.NOTHING, sent_at=began, received_at=self._now(), fault=fault, words=words)
+        return judge(exchange, had_answer=False, redact=self._token.redact)
 
     async def post(self, payload: str, *, had_answer: bool) -> Verdict:
-        """Post once and say what came of it. Connects, where `connect` has not, or its connection is gone meanwhile.
+        """Post once and return the verdict. Connects, where `connect` has not, or its connection is gone meanwhile.
+
+        `asyncio.CancelledError` passes through, and `written` tells then if a byte had left. Never raises for failures
+        of the network or the server.
 
         Args:
             payload: the body, as `encode` made it; sent as it is, in UTF-8.
             had_answer: this sender already had a readable 2xx in this run.
-
-        Never raises for what the network or the server does. `asyncio.CancelledError` passes through; then `written`
-        tells whether a byte had left.
         """
-        self._end_last()
-        self._wire = wire = Wire(read_timeout=self._read_timeout, alive=self._alive)
-        attempt = await self._attempt(payload, wire)
-        return judge(attempt, had_answer=had_answer, redact=self._token.redact)
+        self._forget_last()
+        self._tracker = tracker = WriteTracker(read_timeout=self._read_timeout, alive=self._alive)
+        exchange = await self._exchange(payload, tracker)
+        return judge(exchange, had_answer=had_answer, redact=self._token.redact)
 
     async def aclose(self) -> None:
         """Close the connection. May be called twice."""
         await self._transport.aclose()
 
-    def _end_last(self) -> None:
-        self._alive = self._alive or (self._wire is not None and self._wire.alive)
-        self._wire = None
+    def _forget_last(self) -> None:
+        self._alive = self._alive or (self._tracker is not None and self._tracker.alive)
+        self._tracker = None
 
-    async def _attempt(self, payload: str, wire: Wire) -> Attempt:
+    async def _exchange(self, payload: str, tracker: WriteTracker) -> Exchange:
         sent_at = self._now()
         response: httpx.Response | None = None
         headers: dict[str, str] = {}
         body, oversized = b"", False
         fault, words = None, ""
         try:
-            async with asyncio.timeout(None) as wire.deadline:
+            async with asyncio.timeout(None) as tracker.deadline:
                 await self._drop_idle(sent_at)
-                response = await self._transport.handle_async_request(self._request(payload, wire))
+                response = await self._transport.handle_async_request(self._request(payload, tracker))
                 headers = response_headers(response)
-                body, oversized = await response_body(response, headers, limit=MAX_ANSWER)
+                body, oversized = await read_body(response, headers, limit=MAX_ANSWER)
         except TimeoutError:
             fault, words = Fault.TIMEOUT, FAULT_WORDS[Fault.TIMEOUT]
-        except FOREIGN as error:
-            fault, words = fault_of(error)
+        except TRANSPORT_ERRORS as error:
+            fault, words = classify_error(error)
         except asyncio.CancelledError:
-            await wire.abandon()
+            await tracker.abandon()
             raise
         received_at = self._last_used = self._now()
-        status = None if response is None else response.status_code
-        return Attempt(
-            written=wire.written,
+        return Exchange(
+            written=tracker.written,
             sent_at=sent_at,
             received_at=received_at,
             fault=fault,
             words=words,
-            status=status,
+            status=None if response is None else response.status_code,
             headers=headers,
             body=body,
             oversized=oversized,
@@ -250,7 +167,7 @@ class ChatsClient:
             read_timeout=self._read_timeout,
         )
 
-    def _request(self, payload: str, wire: Wire) -> httpx.Request:
+    def _request(self, payload: str, tracker: WriteTracker) -> httpx.Request:
         body = payload.encode()
         # Given as a stream, httpx takes the headers as they are; finding out what to add costs more than to add it.
         return httpx.Request(
@@ -258,7 +175,7 @@ class ChatsClient:
             self._url,
             headers=[*self._headers.raw, (b"Content-Length", b"%d" % len(body))],
             stream=httpx.ByteStream(body),
-            extensions={"timeout": self._timeouts, "trace": wire, "account": wire},
+            extensions={"timeout": self._timeouts, "trace": tracker, "observer": tracker},
         )
 
     async def _drop_idle(self, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Where the API is, in one spelling only: the endpoint is part of every key."""
+"""The API's address in one canonical spelling: the endpoint is part of every message key."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from batch.errors import SettingsError
 from batch.i18n import N_, _
 
 CHATS_PATH = "/integrations/external/chats"
-"""Below the endpoint: where chats are made and read."""
+"""Path of the chats below the endpoint."""
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
-_ODD = re.compile(r"[\x00-\x20\x7f\\]")
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 def parse_endpoint(url: str) -> str:
-    """The API's base URL in its one canonical spelling: `scheme://host[:port][/path]`, without a slash at its end.
+    """Return the API's base URL in canonical spelling: `scheme://host[:port][/path]`, without a slash at its end.
 
     Scheme and host in lower case, a default port and the API's own path left out, a name with accents in its ASCII
     form. The same address always gives the same text, and the result given again gives itself.
 
     Raises:
-        SettingsError: for anything that is not plainly such an address, and for `http` to another machine than this
-            one (the token would travel in clear).
+        SettingsError: for anything that is not plainly such an address, and for `http` to another machine (the token
+            would travel in clear).
     """
     parts = _split(url, N_("base URL"))
     path = _path(parts, url)
@@ -40,7 +40,7 @@ def parse_endpoint(url: str) -> str:
 
 
 def parse_origin(url: str) -> str:
-    """What goes into the header `Origin`: `scheme://host[:port]`. Raises SettingsError for anything else."""
+    """Return the value of the header `Origin`: `scheme://host[:port]`. Raises SettingsError for anything else."""
     parts = _split(url, "origin")
     if parts.path not in {"", "/"}:
         raise SettingsError(_("The origin {url!r} has a path.").format(url=url), _("Write only https:// and the name."))
@@ -48,7 +48,7 @@ def parse_origin(url: str) -> str:
 
 
 def chats_url(endpoint: str) -> str:
-    """The address to post to, for a canonical endpoint."""
+    """Return the address of the chats of a canonical endpoint."""
     return endpoint + CHATS_PATH
 
 
@@ -63,7 +63,7 @@ def is_loopback(endpoint: str) -> bool:
         return False
 
 
-def _odd(what: str, url: str, problem: str) -> SettingsError:
+def _error(what: str, url: str, problem: str) -> SettingsError:
     return SettingsError(
         _("The {what} {url!r} {problem}.").format(what=_(what), url=url, problem=_(problem)),
         _("Write it like https://api.wegly.com.br."),
@@ -73,22 +73,22 @@ def _odd(what: str, url: str, problem: str) -> SettingsError:
 def _split(url: str, what: str) -> SplitResult:
     text = url.strip()
     if not text:
-        raise _odd(what, url, N_("is empty"))
-    if _ODD.search(text):
-        raise _odd(what, url, N_("holds a blank, a control character or a backslash"))
+        raise _error(what, url, N_("is empty"))
+    if _FORBIDDEN.search(text):
+        raise _error(what, url, N_("holds a blank, a control character or a backslash"))
     try:
         parts = urlsplit(text)
     except ValueError:
-        raise _odd(what, url, N_("is not an address")) from None
+        raise _error(what, url, N_("is not an address")) from None
     if "@" in parts.netloc:
-        # Not repeated in the message: what stands before the @ may be a password.
+        # Not repeated in the message, because it may be a password.
         raise SettingsError(
             _("The {what} holds a user name or password.").format(what=_(what)), _("Leave out everything before the @.")
         )
     if parts.scheme.lower() not in _DEFAULT_PORTS or not parts.netloc:
-        raise _odd(what, url, N_("does not begin with https://"))
+        raise _error(what, url, N_("does not begin with https://"))
     if "?" in text or "#" in text:
-        raise _odd(what, url, N_("holds a ? or #"))
+        raise _error(what, url, N_("holds a ? or #"))
     return parts
 
 
@@ -98,9 +98,9 @@ def _base(parts: SplitResult, url: str, what: str) -> str:
     try:
         port = parts.port
     except ValueError:
-        raise _odd(what, url, N_("has a port that is no number from 1 to 65535")) from None
+        raise _error(what, url, N_("has a port that is no number from 1 to 65535")) from None
     if port == 0 or parts.netloc.endswith(":"):
-        raise _odd(what, url, N_("has a port that is no number from 1 to 65535"))
+        raise _error(what, url, N_("has a port that is no number from 1 to 65535"))
     return f"{scheme}://{host}" + ("" if port in {None, _DEFAULT_PORTS[scheme]} else f":{port}")
 
 
@@ -109,13 +109,13 @@ def _host(name: str, url: str, what: str) -> str:
         try:
             return f"[{ipaddress.IPv6Address(name)}]"
         except ValueError:
-            raise _odd(what, url, N_("has a host that is no IPv6 address")) from None
+            raise _error(what, url, N_("has a host that is no IPv6 address")) from None
     try:
         host = name.removesuffix(".").encode("idna").decode("ascii").lower()
     except UnicodeError:
-        raise _odd(what, url, N_("has a host that cannot be a name")) from None
+        raise _error(what, url, N_("has a host that cannot be a name")) from None
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")):  # noqa: PLR2004 - RFC 1035
-        raise _odd(what, url, N_("has a host that cannot be a name"))
+        raise _error(what, url, N_("has a host that cannot be a name"))
     return host
 
 
@@ -123,5 +123,5 @@ def _path(parts: SplitResult, url: str) -> str:
     path = parts.path.rstrip("/").removesuffix(CHATS_PATH).rstrip("/")
     segments = path.split("/")[1:]
     if not all(_SEGMENT.fullmatch(segment) and segment.strip(".") for segment in segments):
-        raise _odd(N_("base URL"), url, N_("has a path that cannot be right"))
+        raise _error(N_("base URL"), url, N_("has a path that cannot be right"))
     return path

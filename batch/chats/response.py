@@ -1,4 +1,7 @@
-"""The answer to an accepted POST, read leniently, and the signs of a chat that was already there."""
+"""Parsing of API answers: the chat in a 2xx, signs that it is an old one, and the times in an answer's headers.
+
+Everything is read leniently: an answer of a wrong shape gives None, never an error.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,9 @@ from pydantic import (
 from batch.model.verdicts import ChatSigns
 
 MARGIN: Final = timedelta(seconds=60)
-"""How much older than the request a date must be to be *clearly* older, when the API's clock is known."""
+"""How much older than the request a date must be to be *clearly* older, where `Date` gives the API's clock."""
 MARGIN_WITHOUT_DATE: Final = timedelta(minutes=15)
-"""The same when the answer had no `Date`, so that the clocks' difference is not known."""
+"""The same where an answer has no `Date`, so that the clocks' difference is not known."""
 
 _LONGEST_ID: Final = 200
 _WESTERNMOST: Final = timezone(timedelta(hours=-12))
@@ -33,14 +36,24 @@ _MILLISECONDS: Final = 100_000_000_000
 """Epoch numbers from here on are milliseconds (as seconds they would lie after the year 5000)."""
 _EPOCH = re.compile(r"\d{9,13}(\.\d+)?", re.ASCII)
 
+DEFAULT_PAUSE: Final = 1.0
+"""Seconds after a 429 that names no time; short, because the rate is cut besides."""
+MAX_PAUSE: Final = 86_400.0
+"""Seconds; a longer pause is taken as a day."""
+
+_FIRST_EPOCH: Final = 1_000_000_000
+"""A reset from here on is a point in time (seconds since 1970), below it a number of seconds."""
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
+_RESET = re.compile(r"(?:^|[;,\s])(?:reset|t)\s*=\s*(\d{1,15})", re.ASCII | re.IGNORECASE)
+
 _T = TypeVar("_T")
 
 
-def instant(value: object) -> datetime | None:
-    """A date of the answer as an instant (UTC): ISO 8601, or seconds or milliseconds since 1970 (WhatsApp's form).
+def parse_instant(value: object) -> datetime | None:
+    """Parse a date of an answer (UTC): ISO 8601, or seconds or milliseconds since 1970 (WhatsApp's form).
 
-    A time without a zone is taken as late as it may mean, so that it never seems older than it is. None for
-    anything else, and for a date without a time.
+    A time without a zone is taken as late as it may be, so that it never seems older than it is. None for anything
+    else, and for a date without a time.
     """
     try:
         if isinstance(value, str):
@@ -81,51 +94,53 @@ def _not_blank(value: str) -> str:
 
 
 _Maybe = Annotated[_T | None, WrapValidator(_none_when_wrong)]
-_Instant = Annotated[datetime | None, BeforeValidator(instant)]
+Instant = Annotated[datetime | None, BeforeValidator(parse_instant)]
 
 
-class _Lenient(BaseModel):
+class LenientModel(BaseModel):
+    """Ignores unknown fields; input is hidden in errors because it is a person's data."""
+
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
-class LastMessage(_Lenient):
-    """The chat's last message, as far as it tells an earlier life."""
+class LastMessage(LenientModel):
+    """The fields of a chat's last message that may show an earlier life of the chat."""
 
     from_me: _Maybe[bool] = None
     origin: _Maybe[str] = None
-    meta_timestamp: _Instant = None
-    created_at: _Instant = None
+    meta_timestamp: Instant = None
+    created_at: Instant = None
 
 
-class ChatAnswer(_Lenient):
+class ChatAnswer(LenientModel):
     """A chat. Only `id` is required; what is missing, null or of a wrong type is None."""
 
     id: Annotated[str, BeforeValidator(_chat_id), AfterValidator(_not_blank)]
     status: _Maybe[str] = None
     unread_count: _Maybe[int] = None
     archived_at: object = None
-    last_message_at: _Instant = None
+    last_message_at: Instant = None
     last_message: _Maybe[LastMessage] = None
 
 
-def read_answer(text: str) -> ChatAnswer | None:
-    """The chat in a 2xx answer's text; None when it is no JSON object with an `id`."""
+def parse_chat(text: str) -> ChatAnswer | None:
+    """Parse the chat in a 2xx answer's text; None when it is no JSON object with an `id`."""
     try:
         return ChatAnswer.model_validate_json(text)
     except ValidationError:
         return None
 
 
-def signs(
+def find_chat_signs(
     answer: ChatAnswer, *, http_status: int, sent_at: datetime, clock_skew: float | None, asked_status: str | None
 ) -> ChatSigns:
-    """What the answer tells about the chat.
+    """Find the signs of a new or an old chat in an answer.
 
     Args:
-        answer: as read.
+        answer: the chat.
         http_status: of the answer; 201 alone says "created".
         sent_at: when the POST began, by our wall clock (aware).
-        clock_skew: seconds the API's clock is ahead of ours; None when it is not known.
+        clock_skew: seconds the API's clock is ahead of ours; None when not known.
         asked_status: the `status` in the request; None when none was asked for. Then a chat that is RESOLVED or
             SNOOZED had an earlier life, because a new one has no reason to be.
     """
@@ -156,20 +171,9 @@ def _other_status(status: str | None, asked: str | None) -> bool:
     return status.upper() != asked if asked else status.upper() in {"RESOLVED", "SNOOZED"}
 
 
-DEFAULT_PAUSE: Final = 1.0
-"""Seconds after a 429 that names no time; short, because the rate is cut besides."""
-MAX_PAUSE: Final = 86_400.0
-"""Seconds; what asks for more than a day is taken as a day."""
-
-_FIRST_EPOCH: Final = 1_000_000_000
-"""A reset from here on is a point in time (seconds since 1970), below it a number of seconds."""
-_NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
-_RESET = re.compile(r"(?:^|[;,\s])(?:reset|t)\s*=\s*(\d{1,15})", re.ASCII | re.IGNORECASE)
-
-
-@lru_cache(maxsize=64)  # all answers of a second have the same `Date`, and each is asked for it more than once
-def http_date(text: str | None) -> datetime | None:
-    """The instant (UTC) of a header's date; None when there is none or it is no date."""
+@lru_cache(maxsize=64)  # all answers of a second have the same `Date`, and each is parsed more than once
+def parse_http_date(text: str | None) -> datetime | None:
+    """Parse a header's date (UTC); None when there is none or it is no date."""
     try:
         parsed = parsedate_to_datetime(text) if text else None
     except (ValueError, OverflowError):
@@ -180,44 +184,43 @@ def http_date(text: str | None) -> datetime | None:
 
 
 def clock_skew(headers: Mapping[str, str], *, received: datetime) -> float | None:
-    """Seconds the API's `Date` is ahead of our clock (`received`: when the answer came); None without a `Date`."""
-    date = http_date(headers.get("date"))
+    """Return the seconds that the API's `Date` is ahead of our clock at `received`; None without a `Date`."""
+    date = parse_http_date(headers.get("date"))
     return None if date is None else (date - received).total_seconds()
 
 
 def retry_after(headers: Mapping[str, str], *, received: datetime) -> float | None:
-    """Seconds to wait by `Retry-After` (seconds or a date), from 0 to MAX_PAUSE; None when absent or unreadable.
+    """Return the seconds to wait by `Retry-After`, from 0 to MAX_PAUSE; None when absent or unreadable.
 
-    A date is compared with the answer's own `Date`, so that a difference of the clocks does not count.
+    It holds seconds or a date; a date is compared with the answer's own `Date`, so that clocks may differ.
     """
     text = headers.get("retry-after", "").strip()
     if _NUMBER.fullmatch(text):
-        return _clamped(float(text))
-    date = http_date(text)
-    return None if date is None else _clamped(_until(date, headers, received))
+        return _clamp(float(text))
+    date = parse_http_date(text)
+    return None if date is None else _clamp((date - _server_time(headers, received)).total_seconds())
 
 
 def rate_limit_reset(headers: Mapping[str, str], *, received: datetime) -> float | None:
-    """Seconds to wait by `RateLimit-Reset`, `X-RateLimit-Reset` or `RateLimit`; None when they say nothing."""
+    """Return the seconds to wait by `RateLimit-Reset`, `X-RateLimit-Reset` or `RateLimit`; None without any."""
     for name in ("ratelimit-reset", "x-ratelimit-reset"):
         text = headers.get(name, "").strip()
         if _NUMBER.fullmatch(text):
-            return _seconds(float(text), headers, received)
+            return _reset_seconds(float(text), headers, received)
     found = _RESET.search(headers.get("ratelimit", ""))
-    return _seconds(float(found[1]), headers, received) if found else None
+    return _reset_seconds(float(found[1]), headers, received) if found else None
 
 
-def _seconds(value: float, headers: Mapping[str, str], received: datetime) -> float:
+def _reset_seconds(value: float, headers: Mapping[str, str], received: datetime) -> float:
     if value < _FIRST_EPOCH:
-        return _clamped(value)
+        return _clamp(value)
     seconds = value / 1000 if value >= _FIRST_EPOCH * 1000 else value
-    server_now = http_date(headers.get("date")) or received
-    return _clamped(seconds - server_now.timestamp())
+    return _clamp(seconds - _server_time(headers, received).timestamp())
 
 
-def _until(date: datetime, headers: Mapping[str, str], received: datetime) -> float:
-    return (date - (http_date(headers.get("date")) or received)).total_seconds()
+def _server_time(headers: Mapping[str, str], received: datetime) -> datetime:
+    return parse_http_date(headers.get("date")) or received
 
 
-def _clamped(seconds: float) -> float:
+def _clamp(seconds: float) -> float:
     return min(max(seconds, 0.0), MAX_PAUSE)

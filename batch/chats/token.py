@@ -1,4 +1,4 @@
-"""The token: used in one header, shown nowhere."""
+"""The API token: used in one header, shown nowhere."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from batch.i18n import _
 _HIDDEN: Final = "[token]"
 _LONGEST: Final = 8_000
 """Characters; longer header lines are refused by common servers, and a file that long is not a token."""
-_TELLING: Final = 16
+_LONG_PART: Final = 16
 """Characters from which on a part of the token is hidden too: servers quote tokens in part."""
 _CHARACTERS = re.compile(r"[\x21-\x7e]+")
 
 
 class Token:
-    """A bearer token. No way of printing, formatting, logging or pickling it shows its text; only `header()` does."""
+    """Bearer token. Printing, formatting, logging and pickling do not show its text; only `header()` does."""
 
     __slots__ = ("_hidden", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
-        parts = {text, *(part for part in text.split(".") if len(part) >= _TELLING)}
+        parts = {text, *(part for part in text.split(".") if len(part) >= _LONG_PART)}
         longest_first = sorted(parts, key=len, reverse=True)
         self._hidden = re.compile("|".join(re.escape(part) for part in longest_first))
 
     @classmethod
     def parse(cls, text: str, source: str) -> Token:
-        """A token as a person pasted it: ends trimmed, a leading `Bearer ` taken off.
+        """Parse a token as a person pasted it: ends trimmed, a leading `Bearer ` removed.
 
-        `source` says in errors where the text came from (`WEGLY_TOKEN`, `the file token.txt`).
+        `source` names in errors where the text came from (`WEGLY_TOKEN`, `the file token.txt`).
 
         Raises:
             SettingsError: empty, too long, or with characters that no token has. The text is never in the message.
@@ -69,7 +69,7 @@ class Token:
 
     @property
     def expires(self) -> datetime | None:
-        """When the token ends (UTC), as it says itself; None when it does not say so. Nothing is verified."""
+        """Expiry date by the token's own `exp` claim (UTC); None without one. Nothing is verified."""
         parts = self._text.split(".")
         if len(parts) != 3:  # noqa: PLR2004 - a JWT is header.claims.signature
             return None
@@ -80,11 +80,11 @@ class Token:
             return None
 
     def header(self) -> str:
-        """The value of the header `Authorization`."""
+        """Return the value of the header `Authorization`."""
         return f"Bearer {self._text}"
 
     def redact(self, text: str) -> str:
-        """`text` with every occurrence of the token, and of each long part of it, replaced."""
+        """Replace every occurrence of the token, and of each long part of it, in a text."""
         return self._hidden.sub(_HIDDEN, text)
 
     def __repr__(self) -> str:

@@ -1,29 +1,26 @@
-"""Tells an address of the user's own that a run has ended. It has nothing to do with the API, and gets no token."""
+"""Webhook of the user's own that gets a run's summary. It has nothing to do with the API, and gets no token."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-import httpx
-
-from batch._version import __version__
-from batch.chats.transport.exceptions import FAULT_WORDS, FOREIGN, Fault, fault_of
-from batch.chats.transport.factory import make_transport
+from batch.chats.http_messages import USER_AGENT
+from batch.chats.transport.exceptions import FAULT_WORDS, TRANSPORT_ERRORS, Fault, classify_error
+from batch.chats.transport.factory import make_http_client
 from batch.errors import SettingsError
 from batch.i18n import _
 
 _CONNECT: Final = 5.0
 _WHOLE: Final = 10.0
-"""Seconds: who waits for the end of a run does not wait long for this."""
+"""Seconds for all of it: a person waits for the end of the run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Undelivered:
-    """Why nobody took it."""
+class WebhookFailure:
+    """Why the webhook did not take the summary."""
 
     reason: str
     """A code, for the log: `timeout`, `tls`, `http` ..."""
@@ -32,55 +29,39 @@ class Undelivered:
     http_status: int | None = None
 
 
-async def deliver(url: str, body: bytes, *, trust_env: bool = False) -> Undelivered | None:
-    """Post JSON to `url` once. None when a 2xx came.
+async def post_webhook(url: str, body: bytes, *, trust_env: bool = False) -> WebhookFailure | None:
+    """Post JSON to `url` once; None when a 2xx came.
 
     It follows no redirect, verifies TLS, reads no answer, and takes ten seconds at most. `trust_env`: through the proxy
-    that the environment names. Never raises for what the network or the other side does.
+    that the environment names. Never raises for failures of the network or the other side.
     """
     headers = {
         "Content-Type": "application/json",
         "Accept": "*/*",
         "Accept-Encoding": "identity",
-        "User-Agent": f"wegly-batch/{__version__}",
+        "User-Agent": USER_AGENT,
     }
     try:
-        timeouts = {"connect": _CONNECT, "pool": _CONNECT, "read": _WHOLE, "write": _WHOLE}
-        request = httpx.Request("POST", url, headers=headers, content=body, extensions={"timeout": timeouts})
-        async with asyncio.timeout(_WHOLE):
-            status = await _status(request, trust_env=trust_env)
+        async with (
+            asyncio.timeout(_WHOLE),
+            make_http_client(url, ssl_context=None, trust_env=trust_env, connect_timeout=_CONNECT) as client,
+            client.stream("POST", url, content=body, headers=headers) as response,
+        ):
+            status = response.status_code
     except TimeoutError:
-        return _failed(Fault.TIMEOUT)
+        return _failure(Fault.TIMEOUT)
     except SettingsError as error:
-        return Undelivered(reason="proxy", words=error.problem.rstrip("."))
-    except (*FOREIGN, UnicodeError) as error:  # UnicodeError: a host that httpx takes for a name, and IDNA does not
-        return _failed(fault_of(error)[0])
-    return _judged(status)
-
-
-def _failed(fault: Fault) -> Undelivered:
-    return Undelivered(reason=fault.value, words=_(FAULT_WORDS[fault]))
-
-
-async def _status(request: httpx.Request, *, trust_env: bool) -> int:
-    transport = make_transport(str(request.url), ssl_context=None, trust_env=trust_env)
-    try:
-        response = await transport.handle_async_request(request)
-        with contextlib.suppress(*FOREIGN):  # its body is not wanted
-            await response.aclose()
-    finally:
-        await transport.aclose()
-    return response.status_code
-
-
-def _judged(status: int) -> Undelivered | None:
+        return WebhookFailure(reason="proxy", words=error.problem.rstrip("."))
+    except (*TRANSPORT_ERRORS, UnicodeError) as error:  # UnicodeError: a host that is no name by IDNA
+        return _failure(classify_error(error)[0])
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
-    redirect = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
-    words = (
-        _("it answers with a redirect (HTTP {status}), which is not followed")
-        if redirect
-        else _("it answers HTTP {status}")
-    )
-    reason = "redirected" if redirect else "http"
-    return Undelivered(reason=reason, words=words.format(status=status), http_status=status)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        reason, words = "redirected", _("it answers with a redirect (HTTP {status}), which is not followed")
+    else:
+        reason, words = "http", _("it answers HTTP {status}")
+    return WebhookFailure(reason=reason, words=words.format(status=status), http_status=status)
+
+
+def _failure(fault: Fault) -> WebhookFailure:
+    return WebhookFailure(reason=fault.value, words=_(FAULT_WORDS[fault]))

@@ -1,6 +1,6 @@
-"""WhatsApp's own error codes: finding one in an answer, and what each means for the row and the run.
+"""WhatsApp's own error codes: finding one in an answer, and its meaning for the row and the run.
 
-The table is `Error codes` of Meta's pages for the Cloud API, as of 2026.
+Source: `Error codes` of Meta's pages for the Cloud API, as of 2026.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from batch.model.reasons import Reason
 
 
 class Treatment(StrEnum):
-    """What a code asks for."""
+    """Treatment of a row whose answer holds a code; in every case nothing was sent."""
 
     SLOW_DOWN = "slow_down"
-    """Not sent; everyone slower, the row again."""
+    """Throttle the sender and retry the row."""
     RETRY = "retry"
-    """Not sent; the row again, later."""
+    """Retry the row later."""
     ROW_FAILS = "row_fails"
-    """Not sent; never again as it is."""
+    """Fail the row; never send it again as it is."""
     STOP = "stop"
-    """Not sent; every row would fail alike."""
+    """Stop the run; every row would fail alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +106,18 @@ CODES: Final[Mapping[int, Meaning]] = MappingProxyType(
 
 _RIGHTS: Final = _stop(N_("a right is missing"))
 _OWN_NUMBERS: Final = range(130_000, 10_000_000)
-"""Numbers that are WhatsApp's wherever they stand as a code; smaller ones may be anybody's."""
+"""Numbers that are WhatsApp's wherever they stand as a code; smaller ones are used by other systems too."""
 _DEPTH: Final = 6
 _DIGITS = re.compile(r"\d{1,7}", re.ASCII)
 
 
 def meaning_of(code: int) -> Meaning | None:
-    """What a code asks for; None for a code that the table lacks."""
+    """Return the meaning of a code; None for a code that the table lacks."""
     return _RIGHTS if 200 <= code <= 299 else CODES.get(code)  # noqa: PLR2004 - Meta's codes for missing rights
 
 
 def find_code(content: object) -> int | None:
-    """WhatsApp's code in an answer's JSON, outermost first; None unless one is plainly WhatsApp's.
+    """Find WhatsApp's code in an answer's JSON, outermost first; None unless one is plainly WhatsApp's.
 
     Plainly: a `code` from 130000 up, or any `code` in an object `error` that has `error_data` or `fbtrace_id`.
     """

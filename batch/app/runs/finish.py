@@ -13,7 +13,7 @@ from batch.app.check import Check
 from batch.app.inputs.change_guard import note_stamp
 from batch.app.inputs.staging import Prepared, utc_now
 from batch.campaign import Campaign, Notified, Webhook
-from batch.chats import Undelivered, deliver
+from batch.chats import WebhookFailure, post_webhook
 from batch.errors import LedgerFailed
 from batch.i18n import _, system_says
 from batch.ledger import Ledger, Owner
@@ -61,14 +61,16 @@ def _post(hook: Webhook, body: bytes, *, trust_env: bool) -> str:
     return ""
 
 
-async def _until_signalled(url: str, body: bytes, *, trust_env: bool) -> Undelivered | None:
+async def _until_signalled(url: str, body: bytes, *, trust_env: bool) -> WebhookFailure | None:
     stop = StopSignal()
     with stop_on_signals(stop, lambda _again: None):
-        delivery = asyncio.create_task(deliver(url, body, trust_env=trust_env))
+        delivery = asyncio.create_task(post_webhook(url, body, trust_env=trust_env))
         signalled = asyncio.create_task(stop.out_of_patience(0))
         try:
             await asyncio.wait({delivery, signalled}, return_when=asyncio.FIRST_COMPLETED)
-            return delivery.result() if delivery.done() else Undelivered(reason="signal", words=_("a signal ended it"))
+            return (
+                delivery.result() if delivery.done() else WebhookFailure(reason="signal", words=_("a signal ended it"))
+            )
         finally:
             signalled.cancel()
             delivery.cancel()

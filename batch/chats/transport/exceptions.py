@@ -1,4 +1,4 @@
-"""Every exception that httpx can raise, translated in one place into what it means for an attempt."""
+"""Mapping of transport exceptions (httpx, OSError) to faults of an exchange."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from batch.i18n import N_
 
 
 class Fault(StrEnum):
-    """Why no whole answer came. Whether anything was sent is told by the connection, never by these."""
+    """Cause of a missing answer. If a request was sent is known from the connection, never from these."""
 
     NO_NAME = "no_name"
     """The server's name cannot be resolved."""
@@ -79,25 +79,25 @@ HTTPX_FAULTS: Final[Mapping[type[Exception], Fault]] = MappingProxyType(
 )
 """Complete: a test fails when httpx has an exception that is not here."""
 
-FOREIGN: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, OSError)
-"""What to catch around an attempt. OSError because a TLS alert after the handshake comes through as ssl.SSLError."""
+TRANSPORT_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, OSError)
+"""Exceptions to catch around an exchange. OSError: a TLS alert after the handshake is raised as ssl.SSLError."""
 
 
-def fault_of(error: BaseException) -> tuple[Fault, str]:
-    """The fault of a foreign exception, and words about it for people."""
+def classify_error(error: BaseException) -> tuple[Fault, str]:
+    """Return the fault of an exception, and text about it for people."""
     fault = _fault(error)
     detail = str(error).strip()
     return fault, f"{FAULT_WORDS[fault]} ({detail})" if detail else FAULT_WORDS[fault]
 
 
-_HARMLESS_TLS: Final = (
+_NOT_ABOUT_TLS: Final = (
     ssl.SSLWantReadError,
     ssl.SSLWantWriteError,
     ssl.SSLEOFError,
     ssl.SSLZeroReturnError,
     ssl.SSLSyscallError,
 )
-"""TLS errors that only say that bytes are awaited, or that the connection is gone: nothing is wrong with TLS itself."""
+"""TLS errors of a connection that waits for bytes or is gone: nothing is wrong with TLS itself."""
 
 
 def _fault(error: BaseException) -> Fault:
@@ -108,13 +108,13 @@ def _fault(error: BaseException) -> Fault:
     causes = tuple(_causes(error))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return Fault.NO_NAME
-    if any(isinstance(cause, ssl.SSLError) and not isinstance(cause, _HARMLESS_TLS) for cause in causes):
+    if any(isinstance(cause, ssl.SSLError) and not isinstance(cause, _NOT_ABOUT_TLS) for cause in causes):
         return Fault.TLS
     return fault
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it was raised from; bounded, since a chain may be a ring.
+    """Yield the error and its causes; bounded, because a chain may be a ring.
 
     The context counts too: httpcore's pool raises its errors `from None`.
     """

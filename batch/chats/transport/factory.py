@@ -1,8 +1,8 @@
-"""The connection below a client: a transport of httpx, without the client's conveniences.
+"""Transports and TLS contexts: our own connection for a POST, httpx's client for a GET and the webhook.
 
-Without httpx.AsyncClient there are no redirects, cookies, netrc or event hooks to be switched off, and a post costs
-less: the transport is what a POST needs. It is our own (`direct`), or, where the environment may name a proxy, the one
-that comes with httpx: slower, with the same results.
+A POST goes over a bare transport of httpx's kind, without `httpx.AsyncClient`: there are no redirects, cookies, netrc
+or event hooks to be switched off, and a post costs less. The transport is our own (`http11`), or, where the environment
+may name a proxy, the one that comes with httpx: slower, with the same results.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import ssl
 import urllib.request
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,13 +19,19 @@ from urllib.parse import urlsplit
 import httpx
 
 from batch.chats.endpoint import is_loopback
-from batch.chats.transport.http11 import DirectTransport
+from batch.chats.transport.http11 import Http11Transport
 from batch.errors import SettingsError
 from batch.i18n import _
 
+IDLE_LIMIT: Final = 1.0
+"""Seconds after which an idle connection is not used again. Servers keep theirs for 2 s or more; a request written
+into a connection that the server is just closing would be an unknown for a person."""
+_UNUSABLE_PROXY: Final = (ValueError, httpx.InvalidURL, ImportError)
+"""Errors of httpx for a proxy's address: no URL, another scheme, SOCKS without its library."""
+
 
 def make_ssl_context(*, ca_file: Path | None = None, trust_env: bool = False) -> ssl.SSLContext:
-    """A context that verifies the server's certificate and name, always. Share it among the clients of a run.
+    """Make a context that verifies the server's certificate and name, always. Share it among the clients of a run.
 
     Args:
         ca_file: PEM with the authorities to trust instead of the usual ones (a company's own).
@@ -44,14 +51,9 @@ def make_ssl_context(*, ca_file: Path | None = None, trust_env: bool = False) ->
         ) from None
 
 
-IDLE_LIMIT: Final = 1.0
-"""Seconds after which an idle connection is not used again. Servers keep theirs for 2 s or more; a request written
-into a connection that the server is just closing would be an unknown for a person."""
-
-
 def warm_up() -> None:
-    """Import what httpcore would import at the first POST, in the event loop: there it takes 0.1 s, and the second
-    POST would follow the first without its gap."""
+    """Import the modules that httpcore would import at the first POST, in the event loop: there it takes 0.1 s, and the
+    second POST would follow the first without its gap."""
     for name in ("h11", "anyio", "anyio._backends._asyncio"):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -60,36 +62,64 @@ def warm_up() -> None:
 def make_transport(
     endpoint: str, *, ssl_context: ssl.SSLContext | None, trust_env: bool, idle_limit: float = IDLE_LIMIT
 ) -> httpx.AsyncBaseTransport:
-    """A transport with one connection, HTTP/1.1, no retries. `ssl_context` None makes one, if the endpoint needs it.
+    """Make a transport with one connection, HTTP/1.1, no retries.
 
-    With `trust_env` it is httpx's own, through the proxy that the environment names for the endpoint, if any.
+    Args:
+        endpoint: the API's base URL.
+        ssl_context: None makes one, if the endpoint needs it.
+        trust_env: use httpx's transport, through the proxy that the environment names for the endpoint, if any.
+        idle_limit: seconds after which an idle connection is not used again.
 
     Raises:
         SettingsError: `trust_env`, and the environment names a proxy that cannot be used.
     """
-    context = ssl_context or _context(endpoint, trust_env=trust_env)
+    context = ssl_context or _default_context(endpoint, trust_env=trust_env)
     if not trust_env:
-        return DirectTransport(ssl_context=context, idle_limit=idle_limit)
+        return Http11Transport(ssl_context=context, idle_limit=idle_limit)
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=idle_limit)
     try:
         return httpx.AsyncHTTPTransport(
-            verify=context, trust_env=True, limits=limits, proxy=proxy_of_environment(endpoint)
+            verify=context, trust_env=True, limits=limits, proxy=environment_proxy(endpoint)
         )
-    except (ValueError, httpx.InvalidURL, ImportError):
-        raise SettingsError(
-            _("The proxy that the environment names cannot be used."), _("Give it as http://host:port, or take it out.")
-        ) from None
+    except _UNUSABLE_PROXY:
+        raise _proxy_error() from None
 
 
-def _context(endpoint: str, *, trust_env: bool) -> ssl.SSLContext:
+def make_http_client(
+    url: str, *, ssl_context: ssl.SSLContext | None, trust_env: bool, connect_timeout: float
+) -> httpx.AsyncClient:
+    """Make httpx's client for requests to `url` that are no POST to the API: no redirects, cookies or netrc.
+
+    Only connecting has a time-out (seconds); the caller bounds the whole exchange. Other arguments and errors as of
+    `make_transport`.
+    """
+    try:
+        return httpx.AsyncClient(
+            verify=ssl_context or _default_context(url, trust_env=trust_env),
+            trust_env=False,
+            proxy=environment_proxy(url) if trust_env else None,
+            timeout=httpx.Timeout(None, connect=connect_timeout, pool=connect_timeout),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        )
+    except _UNUSABLE_PROXY:
+        raise _proxy_error() from None
+
+
+def _proxy_error() -> SettingsError:
+    return SettingsError(
+        _("The proxy that the environment names cannot be used."), _("Give it as http://host:port, or take it out.")
+    )
+
+
+def _default_context(endpoint: str, *, trust_env: bool) -> ssl.SSLContext:
     if endpoint.startswith("https:"):
         return make_ssl_context(trust_env=trust_env)
-    # It trusts nobody and costs nothing; plain http never asks it.
+    # Without any authority, and cheap; plain http never uses it.
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def proxy_of_environment(endpoint: str) -> str | None:
-    """The proxy for this endpoint by the environment (`https_proxy`, `no_proxy` ...); None for this machine itself."""
+def environment_proxy(endpoint: str) -> str | None:
+    """Return the environment's proxy for an endpoint (`https_proxy`, `no_proxy` ...); None for this machine itself."""
     parts = urlsplit(endpoint)
     if is_loopback(endpoint) or urllib.request.proxy_bypass(parts.netloc):
         return None

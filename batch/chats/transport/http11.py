@@ -1,6 +1,6 @@
-"""One HTTP/1.1 connection over asyncio, its protocol by h11: a request goes out in one write, and is accounted for.
+"""One HTTP/1.1 connection over asyncio, its protocol by h11: a request goes out in one write, and is reported.
 
-Every failure is raised as the exception of httpx that says what happened, with its cause.
+Every failure is raised as the exception of httpx that names it, with its cause.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ import httpx
 from batch.i18n import N_
 
 LONGEST_HEAD: Final = 100 * 1024
-"""Bytes of an answer's head (or of one chunk's line), beyond which it is no HTTP."""
+"""Bytes of an answer's head (or of one chunk's line) at most."""
 _MOST_UNREAD: Final = 256 * 1024
 """Bytes that may wait to be read before the other side is made to wait."""
 _LONGEST_HANDSHAKE: Final = 3600.0
-"""Seconds; out of the way of the caller's own time-out, which is told as one."""
+"""Seconds; longer than the caller's own time-out, which is raised as one."""
 _END: Final = h11.EndOfMessage()
 
 
-class Account(Protocol):
-    """Who is told what is written. The calls come at once, in this order, from the event loop's thread."""
+class WriteObserver(Protocol):
+    """Observer of a request's writing. The calls come at once, in this order, from the event loop's thread."""
 
-    def began(self) -> None:
-        """The connection gives account from here on; nothing is written yet."""
+    def on_start(self) -> None:
+        """The connection reports from here on; nothing is written yet."""
 
-    def writing(self) -> None:
-        """From here on any byte of the request may be out."""
+    def on_write(self) -> None:
+        """Any byte of the request may be out from here on."""
 
-    def wrote(self) -> None:
-        """What the system did not take at once, it took now. Not called when it took all at once."""
+    def on_flush(self) -> None:
+        """The system took the last byte. Not called when it took all bytes at once."""
 
 
 class Connection(asyncio.Protocol):
@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
         self._transport: asyncio.Transport | None = None
-        self._account: Account | None = None
+        self._observer: WriteObserver | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._error: Exception | None = None
@@ -57,14 +57,14 @@ class Connection(asyncio.Protocol):
         self._unread = 0
         self._idle_since: float | None = None
 
-    # What asyncio calls.
+    # Called by asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._use(cast("asyncio.Transport", transport))
 
     def data_received(self, data: bytes) -> None:
-        if self._account is None:
-            # An answer that nobody asked for (a 408 before closing) must never be taken for the next one's.
+        if self._observer is None:
+            # An answer without a request (a 408 before closing) must never be taken for the next one's.
             self.abort()
             return
         self._h11.receive_data(data)
@@ -84,10 +84,10 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def resume_writing(self) -> None:
-        if self._account is not None:
-            self._account.wrote()
+        if self._observer is not None:
+            self._observer.on_flush()
 
-    # What the transport of httpx calls.
+    # Called by Http11Transport.
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Speak TLS from here on, with the certificate checked for `host`. Raises OSError (ssl.SSLError is one)."""
@@ -107,13 +107,13 @@ class Connection(asyncio.Protocol):
     def usable(self, *, idle_limit: float) -> bool:
         """True when the next request may be written: idle, not for longer than `idle_limit` seconds, not closed.
 
-        A connection that the other side closed a moment ago is told by the socket before the event loop hears of it.
+        The socket knows that the other side closed the connection a moment before the event loop hears of it.
         """
         if self._transport is None or self._idle_since is None or self._ended or self._transport.is_closing():
             return False
         return time.monotonic() - self._idle_since <= idle_limit and not _readable(self._transport)
 
-    def send(self, head: h11.Request, body: bytes, account: Account) -> None:
+    def send(self, head: h11.Request, body: bytes, observer: WriteObserver) -> None:
         """Write a request. Raises httpx.LocalProtocolError, with nothing written, when it is none."""
         if self._transport is None:
             raise httpx.LocalProtocolError(N_("no connection was made"))
@@ -122,8 +122,8 @@ class Connection(asyncio.Protocol):
             written = b"".join(self._h11.send(event) or b"" for event in events)
         except h11.LocalProtocolError as error:
             raise httpx.LocalProtocolError(str(error)) from error
-        self._idle_since, self._account = None, account
-        account.writing()
+        self._idle_since, self._observer = None, observer
+        observer.on_write()
         self._transport.write(written)
 
     async def head(self) -> h11.Response:
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
 
     def finish(self) -> None:
         """The exchange is over: keep the connection if both sides are through and may go on, else close it."""
-        self._account = None
+        self._observer = None
         if not self._through():
             self.abort()
             return
@@ -152,7 +152,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once: what still waits to be written is not written. May be called twice."""
-        self._account = self._idle_since = None
+        self._observer = self._idle_since = None
         if self._transport is not None:
             self._transport.abort()
 
@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
         return self._h11.our_state is self._h11.their_state is h11.DONE and not self._h11.trailing_data[0]
 
     async def _event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """What h11 makes of the bytes next; never NEED_DATA, which is waited for."""
+        """Return h11's next event; never NEED_DATA, because more bytes are waited for."""
         while True:
             try:
                 event = self._h11.next_event()
@@ -209,7 +209,7 @@ class Connection(asyncio.Protocol):
 
 
 def _readable(transport: asyncio.Transport) -> bool:
-    """True when the idle connection has something to read: its end, or what nobody asked for."""
+    """True when the idle connection has something to read: its end, or an answer without a request."""
     number = transport.get_extra_info("socket").fileno()
     if sys.platform == "win32":
         return bool(select.select([number], [], [], 0)[0])
@@ -223,11 +223,11 @@ _SECOND_ADDRESS: Final = 0.25
 _PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 
 
-class DirectTransport(httpx.AsyncBaseTransport):
+class Http11Transport(httpx.AsyncBaseTransport):
     """One connection at a time, for one task at a time.
 
     Of a request's extensions it obeys `timeout["connect"]` (seconds, for the connection and again for TLS) and
-    `account` (an `Account`, told what is written). How long an answer may take is the caller's: a request that is
+    `observer` (a `WriteObserver`). How long an answer may take is the caller's: a request that is
     cancelled closes its connection.
     """
 
@@ -246,12 +246,12 @@ class DirectTransport(httpx.AsyncBaseTransport):
         Raises:
             httpx.TransportError: with the cause. Nothing is repeated.
         """
-        account: Account = request.extensions.get("account") or _Nobody()
-        account.began()
+        observer: WriteObserver = request.extensions.get("observer") or _NoObserver()
+        observer.on_start()
         head, body = _head(request.method, request.url.raw_path, tuple(request.headers.raw)), await request.aread()
         connection = await self.connect(request.url, request.extensions.get("timeout", {}).get("connect"))
         try:
-            connection.send(head, body, account)
+            connection.send(head, body, observer)
             answer = await connection.head()
         except BaseException:
             connection.abort()
@@ -333,9 +333,7 @@ class _Body(httpx.AsyncByteStream):
             connection.finish()
 
 
-class _Nobody:
-    """For requests of which nobody keeps account."""
-
-    def began(self) -> None: ...
-    def writing(self) -> None: ...
-    def wrote(self) -> None: ...
+class _NoObserver:
+    def on_start(self) -> None: ...
+    def on_write(self) -> None: ...
+    def on_flush(self) -> None: ...

@@ -1,4 +1,4 @@
-"""What of a request was written, as the connection itself reports it: our own by its account, httpx's by its trace."""
+"""Tracking of how much of a request was written, as the connection itself reports it; the record of an exchange."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from batch.chats.transport.exceptions import Fault
 
 
 class Written(StrEnum):
-    """How much of the request went out at most, known from the connection's account or trace."""
+    """Extent of the request that went out at most, by the connection's own account."""
 
     NOTHING = "nothing"
     """Certainly no byte."""
@@ -24,8 +24,8 @@ class Written(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
-    """One POST, as the wire showed it."""
+class Exchange:
+    """One POST and its answer, as seen on the wire."""
 
     written: Written
     sent_at: datetime
@@ -33,7 +33,7 @@ class Attempt:
     received_at: datetime
     """When it ended, by our wall clock (aware)."""
     fault: Fault | None = None
-    """Why no whole answer came; None when one came."""
+    """Cause of a missing answer; None when a whole one came."""
     words: str = ""
     """About the fault, for people."""
     status: int | None = None
@@ -56,9 +56,9 @@ BEFORE_WRITING: Final = frozenset(
 """Steps of a connection in which no byte of the request is written. Any step not named here counts as writing."""
 
 
-class Wire:
-    """What one attempt wrote. Our own transport calls `began`, `writing` and `wrote` (it is its `Account`); httpx's
-    calls the object itself, as its `trace` extension, at each step of the connection.
+class WriteTracker:
+    """Tracker of one POST. Our own transport calls `on_start`, `on_write` and `on_flush` (it is its `WriteObserver`);
+    httpx's calls the object itself, as its `trace` extension, at each step of the connection.
 
     "Nothing was written" needs proof: the connection must have spoken (now, or `alive` in an earlier attempt of the
     same client), and only of steps that are known to come before writing. A version of httpcore that renames its steps
@@ -77,20 +77,20 @@ class Wire:
 
     @property
     def written(self) -> Written:
-        """How much of the POST went out at most, so far."""
+        """Extent of the POST that went out at most, so far."""
         return self._written if self.alive else Written.WHOLE
 
-    def began(self) -> None:
-        """Account is given from here on; nothing is written yet."""
+    def on_start(self) -> None:
+        """Note that the connection reports from here on; nothing is written yet."""
         self.alive = True
 
-    def writing(self) -> None:
-        """Head and body go out in one write, so that any byte of them may be out."""
+    def on_write(self) -> None:
+        """Note that any byte of head and body may be out: they go out in one write."""
         self._written = Written.WHOLE
         self._restart_clock()
 
-    def wrote(self) -> None:
-        """The rest of the request went out only now."""
+    def on_flush(self) -> None:
+        """Note that the last byte of the request went out only now."""
         self._restart_clock()
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:

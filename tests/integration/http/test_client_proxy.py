@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from batch.chats import ChatsClient, Token, make_ssl_context
-from batch.chats.transport.factory import proxy_of_environment
+from batch.chats.transport.factory import environment_proxy
 from batch.errors import SettingsError
 from batch.model.outcomes import Outcome
 from batch.model.verdicts import Verdict
@@ -86,12 +86,12 @@ def test_without_trust_env_the_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatc
 def test_which_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """By scheme, then for all; not for this machine, and not for names in no_proxy."""
     monkeypatch.setenv("all_proxy", "http://all:1")
-    assert proxy_of_environment("https://api.wegly.com.br") == "http://all:1"
+    assert environment_proxy("https://api.wegly.com.br") == "http://all:1"
     monkeypatch.setenv("https_proxy", "http://secure:2")
-    assert proxy_of_environment("https://api.wegly.com.br") == "http://secure:2"
-    assert proxy_of_environment("http://127.0.0.1:8000") is None
+    assert environment_proxy("https://api.wegly.com.br") == "http://secure:2"
+    assert environment_proxy("http://127.0.0.1:8000") is None
     monkeypatch.setenv("no_proxy", "wegly.com.br")
-    assert proxy_of_environment("https://api.wegly.com.br") is None
+    assert environment_proxy("https://api.wegly.com.br") is None
 
 
 @pytest.mark.parametrize("proxy", ["ftp://proxy:1", "socks5://proxy:1", "nonsense"])

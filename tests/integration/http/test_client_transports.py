@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from batch.chats import make_ssl_context
-from batch.chats.client import response_body, response_headers
+from batch.chats.http_messages import read_body, response_headers
 from batch.chats.transport.factory import make_transport
 
 T = TypeVar("T")
@@ -22,21 +22,21 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 both = pytest.mark.parametrize("trust_env", [False, True], ids=["direct", "httpx"])
 
 
-class Account:
+class Observer:
     """Notes what it is told."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
         self.writes = asyncio.Event()
 
-    def began(self) -> None:
+    def on_start(self) -> None:
         self.told.append("began")
 
-    def writing(self) -> None:
+    def on_write(self) -> None:
         self.told.append("writing")
         self.writes.set()
 
-    def wrote(self) -> None:
+    def on_flush(self) -> None:
         self.told.append("wrote")
 
 
@@ -49,7 +49,7 @@ def request(url: str, *, body: bytes = b"{}", **extensions: object) -> httpx.Req
 async def answered(transport: httpx.AsyncBaseTransport, asked: httpx.Request) -> tuple[int, bytes]:
     """Status and body of one exchange."""
     response = await transport.handle_async_request(asked)
-    body, _ = await response_body(response, response_headers(response), limit=1000)
+    body, _ = await read_body(response, response_headers(response), limit=1000)
     return response.status_code, body
 
 
@@ -294,19 +294,19 @@ def test_the_account_is_kept_in_order() -> None:
     body = b"x" * 16_000_000
 
     def accounted(asked: bytes) -> list[str]:
-        account_of: list[Account] = []
+        observers: list[Observer] = []
 
         async def reads_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await account_of[0].writes.wait()
+            await observers[0].writes.wait()
             await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(len(asked))
             writer.write(OK)
             await reader.read()
 
         async def work(transport: httpx.AsyncBaseTransport, url: str) -> list[str]:
-            account_of.append(Account())
-            assert await answered(transport, request(url, body=asked, account=account_of[0])) == (200, b"ok")
-            return account_of[0].told
+            observers.append(Observer())
+            assert await answered(transport, request(url, body=asked, observer=observers[0])) == (200, b"ok")
+            return observers[0].told
 
         return served(reads_late, work, trust_env=False)
 
@@ -323,12 +323,12 @@ def test_a_request_that_is_none_is_not_written() -> None:
         await reader.read()
 
     async def work(transport: httpx.AsyncBaseTransport, url: str) -> tuple[list[str], tuple[int, bytes]]:
-        account = Account()
-        wrong = request(url, account=account)
+        observer = Observer()
+        wrong = request(url, observer=observer)
         wrong.headers["X-Wrong"] = "a\r\nb"
         with pytest.raises(httpx.LocalProtocolError):
             await transport.handle_async_request(wrong)
-        return account.told, await answered(transport, request(url))
+        return observer.told, await answered(transport, request(url))
 
     assert served(keeps, work, trust_env=False) == (["began"], (200, b"ok"))
 
@@ -340,11 +340,11 @@ def test_nothing_was_written_when_connecting_failed() -> None:
         await reader.read()
 
     async def work(transport: httpx.AsyncBaseTransport, url: str) -> list[str]:
-        account = Account()
-        wrong = request(url.replace("http:", "https:"), account=account, timeout={"connect": 0.05})
+        observer = Observer()
+        wrong = request(url.replace("http:", "https:"), observer=observer, timeout={"connect": 0.05})
         with pytest.raises(httpx.ConnectTimeout):
             await transport.handle_async_request(wrong)
-        return account.told
+        return observer.told
 
     assert served(nobody, work, trust_env=False) == ["began"]
 

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from batch.chats import ChatsClient, ChatsReader, Timeline, Token, Unread
+from batch.chats import ChatsClient, ChatsReader, Timeline, TimelineFailure, Token
 from batch.sandbox import running_sandbox
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJyZWFkcyJ9.c2VjcmV0LXNpZ25hdHVyZQ"
@@ -47,11 +47,11 @@ class Served:
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.waits: list[float] = []
-        self.read: Timeline | Unread | None = None
+        self.read: Timeline | TimelineFailure | None = None
 
     @property
     def words(self) -> str:
-        assert isinstance(self.read, Unread)
+        assert isinstance(self.read, TimelineFailure)
         return self.read.words
 
 
@@ -88,7 +88,7 @@ def serve(answers: Sequence[bytes], *, chat: str = "c-1", **options: object) -> 
 def test_the_sandbox_shows_what_it_applied() -> None:
     """A message by its rendered text, ours, at its time."""
 
-    async def work(url: str) -> Timeline | Unread:
+    async def work(url: str) -> Timeline | TimelineFailure:
         token = Token.parse(SECRET, "test")
         client, reader = ChatsClient(endpoint=url, token=token), ChatsReader(endpoint=url, token=token)
         try:
@@ -173,18 +173,18 @@ def test_who_asks_for_hours_is_not_waited_for() -> None:
     """And nobody else is asked about: the API has said when to come back."""
     served = serve([answer(429, "", "Retry-After: 3600")])
     assert (served.waits, len(served.requests)) == ([], 1)
-    assert isinstance(served.read, Unread)
-    assert served.read.everyone
+    assert isinstance(served.read, TimelineFailure)
+    assert served.read.for_all
 
 
 @pytest.mark.parametrize(
-    ("status", "everyone"),
+    ("status", "for_all"),
     [(301, True), (302, True), (307, True), (400, False), (401, True), (403, False), (404, False), (405, True)],
 )
-def test_a_refusal_is_not_tried_again(status: int, everyone: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_refusal_is_not_tried_again(status: int, for_all: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """No redirect is followed; what every chat would meet is said to be so."""
     served = serve([answer(status, '{"message": "Nao"}', "Location: http://127.0.0.1:1/")])
-    assert served.read == Unread(words=f"HTTP {status}: Nao", everyone=everyone)
+    assert served.read == TimelineFailure(words=f"HTTP {status}: Nao", for_all=for_all)
     assert len(served.requests) == 1
 
 
@@ -210,7 +210,7 @@ def test_where_no_answer_comes_nobody_else_is_asked_about(listening: bool, words
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    async def work(url: str) -> Timeline | Unread:
+    async def work(url: str) -> Timeline | TimelineFailure:
         client = ChatsReader(endpoint=url, token=Token.parse(SECRET, "test"), read_timeout=0.1, sleep=sleep)
         try:
             return await client.timeline("c-1")
@@ -222,7 +222,7 @@ def test_where_no_answer_comes_nobody_else_is_asked_about(listening: bool, words
         if listening:
             taken.listen()
         read = asyncio.run(work(f"http://127.0.0.1:{taken.getsockname()[1]}"))
-    assert read == Unread(words=words, everyone=True)
+    assert read == TimelineFailure(words=words, for_all=True)
     assert waits == [1.0, 3.0]
 
 

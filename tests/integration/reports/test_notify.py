@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from office import Office, phones
 
-from batch.chats import Undelivered, deliver, webhook
+from batch.chats import WebhookFailure, post_webhook, webhook
 from batch.sandbox import Faults, running_sandbox
 
 CERTIFICATE = Path(__file__).parents[2] / "data" / "loopback.pem"
@@ -173,8 +173,8 @@ def test_who_never_answers_is_not_waited_for(silent: socket.socket, monkeypatch:
     """A limit on all of it: connection, request and answer (ten seconds, here less)."""
     monkeypatch.setattr(webhook, "_WHOLE", 0.3)
     begin = time.monotonic()
-    failed = asyncio.run(deliver(f"http://127.0.0.1:{port(silent)}/", b"{}"))
-    assert failed == Undelivered(reason="timeout", words="no whole answer in time")
+    failed = asyncio.run(post_webhook(f"http://127.0.0.1:{port(silent)}/", b"{}"))
+    assert failed == WebhookFailure(reason="timeout", words="no whole answer in time")
     assert time.monotonic() - begin < 5
 
 
@@ -188,17 +188,17 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(monkeypatch: pytest.Mo
         await writer.drain()
         writer.close()
 
-    async def run(*, trust_env: bool) -> Undelivered | None:
+    async def run(*, trust_env: bool) -> WebhookFailure | None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(CERTIFICATE)
         server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the server's own complaints
         async with server:
             at = server.sockets[0].getsockname()[1]
-            return await deliver(f"https://127.0.0.1:{at}/x", b"{}", trust_env=trust_env)
+            return await post_webhook(f"https://127.0.0.1:{at}/x", b"{}", trust_env=trust_env)
 
     failed = asyncio.run(run(trust_env=False))
-    assert failed == Undelivered(reason="tls", words="no secure connection (TLS) can be made")
+    assert failed == WebhookFailure(reason="tls", words="no secure connection (TLS) can be made")
     assert seen == []
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     assert asyncio.run(run(trust_env=True)) is None

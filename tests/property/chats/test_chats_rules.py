@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from batch.chats import Token, encode, parse_endpoint
-from batch.chats.error_text import LONGEST, decoded, one_line, parsed, readable
+from batch.chats.error_text import LONGEST, decode_body, extract_text, one_line, parse_json
 from batch.errors import SettingsError
 from batch.model.messages import Message, TemplateField
 from batch.sandbox.faults import PLAIN, Faults
@@ -40,8 +40,8 @@ def test_a_token_never_survives_redaction(text: str, before: str, after: str) ->
 @given(body=st.binary(max_size=300), kind=st.text(max_size=30) | st.builds("text/x; charset={}".format, TEXT))
 def test_any_body_becomes_a_short_line(body: bytes, kind: str) -> None:
     """No body of any encoding fails or leaves more than one printable line."""
-    text = decoded(body, kind)
-    words = readable(text, parsed(text))
+    text = decode_body(body, kind)
+    words = extract_text(text, parse_json(text))
     assert len(words) <= LONGEST
     assert words.isprintable()
     assert one_line(words) == words

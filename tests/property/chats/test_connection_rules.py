@@ -18,12 +18,12 @@ EARLY = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r
 bodies = st.binary(max_size=300)
 
 
-class Account:
+class Observer:
     """Hears nothing."""
 
-    def began(self) -> None: ...
-    def writing(self) -> None: ...
-    def wrote(self) -> None: ...
+    def on_start(self) -> None: ...
+    def on_write(self) -> None: ...
+    def on_flush(self) -> None: ...
 
 
 class Wire(asyncio.Transport):
@@ -69,7 +69,7 @@ def exchange(pieces: list[bytes]) -> tuple[int, bytes, bool]:
     async def run() -> tuple[int, bytes, bool]:
         connection, wire = Connection(), Wire()
         connection.connection_made(wire)
-        connection.send(HEAD, b"{}", Account())
+        connection.send(HEAD, b"{}", Observer())
 
         async def arrive() -> None:
             for piece in pieces:
@@ -132,8 +132,8 @@ def test_writing_is_told_before_a_byte_is_written(body: bytes) -> None:
     wire = Wire()
     seen: list[bytes] = []
 
-    class Notes(Account):
-        def writing(self) -> None:
+    class Notes(Observer):
+        def on_write(self) -> None:
             seen.append(wire.written)
 
     async def run() -> None:

@@ -1,4 +1,4 @@
-"""What holds for every attempt, whatever the wire and the server did."""
+"""What holds for every exchange, whatever the wire and the server did."""
 
 import json
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.chats import Attempt, Written, judge
+from batch.chats import Exchange, Written, judge
 from batch.chats.error_text import LONGEST
 from batch.chats.response import MAX_PAUSE
 from batch.chats.transport.exceptions import Fault
@@ -26,8 +26,8 @@ HEADERS = st.dictionaries(
     st.sampled_from(["retry-after", "date", "content-type", "ratelimit-reset", "ratelimit"]),
     st.text(max_size=30) | st.sampled_from(["5", "Wed, 11 Mar 2026 12:00:30 GMT", "text/html; charset=utf-16"]),
 )
-ATTEMPTS = st.builds(
-    Attempt,
+EXCHANGES = st.builds(
+    Exchange,
     written=st.sampled_from(Written),
     sent_at=st.just(NOW),
     received_at=st.just(NOW),
@@ -39,7 +39,7 @@ ATTEMPTS = st.builds(
     oversized=st.booleans(),
     asked_status=st.none() | st.sampled_from(["OPEN", "RESOLVED"]),
 ) | st.builds(
-    Attempt,
+    Exchange,
     written=st.sampled_from(Written),
     sent_at=st.just(NOW),
     received_at=st.just(NOW),
@@ -49,22 +49,22 @@ ATTEMPTS = st.builds(
 REFUSALS = {301, 307, 308, 503, *range(400, 500)}
 
 
-@given(attempt=ATTEMPTS, had_answer=st.booleans())
-def test_not_sent_is_said_only_with_proof(attempt: Attempt, *, had_answer: bool) -> None:
+@given(exchange=EXCHANGES, had_answer=st.booleans())
+def test_not_sent_is_said_only_with_proof(exchange: Exchange, *, had_answer: bool) -> None:
     """A row is freed or refused only when no byte was written or a whole refusal came."""
-    verdict = judge(attempt, had_answer=had_answer)
-    nothing_written = attempt.written is Written.NOTHING and attempt.status is None
-    refused = attempt.fault is None and attempt.status in REFUSALS
+    verdict = judge(exchange, had_answer=had_answer)
+    nothing_written = exchange.written is Written.NOTHING and exchange.status is None
+    refused = exchange.fault is None and exchange.status in REFUSALS
     if verdict.outcome in {Outcome.PENDING, Outcome.ERROR}:
         assert nothing_written or refused
-    if attempt.status == 408 and attempt.fault is None:
-        assert verdict.outcome is (Outcome.PENDING if attempt.written is Written.PART else Outcome.UNKNOWN)
+    if exchange.status == 408 and exchange.fault is None:
+        assert verdict.outcome is (Outcome.PENDING if exchange.written is Written.PART else Outcome.UNKNOWN)
 
 
-@given(attempt=ATTEMPTS, had_answer=st.booleans())
-def test_verdicts_are_well_formed(attempt: Attempt, *, had_answer: bool) -> None:
-    """What each outcome may and must carry, for any attempt."""
-    verdict = judge(attempt, had_answer=had_answer)
+@given(exchange=EXCHANGES, had_answer=st.booleans())
+def test_verdicts_are_well_formed(exchange: Exchange, *, had_answer: bool) -> None:
+    """What each outcome may and must carry, for any exchange."""
+    verdict = judge(exchange, had_answer=had_answer)
     assert verdict.outcome in {Outcome.SUCCESS, Outcome.REUSED, Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING}
     assert verdict.outcome.messaged is (verdict.signs is not None)
     assert not (verdict.repeat and verdict.stop)
@@ -76,10 +76,10 @@ def test_verdicts_are_well_formed(attempt: Attempt, *, had_answer: bool) -> None
     assert verdict.pause is not None or not verdict.slow_down
 
 
-@given(attempt=ATTEMPTS, had_answer=st.booleans())
-def test_what_people_read_is_one_short_line(attempt: Attempt, *, had_answer: bool) -> None:
+@given(exchange=EXCHANGES, had_answer=st.booleans())
+def test_what_people_read_is_one_short_line(exchange: Exchange, *, had_answer: bool) -> None:
     """Values are single printable lines, and each sentence can be made."""
-    finding = judge(attempt, had_answer=had_answer).finding
+    finding = judge(exchange, had_answer=had_answer).finding
     for value in finding.values.values():
         assert len(value) <= LONGEST + 60
         assert value.isprintable()
@@ -87,9 +87,9 @@ def test_what_people_read_is_one_short_line(attempt: Attempt, *, had_answer: boo
     advice(finding)
 
 
-@given(attempt=ATTEMPTS)
-def test_an_answer_before_never_makes_it_more_certain(attempt: Attempt) -> None:
+@given(exchange=EXCHANGES)
+def test_an_answer_before_never_makes_it_more_certain(exchange: Exchange) -> None:
     """`had_answer` decides whether the run stops and whom a 403 or 404 speaks of, never whether something was sent."""
-    before, after = judge(attempt, had_answer=False), judge(attempt, had_answer=True)
+    before, after = judge(exchange, had_answer=False), judge(exchange, had_answer=True)
     assert (before.outcome is Outcome.UNKNOWN) is (after.outcome is Outcome.UNKNOWN)
     assert before.outcome.messaged is after.outcome.messaged

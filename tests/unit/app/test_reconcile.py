@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from batch.app.reconcile import Case, Left, Match, Why, cases_of, judge
-from batch.chats import Timeline, Unread
+from batch.chats import Timeline, TimelineFailure
 from batch.cli.output.settle import _WHY
 from batch.ledger import RelatedMessage, RowStatus, State
 from batch.model.chat_history import TimelineMessage
@@ -42,7 +42,7 @@ def chat(*messages: tuple[float, str]) -> Timeline:
     return Timeline(messages=found, margin=MARGIN)
 
 
-def look(timelines: dict[str, Timeline | Unread], *others: RelatedMessage, **texts: str) -> Match | Left:
+def look(timelines: dict[str, Timeline | TimelineFailure], *others: RelatedMessage, **texts: str) -> Match | Left:
     chats = tuple(timelines)
     case = Case(row_status=row_status(), chats=chats, others=others)
     return judge(case, {"k1": "Oi", **texts}, timelines, read_timeout=60)
@@ -75,7 +75,7 @@ def test_rivals_are_what_may_have_sent_a_message() -> None:
 
 def test_found_in_any_of_the_persons_chats() -> None:
     """A chat that cannot be read, or lacks it, does not hide the other."""
-    timelines = {"a": Unread(words="HTTP 404: no", everyone=False), "b": chat(), "c": chat((3, "Oi"))}
+    timelines = {"a": TimelineFailure(words="HTTP 404: no", for_all=False), "b": chat(), "c": chat((3, "Oi"))}
     found = look(timelines)
     assert isinstance(found, Match)
     assert (found.chat_id, found.at) == ("c", NOON + timedelta(seconds=3))
@@ -84,7 +84,7 @@ def test_found_in_any_of_the_persons_chats() -> None:
 def test_what_is_not_found_says_why() -> None:
     """The worst that was met: unreadable is more than not there."""
     assert why(look({"a": chat()})) is Why.NOTHING
-    left = look({"a": Unread(words="HTTP 404: no", everyone=False), "b": chat()})
+    left = look({"a": TimelineFailure(words="HTTP 404: no", for_all=False), "b": chat()})
     assert (why(left), left.words) == (Why.REFUSED, "HTTP 404: no")  # type: ignore[union-attr]  # it is Left
     assert why(look({})) is Why.NO_CHAT
     case = Case(row_status=row_status(), chats=("a",), others=())
@@ -99,7 +99,7 @@ def test_the_time_of_an_attempt(seconds: float, found: bool) -> None:  # noqa: F
 
 def test_an_answered_attempt_is_a_rival_only_until_its_answer() -> None:
     """Three minutes before it was accepted; its message cannot be the one of now. Lost or settled it could."""
-    timelines: dict[str, Timeline | Unread] = {"a": chat((120, "Oi"))}
+    timelines: dict[str, Timeline | TimelineFailure] = {"a": chat((120, "Oi"))}
     assert isinstance(look(timelines, other("k2", minutes=3)), Match)
     assert why(look(timelines, other("k2", minutes=3, state=State.UNKNOWN))) is Why.ANOTHERS
     assert why(look(timelines, other("k2", minutes=3, evidence=Evidence.SETTLED))) is Why.ANOTHERS
@@ -108,7 +108,7 @@ def test_an_answered_attempt_is_a_rival_only_until_its_answer() -> None:
 
 def test_a_rival_with_another_text_is_none() -> None:
     """The other unknown row of the person in this sheet: its text is known."""
-    timelines: dict[str, Timeline | Unread] = {"a": chat((1, "Oi"))}
+    timelines: dict[str, Timeline | TimelineFailure] = {"a": chat((1, "Oi"))}
     rival = other("k2", state=State.UNKNOWN)
     assert why(look(timelines, rival)) is Why.ANOTHERS
     assert why(look(timelines, rival, k2="Oi")) is Why.ANOTHERS

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from batch.chats.error_text import LONGEST, decoded, one_line, parsed, readable, told
+from batch.chats.error_text import LONGEST, as_clause, as_sentence, decode_body, extract_text, one_line, parse_json
 
 
 def words(body: object) -> str:
     """The words of a JSON body."""
     text = json.dumps(body)
-    return readable(text, parsed(text))
+    return extract_text(text, parse_json(text))
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_words_are_found_where_they_are(body: object, expected: str) -> None:
 )
 def test_text_and_pages_become_one_line(text: str, expected: str) -> None:
     """Tags, scripts, control characters and line breaks go; text that only looks like a tag stays."""
-    content = parsed(text)
-    assert readable("" if text == "null" else text, content) == expected
+    content = parse_json(text)
+    assert extract_text("" if text == "null" else text, content) == expected
 
 
 def test_long_words_are_cut_with_a_sign_that_they_are() -> None:
@@ -81,19 +81,19 @@ def test_long_words_are_cut_with_a_sign_that_they_are() -> None:
 
 def test_hostile_json_is_survived() -> None:
     """Nesting beyond any stack, numbers beyond any limit and bytes of no encoding are words or silence, no error."""
-    assert parsed("[" * 200_000) is None
-    assert parsed("9" * 10_000) is None
-    assert parsed('{"a":' * 50 + "1" + "}" * 50) is not None
+    assert parse_json("[" * 200_000) is None
+    assert parse_json("9" * 10_000) is None
+    assert parse_json('{"a":' * 50 + "1" + "}" * 50) is not None
     assert words({"errors": [[[[[[[["too deep"]]]]]]]]}) == ""
-    assert decoded(b"\xff\xfe caf\xe9", "text/plain; charset=no-such") == "\ufffd\ufffd caf\ufffd"
-    assert decoded(b"caf\xe9", 'text/plain; charset="iso-8859-1"') == "caf\u00e9"
-    assert decoded(b"abc", "text/plain; charset=base64") == "abc"
-    assert decoded(b"\xef\xbb\xbf{}") == "{}"
+    assert decode_body(b"\xff\xfe caf\xe9", "text/plain; charset=no-such") == "\ufffd\ufffd caf\ufffd"
+    assert decode_body(b"caf\xe9", 'text/plain; charset="iso-8859-1"') == "caf\u00e9"
+    assert decode_body(b"abc", "text/plain; charset=base64") == "abc"
+    assert decode_body(b"\xef\xbb\xbf{}") == "{}"
 
 
 def test_words_fit_the_sentence_they_stand_in() -> None:
     """A full stop exactly where the sentence needs one."""
-    assert told("Bad", sentence=True) == "Bad."
-    assert told("Bad!", sentence=True) == "Bad!"
-    assert told("Bad.", sentence=False) == "Bad"
-    assert told("", sentence=True) == "it gave no reason."
+    assert as_sentence("Bad") == "Bad."
+    assert as_sentence("Bad!") == "Bad!"
+    assert as_clause("Bad.") == "Bad"
+    assert as_sentence("") == "it gave no reason."

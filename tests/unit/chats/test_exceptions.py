@@ -7,7 +7,7 @@ import ssl
 import httpx
 import pytest
 
-from batch.chats.transport.exceptions import FAULT_WORDS, FOREIGN, HTTPX_FAULTS, Fault, fault_of
+from batch.chats.transport.exceptions import FAULT_WORDS, HTTPX_FAULTS, TRANSPORT_ERRORS, Fault, classify_error
 
 
 def raised_by_httpx() -> set[type[Exception]]:
@@ -23,8 +23,8 @@ def test_the_table_has_every_exception_of_httpx() -> None:
 
 def test_whatever_httpx_raises_is_caught() -> None:
     """The client's except clause covers every one of them, and TLS alerts, which come through as they are."""
-    assert all(issubclass(kind, FOREIGN) for kind in raised_by_httpx())
-    assert issubclass(ssl.SSLError, FOREIGN)
+    assert all(issubclass(kind, TRANSPORT_ERRORS) for kind in raised_by_httpx())
+    assert issubclass(ssl.SSLError, TRANSPORT_ERRORS)
 
 
 def test_time_outs_are_time_outs() -> None:
@@ -56,7 +56,7 @@ def chained(cause: Exception) -> Exception:
 )
 def test_the_cause_refines_the_exception(error: Exception, fault: Fault) -> None:
     """A name that cannot be resolved and a certificate that does not fit are found in the chain of causes."""
-    found, words = fault_of(error)
+    found, words = classify_error(error)
     assert found is fault
     assert words.startswith(FAULT_WORDS[fault])
 
@@ -66,11 +66,11 @@ def test_what_merely_happened_before_is_no_cause() -> None:
     error = httpx.ConnectTimeout("")
     error.__cause__ = TimeoutError()
     error.__cause__.__context__ = ssl.SSLWantReadError()
-    assert fault_of(error)[0] is Fault.CONNECT_TIMEOUT
+    assert classify_error(error)[0] is Fault.CONNECT_TIMEOUT
 
 
 def test_a_ring_of_causes_ends() -> None:
     """A chain of causes that bites its tail is no trap."""
     first, second = ValueError(), httpx.ReadError("x")
     first.__cause__, second.__cause__ = second, first
-    assert fault_of(second)[0] is Fault.LOST
+    assert classify_error(second)[0] is Fault.LOST

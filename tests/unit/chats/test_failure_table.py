@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batch.chats import Attempt, Written, judge
+from batch.chats import Exchange, Written, judge
 from batch.chats.response import DEFAULT_PAUSE
 from batch.chats.transport.exceptions import Fault
 from batch.model.outcomes import Outcome
@@ -24,10 +24,10 @@ UNKNOWN_STOP = (Outcome.UNKNOWN, False, True)
 ERROR = (Outcome.ERROR, False, False)
 
 
-def answered(status: int, body: object = None, headers: dict[str, str] | None = None, **more: Any) -> Attempt:
-    """An attempt with a whole answer."""
+def answered(status: int, body: object = None, headers: dict[str, str] | None = None, **more: Any) -> Exchange:
+    """An exchange with a whole answer."""
     text = body if isinstance(body, str) else json.dumps(body)
-    return Attempt(
+    return Exchange(
         written=more.pop("written", Written.WHOLE),
         sent_at=NOW,
         received_at=NOW,
@@ -38,9 +38,9 @@ def answered(status: int, body: object = None, headers: dict[str, str] | None = 
     )
 
 
-def failed(written: Written, fault: Fault, **more: Any) -> Attempt:
-    """An attempt without a whole answer."""
-    return Attempt(written=written, sent_at=NOW, received_at=NOW, fault=fault, **more)
+def failed(written: Written, fault: Fault, **more: Any) -> Exchange:
+    """An exchange without a whole answer."""
+    return Exchange(written=written, sent_at=NOW, received_at=NOW, fault=fault, **more)
 
 
 def shape(verdict: Verdict) -> tuple[Outcome, bool, bool]:
@@ -279,7 +279,7 @@ def test_secrets_are_taken_out_of_everything() -> None:
     def hide(text: str) -> str:
         return text.replace(secret, "[token]")
 
-    for attempt in (
+    for exchange in (
         answered(400, {"message": f"bad {secret}"}),
         answered(400, f'{{"message": "bad {escaped}"}}'),
         answered(200, f'{{"id": "{escaped}", "status": "{escaped}"}}'),
@@ -287,7 +287,7 @@ def test_secrets_are_taken_out_of_everything() -> None:
         failed(Written.WHOLE, Fault.LOST, words=f"lost {secret}"),
         failed(Written.NOTHING, Fault.TLS, words=f"tls {secret}"),
     ):
-        assert secret not in repr(judge(attempt, had_answer=True, redact=hide))
+        assert secret not in repr(judge(exchange, had_answer=True, redact=hide))
 
 
 def test_the_clocks_difference_is_in_every_verdict() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batch.chats.response import MAX_PAUSE, clock_skew, http_date, rate_limit_reset, retry_after
+from batch.chats.response import MAX_PAUSE, clock_skew, parse_http_date, rate_limit_reset, retry_after
 
 NOW = datetime(2026, 3, 11, 12, 0, 0, tzinfo=UTC)
 DATE = "Wed, 11 Mar 2026 12:05:00 GMT"  # the API's clock is 5 minutes ahead
@@ -59,4 +59,4 @@ def test_the_difference_of_the_clocks() -> None:
     assert clock_skew({"date": DATE}, received=NOW) == 300
     assert clock_skew({"date": "today"}, received=NOW) is None
     assert clock_skew({}, received=NOW) is None
-    assert http_date("Wed, 11 Mar 2026 12:05:00 -0000") == datetime(2026, 3, 11, 12, 5, tzinfo=UTC)
+    assert parse_http_date("Wed, 11 Mar 2026 12:05:00 -0000") == datetime(2026, 3, 11, 12, 5, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batch.chats.response import instant, read_answer, signs
+from batch.chats.response import find_chat_signs, parse_chat, parse_instant
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.verdicts import ChatSigns, weigh
 
@@ -15,9 +15,9 @@ SENT = datetime(2026, 3, 11, 12, 0, 0, tzinfo=UTC)
 
 def seen(answer: dict[str, Any], *, status: int = 200, skew: float | None = 0.0, asked: str | None = None) -> ChatSigns:
     """The signs of an answer."""
-    chat = read_answer(json.dumps({"id": "c-1", **answer}))
+    chat = parse_chat(json.dumps({"id": "c-1", **answer}))
     assert chat is not None
-    return signs(chat, http_status=status, sent_at=SENT, clock_skew=skew, asked_status=asked)
+    return find_chat_signs(chat, http_status=status, sent_at=SENT, clock_skew=skew, asked_status=asked)
 
 
 def iso(**ago: float) -> str:
@@ -105,14 +105,14 @@ def test_without_a_date_header_the_margin_is_wide() -> None:
 )
 def test_without_an_id_there_is_no_chat(text: str) -> None:
     """Anything but an object with an id is unreadable."""
-    assert read_answer(text) is None
+    assert parse_chat(text) is None
 
 
 def test_an_answer_where_everything_else_is_wrong_is_still_a_chat() -> None:
     """Only the id is required; wrong types become nothing."""
     keys = ("status", "unread_count", "last_message_at", "last_message", "phone_number")
     wrong = {key: [{"a": 1}] for key in keys}
-    chat = read_answer(json.dumps({"id": 5, **wrong, "new_field": {}}))
+    chat = parse_chat(json.dumps({"id": 5, **wrong, "new_field": {}}))
     assert chat is not None
     assert (chat.id, chat.status, chat.unread_count, chat.last_message_at, chat.last_message) == (
         "5",
@@ -128,4 +128,4 @@ def test_an_answer_where_everything_else_is_wrong_is_still_a_chat() -> None:
 )
 def test_what_is_no_instant(value: object) -> None:
     """Nonsense is no date, and no error."""
-    assert instant(value) is None
+    assert parse_instant(value) is None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batch.chats.transport.write_tracking import Wire, Written
+from batch.chats.transport.write_tracking import WriteTracker, Written
 
 POST: dict[str, Any] = {"request": SimpleNamespace(method=b"POST")}
 CONNECT: dict[str, Any] = {"request": SimpleNamespace(method=b"CONNECT")}
@@ -14,16 +14,16 @@ NEW_CONNECTION = ("connection.connect_tcp.started", "connection.connect_tcp.comp
 
 
 def after(*events: str | tuple[str, dict[str, Any]], alive: bool = False) -> Written:
-    """What a wire says after these events."""
-    wire = Wire(read_timeout=1.0, alive=alive)
+    """What a tracker says after these events."""
+    tracker = WriteTracker(read_timeout=1.0, alive=alive)
 
     async def play() -> None:
         for event in events:
             name, info = event if isinstance(event, tuple) else (event, {})
-            await wire(name, info)
+            await tracker(name, info)
 
     asyncio.run(play())
-    return wire.written
+    return tracker.written
 
 
 @pytest.mark.parametrize(
@@ -84,27 +84,27 @@ def test_a_proxys_tunnel_is_not_the_request() -> None:
 
 def test_our_own_connection_gives_account() -> None:
     """Nothing before it writes; head and body go out in one write, so from then on it may be all."""
-    wire = Wire(read_timeout=1.0)
-    assert wire.written is Written.WHOLE
-    wire.began()
-    assert wire.written is Written.NOTHING
-    wire.writing()
-    assert wire.written is Written.WHOLE
-    wire.wrote()
-    assert wire.written is Written.WHOLE
+    tracker = WriteTracker(read_timeout=1.0)
+    assert tracker.written is Written.WHOLE
+    tracker.on_start()
+    assert tracker.written is Written.NOTHING
+    tracker.on_write()
+    assert tracker.written is Written.WHOLE
+    tracker.on_flush()
+    assert tracker.written is Written.WHOLE
 
 
 def test_the_answer_is_waited_for_from_the_last_byte_on() -> None:
     """Each step of writing sets the clock back."""
 
     async def run() -> list[float]:
-        wire, loop, left = Wire(read_timeout=100.0), asyncio.get_running_loop(), []
-        async with asyncio.timeout(None) as wire.deadline:
-            for step in (wire.began, wire.writing, wire.wrote):
-                wire.deadline.reschedule(loop.time() + 5.0)
+        tracker, loop, left = WriteTracker(read_timeout=100.0), asyncio.get_running_loop(), []
+        async with asyncio.timeout(None) as tracker.deadline:
+            for step in (tracker.on_start, tracker.on_write, tracker.on_flush):
+                tracker.deadline.reschedule(loop.time() + 5.0)
                 step()
                 await asyncio.sleep(0)
-                left.append(round((wire.deadline.when() or 0.0) - loop.time()))
+                left.append(round((tracker.deadline.when() or 0.0) - loop.time()))
         return left
 
     assert asyncio.run(run()) == [5, 100, 100]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from batch.chats import failure_table as failures
-from batch.chats.transport.write_tracking import Attempt, Written
+from batch.chats.transport.write_tracking import Exchange as WireExchange
+from batch.chats.transport.write_tracking import Written
 from batch.model.verdicts import Verdict
 from simulated.api import Api, Exchange
 from simulated.process import Process
@@ -48,7 +49,7 @@ class SimulatedClient:
         if fault is None:
             self._kept_until = loop.time() + KEPT
             return None
-        attempt = Attempt(written=Written.NOTHING, sent_at=began, received_at=self._now(), fault=fault)
+        attempt = WireExchange(written=Written.NOTHING, sent_at=began, received_at=self._now(), fault=fault)
         return failures.judge(attempt, had_answer=False)
 
     async def post(self, payload: str, *, had_answer: bool) -> Verdict:
@@ -71,7 +72,7 @@ class SimulatedClient:
     async def aclose(self) -> None:
         self._process.tick("close")
 
-    async def _attempt(self, exchange: Exchange) -> Attempt:
+    async def _attempt(self, exchange: Exchange) -> WireExchange:
         sent_at, ending = self._now(), exchange.ending
         loop = asyncio.get_running_loop()
         if loop.time() >= self._kept_until or ending.written is Written.NOTHING:
@@ -89,7 +90,7 @@ class SimulatedClient:
             self._process.tick("arrived")
         if ending.written is not Written.NOTHING:
             await asyncio.sleep(self._read_timeout if ending.patience else exchange.latency)
-        return Attempt(
+        return WireExchange(
             written=self._written,
             sent_at=sent_at,
             received_at=self._now(),
