@@ -15,7 +15,7 @@ from batch.loader.formats.delimited import TextGrid, open_text
 from batch.loader.formats.workbook import Content, find_content, open_book
 from batch.loader.header_detection import HEAD_ROWS, Header, find_header, header_at, headless, is_list, name_columns
 from batch.loader.scan import Survey, holds_anything, survey
-from batch.loader.sheet import ReadOnce, Sheet, Widths
+from batch.loader.sheet import CachedGrid, Sheet, Widths
 from batch.loader.source import Grid, RawRow
 from batch.loader.worksheet_choice import choose_tab
 from batch.model.messages import has_origins
@@ -64,7 +64,9 @@ def open_sheet(
     header = _header(source, opened, header_row, wanted_columns)
     last_named = max((index + 1 for index, text in enumerate(header.names) if text), default=0)
     is_text = isinstance(opened.grid, TextGrid)
-    grid = replace(opened.grid, width=len(header.names)) if isinstance(opened.grid, TextGrid) else ReadOnce(opened.grid)
+    grid = (
+        replace(opened.grid, width=len(header.names)) if isinstance(opened.grid, TextGrid) else CachedGrid(opened.grid)
+    )
     least = last_named or len(header.names)
     seen = survey(source, grid.rows(), below=header.number, width=least)
     if not seen.rows:

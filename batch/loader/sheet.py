@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import marshal
-import tempfile
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import IO
 
 from batch.i18n import N_
 from batch.loader.header_detection import Columns
@@ -17,6 +12,7 @@ from batch.loader.source import Grid, RawRow
 from batch.model.csv_injection import unguarded
 from batch.model.reasons import Phrase, Reason
 from batch.model.sheets import NO_ERRORS, SheetInfo, SheetRow
+from batch.spool import Spool
 
 _STILL_MALFORMED = N_("it could not be read in its own sheet, and wegly_reason still says so")
 """Its cells may be shifted: a person must say that they are right now."""
@@ -116,79 +112,29 @@ def _picked(cells: list[str | None], places: tuple[int, ...]) -> tuple[str | Non
     return tuple([cells[place] if place < have else None for place in places])
 
 
-_ROWS_AT_ONCE = 500
-_HELD = 16 * 1024 * 1024
-"""Bytes that are kept in memory; beyond, all goes into a file."""
+_MEMORY_BYTES = 16 * 1024 * 1024
+"""Size of the rows that are kept in memory; beyond, all go into a file."""
 
 
-class ReadOnce:
-    """A grid that remembers its rows from the first time that they are read to the end."""
+class CachedGrid:
+    """A grid that keeps its rows from the first time that they are read to the end."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self._kept: _Blocks | None = None
+        self._spool: Spool[RawRow, RawRow] | None = None
 
     def rows(self) -> Iterator[RawRow]:
-        """The rows of the grid."""
-        if self._kept is not None:
-            return self._kept.rows()
-        return self._first()
+        """Yield the rows of the grid."""
+        return self._spool.rows() if self._spool else self._read()
 
-    def _first(self) -> Iterator[RawRow]:
-        rows, blocks = self._grid.rows(), _Blocks()
-        while block := list(islice(rows, _ROWS_AT_ONCE)):
-            blocks.add(block)
-            yield from block
-        if blocks.complete:
-            self._kept = blocks
+    def _read(self) -> Iterator[RawRow]:
+        spool = Spool[RawRow, RawRow](memory_bytes=_MEMORY_BYTES, pack=_pack, unpack=RawRow._make)
+        yield from spool.record(self._grid.rows())
+        if spool.is_complete:
+            self._spool = spool
 
 
-class _Blocks:
-    """Rows in blocks, in memory or in a file."""
-
-    def __init__(self) -> None:
-        self.complete = True
-        self._held: list[bytes] = []
-        self._size = 0
-        self._file: IO[bytes] | None = None
-        self._ends: list[int] = [0]
-
-    def add(self, rows: list[RawRow]) -> None:
-        if not self.complete:
-            return
-        # A mapping proxy cannot be written; an empty dict says the same.
-        block = marshal.dumps([(*row[:2], dict(row[2]) if row[2] else {}, *row[3:]) for row in rows])
-        try:
-            self._add(block)
-        except OSError:  # no room for temporary files
-            self.complete = False
-            self._held.clear()
-
-    def _add(self, block: bytes) -> None:
-        self._size += len(block)
-        if self._file is None and self._size <= _HELD:
-            self._held.append(block)
-            return
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="wegly-batch-")  # noqa: SIM115 - open as long as this is
-            weakref.finalize(self, self._file.close)
-            for held in self._held:
-                self._write(self._file, held)
-            self._held.clear()
-        self._write(self._file, block)
-
-    def _write(self, file: IO[bytes], block: bytes) -> None:
-        file.write(block)
-        self._ends.append(self._ends[-1] + len(block))
-
-    def rows(self) -> Iterator[RawRow]:
-        for block in self._blocks():
-            yield from map(RawRow._make, marshal.loads(block))  # noqa: S302 - what we wrote ourselves
-
-    def _blocks(self) -> Iterator[bytes]:
-        yield from self._held
-        if self._file is None:
-            return
-        for place in range(len(self._ends) - 1):
-            self._file.seek(self._ends[place])
-            yield self._file.read(self._ends[place + 1] - self._ends[place])
+def _pack(row: RawRow) -> tuple[object, ...]:
+    # marshal writes no mapping proxy; an empty dict means the same.
+    number, cells, errors, hidden, fault = row
+    return number, cells, dict(errors) if errors else {}, hidden, fault

@@ -7,14 +7,11 @@ this one. Where that file cannot be written, the results are read from the ledge
 
 from __future__ import annotations
 
-import marshal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import islice
 from operator import itemgetter
-from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -25,11 +22,10 @@ from batch.model.reasons import Finding
 from batch.model.runs import Result
 from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter.columns import COLUMNS, STATUS, Value, Words, in_zone, place, with_words, words
+from batch.spool import Spool
 
 _ROW = "row"
 """The only column beside the results when the sheet is gone."""
-_BLOCK = 500
-"""Rows that are written to the spool at once."""
 _MEMORY = 2 * 1024 * 1024
 """Bytes that are kept in memory; beyond, everything goes into the file."""
 _CACHED = 1024
@@ -115,9 +111,10 @@ class ResultSpool:
     def __init__(self, results: Callable[[], Iterator[Result]], zone: ZoneInfo) -> None:
         """`results()` yields them in ascending order of rows, from the start at each call."""
         self._results, self._zone = results, zone
-        self._file = SpooledTemporaryFile[bytes](max_size=_MEMORY, prefix="wegly-batch-")
-        self._ends = [0]
-        self._has_room, self._is_complete = True, False
+        render = make_row_renderer(zone)
+        self._spool = Spool[Result, ReportRow](
+            memory_bytes=_MEMORY, pack=lambda result: _packed(render(result)), unpack=_unpacked
+        )
 
     def __enter__(self) -> ResultSpool:
         return self
@@ -125,33 +122,15 @@ class ResultSpool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._spool.close()
 
     def spool_results(self) -> Iterator[Result]:
         """Yield the results and spool their rendered rows. Exhaust it once, before `rows`."""
-        remaining, render = self._results(), make_row_renderer(self._zone)
-        while block := list(islice(remaining, _BLOCK)):
-            self._append([_packed(render(result)) for result in block])
-            yield from block
-        self._is_complete = self._has_room
+        return self._spool.record(self._results())
 
     def rows(self) -> Iterator[ReportRow]:
         """Yield the rendered rows, from the start at each call."""
-        if not self._is_complete:
-            yield from map(make_row_renderer(self._zone), self._results())
-            return
-        for begin, end in zip(self._ends, self._ends[1:], strict=False):
-            self._file.seek(begin)
-            yield from map(_unpacked, marshal.loads(self._file.read(end - begin)))  # noqa: S302 - what we wrote
-
-    def _append(self, rows: list[tuple[Any, ...]]) -> None:
-        if not self._has_room:
-            return
-        try:
-            self._ends.append(self._ends[-1] + self._file.write(marshal.dumps(rows)))
-            self._file.flush()
-        except OSError:  # no room for temporary files
-            self._has_room = False
+        return self._spool.rows() if self._spool.is_complete else map(make_row_renderer(self._zone), self._results())
 
 
 def _packed(row: ReportRow) -> tuple[Any, ...]:

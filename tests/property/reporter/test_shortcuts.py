@@ -114,9 +114,9 @@ def test_what_is_kept_is_what_each_result_says(found: list[Result], how: str) ->
     shared = [replace(each, row=each.row + 10, findings=found[0].findings, notes=found[0].notes) for each in found]
     with pytest.MonkeyPatch.context() as patch, ResultSpool(lambda: iter([*found, *shared]), ZONE) as kept:
         if how == "in a file":
-            kept._file.rollover()
+            kept._spool._file.rollover()
         if how == "no room":
-            patch.setattr(kept._file, "write", _full)
+            patch.setattr(kept._spool._file, "write", _full)
         assert list(kept.spool_results()) == [*found, *shared]
         for _ in range(2):
             told = list(kept.rows())

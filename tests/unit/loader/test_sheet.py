@@ -8,8 +8,8 @@ from itertools import islice
 
 import pytest
 
-from batch.loader import sheet as once
-from batch.loader.sheet import ReadOnce
+from batch.loader import sheet
+from batch.loader.sheet import CachedGrid
 from batch.loader.source import RawRow
 
 
@@ -35,9 +35,9 @@ class Counted:
 @pytest.mark.parametrize("held", [0, 1000, 10_000_000])
 def test_rows_are_read_once_and_given_as_often_as_asked(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """From memory or from a file, by several readers at a time: the same rows."""
-    monkeypatch.setattr(once, "_HELD", held)
+    monkeypatch.setattr(sheet, "_MEMORY_BYTES", held)
     grid = Counted()
-    kept = ReadOnce(grid)
+    kept = CachedGrid(grid)
     assert list(kept.rows()) == ROWS
     first, second = kept.rows(), kept.rows()
     assert list(islice(first, 700)) + list(second) + list(first) == [*ROWS[:700], *ROWS, *ROWS[700:]]
@@ -47,7 +47,7 @@ def test_rows_are_read_once_and_given_as_often_as_asked(held: int, monkeypatch: 
 def test_a_reading_that_was_broken_off_keeps_nothing() -> None:
     """Half of a sheet is never taken for the whole."""
     grid = Counted()
-    kept = ReadOnce(grid)
+    kept = CachedGrid(grid)
     assert len(list(islice(kept.rows(), 600))) == 600
     assert list(kept.rows()) == ROWS
     assert grid.readings == 2
@@ -59,9 +59,9 @@ def test_without_room_for_temporary_files_the_sheet_is_read_anew(monkeypatch: py
     def no_room(**_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(once, "_HELD", 1000)
+    monkeypatch.setattr(sheet, "_MEMORY_BYTES", 1000)
     monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
     grid = Counted()
-    kept = ReadOnce(grid)
+    kept = CachedGrid(grid)
     assert [list(kept.rows()), list(kept.rows())] == [ROWS, ROWS]
     assert grid.readings == 2

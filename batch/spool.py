@@ -1,0 +1,65 @@
+"""Rows that are kept for later readings: in memory up to a size, then in an unnamed temporary file.
+
+The file cannot be opened by anybody else and is gone with the process. Where it cannot be written, nothing is kept: the
+rows must then be made anew, which costs time only.
+"""
+
+from __future__ import annotations
+
+import marshal
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from tempfile import SpooledTemporaryFile
+from typing import Any, Generic, TypeVar
+
+_ROWS_IN_BLOCK = 500
+
+Given = TypeVar("Given")
+Kept = TypeVar("Kept")
+
+
+class Spool(Generic[Given, Kept]):
+    """Rows as they were recorded, in order."""
+
+    def __init__(
+        self,
+        *,
+        memory_bytes: int,
+        pack: Callable[[Given], tuple[Any, ...]],
+        unpack: Callable[[tuple[Any, ...]], Kept],
+    ) -> None:
+        """Keep `memory_bytes` in memory. `pack` makes plain values of a row, of which `unpack` makes the kept row."""
+        self.is_complete = False
+        """True once `record` has kept all rows."""
+        self._pack = pack
+        self._unpack = unpack
+        self._file = SpooledTemporaryFile[bytes](max_size=memory_bytes, prefix="wegly-batch-")
+        self._ends = [0]
+        self.close = weakref.finalize(self, self._file.close)
+        """Forget the rows; also done when the spool is garbage-collected."""
+
+    def record(self, rows: Iterable[Given]) -> Iterator[Given]:
+        """Yield the rows, and keep them on the way. To be called once; complete when the iterator is exhausted."""
+        remaining = iter(rows)
+        fits = True
+        while block := list(islice(remaining, _ROWS_IN_BLOCK)):
+            fits = fits and self._keep(block)
+            yield from block
+        self.is_complete = fits
+
+    def rows(self) -> Iterator[Kept]:
+        """Yield the kept rows; several readings may go on at a time. Needs `is_complete`."""
+        for begin, end in zip(self._ends, self._ends[1:], strict=False):
+            self._file.seek(begin)
+            yield from map(self._unpack, marshal.loads(self._file.read(end - begin)))  # noqa: S302 - written below
+
+    def _keep(self, rows: list[Given]) -> bool:
+        block = marshal.dumps([self._pack(row) for row in rows])
+        try:
+            self._ends.append(self._ends[-1] + self._file.write(block))
+            self._file.flush()
+        except OSError:  # no room for temporary files
+            self.close()
+            return False
+        return True
