@@ -1,7 +1,7 @@
 """A local imitation of the API, for trying out and for tests.
 
-It takes what the API's page says, refuses the rest, keeps one chat for each sender and person, and fails on demand:
-by the last four digits of a contact (`SPECIAL_CONTACTS`) and by shares (`Faults`). Invariants:
+It accepts the requests of the API's page, refuses all others, keeps one chat for each sender and person, and fails on
+demand: by the last four digits of a contact (`SPECIAL_CONTACTS`) and by shares (`Faults`). Invariants:
 
 * Its log is the truth: a message is in `applied` exactly when a real API would have sent it, whatever the answer.
 * It listens on this machine only, and keeps no token.
@@ -9,14 +9,14 @@ by the last four digits of a contact (`SPECIAL_CONTACTS`) and by shares (`Faults
 
 from batch.sandbox.app import create_app
 from batch.sandbox.faults import SPECIAL_CONTACTS, Faults, special_table
-from batch.sandbox.log import Applied, Received, SandboxLog
+from batch.sandbox.log import AppliedMessage, ReceivedPost, SandboxLog
 from batch.sandbox.server import RunningSandbox, running_sandbox, serve
 
 __all__ = [
     "SPECIAL_CONTACTS",
-    "Applied",
+    "AppliedMessage",
     "Faults",
-    "Received",
+    "ReceivedPost",
     "RunningSandbox",
     "SandboxLog",
     "create_app",

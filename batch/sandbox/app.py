@@ -1,11 +1,11 @@
-"""The imitation itself: routes, keys, validation, and faults, as an ASGI application."""
+"""The sandbox as an ASGI application: routes, keys, rate limit, validation, faults."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -13,9 +13,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from batch.sandbox.chats import Chats
-from batch.sandbox.faults import Behaviour, Dropped, Ending, Faults, Halved, Hanging, behaviour_of
-from batch.sandbox.log import Received, SandboxLog
+from batch.sandbox.chats import Chat, Chats
+from batch.sandbox.faults import (
+    Behaviour,
+    DroppedResponse,
+    Ending,
+    Faults,
+    HangingResponse,
+    TruncatedResponse,
+    choose_behaviour,
+)
+from batch.sandbox.log import ReceivedPost, SandboxLog
 from batch.sandbox.requests import PostedChat, Refusal, digits_of, person_of, read_request
 
 CHATS_PATH = "/integrations/external/chats"
@@ -31,11 +39,11 @@ def create_app(
     allowed_domain: str | None = None,
     templates: Mapping[str, str] | None = None,
 ) -> Starlette:
-    """The sandbox as an application; `running_sandbox` and `serve` put a server around it.
+    """Make the application; `running_sandbox` and `serve` put a server around it.
 
     Args:
         faults: besides the special contacts; None for none.
-        log: where the truth is kept; None makes one that nobody else sees.
+        log: the log of truth; None makes one of its own.
         token: the only bearer token that is accepted; None accepts any but `invalid`.
         allowed_domain: `Origin` or `Referer` must be of this domain; None takes any.
         templates: template name to its text, for the bodies in timelines.
@@ -56,7 +64,7 @@ def _error(status: int, message: str, headers: Mapping[str, str] | None = None) 
 
 
 class _Key:
-    """Whether a request may come in: the token, and the domain that the key is bound to."""
+    """Access check: the token, and the domain that the key is bound to."""
 
     def __init__(self, token: str | None, allowed_domain: str | None) -> None:
         self._token = token
@@ -78,7 +86,7 @@ class _Key:
 
 
 class _Rate:
-    """At most `limit` POSTs in any moving second (or one in its longer time, below one a second)."""
+    """Rate limit: `limit` POSTs in any moving second, or one in `1 / limit` seconds below one a second."""
 
     def __init__(self, limit: float | None) -> None:
         self._most = None if limit is None else max(1, int(limit))
@@ -106,7 +114,7 @@ class _Sandbox:
         self._attempts: Counter[tuple[str, str]] = Counter()
 
     async def post(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await _read_body(request)
         if body is None:
             return _error(413, "The request is too long.")
         received = self._log.note_received(body)
@@ -121,43 +129,42 @@ class _Sandbox:
         return await self._exchange(posted, received)
 
     async def get(self, request: Request) -> Response:
-        chat = self._chats.get(request.path_params["chat_id"])
-        refusal = self._key.refusal(request)
-        if refusal is not None or chat is None:
-            return refusal or _error(404, "There is no such chat.")
-        return JSONResponse(chat.as_json())
+        return self._read(request, Chat.as_json)
 
     async def get_timeline(self, request: Request) -> Response:
+        return self._read(request, Chat.timeline)
+
+    def _read(self, request: Request, view: Callable[[Chat], dict[str, object]]) -> Response:
         chat = self._chats.get(request.path_params["chat_id"])
-        refusal = self._key.refusal(request)
-        if refusal is not None or chat is None:
-            return refusal or _error(404, "There is no such chat.")
-        return JSONResponse(chat.timeline())
+        if (refusal := self._key.refusal(request)) is not None:
+            return refusal
+        return _error(404, "There is no such chat.") if chat is None else JSONResponse(view(chat))
 
     async def get_log(self, request: Request) -> Response:  # noqa: ARG002 - a route is called with its request
         return JSONResponse(self._log.as_json())
 
-    async def _exchange(self, posted: PostedChat, received: Received) -> Response:
+    async def _exchange(self, posted: PostedChat, received: ReceivedPost) -> Response:
         person = person_of(posted.wa_contact_id)
         self._attempts[posted.whatsapp_phone_id, person] += 1
         attempt = self._attempts[posted.whatsapp_phone_id, person]
-        behaviour = behaviour_of(self._faults, digits=digits_of(posted.wa_contact_id), person=person, attempt=attempt)
+        digits = digits_of(posted.wa_contact_id)
+        behaviour = choose_behaviour(self._faults, digits=digits, person=person, attempt=attempt)
         delay = self._faults.delay(person, attempt)
         if delay:
             await asyncio.sleep(delay / 2)
-        answer = self._apply(posted, received, behaviour) if behaviour.applied else {}
+        answer: dict[str, object] = {}
+        if behaviour.applied:
+            chat, answer = self._chats.apply(posted, old_chat=behaviour.old_chat)
+            self._log.note_applied(
+                received, contact=posted.wa_contact_id, sender=posted.whatsapp_phone_id, chat_id=chat.id
+            )
         if delay:
             await asyncio.sleep(delay / 2)
         return _response(behaviour, answer)
 
-    def _apply(self, posted: PostedChat, received: Received, behaviour: Behaviour) -> dict[str, object]:
-        chat, answer = self._chats.apply(posted, old_chat=behaviour.old_chat)
-        self._log.note_applied(received, contact=posted.wa_contact_id, sender=posted.whatsapp_phone_id, chat_id=chat.id)
-        return answer
 
-
-async def _body(request: Request) -> str | None:
-    """The request's body as text; None when it is too long."""
+async def _read_body(request: Request) -> str | None:
+    """Return the request's body as text; None when it is too long."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -175,11 +182,11 @@ def _response(behaviour: Behaviour, answer: dict[str, object]) -> Response:
     headers = dict(behaviour.headers)
     match behaviour.ending:
         case Ending.DROP:
-            return Dropped()
+            return DroppedResponse()
         case Ending.HANG:
-            return Hanging()
+            return HangingResponse()
         case Ending.DROP_MIDWAY:
-            return Halved(answer)
+            return TruncatedResponse(answer)
         case Ending.ANSWER if isinstance(behaviour.body, str):
             return HTMLResponse(behaviour.body, behaviour.status, headers)
         case Ending.ANSWER:

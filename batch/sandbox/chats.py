@@ -1,4 +1,4 @@
-"""The sandbox's chats: one for each sender and person, made by the first message and reused by the next."""
+"""Chats of the sandbox: one for each sender and person, made by the first message and reused by the next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OLD: Final = timedelta(days=30)
 
 
 @dataclass(kw_only=True, slots=True)
-class _Sent:
+class _ChatMessage:
     id: str
     at: datetime
     from_me: bool
@@ -34,10 +34,10 @@ class Chat:
     agent: str | None = None
     crm_person: str | None = None
     unread: int = 0
-    messages: list[_Sent] = field(default_factory=list)
+    messages: list[_ChatMessage] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
-        """The documented answer, all fields of it."""
+        """Return the documented answer, with all its fields."""
         last = self.messages[-1] if self.messages else None
         number = person_of(self.contact)
         return {
@@ -53,23 +53,23 @@ class Chat:
             "archived_at": None,
             "assigned_agent_id": self.agent,
             "phone_number": {"id": self.sender, "display_number": "+55 11 4000-0000"},
-            "assigned_agent": None if self.agent is None else _agent(self.agent),
+            "assigned_agent": None if self.agent is None else _agent_json(self.agent),
             "last_message_at": None if last is None else _iso(last.at),
-            "last_message": None if last is None else _message(last),
+            "last_message": None if last is None else _message_json(last),
             "crm_person": None if self.crm_person is None else {"id": self.crm_person, "name": self.name},
         }
 
     def timeline(self) -> dict[str, object]:
-        """Its messages, newest first."""
+        """Return its messages as the API's timeline, newest first."""
         records = [
-            {"id": sent.id, "event_type": "MESSAGE", "event_at": _iso(sent.at), "message": _message(sent)}
+            {"id": sent.id, "event_type": "MESSAGE", "event_at": _iso(sent.at), "message": _message_json(sent)}
             for sent in reversed(self.messages)
         ]
         return {"total": len(records), "records": records}
 
 
 class Chats:
-    """All chats. `templates`: template name to its text with {{1}} ..., for what the timeline shows."""
+    """All chats. `templates`: template name to its text with {{1}} ..., for the bodies in timelines."""
 
     def __init__(self, templates: Mapping[str, str]) -> None:
         self._templates = templates
@@ -77,13 +77,13 @@ class Chats:
         self._by_id: dict[str, Chat] = {}
 
     def get(self, chat_id: str) -> Chat | None:
-        """The chat with this id; None when there is none."""
+        """Return the chat with this id; None when there is none."""
         return self._by_id.get(chat_id)
 
     def apply(self, request: PostedChat, *, old_chat: bool) -> tuple[Chat, dict[str, object]]:
-        """Send the message: into the chat that is there, or a new one. Gives the chat and the answer.
+        """Send the message into the chat that is there, or a new one; return the chat and the answer.
 
-        The answer shows a reused chat as it was before this message, which is how an earlier life can be seen in it.
+        The answer shows a reused chat as it was before this message, so that signs of its earlier life are in it.
         `old_chat`: a chat that is not known yet is made as one of 30 days ago, with unread messages of the person.
         """
         people = (request.whatsapp_phone_id.lower(), person_of(request.wa_contact_id))
@@ -92,7 +92,7 @@ class Chats:
             chat = self._add(people, _old_chat(request))
         answer = None if chat is None else chat.as_json()
         chat = chat or self._add(people, _new_chat(request))
-        chat.messages.append(_sent(self._text(request), from_me=True))
+        chat.messages.append(_new_message(self._text(request), from_me=True))
         return chat, answer or chat.as_json()
 
     def _add(self, people: tuple[str, str], chat: Chat) -> Chat:
@@ -122,15 +122,18 @@ def _new_chat(request: PostedChat) -> Chat:
 def _old_chat(request: PostedChat) -> Chat:
     chat = _new_chat(request)
     chat.unread = 2
-    chat.messages = [_sent("Bom dia, ainda tem?", from_me=False, ago=_OLD), _sent("Oi?", from_me=False, ago=_OLD)]
+    chat.messages = [
+        _new_message("Bom dia, ainda tem?", from_me=False, ago=_OLD),
+        _new_message("Oi?", from_me=False, ago=_OLD),
+    ]
     return chat
 
 
-def _sent(text: str, *, from_me: bool, ago: timedelta = timedelta()) -> _Sent:
-    return _Sent(id=str(uuid4()), at=datetime.now(UTC) - ago, from_me=from_me, text=text)
+def _new_message(text: str, *, from_me: bool, ago: timedelta = timedelta()) -> _ChatMessage:
+    return _ChatMessage(id=str(uuid4()), at=datetime.now(UTC) - ago, from_me=from_me, text=text)
 
 
-def _message(sent: _Sent) -> dict[str, object]:
+def _message_json(sent: _ChatMessage) -> dict[str, object]:
     return {
         "id": sent.id,
         "type": "template" if sent.from_me else "text",
@@ -154,7 +157,7 @@ def _message(sent: _Sent) -> dict[str, object]:
     }
 
 
-def _agent(agent_id: str) -> dict[str, object]:
+def _agent_json(agent_id: str) -> dict[str, object]:
     user = {"id": str(uuid5(NAMESPACE_URL, agent_id)), "name": "Agente", "avatar": None}
     return {"agent_id": agent_id, "user": user}
 

@@ -1,4 +1,4 @@
-"""What the sandbox does wrong: by the last four digits of a contact, and by shares drawn at random."""
+"""Faults of the sandbox: by the last four digits of a contact, and by shares drawn at random."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from batch.errors import SettingsError
 
 
 class Ending(StrEnum):
-    """How an exchange ends."""
+    """Ending of an exchange."""
 
     ANSWER = "answer"
     """With a whole answer."""
@@ -31,7 +31,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Behaviour:
-    """What the sandbox does with one valid POST."""
+    """Reaction of the sandbox to one valid POST."""
 
     words: str
     """For the table of special contacts."""
@@ -51,7 +51,7 @@ class Behaviour:
 
 
 def whatsapp_error(code: int, message: str) -> Mapping[str, object]:
-    """An error as WhatsApp words it, passed through by the API."""
+    """Return an error in WhatsApp's form, as the API passes it through."""
     details = {"messaging_product": "whatsapp", "details": message}
     return {
         "error": {
@@ -74,9 +74,9 @@ def _by_whatsapp(code: int, message: str, words: str) -> Behaviour:
 
 
 def _first(status: int, headers: Mapping[str, str]) -> Behaviour:
-    told = f" with Retry-After: {headers['Retry-After']}" if headers else ""
+    advised = f" with Retry-After: {headers['Retry-After']}" if headers else ""
     body = {"statusCode": status, "message": "Tente novamente em instantes."}
-    words = f"first attempt HTTP {status}{told} (not applied), then accepted"
+    words = f"first attempt HTTP {status}{advised} (not applied), then accepted"
     return Behaviour(words=words, applied=False, status=status, headers=headers, body=body, once=True)
 
 
@@ -118,11 +118,11 @@ SPECIAL_CONTACTS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         "0905": Behaviour(words="applied; the connection is dropped midway in the answer", ending=Ending.DROP_MIDWAY),
     }
 )
-"""Last four digits of `wa_contact_id` to what happens; rendered by `special_table`."""
+"""Last four digits of `wa_contact_id` to the reaction; rendered by `special_table`."""
 
 
 def special_table() -> str:
-    """The special contacts as lines of `digits  what happens`, for help texts and documents."""
+    """Return the special contacts as lines of `digits  reaction`, for help texts and documents."""
     return "\n".join(f"{digits}  {behaviour.words}" for digits, behaviour in SPECIAL_CONTACTS.items())
 
 
@@ -155,13 +155,13 @@ class Faults:
             raise SettingsError("The sandbox's latency or rate limit is out of range.", "Give a positive number.")
 
     def delay(self, person: str, attempt: int) -> float:
-        """Seconds that the answer to this attempt takes."""
+        """Return the seconds that the answer to this attempt takes."""
         if not self.latency_varies or self.latency == 0:
             return self.latency
         return self._dice("delay", person, attempt).expovariate(1 / self.latency)
 
-    def drawn(self, person: str, attempt: int) -> Behaviour:
-        """What happens to this attempt, by the shares."""
+    def draw(self, person: str, attempt: int) -> Behaviour:
+        """Draw the reaction to this attempt, by the shares."""
         dice = self._dice("fate", person, attempt)
         fates = (
             (self.server_errors / 2, SPECIAL_CONTACTS["0500"]),
@@ -182,11 +182,11 @@ class Faults:
         return random.Random(digest)  # noqa: S311 - repeatable faults, no secrets
 
 
-def behaviour_of(faults: Faults, *, digits: str, person: str, attempt: int) -> Behaviour:
-    """What happens to a person's n-th valid attempt (from 1): by the contact's last digits, else by the shares."""
+def choose_behaviour(faults: Faults, *, digits: str, person: str, attempt: int) -> Behaviour:
+    """Choose the reaction to a person's n-th valid attempt (from 1): by the contact's digits, else by the shares."""
     special = SPECIAL_CONTACTS.get(digits[-4:])
     if special is None:
-        return faults.drawn(person, attempt)
+        return faults.draw(person, attempt)
     return PLAIN if special.once and attempt > 1 else special
 
 
@@ -194,7 +194,7 @@ DROP: Final = "batch.sandbox.drop"
 """The ASGI extension: a callable that resets the connection at once."""
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_until_gone(receive: Receive) -> None:
     """Wait until the connection is gone. To return earlier would make the server answer 500."""
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -205,22 +205,22 @@ def _drop(scope: Scope) -> None:
     drop()
 
 
-class Dropped(Response):
+class DroppedResponse(Response):
     """Resets the connection without an answer."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - nothing is sent
         _drop(scope)
-        await _gone(receive)
+        await _wait_until_gone(receive)
 
 
-class Hanging(Response):
+class HangingResponse(Response):
     """Never answers; ends when the other side, or the server, gives up."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - nothing is sent
-        await _gone(receive)
+        await _wait_until_gone(receive)
 
 
-class Halved(JSONResponse):
+class TruncatedResponse(JSONResponse):
     """Promises the whole answer, sends half of it and closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -229,4 +229,4 @@ class Halved(JSONResponse):
         half: dict[str, Any] = {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
         await send(half)
         _drop(scope)
-        await _gone(receive)
+        await _wait_until_gone(receive)

@@ -1,4 +1,4 @@
-"""The sandbox's log of truth: what it received and what it applied, to be compared with a report."""
+"""Log of truth of the sandbox: received POSTs and applied messages, to be compared with a report."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from batch.sandbox.requests import person_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
-    """One POST, whatever became of it. No header is kept: the token is not to be in any file."""
+class ReceivedPost:
+    """One POST, applied or not. No header is kept: the token is not to be in any file."""
 
     number: int
     """Counted from 1."""
@@ -29,7 +29,7 @@ class Received:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Applied:
+class AppliedMessage:
     """One message that counts as sent."""
 
     number: int
@@ -53,38 +53,38 @@ class SandboxLog:
 
     def __init__(self, file: Path | None = None) -> None:
         """Raises SettingsError when `file` (appended to) cannot be opened."""
-        self._received: list[Received] = []
-        self._applied: list[Applied] = []
+        self._received: list[ReceivedPost] = []
+        self._applied: list[AppliedMessage] = []
         self._lock = threading.Lock()
-        self._file = None if file is None else _opened(file)
+        self._file = None if file is None else _open(file)
 
     @property
-    def received(self) -> tuple[Received, ...]:
+    def received(self) -> tuple[ReceivedPost, ...]:
         """Every POST, in order."""
         return tuple(self._received)
 
     @property
-    def applied(self) -> tuple[Applied, ...]:
+    def applied(self) -> tuple[AppliedMessage, ...]:
         """Every message that counts as sent, in order."""
         return tuple(self._applied)
 
     def applied_to(self, contact: str) -> int:
-        """How many messages a contact got, whatever form the number is given in."""
+        """Count the messages that a contact got; its number may be in any form."""
         person = person_of(contact)
         return sum(entry.person == person for entry in self.applied)
 
-    def note_received(self, body: str) -> Received:
-        """Note a POST; gives its entry."""
+    def note_received(self, body: str) -> ReceivedPost:
+        """Note a POST and return its entry."""
         with self._lock:
-            entry = Received(number=len(self._received) + 1, time=_now(), monotonic=time.monotonic(), body=body)
+            entry = ReceivedPost(number=len(self._received) + 1, time=_now(), monotonic=time.monotonic(), body=body)
             self._received.append(entry)
             self._write("received", entry)
         return entry
 
-    def note_applied(self, received: Received, *, contact: str, sender: str, chat_id: str) -> None:
+    def note_applied(self, received: ReceivedPost, *, contact: str, sender: str, chat_id: str) -> None:
         """Note that a POST sent its message."""
         with self._lock:
-            entry = Applied(
+            entry = AppliedMessage(
                 number=received.number,
                 time=_now(),
                 monotonic=time.monotonic(),
@@ -97,7 +97,7 @@ class SandboxLog:
             self._write("applied", entry)
 
     def as_json(self) -> dict[str, list[dict[str, object]]]:
-        """All of it, as `GET /sandbox/log` gives it."""
+        """Return the whole log, as `GET /sandbox/log` gives it."""
         return {
             "received": [asdict(entry) for entry in self.received],
             "applied": [asdict(entry) for entry in self.applied],
@@ -108,13 +108,13 @@ class SandboxLog:
         if self._file is not None:
             self._file.close()
 
-    def _write(self, event: str, entry: Received | Applied) -> None:
+    def _write(self, event: str, entry: ReceivedPost | AppliedMessage) -> None:
         if self._file is not None:
             self._file.write(json.dumps({"event": event, **asdict(entry)}, ensure_ascii=False) + "\n")
             self._file.flush()
 
 
-def _opened(file: Path) -> TextIO:
+def _open(file: Path) -> TextIO:
     try:
         return file.open("a", encoding="utf-8", newline="\n")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What the sandbox takes: the request of the API's page, checked as strictly as the page allows to."""
+"""Validation of requests: the request of the API's page, checked as strictly as the page allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INTERNATIONAL: Final = (12, 13)
 
 
 def digits_of(contact: str) -> str:
-    """Its digits alone, 8 to 15; empty when it is no phone number."""
+    """Return the 8 to 15 digits of a contact; empty when it is no phone number."""
     if not re.fullmatch(r"\+?[\d ().-]+", contact, re.ASCII):
         return ""
     digits = re.sub(r"\D", "", contact)
@@ -25,7 +25,7 @@ def digits_of(contact: str) -> str:
 
 
 def person_of(contact: str) -> str:
-    """The person: `+` and all digits, the same for the national form, with 55, and with `+55`.
+    """Return the person of a contact: `+` and all digits, the same for the national form, with 55, and with `+55`.
 
     A mobile without its ninth digit is the one with it, as WhatsApp has it.
     """
@@ -43,12 +43,12 @@ def person_of(contact: str) -> str:
 
 
 _BAD_VALUE: Final = re.compile(r"[\n\r\t]| {5,}")
-"""What WhatsApp refuses in a value."""
+"""Character sequences that WhatsApp refuses in a value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """Why a request is not taken: a status and the body of the answer."""
+    """Refusal of a request: status and body of the answer."""
 
     status: int
     body: object
@@ -111,8 +111,9 @@ class PostedChat(_Strict):
 
 
 def read_request(body: str) -> PostedChat | Refusal:
-    """The request in a POST's body, or why it is not taken: 400 for what is no JSON, 422 for wrong fields, 400 with
-    WhatsApp's code for a value that WhatsApp refuses.
+    """Parse the request in a POST's body.
+
+    Refused are: no JSON (400), wrong fields (422), a value that WhatsApp refuses (400 with WhatsApp's code).
     """
     try:
         content = json.loads(body)

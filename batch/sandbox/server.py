@@ -1,4 +1,4 @@
-"""A server around the sandbox: in a thread for tests and the demo, in the foreground for the command."""
+"""Server of the sandbox: in a thread for tests and the demo, in the foreground for the command."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def running_sandbox(
     port: int = 0,
     log_file: Path | None = None,
 ) -> Iterator[RunningSandbox]:
-    """A sandbox on this machine, in a thread of its own, listening already; it is gone when the block is left.
+    """Run a sandbox on this machine, in a thread of its own, listening already; it is gone when the block is left.
 
     Arguments as of `create_app`; `port` 0 takes a free one; `log_file` gets the log as JSON lines. Open connections
     are reset at the end.
@@ -78,7 +78,7 @@ def serve(
     port: int = 0,
     log_file: Path | None = None,
 ) -> SandboxLog:
-    """The sandbox in the foreground, until Ctrl+C; `announce` is told its URL once it listens. Gives its log.
+    """Run the sandbox in the foreground until Ctrl+C, and return its log; `announce` is called with its URL.
 
     Other arguments and errors as of `running_sandbox`.
     """
@@ -95,7 +95,7 @@ def _url(listener: socket.socket) -> str:
 
 
 def _listener(port: int) -> socket.socket:
-    """A socket that listens from now on, so that nobody has to wait for the server."""
+    """Return a socket that listens from now on, so that a client need not wait for the server."""
     # Not socket.create_server: it leaves the protocol open, and asyncio then leaves Nagle's algorithm on (40 ms each).
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -129,7 +129,7 @@ def _config(app: Any) -> uvicorn.Config:
 
 class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End without waiting for clients: connections are reset, also those that hang on purpose."""
+        """End without waiting for clients: connections are reset, also hanging ones."""
         for connection in list(self.server_state.connections):
             if isinstance(connection, _Protocol):
                 connection.drop()
@@ -156,7 +156,7 @@ class _Protocol(H11Protocol):
         self.app = app
 
     def drop(self) -> None:
-        """Reset the connection at once; what was written before is still sent if the system had taken it."""
+        """Reset the connection at once; bytes that the system had taken before are still sent."""
         raw = self.transport.get_extra_info("socket")
         if raw is not None and not self.transport.is_closing():
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)

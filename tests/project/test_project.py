@@ -87,9 +87,13 @@ def test_every_dependency_has_an_exact_version(project: dict[str, Any], constrai
 
 
 def test_every_dependency_has_a_lower_bound(project: dict[str, Any]) -> None:
-    """And no upper one: a bound says what was tested, not what was feared."""
+    """And no upper one, since a bound says what was tested, not what was feared; httpx alone is known to break.
+
+    The pre-releases of httpx 1.0 export none of the names that are used here.
+    """
     for requirement in _requirements(project):
-        assert [specifier.operator for specifier in requirement.specifier] == [">="], str(requirement)
+        bounds = {"<", ">="} if requirement.name == "httpx" else {">="}
+        assert {specifier.operator for specifier in requirement.specifier} == bounds, str(requirement)
 
 
 def test_the_dependencies_are_sorted(project: dict[str, Any], constraints: list[str]) -> None:

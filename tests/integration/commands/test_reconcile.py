@@ -52,7 +52,7 @@ def faults_of(fates: dict[str, list[Behaviour]]) -> Faults:
     """Faults whose dice give each person this fate at the first attempt, at the second, and so on."""
     for seed in itertools.count():
         faults = Faults(dropped_before=0.3, dropped_after=0.3, seed=seed)
-        if all(faults.drawn(who, n) is fate for who, each in fates.items() for n, fate in enumerate(each, 1)):
+        if all(faults.draw(who, n) is fate for who, each in fates.items() for n, fate in enumerate(each, 1)):
             return faults
     raise AssertionError
 

@@ -197,7 +197,7 @@ def test_not_sent_goes_out_once_and_is_then_not_decided_any_more(desk: Desk) -> 
     desk.sheet = desk.write("um.csv", "Nome;Telefone\nAna;11 90000-1001\n")
     fates = [SPECIAL_CONTACTS["0901"], PLAIN]
     tries = (Faults(dropped_before=0.5, seed=seed) for seed in itertools.count())
-    faults = next(each for each in tries if [each.drawn("+5511900001001", n) for n in (1, 2)] == fates)
+    faults = next(each for each in tries if [each.draw("+5511900001001", n) for n in (1, 2)] == fates)
     with running_sandbox(faults=faults) as desk.sandbox:
         code, first = desk.run()
         assert (code, desk.sandbox.log.applied) == (4, ())

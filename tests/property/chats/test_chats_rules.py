@@ -79,9 +79,9 @@ def test_a_person_is_one_in_every_form(area: str, rest: str) -> None:
 def test_faults_are_repeatable_and_bounded_by_their_shares(seed: int, person: str, attempt: int) -> None:
     """The same seed, person and attempt meet the same fate; shares of 0 and 1 mean never and always."""
     faults = Faults(server_errors=0.2, dropped_before=0.1, dropped_after=0.1, timeouts=0.1, seed=seed)
-    assert faults.drawn(person, attempt) is faults.drawn(person, attempt)
-    assert Faults(seed=seed).drawn(person, attempt) is PLAIN
-    assert Faults(server_errors=1.0, seed=seed).drawn(person, attempt).status == 500
+    assert faults.draw(person, attempt) is faults.draw(person, attempt)
+    assert Faults(seed=seed).draw(person, attempt) is PLAIN
+    assert Faults(server_errors=1.0, seed=seed).draw(person, attempt).status == 500
     varied = Faults(latency=0.5, latency_varies=True, seed=seed)
     assert varied.delay(person, attempt) == varied.delay(person, attempt) >= 0
 
@@ -89,5 +89,5 @@ def test_faults_are_repeatable_and_bounded_by_their_shares(seed: int, person: st
 def test_shares_are_about_what_was_asked_for() -> None:
     """Of 4,000 attempts about a tenth is dropped."""
     faults = Faults(dropped_after=0.1, seed=7)
-    dropped = sum(faults.drawn(f"+55119{number:08}", 1) is not PLAIN for number in range(4000))
+    dropped = sum(faults.draw(f"+55119{number:08}", 1) is not PLAIN for number in range(4000))
     assert 300 < dropped < 500
