@@ -8,8 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import batch
-from batch.app.run import Choices, Watcher, run_sheet
-from batch.app.runs.finish import Finished
+from batch.app.inputs.staging import Choices
+from batch.app.run import Watcher, run_sheet
+from batch.app.runs.finish import FinishedRun
 from batch.app.settings import Settings
 from batch.chats import Token
 from batch.sandbox import running_sandbox
@@ -26,7 +27,7 @@ _TOKEN = "demo-token"  # noqa: S105 - the sandbox takes any
 _RATE = 100.0
 
 
-def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> Finished:
+def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> FinishedRun:
     """Send `samples/contatos.xlsx` to a sandbox on a free loopback port and write the report."""
     with TemporaryDirectory(prefix="wegly-batch-demo-") as folder, running_sandbox() as sandbox:
         sheet, campaign = (

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from batch.app.decision import LEEWAY, hold_campaign, hold_senders, local_time, oldest_live_claim, user_name
-from batch.app.inputs.staging import prepare, utc_now
+from batch.app.inputs.staging import open_campaign_sheet, utc_now
 from batch.app.report import find_run
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
@@ -225,12 +225,12 @@ def _texts(
             _("The sheet of the run {run} is not at {path} any more.").format(run=run.run, path=path),
             _("Name where it is now: wegly-batch reconcile RUN -c CAMPAIGN SHEET"),
         )
-    prepared = prepare(path, campaign, endpoint=run.endpoint)
+    source = open_campaign_sheet(path, campaign, endpoint=run.endpoint)
     skip_hidden = campaign.sheet.hidden_rows == "skip"
     texts: dict[str, str] = {}
-    for row in prepared.sheet.rows():
-        contact = prepared.maker.contact(row)
-        text = prepared.maker.preview(contact)
+    for row in source.sheet.rows():
+        contact = source.maker.contact(row)
+        text = source.maker.preview(contact)
         if text is None or contact.person is None or (contact.hidden and skip_hidden):
             continue
         key = hash_key(

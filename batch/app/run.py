@@ -1,12 +1,19 @@
-"""`run`: one sheet from the first check to the report."""
+"""`run`: sheets, from the first look to their reports.
+
+Every sheet of a command is opened and copied before anything is sent (`open_runs`), and of several also evaluated: a
+sheet that cannot be used stops all of it, and what changes on the disk later changes nothing. Then each is judged,
+planned, sent and reported when its turn comes (`SheetRun.execute`), so that it is judged by what the sheets before it
+have sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -14,23 +21,231 @@ from typing import Protocol
 import structlog
 
 from batch._version import __version__
-from batch.app.check import Check, look
+from batch.app.check import Check, summarise
 from batch.app.inputs.change_guard import note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import run_lists
-from batch.app.inputs.staging import ALL_ROWS, ChosenRows, choose, limit_of, limits_of, prepare, reading_of, utc_now
-from batch.app.runs.finish import Begun, Finished, close
-from batch.app.runs.progress import Meter, Metered, SendingWatcher, tell_as_time_passes
+from batch.app.inputs.staging import (
+    Choices,
+    limits_of,
+    open_campaign_sheet,
+    reading_of,
+    refuse_missing_rows,
+    stage_sheet,
+    utc_now,
+)
+from batch.app.runs.finish import FinishedRun, PlannedRun, finish_run
+from batch.app.runs.progress import Meter, MeteredWatcher, SendingWatcher, tick_every_second
 from batch.app.runs.run_folder import RunFolder, run_name
-from batch.app.runs.run_log import defects_logged, logging_to
+from batch.app.runs.run_log import log_defects, log_to
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import ChatsClient, Token, make_ssl_context, warm_up
 from batch.errors import ClockWrong, Declined
 from batch.i18n import _
-from batch.ledger import Ledger, Owner, RetryOptions, campaign_lock, sender_lock
+from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import OutreachRules
 from batch.model.runs import Run
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopCause, StopRules, StopSignal, stop_on_signals
+from batch.spool import Spool
+
+log = structlog.get_logger()
+
+_CLOCK_SLACK = timedelta(minutes=5)
+"""How far the wall clock may lie before the ledger's newest entry: clocks are set back a little now and then."""
+_ROWS_IN_MEMORY = 1 << 24
+"""Bytes of evaluated rows of one waiting sheet that stay in memory."""
+
+
+class Watcher(SendingWatcher, Protocol):
+    """Asked before sending, and notified while it goes on."""
+
+    def confirm(self, plan: Check) -> bool: ...
+    def begin(self, plan: Check, meter: Meter) -> None: ...
+    def end(self) -> None: ...
+
+
+@contextmanager
+def open_runs(
+    sheets: Sequence[Path], campaign: Path, settings: Settings, choices: Choices
+) -> Iterator[tuple[SheetRun, ...]]:
+    """Open and copy every sheet; of several, evaluate all rows of all of them. Nothing is sent or planned yet.
+
+    What was not executed leaves nothing behind. Raises InputError for what is wrong with the campaign, a list or any
+    sheet as a whole, and for a change that would re-message people.
+    """
+    with ExitStack() as stack:
+        runs: list[SheetRun] = []
+        for sheet in sheets:
+            started = utc_now()
+            run = SheetRun(sheet, load_campaign(campaign, now=started), settings, choices, started)
+            runs.append(stack.enter_context(run))
+            if len(sheets) > 1:
+                run.evaluate()
+        yield tuple(runs)
+
+
+class SheetRun:
+    """The run of one sheet. As a context manager it holds the run's folder and the copy of the sheet in it."""
+
+    def __init__(
+        self, sheet: Path, campaign: Campaign, settings: Settings, choices: Choices, started: datetime
+    ) -> None:
+        self.sheet = sheet
+        self._campaign = campaign
+        self._settings = settings
+        self._choices = choices
+        self._started = started
+        self._resources = ExitStack()
+        self._evaluated: Spool[StagedRow, StagedRow] | None = None
+        """The rows of a sheet that waits for its turn; None: they are evaluated when they are staged."""
+
+    def __enter__(self) -> SheetRun:
+        with self._resources as opening:
+            campaign, endpoint = self._campaign, self._settings.endpoint
+            self._folder = opening.enter_context(
+                RunFolder(self._settings.reports, run_name(self._started, campaign.slug))
+            )
+            self._copy = self._folder.take(self.sheet, limits_of(campaign))
+            if (plan := self._choices.plan) is not None:
+                plan.refuse_changes(campaign=campaign, endpoint=endpoint, sheet_sha256=self._copy.sha256)
+            self._source = open_campaign_sheet(
+                self._copy.path, campaign, endpoint=endpoint, shown_as=self.sheet.name, sha256=self._copy.sha256
+            )
+            self._resources = opening.pop_all()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._resources.close()
+
+    def evaluate(self) -> None:
+        """Read the sheet to its end and keep its evaluated rows. Raises InputError as `stage_sheet` does."""
+        lists = run_lists(self._campaign, self._settings.only_allowed)
+        with Ledger.for_reading(self._settings.ledger) as ledger:
+            if not self._choices.accept_change:
+                refuse_changes(self._campaign, ledger, self._source.endpoint)
+            self._evaluated = spool = Spool(memory_bytes=_ROWS_IN_MEMORY, pack=_pack, unpack=_unpack)
+            self._resources.callback(spool.close)
+            missing = set(self._choices.rows or ())
+            for row in spool.record(self._source.evaluate(ledger.run, lambda key: key)):
+                missing -= {(first, last) for first, last in missing if first <= row.row <= last}
+        lists.refuse_unreadable()
+        refuse_missing_rows(self._choices.rows, lambda first, last: (first, last) not in missing)
+
+    def execute(self, token: Token, watcher: Watcher) -> FinishedRun:
+        """Send what is left of the sheet and write its report. Once.
+
+        Nothing was sent when it raises InputError, ClockWrong, Busy or Declined. All that it did is in the ledger when
+        it returns.
+        """
+        with self._resources:
+            planned = self._plan(watcher)
+            run, check, settings = planned.run, planned.check, self._settings
+            log_path = planned.folder / "run.log"
+            run_log = self._resources.enter_context(log_to(log_path, token=token, verbose=self._choices.verbose))
+            self._resources.enter_context(log_defects())
+            log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=check.to_send)
+            stamped = not check.to_send or note_stamp(self._campaign, planned.ledger, run, to_send=check.to_send)
+            senders = len(check.senders)
+            meter = Meter(total=check.to_send, senders=senders, wanted=check.rate * senders)
+            watcher.begin(check, meter)
+            try:
+                sent = send(
+                    planned.ledger,
+                    planned.owner,
+                    campaign=self._campaign,
+                    endpoint=run.endpoint,
+                    token=token,
+                    settings=settings,
+                    limit=self._choices.message_limit(self._campaign),
+                    watcher=watcher,
+                    canary=self._campaign.canary.rows,
+                    meter=meter,
+                )
+            finally:
+                watcher.end()
+            finished = finish_run(planned, sent, stamped=stamped, trust_env=settings.trust_env)
+            return replace(finished, problems=(*finished.problems, *filter(None, [run_log.problem])))
+
+    def _plan(self, watcher: Watcher) -> PlannedRun:
+        """Judge every row and write the plan into the ledger, once the person agrees. Locks and ledger stay held."""
+        settings, source, campaign = self._settings, self._source, self._campaign
+        # A sheet that waited for others begins now: what is reported as its duration is its own.
+        started = self._started if self._evaluated is None else utc_now()
+        name = self._folder.path.name
+        owner = Owner.here(name)
+        lists = run_lists(campaign, settings.only_allowed)
+        ledger = self._resources.enter_context(
+            hold_ledger(campaign, owner, settings, now=started, accept_change=self._choices.accept_change)
+        )
+        ledger.settle_dead_claims(endpoint=source.endpoint, campaign=campaign.name)
+        rows = self._evaluated.rows() if self._evaluated and self._evaluated.is_complete else None
+        with stage_sheet(source, ledger, lists=lists, choices=self._choices, now=started, rows=rows) as staged:
+            check = summarise(staged, settings)
+            senders = [sender_lock(sender, source.endpoint) for sender in check.senders]
+            self._resources.enter_context(ledger.hold(senders, owner))
+            if check.to_send and not watcher.confirm(check):
+                raise Declined(_("Nothing was sent: the question was answered with no."))
+            run = Run(
+                run=name,
+                campaign=campaign.name,
+                endpoint=source.endpoint,
+                sheet_path=str(self.sheet.absolute()),
+                sheet_sha256=source.sha256,
+                sheet_options=reading_of(campaign, source.sheet.info),
+                version=__version__,
+                started=started,
+                timezone=campaign.timezone,
+                language=settings.language_of_reports(campaign.language),
+                wanted_rate=check.rate,
+                report_dir=str(self._folder.path),
+            )
+            staged.staging.plan(run, owner, traits_of(campaign))
+        self._folder.keep()
+        return PlannedRun(
+            run=run,
+            owner=owner,
+            ledger=ledger,
+            source=source,
+            copy=self._copy.path,
+            check=check,
+            folder=self._folder.path,
+        )
+
+
+def _pack(row: StagedRow) -> tuple[bytes]:
+    return (pickle.dumps(row),)
+
+
+def _unpack(values: tuple[bytes]) -> StagedRow:
+    row: StagedRow = pickle.loads(*values)  # noqa: S301 - packed by this process, in a file without a name
+    return row
+
+
+def run_sheet(
+    sheet: Path, campaign: Path, *, settings: Settings, token: Token, choices: Choices, watcher: Watcher
+) -> FinishedRun:
+    """Send what is left of one sheet and write its report. Raises as `open_runs` and `SheetRun.execute`."""
+    with open_runs([sheet], campaign, settings, choices) as (run,):
+        return run.execute(token, watcher)
+
+
+@contextmanager
+def hold_ledger(
+    campaign: Campaign, owner: Owner, settings: Settings, *, now: datetime, accept_change: bool
+) -> Iterator[Ledger]:
+    """Open the ledger to send for a campaign, whose lock is held while the block runs.
+
+    Raises Busy when another run holds it, ClockWrong when the wall clock lies before what the ledger has noted.
+    """
+    with Ledger.open(settings.ledger) as ledger, ledger.hold([campaign_lock(campaign.name, settings.endpoint)], owner):
+        newest = ledger.latest_time()
+        if newest is not None and now < newest - _CLOCK_SLACK and not accept_change:
+            problem = _("This machine's clock says {now} UTC, but the ledger has entries of {newest} UTC.")
+            raise ClockWrong(
+                problem.format(now=f"{now:%d/%m/%Y %H:%M}", newest=f"{newest:%d/%m/%Y %H:%M}"),
+                _("Set the clock, then run again; if it is right now and was wrong before, use --accept-change."),
+            )
+        yield ledger
 
 
 def send(
@@ -55,7 +270,7 @@ def send(
     warm_up()
     client = _client_maker(endpoint, token, settings)
     meter = meter or Meter(total=0)
-    metered = Metered(meter, watcher)
+    metered = MeteredWatcher(meter, watcher)
 
     async def work() -> PoolResult:
         stop = StopSignal()
@@ -69,7 +284,7 @@ def send(
                 progress=metered,
                 stop=stop,
             )
-            telling = asyncio.create_task(tell_as_time_passes(meter, watcher))
+            telling = asyncio.create_task(tick_every_second(meter, watcher))
             try:
                 return await _with_canary(pool, stop, canary, limit, metered)
             finally:
@@ -85,7 +300,7 @@ def send(
 
 
 async def _with_canary(
-    pool: Pool, stop: StopSignal, canary: int | None, limit: int | None, watcher: Metered
+    pool: Pool, stop: StopSignal, canary: int | None, limit: int | None, watcher: MeteredWatcher
 ) -> PoolResult:
     if canary is None or (limit is not None and limit <= canary):
         return await pool.run(limit)
@@ -126,139 +341,3 @@ def _client_maker(endpoint: str, token: Token, settings: Settings) -> Callable[[
         )
 
     return make
-
-
-log = structlog.get_logger()
-
-CLOCK_SLACK = timedelta(minutes=5)
-"""How far the wall clock may lie before the ledger's newest entry: clocks are set back a little now and then."""
-
-
-class Watcher(SendingWatcher, Protocol):
-    """Who is asked before sending and told while it goes on."""
-
-    def confirm(self, plan: Check) -> bool: ...
-    def begin(self, plan: Check, meter: Meter) -> None: ...
-    def end(self) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choices:
-    """Choices of one moment, never from the environment."""
-
-    rows: ChosenRows = ALL_ROWS
-    """Which rows the run is for, and how many of them."""
-    retries: RetryOptions = field(default_factory=RetryOptions)
-    accept_change: bool = False
-    """Go on although a change would make everybody of the campaign new."""
-    verbose: bool = False
-    """Log to stderr as well."""
-
-
-def run_sheet(
-    sheet: Path, campaign: Path, *, settings: Settings, token: Token, choices: Choices, watcher: Watcher
-) -> Finished:
-    """Send what is left of a sheet and write its report.
-
-    Nothing was sent when it raises InputError, ClockWrong, Busy or Declined. Everything it did is in the ledger when it
-    returns.
-    """
-    with ExitStack() as stack:
-        begun = _begin(stack, sheet, campaign, settings=settings, choices=choices, watcher=watcher)
-        run_log = stack.enter_context(logging_to(begun.folder / "run.log", token=token, verbose=choices.verbose))
-        stack.enter_context(defects_logged())
-        run, plan = begun.run, begun.plan
-        log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=plan.to_send)
-        stamped = not plan.to_send or note_stamp(begun.campaign, begun.ledger, run, to_send=plan.to_send)
-        meter = Meter(total=plan.to_send, senders=len(plan.senders), wanted=plan.rate * len(plan.senders))
-        watcher.begin(plan, meter)
-        try:
-            sent = send(
-                begun.ledger,
-                begun.owner,
-                campaign=begun.campaign,
-                endpoint=run.endpoint,
-                token=token,
-                settings=settings,
-                limit=limit_of(begun.campaign, choices.rows.limit),
-                watcher=watcher,
-                canary=begun.campaign.canary.rows,
-                meter=meter,
-            )
-        finally:
-            watcher.end()
-        finished = close(begun, sent, stamped=stamped, trust_env=settings.trust_env)
-        return replace(finished, problems=(*finished.problems, *filter(None, [run_log.problem])))
-
-
-def _begin(
-    stack: ExitStack, sheet: Path, campaign: Path, *, settings: Settings, choices: Choices, watcher: Watcher
-) -> Begun:
-    """Check every row and write the run's plan into the ledger. Locks and ledger are held on `stack`."""
-    started = utc_now()
-    loaded = load_campaign(campaign, now=started)
-    endpoint = settings.endpoint
-    name = run_name(started, loaded.slug)
-    owner = Owner.here(name)
-    folder = stack.enter_context(RunFolder(settings.reports, name))
-    copy = folder.take(sheet, limits_of(loaded))
-    if (frozen := choices.rows.plan) is not None:
-        frozen.refuse_changes(campaign=loaded, endpoint=endpoint, sheet_sha256=copy.sha256)
-    prepared = prepare(copy.path, loaded, endpoint=endpoint, shown_as=sheet.name, sha256=copy.sha256)
-    lists = run_lists(loaded, settings.only_allowed)
-    ledger = stack.enter_context(Ledger.open(settings.ledger))
-    stack.enter_context(ledger.hold([campaign_lock(loaded.name, endpoint)], owner))
-    _refuse_early(ledger, loaded, endpoint, now=started, accept_change=choices.accept_change)
-    with ledger.stage(choices.retries) as staging:
-        warnings = prepared.stage(staging, ledger.run, now=started, lists=lists)
-        choose(staging, choices.rows)
-        asked = choices.rows.limit
-        plan = look(prepared, staging, settings, ledger, now=started, asked=asked, warnings=warnings)
-        stack.enter_context(ledger.hold([sender_lock(sender, endpoint) for sender in plan.senders], owner))
-        if plan.to_send and not watcher.confirm(plan):
-            raise Declined(_("Nothing was sent: the question was answered with no."))
-        run = Run(
-            run=name,
-            campaign=loaded.name,
-            endpoint=endpoint,
-            sheet_path=str(sheet.absolute()),
-            sheet_sha256=copy.sha256,
-            sheet_options=reading_of(loaded, prepared.sheet.info),
-            version=__version__,
-            started=started,
-            timezone=loaded.timezone,
-            language=settings.language_of_reports(loaded.language),
-            wanted_rate=plan.rate,
-            report_dir=str(folder.path),
-        )
-        staging.plan(run, owner, traits_of(loaded))
-    folder.keep()
-    return Begun(
-        run=run,
-        owner=owner,
-        ledger=ledger,
-        campaign=loaded,
-        prepared=prepared,
-        copy=copy,
-        plan=plan,
-        folder=folder.path,
-    )
-
-
-def _refuse_early(ledger: Ledger, campaign: Campaign, endpoint: str, *, now: datetime, accept_change: bool) -> None:
-    """What can be found out before the sheet's rows are checked. The campaign's lock is held."""
-    refuse_wrong_clock(ledger, now=now, accepted=accept_change)
-    ledger.settle_dead_claims(endpoint=endpoint, campaign=campaign.name)
-    if not accept_change:
-        refuse_changes(campaign, ledger, endpoint)
-
-
-def refuse_wrong_clock(ledger: Ledger, *, now: datetime, accepted: bool) -> None:
-    """Raise ClockWrong when the wall clock lies before what the ledger has noted."""
-    newest = ledger.latest_time()
-    if newest is not None and now < newest - CLOCK_SLACK and not accepted:
-        problem = _("This machine's clock says {now} UTC, but the ledger has entries of {newest} UTC.")
-        raise ClockWrong(
-            problem.format(now=f"{now:%d/%m/%Y %H:%M}", newest=f"{newest:%d/%m/%Y %H:%M}"),
-            _("Set the clock, then run again; if it is right now and was wrong before, use --accept-change."),
-        )

@@ -14,11 +14,18 @@ from pathlib import Path
 from typing import Protocol
 
 from batch._version import __version__
-from batch.app.inputs.change_guard import refuse_changes, traits_of
-from batch.app.inputs.plan_file import sha256_of
-from batch.app.inputs.recipient_lists import run_lists
-from batch.app.inputs.staging import Prepared, as_request, choose, prepare, utc_now
-from batch.app.run import Choices, refuse_wrong_clock, send
+from batch.app.inputs.change_guard import traits_of
+from batch.app.inputs.recipient_lists import RunLists, run_lists
+from batch.app.inputs.staging import (
+    CampaignSheet,
+    Choices,
+    StagedSheet,
+    as_request,
+    open_campaign_sheet,
+    stage_sheet,
+    utc_now,
+)
+from batch.app.run import hold_ledger, send
 from batch.app.runs.finish import stopped_by, why_pending
 from batch.app.runs.progress import SendingWatcher
 from batch.app.runs.run_folder import run_name
@@ -28,7 +35,7 @@ from batch.campaign import Campaign, load_campaign
 from batch.chats import Token
 from batch.errors import Declined, SettingsError
 from batch.i18n import _
-from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
+from batch.ledger import Ledger, Owner, StagedRow, sender_lock
 from batch.model.messages import TRIAL, Contact, Message, message_key
 from batch.model.outcomes import ExitCode, Outcome, exit_code_of
 from batch.model.phone.cells import outgoing, read_phone
@@ -91,28 +98,27 @@ def try_out(
     with ExitStack() as stack:
         loaded = load_campaign(campaign, now=started)
         people = read_numbers(numbers, region=loaded.phone.region)
-        prepared = prepare(sheet, loaded, endpoint=settings.endpoint)
+        source = open_campaign_sheet(sheet, loaded, endpoint=settings.endpoint)
+        lists = run_lists(loaded, settings.only_allowed)
         name = run_name(started, f"{loaded.slug}-trial")
         owner = Owner.here(name)
-        ledger = stack.enter_context(Ledger.open(settings.ledger))
-        stack.enter_context(ledger.hold([campaign_lock(loaded.name, prepared.endpoint)], owner))
-        refuse_wrong_clock(ledger, now=started, accepted=choices.accept_change)
-        if not choices.accept_change:
-            refuse_changes(loaded, ledger, prepared.endpoint)
-        ledger.settle_dead_claims(endpoint=prepared.endpoint, campaign=_scope(loaded))
-        contact = _first(prepared, ledger, settings, choices, now=started)
+        accept = choices.accept_change
+        ledger = stack.enter_context(hold_ledger(loaded, owner, settings, now=started, accept_change=accept))
+        ledger.settle_dead_claims(endpoint=source.endpoint, campaign=_scope(loaded))
+        with stage_sheet(source, ledger, lists=lists, choices=choices, now=started) as staged:
+            contact = _first_contact(staged)
         message = _for_trial(contact)
-        stack.enter_context(ledger.hold([sender_lock(message.whatsapp_phone_id, prepared.endpoint)], owner))
-        if not watcher.confirm_trial(contact.row, people, prepared.endpoint):
+        stack.enter_context(ledger.hold([sender_lock(message.whatsapp_phone_id, source.endpoint)], owner))
+        if not watcher.confirm_trial(contact.row, people, source.endpoint):
             raise Declined(_("Nothing was sent: the question was answered with no."))
-        run = _run(name, sheet, loaded, settings, started)
+        run = _run(name, sheet, source, settings, started)
         rows = list(_rows(run, message, people, loaded))
-        _plan(ledger, run, owner, rows, campaign=loaded, settings=settings)
+        _plan(ledger, run, owner, rows, campaign=loaded, lists=lists)
         sent = send(
             ledger,
             owner,
             campaign=loaded,
-            endpoint=prepared.endpoint,
+            endpoint=source.endpoint,
             token=token,
             settings=settings,
             limit=None,
@@ -136,7 +142,7 @@ def try_out(
         return Tried(
             run=name,
             row=contact.row,
-            text=prepared.maker.preview(contact),
+            text=source.maker.preview(contact),
             results=tuple(ledger.results(name)),
             exit_code=code,
             next_at=sent.next_at,
@@ -144,15 +150,13 @@ def try_out(
         )
 
 
-def _first(prepared: Prepared, ledger: Ledger, settings: Settings, choices: Choices, *, now: datetime) -> Contact:
-    """The first row that a run would send. Raises SettingsError when there is none."""
-    with ledger.stage(choices.retries) as staging:
-        prepared.stage(staging, ledger.run, now=now, lists=run_lists(prepared.campaign, settings.only_allowed))
-        choose(staging, choices.rows)
-        first = next(iter(staging.to_send(1)), None)
+def _first_contact(staged: StagedSheet) -> Contact:
+    """Return the first row that a run would send. Raises SettingsError when there is none."""
+    first = next(iter(staged.staging.to_send(1)), None)
     if first is None:
         raise SettingsError(_("There is nothing to try: no row would be sent now."), _("`wegly-batch check` says why."))
-    return next(prepared.maker.contact(row) for row in prepared.sheet.rows() if row.number == first[0])
+    source = staged.source
+    return next(source.maker.contact(row) for row in source.sheet.rows() if row.number == first[0])
 
 
 def _for_trial(contact: Contact) -> Message:
@@ -163,12 +167,12 @@ def _for_trial(contact: Contact) -> Message:
 
 
 def _plan(
-    ledger: Ledger, run: Run, owner: Owner, rows: Sequence[StagedRow], *, campaign: Campaign, settings: Settings
+    ledger: Ledger, run: Run, owner: Owner, rows: Sequence[StagedRow], *, campaign: Campaign, lists: RunLists
 ) -> None:
     """Plan the trial's messages. Raises SettingsError when a rule leaves one out."""
     with ledger.stage() as staging:
         staging.add(row._replace(key=staging.hash_key(row.key)) for row in rows if row.key)
-        run_lists(campaign, settings.only_allowed).apply(staging)
+        lists.apply(staging)
         staging.judge()
         for result in staging.results():
             if result.outcome is not Outcome.PENDING:
@@ -193,13 +197,14 @@ def _scope(campaign: Campaign) -> str:
     return f"{campaign.name}{TRIAL}"
 
 
-def _run(name: str, sheet: Path, campaign: Campaign, settings: Settings, started: datetime) -> Run:
+def _run(name: str, sheet: Path, source: CampaignSheet, settings: Settings, started: datetime) -> Run:
+    campaign = source.campaign
     return Run(
         run=name,
         campaign=_scope(campaign),
-        endpoint=settings.endpoint,
+        endpoint=source.endpoint,
         sheet_path=str(sheet.absolute()),
-        sheet_sha256=sha256_of(sheet),
+        sheet_sha256=source.sha256,
         version=__version__,
         started=started,
         timezone=campaign.timezone,

@@ -27,9 +27,10 @@ from inputs import CAMPAIGN, write_csv, write_xlsx
 from measuring import Cost, measured
 
 from batch.app.inputs.change_guard import traits_of
-from batch.app.inputs.staging import Prepared, prepare, reading_of
+from batch.app.inputs.recipient_lists import RunLists
+from batch.app.inputs.staging import CampaignSheet, Choices, open_campaign_sheet, reading_of, stage_sheet
 from batch.campaign import Campaign, load_campaign
-from batch.ledger import Ledger, Owner, RetryOptions, Staging
+from batch.ledger import Ledger, Owner, Staging
 from batch.model.runs import Run
 
 T = TypeVar("T")
@@ -59,13 +60,12 @@ def finished(folder: Path, rows: int, *, kind: str = "csv") -> Finished:
     url = f"sqlite:///{folder / 'ledger.sqlite3'}"
     now = datetime(2026, 3, 11, 12, tzinfo=UTC)
     campaign = load_campaign(file, now=now)
-    prepared = prepare(sheet, campaign, endpoint=ENDPOINT)
-    run = _run("20260311T120000Z-benchmark-0001", campaign, prepared, sheet, now)
+    source = open_campaign_sheet(sheet, campaign, endpoint=ENDPOINT)
+    run = _run("20260311T120000Z-benchmark-0001", campaign, source, sheet, now)
     owner = Owner(host="here", pid=1, run=run.run)
     with Ledger.open(url) as ledger:
-        with ledger.stage(RetryOptions()) as staging:
-            prepared.stage(staging, ledger.run, now=now)
-            staging.plan(run, owner, traits_of(campaign))
+        with stage_sheet(source, ledger, lists=RunLists(), choices=Choices(), now=now) as staged:
+            staged.staging.plan(run, owner, traits_of(campaign))
         with closing(sqlite3.connect(folder / "ledger.sqlite3")) as database:
             database.execute(_FINISHED, (run.run,))
             database.commit()
@@ -73,14 +73,14 @@ def finished(folder: Path, rows: int, *, kind: str = "csv") -> Finished:
     return Finished(sheet=sheet, campaign=file, url=url, run=run.run)
 
 
-def _run(name: str, campaign: Campaign, prepared: Prepared, sheet: Path, now: datetime) -> Run:
+def _run(name: str, campaign: Campaign, source: CampaignSheet, sheet: Path, now: datetime) -> Run:
     return Run(
         run=name,
         campaign=campaign.name,
         endpoint=ENDPOINT,
         sheet_path=str(sheet),
         sheet_sha256=hashlib.sha256(sheet.read_bytes()).hexdigest(),
-        sheet_options=reading_of(campaign, prepared.sheet.info),
+        sheet_options=reading_of(campaign, source.sheet.info),
         version="0",
         started=now,
     )
@@ -131,26 +131,39 @@ def share(folder: Path, rows: int) -> tuple[float, float]:
     done = finished(folder, rows)
     now = datetime(2026, 4, 11, 12, tzinfo=UTC)
     campaign = load_campaign(done.campaign, now=now)
-    prepared = prepare(done.sheet, campaign, endpoint=ENDPOINT)
+    source = open_campaign_sheet(done.sheet, campaign, endpoint=ENDPOINT)
     first, again = Watch(), Watch()
-    with Ledger.for_reading(f"sqlite:///{folder / 'none'}") as ledger, ledger.stage() as staging:
-        _looked(prepared, ledger, staging, now, first)
+    with (
+        Ledger.for_reading(f"sqlite:///{folder / 'none'}") as ledger,
+        watched(first),
+        stage_sheet(source, ledger, lists=RunLists(), choices=Choices(), now=now) as staged,
+    ):
+        _looked(staged.staging, first)
     with Ledger.open(done.url) as ledger:
         name = "20260411T120000Z-benchmark-0002"
-        with ledger.stage() as staging:
-            _looked(prepared, ledger, staging, now, again)
-            run = _run(name, campaign, prepared, done.sheet, now)
+        with watched(again), stage_sheet(source, ledger, lists=RunLists(), choices=Choices(), now=now) as staged:
+            _looked(staged.staging, again)
+            run = _run(name, campaign, source, done.sheet, now)
             with again.running():
-                staging.plan(run, Owner(host="here", pid=1, run=name), traits_of(campaign))
+                staged.staging.plan(run, Owner(host="here", pid=1, run=name), traits_of(campaign))
         with again.running():
             ledger.tally(name)
     return first.spent, again.spent
 
 
-def _looked(prepared: Prepared, ledger: Ledger, staging: Staging, now: datetime, watch: Watch) -> None:
-    """Stage, judge and look as `check` does; the watch runs while the ledger works on what was staged."""
-    staging.judge = watch.over(staging.judge)  # type: ignore[method-assign]  # it is called in `stage`
-    prepared.stage(staging, ledger.run, now=now)
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """The watch runs while the ledger judges what was staged."""
+    judge = Staging.judge
+    Staging.judge = watch.over(judge)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Staging.judge = judge  # type: ignore[method-assign]
+
+
+def _looked(staging: Staging, watch: Watch) -> None:
+    """Look as `check` does."""
     with watch.running():
         staging.tally()
         deque(staging.results(remarkable=True), maxlen=0)

@@ -231,14 +231,21 @@ class RunLists:
             staging.allow_only(_placed(self.only), self.only.path.name)
             self.only.refuse_unreadable()
 
+    def refuse_unreadable(self) -> None:
+        """Read the lists to their end. Raises SheetError for numbers that cannot be read."""
+        for people in self._all:
+            for _person in people.people():
+                pass
+            people.refuse_unreadable()
+
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should know of the lists, each a sentence; complete once they were applied."""
-        lists = (*self.suppress, *([self.only] if self.only else []))
-        return tuple(warning for people in lists for warning in people.warnings)
+        """Sentences about the lists; complete once they were applied."""
+        return tuple(warning for people in self._all for warning in people.warnings)
 
-
-NO_LISTS = RunLists()
+    @property
+    def _all(self) -> tuple[PeopleList, ...]:
+        return (*self.suppress, *([self.only] if self.only else []))
 
 
 def run_lists(campaign: Campaign, only_allowed: Path | None) -> RunLists:

@@ -11,13 +11,12 @@ import structlog
 
 from batch.app.check import Check
 from batch.app.inputs.change_guard import note_stamp
-from batch.app.inputs.staging import Prepared, utc_now
-from batch.campaign import Campaign, Notified, Webhook
+from batch.app.inputs.staging import CampaignSheet, utc_now
+from batch.campaign import Notified, Webhook
 from batch.chats import WebhookFailure, post_webhook
 from batch.errors import LedgerFailed
 from batch.i18n import _, system_says
 from batch.ledger import Ledger, Owner
-from batch.loader import KeptCopy
 from batch.model.outcomes import ExitCode, exit_code_of
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, SenderRun, Tally
@@ -78,7 +77,7 @@ async def _until_signalled(url: str, body: bytes, *, trust_env: bool) -> Webhook
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finished:
+class FinishedRun:
     """A run that has ended."""
 
     run: Run
@@ -110,38 +109,38 @@ class Finished:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Begun:
+class PlannedRun:
     """A run that is in the ledger, every row of its sheet judged."""
 
     run: Run
     owner: Owner
     ledger: Ledger
-    campaign: Campaign
-    prepared: Prepared
-    copy: KeptCopy
-    plan: Check
+    source: CampaignSheet
+    copy: Path
+    """The private copy of the sheet."""
+    check: Check
     folder: Path
 
 
-def close(begun: Begun, sent: PoolResult, *, stamped: bool, trust_env: bool = False) -> Finished:
-    """Note the run's end, write its report, and tell who wants to be told."""
-    ledger, run = begun.ledger, begun.run
+def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_env: bool = False) -> FinishedRun:
+    """Note the run's end, write its report, and notify whom [notify] names."""
+    ledger, run, campaign = planned.ledger, planned.run, planned.source.campaign
     noted = _note_end(ledger, run, sent)
     tally = ledger.tally(run.run)
     exit_code = exit_code_of(tally.counts, stopped_by(sent.cause) if noted else ExitCode.STOPPED)
     if noted:
         _note_exit(ledger, run, exit_code)
-        stamped = note_stamp(begun.campaign, ledger, run) and stamped
+        stamped = note_stamp(campaign, ledger, run) and stamped
     ended = ledger.run(run.run) or run
     ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.location)
-    sheet = begun.prepared.sheet
-    view = SourceSheet(path=begun.copy.path, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
-    written = write_report(begun.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
-    unlisted = write_index(begun.folder.parent, ended.language)
+    sheet = planned.source.sheet
+    view = SourceSheet(path=planned.copy, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
+    written = write_report(planned.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
+    unlisted = write_index(planned.folder.parent, ended.language)
     counts = {outcome.value: count for outcome, count in tally.counts.items()}
     log.info("run_ended", exit_code=exit_code.value, cause=sent.cause, counts=counts, problems=written.problems)
-    untold = notify(begun.campaign.notify, ended, tally, trust_env=trust_env)
-    return Finished(
+    untold = notify(campaign.notify, ended, tally, trust_env=trust_env)
+    return FinishedRun(
         run=ended,
         tally=tally,
         exit_code=exit_code,
@@ -150,10 +149,10 @@ def close(begun: Begun, sent: PoolResult, *, stamped: bool, trust_env: bool = Fa
         stopped_all=sent.stopped_all,
         next_at=sent.next_at,
         last_sent=tally.last_sent,
-        folder=begun.folder,
+        folder=planned.folder,
         ledger=ledger.location,
         written=written,
-        problems=(*begun.plan.list_warnings, *([] if stamped else [_not_stamped(begun.campaign.path)]), *unlisted),
+        problems=(*planned.check.list_warnings, *([] if stamped else [_not_stamped(campaign.path)]), *unlisted),
         untold=untold,
     )
 

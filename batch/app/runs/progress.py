@@ -167,7 +167,7 @@ class SendingWatcher(Progress, Protocol):
         """A second has passed."""
 
 
-class Metered:
+class MeteredWatcher:
     """Tells the meter, then the watcher."""
 
     def __init__(self, meter: Meter, watcher: SendingWatcher) -> None:
@@ -190,7 +190,7 @@ class Metered:
             return self._watcher.go_on(sent)
 
 
-async def tell_as_time_passes(meter: Meter, watcher: SendingWatcher) -> None:
+async def tick_every_second(meter: Meter, watcher: SendingWatcher) -> None:
     """Until it is cancelled: tick for the watcher, and log how far the run has come."""
     for tick in count(1):
         await asyncio.sleep(_TICK)

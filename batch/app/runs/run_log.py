@@ -32,7 +32,7 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 
 
 @contextmanager
-def logging_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog]:
+def log_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog]:
     """Send structlog's events to `path` (0600, appended), and to stderr when `verbose`, while the block runs."""
     lines = RunLog(path, token=token, verbose=verbose)
     structlog.configure(
@@ -56,7 +56,7 @@ def logging_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[Ru
 
 
 @contextmanager
-def defects_logged() -> Iterator[None]:
+def log_defects() -> Iterator[None]:
     """Let the traceback of a defect go into the log as well; it is raised all the same."""
     try:
         yield

@@ -58,15 +58,13 @@ def command(
     every row is good, with 3 when some are not.
     """
     from batch.app.check import check
-    from batch.app.inputs.staging import ChosenRows
+    from batch.app.inputs.staging import Choices
     from batch.app.settings import Settings, expiry_of
     from batch.cli.output.check import check_json, check_text
-    from batch.ledger import RetryOptions
 
     settings = Settings(base_url=base_url, ledger=ledger, rate=rate, only_allowed=only_allowed)
-    retries = RetryOptions(retry_errors=retry_errors)
     expires = expiry_of(os.environ.get("WEGLY_TOKEN"), token_file)
-    chosen = ChosenRows(limit=limit, rows=rows)
-    found = check(sheet, campaign, settings, retries=retries, accept_change=accept_change, chosen=chosen)
+    choices = Choices(limit=limit, rows=rows, retry_errors=retry_errors, accept_change=accept_change)
+    found = check(sheet, campaign, settings, choices)
     click.echo(check_json(found, expires) if as_json else check_text(found, expires))
     return found.exit_code

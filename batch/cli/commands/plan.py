@@ -51,14 +51,14 @@ def command(
     `run --plan PLAN` then sends exactly these, and refuses when the sheet or the campaign file was changed. Sends
     nothing and needs no token. The file holds phone numbers and texts; only you can read it.
     """
+    from batch.app.inputs.staging import Choices
     from batch.app.plan import make_plan
     from batch.app.settings import Settings
     from batch.cli.output import formatting as phrases
-    from batch.ledger import RetryOptions
 
     settings = Settings(base_url=base_url, ledger=ledger, rate=rate, only_allowed=only_allowed)
-    retries = RetryOptions(retry_errors=retry_errors)
-    planned = make_plan(sheet, campaign, out, settings=settings, retries=retries, accept_change=accept_change)
+    choices = Choices(retry_errors=retry_errors, accept_change=accept_change)
+    planned = make_plan(sheet, campaign, out, settings, choices)
     code = planned.check.exit_code
     if as_json:
         said = {"plan": str(out), "messages": planned.messages, "hash": planned.hash, "exit_code": code.value}

@@ -40,8 +40,9 @@ from batch.model.outcomes import ExitCode, worst
 
 if TYPE_CHECKING:
     from batch.app.inputs.input_files import Taken
-    from batch.app.run import Choices
-    from batch.app.runs.finish import Finished
+    from batch.app.inputs.staging import Choices
+    from batch.app.run import SheetRun
+    from batch.app.runs.finish import FinishedRun
     from batch.app.settings import Settings
     from batch.chats import Token
 
@@ -122,7 +123,7 @@ def command(
     settings, choices = _settings(options), _choices(options)
     taken = sheets_of(sheets, lists_of(campaign, settings.only_allowed))
     _say_taken(taken)
-    if len(taken.sheets) > 1 and (numbers or choices.rows.plan):
+    if len(taken.sheets) > 1 and (numbers or choices.plan):
         option, count = "--to" if numbers else "--plan", len(taken.sheets)
         raise click.UsageError(_("{option} goes with one sheet; {n} are named.").format(option=option, n=number(count)))
     if dry_run:
@@ -148,14 +149,11 @@ def _settings(options: dict[str, Any]) -> Settings:
 
 def _choices(options: dict[str, Any]) -> Choices:
     from batch.app.inputs.plan_file import read_plan
-    from batch.app.inputs.staging import ChosenRows
-    from batch.app.run import Choices
-    from batch.ledger import RetryOptions
+    from batch.app.inputs.staging import Choices
 
-    retries = RetryOptions(retry_errors=options["retry_errors"], resend_unknown=options["resend_unknown"])
     plan = read_plan(options["plan"]) if options["plan"] else None
-    rows = ChosenRows(limit=options["limit"], rows=options["rows"], plan=plan)
-    return Choices(retries=retries, rows=rows, accept_change=options["accept_change"], verbose=options["verbose"])
+    names = ("limit", "rows", "retry_errors", "resend_unknown", "accept_change", "verbose")
+    return Choices(plan=plan, **{name: options[name] for name in names})
 
 
 def _say_taken(taken: Taken) -> None:
@@ -198,8 +196,7 @@ def _check(sheets: Sequence[Path], campaign: Path, settings: Settings, choices: 
 
     codes = []
     for sheet in sheets:
-        retries, accept = choices.retries, choices.accept_change
-        found = check(sheet, campaign, settings, retries=retries, accept_change=accept, chosen=choices.rows)
+        found = check(sheet, campaign, settings, choices)
         click.echo(check_json(found) if as_json else check_text(found))
         codes.append(found.exit_code)
     return worst(codes)
@@ -233,30 +230,29 @@ class _Runner:
         self._json = as_json
         self._quiet = quiet or as_json
         self._yes = yes
-        self._finished: list[Finished] = []
+        self._finished: list[FinishedRun] = []
         self._codes: list[ExitCode] = []
 
     def run(self, taken: Taken, token_file: Path | None) -> ExitCode:
+        from batch.app.run import open_runs
         from batch.app.settings import read_token
 
         token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
         self._say_where()
         _say_expired(token.expires)
-        if len(taken.sheets) > 1:
-            self._check_all(taken.sheets)
-        for sheet in taken.sheets:
-            try:
-                self._one(sheet, token)
-            except WeglyBatchError as error:
-                if len(taken.sheets) == 1:
-                    raise
-                click.echo(f"{sheet.name}: {error.problem}\n{error.remedy}".rstrip(), err=True)
-                self._codes.append(exit_code_for(error))
-            if self._finished and self._finished[-1].hits_all:
-                left = len(taken.sheets) - len(self._codes)
-                if left:
-                    click.echo(_not_begun(left, len(taken.sheets)), err=True)
-                break
+        with open_runs(taken.sheets, self._campaign, self._settings, self._choices) as runs:
+            for run in runs:
+                try:
+                    self._one(run, token)
+                except WeglyBatchError as error:
+                    if len(runs) == 1:
+                        raise
+                    click.echo(f"{run.sheet.name}: {error.problem}\n{error.remedy}".rstrip(), err=True)
+                    self._codes.append(exit_code_for(error))
+                if self._finished and self._finished[-1].hits_all:
+                    if left := len(runs) - len(self._codes):
+                        click.echo(_not_begun(left, len(runs)), err=True)
+                    break
         self._print_json(as_list=len(taken.sheets) > 1)
         return worst(self._codes)
 
@@ -267,24 +263,12 @@ class _Runner:
         if not self._quiet and sys.stderr.isatty() and (said := synchronised(self._settings)):
             click.echo(said, err=True)
 
-    def _check_all(self, sheets: Sequence[Path]) -> None:
-        """Nothing is sent before every row of every sheet was checked."""
-        from batch.app.check import check
-
-        for sheet in sheets:
-            retries, accept = self._choices.retries, self._choices.accept_change
-            chosen = self._choices.rows
-            check(sheet, self._campaign, self._settings, retries=retries, accept_change=accept, chosen=chosen)
-
-    def _one(self, sheet: Path, token: Token) -> None:
-        from batch.app.run import run_sheet
+    def _one(self, run: SheetRun, token: Token) -> None:
         from batch.cli.output.run import alarm_text, summary_text
         from batch.cli.progress import watcher_for
 
         watcher = watcher_for(yes=self._yes, quiet=self._quiet, expires=token.expires)
-        ended = run_sheet(
-            sheet, self._campaign, settings=self._settings, token=token, choices=self._choices, watcher=watcher
-        )
+        ended = run.execute(token, watcher)
         self._finished.append(ended)
         self._codes.append(ended.exit_code)
         if not self._quiet:

@@ -9,7 +9,7 @@ from textwrap import indent
 from zoneinfo import ZoneInfo
 
 from batch.app.demo import samples
-from batch.app.runs.finish import Finished
+from batch.app.runs.finish import FinishedRun
 from batch.app.trial import Tried
 from batch.cli.output import formatting as phrases
 from batch.i18n import N_, _, ngettext, number
@@ -50,7 +50,7 @@ _CAUSES = (
 """The causes in words, as the line of a sender has them."""
 
 
-def summary_text(ended: Finished) -> str:
+def summary_text(ended: FinishedRun) -> str:
     """What a run says at its end."""
     parts = []
     if ended.cause is not None:
@@ -65,7 +65,7 @@ def summary_text(ended: Finished) -> str:
     return "\n\n".join(parts)
 
 
-def alarm_text(ended: Finished) -> str:
+def alarm_text(ended: FinishedRun) -> str:
     """What somebody must know of a run also where no summary is printed: why it stopped, what could not be written."""
     parts = [_why_stopped(ended)] if ended.cause is not None else []
     if ended.next_at is not None:
@@ -75,12 +75,12 @@ def alarm_text(ended: Finished) -> str:
     return "\n".join([*parts, *ended.problems, *ended.untold])
 
 
-def summary_json(ended: Finished) -> dict[str, object]:
+def summary_json(ended: FinishedRun) -> dict[str, object]:
     """What `run --json` prints of one sheet: the content of summary.json."""
     return summary(ended.run, ended.tally)
 
 
-def demo_text(ended: Finished) -> str:
+def demo_text(ended: FinishedRun) -> str:
     """What the demo says at its end: the summary is already printed, so only where to look."""
     said = _(
         "This was a rehearsal against an imitation on this machine: nobody was messaged.\n"
@@ -123,7 +123,7 @@ def waiting_text(seconds: float, finding: Finding) -> str:
     return said.format_map({**finding.values, "time": phrases.time(seconds)})
 
 
-def _when_next(ended: Finished) -> str:
+def _when_next(ended: FinishedRun) -> str:
     """When what the hours or a cap kept back may go."""
     zone = ZoneInfo(ended.run.timezone)
     kept = {sender.pending.reason: sender.pending for sender in ended.tally.this_run.senders if sender.pending}
@@ -166,7 +166,7 @@ def _rate_of(sender: SenderRun, wanted: float | None, *, several: bool) -> str:
     return f"  {who}{', '.join(told)}"
 
 
-def _why_stopped(ended: Finished) -> str:
+def _why_stopped(ended: FinishedRun) -> str:
     said = _(_STOPPED.get(ended.cause, _SOMEHOW)) if ended.cause else ""
     stopped = [sender.sender for sender in ended.tally.this_run.senders if sender.cause]
     if stopped and not ended.stopped_all:

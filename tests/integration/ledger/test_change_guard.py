@@ -265,7 +265,7 @@ def test_an_older_copy_is_noticed_although_others_have_run_since(
 
 def test_a_run_that_was_killed_is_noted_before_it_sends(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the campaign next with another ledger is told, though the first run never came to its end."""
-    monkeypatch.setattr(batch.app.run, "close", _killed)
+    monkeypatch.setattr(batch.app.run, "finish_run", _killed)
     assert office.run()[0] == 1
     monkeypatch.undo()
     monkeypatch.setenv("WEGLY_TOKEN", "a-token")

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import structlog
 
-from batch.app.runs.run_log import logging_to
+from batch.app.runs.run_log import log_to
 from batch.sandbox import Faults, RunningSandbox, running_sandbox
 
 if sys.platform != "linux":
@@ -303,7 +303,7 @@ def test_when_there_is_space_again_the_log_goes_on_and_says_what_it_lacks(tmp_pa
     """No line is torn: what did not fit whole is taken back."""
     path, log = tmp_path / "run.log", structlog.get_logger()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with logging_to(path, token=None, verbose=False) as written:
+    with log_to(path, token=None, verbose=False) as written:
         log.info("begun")
         resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, before[1]))
         try:

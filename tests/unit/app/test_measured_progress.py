@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from batch.app.runs.progress import Meter, Metered, tell_as_time_passes
-from batch.app.runs.run_log import logging_to
+from batch.app.runs.progress import Meter, MeteredWatcher, tick_every_second
+from batch.app.runs.run_log import log_to
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 
@@ -44,8 +44,8 @@ def test_the_log_has_a_line_every_half_minute(tmp_path: Path, in_virtual_time: C
 
     async def work() -> None:
         meter = Meter(total=1000, wanted=10, clock=asyncio.get_running_loop().time)
-        metered = Metered(meter, watcher)
-        telling = asyncio.create_task(tell_as_time_passes(meter, watcher))
+        metered = MeteredWatcher(meter, watcher)
+        telling = asyncio.create_task(tick_every_second(meter, watcher))
         for row in range(350):
             await asyncio.sleep(0.1)
             metered.done(row, Outcome.ERROR if row % 10 == 0 else Outcome.SUCCESS)
@@ -53,7 +53,7 @@ def test_the_log_has_a_line_every_half_minute(tmp_path: Path, in_virtual_time: C
         await asyncio.sleep(27.05)
         telling.cancel()
 
-    with logging_to(tmp_path / "run.log", token=None, verbose=False):
+    with log_to(tmp_path / "run.log", token=None, verbose=False):
         in_virtual_time(work())
     lines = [json.loads(line) for line in (tmp_path / "run.log").read_text("utf-8").splitlines()]
     assert [line["event"] for line in lines] == ["progress", "progress"]
@@ -72,7 +72,7 @@ def test_the_watcher_hears_everything_first_hand() -> None:
     """What is counted is passed on as it was."""
     watcher = Watcher()
     meter = Meter(total=2)
-    metered = Metered(meter, watcher)
+    metered = MeteredWatcher(meter, watcher)
     metered.done(7, Outcome.REUSED)
     metered.waiting(3, SLOW_DOWN, "a")
     metered.signalled(again=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from batch.app.runs.run_log import logging_to
+from batch.app.runs.run_log import log_to
 from batch.chats import Token
 
 log = structlog.get_logger()
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 def test_a_line_is_json_and_private(tmp_path: Path) -> None:
     """0600, appended, without the token, and also with text that is no Unicode."""
     path = tmp_path / "run.log"
-    with logging_to(path, token=Token.parse("a-secret-token", "a test"), verbose=False) as written:
+    with log_to(path, token=Token.parse("a-secret-token", "a test"), verbose=False) as written:
         log.info("first", value="a-secret-token")
         log.info("second", path="relat\udce9rio")
         assert written.problem is None
@@ -35,7 +35,7 @@ def test_a_line_is_json_and_private(tmp_path: Path) -> None:
 def test_a_full_disk_loses_lines_and_nothing_else(tmp_path: Path) -> None:
     """The kernel itself refuses each write: No space left on device."""
     (tmp_path / "run.log").symlink_to("/dev/full")
-    with logging_to(tmp_path / "run.log", token=None, verbose=False) as written:
+    with log_to(tmp_path / "run.log", token=None, verbose=False) as written:
         for number in range(3):
             log.info("attempt", row=number)
         log.error("failed", exc_info=ValueError("x"))
@@ -46,7 +46,7 @@ def test_a_full_disk_loses_lines_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_log_that_cannot_be_opened_stops_nothing(tmp_path: Path) -> None:
     """Its folder is gone."""
-    with logging_to(tmp_path / "gone" / "run.log", token=None, verbose=False) as written:
+    with log_to(tmp_path / "gone" / "run.log", token=None, verbose=False) as written:
         log.info("begun")
     assert written.problem is not None
     assert "No such file" in written.problem
@@ -58,7 +58,7 @@ def test_a_terminal_that_is_gone_stops_nothing(tmp_path: Path, monkeypatch: pyte
     os.close(reading)
     pipe = os.fdopen(writing, "w", encoding="utf-8")
     monkeypatch.setattr(sys, "stderr", pipe)
-    with logging_to(tmp_path / "run.log", token=None, verbose=True) as written:
+    with log_to(tmp_path / "run.log", token=None, verbose=True) as written:
         log.info("begun")
     with contextlib.suppress(BrokenPipeError):
         pipe.close()
@@ -69,7 +69,7 @@ def test_a_terminal_that_is_gone_stops_nothing(tmp_path: Path, monkeypatch: pyte
 def test_no_phone_gets_into_a_line_whoever_logs_it(tmp_path: Path) -> None:
     """In a text, a number, a list, a mapping or an exception; ids, times and counts stay as they are."""
     path = tmp_path / "run.log"
-    with logging_to(path, token=None, verbose=False):
+    with log_to(path, token=None, verbose=False):
         log.info("x", words="o contato 11 98888-7777", number=5511988887777, more=[{"to": "+5511988887777"}], ms=123456)
         log.error("failed", exc_info=ValueError("11988887777 is no key"), run="20261122T150411Z-a-1b02")
     text = path.read_text("utf-8")

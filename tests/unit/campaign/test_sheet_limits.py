@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.app.inputs.staging import limits_of, noted_limits, open_as_noted, prepare, reading_of
+from batch.app.inputs.staging import limits_of, noted_limits, open_as_noted, open_campaign_sheet, reading_of
 from batch.app.inspect import inspect
 from batch.campaign import Campaign, SheetLimits, load_campaign, parse_limit
 from batch.errors import CampaignError, SheetError
@@ -86,10 +86,10 @@ def test_a_wrong_limit_is_refused_by_name(load: Load, line: str, words: str) -> 
 def test_a_campaigns_limits_are_those_of_its_sheets(load: Load, sheet: Path) -> None:
     """The refusal names the limit, and where it is raised."""
     with pytest.raises(SheetError) as caught:
-        prepare(sheet, load("[sheet.limits]\ncells = 5\n"), endpoint="https://x")
+        open_campaign_sheet(sheet, load("[sheet.limits]\ncells = 5\n"), endpoint="https://x")
     assert "(limit cells)" in caught.value.problem
     assert "[sheet.limits]" in caught.value.remedy
-    assert prepare(sheet, load("[sheet.limits]\ncells = 6\n"), endpoint="https://x").sheet.row_count == 2
+    assert open_campaign_sheet(sheet, load("[sheet.limits]\ncells = 6\n"), endpoint="https://x").sheet.row_count == 2
 
 
 def test_a_run_notes_how_it_read_its_sheet(load: Load, sheet: Path) -> None:
