@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from batch.loader import Limits, Sheet, open_sheet
+from batch.model.phrases import in_english
 
 NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 """None but the program's own."""
@@ -44,7 +45,7 @@ def row_lines(sheet: Sheet) -> Iterator[dict[str, object]]:
     for row in sheet.rows():
         line: dict[str, object] = {"row": row.number, "cells": dict(zip(sheet.info.columns, row.cells, strict=True))}
         if row.errors:
-            line["errors"] = dict(row.errors)
+            line["errors"] = {column: in_english(error) for column, error in row.errors.items()}
         if row.hidden:
             line["hidden"] = True
         yield line

@@ -64,4 +64,4 @@ def checked(field: str, value: str, *, column: str = "?") -> str | Finding:
     if rule.kind == "status":
         allowed = {**where, "found": value, "allowed": ", ".join(STATUSES)}
         return value if value in STATUSES else Finding(Reason.VALUE_NOT_ALLOWED, allowed)
-    return Finding(Reason.VALUE_TOO_LONG, {**where, "length": str(len(value)), "limit": str(rule.limit)})
+    return Finding(Reason.VALUE_TOO_LONG, {**where, "length": len(value), "limit": rule.limit or 0})

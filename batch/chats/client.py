@@ -16,7 +16,7 @@ from batch.chats.endpoint import chats_url, parse_endpoint
 from batch.chats.failure_table import judge
 from batch.chats.http_messages import read_body, request_headers, response_headers
 from batch.chats.token import Token
-from batch.chats.transport.exceptions import FAULT_WORDS, TRANSPORT_ERRORS, Fault, classify_error
+from batch.chats.transport.exceptions import TRANSPORT_ERRORS, Fault, classify_error
 from batch.chats.transport.factory import IDLE_LIMIT, make_transport
 from batch.chats.transport.http11 import Http11Transport
 from batch.chats.transport.write_tracking import Exchange, WriteTracker, Written
@@ -103,11 +103,11 @@ class ChatsClient:
             await self._drop_idle(began)
             await self._transport.connect(self._url, self._timeouts["connect"])
         except TRANSPORT_ERRORS as error:
-            fault, words = classify_error(error)
+            fault, detail = classify_error(error)
         else:
             self._last_used = self._now()
             return None
-        exchange = Exchange(written=Written.NOTHING, sent_at=began, received_at=self._now(), fault=fault, words=words)
+        exchange = Exchange(written=Written.NOTHING, sent_at=began, received_at=self._now(), fault=fault, detail=detail)
         return judge(exchange, had_answer=False, redact=self._token.redact)
 
     async def post(self, payload: str, *, had_answer: bool) -> Verdict:
@@ -138,7 +138,7 @@ class ChatsClient:
         response: httpx.Response | None = None
         headers: dict[str, str] = {}
         body, oversized = b"", False
-        fault, words = None, ""
+        fault, detail = None, ""
         try:
             async with asyncio.timeout(None) as tracker.deadline:
                 await self._drop_idle(sent_at)
@@ -146,9 +146,9 @@ class ChatsClient:
                 headers = response_headers(response)
                 body, oversized = await read_body(response, headers, limit=MAX_ANSWER)
         except TimeoutError:
-            fault, words = Fault.TIMEOUT, FAULT_WORDS[Fault.TIMEOUT]
+            fault = Fault.TIMEOUT
         except TRANSPORT_ERRORS as error:
-            fault, words = classify_error(error)
+            fault, detail = classify_error(error)
         except asyncio.CancelledError:
             await tracker.abandon()
             raise
@@ -158,7 +158,7 @@ class ChatsClient:
             sent_at=sent_at,
             received_at=received_at,
             fault=fault,
-            words=words,
+            detail=detail,
             status=None if response is None else response.status_code,
             headers=headers,
             body=body,

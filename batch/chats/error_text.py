@@ -12,10 +12,12 @@ from itertools import islice
 from typing import Final
 
 from batch.i18n import N_
+from batch.model.phrases import Phrase, Value
 
 LONGEST: Final = 300
 """Characters that are kept of an answer's text."""
 
+_NO_WORDS: Final = Phrase(N_("it gave no reason"))
 _DEPTH: Final = 6
 _PHRASES: Final = 12
 _WORD_KEYS: Final = ("message", "msg", "detail", "details", "errors", "error", "error_data", "description")
@@ -75,14 +77,16 @@ def one_line(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1].rstrip() + "\u2026"
 
 
-def as_clause(words: str) -> str:
-    """Return an answer's text (ours, when it is empty) to stand inside a sentence: without a full stop."""
-    return (words or N_("it gave no reason")).rstrip().rstrip(".")
+def as_clause(words: str) -> Value:
+    """Return an answer's text (a phrase of ours, when it is empty) to stand inside a sentence: without a full stop."""
+    return words.rstrip().rstrip(".") or _NO_WORDS
 
 
-def as_sentence(words: str) -> str:
-    """Return an answer's text (ours, when it is empty) as a sentence of its own: with a full stop."""
-    text = (words or N_("it gave no reason")).rstrip()
+def as_sentence(words: str | Phrase) -> Value:
+    """Return an answer's text or a phrase (one of ours, when it is empty) as a sentence: with a full stop."""
+    if isinstance(words, Phrase) or not words.strip():
+        return Phrase("{words}.", {"words": words or _NO_WORDS})
+    text = words.rstrip()
     return text if text.endswith((".", "!", "?", "\u2026")) else f"{text}."
 
 

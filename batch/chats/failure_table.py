@@ -30,7 +30,8 @@ from batch.chats.transport.write_tracking import Exchange, Written
 from batch.chats.whatsapp_codes import Treatment, find_code, meaning_of
 from batch.i18n import N_
 from batch.model.outcomes import Outcome
-from batch.model.reasons import Finding, Phrase, Reason
+from batch.model.phrases import Phrase, Value
+from batch.model.reasons import Finding, Reason
 from batch.model.verdicts import Verdict, weigh
 
 _EVERY_ROW: Final = frozenset({Fault.NO_NAME, Fault.TLS, Fault.PROTOCOL})
@@ -73,15 +74,17 @@ def _not_written(exchange: Exchange, redact: Callable[[str], str]) -> Verdict:
 
 def _no_answer(exchange: Exchange, redact: Callable[[str], str]) -> Verdict:
     if exchange.fault is Fault.TIMEOUT:
-        finding = Finding(Reason.ANSWER_TIMEOUT, {"seconds": f"{exchange.read_timeout:g}"})
+        finding = Finding(Reason.ANSWER_TIMEOUT, {"seconds": exchange.read_timeout})
     else:
         finding = Finding(Reason.ANSWER_LOST, {"words": _fault_words(exchange, redact)})
     return Verdict(outcome=Outcome.UNKNOWN, finding=finding)
 
 
-def _fault_words(exchange: Exchange, redact: Callable[[str], str]) -> str:
-    words = exchange.words or FAULT_WORDS[exchange.fault or Fault.LOST]
-    return as_clause(one_line(redact(words)))
+def _fault_words(exchange: Exchange, redact: Callable[[str], str]) -> Phrase:
+    fault = Phrase(FAULT_WORDS[exchange.fault or Fault.LOST])
+    detail = one_line(redact(exchange.detail))
+    # The detail is a phrase too: our own transport raises errors in marked texts.
+    return Phrase("{fault} ({detail})", {"fault": fault, "detail": Phrase(detail)}) if detail else fault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,9 +118,9 @@ class _Answer:
         """The API's own words. Redacted after parsing, because JSON can hold a token in an escaped spelling."""
         return one_line(self.redact(extract_text(self.text, self.content)))
 
-    def explain(self, reason: Reason, *, words: str | None = None, code: int | None = None) -> Finding:
+    def explain(self, reason: Reason, *, words: Value | None = None, code: int | None = None) -> Finding:
         """Return a finding with the values that its sentence names."""
-        values = {"status": str(self.status)}
+        values: dict[str, Value] = {"status": str(self.status)}
         if words is not None:
             values["words"] = words
         if code is not None:
@@ -136,7 +139,8 @@ def _answered(answer: _Answer, *, had_answer: bool) -> Verdict:
     if status == HTTPStatus.SERVICE_UNAVAILABLE and answer.pause is not None:
         return _rate_limited(answer)
     if status < 500:  # noqa: PLR2004 - 1xx: the other side switched to another protocol, and answers no more
-        finding = answer.explain(Reason.ANSWER_LOST, words=Phrase.NO_END.format(status=status))
+        words = Phrase(N_("HTTP {status} ends no request"), {"status": status})
+        finding = answer.explain(Reason.ANSWER_LOST, words=words)
         return Verdict(outcome=Outcome.UNKNOWN, finding=finding, stop=not had_answer)
     finding = answer.explain(Reason.SERVER_ERROR, words=as_sentence(answer.words))
     return Verdict(outcome=Outcome.UNKNOWN, finding=finding)
@@ -163,17 +167,19 @@ def _accepted(answer: _Answer, *, had_answer: bool) -> Verdict:
     return Verdict(outcome=outcome, finding=Finding(reason), signs=signs)
 
 
-def _unreadable(answer: _Answer) -> str:
+def _unreadable(answer: _Answer) -> Phrase:
     """Say what is wrong with a 2xx answer that is no chat."""
     if answer.exchange.oversized:
-        return N_("it is far too long")
+        return Phrase(N_("it is far too long"))
     if not answer.text.strip():
-        return N_("it is empty")
+        return Phrase(N_("it is empty"))
     if answer.content is None:
         if answer.text.lstrip().startswith(("{", "[")):
-            return N_("its JSON is cut or damaged")
-        return as_clause(Phrase.NO_JSON.format(words=answer.words))
-    return as_clause(Phrase.NO_ID.format(words=answer.words) if answer.words else N_("no id in it"))
+            return Phrase(N_("its JSON is cut or damaged"))
+        return Phrase(N_("no JSON, but {words}"), {"words": as_clause(answer.words)})
+    if not answer.words:
+        return Phrase(N_("no id in it"))
+    return Phrase(N_("no id in it; {words}"), {"words": as_clause(answer.words)})
 
 
 def _redirected(answer: _Answer) -> Verdict:
@@ -186,7 +192,7 @@ def _redirected(answer: _Answer) -> Verdict:
 def _refused(answer: _Answer, *, had_answer: bool) -> Verdict:
     if answer.status == HTTPStatus.REQUEST_TIMEOUT:
         if answer.exchange.written is Written.PART:
-            words = N_("it did not get the whole request (HTTP 408).")
+            words = Phrase(N_("it did not get the whole request (HTTP 408)."))
             return _retry_later(answer, answer.explain(Reason.TRY_LATER, words=words))
         return Verdict(outcome=Outcome.UNKNOWN, finding=answer.explain(Reason.REQUEST_TIMEOUT))
     return _by_whatsapp_code(answer) or _by_status(answer, had_answer=had_answer)
@@ -218,7 +224,7 @@ def _by_whatsapp_code(answer: _Answer) -> Verdict | None:
         return Verdict(outcome=Outcome.ERROR, finding=finding)
     if answer.status in _STOPS and meaning.treatment is not Treatment.STOP:
         return None
-    finding = answer.explain(meaning.reason, words=as_sentence(answer.words or meaning.words), code=code)
+    finding = answer.explain(meaning.reason, words=as_sentence(answer.words or Phrase(meaning.words)), code=code)
     return _treat(answer, meaning.treatment, finding)
 
 

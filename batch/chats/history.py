@@ -34,7 +34,6 @@ from batch.chats.transport.exceptions import FAULT_WORDS, TRANSPORT_ERRORS, Faul
 from batch.chats.transport.factory import make_http_client
 from batch.i18n import _
 from batch.model.chat_history import TimelineMessage
-from batch.model.reasons import said
 
 MAX_TIMELINE: Final = 8 * 1024 * 1024
 """Bytes that are read of a timeline."""
@@ -162,7 +161,7 @@ class ChatsReader:
             return TimelineFailure(words=_(FAULT_WORDS[answer]), for_all=True)
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             words = self._token.redact(extract_text(answer.text, parse_json(answer.text)))
-            why = said(as_clause(one_line(words)))
+            why = as_clause(one_line(words))
             redirected = answer.status < HTTPStatus.BAD_REQUEST
             return TimelineFailure(
                 words=_("HTTP {status}: {words}").format(status=answer.status, words=why),

@@ -19,7 +19,8 @@ from batch.loader.sheet import CachedGrid, Sheet, Widths
 from batch.loader.source import Grid, RawRow
 from batch.loader.worksheet_choice import choose_tab
 from batch.model.messages import has_origins
-from batch.model.sheets import Remark, SheetInfo
+from batch.model.phrases import Phrase
+from batch.model.sheets import SheetInfo
 from batch.model.source import Limits, Source
 
 _DEFAULT_LIMITS = Limits()
@@ -33,7 +34,7 @@ class _Opened:
     grid: Grid
     format: str
     tab: str | None = None
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[Phrase, ...] = ()
 
 
 def open_sheet(
@@ -159,14 +160,14 @@ _HEADLESS = N_(
 )
 _ALIKE = N_("Several columns are called {name}; the later ones are named by their letter.")
 _ONE_HIDDEN = N_("1 row is hidden in the sheet, often by a filter left on.")
-_HIDDEN = N_("{rows} rows are hidden in the sheet, often by a filter left on.")
+_HIDDEN = N_("{rows:,} rows are hidden in the sheet, often by a filter left on.")
 
 
-def _remarks(header: Header, seen: Survey, ambiguous: tuple[str, ...]) -> list[Remark]:
-    found = [] if header.number else [Remark(_HEADLESS)]
-    found += [Remark(_ALIKE, {"name": repr(name)}) for name in ambiguous]
+def _remarks(header: Header, seen: Survey, ambiguous: tuple[str, ...]) -> list[Phrase]:
+    found = [] if header.number else [Phrase(_HEADLESS)]
+    found += [Phrase(_ALIKE, {"name": repr(name)}) for name in ambiguous]
     if seen.hidden:
-        found.append(Remark(_ONE_HIDDEN) if seen.hidden == 1 else Remark(_HIDDEN, {"rows": seen.hidden}))
+        found.append(Phrase(_ONE_HIDDEN) if seen.hidden == 1 else Phrase(_HIDDEN, {"rows": seen.hidden}))
     return found
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from batch.i18n import N_
 from batch.loader.header_detection import Columns
 from batch.loader.scan import holds_anything
 from batch.loader.source import Grid, RawRow
 from batch.model.csv_injection import unguarded
-from batch.model.reasons import Phrase, Reason
+from batch.model.phrases import Phrase, phrase_from_json, to_json
+from batch.model.reasons import Reason
 from batch.model.sheets import NO_ERRORS, SheetInfo, SheetRow
 from batch.spool import Spool
 
-_STILL_MALFORMED = N_("it could not be read in its own sheet, and wegly_reason still says so")
+_STILL_MALFORMED = Phrase(N_("it could not be read in its own sheet, and wegly_reason still says so"))
 """Its cells may be shifted: a person must say that they are right now."""
+_MORE_CELLS = N_("it has {have} cells, the header has {named}; beyond it stands {shown}")
+_FEWER_CELLS = N_("it has {have} cells, the header has {named}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,27 +87,27 @@ class Sheet:
         if self.guarded:
             cells = tuple(cell and unguarded(cell) for cell in cells)
         malformed = self.said is not None and cells[self.said] == Reason.ROW_MALFORMED.value
-        fault = raw.fault or self._length_fault(raw) or (_STILL_MALFORMED if malformed else "")
+        fault = raw.fault or self._length_fault(raw) or (_STILL_MALFORMED if malformed else None)
         if not raw.errors and not fault:
             return SheetRow(raw.number, cells, NO_ERRORS, raw.hidden)
         names = dict(zip(places, self.columns.names, strict=True))
-        errors = {names[place]: words for place, words in sorted(raw.errors.items()) if place in names}
+        errors = {names[place]: raw.errors[place] for place in sorted(raw.errors) if place in names}
         if fault:
             errors[""] = fault
         return SheetRow(number=raw.number, cells=cells, errors=errors or NO_ERRORS, hidden=raw.hidden)
 
-    def _length_fault(self, raw: RawRow) -> str:
+    def _length_fault(self, raw: RawRow) -> Phrase | None:
         widths = self.widths
         if widths is None:
-            return ""
+            return None
         have = len(raw.cells)
         surplus = [cell for cell in raw.cells[widths.most :] if cell]
         if surplus:
             shown = ", ".join(repr(cell[:40]) for cell in surplus[:3])
-            return Phrase.MORE_CELLS.format(have=have, named=widths.most, shown=shown)
+            return Phrase(_MORE_CELLS, {"have": have, "named": widths.most, "shown": shown})
         if have < widths.least and not widths.pads:
-            return Phrase.FEWER_CELLS.format(have=have, named=widths.least)
-        return ""
+            return Phrase(_FEWER_CELLS, {"have": have, "named": widths.least})
+        return None
 
 
 def _picked(cells: list[str | None], places: tuple[int, ...]) -> tuple[str | None, ...]:
@@ -128,13 +132,22 @@ class CachedGrid:
         return self._spool.rows() if self._spool else self._read()
 
     def _read(self) -> Iterator[RawRow]:
-        spool = Spool[RawRow, RawRow](memory_bytes=_MEMORY_BYTES, pack=_pack, unpack=RawRow._make)
+        spool = Spool[RawRow, RawRow](memory_bytes=_MEMORY_BYTES, pack=_pack, unpack=_unpack)
         yield from spool.record(self._grid.rows())
         if spool.is_complete:
             self._spool = spool
 
 
 def _pack(row: RawRow) -> tuple[object, ...]:
-    # marshal writes no mapping proxy; an empty dict means the same.
+    # marshal writes no class of ours; an empty dict means the same as a mapping proxy.
     number, cells, errors, hidden, fault = row
-    return number, cells, dict(errors) if errors else {}, hidden, fault
+    packed = {column: to_json(error) for column, error in errors.items()} if errors else {}
+    return number, cells, packed, hidden, to_json(fault) if fault else None
+
+
+def _unpack(row: tuple[Any, ...]) -> RawRow:
+    number, cells, errors, hidden, fault = row
+    if not errors and not fault:
+        return RawRow._make(row)
+    unpacked = {column: phrase_from_json(error) for column, error in errors.items()}
+    return RawRow(number, cells, unpacked, hidden, phrase_from_json(fault) if fault else None)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-NO_CELL_ERRORS: Mapping[int, str] = MappingProxyType({})
+from batch.model.phrases import Phrase
+
+NO_CELL_ERRORS: Mapping[int, Phrase] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,11 +31,11 @@ class RawRow(NamedTuple):
     """As Excel shows it, from 1."""
     cells: list[str | None]
     """Texts by column, from A; the list may be shorter than the sheet is wide. None: empty or unreadable."""
-    errors: Mapping[int, str] = NO_CELL_ERRORS
+    errors: Mapping[int, Phrase] = NO_CELL_ERRORS
     """Column index (from 0) to the fault of that cell."""
     hidden: bool = False
-    fault: str = ""
-    """Fault of the row as a whole; empty for none."""
+    fault: Phrase | None = None
+    """Fault of the row as a whole; None for none."""
 
 
 class Grid(Protocol):

@@ -14,7 +14,7 @@ from batch.loader.header_names import fold, is_phone_header, is_result_column
 from batch.loader.scan import holds_anything
 from batch.loader.source import Tab
 from batch.model.messages import has_origins
-from batch.model.sheets import Remark
+from batch.model.phrases import Phrase
 from batch.model.source import Source
 
 _OWN_SUMMARIES = frozenset({"summary", "resumo"})
@@ -28,7 +28,7 @@ class Choice:
     """The worksheet that is read, and what a person should know about the others."""
 
     tab: Tab
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[Phrase, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +70,7 @@ def choose_tab(source: Source, book: Book, *, name: str | None, wanted: Collecti
         raise _several(source, chosen)
     others = [candidate.tab.name for candidate in candidates if candidate.tab is not chosen[0].tab]
     said = (
-        (Remark(_ONLY, {"name": repr(chosen[0].tab.name), "others": ", ".join(map(repr, others))}),) if others else ()
+        (Phrase(_ONLY, {"name": repr(chosen[0].tab.name), "others": ", ".join(map(repr, others))}),) if others else ()
     )
     return Choice(tab=chosen[0].tab, remarks=passed_over + said)
 
@@ -98,8 +98,8 @@ def _named(source: Source, tabs: Sequence[Tab], name: str) -> Tab:
     return found[0]
 
 
-def _passed_over(tab: Tab) -> Remark:
-    return Remark(_HIDDEN if tab.worksheet else _NO_ROWS, {"name": repr(tab.name)})
+def _passed_over(tab: Tab) -> Phrase:
+    return Phrase(_HIDDEN if tab.worksheet else _NO_ROWS, {"name": repr(tab.name)})
 
 
 def _candidates(book: Book, wanted: Collection[str]) -> list[_Candidate]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from batch.model.reasons import Phrase
+from batch.i18n import N_
+from batch.model.phrases import Phrase
 
 SPACING = timedelta(seconds=6)
 """Between two messages to the same person at the least; WhatsApp refuses what comes sooner (131056)."""
@@ -15,10 +16,11 @@ DAY = timedelta(hours=24)
 """WhatsApp counts unique people over a moving time of this length."""
 
 _UNITS = (
-    ("days", Phrase.ONE_DAY, Phrase.DAYS, 86400),
-    ("hours", Phrase.ONE_HOUR, Phrase.HOURS, 3600),
-    ("minutes", Phrase.ONE_MINUTE, Phrase.MINUTES, 60),
+    (86400, N_("1 day"), "days", N_("{days:,} days")),
+    (3600, N_("1 hour"), "hours", N_("{hours:,} hours")),
+    (60, N_("1 minute"), "minutes", N_("{minutes:,} minutes")),
 )
+"""Seconds, the text of one, and of many with the name of their value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,11 +42,11 @@ def clock_text(at: datetime, timezone: str) -> str:
     return f"{at.replace(tzinfo=at.tzinfo or UTC).astimezone(ZoneInfo(timezone)):%d/%m/%Y %H:%M}"
 
 
-def span_text(span: timedelta) -> str:
-    """`7 days`, `36 hours`, `90 minutes`: the largest unit that fits whole. In English, as a value of findings."""
-    seconds = round(span.total_seconds())
-    for unit, one, many, size in _UNITS:
+def duration_phrase(duration: timedelta) -> Phrase:
+    """`7 days`, `36 hours`, `90 minutes`: in the largest unit that fits whole."""
+    seconds = round(duration.total_seconds())
+    for size, one, unit, many in _UNITS:
         if seconds >= size and not seconds % size:
             count = seconds // size
-            return one.value if count == 1 else many.format(**{unit: f"{count:,}"})
-    return Phrase.SECONDS.format(seconds=seconds)
+            return Phrase(one) if count == 1 else Phrase(many, {unit: count})
+    return Phrase(N_("{seconds} seconds"), {"seconds": seconds})

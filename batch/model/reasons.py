@@ -7,132 +7,14 @@ somebody reads it, so that a report can be written again in other words or anoth
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import lru_cache
 from types import MappingProxyType
 
-from batch.i18n import N_, _, chosen, number
-
-
-class Phrase(StrEnum):
-    """Forms with something in them, to be filled by `format`. Once a form is changed, older findings stay English."""
-
-    # What is wrong with a cell, or with a row.
-    ERROR_CELL = N_("error cell {code}")
-    LOST_TEXT = N_("error cell: text number {digits} is missing in the workbook")
-    MORE_CELLS = N_("it has {have} cells, the header has {named}; beyond it stands {shown}")
-    FEWER_CELLS = N_("it has {have} cells, the header has {named}")
-    # Why a value is none, or refused; what is allowed.
-    SPACES = N_("{spaces} spaces in a row")
-    SHORT_YEAR = N_("{value} (write the year with four digits)")
-    THOUSANDS = N_("{value} (English thousands or Brazilian decimals?)")
-    DECIMALS = N_("{value} (more than two decimals)")
-    AT_LEAST = N_("{least} and up")
-    # Names of fields.
-    FIELD_PART = N_("template field {number}, {part}")
-    TEMPLATE_FIELD = N_("template field {number}")
-    INDEX_OF = N_("index of {component}")
-    BODY = N_("body")
-    BODY_OF_CARD = N_("body of card {card}")
-    CARD_FIELD = N_("card {card} {component}")
-    OPTOUT = N_("the opt-out")
-    # Who put a person on the suppression list, and why.
-    STOPPED_MARKETING = N_("stopped marketing messages ({code})")
-    ROW_OF_SHEET = N_("row {row} of the sheet")
-    WHATSAPP_RUN = N_("WhatsApp, run {run}")
-    # How long.
-    ONE_DAY = N_("1 day")
-    DAYS = N_("{days} days")
-    ONE_HOUR = N_("1 hour")
-    HOURS = N_("{hours} hours")
-    ONE_MINUTE = N_("1 minute")
-    MINUTES = N_("{minutes} minutes")
-    SECONDS = N_("{seconds} seconds")
-    # What the API's answer is, when it is no readable one.
-    NO_JSON = N_("no JSON, but {words}")
-    NO_ID = N_("no id in it; {words}")
-    NO_END = N_("HTTP {status} ends no request")
-
-
-_NUMBER_NAMES = frozenset(
-    {"card", "days", "have", "hours", "least", "minutes", "named", "number", "seconds", "spaces", "status"}
-)
-"""What is a figure in every form that names it; all else may be any text."""
-_WITH_DETAIL = re.compile(r"(?P<phrase>.+?) \((?P<detail>.*)\)", re.DOTALL)
-_FIGURE = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]{1,15}(?:\.[0-9]+)?", re.ASCII)
-
-
-def said(text: str) -> str:
-    """A phrase in the language that is spoken now; a text that is no phrase, and every text in English, as it is.
-
-    Behind a phrase may stand a detail in brackets, or a full stop. Not for what may be a cell's own text: `of_a_form`.
-    """
-    if not text or chosen() == "en":
-        return text
-    return _phrase(text) or _with_detail(text) or _with_stop(text) or text
-
-
-def of_a_form(text: str) -> str:
-    """As `said`, but only by the forms: a cell's text that happens to be a word of ours stays as it is."""
-    return text if chosen() == "en" else _by_form(text) or text
-
-
-def figure(text: str) -> str:
-    """A figure in a finding (`1,200`, `0.5`) as people of the language write it; any other text as it is."""
-    if chosen() == "en" or not _FIGURE.fullmatch(text):
-        return text
-    whole, _point, decimals = text.replace(",", "").partition(".")
-    return number(int(whole)) + (f",{decimals}" if decimals else "")
-
-
-def _phrase(text: str) -> str | None:
-    fixed = _(text)
-    return fixed if fixed != text else _by_form(text)
-
-
-def _by_form(text: str) -> str | None:
-    for form, pattern in _patterns():
-        if match := pattern.fullmatch(text):
-            return _(form).format_map({name: _inside(name, value) for name, value in match.groupdict().items()})
-    return None
-
-
-def _inside(name: str, value: str) -> str:
-    if name in _NUMBER_NAMES:
-        return figure(value)
-    if name == "words":
-        return said(value)
-    return of_a_form(value) if name == "component" else value
-
-
-def _with_detail(text: str) -> str | None:
-    match = _WITH_DETAIL.fullmatch(text)
-    phrase = _phrase(match["phrase"]) if match else None
-    return f"{phrase} ({said(match['detail'])})" if match and phrase else None
-
-
-def _with_stop(text: str) -> str | None:
-    phrase = _phrase(text.removesuffix(".")) if text.endswith(".") else None
-    return f"{phrase}." if phrase else None
-
-
-@cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """The forms in their order: one that says more stands before one that would match it too."""
-    return tuple((form.value, _pattern(form.value)) for form in Phrase)
-
-
-def _pattern(form: str) -> re.Pattern[str]:
-    pieces = re.split(r"\{(\w+)\}", form)
-    written = [re.escape(piece) if at % 2 == 0 else _group(piece) for at, piece in enumerate(pieces)]
-    return re.compile("".join(written), re.DOTALL)
-
-
-def _group(name: str) -> str:
-    return f"(?P<{name}>[0-9.,]+)" if name in _NUMBER_NAMES else f"(?P<{name}>.*)"
+from batch.i18n import N_, _
+from batch.model.phrases import Value, fill, to_json, value_from_json
 
 
 class Reason(StrEnum):
@@ -402,7 +284,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         Reason.LIMIT: Explanation(N_("Not sent yet: the limit of this run was reached."), _SEND_AGAIN),
         Reason.CAP: Explanation(
             N_(
-                "Not sent yet: {people} people in 24 hours were reached ([throttle] per_24h); the next can go "
+                "Not sent yet: {people:,} people in 24 hours were reached ([throttle] per_24h); the next can go "
                 "at {when}."
             ),
             N_("Run the same command again then."),
@@ -469,72 +351,41 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A reason and the values its sentence names. Values are text, ready to be shown, ours in English (`phrases`)."""
+    """A reason, and the values that its sentence names."""
 
     reason: Reason
-    values: Mapping[str, str] = field(default_factory=dict)
-
-
-class _Lenient(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return "?"
-
-
-class _Elided(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return "\N{HORIZONTAL ELLIPSIS}"
+    values: Mapping[str, Value] = field(default_factory=dict)
 
 
 def sentence(finding: Finding) -> str:
-    """What happened, for people, in the language that is spoken now."""
-    return _filled(EXPLANATIONS[finding.reason].sentence, finding)
+    """What happened, for people, in the present language. A value that is missing shows as `?`."""
+    return fill(_(EXPLANATIONS[finding.reason].sentence), finding.values)
 
 
 def advice(finding: Finding) -> str:
     """What to do about it, for people; empty when there is nothing to do."""
-    return _filled(EXPLANATIONS[finding.reason].action, finding)
+    return fill(_(EXPLANATIONS[finding.reason].action), finding.values)
 
 
 def in_general(reason: Reason) -> str:
-    """The sentence of a reason, speaking of no single row: what differs between rows is left out, as an ellipsis."""
-    return _(EXPLANATIONS[reason].sentence).format_map(_Elided())
-
-
-_FIGURES = frozenset({"length", "limit", "people", "seconds"})
-_PHRASES = frozenset({"allowed", "region", "words"})
-"""Values that may be words of ours."""
-_FORMS = frozenset({"field", "where", "within"})
-"""Values that may be words of ours, or names that others gave."""
-_FOUND_FAULTS = frozenset({Reason.CELL_UNREADABLE, Reason.ROW_MALFORMED, Reason.VALUE_BAD_CHARACTERS})
-"""Here `found` is words of ours, not what stands in the cell."""
-_FOUND_WITH_DOUBT = frozenset({Reason.VALUE_NOT_A_DATE, Reason.VALUE_NOT_MONEY})
-"""Here words of ours may stand behind it."""
-
-
-def _filled(text: str, finding: Finding) -> str:
-    if not text:
-        return ""
-    values = {name: _shown(finding.reason, name, value) for name, value in finding.values.items()}
-    return _(text).format_map(_Lenient(values))
-
-
-def _shown(reason: Reason, name: str, value: str) -> str:
-    """A value in the language that is spoken now."""
-    if name in _FIGURES:
-        return figure(value)
-    if name in _PHRASES or (name == "found" and reason in _FOUND_FAULTS):
-        return said(value)
-    if name in _FORMS or (name == "found" and reason in _FOUND_WITH_DOUBT):
-        return of_a_form(value)
-    return value
+    """The sentence of a reason for many rows: an ellipsis stands for what differs between them."""
+    return fill(_(EXPLANATIONS[reason].sentence), {}, missing="\N{HORIZONTAL ELLIPSIS}")
 
 
 def findings_to_json(findings: Iterable[Finding]) -> str:
     """Findings as the ledger stores them."""
-    return json.dumps([[finding.reason.value, dict(finding.values)] for finding in findings], ensure_ascii=False)
+    return json.dumps(
+        [[finding.reason.value, dict(finding.values)] for finding in findings], ensure_ascii=False, default=to_json
+    )
 
 
 @lru_cache(maxsize=1024)
 def findings_from_json(text: str) -> tuple[Finding, ...]:
-    """Findings as `findings_to_json` wrote them. Kept for the rows that say the same: most of a report do."""
-    return tuple(Finding(Reason(code), values) for code, values in json.loads(text))
+    """Findings as `findings_to_json` wrote them, or a ledger of an older version, whose phrases are English text.
+
+    Cached, since most rows of a report have the same few.
+    """
+    return tuple(
+        Finding(Reason(code), {name: value_from_json(value) for name, value in values.items()})
+        for code, values in json.loads(text)
+    )

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import shown
+from batch.model.phrases import Value
 from batch.model.reasons import Finding
 from batch.model.runs import Result
 
@@ -75,9 +76,9 @@ def mask_finding(finding: Finding) -> Finding:
     return Finding(finding.reason, {key: _masked(key, value) for key, value in finding.values.items()})
 
 
-def _masked(key: str, value: str) -> str:
+def _masked(key: str, value: Value) -> Value:
     shapes: Mapping[str, re.Pattern[str]] = {"run": _RUN, "status": _STATUS}
-    harmless = key in _HARMLESS or (key in shapes and shapes[key].fullmatch(value))
+    harmless = key in _HARMLESS or (key in shapes and shapes[key].fullmatch(str(value)))
     return value if harmless else _ELLIPSIS
 
 

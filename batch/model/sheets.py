@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from batch.i18n import _, number
+from batch.i18n import _
+from batch.model.phrases import Phrase
 
-NO_ERRORS: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A sentence that is said in the language of each reader: the screen's may be another than the report's."""
-
-    text: str
-    """Marked (`N_`), with its values in braces."""
-    values: Mapping[str, str | int] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        shown = {name: number(value) if isinstance(value, int) else value for name, value in self.values.items()}
-        return _(self.text).format_map(shown)
+NO_ERRORS: Mapping[str, Phrase] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +34,7 @@ class SheetInfo:
     """Header names in order. A column without a name has the name Excel shows: `column F`."""
     ambiguous: tuple[str, ...] = ()
     """Names that several columns have; the later ones are `Telefone (column F)`. Nothing may be mapped to these."""
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[Phrase, ...] = ()
     """What a person should know of how the sheet was read."""
 
     @property
@@ -62,7 +50,7 @@ class SheetRow(NamedTuple):  # not a dataclass: one is made for each row, and a 
     """The row number Excel shows (for text files: counted in records, the header's first line included)."""
     cells: tuple[str | None, ...]
     """As many as `SheetInfo.columns`, in their order; None where a cell is empty or unreadable."""
-    errors: Mapping[str, str] = NO_ERRORS
+    errors: Mapping[str, Phrase] = NO_ERRORS
     """Column name to what is wrong with its cell (`error cell #N/A`); the key "" speaks of the whole row."""
     hidden: bool = False
     """Hidden in the workbook, often by a filter left on."""

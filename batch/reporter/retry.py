@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,7 +50,6 @@ _LINE_HEIGHT = 15.0
 _MOST_LINES = 27
 """Excel's tallest row is 409 points."""
 _UNREADABLE = "#VALUE!"
-_ERROR_CODE = re.compile(r"error cell (#\S+)")
 _FORBIDDEN_IN_TITLES = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
 _LONGEST_TITLE = 31
 _SUMMARIES = ["Summary", "Resumo"]
@@ -144,8 +142,8 @@ class _Painter:
         text = row.cells[index]
         if unreadable:
             cell = self._cell(None, self._fault)
-            found = _ERROR_CODE.match(unreadable)
-            cell.value = found[1] if found and found[1] in ERROR_CODES else _UNREADABLE
+            code = unreadable.values.get("code")
+            cell.value = code if code in ERROR_CODES else _UNREADABLE
             cell.data_type = "e"
             return cell
         if text is None:

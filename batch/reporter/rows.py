@@ -96,7 +96,7 @@ def make_row_renderer(zone: ZoneInfo) -> Callable[[Result], ReportRow]:
         if known is None:
             if len(cache) >= _CACHED:
                 cache.clear()
-            columns = tuple(each.values["column"] for each in result.findings if "column" in each.values)
+            columns = tuple(str(each.values["column"]) for each in result.findings if "column" in each.values)
             known = cache[key] = _Sentences(result.findings, result.notes, words(result), columns)
         sent_at = moment(result.sent_at.replace(microsecond=0)) if result.sent_at else None
         values = with_words(result, known.words, sent_at)

@@ -14,6 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.campaign import Draft, load_campaign, starter_text
 from batch.campaign.sources import Constant
+from batch.chats.error_text import as_sentence
+from batch.chats.transport.exceptions import FAULT_WORDS, Fault
 from batch.errors import CampaignError, LedgerFailed
 from batch.i18n import _, spoken
 from batch.ledger.storage.engine import memory_engine
@@ -21,25 +23,27 @@ from batch.ledger.storage.writer import Writer
 from batch.loader.filters.dates import date_filter
 from batch.loader.filters.money import brl
 from batch.loader.formats.cell_text import error_cell
+from batch.loader.mapping.template_fields import label
+from batch.loader.mapping.values import refused_in
 from batch.loader.open import _HIDDEN
-from batch.model.contact_limits import span_text
+from batch.loader.sheet import _FEWER_CELLS, _MORE_CELLS
+from batch.model.contact_limits import duration_phrase
+from batch.model.messages import TemplateField
 from batch.model.outcomes import Outcome
+from batch.model.phone.international import ANY_COUNTRY
+from batch.model.phrases import Phrase, Value
 from batch.model.reasons import (
     EXPLANATIONS,
     Finding,
-    Phrase,
     Reason,
     advice,
-    figure,
     findings_from_json,
     findings_to_json,
     in_general,
-    of_a_form,
-    said,
     sentence,
 )
 from batch.model.runs import Run, Tally, ThisRun
-from batch.model.sheets import Remark, SheetInfo
+from batch.model.sheets import SheetInfo
 from batch.reporter.statistics import SENT_PER, ReasonRows, SentStep, Statistics, step_for
 from batch.reporter.summary_view import MARK, summary_page
 
@@ -56,7 +60,7 @@ def portuguese() -> Iterator[None]:
 def test_every_reason_has_words_of_its_own(reason: Reason) -> None:
     """Its sentence and what to do about it; the values stand in it, and what is missing is a question mark."""
     english = EXPLANATIONS[reason]
-    names = re.findall(r"\{(\w+)\}", english.sentence)
+    names = re.findall(r"\{(\w+)(?::,)?\}", english.sentence)
     finding = Finding(reason, {name: f"<{name}>" for name in names})
     with spoken("pt_BR"):
         words, action, general, bare = sentence(finding), advice(finding), in_general(reason), sentence(Finding(reason))
@@ -68,47 +72,77 @@ def test_every_reason_has_words_of_its_own(reason: Reason) -> None:
     assert bare.count("?") == len(names)
 
 
+CARD = Phrase("card {card} {component}", {"card": 0, "component": "BUTTON 1"})
+INDEX = Phrase("index of {component}", {"component": CARD})
+FEWER_CELLS = Phrase(_FEWER_CELLS, {"have": 3, "named": 1200})
+LATE = Phrase(FAULT_WORDS[Fault.CONNECT_TIMEOUT])
+LOCKED = Phrase("the account is locked")
+NO_JSON = Phrase("no JSON, but {words}", {"words": "Bad gateway"})
+FIELD = TemplateField(component="HEADER", type="TEXT", index=1, value="", card_index=2)
 CASES = [
     (Reason.CELL_UNREADABLE, "found", error_cell("#N/A"), "célula com erro #N/A"),
     (Reason.CELL_UNREADABLE, "found", error_cell(""), "célula com erro (desconhecido)"),
-    (Reason.ROW_MALFORMED, "found", Phrase.FEWER_CELLS.format(have=3, named=1200), "ela tem 3 células, o cabeçalho"),
     (
         Reason.ROW_MALFORMED,
         "found",
-        Phrase.MORE_CELLS.format(have=3, named=2, shown="'a', 'it has'"),
+        Phrase(_FEWER_CELLS, {"have": 3, "named": 1200}),
+        "ela tem 3 células, o cabeçalho tem 1.200.",
+    ),
+    (
+        Reason.ROW_MALFORMED,
+        "found",
+        Phrase(_MORE_CELLS, {"have": 3, "named": 2, "shown": "'a', 'it has'"}),
         "está 'a', 'it has'",
     ),
-    (Reason.VALUE_BAD_CHARACTERS, "found", "a line break", "contém uma quebra de linha, que"),
-    (Reason.VALUE_NOT_ALLOWED, "allowed", "1 and up", "os valores aceitos são 1 ou mais"),
-    (Reason.VALUE_NOT_ALLOWED, "field", "index of card 0 BUTTON 1", "índice de cartão 0 BUTTON 1 (coluna"),
-    (Reason.VALUE_TOO_LONG, "field", "card 2 HEADER {{1}}", "cartão 2 HEADER {{1}} (coluna"),
-    (Reason.TEXT_TOO_LONG, "field", "body of card 2", "O corpo do cartão 2 com os valores"),
-    (Reason.TEXT_TOO_LONG, "length", "1200", "tem 1.200 caracteres"),
-    (Reason.PHONE_INVALID, "region", "any country", "(qualquer país)"),
+    (Reason.VALUE_BAD_CHARACTERS, "found", refused_in("a\nb"), "contém uma quebra de linha, que"),
+    (Reason.VALUE_NOT_ALLOWED, "allowed", Phrase("{least} and up", {"least": 1}), "os valores aceitos são 1 ou mais"),
+    (
+        Reason.VALUE_NOT_ALLOWED,
+        "field",
+        Phrase("index of {component}", {"component": CARD}),
+        "índice de cartão 0 BUTTON 1 (coluna",
+    ),
+    (Reason.VALUE_TOO_LONG, "field", label(FIELD), "cartão 2 HEADER {{1}} (coluna"),
+    (Reason.TEXT_TOO_LONG, "field", Phrase("body of card {card}", {"card": 2}), "O corpo do cartão 2 com os valores"),
+    (Reason.TEXT_TOO_LONG, "length", 1200, "tem 1.200 caracteres"),
+    (Reason.PHONE_INVALID, "region", ANY_COUNTRY, "(qualquer país)"),
     (Reason.PHONE_INVALID, "region", "PT (+351)", "(PT (+351))"),
-    (Reason.CAP, "people", "2,000", "2.000 pessoas em 24 horas"),
-    (Reason.ANSWER_TIMEOUT, "seconds", "0.5", "em 0,5 segundos"),
-    (Reason.RECENTLY_MESSAGED, "within", span_text(timedelta(days=7)), "há menos de 7 dias"),
-    (Reason.RECENTLY_MESSAGED, "within", span_text(timedelta(hours=1)), "há menos de 1 hora"),
-    (Reason.SUPPRESSED, "where", "row 7 of the sheet", "(linha 7 da planilha)"),
+    (Reason.CAP, "people", 2000, "2.000 pessoas em 24 horas"),
+    (Reason.ANSWER_TIMEOUT, "seconds", 0.5, "em 0,5 segundos"),
+    (Reason.RECENTLY_MESSAGED, "within", duration_phrase(timedelta(days=7)), "há menos de 7 dias"),
+    (Reason.RECENTLY_MESSAGED, "within", duration_phrase(timedelta(hours=1)), "há menos de 1 hora"),
+    (Reason.SUPPRESSED, "where", Phrase("row {row} of the sheet", {"row": "7"}), "(linha 7 da planilha)"),
     (Reason.SUPPRESSED, "where", "bloqueio.csv", "(bloqueio.csv)"),
     (
         Reason.NOT_CONNECTED,
         "words",
-        "no connection in time ([Errno 110] timed out)",
+        Phrase(
+            "{fault} ({detail})",
+            {"fault": Phrase(FAULT_WORDS[Fault.CONNECT_TIMEOUT]), "detail": "[Errno 110] timed out"},
+        ),
         "a tempo ([Errno 110] timed out).",
     ),
-    (Reason.SERVER_ERROR, "words", "it gave no reason.", "(HTTP ?): não disse o motivo. A mensagem"),
-    (Reason.ACCOUNT_STOPPED, "words", "the account is locked.", "(?): a conta está travada."),
+    (Reason.SERVER_ERROR, "words", as_sentence(""), "(HTTP ?): não disse o motivo. A mensagem"),
+    (
+        Reason.ACCOUNT_STOPPED,
+        "words",
+        as_sentence(LOCKED),
+        "(?): a conta está travada.",
+    ),
     (Reason.API_REFUSED, "words", "Campo inválido: 7 hours", "(HTTP ?): Campo inválido: 7 hours"),
-    (Reason.UNREADABLE_ANSWER, "words", "no JSON, but Bad gateway", "é ilegível: não é JSON, e sim Bad gateway."),
+    (
+        Reason.UNREADABLE_ANSWER,
+        "words",
+        NO_JSON,
+        "é ilegível: não é JSON, e sim Bad gateway.",
+    ),
 ]
 
 
 @pytest.mark.usefixtures("portuguese")
 @pytest.mark.parametrize(("reason", "name", "value", "words"), CASES)
-def test_a_value_that_is_words_of_ours_is_said_too(reason: Reason, name: str, value: str, words: str) -> None:
-    """Also from a ledger that was written in English; what others wrote stays as it is."""
+def test_a_phrase_in_a_finding_is_translated(reason: Reason, name: str, value: Value, words: str) -> None:
+    """Also one that comes out of a ledger; what others wrote stays as it is."""
     (finding,) = findings_from_json(findings_to_json([Finding(reason, {name: value})]))
     assert words in sentence(finding)
 
@@ -136,20 +170,13 @@ def test_a_doubt_behind_a_cells_text_is_said() -> None:
     assert "1/2/24 (escreva o ano com quatro dígitos)" in sentence(date)
 
 
-def test_in_english_a_phrase_is_what_is_stored() -> None:
-    """The stored text is the English one."""
-    for text in ("a line break", "7 days", "index of BODY", "2,000", "whatever"):
-        assert said(text) == of_a_form(text) == figure(text) == text
-
-
 @pytest.mark.usefixtures("portuguese")
-@pytest.mark.parametrize("form", Phrase)
-def test_every_form_is_known_again(form: Phrase) -> None:
-    """With its values in it, it is found, said, and keeps them."""
-    values = dict.fromkeys(re.findall(r"\{(\w+)\}", form), "12")
-    words = of_a_form(form.format(**values))
-    assert words != form.format(**values) or form is Phrase.CARD_FIELD
-    assert words.count("12") == len(values)
+def test_findings_of_an_older_ledger_are_shown_as_they_were_stored() -> None:
+    """Its phrases are English text, and its figures are text as well; nothing is taken apart to translate it."""
+    (finding,) = findings_from_json(
+        '[["text_too_long", {"field": "body of card 2", "length": "1,200", "limit": "160"}]]'
+    )
+    assert sentence(finding) == "O body of card 2 com os valores tem 1,200 caracteres; o WhatsApp permite 160."
 
 
 DRAFT = Draft(
@@ -278,7 +305,7 @@ def test_a_remark_is_said_in_the_language_of_each_reader() -> None:
         delimiter=None,
         header_row=1,
         columns=("Telefone",),
-        remarks=(Remark(_HIDDEN, {"rows": 1200}),),
+        remarks=(Phrase(_HIDDEN, {"rows": 1200}),),
     )
     assert info.warnings == ("1,200 rows are hidden in the sheet, often by a filter left on.",)
     with spoken("pt_BR"):

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from batch.i18n import spoken
 from batch.model.outcomes import Evidence, Outcome
+from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun
-from batch.model.sheets import Remark, SheetInfo, SheetRow
+from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter import SourceSheet
 from batch.reporter.html.page import write_html
 from batch.reporter.inputs import ReportInputs
@@ -153,7 +154,7 @@ class Made:
             delimiter=";",
             header_row=1,
             columns=tuple(self.columns),
-            remarks=tuple(Remark("{text}", {"text": text}) for text in self.warnings),
+            remarks=tuple(Phrase("{text}", {"text": text}) for text in self.warnings),
         )
         return SourceSheet(path=None, info=info, rows=lambda: map(self.cells, self._numbers), name="contatos.csv")
 

@@ -84,10 +84,8 @@ TRANSPORT_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConfli
 
 
 def classify_error(error: BaseException) -> tuple[Fault, str]:
-    """Return the fault of an exception, and text about it for people."""
-    fault = _fault(error)
-    detail = str(error).strip()
-    return fault, f"{FAULT_WORDS[fault]} ({detail})" if detail else FAULT_WORDS[fault]
+    """Return the fault of an exception, and the exception's own message; empty when it has none."""
+    return _fault(error), str(error).strip()
 
 
 _NOT_ABOUT_TLS: Final = (

@@ -34,8 +34,8 @@ class Exchange:
     """When it ended, by our wall clock (aware)."""
     fault: Fault | None = None
     """Cause of a missing answer; None when a whole one came."""
-    words: str = ""
-    """About the fault, for people."""
+    detail: str = ""
+    """Message of the exception behind the fault; empty for none."""
     status: int | None = None
     """HTTP status, if the head of an answer came; never None without a fault."""
     headers: Mapping[str, str] = field(default_factory=dict)

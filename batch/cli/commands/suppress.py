@@ -16,6 +16,7 @@ from batch.cli.prompts import asked
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import ExitCode
 from batch.model.phone.cells import shown
+from batch.model.phrases import in_english
 from batch.model.reasons import sentence
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _say_unreadable(found: Imported) -> None:
 
 def _line(entry: SuppressionEntry) -> str:
     since = f"{entry.added.astimezone():%d/%m/%Y %H:%M}"
-    return f"{shown(entry.person):<20} {since:<{_DATE}}  {_plain(entry.source)}: {_plain(entry.reason)}"
+    return f"{shown(entry.person):<20} {since:<{_DATE}}  {_plain(str(entry.source))}: {_plain(str(entry.reason))}"
 
 
 def _plain(text: str) -> str:
@@ -200,6 +201,6 @@ def _as_json(entry: SuppressionEntry) -> dict[str, str]:
         "phone": shown(entry.person),
         "person": entry.person,
         "added": entry.added.isoformat(timespec="seconds"),
-        "source": entry.source,
-        "reason": entry.reason,
+        "source": in_english(entry.source),
+        "reason": in_english(entry.reason),
     }

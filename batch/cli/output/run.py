@@ -15,6 +15,7 @@ from batch.cli.output import formatting as phrases
 from batch.i18n import N_, _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import shown
+from batch.model.phrases import fill
 from batch.model.reasons import Finding, Reason, advice, sentence
 from batch.model.runs import Result, Run, SenderRun, Tally
 from batch.pool import NEVER, StopCause
@@ -115,12 +116,12 @@ def waiting_text(seconds: float, finding: Finding) -> str:
             "Ctrl+C ends it; the same command goes on later."
         )
     elif finding.reason is Reason.CAP:
-        said = _("{people} people in 24 hours are reached: the next goes in {time}.")
+        said = _("{people:,} people in 24 hours are reached: the next goes in {time}.")
     elif "status" in finding.values:
         said = _("The API asked to slow down (HTTP {status}): nothing is sent for {time}.")
     else:
         said = _("The API asked to slow down: nothing is sent for {time}.")
-    return said.format_map({**finding.values, "time": phrases.time(seconds)})
+    return fill(said, {**finding.values, "time": phrases.time(seconds)})
 
 
 def _when_next(ended: FinishedRun) -> str:

@@ -36,6 +36,7 @@ from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, known, listed,
 from batch.model.contact_limits import OutreachRules
 from batch.model.messages import campaign_scope
 from batch.model.outcomes import Outcome
+from batch.model.phrases import Value, value_from_text, value_to_text
 from batch.model.reasons import Finding, Reason, findings_to_json
 
 SENT_BEFORE = exists().where(known.c.row == staged.c.row, known.c.state.in_(SENT_STATES))
@@ -83,11 +84,13 @@ _GOOD = (staged.c.outcome.is_(None), staged.c.person.is_not(None), ~SENT_BEFORE)
 """Rows that are neither wrong nor left out, and show nothing that was sent before."""
 
 
-def put_on_list(connection: Connection, name: str, people: Iterable[tuple[str, str]]) -> None:
+def put_on_list(connection: Connection, name: str, people: Iterable[tuple[str, Value]]) -> None:
     """Put people (E.164, and where it says so) on a list of this sheet; who is on it already stays as first noted."""
     everyone = iter(people)
     statement = insert(listed).prefix_with("OR IGNORE", dialect="sqlite")
-    while some := [{"list": name, "person": person, "where": where} for person, where in islice(everyone, _AT_ONCE)]:
+    while some := [
+        {"list": name, "person": person, "where": value_to_text(where)} for person, where in islice(everyone, _AT_ONCE)
+    ]:
         connection.execute(statement, some)
 
 
@@ -98,7 +101,7 @@ def leave_out_listed(connection: Connection, only: str | None) -> None:
     where = func.coalesce(noted.scalar_subquery(), here.scalar_subquery())
     _leave_out(connection, or_(_NOTED, _HERE), where, Reason.SUPPRESSED)
     if only is not None:
-        _leave_out(connection, ~_ALLOWED, literal(only), Reason.NOT_ALLOWED)
+        _leave_out(connection, ~_ALLOWED, literal(value_to_text(only)), Reason.NOT_ALLOWED)
 
 
 def keep_unknown_back(connection: Connection, only: str | None) -> None:
@@ -119,7 +122,7 @@ def _leave_out(connection: Connection, which: ColumnElement[bool], where: Column
     query = select(staged.c.row, where).where(which, *_GOOD).order_by(staged.c.row).limit(_AT_ONCE)
     after = 0
     while found := connection.execute(query.where(staged.c.row > after)).all():
-        skip(connection, [(row, Finding(reason, {"where": where})) for row, where in found])
+        skip(connection, [(row, Finding(reason, {"where": value_from_text(where)})) for row, where in found])
         after = found[-1].row
 
 

@@ -33,7 +33,8 @@ from batch.ledger.storage.schema import State, messages
 from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, MessageLookup, known, staged, staging_metadata
 from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
-from batch.model.reasons import Finding, Phrase, findings_to_json
+from batch.model.phrases import Phrase, Value
+from batch.model.reasons import Finding, findings_to_json
 from batch.model.runs import Result, Run, Traits
 
 _AT_ONCE = 1000
@@ -119,7 +120,7 @@ class Staging:
         hashes = self._hashes if self._purged else None
         usual: list[tuple[Any, ...]] = []
         others: list[tuple[Any, ...]] = []
-        out: list[tuple[str, str]] = []
+        out: list[tuple[str, Value]] = []
         for each in batch:
             values = None if hashes else _usual_values(each)
             if values is None:
@@ -127,14 +128,14 @@ class Staging:
             else:
                 usual.append(values)
             if each.opted_out and each.person:
-                out.append((each.person, Phrase.ROW_OF_SHEET.format(row=each.row)))
+                out.append((each.person, Phrase(N_("row {row} of the sheet"), {"row": str(each.row)})))
         for statement, given in ((self._insert_usual, usual), (self._insert, others)):
             if given:
                 self._connection.exec_driver_sql(statement, given)
         if out:
             self.suppress(out)
 
-    def suppress(self, people: Iterable[tuple[str, str]]) -> None:
+    def suppress(self, people: Iterable[tuple[str, Value]]) -> None:
         """For this sheet, suppress people besides the list: (person, where it says so). Before `judge`."""
         listing.put_on_list(self._connection, listing.SUPPRESS, people)
 

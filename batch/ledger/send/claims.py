@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
+from batch.i18n import N_
 from batch.ledger.send.contact_limits import ContactLimiter, may_go, parameters, refusal
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.prepared_statements import PreparedStatement
@@ -20,7 +21,8 @@ from batch.ledger.storage.schema import AGAIN, State, given_back, is_one_of, mes
 from batch.ledger.storage.suppression import SuppressionEntry, suppress
 from batch.model.messages import Job, campaign_scope
 from batch.model.outcomes import Evidence, Outcome
-from batch.model.reasons import Finding, Phrase, Reason, findings_to_json
+from batch.model.phrases import Phrase
+from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.verdicts import Refused, Verdict, weigh
 
 
@@ -221,11 +223,9 @@ def _suppress_person(connection: Connection, held: Claim, finding: Finding) -> N
         select(messages.c.person, messages.c.sent_at).where(messages.c.key == held.key)
     ).one()
     code = finding.values.get("code", "131050")
-    reason = Phrase.STOPPED_MARKETING.format(code=code)
-    suppress(
-        connection,
-        SuppressionEntry(person=person, reason=reason, source=Phrase.WHATSAPP_RUN.format(run=held.owner.run), added=at),
-    )
+    reason = Phrase(N_("stopped marketing messages ({code})"), {"code": code})
+    source = Phrase(N_("WhatsApp, run {run}"), {"run": held.owner.run})
+    suppress(connection, SuppressionEntry(person=person, reason=reason, source=source, added=at))
 
 
 def settle_dead_claims(

@@ -30,9 +30,10 @@ from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes
 from batch.ledger.storage.schema import State, given_back, may_have, messages, microseconds, rows, suppressed
-from batch.model.contact_limits import SPACING, OutreachRules, clock_text, span_text
+from batch.model.contact_limits import SPACING, OutreachRules, clock_text, duration_phrase
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
+from batch.model.phrases import Value, value_from_text
 from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.verdicts import Refused
 
@@ -97,7 +98,7 @@ class ContactLimiter:
 
     def _capped(self, until: datetime) -> Refused:
         when = clock_text(until, self.rules.timezone)
-        finding = Finding(Reason.CAP, {"people": f"{self.rules.per_24h:,}", "when": when})
+        finding = Finding(Reason.CAP, {"people": self.rules.per_24h or 0, "when": when})
         return Refused(outcome=Outcome.PENDING, finding=finding, until=until)
 
 
@@ -174,7 +175,7 @@ def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outre
         return None
     entry = connection.execute(select(suppressed).where(suppressed.c.person == job.person)).mappings().first()
     if entry is not None:
-        return _skip(connection, job, owner, Finding(Reason.SUPPRESSED, {"where": entry["source"]}))
+        return _skip(connection, job, owner, Finding(Reason.SUPPRESSED, {"where": value_from_text(entry["source"])}))
     values = {**parameters(outreach, job, owner, now), "wanted": job.key}
     same = and_(_others.c.endpoint == messages.c.endpoint, _others.c.campaign != messages.c.campaign)
     newest = (
@@ -194,8 +195,8 @@ def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outre
 
 def recently_messaged(rules: OutreachRules, campaign: str, at: datetime) -> Finding:
     """The finding of a person who got a message of another campaign."""
-    within = span_text(rules.not_within) if rules.not_within else ""
-    values = {"campaign": campaign, "when": clock_text(at, rules.timezone), "within": within}
+    within: Value = duration_phrase(rules.not_within) if rules.not_within else ""
+    values: dict[str, Value] = {"campaign": campaign, "when": clock_text(at, rules.timezone), "within": within}
     return Finding(Reason.RECENTLY_MESSAGED, values)
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, exists, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
 from batch.ledger.storage.engine import READ, describe_write_failure
 from batch.ledger.storage.schema import suppressed
+from batch.model.phrases import Value, value_from_text, value_to_text
 
 _AT_ONCE = 1000
 """People of one statement, and of one transaction of `add`."""
@@ -34,8 +35,8 @@ class SuppressionEntry:
 
     person: str
     """E.164."""
-    reason: str
-    source: str
+    reason: Value
+    source: Value
     """Who or what put the person on the list: a file, a name, WhatsApp."""
     added: datetime
     """UTC, aware."""
@@ -46,7 +47,8 @@ def suppress(connection: Connection, entry: SuppressionEntry) -> bool:
 
     Who is on it stays as first noted.
     """
-    values = {"who": entry.person, "why": entry.reason, "whence": entry.source, "at": entry.added}
+    stored = _values(entry)
+    values = {"who": stored["person"], "why": stored["reason"], "whence": stored["source"], "at": stored["added"]}
     return connection.execute(_ADD, values).rowcount == 1
 
 
@@ -88,10 +90,7 @@ class SuppressionList:
             with self._engine.begin() as connection:
                 while some := list(islice(everyone, _AT_ONCE)):
                     these = suppressed.c.person.in_(some)
-                    gone += [
-                        SuppressionEntry(**row)
-                        for row in connection.execute(select(suppressed).where(these)).mappings()
-                    ]
+                    gone += map(_entry, connection.execute(select(suppressed).where(these)).mappings())
                     connection.execute(delete(suppressed).where(these))
         except SQLAlchemyError as error:
             raise _failed(error, _("Nobody was taken off it. Check the disk, then try again.")) from error
@@ -102,13 +101,13 @@ class SuppressionList:
         query = select(suppressed).order_by(suppressed.c.added, suppressed.c.person)
         with self._engine.connect().execution_options(**READ) as connection:
             for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)).mappings():
-                yield SuppressionEntry(**row)
+                yield _entry(row)
 
     def find(self, person: str) -> SuppressionEntry | None:
         """The entry of a person, or None."""
         with self._engine.connect().execution_options(**READ) as connection:
             row = connection.execute(select(suppressed).where(suppressed.c.person == person)).mappings().first()
-        return SuppressionEntry(**row) if row else None
+        return _entry(row) if row else None
 
     def count(self) -> int:
         """How many people are on the list."""
@@ -117,8 +116,21 @@ class SuppressionList:
 
 
 def _values(entry: SuppressionEntry) -> dict[str, object]:
-    """As `asdict`, whose deep copies would be most of the time of a long list."""
-    return {"person": entry.person, "reason": entry.reason, "source": entry.source, "added": entry.added}
+    return {
+        "person": entry.person,
+        "reason": value_to_text(entry.reason),
+        "source": value_to_text(entry.source),
+        "added": entry.added,
+    }
+
+
+def _entry(row: RowMapping) -> SuppressionEntry:
+    return SuppressionEntry(
+        person=row["person"],
+        reason=value_from_text(row["reason"]),
+        source=value_from_text(row["source"]),
+        added=row["added"],
+    )
 
 
 def _failed(error: SQLAlchemyError, remedy: str) -> LedgerFailed:

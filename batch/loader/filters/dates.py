@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import datetime
 from types import MappingProxyType
 
-from batch.i18n import _
-from batch.model.reasons import Finding, Phrase, Reason
+from batch.i18n import N_, _
+from batch.model.phrases import Phrase
+from batch.model.reasons import Finding, Reason
 
 _TIME = r"(?P<H>[0-9]{1,2}):(?P<M>[0-9]{2})(?::(?P<S>[0-9]{2})(?:[.,][0-9]+)?)?"
 _READ = (
@@ -19,6 +20,8 @@ _READ = (
 """dd/mm/yyyy, yyyy-mm-dd, both with or without a time, and a time alone. Years have four digits: 24 could be any."""
 
 _SHORT_YEAR = re.compile(rf"[0-9]{{1,2}}([/.-])[0-9]{{1,2}}\1[0-9]{{2}}(?:[ T]+{_TIME})?")
+
+_SHORT_YEAR_FOUND = N_("{value} (write the year with four digits)")
 
 _TOKEN = re.compile(r"yyyy|aaaa|dd|mm|yy|HH|MM|SS")
 _WRITTEN = MappingProxyType(
@@ -46,7 +49,7 @@ def date_filter(form: str) -> Callable[[str], str | Reason | Finding]:
 
     def write(value: str) -> str | Reason | Finding:
         if _SHORT_YEAR.fullmatch(value.strip()):
-            return Finding(Reason.VALUE_NOT_A_DATE, {"found": Phrase.SHORT_YEAR.format(value=value)})
+            return Finding(Reason.VALUE_NOT_A_DATE, {"found": Phrase(_SHORT_YEAR_FOUND, {"value": value})})
         read = _read(value.strip())
         if read is None or (needs_time and not read[2]) or (needs_date and not read[1]):
             return Reason.VALUE_NOT_A_DATE

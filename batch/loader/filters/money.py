@@ -16,7 +16,9 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
-from batch.model.reasons import Finding, Phrase, Reason
+from batch.i18n import N_
+from batch.model.phrases import Phrase
+from batch.model.reasons import Finding, Reason
 
 _AMOUNT = re.compile(r"(?P<sign>-?)\s*(?P<currency>R\$)?\s*(?P<minus>-?)\s*(?P<number>[0-9][0-9.,]*)", re.IGNORECASE)
 _DOT_GROUPS = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
@@ -26,6 +28,8 @@ _COMPUTED = re.compile(r"[0-9]+[.,][0-9]{4,}|[0-9]{4,},[0-9]{3}")
 _USUAL = re.compile(r"([0-9]{1,15})(?:,([0-9]{1,2}))?")
 """What most cells hold; read alike below, only slower."""
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_THOUSANDS = N_("{value} (English thousands or Brazilian decimals?)")
+_DECIMALS = N_("{value} (more than two decimals)")
 _CENT = Decimal("0.01")
 _MOST_DIGITS = 15
 
@@ -40,20 +44,20 @@ def brl(value: str) -> str | Reason | Finding:
     if match is None or number is None or (match["sign"] and match["minus"]):
         return Reason.VALUE_NOT_MONEY
     if doubt := _doubt(match["number"], Decimal(number), typed=bool(match["currency"])):
-        return Finding(Reason.VALUE_NOT_MONEY, {"found": doubt.format(value=value)})
+        return Finding(Reason.VALUE_NOT_MONEY, {"found": Phrase(doubt, {"value": value})})
     amount = Decimal(number).quantize(_CENT, ROUND_HALF_UP)
     written = f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))
     negative = (match["sign"] or match["minus"]) and amount
     return f"-R$ {written}" if negative else f"R$ {written}"
 
 
-def _doubt(number: str, amount: Decimal, *, typed: bool) -> Phrase | None:
-    """Why nobody can say which cents are meant; None when it is plain."""
+def _doubt(number: str, amount: Decimal, *, typed: bool) -> str | None:
+    """Why the cents are in doubt, as the text of a phrase with the `value`; None when they are plain."""
     if _AMBIGUOUS.fullmatch(number) and not number.startswith("0,"):
-        return Phrase.THOUSANDS
+        return _THOUSANDS
     computed = not typed and _COMPUTED.fullmatch(number)
     exact = amount == amount.quantize(_CENT, ROUND_HALF_UP)
-    return None if computed or exact else Phrase.DECIMALS
+    return None if computed or exact else _DECIMALS
 
 
 def _plain(number: str) -> str | None:

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from batch.i18n import _, number
 from batch.loader.source import Grid, RawRow, Tab
+from batch.model.phrases import Phrase, phrase_from_json
 from batch.model.source import Source
 
 _MOST_ROWS = 1_048_576
@@ -33,7 +35,7 @@ class Marks:
     """Hidden rows and unreadable cells of a worksheet, and the rectangle around its values. Rows and columns from 0."""
 
     hidden: set[int] = field(default_factory=set)
-    errors: dict[int, dict[int, str]] = field(default_factory=dict)
+    errors: dict[int, dict[int, Phrase]] = field(default_factory=dict)
     """Row to column to what is wrong with the cell."""
     top: int = -1
     left: int = -1
@@ -48,10 +50,10 @@ class Marks:
         self.top, self.bottom = min(self.top, row), max(self.bottom, row)
         self.left, self.right = min(self.left, column), max(self.right, column)
 
-    def error(self, row: int, column: int, words: str) -> None:
+    def error(self, row: int, column: int, error: Phrase) -> None:
         """Note that a cell is unreadable."""
         self.value(row, column)
-        self.errors.setdefault(row, {})[column] = words
+        self.errors.setdefault(row, {})[column] = error
 
     def claims(self, source: Source, rows: int, columns: int) -> None:
         """Refuse a sheet that says it is larger than a sheet can be: the reader library takes the memory for it.
@@ -135,12 +137,13 @@ class _WorkerGrid:
         for index in waiting:
             yield self._row(index, [], {})
 
-    def _row(self, index: int, cells: list[str | None], errors: Mapping[str, str]) -> RawRow:
-        words = {int(column): said for column, said in errors.items()} | self.marks.errors.get(index, {})
-        cells = [None if column in words else cell for column, cell in enumerate(cells)]
-        return RawRow(index + 1, cells, words, index in self.marks.hidden)
+    def _row(self, index: int, cells: list[str | None], errors: Mapping[str, list[Any]]) -> RawRow:
+        unreadable = {int(column): phrase_from_json(error) for column, error in errors.items()}
+        unreadable |= self.marks.errors.get(index, {})
+        cells = [None if column in unreadable else cell for column, cell in enumerate(cells)]
+        return RawRow(index + 1, cells, unreadable, index in self.marks.hidden)
 
-    def _values(self) -> Iterator[tuple[int, list[str | None], dict[str, str]]]:
+    def _values(self) -> Iterator[tuple[int, list[str | None], dict[str, list[Any]]]]:
         module = "batch.loader.formats.calamine_worker"
         command = [sys.executable, "-P", "-m", module, str(self.source.path), self.place]
         with subprocess.Popen(  # noqa: S603 (our own module; the file's name is an argument, not a command)
@@ -156,7 +159,7 @@ class _WorkerGrid:
             finally:
                 worker.kill()
 
-    def _lines(self, worker: subprocess.Popen[str]) -> Iterator[tuple[int, list[str | None], dict[str, str]]]:
+    def _lines(self, worker: subprocess.Popen[str]) -> Iterator[tuple[int, list[str | None], dict[str, list[Any]]]]:
         for line in worker.stdout or ():
             found = json.loads(line) if line.endswith("\n") else None
             if found == _END:

@@ -14,7 +14,8 @@ from typing import TextIO
 
 from python_calamine import CalamineWorkbook
 
-from batch.loader.formats.cell_text import value_text
+from batch.loader.formats.cell_text import UnreadableCell, value_text
+from batch.model.phrases import Phrase, to_json
 
 MEMORY_BYTES = 1200 * 1024 * 1024
 """Address space of the process, where the system can limit it: half a gigabyte for the largest sheet, and the file."""
@@ -31,19 +32,19 @@ def main(arguments: Sequence[str], out: TextIO) -> None:
         for index, values in enumerate(sheet.iter_rows()):
             cells, errors = _texts([*lead, *values])
             if errors or any(cells):
-                out.write(json.dumps([index, cells, errors]) + "\n")
+                out.write(json.dumps([index, cells, errors], default=to_json) + "\n")
     out.write('"end"\n')
 
 
-def _texts(values: Sequence[object]) -> tuple[list[str | None], dict[int, str]]:
+def _texts(values: Sequence[object]) -> tuple[list[str | None], dict[int, Phrase]]:
     cells: list[str | None] = []
-    errors: dict[int, str] = {}
+    errors: dict[int, Phrase] = {}
     for column, value in enumerate(values):
         try:
             cells.append(value_text(value))
-        except ValueError as error:
+        except UnreadableCell as unreadable:
             cells.append(None)
-            errors[column] = str(error)
+            errors[column] = unreadable.error
     return cells, errors
 
 

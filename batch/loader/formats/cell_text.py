@@ -14,11 +14,11 @@ from decimal import Decimal
 from functools import lru_cache
 
 from batch.i18n import N_
-from batch.model.reasons import Phrase
+from batch.model.phrases import Phrase, in_english
 
-NO_STORED_VALUE = N_("formula without a stored value; open the file in Excel and save it")
-UNSHOWABLE_DATE = N_("error cell #####: a date outside the years 1900 to 9999")
-NOT_A_NUMBER = N_("error cell: the stored number cannot be read")
+NO_STORED_VALUE = Phrase(N_("formula without a stored value; open the file in Excel and save it"))
+UNSHOWABLE_DATE = Phrase(N_("error cell #####: a date outside the years 1900 to 9999"))
+NOT_A_NUMBER = Phrase(N_("error cell: the stored number cannot be read"))
 
 _DAY_SECONDS = 86_400
 _DIGITS = 15
@@ -36,9 +36,18 @@ _ISO_DURATION = re.compile(
 _NOT_CODES = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.IGNORECASE | re.DOTALL)
 
 
-def error_cell(code: str) -> str:
-    """The words for a cell that holds an error such as `#N/A`."""
-    return Phrase.ERROR_CELL.format(code=code) if code else N_("error cell (unknown)")
+class UnreadableCell(ValueError):
+    """A cell's stored value is none that a person can read."""
+
+    def __init__(self, error: Phrase) -> None:
+        super().__init__(in_english(error))
+        self.error = error
+        """What is wrong with the cell."""
+
+
+def error_cell(code: str) -> Phrase:
+    """The error of a cell that holds one such as `#N/A`; of an unknown one the code is empty."""
+    return Phrase(N_("error cell {code}"), {"code": code}) if code else Phrase(N_("error cell (unknown)"))
 
 
 def plain_text(text: str) -> str | None:
@@ -57,7 +66,7 @@ def number_text(stored: str) -> str | None:
     None for blanks.
 
     Raises:
-        ValueError: it is not a finite number; the message is what the cell's error should say.
+        UnreadableCell: it is not a finite number.
     """
     if stored.isdecimal() and stored.isascii() and stored[0] != "0":
         return stored
@@ -75,9 +84,9 @@ def _finite(stored: str) -> float | None:
     try:
         value = float(stored)
     except ValueError:
-        raise ValueError(NOT_A_NUMBER) from None
+        raise UnreadableCell(NOT_A_NUMBER) from None
     if not math.isfinite(value):
-        raise ValueError(NOT_A_NUMBER)
+        raise UnreadableCell(NOT_A_NUMBER)
     return value
 
 
@@ -96,7 +105,7 @@ def serial_text(stored: str, *, epoch_1904: bool, elapsed: bool) -> str | None:
     `elapsed`: the format counts hours past 24 (`[h]:mm`), so the value is a duration.
 
     Raises:
-        ValueError: no number, or not a date that Excel can show; the message is what the cell's error should say.
+        UnreadableCell: no number, or not a date that Excel can show.
     """
     value = _finite(stored)
     if value is None:
@@ -104,7 +113,7 @@ def serial_text(stored: str, *, epoch_1904: bool, elapsed: bool) -> str | None:
     if elapsed:
         return _duration_text(round(value * _DAY_SECONDS))
     if value < 0 or value >= _LAST_SERIAL:
-        raise ValueError(UNSHOWABLE_DATE)
+        raise UnreadableCell(UNSHOWABLE_DATE)
     days, seconds = divmod(round(value * _DAY_SECONDS), _DAY_SECONDS)
     if value < 1:
         return _clock_text(seconds)
@@ -150,7 +159,7 @@ def iso_text(stored: str) -> str | None:
     """A date, time or both in ISO 8601 (`2021-01-01T10:10:10`), as cells of type `d` and ODS files have it.
 
     Raises:
-        ValueError: it is none of them; the message is what the cell's error should say.
+        UnreadableCell: it is none of them.
     """
     text = stored.strip()
     if not text:
@@ -162,18 +171,18 @@ def iso_text(stored: str) -> str | None:
             return _time_text(time.fromisoformat(text))
         return _date_text(date.fromisoformat(text))
     except ValueError:
-        raise ValueError(N_("error cell: the stored date cannot be read")) from None
+        raise UnreadableCell(Phrase(N_("error cell: the stored date cannot be read"))) from None
 
 
 def duration_text(stored: str) -> str | None:
     """A time or duration as ODS files have it (`PT12H30M00S`), as a person reads it: 12:30; 36:00 for 1.5 days.
 
     Raises:
-        ValueError: it is none; the message is what the cell's error should say.
+        UnreadableCell: it is none.
     """
     match = _ISO_DURATION.fullmatch(stored.strip())
     if match is None:
-        raise ValueError(N_("error cell: the stored time cannot be read"))
+        raise UnreadableCell(Phrase(N_("error cell: the stored time cannot be read")))
     days, hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in match.groups()[1:])
     total = round(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
     return _duration_text(-total if match[1] else total)
@@ -189,7 +198,7 @@ def value_text(value: object) -> str | None:
     """A Python value, as a reader library gives it, as text; None when it holds nothing.
 
     Raises:
-        ValueError: a number that is not finite; the message is what the cell's error should say.
+        UnreadableCell: a number that is not finite.
     """
     text: str | None
     match value:

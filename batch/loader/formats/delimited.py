@@ -18,12 +18,13 @@ from batch.i18n import N_
 from batch.loader.formats.text_encoding import find_encoding
 from batch.loader.header_detection import HEAD_ROWS, find_header
 from batch.loader.source import RawRow
+from batch.model.phrases import Phrase
 from batch.model.source import Source
 
 DELIMITERS = (";", "\t", "|", ",")
 """In the order in which they win a tie: commas also stand in plain text and in numbers."""
 
-STRAY_QUOTE = N_("a quotation mark is opened and not closed properly")
+STRAY_QUOTE = Phrase(N_("a quotation mark is opened and not closed properly"))
 
 _TO_CLOSING = re.compile(r'([^"]*(?:""[^"]*)*)"(?!")')
 _AS_TEXT = re.compile(r'="([^"]*)"')

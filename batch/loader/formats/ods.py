@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from batch.i18n import _, number
 from batch.loader.formats.cell_text import (
     NO_STORED_VALUE,
+    UnreadableCell,
     duration_text,
     error_cell,
     iso_text,
@@ -17,6 +18,7 @@ from batch.loader.formats.cell_text import (
     truth_text,
 )
 from batch.loader.source import NO_CELL_ERRORS, Grid, RawRow, Tab
+from batch.model.phrases import Phrase
 from batch.ooxml.archive import PROTECTED, Archive, PartParser
 from batch.ooxml.xml import Attributes
 
@@ -128,7 +130,7 @@ class _Rows:
 
     def _begin_row(self, attributes: Attributes) -> None:
         self._cells: list[str | None] = []
-        self._errors: dict[int, str] = {}
+        self._errors: dict[int, Phrase] = {}
         self._column = 0
         self._row_times = _times(attributes, "table:number-rows-repeated")
         self._hidden = attributes.get("table:visibility") in _HIDING
@@ -185,14 +187,14 @@ class _Rows:
     def _end_cell(self) -> None:
         times = _times(self._attributes, "table:number-columns-repeated")
         text: str | None = None
-        words = ""
+        wrong: Phrase | None = None
         try:
             text = _cell_text(self._attributes, "\n".join(self._paragraphs))
-        except ValueError as error:
-            words = str(error)
+        except UnreadableCell as unreadable:
+            wrong = unreadable.error
         first = self._column
         self._column += times
-        if text is None and not words:
+        if text is None and not wrong:
             return
         if self._column > self._columns:
             self.fault = _("row {row} has more than {most} columns").format(
@@ -200,8 +202,8 @@ class _Rows:
             )
             return
         self._cells += [None] * (first - len(self._cells)) + [text] * times
-        if words:
-            self._errors.update(dict.fromkeys(range(first, self._column), words))
+        if wrong:
+            self._errors.update(dict.fromkeys(range(first, self._column), wrong))
 
 
 def _times(attributes: Attributes, name: str) -> int:
@@ -216,11 +218,11 @@ def _spacing(name: str, attributes: Attributes) -> str:
 
 
 def _cell_text(attributes: Attributes, shown: str) -> str | None:
-    """Text of a cell. Raises ValueError with the words for an unreadable one."""
+    """Text of a cell. Raises UnreadableCell."""
     kind = attributes.get("office:value-type", "")
     is_formula = "table:formula" in attributes
     if attributes.get("calcext:value-type") == "error" or (is_formula and _ERROR_TEXT.fullmatch(shown.strip())):
-        raise ValueError(error_cell(shown.strip()))
+        raise UnreadableCell(error_cell(shown.strip()))
     if kind in _NUMBERS:
         if is_formula and shown.strip().upper() in _TRUTHS:  # LibreOffice stores =TRUE() as the number 1
             return truth_text(attributes.get("office:value") == "1")
@@ -232,5 +234,5 @@ def _cell_text(attributes: Attributes, shown: str) -> str | None:
     if kind == "boolean":
         return truth_text(attributes.get("office:boolean-value") == "true")
     if is_formula and not kind:
-        raise ValueError(NO_STORED_VALUE)
+        raise UnreadableCell(NO_STORED_VALUE)
     return plain_text(shown or attributes.get("office:string-value", ""))

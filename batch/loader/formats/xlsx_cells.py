@@ -6,8 +6,17 @@ from collections.abc import Callable
 from enum import Enum
 from functools import partial
 
-from batch.loader.formats.cell_text import error_cell, iso_text, number_text, plain_text, serial_text, truth_text
-from batch.model.reasons import Phrase
+from batch.i18n import N_
+from batch.loader.formats.cell_text import (
+    UnreadableCell,
+    error_cell,
+    iso_text,
+    number_text,
+    plain_text,
+    serial_text,
+    truth_text,
+)
+from batch.model.phrases import Phrase
 from batch.ooxml.package import is_true
 from batch.ooxml.shared_strings import SharedStrings
 from batch.ooxml.xml import unescape
@@ -67,7 +76,7 @@ class CellReader:
     def converter(self, kind: str | None, style: str | None) -> Converter:
         """What makes text of the stored value of cells of this type and style. It gives None for nothing.
 
-        The converter raises ValueError when the value is unreadable; the message says why.
+        The converter raises UnreadableCell.
         """
         if kind == "s":
             return self._texts
@@ -85,7 +94,8 @@ class CellReader:
         try:
             return plain_text(self._strings[int(stored)])
         except (ValueError, IndexError):
-            raise ValueError(Phrase.LOST_TEXT.format(digits=stored[:20])) from None
+            lost = N_("error cell: text number {digits} is missing in the workbook")
+            raise UnreadableCell(Phrase(lost, {"digits": stored[:20]})) from None
 
     def _number(self, style: str | None) -> Converter:
         index = int(style) if style and style.isdecimal() else 0
@@ -105,4 +115,4 @@ def _stored_truth(stored: str) -> str:
 
 
 def _stored_error(stored: str) -> str:
-    raise ValueError(error_cell(stored.strip()))
+    raise UnreadableCell(error_cell(stored.strip()))

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batch.i18n import _, number
-from batch.loader.formats.cell_text import NO_STORED_VALUE, error_cell
+from batch.loader.formats.cell_text import NO_STORED_VALUE, UnreadableCell, error_cell
 from batch.loader.formats.xlsx_cells import CellReader, Converter
 from batch.loader.formats.xlsx_fast_rows import FastRows
 from batch.loader.source import NO_CELL_ERRORS, RawRow
+from batch.model.phrases import Phrase
 from batch.model.source import Source
 from batch.ooxml.archive import Archive, PartParser
 from batch.ooxml.package import is_true
@@ -185,7 +186,7 @@ class _RowCollector:
         self.fault = ""
         self.attributes: Attributes = {}
         self.cells: list[str | None] = []
-        self.errors: dict[int, str] = {}
+        self.errors: dict[int, Phrase] = {}
         self.hidden = False
         self.column = -1
         self.stored: str | None = None
@@ -267,8 +268,8 @@ class _RowCollector:
             convert = self.converters[key] = self.read_cell.converter(*key)
         try:
             text = convert(stored)
-        except ValueError as error:
-            self._set_error(column, str(error))
+        except UnreadableCell as unreadable:
+            self._set_error(column, unreadable.error)
             return
         cells = self.cells
         if column == len(cells):
@@ -300,6 +301,6 @@ class _RowCollector:
             cells.extend([None] * (column + 1 - len(cells)))
         cells[column] = text
 
-    def _set_error(self, column: int, fault: str) -> None:
+    def _set_error(self, column: int, fault: Phrase) -> None:
         self._set(column, None)
         self.errors[column] = fault

@@ -19,7 +19,7 @@ from batch.campaign import (
     described,
 )
 from batch.errors import nearest
-from batch.i18n import _
+from batch.i18n import N_, _
 from batch.loader.filters.registry import default_filter
 from batch.loader.header_names import fold, is_result_column
 from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
@@ -27,7 +27,8 @@ from batch.loader.mapping.placeholders import ParsedText, Placeholder, parse_tex
 from batch.loader.mapping.template_fields import FieldPlan, label, numbering
 from batch.loader.mapping.values import CellText, Slot, TextPlan, refused_in
 from batch.model.phone.cells import read_phone
-from batch.model.reasons import Finding, Phrase, said, sentence
+from batch.model.phrases import Phrase
+from batch.model.reasons import Finding, sentence
 from batch.model.sheets import SheetInfo
 
 
@@ -189,7 +190,8 @@ def _slot(finder: ColumnFinder, field: str, source: Source, key: str) -> Slot:
 def _field(finder: ColumnFinder, spec: FieldSpec, number: int, problems: list[Problem]) -> FieldPlan:
     def slot(part: str, source: Source) -> Slot:
         key = _part_key(number, part)
-        return _slot(finder, Phrase.FIELD_PART.format(number=number, part=part), source, key)
+        label = Phrase(N_("template field {number}, {part}"), {"number": number, "part": part})
+        return replace(_slot(finder, part, source, key), label=label)
 
     plan = FieldPlan(
         component=slot("component", spec.component),
@@ -219,7 +221,7 @@ def _text(finder: ColumnFinder, source: Source, number: int, problems: list[Prob
     problems += [Problem(text=f"{key}: {problem}") for problem in parsed.problems]
     problems += [Problem(text=f"{key} {problem}") for problem in _literal_problems(parsed)]
     parts = tuple(part if isinstance(part, str) else _cell_text(finder, part, key) for part in parsed.parts)
-    return TextPlan(label=Phrase.TEMPLATE_FIELD.format(number=number), parts=parts)
+    return TextPlan(label=Phrase(N_("template field {number}"), {"number": number}), parts=parts)
 
 
 def _parsed(source: Source) -> ParsedText:
@@ -245,7 +247,7 @@ def _literal_problems(parsed: ParsedText) -> Iterator[str]:
     literal = [part for part in parsed.parts if isinstance(part, str)]
     refused = next((found for part in literal if (found := refused_in(part))), None)
     if refused:
-        yield _("holds {refused}, which WhatsApp refuses").format(refused=said(refused))
+        yield _("holds {refused}, which WhatsApp refuses").format(refused=refused)
 
 
 def _numbering_problems(campaign: Campaign, fields: Iterable[FieldPlan]) -> Iterator[Problem]:
@@ -255,7 +257,7 @@ def _numbering_problems(campaign: Campaign, fields: Iterable[FieldPlan]) -> Iter
     for component, found, needed in numbering([frame for frame in frames if frame], campaign.template.body):
         yield Problem(
             text=_("the template fields of {component} have the indexes {found}; needed are {needed}").format(
-                component=said(component), found=said(found), needed=said(needed)
+                component=component, found=found, needed=needed
             ),
             remedy=_("Give each placeholder of the template one field, numbered from 1 without a gap."),
         )
@@ -278,6 +280,6 @@ def _descriptions(
     for plan, spec in zip(fields, specs, strict=True):
         text = spec.value
         yield (
-            said(plan.value.label),
+            str(plan.value.label),
             _("text '{text}'").format(text=text.value) if isinstance(text, Constant) else described(text),
         )

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from typing import Self
 
 from batch.campaign import Campaign, Shares, rendered
+from batch.i18n import N_
 from batch.loader.mapping.automatic import Rows
 from batch.loader.mapping.compile import Mapping, compile_mapping
 from batch.loader.mapping.optout import opted_out
@@ -22,7 +23,8 @@ from batch.loader.mapping.values import Cells
 from batch.model.messages import Contact, Message, TemplateField
 from batch.model.phone.cells import outgoing, read_phone
 from batch.model.phone.digits import Phone
-from batch.model.reasons import Finding, Phrase, Reason
+from batch.model.phrases import Phrase
+from batch.model.reasons import Finding, Reason
 from batch.model.sheets import SheetInfo, SheetRow
 
 _WHOLE_ROW = ""
@@ -159,7 +161,7 @@ class ContactMaker:
             Finding(
                 Reason.VALUE_NOT_ALLOWED,
                 {
-                    "field": Phrase.INDEX_OF.format(component=component),
+                    "field": Phrase(N_("index of {component}"), {"component": component}),
                     "column": self._index_columns(),
                     "found": found,
                     "allowed": needed,

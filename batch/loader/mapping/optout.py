@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from batch.i18n import N_
 from batch.loader.header_names import fold
-from batch.model.reasons import Finding, Phrase, Reason
+from batch.model.phrases import Phrase, Value
+from batch.model.reasons import Finding, Reason
 
-_ALLOWED = N_("sim or n\u00e3o (yes or no)")
+_FIELD = Phrase(N_("the opt-out"))
+_ALLOWED = Phrase(N_("sim or n\u00e3o (yes or no)"))
 _YES = frozenset({"sim", "s", "yes", "y", "true", "verdadeiro", "1", "x"})
 _NO = frozenset({"nao", "n", "no", "false", "falso", "0", ""})
 
@@ -18,5 +20,5 @@ def opted_out(cell: str | None, column: str) -> bool | Finding:
         return True
     if word in _NO:
         return False
-    values = {"field": Phrase.OPTOUT.value, "column": column, "found": cell or "", "allowed": _ALLOWED}
+    values: dict[str, Value] = {"field": _FIELD, "column": column, "found": cell or "", "allowed": _ALLOWED}
     return Finding(Reason.VALUE_NOT_ALLOWED, values)

@@ -11,11 +11,13 @@ from batch.campaign import BODY_LIMIT, placeholders, rendered
 from batch.i18n import N_, _
 from batch.loader.mapping.values import Cells, Slot, TextPlan
 from batch.model.messages import TemplateField
-from batch.model.reasons import Finding, Phrase, Reason
+from batch.model.phrases import Phrase, Value
+from batch.model.reasons import Finding, Reason
 
 HEADER_LIMIT = 60
 """Characters of a text header with its one value."""
 CARD_BODY_LIMIT = 160
+_CARD_BODY = N_("body of card {card}")
 _SHORTEST_LIMIT = min(HEADER_LIMIT, CARD_BODY_LIMIT, BODY_LIMIT)
 _DOCUMENTED = {"component": ("HEADER", "BODY"), "type": ("TEXT",)}
 """What the API's page shows; the rest goes out as it is, with a note."""
@@ -96,40 +98,42 @@ def settled(value: T | Finding, problems: list[Finding], otherwise: T) -> T:
     return value
 
 
-def label(field: Frame | TemplateField) -> str:
+def label(field: Frame | TemplateField) -> Phrase:
     """`BODY {{1}}`, `card 0 BUTTON 1 {{1}}`: a template field, as a value of findings."""
-    return f"{_component_label(field)} {{{{{field.index}}}}}"
+    return _component_label(field, f" {{{{{field.index}}}}}")
 
 
-def _component_label(field: Frame | TemplateField) -> str:
-    component = field.component if field.button_index is None else f"{field.component} {field.button_index}"
-    return (
-        component if field.card_index is None else Phrase.CARD_FIELD.format(card=field.card_index, component=component)
-    )
+def _component_label(field: Frame | TemplateField, ending: str = "") -> Phrase:
+    button = "" if field.button_index is None else f" {field.button_index}"
+    component = f"{field.component}{button}{ending}"
+    if field.card_index is None:
+        return Phrase("{component}", {"component": component})
+    return Phrase(N_("card {card} {component}"), {"card": field.card_index, "component": component})
 
 
-def numbering(fields: Sequence[Frame | TemplateField], body: str | None) -> list[tuple[str, str, str]]:
+def numbering(fields: Sequence[Frame | TemplateField], body: str | None) -> list[tuple[Phrase, Value, Value]]:
     """Where the indexes are not as the template needs them: (component, indexes found, indexes needed).
 
     Values count from 1 without a gap within each component, button and card; those of the body are as many as the
     text's placeholders, when `body` is known.
     """
-    groups: dict[str, list[int]] = defaultdict(list)
+    of_body = Phrase("{component}", {"component": "BODY"})
+    groups: dict[Phrase, list[int]] = defaultdict(list)
     if body is not None:
-        groups["BODY"] = []
+        groups[of_body] = []
     for field in fields:
         groups[_component_label(field)].append(field.index)
     wrong = []
     for component, indexes in groups.items():
-        in_text = body is not None and component == "BODY"
+        in_text = body is not None and component == of_body
         needed = list(placeholders(body or "")) if in_text else list(range(1, len(indexes) + 1))
         if sorted(indexes) != needed:
             wrong.append((component, _listed(sorted(indexes)), _listed(needed)))
     return wrong
 
 
-def _listed(indexes: Iterable[int]) -> str:
-    return ", ".join(map(str, indexes)) or N_("none")
+def _listed(indexes: Iterable[int]) -> Value:
+    return ", ".join(map(str, indexes)) or Phrase(N_("none"))
 
 
 def body_values(fields: Iterable[TemplateField]) -> dict[int, str]:
@@ -148,8 +152,12 @@ def lengths(fields: Sequence[TemplateField], columns: Sequence[str], body: str |
     text = "".join(values.values()) if body is None else rendered(body, values)
     return [
         *(finding for field, column in zip(fields, columns, strict=True) for finding in _long_header(field, column)),
-        *_over(Phrase.BODY.value, len(text), BODY_LIMIT),
-        *(finding for card, size in _card_sizes(fields).items() for finding in _over(card, size, CARD_BODY_LIMIT)),
+        *_over(Phrase(N_("body")), len(text), BODY_LIMIT),
+        *(
+            finding
+            for card, size in _card_sizes(fields).items()
+            for finding in _over(Phrase(_CARD_BODY, {"card": card}), size, CARD_BODY_LIMIT)
+        ),
     ]
 
 
@@ -157,22 +165,22 @@ def _long_header(field: TemplateField, column: str) -> list[Finding]:
     length = len(field.value)
     if field.component != "HEADER" or field.type != "TEXT" or length <= HEADER_LIMIT:
         return []
-    sizes = {"length": str(length), "limit": str(HEADER_LIMIT)}
+    sizes = {"length": length, "limit": HEADER_LIMIT}
     return [Finding(Reason.VALUE_TOO_LONG, {"field": label(field), "column": column, **sizes})]
 
 
-def _card_sizes(fields: Iterable[TemplateField]) -> dict[str, int]:
-    sizes: dict[str, int] = defaultdict(int)
+def _card_sizes(fields: Iterable[TemplateField]) -> dict[int, int]:
+    sizes: dict[int, int] = defaultdict(int)
     for field in fields:
         if field.component == "BODY" and field.card_index is not None:
-            sizes[Phrase.BODY_OF_CARD.format(card=field.card_index)] += len(field.value)
+            sizes[field.card_index] += len(field.value)
     return sizes
 
 
-def _over(text: str, length: int, limit: int) -> list[Finding]:
+def _over(text: Phrase, length: int, limit: int) -> list[Finding]:
     if length <= limit:
         return []
-    return [Finding(Reason.TEXT_TOO_LONG, {"field": text, "length": str(length), "limit": str(limit)})]
+    return [Finding(Reason.TEXT_TOO_LONG, {"field": text, "length": length, "limit": limit})]
 
 
 def undocumented(plans: Sequence[FieldPlan]) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from batch.campaign import FIELDS, checked
 from batch.i18n import N_
 from batch.loader.filters.registry import Filter
-from batch.model.reasons import Finding, Phrase, Reason
+from batch.model.phrases import Phrase, Value
+from batch.model.reasons import Finding, Reason
 
 Cells = Sequence[str | None]
 REFUSALS = (Reason, Finding)
@@ -17,13 +18,15 @@ REFUSALS = (Reason, Finding)
 
 _REFUSED = re.compile(r"[\n\r\t]| {5,}")
 """What WhatsApp refuses in a value (132018)."""
-_REFUSED_NAMES = {"\n": N_("a line break"), "\r": N_("a line break"), "\t": N_("a tab")}
+_LINE_BREAK = Phrase(N_("a line break"))
+_REFUSED_NAMES = {"\n": _LINE_BREAK, "\r": _LINE_BREAK, "\t": Phrase(N_("a tab"))}
 
 
-def refused_in(text: str) -> str | None:
-    """What of `text` WhatsApp refuses in a template value, as a value of findings; None when nothing."""
-    refused = _REFUSED.search(text)
-    return _REFUSED_NAMES.get(refused[0], Phrase.SPACES.format(spaces=len(refused[0]))) if refused else None
+def refused_in(text: str) -> Phrase | None:
+    """The first thing in `text` that WhatsApp refuses in a template value; None when there is none."""
+    if (refused := _REFUSED.search(text)) is None:
+        return None
+    return _REFUSED_NAMES.get(refused[0]) or Phrase(N_("{spaces} spaces in a row"), {"spaces": len(refused[0])})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +39,8 @@ class Slot:
     place: int
     fallback: str
     """The constant, or what stands in for an empty cell."""
+    label: Phrase | None = None
+    """The field as findings call it; None: by its name."""
 
     def text(self, cells: Cells) -> str:
         """The value, ends trimmed; empty when there is none."""
@@ -57,19 +62,24 @@ class Slot:
         return self.text(cells) or self.missing()
 
     def missing(self) -> Finding:
-        return Finding(Reason.VALUE_MISSING, {"field": self.field, "column": self.column or ""})
+        return Finding(Reason.VALUE_MISSING, self._place())
 
     def number(self, cells: Cells, least: int) -> int | Finding:
         """A whole number from `least` up."""
         text = self.text(cells)
-        values = {"field": self.field, "column": self.column or "", "found": text}
+        values: dict[str, Value] = {**self._place(), "found": text}
         if not text:
             return self.missing()
         if not (text.isascii() and text.isdigit()):
             return Finding(Reason.VALUE_NOT_A_NUMBER, values)
         if int(text) < least:
-            return Finding(Reason.VALUE_NOT_ALLOWED, {**values, "allowed": Phrase.AT_LEAST.format(least=least)})
+            return Finding(
+                Reason.VALUE_NOT_ALLOWED, {**values, "allowed": Phrase(N_("{least} and up"), {"least": least})}
+            )
         return int(text)
+
+    def _place(self) -> dict[str, Value]:
+        return {"field": self.label or self.field, "column": self.column or ""}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +110,8 @@ class CellText:
 class TextPlan:
     """A template value: literal text and cells."""
 
-    label: str
+    label: Phrase
+    """The value as findings call it."""
     parts: tuple[str | CellText, ...]
 
     @property
@@ -124,6 +135,6 @@ class TextPlan:
             return [self._finding(Reason.VALUE_BAD_CHARACTERS, ", ".join(self.columns), found)]
         return text if text.strip() else [self._finding(Reason.VALUE_MISSING, ", ".join(self.columns), "")]
 
-    def _finding(self, why: Reason | Finding, column: str, found: str) -> Finding:
+    def _finding(self, why: Reason | Finding, column: str, found: Value) -> Finding:
         said = why if isinstance(why, Finding) else Finding(why)
         return Finding(said.reason, {"field": self.label, "column": column, "found": found, **said.values})

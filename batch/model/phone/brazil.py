@@ -11,10 +11,11 @@ import re
 
 from batch.i18n import N_
 from batch.model.phone.digits import Phone, refused
+from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 
 COUNTRY = "55"
-_BRAZIL = N_("Brazil")
+_BRAZIL = Phrase(N_("Brazil"))
 
 AREAS = frozenset(
     str(area)

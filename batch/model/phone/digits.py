@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from batch.model.phrases import Value
 from batch.model.reasons import Finding, Reason
 
 
@@ -160,6 +161,6 @@ def _as_seen(text: str) -> str:
     return seen if len(seen) <= _SHOWN_AT_MOST else seen[: _SHOWN_AT_MOST - 3] + "..."
 
 
-def refused(reason: Reason, found: str, **values: str) -> Finding:
+def refused(reason: Reason, found: str, **values: Value) -> Finding:
     """Why a phone cannot be used; `found` is the text as in the sheet."""
     return Finding(reason, {"found": found, **values})

@@ -10,9 +10,10 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType
 from batch.i18n import N_
 from batch.model.phone.brazil import COUNTRY, read_national
 from batch.model.phone.digits import Digits, Phone, refused
+from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 
-ANY_COUNTRY = N_("any country")
+ANY_COUNTRY = Phrase(N_("any country"))
 _REFUSALS = MappingProxyType(
     {
         NumberParseException.TOO_SHORT_AFTER_IDD: Reason.PHONE_TOO_SHORT,

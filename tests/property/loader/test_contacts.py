@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from batch.campaign import load_campaign
 from batch.loader.filters.registry import FILTERS, compile_filter
+from batch.loader.formats.cell_text import error_cell
 from batch.loader.mapping.contacts import ContactMaker
 from batch.loader.mapping.placeholders import parse_text
 from batch.model.phone.cells import Phone, read_phone
@@ -60,7 +61,7 @@ rows = st.builds(
     SheetRow,
     number=st.integers(2, 10**6),
     cells=st.tuples(*[cells] * len(COLUMNS)),
-    errors=st.dictionaries(st.sampled_from(("", *COLUMNS)), st.just("error cell #N/A"), max_size=2),
+    errors=st.dictionaries(st.sampled_from(("", *COLUMNS)), st.just(error_cell("#N/A")), max_size=2),
     hidden=st.booleans(),
 )
 

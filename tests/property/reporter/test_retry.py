@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from batch.loader import open_sheet
-from batch.loader.formats.cell_text import plain_text
+from batch.loader.formats.cell_text import NOT_A_NUMBER, error_cell, plain_text
 from batch.model.messages import ORIGIN_COLUMNS, Origin
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -33,7 +33,7 @@ READ = (st.text(alphabet="=+-@'_x00041Bb\x0b\x00\r\n\t\ufffe 😀ã#/N;") | st.t
     lambda text: plain_text(text.encode("utf-8", "replace").decode())
 )
 """A cell as a loader may have read it: trimmed, None when nothing is left."""
-ERRORS = {"#N/A": "error cell #N/A", "#VALUE!": "error cell: the stored number cannot be read"}
+ERRORS = {"#N/A": error_cell("#N/A"), "#VALUE!": NOT_A_NUMBER}
 
 
 @st.composite
@@ -88,7 +88,7 @@ def test_rows_to_correct_read_back_as_they_were_read(given_rows: tuple[list[Shee
         found = list(sheet.rows())
     assert sheet.info.columns[:3] == ("Nome", "Telefone", "Valor (R$)")
     assert [each.cells[:3] for each in found] == [row.cells for row, _ in wrong]
-    unreadable = [each.errors.get("Valor (R$)", "").rpartition(" ")[2] for each in found]
+    unreadable = [str(each.errors.get("Valor (R$)", "")).rpartition(" ")[2] for each in found]
     assert unreadable == [
         next((code for code, words in ERRORS.items() if words == row.errors.get("Valor (R$)")), "") for row, _ in wrong
     ]

@@ -96,4 +96,4 @@ def test_words_fit_the_sentence_they_stand_in() -> None:
     assert as_sentence("Bad") == "Bad."
     assert as_sentence("Bad!") == "Bad!"
     assert as_clause("Bad.") == "Bad"
-    assert as_sentence("") == "it gave no reason."
+    assert str(as_sentence("")) == "it gave no reason."

@@ -284,8 +284,8 @@ def test_secrets_are_taken_out_of_everything() -> None:
         answered(400, f'{{"message": "bad {escaped}"}}'),
         answered(200, f'{{"id": "{escaped}", "status": "{escaped}"}}'),
         answered(500, f"<html>{secret}"),
-        failed(Written.WHOLE, Fault.LOST, words=f"lost {secret}"),
-        failed(Written.NOTHING, Fault.TLS, words=f"tls {secret}"),
+        failed(Written.WHOLE, Fault.LOST, detail=f"lost {secret}"),
+        failed(Written.NOTHING, Fault.TLS, detail=f"tls {secret}"),
     ):
         assert secret not in repr(judge(exchange, had_answer=True, redact=hide))
 

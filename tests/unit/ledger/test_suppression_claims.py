@@ -12,6 +12,7 @@ from batch.errors import LedgerFailed
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
+from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Traits
 from batch.model.verdicts import ChatSigns, Refused, Verdict
@@ -183,7 +184,10 @@ def test_whatsapps_131050_counts_for_every_campaign_and_endpoint(ledger: Ledger)
     assert shown(ledger, "r1") == {2: ("error", "opted_out")}
     found = ledger.suppression.find(ANA)
     assert found == SuppressionEntry(
-        person=ANA, reason="stopped marketing messages (131050)", source="WhatsApp, run r1", added=NOW
+        person=ANA,
+        reason=Phrase("stopped marketing messages ({code})", {"code": "131050"}),
+        source=Phrase("WhatsApp, run {run}", {"run": "r1"}),
+        added=NOW,
     )
     for name, campaign, endpoint in (("r2", "outra", ENDPOINT), ("r3", "teste", ELSEWHERE)):
         rows = [good(2, ANA, campaign=campaign, endpoint=endpoint), good(3, BIA, campaign=campaign, endpoint=endpoint)]
@@ -226,7 +230,7 @@ def test_a_yes_anywhere_in_the_sheet_counts_for_all_rows_of_the_person(ledger: L
     assert (found[2], found[4]) == (SKIPPED, SKIPPED)
     own = (saying.outcome.value, saying.findings[0].reason.value) if saying.outcome else SKIPPED
     assert found[9] == own
-    assert results(ledger, "r1")[2].findings[0].values == {"where": "row 9 of the sheet"}
+    assert results(ledger, "r1")[2].findings[0].values == {"where": Phrase("row {row} of the sheet", {"row": "9"})}
 
 
 def test_the_sheets_own_yes_is_of_that_sheet(ledger: Ledger) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from batch.campaign import load_campaign
+from batch.loader.formats.cell_text import error_cell
 from batch.loader.mapping.contacts import ContactMaker
 from batch.model.messages import Contact, Message, TemplateField
+from batch.model.phrases import Phrase
 from batch.model.reasons import EXPLANATIONS, Finding, Reason, advice, sentence
 from batch.model.sheets import SheetInfo, SheetRow
 
@@ -239,18 +241,18 @@ def test_an_unreadable_cell_that_is_used_makes_the_row_an_error(maker: Maker) ->
     """Once, and not as an empty value besides; a cell that is not used does not matter."""
     fitted = maker(PLAIN, "Telefone", "Nome", "Cidade", "Agente", "Obs")
     cells = ("11988887777", None, None, None, None)
-    errors = {"Obs": "error cell #REF!", "Nome": "error cell #N/A"}
+    errors = {"Obs": error_cell("#REF!"), "Nome": error_cell("#N/A")}
     contact = fitted.contact(SheetRow(number=9, cells=cells, errors=errors))
     assert _said(contact) == ["Column Nome: error cell #N/A."]
     assert contact.person == "+5511988887777"
     good = ("11988887777", "Ana", "Recife", None, None)
-    assert fitted.contact(SheetRow(number=9, cells=good, errors={"Obs": "error cell #REF!"})).message is not None
+    assert fitted.contact(SheetRow(number=9, cells=good, errors={"Obs": error_cell("#REF!")})).message is not None
 
 
 def test_an_unreadable_phone_comes_first(maker: Maker) -> None:
     """Whatever stands before it in the sheet."""
     fitted = maker(PLAIN, "Nome", "Cidade", "Agente", "Telefone")
-    errors = {"Agente": "error cell #N/A", "Telefone": "formula without a stored value"}
+    errors = {"Agente": error_cell("#N/A"), "Telefone": Phrase("formula without a stored value")}
     contact = fitted.contact(SheetRow(number=9, cells=("Ana", None, None, None), errors=errors))
     assert _said(contact) == ["Column Telefone: formula without a stored value.", "Column Agente: error cell #N/A."]
     assert contact.person is None
@@ -259,18 +261,20 @@ def test_an_unreadable_phone_comes_first(maker: Maker) -> None:
 def test_an_unreadable_cell_of_unique_by_makes_the_row_an_error(maker: Maker) -> None:
     """It is part of what makes two messages the same message."""
     text = HEAD.replace('"boas-vindas"', '"a"\nunique_by = ["Fatura"]') + '[columns]\nwa_contact_id = "Telefone"\n'
-    row = SheetRow(number=3, cells=("11988887777", None), errors={"Fatura": "error cell #N/A"})
+    row = SheetRow(number=3, cells=("11988887777", None), errors={"Fatura": error_cell("#N/A")})
     assert _reasons(maker(text, "Telefone", "Fatura").contact(row)) == [Reason.CELL_UNREADABLE]
 
 
 def test_a_malformed_row_is_not_read_at_all(maker: Maker) -> None:
     """Its cells may be shifted: not even the phone can be believed."""
-    row = SheetRow(number=7, cells=("11988887777", "Ana", None, None), errors={"": "6 cells, 4 columns"}, hidden=True)
+    row = SheetRow(
+        number=7, cells=("11988887777", "Ana", None, None), errors={"": Phrase("6 cells, 4 columns")}, hidden=True
+    )
     contact = maker(PLAIN, "Telefone", "Nome", "Cidade", "Agente").contact(row)
     assert contact == Contact(
         row=7,
         person=None,
-        problems=(Finding(Reason.ROW_MALFORMED, {"found": "6 cells, 4 columns"}),),
+        problems=(Finding(Reason.ROW_MALFORMED, {"found": Phrase("6 cells, 4 columns")}),),
         hidden=True,
     )
 
@@ -329,7 +333,7 @@ def test_a_filter_that_cannot_do_its_work_makes_the_row_an_error(
     [finding] = make(text, {"T": "11988887777", "V": cell}).problems
     assert finding.reason is reason
     assert finding.values["column"] == "V"
-    assert finding.values["field"] == "BODY {{1}}"
+    assert str(finding.values["field"]) == "BODY {{1}}"
 
 
 def test_a_doubtful_amount_shows_the_doubt_with_the_value(make: Make) -> None:

@@ -13,7 +13,7 @@ def lines(text: str) -> list[str]:
 
 
 def read(text: str, delimiter: str = ";", width: int | None = None) -> list[tuple[int, list[str | None], str]]:
-    return [(row.number, row.cells, row.fault) for row in records(lines(text), delimiter, width=width)]
+    return [(row.number, row.cells, str(row.fault or "")) for row in records(lines(text), delimiter, width=width)]
 
 
 def test_quotes_line_breaks_and_blank_lines() -> None:
@@ -34,7 +34,7 @@ def test_a_stray_quotation_mark_costs_one_row() -> None:
     """The rows after it are read by themselves instead of vanishing into its cell."""
     assert read('Nome;Fone\n"Ana;1\nBia;2\nCaio;3\n', width=2) == [
         (1, ["Nome", "Fone"], ""),
-        (2, ['"Ana', "1"], STRAY_QUOTE),
+        (2, ['"Ana', "1"], str(STRAY_QUOTE)),
         (3, ["Bia", "2"], ""),
         (4, ["Caio", "3"], ""),
     ]
@@ -43,19 +43,19 @@ def test_a_stray_quotation_mark_costs_one_row() -> None:
 def test_two_stray_quotation_marks_swallow_nothing() -> None:
     """The second seems to close the first; the number of cells tells."""
     assert [row[2] for row in read('Nome;Fone\n"Ana;1\nBia;2\n"Caio;3\nDora;4\n', width=2)] == [
-        "", STRAY_QUOTE, "", STRAY_QUOTE, ""]  # fmt: skip
+        "", str(STRAY_QUOTE), "", str(STRAY_QUOTE), ""]  # fmt: skip
     assert [row[2] for row in read('a;b\n1;"x\n2;y"\n3;z\n', width=2)] == ["", "", ""]
 
 
 def test_a_quoted_cell_that_swallows_whole_rows_is_doubted() -> None:
     """Closed properly, but then the record has too few cells, and its first line alone has the right number."""
     found = read('Nome;Fone;Obs\n"Ana;1;x\nBia;2;y"\nCaio;3;z\n', width=3)
-    assert [(row[0], row[2]) for row in found] == [(1, ""), (2, STRAY_QUOTE), (3, ""), (4, "")]
+    assert [(row[0], row[2]) for row in found] == [(1, ""), (2, str(STRAY_QUOTE)), (3, ""), (4, "")]
 
 
 def test_text_after_a_closing_quotation_mark_is_a_fault() -> None:
     """`"Ana" Maria` is no cell that anybody can be sure of."""
-    assert read('"Ana" Maria;1\n') == [(1, ['"Ana" Maria', "1"], STRAY_QUOTE)]
+    assert read('"Ana" Maria;1\n') == [(1, ['"Ana" Maria', "1"], str(STRAY_QUOTE))]
 
 
 def test_text_kept_from_becoming_a_number_is_what_it_shows() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError
+from batch.loader.formats.cell_text import error_cell
 from batch.loader.mapping.compile import wanted_columns
 from batch.loader.mapping.contacts import ContactMaker
 from batch.model.sheets import SheetInfo, SheetRow
@@ -294,8 +295,8 @@ def test_a_column_status_with_an_unreadable_cell_does_not_count(load: Load) -> N
     """It cannot be known to be of the enum; and without a look at the rows it does not count either."""
     info = _info("Telefone", "status")
     rows = [
-        SheetRow(number=2, cells=(None, "OPEN"), errors={"Telefone": "error cell #N/A"}),
-        SheetRow(number=3, cells=("11999990001", None), errors={"status": "error cell #N/A"}),
+        SheetRow(number=2, cells=(None, "OPEN"), errors={"Telefone": error_cell("#N/A")}),
+        SheetRow(number=3, cells=("11999990001", None), errors={"status": error_cell("#N/A")}),
     ]
     assert "status" in _mapping(load(HEAD), info, rows[:1])
     assert "status" not in _mapping(load(HEAD), info, rows)

@@ -9,12 +9,13 @@ from itertools import islice
 import pytest
 
 from batch.loader import sheet
+from batch.loader.formats.cell_text import error_cell
 from batch.loader.sheet import CachedGrid
 from batch.loader.source import RawRow
 
 
 def a_row(number: int) -> RawRow:
-    errors = {1: "error cell #N/A"} if number % 7 == 0 else {}
+    errors = {1: error_cell("#N/A")} if number % 7 == 0 else {}
     return RawRow(number, [f"João {number}", None, "\U0001f600"], errors, number % 5 == 0)
 
 

@@ -9,6 +9,7 @@ import pytest
 from batch.campaign import Column, Constant
 from batch.loader.mapping.placeholders import parse_text
 from batch.loader.suggest import LOOKED_AT, ColumnFacts, Guess, cell_text, column_facts, guess, phone_columns, value_for
+from batch.model.phrases import Phrase
 from batch.model.sheets import SheetInfo, SheetRow
 
 MOBILES = ["11 90000-1001", "11 90000-1002", "(21) 90000-1003", "+55 31 90000-1004"]
@@ -123,7 +124,7 @@ def test_only_the_first_rows_are_looked_at() -> None:
 def test_malformed_rows_and_result_columns_say_nothing() -> None:
     """The cells of a broken row may stand in the wrong columns; a report's own columns are not the person's."""
     rows = [
-        SheetRow(number=2, cells=("x", "y"), errors={"": "it has 3 cells"}),
+        SheetRow(number=2, cells=("x", "y"), errors={"": Phrase("it has 3 cells")}),
         SheetRow(number=3, cells=(MOBILES[0], "a")),
     ]
     (facts,) = column_facts(_info("Fone", "wegly_phone"), rows)
