@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from batch.i18n import N_, _, ngettext, number
 from batch.ledger import Ledger, Owner, RowStatus, State, campaign_lock, sender_lock
@@ -64,11 +63,6 @@ def user_name() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return _("somebody")
-
-
-def local_time(moment: datetime, run: Run) -> str:
-    """`03/11/2026 14:05`, in the time zone of the run's campaign."""
-    return f"{moment.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y %H:%M}"
 
 
 def listed(problems: list[str]) -> str:

@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from batch.app.decision import LEEWAY, hold_campaign, hold_senders, local_time, oldest_live_claim, user_name
+from batch.app.decision import LEEWAY, hold_campaign, hold_senders, oldest_live_claim, user_name
 from batch.app.inputs.staging import open_campaign_sheet, utc_now
 from batch.app.report import find_run
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import ChatsReader, Timeline, TimelineFailure, Token
 from batch.errors import CampaignError, SettingsError, SheetError
+from batch.formatting import format_moment
 from batch.i18n import _
 from batch.ledger import Ledger, RelatedMessage, RowStatus, Settlement, State
 from batch.model.chat_history import Span, TimelineMessage, Trace, search
@@ -277,10 +278,11 @@ def _ask(
 
 def _settlement(match: Match, run: Run, now: datetime) -> Settlement:
     # The chat is older than the message, but "reused" needs an answer of the API that says so of this message.
+    times = {"at": format_moment(match.at, run.timezone), "when": format_moment(now, run.timezone)}
     return Settlement(
         row_status=match.row_status,
         outcome=Outcome.SUCCESS,
-        finding=Finding(Reason.FOUND_IN_CHAT, {"at": local_time(match.at, run), "when": local_time(now, run)}),
+        finding=Finding(Reason.FOUND_IN_CHAT, times),
         evidence=Evidence.TIMELINE,
         chat_id=match.chat_id,
     )

@@ -41,6 +41,7 @@ from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import ChatsClient, Token, make_ssl_context, warm_up
 from batch.errors import ClockWrong, Declined
+from batch.formatting import format_moment
 from batch.i18n import _
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import OutreachRules
@@ -242,7 +243,7 @@ def hold_ledger(
         if newest is not None and now < newest - _CLOCK_SLACK and not accept_change:
             problem = _("This machine's clock says {now} UTC, but the ledger has entries of {newest} UTC.")
             raise ClockWrong(
-                problem.format(now=f"{now:%d/%m/%Y %H:%M}", newest=f"{newest:%d/%m/%Y %H:%M}"),
+                problem.format(now=format_moment(now), newest=format_moment(newest)),
                 _("Set the clock, then run again; if it is right now and was wrong before, use --accept-change."),
             )
         yield ledger

@@ -18,7 +18,6 @@ from batch.app.decision import (
     hold_campaign,
     hold_senders,
     listed,
-    local_time,
     of_row,
     oldest_live_claim,
     user_name,
@@ -29,6 +28,7 @@ from batch.app.report import find_run
 from batch.app.settings import Settings
 from batch.app.settle_report import matched, read_decisions, runs_of
 from batch.errors import Busy, Declined, SettingsError
+from batch.formatting import format_moment
 from batch.i18n import _
 from batch.ledger import Ledger, Settlement, SettlementCheck, State, check_settlement
 from batch.model.outcomes import Evidence, Outcome
@@ -151,7 +151,8 @@ def _change(wish: Wish) -> Change:
 
 def _settlement(wish: Wish, who: str, now: datetime, run: Run) -> Settlement:
     finding = Finding(
-        Reason.SETTLED_SENT if wish.sent else Reason.SETTLED_NOT_SENT, {"who": who, "when": local_time(now, run)}
+        Reason.SETTLED_SENT if wish.sent else Reason.SETTLED_NOT_SENT,
+        {"who": who, "when": format_moment(now, run.timezone)},
     )
     return Settlement(
         row_status=wish.row_status,
@@ -171,9 +172,9 @@ def _refuse_live(wished: Iterable[Wish], run: Run, read_timeout: float) -> None:
     until = began + timedelta(seconds=read_timeout) + LEEWAY
     problem = _("Row {row} began to be sent on {when}, and that may still come to something; nothing was settled.")
     raise Busy(
-        problem.format(row=row.row, when=local_time(began, run)),
+        problem.format(row=row.row, when=format_moment(began, run.timezone)),
         _("Come back after {when} and give the same command again.").format(
-            when=local_time(until + timedelta(minutes=1), run)
+            when=format_moment(until + timedelta(minutes=1), run.timezone)
         ),
     )
 

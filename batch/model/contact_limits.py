@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from batch.i18n import N_
 from batch.model.phrases import Phrase
@@ -35,11 +34,6 @@ class OutreachRules:
     """Whether the cap counts the people of all senders together; else of each sender by itself."""
     timezone: str = "UTC"
     """In which times are told to people."""
-
-
-def clock_text(at: datetime, timezone: str) -> str:
-    """`03/11/2026 10:05`, in that time zone."""
-    return f"{at.replace(tzinfo=at.tzinfo or UTC).astimezone(ZoneInfo(timezone)):%d/%m/%Y %H:%M}"
 
 
 def duration_phrase(duration: timedelta) -> Phrase:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from batch.model.contact_limits import clock_text
+from batch.formatting import format_moment
 from batch.model.messages import Job
 from batch.model.phone.timezones import zones_of
 from batch.model.reasons import Finding, Reason
@@ -43,4 +43,4 @@ class RecipientHours:
         """Return the finding of a message that waits for the hours."""
         if until == NEVER:
             return Finding(Reason.NO_HOURS)
-        return Finding(Reason.WINDOW, {"when": clock_text(until, self._home)})
+        return Finding(Reason.WINDOW, {"when": format_moment(until, self._home)})

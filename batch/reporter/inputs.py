@@ -11,7 +11,6 @@ from batch.model.runs import Run, Tally
 from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter.rows import ReportRow, TableLayout, TableRow, join_table
 from batch.reporter.statistics import Statistics
-from batch.reporter.summary_view import Page, summary_page
 
 LEDGER_ONLY = "ledger only"
 """The category of a workbook made without its sheet; the names of such files have it in parentheses."""
@@ -51,14 +50,6 @@ class ReportInputs:
     def table(self, layout: TableLayout) -> Iterator[TableRow]:
         """Yield every row of the sheet and of the run exactly once, ascending."""
         return join_table(self.sheet.rows() if self.sheet.rows else None, self.rows(), layout)
-
-    def page(self, notes: tuple[str, ...], remarks: tuple[str, ...] = ()) -> Page:
-        """The summary page, with further sentences: `notes` follow those of the report, `remarks` are muted."""
-        info = self.sheet.info
-        warnings = info.warnings if info else ()
-        return summary_page(
-            self.run, self.tally, self.statistics, notes=(*self.notes, *notes), remarks=(*remarks, *warnings)
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

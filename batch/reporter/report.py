@@ -11,6 +11,7 @@ from zipfile import BadZipFile, ZipFile
 from zoneinfo import ZoneInfo
 
 from batch.errors import SheetError
+from batch.formatting import format_day
 from batch.i18n import _, spoken
 from batch.model.runs import Result, Run, Tally
 from batch.reporter.atomic_file import write_aside
@@ -165,7 +166,7 @@ def _kept() -> tuple[str, ...]:
 def _gone(run: Run, sheet: SourceSheet) -> tuple[str, ...]:
     if run.purged is not None:
         said = _("The run was purged on {day}: the report has row, outcome, reason and times, and names nobody.")
-        return (said.format(day=f"{run.purged.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y}"),)
+        return (said.format(day=format_day(run.purged.astimezone(ZoneInfo(run.timezone)))),)
     if sheet.rows is not None:
         return ()
     words = _(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from report_factory import summary_of
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -45,7 +46,7 @@ from batch.model.reasons import (
 from batch.model.runs import Run, Tally, ThisRun
 from batch.model.sheets import SheetInfo
 from batch.reporter.statistics import SENT_PER, ReasonRows, SentStep, Statistics, step_for
-from batch.reporter.summary_view import MARK, summary_page
+from batch.reporter.xlsx.summary_page import MARK
 
 WHEN = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 
@@ -254,8 +255,8 @@ def test_the_summary_speaks_portuguese() -> None:
         reasons={(Outcome.ERROR, "phone_too_short"): 1500, (Outcome.SUCCESS, "created"): 1},
         this_run=ThisRun(attempts=1501, outcomes={Outcome.SUCCESS: 1}, wanted_rate=1200.0, achieved_rate=0.5),
     )
-    page = summary_page(RUN, tally, figured, notes=("x",))
-    texts = [str(spot.value) for line in page.lines for spot in line if spot and spot.value is not None]
+    page = summary_of(RUN, tally, figured, notes=("x",))
+    texts = [str(cell.value) for line in page.lines for cell in line if cell and cell.value is not None]
     assert texts[0] == MARK
     for words in (
         "Enviadas nesta execução: 1.",

@@ -19,7 +19,8 @@ from batch.reporter import SourceSheet
 from batch.reporter.html.page import write_html
 from batch.reporter.inputs import ReportInputs
 from batch.reporter.rows import make_row_renderer
-from batch.reporter.statistics import collect_statistics
+from batch.reporter.statistics import Statistics, collect_statistics
+from batch.reporter.xlsx.summary_page import SummaryPage, lay_out_summary
 
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 COLUMNS = ("Nome", "Telefone", "Empresa", "Obs")
@@ -188,3 +189,10 @@ def hostile(rows: int, language: str = "en") -> Made:
         warnings=HOSTILE[:2],
         notes=HOSTILE[:3],
     )
+
+
+def summary_of(run: Run, tally: Tally, statistics: Statistics, notes: tuple[str, ...] = ()) -> SummaryPage:
+    """The summary worksheet of a run whose sheet is gone."""
+    gone = SourceSheet(path=None, info=None, rows=None, name="contatos.csv")
+    inputs = ReportInputs(run=run, tally=tally, sheet=gone, rows=lambda: iter(()), statistics=statistics)
+    return lay_out_summary(inputs, notes=notes)

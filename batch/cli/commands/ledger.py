@@ -10,7 +10,8 @@ import click
 
 from batch.cli.help_i18n import SpokenGroup
 from batch.cli.options import SHEET, json_option, ledger_option
-from batch.cli.output import formatting as phrases
+from batch.cli.output import layout
+from batch.formatting import format_messages
 from batch.i18n import _, ngettext, number
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def backup(*, file: Path, ledger: str | None, as_json: bool) -> None:
         "those who were messaged in between would be new to it."
     )
     runs = ngettext("{n} run", "{n} runs", contents.runs).format(n=number(contents.runs))
-    messages = phrases.messages(sum(contents.messages.values()))
+    messages = format_messages(sum(contents.messages.values()))
     click.echo(said.format(place=copied.place, size=_size(contents.size), runs=runs, messages=messages))
 
 
@@ -76,7 +77,7 @@ def info(*, ledger: str | None, as_json: bool) -> None:
 
 def _text(found: LedgerInfo) -> str:
     contents = found.contents
-    lines = phrases.labelled(
+    lines = layout.labelled_lines(
         [
             (_("Ledger"), str(found.place)),
             (_("Id"), contents.ledger_id),

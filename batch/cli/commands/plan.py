@@ -54,7 +54,8 @@ def command(
     from batch.app.inputs.staging import Choices
     from batch.app.plan import make_plan
     from batch.app.settings import Settings
-    from batch.cli.output import formatting as phrases
+    from batch.cli.output import layout
+    from batch.formatting import format_messages
 
     settings = Settings(base_url=base_url, ledger=ledger, rate=rate, only_allowed=only_allowed)
     choices = Choices(retry_errors=retry_errors, accept_change=accept_change)
@@ -65,10 +66,10 @@ def command(
         click.echo(json.dumps(said, ensure_ascii=False, indent=2))
         return code
     told = [
-        (_("Plan"), f"{out}: {phrases.messages(planned.messages)}"),
+        (_("Plan"), f"{out}: {format_messages(planned.messages)}"),
         (_("Hash"), planned.hash),
         (_("Send it"), f"wegly-batch run {sheet} -c {campaign} --plan {out}"),
     ]
-    counts = phrases.counts(planned.check.counts, planned.check.reasons)
-    click.echo("\n".join([counts, "", *phrases.labelled(told, least=8)]))
+    counts = layout.outcome_table(planned.check.counts, planned.check.reasons)
+    click.echo("\n".join([counts, "", *layout.labelled_lines(told, least=8)]))
     return code

@@ -35,6 +35,7 @@ from batch.cli.options import (
     trust_env_option,
 )
 from batch.errors import WeglyBatchError
+from batch.formatting import format_moment
 from batch.i18n import _, ngettext, number, system_says
 from batch.model.outcomes import ExitCode, worst
 
@@ -206,7 +207,7 @@ def _say_expired(expires: datetime | None) -> None:
     """A token that is over will be refused: whoever reads this need not look for the cause."""
     if expires is not None and expires <= datetime.now(UTC):
         expired = _("The token expired on {when}: get a new one from Wegly.")
-        click.echo(expired.format(when=f"{expires.astimezone():%d/%m/%Y %H:%M}"), err=True)
+        click.echo(expired.format(when=format_moment(expires.astimezone())), err=True)
 
 
 def _not_begun(left: int, sheets: int) -> str:

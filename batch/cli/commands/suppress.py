@@ -11,8 +11,9 @@ import click
 
 from batch.cli.help_i18n import SpokenGroup
 from batch.cli.options import SHEET, json_option, ledger_option
-from batch.cli.output import formatting as phrases
+from batch.cli.output import layout
 from batch.cli.prompts import asked
+from batch.formatting import format_moment
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import ExitCode
 from batch.model.phone.cells import shown
@@ -180,14 +181,14 @@ def _say_unreadable(found: Imported) -> None:
     )
     click.echo(head.format(n=number(count)), err=True)
     for each in found.unreadable[:_TOLD]:
-        click.echo(f"  {phrases.row(each.row)}: {sentence(each.finding)}", err=True)
+        click.echo(f"  {layout.row_label(each.row)}: {sentence(each.finding)}", err=True)
     if count > _TOLD:
         click.echo("  " + _("and {n} more").format(n=number(count - _TOLD)), err=True)
     click.echo(_("Correct these cells and import the sheet again: who is on the list stays as first noted."), err=True)
 
 
 def _line(entry: SuppressionEntry) -> str:
-    since = f"{entry.added.astimezone():%d/%m/%Y %H:%M}"
+    since = format_moment(entry.added.astimezone())
     return f"{shown(entry.person):<20} {since:<{_DATE}}  {_plain(str(entry.source))}: {_plain(str(entry.reason))}"
 
 

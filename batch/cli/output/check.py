@@ -9,7 +9,8 @@ from textwrap import indent
 from zoneinfo import ZoneInfo
 
 from batch.app.check import Check, Example, Forecast
-from batch.cli.output import formatting as phrases
+from batch.cli.output.layout import labelled_lines, outcome_table, row_label, sheet_line
+from batch.formatting import format_day, format_duration, format_messages, format_rate
 from batch.i18n import N_, _, decimal, ngettext, number
 from batch.loader.mapping.template_fields import label
 from batch.model.messages import TemplateField
@@ -50,14 +51,14 @@ def _times(found: Forecast) -> list[tuple[str, str]]:
     if first is None or last is None:
         never = found.schedule.never
         none = _("{messages}: no hour of the campaign suits them")
-        return [(_("never"), none.format(messages=phrases.messages(never)))] if never else []
+        return [(_("never"), none.format(messages=format_messages(never)))] if never else []
     bounded = found.has_windows or found.per_24h is not None
     if not bounded and (last - found.now).total_seconds() < _SOON:
         return []
     told = [(_("first message"), _moment(first, found)), (_("last message"), _moment(last, found))]
     if found.schedule.never:
         none = _("{messages}: no moment within two years")
-        told.append((_("never"), none.format(messages=phrases.messages(found.schedule.never))))
+        told.append((_("never"), none.format(messages=format_messages(found.schedule.never))))
     return told
 
 
@@ -65,7 +66,7 @@ def _days(found: Forecast) -> list[tuple[str, str]]:
     days = found.schedule.days
     if len(days) < 2:  # noqa: PLR2004 - one day needs no list
         return []
-    shown = [(_day(day), phrases.messages(count)) for day, count in days[:DAYS_TOLD]]
+    shown = [(_day(day), format_messages(count)) for day, count in days[:DAYS_TOLD]]
     more = len(days) - DAYS_TOLD
     if more > 0:
         shown.append(("", ngettext("and {n} more day", "and {n} more days", more).format(n=number(more))))
@@ -141,7 +142,7 @@ def _moment(at: datetime, found: Forecast) -> str:
 
 
 def _day(day: date) -> str:
-    return f"{_(_WEEKDAYS[day.weekday()])} {day:%d/%m/%Y}"
+    return f"{_(_WEEKDAYS[day.weekday()])} {format_day(day)}"
 
 
 def check_text(found: Check, expires: datetime | None = None) -> str:
@@ -157,7 +158,7 @@ def check_text(found: Check, expires: datetime | None = None) -> str:
         parts.append(_notes(found))
     if found.examples:
         parts.append("\n".join([_("The first messages"), *(_example(each) for each in found.examples)]))
-    parts.append(phrases.counts(found.counts, found.reasons))
+    parts.append(outcome_table(found.counts, found.reasons))
     if when := schedule_text(found.forecast, expires):
         parts.append(when)
     parts.append(_verdict(found))
@@ -203,7 +204,7 @@ def question(plan: Check, expires: datetime | None = None) -> str:
     ]
     if plan.examples:
         about.append((_("First"), _example(plan.examples[0]).lstrip()))
-    lines = phrases.labelled(about)
+    lines = labelled_lines(about)
     lines += plan.list_warnings
     if when := schedule_text(plan.forecast, expires):
         lines.append(when)
@@ -213,9 +214,9 @@ def question(plan: Check, expires: datetime | None = None) -> str:
 
 def _read_as(found: Check) -> str:
     return "\n".join(
-        phrases.labelled(
+        labelled_lines(
             [
-                (_("Sheet"), phrases.read_as(found.info, sum(found.counts.values()))),
+                (_("Sheet"), sheet_line(found.info, sum(found.counts.values()))),
                 (_("Campaign"), found.campaign),
                 (_("Endpoint"), found.endpoint),
                 (_("Ledger"), found.ledger),
@@ -239,7 +240,7 @@ def _bad_rows(bad: Sequence[Result], count: int) -> str:
         )
     else:
         head = ngettext("{n} row has errors and will not be sent:", "{n} rows have errors and will not be sent:", count)
-    lines = [f"  {phrases.row(each.row, 6)} {_message(each)}" for each in bad]
+    lines = [f"  {row_label(each.row, 6)} {_message(each)}" for each in bad]
     return "\n".join([head.format(n=number(count), first=number(len(bad))), *lines])
 
 
@@ -252,7 +253,7 @@ def _notes(found: Check) -> str:
     lines = [_("Good to know")]
     for code, count in found.notes.items():
         shown_rows = found.noted[code]
-        lines += [f"  {phrases.row(row)}: {sentence(note)}" for row, note in shown_rows]
+        lines += [f"  {row_label(row)}: {sentence(note)}" for row, note in shown_rows]
         if more := count - len(shown_rows):
             lines.append("  " + ngettext("and {n} more row", "and {n} more rows", more).format(n=number(more)))
     return "\n".join(lines)
@@ -288,5 +289,5 @@ def _at(found: Check) -> str:
     """How fast, and how long it takes where nothing but the rate decides that."""
     bounded = found.forecast.has_windows or found.forecast.per_24h is not None
     if bounded:
-        return _("at {rate}").format(rate=phrases.rate(found.rate))
-    return _("at {rate} in about {time}").format(rate=phrases.rate(found.rate), time=phrases.time(found.seconds))
+        return _("at {rate}").format(rate=format_rate(found.rate))
+    return _("at {rate} in about {time}").format(rate=format_rate(found.rate), time=format_duration(found.seconds))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from batch.app.init.analyse import Looked
 from batch.app.init.write import Started
 from batch.campaign import Constant, Source
-from batch.cli.output import formatting as phrases
+from batch.cli.output.layout import sheet_line
 from batch.i18n import N_, _
 
 
 def looked_text(looked: Looked) -> str:
     """How the sheet was read."""
     info = looked.sheet.info
-    head = phrases.read_as(info, looked.sheet.row_count)
+    head = sheet_line(info, looked.sheet.row_count)
     return "\n".join([head, *(f"  {warning}" for warning in info.warnings)])
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from batch.app.runs.progress import Headway
-from batch.cli.output import formatting as phrases
-from batch.i18n import _, decimal, number
+from batch.formatting import format_duration, format_rate, format_short_rate
+from batch.i18n import _, number
 from batch.model.outcomes import Outcome
 
 Paint = Callable[[str, str], str]
@@ -45,11 +45,11 @@ def state_text(now: Headway) -> str:
         )
     ]
     if now.rate is not None:
-        parts.append(phrases.rate(float(f"{now.rate:.3g}")))
+        parts.append(format_rate(float(f"{now.rate:.3g}")))
     if now.waits:
-        parts.append(_("waiting {time}").format(time=phrases.time(now.waits)))
+        parts.append(_("waiting {time}").format(time=format_duration(now.waits)))
     if now.left and now.eta is not None:
-        parts.append(_("about {time} to go").format(time=phrases.time(now.eta)))
+        parts.append(_("about {time} to go").format(time=format_duration(now.eta)))
     return f"{', '.join(parts)}."
 
 
@@ -94,18 +94,11 @@ def _counts(now: Headway) -> list[tuple[str, str]]:
 
 def _pace(now: Headway, *, ended: bool) -> list[tuple[str, str]]:
     if now.waits and not ended:
-        return [(_("waits {time}").format(time=phrases.time(now.waits)), "")]
-    return [] if now.rate is None else [(_short_rate(now.rate), "")]
+        return [(_("waits {time}").format(time=format_duration(now.waits)), "")]
+    return [] if now.rate is None else [(format_short_rate(now.rate), "")]
 
 
 def _rest(now: Headway, *, ended: bool) -> list[tuple[str, str]]:
     if ended or not now.left or now.eta is None:
         return []
-    return [(_("{time} left").format(time=phrases.time(now.eta)), "")]
-
-
-def _short_rate(rate: float) -> str:
-    for unit, seconds in (("s", 1), ("min", 60)):
-        if rate * seconds >= 1:
-            return f"{decimal(rate * seconds)}/{unit}"
-    return f"{decimal(rate * 3600)}/h"
+    return [(_("{time} left").format(time=format_duration(now.eta)), "")]

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator
 
 from batch.app.purge import Part, Purged
-from batch.cli.output import formatting as phrases
+from batch.cli.output.layout import labelled_lines
+from batch.formatting import format_moment
 from batch.i18n import _, ngettext, number
 
 
 def purge_question(plan: Purged) -> str:
     """What `purge` asks before it removes anything."""
-    return "\n".join([*phrases.labelled([(_("Ledger"), plan.ledger)]), *_lines(plan), _("Remove this for good?")])
+    return "\n".join([*labelled_lines([(_("Ledger"), plan.ledger)]), *_lines(plan), _("Remove this for good?")])
 
 
 def purge_text(ended: Purged) -> str:
@@ -21,7 +22,7 @@ def purge_text(ended: Purged) -> str:
 
 
 def _lines(plan: Purged) -> Iterator[str]:
-    when = f"{plan.before:%d/%m/%Y %H:%M} UTC"
+    when = f"{format_moment(plan.before)} UTC"
     if plan.empty and not plan.busy:
         yield _("There is nothing to remove from before {when}.").format(when=when)
     elif plan.done:

@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import indent
-from zoneinfo import ZoneInfo
 
 from batch.app.demo import samples
 from batch.app.runs.finish import FinishedRun
 from batch.app.trial import Tried
-from batch.cli.output import formatting as phrases
+from batch.cli.output.layout import labelled_lines, outcome_table
+from batch.formatting import format_duration, format_moment, format_rate
 from batch.i18n import N_, _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import shown
@@ -59,7 +59,7 @@ def summary_text(ended: FinishedRun) -> str:
     if ended.next_at is not None:
         parts.append(_when_next(ended))
     parts.append("\n".join(headline(ended.run, ended.tally, last_sent=ended.last_sent)))
-    parts.append(phrases.counts(ended.tally.counts, ended.tally.reasons))
+    parts.append(outcome_table(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
     parts.append(written_text(ended.run, ended.folder, ended.written, ledger=ended.ledger))
     parts += [*ended.problems, *ended.untold]
@@ -105,7 +105,7 @@ def written_text(run: Run, folder: Path, written: ReportFiles, *, ledger: str | 
         (_("Retry"), _("{file}: correct its rows and run it, like a sheet").format(file=file)) for file in correct
     ]
     told = [(_("Report"), workbook), *page, *retries, *(("", problem) for problem in problems)]
-    return "\n".join(phrases.labelled([*told, *([(_("Ledger"), ledger)] if ledger is not None else [])]))
+    return "\n".join(labelled_lines([*told, *([(_("Ledger"), ledger)] if ledger is not None else [])]))
 
 
 def waiting_text(seconds: float, finding: Finding) -> str:
@@ -121,18 +121,17 @@ def waiting_text(seconds: float, finding: Finding) -> str:
         said = _("The API asked to slow down (HTTP {status}): nothing is sent for {time}.")
     else:
         said = _("The API asked to slow down: nothing is sent for {time}.")
-    return fill(said, {**finding.values, "time": phrases.time(seconds)})
+    return fill(said, {**finding.values, "time": format_duration(seconds)})
 
 
 def _when_next(ended: FinishedRun) -> str:
     """When what the hours or a cap kept back may go."""
-    zone = ZoneInfo(ended.run.timezone)
     kept = {sender.pending.reason: sender.pending for sender in ended.tally.this_run.senders if sender.pending}
     said = [sentence(kept[reason]) for reason in (Reason.WINDOW, Reason.CAP) if reason in kept]
     if ended.next_at is None or ended.next_at.year == NEVER.year:
         finding = Finding(Reason.NO_HOURS)
         return f"{sentence(finding)} {advice(finding)}"
-    when = f"{ended.next_at.astimezone(zone):%d/%m/%Y %H:%M}"
+    when = format_moment(ended.next_at, ended.run.timezone)
     again = _("Run the same command again at {when} ({timezone}) or later.")
     return "\n".join([*said, again.format(when=when, timezone=ended.run.timezone)])
 
@@ -150,10 +149,10 @@ def _rate_of(sender: SenderRun, wanted: float | None, *, several: bool) -> str:
         return ""
     if sender.achieved_rate is not None:
         rates = _("{achieved} of {wanted} wanted")
-        told = [rates.format(achieved=phrases.rate(sender.achieved_rate), wanted=phrases.rate(wanted))]
+        told = [rates.format(achieved=format_rate(sender.achieved_rate), wanted=format_rate(wanted))]
     else:
         attempts = ngettext("{n} attempt, {wanted} wanted", "{n} attempts, {wanted} wanted", sender.attempts)
-        told = [attempts.format(n=number(sender.attempts), wanted=phrases.rate(wanted))]
+        told = [attempts.format(n=number(sender.attempts), wanted=format_rate(wanted))]
     if sender.slowed:
         slowed = ngettext(
             "slowed down once because the API asked for it",

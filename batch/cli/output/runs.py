@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
-from batch.cli.output import formatting as phrases
+from batch.formatting import format_moment, format_rows
 from batch.i18n import _, number
 from batch.model.outcomes import Outcome
 from batch.model.runs import Run, Tally
@@ -58,7 +57,7 @@ def _block(run: Run, tally: Tally, columns: int) -> str:
     lines = [
         run.run,
         f"{_started(run)}, {run.campaign}, {ended}",
-        f"{phrases.rows(tally.rows)}: {', '.join(counts)}" if counts else phrases.rows(0),
+        f"{format_rows(tally.rows)}: {', '.join(counts)}" if counts else format_rows(0),
     ]
     return "\n".join(
         textwrap.fill(
@@ -74,7 +73,7 @@ def _block(run: Run, tally: Tally, columns: int) -> str:
 
 
 def _started(run: Run) -> str:
-    return f"{run.started.astimezone(ZoneInfo(run.timezone)):%d/%m/%Y %H:%M}"
+    return format_moment(run.started, run.timezone)
 
 
 def _exit(run: Run) -> str:

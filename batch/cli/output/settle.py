@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from batch.app.decision import local_time
 from batch.app.reconcile import Left, Match, Reconciled, Why
 from batch.app.settle import Change, Settled
-from batch.cli.output import formatting as phrases
+from batch.cli.output.layout import labelled_lines, row_label
+from batch.formatting import format_moment
 from batch.i18n import N_, _, ngettext, number
 from batch.model.outcomes import ExitCode, Outcome
 from batch.model.phone.cells import shown
@@ -29,7 +29,7 @@ _WHY: Mapping[Why, str] = {
 
 def settle_question(plan: Settled) -> str:
     """What `settle` asks before it writes."""
-    lines = [*phrases.labelled([(_("Run"), plan.run.run), (_("Ledger"), plan.ledger)]), _table(plan.changes)]
+    lines = [*labelled_lines([(_("Run"), plan.run.run), (_("Ledger"), plan.ledger)]), _table(plan.changes)]
     count = len(plan.changes)
     return "\n".join([*lines, ngettext("Settle {n} row so?", "Settle {n} rows so?", count).format(n=number(count))])
 
@@ -127,7 +127,7 @@ def reconcile_text(ended: Reconciled) -> str:
 
 
 def _found_line(match: Match, ended: Reconciled) -> str:
-    said = _("settled as sent: it is in the chat, of {when}").format(when=local_time(match.at, ended.run))
+    said = _("settled as sent: it is in the chat, of {when}").format(when=format_moment(match.at, ended.run.timezone))
     return f"{_who(match)}  {said}"
 
 
@@ -138,7 +138,7 @@ def _left_line(left: Left) -> str:
 
 def _who(each: Match | Left) -> str:
     person = each.row_status.result.person
-    return f"  {phrases.row(each.row_status.row, 6)} {shown(person) if person else '':<18}"
+    return f"  {row_label(each.row_status.row, 6)} {shown(person) if person else '':<18}"
 
 
 def _report_again(run: str) -> str:

@@ -26,11 +26,12 @@ from sqlalchemy import (
     update,
 )
 
+from batch.formatting import format_moment
 from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes
 from batch.ledger.storage.schema import State, given_back, may_have, messages, microseconds, rows, suppressed
-from batch.model.contact_limits import SPACING, OutreachRules, clock_text, duration_phrase
+from batch.model.contact_limits import SPACING, OutreachRules, duration_phrase
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Value, value_from_text
@@ -97,7 +98,7 @@ class ContactLimiter:
         return self._quotas[scope]
 
     def _capped(self, until: datetime) -> Refused:
-        when = clock_text(until, self.rules.timezone)
+        when = format_moment(until, self.rules.timezone)
         finding = Finding(Reason.CAP, {"people": self.rules.per_24h or 0, "when": when})
         return Refused(outcome=Outcome.PENDING, finding=finding, until=until)
 
@@ -196,7 +197,7 @@ def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outre
 def recently_messaged(rules: OutreachRules, campaign: str, at: datetime) -> Finding:
     """The finding of a person who got a message of another campaign."""
     within: Value = duration_phrase(rules.not_within) if rules.not_within else ""
-    values: dict[str, Value] = {"campaign": campaign, "when": clock_text(at, rules.timezone), "within": within}
+    values: dict[str, Value] = {"campaign": campaign, "when": format_moment(at, rules.timezone), "within": within}
     return Finding(Reason.RECENTLY_MESSAGED, values)
 
 

@@ -21,13 +21,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from batch.i18n import _, ngettext, number
 from batch.reporter.atomic_file import write_aside
 from batch.reporter.columns import Value
-from batch.reporter.html.figures import columns, counts, facts, rate, reasons, segments, senders, tones_css
+from batch.reporter.html.colours import tones_css
+from batch.reporter.html.figures import bar_segments, chart_columns, percentage_text, reason_bars, run_facts
 from batch.reporter.html.rows import INTERNED, MOST_TEXTS, Rows, lead_columns, own_columns
-from batch.reporter.html.text import column_names, harmless, lang, moment, script_json, script_words
+from batch.reporter.html.text import column_names, harmless, lang, moment, rate, script_json, script_words
 from batch.reporter.inputs import ReportInputs
 from batch.reporter.rows import TableLayout, lay_out_table
 from batch.reporter.statistics import SENT_PER
-from batch.reporter.summary_view import ended, headline
+from batch.reporter.summary_view import headline, summarize_outcomes, verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -79,6 +80,8 @@ def _environment() -> Environment:
     made.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     made.filters["number"] = number
     made.filters["harmless"] = harmless
+    made.filters["rate"] = rate
+    made.globals["percentage_text"] = percentage_text
     return made
 
 
@@ -101,20 +104,20 @@ def _values(inputs: ReportInputs) -> dict[str, object]:
     info = inputs.sheet.info
     return {
         "run": run,
-        "verdict": ended(run.exit_code),
+        "verdict": verdict(run.exit_code),
         "headline": headline(run, tally, last_sent=inputs.statistics.last_sent),
         "began": moment(run.started, inputs.zone),
         "notes": inputs.notes,
         "remarks": info.warnings if info else (),
         "rows_of_all": tally.rows,
-        "counts": counts(tally.counts),
-        "segments": segments(tally.counts),
-        "reasons": reasons(tally, inputs.statistics),
-        "columns": columns(inputs.statistics),
+        "counts": summarize_outcomes(tally.counts),
+        "segments": bar_segments(tally.counts),
+        "reasons": reason_bars(tally, inputs.statistics),
+        "columns": chart_columns(inputs.statistics),
         "most": max((each.new + each.existing for each in inputs.statistics.sent), default=0),
         "sent_title": _(SENT_PER[inputs.statistics.step]),
-        "facts": list(facts(inputs)),
-        "senders": senders(tally),
+        "facts": list(run_facts(inputs)),
+        "senders": tally.this_run.senders,
         "wanted": rate(tally.this_run.wanted_rate),
         "table": table,
         "chunks": table.rows.chunks(),

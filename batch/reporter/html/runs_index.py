@@ -20,11 +20,11 @@ from pydantic import AwareDatetime, BaseModel, NonNegativeInt, ValidationError, 
 from batch.i18n import _, spoken, system_says
 from batch.model.outcomes import Outcome
 from batch.reporter.atomic_file import write_aside
-from batch.reporter.html.figures import Count, counts, segments
+from batch.reporter.html.figures import bar_segments
 from batch.reporter.html.page import pieces
 from batch.reporter.html.text import moment
 from batch.reporter.inputs import LEDGER_ONLY
-from batch.reporter.summary_view import ended
+from batch.reporter.summary_view import OutcomeSummary, summarize_outcomes, verdict
 
 _NAME = "index.html"
 _SUMMARY = "summary.json"
@@ -65,7 +65,7 @@ class _Entry:
     started: datetime
     began: str
     rows: int
-    counts: list[Count]
+    counts: list[OutcomeSummary]
     segments: list[tuple[Outcome, str, str]]
     exit_code: int | None
     ended: str
@@ -164,9 +164,9 @@ def _entry(folder: Path, found: _Summary) -> _Entry:
         started=found.started,
         began=moment(found.started, None),
         rows=sum(found.counts.values()),
-        counts=[each for each in counts(found.counts) if each.rows],
-        segments=segments(found.counts),
+        counts=[each for each in summarize_outcomes(found.counts) if each.rows],
+        segments=bar_segments(found.counts),
         exit_code=found.exit_code,
-        ended=ended(found.exit_code),
+        ended=verdict(found.exit_code),
         link=f"./{quote(folder.name)}/{quote(report)}" if report else None,
     )

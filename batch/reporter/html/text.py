@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
+from batch.formatting import format_exactly, format_rate
 from batch.i18n import N_, _, chosen
 from batch.reporter.columns import COLUMNS
 from batch.reporter.printable_text import printable
@@ -52,9 +53,9 @@ def moment(at: datetime, zone: ZoneInfo | None, form: str = "medium") -> str:
     return format_datetime(there.replace(tzinfo=None), form, locale=chosen())
 
 
-def share(part: int, whole: int) -> float:
-    """`part` in hundredths of `whole`; 0 for no whole."""
-    return 100 * part / whole if whole else 0.0
+def rate(starts: float | None) -> str:
+    """Starts per second in words; empty for None."""
+    return "" if starts is None else format_rate(starts, format_exactly)
 
 
 _NAMES = {

@@ -31,7 +31,6 @@ from batch.reporter.inputs import ReportInputs
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import ReportRow
 from batch.reporter.statistics import Statistics
-from batch.reporter.summary_view import Page
 from batch.reporter.tones import Palette
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.other_sheets import close_others, drop_calculation_order, drop_old_summaries, withdraw
@@ -40,6 +39,7 @@ from batch.reporter.xlsx.sheet_rows import SheetXml, cell_texts
 from batch.reporter.xlsx.sheet_scan import Survey, surveyed
 from batch.reporter.xlsx.sheet_splice import Splice
 from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart, in_words_of, transplanted
+from batch.reporter.xlsx.summary_page import SummaryPage, lay_out_summary
 from batch.reporter.xlsx.summary_sheet import add_summary
 from batch.reporter.xlsx.theme import Brushes, width_of
 from batch.reporter.xlsx.workbook_part import WorkbookPart
@@ -52,13 +52,15 @@ def saved(book: Workbook) -> Package:
     return Package(ZipFile(file))
 
 
-def summary_book(page: Page, figures: Statistics, *, taken: Iterable[str], epoch_1904: bool) -> tuple[Package, str]:
+def summary_book(
+    page: SummaryPage, statistics: Statistics, *, taken: Iterable[str], epoch_1904: bool
+) -> tuple[Package, str]:
     """A workbook with the summary alone, and the sheet's title: one that is not `taken`."""
     book = Workbook()
     book.remove(book.worksheets[0])
     if epoch_1904:
         book.epoch = CALENDAR_MAC_1904
-    add_summary(book, page, figures, taken=taken)
+    add_summary(book, page, statistics, taken=taken)
     return saved(book), book.sheetnames[0]
 
 
@@ -279,7 +281,7 @@ def _written(package: Package, copy: ZipFile, material: ReportInputs, info: Shee
     close_others(package, copy, [each for each in left if each != tab])
     if gone or filled.lost_formula:
         drop_calculation_order(package, workbook)
-    page = material.page(problems, () if info.header_row else (_bare(),))
+    page = lay_out_summary(material, notes=problems, remarks=() if info.header_row else (_bare(),))
     donor, title = summary_book(
         page, material.statistics, taken=[each.title for each in left], epoch_1904=workbook.epoch_1904
     )

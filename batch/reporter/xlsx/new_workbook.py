@@ -26,10 +26,10 @@ from batch.reporter.columns import COLUMNS
 from batch.reporter.inputs import LEDGER_ONLY, ReportInputs
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import TableLayout, TableRow, lay_out_table
-from batch.reporter.summary_view import TITLE
 from batch.reporter.tones import Palette
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.in_place import saved
+from batch.reporter.xlsx.summary_page import TITLE, lay_out_summary
 from batch.reporter.xlsx.summary_sheet import add_summary, free_title
 from batch.reporter.xlsx.theme import Brushes, width_of
 
@@ -190,7 +190,7 @@ def write_clean(
         for line in chain(sample, report):
             sheets.add(line)
         problems = sheets.finish()
-        page = material.page((*notes, *problems), remarks)
+        page = lay_out_summary(material, notes=(*notes, *problems), remarks=remarks)
         add_summary(sheets.book, page, material.statistics)
         saved(sheets.book).write(copy, but=sheets.parts)
     return problems

@@ -25,7 +25,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from batch.i18n import _
 from batch.model.outcomes import Outcome
 from batch.reporter.statistics import SENT_PER, Statistics
-from batch.reporter.summary_view import MARK, TITLE, Page, Spot
+from batch.reporter.xlsx.summary_page import MARK, TITLE, SummaryCell, SummaryPage
 from batch.reporter.xlsx.theme import INK, MUTED, RULE, TONES, look, set_cell
 
 _FONT = "Calibri"
@@ -131,7 +131,7 @@ def free_title(wanted: str, taken: list[str]) -> str:
     return title
 
 
-def add_summary(book: Workbook, page: Page, statistics: Statistics, *, taken: Iterable[str] = ()) -> None:
+def add_summary(book: Workbook, page: SummaryPage, statistics: Statistics, *, taken: Iterable[str] = ()) -> None:
     """Add the summary as the first sheet of `book`, under a title that is neither there nor `taken`."""
     sheet: Worksheet = book.create_sheet(free_title(_(TITLE), [*taken, *book.sheetnames]), 0)
     for column, width in _WIDTHS.items():
@@ -154,7 +154,7 @@ def _for_print(sheet: Worksheet) -> None:
     sheet.page_margins.left = sheet.page_margins.right = 0.4
 
 
-def _cell(sheet: Worksheet, spot: Spot | None, looks: _Looks) -> Cell | None:
+def _cell(sheet: Worksheet, spot: SummaryCell | None, looks: _Looks) -> Cell | None:
     if spot is None:
         return None
     cell = WriteOnlyCell(sheet)
@@ -162,7 +162,7 @@ def _cell(sheet: Worksheet, spot: Spot | None, looks: _Looks) -> Cell | None:
     return cell
 
 
-def _height(line: tuple[Spot | None, ...]) -> float:
+def _height(line: tuple[SummaryCell | None, ...]) -> float:
     """Points: Excel does not fit the height of a wrapped row by itself when a file is made by another program."""
     heights = {"mark": 18.0, "title": 30.0, "lead": 20.0, "section": 24.0}
     known = [heights[spot.look] for spot in line if spot and spot.look in heights]
@@ -174,7 +174,7 @@ def _height(line: tuple[Spot | None, ...]) -> float:
     return max([*known, max(wraps, default=1) * _LINE + _AIR])
 
 
-def _charts(sheet: Worksheet, page: Page, statistics: Statistics) -> None:
+def _charts(sheet: Worksheet, page: SummaryPage, statistics: Statistics) -> None:
     top = page.places["outcomes"] - 1
     height = (len(Outcome) + 2) * (_LINE + _AIR) * _CM_PER_POINT
     _anchor(sheet, outcome_chart(sheet, first=top + 1, names=2, numbers=4), f"F{top}", _WIDTHS["F"], height)
@@ -237,5 +237,5 @@ class _Looks:
             for outcome, tone in TONES.items()
         }
 
-    def of(self, spot: Spot) -> StyleArray:
+    def of(self, spot: SummaryCell) -> StyleArray:
         return self._badges[spot.outcome] if spot.outcome else self._looks[spot.look]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from batch.cli.main import _run as wegly_batch
-from batch.cli.output import formatting as phrases
+from batch.formatting import format_duration
 from batch.ledger import Ledger, Owner
 from batch.sandbox import running_sandbox
 
@@ -281,7 +281,7 @@ def test_rates_and_times_are_told_in_whole_numbers(desk: Desk, rate: str, said: 
 )
 def test_a_time_is_told_in_the_next_unit_from_a_hundred_on(seconds: float, said: str) -> None:
     """Seconds, minutes, hours, days."""
-    assert phrases.time(seconds) == said
+    assert format_duration(seconds) == said
 
 
 def test_dry_run_is_check(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

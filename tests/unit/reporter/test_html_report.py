@@ -25,12 +25,14 @@ from batch.model.outcomes import Outcome
 from batch.reporter import COLUMNS as OURS
 from batch.reporter import report, write_report
 from batch.reporter.html import rows as html_rows
-from batch.reporter.html.figures import DARK, SURFACE, dark_tone, mixed, rate, reasons, segments
+from batch.reporter.html.colours import DARK_SURFACE, LIGHT_SURFACE, darken, mix
+from batch.reporter.html.figures import bar_segments
 from batch.reporter.html.page import REPORT_SCRIPT, script_of, style, write_html
 from batch.reporter.html.rows import Rows, budget, lead_columns
-from batch.reporter.html.text import LONGEST_CELL, harmless, script_json
+from batch.reporter.html.text import LONGEST_CELL, harmless, rate, script_json
 from batch.reporter.rows import ReportRow, lay_out_table
 from batch.reporter.statistics import collect_statistics
+from batch.reporter.summary_view import summarize_reasons
 from batch.reporter.xlsx.theme import TONES
 
 
@@ -280,16 +282,16 @@ def test_the_figures_of_the_page_are_those_of_the_run(tmp_path: Path) -> None:
 def test_what_needs_a_person_comes_first(tmp_path: Path) -> None:
     """Errors, then unknown, then pending; what is done comes last."""
     made = Made(rows=300)
-    found = reasons(made.tally(), collect_statistics(made.results(), made.material().zone))
+    found = summarize_reasons(made.tally(), collect_statistics(made.results(), made.material().zone))
     order = [Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Outcome.REUSED, Outcome.SUCCESS]
     places = [order.index(each.outcome) for each in found]
     assert places == sorted(places)
-    assert "Look in WhatsApp" in next(each.todo for each in found if each.outcome is Outcome.UNKNOWN)
+    assert "Look in WhatsApp" in next(each.action for each in found if each.outcome is Outcome.UNKNOWN)
 
 
 def test_one_row_in_a_hundred_thousand_is_seen_in_the_bar() -> None:
     """The parts touch each other, fill the bar, and none is too thin."""
-    parts = segments({Outcome.SUCCESS: 99_999, Outcome.ERROR: 1})
+    parts = bar_segments({Outcome.SUCCESS: 99_999, Outcome.ERROR: 1})
     assert [(kind, at) for kind, at, _ in parts] == [(Outcome.SUCCESS, "0.00"), (Outcome.ERROR, "99.40")]
     assert all(float(width) >= 0.5 for _, _, width in parts)
     ends = [(float(at), float(at) + float(width)) for _, at, width in parts]
@@ -319,17 +321,17 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_the_words_of_an_outcome_can_be_read(outcome: Outcome) -> None:
     """WCAG AA, 4.5 to 1, on light and on dark screens."""
-    tone, night = TONES[outcome], dark_tone(TONES[outcome])
+    tone, night = TONES[outcome], darken(TONES[outcome])
     assert contrast(tone.ink, tone.tint) >= 4.5
-    assert contrast(tone.ink, SURFACE) >= 4.5
+    assert contrast(tone.ink, LIGHT_SURFACE) >= 4.5
     assert contrast(night.ink, night.tint) >= 4.5
-    assert contrast(night.bar, DARK) >= 3
+    assert contrast(night.bar, DARK_SURFACE) >= 3
 
 
 def test_colours_mix() -> None:
     """Half of black and half of white is grey; all of one is that one."""
-    assert mixed("000000", "FFFFFF", 0.5) == "808080"
-    assert mixed("123456", "FFFFFF", 1) == "123456"
+    assert mix("000000", "FFFFFF", 0.5) == "808080"
+    assert mix("123456", "FFFFFF", 1) == "123456"
 
 
 def test_the_columns_of_the_table_tell_whose_row_it_is() -> None:

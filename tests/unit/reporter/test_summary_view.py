@@ -5,13 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from report_factory import summary_of
 
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, SenderRun, Tally, ThisRun
 from batch.reporter import headline, summary
 from batch.reporter.statistics import ReasonRows, Statistics
-from batch.reporter.summary_view import MARK, Page, summary_page
+from batch.reporter.xlsx.summary_page import MARK, SummaryPage
 
 RUN = Run(
     run="20261103T130000Z-novembro-3fa9",
@@ -50,8 +51,8 @@ TALLY = Tally(
 )
 
 
-def texts(page: Page) -> list[str]:
-    return [str(spot.value) for line in page.lines for spot in line if spot and spot.value is not None]
+def texts(page: SummaryPage) -> list[str]:
+    return [str(cell.value) for line in page.lines for cell in line if cell and cell.value is not None]
 
 
 def test_the_summary_has_the_keys_of_the_design() -> None:
@@ -136,7 +137,7 @@ def test_the_page_puts_what_needs_a_person_first() -> None:
     statistics = Statistics(
         reasons=(ReasonRows(outcome=Outcome.ERROR, reason="api_refused", rows=2, first=(9, 12), example=refused),)
     )
-    said = texts(summary_page(RUN, TALLY, statistics, notes=("One thing.",)))
+    said = texts(summary_of(RUN, TALLY, statistics, notes=("One thing.",)))
     assert said[0] == MARK
     assert "Please note: One thing." in said
     assert "Row 9: The API refused the row (HTTP 422): bad name" in said
@@ -148,7 +149,7 @@ def test_the_page_puts_what_needs_a_person_first() -> None:
 
 def test_the_page_counts_every_outcome_and_all_rows() -> None:
     """The six outcomes are there also when they are 0, and the sum is that of the sheet."""
-    page = summary_page(RUN, TALLY, Statistics(), notes=())
+    page = summary_of(RUN, TALLY, Statistics(), notes=())
     rows = page.lines[page.places["outcomes"] - 1 :][: len(Outcome) + 1]
     numbers = [line[3].value for line in rows if line[3]]
     assert numbers == [5, 2, 3, 0, 0, 1, 11]
@@ -156,9 +157,9 @@ def test_the_page_counts_every_outcome_and_all_rows() -> None:
 
 def test_the_page_names_the_ledger_only_when_it_is_known() -> None:
     """No line without it; and attempts are a number."""
-    page = summary_page(replace(RUN, ledger="/data/ledger.sqlite3"), TALLY, Statistics())
+    page = summary_of(replace(RUN, ledger="/data/ledger.sqlite3"), TALLY, Statistics())
     assert "/data/ledger.sqlite3" in texts(page)
-    assert "Ledger" not in texts(summary_page(RUN, TALLY, Statistics()))
+    assert "Ledger" not in texts(summary_of(RUN, TALLY, Statistics()))
     assert [
         line[2].value for line in page.lines if line[1:2] and line[1] and line[1].value == "Attempts" and line[2]
     ] == [8]

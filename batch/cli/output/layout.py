@@ -1,0 +1,54 @@
+"""Lines that several commands print: the table of outcomes, labelled values, and which sheet was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from batch.formatting import format_rows
+from batch.i18n import _, number
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Reason
+from batch.model.runs import ranked
+from batch.model.sheets import SheetInfo
+
+
+def outcome_table(counts: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome, str], int]) -> str:
+    """A line for each outcome that occurs, its reasons below it, and the sum."""
+    label = _("rows")
+    width = max(8, len(label) + 1)
+    lines = []
+    for outcome in Outcome:
+        if not counts[outcome]:
+            continue
+        of_it = [(reason, rows) for kind, reason, rows in ranked(reasons) if kind is outcome]
+        lines.append(f"  {outcome.value:<{width}}{number(counts[outcome]):>8}")
+        # "success" and "waiting" say nothing that the outcome itself does not.
+        if not outcome.messaged and of_it != [(Reason.WAITING.value, counts[outcome])]:
+            lines += [f"  {number(rows):>{width + 6}}  {reason}" for reason, rows in of_it]
+    return "\n".join([*lines, f"  {label:<{width}}{number(sum(counts.values())):>8}"])
+
+
+def labelled_lines(pairs: Iterable[tuple[str, str]], least: int = 0, indent: str = "") -> list[str]:
+    """A line for each label with its value, aligned. `least`: characters of the labels' column at least."""
+    listed = list(pairs)
+    width = max([least, *(len(label) for label, _value in listed)])
+    return [f"{indent}{label:<{width}}  {value}" for label, value in listed]
+
+
+def section(heading: str, lines: Iterable[str]) -> str:
+    """A heading with its lines below it, indented."""
+    return "\n".join([heading, *(f"  {line}" for line in lines)])
+
+
+def sheet_line(info: SheetInfo, count: int) -> str:
+    """Which sheet was read, how many rows it has, and where its header is."""
+    name = _("{file}, sheet {sheet!r}").format(file=info.file, sheet=info.sheet) if info.sheet else info.file
+    rows = format_rows(count)
+    if info.header_row:
+        return _("{name}: {rows} below the header in row {row}").format(name=name, rows=rows, row=info.header_row)
+    return _("{name}: {rows} and no header").format(name=name, rows=rows)
+
+
+def row_label(number: int, digits: int = 0) -> str:
+    """`row 7`, as wide as with a number of so many digits."""
+    return _("row {row}").format(row=f"{number:<{digits}}")
