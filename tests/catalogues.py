@@ -28,9 +28,23 @@ from batch.cli.main import cli
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "batch" / "locale"
 DOMAIN = "wegly_batch"
-_METHODS = [("**.py", "python"), ("**.jinja", "jinja2.ext:babel_extract")]
+_JINJA = "jinja2.ext:babel_extract"
+_METHODS = [("**.py", "python"), ("**.toml.jinja", _JINJA), ("**.jinja", _JINJA)]
 _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
-_OPTIONS = {"**.jinja": {"trimmed": "true", "newstyle_gettext": "true"}}
+_OPTIONS = {
+    "**.toml.jinja": {
+        "newstyle_gettext": "true",
+        "trim_blocks": "true",
+        "block_start_string": "<%",
+        "block_end_string": "%>",
+        "variable_start_string": "<<",
+        "variable_end_string": ">>",
+        "comment_start_string": "<#",
+        "comment_end_string": "#>",
+    },
+    "**.jinja": {"trimmed": "true", "newstyle_gettext": "true"},
+}
+"""The first pattern that fits a file counts."""
 
 
 def extracted() -> Catalog:

@@ -5,15 +5,14 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 
 * An unknown key is an error that names the nearest known one, so that a typing error never changes what is sent.
 * An address that may hold a secret (`notify`) is never repeated in an error.
-* What `init` left to be filled in (`blanks`) is refused until it is.
+* What `init` left to be filled in is refused until it is.
 * Constants are checked here as cells are checked in the loader, by the same rules (`fields`).
 """
 
-from batch.campaign.blanks import blank
 from batch.campaign.fields import FIELDS, STATUSES, checked
 from batch.campaign.load import load_campaign
 from batch.campaign.problems import Problem, campaign_error
-from batch.campaign.scaffold import Draft, DraftField, starter_text
+from batch.campaign.scaffold import Draft, DraftField, fill_in, is_writable, quote, render_campaign
 from batch.campaign.schema import (
     Campaign,
     FieldSpec,
@@ -22,7 +21,6 @@ from batch.campaign.schema import (
 )
 from batch.campaign.sources import Column, Constant, Shares, Source, described
 from batch.campaign.template import BODY_LIMIT, body_problem, occurrences, placeholders, rendered
-from batch.campaign.toml_text import quoted, writable
 from batch.campaign.units import SheetLimits, parse_duration, parse_limit, parse_rate, parse_share
 
 __all__ = [
@@ -41,11 +39,12 @@ __all__ = [
     "SheetLimits",
     "Source",
     "Webhook",
-    "blank",
     "body_problem",
     "campaign_error",
     "checked",
     "described",
+    "fill_in",
+    "is_writable",
     "load_campaign",
     "occurrences",
     "parse_duration",
@@ -53,8 +52,7 @@ __all__ = [
     "parse_rate",
     "parse_share",
     "placeholders",
-    "quoted",
+    "quote",
+    "render_campaign",
     "rendered",
-    "starter_text",
-    "writable",
 ]

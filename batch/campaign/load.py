@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -13,8 +13,8 @@ from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
-from batch.campaign.blanks import blanks
-from batch.campaign.problems import Problem, campaign_error, problem_of
+from batch.campaign.problems import Problem, campaign_error, problem_of, shown_key
+from batch.campaign.scaffold import FILL_IN_MARKS
 from batch.campaign.schema import (
     RECIPIENT,
     Campaign,
@@ -47,7 +47,7 @@ def load_campaign(path: Path, *, now: datetime) -> Campaign:
     Raises CampaignError with every problem of the file: where it is, what was found, what is allowed.
     """
     data = _parsed(_text(path), path.name)
-    unfilled = dict(blanks(data))
+    unfilled = dict(_find_marks(data))
     problems = list(unfilled.values())
     try:
         file = CampaignFile.model_validate(data)
@@ -162,6 +162,20 @@ def _syntax_remedy(words: str, line: str) -> str:
     if words.startswith(_TWICE):
         return _("A key or section may stand in the file once.")
     return _('Correct the line; a text stands in quotes, like name = "a".')
+
+
+def _find_marks(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
+    """Yield each place at which a value is still to be filled in, with the problem that says which."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _find_marks(value, (*path, key))
+    elif isinstance(data, list):
+        for place, value in enumerate(data):
+            yield from _find_marks(value, (*path, place))
+    elif isinstance(data, str) and data.startswith(tuple(FILL_IN_MARKS.values())):
+        what = data.partition(":")[2].strip()
+        text = _("{key} is not filled in yet").format(key=shown_key(path))
+        yield path, Problem(text=text, remedy=_("Put there {what}.").format(what=what))
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:

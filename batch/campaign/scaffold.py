@@ -1,27 +1,36 @@
-"""The text of a new campaign file: what is known filled in, what is not known marked as such, every section explained.
+"""Campaign files written for a person: a template filled with what is known, and marks where only the person knows.
 
-The comments are for a person who has never seen such a file; the words are those of `samples/boas-vindas.toml`.
+A mark is a text that begins with `FILL IN: ` (`PREENCHA: ` in Portuguese). `load_campaign` refuses each by name: sent
+as it stands, it would be a wrong sender or a template that does not exist.
 """
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from batch.campaign import starter_words as words
-from batch.campaign.blanks import blank
 from batch.campaign.sources import Constant, Source
-from batch.campaign.toml_text import quoted, source_text
-from batch.i18n import N_, _, number
+from batch.i18n import _, chosen, ngettext, number
 
-_WIDTH = 118
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+FILL_IN_MARKS = MappingProxyType({"en": "FILL IN: ", "pt_BR": "PREENCHA: "})
+"""Fixed texts, not of the catalogues: a file that was begun in one language is understood in the other."""
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_COMMENT_WIDTH = 118
 _COLUMNS_LISTED = 60
-_NAME_SHOWN = 60
-"""Characters of a column's name in a comment; questions of a form stand in headers whole."""
-
-_SENDER = N_("the id of the WhatsApp number that sends; Wegly shows it in the settings of your number")
-_TEMPLATE = N_("the name of the approved template, exactly as WhatsApp has it")
+_LONGEST_NAME = 60
+"""Characters of a column's name in a comment; exports of forms have whole questions as headers."""
+_ESCAPED = re.compile(r'[\x00-\x1f\x7f"\\]')
+_SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,18 +47,18 @@ class DraftField:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
-    """What is known of a campaign before anybody has written its file. None: to be filled in, or left out."""
+    """Everything known of a campaign before its file is written. None: to be filled in, or left out."""
 
     name: str
     sheet: str
-    """The sheet as a person types it: its path."""
+    """Path of the sheet as it is typed on the command line."""
     file: str
-    """The campaign file, likewise."""
+    """Path of the campaign file, likewise."""
     all_columns: Sequence[str]
     columns: Mapping[str, str]
-    """Field of the request to the name of the sheet's column; the phone (`wa_contact_id`) is among them."""
+    """Field of the request to the sheet's column; the phone (`wa_contact_id`) is among them."""
     reasons: Mapping[str, str] = field(default_factory=dict)
-    """Field of the request to the sentence that says why this column."""
+    """Field of the request to the sentence that explains the choice of its column."""
     language: Source
     """Of the template."""
     sender: Source | None = None
@@ -64,90 +73,88 @@ class Draft:
     """Limits of reading that are not the program's own."""
 
 
-def starter_text(draft: Draft) -> str:
-    """The file, ending with a line break. `load_campaign` reads it once its blanks are filled in."""
-    sections = (_head, _campaign, _sender, _template, _columns, _template_fields, _speed, _window, _sheet)
-    return "\n".join(section(draft) for section in sections)
+def render_campaign(draft: Draft) -> str:
+    """Return the text of the campaign file. `load_campaign` reads it once its marks are filled in."""
+    return _template().render(draft=draft)
 
 
-def _head(draft: Draft) -> str:
-    return _(words.HEAD).format(sheet=_plain(draft.sheet), file=_plain(draft.file))
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - `check` needs no template
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        autoescape=False,  # noqa: S701 - it makes TOML, in which `quote` escapes
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals.update(
+        comment=_comment,
+        list_columns=_list_columns,
+        printable=_printable,
+        quote=quote,
+        write_or_ask=_write_or_ask,
+        write_source=_write_source,
+    )
+    return environment.get_template("campaign.toml.jinja")
 
 
-def _plain(text: str) -> str:
-    """A text as a comment may hold it."""
+def quote(text: str) -> str:
+    """Return a text as TOML has it: on one line, in quotation marks; also fit for a comment."""
+    return f'"{_ESCAPED.sub(_escape, text)}"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match[0]
+    return _SHORT_ESCAPES.get(char, f"\\u{ord(char):04x}")
+
+
+def is_writable(text: str) -> bool:
+    """Return False for a text that UTF-8 cannot hold: half of a surrogate pair is no character."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def fill_in(description: str) -> str:
+    """Return the mark for a value that the person must give. `description` has no final stop: `the id of ...`."""
+    return f"{FILL_IN_MARKS[chosen()]}{description}"
+
+
+def _write_or_ask(source: Source | None, description: str) -> str:
+    return quote(fill_in(description)) if source is None else _write_source(source)
+
+
+def _write_source(source: Source) -> str:
+    # A column is written as a table, which cannot be mistaken for a constant.
+    if isinstance(source, Constant):
+        return quote(source.value)
+    default = "" if source.default is None else f", default = {quote(source.default)}"
+    return f"{{ column = {quote(source.column)}{default} }}"
+
+
+def _printable(text: str) -> str:
+    # A line break would end the comment, and what follows would be a setting.
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def _campaign(draft: Draft) -> str:
-    return _(words.CAMPAIGN).format(name=quoted(draft.name))
+def _comment(text: str, indent: int = 0) -> str:
+    sign = "# " + " " * indent
+    return textwrap.fill(
+        _printable(text), _COMMENT_WIDTH, initial_indent=sign, subsequent_indent=sign, break_on_hyphens=False
+    )
 
 
-def _sender(draft: Draft) -> str:
-    return _(words.SENDER_SECTION).format(sender=_given(draft.sender, _(_SENDER)))
-
-
-def _template(draft: Draft) -> str:
-    body = '# body = "Ol\u00e1 {{1}}, tudo bem?"' if draft.body is None else f"body = {quoted(draft.body)}"
-    name, language = _given(draft.template, _(_TEMPLATE)), source_text(draft.language)
-    return _(words.TEMPLATE_SECTION).format(name=name, language=language, body=body)
-
-
-def _given(source: Source | None, what: str) -> str:
-    return quoted(blank(what)) if source is None else source_text(source)
-
-
-def _columns(draft: Draft) -> str:
-    lines = [_(words.COLUMNS_HEAD), *_commented(", ".join(_listed(draft.all_columns)), indent="  "), "[columns]"]
-    for name, column in draft.columns.items():
-        lines += _commented(draft.reasons.get(name, ""))
-        lines.append(f"{name} = {quoted(column)}")
-    return "\n".join([*lines, ""])
-
-
-def _listed(names: Sequence[str]) -> Iterable[str]:
-    for name in names[:_COLUMNS_LISTED]:
-        yield quoted(name if len(name) <= _NAME_SHOWN else name[: _NAME_SHOWN - 3] + "...")
+def _list_columns(names: Sequence[str]) -> str:
+    shown = [name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..." for name in names]
+    listed = [quote(name) for name in shown[:_COLUMNS_LISTED]]
     if len(names) > _COLUMNS_LISTED:
-        yield _("and {names} more").format(names=number(len(names) - _COLUMNS_LISTED))
-
-
-def _commented(text: str, indent: str = "") -> list[str]:
-    sign = f"# {indent}"
-    return textwrap.wrap(_plain(text), _WIDTH, initial_indent=sign, subsequent_indent=sign, break_on_hyphens=False)
-
-
-def _template_fields(draft: Draft) -> str:
-    head = _(words.FIELDS_HEAD).format(example=_plain(draft.example))
-    if draft.fields:
-        return head + "\n".join(map(_block, draft.fields))
-    example = _block(DraftField(component="BODY", index=1, value=Constant(value=draft.example)))
-    lines = "".join(f"# {line}\n" for line in example.splitlines())
-    return head + _(words.FIELDS_NONE) + lines
-
-
-def _block(each: DraftField) -> str:
-    lines = ["[[template_fields]]", f"component = {quoted(each.component)}", 'type = "TEXT"', f"index = {each.index}"]
-    if each.button_index is not None:
-        lines.append(f"button_index = {each.button_index}")
-    if each.card_index is not None:
-        lines.append(f"card_index = {each.card_index}")
-    what = _("what stands for {{{{{index}}}}}, like {{Nome|first_name}}").format(index=each.index)
-    value = _given(each.value, what)
-    return "\n".join([*lines, f"value = {value}", ""])
-
-
-def _speed(_draft: Draft) -> str:
-    return _(words.SPEED)
-
-
-def _window(_draft: Draft) -> str:
-    return _(words.WINDOW)
-
-
-def _sheet(draft: Draft) -> str:
-    tab = '# name = "Contatos"' if draft.tab is None else f"name = {quoted(draft.tab)}"
-    row = "# header_row = 4" if draft.header_row is None else f"header_row = {draft.header_row}"
-    sign = "" if draft.limits else "# "
-    limits = [f"{name} = {value:_}" for name, value in draft.limits.items()] or ["# cells = 64_000_000"]
-    return _(words.SHEET).format(tab=tab, row=row) + "\n".join([_(words.LIMITS), f"{sign}[sheet.limits]", *limits, ""])
+        listed.append(_("and {names} more").format(names=number(len(names) - _COLUMNS_LISTED)))
+    return ", ".join(listed)

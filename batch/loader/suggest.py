@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from batch.campaign import FIELDS, Column, Constant, FieldSpec, Source, checked, writable
+from batch.campaign import FIELDS, Column, Constant, FieldSpec, Source, checked, is_writable
 from batch.i18n import _, number
 from batch.loader.header_names import fold, is_known_header, is_name_header, is_phone_header, is_result_column
 from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
@@ -60,7 +60,7 @@ def column_facts(info: SheetInfo, rows: Iterable[SheetRow], *, region: str = "BR
     return tuple(
         _facts(name, [cells[place] for cells in sample], region)
         for place, name in enumerate(info.columns)
-        if not is_result_column(name) and writable(name)
+        if not is_result_column(name) and is_writable(name)
     )
 
 

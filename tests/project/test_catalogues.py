@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,8 @@ def test_a_translation_names_the_values_of_its_text(catalogues: ModuleType) -> N
     """No translation loses a value, or names one that its text does not have."""
 
     def fields(text: str) -> set[str]:
+        if named := re.findall(r"%\((\w+)\)s", text):  # out of a template, where braces are only text
+            return set(named)
         try:
             return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
         except ValueError:

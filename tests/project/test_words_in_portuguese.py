@@ -13,7 +13,7 @@ from report_factory import summary_of
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from batch.campaign import Draft, load_campaign, starter_text
+from batch.campaign import Draft, load_campaign, render_campaign
 from batch.campaign.sources import Constant
 from batch.chats.error_text import as_sentence
 from batch.chats.transport.exceptions import FAULT_WORDS, Fault
@@ -192,9 +192,9 @@ DRAFT = Draft(
 
 def test_a_campaign_file_in_portuguese_says_the_same(tmp_path: Path) -> None:
     """Its settings are those of the English file; its notes are Portuguese, and fit the width."""
-    english = starter_text(DRAFT)
+    english = render_campaign(DRAFT)
     with spoken("pt_BR"):
-        text = starter_text(DRAFT)
+        text = render_campaign(DRAFT)
     marked = text.replace('"PREENCHA: ', '"FILL IN: ')
     assert _settings(marked) == _settings(english)
     assert _examples(text) == _examples(english)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from batch.app.init.analyse import Looked
 from batch.app.init.draft import Known, drafted
 from batch.app.inputs.staging import limits_of
-from batch.campaign import Campaign, Constant, Draft, DraftField, Source, described, load_campaign, starter_text
+from batch.campaign import Campaign, Constant, Draft, DraftField, Source, described, load_campaign, render_campaign
 from batch.errors import CampaignError, SettingsError, SheetError
 from batch.i18n import _, system_says
 from batch.loader import open_sheet
@@ -69,7 +69,7 @@ def start_campaign(looked: Looked, known: Known, out: Path) -> Started:
         limits=looked.limits,
     )
     draft, problem = _proved(draft, looked, out.name)
-    _write(out, starter_text(draft))
+    _write(out, render_campaign(draft))
     return Started(
         file=out,
         mapping=tuple(_mapping(draft)),
@@ -123,7 +123,7 @@ def _loaded(draft: Draft, name: str) -> Campaign:
     )
     with TemporaryDirectory(prefix="wegly-batch-init-") as folder:
         file = Path(folder) / name
-        file.write_text(starter_text(whole), encoding="utf-8", newline="\n")
+        file.write_text(render_campaign(whole), encoding="utf-8", newline="\n")
         return load_campaign(file, now=datetime.now(UTC))
 
 

@@ -15,11 +15,11 @@ from batch.campaign import (
     Constant,
     Draft,
     DraftField,
-    blank,
+    fill_in,
+    is_writable,
     load_campaign,
-    quoted,
-    starter_text,
-    writable,
+    quote,
+    render_campaign,
 )
 from batch.campaign.schema import name_problem
 from batch.errors import CampaignError, SettingsError
@@ -56,7 +56,7 @@ def test_a_whole_draft_loads_as_it_was_meant(tmp_path: Path) -> None:
         DraftField(component="BUTTON", index=1, value=Column(column="a{b"), button_index=0, card_index=2),
     )
     draft = _draft(body="Olá {{1}}", fields=fields, tab="Plan 1", header_row=4, reasons={"wa_contact_id": "57 of 60."})
-    text = starter_text(draft)
+    text = render_campaign(draft)
     campaign = _load(tmp_path, text)
     assert (campaign.name, campaign.unique_by, campaign.template.body) == ("contatos", (), "Olá {{1}}")
     assert campaign.columns == {
@@ -67,9 +67,9 @@ def test_a_whole_draft_loads_as_it_was_meant(tmp_path: Path) -> None:
     assert [spec.value for spec in campaign.template_fields] == [each.value for each in fields]
     assert campaign.template_fields[1].button_index == Constant(value="0")
     assert (campaign.sheet.name, campaign.sheet.header_row) == ("Plan 1", 4)
-    limited = starter_text(_draft(limits={"cells": 64_000_000}))
+    limited = render_campaign(_draft(limits={"cells": 64_000_000}))
     assert _load(tmp_path, limited).sheet.limits.given() == {"cells": 64_000_000}
-    plain = _load(tmp_path, starter_text(_draft()))
+    plain = _load(tmp_path, render_campaign(_draft()))
     assert (plain.sheet.name, plain.sheet.header_row, plain.template_fields) == (None, None, None)
     bare = _load(
         tmp_path, f'[campaign]\nname="x"\n[sender]\nwhatsapp_phone_id="{SENDER}"\n[template]\nname="x"\nlanguage="x"'
@@ -85,7 +85,7 @@ def test_a_whole_draft_loads_as_it_was_meant(tmp_path: Path) -> None:
 
 def test_the_usual_hours_are_in_it(tmp_path: Path) -> None:
     """In use, not as a comment: Monday to Friday 9 to 20, Saturday 10 to 16, where the person lives, no holidays."""
-    text = starter_text(_draft())
+    text = render_campaign(_draft())
     assert _load(tmp_path, text).hours.windows == (
         Window(days=frozenset(range(5)), begin=540, end=1200, zone=None, holidays="BR"),
         Window(days=frozenset({5}), begin=600, end=960, zone=None, holidays="BR"),
@@ -95,7 +95,7 @@ def test_the_usual_hours_are_in_it(tmp_path: Path) -> None:
 
 def test_what_is_commented_out_is_right_once_its_signs_are_gone(tmp_path: Path) -> None:
     """The example block of a template value."""
-    text = starter_text(_draft())
+    text = render_campaign(_draft())
     with_block = text.replace("# [[template_fields]]", "[[template_fields]]")
     for key in ("component", "type", "index", "value"):
         with_block = with_block.replace(f"# {key} = ", f"{key} = ")
@@ -116,7 +116,7 @@ def test_odd_texts_come_back(tmp_path: Path) -> None:
         tab=ODD,
         fields=[DraftField(component="BODY", index=1, value=Column(column=ODD.strip(), default=ODD))],
     )
-    campaign = _load(tmp_path, starter_text(draft))
+    campaign = _load(tmp_path, render_campaign(draft))
     assert (campaign.template.body, campaign.sheet.name) == (ODD, ODD)
     assert campaign.columns == {"wa_contact_id": Column(column=ODD.strip())}
     assert campaign.template_fields is not None
@@ -125,7 +125,9 @@ def test_odd_texts_come_back(tmp_path: Path) -> None:
 
 def test_every_line_fits_and_ends(tmp_path: Path) -> None:
     """A person's editor shows 120 characters; many columns are listed up to a number."""
-    text = starter_text(_draft(all_columns=[f"Pergunta {number}: {'o que acha disso ' * 9}" for number in range(100)]))
+    text = render_campaign(
+        _draft(all_columns=[f"Pergunta {number}: {'o que acha disso ' * 9}" for number in range(100)])
+    )
     assert text.endswith("\n")
     assert max(map(len, text.splitlines())) <= 120
     assert "and 40 more" in text
@@ -135,7 +137,7 @@ def test_what_is_not_filled_in_is_refused_by_name(tmp_path: Path) -> None:
     """All blanks at once, each with what belongs there; nothing else is said about their values."""
     draft = _draft(sender=None, template=None, fields=[DraftField(component="BODY", index=1, value=None)])
     with pytest.raises(CampaignError) as caught:
-        _load(tmp_path, starter_text(draft))
+        _load(tmp_path, render_campaign(draft))
     said = str(caught.value)
     assert "3 problems" in said
     assert "[sender] whatsapp_phone_id is not filled in yet. Put there the id of the WhatsApp number" in said
@@ -145,22 +147,22 @@ def test_what_is_not_filled_in_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_blanks_and_other_mistakes_are_told_together(tmp_path: Path) -> None:
     """A person corrects the file once."""
-    text = starter_text(_draft(sender=None)).replace('rate = "10/s"', 'rate = "fast"')
+    text = render_campaign(_draft(sender=None)).replace('rate = "10/s"', 'rate = "fast"')
     with pytest.raises(CampaignError, match="2 problems"):
         _load(tmp_path, text)
 
 
 def test_a_blank_is_plain_to_see() -> None:
     """It stands in capitals."""
-    assert blank("the id") == "FILL IN: the id"
+    assert fill_in("the id") == "FILL IN: the id"
 
 
 def test_quoted_text_is_toml() -> None:
     """Every character that a file can hold."""
     text = "".join(map(chr, range(0x250))) + "\u2028\ufeff\U0001f600"
-    assert tomllib.loads(f"x = {quoted(text)} # {quoted(text)}") == {"x": text}
-    assert writable(text)
-    assert not writable("\ud800")
+    assert tomllib.loads(f"x = {quote(text)} # {quote(text)}") == {"x": text}
+    assert is_writable(text)
+    assert not is_writable("\ud800")
 
 
 @pytest.mark.parametrize("stem", ["contatos", "  ", "a{b}c", "x\ny", "n" * 300, "Março 😀", "{yyyy}"])
