@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import MappingProxyType
 
-from batch.loader import Limits, Sheet, open_sheet
+from batch.loader import Sheet, open_sheet
 from batch.model.phrases import in_english
-
-NO_LIMITS: Mapping[str, int] = MappingProxyType({})
-"""None but the program's own."""
+from batch.model.source import limits_for
 
 
 def inspect(
@@ -18,10 +15,10 @@ def inspect(
     *,
     name: str | None = None,
     header_row: int | None = None,
-    limits: Mapping[str, int] = NO_LIMITS,
+    trusted: bool = False,
 ) -> Sheet:
-    """Open a sheet. `limits`: those that are not the program's own, by name. Raises SheetError."""
-    return open_sheet(sheet, name=name, header_row=header_row, limits=Limits(**limits))
+    """Open a sheet; if it is `trusted`, whatever its size. Raises SheetError."""
+    return open_sheet(sheet, name=name, header_row=header_row, limits=limits_for(trusted=trusted))
 
 
 def describe(sheet: Sheet) -> dict[str, object]:

@@ -26,7 +26,6 @@ from batch.app.inputs.change_guard import note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import run_lists
 from batch.app.inputs.staging import (
     Choices,
-    limits_of,
     open_campaign_sheet,
     reading_of,
     refuse_missing_rows,
@@ -46,6 +45,7 @@ from batch.i18n import _
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import OutreachRules
 from batch.model.runs import Run
+from batch.model.source import limits_for
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopCause, StopRules, StopSignal, stop_on_signals
 from batch.spool import Spool
 
@@ -106,7 +106,7 @@ class SheetRun:
             self._folder = opening.enter_context(
                 RunFolder(self._settings.reports, run_name(self._started, campaign.slug))
             )
-            self._copy = self._folder.take(self.sheet, limits_of(campaign))
+            self._copy = self._folder.take(self.sheet, limits_for(trusted=campaign.sheet.trusted))
             if (plan := self._choices.plan) is not None:
                 plan.refuse_changes(campaign=campaign, endpoint=endpoint, sheet_sha256=self._copy.sha256)
             self._source = open_campaign_sheet(

@@ -21,7 +21,7 @@ from batch.campaign.schema import (
 )
 from batch.campaign.sources import Column, Constant, Shares, Source, described
 from batch.campaign.template import BODY_LIMIT, body_problem, occurrences, placeholders, rendered
-from batch.campaign.units import SheetLimits, parse_duration, parse_limit, parse_rate, parse_share
+from batch.campaign.units import parse_duration, parse_rate, parse_share
 
 __all__ = [
     "BODY_LIMIT",
@@ -36,7 +36,6 @@ __all__ = [
     "Notified",
     "Problem",
     "Shares",
-    "SheetLimits",
     "Source",
     "Webhook",
     "body_problem",
@@ -48,7 +47,6 @@ __all__ = [
     "load_campaign",
     "occurrences",
     "parse_duration",
-    "parse_limit",
     "parse_rate",
     "parse_share",
     "placeholders",

@@ -17,6 +17,8 @@ _SHOWN_AT_MOST = 80
 _LISTS = ("window", "template_fields")
 _SECRET_KEYS = (("notify",), ("notify", "webhook"))
 """Keys whose values are not repeated."""
+_REMOVED_LIMITS = ("sheet", "limits")
+"""A section of campaign files of earlier versions."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +50,6 @@ def shown_key(path: Sequence[str | int]) -> str:
     section, *rest = [
         str(part) if isinstance(part, str) else _("number {number}").format(number=part + 1) for part in path
     ]
-    if section == "sheet" and rest[:1] == ["limits"]:
-        section, rest = "sheet.limits", rest[1:]
     shown = f"[[{section}]]" if section in _LISTS else f"[{section}]"
     return f"{shown} {', '.join(rest)}" if rest else shown
 
@@ -66,6 +66,7 @@ def _allowed(kind: str, context: Mapping[str, object], otherwise: str) -> str:
 
 _SHAPES: Mapping[str, str] = MappingProxyType(
     {
+        "bool_type": N_("true or false"),
         "int_type": N_("a whole number"),
         "list_type": N_("a list, each part under [[...]] of its own"),
         "tuple_type": N_("a list, each part under [[...]] of its own"),
@@ -78,6 +79,11 @@ def problem_of(details: ErrorDetails, known: Callable[[Sequence[str | int]], Seq
     """A problem in our words. `known` gives the keys that exist at a place in the file."""
     path = details["loc"]
     kind = details["type"]
+    if tuple(path) == _REMOVED_LIMITS:
+        return Problem(
+            text=_("the limits of [sheet.limits] are fixed now"),
+            remedy=_("Delete that section; for a file you trust, write trusted = true under [sheet]."),
+        )
     if kind == "extra_forbidden":
         return _unknown_key(path, known(path[:-1]))
     if kind == "missing":

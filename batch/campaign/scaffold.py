@@ -69,8 +69,8 @@ class Draft:
     """A template value of this sheet, for the comments."""
     tab: str | None = None
     header_row: int | None = None
-    limits: Mapping[str, int] = field(default_factory=dict)
-    """Limits of reading that are not the program's own."""
+    trusted: bool = False
+    """The person vouches for the sheet's size."""
 
 
 def render_campaign(draft: Draft) -> str:

@@ -14,12 +14,12 @@ from typing import Annotated, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictInt
 
 from batch.campaign.fields import FIELDS, checked
 from batch.campaign.sources import Constant, Plain, Shares, Source, read_shares, read_source
 from batch.campaign.template import body_problem
-from batch.campaign.units import SheetLimits, parse_duration, parse_rate, parse_share
+from batch.campaign.units import parse_duration, parse_rate, parse_share
 from batch.errors import nearest
 from batch.i18n import _
 from batch.model.contact_limits import OutreachRules
@@ -414,7 +414,8 @@ class SheetSection(_Section):
     header_row: Annotated[StrictInt | None, Field(ge=1)] = None
     """The number Excel shows; None: found by itself."""
     hidden_rows: Literal["skip", "send"] = "skip"
-    limits: SheetLimits = SheetLimits()
+    trusted: StrictBool = False
+    """A person vouches for the file: it is read whatever its size."""
 
 
 class CampaignFile(_Section):

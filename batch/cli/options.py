@@ -108,27 +108,8 @@ reports_option = lasting(
 )
 
 
-class _SheetLimit(click.ParamType[tuple[str, int]]):
-    """A limit of reading as `cells=64000000` or `file_bytes=2GB`."""
-
-    name = "limit"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        from batch.campaign import parse_limit
-
-        try:
-            return value if isinstance(value, tuple) else parse_limit(value)
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}.", param, ctx)
-
-
-sheet_limit_option = click.option(
-    "--sheet-limit",
-    "limits",
-    type=_SheetLimit(),
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Raise a limit that refuses hostile files, for one you trust; the refusal names it. May be repeated.",
+trusted_option = click.option(
+    "--trusted", is_flag=True, help="Lift the limits that refuse files larger than any honest one."
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from batch.errors import SheetError
@@ -13,9 +13,10 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Limits that refuse a hostile file before it fills the memory. 1,000,000 rows of 8 columns pass all of them.
+    """Sizes beyond which a file is refused before it fills the memory. 1,000,000 rows of 8 columns pass all of them.
 
-    A file over a limit is refused by name, with the limit in the sentence; nothing of it is used.
+    The values are fixed; `LIFTED_LIMITS` are for a file that a person trusts. An error names its limit as it is named
+    here, and the README lists them.
     """
 
     file_bytes: int = 1024 * _MIB
@@ -55,6 +56,17 @@ class Limits:
     an XLS worksheet can have, 0.5 GB."""
 
 
+LIMITS = Limits()
+"""The limits of any file."""
+LIFTED_LIMITS = Limits(**{each.name: 1 << 50 for each in fields(Limits) if each.name != "columns"}, columns=1_000_000)
+"""The limits of a file that a person trusts: none of a size; columns are counted, since a row has a place for each."""
+
+
+def limits_for(*, trusted: bool) -> Limits:
+    """Return the limits of a file that a person trusts, or does not."""
+    return LIFTED_LIMITS if trusted else LIMITS
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """A file to read."""
@@ -80,7 +92,7 @@ class Source:
         return self.refused(
             _("is too large to be read safely: {detail}.").format(detail=detail),
             _(
-                "Copy the rows you need into a new sheet, or split it into several files. Or, if you trust "
-                "it, raise that limit in the campaign file, section [sheet.limits]."
+                "Copy the rows you need into a new sheet, or split it into several files. Or, if you trust it, write "
+                "trusted = true under [sheet] in the campaign file."
             ),
         )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batch.app.inspect import NO_LIMITS, inspect
+from batch.app.inspect import inspect
 from batch.campaign import Constant, Source
 from batch.errors import SettingsError, SheetError, nearest
 from batch.i18n import _, number
@@ -30,8 +29,8 @@ class Looked:
     """The worksheet the person named; None: it was found."""
     header_row: int | None
     """The header row the person named; None: it was found."""
-    limits: Mapping[str, int]
-    """Limits of reading that the person set."""
+    trusted: bool
+    """The person vouches for the sheet's size."""
     facts: tuple[ColumnFacts, ...]
     phones: tuple[ColumnFacts, ...]
     """The phone's column, then others that could be it."""
@@ -44,7 +43,7 @@ def look_at(
     name: str | None = None,
     header_row: int | None = None,
     phone: str | None = None,
-    limits: Mapping[str, int] = NO_LIMITS,
+    trusted: bool = False,
 ) -> Looked:
     """Open a sheet and guess which columns fill what. `phone`: the name of the phone's column, if it is known.
 
@@ -52,7 +51,7 @@ def look_at(
         SheetError: the sheet cannot be read, or no column looks like phones.
         SettingsError: there is no column `phone`.
     """
-    sheet = inspect(path, name=name, header_row=header_row, limits=limits)
+    sheet = inspect(path, name=name, header_row=header_row, trusted=trusted)
     facts = column_facts(sheet.info, sheet.rows())
     phones = [_named(phone, facts, sheet.info)] if phone is not None else phone_columns(facts)
     if not phones:
@@ -62,7 +61,7 @@ def look_at(
         sheet=sheet,
         tab=sheet.info.sheet if name is not None else None,
         header_row=header_row,
-        limits=limits,
+        trusted=trusted,
         facts=facts,
         phones=tuple(phones),
         guessed=_guessed(sheet, facts, tuple(phones)),

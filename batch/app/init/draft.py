@@ -83,7 +83,7 @@ def drafted(
     file: str,
     tab: str | None,
     header_row: int | None,
-    limits: Mapping[str, int],
+    trusted: bool,
 ) -> Draft:
     """The draft of a campaign. `sheet`, `file`: as they are typed on the command line."""
 
@@ -107,7 +107,7 @@ def drafted(
         example=_example(guessed, facts),
         tab=tab,
         header_row=header_row,
-        limits=limits,
+        trusted=trusted,
     )
 
 

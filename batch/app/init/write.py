@@ -13,13 +13,13 @@ from tempfile import TemporaryDirectory
 
 from batch.app.init.analyse import Looked
 from batch.app.init.draft import Known, drafted
-from batch.app.inputs.staging import limits_of
 from batch.campaign import Campaign, Constant, Draft, DraftField, Source, described, load_campaign, render_campaign
 from batch.errors import CampaignError, SettingsError, SheetError
 from batch.i18n import _, system_says
 from batch.loader import open_sheet
 from batch.loader.mapping.compile import wanted_columns
 from batch.loader.mapping.contacts import ContactMaker
+from batch.model.source import limits_for
 
 _ANY_SENDER = Constant(value="0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c")
 _ANY_TEXT = Constant(value="x")
@@ -66,7 +66,7 @@ def start_campaign(looked: Looked, known: Known, out: Path) -> Started:
         file=_typed(out),
         tab=looked.tab,
         header_row=looked.header_row,
-        limits=looked.limits,
+        trusted=looked.trusted,
     )
     draft, problem = _proved(draft, looked, out.name)
     _write(out, render_campaign(draft))
@@ -105,7 +105,7 @@ def _finds_the_same(draft: Draft, looked: Looked, campaign: Campaign) -> bool:
             name=draft.tab,
             header_row=draft.header_row,
             wanted_columns=wanted,
-            limits=limits_of(campaign),
+            limits=limits_for(trusted=campaign.sheet.trusted),
         ).info
     except SheetError:
         return False

@@ -44,6 +44,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run
 from batch.model.sheets import SheetInfo, SheetRow
+from batch.model.source import limits_for
 
 FindRun = Callable[[str], Run | None]
 """A run's name to the ledger's run of that name, or None when it has none."""
@@ -52,7 +53,6 @@ _AT_ONCE = 1000
 """Rows that are staged with one statement."""
 _ROWS_NAMED = 5
 """Rows that a warning names."""
-_LIMIT = "limit_"
 _ROW_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _MAYBE_SENT = {Outcome.SUCCESS.value, Outcome.REUSED.value, Outcome.UNKNOWN.value}
 
@@ -78,6 +78,8 @@ class Choices:
     """Unknown rows are sent again: some people may get a second message."""
     accept_change: bool = False
     """Proceed even though people already messaged would be treated as new."""
+    trusted: bool = False
+    """`check` lifts the size limits of the sheet, as `[sheet] trusted` does."""
     verbose: bool = False
     """Log to stderr as well."""
 
@@ -231,7 +233,13 @@ class CorrectionOrigins:
 
 
 def open_campaign_sheet(
-    path: Path, campaign: Campaign, *, endpoint: str, shown_as: str | None = None, sha256: str | None = None
+    path: Path,
+    campaign: Campaign,
+    *,
+    endpoint: str,
+    shown_as: str | None = None,
+    sha256: str | None = None,
+    trusted: bool = False,
 ) -> CampaignSheet:
     """Open a sheet and fit its campaign to it.
 
@@ -241,6 +249,7 @@ def open_campaign_sheet(
         endpoint: canonical address of the API.
         shown_as: the person's name for the sheet, where `path` is a copy.
         sha256: of the file's content; None: it is computed.
+        trusted: lift the size limits, as `[sheet] trusted` does.
 
     Raises SheetError or CampaignError for what is wrong with the whole of it.
     """
@@ -250,7 +259,7 @@ def open_campaign_sheet(
         name=reading.name,
         header_row=reading.header_row,
         wanted_columns=wanted_columns(campaign),
-        limits=limits_of(campaign),
+        limits=limits_for(trusted=trusted or reading.trusted),
         shown_as=shown_as,
     )
     maker = ContactMaker.for_sheet(campaign, opened.info, rows=opened.rows)
@@ -357,21 +366,15 @@ def _unidentified_warnings(rows: list[int]) -> list[str]:
     return [warning.format(rows=named)]
 
 
-def limits_of(campaign: Campaign) -> Limits:
-    """The limits that refuse a hostile file, with those that the campaign sets."""
-    return Limits(**campaign.sheet.limits.given())
-
-
 def reading_of(campaign: Campaign, info: SheetInfo) -> dict[str, str]:
-    """Return the reading options that `Run.sheet_options` keeps: worksheet, header row, limits of the campaign."""
-    options = {"name": info.sheet, "header_row": info.header_row}
-    limits = {f"{_LIMIT}{name}": value for name, value in campaign.sheet.limits.given().items()}
-    return {name: str(value) for name, value in (options | limits).items() if value is not None}
+    """Return the reading options that `Run.sheet_options` keeps: worksheet, header row, trust."""
+    options = {"name": info.sheet, "header_row": info.header_row, "trusted": campaign.sheet.trusted or None}
+    return {name: str(value) for name, value in options.items() if value is not None}
 
 
 def noted_limits(options: Mapping[str, str]) -> Limits:
-    """The limits that a run was made with."""
-    return Limits(**{name.removeprefix(_LIMIT): int(options[name]) for name in options if name.startswith(_LIMIT)})
+    """Return the limits of a run's sheet. A run of an earlier version that had limits of its own counts as trusted."""
+    return limits_for(trusted=any(name == "trusted" or name.startswith("limit_") for name in options))
 
 
 def open_as_noted(path: Path, options: Mapping[str, str], *, shown_as: str) -> Sheet:

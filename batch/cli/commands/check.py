@@ -20,6 +20,7 @@ from batch.cli.options import (
     rate_option,
     rows_option,
     token_file_option,
+    trusted_option,
 )
 from batch.model.outcomes import ExitCode
 
@@ -34,6 +35,7 @@ from batch.model.outcomes import ExitCode
 @token_file_option
 @base_url_option
 @rate_option
+@trusted_option
 @click.option("--retry-errors", is_flag=True, help="Count rows that the API refused as messages to send again.")
 @accept_change_option
 @json_option
@@ -48,6 +50,7 @@ def command(
     token_file: Path | None,
     base_url: str | None,
     rate: float | None,
+    trusted: bool,
     retry_errors: bool,
     accept_change: bool,
     as_json: bool,
@@ -64,7 +67,7 @@ def command(
 
     settings = Settings(base_url=base_url, ledger=ledger, rate=rate, only_allowed=only_allowed)
     expires = expiry_of(os.environ.get("WEGLY_TOKEN"), token_file)
-    choices = Choices(limit=limit, rows=rows, retry_errors=retry_errors, accept_change=accept_change)
+    choices = Choices(limit=limit, rows=rows, retry_errors=retry_errors, accept_change=accept_change, trusted=trusted)
     found = check(sheet, campaign, settings, choices)
     click.echo(check_json(found, expires) if as_json else check_text(found, expires))
     return found.exit_code

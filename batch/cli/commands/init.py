@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from batch.cli.help_i18n import SpokenCommand
-from batch.cli.options import SHEET, sheet_limit_option
+from batch.cli.options import SHEET, trusted_option
 from batch.errors import InputError
 from batch.i18n import _
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 )
 @click.option("--sheet", "name", metavar="NAME", help="The worksheet to read, when a workbook has several.")
 @click.option("--header-row", type=click.IntRange(min=1), help="The row that holds the column names, as Excel counts.")
-@sheet_limit_option
+@trusted_option
 @click.option("--phone", metavar="COLUMN", help="The column of the phones, when it is not found.")
 @click.option("--sender", metavar="UUID", help="The id of the WhatsApp number that sends.")
 @click.option("--template", metavar="NAME", help="The name of the approved template.")
@@ -46,7 +46,7 @@ def command(
     out: Path | None,
     name: str | None,
     header_row: int | None,
-    limits: Iterable[tuple[str, int]],
+    trusted: bool,
     phone: str | None,
     sender: str | None,
     template: str | None,
@@ -67,7 +67,7 @@ def command(
     target = out or Path(f"{sheet.stem}.toml")
     refuse_existing(target)
     known = Known(sender=sender, template=template, language=language, body=body)
-    looked = look_at(sheet, name=name, header_row=header_row, phone=phone, limits=dict(limits))
+    looked = look_at(sheet, name=name, header_row=header_row, phone=phone, trusted=trusted)
     click.echo(looked_text(looked), err=True)
     if sys.stdin.isatty() and sys.stderr.isatty():
         looked, known = _asked(looked, known, ask_phone=phone is None)

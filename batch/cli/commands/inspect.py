@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from batch.cli.help_i18n import SpokenCommand
-from batch.cli.options import SHEET, json_option, sheet_limit_option
+from batch.cli.options import SHEET, json_option, trusted_option
 from batch.i18n import N_, _
 
 
@@ -18,7 +17,7 @@ from batch.i18n import N_, _
 @click.option("--sheet", "name", metavar="NAME", help="The worksheet to read, when a workbook has several.")
 @click.option("--header-row", type=click.IntRange(min=1), help="The row that holds the column names, as Excel counts.")
 @click.option("--rows", "as_rows", is_flag=True, help="Print every row as a line of JSON.")
-@sheet_limit_option
+@trusted_option
 @json_option
 def command(
     *,
@@ -26,13 +25,13 @@ def command(
     name: str | None,
     header_row: int | None,
     as_rows: bool,
-    limits: Iterable[tuple[str, int]],
+    trusted: bool,
     as_json: bool,
 ) -> None:
     """Show how SHEET is read: format, encoding, delimiter, sheet, header row, columns, and with --rows every cell."""
     from batch.app.inspect import describe, inspect, row_lines
 
-    opened = inspect(sheet, name=name, header_row=header_row, limits=dict(limits))
+    opened = inspect(sheet, name=name, header_row=header_row, trusted=trusted)
     if as_rows:
         for line in row_lines(opened):
             click.echo(json.dumps(line, ensure_ascii=False))

@@ -9,6 +9,8 @@ import openpyxl
 import pytest
 
 from batch.cli.main import _run as wegly_batch
+from batch.loader import Limits
+from batch.model import source
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 WHO = ("--sender", SENDER, "--template", "saudacao_inicial")
@@ -214,27 +216,26 @@ def test_what_does_not_fit_is_said_at_once(type_: Type) -> None:
     assert "indexes 1, 3; needed are 1, 2" in err
 
 
-def test_a_limit_that_was_raised_for_the_sheet_is_in_the_file(type_: Type) -> None:
-    """So that `check` reads what `init` read; a limit that is none is usage."""
+def test_trust_in_a_sheet_is_in_the_file(type_: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that `check` reads what `init` read; without it `check` may be told once."""
+    monkeypatch.setattr(source, "LIMITS", Limits(cells=5))
     write("c.csv", CONTACTS)
-    code, _, err = type_("init", "c.csv", *WHO, "--sheet-limit", "cells=5")
-    assert code == 2
-    assert "(limit cells)" in err
-    assert type_("init", "c.csv", *WHO, "--sheet-limit", "cells=9", "--sheet-limit", "file_bytes=1KB")[0] == 0
-    assert "\n[sheet.limits]\ncells = 9\nfile_bytes = 1_024\n" in Path("c.toml").read_text("utf-8")
-    assert type_("check", "c.csv", "-c", "c.toml")[0] == 0
-    for command in ("init", "inspect"):
-        code, _, err = type_(command, "c.csv", "--sheet-limit", "cels=9")
+    for command in (["init", "c.csv", *WHO], ["inspect", "c.csv"]):
+        code, _, err = type_(*command)
         assert code == 2
-        assert "did you mean 'cells'?" in err
-    code, _, err = type_("inspect", "c.csv", "--sheet-limit", "cells=5")
-    assert code == 2
-    assert "(limit cells)" in err
+        assert "(limit cells)" in err
+        assert type_(*command, "--trusted")[0] == 0
+    text = Path("c.toml").read_text("utf-8")
+    assert "\ntrusted = true\n" in text
+    assert type_("check", "c.csv", "-c", "c.toml")[0] == 0
+    Path("c.toml").write_text(text.replace("\ntrusted = true\n", "\n"), "utf-8")
+    assert type_("check", "c.csv", "-c", "c.toml")[0] == 2
+    assert type_("check", "c.csv", "-c", "c.toml", "--trusted")[0] == 0
 
 
 def test_init_explains_itself(type_: Type) -> None:
     """What it guesses, what it leaves, and each option."""
     code, out, _ = type_("init", "--help")
     assert code == 0
-    for words in ("FILL IN", "never overwritten", "--phone", "--sender", "--body", "--sheet-limit"):
+    for words in ("FILL IN", "never overwritten", "--phone", "--sender", "--body", "--trusted"):
         assert words in out

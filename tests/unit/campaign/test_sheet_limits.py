@@ -1,4 +1,4 @@
-"""The limits that refuse a hostile file are settings: of a campaign, or of one command."""
+"""The limits that refuse a hostile file are fixed, and one switch lifts them for a file that a person trusts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from batch.app.inputs.staging import limits_of, noted_limits, open_as_noted, open_campaign_sheet, reading_of
+from batch.app.inputs.staging import noted_limits, open_as_noted, open_campaign_sheet, reading_of
 from batch.app.inspect import inspect
-from batch.campaign import Campaign, SheetLimits, load_campaign, parse_limit
+from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError, SheetError
 from batch.loader import Limits, open_sheet
+from batch.model import source
+from batch.model.source import LIFTED_LIMITS, LIMITS
 
 CAMPAIGN = """
 [campaign]
@@ -39,81 +41,61 @@ def load(tmp_path: Path) -> Load:
 
 
 @pytest.fixture
-def sheet(tmp_path: Path) -> Path:
+def sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A sheet of six cells, in a world in which five are allowed."""
+    monkeypatch.setattr(source, "LIMITS", Limits(cells=5))
     path = tmp_path / "s.csv"
     path.write_text("Nome;Telefone\nAna;11 90000-1001\nBia;11 90000-1002\n", encoding="utf-8")
     return path
 
 
-def test_every_limit_can_be_set() -> None:
-    """The campaign's names are the loader's, so that a refusal names a key."""
-    assert set(SheetLimits.model_fields) == {field.name for field in fields(Limits)}
+def test_trust_lifts_every_limit() -> None:
+    """Far beyond any file."""
+    assert all(getattr(LIFTED_LIMITS, each.name) >= 60 * getattr(LIMITS, each.name) for each in fields(Limits))
 
 
-def test_without_the_section_the_limits_are_the_programs_own(load: Load) -> None:
-    """Nothing is set by itself."""
-    assert limits_of(load("")) == Limits()
-
-
-def test_numbers_and_sizes(load: Load) -> None:
-    """Whole numbers; sizes also as people write them, a KB of 1,024 bytes."""
-    text = '[sheet.limits]\ncells = 64_000_000\nfile_bytes = "2GB"\nrow_bytes = "1,5 MB"\ntext_bytes = 4096\n'
-    assert limits_of(load(text)) == Limits(
-        cells=64_000_000, file_bytes=2 * 1024**3, row_bytes=1_572_864, text_bytes=4096
-    )
+def test_a_campaign_may_trust_its_sheets(load: Load, sheet: Path) -> None:
+    """The refusal names the limit, and how it is lifted."""
+    with pytest.raises(SheetError) as caught:
+        open_campaign_sheet(sheet, load(""), endpoint="https://x")
+    assert "(limit cells)" in caught.value.problem
+    assert "write trusted = true under [sheet] in the campaign file." in caught.value.remedy
+    trusting = load("[sheet]\ntrusted = true\n")
+    assert open_campaign_sheet(sheet, trusting, endpoint="https://x").sheet.row_count == 2
+    assert open_campaign_sheet(sheet, load(""), endpoint="https://x", trusted=True).sheet.row_count == 2
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("text", "words"),
     [
-        ("celss = 1", "[sheet.limits] has no key 'celss'"),
-        ("celss = 1", "did you mean 'cells'?"),
-        ("cells = 0", "[sheet.limits] cells is 0; allowed is a whole number above 0"),
-        ("cells = true", "allowed is a whole number above 0"),
-        ('cells = "1GB"', "allowed is a whole number above 0"),
-        ('file_bytes = "2TB"', 'allowed is a size above 0 like "500MB"'),
-        ('file_bytes = "0MB"', 'allowed is a size above 0 like "500MB"'),
-        ("file_bytes = -1", 'allowed is a size like "500MB"'),
+        ('[sheet]\ntrusted = "yes"', '[sheet] trusted is "yes"; allowed is true or false'),
+        ("[sheet]\ntrusted = 1", "[sheet] trusted is 1; allowed is true or false"),
+        ("[sheet.limits]\ncells = 64_000_000", "the limits of [sheet.limits] are fixed now"),
+        ("[sheet.limits]\ncells = 64_000_000", "for a file you trust, write trusted = true under [sheet]."),
     ],
 )
-def test_a_wrong_limit_is_refused_by_name(load: Load, line: str, words: str) -> None:
-    """With what is allowed, and the nearest name."""
+def test_what_is_no_trust_is_refused_by_name(load: Load, text: str, words: str) -> None:
+    """Also the section that had a limit each."""
     with pytest.raises(CampaignError) as caught:
-        load(f"[sheet.limits]\n{line}\n")
+        load(text)
     assert words in str(caught.value)
-
-
-def test_a_campaigns_limits_are_those_of_its_sheets(load: Load, sheet: Path) -> None:
-    """The refusal names the limit, and where it is raised."""
-    with pytest.raises(SheetError) as caught:
-        open_campaign_sheet(sheet, load("[sheet.limits]\ncells = 5\n"), endpoint="https://x")
-    assert "(limit cells)" in caught.value.problem
-    assert "[sheet.limits]" in caught.value.remedy
-    assert open_campaign_sheet(sheet, load("[sheet.limits]\ncells = 6\n"), endpoint="https://x").sheet.row_count == 2
 
 
 def test_a_run_notes_how_it_read_its_sheet(load: Load, sheet: Path) -> None:
     """So that its report, made later, is refused and allowed the same; a run of before this was noted reads as ever."""
-    campaign = load('[sheet.limits]\ncells = 6\nfile_bytes = "1KB"\n')
-    noted = reading_of(campaign, open_sheet(sheet).info)
-    assert noted == {"header_row": "1", "limit_cells": "6", "limit_file_bytes": "1024"}
-    assert noted_limits(noted) == Limits(cells=6, file_bytes=1024)
+    trusting = load("[sheet]\ntrusted = true\n")
+    info = open_sheet(sheet, limits=LIFTED_LIMITS).info
+    noted = reading_of(trusting, info)
+    assert noted == {"header_row": "1", "trusted": "True"}
     assert open_as_noted(sheet, noted, shown_as="s.csv").row_count == 2
+    assert reading_of(load(""), info) == {"header_row": "1"}
     with pytest.raises(SheetError, match="limit cells"):
-        open_as_noted(sheet, {**noted, "limit_cells": "5"}, shown_as="s.csv")
-    assert noted_limits({"header_row": "1", "name": "S"}) == Limits()
+        open_as_noted(sheet, {"header_row": "1"}, shown_as="s.csv")
+    assert noted_limits({"header_row": "1", "limit_cells": "64000000"}) is LIFTED_LIMITS
 
 
-def test_a_command_may_set_limits_without_a_campaign(sheet: Path) -> None:
-    """`--sheet-limit cells=5`."""
-    assert parse_limit("cells=5") == ("cells", 5)
-    assert parse_limit(" file_bytes = 2 GB ") == ("file_bytes", 2 * 1024**3)
+def test_a_command_may_trust_without_a_campaign(sheet: Path) -> None:
+    """`inspect --trusted`."""
     with pytest.raises(SheetError, match="limit cells"):
-        inspect(sheet, limits=dict([parse_limit("cells=5")]))
-
-
-@pytest.mark.parametrize("text", ["cells", "cells=", "cells=0", "cells=x", "cellz=5", "=5", "", "file_bytes=2TB"])
-def test_an_odd_limit_is_said_to_be_one(text: str) -> None:
-    """In words."""
-    with pytest.raises(ValueError, match=r"there is no limit|allowed is"):
-        parse_limit(text)
+        inspect(sheet)
+    assert inspect(sheet, trusted=True).row_count == 2
