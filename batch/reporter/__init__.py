@@ -25,7 +25,7 @@ from batch.reporter.columns import COLUMNS
 from batch.reporter.html.runs_index import write_index
 from batch.reporter.inputs import ReportFiles, SourceSheet
 from batch.reporter.report import write_report
-from batch.reporter.summary_json import summary, summary_bytes, write_metrics
+from batch.reporter.summary_json import summarize_run, summary_bytes, write_metrics
 from batch.reporter.summary_view import headline
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "ReportFiles",
     "SourceSheet",
     "headline",
-    "summary",
+    "summarize_run",
     "summary_bytes",
     "write_index",
     "write_metrics",

@@ -1,91 +1,147 @@
-"""summary.json: the figures of a run for other programs. Pure."""
+"""The summary of a run for other programs: summary.json, and a Prometheus textfile for node_exporter."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
+from batch.json_output import OMIT_NONE, to_json
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, in_general
-from batch.model.runs import Run, Tally, ranked
+from batch.model.runs import Run, SenderRun, Tally, ranked
 from batch.reporter.atomic_file import write_aside
 from batch.reporter.printable_text import printable
 
+_READABLE = 0o644
+"""node_exporter runs as another user; the file has no personal data."""
 
-def summary(run: Run, tally: Tally) -> dict[str, object]:
-    """What summary.json holds; the command line prints the same with `--json`.
 
-    Dates are ISO 8601 in the campaign's time zone with its offset, rates are starts a second; None (null) is what the
-    run does not have, or not yet; `purged`, when people's data were removed, is there only then. Both lists of outcomes
-    name all six. `slowed` counts how often the rate was cut, and `stopped` says why a sender ended before its rows were
-    done.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputSummary:
+    """The sheet that was sent."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReasonCount:
+    """Rows with the same outcome and reason."""
+
+    outcome: Outcome
+    reason: str
+    rows: int
+    message: str
+    action: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SenderSummary:
+    """One sender in the run."""
+
+    sender: str
+    attempts: int
+    achieved_rate: float | None
+    slowed: int
+    """How often its rate was cut."""
+    stopped: str | None
+    """Why it ended before its rows were done; None: it did not."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptsSummary:
+    """What this run did itself, without what runs before it had done. Rates are starts per second."""
+
+    attempts: int
+    outcomes: Mapping[Outcome, int]
+    wanted_rate: float | None
+    achieved_rate: float | None
+    senders: tuple[SenderSummary, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSummary:
+    """The content of summary.json, and of `--json`. Other programs read these names, so none is ever changed.
+
+    Moments are in the campaign's time zone. None is what the run does not have, or not yet.
     """
+
+    run: str
+    campaign: str
+    endpoint: str
+    input: InputSummary
+    version: str
+    started: datetime
+    finished: datetime | None
+    counts: Mapping[Outcome, int]
+    """All six outcomes, as they stand after the run."""
+    reasons: tuple[ReasonCount, ...]
+    this_run: AttemptsSummary
+    exit_code: int | None
+    purged: datetime | None = field(default=None, metadata=OMIT_NONE)
+    """When personal data were removed."""
+    trial: bool | None = field(default=None, metadata=OMIT_NONE)
+    """True for a trial message; in the list of runs only."""
+
+
+def summarize_run(run: Run, tally: Tally) -> RunSummary:
+    """Return the summary, with sentences in the current language."""
     zone = ZoneInfo(run.timezone)
     this = tally.this_run
-    return {
-        "run": run.run,
-        "campaign": run.campaign,
-        "endpoint": run.endpoint,
-        "input": {"name": printable(PurePath(run.sheet_path).name), "sha256": run.sheet_sha256},
-        "version": run.version,
-        "started": _iso(run.started, zone),
-        "finished": _iso(run.finished, zone),
-        "counts": _all_six(tally.counts),
-        "reasons": [_reason(*each) for each in ranked(tally.reasons)],
-        "this_run": {
-            "attempts": this.attempts,
-            "outcomes": _all_six(this.outcomes),
-            "wanted_rate": this.wanted_rate,
-            "achieved_rate": this.achieved_rate,
-            "senders": [
-                {
-                    "sender": each.sender,
-                    "attempts": each.attempts,
-                    "achieved_rate": each.achieved_rate,
-                    "slowed": each.slowed,
-                    "stopped": each.cause,
-                }
-                for each in this.senders
-            ],
-        },
-        "exit_code": run.exit_code,
-        **({"purged": _iso(run.purged, zone)} if run.purged else {}),
-    }
+    return RunSummary(
+        run=run.run,
+        campaign=run.campaign,
+        endpoint=run.endpoint,
+        input=InputSummary(name=printable(PurePath(run.sheet_path).name), sha256=run.sheet_sha256),
+        version=run.version,
+        started=run.started.astimezone(zone),
+        finished=run.finished and run.finished.astimezone(zone),
+        counts=_all_six(tally.counts),
+        reasons=tuple(_reason_count(*each) for each in ranked(tally.reasons)),
+        this_run=AttemptsSummary(
+            attempts=this.attempts,
+            outcomes=_all_six(this.outcomes),
+            wanted_rate=this.wanted_rate,
+            achieved_rate=this.achieved_rate,
+            senders=tuple(map(_sender_summary, this.senders)),
+        ),
+        exit_code=run.exit_code,
+        purged=run.purged and run.purged.astimezone(zone),
+    )
+
+
+def _all_six(counts: Mapping[Outcome, int]) -> Mapping[Outcome, int]:
+    return {outcome: counts.get(outcome, 0) for outcome in Outcome}
+
+
+def _reason_count(outcome: Outcome, reason: str, rows: int) -> ReasonCount:
+    code = Reason(reason)
+    return ReasonCount(
+        outcome=outcome, reason=reason, rows=rows, message=in_general(code), action=advice(Finding(code))
+    )
+
+
+def _sender_summary(sender: SenderRun) -> SenderSummary:
+    return SenderSummary(
+        sender=sender.sender,
+        attempts=sender.attempts,
+        achieved_rate=sender.achieved_rate,
+        slowed=sender.slowed,
+        stopped=sender.cause,
+    )
 
 
 def summary_bytes(run: Run, tally: Tally) -> bytes:
     """The whole content of summary.json."""
-    return json.dumps(summary(run, tally), ensure_ascii=False, indent=2).encode() + b"\n"
-
-
-def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    return moment.astimezone(zone).isoformat(timespec="seconds") if moment else None
-
-
-def _all_six(counts: Mapping[Outcome, int]) -> dict[str, int]:
-    return {outcome.value: counts.get(outcome, 0) for outcome in Outcome}
-
-
-def _reason(outcome: Outcome, reason: str, rows: int) -> dict[str, object]:
-    return {
-        "outcome": outcome.value,
-        "reason": reason,
-        "rows": rows,
-        "message": in_general(Reason(reason)),
-        "action": advice(Finding(Reason(reason))),
-    }
-
-
-_READABLE = 0o644
-"""node_exporter runs as another user; there is nobody's data in the file."""
+    return to_json(summarize_run(run, tally)).encode() + b"\n"
 
 
 def write_metrics(target: Path, run: Run, tally: Tally) -> None:
-    """Write the file aside and put it in place, so that it is never read half. Raises OSError."""
+    """Write the Prometheus textfile, whole or not at all. Raises OSError."""
 
     def write(file: BinaryIO) -> None:
         file.write(metrics_text(run, tally).encode())
@@ -94,45 +150,32 @@ def write_metrics(target: Path, run: Run, tally: Tally) -> None:
 
 
 def metrics_text(run: Run, tally: Tally) -> str:
-    """The whole file. What the run does not have (a rate of fewer than two attempts) is left out."""
-    return "".join(_families(run, tally))
-
-
-def _families(run: Run, tally: Tally) -> Iterator[str]:
+    """The whole textfile, one gauge after the other. A value that the run does not have has no gauge."""
+    started, finished = run.started.timestamp(), run.finished.timestamp() if run.finished else None
     this = tally.this_run
-    rows = {outcome.value: tally.counts.get(outcome, 0) for outcome in Outcome}
-    name = run.campaign
-    yield _family("rows", "Rows of the sheet by outcome, as they stand after the campaign's last run.", name, rows)
-    yield _one("run_attempts", "POSTs made by the last run.", name, this.attempts)
-    yield _one("wanted_rate", "Starts a second that were wanted, per sender.", name, this.wanted_rate)
-    yield _one("achieved_rate", "Starts a second that the last run achieved.", name, this.achieved_rate)
-    yield _one("exit_code", "Exit code of the last run; 0 means that every row is done.", name, run.exit_code)
-    started = run.started.timestamp()
-    yield _one("started_timestamp_seconds", "When the last run started.", name, started)
-    finished = run.finished.timestamp() if run.finished else None
-    yield _one("finished_timestamp_seconds", "When the last run finished.", name, finished)
-    lasted = None if finished is None else max(0.0, finished - started)
-    yield _one("duration_seconds", "How long the last run took.", name, lasted)
+    single: tuple[tuple[str, str, float | None], ...] = (
+        ("run_attempts", "POSTs made by the last run.", this.attempts),
+        ("wanted_rate", "Starts a second that were wanted, per sender.", this.wanted_rate),
+        ("achieved_rate", "Starts a second that the last run achieved.", this.achieved_rate),
+        ("exit_code", "Exit code of the last run; 0 means that every row is done.", run.exit_code),
+        ("started_timestamp_seconds", "When the last run started.", started),
+        ("finished_timestamp_seconds", "When the last run finished.", finished),
+        ("duration_seconds", "How long the last run took.", None if finished is None else max(0.0, finished - started)),
+    )
+    rows = {f',outcome="{outcome}"': tally.counts.get(outcome, 0) for outcome in Outcome}
+    gauges: list[tuple[str, str, Mapping[str, float]]] = [
+        ("rows", "Rows of the sheet by outcome, as they stand after the campaign's last run.", rows)
+    ]
+    gauges += [(name, text, {"": value}) for name, text, value in single if value is not None]
+    return "".join(line for gauge in gauges for line in _gauge_lines(run.campaign, *gauge))
 
 
-def _one(name: str, words: str, campaign: str, value: float | None) -> str:
-    return "" if value is None else _family(name, words, campaign, {"": value})
-
-
-def _family(name: str, words: str, campaign: str, values: Mapping[str, float]) -> str:
-    """A gauge with a line for each value; the key is its outcome, if it has one."""
+def _gauge_lines(campaign: str, name: str, text: str, values: Mapping[str, float]) -> Iterator[str]:
+    """`values`: further labels, with a comma before each, to value."""
     full = f"wegly_batch_{name}"
-    lines = [f"# HELP {full} {words}", f"# TYPE {full} gauge"]
-    for outcome, value in values.items():
-        labels = {"campaign": campaign, **({"outcome": outcome} if outcome else {})}
-        shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-        lines.append(f"{full}{{{shown}}} {_number(value)}")
-    return "\n".join(lines) + "\n"
-
-
-def _number(value: float) -> str:
-    return repr(value) if isinstance(value, float) else str(int(value))  # an exit code is an int of its own kind
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = campaign.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    yield f"# HELP {full} {text}\n# TYPE {full} gauge\n"
+    for labels, value in values.items():
+        # An exit code is an enum whose text is not its number.
+        number = repr(value) if isinstance(value, float) else int(value)
+        yield f'{full}{{campaign="{escaped}"{labels}}} {number}\n'

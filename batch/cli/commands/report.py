@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -30,14 +29,13 @@ def command(*, run: str | None, ledger: str | None, reports: Path, mask: bool, a
     """
     from batch.app.report import report_again
     from batch.app.settings import Settings
-    from batch.cli.output.run import written_text
+    from batch.cli.output.run import summary_json, written_text
     from batch.cli.prompts import open_page
-    from batch.reporter import summary
 
     settings = Settings(ledger=ledger, reports=reports, language=language_chosen())
     found, tally, folder, written = report_again(run, settings, masked=mask)
     if as_json:
-        click.echo(json.dumps(summary(found, tally), ensure_ascii=False, indent=2))
+        click.echo(summary_json([(found, tally)]))
     else:
         click.echo(written_text(found, folder, written))
     if opens:

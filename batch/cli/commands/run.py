@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -285,9 +284,9 @@ class _Runner:
         from batch.cli.output.run import summary_json
 
         if self._json:
-            summaries = [summary_json(ended) for ended in self._finished]
+            runs = [(ended.run, ended.tally) for ended in self._finished]
             try:
-                click.echo(json.dumps(summaries if as_list else summaries[0], ensure_ascii=False, indent=2))
+                click.echo(summary_json(runs, as_list=as_list))
             except OSError as error:
                 give_up_stdout()
                 said = _("The summary could not be printed ({error}); it is in summary.json.")

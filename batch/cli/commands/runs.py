@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
@@ -25,13 +24,11 @@ def command(*, campaign: str | None, limit: int | None, ledger: str | None, as_j
     """
     from batch.app.report import list_runs
     from batch.app.settings import Settings
-    from batch.cli.output.runs import no_runs_text, runs_text
-    from batch.reporter import summary
+    from batch.cli.output.runs import no_runs_text, runs_json, runs_text
 
     listed = list_runs(Settings(ledger=ledger), campaign=campaign, limit=limit)
     if as_json:
-        found = [{**summary(run, tally), "trial": run.trial} for run, tally in listed.runs]
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        click.echo(runs_json(listed.runs))
         return
     if listed.runs:
         click.echo(runs_text(listed.runs, columns=_columns()))

@@ -12,6 +12,7 @@ from batch.app.check import Check, Example, Forecast
 from batch.cli.output.layout import labelled_lines, outcome_table, row_label, sheet_line
 from batch.formatting import format_day, format_duration, format_messages, format_rate
 from batch.i18n import N_, _, decimal, ngettext, number
+from batch.json_output import to_json
 from batch.loader.mapping.template_fields import label
 from batch.model.messages import TemplateField
 from batch.model.outcomes import Outcome
@@ -34,14 +35,14 @@ def schedule_text(found: Forecast, expires: datetime | None) -> str:
 def schedule_json(found: Forecast, expires: datetime | None) -> dict[str, object]:
     """`schedule` in `check --json`."""
     schedule, zone = found.schedule, ZoneInfo(found.timezone)
-    cost = None if found.cost is None else {"amount": str(found.cost), "currency": found.currency}
+    cost = None if found.cost is None else {"amount": found.cost, "currency": found.currency}
     return {
-        "first": schedule.first and schedule.first.astimezone(zone).isoformat(timespec="seconds"),
-        "last": schedule.last and schedule.last.astimezone(zone).isoformat(timespec="seconds"),
-        "days": [{"date": day.isoformat(), "messages": count} for day, count in schedule.days],
+        "first": schedule.first and schedule.first.astimezone(zone),
+        "last": schedule.last and schedule.last.astimezone(zone),
+        "days": [{"date": day, "messages": count} for day, count in schedule.days],
         "never": schedule.never,
         "cost": cost,
-        "token_expires": expires and expires.astimezone(zone).isoformat(timespec="seconds"),
+        "token_expires": expires and expires.astimezone(zone),
         "token_expires_before_end": _too_soon(found, expires),
     }
 
@@ -167,7 +168,7 @@ def check_text(found: Check, expires: datetime | None = None) -> str:
 
 def check_json(found: Check, expires: datetime | None = None) -> str:
     """`check --json`."""
-    return json.dumps(
+    return to_json(
         {
             "campaign": found.campaign,
             "endpoint": found.endpoint,
@@ -176,7 +177,7 @@ def check_json(found: Check, expires: datetime | None = None) -> str:
             "columns": dict(found.mapping),
             "warnings": [*found.info.warnings, *found.warnings],
             "notes": [{"reason": code, "rows": count} for code, count in found.notes.items()],
-            "counts": {outcome.value: count for outcome, count in found.counts.items()},
+            "counts": found.counts,
             "to_send": found.to_send,
             "rate": found.rate,
             "seconds": round(found.seconds, 1),
@@ -186,10 +187,8 @@ def check_json(found: Check, expires: datetime | None = None) -> str:
                 {"row": each.row, "phone": shown(each.person), "body": json.loads(each.payload), "text": each.text}
                 for each in found.examples
             ],
-            "exit_code": found.exit_code.value,
-        },
-        ensure_ascii=False,
-        indent=2,
+            "exit_code": found.exit_code,
+        }
     )
 
 

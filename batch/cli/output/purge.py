@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from batch.app.purge import Part, Purged
 from batch.cli.output.layout import labelled_lines
 from batch.formatting import format_moment
 from batch.i18n import _, ngettext, number
+from batch.json_output import to_json
 
 
 def purge_question(plan: Purged) -> str:
@@ -118,7 +118,7 @@ def purge_json(ended: Purged) -> str:
     """`purge --json`."""
     shown = {
         "ledger": ended.ledger,
-        "before": ended.before.isoformat(timespec="seconds"),
+        "before": ended.before,
         "done": ended.done,
         "campaigns": [_part_json(part) for part in ended.parts],
         "suppressed": ended.suppressed,
@@ -126,7 +126,7 @@ def purge_json(ended: Purged) -> str:
         "clean": ended.unclean is None,
         "exit_code": ended.exit_code,
     }
-    return json.dumps(shown, ensure_ascii=False, indent=2)
+    return to_json(shown)
 
 
 def _part_json(part: Part) -> dict[str, object]:
@@ -141,5 +141,5 @@ def _part_json(part: Part) -> dict[str, object]:
         "kept": found.kept,
         "files": part.files,
         "removed": part.removed,
-        "left": [str(path) for folder in part.folders for path in folder.others],
+        "left": [path for folder in part.folders for path in folder.others],
     }

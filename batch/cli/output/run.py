@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import indent
@@ -13,13 +12,14 @@ from batch.app.trial import Tried
 from batch.cli.output.layout import labelled_lines, outcome_table
 from batch.formatting import format_duration, format_moment, format_rate
 from batch.i18n import N_, _, ngettext, number
+from batch.json_output import to_json
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import shown
 from batch.model.phrases import fill
 from batch.model.reasons import Finding, Reason, advice, sentence
 from batch.model.runs import Result, Run, SenderRun, Tally
 from batch.pool import NEVER, StopCause
-from batch.reporter import ReportFiles, headline, summary
+from batch.reporter import ReportFiles, headline, summarize_run
 
 _STOPPED = {
     StopCause.INTERRUPTED: N_("Interrupted: what was in flight is finished and recorded."),
@@ -76,9 +76,10 @@ def alarm_text(ended: FinishedRun) -> str:
     return "\n".join([*parts, *ended.problems, *ended.untold])
 
 
-def summary_json(ended: FinishedRun) -> dict[str, object]:
-    """What `run --json` prints of one sheet: the content of summary.json."""
-    return summary(ended.run, ended.tally)
+def summary_json(runs: Sequence[tuple[Run, Tally]], *, as_list: bool = False) -> str:
+    """The content of summary.json of one run; `as_list`: of several, as `run --json` prints them for several sheets."""
+    summaries = [summarize_run(run, tally) for run, tally in runs]
+    return to_json(summaries if as_list else summaries[0])
 
 
 def demo_text(ended: FinishedRun) -> str:
@@ -206,7 +207,7 @@ def trial_text(tried: Tried) -> str:
 
 def trial_json(tried: Tried) -> str:
     """`run --to ... --json`."""
-    return json.dumps(
+    return to_json(
         {
             "trial": tried.run,
             "row": tried.row,
@@ -214,16 +215,14 @@ def trial_json(tried: Tried) -> str:
             "results": [
                 {
                     "phone": shown(result.person or ""),
-                    "status": result.outcome.value,
+                    "status": result.outcome,
                     "reason": result.reason,
                     "chat_id": result.chat_id,
                 }
                 for result in tried.results
             ],
-            "exit_code": tried.exit_code.value,
-        },
-        ensure_ascii=False,
-        indent=2,
+            "exit_code": tried.exit_code,
+        }
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from batch.app.reconcile import Left, Match, Reconciled, Why
@@ -10,6 +9,7 @@ from batch.app.settle import Change, Settled
 from batch.cli.output.layout import labelled_lines, row_label
 from batch.formatting import format_moment
 from batch.i18n import N_, _, ngettext, number
+from batch.json_output import to_json
 from batch.model.outcomes import ExitCode, Outcome
 from batch.model.phone.cells import shown
 
@@ -68,7 +68,7 @@ def _settle_lines(ended: Settled) -> list[str]:
 
 def settle_json(ended: Settled) -> str:
     """`settle --json`."""
-    return json.dumps(
+    return to_json(
         {
             "run": ended.run.run,
             "campaign": ended.run.campaign,
@@ -76,10 +76,8 @@ def settle_json(ended: Settled) -> str:
             "ledger": ended.ledger,
             "settled": [_change_json(change) for change in ended.changes],
             "settled_before": [_change_json(change) for change in ended.same],
-            "exit_code": ExitCode.DONE.value,
-        },
-        ensure_ascii=False,
-        indent=2,
+            "exit_code": ExitCode.DONE,
+        }
     )
 
 
@@ -87,9 +85,9 @@ def _change_json(change: Change) -> dict[str, object]:
     return {
         "row": change.row,
         "phone": shown(change.person) if change.person else None,
-        "was": change.was.value,
+        "was": change.was,
         "was_reason": change.was_reason,
-        "becomes": change.becomes.value,
+        "becomes": change.becomes,
     }
 
 
@@ -147,24 +145,19 @@ def _report_again(run: str) -> str:
 
 def reconcile_json(ended: Reconciled) -> str:
     """`reconcile --json`."""
-    return json.dumps(
+    return to_json(
         {
             "run": ended.run.run,
             "campaign": ended.run.campaign,
             "endpoint": ended.run.endpoint,
             "ledger": ended.ledger,
-            "settled": [
-                {**_row_json(match), "chat_id": match.chat_id, "sent_at": match.at.isoformat(timespec="seconds")}
-                for match in ended.found
-            ],
+            "settled": [{**_row_json(match), "chat_id": match.chat_id, "sent_at": match.at} for match in ended.found],
             "unknown": [
-                {**_row_json(left), "reason": left.why.value, "message": _(_WHY[left.why]).format(words=left.words)}
+                {**_row_json(left), "reason": left.why, "message": _(_WHY[left.why]).format(words=left.words)}
                 for left in ended.left
             ],
-            "exit_code": ended.exit_code.value,
-        },
-        ensure_ascii=False,
-        indent=2,
+            "exit_code": ended.exit_code,
+        }
     )
 
 

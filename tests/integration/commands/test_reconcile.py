@@ -139,6 +139,7 @@ def test_only_what_is_found_in_the_chat_is_settled(desk: Desk, run: str) -> None
     code, found = desk.answer(run)
     assert (code, found["exit_code"]) == (4, 4)
     assert [(each["row"], each["phone"]) for each in found["settled"]] == [(2, "+55 11 90000-1001")]
+    assert list(found["settled"][0]) == ["row", "phone", "chat_id", "sent_at"]
     assert [(each["row"], each["reason"]) for each in found["unknown"]] == [(3, "not_found"), (4, "no_chat")]
     assert found["settled"][0]["chat_id"] == desk.sandbox.log.applied[0].chat_id
     assert desk.results(run)[2] == ("success", "found_in_chat", "timeline")

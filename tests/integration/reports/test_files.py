@@ -21,7 +21,7 @@ from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
 from batch.model.sheets import SheetInfo, SheetRow
-from batch.reporter import COLUMNS, ReportFiles, SourceSheet, headline, summary, write_report
+from batch.reporter import COLUMNS, ReportFiles, SourceSheet, headline, summary_bytes, write_report
 from batch.reporter.printable_text import LONGEST
 from batch.reporter.xlsx import new_workbook as clean_workbook
 
@@ -141,7 +141,7 @@ def test_the_files_agree_with_the_results_and_with_each_other(report: Report) ->
         assert cells == in_csv
         assert (cells["wegly_status"], cells["wegly_reason"]) == (result.outcome.value, result.reason)
     found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    assert found == json.loads(json.dumps(summary(RUN, tally_of(results))))
+    assert found == json.loads(summary_bytes(RUN, tally_of(results)))
     assert found["counts"] == Counter(cells["wegly_status"] for cells in in_book.values())
 
 
