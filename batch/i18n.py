@@ -41,18 +41,18 @@ def N_(text: str) -> str:  # noqa: N802 - the name that every catalogue tool kno
     return text
 
 
-def chosen() -> str:
+def current_language() -> str:
     """The language that is spoken now, one of `LANGUAGES`."""
     return _spoken.get()
 
 
-def speak(language: str) -> None:
+def set_language(language: str) -> None:
     """Speak a language (one of `LANGUAGES`) from here on, in this thread and what it starts as tasks."""
     _spoken.set(language)
 
 
 @contextmanager
-def spoken(language: str | None) -> Iterator[None]:
+def use_language(language: str | None) -> Iterator[None]:
     """Speak a language (one of `LANGUAGES`) inside; None goes on with the present one. Not for use across threads
     that are already running: each has its own."""
     if language is None:
@@ -76,23 +76,23 @@ def decimal(value: float, places: int = 1) -> str:
     return number(value, f",.{places}f")
 
 
-def system_says(error: OSError) -> str:
+def describe_os_error(error: OSError) -> str:
     """What the system says of an error, in the language that is spoken where we know its words: Unix says them in
     English, Windows in the person's own language."""
     return _(error.strerror or str(error))
 
 
-def language_of(name: str) -> str | None:
+def parse_language(name: str) -> str | None:
     """`pt_BR` or `en` for `pt`, `pt-br`, `pt_BR.UTF-8`, `en_US`, `C` ...; None for any other language."""
     first = name.replace("-", "_").partition(".")[0].partition("_")[0].strip().casefold()
     return {"pt": "pt_BR", "en": "en", "c": "en", "posix": "en"}.get(first)
 
 
-def system(environment: Mapping[str, str] = os.environ) -> str:
+def system_language(environment: Mapping[str, str] = os.environ) -> str:
     """The language of the person's system: Portuguese where it says so, else English."""
     names = [environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
     found = next((name for name in names if name), None) or _of_windows()
-    return (language_of(found) if found else None) or "en"
+    return (parse_language(found) if found else None) or "en"
 
 
 def _of_windows() -> str | None:

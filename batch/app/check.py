@@ -188,7 +188,7 @@ def _examples(staged: StagedSheet) -> Iterator[Example]:
 def _forecast(staged: StagedSheet, waiting: Mapping[str, int], rate: float) -> Forecast:
     """Forecast the sending. `waiting`: messages of each sender."""
     campaign, now = staged.campaign, staged.now
-    rules, prices = campaign.outreach, campaign.prices
+    rules, prices = campaign.contact_limits, campaign.prices
     loads = _loads(staged, waiting)
     cap = Cap(people=rules.per_24h, shared=rules.shared_cap) if rules.per_24h else None
     used: dict[str, list[datetime]] = {}

@@ -16,12 +16,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from batch import i18n as language
 from batch.app.decision import oldest_live_claim
 from batch.app.inputs.staging import utc_now
 from batch.app.settings import Settings
 from batch.errors import Busy, Declined, LedgerUnusable, SettingsError, nearest
-from batch.i18n import _, system_says
+from batch.i18n import _, current_language, describe_os_error
 from batch.ledger import Ledger, Owner, PurgeCounts, Retention, Scope, campaign_lock, sender_lock
 from batch.ledger.storage.engine import default_url, sqlite_path
 from batch.model.messages import TRIAL
@@ -71,7 +70,7 @@ def find_files(run: Run) -> FolderFiles | None:
         ours = tuple(path for path in inside if _is_ours(path))
     except OSError as error:
         said = _("The folder {folder} cannot be read: {words}.")
-        return FolderFiles(folder=folder, problem=said.format(folder=folder, words=system_says(error)))
+        return FolderFiles(folder=folder, problem=said.format(folder=folder, words=describe_os_error(error)))
     others = tuple(path for path in inside if path not in ours and path.name not in (_SUMMARY, _MASKED))
     return FolderFiles(folder=folder, ours=ours, others=others)
 
@@ -87,7 +86,7 @@ def remove_files(files: Iterable[Path]) -> tuple[int, tuple[str, ...]]:
                 path.unlink(missing_ok=True)
         except OSError as error:
             said = _("{file} could not be removed: {words}.")
-            problems.append(said.format(file=path, words=system_says(error)))
+            problems.append(said.format(file=path, words=describe_os_error(error)))
         else:
             gone += 1
     return gone, tuple(problems)
@@ -283,7 +282,7 @@ def _list_anew(reports: Iterable[Path]) -> Iterator[str]:
     """Write the lists of runs again, where there are any: they must not lead to pages that are gone."""
     for folder in dict.fromkeys(reports):
         if (folder / "index.html").exists():
-            yield from write_index(folder, language.chosen())
+            yield from write_index(folder, current_language())
 
 
 def _purge_campaign(ledger: Ledger, scope: Scope, before: datetime, *, now: datetime, live: datetime) -> Part:

@@ -23,7 +23,7 @@ from batch.errors import CampaignError, SettingsError, SheetError
 from batch.formatting import format_moment
 from batch.i18n import _
 from batch.ledger import Ledger, RelatedMessage, RowStatus, Settlement, State
-from batch.model.chat_history import Span, TimelineMessage, Trace, search
+from batch.model.chat_history import Span, TimelineMessage, Trace, find_message
 from batch.model.messages import campaign_scope, message_key
 from batch.model.outcomes import Evidence, ExitCode, Outcome
 from batch.model.reasons import Finding, Reason
@@ -124,7 +124,7 @@ def judge(
             continue
         span = _span(row_status.result.sent_at, None, timeline.margin, read_timeout)
         spans = [_span_of(other, other.sent_at, timeline.margin, read_timeout) for other in others if other.sent_at]
-        found = search(timeline.messages, text=text, span=span, others=spans)
+        found = find_message(timeline.messages, text=text, span=span, others=spans)
         if isinstance(found, TimelineMessage):
             return Match(row_status=row_status, chat_id=chat, at=found.at)
         if found is not Trace.NOTHING:

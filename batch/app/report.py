@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from batch.app.inputs.staging import noted_limits, open_as_noted
 from batch.app.settings import Settings
 from batch.errors import SettingsError, SheetError, nearest
-from batch.i18n import N_, _, system_says
+from batch.i18n import N_, _, describe_os_error
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.runs import Run, Tally
@@ -101,7 +101,7 @@ def _folder(run: Run, settings: Settings) -> Path:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             made = _("The folder {folder} cannot be made: {error}.")
-            problem = problem or made.format(folder=folder, error=system_says(error))
+            problem = problem or made.format(folder=folder, error=describe_os_error(error))
         else:
             return folder
     raise SettingsError(problem, _(_MEND))
@@ -113,7 +113,9 @@ def _inside(folder: Path) -> Path:
     try:
         inside.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        problem = _("The folder {folder} cannot be made: {error}.").format(folder=inside, error=system_says(error))
+        problem = _("The folder {folder} cannot be made: {error}.").format(
+            folder=inside, error=describe_os_error(error)
+        )
         raise SettingsError(problem, _(_MEND)) from None
     return inside
 
@@ -125,7 +127,7 @@ def _view(run: Run, folder: Path) -> Iterator[SourceSheet]:
         inside = TemporaryDirectory(dir=folder, prefix=".sheet-", ignore_cleanup_errors=True)
     except OSError as error:
         problem = _("The folder {folder} takes no files: {error}.")
-        raise SettingsError(problem.format(folder=folder, error=system_says(error)), _(_MEND)) from None
+        raise SettingsError(problem.format(folder=folder, error=describe_os_error(error)), _(_MEND)) from None
     with inside as name:
         yield _open_again(run, Path(name))
 

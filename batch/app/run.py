@@ -43,7 +43,7 @@ from batch.errors import ClockWrong, Declined
 from batch.formatting import format_moment
 from batch.i18n import _
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
-from batch.model.contact_limits import OutreachRules
+from batch.model.contact_limits import ContactLimits
 from batch.model.runs import Run
 from batch.model.source import limits_for
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopCause, StopRules, StopSignal, stop_on_signals
@@ -261,7 +261,7 @@ def send(
     watcher: SendingWatcher,
     canary: int | None,
     meter: Meter | None = None,
-    rules: OutreachRules | None = None,
+    rules: ContactLimits | None = None,
 ) -> PoolResult:
     """Send the pending messages of the owner's run, at most `limit`. Every outcome is durable when it returns.
 
@@ -275,7 +275,7 @@ def send(
 
     async def work() -> PoolResult:
         stop = StopSignal()
-        sending_by = ledger.open_queue(owner, rules or campaign.outreach, endpoint=endpoint)
+        sending_by = ledger.open_queue(owner, rules or campaign.contact_limits, endpoint=endpoint)
         with sending_by as sending, stop_on_signals(stop, lambda again: metered.signalled(again=again)):
             pool = Pool(
                 ledger=sending,

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from batch import i18n as language
 from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
-from batch.i18n import _, system_says
+from batch.i18n import _, current_language, describe_os_error
 
 DEFAULT_BASE_URL = "https://api.wegly.com.br"
 
@@ -40,7 +39,7 @@ class Settings:
 
     def language_of_reports(self, campaign: str | None) -> str:
         """The language of a report: chosen by the person, else by the campaign, else that of the person's system."""
-        return self.language or campaign or language.chosen()
+        return self.language or campaign or current_language()
 
     @property
     def endpoint(self) -> str:
@@ -69,7 +68,9 @@ def read_token(value: str | None, file: Path | None) -> Token:
         try:
             return Token.parse(file.read_text(encoding="utf-8-sig"), _("the file {file}").format(file=file))
         except OSError as error:
-            problem = _("The token file {file} cannot be read: {error}.").format(file=file, error=system_says(error))
+            problem = _("The token file {file} cannot be read: {error}.").format(
+                file=file, error=describe_os_error(error)
+            )
             raise SettingsError(problem, _("Check its name and its rights.")) from None
         except UnicodeDecodeError:
             problem = _("The token file {file} is not text.").format(file=file)

@@ -14,7 +14,7 @@ from batch.ledger import Ledger, RowStatus, State
 from batch.loader import Sheet, open_sheet
 from batch.loader.header_names import fold
 from batch.model.messages import campaign_scope
-from batch.model.phone.cells import shown
+from batch.model.phone.cells import format_phone
 from batch.model.runs import Run
 from batch.model.sheets import SheetRow
 
@@ -177,7 +177,7 @@ def _same_message(entry: Entry, here: Sequence[RowStatus]) -> RowStatus | str:
     if people:
         return why_not(people[0])
     if here:
-        known = ", ".join(dict.fromkeys(shown(each.result.person) for each in here if each.result.person))
+        known = ", ".join(dict.fromkeys(format_phone(each.result.person) for each in here if each.result.person))
         return _("its phone is not the one in the ledger ({phones}).").format(phones=known or _("none"))
     return _("the sheet of run {run} has no such row.").format(run=entry.run)
 

@@ -38,7 +38,7 @@ from batch.i18n import _
 from batch.ledger import Ledger, Owner, StagedRow, sender_lock
 from batch.model.messages import TRIAL, Contact, Message, message_key
 from batch.model.outcomes import ExitCode, Outcome, exit_code_of
-from batch.model.phone.cells import outgoing, read_phone
+from batch.model.phone.cells import format_for_api, read_phone
 from batch.model.reasons import Finding, advice, sentence
 from batch.model.runs import Result, Run
 
@@ -124,7 +124,7 @@ def try_out(
             limit=None,
             watcher=watcher,
             canary=None,
-            rules=replace(loaded.outreach, not_within=None),  # one's own number may have any message
+            rules=replace(loaded.contact_limits, not_within=None),  # one's own number may have any message
         )
         pending = why_pending(sent.cause)
         ledger.finish_run(
@@ -184,7 +184,7 @@ def _plan(
 
 def _rows(run: Run, message: Message, people: Sequence[str], campaign: Campaign) -> Iterator[StagedRow]:
     for number, person in enumerate(people, start=1):
-        to = outgoing(person, campaign.phone.format, campaign.phone.region)
+        to = format_for_api(person, campaign.phone.format, campaign.phone.region)
         payload, digest = as_request(replace(message, wa_contact_id=to))
         # Each trial is a message of its own: it may be repeated as often as it is asked for.
         key = message_key(endpoint=run.endpoint, campaign=run.campaign, person=person, unique=(run.run,))

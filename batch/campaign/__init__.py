@@ -9,18 +9,18 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 * Constants are checked here as cells are checked in the loader, by the same rules (`fields`).
 """
 
-from batch.campaign.fields import FIELDS, STATUSES, checked
+from batch.campaign.fields import FIELDS, STATUSES, check_value
 from batch.campaign.load import load_campaign
 from batch.campaign.problems import Problem, campaign_error
 from batch.campaign.scaffold import Draft, DraftField, fill_in, is_writable, quote, render_campaign
 from batch.campaign.schema import (
     Campaign,
     FieldSpec,
-    Notified,
+    NotifyTargets,
     Webhook,
 )
-from batch.campaign.sources import Column, Constant, Shares, Source, described
-from batch.campaign.template import BODY_LIMIT, body_problem, occurrences, placeholders, rendered
+from batch.campaign.sources import Column, Constant, Shares, Source, describe_source
+from batch.campaign.template import BODY_LIMIT, body_problem, count_placeholders, fill_body, placeholders
 from batch.campaign.units import parse_duration, parse_rate, parse_share
 
 __all__ = [
@@ -33,24 +33,24 @@ __all__ = [
     "Draft",
     "DraftField",
     "FieldSpec",
-    "Notified",
+    "NotifyTargets",
     "Problem",
     "Shares",
     "Source",
     "Webhook",
     "body_problem",
     "campaign_error",
-    "checked",
-    "described",
+    "check_value",
+    "count_placeholders",
+    "describe_source",
+    "fill_body",
     "fill_in",
     "is_writable",
     "load_campaign",
-    "occurrences",
     "parse_duration",
     "parse_rate",
     "parse_share",
     "placeholders",
     "quote",
     "render_campaign",
-    "rendered",
 ]

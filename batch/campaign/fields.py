@@ -53,7 +53,7 @@ FIELDS: Mapping[str, FieldRule] = MappingProxyType(
 """The request's fields but for `template_fields`, in the order of the API's page."""
 
 
-def checked(field: str, value: str, *, column: str = "?") -> str | Finding:
+def check_value(field: str, value: str, *, column: str = "?") -> str | Finding:
     """A value that is not empty, as it goes into the request, or why it cannot. UUIDs go out in lower case."""
     rule = FIELDS[field]
     if rule.kind == "text" and (rule.limit is None or len(value) <= rule.limit):

@@ -13,16 +13,16 @@ from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
-from batch.campaign.problems import Problem, campaign_error, problem_of, shown_key
+from batch.campaign.problems import Problem, campaign_error, explain_problem, format_key
 from batch.campaign.scaffold import FILL_IN_MARKS
 from batch.campaign.schema import (
     RECIPIENT,
     Campaign,
     CampaignFile,
-    Notified,
-    SuppressLists,
+    NotifyTargets,
+    SuppressionSources,
     WindowSection,
-    filled,
+    fill_date,
     slug,
 )
 from batch.campaign.sources import Source
@@ -53,7 +53,7 @@ def load_campaign(path: Path, *, now: datetime) -> Campaign:
         file = CampaignFile.model_validate(data)
     except ValidationError as invalid:
         wrong = [details for details in invalid.errors(include_url=False) if details["loc"] not in unfilled]
-        problems += [problem_of(details, _known_keys) for details in wrong]
+        problems += [explain_problem(details, _known_keys) for details in wrong]
         raise campaign_error(path.name, _without_echoes(problems)) from None
     if problems:
         raise campaign_error(path.name, problems)
@@ -62,7 +62,7 @@ def load_campaign(path: Path, *, now: datetime) -> Campaign:
 
 def _campaign(file: CampaignFile, path: Path, now: datetime) -> Campaign:
     about = file.campaign
-    name = filled(about.name, now=now, timezone=about.timezone)
+    name = fill_date(about.name, now=now, timezone=about.timezone)
     return Campaign(
         path=path,
         name=name,
@@ -78,13 +78,13 @@ def _campaign(file: CampaignFile, path: Path, now: datetime) -> Campaign:
         throttle=file.throttle,
         hours=Hours(tuple(_window(window, about.timezone) for window in file.window)),
         history=file.history,
-        suppress=SuppressLists(
+        suppress=SuppressionSources(
             files=tuple(path.parent / name for name in file.suppress.files), column=file.suppress.column
         ),
         prices=file.prices,
         stop=file.stop,
         canary=file.canary,
-        notify=Notified(
+        notify=NotifyTargets(
             webhook=file.notify.webhook,
             prometheus=path.parent / file.notify.prometheus if file.notify.prometheus else None,
         ),
@@ -174,7 +174,7 @@ def _find_marks(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tupl
             yield from _find_marks(value, (*path, place))
     elif isinstance(data, str) and data.startswith(tuple(FILL_IN_MARKS.values())):
         what = data.partition(":")[2].strip()
-        text = _("{key} is not filled in yet").format(key=shown_key(path))
+        text = _("{key} is not filled in yet").format(key=format_key(path))
         yield path, Problem(text=text, remedy=_("Put there {what}.").format(what=what))
 
 

@@ -45,7 +45,7 @@ def _stopped(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
-def shown_key(path: Sequence[str | int]) -> str:
+def format_key(path: Sequence[str | int]) -> str:
     """`[throttle] rate`, `[[template_fields]] number 2, index`: a key as a person finds it in the file."""
     section, *rest = [
         str(part) if isinstance(part, str) else _("number {number}").format(number=part + 1) for part in path
@@ -75,7 +75,7 @@ _SHAPES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def problem_of(details: ErrorDetails, known: Callable[[Sequence[str | int]], Sequence[str]]) -> Problem:
+def explain_problem(details: ErrorDetails, known: Callable[[Sequence[str | int]], Sequence[str]]) -> Problem:
     """A problem in our words. `known` gives the keys that exist at a place in the file."""
     path = details["loc"]
     kind = details["type"]
@@ -87,7 +87,9 @@ def problem_of(details: ErrorDetails, known: Callable[[Sequence[str | int]], Seq
     if kind == "extra_forbidden":
         return _unknown_key(path, known(path[:-1]))
     if kind == "missing":
-        return Problem(text=_("{key} is missing").format(key=shown_key(path)), remedy=_("Add it to the campaign file."))
+        return Problem(
+            text=_("{key} is missing").format(key=format_key(path)), remedy=_("Add it to the campaign file.")
+        )
     if kind == "value_error":
         return Problem(text=_told(path, details, _("{key} is {found}; {error}"), error=details["ctx"]["error"]))
     allowed = _allowed(kind, details.get("ctx", {}), details["msg"])
@@ -98,8 +100,8 @@ def _told(path: Sequence[str | int], details: ErrorDetails, words: str, **values
     """The words with what was found, unless that may be a secret: then only what is wrong or allowed."""
     if tuple(path) in _SECRET_KEYS:
         words = "{key}: {error}" if "error" in values else _("{key}: allowed is {allowed}")
-        return words.format(key=shown_key(path), **values)
-    return words.format(key=shown_key(path), found=_found(details["input"]), **values)
+        return words.format(key=format_key(path), **values)
+    return words.format(key=format_key(path), found=_found(details["input"]), **values)
 
 
 def _unknown_key(path: Sequence[str | int], known: Sequence[str]) -> Problem:
@@ -107,7 +109,7 @@ def _unknown_key(path: Sequence[str | int], known: Sequence[str]) -> Problem:
     what = (
         _("there is no section or key '{key}'").format(key=key)
         if len(path) == 1
-        else _("{section} has no key '{key}'").format(section=shown_key(path[:-1]), key=key)
+        else _("{section} has no key '{key}'").format(section=format_key(path[:-1]), key=key)
     )
     return Problem(
         text=f"{what}{nearest(key, known)}",

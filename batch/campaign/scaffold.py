@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from batch.campaign.sources import Constant, Source
-from batch.i18n import _, chosen, ngettext, number
+from batch.i18n import _, current_language, ngettext, number
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -125,7 +125,7 @@ def is_writable(text: str) -> bool:
 
 def fill_in(description: str) -> str:
     """Return the mark for a value that the person must give. `description` has no final stop: `the id of ...`."""
-    return f"{FILL_IN_MARKS[chosen()]}{description}"
+    return f"{FILL_IN_MARKS[current_language()]}{description}"
 
 
 def _write_or_ask(source: Source | None, description: str) -> str:

@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictInt
 
-from batch.campaign.fields import FIELDS, checked
-from batch.campaign.sources import Constant, Plain, Shares, Source, read_shares, read_source
+from batch.campaign.fields import FIELDS, check_value
+from batch.campaign.sources import BareValue, Constant, Shares, Source, read_shares, read_source
 from batch.campaign.template import body_problem
 from batch.campaign.units import parse_duration, parse_rate, parse_share
 from batch.errors import nearest
 from batch.i18n import _
-from batch.model.contact_limits import OutreachRules
+from batch.model.contact_limits import ContactLimits
 from batch.model.phone.cells import Form, is_region
 from batch.model.reasons import Finding
 from batch.model.sending_hours import Hours, check_holidays, parse_day, parse_hours
@@ -105,7 +105,7 @@ def _known_left_out(name: str) -> str:
     return _PLACEHOLDER.sub(lambda match: "" if match[1] in _FORMATS else match[0], name)
 
 
-def filled(name: str, *, now: datetime, timezone: str) -> str:
+def fill_date(name: str, *, now: datetime, timezone: str) -> str:
     """A checked name with the date of `now` (aware) in `timezone` filled in."""
     local = now.astimezone(ZoneInfo(timezone))
     return _PLACEHOLDER.sub(lambda match: local.strftime(_FORMATS[match[1]]), name.strip())
@@ -143,7 +143,7 @@ def _measure(parse: Callable[[str], T], example: str) -> PlainValidator:
     return PlainValidator(validate)
 
 
-def _source(plain: Plain, field: str | None = None) -> PlainValidator:
+def _source(plain: BareValue, field: str | None = None) -> PlainValidator:
     """A source whose constant and default the field may hold."""
 
     def validate(raw: object) -> Source:
@@ -177,7 +177,7 @@ def _given(source: Source) -> str | None:
 def _check_given(field: str, source: Source) -> None:
     given = _given(source)
     rule = FIELDS[field]
-    if given and isinstance(checked(field, given), Finding):
+    if given and isinstance(check_value(field, given), Finding):
         raise ValueError(_("allowed is {allowed}").format(allowed=rule.allowed))
     if rule.required and isinstance(source, Constant) and not given:
         raise ValueError(_("allowed is {allowed}").format(allowed=rule.allowed))
@@ -439,7 +439,7 @@ class CampaignFile(_Section):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SuppressLists:
+class SuppressionSources:
     """Who must not be messaged besides the ledger's list."""
 
     files: tuple[Path, ...] = ()
@@ -448,7 +448,7 @@ class SuppressLists:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Notified:
+class NotifyTargets:
     """Who is told when a run has ended."""
 
     webhook: Webhook | None = None
@@ -480,18 +480,18 @@ class Campaign:
     hours: Hours
     """When messages may go out."""
     history: HistorySection
-    suppress: SuppressLists
+    suppress: SuppressionSources
     prices: PricesSection | None
     stop: StopSection
     canary: CanarySection
-    notify: Notified
+    notify: NotifyTargets
     sheet: SheetSection
 
     @property
-    def outreach(self) -> OutreachRules:
+    def contact_limits(self) -> ContactLimits:
         """The rules that hold across runs and campaigns."""
         within = self.history.not_within
-        return OutreachRules(
+        return ContactLimits(
             not_within=None if within is None else timedelta(seconds=within),
             per_24h=self.throttle.per_24h,
             shared_cap=self.throttle.shared_cap == "account",

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-from batch.campaign.fields import FIELDS, checked
+from batch.campaign.fields import FIELDS, check_value
 from batch.errors import nearest
 from batch.i18n import N_, _, number
 from batch.model.reasons import Finding
@@ -30,7 +30,7 @@ class Column:
 
 Source = Constant | Column
 
-Plain = Literal["column", "constant", "number"]
+BareValue = Literal["column", "constant", "number"]
 """What a bare value means: a column's name, a text, or a whole number."""
 
 _KEYS = ("column", "default", "value")
@@ -41,14 +41,14 @@ _FORMS = {
 }
 
 
-def read_source(raw: object, *, plain: Plain) -> Source:
+def read_source(raw: object, *, plain: BareValue) -> Source:
     """A source as the campaign file writes it. Raises ValueError, whose text says what is allowed."""
     if isinstance(raw, dict):
         return _from_table(raw, plain)
     return Column(column=_name(raw, plain)) if plain == "column" else Constant(value=_value(raw, plain))
 
 
-def _from_table(table: dict[str, object], plain: Plain) -> Source:
+def _from_table(table: dict[str, object], plain: BareValue) -> Source:
     unknown = next((key for key in table if key not in _KEYS), None)
     if unknown is not None:
         raise ValueError(
@@ -66,13 +66,13 @@ def _from_table(table: dict[str, object], plain: Plain) -> Source:
     return Column(column=_name(table.get("column"), plain), default=default)
 
 
-def _name(raw: object, plain: Plain) -> str:
+def _name(raw: object, plain: BareValue) -> str:
     if isinstance(raw, str) and raw.strip():
         return raw.strip()
     raise ValueError(_("allowed is {allowed}").format(allowed=_(_FORMS[plain])))
 
 
-def _value(raw: object, plain: Plain) -> str:
+def _value(raw: object, plain: BareValue) -> str:
     if plain == "number" and isinstance(raw, int) and not isinstance(raw, bool):
         return str(raw)
     if plain != "number" and isinstance(raw, str):
@@ -80,7 +80,7 @@ def _value(raw: object, plain: Plain) -> str:
     raise ValueError(_("allowed is {allowed}").format(allowed=_(_FORMS[plain])))
 
 
-def described(source: Source) -> str:
+def describe_source(source: Source) -> str:
     """`column 'Agente', left out when empty`: for people."""
     if isinstance(source, Constant):
         return _("constant '{value}'").format(value=source.value)
@@ -155,7 +155,7 @@ def _entry(raw: object) -> tuple[str, object]:
             )
         )
     given = raw.get("id")
-    sender = checked(_FIELD, given.strip()) if isinstance(given, str) and given.strip() else None
+    sender = check_value(_FIELD, given.strip()) if isinstance(given, str) and given.strip() else None
     if sender is None or isinstance(sender, Finding):
         raise ValueError(_("id is {given!r}; allowed is {allowed}").format(given=given, allowed=FIELDS[_FIELD].allowed))
     return sender, raw.get("share", 1)

@@ -19,12 +19,12 @@ def placeholders(body: str) -> tuple[int, ...]:
     return tuple(sorted({int(name) for name in _PLACEHOLDER.findall(body) if _is_number(name)}))
 
 
-def occurrences(body: str) -> Counter[int]:
+def count_placeholders(body: str) -> Counter[int]:
     """How often each `{{n}}` stands in a checked body."""
     return Counter(int(name) for name in _PLACEHOLDER.findall(body) if _is_number(name))
 
 
-def rendered(body: str, values: Mapping[int, str]) -> str:
+def fill_body(body: str, values: Mapping[int, str]) -> str:
     """The body with `{{n}}` replaced; a placeholder without a value stays."""
 
     def value(match: re.Match[str]) -> str:

@@ -18,7 +18,7 @@ from batch._version import __version__
 from batch.cli.help_i18n import SpokenGroup, speak_as_click
 from batch.cli.options import language_asked, speaking
 from batch.errors import Busy, ClockWrong, Declined, InputError, LedgerFailed, WeglyBatchError, nearest
-from batch.i18n import N_, _, spoken, system, system_says
+from batch.i18n import N_, _, describe_os_error, system_language, use_language
 from batch.model.outcomes import EXIT_MEANINGS, ExitCode
 
 _CODES: tuple[tuple[type[WeglyBatchError], ExitCode], ...] = (
@@ -128,7 +128,7 @@ speaking(cli)
 def main() -> None:
     """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
     speak_as_click()
-    with spoken(language_asked(sys.argv[1:]) or system()):
+    with use_language(language_asked(sys.argv[1:]) or system_language()):
         code = _run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl+C changes nothing any more
     sys.exit(code)
@@ -187,7 +187,7 @@ def _last_words(error: BaseException) -> tuple[str, ExitCode]:
             give_up_stdout()
         case OSError() if from_printing(error):
             give_up_stdout()
-            words = _("What was found cannot be printed: {error}.").format(error=system_says(error))
+            words = _("What was found cannot be printed: {error}.").format(error=describe_os_error(error))
         case WeglyBatchError():
             words, code = f"{error.problem}\n{error.remedy}".rstrip(), exit_code_for(error)
         case _:

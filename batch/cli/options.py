@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from batch.i18n import LANGUAGES, _, language_of, speak
+from batch.i18n import LANGUAGES, _, parse_language, set_language
 
 _CHOSEN = "batch.i18n"
 _VARIABLE = "WEGLY_BATCH_LANG"
@@ -34,7 +34,7 @@ class _Language(click.ParamType[str]):
     name = "language"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        found = language_of(value)
+        found = parse_language(value)
         if found is None:
             spoken = _(" and ").join(LANGUAGES)
             self.fail(
@@ -47,7 +47,7 @@ def _speak(ctx: click.Context, param: click.Parameter, value: str | None) -> Non
     """A `--lang` that is nearer to the command wins, and any wins over the environment."""
     from_environment = ctx.get_parameter_source(param.name or "") is ParameterSource.ENVIRONMENT
     if value is not None and not (from_environment and _CHOSEN in ctx.meta):
-        speak(value)
+        set_language(value)
         ctx.meta[_CHOSEN] = value
 
 
@@ -73,7 +73,7 @@ def language_asked(arguments: Sequence[str], environment: Mapping[str, str] = os
             named += arguments[place + 1 : place + 2]
         elif word.startswith("--lang="):
             named.append(word.removeprefix("--lang="))
-    return next(filter(None, map(language_of, reversed(named))), None)
+    return next(filter(None, map(parse_language, reversed(named))), None)
 
 
 def _lang_parameter() -> click.Option:

@@ -38,7 +38,7 @@ from batch.ledger.storage.pseudonyms import Hashes, read_hashes
 from batch.ledger.storage.schema import State, messages, meta, rows, run_senders, runs
 from batch.ledger.storage.suppression import SuppressionList
 from batch.ledger.storage.writer import Writer
-from batch.model.contact_limits import OutreachRules
+from batch.model.contact_limits import ContactLimits
 from batch.model.reasons import Finding, findings_to_json
 from batch.model.runs import Result, Run, SenderRun, Tally, Traits
 
@@ -168,10 +168,10 @@ class Ledger:
 
     @contextmanager
     def open_queue(
-        self, owner: Owner, rules: OutreachRules | None = None, *, endpoint: str = ""
+        self, owner: Owner, rules: ContactLimits | None = None, *, endpoint: str = ""
     ) -> Iterator[SendQueue]:
         """Open the queue of `owner`'s run at `endpoint`, with the campaign's contact limits, for one block."""
-        limiter = ContactLimiter(rules or OutreachRules(), endpoint=endpoint, hashes=self._hashes())
+        limiter = ContactLimiter(rules or ContactLimits(), endpoint=endpoint, hashes=self._hashes())
         with Writer(self._engine) as writer:
             yield SendQueue(self._engine, writer, owner, limiter, planned=self._planned.get(owner.run))
 

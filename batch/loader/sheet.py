@@ -10,7 +10,7 @@ from batch.i18n import N_
 from batch.loader.header_detection import Columns
 from batch.loader.scan import holds_anything
 from batch.loader.source import Grid, RawRow
-from batch.model.csv_injection import unguarded
+from batch.model.csv_injection import unguard
 from batch.model.phrases import Phrase, phrase_from_json, to_json
 from batch.model.reasons import Reason
 from batch.model.sheets import NO_ERRORS, SheetInfo, SheetRow
@@ -85,7 +85,7 @@ class Sheet:
         places = self.columns.places
         cells = _picked(raw.cells, places)
         if self.guarded:
-            cells = tuple(cell and unguarded(cell) for cell in cells)
+            cells = tuple(cell and unguard(cell) for cell in cells)
         malformed = self.said is not None and cells[self.said] == Reason.ROW_MALFORMED.value
         fault = raw.fault or self._length_fault(raw) or (_STILL_MALFORMED if malformed else None)
         if not raw.errors and not fault:

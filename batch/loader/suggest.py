@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from batch.campaign import FIELDS, Column, Constant, FieldSpec, Source, checked, is_writable
+from batch.campaign import FIELDS, Column, Constant, FieldSpec, Source, check_value, is_writable
 from batch.i18n import _, number
 from batch.loader.header_names import fold, is_known_header, is_name_header, is_phone_header, is_result_column
 from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
@@ -160,7 +160,7 @@ def guess(info: SheetInfo, facts: Sequence[ColumnFacts], phones: Sequence[Column
     if name is not None:
         found[_NAME] = name.name
     for field, each in _by_api_names(info, others, rows, asides).items():
-        bad = [cell for cell in each.cells if isinstance(checked(field, cell), Finding)]
+        bad = [cell for cell in each.cells if isinstance(check_value(field, cell), Finding)]
         if 2 * len(bad) > len(each.cells):
             asides.append(
                 _("{name!r} is not used: {value!r} is not {allowed}.").format(

@@ -56,7 +56,7 @@ class Trace(StrEnum):
     """One is there, but it may be the message of another attempt at the same person in the same minutes."""
 
 
-def search(
+def find_message(
     timeline: Sequence[TimelineMessage], *, text: str, span: Span, others: Iterable[Span]
 ) -> TimelineMessage | Trace:
     """The message that the attempt of `span` has sent, or why none can be told.

@@ -23,7 +23,7 @@ _UNITS = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OutreachRules:
+class ContactLimits:
     """What a campaign says of whom and how many. The suppression list and the spacing hold for every campaign."""
 
     not_within: timedelta | None = None

@@ -25,12 +25,12 @@ def looks_like_formula(text: str) -> bool:
     return _BEGINS.match(text) is not None
 
 
-def guarded(text: str) -> str:
+def guard(text: str) -> str:
     """The text as it may stand in a CSV file that people open in Excel."""
     return _GUARD + text if _guardable(text) else text
 
 
-def unguarded(text: str) -> str:
+def unguard(text: str) -> str:
     """The text as it was before `guarded`; any other text unchanged."""
     return text[1:] if text.startswith(_GUARD) and _guardable(text[1:]) else text
 

@@ -96,7 +96,7 @@ def plan_schedule(
         for load in part:
             each[load.sender] += load.messages
         together_rate = rate * sum(each.values()) / max(each.values())
-        gone += steps(
+        gone += plan_steps(
             part, rate=together_rate, people=cap.people if cap else None, reached=reached, hours=hours, now=now
         )
     first, last = min((step.start for step in gone), default=None), max((step.last for step in gone), default=None)
@@ -120,7 +120,7 @@ def _parts(loads: Sequence[Load], *, shared: bool) -> list[list[Load]]:
     return [[load for load in loads if load.sender == sender] for sender in sorted({load.sender for load in loads})]
 
 
-def steps(
+def plan_steps(
     loads: Sequence[Load],
     *,
     rate: float,

@@ -77,14 +77,14 @@ class Job:
     """E.164: who gets it."""
 
 
-def normalized(value: str) -> str:
+def normalize(value: str) -> str:
     """A value as it counts in a key: NFC, ends trimmed."""
     return unicodedata.normalize("NFC", value).strip()
 
 
 def campaign_scope(name: str) -> str:
     """A campaign's name as it counts: `Boas-vindas ` and `boas-vindas` are the same campaign."""
-    return normalized(name).casefold()
+    return normalize(name).casefold()
 
 
 def message_key(*, endpoint: str, campaign: str, person: str, unique: tuple[str, ...] = ()) -> str:
@@ -104,7 +104,7 @@ class MessageKeys:
     def key(self, person: str, unique: tuple[str, ...] = ()) -> str:
         """`message_key` of a message."""
         digest = self._begun.copy()
-        own = _listed(person, *map(normalized, unique)) if unique else encode_basestring(person)
+        own = _listed(person, *map(normalize, unique)) if unique else encode_basestring(person)
         digest.update(f"{own}]".encode())
         return digest.hexdigest()
 

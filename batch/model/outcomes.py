@@ -103,6 +103,6 @@ def exit_code_of(counts: Mapping[Outcome, int], stopped: ExitCode | None = None)
     return next((code for outcome, code in by_outcome if counts.get(outcome)), ExitCode.DONE)
 
 
-def worst(codes: Iterable[ExitCode]) -> ExitCode:
+def worst_exit_code(codes: Iterable[ExitCode]) -> ExitCode:
     """Of several sheets: the first that occurs of 1, 2, 75, 5, 130, 143, 4, 3, 6, 0."""
     return min(codes, key=_WORST_FIRST.index, default=ExitCode.DONE)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from batch.i18n import _, chosen, number, spoken
+from batch.i18n import _, current_language, number, use_language
 
 Value: TypeAlias = "str | int | float | Phrase"
 """A value of a phrase or finding: text that is never translated, a figure, or a phrase of ours."""
@@ -46,7 +46,7 @@ def _shown(value: Value, *, grouped: bool) -> str:
     """A value in the present language. Figures are grouped in English only where the text asks for it: `{people:,}`."""
     if isinstance(value, int | float):
         form = "" if isinstance(value, int) else "g"
-        return number(value, f",{form}" if grouped or chosen() != "en" else form)
+        return number(value, f",{form}" if grouped or current_language() != "en" else form)
     return str(value)
 
 
@@ -70,7 +70,7 @@ def value_from_json(value: Any) -> Value:
 
 def in_english(value: Value) -> str:
     """A value for machines, whose language is always the same."""
-    with spoken("en"):
+    with use_language("en"):
         return str(value)
 
 

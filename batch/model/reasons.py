@@ -367,7 +367,7 @@ def advice(finding: Finding) -> str:
     return fill(_(EXPLANATIONS[finding.reason].action), finding.values)
 
 
-def in_general(reason: Reason) -> str:
+def general_sentence(reason: Reason) -> str:
     """The sentence of a reason for many rows: an ellipsis stands for what differs between them."""
     return fill(_(EXPLANATIONS[reason].sentence), {}, missing="\N{HORIZONTAL ELLIPSIS}")
 

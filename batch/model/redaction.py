@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from batch.model.outcomes import Outcome
-from batch.model.phone.cells import shown
+from batch.model.phone.cells import format_phone
 from batch.model.phrases import Value
 from batch.model.reasons import Finding
 from batch.model.runs import Result
@@ -58,7 +58,7 @@ def mask_phone(e164: str) -> str:
     """
     if "*" in e164:
         return e164
-    spaced = shown(e164)
+    spaced = format_phone(e164)
     known = _BRAZILIAN.fullmatch(spaced)
     if known:
         return f"+55 {known[1]} {known[2]}****-**{known[3]}"

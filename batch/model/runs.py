@@ -130,7 +130,7 @@ class Tally:
         return sum(self.counts.values())
 
 
-def ranked(reasons: Mapping[tuple[Outcome, str], int]) -> list[tuple[Outcome, str, int]]:
+def rank_reasons(reasons: Mapping[tuple[Outcome, str], int]) -> list[tuple[Outcome, str, int]]:
     """(outcome, reason code, rows), most rows first, then in the order of the outcomes and by code."""
     order = list(Outcome)
     found = [(outcome, reason, rows) for (outcome, reason), rows in reasons.items() if rows]
@@ -150,7 +150,7 @@ class Traits:
     """Name and language, as the campaign gives them."""
 
 
-def changes(before: Traits, now: Traits, people: str) -> list[str]:
+def list_changes(before: Traits, now: Traits, people: str) -> list[str]:
     """Sentences about what differs and what it would do; empty when nothing does. `people`: `9,812 people`."""
     found = []
     if before.unique_by != now.unique_by:

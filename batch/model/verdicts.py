@@ -61,7 +61,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refused:
+class ClaimRefusal:
     """A claim that a rule of outreach refused: nothing may be posted.
 
     `outcome` PENDING: the message still waits, and may be claimed from `until` on. Any other outcome is what the row

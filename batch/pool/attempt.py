@@ -19,7 +19,7 @@ from batch.errors import LedgerFailed
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.verdicts import Refused, Verdict
+from batch.model.verdicts import ClaimRefusal, Verdict
 from batch.pool.hours import RecipientHours
 from batch.pool.ports import ChatsPort, LedgerPort
 from batch.pool.rate_limiter import RateLimiter, StartSlot
@@ -90,7 +90,7 @@ class AttemptRunner:
         self._latest = max(self._latest, now)
         return True
 
-    async def claim(self, job: Job) -> Any | Refused | None:
+    async def claim(self, job: Job) -> Any | ClaimRefusal | None:
         """Claim a message durably; Refused by a rule, or None when the claim is not ours or the ledger failed."""
         claiming = asyncio.ensure_future(self.ledger.claim(job, self.now()))
         try:
@@ -102,7 +102,7 @@ class AttemptRunner:
             except LedgerFailed:
                 await self._write_patiently(partial(self.ledger.withdraw, job.key))
             else:
-                if held is not None and not isinstance(held, Refused):
+                if held is not None and not isinstance(held, ClaimRefusal):
                     await self.give_back(held)
             raise
         except LedgerFailed as failed:

@@ -14,7 +14,7 @@ from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import SenderRun
-from batch.model.verdicts import Refused, Verdict
+from batch.model.verdicts import ClaimRefusal, Verdict
 from batch.pool.attempt import Attempt, AttemptRunner, ReadyAttempt, ReadyClaims, ledger_failure
 from batch.pool.deferred import Deferral, Deferrals, DeferredQueue
 from batch.pool.hours import RecipientHours
@@ -154,13 +154,13 @@ class SenderPool:
                 ready = await self._prepare(job)
             if ready is None:
                 return
-            if isinstance(ready, Refused):
+            if isinstance(ready, ClaimRefusal):
                 again = await self._heed_refusal(job, ready)
                 continue
             again = await self._attempt(job, ready, retries)
             self.jobs += not again
 
-    async def _prepare(self, job: Job) -> ReadyAttempt | Refused | None:
+    async def _prepare(self, job: Job) -> ReadyAttempt | ClaimRefusal | None:
         """Claim the job, connect, and wait for its moment: the post must follow at once.
 
         None: the job is not ours, or not for now.
@@ -169,7 +169,7 @@ class SenderPool:
             if not self._runner.check_clock() or self._pass_over(job):
                 return None
             held = await self._runner.claim(job)
-            if isinstance(held, Refused):
+            if isinstance(held, ClaimRefusal):
                 return held
             if held is None:
                 log.info("not_ours", row=job.row)
@@ -211,7 +211,7 @@ class SenderPool:
             closes = None
         return await self._runner.post(ready.client, job, ready.held, self._on_outcome, due=ready.due, closes=closes)
 
-    async def _heed_refusal(self, job: Job, refused: Refused) -> bool:
+    async def _heed_refusal(self, job: Job, refused: ClaimRefusal) -> bool:
         """Heed a rule that refused the claim; True when the job is to be claimed again now."""
         if refused.outcome is not Outcome.PENDING or refused.until is None:
             log.info("left_out", row=job.row, outcome=refused.outcome.value, reason=refused.finding.reason.value)

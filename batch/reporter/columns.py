@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from batch.model.outcomes import Evidence, Outcome
-from batch.model.phone.cells import shown
+from batch.model.phone.cells import format_phone
 from batch.model.reasons import Finding, advice, sentence
 from batch.model.runs import Result
 
@@ -61,7 +61,7 @@ def with_words(result: Result, said: Words, sent_at: str | None) -> tuple[Value,
     return (
         _CODES[result.outcome],
         *said,
-        shown(result.person) if result.person else None,
+        format_phone(result.person) if result.person else None,
         result.chat_id,
         result.chat_status,
         _CODES[result.evidence] if result.evidence else None,

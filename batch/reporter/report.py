@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from batch.errors import SheetError
 from batch.formatting import format_day
-from batch.i18n import _, spoken
+from batch.i18n import _, use_language
 from batch.model.runs import Result, Run, Tally
 from batch.reporter.atomic_file import write_aside
 from batch.reporter.html.page import write_html
@@ -81,7 +81,7 @@ def write_report(
     if masked:
         run, sheet, results = masked_run(run), masked_sheet(sheet), masked_results(results)
     zone = ZoneInfo(run.timezone)
-    with spoken(run.language), ResultSpool(results, zone) as spool:
+    with use_language(run.language), ResultSpool(results, zone) as spool:
         statistics = collect_statistics(spool.spool_results(), zone)
         inputs = ReportInputs(run=run, tally=tally, sheet=sheet, rows=spool.rows, statistics=statistics)
         return _write(folder, inputs, masked=masked)

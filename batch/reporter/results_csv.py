@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from typing import BinaryIO, TextIO
 
-from batch.model.csv_injection import guarded
+from batch.model.csv_injection import guard
 from batch.reporter.columns import as_text
 from batch.reporter.printable_text import printable
 from batch.reporter.rows import TableLayout, TableRow
@@ -57,4 +57,4 @@ def _is_plain(line: TableRow) -> bool:
 
 
 def _cell(text: str) -> str:
-    return guarded(printable(text))
+    return guard(printable(text))

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from batch.json_output import OMIT_NONE, to_json
 from batch.model.outcomes import Outcome
-from batch.model.reasons import Finding, Reason, advice, in_general
-from batch.model.runs import Run, SenderRun, Tally, ranked
+from batch.model.reasons import Finding, Reason, advice, general_sentence
+from batch.model.runs import Run, SenderRun, Tally, rank_reasons
 from batch.reporter.atomic_file import write_aside
 from batch.reporter.printable_text import printable
 
@@ -101,7 +101,7 @@ def summarize_run(run: Run, tally: Tally) -> RunSummary:
         started=run.started.astimezone(zone),
         finished=run.finished and run.finished.astimezone(zone),
         counts=_all_six(tally.counts),
-        reasons=tuple(_reason_count(*each) for each in ranked(tally.reasons)),
+        reasons=tuple(_reason_count(*each) for each in rank_reasons(tally.reasons)),
         this_run=AttemptsSummary(
             attempts=this.attempts,
             outcomes=_all_six(this.outcomes),
@@ -121,7 +121,7 @@ def _all_six(counts: Mapping[Outcome, int]) -> Mapping[Outcome, int]:
 def _reason_count(outcome: Outcome, reason: str, rows: int) -> ReasonCount:
     code = Reason(reason)
     return ReasonCount(
-        outcome=outcome, reason=reason, rows=rows, message=in_general(code), action=advice(Finding(code))
+        outcome=outcome, reason=reason, rows=rows, message=general_sentence(code), action=advice(Finding(code))
     )
 
 

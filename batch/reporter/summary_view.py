@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from batch.formatting import format_day
 from batch.i18n import N_, _, ngettext, number
 from batch.model.outcomes import Outcome
-from batch.model.reasons import Finding, Reason, advice, in_general, sentence
-from batch.model.runs import Run, Tally, ranked
+from batch.model.reasons import Finding, Reason, advice, general_sentence, sentence
+from batch.model.runs import Run, Tally, rank_reasons
 from batch.reporter.statistics import ReasonRows, Statistics
 
 URGENCY = (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Outcome.REUSED, Outcome.SUCCESS)
@@ -146,7 +146,7 @@ def summarize_reasons(tally: Tally, statistics: Statistics) -> list[ReasonSummar
     """Every reason, in the order of `URGENCY`; within an outcome, most rows first."""
     details = {(each.outcome, each.reason): each for each in statistics.reasons}
     found = []
-    for outcome, reason, rows in sorted(ranked(tally.reasons), key=lambda each: URGENCY.index(each[0])):
+    for outcome, reason, rows in sorted(rank_reasons(tally.reasons), key=lambda each: URGENCY.index(each[0])):
         detail = details.get((outcome, reason))
         found.append(
             ReasonSummary(
@@ -164,7 +164,7 @@ def summarize_reasons(tally: Tally, statistics: Statistics) -> list[ReasonSummar
 def _what_happened(reason: str, rows: int, detail: ReasonRows | None) -> str:
     """The reason's sentence; when it has values, that of its first row as an example, with the API's own words."""
     if detail is None or not detail.example.values:
-        return in_general(Reason(reason))
+        return general_sentence(Reason(reason))
     words = sentence(detail.example)
     return words if rows == 1 else _("Row {row}: {words}").format(row=detail.first[0], words=words)
 

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from report_factory import HOSTILE, Made, hostile, phone
 
-from batch.model.csv_injection import guarded
+from batch.model.csv_injection import guard
 from batch.reporter.html import rows as html_rows
 
 Open = Callable[..., Page]
@@ -195,7 +195,7 @@ def test_what_is_copied_becomes_no_formula(show: Open, wild: Path) -> None:
         for index, cell in enumerate(cells[:4]):
             original = HOSTILE[(row + index) % len(HOSTILE)]
             if original in ("=1+1", "-2+3+cmd|' /C calc'!A0", "javascript:alert(1)", "مرحبا"):
-                assert cell == guarded(original)
+                assert cell == guard(original)
         assert "+55 11" in cells[8]
 
 

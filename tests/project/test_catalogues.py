@@ -14,7 +14,7 @@ from typing import TypeGuard
 import pytest
 from babel.messages.catalog import Message
 
-from batch.i18n import LANGUAGES, decimal, language_of, ngettext, number, spoken, system
+from batch.i18n import LANGUAGES, decimal, ngettext, number, parse_language, system_language, use_language
 
 CATALOGUES = Path(__file__).parents[1] / "catalogues.py"
 
@@ -95,20 +95,20 @@ def _marks(place: ast.AST, marks: tuple[str, ...]) -> TypeGuard[ast.Call]:
 )
 def test_a_language_is_known_by_its_usual_names(name: str, language: str | None) -> None:
     """People write pt, pt-br or what their system has."""
-    assert language_of(name) == language
+    assert parse_language(name) == language
     assert language in (*LANGUAGES, None)
 
 
 def test_the_systems_language_is_that_of_its_first_variable() -> None:
     """LC_ALL wins over LANG, as everywhere; what is not spoken here is English."""
-    assert system({"LANG": "pt_BR.UTF-8"}) == "pt_BR"
-    assert system({"LC_ALL": "C", "LANG": "pt_BR.UTF-8"}) == "en"
-    assert system({"LANG": "fr_FR.UTF-8"}) == "en"
+    assert system_language({"LANG": "pt_BR.UTF-8"}) == "pt_BR"
+    assert system_language({"LC_ALL": "C", "LANG": "pt_BR.UTF-8"}) == "en"
+    assert system_language({"LANG": "fr_FR.UTF-8"}) == "en"
 
 
 def test_numbers_are_written_as_people_of_the_language_do() -> None:
     """1,234.5 in English is 1.234,5 in Brazil."""
     assert (number(1234), decimal(1234.56)) == ("1,234", "1,234.6")
-    with spoken("pt_BR"):
+    with use_language("pt_BR"):
         assert (number(1234), decimal(1234.56)) == ("1.234", "1.234,6")
         assert ngettext("{n} of it", "{n} of them", 2).format(n=number(2)) == "2 of them"

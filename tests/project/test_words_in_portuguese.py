@@ -18,7 +18,7 @@ from batch.campaign.sources import Constant
 from batch.chats.error_text import as_sentence
 from batch.chats.transport.exceptions import FAULT_WORDS, Fault
 from batch.errors import CampaignError, LedgerFailed
-from batch.i18n import _, spoken
+from batch.i18n import _, use_language
 from batch.ledger.storage.engine import memory_engine
 from batch.ledger.storage.writer import Writer
 from batch.loader.filters.dates import date_filter
@@ -40,7 +40,7 @@ from batch.model.reasons import (
     advice,
     findings_from_json,
     findings_to_json,
-    in_general,
+    general_sentence,
     sentence,
 )
 from batch.model.runs import Run, Tally, ThisRun
@@ -53,7 +53,7 @@ WHEN = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 
 @pytest.fixture
 def portuguese() -> Iterator[None]:
-    with spoken("pt_BR"):
+    with use_language("pt_BR"):
         yield
 
 
@@ -63,10 +63,15 @@ def test_every_reason_has_words_of_its_own(reason: Reason) -> None:
     english = EXPLANATIONS[reason]
     names = re.findall(r"\{(\w+)(?::,)?\}", english.sentence)
     finding = Finding(reason, {name: f"<{name}>" for name in names})
-    with spoken("pt_BR"):
-        words, action, general, bare = sentence(finding), advice(finding), in_general(reason), sentence(Finding(reason))
+    with use_language("pt_BR"):
+        words, action, general, bare = (
+            sentence(finding),
+            advice(finding),
+            general_sentence(reason),
+            sentence(Finding(reason)),
+        )
     assert words != sentence(finding)
-    assert general != in_general(reason)
+    assert general != general_sentence(reason)
     assert bool(action) == bool(english.action)
     assert not action or action != advice(finding)
     assert all(f"<{name}>" in words for name in names)
@@ -193,7 +198,7 @@ DRAFT = Draft(
 def test_a_campaign_file_in_portuguese_says_the_same(tmp_path: Path) -> None:
     """Its settings are those of the English file; its notes are Portuguese, and fit the width."""
     english = render_campaign(DRAFT)
-    with spoken("pt_BR"):
+    with use_language("pt_BR"):
         text = render_campaign(DRAFT)
     marked = text.replace('"PREENCHA: ', '"FILL IN: ')
     assert _settings(marked) == _settings(english)
@@ -309,5 +314,5 @@ def test_a_remark_is_said_in_the_language_of_each_reader() -> None:
         remarks=(Phrase(_HIDDEN, {"rows": 1200}),),
     )
     assert info.warnings == ("1,200 rows are hidden in the sheet, often by a filter left on.",)
-    with spoken("pt_BR"):
+    with use_language("pt_BR"):
         assert info.warnings == ("1.200 linhas estão ocultas na planilha, muitas vezes por um filtro esquecido.",)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from batch.i18n import spoken
+from batch.i18n import use_language
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
@@ -173,7 +173,7 @@ class Made:
 
     def page(self, folder: Path) -> Path:
         """Write report.html into a folder, in the language of the run."""
-        with spoken(self.language):
+        with use_language(self.language):
             return write_html(folder / "report.html", self.material())
 
 

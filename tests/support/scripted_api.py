@@ -11,7 +11,7 @@ from typing import Any
 
 from batch.ledger import Ledger, Owner, SendQueue, StagedRow
 from batch.ledger.send.contact_limits import ContactLimiter
-from batch.model.contact_limits import OutreachRules
+from batch.model.contact_limits import ContactLimits
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -149,7 +149,7 @@ class World:
         *,
         begin: datetime = BEGIN,
         wall: Callable[[float], float] = lambda passed: passed,
-        rules: OutreachRules | None = None,
+        rules: ContactLimits | None = None,
         **settings: Any,
     ) -> PoolResult:
         """`wall`: seconds of the wall clock since `begin`, by those of the loop."""
@@ -159,7 +159,7 @@ class World:
             started = loop.time()
             self.stop = StopSignal()
             sending = self.inline(self.ledger, Owner.here(self.name))
-            sending._outreach = ContactLimiter(rules or OutreachRules(), endpoint="e")
+            sending._outreach = ContactLimiter(rules or ContactLimits(), endpoint="e")
             pool = Pool(
                 ledger=attempts(sending) if attempts else sending,
                 client=api.client,

@@ -12,7 +12,7 @@ from batch.formatting import (
     format_rows,
     format_short_rate,
 )
-from batch.i18n import spoken
+from batch.i18n import use_language
 
 NOON = datetime(2026, 11, 3, 15, 0, 9, tzinfo=UTC)
 
@@ -58,5 +58,5 @@ def test_a_moment_is_written_on_the_clock_of_the_zone() -> None:
 def test_counts_are_written_as_people_of_the_language_do() -> None:
     """A point for thousands in Portuguese."""
     assert (format_rows(1), format_rows(1200)) == ("1 row", "1,200 rows")
-    with spoken("pt_BR"):
+    with use_language("pt_BR"):
         assert format_rows(1200) == "1.200 linhas"

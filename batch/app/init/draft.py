@@ -14,7 +14,7 @@ from batch.campaign import (
     DraftField,
     Source,
     body_problem,
-    checked,
+    check_value,
     placeholders,
 )
 from batch.errors import SettingsError
@@ -43,7 +43,7 @@ class Known:
     """What stands for the `{{n}}` of the body."""
 
     def __post_init__(self) -> None:
-        if self.sender is not None and isinstance(checked("whatsapp_phone_id", self.sender), Finding):
+        if self.sender is not None and isinstance(check_value("whatsapp_phone_id", self.sender), Finding):
             allowed = FIELDS["whatsapp_phone_id"].allowed
             problem = _("The sender {sender!r} is not {allowed}.").format(sender=self.sender, allowed=allowed)
             raise SettingsError(problem, _("Wegly shows it with your number."))

@@ -13,9 +13,18 @@ from tempfile import TemporaryDirectory
 
 from batch.app.init.analyse import Looked
 from batch.app.init.draft import Known, drafted
-from batch.campaign import Campaign, Constant, Draft, DraftField, Source, described, load_campaign, render_campaign
+from batch.campaign import (
+    Campaign,
+    Constant,
+    Draft,
+    DraftField,
+    Source,
+    describe_source,
+    load_campaign,
+    render_campaign,
+)
 from batch.errors import CampaignError, SettingsError, SheetError
-from batch.i18n import _, system_says
+from batch.i18n import _, describe_os_error
 from batch.loader import open_sheet
 from batch.loader.mapping.compile import wanted_columns
 from batch.loader.mapping.contacts import ContactMaker
@@ -134,7 +143,7 @@ def _write(out: Path, text: str) -> None:
     except FileExistsError:
         refuse_existing(out)
     except OSError as error:
-        problem = _("{file} cannot be written: {error}.").format(file=out, error=system_says(error))
+        problem = _("{file} cannot be written: {error}.").format(file=out, error=describe_os_error(error))
         raise SettingsError(problem, _("Name another place with --out.")) from None
 
 
@@ -142,7 +151,7 @@ def _mapping(draft: Draft) -> Iterator[tuple[str, str, str]]:
     own = {"whatsapp_phone_id": draft.sender, "template.name": draft.template, "template.language": draft.language}
     for name, source in own.items():
         if source is not None:
-            yield name, described(source), draft.reasons.get(name, "")
+            yield name, describe_source(source), draft.reasons.get(name, "")
     for name, column in draft.columns.items():
         yield name, _("column {name!r}").format(name=column), draft.reasons.get(name, "")
     for each in draft.fields:
@@ -151,7 +160,7 @@ def _mapping(draft: Draft) -> Iterator[tuple[str, str, str]]:
 
 
 def _filled(value: Source) -> str:
-    return _("text '{text}'").format(text=value.value) if isinstance(value, Constant) else described(value)
+    return _("text '{text}'").format(text=value.value) if isinstance(value, Constant) else describe_source(value)
 
 
 def _label(each: DraftField) -> str:

@@ -7,14 +7,14 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from batch.campaign import Campaign, Constant, Source, described
+from batch.campaign import Campaign, Constant, Source, describe_source
 from batch.chats import is_loopback
 from batch.errors import ChangeNotAccepted
 from batch.i18n import N_, _, ngettext, number
 from batch.ledger import Ledger
 from batch.model.messages import campaign_scope
 from batch.model.phone.cells import PHONE_RULE_VERSION
-from batch.model.runs import Run, Traits, changes
+from batch.model.runs import Run, Traits, list_changes
 
 _KEPT = 100
 """Notes in one stamp: a name with {yyyy-mm} makes a new one each month."""
@@ -120,7 +120,7 @@ def traits_of(campaign: Campaign) -> Traits:
 
 
 def _said(source: Source) -> str:
-    return source.value if isinstance(source, Constant) else described(source)
+    return source.value if isinstance(source, Constant) else describe_source(source)
 
 
 def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
@@ -176,7 +176,7 @@ def note_stamp(campaign: Campaign, ledger: Ledger, run: Run, *, to_send: int | N
 
 def _of_campaign(campaign: Campaign, ledger: Ledger, endpoint: str, people: int) -> list[str]:
     before = ledger.traits(endpoint=endpoint, campaign=campaign.name)
-    return changes(before, traits_of(campaign), _people(people)) if before and people else []
+    return list_changes(before, traits_of(campaign), _people(people)) if before and people else []
 
 
 def _of_ledger(ledger: Ledger, stamp: Stamp | None) -> list[str]:

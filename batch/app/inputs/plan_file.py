@@ -14,7 +14,7 @@ from pathlib import Path
 
 from batch.campaign import Campaign
 from batch.errors import PlanChanged, SettingsError
-from batch.i18n import N_, _, system_says
+from batch.i18n import N_, _, describe_os_error
 
 FORMAT = 1
 _CHUNK = 1 << 20
@@ -76,7 +76,7 @@ def read_plan(path: Path) -> Plan:
         names = ("campaign", "endpoint", "sheet", "sheet_sha256", "campaign_sha256", "hash")
         plan = Plan(path=path, requests=requests, **{name: str(data[name]) for name in names})
     except OSError as error:
-        problem = _("The plan {file} cannot be read: {error}.").format(file=path, error=system_says(error))
+        problem = _("The plan {file} cannot be read: {error}.").format(file=path, error=describe_os_error(error))
         raise SettingsError(problem, _("Check its name.")) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         problem = _("{file} is no plan of wegly-batch.").format(file=path)
@@ -130,7 +130,7 @@ def _refuse_other_files(out: Path) -> None:
 
 
 def _not_written(out: Path, error: OSError) -> SettingsError:
-    problem = _("The plan {file} cannot be written: {error}.").format(file=out, error=system_says(error))
+    problem = _("The plan {file} cannot be written: {error}.").format(file=out, error=describe_os_error(error))
     return SettingsError(problem, _(_OTHER_PLACE))
 
 

@@ -324,7 +324,7 @@ def stage_sheet(
             staging.add(batch)
         lists.apply(staging)
         campaign = source.campaign
-        history = History(rules=campaign.outreach, endpoint=source.endpoint, campaign=campaign.name, now=now)
+        history = History(rules=campaign.contact_limits, endpoint=source.endpoint, campaign=campaign.name, now=now)
         staging.judge(history, sheet=source.sheet_key)
         _choose(staging, choices)
         warnings = (*lists.warnings, *_unidentified_warnings(unidentified))

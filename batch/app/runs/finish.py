@@ -12,10 +12,10 @@ import structlog
 from batch.app.check import Check
 from batch.app.inputs.change_guard import note_stamp
 from batch.app.inputs.staging import CampaignSheet, utc_now
-from batch.campaign import Notified, Webhook
+from batch.campaign import NotifyTargets, Webhook
 from batch.chats import WebhookFailure, post_webhook
 from batch.errors import LedgerFailed
-from batch.i18n import _, system_says
+from batch.i18n import _, describe_os_error
 from batch.ledger import Ledger, Owner
 from batch.model.outcomes import ExitCode, exit_code_of
 from batch.model.reasons import Finding, Reason
@@ -26,7 +26,7 @@ from batch.reporter import ReportFiles, SourceSheet, summary_bytes, write_index,
 log = structlog.get_logger()
 
 
-def notify(told: Notified, run: Run, tally: Tally, *, trust_env: bool) -> tuple[str, ...]:
+def notify(told: NotifyTargets, run: Run, tally: Tally, *, trust_env: bool) -> tuple[str, ...]:
     """Write the metrics and post the summary, as far as the campaign asks for it. Gives a sentence for what failed.
 
     Takes some ten seconds at most; a signal ends it at once. Raises nothing for what fails.
@@ -45,7 +45,7 @@ def _write(target: Path, run: Run, tally: Tally) -> str:
     except OSError as error:
         log.warning("metrics_not_written", file=target.name, problem=error.strerror or str(error))
         said = _("The metrics file {path} ([notify] prometheus) could not be written: {words}.")
-        return said.format(path=target, words=system_says(error))
+        return said.format(path=target, words=describe_os_error(error))
     log.info("metrics_written", file=target.name)
     return ""
 

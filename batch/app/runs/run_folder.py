@@ -13,7 +13,7 @@ from types import TracebackType
 from filelock import FileLock, Timeout
 
 from batch.errors import SettingsError
-from batch.i18n import _, system_says
+from batch.i18n import _, describe_os_error
 from batch.loader import KeptCopy, Limits, keep_copy
 
 _DEFAULT_LIMITS = Limits()
@@ -84,6 +84,6 @@ def _tidy(reports: Path) -> None:
 
 def _not_made(folder: Path, error: OSError) -> SettingsError:
     return SettingsError(
-        _("The folder {folder} cannot be made: {error}.").format(folder=folder, error=system_says(error)),
+        _("The folder {folder} cannot be made: {error}.").format(folder=folder, error=describe_os_error(error)),
         _("See that there is room and that you may write there, or name another place with --reports."),
     )

@@ -21,7 +21,7 @@ import structlog
 
 from batch.chats import Token
 from batch.errors import WeglyBatchError
-from batch.i18n import _, ngettext, number, system_says
+from batch.i18n import _, describe_os_error, ngettext, number
 from batch.model.redaction import mask_numbers
 
 _MOST = 10**9
@@ -110,7 +110,7 @@ class RunLog:
         try:
             self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | _BINARY, 0o600)
         except OSError as error:
-            self._trouble = system_says(error)
+            self._trouble = describe_os_error(error)
 
     @property
     def problem(self) -> str | None:
@@ -158,7 +158,7 @@ class RunLog:
             if written < len(data):  # the disk is full: half a line would be no JSON
                 os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
         except OSError as error:
-            self._trouble = system_says(error)
+            self._trouble = describe_os_error(error)
             return False
         if written < len(data):
             self._trouble = _(os.strerror(errno.ENOSPC))

@@ -35,8 +35,8 @@ from batch.cli.options import (
 )
 from batch.errors import WeglyBatchError
 from batch.formatting import format_moment
-from batch.i18n import _, ngettext, number, system_says
-from batch.model.outcomes import ExitCode, worst
+from batch.i18n import _, describe_os_error, ngettext, number
+from batch.model.outcomes import ExitCode, worst_exit_code
 
 if TYPE_CHECKING:
     from batch.app.inputs.input_files import Taken
@@ -199,7 +199,7 @@ def _check(sheets: Sequence[Path], campaign: Path, settings: Settings, choices: 
         found = check(sheet, campaign, settings, choices)
         click.echo(check_json(found) if as_json else check_text(found))
         codes.append(found.exit_code)
-    return worst(codes)
+    return worst_exit_code(codes)
 
 
 def _say_expired(expires: datetime | None) -> None:
@@ -254,7 +254,7 @@ class _Runner:
                         click.echo(_not_begun(left, len(runs)), err=True)
                     break
         self._print_json(as_list=len(taken.sheets) > 1)
-        return worst(self._codes)
+        return worst_exit_code(self._codes)
 
     def _say_where(self) -> None:
         """A person at a terminal hears once if the ledger's place is doubtful; cron would mail it every night."""
@@ -290,4 +290,4 @@ class _Runner:
             except OSError as error:
                 give_up_stdout()
                 said = _("The summary could not be printed ({error}); it is in summary.json.")
-                click.echo(said.format(error=system_says(error)), err=True)
+                click.echo(said.format(error=describe_os_error(error)), err=True)

@@ -16,7 +16,7 @@ from batch.cli.prompts import asked
 from batch.formatting import format_moment
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import ExitCode
-from batch.model.phone.cells import shown
+from batch.model.phone.cells import format_phone
 from batch.model.phrases import in_english
 from batch.model.reasons import sentence
 
@@ -66,11 +66,11 @@ def add(
         settings=Settings(ledger=ledger),
     )
     if as_json:
-        click.echo(json.dumps([{"phone": shown(person), "new": new} for person, new in found.items()], indent=2))
+        click.echo(json.dumps([{"phone": format_phone(person), "new": new} for person, new in found.items()], indent=2))
         return
     for person, new in found.items():
         said = _("is on the list now") if new else _("was on the list already")
-        click.echo(f"{shown(person)}  {said}")
+        click.echo(f"{format_phone(person)}  {said}")
 
 
 @command.command("remove")
@@ -87,7 +87,7 @@ def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | Non
     found = on_the_list(phones, region=region, settings=settings)
     absent = _("is not on the list")
     for person, entry in found.items():
-        click.echo(_line(entry) if entry else f"{shown(person)}  {absent}", err=not entry)
+        click.echo(_line(entry) if entry else f"{format_phone(person)}  {absent}", err=not entry)
     on_it = [person for person, entry in found.items() if entry]
     if not on_it:
         return ExitCode.DONE
@@ -189,7 +189,9 @@ def _say_unreadable(found: Imported) -> None:
 
 def _line(entry: SuppressionEntry) -> str:
     since = format_moment(entry.added.astimezone())
-    return f"{shown(entry.person):<20} {since:<{_DATE}}  {_plain(str(entry.source))}: {_plain(str(entry.reason))}"
+    return (
+        f"{format_phone(entry.person):<20} {since:<{_DATE}}  {_plain(str(entry.source))}: {_plain(str(entry.reason))}"
+    )
 
 
 def _plain(text: str) -> str:
@@ -199,7 +201,7 @@ def _plain(text: str) -> str:
 
 def _as_json(entry: SuppressionEntry) -> dict[str, str]:
     return {
-        "phone": shown(entry.person),
+        "phone": format_phone(entry.person),
         "person": entry.person,
         "added": entry.added.isoformat(timespec="seconds"),
         "source": in_english(entry.source),

@@ -16,7 +16,7 @@ from batch.json_output import to_json
 from batch.loader.mapping.template_fields import label
 from batch.model.messages import TemplateField
 from batch.model.outcomes import Outcome
-from batch.model.phone.cells import shown
+from batch.model.phone.cells import format_phone
 from batch.model.reasons import advice, sentence
 from batch.model.runs import Result
 
@@ -67,11 +67,11 @@ def _days(found: Forecast) -> list[tuple[str, str]]:
     days = found.schedule.days
     if len(days) < 2:  # noqa: PLR2004 - one day needs no list
         return []
-    shown = [(_day(day), format_messages(count)) for day, count in days[:DAYS_TOLD]]
+    format_phone = [(_day(day), format_messages(count)) for day, count in days[:DAYS_TOLD]]
     more = len(days) - DAYS_TOLD
     if more > 0:
-        shown.append(("", ngettext("and {n} more day", "and {n} more days", more).format(n=number(more))))
-    return shown
+        format_phone.append(("", ngettext("and {n} more day", "and {n} more days", more).format(n=number(more))))
+    return format_phone
 
 
 def _limits(found: Forecast) -> list[tuple[str, str]]:
@@ -184,7 +184,12 @@ def check_json(found: Check, expires: datetime | None = None) -> str:
             "schedule": schedule_json(found.forecast, expires),
             "errors": [{"row": each.row, "reason": each.reason, "message": _message(each)} for each in found.bad],
             "examples": [
-                {"row": each.row, "phone": shown(each.person), "body": json.loads(each.payload), "text": each.text}
+                {
+                    "row": each.row,
+                    "phone": format_phone(each.person),
+                    "body": json.loads(each.payload),
+                    "text": each.text,
+                }
                 for each in found.examples
             ],
             "exit_code": found.exit_code,
@@ -260,7 +265,7 @@ def _notes(found: Check) -> str:
 
 def _example(example: Example) -> str:
     text = example.text if example.text is not None else _values(example.payload)
-    head = _("row {row}, to {phone}").format(row=example.row, phone=shown(example.person))
+    head = _("row {row}, to {phone}").format(row=example.row, phone=format_phone(example.person))
     return f"  {head}\n{indent(text, '    ')}"
 
 

@@ -8,7 +8,7 @@ from batch.formatting import format_rows
 from batch.i18n import _, number
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
-from batch.model.runs import ranked
+from batch.model.runs import rank_reasons
 from batch.model.sheets import SheetInfo
 
 
@@ -20,7 +20,7 @@ def outcome_table(counts: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome,
     for outcome in Outcome:
         if not counts[outcome]:
             continue
-        of_it = [(reason, rows) for kind, reason, rows in ranked(reasons) if kind is outcome]
+        of_it = [(reason, rows) for kind, reason, rows in rank_reasons(reasons) if kind is outcome]
         lines.append(f"  {outcome.value:<{width}}{number(counts[outcome]):>8}")
         # "success" and "waiting" say nothing that the outcome itself does not.
         if not outcome.messaged and of_it != [(Reason.WAITING.value, counts[outcome])]:

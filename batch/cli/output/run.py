@@ -14,7 +14,7 @@ from batch.formatting import format_duration, format_moment, format_rate
 from batch.i18n import N_, _, ngettext, number
 from batch.json_output import to_json
 from batch.model.outcomes import Outcome
-from batch.model.phone.cells import shown
+from batch.model.phone.cells import format_phone
 from batch.model.phrases import fill
 from batch.model.reasons import Finding, Reason, advice, sentence
 from batch.model.runs import Result, Run, SenderRun, Tally
@@ -194,7 +194,7 @@ def _why_stopped(ended: FinishedRun) -> str:
 def trial_question(row: int, people: Sequence[str], endpoint: str) -> str:
     """What is asked before a trial."""
     asked = _("Send the message of row {row} to {people} through {endpoint} now?")
-    return asked.format(row=row, people=", ".join(map(shown, people)), endpoint=endpoint)
+    return asked.format(row=row, people=", ".join(map(format_phone, people)), endpoint=endpoint)
 
 
 def trial_text(tried: Tried) -> str:
@@ -214,7 +214,7 @@ def trial_json(tried: Tried) -> str:
             "text": tried.text,
             "results": [
                 {
-                    "phone": shown(result.person or ""),
+                    "phone": format_phone(result.person or ""),
                     "status": result.outcome,
                     "reason": result.reason,
                     "chat_id": result.chat_id,
@@ -234,4 +234,4 @@ def _line(result: Result) -> str:
         remedy = _("Look in WhatsApp.")
     else:
         remedy = advice(result.findings[0])
-    return f"{shown(result.person or '')}  {said} {remedy}".rstrip()
+    return f"{format_phone(result.person or '')}  {said} {remedy}".rstrip()

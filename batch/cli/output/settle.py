@@ -11,7 +11,7 @@ from batch.formatting import format_moment
 from batch.i18n import N_, _, ngettext, number
 from batch.json_output import to_json
 from batch.model.outcomes import ExitCode, Outcome
-from batch.model.phone.cells import shown
+from batch.model.phone.cells import format_phone
 
 _WHY: Mapping[Why, str] = {
     Why.LIVE: N_("it began to be sent a moment ago; come back in some minutes"),
@@ -84,7 +84,7 @@ def settle_json(ended: Settled) -> str:
 def _change_json(change: Change) -> dict[str, object]:
     return {
         "row": change.row,
-        "phone": shown(change.person) if change.person else None,
+        "phone": format_phone(change.person) if change.person else None,
         "was": change.was,
         "was_reason": change.was_reason,
         "becomes": change.becomes,
@@ -95,7 +95,7 @@ def _table(changes: Sequence[Change]) -> str:
     lines = [(_("row"), _("phone"), _("was"), _("becomes"))]
     for change in changes:
         becomes = _("success: sent") if change.becomes is Outcome.SUCCESS else _("pending: not sent")
-        phone = shown(change.person) if change.person else ""
+        phone = format_phone(change.person) if change.person else ""
         lines.append((f"{change.row}", phone, f"{change.was.value} ({change.was_reason})", becomes))
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return "\n".join(
@@ -136,7 +136,7 @@ def _left_line(left: Left) -> str:
 
 def _who(each: Match | Left) -> str:
     person = each.row_status.result.person
-    return f"  {row_label(each.row_status.row, 6)} {shown(person) if person else '':<18}"
+    return f"  {row_label(each.row_status.row, 6)} {format_phone(person) if person else '':<18}"
 
 
 def _report_again(run: str) -> str:
@@ -163,4 +163,4 @@ def reconcile_json(ended: Reconciled) -> str:
 
 def _row_json(each: Match | Left) -> dict[str, object]:
     person = each.row_status.result.person
-    return {"row": each.row_status.row, "phone": shown(person) if person else None}
+    return {"row": each.row_status.row, "phone": format_phone(person) if person else None}

@@ -33,7 +33,7 @@ from batch.ledger.send.contact_limits import recent, recently, recently_messaged
 from batch.ledger.storage.pseudonyms import MARK, Hashes
 from batch.ledger.storage.schema import SENT_STATES, State, suppressed
 from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, known, listed, several, staged, winners
-from batch.model.contact_limits import OutreachRules
+from batch.model.contact_limits import ContactLimits
 from batch.model.messages import campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Value, value_from_text, value_to_text
@@ -153,7 +153,7 @@ class RowSelection:
 class History:
     """What the messages of other campaigns mean for a sheet."""
 
-    rules: OutreachRules
+    rules: ContactLimits
     endpoint: str
     campaign: str
     """The sheet's own campaign: its earlier messages are not history."""

@@ -23,7 +23,7 @@ from batch.model.messages import Job, campaign_scope
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason, findings_to_json
-from batch.model.verdicts import Refused, Verdict, weigh
+from batch.model.verdicts import ClaimRefusal, Verdict, weigh
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +100,7 @@ _ENDPOINT = select(messages.c.endpoint).where(messages.c.key == bindparam("held_
 
 def claim(
     connection: Connection, job: Job, owner: Owner, now: datetime, rules: ContactLimiter
-) -> Claim | Refused | None:
+) -> Claim | ClaimRefusal | None:
     """Take a pending message; Refused when a rule of outreach says no, None when it is not pending (any more).
 
     Suppression, history, spacing and caps are judged here again, whatever the plan said: somebody may have opted out,

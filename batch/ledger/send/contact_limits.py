@@ -31,12 +31,12 @@ from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes
 from batch.ledger.storage.schema import State, given_back, may_have, messages, microseconds, rows, suppressed
-from batch.model.contact_limits import SPACING, OutreachRules, duration_phrase
+from batch.model.contact_limits import SPACING, ContactLimits, duration_phrase
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Value, value_from_text
 from batch.model.reasons import Finding, Reason, findings_to_json
-from batch.model.verdicts import Refused
+from batch.model.verdicts import ClaimRefusal
 
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _SOON = timedelta(seconds=1)
@@ -54,7 +54,7 @@ takes a while, so the start alone says too little."""
 class ContactLimiter:
     """The rules of one run, and its counts of people. Used by the ledger's writer alone, but for `full_until`."""
 
-    def __init__(self, rules: OutreachRules, *, endpoint: str, hashes: Hashes | None = None) -> None:
+    def __init__(self, rules: ContactLimits, *, endpoint: str, hashes: Hashes | None = None) -> None:
         self.rules = rules
         self.hashes = hashes
         """How purged people and chats are known again; None: nobody is purged."""
@@ -62,13 +62,13 @@ class ContactLimiter:
         self._quotas: dict[str | None, Quota] = {}
         self._open: dict[str, Job] = {}
 
-    def cap_refuses(self, connection: Connection, job: Job, now: datetime) -> Refused | None:
+    def cap_refuses(self, connection: Connection, job: Job, now: datetime) -> ClaimRefusal | None:
         """The refusal of a message to somebody new while the cap is reached."""
         quota = self._quota(job.sender)
         until = quota.refuses(connection, job.person, now) if quota else None
         return None if until is None else self._capped(until)
 
-    def full_until(self, job: Job, now: datetime) -> Refused | None:
+    def full_until(self, job: Job, now: datetime) -> ClaimRefusal | None:
         """As `cap_refuses`, by what was known at the last claim: for passing over many messages without a write."""
         quota = self._quota(job.sender)
         until = quota.certainly_full(job.person, now) if quota else None
@@ -97,10 +97,10 @@ class ContactLimiter:
             self._quotas[scope] = Quota(self.rules.per_24h, endpoint=self._endpoint, sender=scope)
         return self._quotas[scope]
 
-    def _capped(self, until: datetime) -> Refused:
+    def _capped(self, until: datetime) -> ClaimRefusal:
         when = format_moment(until, self.rules.timezone)
         finding = Finding(Reason.CAP, {"people": self.rules.per_24h or 0, "when": when})
-        return Refused(outcome=Outcome.PENDING, finding=finding, until=until)
+        return ClaimRefusal(outcome=Outcome.PENDING, finding=finding, until=until)
 
 
 def may_go(message: Table) -> ColumnElement[bool]:
@@ -168,7 +168,9 @@ def _too_close(message: Any) -> ColumnElement[bool]:
     return exists().where(*_of_the_same_person(message), or_(just_now, _on_its_way()))
 
 
-def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outreach: ContactLimiter) -> Refused | None:
+def refusal(
+    connection: Connection, job: Job, owner: Owner, now: datetime, outreach: ContactLimiter
+) -> ClaimRefusal | None:
     """Why a pending message was not to be had, written down where it is final; None when it is not pending."""
     key = messages.c.key == job.key
     state = connection.execute(select(messages.c.state).where(key)).scalar()
@@ -191,17 +193,17 @@ def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, outre
     ended = connection.execute(last, values).scalar()
     close = timedelta() if ended is None else timedelta(microseconds=ended - microseconds(now)) + SPACING
     until = now + (close if close > timedelta() else _SOON)
-    return Refused(outcome=Outcome.PENDING, finding=Finding(Reason.SPACING), until=until)
+    return ClaimRefusal(outcome=Outcome.PENDING, finding=Finding(Reason.SPACING), until=until)
 
 
-def recently_messaged(rules: OutreachRules, campaign: str, at: datetime) -> Finding:
+def recently_messaged(rules: ContactLimits, campaign: str, at: datetime) -> Finding:
     """The finding of a person who got a message of another campaign."""
     within: Value = duration_phrase(rules.not_within) if rules.not_within else ""
     values: dict[str, Value] = {"campaign": campaign, "when": format_moment(at, rules.timezone), "within": within}
     return Finding(Reason.RECENTLY_MESSAGED, values)
 
 
-def _skip(connection: Connection, job: Job, owner: Owner, finding: Finding) -> Refused:
+def _skip(connection: Connection, job: Job, owner: Owner, finding: Finding) -> ClaimRefusal:
     """Note that a rule leaves the row out; a message that was chosen to be tried again gets its outcome back.
 
     The values to send are not kept: a plan that finds the person allowed again has them anew.
@@ -210,9 +212,9 @@ def _skip(connection: Connection, job: Job, owner: Owner, finding: Finding) -> R
     before = connection.execute(select(messages.c.again_state).where(key)).scalar()
     if before is not None:
         connection.execute(update(messages).where(key).values(given_back()))
-        return Refused(outcome=Outcome(before), finding=finding)
+        return ClaimRefusal(outcome=Outcome(before), finding=finding)
     connection.execute(update(messages).where(key).values(payload=None))
     ours = (rows.c.run == owner.run, rows.c.row == job.row, rows.c.key == job.key, rows.c.outcome.is_(None))
     said = {"outcome": Outcome.SKIPPED.value, "findings": findings_to_json([finding])}
     connection.execute(update(rows).where(*ours).values(said))
-    return Refused(outcome=Outcome.SKIPPED, finding=finding)
+    return ClaimRefusal(outcome=Outcome.SKIPPED, finding=finding)

@@ -20,10 +20,10 @@ from batch.ledger.storage.engine import READ
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import State, messages, rows
 from batch.ledger.storage.writer import FutureResolver, Writer
-from batch.model.contact_limits import OutreachRules
+from batch.model.contact_limits import ContactLimits
 from batch.model.messages import Job
 from batch.model.reasons import Finding
-from batch.model.verdicts import Refused, Verdict
+from batch.model.verdicts import ClaimRefusal, Verdict
 
 T = TypeVar("T")
 _PAGE = 500  # jobs read at a time
@@ -55,7 +55,7 @@ class SendQueue:
         self._engine = engine
         self._writer = writer
         self._owner = owner
-        self._outreach = outreach or ContactLimiter(OutreachRules(), endpoint="")
+        self._outreach = outreach or ContactLimiter(ContactLimits(), endpoint="")
         self._news = FutureResolver()
         self._found = planned
 
@@ -97,11 +97,11 @@ class SendQueue:
     def _waiting(self) -> tuple[ColumnElement[bool], ...]:
         return (*_of_run(self._owner.run), messages.c.state == State.PENDING.value)
 
-    def full_until(self, job: Job, now: datetime) -> Refused | None:
+    def full_until(self, job: Job, now: datetime) -> ClaimRefusal | None:
         """The refusal of a message that a cap would keep back, by what is known without asking the ledger."""
         return self._outreach.full_until(job, now)
 
-    def claim(self, job: Job, now: datetime) -> asyncio.Future[Claim | Refused | None]:
+    def claim(self, job: Job, now: datetime) -> asyncio.Future[Claim | ClaimRefusal | None]:
         """Take a pending message; Refused when a rule of outreach says no, None when it is not to be had."""
         write = partial(claims.claim, job=job, owner=self._owner, now=now, rules=self._outreach)
         return self._write(write)

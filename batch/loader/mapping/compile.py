@@ -15,8 +15,8 @@ from batch.campaign import (
     Shares,
     Source,
     campaign_error,
-    checked,
-    described,
+    check_value,
+    describe_source,
 )
 from batch.errors import nearest
 from batch.i18n import N_, _
@@ -181,7 +181,7 @@ def _part_key(number: int, part: str) -> str:
 
 def _slot(finder: ColumnFinder, field: str, source: Source, key: str) -> Slot:
     if isinstance(source, Constant):
-        value = checked(field, source.value) if field in FIELDS else source.value
+        value = check_value(field, source.value) if field in FIELDS else source.value
         return Slot(field=field, column=None, place=0, fallback=value if isinstance(value, str) else source.value)
     column, place = finder.find(source.column, key=key)
     return Slot(field=field, column=column, place=place, fallback=source.default or "")
@@ -276,10 +276,10 @@ def _descriptions(
     sources: dict[str, Source], fields: Iterable[FieldPlan], specs: Iterable[FieldSpec]
 ) -> Iterator[tuple[str, str]]:
     for field, source in sources.items():
-        yield field, described(source)
+        yield field, describe_source(source)
     for plan, spec in zip(fields, specs, strict=True):
         text = spec.value
         yield (
             str(plan.value.label),
-            _("text '{text}'").format(text=text.value) if isinstance(text, Constant) else described(text),
+            _("text '{text}'").format(text=text.value) if isinstance(text, Constant) else describe_source(text),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Self
 
-from batch.campaign import Campaign, Shares, rendered
+from batch.campaign import Campaign, Shares, fill_body
 from batch.i18n import N_
 from batch.loader.mapping.automatic import Rows
 from batch.loader.mapping.compile import Mapping, compile_mapping
@@ -21,7 +21,7 @@ from batch.loader.mapping.template_fields import (
 )
 from batch.loader.mapping.values import Cells
 from batch.model.messages import Contact, Message, TemplateField
-from batch.model.phone.cells import outgoing, read_phone
+from batch.model.phone.cells import format_for_api, read_phone
 from batch.model.phone.digits import Phone
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
@@ -78,7 +78,7 @@ class ContactMaker:
         """The body a person will read; None for a contact without a message or a campaign without the body."""
         if contact.message is None or self._body is None:
             return None
-        return rendered(self._body, body_values(contact.message.template_fields))
+        return fill_body(self._body, body_values(contact.message.template_fields))
 
     def contact(self, row: SheetRow) -> Contact:
         """The contact of a row. Never raises for data: what is wrong is in its `problems`, the phone first."""
@@ -178,7 +178,7 @@ class ContactMaker:
     def _message(self, phone: Phone, values: dict[str, str | None], fields: tuple[TemplateField, ...]) -> Message:
         return Message(
             whatsapp_phone_id=self._shares.of(phone.e164) if self._shares else values["whatsapp_phone_id"] or "",
-            wa_contact_id=outgoing(phone.e164, self._format, self._region),
+            wa_contact_id=format_for_api(phone.e164, self._format, self._region),
             template_name=values["template.name"] or "",
             template_language=values["template.language"] or "",
             template_fields=fields,

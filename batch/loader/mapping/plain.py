@@ -13,13 +13,13 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
-from batch.campaign import BODY_LIMIT, Campaign, Shares, occurrences
+from batch.campaign import BODY_LIMIT, Campaign, Shares, count_placeholders
 from batch.loader.mapping.compile import Mapping
 from batch.loader.mapping.optout import opted_out
 from batch.loader.mapping.template_fields import CARD_BODY_LIMIT, HEADER_LIMIT, Frame
 from batch.loader.mapping.values import REFUSALS, Cells, CellText, Slot, TextPlan, refused_in
 from batch.model.messages import Message, TemplateField
-from batch.model.phone.cells import outgoing, plain_mobile, read_phone
+from batch.model.phone.cells import format_for_api, plain_mobile, read_phone
 from batch.model.reasons import Finding, Reason
 from batch.model.sheets import SheetRow
 
@@ -52,7 +52,7 @@ class PlainContacts:
         sender = campaign.sender.whatsapp_phone_id
         self._shares = sender if isinstance(sender, Shares) else None
         self._region = campaign.phone.region
-        self._outgoing = partial(outgoing, form=campaign.phone.format, region=campaign.phone.region)
+        self._outgoing = partial(format_for_api, form=campaign.phone.format, region=campaign.phone.region)
         self._left_out = len(_A_MOBILE) - len(self._outgoing(_A_MOBILE))
         """Characters at the beginning of a plain mobile that do not go out."""
         self._mapping = mapping
@@ -149,7 +149,7 @@ Bound = tuple[int, int, tuple[tuple[int, int], ...]]
 
 def _bounds(frames: Sequence[Frame], body: str | None) -> list[Bound]:
     """What the template fields may come to, by the rules of `mapping_template.lengths`."""
-    inside = occurrences(body or "")
+    inside = count_placeholders(body or "")
     cards: dict[int, list[tuple[int, int]]] = {}
     bodies: list[tuple[int, int]] = []
     bounds: list[Bound] = []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from batch.campaign import BODY_LIMIT, placeholders, rendered
+from batch.campaign import BODY_LIMIT, fill_body, placeholders
 from batch.i18n import N_, _
 from batch.loader.mapping.values import Cells, Slot, TextPlan
 from batch.model.messages import TemplateField
@@ -149,7 +149,7 @@ def lengths(fields: Sequence[TemplateField], columns: Sequence[str], body: str |
     if sum(len(field.value) for field in fields) + len(body or "") <= _SHORTEST_LIMIT:
         return []
     values = body_values(fields)
-    text = "".join(values.values()) if body is None else rendered(body, values)
+    text = "".join(values.values()) if body is None else fill_body(body, values)
     return [
         *(finding for field, column in zip(fields, columns, strict=True) for finding in _long_header(field, column)),
         *_over(Phrase(N_("body")), len(text), BODY_LIMIT),

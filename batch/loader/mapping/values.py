@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batch.campaign import FIELDS, checked
+from batch.campaign import FIELDS, check_value
 from batch.i18n import N_
 from batch.loader.filters.registry import Filter
 from batch.model.phrases import Phrase, Value
@@ -54,7 +54,7 @@ class Slot:
         """`value`, of the cell itself."""
         text = (cell or "").strip() or self.fallback
         if text:
-            return text if self.column is None else checked(self.field, text, column=self.column)
+            return text if self.column is None else check_value(self.field, text, column=self.column)
         return self.missing() if FIELDS[self.field].required else None
 
     def word(self, cells: Cells) -> str | Finding:

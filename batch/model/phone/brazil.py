@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from batch.i18n import N_
-from batch.model.phone.digits import Phone, refused
+from batch.model.phone.digits import Phone, refuse
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 
@@ -58,15 +58,15 @@ def read_domestic(digits: str, *, found: str) -> Phone | Finding:
 def read_national(digits: str, *, found: str) -> Phone | Finding:
     """Digits that follow the country code, or would: area and number, perhaps after 0 and a carrier."""
     if _is_service(digits):
-        return refused(Reason.PHONE_SERVICE_NUMBER, found)
+        return refuse(Reason.PHONE_SERVICE_NUMBER, found)
     if digits.startswith("0"):
         digits = _without_carrier(digits[1:])
     length = len(digits)
     if length in _WITH_AREA:
         return _read_subscriber(digits[:2], digits[2:], found)
     if length in _WITHOUT_AREA:
-        return refused(Reason.PHONE_NO_AREA_CODE, found)
-    return refused(Reason.PHONE_TOO_SHORT if length < _WITHOUT_AREA[0] else Reason.PHONE_TOO_LONG, found)
+        return refuse(Reason.PHONE_NO_AREA_CODE, found)
+    return refuse(Reason.PHONE_TOO_SHORT if length < _WITHOUT_AREA[0] else Reason.PHONE_TOO_LONG, found)
 
 
 def _is_service(digits: str) -> bool:
@@ -85,17 +85,17 @@ def _without_carrier(digits: str) -> str:
 
 def _read_subscriber(area: str, number: str, found: str) -> Phone | Finding:
     if area not in AREAS:
-        return refused(Reason.PHONE_BAD_AREA_CODE, found, area=area)
+        return refuse(Reason.PHONE_BAD_AREA_CODE, found, area=area)
     if _is_service(number):
-        return refused(Reason.PHONE_SERVICE_NUMBER, found)
+        return refuse(Reason.PHONE_SERVICE_NUMBER, found)
     first = number[0]
     if len(number) == _MOBILE_LENGTH:
-        return _phone(area, number) if first == "9" else refused(Reason.PHONE_INVALID, found, region=_BRAZIL)
+        return _phone(area, number) if first == "9" else refuse(Reason.PHONE_INVALID, found, region=_BRAZIL)
     if first in "6789":
         return _phone(area, "9" + number, Finding(Reason.NOTE_NINTH_DIGIT, {"found": found}))
     if first in "2345":
         return _phone(area, number, Finding(Reason.NOTE_LANDLINE, {"found": found}))
-    return refused(Reason.PHONE_INVALID, found, region=_BRAZIL)
+    return refuse(Reason.PHONE_INVALID, found, region=_BRAZIL)
 
 
 def _phone(area: str, number: str, *notes: Finding) -> Phone:

@@ -14,7 +14,7 @@ import re
 from typing import Literal
 
 from batch.model.phone.brazil import AREAS, COUNTRY, read_domestic, read_national
-from batch.model.phone.digits import Digits, Phone, clean, refused
+from batch.model.phone.digits import Digits, Phone, clean, refuse
 from batch.model.reasons import Finding, Reason
 
 PHONE_RULE_VERSION = 1
@@ -55,7 +55,7 @@ def read_text(text: str, *, region: str) -> Phone | Finding:
     if region == _BRAZIL and not cleaned.international and cleaned.digits.startswith(_INTERNATIONAL):
         cleaned = Digits(digits=cleaned.digits.lstrip("0"), found=cleaned.found, international=True)
     if not cleaned.digits:
-        return refused(Reason.PHONE_NOT_A_NUMBER, cleaned.found)
+        return refuse(Reason.PHONE_NOT_A_NUMBER, cleaned.found)
     if cleaned.international and cleaned.digits.startswith(COUNTRY):
         return read_national(cleaned.digits.removeprefix(COUNTRY), found=cleaned.found)
     if region == _BRAZIL and not cleaned.international:
@@ -69,7 +69,7 @@ def _read_world(cleaned: Digits, region: str) -> Phone | Finding:
     return read_world(cleaned, region=region)
 
 
-def outgoing(e164: str, form: Form, region: str = _BRAZIL) -> str:
+def format_for_api(e164: str, form: Form, region: str = _BRAZIL) -> str:
     """The number as the API is to get it.
 
     `national` leaves out the country code of `region`; a number of another country keeps `+` and its code, since the
@@ -81,7 +81,7 @@ def outgoing(e164: str, form: Form, region: str = _BRAZIL) -> str:
     return e164.removeprefix(prefix) if form == "national" and e164.startswith(prefix) else e164
 
 
-def shown(e164: str) -> str:
+def format_phone(e164: str) -> str:
     """The number for people: `+55 11 98888-7777`. The spaces keep Excel from making it a number.
 
     One that is masked is given as it is.
@@ -91,9 +91,9 @@ def shown(e164: str) -> str:
     parts = _BRAZILIAN_PARTS.fullmatch(e164)
     if parts:
         return f"+{COUNTRY} {parts[1]} {parts[2]}-{parts[3]}"
-    from batch.model.phone.international import shown_world  # noqa: PLC0415 - phonenumbers loads slowly and is seldom needed
+    from batch.model.phone.international import format_international  # noqa: PLC0415 - phonenumbers loads slowly and is seldom needed
 
-    return shown_world(e164)
+    return format_international(e164)
 
 
 def _country_code(region: str) -> str:

@@ -85,12 +85,12 @@ def clean(text: str) -> Digits | Finding:
 def _clean_slowly(text: str, found: str) -> Digits | Finding:
     plain = _plain(text)
     if not any(char.isalnum() for char in plain):
-        return refused(Reason.PHONE_MISSING, found)
+        return refuse(Reason.PHONE_MISSING, found)
     for international in (_LINK, _CHAT_ID):
         if match := international.fullmatch(plain):
             return Digits(digits=match[1], found=found, international=True)
     if _OTHER_THING.fullmatch(plain):
-        return refused(Reason.PHONE_NOT_A_NUMBER, found)
+        return refuse(Reason.PHONE_NOT_A_NUMBER, found)
     number = _from_scientific(_without_words(plain), found)
     return number if isinstance(number, Finding) else _only_digits(number, found)
 
@@ -117,24 +117,24 @@ def _from_scientific(plain: str, found: str) -> str | Finding:
     if match := _SCIENTIFIC.fullmatch(plain):
         fraction, exponent = match[2] or "", int(match[3])
         if len(fraction) < exponent:
-            return refused(Reason.PHONE_DIGITS_LOST, found)
+            return refuse(Reason.PHONE_DIGITS_LOST, found)
         whole, rest = match[1] + fraction[:exponent], fraction[exponent:]
-        return refused(Reason.PHONE_NOT_A_NUMBER, found) if rest.strip("0") else whole
+        return refuse(Reason.PHONE_NOT_A_NUMBER, found) if rest.strip("0") else whole
     if match := _DECIMAL.fullmatch(plain):
-        return refused(Reason.PHONE_NOT_A_NUMBER, found) if match[2].strip("0") else match[1]
+        return refuse(Reason.PHONE_NOT_A_NUMBER, found) if match[2].strip("0") else match[1]
     return plain
 
 
 def _only_digits(plain: str, found: str) -> Digits | Finding:
     if _holds_several(plain):
-        return refused(Reason.PHONE_SEVERAL, found)
+        return refuse(Reason.PHONE_SEVERAL, found)
     number = plain.strip("/;,|& \n\r")
     bare = number.lstrip("([{ ")
     if not _HARMLESS.fullmatch(bare) or _CUT.search(bare):
-        return refused(Reason.PHONE_NOT_A_NUMBER, found)
+        return refuse(Reason.PHONE_NOT_A_NUMBER, found)
     digits = _NOT_DIGITS.sub("", bare)
     if len(digits) > _LONGEST_WRITTEN:
-        return refused(Reason.PHONE_TOO_LONG, found)
+        return refuse(Reason.PHONE_TOO_LONG, found)
     return Digits(digits=digits, found=found, international=bare.startswith("+"))
 
 
@@ -161,6 +161,6 @@ def _as_seen(text: str) -> str:
     return seen if len(seen) <= _SHOWN_AT_MOST else seen[: _SHOWN_AT_MOST - 3] + "..."
 
 
-def refused(reason: Reason, found: str, **values: Value) -> Finding:
+def refuse(reason: Reason, found: str, **values: Value) -> Finding:
     """Why a phone cannot be used; `found` is the text as in the sheet."""
     return Finding(reason, {"found": found, **values})

@@ -9,7 +9,7 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType
 
 from batch.i18n import N_
 from batch.model.phone.brazil import COUNTRY, read_national
-from batch.model.phone.digits import Digits, Phone, refused
+from batch.model.phone.digits import Digits, Phone, refuse
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 
@@ -42,7 +42,7 @@ def read_world(cleaned: Digits, *, region: str) -> Phone | Finding:
         number = phonenumbers.parse(("+" if cleaned.international else "") + cleaned.digits, region)
     except NumberParseException as failure:
         reason = _REFUSALS.get(failure.error_type, Reason.PHONE_INVALID)
-        return refused(reason, found, region=ANY_COUNTRY)
+        return refuse(reason, found, region=ANY_COUNTRY)
     if str(number.country_code) == COUNTRY:
         return read_national(phonenumbers.national_significant_number(number), found=found)
     return _judge(number, found)
@@ -50,10 +50,10 @@ def read_world(cleaned: Digits, *, region: str) -> Phone | Finding:
 
 def _judge(number: PhoneNumber, found: str) -> Phone | Finding:
     if not phonenumbers.is_valid_number(number):
-        return refused(Reason.PHONE_INVALID, found, region=_country(number))
+        return refuse(Reason.PHONE_INVALID, found, region=_country(number))
     kind = phonenumbers.number_type(number)
     if kind in _SERVICES:
-        return refused(Reason.PHONE_SERVICE_NUMBER, found)
+        return refuse(Reason.PHONE_SERVICE_NUMBER, found)
     landline = kind == PhoneNumberType.FIXED_LINE
     return Phone(
         e164=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
@@ -66,7 +66,7 @@ def _country(number: PhoneNumber) -> str:
     return f"{phonenumbers.region_code_for_country_code(code)} (+{code})"
 
 
-def shown_world(e164: str) -> str:
+def format_international(e164: str) -> str:
     """`+351 912 345 678`; text that is no number as it is."""
     try:
         number = phonenumbers.parse(e164, None)

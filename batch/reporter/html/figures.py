@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from babel.dates import format_date, format_datetime, format_time
 
 from batch.formatting import format_exact_duration
-from batch.i18n import _, chosen, decimal, number
+from batch.i18n import _, current_language, decimal, number
 from batch.model.outcomes import Outcome
 from batch.model.runs import Tally
 from batch.reporter.html.text import moment, rate
@@ -99,10 +99,10 @@ def _step_naming(sent: tuple[SentStep, ...]) -> Callable[[datetime], str]:
     """Return how the beginning of a step is written: the day, the time, or both, whatever tells the steps apart."""
     first, second, last = sent[0].start, sent[1].start, sent[-1].start
     if second - first >= timedelta(days=1):
-        return lambda start: format_date(start, "short", locale=chosen())
+        return lambda start: format_date(start, "short", locale=current_language())
     if first.date() == last.date():
-        return lambda start: format_time(start, "medium", locale=chosen())
-    return lambda start: format_datetime(start, "short", locale=chosen())
+        return lambda start: format_time(start, "medium", locale=current_language())
+    return lambda start: format_datetime(start, "short", locale=current_language())
 
 
 def run_facts(inputs: ReportInputs) -> Iterator[tuple[str, str, bool]]:

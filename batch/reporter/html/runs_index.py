@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, NonNegativeInt, ValidationError, field_validator
 
-from batch.i18n import _, spoken, system_says
+from batch.i18n import _, describe_os_error, use_language
 from batch.model.outcomes import Outcome
 from batch.reporter.atomic_file import write_aside
 from batch.reporter.html.figures import bar_segments
@@ -80,7 +80,7 @@ def write_index(reports: Path, language: str) -> tuple[str, ...]:
     runs that end together neither is missing.
     """
     target = reports / _NAME
-    with spoken(language):
+    with use_language(language):
         try:
             if _is_foreign(target):
                 return (_("{file} is not of wegly-batch, so the list of runs was not written.").format(file=target),)
@@ -91,7 +91,7 @@ def write_index(reports: Path, language: str) -> tuple[str, ...]:
                     break
         except OSError as error:
             words = _("The list of runs, {file}, could not be written: {error}.")
-            return (words.format(file=target, error=system_says(error)),)
+            return (words.format(file=target, error=describe_os_error(error)),)
     return ()
 
 

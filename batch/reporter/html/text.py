@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime
 
 from batch.formatting import format_exactly, format_rate
-from batch.i18n import N_, _, chosen
+from batch.i18n import N_, _, current_language
 from batch.reporter.columns import COLUMNS
 from batch.reporter.printable_text import printable
 
@@ -41,7 +41,7 @@ def script_json(value: object) -> str:
 
 def lang() -> str:
     """The language that is spoken now, as HTML and JavaScript name it."""
-    return chosen().replace("_", "-")
+    return current_language().replace("_", "-")
 
 
 def moment(at: datetime, zone: ZoneInfo | None, form: str = "medium") -> str:
@@ -50,7 +50,7 @@ def moment(at: datetime, zone: ZoneInfo | None, form: str = "medium") -> str:
     `form` is the length as Babel names it.
     """
     there = at.astimezone(zone) if zone else at
-    return format_datetime(there.replace(tzinfo=None), form, locale=chosen())
+    return format_datetime(there.replace(tzinfo=None), form, locale=current_language())
 
 
 def rate(starts: float | None) -> str:

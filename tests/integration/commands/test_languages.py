@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from batch.cli.help_i18n import speak_as_click
 from batch.cli.main import cli
 from batch.cli.prompts import asked
-from batch.i18n import spoken, system_says
+from batch.i18n import describe_os_error, use_language
 from batch.sandbox import RunningSandbox, running_sandbox
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
@@ -120,7 +120,7 @@ def test_the_help_of_every_command_is_in_the_language(words: tuple[str, ...]) ->
 
 
 def _help(words: tuple[str, ...], language: str) -> str:
-    with spoken(language):
+    with use_language(language):
         return CliRunner().invoke(cli, [*words, "--help"], prog_name="wegly-batch", terminal_width=110).output
 
 
@@ -283,13 +283,13 @@ def test_settle_speaks_portuguese(office: Desk) -> None:
 )
 def test_a_question_takes_the_answers_of_its_language(language: str, typed: str, *, yes: bool) -> None:
     """`s` and `sim`, and `y` as ever; Enter alone is no."""
-    with spoken(language), CliRunner().isolation(input=f"{typed}\n"):
+    with use_language(language), CliRunner().isolation(input=f"{typed}\n"):
         assert asked("Enviar?") is yes
 
 
 def test_another_answer_is_asked_for_again() -> None:
     """Nothing is sent because of a typing mistake; the question says what counts."""
-    with spoken("pt_BR"), CliRunner().isolation(input="talvez\nsim\n") as (_, error, _both):
+    with use_language("pt_BR"), CliRunner().isolation(input="talvez\nsim\n") as (_, error, _both):
         assert asked("Enviar?") is True
         shown = error.getvalue().decode()
     assert shown.count("Enviar? [s/N]: ") == 2
@@ -298,6 +298,6 @@ def test_another_answer_is_asked_for_again() -> None:
 
 def test_what_the_system_says_is_translated_where_it_is_known() -> None:
     """A person who reads Portuguese is not told of a full disk in English; unknown words stay."""
-    with spoken("pt_BR"):
-        assert system_says(OSError(28, "No space left on device")) == "não há espaço no disco"
-        assert system_says(OSError(999, "Quite another thing")) == "Quite another thing"
+    with use_language("pt_BR"):
+        assert describe_os_error(OSError(28, "No space left on device")) == "não há espaço no disco"
+        assert describe_os_error(OSError(999, "Quite another thing")) == "Quite another thing"

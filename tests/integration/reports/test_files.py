@@ -16,7 +16,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.errors import SheetError
 from batch.loader import open_sheet
-from batch.model.csv_injection import unguarded
+from batch.model.csv_injection import unguard
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
@@ -131,7 +131,7 @@ def test_the_files_agree_with_the_results_and_with_each_other(report: Report) ->
     sheet = load_workbook(folder / "report.xlsx")["contatos"]
     in_book = table(sheet)
     for result, line in zip(results, lines, strict=True):
-        in_csv = {name: unguarded(value) for name, value in zip(header, line, strict=True) if value}
+        in_csv = {name: unguard(value) for name, value in zip(header, line, strict=True) if value}
         sent = in_csv.get("wegly_sent_at")
         cells = {name: str(value) for name, value in in_book[result.row].items()}
         if sent:
@@ -202,7 +202,7 @@ def test_every_text_of_a_csv_arrives_as_that_text(report: Report) -> None:
     assert [cell.value for cell in sheet["C"]][1:] == [text.replace("_x", "_x005F_x") for text in texts]
     assert [cell.value for cell in sheet["C"] if cell.quotePrefix] == texts[:4]
     assert sheet["A2"].value == "Ana\N{REPLACEMENT CHARACTER}"
-    assert [unguarded(line[2]) for line in csv_lines(folder)[1:]] == texts
+    assert [unguard(line[2]) for line in csv_lines(folder)[1:]] == texts
 
 
 def test_our_own_loader_reads_the_report_back(report: Report) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batch.ledger import Claim, History, Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
-from batch.model.contact_limits import OutreachRules
+from batch.model.contact_limits import ContactLimits
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -94,7 +94,7 @@ class Life:
 
     def _run(self, sheet: Sheet, now: datetime) -> None:
         name = f"20260101T120000Z-teste-{len(self.runs):04x}"
-        rules = OutreachRules(not_within=None if sheet.not_within is None else timedelta(days=sheet.not_within))
+        rules = ContactLimits(not_within=None if sheet.not_within is None else timedelta(days=sheet.not_within))
         self.ledger.settle_dead_claims(endpoint=ENDPOINT, campaign=sheet.campaign)
         run = Run(
             run=name,
@@ -149,7 +149,7 @@ def _rows(sheet: Sheet) -> Iterator[StagedRow]:
         )
 
 
-async def _sent(ledger: Ledger, run: str, sheet: Sheet, rules: OutreachRules, now: datetime) -> bool:
+async def _sent(ledger: Ledger, run: str, sheet: Sheet, rules: ContactLimits, now: datetime) -> bool:
     """Send what is planned; False when the run was killed."""
     with ledger.open_queue(Owner.here(run), rules, endpoint=ENDPOINT) as sending:
         for step, job in enumerate(sending.jobs()):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.model.contact_limits import DAY
-from batch.model.forecast import Cap, Load, Step, plan_schedule, steps
+from batch.model.forecast import Cap, Load, Step, plan_schedule, plan_steps
 from batch.model.sending_hours import Hours, Window
 
 NOW = datetime(2026, 11, 24, 13, tzinfo=UTC)
@@ -48,7 +48,7 @@ def test_no_step_breaks_a_rule(
 ) -> None:
     """Rate, cap over any moving day (with those reached before), hours; nothing is sent twice or made up."""
     hours = Hours(tuple(some))
-    found = list(steps(waiting, rate=rate, people=people, reached=before, hours=hours, now=NOW))
+    found = list(plan_steps(waiting, rate=rate, people=people, reached=before, hours=hours, now=NOW))
     moments = _moments(found)
     assert len(moments) <= sum(load.messages for load in waiting)
     assert all(moment >= NOW for moment in moments)
@@ -94,7 +94,7 @@ def test_the_days_add_up(
 def test_ten_thousand_rows_take_five_days_at_two_thousand() -> None:
     """The case that decides most schedules: the 2,001st goes a day after the first."""
     load = Load(sender="a", zones=ZONES[0], messages=10_000, people=10_000)
-    found = list(steps([load], rate=10, people=2000, reached=[], hours=Hours(()), now=NOW))
+    found = list(plan_steps([load], rate=10, people=2000, reached=[], hours=Hours(()), now=NOW))
     moments = _moments(found)
     assert moments[2000] - moments[0] == timedelta(days=1, seconds=1)
     assert moments[-1] - moments[0] == timedelta(days=4, seconds=4 + 199.9)
@@ -106,6 +106,6 @@ def test_a_million_messages_are_planned_at_once() -> None:
     before = [NOW - timedelta(seconds=43 * number) for number in range(2000)]
     usual = Hours((Window(days=frozenset(range(5)), begin=540, end=1200, holidays="BR"),))
     for hours in (Hours(()), usual):
-        found = list(steps([load], rate=10, people=2000, reached=before, hours=hours, now=NOW))
+        found = list(plan_steps([load], rate=10, people=2000, reached=before, hours=hours, now=NOW))
         assert len(found) < 100_000
         assert sum(step.count for step in found) > 900_000

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from batch.model.phone.brazil import AREAS
-from batch.model.phone.cells import Form, Phone, outgoing, read_phone, read_text, shown
+from batch.model.phone.cells import Form, Phone, format_for_api, format_phone, read_phone, read_text
 from batch.model.reasons import Finding, Reason, sentence
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -82,7 +82,7 @@ def test_the_short_cut_changes_nothing(text: str) -> None:
 def test_what_goes_out_reads_back_as_the_same_person(area: str, number: str, form: Form) -> None:
     """Also what people are shown, also for DDD 55."""
     e164 = f"+55{area}{number}"
-    for text in (outgoing(e164, form), shown(e164)):
+    for text in (format_for_api(e164, form), format_phone(e164)):
         read = read_phone(text)
         assert isinstance(read, Phone)
         assert read.e164 == e164

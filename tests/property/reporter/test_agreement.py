@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 from page_data import page_counts, page_reasons, page_rows
 
-from batch.model.csv_injection import unguarded
+from batch.model.csv_injection import unguard
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
@@ -115,14 +115,14 @@ def test_every_form_reads_back_to_the_same_outcomes(sheet: tuple[int, list[Sheet
     assert {row: cells for row, cells in in_book.items() if cells[0]} == expected
     in_csv = {number: line for number, line in enumerate(lines, start=1) if line and number > header_row}
     assert {number: (line[2], line[3]) for number, line in in_csv.items()} == expected
-    assert {number: unguarded(line[1]) for number, line in in_csv.items()} == {
+    assert {number: unguard(line[1]) for number, line in in_csv.items()} == {
         row.number: printable(row.cells[1] or "") for row in rows
     }
     in_page = page_rows(page)
     assert {row[0]: (row[1], row[2]) for row in in_page} == expected
     assert {row[0]: row[-1] for row in in_page} == {row.number: harmless(row.cells[1] or "") for row in rows}
     assert {row[0]: row[3] for row in in_page} == {
-        number: harmless(unguarded(line[4])) for number, line in in_csv.items()
+        number: harmless(unguard(line[4])) for number, line in in_csv.items()
     }
     assert page_counts(page) == summed["counts"] == {outcome.value: counts[outcome] for outcome in Outcome}
     by_reason = Counter[str]()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from batch.campaign import Campaign, Column, Constant, load_campaign, parse_duration, parse_rate, parse_share
-from batch.campaign.template import placeholders, rendered
+from batch.campaign.template import fill_body, placeholders
 from batch.errors import CampaignError
 
 NOW = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)
@@ -345,7 +345,7 @@ def test_windows_lists_and_prices_are_read(load: Load) -> None:
     assert (len(second.days), second.end, second.zone) == (7, 26 * 60, "America/Sao_Paulo")
     assert campaign.suppress.files == (campaign.path.parent / "bloqueio.csv",)
     assert (campaign.suppress.column, campaign.prices and str(campaign.prices.per_message)) == ("Opt-out", "0.35")
-    assert (campaign.outreach.per_24h, campaign.outreach.not_within) == (2000, timedelta(days=7))
+    assert (campaign.contact_limits.per_24h, campaign.contact_limits.not_within) == (2000, timedelta(days=7))
 
 
 def test_all_problems_of_the_file_come_together(load: Load) -> None:
@@ -423,6 +423,6 @@ def test_durations_and_shares_have_units() -> None:
 
 def test_a_value_that_looks_like_a_placeholder_is_not_filled_again() -> None:
     """A person called {{2}} stays so in the preview."""
-    assert rendered("{{1}} e {{ 2 }}, {{1}}", {1: "{{2}}", 2: "Bia"}) == "{{2}} e Bia, {{2}}"
-    assert rendered("{{1}}", {}) == "{{1}}"
+    assert fill_body("{{1}} e {{ 2 }}, {{1}}", {1: "{{2}}", 2: "Bia"}) == "{{2}} e Bia, {{2}}"
+    assert fill_body("{{1}}", {}) == "{{1}}"
     assert placeholders("{{2}} {{1}} {{ 2 }} {x}") == (1, 2)

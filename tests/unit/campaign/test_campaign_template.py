@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from batch.campaign import Column, Constant, Draft, DraftField, render_campaign
-from batch.i18n import LANGUAGES, spoken
+from batch.i18n import LANGUAGES, use_language
 
 FILES = Path(__file__).parents[2] / "data" / "init"
 ODD = "a \"b\" \\c\\ 'd' = # [e] {f} {{1}} %s 100% <x> | \u00f1 \N{GRINNING FACE} \x01\x7f\t"
@@ -67,6 +67,6 @@ DRAFTS = {
 @pytest.mark.parametrize("name", DRAFTS)
 def test_the_file_is_what_it_was(name: str, language: str) -> None:
     """A change of the template is seen here, line by line."""
-    with spoken(language):
+    with use_language(language):
         text = render_campaign(DRAFTS[name])
     assert text == (FILES / f"{name}.{language}.toml").read_text(encoding="utf-8")

@@ -13,12 +13,12 @@ from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, SuppressionEntr
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.schema import messages
-from batch.model.contact_limits import DAY, OutreachRules
+from batch.model.contact_limits import DAY, ContactLimits
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, Traits
-from batch.model.verdicts import ChatSigns, Refused, Verdict
+from batch.model.verdicts import ChatSigns, ClaimRefusal, Verdict
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -27,7 +27,7 @@ TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_
 ANA, BIA = "+5511988887001", "+5511988887002"
 SENT = Verdict(outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200)
 LOST = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST))
-CAP_1 = OutreachRules(per_24h=1)
+CAP_1 = ContactLimits(per_24h=1)
 
 
 def planned(
@@ -63,13 +63,13 @@ def tried(
     run: str,
     at: datetime,
     *,
-    rules: OutreachRules = CAP_1,
+    rules: ContactLimits = CAP_1,
     verdict: Verdict | None = None,
     took: int = 100,
-) -> Claim | Refused | None:
+) -> Claim | ClaimRefusal | None:
     """Claim the run's row at a time; with a verdict, record it."""
 
-    async def work() -> Claim | Refused | None:
+    async def work() -> Claim | ClaimRefusal | None:
         with ledger.open_queue(Owner.here(run), rules, endpoint=ENDPOINT) as sending:
             (job,) = sending.jobs()
             held = await sending.claim(job, at)
@@ -88,12 +88,12 @@ def test_an_unknown_chosen_to_be_sent_again_still_counts(ledger: Ledger) -> None
     planned(ledger, "r2", ANA, retries=RetryOptions(resend_unknown=True), sender="s2")
     planned(ledger, "r3", BIA, campaign="other")
     full = tried(ledger, "r3", NOON + HOUR)
-    assert isinstance(full, Refused)
+    assert isinstance(full, ClaimRefusal)
     assert full.finding.reason is Reason.CAP
     planned(ledger, "r4", ANA, campaign="third")
-    week = OutreachRules(not_within=timedelta(days=7))
+    week = ContactLimits(not_within=timedelta(days=7))
     recent = tried(ledger, "r4", NOON + HOUR, rules=week)
-    assert isinstance(recent, Refused)
+    assert isinstance(recent, ClaimRefusal)
     assert recent.finding.reason is Reason.RECENTLY_MESSAGED
 
 
@@ -104,7 +104,7 @@ def test_what_a_second_try_did_not_send_is_as_it_was(ledger: Ledger) -> None:
     planned(ledger, "r2", ANA, retries=RetryOptions(resend_unknown=True), sender="s2")
 
     async def claim_and_release() -> None:
-        with ledger.open_queue(Owner.here("r2"), OutreachRules(), endpoint=ENDPOINT) as sending:
+        with ledger.open_queue(Owner.here("r2"), ContactLimits(), endpoint=ENDPOINT) as sending:
             (job,) = sending.jobs()
             held = await sending.claim(job, NOON + HOUR)
             assert isinstance(held, Claim)
@@ -122,11 +122,11 @@ def test_what_a_second_try_did_not_send_is_as_it_was(ledger: Ledger) -> None:
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_day_is_counted_from_the_end_of_the_attempt(ledger: Ledger, shared: bool) -> None:  # noqa: FBT001 - drawn
     """A post that took twenty seconds may have gone out at its end: nobody else a moment less than a day after it."""
-    rules = OutreachRules(per_24h=1, shared_cap=shared)
+    rules = ContactLimits(per_24h=1, shared_cap=shared)
     planned(ledger, "r1", ANA)
     tried(ledger, "r1", NOON, verdict=SENT, took=20_000, rules=rules)
     planned(ledger, "r2", BIA, campaign="other")
-    assert isinstance(tried(ledger, "r2", NOON + DAY + timedelta(seconds=15), rules=rules), Refused)
+    assert isinstance(tried(ledger, "r2", NOON + DAY + timedelta(seconds=15), rules=rules), ClaimRefusal)
     assert isinstance(tried(ledger, "r2", NOON + DAY + timedelta(seconds=22), rules=rules), Claim)
 
 
@@ -147,7 +147,7 @@ def test_the_values_of_somebody_who_opted_out_are_not_kept(ledger: Ledger) -> No
     entry = SuppressionEntry(person=ANA, reason="asked", source="by hand", added=NOON)
     ledger.suppression.add([entry])
     refused = tried(ledger, "r1", NOON)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, ClaimRefusal)
     assert refused.outcome is Outcome.SKIPPED
     assert _payloads(ledger) == [None]
     ledger.suppression.remove([ANA])
@@ -172,7 +172,7 @@ def test_finding_a_person_or_a_chat_reads_no_more_than_an_index(ledger: Ledger) 
         assert raw is not None
         raw.set_trace_callback(statements.append)  # type: ignore[attr-defined]
     answered = replace(SENT, signs=ChatSigns(chat_id="chat-1"))
-    tried(ledger, "r1", NOON, verdict=answered, rules=OutreachRules(per_24h=5, shared_cap=True, not_within=DAY))
+    tried(ledger, "r1", NOON, verdict=answered, rules=ContactLimits(per_24h=5, shared_cap=True, not_within=DAY))
     with ledger._engine.connect() as connection:
         for statement in {text for text in statements if text.startswith(("SELECT", "UPDATE"))}:
             steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]

@@ -22,7 +22,7 @@ from batch.model.messages import message_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Traits
-from batch.model.verdicts import ChatSigns, Refused, Verdict
+from batch.model.verdicts import ChatSigns, ClaimRefusal, Verdict
 
 NOW = datetime(2026, 11, 3, 12, 0, 0, 123456, tzinfo=UTC)
 ENDPOINT = "http://127.0.0.1:9"
@@ -158,10 +158,10 @@ def test_only_one_of_many_claims_wins(ledger: Ledger, tmp_path: Path) -> None:
     with ledger.open_queue(Owner.here("r1")) as sending:
         (job,) = sending.jobs()
 
-    def attempt(number: int) -> Claim | Refused | None:
+    def attempt(number: int) -> Claim | ClaimRefusal | None:
         with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as mine:
 
-            async def claim() -> Claim | Refused | None:
+            async def claim() -> Claim | ClaimRefusal | None:
                 with mine.open_queue(Owner(run=f"run-{number}", host="h", pid=number)) as sending:
                     return await sending.claim(job, NOW)
 

@@ -15,7 +15,7 @@ from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Traits
-from batch.model.verdicts import ChatSigns, Refused, Verdict
+from batch.model.verdicts import ChatSigns, ClaimRefusal, Verdict
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 ENDPOINT, ELSEWHERE = "http://127.0.0.1:9", "http://127.0.0.1:10"
@@ -73,16 +73,16 @@ def plan(
         staging.plan(run, Owner.here(name), TRAITS)
 
 
-def send(ledger: Ledger, name: str, verdict: Verdict = ACCEPTED) -> list[Refused | int]:
+def send(ledger: Ledger, name: str, verdict: Verdict = ACCEPTED) -> list[ClaimRefusal | int]:
     """What each waiting message came to: the row that was posted, or the refusal of its claim."""
 
-    async def work() -> list[Refused | int]:
-        done: list[Refused | int] = []
+    async def work() -> list[ClaimRefusal | int]:
+        done: list[ClaimRefusal | int] = []
         with ledger.open_queue(Owner.here(name)) as sending:
             for job in sending.jobs():
                 held = await sending.claim(job, NOW)
                 assert held is not None
-                if isinstance(held, Refused):
+                if isinstance(held, ClaimRefusal):
                     done.append(held)
                     continue
                 await sending.record(held, verdict, duration_ms=5)
@@ -118,7 +118,7 @@ def test_who_is_added_after_the_plan_is_left_out_at_the_claim(ledger: Ledger) ->
     plan(ledger, "r1", [good(2, ANA), good(3, BIA)])
     ledger.suppression.add([listed(ANA, source="ticket 7")])
     refused, sent = send(ledger, "r1")
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, ClaimRefusal)
     assert (refused.outcome, refused.finding) == (
         Outcome.SKIPPED,
         Finding(Reason.SUPPRESSED, {"where": "ticket 7"}),
@@ -161,7 +161,7 @@ def test_what_was_chosen_to_be_tried_again_is_not_tried(
     if not early:
         ledger.suppression.add([listed(ANA)])
     done = send(ledger, "r2")
-    assert not [each for each in done if not isinstance(each, Refused)]
+    assert not [each for each in done if not isinstance(each, ClaimRefusal)]
     assert shown(ledger, "r2") == {2: SKIPPED if early and verdict is FAILED else said}
     assert results(ledger, "r1")[2].attempts == 1
 
@@ -205,7 +205,7 @@ def test_131050_keeps_the_first_note(ledger: Ledger) -> None:
             (job,) = sending.jobs()
             held = await sending.claim(job, NOW)
             assert held is not None
-            assert not isinstance(held, Refused)
+            assert not isinstance(held, ClaimRefusal)
             ledger.suppression.add([listed(ANA, source="mail")])
             await sending.record(held, STOPPED, duration_ms=5)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.model.chat_history import Span, TimelineMessage, Trace, search
+from batch.model.chat_history import Span, TimelineMessage, Trace, find_message
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
 TEXT = "Olá Ana"
@@ -27,7 +27,7 @@ def message(seconds: float, text: str = TEXT, status: str | None = "sent") -> Ti
 
 
 def look(*timeline: TimelineMessage, others: tuple[Span, ...] = ()) -> TimelineMessage | Trace:
-    return search(timeline, text=TEXT, span=span(), others=others)
+    return find_message(timeline, text=TEXT, span=span(), others=others)
 
 
 def test_a_message_with_the_text_in_the_time_is_the_one() -> None:
@@ -98,10 +98,10 @@ def test_a_found_message_is_always_one_with_the_text_in_the_time(
     """And more rivals never make a message certain that was not."""
     timeline = [*(message(s) for s in same), *(message(s, "other") for s in different)]
     others = tuple(span(start, start + length) for start, length in rivals)
-    found = search(timeline, text=TEXT, span=span(), others=others)
+    found = find_message(timeline, text=TEXT, span=span(), others=others)
     if isinstance(found, TimelineMessage):
         assert found.text == TEXT
         assert span().holds(found.at)
-        assert isinstance(search(timeline, text=TEXT, span=span(), others=others[1:]), TimelineMessage)
+        assert isinstance(find_message(timeline, text=TEXT, span=span(), others=others[1:]), TimelineMessage)
     else:
-        assert not isinstance(search(timeline, text=TEXT, span=span(), others=(*others, span())), TimelineMessage)
+        assert not isinstance(find_message(timeline, text=TEXT, span=span(), others=(*others, span())), TimelineMessage)

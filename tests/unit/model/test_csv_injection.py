@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.model.csv_injection import guarded, looks_like_formula, unguarded
+from batch.model.csv_injection import guard, looks_like_formula, unguard
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from batch.model.csv_injection import guarded, looks_like_formula, unguarded
 def test_what_a_spreadsheet_would_run_is_guarded(text: str) -> None:
     """A text that begins as a formula gets one apostrophe, whatever blanks are in front of it."""
     assert looks_like_formula(text)
-    assert guarded(text) == f"'{text}"
+    assert guard(text) == f"'{text}"
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_what_a_spreadsheet_would_run_is_guarded(text: str) -> None:
 )
 def test_numbers_phones_and_plain_text_stay_as_they_are(text: str) -> None:
     """What harms nobody stays usable."""
-    assert guarded(text) == text
+    assert guard(text) == text
 
 
 @given(st.text(alphabet=st.sampled_from("'=+-@ \t\r\n1a5,|(\uff1d"), max_size=8) | st.text(max_size=20))
 def test_a_guarded_text_comes_back_as_it_was(text: str) -> None:
     """`unguarded` undoes `guarded` for every text, those that begin with an apostrophe included."""
-    assert unguarded(guarded(text)) == text
+    assert unguard(guard(text)) == text

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from batch.model.phone.brazil import AREAS
-from batch.model.phone.cells import PHONE_RULE_VERSION, Phone, is_region, outgoing, read_phone, shown
+from batch.model.phone.cells import PHONE_RULE_VERSION, Phone, format_for_api, format_phone, is_region, read_phone
 from batch.model.reasons import Finding, Reason
 
 MOBILE = "+5511999999999"
@@ -356,9 +356,9 @@ def test_a_long_text_is_shown_cut() -> None:
 def test_numbers_of_other_regions(region: str, text: str, e164: str, national: str) -> None:
     """A number without a country code is of the campaign's region; one of another country goes out with `+`."""
     assert _read(text, region).e164 == e164
-    assert outgoing(e164, "national", region) == national
-    assert outgoing(e164, "e164", region) == e164
-    assert outgoing(e164, "digits", region) == e164[1:]
+    assert format_for_api(e164, "national", region) == national
+    assert format_for_api(e164, "e164", region) == e164
+    assert format_for_api(e164, "digits", region) == e164[1:]
 
 
 def test_other_regions_refuse_by_name_too() -> None:
@@ -387,7 +387,7 @@ def test_a_foreign_landline_gets_a_note() -> None:
 )
 def test_numbers_are_shown_with_spaces(e164: str, text: str) -> None:
     """So that Excel does not make a number of them."""
-    assert shown(e164) == text
+    assert format_phone(e164) == text
 
 
 def test_regions_are_two_letters_that_the_library_knows() -> None:
@@ -401,8 +401,9 @@ def test_regions_are_two_letters_that_the_library_knows() -> None:
 def test_brazilian_numbers_do_not_load_the_slow_library() -> None:
     """A plain campaign starts without `phonenumbers`."""
     code = (
-        "import sys; from batch.model.phone.cells import read_phone, outgoing, shown, is_region;"
-        "read_phone('(11) 9999-9999'); read_phone('não'); outgoing('+5511999999999', 'national'); is_region('BR');"
-        "shown('+5511999999999'); sys.exit('phonenumbers' in sys.modules)"
+        "import sys; from batch.model.phone.cells import read_phone, format_for_api, format_phone, is_region;"
+        "read_phone('(11) 9999-9999'); read_phone('não'); is_region('BR');"
+        "format_for_api('+5511999999999', 'national'); format_phone('+5511999999999'); "
+        "sys.exit('phonenumbers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from batch.i18n import spoken
+from batch.i18n import use_language
 from batch.model.phrases import (
     Phrase,
     Value,
@@ -27,7 +27,7 @@ VALUES: list[Value] = ["", "a text", '["a"', '["a"]', "[1]", "{}", Phrase("a tab
 def test_figures_are_grouped_in_english_only_where_the_text_asks_for_it() -> None:
     """In Portuguese they always are."""
     assert fill("{n} {n:,} {x}", {"n": 1200, "x": 0.5}) == "1200 1,200 0.5"
-    with spoken("pt_BR"):
+    with use_language("pt_BR"):
         assert fill("{n} {n:,} {x}", {"n": 1200, "x": 0.5}) == "1.200 1.200 0,5"
 
 
@@ -40,7 +40,7 @@ def test_what_is_missing_shows_as_a_question_mark() -> None:
 
 def test_a_phrase_within_a_phrase_is_translated_too() -> None:
     """Machines read it in English, whatever the language."""
-    with spoken("pt_BR"):
+    with use_language("pt_BR"):
         assert str(NESTED) == "índice de cartão 1.200 A"
         assert in_english(NESTED) == "index of card 1200 A"
 

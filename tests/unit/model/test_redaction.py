@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from batch.model.outcomes import Evidence, Outcome
-from batch.model.phone.cells import shown
+from batch.model.phone.cells import format_phone
 from batch.model.reasons import EXPLANATIONS, Finding, Reason, advice, sentence
 from batch.model.redaction import mask_finding, mask_numbers, mask_phone, mask_result
 from batch.model.runs import Result
@@ -27,7 +27,7 @@ def test_a_phone_keeps_its_country_and_two_digits(phone: str, masked: str) -> No
     """And its area, where that is known to be one; masked again it is the same, and so it is shown."""
     assert mask_phone(phone) == masked
     assert mask_phone(masked) == masked
-    assert shown(masked) == masked
+    assert format_phone(masked) == masked
 
 
 @pytest.mark.parametrize(

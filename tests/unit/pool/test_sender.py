@@ -11,7 +11,7 @@ import pytest
 from scripted_api import BEGIN, OFFLINE, REFUSED, UNAUTHORIZED, Api, Client, World, staged, throttled
 
 from batch.ledger import SuppressionEntry
-from batch.model.contact_limits import OutreachRules
+from batch.model.contact_limits import ContactLimits
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.sending_hours import Hours, Window
@@ -177,7 +177,7 @@ def test_places_that_come_back_within_two_minutes_are_waited_for(world: World) -
     """The run of every day at the same hour follows yesterday's messages, each a day and a second after its own."""
     sent_before(world, DAY - timedelta(seconds=90), range(100, 105))
     world.plan(range(2, 7))
-    sent = world.send(api := Api(), rules=OutreachRules(per_24h=5), rate=10.0)
+    sent = world.send(api := Api(), rules=ContactLimits(per_24h=5), rate=10.0)
     assert (world.outcomes(), sent.next_at) == ({Outcome.SUCCESS: 5}, None)
     assert 91.0 <= times(api)[0] < 92.5
     assert max(times(api)) < 94.0
@@ -187,7 +187,7 @@ def test_places_that_come_back_later_are_left(world: World) -> None:
     """Two are free; the rest is told when the first of yesterday's has its day."""
     sent_before(world, DAY - HOUR, range(100, 103))
     world.plan(range(2, 502))
-    sent = world.send(api := Api(), rules=OutreachRules(per_24h=5), rate=10.0)
+    sent = world.send(api := Api(), rules=ContactLimits(per_24h=5), rate=10.0)
     assert len(api.posts) == 2
     assert sent.next_at is not None
     assert timedelta(0) <= sent.next_at - (BEGIN + HOUR) < timedelta(seconds=3)
@@ -201,7 +201,7 @@ def test_a_person_of_the_last_day_needs_no_place(world: World) -> None:
     """The cap is of people: who was reached already may get another message while it is full."""
     sent_before(world, HOUR, range(100, 105))
     world.plan([staged(2), staged(3, person=staged(102).person)])
-    world.send(api := Api(), rules=OutreachRules(per_24h=5))
+    world.send(api := Api(), rules=ContactLimits(per_24h=5))
     assert [row for _, row in api.posts] == [3]
 
 
@@ -211,7 +211,7 @@ def test_refused_messages_give_their_places_back(world: World, concurrency: int)
     world.plan(range(2, 42))
     script = {row: [REFUSED] for row in range(2, 12)}
     api = Api(script=script, latency=0.4)
-    world.send(api, rules=OutreachRules(per_24h=5), rate=10.0, concurrency=concurrency)
+    world.send(api, rules=ContactLimits(per_24h=5), rate=10.0, concurrency=concurrency)
     assert world.outcomes() == {Outcome.ERROR: 10, Outcome.SUCCESS: 5, Outcome.PENDING: 25}
 
 
@@ -219,11 +219,11 @@ def test_two_senders_share_a_cap_or_have_one_each(world: World) -> None:
     """Seven people in all, or seven each."""
     rows = [staged(row, sender=f"s{row % 2}") for row in range(2, 42)]
     world.plan(rows)
-    world.send(api := Api(), rules=OutreachRules(per_24h=7, shared_cap=True), rate=10.0)
+    world.send(api := Api(), rules=ContactLimits(per_24h=7, shared_cap=True), rate=10.0)
     assert len(api.posts) == 7
     again = replace(world, name="r2")
     again.plan(rows)
-    sent = again.send(api := Api(), rules=OutreachRules(per_24h=7), rate=10.0)
+    sent = again.send(api := Api(), rules=ContactLimits(per_24h=7), rate=10.0)
     assert len(api.posts) == 7
     assert again.outcomes() == {Outcome.SUCCESS: 14, Outcome.PENDING: 26}
     assert [sender.pending.reason for sender in sent.senders if sender.pending] == [Reason.CAP] * 2
@@ -358,7 +358,7 @@ def test_a_claim_that_is_held_may_turn_out_not_to_count(world: World) -> None:
     """Under a cap of two the first is refused by the API: another goes in its place, however fast all were claimed."""
     world.plan(range(2, 7))
     api = Api(script={2: [REFUSED]}, connecting=lambda: 0.5)
-    world.send(api, rate=500.0, rules=OutreachRules(per_24h=2))
+    world.send(api, rate=500.0, rules=ContactLimits(per_24h=2))
     assert world.outcomes() == {Outcome.ERROR: 1, Outcome.SUCCESS: 2, Outcome.PENDING: 2}
 
 

@@ -20,7 +20,7 @@ import pytest
 from page_data import page_counts, page_reasons, page_rows, page_settings
 from report_factory import COLUMNS, HOSTILE, Made, hostile, phone, result
 
-from batch.i18n import spoken
+from batch.i18n import use_language
 from batch.model.outcomes import Outcome
 from batch.reporter import COLUMNS as OURS
 from batch.reporter import report, write_report
@@ -389,7 +389,7 @@ def test_a_row_that_only_the_sheet_has_is_shown_without_an_outcome(tmp_path: Pat
     material = made.material()
     fewer = [each for each in material.rows() if each.number != 5]
     material = replace(material, rows=lambda: iter(fewer))
-    with spoken("en"):
+    with use_language("en"):
         write_html(tmp_path / "report.html", material)
     row = next(row for row in rows_in(Seen((tmp_path / "report.html").read_text("utf-8"))) if row[0] == 5)
     assert row[1:14] == [None] * 13

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from batch.ledger import Ledger
 from batch.ledger.storage.schema import messages
 from batch.ledger.storage.suppression import SuppressionEntry
-from batch.model.contact_limits import OutreachRules
+from batch.model.contact_limits import ContactLimits
 from batch.model.sending_hours import Hours, Window
 from simulated.sheet import ENDPOINT
 
@@ -19,14 +19,14 @@ __all__ = ["OTHER_CAMPAIGN", "OTHER_SENDER", "Earlier", "Outreach", "draw_outrea
 
 OTHER_CAMPAIGN = "another"
 OTHER_SENDER = "sender-other"
-_NONE = OutreachRules()
+_NONE = ContactLimits()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outreach:
     """What holds for a whole world. Without rules only the spacing is left, as for every campaign."""
 
-    rules: OutreachRules = _NONE
+    rules: ContactLimits = _NONE
     windows: tuple[Window, ...] = ()
     wait: bool = False
     """The run waits for the hours."""
@@ -80,7 +80,7 @@ def draw_outreach(rng: Random, *, people: int) -> Outreach:
     # What others send meanwhile changes a shared count, and on one shared connection nobody could see that.
     meanwhile = cap is None or not shared
     return Outreach(
-        rules=OutreachRules(not_within=within, per_24h=cap, shared_cap=shared),
+        rules=ContactLimits(not_within=within, per_24h=cap, shared_cap=shared),
         windows=_windows(rng) if rng.random() < 0.5 else (),
         wait=rng.random() < 0.3,
         listed=rng.choice((0, 1, 4)),
