@@ -19,6 +19,6 @@ Invariants:
 
 from batch.loader.open import KeptCopy, keep_copy, open_sheet
 from batch.loader.sheet import Sheet
-from batch.model.source import Limits
+from batch.model.sheet_file import Limits
 
 __all__ = ["KeptCopy", "Limits", "Sheet", "keep_copy", "open_sheet"]

@@ -20,8 +20,8 @@ from batch.loader.source import Grid, RawRow
 from batch.loader.worksheet_choice import choose_tab
 from batch.model.messages import has_origins
 from batch.model.phrases import Phrase
+from batch.model.sheet_file import Limits, SheetFile
 from batch.model.sheets import SheetInfo
-from batch.model.source import Limits, Source
 
 _DEFAULT_LIMITS = Limits()
 _REASON = "wegly_reason"
@@ -60,7 +60,7 @@ def open_sheet(
         SheetError: the file is missing, a folder, empty, no sheet, protected by a password, damaged, too large;
             there is no such worksheet, or several would do; there is no header where it was said to be, or no row.
     """
-    source = Source(path=path, name=shown_as or path.name, limits=limits)
+    source = SheetFile(path=path, name=shown_as or path.name, limits=limits)
     opened = _open(source, name, wanted_columns)
     header = _header(source, opened, header_row, wanted_columns)
     last_named = max((index + 1 for index, text in enumerate(header.names) if text), default=0)
@@ -71,7 +71,7 @@ def open_sheet(
     least = last_named or len(header.names)
     seen = survey(source, grid.rows(), below=header.number, width=least)
     if not seen.rows:
-        raise source.refused(
+        raise source.refusal(
             _("has no rows: nothing stands below its header in row {row}.").format(row=header.number),
             _("Fill in at least one row."),
         )
@@ -101,7 +101,7 @@ def open_sheet(
     )
 
 
-def _open(source: Source, name: str | None, wanted: Collection[str]) -> _Opened:
+def _open(source: SheetFile, name: str | None, wanted: Collection[str]) -> _Opened:
     content = find_content(source)
     if content is Content.TEXT:
         text = open_text(source, wanted)
@@ -111,14 +111,14 @@ def _open(source: Source, name: str | None, wanted: Collection[str]) -> _Opened:
     return _Opened(grid=book.grid(choice.tab), format=book.format, tab=choice.tab.name, remarks=choice.remarks)
 
 
-def _header(source: Source, opened: _Opened, header_row: int | None, wanted: Collection[str]) -> Header:
+def _header(source: SheetFile, opened: _Opened, header_row: int | None, wanted: Collection[str]) -> Header:
     if header_row is not None and (own := _header_of_corrections(opened)) is not None:
         return own
     filled = (row for row in opened.grid.rows() if holds_anything(row))
     if header_row:
         header = header_at(list(_until(filled, header_row)), header_row)
         if header is None:
-            raise source.refused(
+            raise source.refusal(
                 _("has no header in row {header_row}: that row is empty or does not exist.").format(
                     header_row=header_row
                 ),
@@ -127,10 +127,10 @@ def _header(source: Source, opened: _Opened, header_row: int | None, wanted: Col
         return header
     head = list(islice(filled, HEAD_ROWS))
     if not head:
-        raise source.refused(_("has no rows: it holds nothing."), _("Give a sheet with a header and at least one row."))
+        raise source.refusal(_("has no rows: it holds nothing."), _("Give a sheet with a header and at least one row."))
     header = headless(head) if header_row == 0 else find_header(head, wanted)
     if not header.number and header_row is None and not is_list(head):
-        raise source.refused(
+        raise source.refusal(
             _(
                 "has no row that can be told to be its header, and is no plain list (the first rows were "
                 "looked at, to row {row})."
@@ -192,7 +192,7 @@ def keep_copy(source: Path, folder: Path, *, limits: Limits = _DEFAULT_LIMITS) -
     Raises:
         SheetError: the sheet is missing, a folder, empty, over the limit of size, or cannot be read or copied.
     """
-    find_content(Source(path=source, name=source.name, limits=limits))
+    find_content(SheetFile(path=source, name=source.name, limits=limits))
     target = folder / f".sheet{source.suffix}"
     aside = folder / f".sheet{source.suffix}.part"
     digest = hashlib.sha256()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from batch.i18n import _, number
 from batch.loader.source import RawRow
-from batch.model.source import Source
+from batch.model.sheet_file import SheetFile
 
 _SHORT_AT_LEAST = 5
 _SHORT_SHARE = 4
@@ -44,7 +44,7 @@ def holds_anything(row: RawRow) -> bool:
     return any(row.cells) or bool(row.errors) or bool(row.fault)
 
 
-def survey(source: Source, rows: Iterable[RawRow], *, below: int, width: int) -> Survey:
+def survey(source: SheetFile, rows: Iterable[RawRow], *, below: int, width: int) -> Survey:
     """Read all rows below row number `below`. `width`: named columns of the header, counted to the last.
 
     Raises:
@@ -58,7 +58,7 @@ def survey(source: Source, rows: Iterable[RawRow], *, below: int, width: int) ->
         have = len(cells)
         written += have
         if written > limits.cells:
-            raise source.too_large(_("it has more than {most} cells (limit cells)").format(most=number(limits.cells)))
+            raise source.excess(_("it has more than {most} cells (limit cells)").format(most=number(limits.cells)))
         inside = sum(map(len, filter(None, cells)))
         if number_of_row <= below or not (inside or errors or fault):
             continue
@@ -75,13 +75,13 @@ def survey(source: Source, rows: Iterable[RawRow], *, below: int, width: int) ->
             known = have
         characters += inside
         if characters > limits.text_characters:
-            raise source.too_large(
+            raise source.excess(
                 _("its cells have more than {most} characters (limit text_characters)").format(
                     most=number(limits.text_characters)
                 )
             )
         if have > limits.columns:
-            raise source.too_large(
+            raise source.excess(
                 _("row {row} has {columns} columns, {allowed} are allowed (limit columns)").format(
                     row=number_of_row, columns=number(have), allowed=number(limits.columns)
                 )

@@ -15,7 +15,7 @@ from batch.loader.scan import holds_anything
 from batch.loader.source import Tab
 from batch.model.messages import has_origins
 from batch.model.phrases import Phrase
-from batch.model.source import Source
+from batch.model.sheet_file import SheetFile
 
 _OWN_SUMMARIES = frozenset({"summary", "resumo"})
 _ONLY = N_("Only the worksheet {name} is read, not: {others}.")
@@ -46,7 +46,7 @@ class _Candidate:
         return len({fold(name) for name in self.header.names if name} & {fold(name) for name in wanted})
 
 
-def choose_tab(source: Source, book: Book, *, name: str | None, wanted: Collection[str]) -> Choice:
+def choose_tab(source: SheetFile, book: Book, *, name: str | None, wanted: Collection[str]) -> Choice:
     """The worksheet to read: the one named; else the one with result columns of an earlier report; else the only
     visible one with the columns the campaign asks for, or with a phone column; else the only one that holds anything.
 
@@ -61,7 +61,7 @@ def choose_tab(source: Source, book: Book, *, name: str | None, wanted: Collecti
     passed_over = tuple(_passed_over(tab) for tab in book.tabs if not (tab.worksheet and tab.visible))
     candidates = _candidates(book, wanted)
     if not candidates:
-        raise source.refused(
+        raise source.refusal(
             " ".join((_("has no rows: no visible worksheet holds anything."), *map(str, passed_over))),
             _("Fill in a header and at least one row, or show the sheet that has them."),
         )
@@ -83,16 +83,16 @@ def _of_corrections(book: Book, name: str) -> Tab | None:
     return next((each.tab for each in candidates if has_origins(each.header.names)), None)
 
 
-def _named(source: Source, tabs: Sequence[Tab], name: str) -> Tab:
+def _named(source: SheetFile, tabs: Sequence[Tab], name: str) -> Tab:
     found = [tab for tab in tabs if tab.name == name] or [tab for tab in tabs if fold(tab.name) == fold(name)]
     if not found:
         names = [tab.name for tab in tabs]
-        raise source.refused(
+        raise source.refusal(
             _("has no worksheet {name!r}{nearest}.").format(name=name, nearest=nearest(name, names)),
             _("Its sheets are: {names}.").format(names=", ".join(map(repr, names))),
         )
     if not found[0].worksheet:
-        raise source.refused(
+        raise source.refusal(
             _("has no rows in {name!r}: that is a chart, not a worksheet.").format(name=name), _("Name a worksheet.")
         )
     return found[0]
@@ -128,9 +128,9 @@ def _decide(candidates: list[_Candidate], wanted: Collection[str]) -> list[_Cand
     return left if wanted else left[:1]
 
 
-def _several(source: Source, candidates: list[_Candidate]) -> Exception:
+def _several(source: SheetFile, candidates: list[_Candidate]) -> Exception:
     names = ", ".join(repr(candidate.tab.name) for candidate in candidates)
-    return source.refused(
+    return source.refusal(
         _("has several worksheets that may hold the contacts: {names}.").format(names=names),
         _('Say which in the campaign file: [sheet] name = "{name}".').format(name=candidates[0].tab.name),
     )

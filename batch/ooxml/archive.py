@@ -17,7 +17,7 @@ from typing import IO, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from batch.i18n import N_, _, number
-from batch.model.source import Source
+from batch.model.sheet_file import SheetFile
 from batch.ooxml.xml import LocalNames, SafeParser, StartHandler, TextHandler, XmlError
 
 PROTECTED = N_("is protected by a password.")
@@ -54,7 +54,7 @@ def read_chunks(file: ZipFile, part: ZipInfo) -> Iterator[bytes]:
 class Archive:
     """A zip file within the limits, its directory read."""
 
-    source: Source
+    source: SheetFile
     parts: dict[str, ZipInfo]
     """Parts by `part_key`."""
 
@@ -72,7 +72,7 @@ class Archive:
             with ZipFile(self.source.path) as file:
                 yield from read_chunks(file, part)
         except _BROKEN_ANYHOW as error:
-            raise self.source.damaged(
+            raise self.source.damage(
                 _("part {name} does not unzip ({words})").format(name=name, words=_describe(error))
             ) from None
 
@@ -86,7 +86,7 @@ class Archive:
         most = self.source.limits.markup_bytes if limit is None else limit
         if part.file_size > most:
             which = "markup_bytes" if limit is None else "loaded_bytes"
-            raise self.source.too_large(
+            raise self.source.excess(
                 _("part {name} has {size} bytes, {most} are allowed (limit {limit})").format(
                     name=name, size=number(part.file_size), most=number(most), limit=which
                 )
@@ -111,7 +111,7 @@ class Archive:
     def _part(self, name: str) -> ZipInfo:
         part = self.parts.get(part_key(name))
         if part is None:
-            raise self.source.damaged(_("part {name} is missing").format(name=name))
+            raise self.source.damage(_("part {name} is missing").format(name=name))
         return part
 
 
@@ -120,7 +120,7 @@ class PartParser(SafeParser):
 
     def __init__(
         self,
-        source: Source,
+        source: SheetFile,
         part: str,
         *,
         start: StartHandler,
@@ -141,13 +141,13 @@ class PartParser(SafeParser):
             super().feed(piece, last=last)
         except XmlError as error:
             if error.line is None:
-                raise self._source.refused(
+                raise self._source.refusal(
                     _(
                         'declares XML entities in {part}, as files made to do harm do ("XML bomb"); it is not read.'
                     ).format(part=self._part),
                     _("Take the sheet from somebody you trust."),
                 ) from None
-            raise self._source.damaged(
+            raise self._source.damage(
                 _("part {part} is not well-formed ({error}, line {line})").format(
                     part=self._part, error=error, line=error.line
                 )
@@ -158,7 +158,7 @@ def _describe(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def open_archive(source: Source) -> Archive:
+def open_archive(source: SheetFile) -> Archive:
     """Read the directory of a zip file, and refuse what cannot be a workbook.
 
     Raises:
@@ -169,14 +169,14 @@ def open_archive(source: Source) -> Archive:
         with ZipFile(source.path) as file:
             infos = file.infolist()
     except _BROKEN_ANYHOW as error:
-        raise source.damaged(_("the zip file around it is broken ({words})").format(words=_describe(error))) from None
+        raise source.damage(_("the zip file around it is broken ({words})").format(words=_describe(error))) from None
     if any(info.flag_bits & _ENCRYPTED for info in infos):
-        raise source.refused(_(PROTECTED), _(REMOVE_PASSWORD))
+        raise source.refusal(_(PROTECTED), _(REMOVE_PASSWORD))
     _check_sizes(source, infos)
     return Archive(source=source, parts={part_key(info.filename): info for info in infos})
 
 
-def _check_directory(source: Source) -> None:
+def _check_directory(source: SheetFile) -> None:
     # The directory's size stands at the end of the file; reading a giant directory would itself fill the memory.
     with source.path.open("rb") as file:
         file.seek(0, 2)
@@ -184,28 +184,26 @@ def _check_directory(source: Source) -> None:
         tail = file.read()
     end = tail.rfind(b"PK\x05\x06")
     if end < 0 or end + 22 > len(tail):
-        raise source.damaged(_("the zip file around it has no end; it may be cut off"))
+        raise source.damage(_("the zip file around it has no end; it may be cut off"))
     (size,) = struct.unpack_from("<L", tail, end + 12)
     large = tail.rfind(b"PK\x06\x06")
     if size == _IN_ZIP64 and 0 <= large <= len(tail) - 48:
         (size,) = struct.unpack_from("<Q", tail, large + 40)
     if size > source.limits.parts * _DIRECTORY_BYTES_PER_PART:
-        raise source.too_large(
-            _("it has more than {most} parts (limit parts)").format(most=number(source.limits.parts))
-        )
+        raise source.excess(_("it has more than {most} parts (limit parts)").format(most=number(source.limits.parts)))
 
 
-def _check_sizes(source: Source, infos: list[ZipInfo]) -> None:
+def _check_sizes(source: SheetFile, infos: list[ZipInfo]) -> None:
     limits = source.limits
     if len(infos) > limits.parts:
-        raise source.too_large(
+        raise source.excess(
             _("it has {parts} parts, {allowed} are allowed (limit parts)").format(
                 parts=number(len(infos)), allowed=number(limits.parts)
             )
         )
     total = sum(info.file_size for info in infos)
     if total > limits.unzipped_bytes:
-        raise source.too_large(
+        raise source.excess(
             _("unzipped it has {size} bytes, {allowed} are allowed (limit unzipped_bytes)").format(
                 size=number(total), allowed=number(limits.unzipped_bytes)
             )
@@ -213,7 +211,7 @@ def _check_sizes(source: Source, infos: list[ZipInfo]) -> None:
     for info in infos:
         ratio = info.file_size // max(1, info.compress_size)
         if info.file_size > limits.ratio_from_bytes and ratio > limits.ratio:
-            raise source.too_large(
+            raise source.excess(
                 _(
                     "part {name} grows {times} times when unzipped, as zip bombs do; {allowed} times is allowed "
                     "(limit ratio)"
@@ -236,7 +234,7 @@ def verify(archive: Archive) -> None:
             if "worksheets/" in key:
                 cells += chunk.count(b"<c ") + chunk.count(b":c ")
                 if cells > limit:
-                    raise archive.source.too_large(
+                    raise archive.source.excess(
                         _("a worksheet has more than {limit} cells (limit cells)").format(limit=number(limit))
                     )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import accumulate, islice
 
 from batch.i18n import _, number
-from batch.model.source import Source
+from batch.model.sheet_file import SheetFile
 from batch.ooxml.archive import Archive, PartParser
 from batch.ooxml.xml import Attributes, LocalNames, SafeParser, decode_plain, has_plain_head, unescape
 
@@ -123,7 +123,7 @@ class _TableReader:
     part, and its line numbers are true.
     """
 
-    def __init__(self, source: Source, part: str, table: SharedStrings) -> None:
+    def __init__(self, source: SheetFile, part: str, table: SharedStrings) -> None:
         self._table = table
         collector = TextCollector({"si"}, table.append)
         self._parser = PartParser(source, part, start=collector.start, end=collector.end, text=collector.text)
@@ -172,20 +172,20 @@ class _TableReader:
                 self._table.append(unescape(text.decode()))
 
 
-def _check(source: Source, table: SharedStrings, since: int) -> None:
+def _check(source: SheetFile, table: SharedStrings, since: int) -> None:
     limits = source.limits
     if len(table) > limits.shared_strings:
-        raise source.too_large(
+        raise source.excess(
             _("it has more than {most} texts (limit shared_strings)").format(most=number(limits.shared_strings))
         )
     if table.size > limits.shared_text_bytes:
-        raise source.too_large(
+        raise source.excess(
             _("its texts have more than {most} bytes (limit shared_text_bytes)").format(
                 most=number(limits.shared_text_bytes)
             )
         )
     if max(table.longest, since) > limits.text_bytes:
-        raise source.too_large(
+        raise source.excess(
             _("one text has more than {most} bytes (limit text_bytes)").format(most=number(limits.text_bytes))
         )
 

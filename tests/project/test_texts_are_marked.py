@@ -19,7 +19,7 @@ ERRORS = frozenset(
     for name in vars(errors)
     if isinstance(getattr(errors, name), type) and issubclass(getattr(errors, name), Exception)
 )
-SAID = ERRORS | {"BadParameter", "CannotKeep", "Problem", "UsageError", "damaged", "refused", "too_large"}
+SAID = ERRORS | {"BadParameter", "CannotKeep", "Problem", "UsageError", "damage", "excess", "refusal"}
 """Whose arguments are sentences for people."""
 MARKS = {"_", "ngettext", "N_"}
 
@@ -92,7 +92,7 @@ def test_values_are_put_in_after_the_translation(package: str) -> None:
         'SheetError("It is empty.")',
         'SheetError(f"{name} is empty.", _("Fill it."))',
         'SheetError("{name} is empty.".format(name=name))',
-        'source.refused(_("is empty."), GIVE)',
+        'source.refusal(_("is empty."), GIVE)',
         'SheetError(_("It is empty."), remedy or "Fill it.")',
         'Problem(text="it " + what)',
     ],

@@ -28,7 +28,7 @@ from batch.i18n import _, describe_os_error
 from batch.loader import open_sheet
 from batch.loader.mapping.compile import wanted_columns
 from batch.loader.mapping.contacts import ContactMaker
-from batch.model.source import limits_for
+from batch.model.sheet_file import limits_for
 
 _ANY_SENDER = Constant(value="0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c")
 _ANY_TEXT = Constant(value="x")

@@ -14,7 +14,7 @@ from typing import Any
 from batch.i18n import _, number
 from batch.loader.source import Grid, RawRow, Tab
 from batch.model.phrases import Phrase, phrase_from_json
-from batch.model.source import Source
+from batch.model.sheet_file import SheetFile
 
 _MOST_ROWS = 1_048_576
 
@@ -55,20 +55,20 @@ class Marks:
         self.value(row, column)
         self.errors.setdefault(row, {})[column] = error
 
-    def claims(self, source: Source, rows: int, columns: int) -> None:
+    def claims(self, source: SheetFile, rows: int, columns: int) -> None:
         """Refuse a sheet that says it is larger than a sheet can be: the reader library takes the memory for it.
 
         Raises:
             SheetError: more rows or columns than any format has.
         """
         if rows > _MOST_ROWS or columns > source.limits.columns:
-            raise source.damaged(
+            raise source.damage(
                 _("it says that it has {rows} rows and {columns} columns").format(
                     rows=number(rows), columns=number(columns)
                 )
             )
 
-    def check(self, source: Source) -> None:
+    def check(self, source: SheetFile) -> None:
         """Refuse a rectangle that would fill the memory: it is held whole, empty cells included.
 
         Raises:
@@ -77,13 +77,13 @@ class Marks:
         limits = source.limits
         area = (self.bottom - self.top + 1) * (self.right - self.left + 1)
         if area > limits.loaded_cells:
-            raise source.too_large(
+            raise source.excess(
                 _("its cells span {area} places, {allowed} are allowed here (limit loaded_cells)").format(
                     area=number(area), allowed=number(limits.loaded_cells)
                 )
             )
         if self.right >= limits.columns:
-            raise source.too_large(
+            raise source.excess(
                 _("it has more than {most} columns (limit columns)").format(most=number(limits.columns))
             )
 
@@ -108,7 +108,7 @@ def _environment() -> dict[str, str]:
 class BinaryBook:
     """A workbook whose records were looked over, so that calamine may have it."""
 
-    def __init__(self, source: Source, format_name: str, sheets: Sequence[MarkedSheet]) -> None:
+    def __init__(self, source: SheetFile, format_name: str, sheets: Sequence[MarkedSheet]) -> None:
         self.format = format_name
         self.tabs = tuple(sheet.tab for sheet in sheets)
         self._source = source
@@ -121,7 +121,7 @@ class BinaryBook:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _WorkerGrid:
-    source: Source
+    source: SheetFile
     place: str
     """The worksheet's number in the workbook, from 0."""
     marks: Marks
@@ -168,4 +168,4 @@ class _WorkerGrid:
                 break
             index, cells, errors = found
             yield index, cells, errors
-        raise self.source.damaged(_("its records do not make a sheet"))
+        raise self.source.damage(_("its records do not make a sheet"))

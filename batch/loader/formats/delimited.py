@@ -19,7 +19,7 @@ from batch.loader.formats.text_encoding import find_encoding
 from batch.loader.header_detection import HEAD_ROWS, find_header
 from batch.loader.source import RawRow
 from batch.model.phrases import Phrase
-from batch.model.source import Source
+from batch.model.sheet_file import SheetFile
 
 DELIMITERS = (";", "\t", "|", ",")
 """In the order in which they win a tie: commas also stand in plain text and in numbers."""
@@ -190,7 +190,7 @@ _SAMPLE_CHARACTERS = 1_000_000
 class TextGrid:
     """A text file whose encoding and delimiter are known. Reads from disk at each `rows()`, one line at a time."""
 
-    source: Source
+    source: SheetFile
     encoding: str
     delimiter: str
     marked: bool = False
@@ -205,7 +205,7 @@ class TextGrid:
             yield from records(lines, self.delimiter, width=self.width)
 
 
-def open_text(source: Source, wanted: Collection[str]) -> TextGrid:
+def open_text(source: SheetFile, wanted: Collection[str]) -> TextGrid:
     """Find out encoding and delimiter. `wanted`: column names the campaign asks for.
 
     Raises:
@@ -219,7 +219,7 @@ def open_text(source: Source, wanted: Collection[str]) -> TextGrid:
     return TextGrid(source=source, encoding=encoding, delimiter=find_delimiter(lines, wanted))
 
 
-def _first_lines(source: Source, encoding: str) -> list[str]:
+def _first_lines(source: SheetFile, encoding: str) -> list[str]:
     lines: list[str] = []
     characters = 0
     with source.path.open(encoding=encoding, newline="") as file:

@@ -37,7 +37,7 @@ class OdsBook:
     def __init__(self, archive: Archive) -> None:
         source = archive.source
         if "META-INF/manifest.xml" in archive and b"encryption-data" in archive.read("META-INF/manifest.xml"):
-            raise source.refused(_(PROTECTED), _("Open it in LibreOffice, save it without a password, and use that."))
+            raise source.refusal(_(PROTECTED), _("Open it in LibreOffice, save it without a password, and use that."))
         self._archive = archive
         tables = _Tables()
         for _size in _parsed(archive, tables):
@@ -63,10 +63,10 @@ class _OdsGrid:
         since = 0
         for size in _parsed(self.archive, collector):
             if collector.fault:
-                raise self.archive.source.damaged(collector.fault)
+                raise self.archive.source.damage(collector.fault)
             since = 0 if collector.rows else since + size
             if since > limits.row_bytes and collector.inside:
-                raise self.archive.source.too_large(
+                raise self.archive.source.excess(
                     _("one row has more than {limit} bytes (limit row_bytes)").format(limit=number(limits.row_bytes))
                 )
             for row, times in collector.rows:

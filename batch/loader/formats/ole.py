@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 
 from batch.i18n import _, number
-from batch.model.source import Source
+from batch.model.sheet_file import SheetFile
 
 _FREE = 0xFFFFFFFA
 """Sector numbers from here on are marks, not sectors."""
@@ -26,12 +26,12 @@ class _Stream:
 class CompoundFile:
     """A compound file whose directory is read."""
 
-    def __init__(self, source: Source, data: bytes) -> None:
+    def __init__(self, source: SheetFile, data: bytes) -> None:
         self._source = source
         self._data = data
         shift, mini_shift = struct.unpack_from("<HH", data, 30)
         if shift not in {9, 12} or mini_shift != 6:  # noqa: PLR2004 (the only sizes the format knows)
-            raise source.damaged(_("its sectors have no known size"))
+            raise source.damage(_("its sectors have no known size"))
         self._sector = 1 << shift
         self._mini = 1 << mini_shift
         tables, first_directory, self._cutoff, first_mini, _minis, first_list = struct.unpack_from(
@@ -58,7 +58,7 @@ class CompoundFile:
     def _sector_at(self, number: int) -> bytes:
         start = (number + 1) * self._sector
         if start >= len(self._data):
-            raise self._source.damaged(_("it is cut off, or points beyond its own end"))
+            raise self._source.damage(_("it is cut off, or points beyond its own end"))
         return self._data[start : start + self._sector]
 
     def _table_sectors(self, count: int, first_list: int) -> list[int]:
@@ -87,9 +87,9 @@ class CompoundFile:
                 return b"".join(pieces)
             pieces.append(self._sector_at(place))
             if place >= len(self._next):
-                raise self._source.damaged(_("a chain of its sectors is broken"))
+                raise self._source.damage(_("a chain of its sectors is broken"))
             place = self._next[place]
-        raise self._source.damaged(_("a chain of its sectors runs in a circle"))
+        raise self._source.damage(_("a chain of its sectors runs in a circle"))
 
     def _directory(self, data: bytes) -> tuple[dict[str, _Stream], bytes]:
         streams: dict[str, _Stream] = {}
@@ -105,7 +105,7 @@ class CompoundFile:
         return streams, mini
 
 
-def open_compound(source: Source) -> CompoundFile:
+def open_compound(source: SheetFile) -> CompoundFile:
     """Read a compound file.
 
     Raises:
@@ -113,15 +113,15 @@ def open_compound(source: Source) -> CompoundFile:
     """
     size = source.path.stat().st_size
     if size > source.limits.loaded_bytes:
-        raise source.too_large(
+        raise source.excess(
             _("the file has {size} bytes, {allowed} are allowed (limit loaded_bytes)").format(
                 size=number(size), allowed=number(source.limits.loaded_bytes)
             )
         )
     data = source.path.read_bytes()
     if len(data) < _HEADER:
-        raise source.damaged(_("it is cut off"))
+        raise source.damage(_("it is cut off"))
     try:
         return CompoundFile(source, data)
     except struct.error:
-        raise source.damaged(_("it is cut off")) from None
+        raise source.damage(_("it is cut off")) from None

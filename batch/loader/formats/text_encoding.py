@@ -14,7 +14,7 @@ from pathlib import Path
 
 from batch.errors import SheetError
 from batch.i18n import N_, _, number
-from batch.model.source import Source
+from batch.model.sheet_file import SheetFile
 
 _CHUNK = 1024 * 1024
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -24,7 +24,7 @@ _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _SAVE_AGAIN = N_('Save it again from Excel as "CSV UTF-8" or as XLSX, and use that.')
 
 
-def find_encoding(source: Source) -> str:
+def find_encoding(source: SheetFile) -> str:
     """`utf-8`, `utf-8-sig`, `utf-16` or `cp1252`.
 
     Raises:
@@ -42,7 +42,7 @@ def find_encoding(source: Source) -> str:
     if marked or _mostly_utf8(source.path):
         raise _mixed(source)
     if not _decodes(source.path, "cp1252"):
-        raise source.refused(_("is neither UTF-8, UTF-16 nor Windows-1252 text."), _(_SAVE_AGAIN))
+        raise source.refusal(_("is neither UTF-8, UTF-16 nor Windows-1252 text."), _(_SAVE_AGAIN))
     return "cp1252"
 
 
@@ -63,49 +63,49 @@ def _decodes(path: Path, encoding: str) -> bool:
     return True
 
 
-def _check_bytes(source: Source) -> None:
+def _check_bytes(source: SheetFile) -> None:
     """Refuse what no text file holds. A line's length is looked at because a line is read in one piece."""
     line = 0
     for chunk in _chunks(source.path):
         if b"\0" in chunk:
-            raise source.refused(
+            raise source.refusal(
                 _("holds NUL bytes (characters of code 0), which no sheet has: damaged, or UTF-16 without its mark."),
                 _(_SAVE_AGAIN),
             )
         if _CONTROLS.search(chunk):
-            raise source.refused(
+            raise source.refusal(
                 _("is not a sheet: it holds control characters, as programs and pictures do, not text."),
                 _("Give a CSV, XLSX, XLSM, XLS, XLSB or ODS file."),
             )
         ends = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
         line = line + len(chunk) if ends < 0 else len(chunk) - ends
         if line > source.limits.row_bytes:
-            raise source.too_large(
+            raise source.excess(
                 _("one line is longer than {limit} bytes (limit row_bytes)").format(
                     limit=number(source.limits.row_bytes)
                 )
             )
 
 
-def _check_utf16(source: Source) -> None:
+def _check_utf16(source: SheetFile) -> None:
     decoder = codecs.getincrementaldecoder("utf-16")("strict")
     line = 0
     try:
         for chunk in _chunks(source.path):
             text = decoder.decode(chunk)
             if "\0" in text:
-                raise source.refused(_("holds NUL characters (code 0), which no sheet has."), _(_SAVE_AGAIN))
+                raise source.refusal(_("holds NUL characters (code 0), which no sheet has."), _(_SAVE_AGAIN))
             ends = max(text.rfind("\n"), text.rfind("\r"))
             line = line + len(text) if ends < 0 else len(text) - ends
             if line > source.limits.row_bytes:
-                raise source.too_large(
+                raise source.excess(
                     _("one line is longer than {limit} characters (limit row_bytes)").format(
                         limit=number(source.limits.row_bytes)
                     )
                 )
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise source.damaged(_("it says that it is UTF-16, and is not")) from None
+        raise source.damage(_("it says that it is UTF-16, and is not")) from None
 
 
 def _mostly_utf8(path: Path) -> bool:
@@ -122,14 +122,14 @@ def _mostly_utf8(path: Path) -> bool:
     return good >= bad and good > 0
 
 
-def _mixed(source: Source) -> SheetError:
+def _mixed(source: SheetFile) -> SheetError:
     with source.path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError:
-                return source.refused(
+                return source.refusal(
                     _("mixes two encodings: it is UTF-8, but line {number} is not.").format(number=number),
                     _('Correct that line, or save the file again from Excel as "CSV UTF-8" or as XLSX.'),
                 )
-    return source.damaged(_("its encoding cannot be told"))
+    return source.damage(_("its encoding cannot be told"))

@@ -10,7 +10,7 @@ from typing import Protocol
 from batch.i18n import N_, _, number
 from batch.loader.formats.xlsx import XlsxBook
 from batch.loader.source import Grid, Tab
-from batch.model.source import Source
+from batch.model.sheet_file import SheetFile
 from batch.ooxml.archive import PROTECTED, REMOVE_PASSWORD, open_archive, part_key, verify
 from batch.ooxml.package import find_workbook, read_content_types
 
@@ -45,7 +45,7 @@ _GIVE = N_("Give a CSV, XLSX, XLSM, XLS, XLSB or ODS file.")
 _SAVE_AS = N_("Open it in Excel or LibreOffice, save it as XLSX, and use that.")
 
 
-def find_content(source: Source) -> Content:
+def find_content(source: SheetFile) -> Content:
     """How the file is stored.
 
     Raises:
@@ -58,26 +58,26 @@ def find_content(source: Source) -> Content:
         return Content.COMPOUND
     for mark, what in _OTHERS:
         if start.startswith(mark):
-            raise source.refused(_("is {what}, not a sheet.").format(what=_(what)), _(_GIVE))
+            raise source.refusal(_("is {what}, not a sheet.").format(what=_(what)), _(_GIVE))
     if _OLD_EXCEL.match(start):
-        raise source.refused(_("is a sheet of a very old Excel (before 1997), which is not read."), _(_SAVE_AS))
+        raise source.refusal(_("is a sheet of a very old Excel (before 1997), which is not read."), _(_SAVE_AS))
     if _MARKUP.match(start):
         what = (
             _("an XML sheet of Excel 2003")
             if b"schemas-microsoft-com:office:spreadsheet" in start
             else _("a web page or XML")
         )
-        raise source.refused(_("is {what}, whatever its name ends in.").format(what=what), _(_SAVE_AS))
+        raise source.refusal(_("is {what}, whatever its name ends in.").format(what=what), _(_SAVE_AS))
     return Content.TEXT
 
 
-def _first_bytes(source: Source) -> bytes:
+def _first_bytes(source: SheetFile) -> bytes:
     try:
         if source.path.is_dir():
-            raise source.refused(_("is a folder, not a sheet."), _("Name the sheet inside it."))
+            raise source.refusal(_("is a folder, not a sheet."), _("Name the sheet inside it."))
         size = source.path.stat().st_size
         if size > source.limits.file_bytes:
-            raise source.too_large(
+            raise source.excess(
                 _("the file has {size} bytes, {allowed} are allowed (limit file_bytes)").format(
                     size=number(size), allowed=number(source.limits.file_bytes)
                 )
@@ -85,15 +85,15 @@ def _first_bytes(source: Source) -> bytes:
         with source.path.open("rb") as file:
             start = file.read(4096)
     except FileNotFoundError:
-        raise source.refused(_("does not exist."), _("Check the name and the folder.")) from None
+        raise source.refusal(_("does not exist."), _("Check the name and the folder.")) from None
     except OSError as error:
-        raise source.refused(
+        raise source.refusal(
             _("cannot be opened: {reason}.").format(reason=error.strerror or error), _("Check its permissions.")
         ) from None
     if not start.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0"):
         if start.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n"):
-            raise source.refused(_("holds nothing but NUL bytes."), _("Take it from its source again."))
-        raise source.refused(_("is empty."), _("Give a sheet with a header and at least one row."))
+            raise source.refusal(_("holds nothing but NUL bytes."), _("Take it from its source again."))
+        raise source.refusal(_("is empty."), _("Give a sheet with a header and at least one row."))
     return start
 
 
@@ -113,7 +113,7 @@ class Book(Protocol):
         ...
 
 
-def open_book(source: Source, content: Content) -> Book:
+def open_book(source: SheetFile, content: Content) -> Book:
     """Open a workbook.
 
     Raises:
@@ -121,20 +121,20 @@ def open_book(source: Source, content: Content) -> Book:
     """
     book = _open_compound(source) if content is Content.COMPOUND else _open_archive(source)
     if not book.tabs:
-        raise source.damaged(_("its list of sheets is empty"))
+        raise source.damage(_("its list of sheets is empty"))
     if len(book.tabs) > source.limits.sheets:
-        raise source.too_large(
+        raise source.excess(
             _("it has {sheets} sheets, {allowed} are allowed (limit sheets)").format(
                 sheets=number(len(book.tabs)), allowed=number(source.limits.sheets)
             )
         )
     places = [tab.place for tab in book.tabs if tab.place]
     if len(set(places)) < len(places):
-        raise source.damaged(_("two of its sheets are the same part"))
+        raise source.damage(_("two of its sheets are the same part"))
     return book
 
 
-def _open_archive(source: Source) -> Book:
+def _open_archive(source: SheetFile) -> Book:
     archive = open_archive(source)
     part = find_workbook(archive)
     if part is not None:
@@ -148,37 +148,37 @@ def _open_archive(source: Source) -> Book:
         if "spreadsheetml" in kind or "ms-excel" in kind or (not kind and part.startswith("xl/")):
             verify(archive)
             return XlsxBook(archive, part)
-        raise source.refused(_("is an Office document, but not a workbook."), _(_GIVE))
+        raise source.refusal(_("is an Office document, but not a workbook."), _(_GIVE))
     if "content.xml" in archive and "mimetype" in archive:
         if b"spreadsheet" in archive.read("mimetype"):
             from batch.loader.formats.ods import OdsBook  # noqa: PLC0415 - likewise
 
             verify(archive)
             return OdsBook(archive)
-        raise source.refused(_("is a document of LibreOffice, but not a sheet."), _(_GIVE))
+        raise source.refusal(_("is a document of LibreOffice, but not a sheet."), _(_GIVE))
     if any(name.startswith("index/") and name.endswith(".iwa") for name in archive.parts):
-        raise source.refused(
+        raise source.refusal(
             _("is a sheet of Apple Numbers, which is not read."), _("Export it from Numbers as XLSX, and use that.")
         )
-    raise source.refused(
+    raise source.refusal(
         _("is a zip file without a workbook inside."),
         " ".join((_("If a sheet is packed in it, unpack it first."), _(_GIVE))),
     )
 
 
-def _open_compound(source: Source) -> Book:
+def _open_compound(source: SheetFile) -> Book:
     from batch.loader.formats.calamine import BinaryBook  # noqa: PLC0415 - nearly all sheets are CSV or XLSX
     from batch.loader.formats.ole import open_compound  # noqa: PLC0415 - likewise
     from batch.loader.formats.xls import read_xls_marks  # noqa: PLC0415 - likewise
 
     file = open_compound(source)
     if "EncryptedPackage" in file.streams or "EncryptionInfo" in file.streams:
-        raise source.refused(_(PROTECTED), _(REMOVE_PASSWORD))
+        raise source.refusal(_(PROTECTED), _(REMOVE_PASSWORD))
     if "Workbook" not in file.streams:
         if "Book" in file.streams:
-            raise source.refused(_("is a sheet of a very old Excel (before 1997), which is not read."), _(_SAVE_AS))
-        raise source.refused(_("is an old Office document, but not a workbook."), _(_GIVE))
+            raise source.refusal(_("is a sheet of a very old Excel (before 1997), which is not read."), _(_SAVE_AS))
+        raise source.refusal(_("is an old Office document, but not a workbook."), _(_GIVE))
     marks = read_xls_marks(source, file.read("Workbook"))
     if marks.protected:
-        raise source.refused(_(PROTECTED), _(REMOVE_PASSWORD))
+        raise source.refusal(_(PROTECTED), _(REMOVE_PASSWORD))
     return BinaryBook(source, "xls", marks.sheets)

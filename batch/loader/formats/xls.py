@@ -10,10 +10,10 @@ from batch.i18n import N_, _, number
 from batch.loader.formats.calamine import ERROR_CODES, MarkedSheet, Marks
 from batch.loader.formats.cell_text import NO_STORED_VALUE, error_cell
 from batch.loader.source import Tab
-from batch.model.source import Source
+from batch.model.sheet_file import SheetFile
 
 
-def check_texts(source: Source, pieces: list[bytes]) -> None:
+def check_texts(source: SheetFile, pieces: list[bytes]) -> None:
     """Count the entries of the table of texts. Where the count is wrong, cells may point at other people's texts.
 
     Raises:
@@ -26,13 +26,13 @@ def check_texts(source: Source, pieces: list[bytes]) -> None:
         reader.skip_text()
         found += 1
     if reader.more() or found > claimed:
-        raise source.damaged(
+        raise source.damage(
             _("its table of texts has more than the {claimed} entries that it says it has").format(
                 claimed=number(claimed)
             )
         )
     if found < claimed:
-        raise source.damaged(
+        raise source.damage(
             _("its table of texts says that it has {claimed} entries, and has {found}").format(
                 claimed=number(claimed), found=number(found)
             )
@@ -127,7 +127,7 @@ def _records(data: bytes, place: int) -> Iterator[tuple[int, bytes]]:
         place += 4 + size
 
 
-def read_xls_marks(source: Source, data: bytes) -> XlsMarks:
+def read_xls_marks(source: SheetFile, data: bytes) -> XlsMarks:
     """Walk the workbook's stream.
 
     Raises:
@@ -144,7 +144,7 @@ def read_xls_marks(source: Source, data: bytes) -> XlsMarks:
                 continue
             before = kind
             if kind == _BOF and struct.unpack_from("<H", body)[0] != _BIFF8:
-                raise source.refused(_("is a sheet of a very old Excel (before 1997), which is not read."), _(_SAVE_AS))
+                raise source.refusal(_("is a sheet of a very old Excel (before 1997), which is not read."), _(_SAVE_AS))
             if kind == _FILEPASS:
                 return XlsMarks(protected=True, sheets=())
             if kind == _BOUNDSHEET:
@@ -161,7 +161,7 @@ def read_xls_marks(source: Source, data: bytes) -> XlsMarks:
         if texts:
             check_texts(source, texts)
     except (struct.error, IndexError):
-        raise source.damaged(_("a record of it is cut short")) from None
+        raise source.damage(_("a record of it is cut short")) from None
     return XlsMarks(protected=False, sheets=tuple(sheets))
 
 
@@ -170,7 +170,7 @@ def _name(body: bytes) -> str:
     return body[8 : 8 + length * 2].decode("utf-16-le", "replace") if wide else body[8 : 8 + length].decode("latin-1")
 
 
-def _sheet(source: Source, data: bytes, offset: int) -> Marks:
+def _sheet(source: SheetFile, data: bytes, offset: int) -> Marks:
     marks = Marks()
     formulas = _Formulas()
     depth = 0

@@ -82,7 +82,7 @@ def read_xlsb_marks(archive: Archive, part: str) -> tuple[MarkedSheet, ...]:
                 marks = _sheet(archive, relation.target) if relation is not None and is_worksheet else Marks()
                 sheets.append(MarkedSheet(tab=tab, marks=marks))
     except (struct.error, IndexError):
-        raise archive.source.damaged(_("a record of it is cut short")) from None
+        raise archive.source.damage(_("a record of it is cut short")) from None
     return tuple(sheets)
 
 
@@ -103,7 +103,7 @@ def _sheet(archive: Archive, part: str) -> Marks:
         elif kind in _ERRORS:
             marks.error(row, struct.unpack_from("<L", body)[0], error_cell(ERROR_CODES.get(body[8], "")))
         elif kind in _SHORT:
-            raise source.refused(
+            raise source.refusal(
                 _("stores cells in a short form that is not read."), _("Save it in Excel as XLSX, and use that.")
             )
         elif kind == _END_OF_ROWS:

@@ -16,7 +16,7 @@ from batch.loader.formats.xlsx_cells import CellReader, Converter
 from batch.loader.formats.xlsx_fast_rows import FastRows
 from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.model.phrases import Phrase
-from batch.model.source import Source
+from batch.model.sheet_file import SheetFile
 from batch.ooxml.archive import Archive, PartParser
 from batch.ooxml.package import is_true
 from batch.ooxml.references import LAST_ROW, column_number
@@ -47,14 +47,14 @@ class WorksheetGrid:
             reader.feed(piece)
             since = 0 if rows else since + len(piece)
             if since > source.limits.row_bytes:
-                raise source.too_large(
+                raise source.excess(
                     _("one row has more than {limit} bytes (limit row_bytes)").format(
                         limit=number(source.limits.row_bytes)
                     )
                 )
             for row in rows:
                 if row.number <= last:
-                    raise source.damaged(_("row {row} comes after row {last}").format(row=row.number, last=last))
+                    raise source.damage(_("row {row} comes after row {last}").format(row=row.number, last=last))
                 last = row.number
                 yield row
             rows.clear()
@@ -76,7 +76,7 @@ class _Reader:
     a CDATA section or an instruction, or a row that is longer than some pieces.
     """
 
-    def __init__(self, source: Source, part: str, read_cell: CellReader) -> None:
+    def __init__(self, source: SheetFile, part: str, read_cell: CellReader) -> None:
         self._source = source
         self._part = part
         self._collector = collector = _RowCollector(read_cell, source.limits.columns)
@@ -153,7 +153,7 @@ class _Reader:
             return
         self._parser.feed(block)
         if self._collector.fault:
-            raise self._source.damaged(_("{fault} in {part}").format(fault=self._collector.fault, part=self._part))
+            raise self._source.damage(_("{fault} in {part}").format(fault=self._collector.fault, part=self._part))
         if self._collector.in_row:
             self._fast = None
 

@@ -10,7 +10,7 @@ import pytest
 
 from batch.cli.main import _run as wegly_batch
 from batch.loader import Limits
-from batch.model import source
+from batch.model import sheet_file
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 WHO = ("--sender", SENDER, "--template", "saudacao_inicial")
@@ -218,7 +218,7 @@ def test_what_does_not_fit_is_said_at_once(type_: Type) -> None:
 
 def test_trust_in_a_sheet_is_in_the_file(type_: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that `check` reads what `init` read; without it `check` may be told once."""
-    monkeypatch.setattr(source, "LIMITS", Limits(cells=5))
+    monkeypatch.setattr(sheet_file, "LIMITS", Limits(cells=5))
     write("c.csv", CONTACTS)
     for command in (["init", "c.csv", *WHO], ["inspect", "c.csv"]):
         code, _, err = type_(*command)

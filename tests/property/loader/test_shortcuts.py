@@ -25,8 +25,8 @@ from batch.loader.header_detection import Columns
 from batch.loader.mapping.contacts import ContactMaker
 from batch.loader.sheet import Sheet, Widths
 from batch.loader.source import NO_CELL_ERRORS, RawRow
+from batch.model.sheet_file import Limits, SheetFile
 from batch.model.sheets import SheetInfo, SheetRow
-from batch.model.source import Limits, Source
 from batch.ooxml.archive import open_archive
 from batch.ooxml.shared_strings import SharedStrings, read_shared_strings
 
@@ -93,11 +93,11 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def source_of(path: Path, **parts: bytes) -> Source:
+def source_of(path: Path, **parts: bytes) -> SheetFile:
     with zipfile.ZipFile(path, "w") as book:
         for name, content in parts.items():
             book.writestr(name, content)
-    return Source(path=path, name=path.name, limits=Limits())
+    return SheetFile(path=path, name=path.name, limits=Limits())
 
 
 def reader() -> CellReader:
@@ -107,7 +107,7 @@ def reader() -> CellReader:
     return CellReader(strings=strings, kinds=[NumberKind.NUMBER, NumberKind.DATE], epoch_1904=False, recalculates=True)
 
 
-def read_by(source: Source) -> list[RawRow] | str:
+def read_by(source: SheetFile) -> list[RawRow] | str:
     try:
         return list(WorksheetGrid(archive=open_archive(source), part="sheet", read_cell=reader()).rows())
     except SheetError as error:

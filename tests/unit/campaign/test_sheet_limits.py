@@ -14,8 +14,8 @@ from batch.app.inspect import inspect
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError, SheetError
 from batch.loader import Limits, open_sheet
-from batch.model import source
-from batch.model.source import LIFTED_LIMITS, LIMITS
+from batch.model import sheet_file
+from batch.model.sheet_file import LIFTED_LIMITS, LIMITS
 
 CAMPAIGN = """
 [campaign]
@@ -43,7 +43,7 @@ def load(tmp_path: Path) -> Load:
 @pytest.fixture
 def sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A sheet of six cells, in a world in which five are allowed."""
-    monkeypatch.setattr(source, "LIMITS", Limits(cells=5))
+    monkeypatch.setattr(sheet_file, "LIMITS", Limits(cells=5))
     path = tmp_path / "s.csv"
     path.write_text("Nome;Telefone\nAna;11 90000-1001\nBia;11 90000-1002\n", encoding="utf-8")
     return path

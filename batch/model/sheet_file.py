@@ -68,7 +68,7 @@ def limits_for(*, trusted: bool) -> Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
+class SheetFile:
     """A file to read."""
 
     path: Path
@@ -76,20 +76,20 @@ class Source:
     """Name of the file in messages."""
     limits: Limits
 
-    def refused(self, what: str, remedy: str) -> SheetError:
+    def refusal(self, what: str, remedy: str) -> SheetError:
         """Return the error `<name> <what>`, for raising."""
         return SheetError(f"{self.name} {what}", remedy)
 
-    def damaged(self, detail: str) -> SheetError:
+    def damage(self, detail: str) -> SheetError:
         """Return the error for a file that breaks the rules of its format. `detail`: how, without a final stop."""
-        return self.refused(
+        return self.refusal(
             _("is damaged and cannot be read: {detail}.").format(detail=detail),
             _("Open it in Excel or LibreOffice and save it as a new XLSX file, or take it from its source again."),
         )
 
-    def too_large(self, detail: str) -> SheetError:
+    def excess(self, detail: str) -> SheetError:
         """Return the error for a file over a limit. `detail`: size and limit, without a final stop."""
-        return self.refused(
+        return self.refusal(
             _("is too large to be read safely: {detail}.").format(detail=detail),
             _(
                 "Copy the rows you need into a new sheet, or split it into several files. Or, if you trust it, write "
