@@ -159,7 +159,7 @@ class World:
             started = loop.time()
             self.stop = StopSignal()
             sending = self.inline(self.ledger, Owner.here(self.name))
-            sending._outreach = ContactLimiter(rules or ContactLimits(), endpoint="e")
+            sending._limiter = ContactLimiter(rules or ContactLimits(), endpoint="e")
             pool = Pool(
                 ledger=attempts(sending) if attempts else sending,
                 client=api.client,

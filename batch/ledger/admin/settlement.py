@@ -1,14 +1,14 @@
-"""Decisions about unknown rows: what is read for them, and the one transaction that writes them.
+"""Settlement of unknown rows: the reads that a decision needs, and the one transaction that writes it.
 
-Only for who holds the locks of the campaign and of the senders. A decision changes a message only while it is still as
-it was looked at, and is noted in `decisions` in the same transaction. It can be turned round until the message was
-sent again: the API's answer then says more than any decision.
+Only for the holder of the locks of the campaign and of the senders. A decision changes a message only while it is still
+as it was read, and is noted in `decisions` in the same transaction. It can be reversed until the message was sent
+again: the API's answer then says more than any decision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,11 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import Busy, LedgerFailed
 from batch.i18n import N_, _
-from batch.ledger.read.corrections import Heirs, corrected, correction_of, corrections_of_run, heirs_of_run
+from batch.ledger.read.corrections import Correction, apply_correction, read_corrections
 from batch.ledger.read.runs import sheet_of
 from batch.ledger.storage.engine import READ, describe_write_failure
 from batch.ledger.storage.pseudonyms import clear_value
-from batch.ledger.storage.results import RESULT_COLUMNS, ROW_COLUMNS, result_of
+from batch.ledger.storage.results import MESSAGE_COLUMNS, WIDTH, StoredRow, result_of, row_columns
 from batch.ledger.storage.schema import State, decisions, messages, rows
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, findings_to_json
@@ -33,20 +33,20 @@ _DECIDED = frozenset({Evidence.SETTLED, Evidence.TIMELINE})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RowStatus:
-    """A row of a run's sheet, with its message as it stands now."""
+    """A row of a run's sheet, with the state of its message at this moment."""
 
     run: str
-    """Whose sheet the row is in."""
+    """The run in whose sheet the row is."""
     result: Result
     state: State | None
-    """Of the message; None when the row itself decided its outcome: an error, a duplicate, skipped."""
+    """State of the message; None when the row itself decided its outcome: an error, a duplicate, skipped."""
     key: str = ""
     endpoint: str = ""
     campaign: str = ""
     """The campaign's scope. Key, endpoint, campaign and sender are empty where there is no message."""
     sender: str = ""
     decided: State | None = None
-    """What the latest decision about the message made of it; None when there was none."""
+    """The state that the latest decision about the message gave it; None when there was none."""
 
     @property
     def row(self) -> int:
@@ -54,18 +54,18 @@ class RowStatus:
 
 
 class SettlementCheck(StrEnum):
-    """Whether a row may be settled."""
+    """The answer to whether a row may be settled."""
 
     OPEN = "open"
     """It may."""
     SAME = "same"
     """It is settled so already."""
     REFUSED = "refused"
-    """There is nothing to decide: what became of it is known, or it is being sent."""
+    """There is nothing to decide: its outcome is known, or it is being sent."""
 
 
 def check_settlement(row_status: RowStatus, *, sent: bool) -> SettlementCheck:
-    """Whether a row may be settled as sent, or as not sent. An open claim must be made `unknown` before."""
+    """Return whether a row may be settled as sent, or as not sent. An open claim must be made `unknown` before."""
     if row_status.state is State.UNKNOWN:
         return SettlementCheck.OPEN
     if row_status.state is State.SUCCESS and row_status.result.evidence in _DECIDED:
@@ -88,14 +88,14 @@ class Settlement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """A decision as it was noted."""
+    """A decision that was noted."""
 
     decided_at: datetime
     run: str
     row: int
     key: str
     attempts: int
-    """Those the message had then."""
+    """Attempts that the message had then."""
     from_state: State
     to_state: State
     evidence: Evidence | None
@@ -105,7 +105,7 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RelatedMessage:
-    """A message to a person who has others: what of it helps to find the others' chat and messages."""
+    """A message to a person, for finding the chat of the person's other messages and telling them apart."""
 
     key: str
     person: str
@@ -118,42 +118,44 @@ class RelatedMessage:
     duration_ms: int | None
 
 
-_AT_ONCE = 500
+_PAGE = 500
 """Values in one IN (...): databases have a limit."""
 _DOUBTFUL = (State.UNKNOWN, State.CLAIMED)
 
 
 class Settlements:
-    """What the ledger offers for decisions about unknown rows."""
+    """Decisions about unknown rows. Made for the holder of the locks of the campaign and of the senders."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def row_statuses(self, run: str, numbers: Sequence[int] | None = None) -> list[RowStatus]:
-        """Rows of a run's sheet in its order: those of `numbers` that it has; None: all that are unknown or claimed."""
+        """Return rows of a run's sheet in its order: those of `numbers` that it has; None: the unknown and claimed."""
         with self._engine.connect().execution_options(**READ) as connection:
-            return _read_standings(connection, run, numbers)
+            return _read_row_statuses(connection, run, numbers)
 
     def related(self, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
-        """Every attempted message to these people at the endpoint, of any campaign, the latest first."""
+        """Return every attempted message to these people at the endpoint, of any campaign, the latest first."""
         with self._engine.connect().execution_options(**READ) as connection:
             return _read_related(connection, endpoint, people)
 
     def decisions(self, run: str | None = None) -> list[Decision]:
-        """The decisions about rows of a run's sheet, or all, in the order they were made."""
+        """Return the decisions about rows of a run's sheet, or all, in the order they were made."""
+        query = select(decisions).order_by(decisions.c.number)
+        query = query if run is None else query.where(decisions.c.run == run)
         with self._engine.connect().execution_options(**READ) as connection:
-            return _read_decisions(connection, run)
+            return [_decision(each) for each in connection.execute(query).mappings()]
 
     def settle(self, settlements: Iterable[Settlement], *, now: datetime, who: str, how: str) -> None:
-        """Write and note all of them, or none. Durable on return; only for the holder of the locks.
+        """Write and note all of them, or none. Durable on return.
 
-        Raises Busy when a message is no longer as it was looked at, LedgerFailed when the ledger takes no writes.
+        Raises Busy when a message is no longer as it was read, LedgerFailed when the ledger takes no writes.
         """
         try:
             with self._engine.begin() as connection:
                 for each in settlements:
                     _write(connection, each)
-                    connection.execute(insert(decisions).values(_noted(each, now=now, who=who, how=how)))
+                    connection.execute(insert(decisions).values(_decision_values(each, now=now, who=who, how=how)))
         except SQLAlchemyError as error:
             raise LedgerFailed(
                 describe_write_failure(error, N_("settling rows")),
@@ -161,83 +163,68 @@ class Settlements:
             ) from error
 
 
-def _read_standings(connection: Connection, run: str, numbers: Sequence[int] | None) -> list[RowStatus]:
-    sheet = sheet_of(connection, run)
-    heirs = heirs_of_run(connection, run, sheet)
-    corrections = [found for found in corrections_of_run(connection, run, sheet, heirs) if found["key"]]
+def _read_row_statuses(connection: Connection, run: str, numbers: Sequence[int] | None) -> list[RowStatus]:
+    found = read_corrections(connection, run, sheet_of(connection, run))
+    corrections = {each.at: each for each in found if each.key is not None}
     if numbers is not None:
-        return _as_corrected(connection, _own_standings(connection, run, heirs, _among(numbers)), corrections)
+        return _read_rows(connection, run, _among(numbers), corrections)
     doubtful = messages.c.state.in_([each.value for each in _DOUBTFUL]) & rows.c.outcome.is_(None)
-    elsewhere = [found["at"] for found in corrections if found["state"] in _DOUBTFUL]
-    own = _own_standings(connection, run, heirs, [doubtful, *_among([*elsewhere, *heirs.first.values()])])
-    row_statuses = {each.row: each for each in _as_corrected(connection, own, corrections) if each.state in _DOUBTFUL}
-    return [row_statuses[row] for row in sorted(row_statuses)]
+    elsewhere = [at for at, each in corrections.items() if each.state in _DOUBTFUL]
+    found_rows = _read_rows(connection, run, [doubtful, *_among(elsewhere)], corrections)
+    statuses = {each.row: each for each in found_rows if each.state in _DOUBTFUL}
+    return [statuses[row] for row in sorted(statuses)]
 
 
 def _among(numbers: Sequence[int]) -> list[ColumnElement[bool]]:
     wanted = sorted(set(numbers))
-    return [rows.c.row.in_(wanted[start : start + _AT_ONCE]) for start in range(0, len(wanted), _AT_ONCE)]
+    return [rows.c.row.in_(wanted[start : start + _PAGE]) for start in range(0, len(wanted), _PAGE)]
 
 
-def _own_standings(
-    connection: Connection, run: str, heirs: Heirs, parts: Sequence[ColumnElement[bool]]
+def _read_rows(
+    connection: Connection, run: str, parts: Sequence[ColumnElement[bool]], corrections: Mapping[int, Correction]
 ) -> list[RowStatus]:
-    decided = _decided(messages.c.key).scalar_subquery().label("decided")
-    more = (messages.c.endpoint, messages.c.campaign, messages.c.sender, decided)
+    """Return the rows for which any of the conditions holds, each with the message that a report shows for it."""
+    decided = _latest_decision(messages.c.key).scalar_subquery().label("decided")
+    more = (messages.c.key, messages.c.endpoint, messages.c.campaign, messages.c.sender, decided)
     query = (
-        select(*ROW_COLUMNS, *RESULT_COLUMNS, *more)
+        select(*row_columns(rows), *MESSAGE_COLUMNS, *more)
         .select_from(rows.outerjoin(messages, messages.c.key == rows.c.key))
         .where(rows.c.run == run)
         .order_by(rows.c.row)
     )
-    return [
-        _standing(run, heirs.as_shown(found))
-        for part in parts
-        for found in connection.execute(query.where(part)).mappings()
-    ]
+    statuses = []
+    for found in (each for part in parts for each in connection.execute(query.where(part))):
+        stored = StoredRow._make(found[:WIDTH])
+        result, decision = result_of(stored), found.decided
+        message: Any = found
+        if (correction := corrections.get(stored.row)) is not None:
+            shown = apply_correction(result, correction)
+            if shown is not result and shown.outcome is not Outcome.ERROR:
+                message, decision = correction, connection.execute(_latest_decision(correction.key)).scalar()
+            result = shown
+        if result.outcome is Outcome.SKIPPED or (message is found and stored.outcome is not None):
+            statuses.append(RowStatus(run=run, result=result, state=None))
+        else:
+            statuses.append(_of_message(run, result, message, decision))
+    return statuses
 
 
-def _decided(key: Any) -> Select[Any]:
-    """What the latest decision about a message made of it."""
+def _latest_decision(key: Any) -> Select[Any]:
+    """The state that the latest decision about a message gave it."""
     return select(decisions.c.to_state).where(decisions.c.key == key).order_by(decisions.c.number.desc()).limit(1)
 
 
-def _standing(run: str, found: Mapping[Any, Any]) -> RowStatus:
-    result = result_of(found)
-    if found["outcome"] is not None:
-        return RowStatus(run=run, result=result, state=None)
-    return _of_message(run, result, found, found["decided"])
-
-
-def _of_message(run: str, result: Result, found: Mapping[Any, Any], decided: str | None) -> RowStatus:
+def _of_message(run: str, result: Result, message: Any, decided: str | None) -> RowStatus:
     return RowStatus(
         run=run,
         result=result,
-        state=State(found["state"]),
-        key=found["key"],
-        endpoint=found["endpoint"],
-        campaign=found["campaign"],
-        sender=found["sender"],
+        state=State(message.state),
+        key=message.key,
+        endpoint=message.endpoint,
+        campaign=message.campaign,
+        sender=message.sender,
         decided=State(decided) if decided else None,
     )
-
-
-def _as_corrected(
-    connection: Connection, row_statuses: Iterable[RowStatus], corrections: Iterable[Mapping[Any, Any]]
-) -> list[RowStatus]:
-    """The rows as a report shows them: where a row stands as it was corrected, by the message of that."""
-    found = {each["at"]: each for each in corrections}
-    return [_with_correction(connection, each, found[each.row]) if each.row in found else each for each in row_statuses]
-
-
-def _with_correction(connection: Connection, own: RowStatus, found: Mapping[Any, Any]) -> RowStatus:
-    correction = correction_of(found)
-    result = corrected(own.result, correction)
-    if result is own.result or result.outcome is Outcome.ERROR:
-        return replace(own, result=result)
-    if result.outcome is Outcome.SKIPPED:
-        return RowStatus(run=own.run, result=result, state=None)
-    return _of_message(own.run, result, found, connection.execute(_decided(found["key"])).scalar())
 
 
 def _write(connection: Connection, settlement: Settlement) -> None:
@@ -266,15 +253,15 @@ def _write(connection: Connection, settlement: Settlement) -> None:
         )
 
 
-def _noted(settlement: Settlement, *, now: datetime, who: str, how: str) -> dict[str, Any]:
-    row_status = settlement.row_status
+def _decision_values(settlement: Settlement, *, now: datetime, who: str, how: str) -> dict[str, Any]:
+    status = settlement.row_status
     return {
         "decided_at": now,
-        "run": row_status.run,
-        "row": row_status.row,
-        "key": row_status.key,
-        "attempts": row_status.result.attempts,
-        "from_state": row_status.state,
+        "run": status.run,
+        "row": status.row,
+        "key": status.key,
+        "attempts": status.result.attempts,
+        "from_state": status.state,
         "to_state": settlement.outcome.value,
         "evidence": settlement.evidence.value if settlement.evidence else None,
         "who": who,
@@ -282,45 +269,21 @@ def _noted(settlement: Settlement, *, now: datetime, who: str, how: str) -> dict
     }
 
 
-def _read_decisions(connection: Connection, run: str | None) -> list[Decision]:
-    query = select(decisions).order_by(decisions.c.number)
-    found = connection.execute(query if run is None else query.where(decisions.c.run == run)).mappings()
-    return [
-        Decision(
-            decided_at=each["decided_at"],
-            run=each["run"],
-            row=each["row"],
-            key=each["key"],
-            attempts=each["attempts"],
-            from_state=State(each["from_state"]),
-            to_state=State(each["to_state"]),
-            evidence=Evidence(each["evidence"]) if each["evidence"] else None,
-            who=each["who"],
-            how=each["how"],
-        )
-        for each in found
-    ]
+def _decision(found: Mapping[Any, Any]) -> Decision:
+    evidence = Evidence(found["evidence"]) if found["evidence"] else None
+    states = {name: State(found[name]) for name in ("from_state", "to_state")}
+    return Decision(**{name: found[name] for name in found if name != "number"} | states | {"evidence": evidence})
 
 
 def _read_related(connection: Connection, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
     wanted = sorted(set(people))
+    columns = [messages.c[field.name] for field in fields(RelatedMessage)]
+    query = select(*columns).where(messages.c.endpoint == endpoint, messages.c.attempts > 0)
+    query = query.order_by(messages.c.sent_at.desc())
     found: list[RelatedMessage] = []
-    for start in range(0, len(wanted), _AT_ONCE):
-        query = select(
-            messages.c.key,
-            messages.c.person,
-            messages.c.sender,
-            messages.c.state,
-            messages.c.evidence,
-            messages.c.chat_id,
-            messages.c.sent_at,
-            messages.c.duration_ms,
-        ).where(
-            messages.c.endpoint == endpoint,
-            messages.c.attempts > 0,
-            messages.c.person.in_(wanted[start : start + _AT_ONCE]),
-        )
-        found += [_related(each) for each in connection.execute(query.order_by(messages.c.sent_at.desc())).mappings()]
+    for start in range(0, len(wanted), _PAGE):
+        some = messages.c.person.in_(wanted[start : start + _PAGE])
+        found += [_related(each) for each in connection.execute(query.where(some)).mappings()]
     return found
 
 

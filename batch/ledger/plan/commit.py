@@ -11,7 +11,7 @@ from batch.errors import LedgerFailed
 from batch.i18n import _
 from batch.ledger.plan.corrections import write_corrections
 from batch.ledger.plan.rules import RetryOptions, sendable
-from batch.ledger.read.runs import note_traits
+from batch.ledger.read.runs import write_traits
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import AGAIN, SCHEMA_VERSION, State, messages, meta, rows, runs
 from batch.ledger.storage.staged_tables import known, staged
@@ -19,26 +19,27 @@ from batch.model.messages import campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.runs import Run, Traits
 
-KEPT = ("row", "key", "person", "outcome", "findings", "notes", "duplicate_of")
+_KEPT = ("row", "key", "person", "outcome", "findings", "notes", "duplicate_of")
 """The columns of a staged row that stay with its run."""
 
 
-def write_plan(connection: Connection, judging: RetryOptions, run: Run, owner: Owner, traits: Traits) -> int:
-    """Write a run, its rows and its messages; returns the ledger's counter. The caller commits."""
+def write_plan(connection: Connection, retries: RetryOptions, run: Run, owner: Owner, traits: Traits) -> int:
+    """Write a run, its rows and its messages; return the ledger's counter. The caller commits."""
     _refuse_other_version(connection)
     connection.execute(insert(runs).values(_run_values(run, owner)))
-    note_traits(connection, traits, endpoint=run.endpoint, campaign=run.campaign)
-    _forget_left_out(connection)
-    _write_messages(connection, judging, run)
-    kept = select(staged.c.row, *(staged.c[name] for name in KEPT[1:]))
-    with_run = kept.add_columns(literal(run.run))
-    connection.execute(insert(rows).from_select([*KEPT, "run"], with_run))
+    write_traits(connection, traits, endpoint=run.endpoint, campaign=run.campaign)
+    _drop_payloads_of_skipped(connection)
+    _write_messages(connection, retries, run)
+    of_run = select(*(staged.c[name] for name in _KEPT), literal(run.run))
+    connection.execute(insert(rows).from_select([*_KEPT, "run"], of_run))
     write_corrections(connection, run.run)
-    return _count_up(connection)
+    counter = int(connection.execute(select(meta.c.value).where(meta.c.name == "counter")).scalar_one()) + 1
+    connection.execute(update(meta).where(meta.c.name == "counter").values(value=str(counter)))
+    return counter
 
 
 def _refuse_other_version(connection: Connection) -> None:
-    """A newer program may have changed the tables, or the form of the keys, since this one has opened the ledger."""
+    """Raise LedgerFailed when a newer program changed the tables, or the form of keys, since the ledger was opened."""
     found = connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
     if found != str(SCHEMA_VERSION):
         raise LedgerFailed(
@@ -49,9 +50,9 @@ def _refuse_other_version(connection: Connection) -> None:
         )
 
 
-def _forget_left_out(connection: Connection) -> None:
-    """The values of a pending message are not kept for a row that a rule leaves out; a later plan has them anew."""
-    left_out = (
+def _drop_payloads_of_skipped(connection: Connection) -> None:
+    """Drop the values of pending messages whose row a rule leaves out; a later plan has them anew."""
+    skipped = (
         select(staged.c.key)
         .join(known, known.c.row == staged.c.row)
         .where(
@@ -60,11 +61,12 @@ def _forget_left_out(connection: Connection) -> None:
             staged.c.duplicate_of.is_(None),
         )
     )
-    waits = (messages.c.state == State.PENDING.value, messages.c.again_state.is_(None))
-    connection.execute(update(messages).where(messages.c.key.in_(left_out), *waits).values(payload=None))
+    pending = (messages.c.state == State.PENDING.value, messages.c.again_state.is_(None))
+    connection.execute(update(messages).where(messages.c.key.in_(skipped), *pending).values(payload=None))
 
 
-def _write_messages(connection: Connection, judging: RetryOptions, run: Run) -> None:
+def _write_messages(connection: Connection, retries: RetryOptions, run: Run) -> None:
+    """Make the sendable rows' messages pending, each with the values to send; insert those that are new."""
     fresh = {
         "person": staged.c.person,  # once more in clear where it was purged: the rules at the claim go by it
         "sender": staged.c.sender,
@@ -72,14 +74,15 @@ def _write_messages(connection: Connection, judging: RetryOptions, run: Run) -> 
         "payload": staged.c.payload,
     }
     same_key = messages.c.key == staged.c.key
-    as_noted = messages.c.state == known.c.state  # a note that was wrong would make nothing pending
-    again = update(messages).where(staged.c.row == known.c.row, sendable(judging), same_key, as_noted)
-    unchanged = known.c.request_hash == staged.c.request_hash
-    chosen = or_(known.c.state == State.UNKNOWN.value, and_(known.c.state == State.ERROR.value, unchanged))
+    as_known = messages.c.state == known.c.state  # a look-up that was out of date makes nothing pending
+    again = update(messages).where(staged.c.row == known.c.row, sendable(retries), same_key, as_known)
+    # What is tried again by choice keeps its outcome aside: the run may not reach it.
+    unchanged_error = and_(known.c.state == State.ERROR.value, known.c.request_hash == staged.c.request_hash)
+    by_choice = or_(known.c.state == State.UNKNOWN.value, unchanged_error)
     before = {again: messages.c[name] for name, again in AGAIN.items()}
-    waiting = {**fresh, "state": State.PENDING.value, "findings": None}
-    connection.execute(again.where(~chosen).values(waiting))
-    connection.execute(again.where(chosen).values(before | waiting))
+    pending = {**fresh, "state": State.PENDING.value, "findings": None}
+    connection.execute(again.where(~by_choice).values(pending))
+    connection.execute(again.where(by_choice).values(before | pending))
     new = select(
         staged.c.key,
         *fresh.values(),
@@ -89,8 +92,8 @@ def _write_messages(connection: Connection, judging: RetryOptions, run: Run) -> 
         literal(0),
         literal(run.trial),
     )
-    not_noted = staged.c.row.not_in(select(known.c.row))  # before the messages are asked
-    new = new.where(not_noted, staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~exists().where(same_key))
+    not_known = staged.c.row.not_in(select(known.c.row))  # evaluated before the messages are searched
+    new = new.where(not_known, staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~exists().where(same_key))
     columns = ["key", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
     connection.execute(insert(messages).from_select(columns, new))
 
@@ -113,9 +116,3 @@ def _run_values(run: Run, owner: Owner) -> dict[str, Any]:
         "wanted_rate": run.wanted_rate,
         "trial": run.trial,
     }
-
-
-def _count_up(connection: Connection) -> int:
-    counter = int(connection.execute(select(meta.c.value).where(meta.c.name == "counter")).scalar_one()) + 1
-    connection.execute(update(meta).where(meta.c.name == "counter").values(value=str(counter)))
-    return counter

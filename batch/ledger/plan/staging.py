@@ -1,4 +1,4 @@
-"""The plan: a sheet's rows are staged aside, judged against each other and the ledger, and enter it in one transaction.
+"""Staging: a sheet's rows are staged, judged against each other and the ledger, and planned in one transaction.
 
 Staging writes only temporary tables, so a run that is sending is never kept waiting by another sheet's check, and
 `check` and `run` share every rule: `check` reads the same judgement and throws it away.
@@ -7,39 +7,52 @@ Staging writes only temporary tables, so a run that is sending is never kept wai
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Integer, Label, cast, func, insert, or_, select
+from sqlalchemy import Engine, Integer, Label, cast, func, insert, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import DropTable
 
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
-from batch.ledger.plan import rules as judging
-from batch.ledger.plan import rules as listing
-from batch.ledger.plan.commit import KEPT, write_plan
+from batch.ledger.plan import rules
+from batch.ledger.plan.commit import write_plan
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
-from batch.ledger.read.corrections import correction_of, corrections_of_staged, with_corrections
-from batch.ledger.send.queue import JobRows, by_sender
-from batch.ledger.send.rolling_quota import reached
+from batch.ledger.read.corrections import Correction, apply_correction, read_staged_corrections, show_corrections
+from batch.ledger.send.queue import JobRows, rows_by_sender
+from batch.ledger.send.rolling_quota import read_contact_times
 from batch.ledger.storage.engine import READ, describe_write_failure
 from batch.ledger.storage.locks import Owner
-from batch.ledger.storage.pseudonyms import Hashes, has_purged_data, read_hashes
-from batch.ledger.storage.results import RESULT_COLUMNS, count_alike, result_of
+from batch.ledger.storage.pseudonyms import has_purged_data, read_hashes
+from batch.ledger.storage.results import (
+    MESSAGE_COLUMNS,
+    StoredRow,
+    count_groups,
+    replace_shown,
+    result_of,
+    row_columns,
+)
 from batch.ledger.storage.schema import State, messages
-from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, MessageLookup, known, staged, staging_metadata
+from batch.ledger.storage.staged_tables import (
+    ALLOWED,
+    STAGED_WITH_KNOWN,
+    SUPPRESSED,
+    MessageLookup,
+    known,
+    put_on_list,
+    staged,
+    staging_metadata,
+)
 from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase, Value
 from batch.model.reasons import Finding, findings_to_json
 from batch.model.runs import Result, Run, Traits
 
-_AT_ONCE = 1000
-_TELLING = (known.c.state, known.c.message_findings, known.c.again_state, known.c.again_findings)
-"""What is known of a message by which its outcome and reason are told."""
+_PAGE = 1000
 
 
 class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a tuple takes a quarter of the time
@@ -47,7 +60,7 @@ class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a
 
     row: int
     key: str | None = None
-    """As `keyed` gives it."""
+    """In the ledger's own form (`Staging.hash_key`)."""
     person: str | None = None
     sender: str | None = None
     outcome: Outcome | None = None
@@ -61,7 +74,7 @@ class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a
     opted_out: bool = False
     """The sheet says that the person wants no messages: none of the person's rows is sent."""
     origin: Origin | None = None
-    """Where the row was wrong before, in the sheet of a run of the same campaign and endpoint."""
+    """The row of another sheet, of the same campaign and endpoint, that this one corrects."""
     origin_sheet: str | None = None
     """That sheet's key (`Run.sheet_key`)."""
 
@@ -69,96 +82,109 @@ class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a
 class Staging:
     """One sheet on its way into the ledger. Use as a context manager; leaving it forgets what was not planned.
 
-    `add` as often as needed, then `judge` once, then read (`counts`, `to_send`, `results`) or `plan`.
+    `add` as often as needed, then `judge` once, then read (`counts`, `to_send`, `results`) or `plan`. Only `plan`
+    makes anything durable.
     """
 
     def __init__(
-        self, engine: Engine, again: RetryOptions, planned: MutableMapping[str, JobRows] | None = None
+        self, engine: Engine, retries: RetryOptions, planned: MutableMapping[str, JobRows] | None = None
     ) -> None:
-        """`planned`: gets what a plan is about to send, by its run."""
+        """`planned`: receives the rows that a plan is about to send, by its run."""
         self._engine = engine
-        self._judging = again
+        self._retries = retries
         self._only: str | None = None
         self._sheet = ""
-        self._notes = MessageLookup()
+        self._lookup = MessageLookup()
         self._planned = {} if planned is None else planned
-        self._of_its_own = bool(engine.url.database)
-        """Whether the connection ends with the staging; a ledger in memory would go with it."""
+        self._is_file = bool(engine.url.database)
+        """Whether the connection may end with the staging; a ledger in memory would go with it."""
 
     def __enter__(self) -> Staging:
         self._connection = self._engine.connect().execution_options(**READ)
-        if self._of_its_own:
+        if self._is_file:
             self._connection.detach()
-        else:
-            _forget_staged(self._connection)
+        else:  # its one connection may have staged a sheet before
+            for table in staging_metadata.tables.values():
+                self._connection.execute(DropTable(table, if_exists=True))
         staging_metadata.create_all(self._connection, checkfirst=False)
         self._hashes = read_hashes(self._connection)
-        self._purged = has_purged_data(self._connection)
+        self._has_purged = has_purged_data(self._connection)
         self._connection.commit()
-        self._insert = _insert_text(self._connection, _STAGED)
-        self._insert_usual = _insert_text(self._connection, _USUAL)
+        # As the driver takes it: SQLAlchemy's own way costs as much as the insert itself.
+        self._insert = str(insert(staged).compile(dialect=self._connection.dialect, column_keys=_STAGED_COLUMNS))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.rollback()
-        if self._of_its_own:
-            # Its tables go with it: to drop them would read them all. Another connection stays open, since with the
-            # last one SQLite would write all of its log back.
+        if self._is_file:
+            # The tables go with the connection: to drop them would read them all. Another connection stays open
+            # meanwhile, since with the last one SQLite would write all of its log back.
             with self._engine.connect():
                 self._connection.close()
-        else:  # a ledger in memory goes soon itself, and what was staged with it
+        else:
             self._connection.close()
 
     def hash_key(self, key: str) -> str:
-        """The ledger's own form of a `message_key`, as its rows must have it: else everybody would be new."""
+        """Return the ledger's own form of a `message_key`, which rows must have: else every person would be new."""
         return self._hashes.key(key)
 
-    def add(self, batch: Iterable[StagedRow]) -> None:
+    def add(self, rows: Iterable[StagedRow]) -> None:
         """Stage rows. Row numbers must be new."""
-        hashes = self._hashes if self._purged else None
-        usual: list[tuple[Any, ...]] = []
-        others: list[tuple[Any, ...]] = []
-        out: list[tuple[str, Value]] = []
-        for each in batch:
-            values = None if hashes else _usual_values(each)
-            if values is None:
-                others.append(_staged_values(each, hashes))
-            else:
-                usual.append(values)
-            if each.opted_out and each.person:
-                out.append((each.person, Phrase(N_("row {row} of the sheet"), {"row": str(each.row)})))
-        for statement, given in ((self._insert_usual, usual), (self._insert, others)):
-            if given:
-                self._connection.exec_driver_sql(statement, given)
-        if out:
-            self.suppress(out)
+        hash_person = self._hashes.person if self._has_purged else None
+        values: list[tuple[Any, ...]] = []
+        opted_out: list[tuple[str, Value]] = []
+        for each in rows:
+            row, key, person, sender, outcome, findings, notes, digest, payload, stands, is_out, origin, sheet = each
+            values.append(
+                (
+                    row,
+                    key,
+                    person,
+                    hash_person(person) if hash_person and person else None,
+                    sender,
+                    outcome,
+                    stands,
+                    findings_to_json(findings) if findings else None,
+                    findings_to_json(notes) if notes else None,
+                    digest,
+                    payload,
+                    origin.run if origin else None,
+                    sheet,
+                    origin.row if origin else None,
+                )
+            )
+            if is_out and person:
+                opted_out.append((person, Phrase(N_("row {row} of the sheet"), {"row": str(row)})))
+        if values:
+            self._connection.exec_driver_sql(self._insert, values)
+        self.suppress(opted_out)
 
     def suppress(self, people: Iterable[tuple[str, Value]]) -> None:
-        """For this sheet, suppress people besides the list: (person, where it says so). Before `judge`."""
-        listing.put_on_list(self._connection, listing.SUPPRESS, people)
+        """Suppress people in this sheet besides the ledger's list: (person, file or column). Before `judge`."""
+        put_on_list(self._connection, SUPPRESSED, people)
 
     def allow_only(self, people: Iterable[tuple[str, str]], where: str) -> None:
-        """For this sheet, leave out everybody but these people. `where`: the list, as a person calls it."""
+        """Keep this sheet to the people of an allow list. `where`: the list's name for people. Before `judge`."""
         self._only = where
-        listing.put_on_list(self._connection, listing.ONLY, people)
+        put_on_list(self._connection, ALLOWED, people)
 
     def judge(self, history: History | None = None, *, sheet: str = "") -> None:
         """Judge the whole sheet by the rules of the plan. Once, after all rows and lists were added.
 
-        `sheet`: its key (`sheet_key`), by which corrections of its rows are found; empty: there are none.
+        `sheet`: its key (`Run.sheet_key`), by which corrections of its rows are found; empty: there are none.
         """
         self._sheet = sheet
-        self._notes.take(self._connection)
-        if self._purged:
-            judging.recognise_requests(self._connection, self._hashes)
-        judging.judge(self._connection, self._judging, only=self._only, history=history, sheet=sheet)
+        self._lookup.load(self._connection)
+        if self._has_purged:
+            rules.recognise_requests(self._connection, self._hashes)
+        rules.judge(self._connection, self._retries, only=self._only, history=history, sheet=sheet)
         self._connection.commit()
 
-    def choose(self, chosen: RowSelection) -> None:
-        """Keep this run to some of the rows that may be sent; the others stay pending and say why. After `judge`."""
-        judging.choose(self._connection, self._judging, chosen)
+    def choose(self, selection: RowSelection) -> None:
+        """Keep this run to some of the sendable rows; the others stay pending, with their reason. After `judge`."""
+        rules.choose(self._connection, self._retries, selection)
         self._connection.commit()
 
     def has_rows(self, first: int, last: int) -> bool:
@@ -166,116 +192,121 @@ class Staging:
         inside = select(staged.c.row).where(staged.c.row.between(first, last)).limit(1)
         return self._connection.execute(inside).scalar() is not None
 
+    # What a run would send
+
+    def _sendable(self, *columns: Any) -> Any:
+        return select(*columns).select_from(STAGED_WITH_KNOWN).where(rules.sendable(self._retries))
+
     def recipients(self) -> Generator[tuple[str, str]]:
-        """(sender, person) of each message that a run would send, in the sheet's order. Close it when leaving early."""
-        query = _joined(staged.c.sender, staged.c.person).where(judging.sendable(self._judging)).order_by(staged.c.row)
-        yield from self._stream(query)
-
-    def count_by_sender(self) -> dict[str, int]:
-        """How many messages a run would send, by sender; who sends the first of them in the sheet stands first."""
-        query = _joined(staged.c.sender, func.count()).where(judging.sendable(self._judging))
-        by_sender = query.group_by(staged.c.sender).order_by(func.min(staged.c.row))
-        return {each.sender: each[1] for each in self._connection.execute(by_sender)}
-
-    def contact_times(self, *, endpoint: str, sender: str | None, since: datetime) -> list[datetime]:
-        """When each person was last messaged who has, or may have, a message since; None: of all senders. Sorted."""
-        return [at for _person, at in reached(self._connection, endpoint=endpoint, sender=sender, since=since)]
+        """Yield (sender, person) of each message, in the sheet's order. Close it when leaving early."""
+        yield from self._stream(self._sendable(staged.c.sender, staged.c.person).order_by(staged.c.row))
 
     def requests(self) -> Generator[tuple[int, str, str, str]]:
-        """(row, person, request's hash, payload) of each message that a run would send, in the sheet's order."""
+        """Yield (row, person, request's hash, payload) of each message, in the sheet's order."""
         columns = (staged.c.row, staged.c.person, staged.c.request_hash, staged.c.payload)
-        query = _joined(*columns).where(judging.sendable(self._judging)).order_by(staged.c.row)
-        yield from self._stream(query)
+        yield from self._stream(self._sendable(*columns).order_by(staged.c.row))
 
-    def _stream(self, query: Any) -> Iterator[Any]:
-        """Rows of a query; a cursor that is left open would keep the plan from being written."""
-        found = self._connection.execute(query.execution_options(yield_per=_AT_ONCE))
-        try:
-            yield from found
-        finally:
-            found.close()
+    def to_send(self, limit: int | None = None) -> list[tuple[int, str]]:
+        """Return (row, payload) of the messages, in the sheet's order, at most `limit`."""
+        query = self._sendable(staged.c.row, staged.c.payload).order_by(staged.c.row).limit(limit)
+        return [(row, payload) for row, payload in self._connection.execute(query)]
+
+    def count_to_send(self) -> int:
+        """Count the messages."""
+        return int(self._connection.execute(self._sendable(func.count())).scalar_one())
+
+    def count_by_sender(self) -> dict[str, int]:
+        """Count the messages by sender, in the order of each sender's first row."""
+        query = self._sendable(staged.c.sender, func.count()).group_by(staged.c.sender)
+        found = self._connection.execute(query.order_by(func.min(staged.c.row)))
+        return {sender: count for sender, count in found}  # noqa: C416 - rows are no pairs for mypy
+
+    def senders(self) -> tuple[str, ...]:
+        """Return the senders of the messages, sorted."""
+        return tuple(sorted(self.count_by_sender()))
+
+    def contact_times(self, *, endpoint: str, sender: str | None, since: datetime) -> list[datetime]:
+        """Return when each person was last contacted since a moment, sorted. `sender` None: by all senders."""
+        found = read_contact_times(self._connection, endpoint=endpoint, sender=sender, since=since)
+        return [at for _person, at in found]
+
+    # The rows as a report would show them if the run began now
 
     def counts(self) -> Mapping[Outcome, int]:
-        """All six outcomes as they would stand if the run began now."""
+        """Count the rows by outcome, all six."""
         counts: Counter[Outcome] = Counter()
         for (outcome, _reason), rows in self.tally().items():
             counts[outcome] += rows
         return {outcome: counts[outcome] for outcome in Outcome}
 
-    def to_send(self, limit: int | None = None) -> list[tuple[int, str]]:
-        """(row, payload) of what a run would send, in the sheet's order, at most `limit`."""
-        query = (
-            _joined(staged.c.row, staged.c.payload)
-            .where(judging.sendable(self._judging))
-            .order_by(staged.c.row)
-            .limit(limit)
-        )
-        return [(row, payload) for row, payload in self._connection.execute(query)]
-
-    def count_to_send(self) -> int:
-        """How many messages a run would send."""
-        return int(self._connection.execute(_joined(func.count()).where(judging.sendable(self._judging))).scalar_one())
-
-    def senders(self) -> tuple[str, ...]:
-        """The senders of what a run would send, sorted."""
-        return tuple(sorted(self.count_by_sender()))
-
     def tally(self) -> Counter[tuple[Outcome, str]]:
-        """(outcome, reason code) to rows, as `results` would count to, without going through all of them."""
-        if self._corrections():
-            return Counter((result.outcome, result.reason) for result in self.results())
+        """Count the rows by outcome and reason code.
+
+        The database groups them, and only corrected rows are read: a large sheet is not read row by row for it.
+        """
         alike = (
             staged.c.outcome,
             staged.c.findings,
-            staged.c.duplicate_of.is_(None).label("first"),
-            self._sendable,
-            *_TELLING,
+            staged.c.duplicate_of.is_(None).label("is_first"),
+            self._is_sendable,
+            *(known.c.state, known.c.message_findings, known.c.again_state, known.c.again_findings),
         )
-        query = _joined(*alike, func.min(staged.c.row).label("row"), func.count().label("rows")).group_by(*alike)
-        return count_alike(self._stream(query.order_by(func.min(staged.c.row))), self._result)
+        row = func.min(staged.c.row).label("row")
+        query = select(*alike, row, func.count().label("rows")).select_from(STAGED_WITH_KNOWN).group_by(*alike)
+        groups = self._stream(query.order_by(row))
+        tally = count_groups(groups, lambda stored, group: _result(stored, is_sendable=group.is_sendable))
+        found = self._corrections()
+        for start in range(0, len(found), _PAGE):
+            part = {each.at: each for each in found[start : start + _PAGE]}
+            own = self._own_results(among=list(part))
+            replace_shown(tally, [(each, apply_correction(each, part[each.row])) for each in own])
+        return tally
 
     def results(self, *, remarkable: bool = False) -> Iterator[Result]:
-        """Every row as a report would show it if the run began now, in the sheet's order.
+        """Yield every row, in the sheet's order.
 
-        `remarkable`: only those among which all in error are, and all with notes.
+        `remarkable`: rows without an error or a note may be left out.
         """
         corrections = self._corrections()
-        own = self._own_results(remarkable=remarkable and not corrections)
-        yield from with_corrections(own, map(correction_of, corrections)) if corrections else own
+        yield from show_corrections(self._own_results(remarkable=remarkable and not corrections), corrections)
 
-    def _corrections(self) -> list[Any]:
-        return list(corrections_of_staged(self._connection, self._sheet))
+    def _corrections(self) -> list[Correction]:
+        return list(read_staged_corrections(self._connection, self._sheet))
 
-    def _own_results(self, *, remarkable: bool) -> Iterator[Result]:
-        columns = (*(staged.c[name] for name in KEPT), *RESULT_COLUMNS, self._sendable)
+    def _own_results(self, *, remarkable: bool = False, among: Sequence[int] | None = None) -> Iterator[Result]:
         joined = STAGED_WITH_KNOWN.outerjoin(messages, messages.c.key == staged.c.key)
-        query = select(*columns).select_from(joined).order_by(staged.c.row)
+        query = select(*row_columns(staged), *MESSAGE_COLUMNS, self._is_sendable).select_from(joined)
         if remarkable:
             refused = or_(known.c.state == State.ERROR.value, known.c.again_state == State.ERROR.value)
             query = query.where(or_(staged.c.outcome == Outcome.ERROR.value, staged.c.notes.is_not(None), refused))
-        for found in self._stream(query):
-            yield self._result(found._mapping)
-
-    def _result(self, found: Mapping[Any, Any]) -> Result:
-        fresh = found["sendable"] or found["state"] is None
-        waits = {"state": State.PENDING.value, "message_findings": None, "again_state": None}
-        return result_of({**found, **waits} if fresh else found)
+        if among is not None:
+            query = query.where(staged.c.row.in_(among))
+        for *stored, is_sendable in self._stream(query.order_by(staged.c.row)):
+            yield _result(StoredRow._make(stored), is_sendable=is_sendable)
 
     @property
-    def _sendable(self) -> Label[int]:
-        return cast(judging.sendable(self._judging), Integer).label("sendable")
+    def _is_sendable(self) -> Label[int]:
+        return cast(rules.sendable(self._retries), Integer).label("is_sendable")
+
+    def _stream(self, query: Any) -> Iterator[Any]:
+        """Rows of a query; a cursor that is left open would keep the plan from being written."""
+        found = self._connection.execute(query.execution_options(yield_per=_PAGE))
+        try:
+            yield from found
+        finally:
+            found.close()
 
     def plan(self, run: Run, owner: Owner, traits: Traits) -> int:
         """Write the run, its rows and its messages into the ledger in one transaction; return the ledger's counter.
 
-        Durable when it returns. Raises LedgerFailed when it could not be written; then nothing of it was.
+        Durable on return. Raises LedgerFailed when it could not be written; then nothing of it was.
         """
         self._connection.rollback()
         connection = self._connection.execution_options(wegly_read=False)
         try:
             with connection.begin():
-                self._notes.renew(connection, endpoint=run.endpoint, campaign=run.campaign)
-                counter = write_plan(connection, self._judging, run, owner, traits)
+                self._lookup.refresh(connection, endpoint=run.endpoint, campaign=run.campaign)
+                counter = write_plan(connection, self._retries, run, owner, traits)
         except SQLAlchemyError as error:
             raise LedgerFailed(
                 describe_write_failure(error, N_("planning the run")),
@@ -283,60 +314,20 @@ class Staging:
             ) from error
         finally:
             self._connection.execution_options(**READ)
-        jobs = _joined(staged.c.row, staged.c.sender).where(judging.sendable(self._judging)).order_by(staged.c.row)
-        self._planned[run.run] = by_sender(self._stream(jobs))
+        jobs = self._sendable(staged.c.row, staged.c.sender).order_by(staged.c.row)
+        self._planned[run.run] = rows_by_sender(self._stream(jobs))
         return counter
 
 
-def _forget_staged(connection: Connection) -> None:
-    """A ledger in memory has one connection, which may have staged a sheet before."""
-    for table in staging_metadata.tables.values():
-        connection.execute(DropTable(table, if_exists=True))
-
-
-def _joined(*columns: Any) -> Any:
-    return select(*columns).select_from(STAGED_WITH_KNOWN)
-
-
-_STAGED = (
+_STAGED_COLUMNS = (
     "row", "key", "person", "hashed", "sender", "outcome", "stands", "findings", "notes", "request_hash", "payload",
     "origin_run", "origin_sheet", "origin_row",
 )  # fmt: skip
+"""In the order in which `Staging.add` gives their values."""
 
 
-_USUAL = ("row", "key", "person", "sender", "stands", "request_hash", "payload")
-"""What a row has with which nothing is wrong: the driver takes a value in a tenth of the time of a None or a bool."""
-
-
-def _insert_text(connection: Connection, columns: tuple[str, ...]) -> str:
-    """The insert of a staged row as the driver takes it: SQLAlchemy's own way costs as much as the insert itself."""
-    return str(insert(staged).compile(dialect=connection.dialect, column_keys=columns))
-
-
-def _usual_values(each: StagedRow) -> tuple[Any, ...] | None:
-    """In the order of `_USUAL`; None for a row that has anything else."""
-    row, key, person, sender, outcome, findings, notes, digest, payload, stands, _out, origin, sheet = each
-    if outcome is not None or findings or notes or stands or origin or sheet:
-        return None
-    return row, key, person, sender, 0, digest, payload
-
-
-def _staged_values(each: StagedRow, hashes: Hashes | None) -> tuple[Any, ...]:
-    """In the order of the table's columns."""
-    row, key, person, sender, outcome, findings, notes, digest, payload, stands, _out, origin, sheet = each
-    return (
-        row,
-        key,
-        person,
-        hashes.person(person) if hashes and person else None,
-        sender,
-        outcome,
-        stands,
-        findings_to_json(findings) if findings else None,
-        findings_to_json(notes) if notes else None,
-        digest,
-        payload,
-        origin.run if origin else None,
-        sheet,
-        origin.row if origin else None,
-    )
+def _result(stored: StoredRow, *, is_sendable: int | None) -> Result:
+    """Return a staged row's result: pending where it is sendable or its message is new, whatever was before."""
+    if is_sendable or stored.state is None:
+        stored = stored._replace(state=State.PENDING.value, message_findings=None, again_state=None)
+    return result_of(stored)

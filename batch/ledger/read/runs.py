@@ -1,29 +1,31 @@
-"""What the ledger knows of a run, read back as results: rows joined with their messages and their corrections."""
+"""Read-only queries over runs: results and counts of a run's rows, a campaign's traits and recipients."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, func, insert, select
 
-from batch.ledger.read.corrections import (
-    Heirs,
-    any_corrections,
-    correction_of,
-    corrections_of_run,
-    heirs_of_run,
-    origins_of,
-    with_corrections,
-)
+from batch.ledger.read.corrections import apply_correction, read_corrections, show_corrections
 from batch.ledger.storage.engine import READ
 from batch.ledger.storage.pseudonyms import MARK, Hashes, has_purged_data, read_hashes
-from batch.ledger.storage.results import JOINED_COLUMNS, TELLING_COLUMNS, count_alike, plain_result, result_of
+from batch.ledger.storage.results import (
+    MESSAGE_COLUMNS,
+    OUTCOME_COLUMNS,
+    StoredRow,
+    count_groups,
+    file_name,
+    replace_shown,
+    result_of,
+    row_columns,
+)
 from batch.ledger.storage.schema import (
+    MESSAGED_STATES,
     SENT_STATES,
     State,
     campaigns,
@@ -34,54 +36,54 @@ from batch.ledger.storage.schema import (
     run_senders,
     runs,
 )
-from batch.model.messages import campaign_scope
+from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, findings_from_json, findings_to_json
 from batch.model.redaction import mask_result
 from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun, Traits
 
-ROWS_WITH_MESSAGES = rows.outerjoin(messages, messages.c.key == rows.c.key)
+_PAGE = 1000
+_ROWS_WITH_MESSAGES = rows.outerjoin(messages, messages.c.key == rows.c.key)
 
 
 def read_results(connection: Connection, run: str) -> Iterator[Result]:
-    """Every row of a run's sheet as it stands now, in the sheet's order; what was wrong as its correction stands.
+    """Yield every row of a run's sheet as it is shown now, in the sheet's order; corrected rows as corrected. Streams.
 
-    Streams.
+    Rows of a purged run name no person, also where a younger correction of them does.
     """
-    sheet = sheet_of(connection, run)
-    heirs = heirs_of_run(connection, run, sheet)
-    found = corrections_of_run(connection, run, sheet, heirs)
-    results = with_corrections(_own_results(connection, run, heirs), map(correction_of, found))
+    found = read_corrections(connection, run, sheet_of(connection, run))
+    results = show_corrections(_own_results(connection, run), found)
     purged = connection.execute(select(runs.c.purged).where(runs.c.run == run)).scalar() is not None
-    yield from map(_of_nobody, results) if purged else results
+    yield from (replace(mask_result(each), person=None) for each in results) if purged else results
 
 
-def _of_nobody(result: Result) -> Result:
-    """A row of a purged run: a younger correction of it may name somebody, the row does not."""
-    return replace(mask_result(result), person=None)
-
-
-def _own_results(connection: Connection, run: str, heirs: Heirs) -> Iterator[Result]:
-    """Every row of a run's sheet by itself, in the sheet's order."""
-    query = select(*JOINED_COLUMNS).select_from(ROWS_WITH_MESSAGES).where(rows.c.run == run).order_by(rows.c.row)
-    waiting = waiting_of(connection, run)
-    origins = origins_of(connection, run)
-    for found in connection.execute(query.execution_options(yield_per=1000)):
-        result = None if heirs.first else plain_result(found)
-        if result is None:
-            result = result_of(heirs.as_shown(found._mapping), waiting=waiting(found.sender))
-        origin = origins(result.row)
-        yield replace(result, origin=origin) if origin else result
+def _own_results(connection: Connection, run: str, among: Sequence[int] | None = None) -> Iterator[Result]:
+    """Yield the results of a run's rows without their corrections, in the sheet's order. `among`: rows; None: all."""
+    origin_runs = runs.alias("origin_runs")
+    corrected = and_(corrections.c.run == rows.c.run, corrections.c.row == rows.c.row)
+    joined = _ROWS_WITH_MESSAGES.outerjoin(corrections, corrected).outerjoin(
+        origin_runs, origin_runs.c.run == corrections.c.origin_run
+    )
+    origin = (corrections.c.origin_run, corrections.c.origin_row, origin_runs.c.sheet_path)
+    query = select(*row_columns(rows), *MESSAGE_COLUMNS, messages.c.sender, *origin).select_from(joined)
+    query = query.where(rows.c.run == run).order_by(rows.c.row)
+    if among is not None:
+        query = query.where(rows.c.row.in_(among))
+    waiting = read_waiting(connection, run)
+    for found in connection.execute(query.execution_options(yield_per=_PAGE)):
+        *stored, sender, origin_run, origin_row, path = found
+        from_row = Origin(run=origin_run, row=origin_row, file=file_name(path)) if origin_run is not None else None
+        yield result_of(StoredRow._make(stored), waiting=waiting(sender), origin=from_row)
 
 
 def sheet_of(connection: Connection, run: str) -> str:
-    """The key of the run's sheet; empty when there is no such run."""
+    """Return the key of the run's sheet; empty when there is no such run."""
     found = connection.execute(select(runs).where(runs.c.run == run)).mappings().first()
     return _run_of(found).sheet_key if found else ""
 
 
 def read_senders(connection: Connection, run: str) -> tuple[SenderRun, ...]:
-    """What each sender of a run did, by its id."""
+    """Return the part of each sender in a run, by the sender's id."""
     query = select(run_senders).where(run_senders.c.run == run).order_by(run_senders.c.sender)
     return tuple(
         SenderRun(
@@ -97,7 +99,7 @@ def read_senders(connection: Connection, run: str) -> tuple[SenderRun, ...]:
 
 
 def sender_values(run: str, sender: SenderRun) -> dict[str, Any]:
-    """A sender's part of a run as its table keeps it."""
+    """Return a sender's part in a run as a row of `run_senders`."""
     return {
         "run": run,
         "sender": sender.sender,
@@ -110,30 +112,20 @@ def sender_values(run: str, sender: SenderRun) -> dict[str, Any]:
 
 
 def read_run(engine: Engine, run: str) -> Run | None:
-    """The run of that name, or None."""
-    with engine.connect().execution_options(**READ) as connection:
-        found = connection.execute(select(runs).where(runs.c.run == run)).mappings().first()
-    return _run_of(found) if found else None
+    """Return the run of that name, or None."""
+    return next(iter(read_runs(engine, runs.c.run == run)), None)
 
 
 def read_runs(engine: Engine, *which: ColumnElement[bool]) -> list[Run]:
-    """All runs, or those for which all of `which` holds, newest first."""
+    """Return all runs, or those for which all of `which` holds, newest first."""
     with engine.connect().execution_options(**READ) as connection:
-        return runs_where(connection, *which)
+        return select_runs(connection, *which)
 
 
-def runs_where(connection: Connection, *which: ColumnElement[bool]) -> list[Run]:
-    """The same, by a connection that is there."""
+def select_runs(connection: Connection, *which: ColumnElement[bool]) -> list[Run]:
+    """Return the runs for which all of `which` holds, newest first."""
     query = select(runs).where(*which).order_by(runs.c.started.desc(), runs.c.run.desc())
     return [_run_of(each) for each in connection.execute(query).mappings().all()]
-
-
-def waiting_of(connection: Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:
-    """Why a sender's rows that were not attempted were not."""
-    kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
-    general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
-    of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
-    return lambda sender: general if sender is None else of_sender.get(sender, general)
 
 
 def _run_of(found: Mapping[Any, Any]) -> Run:
@@ -145,57 +137,59 @@ def _run_of(found: Mapping[Any, Any]) -> Run:
     )
 
 
-_MESSAGED = (State.SUCCESS.value, State.REUSED.value)
+def read_waiting(connection: Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:
+    """Return a function from a sender to why its pending rows were not attempted."""
+    kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
+    general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
+    of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
+    return lambda sender: general if sender is None else of_sender.get(sender, general)
 
 
 def read_tally(connection: Connection, run: str) -> Tally:
-    """The counts of a run's rows as they stand now, and what the run itself did."""
-    sheet = sheet_of(connection, run)
-    if any_corrections(connection, run, sheet):
-        reasons = Counter((result.outcome, result.reason) for result in read_results(connection, run))
-        last_sent = _last_sent(connection, run, sheet)
-    else:
-        reasons, last_sent = _counted(connection, run)
+    """Count a run's rows as they are shown now, and read what the run itself did."""
+    reasons, last_sent = _count_own(connection, run)
+    found = list(read_corrections(connection, run, sheet_of(connection, run)))
+    for start in range(0, len(found), _PAGE):
+        part = {each.at: each for each in found[start : start + _PAGE]}
+        own = _own_results(connection, run, list(part))
+        replace_shown(reasons, [(each, apply_correction(each, part[each.row])) for each in own])
     counts: Counter[Outcome] = Counter()
     for (outcome, _reason), number in reasons.items():
         counts[outcome] += number
+    sent = [last_sent, *(each.result.sent_at for each in found if each.of_original and each.result.outcome.messaged)]
     return Tally(
         counts={outcome: counts[outcome] for outcome in Outcome},
         reasons=reasons,
         this_run=_this_run(connection, run),
-        last_sent=last_sent,
+        last_sent=max((at for at in sent if at is not None), default=None),
     )
 
 
-def _counted(connection: Connection, run: str) -> tuple[Counter[tuple[Outcome, str]], datetime | None]:
-    """(outcome, reason code) to rows of a run whose sheet has no corrections, and when the last of them was sent,
-    without going through all of them."""
-    waiting = waiting_of(connection, run)
-    first = rows.c.duplicate_of.is_(None).label("first")
-    alike = (rows.c.outcome, rows.c.findings, first, *TELLING_COLUMNS, messages.c.sender)
+def _count_own(connection: Connection, run: str) -> tuple[Counter[tuple[Outcome, str]], datetime | None]:
+    """Count a run's rows without their corrections, and return when the last of their messages was accepted.
+
+    The database groups them: reading each row of a large run would take most of the time of a list of runs.
+    """
+    waiting = read_waiting(connection, run)
+    alike = (
+        rows.c.outcome,
+        rows.c.findings,
+        rows.c.duplicate_of.is_(None).label("is_first"),
+        *OUTCOME_COLUMNS,
+        messages.c.sender,
+    )
     row, count = func.min(rows.c.row).label("row"), func.count().label("rows")
-    query = select(*alike, row, count, func.max(messages.c.sent_at).label("latest")).select_from(ROWS_WITH_MESSAGES)
-    groups = query.where(rows.c.run == run).group_by(*alike).order_by(row).execution_options(yield_per=1000)
-    times: set[datetime] = set()
+    query = select(*alike, row, count, func.max(messages.c.sent_at).label("latest")).select_from(_ROWS_WITH_MESSAGES)
+    groups = query.where(rows.c.run == run).group_by(*alike).order_by(row).execution_options(yield_per=_PAGE)
+    last_sent: datetime | None = None
 
-    def noted() -> Iterator[Any]:
-        for found in connection.execute(groups):
-            if found.state in _MESSAGED and found.latest is not None:
-                times.add(found.latest)
-            yield found
+    def result(stored: StoredRow, group: Any) -> Result:
+        nonlocal last_sent
+        if group.state in MESSAGED_STATES and group.latest is not None:
+            last_sent = group.latest if last_sent is None else max(last_sent, group.latest)
+        return result_of(stored, waiting=waiting(group.sender))
 
-    tally = count_alike(noted(), lambda found: result_of(found, waiting=waiting(found["sender"])))
-    return tally, max(times, default=None)
-
-
-def _last_sent(connection: Connection, run: str, sheet: str) -> datetime | None:
-    """When the last accepted message of a run's rows was sent, as they stand or as corrected; None for none."""
-    latest = select(func.max(messages.c.sent_at)).where(messages.c.state.in_(_MESSAGED))
-    of_rows = latest.join(rows, rows.c.key == messages.c.key).where(rows.c.run == run)
-    of_corrections = latest.join(corrections, corrections.c.key == messages.c.key)
-    found = [of_rows, of_corrections.where(corrections.c.origin_sheet == sheet)]
-    times: list[datetime | None] = [connection.execute(query).scalar() for query in found]
-    return max((each for each in times if each is not None), default=None)
+    return count_groups(connection.execute(groups), result), last_sent
 
 
 def _this_run(connection: Connection, run: str) -> ThisRun:
@@ -210,10 +204,9 @@ def _this_run(connection: Connection, run: str) -> ThisRun:
     # A run that died could not note its own count.
     made = kept.attempts if kept.finished else int(connection.execute(attempts).scalar_one())
     found[State.UNKNOWN] = found.get(State.UNKNOWN, 0) + found.pop(State.CLAIMED, 0)
-    outcomes = {outcome: found[outcome.value] for outcome in Outcome if found.get(outcome.value)}
     return ThisRun(
         attempts=made,
-        outcomes=outcomes,
+        outcomes={outcome: found[outcome.value] for outcome in Outcome if found.get(outcome.value)},
         wanted_rate=kept.wanted_rate,
         achieved_rate=kept.achieved_rate,
         senders=read_senders(connection, run),
@@ -234,7 +227,7 @@ def read_traits(connection: Connection, *, endpoint: str, campaign: str) -> Trai
     )
 
 
-def note_traits(connection: Connection, traits: Traits, *, endpoint: str, campaign: str) -> None:
+def write_traits(connection: Connection, traits: Traits, *, endpoint: str, campaign: str) -> None:
     """Write the traits of a run's campaign in place of those before."""
     scope = campaign_scope(campaign)
     connection.execute(delete(campaigns).where(campaigns.c.endpoint == endpoint, campaigns.c.campaign == scope))

@@ -1,8 +1,8 @@
 """Claim, release, record: the three writes around a POST, and what becomes of the claims of a run that died.
 
-A claim is one conditional UPDATE per key; who got the row back may post, nobody else. Each function takes the
-connection of a transaction that somebody else commits, so that several workers share one commit. The statements are
-made once: building one costs more than running it.
+A claim is one conditional UPDATE per key; only who got the row back may post. Each function takes the connection of a
+transaction that its caller commits, so that several workers share one commit: nothing is durable on return. The
+statements are made once: building one costs more than running it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from batch.i18n import N_
-from batch.ledger.send.contact_limits import ContactLimiter, may_go, parameters, refusal
+from batch.ledger.send.contact_limits import ContactLimiter, may_claim, parameters, refusal
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import AGAIN, State, given_back, is_one_of, messages
@@ -37,11 +37,13 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutcomeRecord:
-    """The outcome as the ledger has it now: with what it knows of the chat, `success` may have become `reused`."""
+    """The outcome as the ledger has it now: by its knowledge of the chat, `success` may have become `reused`."""
 
     outcome: Outcome
     evidence: Evidence | None
 
+
+_NO_CLAIM = {"claim_run": None, "claim_host": None, "claim_pid": None}
 
 _HELD = (
     messages.c.key == bindparam("held_key"),
@@ -49,11 +51,11 @@ _HELD = (
     messages.c.attempts == bindparam("held_attempt"),
     is_one_of(messages.c.state, (State.CLAIMED.value, State.UNKNOWN.value)),
 )
-"""A claim is still its owner's: also one that somebody took for dead and made `unknown`."""
+"""A claim is still its owner's: also one that was taken for dead and made `unknown`."""
 
 _CLAIM = PreparedStatement(
     update(messages)
-    .where(messages.c.key == bindparam("wanted"), messages.c.state == State.PENDING.value, may_go(messages))
+    .where(messages.c.key == bindparam("wanted"), messages.c.state == State.PENDING.value, may_claim(messages))
     .values(
         state=State.CLAIMED.value,
         attempts=messages.c.attempts + 1,
@@ -72,7 +74,7 @@ _RECORD = PreparedStatement(
     .where(*_HELD)
     .values(
         state=bindparam("outcome"),
-        findings=bindparam("said"),
+        findings=bindparam("json"),
         payload=None,
         **dict.fromkeys(AGAIN.values()),
         run=bindparam("by_run"),
@@ -85,7 +87,7 @@ _RECORD = PreparedStatement(
     )
 )
 
-_WHERE_CHAT_IS_KNOWN = PreparedStatement(
+_ENDPOINTS_OF_CHAT = PreparedStatement(
     select(messages.c.endpoint).where(
         or_(
             messages.c.chat_id == bindparam("chat"),
@@ -101,10 +103,10 @@ _ENDPOINT = select(messages.c.endpoint).where(messages.c.key == bindparam("held_
 def claim(
     connection: Connection, job: Job, owner: Owner, now: datetime, rules: ContactLimiter
 ) -> Claim | ClaimRefusal | None:
-    """Take a pending message; Refused when a rule of outreach says no, None when it is not pending (any more).
+    """Take a pending message. ClaimRefusal when a contact limit keeps it back, None when it is not pending (any more).
 
-    Suppression, history, spacing and caps are judged here again, whatever the plan said: somebody may have opted out,
-    and another run may have messaged the person.
+    Suppression, history, spacing and caps are judged here again, whatever the plan found: the person may have opted
+    out, or been messaged by another run.
     """
     if (full := rules.cap_refuses(connection, job, now)) is not None:
         return full
@@ -113,7 +115,7 @@ def claim(
     taken = _CLAIM.run(connection, values).fetchone()
     if taken is None:
         return refusal(connection, job, owner, now, rules)
-    rules.note(job, now)
+    rules.note_claim(job, now)
     return Claim(key=job.key, attempt=taken[0], owner=owner)
 
 
@@ -124,45 +126,33 @@ def release(
     *,
     posted: bool,
     status: int | None,
-    rules: ContactLimiter | None = None,
+    rules: ContactLimiter,
 ) -> bool:
     """Give back a claim that certainly sent nothing: the message is pending again. False when it was not ours any more.
 
-    `finding` says why; None leaves what was said before. `posted`: the API answered (it said no); else no request was
-    made, and the attempt does not count.
+    Args:
+        finding: Why; None leaves the earlier one.
+        posted: The API answered (it said no). Else no request was made, and the attempt does not count.
+        status: The HTTP status of that answer, or None.
     """
-    values: dict[str, Any] = {
-        "state": State.PENDING.value,
-        "claim_run": None,
-        "claim_host": None,
-        "claim_pid": None,
-        "http_status": status,
-    }
+    values: dict[str, Any] = {"state": State.PENDING.value, **_NO_CLAIM, "http_status": status}
     if finding:
         values["findings"] = findings_to_json([finding])
     values |= {"run": held.owner.run} if posted else {"attempts": messages.c.attempts - 1}
     released = connection.execute(update(messages).where(*_HELD).values(values), _ids(held)).rowcount == 1
-    if rules is not None:
-        rules.ended(held.key, None)
+    rules.note_end(held.key, None)
     return released
 
 
-def withdraw(connection: Connection, key: str, owner: Owner, rules: ContactLimiter | None = None) -> bool:
+def withdraw(connection: Connection, key: str, owner: Owner, rules: ContactLimiter) -> bool:
     """Make a message pending again that this run claimed without learning of it, and so did not post.
 
     For a claim whose commit failed in a way that leaves open whether it took effect. False when it did not.
     """
     open_claim = (messages.c.key == key, messages.c.claim_run == owner.run, messages.c.state == State.CLAIMED.value)
-    values = {
-        "state": State.PENDING.value,
-        "attempts": messages.c.attempts - 1,
-        "claim_run": None,
-        "claim_host": None,
-        "claim_pid": None,
-    }
+    values = {"state": State.PENDING.value, "attempts": messages.c.attempts - 1, **_NO_CLAIM}
     withdrawn = connection.execute(update(messages).where(*open_claim).values(values)).rowcount == 1
-    if rules is not None:
-        rules.ended(key, None)
+    rules.note_end(key, None)
     return withdrawn
 
 
@@ -172,25 +162,25 @@ def record(
     verdict: Verdict,
     *,
     duration_ms: int,
-    began: datetime | None = None,
-    rules: ContactLimiter | None = None,
+    began: datetime | None,
+    rules: ContactLimiter,
 ) -> OutcomeRecord | None:
-    """Write what the attempt came to. None when the claim was not ours any more.
+    """Write the outcome of an attempt. None when the claim was not ours any more.
 
-    A claim of ours that somebody took for dead and made `unknown` is still ours to correct: we know better. `began`:
-    when the attempt began, by the wall clock; None leaves the claim's time. Who has stopped marketing (131050) is
-    suppressed by the same write.
+    A claim of ours that was taken for dead and made `unknown` is still ours to correct: we know better. A person who
+    has stopped marketing (131050) is suppressed by the same write. `began`: when the attempt began, by the wall clock;
+    None leaves the claim's time.
     """
     outcome, evidence, finding = verdict.outcome, None, verdict.finding
     signs = verdict.signs
     if signs is not None:
-        known = _chat_is_known(connection, held, signs.chat_id, rules)
+        known = _is_known_chat(connection, held, signs.chat_id, rules)
         outcome, evidence = weigh(signs, known_chat=known)
         finding = Finding(Reason.REUSED if outcome is Outcome.REUSED else Reason.CREATED)
     values = {
         **_ids(held),
         "outcome": outcome.value,
-        "said": findings_to_json([finding]),
+        "json": findings_to_json([finding]),
         "by_run": held.owner.run,
         "chat": signs.chat_id if signs else None,
         "chat_is": signs.chat_status if signs else None,
@@ -200,9 +190,8 @@ def record(
         "began": began,
     }
     recorded = _RECORD.run(connection, values).rowcount == 1
-    if rules is not None:
-        sent = began is not None and outcome is not Outcome.ERROR
-        rules.ended(held.key, began + timedelta(milliseconds=duration_ms) if began and sent else None)
+    ended = began + timedelta(milliseconds=duration_ms) if began is not None else None
+    rules.note_end(held.key, None if outcome is Outcome.ERROR else ended)
     if not recorded:
         return None
     if finding.reason is Reason.OPTED_OUT:
@@ -210,35 +199,27 @@ def record(
     return OutcomeRecord(outcome=outcome, evidence=evidence)
 
 
-def _chat_is_known(connection: Connection, held: Claim, chat_id: str, rules: ContactLimiter | None) -> bool:
+def _is_known_chat(connection: Connection, held: Claim, chat_id: str, rules: ContactLimiter) -> bool:
     """Whether another message at the same endpoint went to that chat, a purged one too."""
-    hashed = rules.hashes.chat(chat_id) if rules is not None and rules.hashes is not None else None
+    hashed = rules.hashes.chat(chat_id) if rules.hashes is not None else None
     values = {"chat": chat_id, "hashed": hashed, "held_key": held.key}
-    where = {endpoint for (endpoint,) in _WHERE_CHAT_IS_KNOWN.run(connection, values)}
-    return bool(where) and connection.execute(_ENDPOINT, {"held_key": held.key}).scalar() in where
+    endpoints = {endpoint for (endpoint,) in _ENDPOINTS_OF_CHAT.run(connection, values)}
+    return bool(endpoints) and connection.execute(_ENDPOINT, {"held_key": held.key}).scalar() in endpoints
 
 
 def _suppress_person(connection: Connection, held: Claim, finding: Finding) -> None:
     person, at = connection.execute(
         select(messages.c.person, messages.c.sent_at).where(messages.c.key == held.key)
     ).one()
-    code = finding.values.get("code", "131050")
-    reason = Phrase(N_("stopped marketing messages ({code})"), {"code": code})
+    reason = Phrase(N_("stopped marketing messages ({code})"), {"code": finding.values.get("code", "131050")})
     source = Phrase(N_("WhatsApp, run {run}"), {"run": held.owner.run})
     suppress(connection, SuppressionEntry(person=person, reason=reason, source=source, added=at))
 
 
-def settle_dead_claims(
-    connection: Connection,
-    *,
-    endpoint: str,
-    campaign: str,
-    before: datetime | None = None,
-    reason: Reason = Reason.RUN_DIED,
-) -> int:
+def settle_dead_claims(connection: Connection, *, endpoint: str, campaign: str, before: datetime | None = None) -> int:
     """Turn the campaign's open claims into `unknown`; return how many. `before`: only those that are older.
 
-    Only the holder of the campaign's lock may call this: nobody else can then be sending for it.
+    Only the holder of the campaign's lock may call this: no other process can then be sending for it.
     """
     scope = [messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign)]
     if before is not None:
@@ -246,10 +227,9 @@ def settle_dead_claims(
     open_claims = select(messages.c.key, messages.c.claim_run).where(*scope, messages.c.state == State.CLAIMED.value)
     dead = connection.execute(open_claims).all()
     for key, run in dead:
-        finding = Finding(reason, {"run": run})
         values = {
             "state": State.UNKNOWN.value,
-            "findings": findings_to_json([finding]),
+            "findings": findings_to_json([Finding(Reason.RUN_DIED, {"run": run})]),
             "payload": None,
             "run": run,
             **dict.fromkeys(AGAIN.values()),
@@ -259,9 +239,9 @@ def settle_dead_claims(
 
 
 def restore_retries(connection: Connection, *, endpoint: str, campaign: str) -> int:
-    """Give messages that a person chose to try again, and that were not sent since, their outcome back.
+    """Give messages that were to be tried again by choice, and were not sent since, their outcome back.
 
-    `--resend-unknown` and `--retry-errors` are choices for one run: what it does not reach stays what it was.
+    `--resend-unknown` and `--retry-errors` hold for one run: what it does not reach stays what it was.
     """
     scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
     waiting = (messages.c.state == State.PENDING.value, messages.c.again_state.is_not(None))

@@ -1,4 +1,4 @@
-"""The rules of outreach at the moment of a claim: suppression, history, spacing, caps.
+"""Contact limits at the moment of a claim: suppression, history, spacing, caps.
 
 They are judged in the transaction of the claim, so that what was true at the plan is not taken for true now.
 """
@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from batch.formatting import format_moment
-from batch.ledger.send.rolling_quota import Quota
+from batch.ledger.send.rolling_quota import LATE_POST, Quota
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes
 from batch.ledger.storage.schema import State, given_back, may_have, messages, microseconds, rows, suppressed
@@ -39,49 +39,50 @@ from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.verdicts import ClaimRefusal
 
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-_SOON = timedelta(seconds=1)
-"""When a person is asked about again whose other message is still on its way."""
+_RECHECK = timedelta(seconds=1)
+"""When a person is tried again whose other message is still on its way."""
 
-_others = messages.alias("earlier")
+EARLIER = messages.alias("earlier")
+"""Other messages, in the conditions below."""
 
-_LATE_MS = 30_000
-"""How long after its claim an attempt may have been posted whose end nobody noted, because its run died."""
-_ENDED = type_coerce(_others.c.sent_at, BigInteger) + func.coalesce(_others.c.duration_ms, _LATE_MS) * 1000
-"""Microseconds since 1970 by which an attempt was posted at the latest: its start, and how long it took. To connect
-takes a while, so the start alone says too little."""
+_ENDED = type_coerce(EARLIER.c.sent_at, BigInteger) + 1000 * func.coalesce(
+    EARLIER.c.duration_ms, LATE_POST // timedelta(milliseconds=1)
+)
+"""Microseconds since 1970 by which an attempt was posted at the latest: its start and its duration. To connect takes a
+while, so the start alone is too early."""
 
 
 class ContactLimiter:
-    """The rules of one run, and its counts of people. Used by the ledger's writer alone, but for `full_until`."""
+    """The contact limits of one run, and its counts of people. Used by the ledger's writer alone, but `full_until`."""
 
     def __init__(self, rules: ContactLimits, *, endpoint: str, hashes: Hashes | None = None) -> None:
         self.rules = rules
         self.hashes = hashes
-        """How purged people and chats are known again; None: nobody is purged."""
+        """For finding the messages of purged people and chats; None: none was purged."""
         self._endpoint = endpoint
         self._quotas: dict[str | None, Quota] = {}
         self._open: dict[str, Job] = {}
 
     def cap_refuses(self, connection: Connection, job: Job, now: datetime) -> ClaimRefusal | None:
-        """The refusal of a message to somebody new while the cap is reached."""
+        """Return the refusal of a message to a new person while the cap is reached; None when it may go."""
         quota = self._quota(job.sender)
         until = quota.refuses(connection, job.person, now) if quota else None
         return None if until is None else self._capped(until)
 
     def full_until(self, job: Job, now: datetime) -> ClaimRefusal | None:
-        """As `cap_refuses`, by what was known at the last claim: for passing over many messages without a write."""
+        """Return the same by the count of the last claim: for passing over many messages without a write."""
         quota = self._quota(job.sender)
-        until = quota.certainly_full(job.person, now) if quota else None
+        until = quota.full_until(job.person, now) if quota else None
         return None if until is None else self._capped(until)
 
-    def note(self, job: Job, now: datetime) -> None:
-        """The message was claimed."""
+    def note_claim(self, job: Job, now: datetime) -> None:
+        """Count the person of a message that was claimed."""
         if quota := self._quota(job.sender):
             self._open[job.key] = job
             quota.note(job.person, now)
 
-    def ended(self, key: str, at: datetime | None) -> None:
-        """The attempt of a claimed message came to its end then; None: it certainly sent nothing."""
+    def note_end(self, key: str, at: datetime | None) -> None:
+        """Count a claimed message from the end of its attempt. `at` None: it certainly sent nothing."""
         job = self._open.pop(key, None)
         if at is None:
             for each in self._quotas.values():
@@ -103,14 +104,17 @@ class ContactLimiter:
         return ClaimRefusal(outcome=Outcome.PENDING, finding=finding, until=until)
 
 
-def may_go(message: Table) -> ColumnElement[bool]:
-    """Nobody on the suppression list, nobody messaged too recently. Needs `parameters`."""
-    return and_(~_is_suppressed(message), ~_recently_by_others(message), ~_too_close(message))
+def may_claim(message: Table) -> ColumnElement[bool]:
+    """Return the condition: not suppressed, not contacted within [history], not within the spacing interval.
+
+    Bind its values with `parameters`.
+    """
+    return and_(~_is_suppressed(message), ~_recently_by_others(message), ~_is_too_close(message))
 
 
-def parameters(outreach: ContactLimiter, job: Job, owner: Owner, now: datetime) -> Mapping[str, Any]:
-    """The values that `may_go` names."""
-    within, hashes = outreach.rules.not_within, outreach.hashes
+def parameters(limiter: ContactLimiter, job: Job, owner: Owner, now: datetime) -> Mapping[str, Any]:
+    """Return the values of `may_claim`."""
+    within, hashes = limiter.rules.not_within, limiter.hashes
     return {
         "close_since": microseconds(now - SPACING),
         "recent_since": _NEVER if within is None else now - within,
@@ -126,52 +130,51 @@ def _is_suppressed(message: Any) -> ColumnElement[bool]:
 _HASHED: BindParameter[str] = bindparam("hashed", type_=messages.c.person.type)
 
 
-def recent(message: Any, hashed: ColumnElement[str] = _HASHED) -> tuple[ColumnElement[bool], ...]:
-    """What makes a row of `recently` a message of another campaign to the same person since `recent_since`.
+def contacted_recently(message: Any, hashed: ColumnElement[str] = _HASHED) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions: `EARLIER` is a message to the same person since `recent_since`, and no trial.
 
-    `hashed`: the person as a purged message has it; null where none can be.
+    `hashed`: the person's pseudonym, under which a purged message has it; null where none can be.
     """
     return (
-        or_(_others.c.person == message.c.person, _others.c.person == hashed),
-        _others.c.sent_at > bindparam("recent_since", type_=messages.c.sent_at.type),
-        may_have(_others),
-        _others.c.trial == false(),
+        or_(EARLIER.c.person == message.c.person, EARLIER.c.person == hashed),
+        EARLIER.c.sent_at > bindparam("recent_since", type_=messages.c.sent_at.type),
+        may_have(EARLIER),
+        EARLIER.c.trial == false(),
     )
 
 
-recently = _others
-"""The messages that `recent` speaks of."""
+def _of_other_campaign(message: Any) -> ColumnElement[bool]:
+    return and_(EARLIER.c.endpoint == message.c.endpoint, EARLIER.c.campaign != message.c.campaign)
 
 
 def _recently_by_others(message: Any) -> ColumnElement[bool]:
-    same = and_(_others.c.endpoint == message.c.endpoint, _others.c.campaign != message.c.campaign)
-    return exists().where(*recent(message), same)
+    return exists().where(*contacted_recently(message), _of_other_campaign(message))
 
 
-def _of_the_same_person(message: Any) -> tuple[ColumnElement[bool], ...]:
+def _of_same_person(message: Any) -> tuple[ColumnElement[bool], ...]:
     return (
-        _others.c.person == message.c.person,
-        _others.c.sent_at.is_not(None),
-        _others.c.endpoint == message.c.endpoint,
-        _others.c.key != message.c.key,
-        may_have(_others),
+        EARLIER.c.person == message.c.person,
+        EARLIER.c.sent_at.is_not(None),
+        EARLIER.c.endpoint == message.c.endpoint,
+        EARLIER.c.key != message.c.key,
+        may_have(EARLIER),
     )
 
 
-def _on_its_way() -> ColumnElement[bool]:
-    return and_(_others.c.state == State.CLAIMED.value, _others.c.claim_run == bindparam("sending_run"))
+_ON_ITS_WAY = and_(EARLIER.c.state == State.CLAIMED.value, EARLIER.c.claim_run == bindparam("sending_run"))
+"""This very run is posting it at this moment."""
 
 
-def _too_close(message: Any) -> ColumnElement[bool]:
-    """Another message went to the person just now, or is on its way in this very run."""
+def _is_too_close(message: Any) -> ColumnElement[bool]:
     just_now = bindparam("close_since", type_=BigInteger) < _ENDED
-    return exists().where(*_of_the_same_person(message), or_(just_now, _on_its_way()))
+    return exists().where(*_of_same_person(message), or_(just_now, _ON_ITS_WAY))
 
 
-def refusal(
-    connection: Connection, job: Job, owner: Owner, now: datetime, outreach: ContactLimiter
-) -> ClaimRefusal | None:
-    """Why a pending message was not to be had, written down where it is final; None when it is not pending."""
+def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, limiter: ContactLimiter) -> ClaimRefusal | None:
+    """Return why a pending message could not be claimed, and write it where it is final; None: it is not pending.
+
+    The caller commits.
+    """
     key = messages.c.key == job.key
     state = connection.execute(select(messages.c.state).where(key)).scalar()
     if state != State.PENDING.value:
@@ -179,32 +182,30 @@ def refusal(
     entry = connection.execute(select(suppressed).where(suppressed.c.person == job.person)).mappings().first()
     if entry is not None:
         return _skip(connection, job, owner, Finding(Reason.SUPPRESSED, {"where": value_from_text(entry["source"])}))
-    values = {**parameters(outreach, job, owner, now), "wanted": job.key}
-    same = and_(_others.c.endpoint == messages.c.endpoint, _others.c.campaign != messages.c.campaign)
+    values = {**parameters(limiter, job, owner, now), "wanted": job.key}
     newest = (
-        select(_others.c.campaign, _others.c.sent_at)
-        .where(*recent(messages), same, messages.c.key == bindparam("wanted"))
-        .order_by(_others.c.sent_at.desc())
+        select(EARLIER.c.campaign, EARLIER.c.sent_at)
+        .where(*contacted_recently(messages), _of_other_campaign(messages), messages.c.key == bindparam("wanted"))
+        .order_by(EARLIER.c.sent_at.desc())
     )
     if (other := connection.execute(newest.limit(1), values).first()) is not None:
-        return _skip(connection, job, owner, recently_messaged(outreach.rules, other.campaign, other.sent_at))
-    others = (*_of_the_same_person(messages), ~_on_its_way(), messages.c.key == bindparam("wanted"))
-    last = select(func.max(_ENDED)).where(*others)
-    ended = connection.execute(last, values).scalar()
+        return _skip(connection, job, owner, recently_messaged(limiter.rules, other.campaign, other.sent_at))
+    others = (*_of_same_person(messages), ~_ON_ITS_WAY, messages.c.key == bindparam("wanted"))
+    ended = connection.execute(select(func.max(_ENDED)).where(*others), values).scalar()
     close = timedelta() if ended is None else timedelta(microseconds=ended - microseconds(now)) + SPACING
-    until = now + (close if close > timedelta() else _SOON)
+    until = now + (close if close > timedelta() else _RECHECK)
     return ClaimRefusal(outcome=Outcome.PENDING, finding=Finding(Reason.SPACING), until=until)
 
 
 def recently_messaged(rules: ContactLimits, campaign: str, at: datetime) -> Finding:
-    """The finding of a person who got a message of another campaign."""
+    """Return the finding of a person who got a message of another campaign at that time."""
     within: Value = duration_phrase(rules.not_within) if rules.not_within else ""
     values: dict[str, Value] = {"campaign": campaign, "when": format_moment(at, rules.timezone), "within": within}
     return Finding(Reason.RECENTLY_MESSAGED, values)
 
 
 def _skip(connection: Connection, job: Job, owner: Owner, finding: Finding) -> ClaimRefusal:
-    """Note that a rule leaves the row out; a message that was chosen to be tried again gets its outcome back.
+    """Write that a rule leaves the row out; a message that was to be tried again gets its outcome back.
 
     The values to send are not kept: a plan that finds the person allowed again has them anew.
     """
@@ -214,7 +215,7 @@ def _skip(connection: Connection, job: Job, owner: Owner, finding: Finding) -> C
         connection.execute(update(messages).where(key).values(given_back()))
         return ClaimRefusal(outcome=Outcome(before), finding=finding)
     connection.execute(update(messages).where(key).values(payload=None))
-    ours = (rows.c.run == owner.run, rows.c.row == job.row, rows.c.key == job.key, rows.c.outcome.is_(None))
-    said = {"outcome": Outcome.SKIPPED.value, "findings": findings_to_json([finding])}
-    connection.execute(update(rows).where(*ours).values(said))
+    own = (rows.c.run == owner.run, rows.c.row == job.row, rows.c.key == job.key, rows.c.outcome.is_(None))
+    values = {"outcome": Outcome.SKIPPED.value, "findings": findings_to_json([finding])}
+    connection.execute(update(rows).where(*own).values(values))
     return ClaimRefusal(outcome=Outcome.SKIPPED, finding=finding)

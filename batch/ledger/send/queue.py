@@ -1,4 +1,4 @@
-"""The ledger while a run sends: what the pool asks of it."""
+"""The queue of a run: its jobs in the sheet's order, and the writes of claims and outcomes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from batch.model.verdicts import ClaimRefusal, Verdict
 
 T = TypeVar("T")
 _PAGE = 500  # jobs read at a time
-_AT_ONCE = 1000
 _JOBS = rows.join(messages, messages.c.key == rows.c.key)
 JobRows = Mapping[str, "array[int]"]
 """Sender to the rows of a run that are its jobs, or may become so again, ascending. Only a plan makes a message pending
@@ -37,9 +36,10 @@ _OPEN = (State.PENDING.value, State.CLAIMED.value)
 
 
 class SendQueue:
-    """The ledger while a run sends: jobs out, claims and outcomes in. Every method's effect is durable when it returns.
+    """The ledger while a run sends: jobs out, claims and outcomes in. Every write is durable when its future resolves.
 
-    All raise LedgerFailed when the ledger takes no writes; then nothing may be posted on the strength of the call.
+    All methods raise LedgerFailed when the ledger takes no writes; then nothing may be posted on the strength of the
+    call. A caller that is cancelled while it waits does not undo the write.
     """
 
     def __init__(
@@ -47,43 +47,43 @@ class SendQueue:
         engine: Engine,
         writer: Writer,
         owner: Owner,
-        outreach: ContactLimiter | None = None,
+        limiter: ContactLimiter | None = None,
         *,
         planned: JobRows | None = None,
     ) -> None:
-        """`planned`: where the run's jobs are, by who planned them; None: they are looked for."""
+        """`planned`: the run's jobs, from its plan in this process; None: they are looked up."""
         self._engine = engine
         self._writer = writer
         self._owner = owner
-        self._outreach = outreach or ContactLimiter(ContactLimits(), endpoint="")
-        self._news = FutureResolver()
-        self._found = planned
+        self._limiter = limiter or ContactLimiter(ContactLimits(), endpoint="")
+        self._resolver = FutureResolver()
+        self._job_rows = planned
 
     def senders(self) -> list[str]:
-        """The senders of the run's jobs, sorted."""
-        return sorted(self._places())
+        """Return the senders of the run's jobs, sorted."""
+        return sorted(self._rows())
 
-    def _places(self) -> JobRows:
-        if self._found is None:
+    def _rows(self) -> JobRows:
+        if self._job_rows is None:
             with self._engine.connect().execution_options(**READ) as connection:
-                self._found = _places(connection, self._owner.run)
-        return self._found
+                self._job_rows = _read_job_rows(connection, self._owner.run)
+        return self._job_rows
 
     def row_of(self, count: int) -> int | None:
-        """The row of the run's `count`-th job (from 1) in the sheet's order; None when there are fewer."""
+        """Return the row of the run's `count`-th job (from 1) in the sheet's order; None when there are fewer."""
         query = select(rows.c.row).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
         with self._engine.connect().execution_options(**READ) as connection:
             found: int | None = connection.execute(query.offset(count - 1).limit(1)).scalar()
         return found
 
     def jobs(self, sender: str | None = None, *, upto: int | None = None) -> Iterator[Job]:
-        """The run's pending messages in the sheet's order, of one sender or of all, no further than row `upto`.
+        """Yield the run's pending messages in the sheet's order. `sender`: None: of all; `upto`: the last row, or None.
 
         Reads in pages, in no transaction, and only where jobs are: a page takes no longer because most of the sheet was
         sent before.
         """
-        places = self._places()
-        found = places.get(sender, ()) if sender is not None else sorted(chain(*places.values()))
+        by_sender = self._rows()
+        found = by_sender.get(sender, ()) if sender is not None else sorted(chain(*by_sender.values()))
         wanted = found if upto is None else found[: bisect_right(found, upto)]
         columns = (messages.c.key, rows.c.row, messages.c.sender, messages.c.payload, messages.c.person)
         query = select(*columns).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
@@ -98,39 +98,38 @@ class SendQueue:
         return (*_of_run(self._owner.run), messages.c.state == State.PENDING.value)
 
     def full_until(self, job: Job, now: datetime) -> ClaimRefusal | None:
-        """The refusal of a message that a cap would keep back, by what is known without asking the ledger."""
-        return self._outreach.full_until(job, now)
+        """Return the refusal of a message that a cap keeps back, by what is known without reading the ledger."""
+        return self._limiter.full_until(job, now)
 
     def claim(self, job: Job, now: datetime) -> asyncio.Future[Claim | ClaimRefusal | None]:
-        """Take a pending message; Refused when a rule of outreach says no, None when it is not to be had."""
-        write = partial(claims.claim, job=job, owner=self._owner, now=now, rules=self._outreach)
+        """Take a pending message; ClaimRefusal when a contact limit keeps it back, None when it cannot be had."""
+        write = partial(claims.claim, job=job, owner=self._owner, now=now, rules=self._limiter)
         return self._write(write)
 
     def withdraw(self, key: str) -> asyncio.Future[bool]:
         """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
-        return self._write(partial(claims.withdraw, key=key, owner=self._owner, rules=self._outreach))
+        return self._write(partial(claims.withdraw, key=key, owner=self._owner, rules=self._limiter))
 
     def release(
         self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None
     ) -> asyncio.Future[bool]:
-        """Give back a claim that certainly sent nothing."""
-        write = partial(claims.release, held=held, finding=finding, posted=posted, status=status, rules=self._outreach)
+        """Give back a claim that certainly sent nothing. Arguments and result as in `claims.release`."""
+        write = partial(claims.release, held=held, finding=finding, posted=posted, status=status, rules=self._limiter)
         return self._write(write)
 
     def record(
         self, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
     ) -> asyncio.Future[OutcomeRecord | None]:
-        """Write what an attempt came to. `began`: when it began, by the wall clock."""
+        """Write the outcome of an attempt. Arguments and result as in `claims.record`."""
         write = partial(
-            claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began, rules=self._outreach
+            claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began, rules=self._limiter
         )
         return self._write(write)
 
     def _write(self, write: Callable[[Connection], T]) -> asyncio.Future[T]:
-        """The result of a write, once it is durable. Who is cancelled while waiting takes back nothing."""
-        told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._writer.submit(write).add_done_callback(partial(self._news.tell, told))
-        return told
+        waiting: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._writer.submit(write).add_done_callback(partial(self._resolver.resolve, waiting))
+        return waiting
 
 
 def _of_run(run: str) -> tuple[ColumnElement[bool], ...]:
@@ -143,15 +142,15 @@ def _of_run(run: str) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def by_sender(found: Iterable[Any]) -> JobRows:
-    """Of (row, sender), by ascending rows."""
-    places: dict[str, array[int]] = {}
+def rows_by_sender(found: Iterable[Any]) -> JobRows:
+    """Return the rows of each sender, from (row, sender) by ascending rows."""
+    job_rows: dict[str, array[int]] = {}
     for row, sender in found:
-        places.setdefault(sender, array("I")).append(row)
-    return places
+        job_rows.setdefault(sender, array("I")).append(row)
+    return job_rows
 
 
-def _places(connection: Connection, run: str) -> JobRows:
-    """Where the jobs of a run are that another process has planned."""
+def _read_job_rows(connection: Connection, run: str) -> JobRows:
+    """Look up the jobs of a run that another process has planned."""
     query = select(rows.c.row, messages.c.sender).select_from(_JOBS).where(*_of_run(run), messages.c.state.in_(_OPEN))
-    return by_sender(connection.execute(query.order_by(rows.c.row).execution_options(yield_per=_AT_ONCE)))
+    return rows_by_sender(connection.execute(query.order_by(rows.c.row).execution_options(yield_per=1000)))

@@ -1,4 +1,4 @@
-"""Unique people of a moving 24 hours, counted in memory and never too low.
+"""The cap on unique people in a moving 24 hours, counted in memory and never too low.
 
 The holder of a sender's lock is the only one who sends with it, so its own count stays true once it was read. Where the
 cap is shared by all senders, others may send meanwhile: the count is read anew whenever the database has changed under
@@ -20,19 +20,18 @@ from batch.model.contact_limits import DAY
 
 MARGIN = timedelta(seconds=1)
 """A person counts so much longer than a day: clocks are a little uneven."""
+LATE_POST = timedelta(seconds=30)
+"""How long after its claim an attempt may have been posted whose end was never noted, because its run died."""
 _LONGEST = timedelta(hours=1)
 """No attempt takes longer."""
-_LATE = timedelta(seconds=30)
-"""How long after its claim an attempt may have been posted whose end nobody noted, because its run died."""
 
 
-def reached(
+def read_contact_times(
     connection: Connection, *, endpoint: str, sender: str | None, since: datetime
 ) -> list[tuple[str, datetime]]:
-    """(person, when last) of who has, or may have, a message since; None: of all senders. The oldest first.
+    """Return (person, last contact) of people who have, or may have, a message since a moment, the oldest first.
 
-    An attempt counts from its end: by then it was posted at the latest. Conditions on the endpoint would lead SQLite
-    to an index that reads every message, so it is looked at here.
+    `sender` None: of all senders. An attempt counts from its end: by then it was posted at the latest.
     """
     columns = (messages.c.endpoint, messages.c.person)
     now = select(*columns, messages.c.sent_at, messages.c.duration_ms).where(
@@ -46,7 +45,8 @@ def reached(
     last: dict[str, datetime] = {}
     for query in (now, again):
         for where, person, began, took in connection.execute(query):
-            ended = began + (_LATE if took is None else timedelta(milliseconds=took))
+            ended = began + (LATE_POST if took is None else timedelta(milliseconds=took))
+            # Compared here: a condition on the endpoint would lead SQLite to an index that reads every message.
             if where == endpoint and ended > since and ended > last.get(person, since):
                 last[person] = ended
     return sorted(last.items(), key=lambda each: each[1])
@@ -55,7 +55,7 @@ def reached(
 class Quota:
     """The people of one sender, or of all (`sender` None), against a cap.
 
-    The ledger's writer asks and notes; any thread may ask `certainly_full`.
+    Used by the ledger's writer alone, but for `full_until`, which any thread may call.
     """
 
     def __init__(self, people: int, *, endpoint: str, sender: str | None) -> None:
@@ -69,48 +69,45 @@ class Quota:
         self._lock = Lock()
 
     def refuses(self, connection: Connection, person: str, now: datetime) -> datetime | None:
-        """When somebody new can be reached, if this person cannot be now; None when the person can."""
+        """Return when a new person can be reached, if this one cannot be now; None when this one can."""
         with self._lock:
             if not self._read or (self._sender is None and self._others_wrote(connection)):
                 self._count(connection, now)
-            self._expire(now)
-            if self.free_at(person, now) is not None and self._doubtful:
+            while self._last and next(iter(self._last.values())) + DAY + MARGIN <= now:
+                self._last.popitem(last=False)
+            if self._free_at(person, now) is not None and self._doubtful:
                 self._count(connection, now)
-            return self.free_at(person, now)
+            return self._free_at(person, now)
 
-    def free_at(self, person: str, now: datetime) -> datetime | None:
-        """As `refuses`, by what was read and noted so far. The lock is held."""
+    def full_until(self, person: str, now: datetime) -> datetime | None:
+        """Return the same without reading the ledger; None also when in doubt."""
+        with self._lock:
+            return None if self._doubtful else self._free_at(person, now)
+
+    def _free_at(self, person: str, now: datetime) -> datetime | None:
         last = self._last
         if person in last or len(last) < self._most:
             return None
         free = next(islice(last.values(), len(last) - self._most, None), None)
         return free + DAY + MARGIN if free is not None and free + DAY + MARGIN > now else None
 
-    def certainly_full(self, person: str, now: datetime) -> datetime | None:
-        """As `refuses`, without asking the ledger, and None in doubt as well. Any thread may ask."""
-        with self._lock:
-            return None if self._doubtful else self.free_at(person, now)
-
     def note(self, person: str, now: datetime) -> None:
-        """A message to the person was claimed, or came to its end, then."""
+        """Count a person whose message was claimed, or came to its end, at that time."""
         with self._lock:
             self._last[person] = now
             self._last.move_to_end(person)
 
     def doubt(self) -> None:
-        """A claim turned out not to have sent: the count may be too high until it is read again."""
+        """Let the next refusal read the count anew: a claim turned out not to have sent, so it may be too high."""
         self._doubtful = True
-
-    def _expire(self, now: datetime) -> None:
-        while self._last and next(iter(self._last.values())) + DAY + MARGIN <= now:
-            self._last.popitem(last=False)
 
     def _count(self, connection: Connection, now: datetime) -> None:
         since = now - DAY - MARGIN
-        self._last = OrderedDict(reached(connection, endpoint=self._endpoint, sender=self._sender, since=since))
+        found = read_contact_times(connection, endpoint=self._endpoint, sender=self._sender, since=since)
+        self._last = OrderedDict(found)
         self._read, self._doubtful = True, False
 
     def _others_wrote(self, connection: Connection) -> bool:
-        """Whether another connection has changed the database since this was asked last; yes, where nobody can tell."""
+        """Whether another connection may have changed the database since the last call."""
         before, self._version = self._version, read_data_version(connection)
         return self._version is None or before != self._version

@@ -1,7 +1,7 @@
-"""Statements that run for every message: made by SQLAlchemy once, run by the driver alone.
+"""Prepared statements: compiled by SQLAlchemy once, run by the driver alone, for each message that is sent.
 
-What SQLAlchemy does around each execution (looking up the compiled form, a context, a result) costs eight times what
-SQLite needs for the statement, and while sending it competes with the event loop for the interpreter.
+The work of SQLAlchemy around each execution (looking up the compiled form, a context, a result) costs eight times as
+much as the statement itself, and while sending it competes with the event loop for the interpreter.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from batch.ledger.storage.errors import failure
 class PreparedStatement:
     """A statement with named parameters, for any dialect, with no list that is expanded anew each time.
 
-    Values are converted as the parameters' types say; what a statement returns is as the driver gives it.
+    Values are converted by the parameters' types; the rows that a statement returns are the driver's own.
     """
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
-        self._made: dict[str, _Made] = {}
+        self._compiled: dict[str, _Compiled] = {}
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
-        """Run it in the connection's transaction; gives the driver's cursor.
+        """Run it in the connection's transaction, and return the driver's cursor.
 
         Raises LedgerFailed where the ledger's place fails, and sqlalchemy.exc.DBAPIError for anything else.
         """
         dialect = connection.dialect
-        made = self._made.get(dialect.name)
-        if made is None:
-            made = self._made[dialect.name] = _Made(self._statement, dialect)
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = _Compiled(self._statement, dialect)
         cursor = connection.connection.cursor()
         try:
-            cursor.execute(made.text, made.values(values))
+            cursor.execute(compiled.text, compiled.values(values))
         except dialect.loaded_dbapi.Error as error:
             failed = failure(error, connection.get_execution_options().get("wegly_place", ""))
-            raise failed or _foreign(made.text, error, dialect) from error
+            raise failed or DBAPIError.instance(compiled.text, None, error, dialect.loaded_dbapi.Error) from error
         return cursor
 
 
-class _Made:
-    """A statement as a driver takes it."""
+class _Compiled:
+    """A statement in the form that a driver takes."""
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every statement has it
         self.text = str(compiled)
-        # A parameter that somebody forgets must not become null: it would switch a rule off.
+        # A parameter that is forgotten must not become null: it would switch a rule off.
         self._constants = {
             name: compiled.params[name] for bind, name in compiled.bind_names.items() if not bind.required
         }
@@ -65,7 +65,3 @@ class _Made:
         for name, convert in self._converters.items():
             values[name] = convert(values[name])
         return values if self._order is None else [values[name] for name in self._order]
-
-
-def _foreign(text: str, error: Exception, dialect: Dialect) -> BaseException:
-    return DBAPIError.instance(text, None, error, dialect.loaded_dbapi.Error)

@@ -1,23 +1,55 @@
-"""One row's result from its own columns and its message's."""
+"""One row's result: the join of a row with its message, and how outcome and reason follow from it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, FromClause
 
 from batch.ledger.storage.pseudonyms import clear_value
-from batch.ledger.storage.schema import State, messages, rows
+from batch.ledger.storage.schema import State, messages
+from batch.model.messages import Origin
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason, findings_from_json
 from batch.model.runs import Result
 
-_UNNAMED = "retry.xlsx"
-"""What a sheet is called whose run the ledger does not have any more."""
 
-RESULT_COLUMNS = (
+class StoredRow(NamedTuple):
+    """A row of a run's or a staged sheet joined with the message of its key, as the database has them.
+
+    The message's fields are None where it has none. Findings are JSON.
+    """
+
+    row: int
+    person: str | None = None
+    outcome: str | None = None
+    """None: the message decides."""
+    findings: str | None = None
+    notes: str | None = None
+    duplicate_of: int | None = None
+    state: str | None = None
+    message_findings: str | None = None
+    again_state: str | None = None
+    """The outcome of before, of a message that is to be tried again."""
+    again_findings: str | None = None
+    attempts: int | None = None
+    message_run: str | None = None
+    chat_id: str | None = None
+    chat_status: str | None = None
+    evidence: str | None = None
+    http_status: int | None = None
+    sent_at: datetime | None = None
+    duration_ms: int | None = None
+
+
+WIDTH = len(StoredRow._fields)
+_ROW_FIELDS = 6
+
+MESSAGE_COLUMNS = (
     messages.c.state,
     messages.c.findings.label("message_findings"),
     messages.c.again_state,
@@ -31,144 +63,106 @@ RESULT_COLUMNS = (
     messages.c.sent_at,
     messages.c.duration_ms,
 )
-"""The columns of a message that a result shows, named as `result_of` reads them."""
+"""The message's part of a `StoredRow`, in its order."""
 
-TELLING_COLUMNS = tuple(
-    column for column in RESULT_COLUMNS if column.name in ("state", "message_findings", "again_state", "again_findings")
-)
-"""Those of them by which outcome and reason are told."""
+OUTCOME_COLUMNS = MESSAGE_COLUMNS[:4]
+"""Those of them that decide outcome and reason."""
 
-ROW_COLUMNS = (
-    rows.c.row,
-    rows.c.key,
-    rows.c.person,
-    rows.c.outcome,
-    rows.c.findings,
-    rows.c.notes,
-    rows.c.duplicate_of,
-)
-JOINED_COLUMNS = (*(column for column in ROW_COLUMNS if column is not rows.c.key), *RESULT_COLUMNS, messages.c.sender)
-"""What a result shows of a row and its message, in the order in which `plain_result` reads them."""
-
-_TOLD_BY_MESSAGE = {
-    state.value: Outcome(state.value) for state in (State.SUCCESS, State.REUSED, State.ERROR, State.UNKNOWN)
-}
+WAITING = (Finding(Reason.WAITING),)
 _EVIDENCE: dict[str | None, Evidence | None] = {None: None, "": None, **{each.value: each for each in Evidence}}
-
-_NOTHING = dict.fromkeys(column.name for column in (*ROW_COLUMNS, *RESULT_COLUMNS))
-
-
-def result_of(found: Mapping[Any, Any], *, waiting: tuple[Finding, ...] = (Finding(Reason.WAITING),)) -> Result:
-    """One row's result from its own columns and its message's. `waiting` says why a pending row was not attempted."""
-    notes = findings_from_json(found["notes"]) if found["notes"] else ()
-    if found["duplicate_of"] is not None:
-        findings: tuple[Finding, ...] = (Finding(Reason.DUPLICATE, {"row": str(found["duplicate_of"])}),)
-        return Result(
-            row=found["row"],
-            outcome=Outcome.SKIPPED,
-            findings=findings,
-            notes=notes,
-            person=clear_value(found["person"]),
-        )
-    own = findings_from_json(found["findings"]) if found["findings"] else ()
-    if found["outcome"] is not None:
-        findings = own
-        outcome = Outcome(found["outcome"])
-        left = Result(
-            row=found["row"], outcome=outcome, findings=findings, notes=notes, person=clear_value(found["person"])
-        )
-        # Left out by a rule now, it may have been tried before: the API said no, and then the person opted out.
-        return _with_attempt(left, found) if outcome is Outcome.SKIPPED and _was_refused(found) else left
-    return _message_result(found, notes, own, waiting)
+_OUTCOMES = {each.value: each for each in Outcome}
 
 
-def count_alike(groups: Iterable[Any], result: Callable[[Mapping[Any, Any]], Result]) -> Counter[tuple[Outcome, str]]:
-    """(outcome, reason code) to rows, of rows that the database has counted.
+def row_columns(table: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """Return the row's part of a `StoredRow`, in its order, from the table `rows` or `staged`."""
+    return tuple(table.c[name] for name in StoredRow._fields[:_ROW_FIELDS])
 
-    A group has what tells outcome and reason of its rows (`outcome`, `findings`, the telling columns), `first` (they
-    are no duplicates), `row` (one of them) and `rows` (how many).
+
+def result_of(stored: StoredRow, *, waiting: tuple[Finding, ...] = WAITING, origin: Origin | None = None) -> Result:
+    """Return a row's result. `waiting`: why a pending row was not attempted."""
+    findings: tuple[Finding, ...]
+    if stored.duplicate_of is not None:
+        outcome, findings = Outcome.SKIPPED, (Finding(Reason.DUPLICATE, {"row": str(stored.duplicate_of)}),)
+    elif stored.outcome is not None:
+        outcome, findings = _OUTCOMES[stored.outcome], _read_findings(stored.findings)
+    else:
+        outcome, findings = _message_outcome(stored, waiting)
+    result = Result(
+        row=stored.row,
+        outcome=outcome,
+        findings=findings,
+        notes=_read_findings(stored.notes),
+        person=clear_value(stored.person),
+        origin=origin,
+    )
+    if stored.duplicate_of is not None or (stored.outcome is not None and not _was_refused_before(stored)):
+        return result
+    result.http_status = stored.http_status
+    result.attempts = stored.attempts or 0
+    result.sent_at = stored.sent_at if stored.attempts else None
+    result.duration_ms = stored.duration_ms
+    result.run = stored.message_run
+    if stored.outcome is None:
+        result.chat_id = clear_value(stored.chat_id)
+        result.chat_status = stored.chat_status
+        result.evidence = _EVIDENCE[stored.evidence]
+    return result
+
+
+def _message_outcome(stored: StoredRow, waiting: tuple[Finding, ...]) -> tuple[Outcome, tuple[Finding, ...]]:
+    state, findings = stored.state, stored.message_findings
+    if state == State.CLAIMED:
+        return Outcome.UNKNOWN, (Finding(Reason.IN_FLIGHT),)
+    if state != State.PENDING:
+        return _OUTCOMES[str(state)], _read_findings(findings) or waiting
+    if stored.again_state:  # to be tried again, and not sent yet
+        return _OUTCOMES[stored.again_state], _read_findings(stored.again_findings) or waiting
+    # Why the row is not for this run says more than an earlier try.
+    return Outcome.PENDING, _read_findings(stored.findings) or _read_findings(findings) or waiting
+
+
+def _was_refused_before(stored: StoredRow) -> bool:
+    """Whether a row that a rule leaves out was attempted before: the API refused it, then the person opted out."""
+    refused = stored.state in (State.ERROR.value, State.PENDING.value)
+    return stored.outcome == Outcome.SKIPPED.value and refused and bool(stored.attempts)
+
+
+def _read_findings(text: str | None) -> tuple[Finding, ...]:
+    return findings_from_json(text) if text else ()
+
+
+def count_groups(groups: Iterable[Any], result: Callable[[StoredRow, Any], Result]) -> Counter[tuple[Outcome, str]]:
+    """Return the rows of each (outcome, reason code), of rows that the database has grouped.
+
+    A group has the columns that decide outcome and reason, `row` (one of its rows), `is_first` (they are no duplicates)
+    and `rows` (their number). `result`: makes a result of a group's row and the group.
     """
     tally: Counter[tuple[Outcome, str]] = Counter()
-    for found in groups:
-        same_as = None if found.first else found.row
-        told = result({**_NOTHING, **found._mapping, "duplicate_of": same_as})
-        tally[told.outcome, told.reason] += found.rows
+    for group in groups:
+        stored = StoredRow(
+            row=group.row,
+            outcome=group.outcome,
+            findings=group.findings,
+            duplicate_of=None if group.is_first else group.row,
+            state=group.state,
+            message_findings=group.message_findings,
+            again_state=group.again_state,
+            again_findings=group.again_findings,
+        )
+        shown = result(stored, group)
+        tally[shown.outcome, shown.reason] += group.rows
     return tally
 
 
-def plain_result(found: Sequence[Any]) -> Result | None:
-    """`result_of` for a row that its own message tells, as most do; None for any other. `found`: `JOINED_COLUMNS`."""
-    row, person, left_out, _, notes, duplicate_of, state, said, _, _, attempts, *of_message = found
-    outcome = _TOLD_BY_MESSAGE.get(state)
-    if outcome is None or left_out is not None or duplicate_of is not None or not said:
-        return None
-    findings = findings_from_json(said)
-    if not findings:
-        return None
-    run, chat_id, chat_status, evidence, http_status, sent_at, duration_ms, _ = of_message
-    return Result(
-        row=row,
-        outcome=outcome,
-        findings=findings,
-        notes=findings_from_json(notes) if notes else (),
-        person=clear_value(person),
-        chat_id=clear_value(chat_id),
-        chat_status=chat_status,
-        evidence=_EVIDENCE[evidence],
-        http_status=http_status,
-        attempts=attempts,
-        sent_at=sent_at if attempts else None,
-        duration_ms=duration_ms,
-        run=run,
-    )
+def replace_shown(tally: Counter[tuple[Outcome, str]], pairs: Iterable[tuple[Result, Result]]) -> None:
+    """Move rows of a tally from their own outcome to the one that is shown. `pairs`: own result, shown result."""
+    for own, shown in pairs:
+        tally[own.outcome, own.reason] -= 1
+        tally[shown.outcome, shown.reason] += 1
+    for key in [key for key, rows in tally.items() if not rows]:
+        del tally[key]
 
 
 def file_name(path: str | None) -> str:
-    """What a person calls the sheet of that path."""
-    return PurePath(path).name if path else _UNNAMED
-
-
-def _was_refused(found: Mapping[Any, Any]) -> bool:
-    return bool(found["attempts"]) and found["state"] in (State.ERROR.value, State.PENDING.value)
-
-
-def _with_attempt(result: Result, found: Mapping[Any, Any]) -> Result:
-    return replace(
-        result,
-        http_status=found["http_status"],
-        attempts=found["attempts"],
-        sent_at=found["sent_at"],
-        duration_ms=found["duration_ms"],
-        run=found["message_run"],
-    )
-
-
-def _message_result(
-    found: Mapping[Any, Any], notes: tuple[Finding, ...], own: tuple[Finding, ...], waiting: tuple[Finding, ...]
-) -> Result:
-    """`own`: why the row was not for this run at all; it says more of a pending message than an earlier try."""
-    state, said = State(found["state"]), found["message_findings"]
-    if state is State.PENDING and found["again_state"]:  # chosen to be tried again, and not sent yet
-        state, said = State(found["again_state"]), found["again_findings"]
-    kept = findings_from_json(said) if said else ()
-    if state is State.CLAIMED:
-        outcome = Outcome.UNKNOWN
-        findings: tuple[Finding, ...] = (Finding(Reason.IN_FLIGHT),)
-    else:
-        outcome = Outcome(state.value)
-        findings = (own if state is State.PENDING else ()) or kept or waiting
-    return Result(
-        row=found["row"],
-        outcome=outcome,
-        findings=findings,
-        notes=notes,
-        person=clear_value(found["person"]),
-        chat_id=clear_value(found["chat_id"]),
-        chat_status=found["chat_status"],
-        evidence=Evidence(found["evidence"]) if found["evidence"] else None,
-        http_status=found["http_status"],
-        attempts=found["attempts"],
-        sent_at=found["sent_at"] if found["attempts"] else None,
-        duration_ms=found["duration_ms"],
-        run=found["message_run"],
-    )
+    """Return the name of a sheet's file for people. None: its run is not in the ledger any more."""
+    return PurePath(path).name if path else "retry.xlsx"

@@ -71,6 +71,9 @@ class State(StrEnum):
 SENT_STATES = (State.SUCCESS.value, State.REUSED.value, State.UNKNOWN.value, State.CLAIMED.value)
 """The states of messages that a person has, or may have."""
 
+MESSAGED_STATES = (State.SUCCESS.value, State.REUSED.value)
+"""The states of messages that the API accepted."""
+
 
 def is_one_of(column: Column[str] | ColumnElement[str], states: Sequence[str]) -> ColumnElement[bool]:
     """`column IN (...)` for statements that run for every message: SQLAlchemy expands a list anew each time."""

@@ -1,6 +1,9 @@
-"""The temporary tables of one sheet on its way into the ledger: private to one connection, gone with it."""
+"""Temporary tables of one sheet on its way into the ledger: private to one connection, gone with it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
 
 from sqlalchemy import (
     Boolean,
@@ -23,6 +26,7 @@ from sqlalchemy import (
 from batch.ledger.storage.engine import read_data_version
 from batch.ledger.storage.schema import State, messages
 from batch.model.messages import campaign_scope
+from batch.model.phrases import Value, value_to_text
 
 staging_metadata = MetaData()
 
@@ -46,8 +50,8 @@ staged = Table(
     Column("origin_row", Integer),
     prefixes=["TEMPORARY"],
 )
-"""The rows of one sheet before they are planned. `hashed`: the person as a purged message has it; null while nothing
-was ever purged."""
+"""The rows of one sheet before they are planned. `hashed`: the person's pseudonym, under which a purged message has
+it; null while nothing was ever purged. `stands`: the row stands for its key though it is not sent."""
 
 known = Table(
     "known",
@@ -60,11 +64,11 @@ known = Table(
     Column("request_hash", String(64)),
     prefixes=["TEMPORARY"],
 )
-"""What the ledger knows of the message of each staged row's key, as `notes.py` found it; rows whose message is new are
-not in it. `request_hash`: of errors alone, of which alone it is asked."""
+"""The ledger's message of each staged row's key, as `MessageLookup` found it; no entry where the message is new.
+`request_hash`: of errors alone, the only ones whose retry depends on it."""
 
 doubtful = Table("doubtful", staging_metadata, Column("row", Integer, primary_key=True), prefixes=["TEMPORARY"])
-"""The rows of `known` that may have changed since they were noted."""
+"""The rows of `known` that may have changed since the look-up."""
 
 STAGED_WITH_KNOWN = staged.outerjoin(known, known.c.row == staged.c.row)
 
@@ -74,7 +78,7 @@ several = Table(
     Column("key", String(64), primary_key=True),
     prefixes=["TEMPORARY"],
 )
-"""The keys that more than one staged row has."""
+"""Keys shared by several staged rows."""
 
 winners = Table(
     "winners",
@@ -83,7 +87,11 @@ winners = Table(
     Column("row", Integer, nullable=False),
     prefixes=["TEMPORARY"],
 )
-"""Of each key of several rows the row that stands for it."""
+"""The row that stands for each key of several rows."""
+
+SUPPRESSED, ALLOWED, PLANNED = "suppressed", "allowed", "planned"
+"""Lists that hold for one sheet: people whom a file or a column suppresses, people of `--only-allowed`, and the
+requests of a frozen plan (`person` is the row's number then, and `where` the request's hash)."""
 
 listed = Table(
     "listed",
@@ -94,37 +102,49 @@ listed = Table(
     PrimaryKeyConstraint("list", "person"),
     prefixes=["TEMPORARY"],
 )
-"""People of lists that hold for one run: `suppress` (by a file or a column) and `only` (`--only-allowed`)."""
+"""The entries of these lists. `where`: the file, column or row that names the person."""
 
-_OPEN = (State.PENDING.value, State.ERROR.value, State.UNKNOWN.value)
+_PAGE = 1000
+
+
+def put_on_list(connection: Connection, name: str, entries: Iterable[tuple[str, Value]]) -> None:
+    """Put (person, where) on a list of this sheet; the first entry of a person stays."""
+    following = iter(entries)
+    statement = insert(listed).prefix_with("OR IGNORE", dialect="sqlite")
+    while page := [
+        {"list": name, "person": person, "where": value_to_text(where)} for person, where in islice(following, _PAGE)
+    ]:
+        connection.execute(statement, page)
+
+
+_PLANNABLE = (State.PENDING.value, State.ERROR.value, State.UNKNOWN.value)
 """The states of messages that a plan may make pending."""
-_OF_ERROR = case((messages.c.state == State.ERROR.value, messages.c.request_hash))
+_HASH_OF_ERROR = case((messages.c.state == State.ERROR.value, messages.c.request_hash))
 
 
 class MessageLookup:
-    """The notes of one sheet, and of which moment they are."""
+    """The look-up of staged keys in the ledger's messages (the table `known`), and of which moment it is."""
 
     def __init__(self) -> None:
         self._version: tuple[int, int] | None = None
 
-    def take(self, connection: Connection) -> None:
-        """Look every staged key up. In a transaction, so that all notes are of one moment."""
+    def load(self, connection: Connection) -> None:
+        """Look every staged key up. Within one transaction, so that all is of one moment."""
         self._version = read_data_version(connection)
         _look_up(connection)
 
-    def renew(self, connection: Connection, *, endpoint: str, campaign: str) -> None:
-        """Make them true of what a plan may change in the sheet's campaign, unless certainly nobody has written since
-        they were taken. In a transaction that writes, so that nobody does after that.
+    def refresh(self, connection: Connection, *, endpoint: str, campaign: str) -> None:
+        """Bring `known` up to date for a plan of this campaign, unless the ledger certainly did not change.
 
-        Messages that were open or are so now are looked up again: what was sent is open again only where somebody has
-        decided so, and then it is open now.
+        Within the writing transaction of the plan, so that nothing changes after it. Messages that were open or are so
+        now are looked up again: a message that was sent can only have become open by a decision, and is open now then.
         """
         version = read_data_version(connection)
         if version is not None and version == self._version:
             return
         scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
-        open_now = select(messages.c.key).where(*scope, messages.c.state.in_(_OPEN))
-        were_open = select(known.c.row).where(known.c.state.in_(_OPEN))
+        open_now = select(messages.c.key).where(*scope, messages.c.state.in_(_PLANNABLE))
+        were_open = select(known.c.row).where(known.c.state.in_(_PLANNABLE))
         again = select(staged.c.row).where(or_(staged.c.key.in_(open_now), staged.c.row.in_(were_open)))
         connection.execute(insert(doubtful).from_select(["row"], again))
         connection.execute(delete(known).where(known.c.row.in_(select(doubtful.c.row))))
@@ -133,5 +153,5 @@ class MessageLookup:
 
 def _look_up(connection: Connection, *which: ColumnElement[bool]) -> None:
     columns = (messages.c.state, messages.c.findings, messages.c.again_state, messages.c.again_findings)
-    found = select(staged.c.row, *columns, _OF_ERROR).join(messages, messages.c.key == staged.c.key).where(*which)
+    found = select(staged.c.row, *columns, _HASH_OF_ERROR).join(messages, messages.c.key == staged.c.key).where(*which)
     connection.execute(insert(known).from_select([column.name for column in known.columns], found))

@@ -16,22 +16,22 @@ from batch.ledger.storage.engine import READ, describe_write_failure
 from batch.ledger.storage.schema import suppressed
 from batch.model.phrases import Value, value_from_text, value_to_text
 
-_AT_ONCE = 1000
+_PAGE = 1000
 """People of one statement, and of one transaction of `add`."""
 _ADD = insert(suppressed).from_select(
     ["person", "reason", "source", "added"],
     select(
-        bindparam("who", type_=suppressed.c.person.type),
-        bindparam("why", type_=suppressed.c.reason.type),
-        bindparam("whence", type_=suppressed.c.source.type),
-        bindparam("at", type_=suppressed.c.added.type),
-    ).where(~exists().where(suppressed.c.person == bindparam("who", type_=suppressed.c.person.type))),
+        bindparam("person", type_=suppressed.c.person.type),
+        bindparam("reason", type_=suppressed.c.reason.type),
+        bindparam("source", type_=suppressed.c.source.type),
+        bindparam("added", type_=suppressed.c.added.type),
+    ).where(~exists().where(suppressed.c.person == bindparam("person", type_=suppressed.c.person.type))),
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SuppressionEntry:
-    """An entry of the list."""
+    """A person on the list."""
 
     person: str
     """E.164."""
@@ -43,34 +43,30 @@ class SuppressionEntry:
 
 
 def suppress(connection: Connection, entry: SuppressionEntry) -> bool:
-    """Put a person on the list within somebody else's transaction; False when the person was on it already.
-
-    Who is on it stays as first noted.
-    """
-    stored = _values(entry)
-    values = {"who": stored["person"], "why": stored["reason"], "whence": stored["source"], "at": stored["added"]}
+    """Put a person on the list; False when the person was on it already, whose entry stays. The caller commits."""
+    values = _values(entry)
     return connection.execute(_ADD, values).rowcount == 1
 
 
 class SuppressionList:
-    """The list. What a method did is durable when it returns; raises LedgerFailed when it could not be written."""
+    """The list. Changes are durable on return. Raises LedgerFailed when one could not be written."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def add(self, entries: Iterable[SuppressionEntry]) -> int:
-        """Put people on the list; returns how many are new on it. Who is on it already stays as first noted.
+        """Put people on the list; return how many are new on it. Entries that exist stay as they are.
 
         In steps, so that a long list keeps no run from its claims: when it raises (or `entries` does), those of the
         steps before are on the list, and doing it again adds the rest.
         """
-        everyone, new = iter(entries), 0
-        while some := list(islice(everyone, _AT_ONCE)):
-            new += self._add(some)
+        following, new = iter(entries), 0
+        while page := list(islice(following, _PAGE)):
+            new += self._add(page)
         return new
 
-    def _add(self, some: Sequence[SuppressionEntry]) -> int:
-        first = {entry.person: entry for entry in reversed(some)}
+    def _add(self, page: Sequence[SuppressionEntry]) -> int:
+        first = {entry.person: entry for entry in reversed(page)}
         try:
             with self._engine.begin() as connection:
                 listed = select(suppressed.c.person).where(suppressed.c.person.in_(first))
@@ -83,34 +79,35 @@ class SuppressionList:
         return len(new)
 
     def remove(self, people: Iterable[str]) -> list[SuppressionEntry]:
-        """Take people off the list, all or none; returns those who were on it."""
-        everyone = iter(people)
-        gone: list[SuppressionEntry] = []
+        """Take people off the list, all or none; return the entries of those who were on it."""
+        following = iter(people)
+        removed: list[SuppressionEntry] = []
         try:
             with self._engine.begin() as connection:
-                while some := list(islice(everyone, _AT_ONCE)):
-                    these = suppressed.c.person.in_(some)
-                    gone += map(_entry, connection.execute(select(suppressed).where(these)).mappings())
+                while page := list(islice(following, _PAGE)):
+                    these = suppressed.c.person.in_(page)
+                    entries = connection.execute(select(suppressed).where(these)).mappings()
+                    removed += map(_entry, entries)
                     connection.execute(delete(suppressed).where(these))
         except SQLAlchemyError as error:
             raise _failed(error, _("Nobody was taken off it. Check the disk, then try again.")) from error
-        return gone
+        return removed
 
     def entries(self) -> Iterator[SuppressionEntry]:
-        """Everybody on the list, by date, then by number."""
+        """Yield all entries, by date, then by number."""
         query = select(suppressed).order_by(suppressed.c.added, suppressed.c.person)
         with self._engine.connect().execution_options(**READ) as connection:
-            for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)).mappings():
-                yield _entry(row)
+            for entry in connection.execute(query.execution_options(yield_per=_PAGE)).mappings():
+                yield _entry(entry)
 
     def find(self, person: str) -> SuppressionEntry | None:
-        """The entry of a person, or None."""
+        """Return the entry of a person, or None."""
         with self._engine.connect().execution_options(**READ) as connection:
-            row = connection.execute(select(suppressed).where(suppressed.c.person == person)).mappings().first()
-        return _entry(row) if row else None
+            entry = connection.execute(select(suppressed).where(suppressed.c.person == person)).mappings().first()
+        return _entry(entry) if entry else None
 
     def count(self) -> int:
-        """How many people are on the list."""
+        """Count the people on the list."""
         with self._engine.connect().execution_options(**READ) as connection:
             return int(connection.execute(select(func.count()).select_from(suppressed)).scalar_one())
 
@@ -124,12 +121,12 @@ def _values(entry: SuppressionEntry) -> dict[str, object]:
     }
 
 
-def _entry(row: RowMapping) -> SuppressionEntry:
+def _entry(stored: RowMapping) -> SuppressionEntry:
     return SuppressionEntry(
-        person=row["person"],
-        reason=value_from_text(row["reason"]),
-        source=value_from_text(row["source"]),
-        added=row["added"],
+        person=stored["person"],
+        reason=value_from_text(stored["reason"]),
+        source=value_from_text(stored["source"]),
+        added=stored["added"],
     )
 
 

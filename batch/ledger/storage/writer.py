@@ -1,4 +1,4 @@
-"""One thread that writes: what waits when it is free shares a transaction, and so one fsync.
+"""The writer thread: writes that wait when it is free share a transaction, and so one fsync.
 
 Alone, a write is committed at once; under load, commits follow each other no closer than a few milliseconds, so that
 groups form: a commit costs as much as ten writes, in CPU as on the disk.
@@ -33,7 +33,10 @@ _APART = 0.004
 
 
 class Writer:
-    """Runs writes on the ledger, several to a commit. Use as a context manager."""
+    """Run writes on the ledger, several to a commit.
+
+    Use as a context manager: leaving it finishes what was submitted.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -48,7 +51,6 @@ class Writer:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Finish what was submitted, then end."""
         self._waiting.put(None)
         self._thread.join()
 
@@ -89,24 +91,24 @@ class Writer:
             with connection.begin():
                 done = [(future, write(connection)) for write, future in group]
         except SQLAlchemyError as error:
-            self._disconnect()
             failed = LedgerFailed(
                 describe_write_failure(error, N_("sending")), _("Run the same command again: it sends what is left.")
             )
             failed.__cause__ = error
-            for _write, future in group:
-                future.set_exception(failed)
-            return
-        except Exception as error:  # noqa: BLE001 - LedgerFailed, or a defect: who waits must hear of it
-            self._disconnect()
-            for _write, future in group:
-                future.set_exception(error)
-            return
-        for future, result in done:
-            future.set_result(result)
+            self._fail(group, failed)
+        except Exception as error:  # noqa: BLE001 - LedgerFailed, or a defect: the callers must get it
+            self._fail(group, error)
+        else:
+            for future, result in done:
+                future.set_result(result)
+
+    def _fail(self, group: list[tuple[Write, Future[Any]]], error: Exception) -> None:
+        self._disconnect()
+        for _write, future in group:
+            future.set_exception(error)
 
     def _connected(self) -> Connection:
-        """One connection for all groups: to take one from the pool and give it back costs as much as a write."""
+        """Return the connection of all groups: taking one from the pool and giving it back costs as much as a write."""
         if self._connection is None:
             self._connection = self._engine.connect()
             shrink_cache(self._connection)
@@ -114,7 +116,7 @@ class Writer:
         return self._connection
 
     def _disconnect(self) -> None:
-        """After a failure nobody knows what state the connection is in: the next group has a new one."""
+        # After a failure the state of the connection is unknown: the next group gets a new one.
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(SQLAlchemyError):
@@ -122,39 +124,42 @@ class Writer:
 
 
 class FutureResolver:
-    """Results on their way to one event loop."""
+    """Hand the results of writes to one event loop, a whole group in one call.
+
+    To wake the loop costs more than a write, so it is woken once for all results that wait.
+    """
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
+        self._finished: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
         self._lock = Lock()
-        self._rung = False
+        self._is_scheduled = False
 
-    def tell(self, told: asyncio.Future[Any], done: Future[Any]) -> None:
-        """Let `told`, a future of the loop, have the result of `done`, which is there. Any thread may call it.
+    def resolve(self, waiting: asyncio.Future[Any], done: Future[Any]) -> None:
+        """Give `waiting`, a future of the loop, the result of `done`, which is there. Any thread may call it.
 
-        When nobody waits any more (cancelled, or the loop is closed), the result is dropped.
+        A result is dropped when its future was cancelled, or the loop is closed.
         """
         with self._lock:
-            self._waiting.append((told, done))
-            if self._rung:
+            self._finished.append((waiting, done))
+            if self._is_scheduled:
                 return
-            self._rung = True
-        loop = told.get_loop()
+            self._is_scheduled = True
+        loop = waiting.get_loop()
         if not loop.is_closed():
             loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
         with self._lock:
-            self._rung = False
-            waiting, self._waiting = self._waiting, deque()
-        for told, done in waiting:
-            if told.done():
+            self._is_scheduled = False
+            finished, self._finished = self._finished, deque()
+        for waiting, done in finished:
+            if waiting.done():
                 continue
             if done.cancelled():
-                told.cancel()
+                waiting.cancel()
                 continue
             error = done.exception()
             if error is None:
-                told.set_result(done.result())
+                waiting.set_result(done.result())
             else:
-                told.set_exception(error)
+                waiting.set_exception(error)

@@ -441,7 +441,6 @@ import os, signal, sys
 from pathlib import Path
 import batch.ledger.admin.purge as purging
 from sqlalchemy import event
-from batch.ledger import cleaning
 from batch.cli.main import main
 
 left = int(os.environ["KILL_AT"])
@@ -465,7 +464,7 @@ def stepping(function):
 
 
 purging.Retention._write = stepping(purging.Retention._write)
-cleaning._rewrite = stepping(cleaning._rewrite)
+purging._rewrite = stepping(purging._rewrite)
 Path.unlink = stepping(Path.unlink)
 main()
 """

@@ -137,7 +137,7 @@ def test_what_keeps_from_connecting_is_told_by_the_exception(
     monkeypatch: pytest.MonkeyPatch,
     trust_env: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    """Refused, no such name, no TLS there, a handshake that hangs: connect errors, with their cause."""
+    """ClaimRefusal, no such name, no TLS there, a handshake that hangs: connect errors, with their cause."""
 
     async def speaks_no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)

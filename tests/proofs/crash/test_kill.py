@@ -57,7 +57,7 @@ SABOTAGED = """
 from sqlalchemy import update
 
 from batch.cli.main import main
-from batch.ledger import claims
+from batch.ledger.send import claims
 from batch.ledger.storage.schema import messages
 
 

@@ -247,7 +247,7 @@ def _claim_without(patch: pytest.MonkeyPatch, rule: str) -> None:
     pending = (messages.c.key == bindparam("wanted"), messages.c.state == State.PENDING.value)
     values = {"attempts": messages.c.attempts + 1, "claim_run": bindparam("by_run"), "sent_at": bindparam("at")}
     hosts = {"claim_host": bindparam("by_host"), "claim_pid": bindparam("by_pid")}
-    taking = update(messages).where(*pending, outreach.may_go(messages))
+    taking = update(messages).where(*pending, outreach.may_claim(messages))
     taking = taking.values(state=State.CLAIMED.value, duration_ms=None, http_status=None, **values, **hosts)
     patch.setattr(claims, "_CLAIM", PreparedStatement(taking.returning(messages.c.attempts)))
 
@@ -264,13 +264,13 @@ def history_is_ignored_at_the_claim(patch: pytest.MonkeyPatch) -> None:
 
 def spacing_is_ignored(patch: pytest.MonkeyPatch) -> None:
     """Neither the workers nor the claim keep two messages to one person apart."""
-    _claim_without(patch, "_too_close")
+    _claim_without(patch, "_is_too_close")
     patch.setattr(DeferredQueue, "defer_if_too_close", lambda *_: False)
 
 
 def the_cap_never_refuses(patch: pytest.MonkeyPatch) -> None:
     """A count of people that nobody heeds."""
-    patch.setattr(Quota, "free_at", lambda *_: None)
+    patch.setattr(Quota, "_free_at", lambda *_: None)
 
 
 def the_hours_are_not_asked_at_the_start(patch: pytest.MonkeyPatch) -> None:

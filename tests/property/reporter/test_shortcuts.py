@@ -13,11 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.ledger.storage.results import JOINED_COLUMNS, plain_result, result_of
-from batch.ledger.storage.schema import State
 from batch.model.messages import Origin
 from batch.model.outcomes import Evidence, Outcome
-from batch.model.reasons import Finding, Reason, findings_to_json
+from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result
 from batch.reporter import results_csv
 from batch.reporter.columns import COLUMNS, Value, place, values
@@ -48,42 +46,7 @@ finding = st.builds(
     st.fixed_dictionaries({}, optional={"found": texts, "column": texts, "words": texts}),
 )
 findings = st.lists(finding, max_size=2).map(tuple)
-said = st.none() | findings.map(findings_to_json)
 times = st.integers(0, 10**7).map(lambda milliseconds: START + timedelta(milliseconds=milliseconds))
-
-
-@unhurried
-@given(
-    st.fixed_dictionaries(
-        {
-            "row": st.integers(1, 9),
-            "person": st.sampled_from([None, "+5511988887777", "#abc"]),
-            "outcome": st.none() | st.sampled_from(["error", "skipped"]),
-            "findings": said,
-            "notes": said,
-            "duplicate_of": st.none() | st.integers(1, 9),
-            "state": st.none() | st.sampled_from([each.value for each in State]),
-            "message_findings": said,
-            "again_state": st.sampled_from([None, "error", "unknown"]),
-            "again_findings": said,
-            "attempts": st.integers(0, 3),
-            "message_run": st.sampled_from([None, "r1"]),
-            "chat_id": st.sampled_from([None, "c1", "#c"]),
-            "chat_status": st.sampled_from([None, "OPEN"]),
-            "evidence": st.none() | st.sampled_from([each.value for each in Evidence]),
-            "http_status": st.sampled_from([None, 200]),
-            "sent_at": st.none() | times,
-            "duration_ms": st.sampled_from([None, 7]),
-            "sender": st.none() | st.just("s"),
-        }
-    )
-)
-def test_a_row_told_by_its_message_is_read_alike(found: dict[str, object]) -> None:
-    """Whatever stands in its columns: the same result, or the row is left to `result_of`."""
-    short = plain_result([found[column.name] for column in JOINED_COLUMNS])
-    assert short is None or short == result_of(found)
-    if found["state"] == "success" and found["message_findings"] == findings_to_json([Finding(Reason.CREATED)]):
-        assert short is not None or found["outcome"] or found["duplicate_of"]
 
 
 results = st.builds(

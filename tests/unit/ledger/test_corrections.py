@@ -98,57 +98,36 @@ def desk(ledger: Ledger) -> Desk:
     return Desk(ledger)
 
 
-def test_a_duplicate_shows_what_became_of_its_message(desk: Desk) -> None:
-    """The row that it is a duplicate of was corrected into somebody else: the refusal is in the report still."""
-    first = desk.run("a", [(5, P), (9, P), (12, P)], {P: NO})
-    assert desk.shown(first) == [(5, P, "api_refused"), (9, P, "duplicate 5"), (12, P, "duplicate 5")]
-    desk.run("b", [(2, Q)], {Q: SENT}, of=(first, [5]))
-    after = [(5, Q, "created"), (9, P, "api_refused"), (12, P, "duplicate 9")]
-    assert desk.shown(first) == after
-    assert desk.shown(desk.run("a", [(5, P), (9, P), (12, P)], {})) == after
-
-
-def test_the_duplicate_is_sent_where_errors_are_tried_again(desk: Desk) -> None:
-    """Once, and both reports of the sheet say so of the same rows."""
+def test_duplicates_of_a_corrected_row_stay_its_duplicates(desk: Desk) -> None:
+    """In every report of the sheet; and they are not sent, also where errors are tried again."""
     sheet = [(5, P), (9, P), (12, P)]
     first = desk.run("a", sheet, {P: NO})
+    assert desk.shown(first) == [(5, P, "api_refused"), (9, P, "duplicate 5"), (12, P, "duplicate 5")]
     desk.run("b", [(2, Q)], {Q: SENT}, of=(first, [5]))
-    again = desk.run("a", sheet, {P: SENT}, RETRY)
-    assert desk.posts == [(P, 5), (Q, 2), (P, 9)]
-    for run in (first, again, desk.run("a", sheet, {}, RETRY)):
-        assert desk.shown(run) == [(5, Q, "created"), (9, P, "created"), (12, P, "duplicate 9")]
+    after = [(5, Q, "created"), (9, P, "duplicate 5"), (12, P, "duplicate 5")]
+    for run in (first, desk.run("a", sheet, {}), desk.run("a", sheet, {}, RETRY), desk.run("a", sheet, {}, RESEND)):
+        assert desk.shown(run) == after
+    assert desk.posts == [(P, 5), (Q, 2)]
 
 
-def test_a_duplicates_unknown_is_there_to_be_decided(desk: Desk) -> None:
-    """In the report of before too; and by choice it is sent again from its own row."""
-    sheet = [(5, P), (9, P)]
-    first = desk.run("a", sheet, {P: NO})
-    desk.run("b", [(2, Q)], {Q: SENT}, of=(first, [5]))
-    again = desk.run("a", sheet, {P: LOST}, RETRY)
-    for run in (first, again):
-        assert desk.shown(run) == [(5, Q, "created"), (9, P, "answer_lost")]
-        assert [each.row for each in desk.ledger.settlements.row_statuses(run.run, [9])] == [9]
-    assert desk.shown(desk.run("a", sheet, {P: SENT}, RESEND)) == [(5, Q, "created"), (9, P, "created")]
-
-
-def test_duplicates_that_are_corrected_too_leave_the_message_to_the_next(desk: Desk) -> None:
-    """Three rows of one phone, two of them corrected: the third alone shows what the API said of it."""
+def test_a_duplicate_that_is_corrected_shows_its_correction(desk: Desk) -> None:
+    """Three rows of one phone, two of them corrected: each shows whom it was sent to."""
     sheet = [(5, P), (9, P), (12, P)]
     first = desk.run("a", sheet, {P: NO})
     desk.run("b", [(2, Q)], {Q: SENT}, of=(first, [5]))
     desk.run("c", [(2, R)], {R: SENT}, of=(first, [9]))
-    after = [(5, Q, "created"), (9, R, "created"), (12, P, "api_refused")]
+    after = [(5, Q, "created"), (9, R, "created"), (12, P, "duplicate 5")]
     assert desk.shown(first) == after
     assert desk.shown(desk.run("a", sheet, {})) == after
 
 
-def test_a_row_that_was_corrected_into_the_duplicates_message_is_its_duplicate(desk: Desk) -> None:
-    """One message is shown by one row, by the one that has it now."""
+def test_a_row_that_was_corrected_into_another_rows_message_is_its_duplicate(desk: Desk) -> None:
+    """One message is shown by one row: by the one whose key it has."""
     sheet = [(5, P), (7, None), (9, P)]
     first = desk.run("a", sheet, {P: NO})
     desk.run("b", [(2, Q)], {Q: SENT}, of=(first, [5]))
     desk.run("c", [(2, P)], {P: SENT}, RETRY, of=(first, [7]))
-    after = [(5, Q, "created"), (7, P, "duplicate 9"), (9, P, "created")]
+    after = [(5, P, "created"), (7, P, "duplicate 5"), (9, P, "duplicate 5")]
     assert desk.shown(first) == after
     assert desk.shown(desk.run("a", sheet, {})) == after
 
@@ -199,10 +178,20 @@ def test_an_unknown_correction_stays_so_and_may_be_sent_again_by_choice(desk: De
     assert desk.shown(desk.run("b", correction, {Q: SENT}, RESEND, of=(first, [5]))) == [(2, Q, "created")]
 
 
-def test_an_unknown_original_is_neither_hidden_nor_sent_again_by_its_correction(desk: Desk) -> None:
-    """Both were tried, as an older program let them be: what nobody knows shows until somebody decides it."""
+def test_a_corrected_row_shows_its_correction_whatever_another_sheet_did(desk: Desk) -> None:
+    """Its own message was tried again from there: what nobody knows shows there, and is not sent again here."""
     first = desk.run("a", [(5, P)], {P: NO})
     desk.run("b", [(2, Q)], {Q: SENT}, of=(first, [5]))
+    other = desk.run("z", [(2, P)], {P: LOST}, RETRY)
+    for run in (first, desk.run("a", [(5, P)], {}, RESEND)):
+        assert desk.shown(run) == [(5, Q, "created")]
+    assert desk.shown(other) == [(2, P, "answer_lost")]
+
+
+def test_an_unknown_original_shows_beside_an_unknown_correction(desk: Desk) -> None:
+    """Neither is known to have arrived: the row shows its own, and the correction shows in its own sheet."""
+    first = desk.run("a", [(5, P)], {P: NO})
+    correction = desk.run("b", [(2, Q)], {Q: LOST}, of=(first, [5]))
     desk.run("z", [(2, P)], {P: LOST}, RETRY)
     assert desk.shown(first) == [(5, P, "answer_lost")]
-    assert desk.shown(desk.run("a", [(5, P)], {}, RESEND)) == [(5, P, "answer_lost")]
+    assert desk.shown(correction) == [(2, Q, "answer_lost")]
