@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, insert, literal, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, insert, literal, or_, select, update
 
 from batch.errors import LedgerFailed
 from batch.i18n import _
 from batch.ledger.plan.corrections import write_corrections
 from batch.ledger.plan.rules import RetryOptions, sendable
-from batch.ledger.read.runs import write_traits
 from batch.ledger.storage.locks import Owner
-from batch.ledger.storage.schema import AGAIN, SCHEMA_VERSION, State, messages, meta, rows, runs
+from batch.ledger.storage.schema import AGAIN, SCHEMA_VERSION, State, campaigns, messages, meta, rows, runs
 from batch.ledger.storage.staged_tables import known, staged
 from batch.model.messages import campaign_scope
 from batch.model.outcomes import Outcome
@@ -27,7 +26,7 @@ def write_plan(connection: Connection, retries: RetryOptions, run: Run, owner: O
     """Write a run, its rows and its messages; return the ledger's counter. The caller commits."""
     _refuse_other_version(connection)
     connection.execute(insert(runs).values(_run_values(run, owner)))
-    write_traits(connection, traits, endpoint=run.endpoint, campaign=run.campaign)
+    _write_traits(connection, traits, run)
     _drop_payloads_of_skipped(connection)
     _write_messages(connection, retries, run)
     of_run = select(*(staged.c[name] for name in _KEPT), literal(run.run))
@@ -48,6 +47,21 @@ def _refuse_other_version(connection: Connection) -> None:
             ).format(found=found, ours=SCHEMA_VERSION),
             _("Run the same command again with the newest wegly-batch. Nothing was sent."),
         )
+
+
+def _write_traits(connection: Connection, traits: Traits, run: Run) -> None:
+    """Write the traits of the run's campaign in place of the earlier ones."""
+    here = {"endpoint": run.endpoint, "campaign": campaign_scope(run.campaign)}
+    connection.execute(delete(campaigns).where(*(campaigns.c[name] == value for name, value in here.items())))
+    connection.execute(
+        insert(campaigns).values(
+            **here,
+            unique_by=json.dumps(list(traits.unique_by), ensure_ascii=False),
+            region=traits.region,
+            phone_rule=traits.phone_rule,
+            template=traits.template,
+        )
+    )
 
 
 def _drop_payloads_of_skipped(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, select
 
 from batch.ledger.read.corrections import apply_correction, read_corrections, show_corrections
 from batch.ledger.storage.engine import READ
@@ -224,22 +224,6 @@ def read_traits(connection: Connection, *, endpoint: str, campaign: str) -> Trai
         region=found["region"],
         phone_rule=found["phone_rule"],
         template=found["template"],
-    )
-
-
-def write_traits(connection: Connection, traits: Traits, *, endpoint: str, campaign: str) -> None:
-    """Write the traits of a run's campaign in place of those before."""
-    scope = campaign_scope(campaign)
-    connection.execute(delete(campaigns).where(campaigns.c.endpoint == endpoint, campaigns.c.campaign == scope))
-    connection.execute(
-        insert(campaigns).values(
-            endpoint=endpoint,
-            campaign=scope,
-            unique_by=json.dumps(list(traits.unique_by), ensure_ascii=False),
-            region=traits.region,
-            phone_rule=traits.phone_rule,
-            template=traits.template,
-        )
     )
 
 

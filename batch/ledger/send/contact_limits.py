@@ -170,7 +170,9 @@ def _is_too_close(message: Any) -> ColumnElement[bool]:
     return exists().where(*_of_same_person(message), or_(just_now, _ON_ITS_WAY))
 
 
-def refusal(connection: Connection, job: Job, owner: Owner, now: datetime, limiter: ContactLimiter) -> ClaimRefusal | None:
+def refusal(
+    connection: Connection, job: Job, owner: Owner, now: datetime, limiter: ContactLimiter
+) -> ClaimRefusal | None:
     """Return why a pending message could not be claimed, and write it where it is final; None: it is not pending.
 
     The caller commits.
