@@ -1,23 +1,22 @@
-"""Turns results into the report a person reads.
+"""Results of a run -> the report: workbook, CSV file, page for the browser, retry workbook, summary.json.
 
-The way through the package: the ledger's results are asked for once, counted (`figures`), and each becomes the values
-of the result columns (`columns`), which are kept for all files (`told`). They and the sheet's rows (given by `app`; the
-loader is never imported) are joined by row number (`lines`), and go into the user's own workbook (`own_workbook`), a
-clean one (`clean_workbook`), a CSV file (`results_csv`) and a page for the browser (`html_report`). Counts and reasons
-go into summary.json (`summary`) and, with charts, onto the first sheet of the workbook (`page` says what,
-`summary_sheet` how it looks) and the head of the page. `runs_index` lists the runs of a folder.
+Each result is read from the ledger once, counted for the summaries (`statistics`) and rendered as the values of the
+result columns (`columns`), which are spooled for all files (`rows`). The sheet's rows come from `app`; the loader is
+never imported. Both are joined by row number and go into the user's own workbook (`xlsx.in_place`), a new one
+(`xlsx.new_workbook`), a CSV file (`results_csv`) and a page (`html.page`). `summary_view` decides what a summary
+shows; the first worksheet and the head of the page decide how. `html.runs_index` lists the runs of a folder.
 
-The user's workbook is not loaded and saved but spliced: its zip file is copied part by part (`package`), and only the
-contact sheet, its tables, the styles and the lists of parts and sheets are changed, each in the few places where it
-must be (`elements`). Rows stream through as bytes (`sheet_rows`, `sheet_survey`, `sheet_splice`).
+The user's workbook is not loaded and saved but spliced: its zip file is copied part by part (`batch.ooxml`), and only
+the contact sheet, its tables, the styles and the lists of parts and sheets are changed, each in the few places where it
+must be. Rows stream through as bytes (`xlsx.sheet_rows`, `xlsx.sheet_scan`, `xlsx.sheet_splice`).
 
 Invariants:
 
 * Every result is on the row of its number, in every file, and the files agree with each other.
-* A file is there whole or not at all, and the loss of one does not stop the others.
+* A file is written whole or not at all, and the loss of one does not stop the others.
 * No text becomes a formula, in a workbook or in the CSV file as a spreadsheet program opens it.
-* A part of the user's workbook that need not change is copied byte for byte; what could not be kept is said, on the
-  summary and to the caller. A workbook that is not understood gives a clean one, never a guess.
+* A part of the user's workbook that need not change is copied byte for byte; what could not be kept is named on the
+  summary and to the caller. A workbook that is not understood gives a new one, never a guess.
 * Memory does not grow with the rows.
 """
 

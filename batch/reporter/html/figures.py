@@ -15,7 +15,7 @@ from batch.formatting import format_exact_duration
 from batch.i18n import _, current_language, decimal, number
 from batch.model.outcomes import Outcome
 from batch.model.runs import Tally
-from batch.reporter.html.text import moment, rate
+from batch.reporter.html.text import local_moment, rate_text
 from batch.reporter.inputs import ReportInputs
 from batch.reporter.statistics import SentStep, Statistics
 from batch.reporter.summary_view import ReasonSummary, summarize_reasons, verdict
@@ -110,14 +110,14 @@ def run_facts(inputs: ReportInputs) -> Iterator[tuple[str, str, bool]]:
     run, done, zone = inputs.run, inputs.tally.this_run, inputs.zone
     yield _("Run"), run.run, True
     yield _("Sheet"), run.sheet_path, True
-    yield _("Started"), f"{moment(run.started, zone)} ({run.timezone})", False
+    yield _("Started"), f"{local_moment(run.started, zone)} ({run.timezone})", False
     if run.finished:
         time = format_exact_duration(run.started, run.finished)
-        yield _("Finished"), _("{at}, after {time}").format(at=moment(run.finished, zone), time=time), False
+        yield _("Finished"), _("{at}, after {time}").format(at=local_moment(run.finished, zone), time=time), False
     yield _("Ended"), verdict(run.exit_code), False
     yield _("Attempts"), number(done.attempts), False
-    yield _("Wanted rate"), rate(done.wanted_rate) or _("none was set"), False
-    yield _("Achieved rate"), rate(done.achieved_rate) or _("too few attempts to measure"), False
+    yield _("Wanted rate"), rate_text(done.wanted_rate) or _("none was set"), False
+    yield _("Achieved rate"), rate_text(done.achieved_rate) or _("too few attempts to measure"), False
     yield _("Endpoint"), run.endpoint, True
     if run.ledger:
         yield _("Ledger"), run.ledger, True

@@ -1,7 +1,9 @@
 """report.html: the whole report as one page that needs nothing but a browser.
 
-It reads well on a phone, on paper, aloud and without JavaScript; with it the rows can be searched, filtered, sorted and
-copied. The templates are in `templates`, what they show is made by `html_figures` and `html_rows`.
+It can be read on a phone, on paper, by a screen reader and without JavaScript; with it the rows can be searched,
+filtered, sorted and copied. The markup is in `templates`, its content comes from `figures` and `rows`. Its
+Content-Security-Policy allows this style and this script by their hashes and nothing else, so that no text of a sheet
+or of the API can run or load anything.
 """
 
 from __future__ import annotations
@@ -20,44 +22,53 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from batch.i18n import _, ngettext, number
 from batch.reporter.atomic_file import write_aside
-from batch.reporter.columns import Value
 from batch.reporter.html.colours import tones_css
 from batch.reporter.html.figures import bar_segments, chart_columns, percentage_text, reason_bars, run_facts
-from batch.reporter.html.rows import INTERNED, MOST_TEXTS, Rows, lead_columns, own_columns
-from batch.reporter.html.text import column_names, harmless, lang, moment, rate, script_json, script_words
+from batch.reporter.html.rows import INTERNED, MOST_TEXTS, PageRows, choose_lead_columns, own_columns
+from batch.reporter.html.text import (
+    column_names,
+    harmless,
+    language_tag,
+    local_moment,
+    rate_text,
+    script_texts,
+    to_script_json,
+)
 from batch.reporter.inputs import ReportInputs
-from batch.reporter.rows import TableLayout, lay_out_table
+from batch.reporter.rows import lay_out_table
 from batch.reporter.statistics import SENT_PER
 from batch.reporter.summary_view import headline, summarize_outcomes, verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 REPORT_SCRIPT = ("data.js", "search.js", "order.js", "copy.js", "detail.js", "table.js", "filters.js", "main.js")
-"""The parts of the report's script, in their order."""
+"""Files of the report's script, in their order."""
+_SAMPLE = 200
+"""Rows by which the leading columns of the table are chosen."""
 
 
-def pieces(template: str, values: Mapping[str, object], *, script: tuple[str, ...] = ()) -> Iterator[bytes]:
-    """A page, piece by piece: what `values` gives as an iterator is taken from it only when its place has come."""
-    code = script_of(script)
-    whole = {**values, "style": style(), "script": code, "policy": policy(style(), code), "lang": lang()}
-    for piece in _environment().get_template(template).generate(whole):
+def render_page(template: str, values: Mapping[str, object], *, script: tuple[str, ...] = ()) -> Iterator[bytes]:
+    """Yield a page in pieces of UTF-8; an iterator among `values` is read only when its place in the page comes."""
+    css, code = page_css(), join_scripts(script)
+    own = {"style": css, "script": code, "policy": security_policy(css, code), "lang": language_tag()}
+    for piece in _environment().get_template(template).generate({**values, **own}):
         yield piece.encode("utf-8", "replace")
 
 
 @cache
-def style() -> str:
+def page_css() -> str:
     """The CSS of every page."""
     return "\n" + tones_css() + (_TEMPLATES / "page.css").read_text("utf-8")
 
 
 @cache
-def script_of(parts: tuple[str, ...]) -> str:
-    """Files of JavaScript as one script; empty for none."""
-    return "".join("\n" + (_TEMPLATES / part).read_text("utf-8") for part in parts)
+def join_scripts(files: tuple[str, ...]) -> str:
+    """Return files of JavaScript as one script; empty for none."""
+    return "".join("\n" + (_TEMPLATES / file).read_text("utf-8") for file in files)
 
 
-def policy(css: str, code: str) -> str:
-    """The Content-Security-Policy of a page with this style and this script."""
+def security_policy(css: str, code: str) -> str:
+    """The Content-Security-Policy of a page with this style and this script (empty: none)."""
     scripts = f"script-src {_hash(code)}; " if code else ""
     return f"default-src 'none'; style-src {_hash(css)}; {scripts}base-uri 'none'; form-action 'none'"
 
@@ -80,20 +91,16 @@ def _environment() -> Environment:
     made.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     made.filters["number"] = number
     made.filters["harmless"] = harmless
-    made.filters["rate"] = rate
+    made.filters["rate"] = rate_text
     made.globals["percentage_text"] = percentage_text
     return made
 
 
-_SAMPLE = 200
-"""Rows by which the columns of the table are chosen."""
-
-
 def write_html(target: Path, inputs: ReportInputs) -> Path:
-    """Write the page (see `write_aside`). Memory does not grow with the rows."""
+    """Write the page, whole or not at all; return its path. Memory does not grow with the rows."""
 
     def write(file: BinaryIO) -> None:
-        file.writelines(pieces("report.html.jinja", _values(inputs), script=REPORT_SCRIPT))
+        file.writelines(render_page("report.html.jinja", _values(inputs), script=REPORT_SCRIPT))
 
     return write_aside(target, write)
 
@@ -106,7 +113,7 @@ def _values(inputs: ReportInputs) -> dict[str, object]:
         "run": run,
         "verdict": verdict(run.exit_code),
         "headline": headline(run, tally, last_sent=inputs.statistics.last_sent),
-        "began": moment(run.started, inputs.zone),
+        "began": local_moment(run.started, inputs.zone),
         "notes": inputs.notes,
         "remarks": info.warnings if info else (),
         "rows_of_all": tally.rows,
@@ -118,62 +125,57 @@ def _values(inputs: ReportInputs) -> dict[str, object]:
         "sent_title": _(SENT_PER[inputs.statistics.step]),
         "facts": list(run_facts(inputs)),
         "senders": tally.this_run.senders,
-        "wanted": rate(tally.this_run.wanted_rate),
+        "wanted": rate_text(tally.this_run.wanted_rate),
         "table": table,
         "chunks": table.rows.chunks(),
-        "settings": script_json(_settings(inputs, table)),
-        "moment": lambda at: moment(datetime.fromisoformat(at), inputs.zone),
+        "settings": to_script_json(_settings(inputs, table)),
+        "moment": lambda at: local_moment(datetime.fromisoformat(at), inputs.zone),
     }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Table:
-    """The rows with their columns. A row is its number, the values of `COLUMNS`, then the user's cells."""
+    """The table of rows. A row is its number, the values of `COLUMNS`, then the user's cells."""
 
-    rows: Rows
+    rows: PageRows
     own: tuple[str, ...]
-    """The user's columns by name."""
+    """Names of the user's columns."""
     lead: tuple[int, ...]
-    """Those of them that stand in the table."""
+    """Indexes of those among them that stand in the table; the others are in the details of a row."""
 
     @property
     def leads(self) -> Iterator[tuple[int, str]]:
-        """The place in a row, and the name, of each column of the user that stands in the table."""
+        """Index in a row, and name, of each of the user's columns that stands in the table."""
         return ((1 + len(INTERNED) + index, self.own[index]) for index in self.lead)
 
 
 def _table(inputs: ReportInputs) -> _Table:
     layout = lay_out_table(inputs.sheet.info)
     own = own_columns(layout, has_sheet=inputs.sheet.info is not None)
+
+    def rows(most: int | None = None) -> PageRows:
+        return PageRows(islice(inputs.table(layout), most), layout, own, inputs.tally.counts)
+
+    # The head of the table is written before its first row, so its columns are chosen by rows that are read apart.
+    sample = rows(_SAMPLE)
+    for _chunk in sample.chunks():
+        pass
     return _Table(
-        rows=_rows(inputs, layout, own),
+        rows=rows(),
         own=tuple(harmless(layout.header[index], 200) for index in own),
-        lead=lead_columns(_sample(inputs, layout, own)),
+        lead=choose_lead_columns(sample.plain),
     )
 
 
-def _rows(inputs: ReportInputs, layout: TableLayout, own: tuple[int, ...]) -> Rows:
-    return Rows(inputs.table(layout), layout, own, inputs.tally.counts)
-
-
-def _sample(inputs: ReportInputs, layout: TableLayout, own: tuple[int, ...]) -> list[tuple[Value, ...]]:
-    """The first rows, read apart: the head of the table is written before the first of them."""
-    of_all = inputs.table(layout)
-    first = Rows(islice(of_all, _SAMPLE), layout, own, inputs.tally.counts)
-    for _chunk in first.chunks():
-        pass
-    return first.plain
-
-
 def _settings(inputs: ReportInputs, table: _Table) -> dict[str, object]:
-    """What the script of the page must know."""
+    """The settings of the page's script, which reads them as JSON."""
     return {
-        "lang": lang(),
+        "lang": language_tag(),
         "timezone": inputs.run.timezone,
         "names": column_names(),
         "own": table.own,
         "lead": table.lead,
         "interned": [*INTERNED, *(True for _each in table.own)],
         "mostTexts": MOST_TEXTS,
-        "words": script_words(),
+        "words": script_texts(),
     }

@@ -1,11 +1,11 @@
-"""The rows of the report as the HTML page holds them: as JSON for its script, and as a plain table without it.
+"""The rows of report.html: as JSON for its script, and as a plain table for browsers without it.
 
-A row is a list: its number, the values of `COLUMNS`, then the user's own cells. A text that comes again (most do: the
-outcome, the sentences, a company's name) is written once and from then on as its number in the order of appearance, so
-that 100,000 rows stay a file that can be sent. The browser reads the rows in the same order by the same rule.
+A row is a list: its number, the values of `COLUMNS`, then the user's own cells. A text that repeats (most do: the
+outcome, the sentences, a company's name) is written once, and from then on as its number in the order of appearance, so
+that the page of 100,000 rows can still be sent by e-mail. `data.js` reads the rows in the same order by the same rule.
 
-Everything here has a bound: what the page holds of a sheet of a million rows is decided by outcome, what needs a person
-first, and the page says what it leaves out. Memory does not grow with the rows.
+Everything has a limit. Which rows of a very large sheet the page holds is decided by outcome, in the order of
+`URGENCY`, and the page says what it leaves out. Memory does not grow with the rows.
 """
 
 from __future__ import annotations
@@ -14,105 +14,107 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from batch.model.outcomes import Outcome
-from batch.reporter.columns import COLUMNS, Value
-from batch.reporter.html.text import LONGEST_CELL, harmless, script_json
+from batch.reporter.columns import COLUMNS, NUMBERS, Value
+from batch.reporter.html.text import LONGEST_CELL, harmless, to_script_json
 from batch.reporter.rows import TableLayout, TableRow
 from batch.reporter.summary_view import URGENCY
 
 MOST_ROWS = 150_000
 """Rows that the page holds."""
 MOST_PLAIN = 2_000
-"""Rows that can be read without JavaScript."""
+"""Rows of the plain table."""
 MOST_BYTES = 120_000_000
-"""Of the rows as JSON: a net under sheets of hundreds of columns."""
+"""Of the rows as JSON: a limit for sheets of hundreds of columns."""
 MOST_TEXTS = 20_000
-"""Texts that are written once; the next ones are written each time."""
+"""Distinct texts that are written once; any further text is written in full each time."""
 _CHUNK = 1_000
+"""Rows that are written as one piece of JSON."""
 _UNIQUE = frozenset(map(COLUMNS.index, ("wegly_phone", "wegly_chat_id", "wegly_sent_at")))
-_NUMBERS = frozenset(map(COLUMNS.index, ("wegly_http_status", "wegly_attempts", "wegly_duration_ms")))
-INTERNED = tuple(index not in _UNIQUE | _NUMBERS for index in range(len(COLUMNS)))
-"""For each of `COLUMNS` whether its texts are written once; those of the user's own columns are."""
+INTERNED = tuple(index not in _UNIQUE | NUMBERS for index in range(len(COLUMNS)))
+"""For each of `COLUMNS`: True when its texts are written once, as those of the user's own columns are."""
 
 
-def budget(counts: Mapping[Outcome, int], most: int) -> dict[Outcome, int]:
-    """How many rows of each outcome are held when at most `most` are: what needs a person first."""
-    left, held = most, {}
+def allot_rows(counts: Mapping[Outcome, int], most: int) -> dict[Outcome, int]:
+    """Distribute at most `most` rows among the outcomes, in the order of `URGENCY`."""
+    left, allotted = most, {}
     for outcome in URGENCY:
-        held[outcome] = min(left, counts.get(outcome, 0))
-        left -= held[outcome]
-    return held
+        allotted[outcome] = min(left, counts.get(outcome, 0))
+        left -= allotted[outcome]
+    return allotted
 
 
 def own_columns(layout: TableLayout, *, has_sheet: bool) -> tuple[int, ...]:
-    """The indexes of the user's own columns in a line's cells; none when the sheet is gone."""
+    """The indexes of the user's own columns in the cells of a row; empty when the sheet is gone."""
     return (
         tuple(index for index in range(len(layout.header)) if index not in layout.result_columns) if has_sheet else ()
     )
 
 
-class Rows:
-    """The lines of a report on their way into the page. `chunks` is gone through once; the rest is true afterwards."""
+class PageRows:
+    """The rows of a report on their way into the page. Exhaust `chunks` once; the other attributes are valid after."""
 
     def __init__(
-        self, lines: Iterable[TableRow], layout: TableLayout, own: Sequence[int], counts: Mapping[Outcome, int]
+        self, rows: Iterable[TableRow], layout: TableLayout, own: Sequence[int], counts: Mapping[Outcome, int]
     ) -> None:
-        self._lines = lines
+        self._rows = rows
         self._places = [*(indexes[0] for indexes in layout.places), *own]
-        self._single = [True, *(not interned for interned in INTERNED), *(False for _ in own)]
-        self._left = budget(counts, MOST_ROWS)
-        self._left_plain = budget(counts, MOST_PLAIN)
+        self._in_full = [True, *(not interned for interned in INTERNED), *(False for _ in own)]
+        self._left = allot_rows(counts, MOST_ROWS)
+        self._left_plain = allot_rows(counts, MOST_PLAIN)
         self._texts: dict[Value, int] = {}
         self.plain: list[tuple[Value, ...]] = []
-        """The rows of the table that is there without JavaScript: number, the values of `COLUMNS`, own cells."""
+        """The rows of the plain table: number, the values of `COLUMNS`, own cells."""
         self.held = 0
         """Rows that the page holds."""
         self.total = 0
+        """Rows of the report."""
         self.cut = 0
-        """Cells that are not shown to their end."""
+        """Cells whose text was cut."""
 
     def chunks(self) -> Iterator[str]:
-        """The rows as JSON lists, some hundred together."""
+        """Yield the rows as JSON, each piece a list of rows."""
         chunk: list[list[object]] = []
         written = 0
-        for line in self._lines:
+        for row in self._rows:
             self.total += 1
-            if written >= MOST_BYTES or not self._fits(line, self._left):
+            if written >= MOST_BYTES or not self._take(row, self._left):
                 continue
             self.held += 1
-            row = self._shown(line)
-            if self._fits(line, self._left_plain):
-                self.plain.append(row)
-            chunk.append(self._packed(row))
+            cells = self._printable(row)
+            if self._take(row, self._left_plain):
+                self.plain.append(cells)
+            chunk.append(self._pack(cells))
             if len(chunk) == _CHUNK:
-                text = script_json(chunk)
+                text = to_script_json(chunk)
                 written += len(text)
                 yield text
                 chunk = []
         if chunk:
-            yield script_json(chunk)
+            yield to_script_json(chunk)
 
     @staticmethod
-    def _fits(line: TableRow, left: dict[Outcome, int]) -> bool:
-        if line.outcome is None:
+    def _take(row: TableRow, left: dict[Outcome, int]) -> bool:
+        """Count a row against the allotment of its outcome; False when that is used up."""
+        if row.outcome is None:
             return True
-        left[line.outcome] -= 1
-        return left[line.outcome] >= 0
+        left[row.outcome] -= 1
+        return left[row.outcome] >= 0
 
-    def _shown(self, line: TableRow) -> tuple[Value, ...]:
-        cells = [line.cells[place] for place in self._places]
+    def _printable(self, row: TableRow) -> tuple[Value, ...]:
+        cells = [row.cells[place] for place in self._places]
         whole = "".join([cell for cell in cells if isinstance(cell, str)])
         if len(whole) <= LONGEST_CELL and whole.isprintable():
-            return (line.number, *cells)  # as `harmless` leaves them
+            return (row.number, *cells)  # `harmless` would change nothing
         self.cut += sum(isinstance(cell, str) and len(cell) > LONGEST_CELL for cell in cells)
-        return (line.number, *(harmless(cell) if isinstance(cell, str) else cell for cell in cells))
+        return (row.number, *(harmless(cell) if isinstance(cell, str) else cell for cell in cells))
 
-    def _packed(self, row: tuple[Value, ...]) -> list[object]:
+    def _pack(self, cells: tuple[Value, ...]) -> list[object]:
         if len(self._texts) < MOST_TEXTS:
-            return [cell if single else self._once(cell) for cell, single in zip(row, self._single, strict=True)]
+            return [cell if in_full else self._intern(cell) for cell, in_full in zip(cells, self._in_full, strict=True)]
         known = self._texts.get
-        return [cell if single else known(cell, cell) for cell, single in zip(row, self._single, strict=True)]
+        return [cell if in_full else known(cell, cell) for cell, in_full in zip(cells, self._in_full, strict=True)]
 
-    def _once(self, cell: Value) -> object:
+    def _intern(self, cell: Value) -> object:
         if not isinstance(cell, str):
             return cell
         known = self._texts.get(cell)
@@ -123,33 +125,37 @@ class Rows:
         return cell
 
 
-_MOST = 2
-_LONGEST = 32
+_MAX_LEAD = 2
+_LONGEST_NAME = 32
 """Characters; an id is longer."""
 _PHONE = COLUMNS.index("wegly_phone") + 1
 _DIGITS = re.compile(r"\D+")
 _LETTER = re.compile(r"[^\W\d_]")
-_LIKE_A_PHONE = 8
-"""Digits."""
+_PHONE_DIGITS = 8
+"""Digits from which on a number may be a phone."""
 
 
-def lead_columns(rows: Sequence[tuple[Value, ...]]) -> tuple[int, ...]:
-    """Indexes of at most two columns, counted among the user's own. `rows`: number, values of `COLUMNS`, own cells."""
+def choose_lead_columns(rows: Sequence[tuple[Value, ...]]) -> tuple[int, ...]:
+    """Choose up to two of the user's own columns that tell people apart, such as name and company; their indexes.
+
+    `rows`: the first rows as number, values of `COLUMNS`, own cells.
+    """
     first = len(COLUMNS) + 1
     width = len(rows[0]) - first if rows else 0
-    good = [index for index in range(width) if _tells([(row[first + index], row[_PHONE]) for row in rows])]
-    return tuple(good[:_MOST])
+    good = [index for index in range(width) if _identifies([(row[first + index], row[_PHONE]) for row in rows])]
+    return tuple(good[:_MAX_LEAD])
 
 
-def _tells(cells: Sequence[tuple[Value, Value]]) -> bool:
+def _identifies(cells: Sequence[tuple[Value, Value]]) -> bool:
+    """True for a column of short, mostly different texts with letters and no phones. `cells`: each with a phone."""
     texts = [str(cell) for cell, _ in cells if cell is not None]
-    short = sum(len(text) <= _LONGEST and _LETTER.search(text) is not None for text in texts)
+    short = sum(len(text) <= _LONGEST_NAME and _LETTER.search(text) is not None for text in texts)
     if not texts or len(texts) * 2 < len(cells) or short * 10 < len(texts) * 9:
         return False
     phones = sum(_is_phone(str(cell), phone) for cell, phone in cells if cell is not None)
-    return phones * 2 < len(texts) and (len(cells) < _LIKE_A_PHONE or len(set(texts)) * 8 > len(texts))
+    return phones * 2 < len(texts) and (len(cells) < _PHONE_DIGITS or len(set(texts)) * 8 > len(texts))
 
 
 def _is_phone(text: str, phone: Value) -> bool:
     digits = _DIGITS.sub("", text)
-    return len(digits) >= _LIKE_A_PHONE and (phone is None or _DIGITS.sub("", str(phone)).endswith(digits[-8:]))
+    return len(digits) >= _PHONE_DIGITS and (phone is None or _DIGITS.sub("", str(phone)).endswith(digits[-8:]))

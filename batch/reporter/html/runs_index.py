@@ -1,18 +1,17 @@
-"""index.html of a reports folder: its runs, newest first, each with its counts and the way to its report.
+"""index.html of a reports folder: its runs, newest first, each with its counts and a link to its report.
 
-Made anew from the `summary.json` of each folder, so that it is right whatever was copied there or deleted. A folder
-that cannot be understood is named and stops nothing.
+It is written from the `summary.json` of each folder, not from the ledger, so that it is right whatever was copied there
+or deleted. A folder that cannot be read is listed by name and stops nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, NonNegativeInt, ValidationError, field_validator
@@ -21,8 +20,8 @@ from batch.i18n import _, describe_os_error, use_language
 from batch.model.outcomes import Outcome
 from batch.reporter.atomic_file import write_aside
 from batch.reporter.html.figures import bar_segments
-from batch.reporter.html.page import pieces
-from batch.reporter.html.text import moment
+from batch.reporter.html.page import render_page
+from batch.reporter.html.text import local_moment
 from batch.reporter.inputs import LEDGER_ONLY
 from batch.reporter.summary_view import OutcomeSummary, summarize_outcomes, verdict
 
@@ -30,17 +29,19 @@ _NAME = "index.html"
 _SUMMARY = "summary.json"
 _MARK = b'<meta name="generator" content="wegly-batch index'
 _HEAD = 4_096
-_MOST_RUNS = 1_000
-"""Runs that the page lists: the newest by name, which begins with the time."""
-_MOST_BYTES = 4_000_000
-"""Of a summary.json; ours has some thousand."""
+"""Bytes of an index.html in which its mark is looked for."""
+_MAX_RUNS = 1_000
+"""Runs that the page lists: the newest by name, which begins with the time of the start."""
+_MAX_BYTES = 4_000_000
+"""Of a summary.json; one that we write has some thousand."""
 _TRIES = 3
+"""How often the page is written when runs keep ending meanwhile."""
 _RUN_NAME = re.compile(r"\d{8}T\d{6}Z-")
 _REPORTS = ("report.html", f"report ({LEDGER_ONLY}).html", "report.xlsx", "report.xlsm", "results.csv")
 
 
 class _Summary(BaseModel):
-    """What the page needs of a summary.json."""
+    """The part of a summary.json that the page needs."""
 
     run: str
     campaign: str
@@ -70,14 +71,14 @@ class _Entry:
     exit_code: int | None
     ended: str
     link: str | None
-    """Relative, ready for an `href`; None when the folder has no report."""
+    """Relative URL; None when the folder has no report."""
 
 
 def write_index(reports: Path, language: str) -> tuple[str, ...]:
-    """Write `index.html` into a reports folder, mode 0600. Gives sentences about what did not go as it should.
+    """Write `index.html` into a reports folder, whole or not at all, mode 0600. Returns sentences about problems.
 
-    An `index.html` that is not ours stays. When a run ends meanwhile, the page is written once more, so that of two
-    runs that end together neither is missing.
+    An `index.html` of another program stays. When a run ends meanwhile, the page is written again, so that of two runs
+    that end together neither is missing.
     """
     target = reports / _NAME
     with use_language(language):
@@ -85,9 +86,9 @@ def write_index(reports: Path, language: str) -> tuple[str, ...]:
             if _is_foreign(target):
                 return (_("{file} is not of wegly-batch, so the list of runs was not written.").format(file=target),)
             for _attempt in range(_TRIES):
-                before = _state(reports)
-                write_aside(target, _writer(reports))
-                if _state(reports) == before:
+                before = _summary_times(reports)
+                write_aside(target, lambda file: file.writelines(render_page("runs.html.jinja", _values(reports))))
+                if _summary_times(reports) == before:
                     break
         except OSError as error:
             words = _("The list of runs, {file}, could not be written: {error}.")
@@ -103,8 +104,8 @@ def _is_foreign(target: Path) -> bool:
         return False
 
 
-def _state(reports: Path) -> dict[str, int | None]:
-    """What the page is made from: each folder, and when its summary was written."""
+def _summary_times(reports: Path) -> dict[str, int | None]:
+    """Each folder with the time its summary was written, in nanoseconds; None where it has no summary."""
     return {folder.name: _written_at(folder / _SUMMARY) for folder in _folders(reports)}
 
 
@@ -116,38 +117,31 @@ def _written_at(file: Path) -> int | None:
 
 
 def _folders(reports: Path) -> Iterator[Path]:
-    """The folders of a reports folder: the newest runs first, by their names, then what is called otherwise."""
+    """The folders of a reports folder: the newest runs first, by their names, then all others."""
     found = (path for path in reports.iterdir() if not path.name.startswith(".") and path.is_dir())
     newest = sorted(found, key=lambda path: (_RUN_NAME.match(path.name) is not None, path.name), reverse=True)
-    return islice(newest, _MOST_RUNS + 1)
-
-
-def _writer(reports: Path) -> Callable[[BinaryIO], None]:
-    def write(file: BinaryIO) -> None:
-        file.writelines(pieces("runs.html.jinja", _values(reports)))
-
-    return write
+    return islice(newest, _MAX_RUNS + 1)
 
 
 def _values(reports: Path) -> dict[str, object]:
     entries: list[_Entry] = []
     broken: list[tuple[str, str]] = []
     folders = list(_folders(reports))
-    for folder in folders[:_MOST_RUNS]:
+    for folder in folders[:_MAX_RUNS]:
         found = _read(folder)
         if isinstance(found, _Entry):
             entries.append(found)
         else:
             broken.append((folder.name, found))
     entries.sort(key=lambda entry: (entry.started, entry.run), reverse=True)
-    return {"entries": entries, "broken": broken, "more": len(folders) > _MOST_RUNS, "most": _MOST_RUNS}
+    return {"entries": entries, "broken": broken, "more": len(folders) > _MAX_RUNS, "most": _MAX_RUNS}
 
 
 def _read(folder: Path) -> _Entry | str:
-    """A folder's run, or the sentence that says why there is none."""
+    """Return the run of a folder, or the sentence that says why there is none."""
     try:
         with (folder / _SUMMARY).open("rb") as file:
-            text = file.read(_MOST_BYTES)
+            text = file.read(_MAX_BYTES)
         found = _Summary.model_validate_json(text)
     except FileNotFoundError:
         return _("It has no summary.json: the run is going on or was killed, or this is no run's folder.")
@@ -162,7 +156,7 @@ def _entry(folder: Path, found: _Summary) -> _Entry:
         run=found.run,
         campaign=found.campaign,
         started=found.started,
-        began=moment(found.started, None),
+        began=local_moment(found.started, None),
         rows=sum(found.counts.values()),
         counts=[each for each in summarize_outcomes(found.counts) if each.rows],
         segments=bar_segments(found.counts),

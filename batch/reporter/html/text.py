@@ -1,7 +1,7 @@
 """Text, JSON and dates as a page in a browser can hold them. Pure.
 
-Jinja2 escapes what goes into markup. What it cannot do is done here: signs that turn the direction of all text after
-them are written out, texts of any length are cut, and JSON is made so that no value ends the script element it is in.
+Jinja2 escapes what goes into markup. The rest is done here: characters that turn the direction of all text after them
+are written out, long texts are cut, and JSON is made so that no value can end the script element around it.
 """
 
 from __future__ import annotations
@@ -19,46 +19,43 @@ from batch.reporter.columns import COLUMNS
 from batch.reporter.printable_text import printable
 
 LONGEST_CELL = 2_000
-"""Characters of a cell that the page shows; results.csv has all of them."""
+"""Characters of a cell that the page shows; results.csv has the whole text."""
 
-_TURNING = {ord(sign): f"[U+{ord(sign):04X}]" for sign in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
-_IN_SCRIPT = re.compile("[<>&\u2028\u2029]")
+_BIDI_MARKS = {ord(sign): f"[U+{ord(sign):04X}]" for sign in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
+_UNSAFE_IN_SCRIPT = re.compile("[<>&\u2028\u2029]")
 
 
 def harmless(text: str, longest: int = LONGEST_CELL) -> str:
-    """The text as the page shows it: valid, no longer than `longest` and an ellipsis, its direction its own."""
+    """Return the text as the page shows it: valid, without direction marks, cut to `longest` and an ellipsis."""
     if len(text) <= longest and text.isprintable():
         return text
     cut = text if len(text) <= longest else text[:longest] + "\N{HORIZONTAL ELLIPSIS}"
-    return printable(cut).translate(_TURNING)
+    return printable(cut).translate(_BIDI_MARKS)
 
 
-def script_json(value: object) -> str:
-    """A value as JSON that can stand, as it is, inside a `<script type="application/json">`, whatever texts it has."""
+def to_script_json(value: object) -> str:
+    """Write a value as JSON that can stand, as it is, inside a `<script type="application/json">`."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _IN_SCRIPT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _UNSAFE_IN_SCRIPT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def lang() -> str:
-    """The language that is spoken now, as HTML and JavaScript name it."""
+def language_tag() -> str:
+    """The current language, as HTML and JavaScript name it."""
     return current_language().replace("_", "-")
 
 
-def moment(at: datetime, zone: ZoneInfo | None, form: str = "medium") -> str:
-    """A moment (aware) on the clock of a zone (None: its own), as people of the language write it.
-
-    `form` is the length as Babel names it.
-    """
+def local_moment(at: datetime, zone: ZoneInfo | None) -> str:
+    """An aware moment on the clock of a zone (None: its own), as people of the language write it."""
     there = at.astimezone(zone) if zone else at
-    return format_datetime(there.replace(tzinfo=None), form, locale=current_language())
+    return format_datetime(there.replace(tzinfo=None), "medium", locale=current_language())
 
 
-def rate(starts: float | None) -> str:
+def rate_text(starts: float | None) -> str:
     """Starts per second in words; empty for None."""
     return "" if starts is None else format_rate(starts, format_exactly)
 
 
-_NAMES = {
+_COLUMN_NAMES = {
     "wegly_status": N_("Outcome"),
     "wegly_reason": N_("Reason"),
     "wegly_message": N_("What happened"),
@@ -74,7 +71,7 @@ _NAMES = {
     "wegly_run": N_("Run"),
 }
 
-_WORDS = {
+_SCRIPT_TEXTS = {
     "row": N_("Row {row}"),
     "hits": N_("{n} of {total} rows"),
     "none": N_("No row is like that. Take a filter away, or search for less."),
@@ -94,10 +91,10 @@ _WORDS = {
 
 
 def column_names() -> list[tuple[str, str]]:
-    """Each of `COLUMNS` with its name for people."""
-    return [(column, _(_NAMES[column])) for column in COLUMNS]
+    """Each of `COLUMNS` with its name in the current language."""
+    return [(column, _(_COLUMN_NAMES[column])) for column in COLUMNS]
 
 
-def script_words() -> dict[str, str]:
-    """The sentences of the page's script; values in braces are filled in there."""
-    return {key: _(text) for key, text in _WORDS.items()}
+def script_texts() -> dict[str, str]:
+    """The sentences of the page's script by key; values in braces are filled in there."""
+    return {key: _(text) for key, text in _SCRIPT_TEXTS.items()}

@@ -20,7 +20,7 @@ from batch.model.runs import Result
 from batch.reporter import results_csv
 from batch.reporter.columns import COLUMNS, Value, place, values
 from batch.reporter.html import rows as html_rows
-from batch.reporter.html.rows import Rows
+from batch.reporter.html.rows import PageRows
 from batch.reporter.html.text import harmless
 from batch.reporter.results_csv import write_csv
 from batch.reporter.rows import ResultSpool, TableLayout, TableRow, make_row_renderer
@@ -140,7 +140,7 @@ def test_page_rows_that_need_no_care_are_written_alike(
     layout, lines = lines_of(found, own)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(html_rows, "MOST_TEXTS", most)
-        rows = Rows(lines, layout, (0, 1), dict.fromkeys(Outcome, 10))
+        rows = PageRows(lines, layout, (0, 1), dict.fromkeys(Outcome, 10))
         written = [row for chunk in rows.chunks() for row in json.loads(chunk)]
     shown = [(line.number, *map(as_shown, (*line.cells[2:], *line.cells[:2]))) for line in lines]
     assert rows.plain == shown

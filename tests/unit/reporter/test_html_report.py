@@ -27,9 +27,9 @@ from batch.reporter import report, write_report
 from batch.reporter.html import rows as html_rows
 from batch.reporter.html.colours import DARK_SURFACE, LIGHT_SURFACE, darken, mix
 from batch.reporter.html.figures import bar_segments
-from batch.reporter.html.page import REPORT_SCRIPT, script_of, style, write_html
-from batch.reporter.html.rows import Rows, budget, lead_columns
-from batch.reporter.html.text import LONGEST_CELL, harmless, rate, script_json
+from batch.reporter.html.page import REPORT_SCRIPT, join_scripts, page_css, write_html
+from batch.reporter.html.rows import PageRows, allot_rows, choose_lead_columns
+from batch.reporter.html.text import LONGEST_CELL, harmless, rate_text, to_script_json
 from batch.reporter.rows import ReportRow, lay_out_table
 from batch.reporter.statistics import collect_statistics
 from batch.reporter.summary_view import summarize_reasons
@@ -150,7 +150,7 @@ def test_the_policy_allows_exactly_the_style_and_the_script_of_the_page(tmp_path
 
 def test_the_script_writes_texts_only_as_texts() -> None:
     """No way from a string to markup or code is used."""
-    code = script_of(REPORT_SCRIPT)
+    code = join_scripts(REPORT_SCRIPT)
     for way in (
         "innerHTML",
         "outerHTML",
@@ -162,14 +162,14 @@ def test_the_script_writes_texts_only_as_texts() -> None:
         "://",
     ):
         assert way not in code
-    assert "url(" not in style()
-    assert "@import" not in style()
+    assert "url(" not in page_css()
+    assert "@import" not in page_css()
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_json_in_a_script_cannot_end_it(text: str) -> None:
     """It reads back as it was and holds no sign that a parser of HTML or old JavaScript looks for."""
-    written = str(script_json([text]))
+    written = str(to_script_json([text]))
     assert json.loads(written) == [text]
     assert not re.search("[<>&\u2028\u2029]", written)
 
@@ -220,9 +220,9 @@ def test_the_bound_in_bytes_holds_and_is_said(tmp_path: Path, monkeypatch: pytes
 def test_the_urgent_rows_get_the_room() -> None:
     """Errors before unknown before pending, whatever there is most of."""
     counts = {Outcome.SUCCESS: 1_000, Outcome.ERROR: 6, Outcome.UNKNOWN: 6}
-    held = budget(counts, 10)
+    held = allot_rows(counts, 10)
     assert (held[Outcome.ERROR], held[Outcome.UNKNOWN], held[Outcome.SUCCESS]) == (6, 4, 0)
-    assert sum(budget(counts, 5_000).values()) == 1_012
+    assert sum(allot_rows(counts, 5_000).values()) == 1_012
 
 
 def test_the_page_streams() -> None:
@@ -238,7 +238,7 @@ def test_the_page_streams() -> None:
             asked += 1
             yield each
 
-    rows = Rows(replace(material, rows=counted).table(layout), layout, (0, 1), material.tally.counts)
+    rows = PageRows(replace(material, rows=counted).table(layout), layout, (0, 1), material.tally.counts)
     assert len(json.loads(next(rows.chunks()))) == 1_000
     assert asked <= 1_001
 
@@ -303,8 +303,8 @@ def test_one_row_in_a_hundred_thousand_is_seen_in_the_bar() -> None:
 )
 def test_a_rate_is_told_in_a_unit_that_fits(starts: float, words: str) -> None:
     """Nobody reads 0.5 a second."""
-    assert rate(starts) == words
-    assert rate(None) == ""
+    assert rate_text(starts) == words
+    assert rate_text(None) == ""
 
 
 def luminance(colour: str) -> float:
@@ -349,8 +349,8 @@ def test_the_columns_of_the_table_tell_whose_row_it_is() -> None:
     for row in range(100, 160):
         ours = ["success", "created", "", None, f"+55 11 9{row:04d}-{row * 7:04d}", *[None] * 8]
         rows.append((row, *ours, *(column(row) for column in columns)))
-    assert lead_columns(rows) == (1, 6)
-    assert lead_columns([]) == ()
+    assert choose_lead_columns(rows) == (1, 6)
+    assert choose_lead_columns([]) == ()
 
 
 def test_the_page_is_private_and_one_of_the_files(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_folder_that_is_gone_is_said(reports: Path) -> None:
 
 def test_only_the_newest_of_very_many_are_listed(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page stays small, and says what it leaves out."""
-    monkeypatch.setattr(runs_index, "_MOST_RUNS", 2)
+    monkeypatch.setattr(runs_index, "_MAX_RUNS", 2)
     (reports / "zoo").mkdir()
     for day in (1, 2, 3):
         leave_run(reports, f"2026110{day}T130000Z-x-0000", summary(f"2026-11-0{day}T10:00:00-03:00"))
