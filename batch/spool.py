@@ -13,14 +13,14 @@ from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import Any, Generic, TypeVar
 
-_ROWS_IN_BLOCK = 500
+ROWS_IN_BLOCK = 500
 
 Given = TypeVar("Given")
 Kept = TypeVar("Kept")
 
 
 class Spool(Generic[Given, Kept]):
-    """Rows as they were recorded, in order."""
+    """Rows as they were recorded, in order and in blocks."""
 
     def __init__(
         self,
@@ -39,27 +39,39 @@ class Spool(Generic[Given, Kept]):
         self.close = weakref.finalize(self, self._file.close)
         """Forget the rows; also done when the spool is garbage-collected."""
 
+    def __len__(self) -> int:
+        """Number of blocks."""
+        return len(self._ends) - 1
+
+    def append(self, rows: Iterable[Given]) -> bool:
+        """Keep a block of rows; False when there is no room for it, and nothing is kept any longer."""
+        block = marshal.dumps([self._pack(row) for row in rows])
+        try:
+            self._file.seek(self._ends[-1])
+            self._file.write(block)
+            self._file.flush()
+        except OSError:
+            self.close()
+            return False
+        self._ends.append(self._ends[-1] + len(block))
+        return True
+
+    def block(self, index: int) -> Iterator[Kept]:
+        """Yield the rows of a block."""
+        begin, end = self._ends[index : index + 2]
+        self._file.seek(begin)
+        return map(self._unpack, marshal.loads(self._file.read(end - begin)))  # noqa: S302 - as `append` wrote it
+
     def record(self, rows: Iterable[Given]) -> Iterator[Given]:
         """Yield the rows, and keep them on the way. To be called once; complete when the iterator is exhausted."""
         remaining = iter(rows)
-        fits = True
-        while block := list(islice(remaining, _ROWS_IN_BLOCK)):
-            fits = fits and self._keep(block)
+        has_room = True
+        while block := list(islice(remaining, ROWS_IN_BLOCK)):
+            has_room = has_room and self.append(block)
             yield from block
-        self.is_complete = fits
+        self.is_complete = has_room
 
     def rows(self) -> Iterator[Kept]:
-        """Yield the kept rows; several readings may go on at a time. Needs `is_complete`."""
-        for begin, end in zip(self._ends, self._ends[1:], strict=False):
-            self._file.seek(begin)
-            yield from map(self._unpack, marshal.loads(self._file.read(end - begin)))  # noqa: S302 - written below
-
-    def _keep(self, rows: list[Given]) -> bool:
-        block = marshal.dumps([self._pack(row) for row in rows])
-        try:
-            self._ends.append(self._ends[-1] + self._file.write(block))
-            self._file.flush()
-        except OSError:  # no room for temporary files
-            self.close()
-            return False
-        return True
+        """Yield all kept rows; several readings may go on at a time. Needs `is_complete`."""
+        for index in range(len(self)):
+            yield from self.block(index)

@@ -12,10 +12,10 @@ from pathlib import Path
 from batch.errors import SheetError
 from batch.i18n import N_, _
 from batch.loader.formats.delimited import TextGrid, open_text
-from batch.loader.formats.workbook import Content, find_content, open_book
+from batch.loader.formats.workbook import Content, find_content, open_workbook
 from batch.loader.header_detection import HEAD_ROWS, Header, find_header, header_at, headless, is_list, name_columns
 from batch.loader.scan import Survey, holds_anything, survey
-from batch.loader.sheet import CachedGrid, Sheet, Widths
+from batch.loader.sheet import Sheet, Widths
 from batch.loader.source import Grid, RawRow
 from batch.loader.worksheet_choice import choose_tab
 from batch.model.messages import has_origins
@@ -65,9 +65,7 @@ def open_sheet(
     header = _header(source, opened, header_row, wanted_columns)
     last_named = max((index + 1 for index, text in enumerate(header.names) if text), default=0)
     is_text = isinstance(opened.grid, TextGrid)
-    grid = (
-        replace(opened.grid, width=len(header.names)) if isinstance(opened.grid, TextGrid) else CachedGrid(opened.grid)
-    )
+    grid = replace(opened.grid, width=len(header.names)) if isinstance(opened.grid, TextGrid) else opened.grid
     least = last_named or len(header.names)
     seen = survey(source, grid.rows(), below=header.number, width=least)
     if not seen.rows:
@@ -106,7 +104,7 @@ def _open(source: SheetFile, name: str | None, wanted: Collection[str]) -> _Open
     if content is Content.TEXT:
         text = open_text(source, wanted)
         return _Opened(grid=text, format="tsv" if text.delimiter == "\t" else "csv")
-    book = open_book(source, content)
+    book = open_workbook(source, content)
     choice = choose_tab(source, book, name=name, wanted=wanted)
     return _Opened(grid=book.grid(choice.tab), format=book.format, tab=choice.tab.name, remarks=choice.remarks)
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from batch.i18n import N_
 from batch.loader.header_detection import Columns
 from batch.loader.scan import holds_anything
 from batch.loader.source import Grid, RawRow
 from batch.model.csv_injection import unguard
-from batch.model.phrases import Phrase, phrase_from_json, to_json
+from batch.model.phrases import Phrase
 from batch.model.reasons import Reason
 from batch.model.sheets import NO_ERRORS, SheetInfo, SheetRow
-from batch.spool import Spool
 
 _STILL_MALFORMED = Phrase(N_("it could not be read in its own sheet, and wegly_reason still says so"))
 """Its cells may be shifted: a person must say that they are right now."""
@@ -114,40 +112,3 @@ def _picked(cells: list[str | None], places: tuple[int, ...]) -> tuple[str | Non
     """The cells at some places; None beyond the row's end."""
     have = len(cells)
     return tuple([cells[place] if place < have else None for place in places])
-
-
-_MEMORY_BYTES = 16 * 1024 * 1024
-"""Size of the rows that are kept in memory; beyond, all go into a file."""
-
-
-class CachedGrid:
-    """A grid that keeps its rows from the first time that they are read to the end."""
-
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
-        self._spool: Spool[RawRow, RawRow] | None = None
-
-    def rows(self) -> Iterator[RawRow]:
-        """Yield the rows of the grid."""
-        return self._spool.rows() if self._spool else self._read()
-
-    def _read(self) -> Iterator[RawRow]:
-        spool = Spool[RawRow, RawRow](memory_bytes=_MEMORY_BYTES, pack=_pack, unpack=_unpack)
-        yield from spool.record(self._grid.rows())
-        if spool.is_complete:
-            self._spool = spool
-
-
-def _pack(row: RawRow) -> tuple[object, ...]:
-    # marshal writes no class of ours; an empty dict means the same as a mapping proxy.
-    number, cells, errors, hidden, fault = row
-    packed = {column: to_json(error) for column, error in errors.items()} if errors else {}
-    return number, cells, packed, hidden, to_json(fault) if fault else None
-
-
-def _unpack(row: tuple[Any, ...]) -> RawRow:
-    number, cells, errors, hidden, fault = row
-    if not errors and not fault:
-        return RawRow._make(row)
-    unpacked = {column: phrase_from_json(error) for column, error in errors.items()}
-    return RawRow(number, cells, unpacked, hidden, phrase_from_json(fault) if fault else None)

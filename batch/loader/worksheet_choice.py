@@ -8,7 +8,7 @@ from itertools import islice
 
 from batch.errors import nearest
 from batch.i18n import N_, _
-from batch.loader.formats.workbook import Book
+from batch.loader.formats.workbook import Workbook
 from batch.loader.header_detection import HEAD_ROWS, Header, find_header
 from batch.loader.header_names import fold, is_phone_header, is_result_column
 from batch.loader.scan import holds_anything
@@ -46,7 +46,7 @@ class _Candidate:
         return len({fold(name) for name in self.header.names if name} & {fold(name) for name in wanted})
 
 
-def choose_tab(source: SheetFile, book: Book, *, name: str | None, wanted: Collection[str]) -> Choice:
+def choose_tab(source: SheetFile, book: Workbook, *, name: str | None, wanted: Collection[str]) -> Choice:
     """The worksheet to read: the one named; else the one with result columns of an earlier report; else the only
     visible one with the columns the campaign asks for, or with a phone column; else the only one that holds anything.
 
@@ -75,7 +75,7 @@ def choose_tab(source: SheetFile, book: Book, *, name: str | None, wanted: Colle
     return Choice(tab=chosen[0].tab, remarks=passed_over + said)
 
 
-def _of_corrections(book: Book, name: str) -> Tab | None:
+def _of_corrections(book: Workbook, name: str) -> Tab | None:
     """The worksheet of rows to correct, where there is none of the name that the campaign gives the original's."""
     if any(fold(tab.name) == fold(name) for tab in book.tabs):
         return None
@@ -102,7 +102,7 @@ def _passed_over(tab: Tab) -> Phrase:
     return Phrase(_HIDDEN if tab.worksheet else _NO_ROWS, {"name": repr(tab.name)})
 
 
-def _candidates(book: Book, wanted: Collection[str]) -> list[_Candidate]:
+def _candidates(book: Workbook, wanted: Collection[str]) -> list[_Candidate]:
     """The visible worksheets that hold anything; without the summary that a report of ours puts beside its rows."""
     found = []
     for tab in book.tabs:

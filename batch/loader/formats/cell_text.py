@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from functools import lru_cache
 
 from batch.i18n import N_
@@ -33,20 +35,44 @@ _PLAIN_DECIMAL = re.compile(r"(-?(?:0|[1-9][0-9]{0,8}))\.([0-9]{0,3}[1-9])")
 _ISO_DURATION = re.compile(
     r"(-)?P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:[.,][0-9]+)?)S)?)?"
 )
+_BUILT_IN_DATES = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
+_BUILT_IN_ELAPSED = frozenset((46,))
 _NOT_CODES = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.IGNORECASE | re.DOTALL)
 
 
+class NumberKind(Enum):
+    """What a cell's number format makes of a stored number."""
+
+    NUMBER = "number"
+    DATE = "date"
+    ELAPSED = "elapsed"
+    """A duration, whose hours may go past 24."""
+
+
+ERROR_CODES = {
+    0x00: "#NULL!",
+    0x07: "#DIV/0!",
+    0x0F: "#VALUE!",
+    0x17: "#REF!",
+    0x1D: "#NAME?",
+    0x24: "#NUM!",
+    0x2A: "#N/A",
+    0x2B: "#GETTING_DATA",
+}
+"""Errors by their codes in binary workbooks."""
+
+
 class UnreadableCell(ValueError):
-    """A cell's stored value is none that a person can read."""
+    """A stored value that cannot be shown."""
 
     def __init__(self, error: Phrase) -> None:
         super().__init__(in_english(error))
         self.error = error
-        """What is wrong with the cell."""
+        """Fault of the cell."""
 
 
 def error_cell(code: str) -> Phrase:
-    """The error of a cell that holds one such as `#N/A`; of an unknown one the code is empty."""
+    """Return the fault of a cell that holds an error such as `#N/A`. `code`: empty for an unknown one."""
     return Phrase(N_("error cell {code}"), {"code": code}) if code else Phrase(N_("error cell (unknown)"))
 
 
@@ -225,11 +251,20 @@ def value_text(value: object) -> str | None:
     return text
 
 
-def date_format(code: str) -> str:
-    """What a number format makes of a number: `date`, `elapsed` (hours past 24), or `` for an ordinary number."""
+def number_kind(format_id: int, formats: Mapping[int, str]) -> NumberKind:
+    """Return the kind of a number format. `formats`: codes of the workbook's own formats, by id."""
+    if format_id in formats:
+        return format_kind(formats[format_id])
+    if format_id in _BUILT_IN_ELAPSED:
+        return NumberKind.ELAPSED
+    return NumberKind.DATE if format_id in _BUILT_IN_DATES else NumberKind.NUMBER
+
+
+def format_kind(code: str) -> NumberKind:
+    """Return the kind of a format code, such as `dd/mm/yyyy`."""
     bare = _NOT_CODES.sub("", code[:_LONGEST_FORMAT].partition(";")[0]).lower()
     if "general" in bare:
-        return ""
+        return NumberKind.NUMBER
     if any(unit in bare for unit in ("[h", "[m", "[s")):
-        return "elapsed"
-    return "date" if re.search(r"[ymdhs]", bare) else ""
+        return NumberKind.ELAPSED
+    return NumberKind.DATE if re.search(r"[ymdhs]", bare) else NumberKind.NUMBER

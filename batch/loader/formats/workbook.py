@@ -8,10 +8,14 @@ from enum import StrEnum
 from typing import Protocol
 
 from batch.i18n import N_, _, number
+from batch.loader.formats.cached_grid import CachedGrid
+from batch.loader.formats.ods import OdsBook
+from batch.loader.formats.xls import GIVE, SAVE_AS, VERY_OLD, XlsBook
+from batch.loader.formats.xlsb import XlsbBook
 from batch.loader.formats.xlsx import XlsxBook
 from batch.loader.source import Grid, Tab
 from batch.model.sheet_file import SheetFile
-from batch.ooxml.archive import PROTECTED, REMOVE_PASSWORD, open_archive, part_key, verify
+from batch.ooxml.archive import open_archive, part_key, verify
 from batch.ooxml.package import find_workbook, read_content_types
 
 
@@ -41,8 +45,6 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
 )
 _OLD_EXCEL = re.compile(rb"\x09[\x00\x02\x04\x08][\x04-\x10]\x00[\x00\x07\x05\x06\x02]")
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|head|body|table|meta|!--|style|div)", re.IGNORECASE)
-_GIVE = N_("Give a CSV, XLSX, XLSM, XLS, XLSB or ODS file.")
-_SAVE_AS = N_("Open it in Excel or LibreOffice, save it as XLSX, and use that.")
 
 
 def find_content(source: SheetFile) -> Content:
@@ -58,16 +60,16 @@ def find_content(source: SheetFile) -> Content:
         return Content.COMPOUND
     for mark, what in _OTHERS:
         if start.startswith(mark):
-            raise source.refusal(_("is {what}, not a sheet.").format(what=_(what)), _(_GIVE))
+            raise source.refusal(_("is {what}, not a sheet.").format(what=_(what)), _(GIVE))
     if _OLD_EXCEL.match(start):
-        raise source.refusal(_("is a sheet of a very old Excel (before 1997), which is not read."), _(_SAVE_AS))
+        raise source.refusal(_(VERY_OLD), _(SAVE_AS))
     if _MARKUP.match(start):
         what = (
             _("an XML sheet of Excel 2003")
             if b"schemas-microsoft-com:office:spreadsheet" in start
             else _("a web page or XML")
         )
-        raise source.refusal(_("is {what}, whatever its name ends in.").format(what=what), _(_SAVE_AS))
+        raise source.refusal(_("is {what}, whatever its name ends in.").format(what=what), _(SAVE_AS))
     return Content.TEXT
 
 
@@ -97,88 +99,84 @@ def _first_bytes(source: SheetFile) -> bytes:
     return start
 
 
-class Book(Protocol):
-    """A workbook whose list of sheets is known."""
+class Reader(Protocol):
+    """A reader of one format whose list of sheets is known."""
 
     format: str
     """xlsx, xlsm, xls, xlsb or ods."""
 
     @property
     def tabs(self) -> Sequence[Tab]:
-        """Its sheets, in the order of their tabs."""
+        """Sheets in the order of their tabs."""
         ...
 
     def grid(self, tab: Tab) -> Grid:
-        """The rows of a worksheet. Raises SheetError: damaged, hostile, or over a limit."""
+        """Return the rows of a worksheet. Raises SheetError: damaged, hostile, or over a limit."""
         ...
 
 
-def open_book(source: SheetFile, content: Content) -> Book:
+class Workbook:
+    """A workbook whose list of sheets is known. Keeps the rows of the worksheet that was read last."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.format = reader.format
+        self.tabs = reader.tabs
+        self._reader = reader
+        self._tab: Tab | None = None
+        self._grid: CachedGrid | None = None
+
+    def grid(self, tab: Tab) -> Grid:
+        """Return the rows of a worksheet. Raises SheetError: damaged, hostile, or over a limit."""
+        if self._grid is None or tab is not self._tab:
+            if self._grid is not None:
+                self._grid.close()
+            self._tab, self._grid = tab, CachedGrid(self._reader.grid(tab))
+        return self._grid
+
+
+def open_workbook(source: SheetFile, content: Content) -> Workbook:
     """Open a workbook.
 
     Raises:
         SheetError: it is another kind of document, protected by a password, damaged, hostile, or over a limit.
     """
-    book = _open_compound(source) if content is Content.COMPOUND else _open_archive(source)
-    if not book.tabs:
+    reader = XlsBook(source) if content is Content.COMPOUND else _open_archive(source)
+    if not reader.tabs:
         raise source.damage(_("its list of sheets is empty"))
-    if len(book.tabs) > source.limits.sheets:
+    if len(reader.tabs) > source.limits.sheets:
         raise source.excess(
             _("it has {sheets} sheets, {allowed} are allowed (limit sheets)").format(
-                sheets=number(len(book.tabs)), allowed=number(source.limits.sheets)
+                sheets=number(len(reader.tabs)), allowed=number(source.limits.sheets)
             )
         )
-    places = [tab.place for tab in book.tabs if tab.place]
+    places = [tab.place for tab in reader.tabs if tab.place]
     if len(set(places)) < len(places):
         raise source.damage(_("two of its sheets are the same part"))
-    return book
+    return Workbook(reader)
 
 
-def _open_archive(source: SheetFile) -> Book:
+def _open_archive(source: SheetFile) -> Reader:
     archive = open_archive(source)
     part = find_workbook(archive)
     if part is not None:
         kind = read_content_types(archive).get(part_key(part), "").lower()
         if part.endswith(".bin") or "ms-excel.sheet.binary" in kind:
-            from batch.loader.formats.calamine import BinaryBook  # noqa: PLC0415 - nearly all sheets are CSV or XLSX
-            from batch.loader.formats.xlsb import read_xlsb_marks  # noqa: PLC0415 - likewise
-
             verify(archive)
-            return BinaryBook(source, "xlsb", read_xlsb_marks(archive, part))
+            return XlsbBook(archive, part)
         if "spreadsheetml" in kind or "ms-excel" in kind or (not kind and part.startswith("xl/")):
             verify(archive)
             return XlsxBook(archive, part)
-        raise source.refusal(_("is an Office document, but not a workbook."), _(_GIVE))
+        raise source.refusal(_("is an Office document, but not a workbook."), _(GIVE))
     if "content.xml" in archive and "mimetype" in archive:
         if b"spreadsheet" in archive.read("mimetype"):
-            from batch.loader.formats.ods import OdsBook  # noqa: PLC0415 - likewise
-
             verify(archive)
             return OdsBook(archive)
-        raise source.refusal(_("is a document of LibreOffice, but not a sheet."), _(_GIVE))
+        raise source.refusal(_("is a document of LibreOffice, but not a sheet."), _(GIVE))
     if any(name.startswith("index/") and name.endswith(".iwa") for name in archive.parts):
         raise source.refusal(
             _("is a sheet of Apple Numbers, which is not read."), _("Export it from Numbers as XLSX, and use that.")
         )
     raise source.refusal(
         _("is a zip file without a workbook inside."),
-        " ".join((_("If a sheet is packed in it, unpack it first."), _(_GIVE))),
+        " ".join((_("If a sheet is packed in it, unpack it first."), _(GIVE))),
     )
-
-
-def _open_compound(source: SheetFile) -> Book:
-    from batch.loader.formats.calamine import BinaryBook  # noqa: PLC0415 - nearly all sheets are CSV or XLSX
-    from batch.loader.formats.ole import open_compound  # noqa: PLC0415 - likewise
-    from batch.loader.formats.xls import read_xls_marks  # noqa: PLC0415 - likewise
-
-    file = open_compound(source)
-    if "EncryptedPackage" in file.streams or "EncryptionInfo" in file.streams:
-        raise source.refusal(_(PROTECTED), _(REMOVE_PASSWORD))
-    if "Workbook" not in file.streams:
-        if "Book" in file.streams:
-            raise source.refusal(_("is a sheet of a very old Excel (before 1997), which is not read."), _(_SAVE_AS))
-        raise source.refusal(_("is an old Office document, but not a workbook."), _(_GIVE))
-    marks = read_xls_marks(source, file.read("Workbook"))
-    if marks.protected:
-        raise source.refusal(_(PROTECTED), _(REMOVE_PASSWORD))
-    return BinaryBook(source, "xls", marks.sheets)

@@ -1,16 +1,21 @@
-"""The records of an XLSB workbook: where its sheets are, and the marks of each."""
+"""XLSB workbooks: values by python-calamine in a process of its own, and from the records what it leaves out."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
-from batch.i18n import _
-from batch.loader.formats.calamine import ERROR_CODES, MarkedSheet, Marks
-from batch.loader.formats.cell_text import error_cell
-from batch.loader.source import Tab
+from batch.i18n import _, number
+from batch.loader.formats.cell_text import ERROR_CODES, error_cell
+from batch.loader.formats.worker import run_worker
+from batch.loader.source import Grid, RawRow, Tab
+from batch.model.phrases import Phrase, phrase_from_json
+from batch.model.sheet_file import SheetFile
 from batch.ooxml.archive import Archive
 from batch.ooxml.package import read_relations
+from batch.ooxml.references import LAST_ROW
 
 _ROW = 0
 _ERRORS = frozenset((3, 11))
@@ -25,70 +30,66 @@ _HIDDEN = 0x10
 _NO_TEXT = 0xFFFFFFFF
 
 
-def _number(data: bytes, place: int, most: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(most):
-        byte = data[place]
-        place += 1
-        value |= (byte & 0x7F) << (7 * shift)
-        if not byte & 0x80:
-            break
-    return value, place
+class XlsbBook:
+    """A workbook whose records were scanned, so that calamine may read it."""
+
+    format = "xlsb"
+
+    def __init__(self, archive: Archive, part: str) -> None:
+        """Read the list of sheets, and scan each worksheet. `part`: name of the workbook part.
+
+        Raises:
+            SheetError: damaged, or a sheet over a limit.
+        """
+        self._source = archive.source
+        self._marks: list[_Marks] = []
+        self.tabs: list[Tab] = []
+        """Sheets in the order of their tabs; `place` is the sheet's index, from 0."""
+        worksheets = {each.id: each.target for each in read_relations(archive, part) if each.kind == "worksheet"}
+        try:
+            for kind, body in _records(archive.read(part)):
+                if kind == _SHEET:
+                    relation, at = _wide_text(body, 8)
+                    target = worksheets.get(relation)
+                    tab = Tab(
+                        name=_wide_text(body, at)[0],
+                        worksheet=target is not None,
+                        visible=struct.unpack_from("<L", body)[0] == 0,
+                        place=str(len(self.tabs)),
+                    )
+                    self.tabs.append(tab)
+                    self._marks.append(_Marks() if target is None else _scan(archive, target))
+        except (struct.error, IndexError):
+            raise archive.source.damage(_("a record of it is cut short")) from None
+
+    def grid(self, tab: Tab) -> Grid:
+        """Return the rows of a worksheet; they are read, and damage is found, when they are asked for."""
+        return _XlsbGrid(source=self._source, place=tab.place, marks=self._marks[int(tab.place)])
 
 
-def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
-    place = 0
-    while place < len(data):
-        first = data[place]
-        place += 1
-        kind = first
-        if first & 0x80:
-            kind = (first & 0x7F) | (data[place] & 0x7F) << 7
-            place += 1
-        size, place = _number(data, place, 4)
-        yield kind, data[place : place + size]
-        place += size
+@dataclass(kw_only=True, slots=True)
+class _Marks:
+    """Hidden rows and unreadable cells of a worksheet, and the rectangle of its values. Rows and columns from 0."""
+
+    hidden: set[int] = field(default_factory=set)
+    errors: dict[int, dict[int, Phrase]] = field(default_factory=dict)
+    """Faults of cells, by row and column."""
+    top: int = -1
+    left: int = -1
+    bottom: int = -1
+    right: int = -1
+
+    def add(self, row: int, column: int) -> None:
+        """Extend the rectangle by a cell."""
+        if self.top < 0:
+            self.top, self.left = row, column
+        self.top, self.bottom = min(self.top, row), max(self.bottom, row)
+        self.left, self.right = min(self.left, column), max(self.right, column)
 
 
-def _wide(body: bytes, place: int) -> tuple[str, int]:
-    (length,) = struct.unpack_from("<L", body, place)
-    if length == _NO_TEXT:
-        return "", place + 4
-    end = place + 4 + 2 * length
-    return body[place + 4 : end].decode("utf-16-le", "replace"), end
-
-
-def read_xlsb_marks(archive: Archive, part: str) -> tuple[MarkedSheet, ...]:
-    """The sheets in the order of their tabs, with the marks of each worksheet.
-
-    Raises:
-        SheetError: damaged, or a sheet over a limit.
-    """
-    found = {each.id: each for each in read_relations(archive, part) if not each.outside}
-    sheets: list[MarkedSheet] = []
-    try:
-        for kind, body in _records(archive.read(part)):
-            if kind == _SHEET:
-                reference, place = _wide(body, 8)
-                name, _end = _wide(body, place)
-                relation = found.get(reference)
-                is_worksheet = relation is not None and relation.kind == "worksheet"
-                tab = Tab(
-                    name=name,
-                    worksheet=is_worksheet,
-                    visible=struct.unpack_from("<L", body)[0] == 0,
-                    place=str(len(sheets)),
-                )
-                marks = _sheet(archive, relation.target) if relation is not None and is_worksheet else Marks()
-                sheets.append(MarkedSheet(tab=tab, marks=marks))
-    except (struct.error, IndexError):
-        raise archive.source.damage(_("a record of it is cut short")) from None
-    return tuple(sheets)
-
-
-def _sheet(archive: Archive, part: str) -> Marks:
+def _scan(archive: Archive, part: str) -> _Marks:
     source = archive.source
-    marks = Marks()
+    marks = _Marks()
     row = -1
     for kind, body in _records(archive.read(part, limit=source.limits.loaded_bytes)):
         if kind == _ROW:
@@ -96,17 +97,96 @@ def _sheet(archive: Archive, part: str) -> Marks:
             if body[11] & _HIDDEN:
                 marks.hidden.add(row)
         elif kind == _DIMENSIONS:
-            first, last, left, right = struct.unpack_from("<LLLL", body)
-            marks.claims(source, max(first, last), max(left, right))
-        elif kind in _VALUES:
-            marks.value(row, struct.unpack_from("<L", body)[0])
-        elif kind in _ERRORS:
-            marks.error(row, struct.unpack_from("<L", body)[0], error_cell(ERROR_CODES.get(body[8], "")))
+            _check_claim(source, struct.unpack_from("<LLLL", body))
+        elif kind in _VALUES or kind in _ERRORS:
+            (column,) = struct.unpack_from("<L", body)
+            marks.add(row, column)
+            if kind in _ERRORS:
+                marks.errors.setdefault(row, {})[column] = error_cell(ERROR_CODES.get(body[8], ""))
         elif kind in _SHORT:
             raise source.refusal(
                 _("stores cells in a short form that is not read."), _("Save it in Excel as XLSX, and use that.")
             )
         elif kind == _END_OF_ROWS:
             break
-    marks.check(source)
+    _check_rectangle(source, marks)
     return marks
+
+
+def _check_claim(source: SheetFile, dimensions: tuple[int, ...]) -> None:
+    # calamine takes the memory for what the sheet claims before it reads a cell.
+    rows, columns = max(dimensions[:2]), max(dimensions[2:])
+    if rows > LAST_ROW or columns > source.limits.columns:
+        raise source.damage(
+            _("it says that it has {rows} rows and {columns} columns").format(
+                rows=number(rows), columns=number(columns)
+            )
+        )
+
+
+def _check_rectangle(source: SheetFile, marks: _Marks) -> None:
+    # calamine holds the rectangle whole, empty cells included.
+    limits = source.limits
+    area = (marks.bottom - marks.top + 1) * (marks.right - marks.left + 1)
+    if area > limits.loaded_cells:
+        raise source.excess(
+            _("its cells span {area} places, {allowed} are allowed here (limit loaded_cells)").format(
+                area=number(area), allowed=number(limits.loaded_cells)
+            )
+        )
+    if marks.right >= limits.columns:
+        raise source.excess(_("it has more than {most} columns (limit columns)").format(most=number(limits.columns)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _XlsbGrid:
+    source: SheetFile
+    place: str
+    marks: _Marks
+
+    def rows(self) -> Iterator[RawRow]:
+        waiting = sorted(self.marks.errors)
+        """Rows of errors that are still to come: calamine leaves out a row of nothing but errors."""
+        for index, cells, errors in run_worker(self.source, "calamine_worker", self.place):
+            while waiting and waiting[0] < index:
+                yield self._row(waiting.pop(0), [], {})
+            if waiting and waiting[0] == index:
+                waiting.pop(0)
+            yield self._row(index, cells, errors)
+        for index in waiting:
+            yield self._row(index, [], {})
+
+    def _row(self, index: int, cells: list[str | None], errors: dict[str, list[Any]]) -> RawRow:
+        faults = {int(column): phrase_from_json(error) for column, error in errors.items()}
+        faults |= self.marks.errors.get(index, {})
+        cells = [None if column in faults else cell for column, cell in enumerate(cells)]
+        return RawRow(index + 1, cells, faults, index in self.marks.hidden)
+
+
+def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the kind and the body of each record; both number and size have 7 bits in a byte."""
+    at = 0
+    while at < len(data):
+        kind, at = _number(data, at, 2)
+        size, at = _number(data, at, 4)
+        yield kind, data[at : at + size]
+        at += size
+
+
+def _number(data: bytes, at: int, most: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(most):
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << (7 * shift)
+        if not byte & 0x80:
+            break
+    return value, at
+
+
+def _wide_text(body: bytes, at: int) -> tuple[str, int]:
+    (length,) = struct.unpack_from("<L", body, at)
+    if length == _NO_TEXT:
+        return "", at + 4
+    end = at + 4 + 2 * length
+    return body[at + 4 : end].decode("utf-16-le", "replace"), end

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from batch.loader.formats.cell_text import date_format
-from batch.loader.formats.xlsx_cells import CellReader, NumberKind
+from batch.loader.formats.cell_text import NumberKind, number_kind
+from batch.loader.formats.xlsx_cells import CellReader
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import Grid, Tab
 from batch.ooxml.archive import Archive, part_key
@@ -13,8 +13,6 @@ from batch.ooxml.package import Relation, is_true, make_tab, read_content_types,
 from batch.ooxml.shared_strings import read_shared_strings
 from batch.ooxml.xml import Attributes
 
-_BUILT_IN_DATES = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
-_BUILT_IN_ELAPSED = frozenset((46,))
 _MOST_FORMATS = 200_000
 
 
@@ -95,17 +93,17 @@ def _read_number_kinds(archive: Archive, part: str | None) -> list[NumberKind]:
     """Read by the index of each cell style whether it shows numbers as dates."""
     if part is None or part not in archive:
         return []
-    formats: dict[str, str] = {}
+    formats: dict[int, str] = {}
     kinds: list[NumberKind] = []
     inside: list[bool] = []
 
     def start(element: str, attributes: Attributes) -> None:
         if element == "numFmt" and not inside:
-            formats[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+            formats[_format_id(attributes)] = attributes.get("formatCode", "")
         elif element == "cellXfs":
             inside.append(True)
         elif element == "xf" and inside and len(kinds) < _MOST_FORMATS:
-            kinds.append(_number_kind(attributes.get("numFmtId", "0"), formats))
+            kinds.append(number_kind(_format_id(attributes), formats))
 
     def end(element: str) -> None:
         if element == "cellXfs":
@@ -115,10 +113,6 @@ def _read_number_kinds(archive: Archive, part: str | None) -> list[NumberKind]:
     return kinds
 
 
-def _number_kind(number: str, formats: dict[str, str]) -> NumberKind:
-    if number in formats:
-        return NumberKind(date_format(formats[number]))
-    built_in = int(number) if number.isdecimal() else 0
-    if built_in in _BUILT_IN_ELAPSED:
-        return NumberKind.ELAPSED
-    return NumberKind.DATE if built_in in _BUILT_IN_DATES else NumberKind.NUMBER
+def _format_id(attributes: Attributes) -> int:
+    text = attributes.get("numFmtId", "")
+    return int(text) if text.isdecimal() else 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from functools import partial
 
 from batch.i18n import N_
 from batch.loader.formats.cell_text import (
+    NumberKind,
     UnreadableCell,
     error_cell,
     iso_text,
@@ -33,15 +33,6 @@ _LONGEST_REMEMBERED = 128
 """Characters: so bounded, what is remembered takes a few MB."""
 
 Converter = Callable[[str], str | None]
-
-
-class NumberKind(Enum):
-    """What a cell's number format makes of a stored number; the values are those of `date_format`."""
-
-    NUMBER = ""
-    DATE = "date"
-    ELAPSED = "elapsed"
-    """A duration, whose hours may go past 24."""
 
 
 class _Remembered(dict[str, str | None]):

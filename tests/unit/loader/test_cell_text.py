@@ -123,22 +123,22 @@ def test_values_of_a_reader_library(value: object, text: str | None) -> None:
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("General", ""),
-        ("0.00", ""),
+        ("General", "number"),
+        ("0.00", "number"),
         ("dd/mm/yyyy", "date"),
         ("[$-416]d \\d\\e mmmm", "date"),
         ("hh:mm", "date"),
         ("[h]:mm:ss", "elapsed"),
-        ('"dias" 0', ""),
-        ("[Red]0.00", ""),
-        ('_("R$"* #,##0.00_)', ""),
-        ('0;"dia"', ""),
-        ("#,##0 \\h", ""),
+        ('"dias" 0', "number"),
+        ("[Red]0.00", "number"),
+        ('_("R$"* #,##0.00_)', "number"),
+        ('0;"dia"', "number"),
+        ("#,##0 \\h", "number"),
     ],
 )
 def test_which_formats_are_dates(code: str, kind: str) -> None:
     """Letters in quotes, behind a backslash or in brackets do not make a date."""
-    assert cells.date_format(code) == kind
+    assert cells.format_kind(code).value == kind
 
 
 def test_escaped_characters_of_ooxml() -> None:

@@ -8,9 +8,10 @@ from itertools import islice
 
 import pytest
 
-from batch.loader import sheet
+from batch.errors import SheetError
+from batch.loader.formats import cached_grid
+from batch.loader.formats.cached_grid import CachedGrid
 from batch.loader.formats.cell_text import error_cell
-from batch.loader.sheet import CachedGrid
 from batch.loader.source import RawRow
 
 
@@ -36,7 +37,7 @@ class Counted:
 @pytest.mark.parametrize("held", [0, 1000, 10_000_000])
 def test_rows_are_read_once_and_given_as_often_as_asked(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """From memory or from a file, by several readers at a time: the same rows."""
-    monkeypatch.setattr(sheet, "_MEMORY_BYTES", held)
+    monkeypatch.setattr(cached_grid, "_MEMORY_BYTES", held)
     grid = Counted()
     kept = CachedGrid(grid)
     assert list(kept.rows()) == ROWS
@@ -45,13 +46,40 @@ def test_rows_are_read_once_and_given_as_often_as_asked(held: int, monkeypatch: 
     assert grid.readings == 1
 
 
-def test_a_reading_that_was_broken_off_keeps_nothing() -> None:
-    """Half of a sheet is never taken for the whole."""
+def test_a_reading_goes_on_where_the_last_one_ended() -> None:
+    """The first rows, which show the header, are not read twice; half of a sheet is never taken for the whole."""
     grid = Counted()
     kept = CachedGrid(grid)
-    assert len(list(islice(kept.rows(), 600))) == 600
-    assert list(kept.rows()) == ROWS
-    assert grid.readings == 2
+    assert [len(list(islice(kept.rows(), count))) for count in (30, 600)] == [30, 600]
+    assert list(kept.rows()) == list(kept.rows()) == ROWS
+    assert grid.readings == 1
+
+
+def test_a_closed_reading_begins_anew() -> None:
+    """Also in the middle: each row comes once."""
+    grid = Counted()
+    kept = CachedGrid(grid)
+    rows = kept.rows()
+    first = list(islice(rows, 700))
+    kept.close()
+    assert [*first, *rows] == list(kept.rows()) == ROWS
+    assert grid.readings == 3
+
+
+class Damaged(Counted):
+    """A grid that is damaged further down."""
+
+    def rows(self) -> Iterator[RawRow]:
+        yield from islice(super().rows(), 1200)
+        raise SheetError("damaged", "")
+
+
+def test_damage_is_found_at_each_reading() -> None:
+    """A sheet that could not be read to its end never looks like a shorter one."""
+    kept = CachedGrid(Damaged())
+    for _ in range(3):
+        with pytest.raises(SheetError):
+            list(kept.rows())
 
 
 def test_without_room_for_temporary_files_the_sheet_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,9 +88,9 @@ def test_without_room_for_temporary_files_the_sheet_is_read_anew(monkeypatch: py
     def no_room(**_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sheet, "_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(cached_grid, "_MEMORY_BYTES", 1000)
     monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
     grid = Counted()
     kept = CachedGrid(grid)
     assert [list(kept.rows()), list(kept.rows())] == [ROWS, ROWS]
-    assert grid.readings == 2
+    assert grid.readings == 3
