@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.phone.cells import format_phone
-from batch.model.reasons import Finding, advice, sentence
+from batch.model.reasons import advice, sentence
 from batch.model.runs import Result
 
 COLUMNS = (
@@ -35,32 +35,27 @@ _CODES: dict[Outcome | Evidence, str] = {each: each.value for each in (*Outcome,
 
 Value = str | int | None
 """A cell of a result column; None is an empty cell. A moment is ISO 8601 with its offset, in whole seconds."""
-Words = tuple[str, str, str | None]
-"""Reason, message and action: what findings and notes say, and nothing else of a result."""
+Sentences = tuple[str, str, str | None]
+"""Reason code, message and action: the values that depend on the findings and notes of a result alone."""
 
 
-def words(result: Result) -> Words:
-    """What the findings and notes of a result say."""
+def render_sentences(result: Result) -> Sentences:
+    """Render the findings and notes of a result in the current language; each action once, None for none."""
     findings = (*result.findings, *result.notes)
-    return result.reason, " ".join(sentence(finding) for finding in findings), _actions(findings)
+    actions = " ".join(dict.fromkeys(filter(None, map(advice, findings))))
+    return result.reason, " ".join(map(sentence, findings)), actions or None
 
 
-def values(result: Result, zone: ZoneInfo) -> tuple[Value, ...]:
-    """One value for each of `COLUMNS`."""
-    sent_at = in_zone(result.sent_at, zone) if result.sent_at else None
-    return with_words(result, words(result), sent_at)
-
-
-def in_zone(moment: datetime, zone: ZoneInfo) -> str:
-    """A moment as a result column has it, on the clock of a zone."""
+def zoned_text(moment: datetime, zone: ZoneInfo) -> str:
+    """A moment as a value, on the clock of a zone."""
     return moment.astimezone(zone).replace(microsecond=0).isoformat()
 
 
-def with_words(result: Result, said: Words, sent_at: str | None) -> tuple[Value, ...]:
-    """`values`, where its words are known and when it was sent."""
+def result_values(result: Result, sentences: Sentences, sent_at: str | None) -> tuple[Value, ...]:
+    """One value for each of `COLUMNS`. `sentences` and `sent_at` are rendered apart, for they repeat."""
     return (
         _CODES[result.outcome],
-        *said,
+        *sentences,
         format_phone(result.person) if result.person else None,
         result.chat_id,
         result.chat_status,
@@ -73,29 +68,24 @@ def with_words(result: Result, said: Words, sent_at: str | None) -> tuple[Value,
     )
 
 
-def _actions(findings: Iterable[Finding]) -> str | None:
-    """What to do about the findings, each thing once; None when there is nothing to do."""
-    return " ".join(dict.fromkeys(filter(None, map(advice, findings)))) or None
-
-
-def as_text(value: Value) -> str:
-    """A value as a text file has it: nothing for None."""
+def value_text(value: Value) -> str:
+    """A value as text; empty for None."""
     return "" if value is None else str(value)
 
 
-def place(header: Sequence[str | None]) -> tuple[tuple[int, ...], ...]:
-    """Where each of `COLUMNS` goes, as indexes from 0 into a row with this header; never empty.
+def place_columns(header: Sequence[str | None]) -> tuple[tuple[int, ...], ...]:
+    """Return for each of `COLUMNS` its indexes from 0 in a row with this header; never empty.
 
     A column that is already there (the sheet is an earlier report) keeps its place, each copy of it. The others follow
     to the right of `header`, in their order.
     """
-    there: dict[str, list[int]] = {}
+    present: dict[str, list[int]] = {}
     for index, name in enumerate(header):
-        there.setdefault((name or "").strip().casefold(), []).append(index)
+        present.setdefault((name or "").strip().casefold(), []).append(index)
     free = len(header)
     places: list[tuple[int, ...]] = []
     for column in COLUMNS:
-        found = tuple(there.get(column, ()))
+        found = tuple(present.get(column, ()))
         places.append(found or (free,))
         free += not found
     return tuple(places)

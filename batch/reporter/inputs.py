@@ -1,4 +1,4 @@
-"""What a report is made from, and the list of files that come of it."""
+"""The inputs of a report, and the list of its files."""
 
 from __future__ import annotations
 

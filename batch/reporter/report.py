@@ -1,4 +1,4 @@
-"""Writes the report of a run: the one entrance to this package."""
+"""Write the report of a run: the only entrance to this package, besides the summaries and the list of runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile
 from zoneinfo import ZoneInfo
 
@@ -17,7 +16,7 @@ from batch.model.runs import Result, Run, Tally
 from batch.reporter.atomic_file import write_aside
 from batch.reporter.html.page import write_html
 from batch.reporter.inputs import LEDGER_ONLY, ReportFiles, ReportInputs, SourceSheet
-from batch.reporter.redacted import masked_name, masked_results, masked_run, masked_sheet, masked_words
+from batch.reporter.redacted import redact_results, redact_run, redact_sheet, redacted_name, redaction_note
 from batch.reporter.results_csv import write_csv
 from batch.reporter.retry import write_retries
 from batch.reporter.rows import ResultSpool, lay_out_table
@@ -25,37 +24,10 @@ from batch.reporter.statistics import Statistics, collect_statistics
 from batch.reporter.summary_json import summary_bytes
 from batch.reporter.xlsx.workbook import write_workbook
 
-_BARE_CSV = b"\xef\xbb\xbfrow;wegly_status;"
-
-
-def has_fuller(folder: Path) -> bool:
-    """True when a workbook or CSV file of the usual name is there that was made from the sheet itself.
-
-    What cannot be read counts as such, so that it is kept.
-    """
-    workbooks = any((folder / name).exists() and not _is_bare(folder / name) for name in ("report.xlsx", "report.xlsm"))
-    table = folder / "results.csv"
-    return workbooks or (table.exists() and not _begins_bare(table))
-
-
-def _is_bare(workbook: Path) -> bool:
-    try:
-        with ZipFile(workbook) as archive:
-            return f">{LEDGER_ONLY}</".encode() in archive.read("docProps/core.xml")
-    except (BadZipFile, KeyError, OSError):
-        return False
-
-
-def _begins_bare(table: Path) -> bool:
-    try:
-        with table.open("rb") as file:
-            return file.read(len(_BARE_CSV)) == _BARE_CSV
-    except OSError:
-        return False
-
-
 _NAMES = ("report.xlsx", "results.csv", "report.html")
 _BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv", f"report ({LEDGER_ONLY}).html")
+_BARE_CSV = b"\xef\xbb\xbfrow;wegly_status;"
+"""The first bytes of a results.csv that was written without the sheet."""
 
 
 def write_report(
@@ -67,56 +39,65 @@ def write_report(
     results: Callable[[], Iterator[Result]],
     masked: bool = False,
 ) -> ReportFiles:
-    """Write report.xlsx, results.csv, report.html, summary.json, and retry.xlsx of what to correct into `folder`.
+    """Write report.xlsx, results.csv, report.html, summary.json and, for rows to correct, retry.xlsx into `folder`.
 
-    `results()` gives the results anew each time it is called, in ascending order of rows, one per row of the sheet;
-    it is asked once, or again where there is no room to keep them.
-    Each file is written aside, made durable and renamed, mode 0600, so that an older one is never left half replaced.
-    Without the sheet, a fuller workbook or CSV file of before is kept: the new ones are then named
-    `report (ledger only).xlsx` and so on. A file that cannot be written becomes a problem of `ReportFiles` and does not
-    stop the others. May be called again.
-    Errors of `results()` are the caller's. What people read is in the run's language. `masked`: a report to be passed
-    on, without anybody's data, whose files are named `report (masked).xlsx` and so on.
+    On return each file is whole and durable, mode 0600: it is written under another name, synced and renamed, so that
+    an older one is never half replaced. A file that cannot be written becomes a problem of `ReportFiles` and does not
+    stop the others. Texts are in the language of the run. May be called again.
+
+    Args:
+        sheet: When it is gone, a fuller workbook or CSV file of an earlier call is kept, and the new ones are named
+            `report (ledger only).xlsx` and so on.
+        results: Yields one result for each row of the sheet, in ascending order, from the start at each call. Called
+            once, or again when there is no room to spool them. Its errors are raised.
+        masked: Write a redacted report, whose files are named `report (masked).xlsx` and so on.
     """
     if masked:
-        run, sheet, results = masked_run(run), masked_sheet(sheet), masked_results(results)
+        run, sheet, results = redact_run(run), redact_sheet(sheet), redact_results(results)
     zone = ZoneInfo(run.timezone)
     with use_language(run.language), ResultSpool(results, zone) as spool:
         statistics = collect_statistics(spool.spool_results(), zone)
         inputs = ReportInputs(run=run, tally=tally, sheet=sheet, rows=spool.rows, statistics=statistics)
-        return _write(folder, inputs, masked=masked)
+        return _write_files(folder, inputs, masked=masked)
 
 
-def _write(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportFiles:
+def _write_files(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportFiles:
     run, tally, sheet = inputs.run, inputs.tally, inputs.sheet
-    kept = sheet.rows is None and not masked and has_fuller(folder)
-    about = (masked_words(),) if masked else _gone(run, sheet)
-    notes = (*about, *(_kept() if kept else ()), *_disagreement(tally, inputs.statistics))
-    inputs = replace(inputs, notes=notes)
-    done = _Done()
-    book, table, page = map(masked_name, _NAMES) if masked else _BARE_NAMES if kept else _NAMES
-    done.write(book, lambda: write_workbook(folder, inputs, name=book))
-    done.write(table, lambda: (_csv(folder / table, inputs), ()))
-    done.write(page, lambda: (write_html(folder / page, inputs), ()))
-    done.write("summary.json", lambda: (_json(folder / "summary.json", run, tally), ()))
+    keeps_fuller = sheet.rows is None and not masked and _has_fuller(folder)
+    problems = [*([_kept_note()] if keeps_fuller else []), *_disagreement_notes(tally, inputs.statistics)]
+    if masked:  # its own nature is no problem
+        inputs = replace(inputs, notes=(redaction_note(), *problems))
+    else:
+        problems[:0] = _sheet_notes(run, sheet)
+        inputs = replace(inputs, notes=tuple(problems))
+    report = _Report(problems)
+    book, table, page = map(redacted_name, _NAMES) if masked else _BARE_NAMES if keeps_fuller else _NAMES
+    report.write(book, lambda: write_workbook(folder, inputs, name=book))
+    report.write(table, lambda: (_write_csv(folder / table, inputs), ()))
+    report.write(page, lambda: (write_html(folder / page, inputs), ()))
+    summary = summary_bytes(run, tally)
+    report.write(
+        "summary.json", lambda: (write_aside(folder / "summary.json", lambda file: file.writelines([summary])), ())
+    )
     if not masked:
-        write_retries(folder, inputs, done)
-    said = notes[1:] if masked else notes  # what the report says of itself is no problem
-    return ReportFiles(files=tuple(done.files), problems=(*said, *done.problems), missing=tuple(done.missing))
+        write_retries(folder, inputs, report)
+    return ReportFiles(files=tuple(report.files), problems=tuple(report.problems), missing=tuple(report.missing))
 
 
-class _Done:
-    """What was written so far, and what went wrong."""
+class _Report:
+    """The files that were written so far, and the problems with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, problems: list[str]) -> None:
         self.files: list[Path] = []
-        self.problems: list[str] = []
+        self.problems = problems
         self.missing: list[str] = []
 
     def say(self, problem: str) -> None:
+        """Add a sentence about a problem."""
         self.problems.append(problem)
 
     def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> bool:
+        """Write a file; `write` returns its path and problems. False when it could not be written."""
         try:
             placed, problems = write()
         except (OSError, SheetError) as error:
@@ -141,32 +122,46 @@ def _not_written(name: str, error: OSError | SheetError) -> str:
     return _("{name} could not be written. {error}").format(name=name, error=error)
 
 
-def _csv(target: Path, inputs: ReportInputs) -> Path:
+def _write_csv(target: Path, inputs: ReportInputs) -> Path:
     layout = lay_out_table(inputs.sheet.info)
-
-    def write(file: BinaryIO) -> None:
-        write_csv(file, layout, inputs.table(layout))
-
-    return write_aside(target, write)
+    return write_aside(target, lambda file: write_csv(file, layout, inputs.table(layout)))
 
 
-def _json(target: Path, run: Run, tally: Tally) -> Path:
-    def write(file: BinaryIO) -> None:
-        file.write(summary_bytes(run, tally))
+def _has_fuller(folder: Path) -> bool:
+    """True when a workbook or CSV file of the usual name was made with the sheet, or cannot be read: it is kept."""
+    workbooks = (folder / "report.xlsx", folder / "report.xlsm")
+    table = folder / "results.csv"
+    return any(path.exists() and not _is_bare_workbook(path) for path in workbooks) or (
+        table.exists() and not _is_bare_table(table)
+    )
 
-    return write_aside(target, write)
+
+def _is_bare_workbook(workbook: Path) -> bool:
+    try:
+        with ZipFile(workbook) as archive:
+            return f">{LEDGER_ONLY}</".encode() in archive.read("docProps/core.xml")
+    except (BadZipFile, KeyError, OSError):
+        return False
 
 
-def _kept() -> tuple[str, ...]:
+def _is_bare_table(table: Path) -> bool:
+    try:
+        with table.open("rb") as file:
+            return file.read(len(_BARE_CSV)) == _BARE_CSV
+    except OSError:
+        return False
+
+
+def _kept_note() -> str:
     book, table, _page = _BARE_NAMES
     words = _("The full report of before is kept; what the ledger knows now is in {book} and {table}.")
-    return (words.format(book=book, table=table),)
+    return words.format(book=book, table=table)
 
 
-def _gone(run: Run, sheet: SourceSheet) -> tuple[str, ...]:
+def _sheet_notes(run: Run, sheet: SourceSheet) -> tuple[str, ...]:
     if run.purged is not None:
-        said = _("The run was purged on {day}: the report has row, outcome, reason and times, and names nobody.")
-        return (said.format(day=format_day(run.purged.astimezone(ZoneInfo(run.timezone)))),)
+        words = _("The run was purged on {day}: the report has row, outcome, reason and times, and names nobody.")
+        return (words.format(day=format_day(run.purged.astimezone(ZoneInfo(run.timezone)))),)
     if sheet.rows is not None:
         return ()
     words = _(
@@ -176,9 +171,9 @@ def _gone(run: Run, sheet: SourceSheet) -> tuple[str, ...]:
     return (words.format(name=sheet.name),)
 
 
-def _disagreement(tally: Tally, found: Statistics) -> tuple[str, ...]:
+def _disagreement_notes(tally: Tally, statistics: Statistics) -> tuple[str, ...]:
     rows = Counter[object]()
-    for each in found.reasons:
+    for each in statistics.reasons:
         rows[each.outcome] += each.rows
     if rows == Counter({outcome: count for outcome, count in tally.counts.items() if count}):
         return ()

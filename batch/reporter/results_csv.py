@@ -1,7 +1,7 @@
-"""results.csv: the report's lines as the CSV that Brazilian Excel opens by a double click.
+"""results.csv: the report as a CSV file that Brazilian Excel opens by a double click.
 
-UTF-8 with BOM, `;`, CRLF. Line n of the file is row n of the sheet: what the sheet leaves blank is a blank line here.
-Of a sheet without a header, row n is line n + 1, below a header of our own.
+UTF-8 with BOM, `;`, CRLF. Line n of the file is row n of the sheet; a blank row of the sheet is a blank line. Of a
+sheet without a header, row n is line n + 1, below a header of our own.
 A text that Excel would run as a formula is guarded by an apostrophe (`batch.model.csv_injection`); numbers and phones
 stay as they are.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import BinaryIO, TextIO
 
 from batch.model.csv_injection import guard
-from batch.reporter.columns import as_text
+from batch.reporter.columns import value_text
 from batch.reporter.printable_text import printable
 from batch.reporter.rows import TableLayout, TableRow
 
@@ -26,33 +26,33 @@ _MAY_BEGIN_A_FORMULA = re.compile(
 """One of several printable texts with a NUL before and behind each; numbers and phones are left out."""
 
 
-def write_csv(file: BinaryIO, layout: TableLayout, report: Iterable[TableRow]) -> None:
-    """Write the header at its row and each line at its number. Streams: memory does not grow with the rows."""
+def write_csv(file: BinaryIO, layout: TableLayout, rows: Iterable[TableRow]) -> None:
+    """Write the header at its row and each row at its number. Memory does not grow with the rows."""
     # Not utf-8-sig: that encodes in Python, piece by piece.
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     try:
         text.write("\ufeff")
-        _write_lines(text, layout, report)
+        _write_lines(text, layout, rows)
     finally:
         text.detach()  # flushed, and the file stays open for who gave it
 
 
-def _write_lines(text: TextIO, layout: TableLayout, report: Iterable[TableRow]) -> None:
+def _write_lines(text: TextIO, layout: TableLayout, rows: Iterable[TableRow]) -> None:
     writer = csv.writer(text, delimiter=";", lineterminator=_END)
     text.write(_END * (layout.header_row - 1))
     writer.writerow([_cell(name) for name in layout.header])
     at = layout.header_row
-    for line in report:
-        here = line.number + layout.shift
+    for row in rows:
+        here = row.number + layout.shift
         if here > at + 1:
             text.write(_END * (here - at - 1))
-        writer.writerow(line.cells if _is_plain(line) else [_cell(as_text(value)) for value in line.cells])
+        writer.writerow(row.cells if _is_plain(row) else [_cell(value_text(value)) for value in row.cells])
         at = here
 
 
-def _is_plain(line: TableRow) -> bool:
-    """Whether no cell must be guarded or changed. What is not known for certain is not plain."""
-    texts = [cell for cell in line.cells if isinstance(cell, str)]
+def _is_plain(row: TableRow) -> bool:
+    """True when no cell needs a guard or a change; False also when that cannot be told at a glance."""
+    texts = [cell for cell in row.cells if isinstance(cell, str)]
     return "".join(texts).isprintable() and _MAY_BEGIN_A_FORMULA.search("\0".join(["", *texts, ""])) is None
 
 

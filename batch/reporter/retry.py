@@ -33,7 +33,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
 from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter.atomic_file import write_aside
-from batch.reporter.columns import COLUMNS, REASON, as_text
+from batch.reporter.columns import COLUMNS, REASON, value_text
 from batch.reporter.inputs import ReportInputs
 from batch.reporter.printable_text import exact, fitted
 from batch.reporter.rows import ReportRow, join_by_number
@@ -129,8 +129,8 @@ class _Painter:
             action = _("Correct the cells of this row, then empty its cell wegly_reason: else it stays unreadable.")
         plain = self._brushes.result(_SAID_PLACES[0], Outcome.ERROR)
         said = [
-            self._cell(as_text(reason), self._fault if malformed else plain),
-            *(self._cell(as_text(each), self._wrapped) for each in (message, action)),
+            self._cell(value_text(reason), self._fault if malformed else plain),
+            *(self._cell(value_text(each), self._wrapped) for each in (message, action)),
         ]
         origin = (wrong.origin.file, wrong.origin.row, wrong.origin.run)
         return [*given, *said, *(self._cell(each, self._grey) for each in origin)]

@@ -21,7 +21,16 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.runs import Result
 from batch.model.sheets import SheetInfo, SheetRow
-from batch.reporter.columns import COLUMNS, STATUS, Value, Words, in_zone, place, with_words, words
+from batch.reporter.columns import (
+    COLUMNS,
+    STATUS,
+    Sentences,
+    Value,
+    place_columns,
+    render_sentences,
+    result_values,
+    zoned_text,
+)
 from batch.spool import Spool
 
 _ROW = "row"
@@ -74,12 +83,12 @@ class TableLayout:
         return frozenset(index for indexes in self.places for index in indexes)
 
 
-class _Sentences(NamedTuple):
-    """What results with the same findings and notes share."""
+class _Rendered(NamedTuple):
+    """The part of a row that is the same for all results with the same findings and notes."""
 
     findings: tuple[Finding, ...]
     notes: tuple[Finding, ...]
-    words: Words
+    sentences: Sentences
     columns: tuple[str, ...]
 
 
@@ -87,8 +96,8 @@ def make_row_renderer(zone: ZoneInfo) -> Callable[[Result], ReportRow]:
     """Return a function that renders results in the current language, with times of `zone`."""
     # By identity: the ledger gives alike rows the same findings. The cache holds on to them, so that no others can
     # take over their ids.
-    cache: dict[tuple[int, int], _Sentences] = {}
-    moment = lru_cache(maxsize=_CACHED)(partial(in_zone, zone=zone))
+    cache: dict[tuple[int, int], _Rendered] = {}
+    moment = lru_cache(maxsize=_CACHED)(partial(zoned_text, zone=zone))
 
     def render(result: Result) -> ReportRow:
         key = (id(result.findings), id(result.notes))
@@ -97,9 +106,9 @@ def make_row_renderer(zone: ZoneInfo) -> Callable[[Result], ReportRow]:
             if len(cache) >= _CACHED:
                 cache.clear()
             columns = tuple(str(each.values["column"]) for each in result.findings if "column" in each.values)
-            known = cache[key] = _Sentences(result.findings, result.notes, words(result), columns)
+            known = cache[key] = _Rendered(result.findings, result.notes, render_sentences(result), columns)
         sent_at = moment(result.sent_at.replace(microsecond=0)) if result.sent_at else None
-        values = with_words(result, known.words, sent_at)
+        values = result_values(result, known.sentences, sent_at)
         return ReportRow(result.row, result.outcome, values, known.columns, result.origin)
 
     return render
@@ -147,7 +156,7 @@ def _unpacked(packed: tuple[Any, ...]) -> ReportRow:
 def lay_out_table(info: SheetInfo | None) -> TableLayout:
     """Return the layout of the report on a sheet; of a sheet that is gone (None) the row number and the results."""
     columns = info.columns if info else (_ROW,)
-    places = place(columns)
+    places = place_columns(columns)
     header = [*columns, *[""] * (max(max(indexes) for indexes in places) + 1 - len(columns))]
     for name, indexes in zip(COLUMNS, places, strict=True):
         for index in indexes:

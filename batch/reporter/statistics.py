@@ -69,7 +69,7 @@ class SentStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statistics:
-    """Everything that summaries and charts show beside the counts of the tally."""
+    """The numbers that summaries and charts show beside the counts of the tally."""
 
     reasons: tuple[ReasonRows, ...] = ()
     """In no particular order."""

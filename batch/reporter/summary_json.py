@@ -54,7 +54,7 @@ class SenderSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AttemptsSummary:
-    """What this run did itself, without what runs before it had done. Rates are starts per second."""
+    """The work of this run itself, without that of earlier runs of the sheet. Rates are starts per second."""
 
     attempts: int
     outcomes: Mapping[Outcome, int]

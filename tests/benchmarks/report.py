@@ -30,9 +30,9 @@ from openpyxl import load_workbook
 from batch.ledger import Ledger
 from batch.loader import open_sheet
 from batch.reporter import COLUMNS, SourceSheet
-from batch.reporter.columns import SENT_AT, values
+from batch.reporter.columns import SENT_AT
 from batch.reporter.inputs import ReportInputs
-from batch.reporter.rows import ResultSpool
+from batch.reporter.rows import ResultSpool, make_row_renderer
 from batch.reporter.statistics import collect_statistics
 from batch.reporter.xlsx.workbook import write_workbook
 
@@ -82,7 +82,8 @@ def _ours(ledger: Ledger, sheet: Path, folder: Path) -> tuple[float, float]:
 def _openpyxl(ledger: Ledger, sheet: Path, folder: Path) -> tuple[float, float]:
     run = ledger.runs()[0]
     zone = ZoneInfo(run.timezone)
-    told = [(each.row, values(each, zone)) for each in ledger.results(run.run)]
+    render = make_row_renderer(zone)
+    told = [(each.row, render(each).values) for each in ledger.results(run.run)]
     wall, cpu = time.perf_counter(), time.process_time()
     book = load_workbook(sheet)
     page = book.worksheets[0]

@@ -67,11 +67,11 @@ def _days(found: Forecast) -> list[tuple[str, str]]:
     days = found.schedule.days
     if len(days) < 2:  # noqa: PLR2004 - one day needs no list
         return []
-    format_phone = [(_day(day), format_messages(count)) for day, count in days[:DAYS_TOLD]]
+    shown = [(_day(day), format_messages(count)) for day, count in days[:DAYS_TOLD]]
     more = len(days) - DAYS_TOLD
     if more > 0:
-        format_phone.append(("", ngettext("and {n} more day", "and {n} more days", more).format(n=number(more))))
-    return format_phone
+        shown.append(("", ngettext("and {n} more day", "and {n} more days", more).format(n=number(more))))
+    return shown
 
 
 def _limits(found: Forecast) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ from batch.ooxml.archive import BROKEN_ZIP, new_zip
 from batch.ooxml.package import Package
 from batch.ooxml.references import LAST_COLUMN, Area
 from batch.ooxml.xml import UnsupportedMarkup
-from batch.reporter.columns import COLUMNS, place
+from batch.reporter.columns import COLUMNS, place_columns
 from batch.reporter.inputs import ReportInputs
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import ReportRow
@@ -148,7 +148,7 @@ class _Sheet:
         self._around = Surroundings(survey)
         self._tables = tables_of(target.package, target.part)
         self._names = self._header()
-        self.places = [[index + 1 for index in indexes] for indexes in place(self._names)]
+        self.places = [[index + 1 for index in indexes] for indexes in place_columns(self._names)]
         self.columns = sorted(column for columns in self.places for column in columns)
         if self.columns[-1] > LAST_COLUMN:
             raise NoRoom

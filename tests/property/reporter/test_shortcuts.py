@@ -18,7 +18,7 @@ from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result
 from batch.reporter import results_csv
-from batch.reporter.columns import COLUMNS, Value, place, values
+from batch.reporter.columns import COLUMNS, Value, place_columns, render_sentences, result_values, zoned_text
 from batch.reporter.html import rows as html_rows
 from batch.reporter.html.rows import PageRows
 from batch.reporter.html.text import harmless
@@ -84,10 +84,16 @@ def test_what_is_kept_is_what_each_result_says(found: list[Result], how: str) ->
         for _ in range(2):
             told = list(kept.rows())
             assert told == list(map(make_row_renderer(ZONE), [*found, *shared]))
-            assert [each.values for each in told] == [values(each, ZONE) for each in (*found, *shared)]
+            assert [each.values for each in told] == [values(each) for each in (*found, *shared)]
             assert [(each.number, each.outcome, each.origin) for each in told] == [
                 (each.row, each.outcome, each.origin) for each in (*found, *shared)
             ]
+
+
+def values(result: Result) -> tuple[Value, ...]:
+    """The values of one result by itself, without anything that was rendered before."""
+    sent_at = zoned_text(result.sent_at, ZONE) if result.sent_at else None
+    return result_values(result, render_sentences(result), sent_at)
 
 
 def _full(_: bytes) -> int:
@@ -106,7 +112,7 @@ def test_the_last_kept_are_told_while_others_are_read(found: list[Result]) -> No
 
 def lines_of(found: list[Result], own: list[tuple[str | None, str | None]]) -> tuple[TableLayout, list[TableRow]]:
     header = ("A", "B", *COLUMNS)
-    layout = TableLayout(header=header, places=place(["A", "B"]), own=2, header_row=1)
+    layout = TableLayout(header=header, places=place_columns(["A", "B"]), own=2, header_row=1)
     told = list(map(make_row_renderer(ZONE), found))
     return layout, [
         TableRow(each.number, (*cells, *each.values), each.outcome) for each, cells in zip(told, own, strict=False)
