@@ -249,7 +249,7 @@ def _planned(ledger: Ledger, scopes: Iterable[Scope], before: datetime) -> Purge
 
 
 def _part(retention: Retention, scope: Scope, before: datetime) -> Part:
-    return Part(found=retention.look(scope, before), folders=tuple(_folders(retention, scope, before)))
+    return Part(found=retention.preview(scope, before), folders=tuple(_folders(retention, scope, before)))
 
 
 def _folders(retention: Retention, scope: Scope, before: datetime) -> Iterator[FolderFiles]:
@@ -291,7 +291,7 @@ def _purge_campaign(ledger: Ledger, scope: Scope, before: datetime, *, now: date
     with ExitStack() as stack:
         stack.enter_context(ledger.hold(_campaign_locks(scope), owner))
         ledger.settle_dead_claims(endpoint=scope.endpoint, campaign=scope.campaign, before=live)
-        senders = ledger.retention.look(scope, before).senders
+        senders = ledger.retention.preview(scope, before).senders
         stack.enter_context(ledger.hold([sender_lock(sender, scope.endpoint) for sender in senders], owner))
         found = ledger.retention.purge(scope, before, now=now)
         folders = tuple(_folders(ledger.retention, scope, before))

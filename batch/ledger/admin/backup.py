@@ -1,4 +1,4 @@
-"""A copy of the ledger that is whole and true to one moment, also while a run is sending.
+"""A copy of the ledger that is whole and consistent, also while a run is sending; and figures of a ledger.
 
 SQLite's own backup copies a snapshot; writers go on meanwhile, and what they write is in the next copy. A copy of the
 file made by other means may lack what is still in the write-ahead log, or be torn.
@@ -19,7 +19,8 @@ from batch.i18n import _
 from batch.ledger.storage.errors import remedy_for
 
 _BUSY_SECONDS = 30
-_ENDINGS = ("", "-wal")
+_SIDE_FILES = ("-wal", "-shm", "-journal")
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,21 +30,46 @@ class LedgerContents:
     ledger_id: str
     schema_version: int
     counter: int
-    """Runs begun, counted up with each plan: of two copies of a ledger the one with less is older."""
+    """Runs planned so far: of two copies of a ledger, the older one has less."""
     runs: int
     messages: Mapping[str, int]
-    """State (an outcome, or `claimed`) to how many, those that occur."""
+    """State (an outcome, or `claimed`) to number of messages, those that occur."""
     purged: str | None
     """When people's data were last removed, ISO 8601 in UTC; None: never."""
     size: int
     """Bytes on the disk, the write-ahead log included."""
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to the ledger at `path` that cannot write. Safe while a run is sending.
+def read_contents(path: Path) -> LedgerContents:
+    """Read the figures of the ledger at `path`, of any version, without changing or creating it.
 
-    Raises LedgerUnusable when there is none, or whatever SQLite says against it while the block runs.
+    Raises LedgerUnusable.
+    """
+    with _open_read_only(path) as connection:
+        return _contents(connection, path)
+
+
+def back_up(ledger: Path, target: Path) -> LedgerContents:
+    """Copy the ledger to `target`, which must not exist yet; return the figures of the copy.
+
+    The copy is one file (mode 0600) that needs none beside it. It was read back whole, and is durable, before it got
+    its name. Raises LedgerUnusable, and then leaves nothing at `target`.
+    """
+    _refuse_target(ledger, target)
+    with _open_read_only(ledger) as source:
+        wanted = _contents(source, ledger)
+        with _temporary_file(target) as part:
+            _copy(source, part)
+            copied = _verify(part, wanted)
+            _rename(part, target)
+    return copied
+
+
+@contextmanager
+def _open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a connection that cannot write, safe while a run is sending.
+
+    Raises LedgerUnusable when there is no ledger, and for every error of SQLite while the block runs.
     """
     if not path.is_file():
         raise LedgerUnusable(
@@ -61,14 +87,8 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         ) from error
 
 
-def read_contents(path: Path) -> LedgerContents:
-    """What the ledger at `path` holds. Raises LedgerUnusable."""
-    with reading(path) as connection:
-        return holding_of(connection, path)
-
-
-def holding_of(connection: sqlite3.Connection, path: Path) -> LedgerContents:
-    """What the ledger holds at one moment. `path` is its file, for the size. Raises sqlite3.Error."""
+def _contents(connection: sqlite3.Connection, path: Path) -> LedgerContents:
+    """Read the figures at one moment. `path`: the file, for its size. Raises sqlite3.Error."""
     connection.execute("BEGIN")
     try:
         meta = dict(connection.execute("SELECT name, value FROM meta"))
@@ -76,6 +96,7 @@ def holding_of(connection: sqlite3.Connection, path: Path) -> LedgerContents:
         messages = dict(connection.execute("SELECT state, count(*) FROM messages GROUP BY state ORDER BY state"))
     finally:
         connection.rollback()
+    files = (path, path.with_name(path.name + "-wal"))
     return LedgerContents(
         ledger_id=str(meta.get("ledger_id", "")),
         schema_version=int(meta.get("schema_version", 0)),
@@ -83,38 +104,16 @@ def holding_of(connection: sqlite3.Connection, path: Path) -> LedgerContents:
         runs=runs,
         messages=messages,
         purged=meta.get("purged"),
-        size=sum(file.stat().st_size for file in _files(path)),
+        size=sum(file.stat().st_size for file in files if file.exists()),
     )
 
 
-def _files(path: Path) -> list[Path]:
-    beside = [path.with_name(path.name + ending) for ending in _ENDINGS]
-    return [file for file in beside if file.exists()]
-
-
-_BESIDE = ("-wal", "-shm", "-journal")
-_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
-
-
-def back_up(ledger: Path, target: Path) -> LedgerContents:
-    """Copy the ledger to `target`, which must not be there yet; give what the copy holds.
-
-    The copy is one file (mode 0600) that needs none beside it. It was read back whole, and is durable, before it got
-    its name. Raises LedgerUnusable, and then leaves nothing at `target`.
-    """
-    _refuse_target(ledger, target)
-    with reading(ledger) as source:
-        wanted = holding_of(source, ledger)
-        with _aside(target) as aside:
-            _copy(source, aside)
-            held = _verified(aside, wanted)
-            _put(aside, target)
-    return held
-
-
 def _refuse_target(ledger: Path, target: Path) -> None:
-    own = [ledger.with_name(ledger.name + ending) for ending in ("", *_BESIDE)]
-    if os.path.realpath(target) in {os.path.realpath(file) for file in own} or _same_file(ledger, target):
+    own = [ledger.with_name(ledger.name + ending) for ending in ("", *_SIDE_FILES)]
+    is_same = False
+    with suppress(OSError):
+        is_same = ledger.samefile(target)
+    if is_same or os.path.realpath(target) in {os.path.realpath(file) for file in own}:
         raise LedgerUnusable(
             _("{target} is the ledger itself.").format(target=target), _("Name another file for the copy.")
         )
@@ -126,13 +125,6 @@ def _refuse_target(ledger: Path, target: Path) -> None:
         )
 
 
-def _same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
-
-
 def _exists(target: Path) -> LedgerUnusable:
     return LedgerUnusable(
         _("{target} is there already and is not overwritten.").format(target=target), _("Name a new file for the copy.")
@@ -140,15 +132,15 @@ def _exists(target: Path) -> LedgerUnusable:
 
 
 @contextmanager
-def _aside(target: Path) -> Iterator[Path]:
-    """A private file beside `target`, gone again when the block is left. Says of all errors inside what they mean."""
+def _temporary_file(target: Path) -> Iterator[Path]:
+    """Create a private file beside `target`, and remove it after the block. Translates all errors inside."""
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
         os.close(handle)
         try:
             yield Path(name)
         finally:
-            for ending in ("", *_BESIDE):
+            for ending in ("", *_SIDE_FILES):
                 with suppress(OSError):
                     Path(name + ending).unlink()
     except FileExistsError:
@@ -156,53 +148,53 @@ def _aside(target: Path) -> Iterator[Path]:
     except (OSError, sqlite3.Error) as error:
         if getattr(error, "sqlite_errorname", "").startswith(_DAMAGED):
             raise  # that is about what was read
-        said = error.strerror or error if isinstance(error, OSError) else error
+        cause = error.strerror or error if isinstance(error, OSError) else error
         raise LedgerUnusable(
             _("The copy {target} could not be written: {error}. The ledger itself is as it was.").format(
-                target=target, error=said
+                target=target, error=cause
             ),
             _("Free space there, or name a file on another disk."),
         ) from error
 
 
-def _copy(source: sqlite3.Connection, aside: Path) -> None:
-    with closing(sqlite3.connect(aside)) as copy:
-        # The file has no name yet: who would be killed here leaves nothing that could be taken for a copy.
+def _copy(source: sqlite3.Connection, part: Path) -> None:
+    with closing(sqlite3.connect(part)) as copy:
+        # The file has no name yet that could be taken for a copy, should a kill leave it behind.
         copy.execute("PRAGMA journal_mode=OFF")
         copy.execute("PRAGMA synchronous=OFF")
         source.backup(copy, pages=-1)
 
 
-def _verified(aside: Path, wanted: LedgerContents) -> LedgerContents:
+def _verify(part: Path, wanted: LedgerContents) -> LedgerContents:
     """Read the copy back, every page of it, and make it durable."""
-    with closing(sqlite3.connect(aside, isolation_level=None)) as copy:
+    with closing(sqlite3.connect(part, isolation_level=None)) as copy:
         copy.execute("PRAGMA locking_mode=EXCLUSIVE")
         copy.execute("PRAGMA journal_mode=DELETE")  # so that the file needs none beside it
         found = [row[0] for row in copy.execute("PRAGMA integrity_check(3)")]
-        held = holding_of(copy, aside)
-    if found != ["ok"] or held.ledger_id != wanted.ledger_id or held.counter < wanted.counter:
+        copied = _contents(copy, part)
+    if found != ["ok"] or copied.ledger_id != wanted.ledger_id or copied.counter < wanted.counter:
         raise LedgerUnusable(
             _("The copy was not kept: reading it back found {found}.").format(found="; ".join(map(str, found))),
             _("Try another disk. If the same is found there, the ledger itself is damaged: keep it, and older copies."),
         )
-    with aside.open("rb+") as file:
+    with part.open("rb+") as file:
         os.fsync(file.fileno())
-    return held
+    return copied
 
 
-def _put(aside: Path, target: Path) -> None:
+def _rename(part: Path, target: Path) -> None:
     """Give the file its name, never taking the name from another. Raises FileExistsError."""
     if os.name == "nt":
-        aside.rename(target)  # refuses there by itself
+        part.rename(target)  # refuses there by itself
         return
     try:
-        target.hardlink_to(aside)
+        target.hardlink_to(part)
     except FileExistsError:
         raise
-    except OSError:  # a memory stick knows no second names
+    except OSError:  # FAT file systems have no hard links
         if os.path.lexists(target):
             raise FileExistsError(target) from None
-        aside.rename(target)
+        part.rename(target)
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,8 +1,8 @@
-"""Retention: people's data that nobody has used for long leave the ledger, and what the promise needs stays.
+"""Purging: people's data that are older than the retention period leave the ledger; what the promise needs stays.
 
 A message is purged when its last attempt is older than a moment and no run since then has a row with it, a run's rows
 when the run ended before. What stays of a message: its key, state, times and counts, a reason without the words that
-may name somebody, and keyed hashes of person, chat and request. So whoever was messaged is never new, and what a
+may name a person, and keyed hashes of person, chat and request. So people who were messaged are never new, and what a
 person has had still counts for `[history]`. An unknown message stays unknown.
 
 All of it is done in small steps, so that a run of another campaign is never kept waiting, and may be ended at any of
@@ -12,7 +12,7 @@ them: a second purge does the rest.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,12 +23,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Executable,
     Row,
+    Select,
     bindparam,
     delete,
     func,
     insert,
-    literal,
     or_,
     select,
     update,
@@ -57,54 +58,9 @@ from batch.model.redaction import mask_finding, mask_status
 from batch.model.runs import Run
 
 UNCLEAN = "unclean"
-
-
-def overwrite_freed(connection: Connection) -> None:
-    """From now on what this connection deletes or replaces is overwritten with zeros."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA secure_delete=ON")
-
-
-def unclean_since(engine: Engine) -> str | None:
-    """Since when purged data may lie in the file's free space (ISO 8601); None when it was rewritten since."""
-    with engine.connect().execution_options(**READ) as connection:
-        found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == UNCLEAN)).scalar()
-    return found
-
-
-def wipe(engine: Engine) -> str | None:
-    """Write the file anew without its free space, and empty its log. May be called again.
-
-    Gives why it could not be done, without a full stop; None when nothing of what was purged is in the file any more.
-    Who wants to write waits meanwhile, so nobody should be sending. It takes twice the ledger's size of disk.
-    """
-    said = _rewrite(engine) if engine.dialect.name == "sqlite" else None
-    if said is None:
-        try:
-            with engine.begin() as connection:
-                connection.execute(delete(meta).where(meta.c.name == UNCLEAN))
-        except (SQLAlchemyError, LedgerFailed) as error:
-            return str(error)
-    return said
-
-
-def _rewrite(engine: Engine) -> str | None:
-    try:
-        with closing(engine.raw_connection()) as raw:
-            connection = raw.driver_connection
-            if not isinstance(connection, sqlite3.Connection):
-                return None
-            connection.execute("VACUUM")
-            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    except sqlite3.Error as error:
-        return str(error)
-    return _("another program is reading it") if busy else None
-
-
-_MESSAGES_AT_ONCE = 10_000
-_ROWS_AT_ONCE = 5000
-_Row = Row[*tuple[Any, ...]]
-_Page = Sequence[_Row]
+_MESSAGES_PER_STEP = 10_000
+_ROWS_PER_STEP = 5000
+_Page = Sequence[Row[*tuple[Any, ...]]]
 _DOUBTFUL = (State.UNKNOWN.value, State.CLAIMED.value)
 
 
@@ -114,25 +70,25 @@ class Scope:
 
     endpoint: str
     campaign: str
-    """As it counts (`campaign_scope`)."""
+    """In the form that identifies it (`campaign_scope`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PurgeCounts:
-    """What a purge removes from a campaign, or has removed."""
+    """The data of one campaign that a purge removes, or has removed."""
 
     scope: Scope
     runs: tuple[str, ...] = ()
     """Runs whose rows still name people."""
     messages: int = 0
     unknown: int = 0
-    """Of these messages: nobody knows whether they were sent, and without its number a row can hardly be looked up."""
+    """Messages among them that may have been sent; without its number such a row can hardly be looked up."""
     pending: int = 0
-    """Of these messages: they were never sent."""
+    """Messages among them that were never sent."""
     kept: int = 0
     """Messages as old that stay as they are: a younger run has rows with them."""
     senders: tuple[str, ...] = ()
-    """Of the messages."""
+    """The senders of the messages."""
 
     @property
     def empty(self) -> bool:
@@ -140,19 +96,19 @@ class PurgeCounts:
 
 
 class Retention:
-    """What the ledger offers for purging. All raise LedgerFailed when the ledger takes no writes."""
+    """Removal of old data from the ledger. All methods raise LedgerFailed when the ledger takes no writes."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def scopes(self, campaign: str | None = None) -> list[Scope]:
-        """The campaigns that have runs, their trials too; of one name (and its trials), or all. Sorted."""
+        """Return the campaigns that have runs, their trials too; of one name (and its trials), or all. Sorted."""
         named = None if campaign is None else {campaign_scope(campaign), campaign_scope(campaign) + TRIAL}
         found = {Scope(endpoint=where, campaign=campaign_scope(name)) for where, name in self._campaigns()}
         return sorted(scope for scope in found if named is None or scope.campaign in named)
 
     def _campaigns(self) -> list[tuple[str, str]]:
-        """(endpoint, campaign) of all runs, as they were named."""
+        """Return (endpoint, campaign) of all runs, as they were named."""
         with self._engine.connect().execution_options(**READ) as connection:
             query = select(runs.c.endpoint, runs.c.campaign).distinct()
             return [(where, name) for where, name in connection.execute(query)]
@@ -166,27 +122,30 @@ class Retention:
         return read_runs(self._engine, runs.c.endpoint == scope.endpoint, runs.c.campaign.in_(names))
 
     def old_runs(self, scope: Scope, before: datetime) -> list[Run]:
-        """The campaign's runs that ended before, whether purged or not, the newest first."""
+        """Return the campaign's runs that ended before, whether purged or not, the newest first."""
         return [run for run in self._runs(scope) if _ended(run) < before]
 
-    def look(self, scope: Scope, before: datetime) -> PurgeCounts:
-        """What would be purged now. Changes nothing."""
+    def preview(self, scope: Scope, before: datetime) -> PurgeCounts:
+        """Count what `purge` would remove. Changes nothing."""
         with self._old(scope, before) as (connection, old):
-            return _found(connection, scope, before, old)
+            return _count(connection, scope, before, old)
 
     def purge(self, scope: Scope, before: datetime, *, now: datetime) -> PurgeCounts:
-        """Purge, and give what was. Only for who holds the campaign's and the senders' locks. Durable on return.
+        """Purge, and return what was removed. Durable on return.
 
-        What is freed in the file is overwritten there, but what was freed in it before is not: see `cleaning.py`.
+        Only for the holder of the campaign's and the senders' locks. What is freed in the file is overwritten there,
+        but what was freed in it before is not: `wipe` does that.
         """
         try:
             with self._old(scope, before) as (connection, old):
-                found = _found(connection, scope, before, old)
+                found = _count(connection, scope, before, old)
                 hashes = read_hashes(connection)
-                for page in _pages(connection):
-                    self._write(now, _purge_messages(page, hashes))
+                for page in _message_pages(connection):
+                    self._write(now, _PURGE, [_purged(each, hashes) for each in page])
                 for run in found.runs:
-                    self._purge_rows(connection, run, now)
+                    for page in _row_pages(connection, run):
+                        self._write(now, _PURGE_ROW, [_purged_row(run, each) for each in page])
+                    self._write(now, update(runs).where(runs.c.run == run).values(purged=now))
         except SQLAlchemyError as error:
             raise LedgerFailed(
                 describe_write_failure(error, N_("purging")),
@@ -194,33 +153,22 @@ class Retention:
             ) from error
         return found
 
-    def _purge_rows(self, connection: Connection, run: str, now: datetime) -> None:
-        after = -1
-        columns = (rows.c.row, rows.c.findings, rows.c.notes)
-        while True:
-            query = select(*columns).where(rows.c.run == run, rows.c.row > after).order_by(rows.c.row)
-            page = connection.execute(query.limit(_ROWS_AT_ONCE)).all()
-            connection.commit()
-            if not page:
-                break
-            self._write(now, _purge_page(run, page))
-            after = page[-1].row
-        self._write(now, lambda write: write.execute(update(runs).where(runs.c.run == run).values(purged=now)))
-
-    def _write(self, now: datetime, work: Callable[[Connection], object]) -> None:
+    def _write(self, now: datetime, statement: Executable, values: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Run one step of a purge, in a transaction of its own."""
         with self._engine.begin() as connection:
-            overwrite_freed(connection)
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA secure_delete=ON")  # overwrites with zeros what is freed
             for name in (PURGED, UNCLEAN):
                 connection.execute(delete(meta).where(meta.c.name == name))
                 connection.execute(insert(meta).values(name=name, value=now.isoformat(timespec="seconds")))
-            work(connection)
+            connection.execute(statement, values)
 
     @contextmanager
     def _old(self, scope: Scope, before: datetime) -> Iterator[tuple[Connection, Sequence[Run]]]:
         """A connection whose temporary table `purge_old` has the messages to purge; and the runs that ended before."""
-        everyone = self._runs(scope)
-        old = [run for run in everyone if _ended(run) < before]
-        young = [{"run": run.run, "sheet": run.sheet_key} for run in everyone if _ended(run) >= before]
+        all_runs = self._runs(scope)
+        old = [run for run in all_runs if _ended(run) < before]
+        young = [{"run": run.run, "sheet": run.sheet_key} for run in all_runs if _ended(run) >= before]
         with self._engine.connect().execution_options(**READ) as connection:
             purge_metadata.create_all(connection, checkfirst=False)
             try:
@@ -236,18 +184,19 @@ class Retention:
 
 
 def _ended(run: Run) -> datetime:
-    """When it did; of a run that died, or goes on, when it began."""
+    """The run's end; its start where it died, or goes on."""
     return run.finished or run.started
 
 
 def _older(scope: Scope, before: datetime) -> tuple[ColumnElement[bool], ...]:
     """Messages of a campaign that were not attempted since, and of which anything is left to purge."""
     times = [or_(column.is_(None), column < before) for column in (messages.c.sent_at, messages.c.again_sent_at)]
-    in_clear_ = or_(~messages.c.person.startswith(MARK, autoescape=True), messages.c.payload.is_not(None))
-    return (messages.c.endpoint == scope.endpoint, messages.c.campaign == scope.campaign, *times, in_clear_)
+    has_data = or_(~messages.c.person.startswith(MARK, autoescape=True), messages.c.payload.is_not(None))
+    return (messages.c.endpoint == scope.endpoint, messages.c.campaign == scope.campaign, *times, has_data)
 
 
 def _gather(connection: Connection, scope: Scope, before: datetime) -> None:
+    """Fill `purge_old`: messages as old that no young run has rows with, nor shows as a correction."""
     used = select(rows.c.key).join(purge_runs, purge_runs.c.run == rows.c.run).where(rows.c.key.is_not(None))
     of_sheet = purge_runs.c.sheet == corrections.c.origin_sheet
     shown = select(corrections.c.key).join(purge_runs, of_sheet).where(corrections.c.key.is_not(None))
@@ -257,7 +206,7 @@ def _gather(connection: Connection, scope: Scope, before: datetime) -> None:
     connection.execute(insert(purge_old).from_select([column.name for column in columns], query))
 
 
-def _found(connection: Connection, scope: Scope, before: datetime, old: Sequence[Run]) -> PurgeCounts:
+def _count(connection: Connection, scope: Scope, before: datetime, old: Sequence[Run]) -> PurgeCounts:
     by_state = select(purge_old.c.state, func.count()).group_by(purge_old.c.state)
     states: dict[str, int] = {state: count for state, count in connection.execute(by_state)}  # noqa: C416
     older = connection.execute(select(func.count()).select_from(messages).where(*_older(scope, before))).scalar_one()
@@ -274,21 +223,32 @@ def _found(connection: Connection, scope: Scope, before: datetime, old: Sequence
     )
 
 
-def _pages(connection: Connection) -> Iterator[_Page]:
+def _message_pages(connection: Connection) -> Iterator[_Page]:
     columns = (messages.c.person, messages.c.chat_id, messages.c.chat_status, messages.c.request_hash, messages.c.state)
-    words = (messages.c.findings, messages.c.again_findings)
-    joined = purge_old.join(messages, messages.c.key == purge_old.c.key)
-    after = 0
-    while True:
-        query = select(purge_old.c.number, messages.c.key, *columns, *words).select_from(joined)
+    texts = (messages.c.findings, messages.c.again_findings)
+    query = (
+        select(purge_old.c.number, messages.c.key, *columns, *texts)
+        .select_from(purge_old.join(messages, messages.c.key == purge_old.c.key))
         # An open claim is left alone: it can only be younger, or its campaign's lock is not held.
-        which = (purge_old.c.number > after, messages.c.state != State.CLAIMED.value)
-        page = connection.execute(query.where(*which).order_by(purge_old.c.number).limit(_MESSAGES_AT_ONCE)).all()
+        .where(messages.c.state != State.CLAIMED.value)
+        .order_by(purge_old.c.number)
+    )
+    yield from _pages(connection, query, purge_old.c.number, _MESSAGES_PER_STEP)
+
+
+def _row_pages(connection: Connection, run: str) -> Iterator[_Page]:
+    query = select(rows.c.row, rows.c.findings, rows.c.notes).where(rows.c.run == run).order_by(rows.c.row)
+    yield from _pages(connection, query, rows.c.row, _ROWS_PER_STEP)
+
+
+def _pages(connection: Connection, query: Select[Any], number: ColumnElement[int], size: int) -> Iterator[_Page]:
+    """Pages of a query whose first column is `number`, each read in a transaction of its own."""
+    after = -1
+    while page := connection.execute(query.where(number > after).limit(size)).all():
         connection.commit()
-        if not page:
-            return
         yield page
-        after = page[-1].number
+        after = page[-1][0]
+    connection.commit()
 
 
 _PURGE = (
@@ -300,56 +260,73 @@ _PURGE = (
         chat_status=bindparam("status"),
         request_hash=bindparam("request"),
         payload=None,
-        findings=bindparam("said"),
-        again_findings=bindparam("said_before"),
+        findings=bindparam("masked"),
+        again_findings=bindparam("masked_again"),
     )
 )
 
 
-def _purge_messages(page: _Page, hashes: Hashes) -> Callable[[Connection], object]:
-    values = [_purged(each, hashes) for each in page]
-    return lambda connection: connection.execute(_PURGE, values)
-
-
-def _purged(message: _Row, hashes: Hashes) -> Mapping[str, Any]:
-    person, chat = clear_value(message.person), clear_value(message.chat_id)
+def _purged(message: Any, hashes: Hashes) -> Mapping[str, Any]:
+    """Return the values of `_PURGE` for one message."""
+    person, chat, request = map(clear_value, (message.person, message.chat_id, message.request_hash))
+    request_hash = message.request_hash if request is None else hashes.request(request)
     return {
         "of": message.key,
         "still": message.state,
         "who": message.person if person is None else hashes.person(person),
         "status": mask_status(message.chat_status),
         "chat": message.chat_id if chat is None else hashes.chat(chat),
-        "request": _purged_request(message, hashes),
-        "said": _without_people(message.findings),
-        "said_before": _without_people(message.again_findings),
+        # Only an error is sent again when its request has changed; of the others it is never asked.
+        "request": request_hash if message.state == State.ERROR.value else "",
+        "masked": _mask(message.findings),
+        "masked_again": _mask(message.again_findings),
     }
 
 
-def _purged_request(message: _Row, hashes: Hashes) -> str:
-    """Only an error is sent again when its request has changed; of the others it is never asked."""
-    request = clear_value(message.request_hash)
-    if message.state != State.ERROR.value:
-        return ""
-    return str(message.request_hash) if request is None else hashes.request(request)
+_PURGE_ROW = (
+    update(rows)
+    .where(rows.c.run == bindparam("of_run"), rows.c.row == bindparam("at"))
+    .values(person=None, findings=bindparam("masked"), notes=bindparam("masked_notes"))
+)
 
 
-def _purge_page(run: str, page: _Page) -> Callable[[Connection], object]:
-    these = (rows.c.run == run, rows.c.row.between(page[0].row, page[-1].row))
-    said = [
-        {"at": each.row, "said": _without_people(each.findings), "noted": _without_people(each.notes)}
-        for each in page
-        if each.findings or each.notes
-    ]
-    again = update(rows).where(rows.c.run == literal(run), rows.c.row == bindparam("at"))
-
-    def write(connection: Connection) -> None:
-        connection.execute(update(rows).where(*these).values(person=None))
-        if said:
-            connection.execute(again.values(findings=bindparam("said"), notes=bindparam("noted")), said)
-
-    return write
+def _purged_row(run: str, row: Any) -> Mapping[str, Any]:
+    """Return the values of `_PURGE_ROW` for one row."""
+    return {"of_run": run, "at": row.row, "masked": _mask(row.findings), "masked_notes": _mask(row.notes)}
 
 
 @lru_cache(maxsize=4096)
-def _without_people(findings: str | None) -> str | None:
+def _mask(findings: str | None) -> str | None:
     return None if findings is None else findings_to_json(map(mask_finding, findings_from_json(findings)))
+
+
+def unclean_since(engine: Engine) -> str | None:
+    """Return since when purged data may lie in the file's free space (ISO 8601); None: it was rewritten since."""
+    with engine.connect().execution_options(**READ) as connection:
+        found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == UNCLEAN)).scalar()
+    return found
+
+
+def wipe(engine: Engine) -> str | None:
+    """Rewrite the file without its free space, and empty its log. May be called again.
+
+    Returns why it could not be done, without a full stop; None when nothing of the purged data is in the file any more.
+    Writers wait meanwhile, so no run should be sending. It takes twice the ledger's size of disk.
+    """
+    try:
+        if (failure := _rewrite(engine)) is None:
+            with engine.begin() as connection:
+                connection.execute(delete(meta).where(meta.c.name == UNCLEAN))
+    except (sqlite3.Error, SQLAlchemyError, LedgerFailed) as error:
+        return str(error)
+    return failure
+
+
+def _rewrite(engine: Engine) -> str | None:
+    with closing(engine.raw_connection()) as raw:
+        connection = raw.driver_connection
+        if not isinstance(connection, sqlite3.Connection):
+            return None
+        connection.execute("VACUUM")
+        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return _("another program is reading it") if busy else None

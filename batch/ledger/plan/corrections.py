@@ -25,7 +25,7 @@ _PAGE = 500
 def drop_unknown_origins(connection: Connection) -> None:
     """Drop origins that the ledger does not have, and those that a row above has as well.
 
-    Whoever copies a row to make another of it corrects one, and the copy is a row of its own sheet.
+    Of a row that was copied to make another of it, one is the correction; the copy is a row of its own sheet.
     """
     known = exists().where(rows.c.run == staged.c.origin_run, rows.c.row == staged.c.origin_row)
     same = (staged.c.origin_sheet, staged.c.origin_row)

@@ -109,7 +109,7 @@ def judge(
 
     Args:
         only: The allow list's name for people; None: there is none.
-        history: None: history keeps nobody out.
+        history: None: history keeps no row out.
         sheet: The sheet's key, by which corrections of its rows are found.
     """
     drop_unknown_origins(connection)

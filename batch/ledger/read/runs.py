@@ -214,7 +214,7 @@ def _this_run(connection: Connection, run: str) -> ThisRun:
 
 
 def read_traits(connection: Connection, *, endpoint: str, campaign: str) -> Traits | None:
-    """The traits of the campaign's last run at this endpoint, or None when there was none."""
+    """Return the traits of the campaign's last run at this endpoint, or None when there was none."""
     here = (campaigns.c.endpoint == endpoint, campaigns.c.campaign == campaign_scope(campaign))
     found = connection.execute(select(campaigns).where(*here)).mappings().first()
     if found is None:
@@ -228,7 +228,7 @@ def read_traits(connection: Connection, *, endpoint: str, campaign: str) -> Trai
 
 
 def find_endpoints(connection: Connection, campaign: str) -> list[str]:
-    """The endpoints at which somebody has, or may have, a message of the campaign. Nobody is counted: it is quick."""
+    """Return the endpoints where at least one person has, or may have, a message of the campaign. Fast: counts none."""
     sent = (messages.c.campaign == campaign_scope(campaign), is_one_of(messages.c.state, SENT_STATES))
     return [
         endpoint
@@ -238,7 +238,7 @@ def find_endpoints(connection: Connection, campaign: str) -> list[str]:
 
 
 def _endpoints(connection: Connection) -> Iterator[str]:
-    """Every endpoint, from one to the next by the index: to look through all messages for them takes a while."""
+    """Yield every endpoint, each found by the index after the one before: to read all messages for them is slow."""
     first = select(func.min(messages.c.endpoint))
     endpoint = connection.execute(first).scalar()
     while endpoint is not None:
@@ -247,7 +247,7 @@ def _endpoints(connection: Connection) -> Iterator[str]:
 
 
 def count_recipients(connection: Connection, campaign: str) -> dict[str, int]:
-    """Endpoint to the number of people who have, or may have, a message of the campaign there."""
+    """Count the people who have, or may have, a message of the campaign, by endpoint."""
     people = func.count(messages.c.person.distinct())
     sent = (messages.c.campaign == campaign_scope(campaign), messages.c.state.in_(SENT_STATES))
     query = select(messages.c.endpoint, people).where(*sent).group_by(messages.c.endpoint)
@@ -256,13 +256,13 @@ def count_recipients(connection: Connection, campaign: str) -> dict[str, int]:
         return found
     hashes = read_hashes(connection)
     return {
-        endpoint: count - _twice(connection, hashes, *sent, messages.c.endpoint == endpoint)
+        endpoint: count - _count_twice(connection, hashes, *sent, messages.c.endpoint == endpoint)
         for endpoint, count in found.items()
     }
 
 
-def _twice(connection: Connection, hashes: Hashes, *sent: ColumnElement[bool]) -> int:
-    """People who count twice: one message of theirs was purged, and another one (`unique_by`) was not."""
+def _count_twice(connection: Connection, hashes: Hashes, *sent: ColumnElement[bool]) -> int:
+    """Count people who have both a purged message and another one (`unique_by`): they were counted twice."""
     is_purged = messages.c.person.startswith(MARK, autoescape=True)
     purged = set(connection.execute(select(messages.c.person).where(*sent, is_purged)).scalars())
     if not purged:

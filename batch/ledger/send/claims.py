@@ -132,7 +132,7 @@ def release(
 
     Args:
         finding: Why; None leaves the earlier one.
-        posted: The API answered (it said no). Else no request was made, and the attempt does not count.
+        posted: The API answered, with a refusal. Else no request was made, and the attempt does not count.
         status: The HTTP status of that answer, or None.
     """
     values: dict[str, Any] = {"state": State.PENDING.value, **_NO_CLAIM, "http_status": status}

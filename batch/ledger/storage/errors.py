@@ -1,4 +1,4 @@
-"""What a failing ledger means for a person: SQLite's own words, and what to do about them."""
+"""Failures of the ledger's location: SQLite's errors mapped to remedies for people."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ _REMEDIES = {
     "SQLITE_NOTADB": N_("Name the ledger with --ledger, or put back the newest copy of `wegly-batch ledger backup`."),
     "SQLITE_NOMEM": N_("Close other programs, then run the same command again: it sends only what is left."),
 }
-"""By primary result code. What is not here is no failure of the place, but a defect of ours."""
+"""Remedies by primary result code. An error that is not here is no failure of the location, but a defect of ours."""
 
 
 def remedy_for(error: BaseException | None) -> str | None:
-    """What to do about an error of SQLite, one sentence; None when it says nothing about the ledger's place."""
+    """Return one sentence on what to do about an error of SQLite; None when the ledger's location is not at fault."""
     name = getattr(error, "sqlite_errorname", None)
     if not isinstance(name, str):
         return None
@@ -55,10 +55,10 @@ def remedy_for(error: BaseException | None) -> str | None:
 
 
 def translate_failures(engine: Engine, place: str) -> None:
-    """From now on let `engine` raise LedgerFailed where the ledger's place fails: disk full, read-only, damaged.
+    """Make `engine` raise LedgerFailed where the ledger's location fails: disk full, read-only, damaged.
 
-    One place for all reads and writes, those of a sheet's staging too. Errors of the statements themselves (a key that
-    is there already, SQL that is wrong) stay SQLAlchemy's own.
+    For all reads and writes, those of a sheet's staging too. Errors of the statements themselves (a key that exists
+    already, wrong SQL) stay SQLAlchemy's own. `place`: the location in messages.
     """
     engine.update_execution_options(wegly_place=place)
 
@@ -68,7 +68,7 @@ def translate_failures(engine: Engine, place: str) -> None:
 
 
 def failure(error: BaseException, place: str) -> LedgerFailed | None:
-    """What an error of the driver means when the ledger's place fails; None for errors of the statement itself."""
+    """Return the LedgerFailed for an error of the driver; None for an error of the statement itself."""
     remedy = remedy_for(error) if isinstance(error, sqlite3.Error) else None
     if remedy is None:
         return None

@@ -1,8 +1,8 @@
-"""Where a ledger may lie: on a disk of this machine.
+"""Locations of a ledger: a disk of this machine, no network folder.
 
 SQLite's write-ahead log keeps its index in memory that all its processes share, and stands on locks that hold. A
 network folder gives neither, nor does a folder of the host that a virtual machine or container sees through 9p (WSL's
-`/mnt/c` among them) or virtiofs: databases there were locked for nobody, or damaged. A damaged ledger no longer knows
+`/mnt/c` among them) or virtiofs: databases there were not locked at all, or damaged. A damaged ledger no longer knows
 who was messaged, so such a place is refused before anything is written to it.
 """
 
@@ -75,10 +75,10 @@ def refuse_network_folder(path: Path) -> None:
 
 
 def is_network(fstype: str) -> bool:
-    """Whether other machines may see a file system of this type, as the system calls it (`nfs4`, `fuse.sshfs`).
+    """Whether other machines may see a file system of this type, by the system's name for it (`nfs4`, `fuse.sshfs`).
 
-    Closed list: a type that is not in it counts as a disk of this machine. Of those of FUSE, macFUSE tells no name, so
-    all of its are in it.
+    Closed list: a type that is not in it counts as a disk of this machine. macFUSE does not tell its file systems
+    apart, so all of them count as network.
     """
     return fstype.casefold().removeprefix("fuse.") in _NETWORK
 
@@ -92,7 +92,7 @@ def is_unc(path: str) -> bool:
 
 
 def mount_of(path: PurePath, mounts: Iterable[Mount]) -> Mount | None:
-    """The mount that holds an absolute path without links; of several on one folder the last, which hides the rest."""
+    """Return the mount that holds an absolute path without links; of several on one folder the last, which is seen."""
     found: Mount | None = None
     longest = -1
     parts = _parts(path)
@@ -104,7 +104,7 @@ def mount_of(path: PurePath, mounts: Iterable[Mount]) -> Mount | None:
 
 
 def synchronised_by(path: PurePath) -> str | None:
-    """The service whose folder holds `path`, by the folders' usual names; None when none is known to.
+    """Return the service whose folder holds `path`, by the folders' usual names; None when no known one does.
 
     Such a ledger is not refused: on one machine it works. But the service may put an older copy back, and a second
     machine that uses the same folder has a ledger of its own until the next synchronisation.
@@ -137,7 +137,7 @@ else:
         return _("{kind} at {folder}").format(kind=mount.fstype, folder=mount.folder)
 
     def _mounts() -> list[Mount]:
-        """The mount table, or nothing where the system does not show it: then the ledger's own writes must tell."""
+        """Return the mount table; empty where the system does not show it: then the ledger's own writes must tell."""
         try:
             found = psutil.disk_partitions(all=True)
         except (OSError, psutil.Error):

@@ -1,8 +1,7 @@
-"""Who may send: one run per campaign and one per sender.
+"""Locks for sending: one run per campaign and one per sender.
 
-Held by locks of the operating system, which die with their process.
-
-The locks lie beside the ledger, so that they guard exactly what it records.
+They are locks of the operating system, which end with their process, and lie beside the ledger, so that they guard
+exactly what it records.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Owner:
 
     @classmethod
     def here(cls, run: str) -> Owner:
-        """This process, for `run`."""
+        """Return this process as the owner, for `run`."""
         return cls(run=run, host=socket.gethostname(), pid=os.getpid())
 
 
@@ -45,12 +44,12 @@ _HELD = {
 
 
 def campaign_lock(campaign: str, endpoint: str) -> str:
-    """The name of a campaign's lock at an endpoint."""
+    """Return the name of a campaign's lock at an endpoint."""
     return f"{_CAMPAIGN} {campaign_scope(campaign)} ({endpoint})"
 
 
 def sender_lock(sender: str, endpoint: str) -> str:
-    """The name of a sender's lock at an endpoint."""
+    """Return the name of a sender's lock at an endpoint."""
     return f"{_SENDER} {sender} ({endpoint})"
 
 
@@ -74,14 +73,15 @@ def hold(folder: Path, names: Iterable[str], owner: Owner) -> Iterator[None]:
 @contextmanager
 def _one(folder: Path, name: str, owner: Owner) -> Iterator[None]:
     stem = hashlib.sha256(name.encode()).hexdigest()[:16]
-    # The note is a file of its own: Windows lets nobody read a file that is locked.
+    # The note is a file of its own: on Windows a locked file cannot be read.
     note = folder / f"{stem}.json"
     lock = FileLock(folder / f"{stem}.lock", timeout=0, mode=0o600)
     try:
         lock.acquire()
     except Timeout:
+        kind, _blank, whose = name.partition(" ")
         raise Busy(
-            _held_words(name, _holder(note)),
+            _(_HELD[kind]).format(whose=whose, holder=_holder(note)),
             _("Wait until it has ended, then run the same command again."),
         ) from None
     except OSError as error:
@@ -94,13 +94,13 @@ def _one(folder: Path, name: str, owner: Owner) -> Iterator[None]:
 
 
 def locks_folder(ledger: Path) -> Path:
-    """Where the locks of a ledger lie: beside it, however it is reached."""
+    """Return the folder of a ledger's locks: beside the file itself, through whatever link it is reached."""
     real = ledger.resolve()
     return real.with_name(real.name + ".locks")
 
 
 def in_use(folder: Path) -> bool:
-    """Whether anybody holds any of the locks in a folder at this moment."""
+    """Whether any of the locks in a folder is held at this moment."""
     for lock in folder.glob("*.lock"):
         try:
             with FileLock(lock, timeout=0, mode=0o600):
@@ -111,12 +111,11 @@ def in_use(folder: Path) -> bool:
 
 
 def _leave_note(note: Path, text: str) -> None:
-    """Say who holds the lock. What holds is the lock: a disk too full for the note stops nobody."""
     try:
         descriptor = os.open(note, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-    except OSError:
+    except OSError:  # the lock is held without it: a disk too full for the note stops no run
         with suppress(OSError):
             note.unlink()  # else it would name an earlier holder
 
@@ -128,11 +127,6 @@ def _not_made(folder: Path, error: OSError) -> LedgerUnusable:
         ),
         _("Free space there, and make the folder writable for you, then run again. Nothing was sent."),
     )
-
-
-def _held_words(name: str, holder: str) -> str:
-    kind, _blank, whose = name.partition(" ")
-    return _(_HELD[kind]).format(whose=whose, holder=holder)
 
 
 def _holder(note: Path) -> str:

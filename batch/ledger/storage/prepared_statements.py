@@ -29,7 +29,7 @@ class PreparedStatement:
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """Run it in the connection's transaction, and return the driver's cursor.
 
-        Raises LedgerFailed where the ledger's place fails, and sqlalchemy.exc.DBAPIError for anything else.
+        Raises LedgerFailed where the ledger's location fails, and sqlalchemy.exc.DBAPIError for anything else.
         """
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)

@@ -1,4 +1,4 @@
-"""The tables. One set for every database that SQLAlchemy speaks; only `engine.py` knows which one it is."""
+"""The tables of a ledger, for every database that SQLAlchemy supports; only `engine.py` knows which one it is."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from sqlalchemy import (
 from batch.model.outcomes import Outcome
 
 SCHEMA_VERSION = 4
-"""Raised with every change of the tables; `upgrade.py` holds the step that leads to it."""
+"""Raised with every change of the tables; `MIGRATIONS` in `engine.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def microseconds(at: datetime) -> int:
-    """An aware time as the tables keep it."""
+    """Return an aware time in the form of the tables."""
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
@@ -76,7 +76,7 @@ MESSAGED_STATES = (State.SUCCESS.value, State.REUSED.value)
 
 
 def is_one_of(column: Column[str] | ColumnElement[str], states: Sequence[str]) -> ColumnElement[bool]:
-    """`column IN (...)` for statements that run for every message: SQLAlchemy expands a list anew each time."""
+    """Return `column IN (...)` for statements that run for every message: SQLAlchemy expands a list anew each time."""
     return or_(*(column == state for state in states))
 
 
@@ -87,7 +87,7 @@ metadata = MetaData()
 
 
 def _partial(name: str, *columns: str, where: TextClause) -> Index:
-    """An index of some rows. PostgreSQL hears of it when it is used: its dialect takes a while to load."""
+    """Return a partial index. PostgreSQL gets the condition when it is used: its dialect takes a while to load."""
     return Index(name, *columns, sqlite_where=where, info={"where": where})
 
 
@@ -147,8 +147,8 @@ run_senders = Table(
     Column("pending_findings", Text),
     PrimaryKeyConstraint("run", "sender"),
 )
-"""What each sender of a run did: `slowed`, how often its rate was cut; `cause`, why it stopped before its rows were
-done; `pending_findings`, why its pending rows were not attempted."""
+"""The part of each sender in a run. `slowed`: how often its rate was cut. `cause`: why it stopped before its rows were
+done. `pending_findings`: why its pending rows were not attempted."""
 
 messages = Table(
     "messages",
@@ -190,11 +190,11 @@ messages = Table(
 )
 """One per key. `payload` only while it is pending or claimed: the values to send are kept no longer than needed.
 `sent_at` is when the last attempt began (it is the claim's time while the claim is open). The `again_`
-columns: the error or unknown that a person chose to try again in one run, as it was; what that run does not send gets
-it back, so that the choice does not outlive its moment. `trial`: sent with `--to`, to a number that stands for no row;
-it counts for caps and spacing, and not as a message that `[history]` keeps others away from. The indexes by time hold
-attempted messages only, so that planning a sheet does not pay for them. `key` is keyed (`hashes.py`); of a purged
-message `person`, `chat_id` and `request_hash` are hashes too, and begin with `#`."""
+columns: the error or unknown outcome of a message that one run is to try again; what it does not send gets it back, so
+that the choice holds for one run. `trial`: sent with `--to`, to a number that stands for no row; it counts for caps and
+spacing, and not as a message that `[history]` keeps others away from. The indexes by time hold attempted messages only,
+so that planning a sheet does not pay for them. `key` is a keyed hash (`pseudonyms.py`); of a purged message `person`,
+`chat_id` and `request_hash` are hashes too, and begin with `#`."""
 
 suppressed = Table(
     "suppressed",
@@ -204,7 +204,7 @@ suppressed = Table(
     Column("source", Text, nullable=False),
     Column("added", UtcTime, nullable=False),
 )
-"""The suppression list: who is messaged by no campaign of any endpoint."""
+"""The suppression list: people whom no campaign of any endpoint messages."""
 
 campaigns = Table(
     "campaigns",
@@ -217,7 +217,7 @@ campaigns = Table(
     Column("template", Text, nullable=False),
     PrimaryKeyConstraint("endpoint", "campaign"),
 )
-"""What the messages of a campaign have in common: were it another, everybody would be new, or get nothing."""
+"""Traits of a campaign's messages: with another one, every person would be new, or no message would go."""
 
 rows = Table(
     "rows",
@@ -232,7 +232,7 @@ rows = Table(
     Column("duplicate_of", Integer),
     PrimaryKeyConstraint("run", "row"),
 )
-"""One per row of a run's sheet. `outcome` is null where the message of `key` tells it."""
+"""One per row of a run's sheet. `outcome` is null where the message of `key` decides it."""
 
 corrections = Table(
     "corrections",
@@ -265,7 +265,7 @@ decisions = Table(
     Column("how", Text, nullable=False),
     Index("decisions_by_key", "key"),
 )
-"""What people, and `reconcile`, decided about messages whose outcome nobody knew. Grows only. `row` is of the sheet of
+"""Decisions of people, and of `reconcile`, about unknown messages. Grows only. `row` is of the sheet of
 `run`; `attempts` are those the message had when it was decided about."""
 
 purge_metadata = MetaData()
@@ -299,15 +299,15 @@ AGAIN = {
     "duration_ms": "again_duration_ms",
     "http_status": "again_http_status",
 }
-"""Columns of a message to those that keep them while it is chosen to be tried again."""
+"""Columns of a message to those that keep them while it is to be tried again."""
 
 
 def given_back() -> dict[str, Any]:
-    """The values that give a message back what it was before it was chosen to be tried again."""
+    """Return the values that restore a message to its outcome before it was to be tried again."""
     kept: dict[str, Any] = {name: messages.c[again] for name, again in AGAIN.items()}
     return {**kept, "payload": None, **dict.fromkeys(AGAIN.values())}
 
 
 def may_have(message: Any) -> ColumnElement[bool]:
-    """Whether the person has the message, or may have it: also one that is chosen to be sent again."""
+    """Return the condition: the person has the message, or may have it, also one that is to be sent again."""
     return or_(is_one_of(message.c.state, SENT_STATES), message.c.again_state == State.UNKNOWN.value)

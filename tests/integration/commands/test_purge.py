@@ -444,7 +444,7 @@ from sqlalchemy import event
 from batch.cli.main import main
 
 left = int(os.environ["KILL_AT"])
-purging._MESSAGES_AT_ONCE, purging._ROWS_AT_ONCE = 20, 20
+purging._MESSAGES_PER_STEP, purging._ROWS_PER_STEP = 20, 20
 
 
 def step():

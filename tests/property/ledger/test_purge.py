@@ -118,9 +118,9 @@ class Life:
         for scope in self.ledger.retention.scopes(purge.campaign):
             self.ledger.settle_dead_claims(endpoint=scope.endpoint, campaign=scope.campaign, before=before)
             if self._purged:
-                looked = self.ledger.retention.look(scope, before)
+                looked = self.ledger.retention.preview(scope, before)
                 assert self.ledger.retention.purge(scope, before, now=now) == looked
-                assert self.ledger.retention.look(scope, before).empty
+                assert self.ledger.retention.preview(scope, before).empty
         if self._purged:
             assert self.ledger.wipe() is None
             gone = set(PEOPLE) - self._people_since(before, purge.campaign) - set(self._listed())

@@ -19,7 +19,7 @@ class Clock:
         self.now += seconds
 
 
-class SendQueue:
+class Sending:
     """A run that sends evenly."""
 
     def __init__(self, *, total: int, wanted: float = 10.0, senders: int = 1) -> None:
@@ -34,13 +34,13 @@ class SendQueue:
 
 def test_before_the_first_answer_the_wanted_rate_tells_the_time() -> None:
     """Nothing is measured yet, and a person wants to know all the same."""
-    now = SendQueue(total=1000, wanted=20).meter.look()
+    now = Sending(total=1000, wanted=20).meter.look()
     assert (now.rate, now.eta, now.left, now.done) == (None, 50.0, 1000, 0)
 
 
 def test_the_rate_is_what_was_achieved_not_what_was_wanted() -> None:
     """5 a second of 20 wanted; the time left follows."""
-    run = SendQueue(total=400, wanted=20)
+    run = Sending(total=400, wanted=20)
     run.send(100, rate=5)
     now = run.meter.look()
     assert now.rate is not None
@@ -51,7 +51,7 @@ def test_the_rate_is_what_was_achieved_not_what_was_wanted() -> None:
 
 def test_every_outcome_is_counted() -> None:
     """Sent are the accepted ones, whether the chat was new or not."""
-    run = SendQueue(total=10)
+    run = Sending(total=10)
     for outcome in (Outcome.SUCCESS, Outcome.REUSED, Outcome.REUSED, Outcome.ERROR, Outcome.UNKNOWN, Outcome.SKIPPED):
         run.send(1, rate=1, outcome=outcome)
     now = run.meter.look()
@@ -61,7 +61,7 @@ def test_every_outcome_is_counted() -> None:
 
 def test_a_pause_adds_itself_to_the_time_left_and_leaves_the_rate() -> None:
     """10 a second; then a minute's wait is asked for: what is left takes the rest of the wait, and the work."""
-    run = SendQueue(total=300)
+    run = Sending(total=300)
     run.send(100, rate=10)
     run.meter.waiting("a", 60)
     run.clock.pass_(20)
@@ -81,7 +81,7 @@ def test_a_pause_adds_itself_to_the_time_left_and_leaves_the_rate() -> None:
 
 def test_pauses_that_overlap_count_once() -> None:
     """Sixteen attempts in flight meet the same 429, one after the other; a shorter pause shortens nothing."""
-    run = SendQueue(total=300)
+    run = Sending(total=300)
     run.send(100, rate=10)
     for seconds in (30, 29.9, 5, 30):
         run.meter.waiting("a", seconds)
@@ -94,7 +94,7 @@ def test_pauses_that_overlap_count_once() -> None:
 
 def test_while_another_sender_goes_on_nobody_waits() -> None:
     """Of two senders one is asked to wait: the run goes on at half its rate, and says so."""
-    run = SendQueue(total=1000, wanted=20, senders=2)
+    run = Sending(total=1000, wanted=20, senders=2)
     run.send(200, rate=20)
     run.meter.waiting("a", 100)
     assert run.meter.look().waits == 0
@@ -108,7 +108,7 @@ def test_while_another_sender_goes_on_nobody_waits() -> None:
 
 def test_a_question_to_a_person_is_no_time_of_work() -> None:
     """Who looks into WhatsApp for ten minutes does not make the run slow."""
-    run = SendQueue(total=100)
+    run = Sending(total=100)
     run.send(50, rate=10)
     with run.meter.held():
         run.clock.pass_(600)
@@ -120,7 +120,7 @@ def test_a_question_to_a_person_is_no_time_of_work() -> None:
 
 def test_a_slow_run_has_a_steady_rate() -> None:
     """120 an hour: measured over ten messages at least, not over the one of the last half minute."""
-    run = SendQueue(total=100, wanted=1 / 30)
+    run = Sending(total=100, wanted=1 / 30)
     run.send(40, rate=1 / 30)
     run.clock.pass_(15)
     now = run.meter.look()
@@ -130,7 +130,7 @@ def test_a_slow_run_has_a_steady_rate() -> None:
 
 def test_a_rate_that_was_cut_shows_within_a_minute() -> None:
     """The mean of the whole run would hide it for hours."""
-    run = SendQueue(total=100_000)
+    run = Sending(total=100_000)
     run.send(10_000, rate=50)
     run.send(200, rate=5)
     now = run.meter.look()
@@ -140,7 +140,7 @@ def test_a_rate_that_was_cut_shows_within_a_minute() -> None:
 
 def test_at_the_end_nothing_is_left() -> None:
     """And nothing is waited for, though the last answer asked for a pause."""
-    run = SendQueue(total=3)
+    run = Sending(total=3)
     run.send(3, rate=1)
     run.meter.waiting("a", 60)
     now = run.meter.look()
@@ -149,6 +149,6 @@ def test_at_the_end_nothing_is_left() -> None:
 
 def test_looking_changes_nothing() -> None:
     """A signal may ask between any two steps."""
-    run = SendQueue(total=10)
+    run = Sending(total=10)
     run.send(3, rate=1)
     assert run.meter.look() == run.meter.look()

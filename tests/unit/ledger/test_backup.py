@@ -111,13 +111,13 @@ def test_a_name_that_is_taken_meanwhile_is_not_taken_away(
 ) -> None:
     """Two backups to one name: one wins, the other says so. Also where the disk knows no second names for a file."""
     copy = tmp_path / "copy.sqlite3"
-    verified = backup_module._verified
+    verified = backup_module._verify
 
     def slow(*arguments: object) -> object:
         copy.write_text("somebody else's")
         return verified(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(backup_module, "_verified", slow)
+    monkeypatch.setattr(backup_module, "_verify", slow)
     for _ in range(2):
         with pytest.raises(LedgerUnusable, match="is there already"):
             back_up(path, copy)

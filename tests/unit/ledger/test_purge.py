@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,15 +150,15 @@ def test_people_with_several_messages_count_once(ledger: Ledger) -> None:
 
 def test_a_step_that_fails_leaves_what_the_next_purge_does(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is full in the middle: what was done is whole, and nobody is new."""
-    monkeypatch.setattr("batch.ledger.admin.purge._MESSAGES_AT_ONCE", 2)
+    monkeypatch.setattr("batch.ledger.admin.purge._MESSAGES_PER_STEP", 2)
     planned(ledger, "r1", PEOPLE, at=OLD)
     purging = ledger.retention
     steps = iter(range(1))
 
-    def write(now: datetime, work: object) -> None:
+    def write(now: datetime, *step: Any) -> None:
         if next(steps, None) is None:
             raise LedgerFailed("The disk is full.")
-        real(now, work)  # type: ignore[arg-type]
+        real(now, *step)
 
     real = purging._write
     monkeypatch.setattr(purging, "_write", write)
