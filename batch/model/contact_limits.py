@@ -1,4 +1,4 @@
-"""The rules of outreach that hold across runs and campaigns: how far apart, how many, how soon again. Pure."""
+"""Limits on contacting people that hold across runs and campaigns: spacing, 24-hour cap, history."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from batch.i18n import N_
 from batch.model.phrases import Phrase
 
 SPACING = timedelta(seconds=6)
-"""Between two messages to the same person at the least; WhatsApp refuses what comes sooner (131056)."""
+"""Least time between two messages to one recipient; WhatsApp refuses a sooner one with code 131056."""
 
 DAY = timedelta(hours=24)
-"""WhatsApp counts unique people over a moving time of this length."""
+"""Length of the moving window in which WhatsApp counts unique recipients."""
 
 _UNITS = (
     (86400, N_("1 day"), "days", N_("{days:,} days")),
     (3600, N_("1 hour"), "hours", N_("{hours:,} hours")),
     (60, N_("1 minute"), "minutes", N_("{minutes:,} minutes")),
 )
-"""Seconds, the text of one, and of many with the name of their value."""
+"""Seconds of a unit, its text for one, and for several with the name of their value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContactLimits:
-    """What a campaign says of whom and how many. The suppression list and the spacing hold for every campaign."""
+    """Contact limits of a campaign. The suppression list and the spacing hold for every campaign besides."""
 
     not_within: timedelta | None = None
-    """Nobody who got a message of another campaign since is messaged; None: however recently."""
+    """Least time since a message of another campaign ([history]); None: no such limit."""
     per_24h: int | None = None
-    """Unique people in any moving 24 hours, from the ledger; None: no cap."""
+    """Unique recipients in any moving 24 hours, counted in the ledger; None: no cap."""
     shared_cap: bool = False
-    """Whether the cap counts the people of all senders together; else of each sender by itself."""
+    """The cap counts the recipients of all senders together, not of each sender by itself."""
     timezone: str = "UTC"
-    """In which times are told to people."""
+    """Zone of times that are shown to people."""
 
 
 def duration_phrase(duration: timedelta) -> Phrase:
-    """`7 days`, `36 hours`, `90 minutes`: in the largest unit that fits whole."""
+    """Return `7 days`, `36 hours`, `90 minutes`: the duration in the largest unit that divides it."""
     seconds = round(duration.total_seconds())
     for size, one, unit, many in _UNITS:
         if seconds >= size and not seconds % size:

@@ -1,8 +1,8 @@
-"""Text that a spreadsheet program would take for a formula, and how it is kept as text in a CSV file.
+"""Guard against CSV injection: text that a spreadsheet program would run as a formula.
 
-In a workbook a cell says itself that it is text. A CSV file cannot: there Excel and its kin run whatever begins with
-`=`, `+`, `-` or `@`. Such a text is guarded by one leading apostrophe, Excel's own sign for text. `unguarded` takes
-exactly that one off again, so that a text comes back as it was: `unguarded(guarded(text)) == text`, always.
+A workbook marks a cell as text. A CSV file cannot: Excel and its kin run whatever begins with `=`, `+`, `-` or `@`.
+`guard` puts one apostrophe before such a text, which is Excel's own mark for text, and `unguard` takes exactly that one
+away: `unguard(guard(text)) == text` for every text.
 
 Numbers and phones stay as they are: `-5,20` is to remain a number, and `+55 11 98888-7777` is no formula to Excel or
 LibreOffice, but text, because of its spaces; nor is a masked one (`+55 11 9****-**77`), because of its `**`.
@@ -21,17 +21,17 @@ _GUARD = "'"
 
 
 def looks_like_formula(text: str) -> bool:
-    """True when the text begins as a formula does, numbers and phones included."""
+    """Return True for a text that begins as a formula does; numbers and phones do too."""
     return _BEGINS.match(text) is not None
 
 
 def guard(text: str) -> str:
-    """The text as it may stand in a CSV file that people open in Excel."""
+    """Return the text as it may stand in a CSV file."""
     return _GUARD + text if _guardable(text) else text
 
 
 def unguard(text: str) -> str:
-    """The text as it was before `guarded`; any other text unchanged."""
+    """Return the text as it was before `guard`; any other text unchanged."""
     return text[1:] if text.startswith(_GUARD) and _guardable(text[1:]) else text
 
 

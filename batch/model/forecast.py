@@ -1,7 +1,7 @@
-"""When a campaign's messages would go: rate, cap and hours joined, from `now` on. Pure.
+"""Forecast of a campaign's sending by rate, cap and sending hours together.
 
-A forecast, not a promise: it takes every message for good, every answer for prompt, and a run to be there whenever one
-may send. It goes in steps of about a minute, and is never earlier than the rules allow.
+It assumes that every message is accepted, every response prompt, and that a run is there whenever it may send. It
+advances in steps of about a minute, and is never earlier than the rules allow.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from batch.model.contact_limits import DAY, SPACING
 from batch.model.sending_hours import Hours, HoursState
 
 HORIZON = timedelta(days=730)
-"""How far ahead is looked; what has no moment until then is told as never going."""
+"""Length of the forecast; a message without a moment in it counts as never going."""
 STEP = timedelta(minutes=1)
 MARGIN = timedelta(seconds=1)
-"""A person counts so much longer than a day, as the ledger counts."""
+"""Time beyond 24 hours for which a recipient counts toward the cap, as in the ledger."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
-    """What waits for one sender in one group of time zones."""
+    """Waiting messages of one sender to recipients in one group of time zones."""
 
     sender: str
     zones: tuple[str, ...]
     messages: int
     people: int
-    """Unique people of these messages."""
+    """Unique recipients of these messages."""
     most_to_one: int = 1
-    """The most messages that one of them gets."""
+    """Most messages to one recipient."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cap:
-    """At most so many unique people in a moving 24 hours, of each sender; `shared`: of all senders together."""
+    """Cap on unique recipients in any moving 24 hours, per sender; `shared`: of all senders together."""
 
     people: int
     shared: bool = False
@@ -59,15 +59,15 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schedule:
-    """When messages would go."""
+    """Days and times at which messages would go."""
 
     first: datetime | None
-    """UTC, aware; None when nothing goes."""
+    """UTC, aware; None when no message goes."""
     last: datetime | None
     days: tuple[tuple[date, int], ...]
-    """Messages of each day in the campaign's time zone; only days on which something goes."""
+    """Messages of each day (in the campaign's time zone) that has any."""
     never: int
-    """Messages for which there is no moment within two years; the days hold all others."""
+    """Messages without a moment within the horizon; `days` has all others."""
 
 
 def plan_schedule(
@@ -80,10 +80,17 @@ def plan_schedule(
     now: datetime,
     timezone: str,
 ) -> Schedule:
-    """The schedule of `loads` from `now` (aware) on. `rate`: starts a second of each sender.
+    """Forecast when `loads` go.
 
-    `used`: of each sender, when each person of the last 24 hours was last messaged; under a shared cap all of them
-    count together. `timezone`: whose days are told.
+    Args:
+        loads: the waiting messages; one without messages is ignored.
+        rate: starts per second of each sender.
+        cap: None for no cap.
+        used: sender to the times at which recipients of the last 24 hours were last messaged; of a shared cap all
+            count, whatever the sender.
+        hours: sending hours of the campaign.
+        now: begin of the forecast (aware).
+        timezone: zone of the days.
     """
     waiting = [load for load in loads if load.messages > 0]
     gone: list[Step] = []
@@ -91,7 +98,7 @@ def plan_schedule(
         senders = {load.sender for load in part}
         together = cap is not None and cap.shared
         reached = [at for sender, times in used.items() if together or sender in senders for at in times]
-        # Together they are as fast as the one with the most allows.
+        # Senders work side by side, so that all are done when the one with the most messages is.
         each = Counter[str]()
         for load in part:
             each[load.sender] += load.messages
@@ -114,7 +121,7 @@ def plan_schedule(
 
 
 def _parts(loads: Sequence[Load], *, shared: bool) -> list[list[Load]]:
-    """Loads that share a rate or a cap."""
+    """Group the loads that share a rate or a cap."""
     if shared:
         return [list(loads)] if loads else []
     return [[load for load in loads if load.sender == sender] for sender in sorted({load.sender for load in loads})]
@@ -129,13 +136,16 @@ def plan_steps(
     hours: Hours,
     now: datetime,
 ) -> Iterator[Step]:
-    """The steps in which loads go that share a rate (starts a second) and a cap (`people`; None: no cap)."""
+    """Yield the steps in which loads go that share a rate (starts per second) and a cap.
+
+    `people`: recipients of the cap; None: no cap. `reached`: times at which recipients were messaged that count.
+    """
     end, at = now + HORIZON, now
     left = {load.zones: 0 for load in loads}
     for load in loads:
         left[load.zones] += load.messages
     total = sum(left.values())
-    # Over months nobody asks for the minute, and steps of a few messages would take longer than anybody waits.
+    # A forecast over months need not be right to the minute, and would take seconds in steps of a few messages.
     months = total // (30 * people) if people else 0
     places = _Places(people, reached, grain=STEP * min(60, max(1, months)))
     per_person = max(1.0, total / max(1, sum(min(load.people, load.messages) for load in loads)))
@@ -144,22 +154,22 @@ def plan_steps(
         spans = {zones: _current(hours, zones, span, at) for zones, span in spans.items() if left[zones]}
         open_now = [zones for zones, span in spans.items() if span.open]
         if not open_now:
-            coming = [span.until for span in spans.values() if span.until is not None]
-            if not coming:
+            openings = [span.until for span in spans.values() if span.until is not None]
+            if not openings:
                 return
-            at = min(coming)
+            at = min(openings)
             continue
         free, gap = places.free(at), timedelta(seconds=1 / rate)
         if free is not None and free < 1:
-            # Follow those who come back, one by one: to wait for a minute's worth of them would lose a minute a day.
-            free, back, apart = places.coming()
+            # Use each place when it is freed: waiting for a minute's worth of them would lose a minute every day.
+            free, back, apart = places.next_freed()
             if back is None:
                 return
             at, gap = max(at, back), max(gap, apart)
             if free < 1 or any(span.until is not None and span.until <= at for span in spans.values()):
                 continue
         elif free is not None:
-            free, gap = places.streaming(free, at, gap)
+            free, gap = places.extend(free, at, gap)
         closing = min((spans[zones].until or end for zones in open_now), default=end)
         fits = max(1, ceil(min(closing - at, STEP) / gap))
         most = fits if free is None else min(fits, max(1, int(free * per_person)))
@@ -174,7 +184,7 @@ def _current(hours: Hours, zones: tuple[str, ...], span: HoursState, at: datetim
 
 
 def _take(left: dict[tuple[str, ...], int], zones: Sequence[tuple[str, ...]], most: int) -> int:
-    """Take up to `most` messages from the groups that are open, the largest first; returns how many."""
+    """Take up to `most` messages from the open groups, the largest first; return their number."""
     taken = 0
     for group in sorted(zones, key=lambda each: left[each], reverse=True):
         some = min(left[group], most - taken)
@@ -184,7 +194,7 @@ def _take(left: dict[tuple[str, ...], int], zones: Sequence[tuple[str, ...]], mo
 
 
 class _Places:
-    """The people that a cap still leaves, and those who come back when their day is over."""
+    """Places under a cap: those that are free, and those that become free when a recipient's 24 hours are over."""
 
     def __init__(self, people: int | None, reached: Iterable[datetime], *, grain: timedelta) -> None:
         self._most = people
@@ -192,7 +202,7 @@ class _Places:
         self._taken = sum(step.count for step in self._back)
 
     def free(self, at: datetime) -> int | None:
-        """How many more people may be reached at `at`; None without a cap."""
+        """Return the places that are free at `at`; None without a cap. `at` never goes back."""
         if self._most is None:
             return None
         while self._back and self._back[0].start <= at:
@@ -205,8 +215,8 @@ class _Places:
                 break
         return self._most - self._taken
 
-    def coming(self) -> tuple[int, datetime | None, timedelta]:
-        """How many come back next, when the first of them, and how far apart; None when nobody does."""
+    def next_freed(self) -> tuple[int, datetime | None, timedelta]:
+        """Return the next places that become free: their number, the time of the first (None: none), their spacing."""
         if not self._back or self._most is None:
             return 0, None, timedelta()
         head, over = self._back[0], self._taken - self._most
@@ -214,15 +224,15 @@ class _Places:
             return 0, head.last, timedelta()
         return head.count - over, head.start + over * head.gap, head.gap
 
-    def streaming(self, free: int, at: datetime, gap: timedelta) -> tuple[int, timedelta]:
-        """With some places free: how many can be taken without a stop, and how far apart, as others come back."""
+    def extend(self, free: int, at: datetime, gap: timedelta) -> tuple[int, timedelta]:
+        """Return how many places can be taken without a stop, with those freed meanwhile, and the spacing for it."""
         head = self._back[0] if self._back else None
         if head is None or head.start > at + free * max(gap, head.gap):
             return free, gap
         return free + head.count, max(gap, head.gap)
 
     def take(self, people: int, step: Step) -> None:
-        """Reach so many people with a step's messages."""
+        """Take places for the recipients of a step's messages."""
         if self._most is None:
             return
         self._taken += people
@@ -236,7 +246,7 @@ class _Places:
 
 
 def _lumps(reached: Iterable[datetime], grain: timedelta) -> Iterator[Step]:
-    """Those who were reached before now, as they come back: within a grain together, with the last of them."""
+    """Yield the places of recipients reached before as they become free; within a grain, with the last of them."""
     lump: list[datetime] = []
     for at in sorted(reached):
         if lump and at - lump[0] > grain:

@@ -1,4 +1,8 @@
-"""What is to be sent, to whom, and what makes two messages the same message."""
+"""Messages and their keys: two messages with the same key are the same message, and are sent once.
+
+A key covers endpoint, campaign, recipient and the values of the `unique_by` columns, nothing else: neither the text nor
+the sheet a row came from.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from json.encoder import encode_basestring
 from batch.model.reasons import Finding
 
 TRIAL = " (trial)"
-"""What follows a campaign's name where its trials are listed."""
+"""Suffix of a campaign's name where its trials are listed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +34,7 @@ class TemplateField:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """The request of one row, checked. None means: not in the request at all."""
+    """Checked request of one row. A field that is None is left out of the request."""
 
     whatsapp_phone_id: str
     wa_contact_id: str
@@ -46,104 +50,93 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contact:
-    """A row after mapping and checking: a message, or the findings that say why there is none."""
+    """Row after mapping and checking: a message, or the findings that prevent it."""
 
     row: int
     person: str | None
     """E.164 (`+5511999990001`), or None when the phone could not be read."""
     unique: tuple[str, ...] = ()
-    """The values of the campaign's `unique_by` columns, as in the sheet."""
+    """Values of the campaign's `unique_by` columns, as in the sheet."""
     message: Message | None = None
     """None exactly when `problems` is not empty."""
     problems: tuple[Finding, ...] = ()
-    """Why this row is an error; the first gives its reason."""
+    """Errors of the row; the first gives its reason."""
     notes: tuple[Finding, ...] = ()
-    """What a person should know of a good row: a repaired phone, a landline."""
+    """Information about a good row: a repaired phone, a landline."""
     hidden: bool = False
     opted_out: bool = False
-    """The campaign's opt-out column says that the person wants no messages."""
+    """The opt-out column of the campaign says yes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """A message that waits in the ledger, as the pool takes it."""
+    """Pending message of the ledger, as the pool takes it."""
 
     key: str
     row: int
     sender: str
     payload: str
-    """The body of the POST, exactly as it will be sent (JSON, UTF-8)."""
+    """Body of the POST, exactly as it will be sent (JSON, encoded as UTF-8)."""
     person: str = ""
-    """E.164: who gets it."""
+    """Recipient (E.164)."""
 
 
 def normalize(value: str) -> str:
-    """A value as it counts in a key: NFC, ends trimmed."""
+    """Return a value as it counts in a key: in Unicode form NFC, ends trimmed."""
     return unicodedata.normalize("NFC", value).strip()
 
 
 def campaign_scope(name: str) -> str:
-    """A campaign's name as it counts: `Boas-vindas ` and `boas-vindas` are the same campaign."""
+    """Return a campaign's name as it counts: `Boas-vindas ` and `boas-vindas` are the same campaign."""
     return normalize(name).casefold()
 
 
-def message_key(*, endpoint: str, campaign: str, person: str, unique: tuple[str, ...] = ()) -> str:
-    """The key: two messages with the same key are the same message. 64 hex digits of SHA-256.
+def message_key(person: str, unique: tuple[str, ...] = (), *, endpoint: str, campaign: str) -> str:
+    """Return the key of a message: 64 hex digits of SHA-256.
 
-    The campaign's name counts casefolded; `unique` values count normalized.
+    The campaign's name counts as its `campaign_scope`, and each value of `unique` normalized.
     """
-    return _keys_of(endpoint, campaign).key(person, unique)
-
-
-class MessageKeys:
-    """The keys of one campaign's messages: what they have in common is hashed once."""
-
-    def __init__(self, *, endpoint: str, campaign: str) -> None:
-        self._begun = hashlib.sha256(f"[{_listed(endpoint, campaign_scope(campaign))}, ".encode())
-
-    def key(self, person: str, unique: tuple[str, ...] = ()) -> str:
-        """`message_key` of a message."""
-        digest = self._begun.copy()
-        own = _listed(person, *map(normalize, unique)) if unique else encode_basestring(person)
-        digest.update(f"{own}]".encode())
-        return digest.hexdigest()
+    digest = _hash_campaign(endpoint, campaign).copy()
+    own = _json_items(person, *map(normalize, unique)) if unique else encode_basestring(person)
+    digest.update(f"{own}]".encode())
+    return digest.hexdigest()
 
 
 @lru_cache(maxsize=16)
-def _keys_of(endpoint: str, campaign: str) -> MessageKeys:
-    return MessageKeys(endpoint=endpoint, campaign=campaign)
+def _hash_campaign(endpoint: str, campaign: str) -> hashlib._Hash:
+    # The common beginning of all keys of a campaign: copying the state is cheaper than hashing it for each row.
+    return hashlib.sha256(f"[{_json_items(endpoint, campaign_scope(campaign))}, ".encode())
 
 
-def _listed(*parts: str) -> str:
-    """Texts as they stand within a list in JSON."""
+def _json_items(*parts: str) -> str:
     return ", ".join(map(encode_basestring, parts))
 
 
 ORIGIN_COLUMNS = ("wegly_origin_file", "wegly_origin_row", "wegly_origin_run")
-"""By these columns a sheet of rows to correct is known, and each of its rows leads back to where it was wrong."""
+"""Columns of `retry.xlsx` that lead each row back to the one it corrects."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """A row of the sheet of a run."""
+    """Row of a run's sheet that a row of `retry.xlsx` corrects."""
 
     run: str
-    """The run that found the row wrong."""
+    """Run that found the row wrong."""
     row: int
-    """Its number in that run's sheet, as Excel shows it."""
+    """Row number in that run's sheet, as Excel shows it."""
     file: str = ""
-    """The name of that sheet's file, for people."""
+    """Name of that sheet's file, for people."""
 
 
 def has_origins(header: Iterable[str | None]) -> bool:
-    """Whether a header with these names is that of a sheet of rows to correct."""
+    """Return True for the header of a sheet of rows to correct (`retry.xlsx`)."""
     return set(ORIGIN_COLUMNS) <= {(name or "").strip().casefold() for name in header}
 
 
 def sheet_key(*, endpoint: str, campaign: str, sha256: str, tab: str | None) -> str:
-    """What makes two sheets the same one: 64 hex digits. The same file, worksheet (None: a text file), and campaign.
+    """Return the identity of a sheet across runs, 64 hex digits: of file, worksheet (None: a text file) and campaign.
 
-    Another campaign corrects nothing of this one, and no rehearsal at another endpoint does.
+    Endpoint and campaign are part of it, so that neither another campaign nor a rehearsal corrects rows of this one.
     """
     parts = [endpoint, campaign_scope(campaign), sha256, tab or ""]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()

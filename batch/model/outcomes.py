@@ -1,4 +1,7 @@
-"""The six outcomes. Every row has exactly one, and they add up to the rows of the sheet."""
+"""Outcomes of rows, the evidence for them, and the exit codes that follow from them.
+
+Every row has exactly one outcome, and in every report the outcomes add up to the rows of the sheet.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from batch.i18n import N_
 
 
 class Outcome(StrEnum):
-    """What became of a row. The order is the order of every table that lists outcomes."""
+    """Outcome of a row. Tables list outcomes in this order."""
 
     SUCCESS = "success"
     """Accepted; a new chat (no sign of an older one)."""
@@ -18,7 +21,7 @@ class Outcome(StrEnum):
     ERROR = "error"
     """The row is wrong, or the API refused it; nothing was sent."""
     UNKNOWN = "unknown"
-    """It may have been sent, nobody can know."""
+    """It may have been sent; it cannot be known."""
     SKIPPED = "skipped"
     """Left out by a rule."""
     PENDING = "pending"
@@ -26,12 +29,12 @@ class Outcome(StrEnum):
 
     @property
     def messaged(self) -> bool:
-        """True when the person certainly has a message."""
+        """True when the API certainly accepted a message to the recipient."""
         return self in (Outcome.SUCCESS, Outcome.REUSED)
 
 
 class Evidence(StrEnum):
-    """What told a new chat from one that was already there, strongest first; the last two told that it was sent."""
+    """Evidence for `success` or `reused`, strongest first; for the last two no answer of the API came."""
 
     HTTP_201 = "http_201"
     """The answer was 201: created."""
@@ -44,13 +47,13 @@ class Evidence(StrEnum):
     NONE = "none"
     """No sign either way: taken as created."""
     SETTLED = "settled"
-    """No answer came; a person looked and said that it was sent."""
+    """A person looked into the chat and settled the row as sent."""
     TIMELINE = "timeline"
-    """No answer came; the message was found in the chat."""
+    """The message was found in the history of the chat."""
 
 
 class ExitCode(IntEnum):
-    """What a command tells the shell."""
+    """Exit code of a command; the meanings are in `EXIT_MEANINGS`."""
 
     DONE = 0
     DEFECT = 1
@@ -92,7 +95,7 @@ _WORST_FIRST = (
 
 
 def exit_code_of(counts: Mapping[Outcome, int], stopped: ExitCode | None = None) -> ExitCode:
-    """The code for a sheet with these counts. `stopped`: what ended the run early, if anything; it wins."""
+    """Return the exit code for the counts of a sheet. `stopped`: the code of what ended the run early, which wins."""
     if stopped is not None:
         return stopped
     by_outcome = (
@@ -104,5 +107,5 @@ def exit_code_of(counts: Mapping[Outcome, int], stopped: ExitCode | None = None)
 
 
 def worst_exit_code(codes: Iterable[ExitCode]) -> ExitCode:
-    """Of several sheets: the first that occurs of 1, 2, 75, 5, 130, 143, 4, 3, 6, 0."""
+    """Return the exit code of several sheets: the first that occurs of 1, 2, 75, 5, 130, 143, 4, 3, 6, 0."""
     return min(codes, key=_WORST_FIRST.index, default=ExitCode.DONE)

@@ -1,7 +1,7 @@
-"""The stable reason codes, each with its sentence for people and what to do about it.
+"""Reason codes, each with its sentence for people and the action to take.
 
-A finding is a code plus the values its sentence names. Only codes and values are stored, and the sentence is made when
-somebody reads it, so that a report can be written again in other words or another language.
+A `Finding` is a code and the values that its sentence names, some of them phrases (`batch.model.phrases`). The ledger
+stores findings, never sentences, so that a report can be written again in another language or with better words.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from batch.model.phrases import Value, fill, to_json, value_from_json
 
 
 class Reason(StrEnum):
-    """What `wegly_reason` may hold. Codes are never renamed: people filter and count by them."""
+    """Code of a row's reason, as `wegly_reason` has it. Codes are never renamed: people filter and count by them."""
 
-    # success, reused
+    # success and reused
     CREATED = "created"
     REUSED = "reused"
     SETTLED_SENT = "settled_sent"
@@ -108,7 +108,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The words of a reason, in English. Both may name values in braces; a value that is missing shows as `?`."""
+    """Texts of a reason, as they are marked for the catalogues; both may name values in braces."""
 
     sentence: str
     action: str = ""
@@ -125,7 +125,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         Reason.REUSED: Explanation(N_("Accepted: the chat was already there, and got the message.")),
         Reason.SETTLED_SENT: Explanation(N_("Sent, as {who} decided on {when}: no answer of the API says so.")),
         Reason.FOUND_IN_CHAT: Explanation(
-            N_("Sent: no answer had come, but the message of {at} lies in the chat (looked up on {when}).")
+            N_("Sent: no response arrived, but the message from {at} was found in the chat (checked {when}).")
         ),
         Reason.PHONE_MISSING: Explanation(N_("There is no phone number."), N_("Fill in the phone and run again.")),
         Reason.PHONE_DIGITS_LOST: Explanation(
@@ -238,7 +238,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             N_("The message was being sent when this report was written."),
             N_("Write the report again when the run has ended."),
         ),
-        Reason.DUPLICATE: Explanation(N_("The same message as row {row}; it is sent once."), ""),
+        Reason.DUPLICATE: Explanation(N_("The same message as row {row}; it is sent once.")),
         Reason.HIDDEN_ROW: Explanation(
             N_("The row is hidden in the sheet (often by a filter)."),
             N_('Show the row, or set hidden_rows = "send" in the campaign, and run again.'),
@@ -255,7 +255,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             N_("Leave it so; `wegly-batch suppress remove` takes a person off the list who wants messages again."),
         ),
         Reason.NOT_ALLOWED: Explanation(
-            N_("The person is not among the only ones who may be messaged ({where})."),
+            N_("The recipient is not on the allow list ({where})."),
             N_("Add the person to that list, or run without --only-allowed."),
         ),
         Reason.RECENTLY_MESSAGED: Explanation(
@@ -351,29 +351,29 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A reason, and the values that its sentence names."""
+    """Reason of a row's outcome, with the values that its sentence names."""
 
     reason: Reason
     values: Mapping[str, Value] = field(default_factory=dict)
 
 
 def sentence(finding: Finding) -> str:
-    """What happened, for people, in the present language. A value that is missing shows as `?`."""
+    """Return the sentence of a finding in the current language. A value that is missing shows as `?`."""
     return fill(_(EXPLANATIONS[finding.reason].sentence), finding.values)
 
 
 def advice(finding: Finding) -> str:
-    """What to do about it, for people; empty when there is nothing to do."""
+    """Return the action for a finding in the current language; empty when there is nothing to do."""
     return fill(_(EXPLANATIONS[finding.reason].action), finding.values)
 
 
 def general_sentence(reason: Reason) -> str:
-    """The sentence of a reason for many rows: an ellipsis stands for what differs between them."""
+    """Return the sentence of a reason for many rows: an ellipsis stands for each value."""
     return fill(_(EXPLANATIONS[reason].sentence), {}, missing="\N{HORIZONTAL ELLIPSIS}")
 
 
 def findings_to_json(findings: Iterable[Finding]) -> str:
-    """Findings as the ledger stores them."""
+    """Encode findings as the ledger stores them."""
     return json.dumps(
         [[finding.reason.value, dict(finding.values)] for finding in findings], ensure_ascii=False, default=to_json
     )
@@ -381,9 +381,9 @@ def findings_to_json(findings: Iterable[Finding]) -> str:
 
 @lru_cache(maxsize=1024)
 def findings_from_json(text: str) -> tuple[Finding, ...]:
-    """Findings as `findings_to_json` wrote them, or a ledger of an older version, whose phrases are English text.
+    """Decode findings of the ledger. Those of a ledger before version 0.1 have phrases as English text.
 
-    Cached, since most rows of a report have the same few.
+    Cached, because most rows of a report have the same few findings.
     """
     return tuple(
         Finding(Reason(code), {name: value_from_json(value) for name, value in values.items()})

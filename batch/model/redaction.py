@@ -1,4 +1,4 @@
-"""What is left of a person in a report that is passed on, and in the log: nothing by which one could be known. Pure."""
+"""Redaction of personal data, for reports that are passed on and for the log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from batch.model.runs import Result
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _BRAZILIAN = re.compile(r"\+55 (\d{2}) (9?)\d{4}-\d{2}(\d{2})")
 _LAST_TWO = re.compile(r"\d(?=(?:\D*\d){2})")
-"""Every digit that two more follow."""
+"""Each digit but the last two."""
 _HARMLESS = frozenset(
     {
         "allowed",
@@ -34,10 +34,10 @@ _HARMLESS = frozenset(
         "within",
     }
 )
-"""Values that this program itself made. All others are the sheet's, the API's or somebody's, and may name a person."""
+"""Values that this program made. All others come from the sheet, the API or a person, and may identify someone."""
 _RUN = re.compile(r"\d{8}T\d{6}Z-[a-z0-9-]*-[0-9a-f]{4}")
 _WORD = re.compile(r"[A-Z_]{1,20}")
-"""A status as the API has them; anything else could be anything."""
+"""A status as the API has them; other texts may hold personal data."""
 _STATUS = re.compile(rf"\d{{3}}|{'|'.join(Outcome)}")
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
@@ -48,13 +48,13 @@ _NO_PHONE = (
     rf"|(?<![\d.])(?:{_OCTET}\.){{3}}{_OCTET}(?![\d.])"  # a machine
 )
 _NUMBERS = re.compile(rf"(?P<kept>{_NO_PHONE})|\+?\(?\d(?:[ ().\-\u00a0]{{0,3}}\d){{7,}}")
-"""Eight digits or more, as phones are written, and what looks like that and is none."""
+"""Eight digits or more, as phones are written; `kept` is what looks so and is no phone."""
 
 
 def mask_phone(e164: str) -> str:
-    """`+55 11 9****-**77`: country, area and the last two digits. Of other countries the country alone, and those two.
+    """Return `+55 11 9****-**77`: country, area and the last two digits; for other countries without the area.
 
-    Takes what `shown` takes, and gives what it has masked already as it is.
+    A number that is masked already is returned as it is.
     """
     if "*" in e164:
         return e164
@@ -67,12 +67,12 @@ def mask_phone(e164: str) -> str:
 
 
 def mask_numbers(text: str) -> str:
-    """The text with every run of digits that may be a phone cut to its last two. Ids, times and addresses stay."""
+    """Mask each run of digits that may be a phone but for its last two. Ids, times and addresses stay."""
     return _NUMBERS.sub(lambda found: found["kept"] or _LAST_TWO.sub("*", found[0]), text)
 
 
 def mask_finding(finding: Finding) -> Finding:
-    """The same reason, without any value that did not come from this program itself."""
+    """Return the finding with only those values that this program made."""
     return Finding(finding.reason, {key: _masked(key, value) for key, value in finding.values.items()})
 
 
@@ -83,12 +83,12 @@ def _masked(key: str, value: Value) -> Value:
 
 
 def mask_status(status: str | None) -> str | None:
-    """A chat's status where it is one of the API's words; None for anything else."""
+    """Return a chat's status if it has the form of the API's statuses, else None."""
     return status if _WORD.fullmatch(status or "") else None
 
 
 def mask_result(result: Result) -> Result:
-    """What became of a row, without who it was: no chat, the phone masked, and no words but our own."""
+    """Return a row's result without its chat, with the phone masked and findings redacted."""
     return replace(
         result,
         person=mask_phone(result.person) if result.person else None,

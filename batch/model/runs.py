@@ -1,4 +1,4 @@
-"""A run, and what became of each row in it."""
+"""Runs, the results of their rows, and the traits of a campaign that a run must not change unnoticed."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from batch.model.reasons import Finding
 
 @dataclass(kw_only=True, slots=True, unsafe_hash=True)
 class Result:
-    """What became of one row: the source of the report's `wegly_` columns. Nobody changes one.
+    """Result of one row, from which the report's `wegly_` columns are made. Treat as immutable."""
 
-    Not frozen like other records: one is made for each row of a report, and a frozen one takes three times as long.
-    """
+    # Not frozen like other records: a report makes one for each row, and a frozen one takes three times as long.
 
     row: int
     outcome: Outcome
     findings: tuple[Finding, ...]
     """Never empty; the first gives `wegly_reason`, all give `wegly_message` and `wegly_action`."""
     notes: tuple[Finding, ...] = ()
-    """What a person should know of the row besides (a repaired phone); they follow the findings in `wegly_message`."""
+    """Further information about the row (a repaired phone), shown after the findings in `wegly_message`."""
     person: str | None = None
-    """E.164; shown spaced (`+55 11 98888-7777`)."""
+    """E.164; None when the phone could not be read."""
     chat_id: str | None = None
     chat_status: str | None = None
     evidence: Evidence | None = None
@@ -34,12 +33,12 @@ class Result:
     attempts: int = 0
     """POSTs made for this row's message, in all runs."""
     sent_at: datetime | None = None
-    """When the last attempt began, in UTC (aware); None when there was none."""
+    """Begin of the last attempt (UTC, aware); None when there was none."""
     duration_ms: int | None = None
     run: str | None = None
-    """The run that gave the outcome; None when no attempt was made."""
+    """Run that gave the outcome; None when no attempt was made."""
     origin: Origin | None = None
-    """Where the row was wrong before it came into this sheet to be corrected; None for a row of the sheet's own."""
+    """Row that this one corrects; None for a row of the sheet's own."""
 
     @property
     def reason(self) -> str:
@@ -58,72 +57,72 @@ class Run:
     """Absolute, as it was given."""
     sheet_sha256: str
     version: str
-    """Of wegly-batch."""
+    """Version of wegly-batch."""
     started: datetime
     """UTC, aware."""
     finished: datetime | None = None
     exit_code: int | None = None
     timezone: str = "America/Sao_Paulo"
     language: str = "en"
-    """Of its reports."""
+    """Language of its reports."""
     wanted_rate: float | None = None
     """Starts a second, per sender."""
     report_dir: str | None = None
     ledger: str = ""
-    """Where the ledger is, as a person may read it (no password)."""
+    """URL of the ledger without its password."""
     sheet_options: Mapping[str, str] = field(default_factory=dict)
-    """How the sheet was read (`name`, `header_row`), for writing the report again."""
+    """Options the sheet was read with (`name`, `header_row`, `trusted`), for writing the report again."""
     trial: bool = False
-    """Sent with `--to`: its rows are no sheet's."""
+    """Sent with `--to`: its messages belong to no row of a sheet."""
     purged: datetime | None = None
-    """When the people were removed from its rows; None while they are there."""
+    """Time at which the recipients were removed from its rows; None while they are there."""
 
     @property
     def sheet_key(self) -> str:
-        """What makes its sheet the same one in another run."""
+        """Identity of its sheet across runs."""
         tab = self.sheet_options.get("name")
         return sheet_key(endpoint=self.endpoint, campaign=self.campaign, sha256=self.sheet_sha256, tab=tab)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SenderRun:
-    """What one sender did in a run."""
+    """Activity of one sender in a run."""
 
     sender: str
     attempts: int
     achieved_rate: float | None
-    """Starts a second between the first and the last start; None for fewer than two."""
+    """Starts per second between the first and the last start; None for fewer than two."""
     slowed: int = 0
-    """How often the rate was cut because the API asked for it."""
+    """Number of rate cuts that the API asked for."""
     cause: str | None = None
-    """Why it stopped before its rows were done; None when it did not."""
+    """Cause of an early stop; None when all rows were done."""
     pending: Finding | None = None
-    """Why its pending rows were not attempted."""
+    """Finding of the rows that were not attempted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThisRun:
-    """What this run itself did, as against what the campaign has."""
+    """Activity of this run itself; a `Tally` counts what all runs of the campaign have done."""
 
     attempts: int = 0
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
     wanted_rate: float | None = None
     achieved_rate: float | None = None
-    """Starts a second between the first and the last start; None for fewer than two."""
+    """Starts per second between the first and the last start; None for fewer than two."""
     senders: tuple[SenderRun, ...] = ()
-    """Each sender that had anything to send, by id; empty for a run that died."""
+    """Senders that had anything to send, by id; empty for a run that died."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tally:
-    """The counts of a run's rows. `counts` has all six outcomes, always, and adds up to the rows of the sheet."""
+    """Counts of a run's rows. `counts` always has all six outcomes and adds up to the rows of the sheet."""
 
     counts: Mapping[Outcome, int]
     reasons: Mapping[tuple[Outcome, str], int]
-    """(outcome, reason code) to rows, every row counted once by its first finding."""
+    """(outcome, reason code) to number of rows; each row counts once, by its first finding."""
     this_run: ThisRun = field(default_factory=ThisRun)
     last_sent: datetime | None = None
-    """When the last accepted message of the sheet was sent, by whichever run; None when there is none."""
+    """Time of the sheet's last accepted message, of any run; None when there is none."""
 
     @property
     def rows(self) -> int:
@@ -131,7 +130,7 @@ class Tally:
 
 
 def rank_reasons(reasons: Mapping[tuple[Outcome, str], int]) -> list[tuple[Outcome, str, int]]:
-    """(outcome, reason code, rows), most rows first, then in the order of the outcomes and by code."""
+    """Sort into (outcome, reason code, rows): most rows first, then in the order of the outcomes and by code."""
     order = list(Outcome)
     found = [(outcome, reason, rows) for (outcome, reason), rows in reasons.items() if rows]
     return sorted(found, key=lambda each: (-each[2], order.index(each[0]), each[1]))
@@ -139,19 +138,19 @@ def rank_reasons(reasons: Mapping[tuple[Outcome, str], int]) -> list[tuple[Outco
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Traits:
-    """What the messages of one campaign at one endpoint have in common."""
+    """Traits that all messages of one campaign at one endpoint share. A change may re-message its recipients."""
 
     unique_by: tuple[str, ...]
     region: str
-    """Of phones that name no country."""
+    """Country of phones without a country code."""
     phone_rule: int
-    """Version of the rule that turns a cell into a person."""
+    """`PHONE_RULE_VERSION` of the program that sent."""
     template: str
     """Name and language, as the campaign gives them."""
 
 
 def list_changes(before: Traits, now: Traits, people: str) -> list[str]:
-    """Sentences about what differs and what it would do; empty when nothing does. `people`: `9,812 people`."""
+    """Describe each trait that differs and its effect; empty when none does. `people`: text like `9,812 people`."""
     found = []
     if before.unique_by != now.unique_by:
         found.append(

@@ -1,7 +1,7 @@
-"""The hours in which messages may go out: windows of days, times and holidays, in a person's time zone or a fixed one.
+"""Sending hours: windows of days, times and holidays, in the recipient's time zone or in a fixed one.
 
-Pure: the time is an argument. What counts is what a clock on the wall shows. Where clocks are put back, hours that are
-shown twice are open twice; where they are put forward, a time that no clock shows is open in no window.
+Windows are local clock time. Where clocks are put back, an hour that is shown twice is open twice; where they are put
+forward, a time that no clock shows is in no window.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from batch.errors import nearest
 from batch.i18n import _
 
 _AHEAD = (8, 400)
-"""Days that are looked ahead: mostly a week is enough, and after more than a year nothing is to be expected."""
+"""Days to look ahead: first a week, which is mostly enough, then more than a year, after which nothing changes."""
 _AROUND = 2
-"""Days by which a local date may lie beside that of UTC, a window's reach past midnight included."""
+"""Days between a local date and that of UTC at most, with a window's part past midnight."""
 _MIDNIGHT = 24 * 60
 _HOUR = 60
 _SECOND = timedelta(seconds=1)
@@ -41,39 +41,40 @@ _HOURS = re.compile(rf"{_TIME}\s*[-\u2013\u2014]\s*{_TIME}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """Days and times of a week."""
+    """Opening hours on some days of the week."""
 
     days: frozenset[int]
     """Monday is 0."""
     begin: int
-    """Minutes from the local midnight of the day it begins, by the clock on the wall; below 1440."""
+    """Minutes after local midnight of the day on which it begins, by local clock time; below 1440."""
     end: int
-    """Likewise, exclusive; above 1440 when it passes midnight, and at most `begin` + 1440. The day it begins decides
-    weekday and holiday."""
+    """Likewise, exclusive; above 1440 when it passes midnight, at most `begin` + 1440. Weekday and holiday are those of
+    the day on which it begins."""
     zone: str | None = None
-    """None: the recipient's."""
+    """IANA name; None: the recipient's zone."""
     holidays: str | None = None
-    """`BR`, or `BR-SP` with the state's: on these days it does not open. None: no holidays."""
+    """`BR`, or `BR-SP` with those of the state; the window stays closed on them. None: no holidays."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HoursState:
-    """Whether one may send, and until when (aware, UTC) that stays so; None: for the next 400 days at least."""
+    """State of the sending hours at a moment."""
 
     open: bool
     until: datetime | None
+    """Next change (UTC, aware); None: no change within 400 days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """All windows of a campaign. Without any, one may always send."""
+    """Windows of a campaign. Without any, sending is always allowed."""
 
     windows: tuple[Window, ...]
 
     def state_at(self, at: datetime, zones: tuple[str, ...]) -> HoursState:
-        """Whether a person in these time zones may get a message at `at` (aware), and until when that stays so.
+        """Return whether a recipient in these time zones may get a message at `at` (aware), and until when.
 
-        Somebody whose number leaves several zones possible may get it when the hours suit every one of them.
+        Several zones are those that a number leaves possible: the hours must suit each of them.
         """
         at = at.astimezone(UTC)
         now = self._is_open(at, zones)
@@ -84,17 +85,17 @@ class Hours:
         return HoursState(open=now, until=None)
 
     def next_open(self, at: datetime, zones: tuple[str, ...]) -> datetime | None:
-        """`at` itself, or when the hours begin next (UTC); None when they do not within 400 days."""
+        """Return `at` or the next opening (UTC); None when there is none within 400 days."""
         span = self.state_at(at, zones)
         return at.astimezone(UTC) if span.open else span.until
 
     def _is_open(self, at: datetime, zones: tuple[str, ...]) -> bool:
         if not self.windows:
             return True
-        return all(any(_holds(window, at, window.zone or zone) for window in self.windows) for zone in zones)
+        return all(any(_is_open(window, at, window.zone or zone) for window in self.windows) for zone in zones)
 
     def _edges(self, at: datetime, zones: tuple[str, ...], days: int) -> list[datetime]:
-        """Every moment within so many days after `at` at which the answer may change, in order."""
+        """Return the moments within so many days after `at` at which the state may change, in order."""
         places = {(window, window.zone or zone) for window in self.windows for zone in zones}
         dates = [at.date() + timedelta(days=day) for day in range(-_AROUND, days + _AROUND)]
         edges = {edge for window, zone in places for day in dates for edge in _ends(window, day, zone)}
@@ -102,8 +103,7 @@ class Hours:
         return sorted(edge for edge in edges if at < edge <= at + timedelta(days=days))
 
 
-def _holds(window: Window, at: datetime, zone: str) -> bool:
-    """Whether the window is open at `at` (UTC) by the clocks of that zone."""
+def _is_open(window: Window, at: datetime, zone: str) -> bool:
     shown = at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     for day in (shown.date(), shown.date() - timedelta(days=1)):  # it may have begun the day before
         begin, end = _shown(day, window.begin), _shown(day, window.end)
@@ -117,27 +117,26 @@ def _opens(window: Window, day: date) -> bool:
 
 
 def _shown(day: date, minutes: int) -> datetime:
-    """What the clocks show (without a zone) so long after midnight."""
     return datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)  # noqa: DTZ001 - what a clock shows
 
 
 @lru_cache(maxsize=8192)
 def _ends(window: Window, day: date, zone: str) -> tuple[datetime, ...]:
-    """The moments (UTC) at which the window that begins on that local day does so, or ends; none when none does."""
+    """Return the moments (UTC) at which the window of that local day begins and ends; none when it stays closed."""
     if not _opens(window, day):
         return ()
     return tuple(moment for minutes in (window.begin, window.end) for moment in _moments(_shown(day, minutes), zone))
 
 
 def _moments(shown: datetime, zone: str) -> Iterator[datetime]:
-    """The moments at which the clocks of the zone show this: two where they were put back between."""
+    """Yield the moments (UTC) at which clocks of the zone show this time: two, and different where they go back."""
     for fold in (0, 1):
         yield shown.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
 
 
 @lru_cache(maxsize=8192)
 def _jumps(day: date, zone: str) -> tuple[datetime, ...]:
-    """The moment of that day (UTC) from which on the clocks of the zone show another time; none on nearly every day."""
+    """Return the moment of that day (UTC) at which the zone's offset changes; none on nearly every day."""
     begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
     end = begin + timedelta(days=1)
     before = _offset(begin, zone)
@@ -162,7 +161,7 @@ def _holidays(place: str, year: int) -> frozenset[date]:
 
 
 def check_holidays(place: str) -> str:
-    """`BR` or `BR-SP` in its usual form. Raises ValueError, whose text says what is allowed."""
+    """Return `BR` or `BR-SP` in its usual form. Raises ValueError with what is allowed."""
     import holidays  # noqa: PLC0415 - as above
 
     country, dash, state = (part.strip() for part in place.upper().partition("-"))
@@ -190,9 +189,9 @@ def check_holidays(place: str) -> str:
 
 
 def parse_hours(text: str) -> tuple[int, int]:
-    """(begin, end) in minutes of `09:00-20:00`, `9h-20h` or `22:00-02:00`; the end may be above 1440.
+    """Return begin and end of `09:00-20:00`, `9h-20h` or `22:00-02:00` in minutes; the end may be above 1440.
 
-    Raises ValueError, whose text says what is allowed.
+    Raises ValueError with what is allowed.
     """
     match = _HOURS.fullmatch(text.strip().lower())
     begin, end = (_minutes(match[1], match[2]), _minutes(match[3], match[4])) if match else (-1, -1)
@@ -202,12 +201,12 @@ def parse_hours(text: str) -> tuple[int, int]:
 
 
 def _minutes(hours: str, minutes: str | None) -> int:
-    """From midnight; -1 for what is no time."""
+    """Return minutes after midnight; -1 for no time of a day."""
     return int(hours) * _HOUR + int(minutes or 0) if int(minutes or 0) < _HOUR else -1
 
 
 def parse_day(text: str) -> int:
-    """0 (Monday) to 6 of `mon`, `Monday`, `seg`. Raises ValueError, whose text says what is allowed."""
+    """Return 0 (Monday) to 6 for `mon`, `Monday`, `seg`. Raises ValueError with what is allowed."""
     plain = unicodedata.normalize("NFKD", text.strip().casefold()).removesuffix("-feira")
     name = "".join(letter for letter in plain if not unicodedata.combining(letter))
     if name not in _DAYS:

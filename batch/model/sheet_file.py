@@ -1,4 +1,4 @@
-"""A sheet's file, the limits of reading it, and the errors that refuse it."""
+"""Sheet files to read, the limits of their size, and the errors that refuse them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A sheet as the rest of the program sees it: columns, and rows of text named by the number Excel shows."""
+"""Sheets as the program sees them: columns, and rows of text with the row numbers that Excel shows.
+
+`parse_rows` and `parse_ranges` read row numbers as people type them.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ NO_ERRORS: Mapping[str, Phrase] = MappingProxyType({})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SheetInfo:
-    """How a sheet was read."""
+    """Header and properties of a sheet that was read."""
 
     file: str
     """The file's name, without its folder."""
     format: str
-    """csv, tsv, xlsx, xlsm, xls, xlsb or ods: what the content is, whatever the name says."""
+    """csv, tsv, xlsx, xlsm, xls, xlsb or ods: the format of the content, whatever the file's name."""
     sheet: str | None
     """The worksheet's name; None for text files."""
     encoding: str | None
@@ -29,42 +32,42 @@ class SheetInfo:
     delimiter: str | None
     """One character; None for workbooks."""
     header_row: int
-    """The header's row number, counted from 1 as Excel does; 0 when the sheet has no header."""
+    """Row number of the header, from 1; 0 when the sheet has none."""
     columns: tuple[str, ...]
-    """Header names in order. A column without a name has the name Excel shows: `column F`."""
+    """Header names in order. A column without a name is called by its letter: `column F`."""
     ambiguous: tuple[str, ...] = ()
-    """Names that several columns have; the later ones are `Telefone (column F)`. Nothing may be mapped to these."""
+    """Names of several columns, to which nothing may be mapped; the later ones are `Telefone (column F)`."""
     remarks: tuple[Phrase, ...] = ()
-    """What a person should know of how the sheet was read."""
+    """Peculiarities of the sheet that people should know."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The remarks as sentences, in the language that is spoken now."""
+        """The remarks as sentences, in the current language."""
         return tuple(map(str, self.remarks))
 
 
 class SheetRow(NamedTuple):  # not a dataclass: one is made for each row, and a tuple takes a quarter of the time
-    """One line below the header that holds anything."""
+    """Row below the header that holds anything."""
 
     number: int
-    """The row number Excel shows (for text files: counted in records, the header's first line included)."""
+    """Row number that Excel shows; in text files the number of the record, the first line being 1."""
     cells: tuple[str | None, ...]
     """As many as `SheetInfo.columns`, in their order; None where a cell is empty or unreadable."""
     errors: Mapping[str, Phrase] = NO_ERRORS
-    """Column name to what is wrong with its cell (`error cell #N/A`); the key "" speaks of the whole row."""
+    """Column name to the error of its cell (`error cell #N/A`); the key "" is for the whole row."""
     hidden: bool = False
     """Hidden in the workbook, often by a filter left on."""
 
 
 _PART = re.compile(r"(\d{1,8})(?:-(\d{1,8}))?", re.ASCII)
 _MOST = 1_048_576
-"""Rows that a worksheet of Excel has: more than these nobody means by a range."""
+"""Rows of a worksheet in Excel; a range with more is a typing error."""
 
 
 def parse_rows(text: str) -> tuple[int, ...]:
-    """`5,7-9` as (5, 7, 8, 9): in the order given, each once; blanks around commas and dashes do not count.
+    """Return (5, 7, 8, 9) for `5,7-9`: in the order given, each once; blanks around commas and dashes do not count.
 
-    Raises ValueError, whose text says what is wrong.
+    Raises ValueError with what is wrong.
     """
     found: dict[int, None] = {}
     for first, last in parse_ranges(text):
@@ -73,7 +76,7 @@ def parse_rows(text: str) -> tuple[int, ...]:
 
 
 def parse_ranges(text: str) -> tuple[tuple[int, int], ...]:
-    """`5,7-9` as ((5, 5), (7, 9)): first and last row of each part, in the order given. Raises ValueError likewise."""
+    """Return ((5, 5), (7, 9)) for `5,7-9`: first and last row of each part, in the order given. Raises ValueError."""
     found = []
     for part in re.sub(r"\s*([,-])\s*", r"\1", text.strip()).split(","):
         match = _PART.fullmatch(part)

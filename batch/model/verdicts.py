@@ -1,4 +1,4 @@
-"""What one attempt came to, as decided by the failure table."""
+"""Verdicts on attempts: the failure table's decision about a POST, and the rules' refusals of a claim."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from batch.model.reasons import Finding
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatSigns:
-    """What an accepted answer tells about the chat, and whether it was there before."""
+    """Signs in an accepted response of whether the chat existed before."""
 
     chat_id: str
     chat_status: str | None = None
     created: bool = False
     """HTTP 201."""
     older_date: bool = False
-    """A date in the answer is clearly older than the request, the clocks' difference allowed for."""
+    """A date in the response is older than the request by more than the clocks may differ."""
     earlier_life: bool = False
-    """Unread messages, archived, last message not from us, or another status than asked for."""
+    """Unread messages, an archive date, a last message not from us, or another status than requested."""
 
 
 def weigh(signs: ChatSigns, *, known_chat: bool) -> tuple[Outcome, Evidence]:
-    """Tell `success` from `reused`, strongest evidence first. `known_chat`: the id is already in the ledger."""
+    """Distinguish `success` from `reused` by the strongest evidence. `known_chat`: the ledger has the chat's id."""
     if signs.created:
         return Outcome.SUCCESS, Evidence.HTTP_201
     if known_chat:
@@ -38,34 +38,34 @@ def weigh(signs: ChatSigns, *, known_chat: bool) -> tuple[Outcome, Evidence]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """The decision about one attempt.
+    """Decision about one attempt.
 
-    `outcome` PENDING means that certainly nothing was sent: the claim must be released before anything else, and
-    `repeat` tells whether this run may try the row again. Any other outcome is final for this run.
+    `outcome` PENDING means that certainly nothing was sent: the claim is released before anything else happens, and
+    `repeat` permits this run to try the row again. Any other outcome is final for this run.
     """
 
     outcome: Outcome
     finding: Finding
     repeat: bool = False
     pause: float | None = None
-    """Seconds that everyone of this sender waits before the next attempt; None for no pause."""
+    """Seconds that all workers of this sender pause before the next attempt; None for no pause."""
     slow_down: bool = False
-    """The rate is to be cut."""
+    """Cut the sender's rate."""
     stop: bool = False
-    """Every row would fail alike: the run stops."""
+    """Stop the run, because every row would fail alike."""
     http_status: int | None = None
     signs: ChatSigns | None = None
-    """Present exactly when the answer was a readable 2xx."""
+    """Present exactly when the response was a readable 2xx."""
     clock_skew: float | None = None
     """Seconds the API's `Date` is ahead of our wall clock; None when there was no `Date`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimRefusal:
-    """A claim that a rule of outreach refused: nothing may be posted.
+    """Refusal of a claim by a contact limit: nothing may be posted.
 
-    `outcome` PENDING: the message still waits, and may be claimed from `until` on. Any other outcome is what the row
-    has now, durably.
+    `outcome` PENDING: the message still waits, and may be claimed from `until` on. Any other outcome is recorded
+    durably for the row.
     """
 
     outcome: Outcome

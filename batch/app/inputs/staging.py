@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 
@@ -33,7 +33,6 @@ from batch.model.messages import (
     ORIGIN_COLUMNS,
     Contact,
     Message,
-    MessageKeys,
     Origin,
     campaign_scope,
     has_origins,
@@ -155,7 +154,7 @@ class _ShortCut:
         self._plain = plain
         self._keyed = hash_key
         self._forms = RequestForms(plain.message, plain.of_few_values)
-        self._key = MessageKeys(endpoint=sheet.endpoint, campaign=sheet.campaign.name).key
+        self._key = partial(message_key, endpoint=sheet.endpoint, campaign=sheet.campaign.name)
         self._sender = plain.sender
 
     @classmethod

@@ -1,8 +1,8 @@
-"""The Brazilian numbering plan: from digits to a person.
+"""Brazilian numbering plan: find the one recipient that digits mean.
 
 Length decides, not the prefix: 10 or 11 digits are national, 12 or 13 that begin with 55 carry the country code. So
-`55999998888` is a number of area 55. A mobile has nine digits and begins with 9; one kept without its ninth digit
-(WhatsApp's own ids often lack it) is repaired, and the repaired number is the person.
+`55999998888` is a number of area 55. A mobile has nine digits and begins with 9; one without its ninth digit, as in
+many of WhatsApp's own ids, is repaired, and the repaired number identifies the recipient.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ AREAS = frozenset(
 """The 67 area codes (DDD)."""
 
 _CARRIERS = frozenset({"12", "14", "15", "21", "22", "23", "25", "31", "41", "43", "55", "65", "99"})
-"""Codes of long-distance carriers, dialled between the 0 and the area (as libphonenumber lists them)."""
+"""Codes of long-distance carriers, dialled between the 0 and the area. Source: libphonenumber."""
 
 _SERVICE = re.compile(r"0?(?:800|300|303|500|900)[0-9]{6,7}|[34]00[0-9]{5}")
-"""0800 and its kin (Excel drops their zero; no area is 80, 30, 50 or 90), and 300x, 400x dialled without an area."""
+"""0800 and the like (Excel drops their zero; no area is 80, 30, 50 or 90), and 300x, 400x, dialled without an area."""
 
 _WITHOUT_AREA = (8, 9)
 _WITH_AREA = (10, 11)
@@ -48,7 +48,7 @@ _MOBILE_LENGTH = 9
 
 
 def read_domestic(digits: str, *, found: str) -> Phone | Finding:
-    """Digits without `+` in a Brazilian sheet: with or without the country code, a leading 0 or a carrier."""
+    """Read digits without `+`: with or without the country code, a leading 0 or a carrier."""
     lengths = _WITH_COUNTRY_AND_ZERO if digits.startswith(COUNTRY + "0") else _WITH_COUNTRY
     if digits.startswith(COUNTRY) and len(digits) in lengths:
         digits = digits.removeprefix(COUNTRY)
@@ -56,7 +56,7 @@ def read_domestic(digits: str, *, found: str) -> Phone | Finding:
 
 
 def read_national(digits: str, *, found: str) -> Phone | Finding:
-    """Digits that follow the country code, or would: area and number, perhaps after 0 and a carrier."""
+    """Read digits without the country code: area and number, perhaps after 0 and a carrier."""
     if _is_service(digits):
         return refuse(Reason.PHONE_SERVICE_NUMBER, found)
     if digits.startswith("0"):
@@ -75,7 +75,7 @@ def _is_service(digits: str) -> bool:
 
 
 def _without_carrier(digits: str) -> str:
-    """`15 11 999999999` without the carrier 15; digits that only look so, and may be a typing error, as they are."""
+    """Remove the carrier of `15 11 999999999`; digits that may be a typing error stay as they are."""
     carrier, rest = digits[:2], digits[2:]
     if carrier not in _CARRIERS or len(rest) not in _WITH_AREA:
         return digits

@@ -1,8 +1,8 @@
-"""From a cell's text to the digits of one phone number, whatever the country.
+"""Digits of the one phone number in a cell's text, whatever the country.
 
-Only what is known to be harmless around a number is taken away: spaces, brackets, dashes, `tel:`, the word WhatsApp,
-the `.0` of a float, the XX of `0XX11`. Anything else (a star, a question mark, a sentence) may stand for digits that
-are missing or for a warning to a person, so the number is refused.
+Only what is known to be harmless around a number is removed: spaces, brackets, dashes, `tel:`, the word WhatsApp, the
+`.0` of a float, the XX of `0XX11`. Anything else (a star, a question mark, a sentence) may stand for missing digits or
+be a warning to people, so the number is refused.
 """
 
 from __future__ import annotations
@@ -17,35 +17,33 @@ from batch.model.reasons import Finding, Reason
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phone:
-    """A number that can be messaged."""
+    """Phone that can be messaged."""
 
     e164: str
-    """`+5511988887777`: the person."""
+    """`+5511988887777`: identifies the recipient."""
     notes: tuple[Finding, ...] = ()
-    """What was repaired, or is worth knowing."""
+    """Repairs of the number, or that it is a landline."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Digits:
-    """One number's digits, without anything else."""
+    """Digits of one number, without anything else."""
 
     digits: str
     found: str
-    """The text as a person sees it in the sheet."""
+    """Text as people see it in the sheet."""
     international: bool
-    """A `+` (or a link of WhatsApp) says that the digits begin with a country code."""
+    """The digits begin with a country code, as a `+` or a WhatsApp link says."""
 
 
 _SHOWN_AT_MOST = 60
 _WHOLE_NUMBER = 8
-"""Digits that make a number by themselves; fewer may be an area code or a part."""
+"""Digits that are a number by themselves; fewer may be an area code or a part."""
 _LONGEST = 15
-"""Digits of the longest number there is (E.164)."""
+"""Digits of the longest number (E.164)."""
 _LONGEST_WRITTEN = 19
 """The same with an international prefix, a 0 and a carrier before it."""
 
-_SIMPLE = re.compile(r"\+?[0-9 ()\-]{8,24}")
-"""Nothing in it that could be more than one number, but for its length."""
 _OTHER_THING = re.compile(
     r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|[0-9]{1,2}/[0-9]{1,2}/(?:[0-9]{2}|[0-9]{4})|[0-9]{4}-[0-9]{2}-[0-9]{2}"
 )
@@ -72,17 +70,9 @@ _DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE63, 0xFF0D], "-")
 _QUOTES = "'\"` \u00b4\u2018\u2019\u201c\u201d"
 
 
-def clean(text: str) -> Digits | Finding:
-    """The digits of the one number in `text`, or the finding that says why there is not one."""
+def extract_digits(text: str) -> Digits | Finding:
+    """Return the digits of the one number in `text`, or the finding that says why there is not one."""
     found = _as_seen(text)
-    if _SIMPLE.fullmatch(text):
-        digits = _NOT_DIGITS.sub("", text)
-        if 0 < len(digits) <= _LONGEST and not _OTHER_THING.fullmatch(text):
-            return Digits(digits=digits, found=found, international=text.startswith("+"))
-    return _clean_slowly(text, found)
-
-
-def _clean_slowly(text: str, found: str) -> Digits | Finding:
     plain = _plain(text)
     if not any(char.isalnum() for char in plain):
         return refuse(Reason.PHONE_MISSING, found)
@@ -96,7 +86,7 @@ def _clean_slowly(text: str, found: str) -> Digits | Finding:
 
 
 def _plain(text: str) -> str:
-    """Lower case, ASCII digits and dashes, no invisible signs, no quotes around."""
+    """Normalize to lower case, ASCII digits and dashes, without invisible characters and quotes around."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_DASHES))
         text = "".join(
@@ -113,7 +103,7 @@ def _without_words(plain: str) -> str:
 
 
 def _from_scientific(plain: str, found: str) -> str | Finding:
-    """`1.1999999999e10` and `11999999999.0` as their digits; refused when digits are lost, or are no whole number."""
+    """Return the digits of `1.1999999999e10` and `11999999999.0`; refuse lost digits and broken numbers."""
     if match := _SCIENTIFIC.fullmatch(plain):
         fraction, exponent = match[2] or "", int(match[3])
         if len(fraction) < exponent:
@@ -139,7 +129,7 @@ def _only_digits(plain: str, found: str) -> Digits | Finding:
 
 
 def _holds_several(plain: str) -> bool:
-    """True when a whole number is followed by more digits after a sign or word that stands between numbers.
+    """Return True when more digits follow a whole number after a sign or word that stands between numbers.
 
     `11/99999-9999` is one number; `(11) 3333-4444/45` names two.
     """
@@ -162,5 +152,5 @@ def _as_seen(text: str) -> str:
 
 
 def refuse(reason: Reason, found: str, **values: Value) -> Finding:
-    """Why a phone cannot be used; `found` is the text as in the sheet."""
+    """Return the finding of a phone that cannot be used. `found`: its text as people see it."""
     return Finding(reason, {"found": found, **values})

@@ -1,4 +1,4 @@
-"""Numbers of every country but Brazil, read by the `phonenumbers` library."""
+"""Phones of every country but Brazil, read by the `phonenumbers` library."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _SERVICES = frozenset(
 )
 
 
-def read_world(cleaned: Digits, *, region: str) -> Phone | Finding:
-    """The person behind digits that are not Brazilian by their form; `region` is for those without a country code."""
+def read_international(cleaned: Digits, *, region: str) -> Phone | Finding:
+    """Read digits that are not Brazilian by their form. `region`: country of digits without a country code."""
     found = cleaned.found
     try:
         number = phonenumbers.parse(("+" if cleaned.international else "") + cleaned.digits, region)
@@ -67,7 +67,7 @@ def _country(number: PhoneNumber) -> str:
 
 
 def format_international(e164: str) -> str:
-    """`+351 912 345 678`; text that is no number as it is."""
+    """Return `+351 912 345 678`; text that is no number as it is."""
     try:
         number = phonenumbers.parse(e164, None)
     except NumberParseException:
@@ -76,10 +76,10 @@ def format_international(e164: str) -> str:
 
 
 def country_code(region: str) -> str:
-    """`351` for PT."""
+    """Return the country code of a region: `351` for PT."""
     return str(phonenumbers.country_code_for_region(region))
 
 
 def regions() -> frozenset[str]:
-    """The two-letter codes that `read_phone` takes."""
+    """Return the two-letter regions that `read_phone` takes."""
     return frozenset(phonenumbers.SUPPORTED_REGIONS)

@@ -1,4 +1,4 @@
-"""The time zones of a person, as far as the number tells.
+"""Time zones in which a recipient may live, by the phone number.
 
 For Brazil by a table of our own: `phonenumbers` puts area code 81 (Recife) into the zone of Noronha.
 """
@@ -21,9 +21,9 @@ _BY_AREA = {
 
 
 def zones_of(person: str, home: str) -> tuple[str, ...]:
-    """The zones (IANA) in which a person (E.164) may live, sorted, each once; one object for many people.
+    """Return the zones (IANA) in which a person (E.164) may live, sorted; equal ones are one object.
 
-    `home` stands in where the number tells nothing.
+    `home` stands in for a number that gives none.
     """
     if person.startswith("+55"):
         return _BY_AREA.get(person[3:5], _BRASILIA)
@@ -44,5 +44,5 @@ def _abroad(person: str) -> tuple[str, ...]:
 
 @cache
 def _shared(zones: tuple[str, ...]) -> tuple[str, ...]:
-    """One object for equal zones: there are a few hundred, for any number of people."""
+    # One object for equal zones: there are a few hundred, for any number of people.
     return zones

@@ -104,7 +104,7 @@ def test_the_sandbox_shows_what_it_applied() -> None:
         read = asyncio.run(work(sandbox.url))
     assert isinstance(read, Timeline)
     (message,) = read.messages
-    assert (message.text, message.failed) == ("Ola Ana", False)
+    assert (message.text, message.has_failed) == ("Ola Ana", False)
     assert abs(message.at - began) < timedelta(seconds=3)
     assert read.margin == timedelta(seconds=60)
 

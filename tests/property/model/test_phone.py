@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from batch.model.phone.brazil import AREAS
-from batch.model.phone.cells import Form, Phone, format_for_api, format_phone, read_phone, read_text
+from batch.model.phone.cells import Form, Phone, format_for_api, format_phone, read_phone, read_spelling
 from batch.model.reasons import Finding, Reason, sentence
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -74,7 +74,7 @@ def test_any_text_is_a_person_or_a_finding_with_a_whole_sentence(text: str) -> N
 @given(texts | st.builds(_spelled, prefixes, shapes, breaks, areas, mobiles))
 def test_the_short_cut_changes_nothing(text: str) -> None:
     """The quick way for plain mobiles reads as the whole rule does."""
-    assert read_phone(text) == read_text(text, region="BR")
+    assert read_phone(text) == read_spelling(text, region="BR")
 
 
 @unhurried

@@ -101,7 +101,7 @@ def test_a_found_message_is_always_one_with_the_text_in_the_time(
     found = find_message(timeline, text=TEXT, span=span(), others=others)
     if isinstance(found, TimelineMessage):
         assert found.text == TEXT
-        assert span().holds(found.at)
+        assert span().contains(found.at)
         assert isinstance(find_message(timeline, text=TEXT, span=span(), others=others[1:]), TimelineMessage)
     else:
         assert not isinstance(find_message(timeline, text=TEXT, span=span(), others=(*others, span())), TimelineMessage)
