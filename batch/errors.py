@@ -27,6 +27,9 @@ from batch.i18n import _
 class WeglyBatchError(Exception):
     """Root of the tree. `problem`: what and where, one sentence. `remedy`: what to do, one sentence or empty."""
 
+    exit_code = 1
+    """With which a command ends that raised it."""
+
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(problem, remedy)
         self.problem = problem
@@ -38,6 +41,8 @@ class WeglyBatchError(Exception):
 
 class InputError(WeglyBatchError):
     """What was given is wrong, and nothing was sent."""
+
+    exit_code = 2
 
 
 class SheetError(InputError):
@@ -67,17 +72,25 @@ class LedgerUnusable(InputError):
 class Busy(WeglyBatchError):
     """Another run holds the lock of this campaign or sender."""
 
+    exit_code = 75
+
 
 class ClockWrong(WeglyBatchError):
     """The wall clock cannot be right; nothing was sent."""
+
+    exit_code = 5
 
 
 class Declined(WeglyBatchError):
     """The question before sending was answered with no."""
 
+    exit_code = 130
+
 
 class LedgerFailed(WeglyBatchError):
     """The ledger refused a write during a run; nothing more may be sent."""
+
+    exit_code = 5
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ The forecast says when the messages would go, by rate, hours and caps together.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -20,8 +21,10 @@ from batch.app.inputs.staging import Choices, StagedSheet, open_campaign_sheet, 
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
 from batch.ledger import Ledger
+from batch.loader import label
 from batch.model.contact_limits import DAY
 from batch.model.forecast import Cap, Load, Schedule, plan_schedule
+from batch.model.messages import TemplateField
 from batch.model.outcomes import ExitCode, Outcome, exit_code_of
 from batch.model.phone.timezones import zones_of
 from batch.model.reasons import Finding
@@ -59,6 +62,14 @@ class Example:
     payload: str
     text: str | None
     """The rendered body; None when the campaign does not give the template's text."""
+
+    @property
+    def values(self) -> list[str]:
+        """The template's name and language, then a line for each of its values."""
+        body = json.loads(self.payload)
+        fields = [TemplateField(**each) for each in body.get("template_fields", [])]
+        head = f"{body['template']['name']} ({body['template']['language']})"
+        return [head, *(f"{label(field)}: {field.value}" for field in fields)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from batch.app.settings import Settings
 from batch.i18n import _
-from batch.ledger.admin.backup import LedgerContents, back_up, read_contents
-from batch.ledger.storage.engine import default_url, sqlite_path
-from batch.ledger.storage.location import synchronised_by
+from batch.ledger import LedgerContents, back_up, default_url, read_contents, sqlite_path, synchronised_by
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +20,7 @@ class LedgerInfo:
     """The service in whose folder it lies (`OneDrive`); None when none is known to."""
 
 
-def ledger_info(settings: Settings) -> LedgerInfo:
+def describe_ledger(settings: Settings) -> LedgerInfo:
     """What the ledger holds. Changes nothing. Raises LedgerUnusable."""
     path = _path(settings)
     return LedgerInfo(place=path, contents=read_contents(path), synchronised_by=synchronised_by(path))
@@ -38,7 +36,7 @@ def back_up_ledger(target: Path, settings: Settings) -> LedgerInfo:
     return LedgerInfo(place=target, contents=contents, synchronised_by=synchronised_by(target))
 
 
-def synchronised(settings: Settings) -> str | None:
+def synchronisation_warning(settings: Settings) -> str | None:
     """One sentence when the ledger lies in a folder that a service synchronises; None when it does not seem to."""
     path = _path(settings)
     service = synchronised_by(path)

@@ -19,10 +19,20 @@ from pathlib import Path
 from batch.app.decision import oldest_live_claim
 from batch.app.inputs.staging import utc_now
 from batch.app.settings import Settings
+from batch.campaign import parse_duration
 from batch.errors import Busy, Declined, LedgerUnusable, SettingsError, nearest
 from batch.i18n import _, current_language, describe_os_error
-from batch.ledger import Ledger, Owner, PurgeCounts, Retention, Scope, campaign_lock, sender_lock
-from batch.ledger.storage.engine import default_url, sqlite_path
+from batch.ledger import (
+    Ledger,
+    Owner,
+    PurgeCounts,
+    Retention,
+    Scope,
+    campaign_lock,
+    default_url,
+    sender_lock,
+    sqlite_path,
+)
 from batch.model.messages import TRIAL
 from batch.model.outcomes import ExitCode
 from batch.model.runs import Run
@@ -124,7 +134,10 @@ def _not_ours(folder: Path) -> str:
 SHORTEST = timedelta(days=2)
 """What is younger is never purged: the cap over 24 hours and the spacing go by it."""
 
-Confirm = Callable[["Purged"], bool]
+_LONGEST = 1e13
+"""Seconds: longer than there are dates, and short enough to be a time at all."""
+
+Confirm = Callable[["PurgeReport"], bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +159,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Purged:
+class PurgeReport:
     """What was purged, or would be."""
 
     ledger: str
@@ -188,7 +201,7 @@ class Purged:
 
 def purge(
     older_than: timedelta, *, campaign: str | None, dry_run: bool, settings: Settings, confirm: Confirm
-) -> Purged:
+) -> PurgeReport:
     """Purge what is older, of one campaign or of all. `confirm` is asked before anything is removed.
 
     Durable on return. Raises InputError when nothing can be purged so, Declined when `confirm` says no; then nothing
@@ -210,6 +223,11 @@ def purge(
         if not plan.empty and not confirm(plan):
             raise Declined(_("Nothing was removed: the question was answered with no."))
         return _carry_out(ledger, plan, now=now, live=oldest_live_claim(now, settings.read_timeout))
+
+
+def parse_age(text: str) -> timedelta:
+    """Parse `180d` or `26w`, as the campaign file does. Raises ValueError, whose text says what is allowed."""
+    return timedelta(seconds=min(parse_duration(text), _LONGEST))
 
 
 def _since(now: datetime, older_than: timedelta) -> datetime:
@@ -238,9 +256,9 @@ def _scopes(ledger: Ledger, campaign: str | None) -> list[Scope]:
     return scopes
 
 
-def _planned(ledger: Ledger, scopes: Iterable[Scope], before: datetime) -> Purged:
+def _planned(ledger: Ledger, scopes: Iterable[Scope], before: datetime) -> PurgeReport:
     parts = [_part(ledger.retention, scope, before) for scope in scopes]
-    return Purged(
+    return PurgeReport(
         ledger=ledger.location,
         before=before,
         parts=tuple(filter(_says_anything, parts)),
@@ -261,7 +279,7 @@ def _says_anything(part: Part) -> bool:
     return not part.found.empty or part.found.kept > 0 or bool(part.folders)
 
 
-def _carry_out(ledger: Ledger, plan: Purged, *, now: datetime, live: datetime) -> Purged:
+def _carry_out(ledger: Ledger, plan: PurgeReport, *, now: datetime, live: datetime) -> PurgeReport:
     parts: list[Part] = []
     busy: list[str] = []
     for part in plan.parts:

@@ -10,42 +10,48 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from batch.app.inputs.staging import noted_limits, open_as_noted
+from batch.app.runs.finish import RunReport
 from batch.app.settings import Settings
 from batch.errors import SettingsError, SheetError, nearest
 from batch.i18n import N_, _, describe_os_error
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.runs import Run, Tally
-from batch.reporter import ReportFiles, SourceSheet, write_index, write_report
+from batch.reporter import RunSummary, SourceSheet, summarize_run, write_index, write_report
 
-_MEND = N_("Free space there, or name another place with --reports. The ledger keeps everything until then.")
+_REMEDY = N_("Free space there, or name another place with --reports. The ledger keeps everything until then.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
+class RunListing:
     """Runs of a ledger, newest first, each with its counts as they stand now."""
 
     ledger: str
-    """Where it is, as a person may read it."""
+    """Its place, for people."""
     runs: tuple[tuple[Run, Tally], ...]
     campaigns: tuple[str, ...]
-    """The names of all campaigns that have runs, also where only some runs were asked for."""
+    """Names of all campaigns that have runs, also where only some runs were asked for."""
+
+    @property
+    def summaries(self) -> list[RunSummary]:
+        """The content of summary.json for each run, and whether it was a trial."""
+        return [replace(summarize_run(run, tally), trial=run.trial) for run, tally in self.runs]
 
 
-def list_runs(settings: Settings, *, campaign: str | None = None, limit: int | None = None) -> Listed:
-    """The runs of the ledger: all of them, or the newest `limit` of the campaigns whose name begins with `campaign`."""
+def list_runs(settings: Settings, *, campaign: str | None = None, limit: int | None = None) -> RunListing:
+    """List all runs of the ledger, or the newest `limit` of the campaigns whose name begins with `campaign`."""
     begins = (campaign or "").casefold()
     with Ledger.for_reading(settings.ledger) as ledger:
         runs = ledger.runs()
         wanted = [run for run in runs if run.campaign.casefold().startswith(begins)]
-        return Listed(
+        return RunListing(
             ledger=ledger.location,
             runs=tuple((run, ledger.tally(run.run)) for run in wanted[:limit]),
             campaigns=tuple(dict.fromkeys(run.campaign for run in runs)),
         )
 
 
-def report_again(name: str | None, settings: Settings, *, masked: bool = False) -> tuple[Run, Tally, Path, ReportFiles]:
+def rewrite_report(name: str | None, settings: Settings, *, masked: bool = False) -> RunReport:
     """Write the report of run `name` again (None: the newest) with what the ledger knows now.
 
     Where the sheet is gone or was changed since, or the run was purged, the report has what the ledger knows, and says
@@ -55,28 +61,27 @@ def report_again(name: str | None, settings: Settings, *, masked: bool = False) 
     with Ledger.for_reading(settings.ledger) as ledger:
         run = find_run(ledger, name)
         if run.trial:
-            raise SettingsError(
-                _("The run {run} was a trial (--to): its message was no row's, so it has no report.").format(
-                    run=run.run
-                ),
-                _("`wegly-batch runs` shows what became of it."),
-            )
-        folder = _folder(run, settings)
+            problem = _("The run {run} was a trial (--to): its message was no row's, so it has no report.")
+            raise SettingsError(problem.format(run=run.run), _("`wegly-batch runs` shows what became of it."))
+        folder = _make_run_folder(run, settings)
         if masked:
-            folder = _inside(folder)
-        seen = nullcontext(_unseen(run)) if masked else _view(run, folder)
-        with ledger.snapshot(run.run) as (count, results), seen as view:
+            folder = folder / "masked"
+            _make_folder(folder)
+        opening = nullcontext(_missing_sheet(run)) if masked else _open_source(run, folder)
+        with ledger.snapshot(run.run) as (count, results), opening as source:
             tally = count()
-            noted = replace(run, ledger=ledger.location, language=settings.language or run.language)
-            written = write_report(folder, run=noted, tally=tally, sheet=view, results=results, masked=masked)
-        unlisted = () if masked else write_index(folder.parent, noted.language)
-        return run, tally, folder, replace(written, problems=(*written.problems, *unlisted))
+            worded = replace(run, ledger=ledger.location, language=settings.language or run.language)
+            written = write_report(folder, run=worded, tally=tally, sheet=source, results=results, masked=masked)
+        index_problems = () if masked else write_index(folder.parent, worded.language)
+        written = replace(written, problems=(*written.problems, *index_problems))
+        return RunReport(run=run, tally=tally, folder=folder, written=written)
 
 
 def find_run(ledger: Ledger, name: str | None) -> Run:
-    """The run of that name, or whose name ends so; None: the newest that was no trial.
+    """Return the run of that name, or whose name ends so; None: the newest that was no trial.
 
-    Raises SettingsError when there is no such one."""
+    Raises SettingsError when there is no such one.
+    """
     runs = ledger.runs()
     if not runs:
         problem = _("The ledger {ledger} has no runs yet.").format(ledger=ledger.location)
@@ -92,70 +97,66 @@ def find_run(ledger: Ledger, name: str | None) -> Run:
     return found[0]
 
 
-def _folder(run: Run, settings: Settings) -> Path:
-    """The run's own folder, made again when it is gone; where that cannot be, one below `--reports`."""
-    places = [Path(run.report_dir)] if run.report_dir else []
-    problem = ""
-    for folder in [*places, settings.reports.absolute() / run.run]:
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            made = _("The folder {folder} cannot be made: {error}.")
-            problem = problem or made.format(folder=folder, error=describe_os_error(error))
-        else:
-            return folder
-    raise SettingsError(problem, _(_MEND))
-
-
-def _inside(folder: Path) -> Path:
-    """Where the masked report lies, by itself, so that the folder can be passed on whole."""
-    inside = folder / "masked"
+def _make_run_folder(run: Run, settings: Settings) -> Path:
+    """Make the run's own folder again when it is gone; where that cannot be, one below `--reports`."""
+    fallback = settings.reports.absolute() / run.run
+    if not run.report_dir:
+        return _make_folder(fallback)
     try:
-        inside.mkdir(mode=0o700, exist_ok=True)
+        return _make_folder(Path(run.report_dir))
+    except SettingsError as first:
+        try:
+            return _make_folder(fallback)
+        except SettingsError:
+            raise first from None
+
+
+def _make_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         problem = _("The folder {folder} cannot be made: {error}.").format(
-            folder=inside, error=describe_os_error(error)
+            folder=folder, error=describe_os_error(error)
         )
-        raise SettingsError(problem, _(_MEND)) from None
-    return inside
+        raise SettingsError(problem, _(_REMEDY)) from None
+    return folder
 
 
 @contextmanager
-def _view(run: Run, folder: Path) -> Iterator[SourceSheet]:
-    """The sheet of a run as it was then, or nothing of it when it is not there any more or not the same."""
+def _open_source(run: Run, folder: Path) -> Iterator[SourceSheet]:
+    """Open a private copy of a run's sheet, if it is still there and still the same."""
     try:
         inside = TemporaryDirectory(dir=folder, prefix=".sheet-", ignore_cleanup_errors=True)
     except OSError as error:
         problem = _("The folder {folder} takes no files: {error}.")
-        raise SettingsError(problem.format(folder=folder, error=describe_os_error(error)), _(_MEND)) from None
+        raise SettingsError(problem.format(folder=folder, error=describe_os_error(error)), _(_REMEDY)) from None
     with inside as name:
-        yield _open_again(run, Path(name))
+        yield _open_copy(run, Path(name))
 
 
-def _open_again(run: Run, inside: Path) -> SourceSheet:
+def _open_copy(run: Run, inside: Path) -> SourceSheet:
     original = Path(run.sheet_path)
     if run.purged is not None:  # what was purged does not come back from the sheet
-        return SourceSheet(path=None, info=None, rows=None, name=original.name)
+        return _missing_sheet(run)
     if _sha256(original) != run.sheet_sha256:
-        return _unseen(run)
-    copy = keep_copy(
-        original, inside, limits=noted_limits(run.sheet_options)
-    )  # what fails now is the copying: that must not pass for a sheet that is gone
+        return _missing_sheet(run)
+    # What fails now is the copying: that must not pass for a sheet that is gone.
+    copy = keep_copy(original, inside, limits=noted_limits(run.sheet_options))
     try:
         if copy.sha256 == run.sheet_sha256:
             sheet = open_as_noted(copy.path, run.sheet_options, shown_as=original.name)
             return SourceSheet(path=copy.path, info=sheet.info, rows=sheet.rows, name=original.name)
     except SheetError:
         pass  # the report says that the sheet is gone
-    return _unseen(run)
+    return _missing_sheet(run)
 
 
-def _unseen(run: Run) -> SourceSheet:
+def _missing_sheet(run: Run) -> SourceSheet:
     return SourceSheet(path=None, info=None, rows=None, name=Path(run.sheet_path).name)
 
 
 def _sha256(sheet: Path) -> str | None:
-    """None when it cannot be read."""
+    """None when the file cannot be read."""
     try:
         with sheet.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from batch.campaign import parse_rate
 from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
 from batch.i18n import _, current_language, describe_os_error
@@ -47,7 +48,7 @@ class Settings:
         return parse_endpoint(self.base_url or DEFAULT_BASE_URL)
 
 
-def expiry_of(value: str | None, file: Path | None) -> datetime | None:
+def token_expiry(value: str | None, file: Path | None) -> datetime | None:
     """When the token expires that `read_token` would give; None where there is none, or it does not say.
 
     Raises SettingsError for a file that cannot be read.
@@ -84,3 +85,8 @@ def read_token(value: str | None, file: Path | None) -> Token:
             ),
         )
     return Token.parse(value, "WEGLY_TOKEN")
+
+
+def rate_from_text(text: str) -> float:
+    """Parse `600/min` into starts a second. Raises ValueError, whose text says what is allowed."""
+    return parse_rate(text)

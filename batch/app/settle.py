@@ -35,7 +35,7 @@ from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run
 
-Confirm = Callable[["Settled"], bool]
+Confirm = Callable[["SettlementReport"], bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +51,7 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settled:
+class SettlementReport:
     """What is settled, or would be when it is asked for."""
 
     run: Run
@@ -63,7 +63,7 @@ class Settled:
 
 def settle_rows(
     name: str, *, sent: Sequence[int], not_sent: Sequence[int], settings: Settings, confirm: Confirm
-) -> Settled:
+) -> SettlementReport:
     """Settle rows of a run, named by their numbers in its sheet. `confirm` is asked before anything is written.
 
     Durable on return. Raises InputError (nothing was changed) for a row that cannot be settled, Busy when the campaign
@@ -90,7 +90,7 @@ def _named(ledger: Ledger, run: Run, decisions: Mapping[int, bool]) -> list[Wish
     return [Wish(row_status=found[row], sent=sent) for row, sent in sorted(decisions.items())]
 
 
-def settle_report(report: Path, *, settings: Settings, confirm: Confirm) -> Settled:
+def settle_report(report: Path, *, settings: Settings, confirm: Confirm) -> SettlementReport:
     """Settle the rows whose `wegly_settle` a person filled in, in a report that a run wrote.
 
     Each row's number, phone and run must be as the ledger has them. Otherwise as `settle_rows`.
@@ -111,7 +111,7 @@ def _settle(
     how: str,
     settings: Settings,
     confirm: Confirm,
-) -> Settled:
+) -> SettlementReport:
     """Look under the campaign's lock, judge everything, ask, write."""
     now = utc_now()
     before = oldest_live_claim(now, settings.read_timeout)
@@ -122,7 +122,7 @@ def _settle(
         hold_senders(stack, ledger, run, [wish.row_status for wish in wished])
         _refuse_decided(wished)
         rulings = [(wish, check_settlement(wish.row_status, sent=wish.sent)) for wish in wished]
-        found = Settled(
+        found = SettlementReport(
             run=run,
             ledger=ledger.location,
             changes=tuple(_change(wish) for wish, ruled in rulings if ruled is SettlementCheck.OPEN),

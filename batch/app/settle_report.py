@@ -11,8 +11,7 @@ from batch.app.decision import Wish, listed, of_row, why_not
 from batch.errors import SheetError
 from batch.i18n import _
 from batch.ledger import Ledger, RowStatus, State
-from batch.loader import Sheet, open_sheet
-from batch.loader.header_names import fold
+from batch.loader import Sheet, fold, open_sheet
 from batch.model.messages import campaign_scope
 from batch.model.phone.cells import format_phone
 from batch.model.runs import Run

@@ -15,9 +15,12 @@ from batch.ledger import Ledger, SuppressionEntry
 from batch.model.phone.cells import is_region, read_phone
 from batch.model.reasons import Finding, sentence
 
+Entry = SuppressionEntry
+"""A person on the suppression list."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Imported:
+class ImportResult:
     """A sheet that was put on the list."""
 
     added: int
@@ -56,25 +59,25 @@ def add_people(phones: Sequence[str], *, reason: str, source: str, region: str, 
     now = utc_now()
     with Ledger.open(settings.ledger) as ledger:
         before = {person: ledger.suppression.find(person) is not None for person in people}
-        entries = (SuppressionEntry(person=person, reason=reason, source=source, added=now) for person in people)
+        entries = (Entry(person=person, reason=reason, source=source, added=now) for person in people)
         ledger.suppression.add(entries)
     return {person: not known for person, known in before.items()}
 
 
-def on_the_list(phones: Sequence[str], *, region: str, settings: Settings) -> dict[str, SuppressionEntry | None]:
+def find_people(phones: Sequence[str], *, region: str, settings: Settings) -> dict[str, Entry | None]:
     """Each person with the entry on the list, or None."""
     people = people_of(phones, region)
     with Ledger.for_reading(settings.ledger) as ledger:
         return {person: ledger.suppression.find(person) for person in people}
 
 
-def remove_people(people: Sequence[str], settings: Settings) -> list[SuppressionEntry]:
+def remove_people(people: Sequence[str], settings: Settings) -> list[Entry]:
     """Take people (E.164) off the list; returns the entries that are gone. Durable on return."""
     with Ledger.open(settings.ledger) as ledger:
         return ledger.suppression.remove(people)
 
 
-def listed_people(settings: Settings) -> Iterator[SuppressionEntry]:
+def list_people(settings: Settings) -> Iterator[Entry]:
     """Everybody on the list, by date."""
     with Ledger.for_reading(settings.ledger) as ledger:
         yield from ledger.suppression.entries()
@@ -82,7 +85,7 @@ def listed_people(settings: Settings) -> Iterator[SuppressionEntry]:
 
 def import_people(
     sheet: Path, *, column: str | None, reason: str, source: str | None, region: str, settings: Settings
-) -> Imported:
+) -> ImportResult:
     """Put everybody of a sheet on the list. What cannot be read is told; the others are on the list on return.
 
     Raises SheetError when the file is no sheet, or has no phones.
@@ -91,15 +94,15 @@ def import_people(
     found = read_people(sheet, region=region, column=column)
     now, whence, numbers = utc_now(), source or sheet.name, 0
 
-    def entries() -> Iterator[SuppressionEntry]:
+    def entries() -> Iterator[Entry]:
         nonlocal numbers
         for listed in found.people():
             numbers += 1
-            yield SuppressionEntry(person=listed.person, reason=reason, source=whence, added=now)
+            yield Entry(person=listed.person, reason=reason, source=whence, added=now)
 
     with Ledger.open(settings.ledger) as ledger:
         added = ledger.suppression.add(entries())
-    return Imported(
+    return ImportResult(
         added=added,
         already=numbers - added,
         unreadable=tuple(found.unreadable),

@@ -26,7 +26,7 @@ from batch.app.inputs.staging import (
     utc_now,
 )
 from batch.app.run import hold_ledger, send
-from batch.app.runs.finish import stopped_by, why_pending
+from batch.app.runs.finish import pending_finding, stop_exit_code
 from batch.app.runs.progress import SendingWatcher
 from batch.app.runs.run_folder import run_name
 from batch.app.runs.run_log import quiet
@@ -50,7 +50,7 @@ class TrialWatcher(SendingWatcher, Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tried:
+class TrialResult:
     """A trial that has ended."""
 
     run: str
@@ -79,7 +79,7 @@ def read_numbers(texts: Sequence[str], *, region: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def try_out(
+def send_trial(
     sheet: Path,
     campaign: Path,
     numbers: Sequence[str],
@@ -88,7 +88,7 @@ def try_out(
     token: Token,
     choices: Choices,
     watcher: TrialWatcher,
-) -> Tried:
+) -> TrialResult:
     """Send the message of the first row that a run would send to each of `numbers` (as a person writes them).
 
     Nothing was sent when it raises InputError, ClockWrong, Busy or Declined. Every outcome is durable on return.
@@ -126,7 +126,7 @@ def try_out(
             canary=None,
             rules=replace(loaded.contact_limits, not_within=None),  # one's own number may have any message
         )
-        pending = why_pending(sent.cause)
+        pending = pending_finding(sent.cause)
         ledger.finish_run(
             name,
             finished=utc_now(),
@@ -136,10 +136,10 @@ def try_out(
             senders=[replace(each, pending=each.pending or pending) for each in sent.senders],
         )
         tally = ledger.tally(name)
-        code = exit_code_of(tally.counts, stopped_by(sent.cause))
+        code = exit_code_of(tally.counts, stop_exit_code(sent.cause))
         ledger.note_exit(name, code)
         ledger.drop_payloads(name)
-        return Tried(
+        return TrialResult(
             run=name,
             row=contact.row,
             text=source.maker.preview(contact),

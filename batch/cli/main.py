@@ -15,43 +15,14 @@ from typing import Any, NoReturn
 import click
 
 from batch._version import __version__
-from batch.cli.help_i18n import SpokenGroup, speak_as_click
-from batch.cli.options import language_asked, speaking
-from batch.errors import Busy, ClockWrong, Declined, InputError, LedgerFailed, WeglyBatchError, nearest
+from batch.cli.help_i18n import TranslatedGroup, add_language_option, requested_language, translate_click
+from batch.cli.terminal import discard_stdout
+from batch.errors import WeglyBatchError, nearest
 from batch.i18n import N_, _, describe_os_error, system_language, use_language
 from batch.model.outcomes import EXIT_MEANINGS, ExitCode
 
-_CODES: tuple[tuple[type[WeglyBatchError], ExitCode], ...] = (
-    (InputError, ExitCode.REFUSED),
-    (Busy, ExitCode.BUSY),
-    (LedgerFailed, ExitCode.STOPPED),
-    (ClockWrong, ExitCode.STOPPED),
-    (Declined, ExitCode.INTERRUPTED),
-)
 
-
-def exit_code_for(error: WeglyBatchError) -> ExitCode:
-    """What a command ends with that raised `error`."""
-    return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.DEFECT)
-
-
-def from_printing(error: BaseException) -> bool:
-    """Whether an error came up while something was printed, and not while a command did its work."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return isinstance(error, OSError) and trace is not None and trace.tb_frame.f_code is click.echo.__code__
-
-
-def give_up_stdout() -> None:
-    """Leave nothing that Python would try to print at its end: that would change the exit code."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-
-
-class LazyGroup(SpokenGroup):
+class LazyGroup(TranslatedGroup):
     """Commands by name, each with the module that defines it as `command` and its one line for the overview."""
 
     def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
@@ -65,7 +36,7 @@ class LazyGroup(SpokenGroup):
         if cmd_name not in self._lazy:
             return None
         command: click.Command = import_module(self._lazy[cmd_name][0]).command
-        speaking(command)
+        add_language_option(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
@@ -122,13 +93,13 @@ def cli() -> None:
     what became of each. Running the same command again is always safe: it sends only what is left."""
 
 
-speaking(cli)
+add_language_option(cli)
 
 
 def main() -> None:
     """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
-    speak_as_click()
-    with use_language(language_asked(sys.argv[1:]) or system_language()):
+    translate_click()
+    with use_language(requested_language(sys.argv[1:]) or system_language()):
         code = _run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl+C changes nothing any more
     sys.exit(code)
@@ -160,7 +131,7 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Exit as ended:
         return int(ended.exit_code)
     except BaseException as error:  # noqa: BLE001 - the last place: also a defect must not print the token
-        words, code = _last_words(error)
+        words, code = _describe_error(error)
         if words:
             with contextlib.suppress(OSError):  # nobody reads there; the exit code still tells
                 click.echo(words, err=True)
@@ -168,7 +139,7 @@ def _run(arguments: list[str]) -> int:
     return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
 
 
-def _last_words(error: BaseException) -> tuple[str, ExitCode]:
+def _describe_error(error: BaseException) -> tuple[str, ExitCode]:
     """What to say about an error, and the exit code."""
     words, code = "", ExitCode.STOPPED
     match error:
@@ -184,18 +155,26 @@ def _last_words(error: BaseException) -> tuple[str, ExitCode]:
             )
             code = ExitCode.TERMINATED
         case SystemExit() | BrokenPipeError():  # `wegly-batch runs | head`: click ends so, and our own printing so
-            give_up_stdout()
-        case OSError() if from_printing(error):
-            give_up_stdout()
+            discard_stdout()
+        case OSError() if _failed_printing(error):
+            discard_stdout()
             words = _("What was found cannot be printed: {error}.").format(error=describe_os_error(error))
         case WeglyBatchError():
-            words, code = f"{error.problem}\n{error.remedy}".rstrip(), exit_code_for(error)
+            words, code = f"{error.problem}\n{error.remedy}".rstrip(), ExitCode(error.exit_code)
         case _:
-            words, code = _defect(), ExitCode.DEFECT
+            words, code = _describe_defect(), ExitCode.DEFECT
     return words, code
 
 
-def _defect() -> str:
+def _failed_printing(error: OSError) -> bool:
+    """True when the error came up while something was printed, and not while a command did its work."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code is click.echo.__code__
+
+
+def _describe_defect() -> str:
     token = os.environ.get("WEGLY_TOKEN", "").strip()
     trace = traceback.format_exc()
     said = _(

@@ -9,22 +9,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
+from tqdm import tqdm
 
 from batch.app.check import Check
 from batch.app.runs.progress import LOG_EVERY, Meter
 from batch.cli.output.check import question
 from batch.cli.output.progress import Paint, bar_line, plain, state_text
 from batch.cli.output.run import trial_question, waiting_text
-from batch.cli.prompts import asked
+from batch.cli.terminal import confirm
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 _REFRESH = 0.1
 """Seconds between two drawings: more is only noise on a slow line."""
@@ -47,8 +45,6 @@ class Bar:
     """Drawn on stderr from what a meter says. A terminal that is gone (EIO) ends the drawing, and nothing else."""
 
     def __init__(self, meter: Meter, *, colour: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        from tqdm import tqdm
-
         tqdm.monitor_interval = 0  # no thread of its own: `tick` redraws
         self._meter = meter
         self._clock = clock
@@ -103,7 +99,7 @@ def _painted(text: str, colour: str) -> str:
     return click.style(text, fg=colour)
 
 
-def watcher_for(*, yes: bool, quiet: bool, expires: datetime | None = None) -> Silent | Terminal:
+def make_watcher(*, yes: bool, quiet: bool, expires: datetime | None = None) -> Silent | Terminal:
     """A `Terminal` where a person can see and answer, else a `Silent` one; `quiet` shows nothing but still asks.
 
     `expires`: when the token does, if it says so.
@@ -163,10 +159,10 @@ class Terminal:
         """When the pause ends that was told of last, by the monotonic clock."""
 
     def confirm(self, plan: Check) -> bool:
-        return self._yes or asked(question(plan, self._expires))
+        return self._yes or confirm(question(plan, self._expires))
 
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:
-        return self._yes or asked(trial_question(row, people, endpoint))
+        return self._yes or confirm(trial_question(row, people, endpoint))
 
     def begin(self, plan: Check, meter: Meter) -> None:
         self._meter = meter
@@ -209,7 +205,7 @@ class Terminal:
         )
         with _signals_interrupt():
             try:
-                goes_on = asked(said.format(n=number(sent)))
+                goes_on = confirm(said.format(n=number(sent)))
             except (click.Abort, KeyboardInterrupt):
                 return False
         if goes_on:

@@ -14,6 +14,7 @@ Invariants:
 * Keys are keyed hashes, so that a message whose person was purged is still the same message.
 """
 
+from batch.ledger.admin.backup import LedgerContents, back_up, read_contents
 from batch.ledger.admin.purge import PurgeCounts, Retention, Scope
 from batch.ledger.admin.settlement import (
     Decision,
@@ -29,6 +30,8 @@ from batch.ledger.plan.staging import StagedRow, Staging
 from batch.ledger.send.claims import Claim, OutcomeRecord
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.queue import SendQueue
+from batch.ledger.storage.engine import default_url, sqlite_path
+from batch.ledger.storage.location import synchronised_by
 from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock
 from batch.ledger.storage.schema import State
 from batch.ledger.storage.suppression import SuppressionEntry, SuppressionList
@@ -39,6 +42,7 @@ __all__ = [
     "Decision",
     "History",
     "Ledger",
+    "LedgerContents",
     "OutcomeRecord",
     "Owner",
     "PurgeCounts",
@@ -56,7 +60,12 @@ __all__ = [
     "State",
     "SuppressionEntry",
     "SuppressionList",
+    "back_up",
     "campaign_lock",
     "check_settlement",
+    "default_url",
+    "read_contents",
     "sender_lock",
+    "sqlite_path",
+    "synchronised_by",
 ]

@@ -17,8 +17,35 @@ Invariants:
 * Every refusal is a `SheetError` that names the file, the trouble, and what to do.
 """
 
+from batch.loader.header_names import fold, is_phone_header
+from batch.loader.mapping.compile import wanted_columns
+from batch.loader.mapping.contacts import ContactMaker
+from batch.loader.mapping.placeholders import parse_text
+from batch.loader.mapping.plain import PlainContacts
+from batch.loader.mapping.template_fields import label
 from batch.loader.open import KeptCopy, keep_copy, open_sheet
 from batch.loader.sheet import Sheet
+from batch.loader.suggest import ColumnFacts, Guess, cell_text, column_facts, guess, phone_columns, value_for
 from batch.model.sheet_file import Limits
 
-__all__ = ["KeptCopy", "Limits", "Sheet", "keep_copy", "open_sheet"]
+__all__ = [
+    "ColumnFacts",
+    "ContactMaker",
+    "Guess",
+    "KeptCopy",
+    "Limits",
+    "PlainContacts",
+    "Sheet",
+    "cell_text",
+    "column_facts",
+    "fold",
+    "guess",
+    "is_phone_header",
+    "keep_copy",
+    "label",
+    "open_sheet",
+    "parse_text",
+    "phone_columns",
+    "value_for",
+    "wanted_columns",
+]

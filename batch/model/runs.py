@@ -5,11 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from batch.i18n import _
 from batch.model.messages import Origin, sheet_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding
+
+
+class StopCause(StrEnum):
+    """Cause of a run's early end."""
+
+    INTERRUPTED = "interrupted"
+    """SIGINT."""
+    TERMINATED = "terminated"
+    """SIGTERM."""
+    FATAL_ANSWER = "fatal_answer"
+    """Every row would fail alike."""
+    TOO_MANY_ERRORS = "too_many_errors"
+    UNKNOWNS_IN_A_ROW = "unknowns_in_a_row"
+    TEMPLATE_REFUSED = "template_refused"
+    RETRIES_USED_UP = "retries_used_up"
+    LEDGER_FAILED = "ledger_failed"
+    CLOCK_WRONG = "clock_wrong"
+    CANARY = "canary"
+    """Not all of the first rows were accepted."""
+    DEFECT = "defect"
 
 
 @dataclass(kw_only=True, slots=True, unsafe_hash=True)

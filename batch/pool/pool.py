@@ -11,11 +11,11 @@ from typing import Any
 
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
-from batch.model.runs import SenderRun
+from batch.model.runs import SenderRun, StopCause
 from batch.pool.attempt import AttemptRunner
 from batch.pool.ports import ChatsPort, LedgerPort, PoolSettings, Progress
 from batch.pool.sender import SenderPool
-from batch.pool.stop import StopCause, StopSignal
+from batch.pool.stop import StopSignal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

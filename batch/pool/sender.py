@@ -13,7 +13,7 @@ from batch.errors import LedgerFailed
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import SenderRun
+from batch.model.runs import SenderRun, StopCause
 from batch.model.verdicts import ClaimRefusal, Verdict
 from batch.pool.attempt import Attempt, AttemptRunner, ReadyAttempt, ReadyClaims, ledger_failure
 from batch.pool.deferred import Deferral, Deferrals, DeferredQueue
@@ -21,7 +21,7 @@ from batch.pool.hours import RecipientHours
 from batch.pool.ports import PoolSettings, Progress
 from batch.pool.rate_limiter import AchievedRate, RateLimiter
 from batch.pool.retries import RetryCounter
-from batch.pool.stop import CLOCK_OFF, OutcomeMonitor, StopCause
+from batch.pool.stop import CLOCK_OFF, OutcomeMonitor
 
 log = structlog.get_logger()
 

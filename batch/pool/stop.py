@@ -7,12 +7,12 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from types import FrameType
 
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
+from batch.model.runs import StopCause
 from batch.model.verdicts import Verdict
 
 ENOUGH_SAMPLES = 50
@@ -21,26 +21,6 @@ TEMPLATE_ERRORS = 3
 """Refusals of the template's values in a row that stop the run: the campaign's fields do not fit the template."""
 CLOCK_OFF = 300.0
 """Seconds the wall clock may differ from the API's."""
-
-
-class StopCause(StrEnum):
-    """Cause of a run's early end."""
-
-    INTERRUPTED = "interrupted"
-    """SIGINT."""
-    TERMINATED = "terminated"
-    """SIGTERM."""
-    FATAL_ANSWER = "fatal_answer"
-    """Every row would fail alike."""
-    TOO_MANY_ERRORS = "too_many_errors"
-    UNKNOWNS_IN_A_ROW = "unknowns_in_a_row"
-    TEMPLATE_REFUSED = "template_refused"
-    RETRIES_USED_UP = "retries_used_up"
-    LEDGER_FAILED = "ledger_failed"
-    CLOCK_WRONG = "clock_wrong"
-    CANARY = "canary"
-    """Not all of the first rows were accepted."""
-    DEFECT = "defect"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,12 +24,13 @@ from batch.reporter.columns import COLUMNS
 from batch.reporter.html.runs_index import write_index
 from batch.reporter.inputs import ReportFiles, SourceSheet
 from batch.reporter.report import write_report
-from batch.reporter.summary_json import summarize_run, summary_bytes, write_metrics
+from batch.reporter.summary_json import RunSummary, summarize_run, summary_bytes, write_metrics
 from batch.reporter.summary_view import headline
 
 __all__ = [
     "COLUMNS",
     "ReportFiles",
+    "RunSummary",
     "SourceSheet",
     "headline",
     "summarize_run",

@@ -1,4 +1,4 @@
-"""`init`, the first half: a sheet is opened, and what its columns fill is guessed; a person may know better."""
+"""`init`, the first half: a sheet is opened, and what its columns fill is guess; a person may know better."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from batch.app.inspect import inspect
 from batch.campaign import Constant, Source
 from batch.errors import SettingsError, SheetError, nearest
 from batch.i18n import _, number
-from batch.loader import Sheet
-from batch.loader.header_names import fold, is_phone_header
-from batch.loader.mapping.placeholders import parse_text
-from batch.loader.suggest import ColumnFacts, Guess, cell_text, column_facts, guess, phone_columns
+from batch.loader import (
+    ColumnFacts,
+    Guess,
+    Sheet,
+    cell_text,
+    column_facts,
+    fold,
+    guess,
+    is_phone_header,
+    parse_text,
+    phone_columns,
+)
 from batch.model.reasons import sentence
 from batch.model.sheets import SheetInfo
 
@@ -20,8 +28,8 @@ _COLUMNS_SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Looked:
-    """A sheet, what its columns hold, and what is guessed from that."""
+class SheetAnalysis:
+    """A sheet, what its columns hold, and what is guess from that."""
 
     path: Path
     sheet: Sheet
@@ -34,17 +42,17 @@ class Looked:
     facts: tuple[ColumnFacts, ...]
     phones: tuple[ColumnFacts, ...]
     """The phone's column, then others that could be it."""
-    guessed: Guess
+    guess: Guess
 
 
-def look_at(
+def analyse_sheet(
     path: Path,
     *,
     name: str | None = None,
     header_row: int | None = None,
     phone: str | None = None,
     trusted: bool = False,
-) -> Looked:
+) -> SheetAnalysis:
     """Open a sheet and guess which columns fill what. `phone`: the name of the phone's column, if it is known.
 
     Raises:
@@ -56,7 +64,7 @@ def look_at(
     phones = [_named(phone, facts, sheet.info)] if phone is not None else phone_columns(facts)
     if not phones:
         raise _no_phone(sheet.info, facts)
-    return Looked(
+    return SheetAnalysis(
         path=path,
         sheet=sheet,
         tab=sheet.info.sheet if name is not None else None,
@@ -64,15 +72,15 @@ def look_at(
         trusted=trusted,
         facts=facts,
         phones=tuple(phones),
-        guessed=_guessed(sheet, facts, tuple(phones)),
+        guess=_guessed(sheet, facts, tuple(phones)),
     )
 
 
-def with_phone(looked: Looked, name: str) -> Looked:
+def choose_phone_column(analysis: SheetAnalysis, name: str) -> SheetAnalysis:
     """The same sheet with another of its columns as the phone. Raises SettingsError when there is none of that name."""
-    chosen = _named(name, looked.facts, looked.sheet.info)
-    phones = (chosen, *(each for each in looked.phones if each.name != chosen.name))
-    return replace(looked, phones=phones, guessed=_guessed(looked.sheet, looked.facts, phones))
+    chosen = _named(name, analysis.facts, analysis.sheet.info)
+    phones = (chosen, *(each for each in analysis.phones if each.name != chosen.name))
+    return replace(analysis, phones=phones, guess=_guessed(analysis.sheet, analysis.facts, phones))
 
 
 def _guessed(sheet: Sheet, facts: tuple[ColumnFacts, ...], phones: tuple[ColumnFacts, ...]) -> Guess:
@@ -138,17 +146,28 @@ def _share(column: ColumnFacts) -> str:
     return share.format(column=column.name, phones=number(column.phones), cells=number(len(column.cells)))
 
 
-def value_given(text: str, looked: Looked) -> Source:
+TemplateValue = Source
+"""The value of a placeholder: a column, or text with columns in it."""
+
+
+def value_text(value: TemplateValue | None) -> str:
+    """Return a template value as a person types it; empty for none."""
+    if value is None:
+        return ""
+    return value.value if isinstance(value, Constant) else value.column
+
+
+def parse_value(text: str, analysis: SheetAnalysis) -> TemplateValue:
     """What a person answers to "What stands for {{1}}?": a column's name, or text with `{Column|filter}`.
 
     Raises ValueError, whose text says what is wrong.
     """
-    names = [each.name for each in looked.facts]
-    column = _column(text, looked.facts)
+    names = [each.name for each in analysis.facts]
+    column = _column(text, analysis.facts)
     if column is not None:
         return cell_text(column.name)
     parsed = parse_text(text)
-    unknown = next((name for name in parsed.columns if _column(name, looked.facts) is None), None)
+    unknown = next((name for name in parsed.columns if _column(name, analysis.facts) is None), None)
     if unknown is None and not parsed.columns and nearest(text, names):
         unknown = text
     if unknown is not None:

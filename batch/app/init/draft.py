@@ -19,7 +19,7 @@ from batch.campaign import (
 )
 from batch.errors import SettingsError
 from batch.i18n import _
-from batch.loader.suggest import ColumnFacts, Guess, cell_text, value_for
+from batch.loader import ColumnFacts, Guess, cell_text, value_for
 from batch.model.reasons import Finding
 
 _OWN_SECTIONS = ("whatsapp_phone_id", "template.name", "template.language")
@@ -27,7 +27,7 @@ _LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class CampaignFacts:
     """What the person knows besides the sheet. None: to be filled in later, or left out.
 
     Raises SettingsError for what could never be right.
@@ -66,18 +66,18 @@ def campaign_name(stem: str) -> str:
     return plain.strip()[:_LONGEST_NAME].strip() or "campanha"
 
 
-def open_values(guessed: Guess, facts: Sequence[ColumnFacts], body: str | None) -> dict[int, Source | None]:
+def unfilled_values(guess: Guess, facts: Sequence[ColumnFacts], body: str | None) -> dict[int, Source | None]:
     """The `{{n}}` of the body that no column `body_n` fills, each with what the text itself says stands there."""
-    if body is None or any(each.component == Constant(value="BODY") and not each.card_index for each in guessed.fields):
+    if body is None or any(each.component == Constant(value="BODY") and not each.card_index for each in guess.fields):
         return {}
-    return {index: value_for(body, index, guessed, facts) for index in placeholders(body)}
+    return {index: value_for(body, index, guess, facts) for index in placeholders(body)}
 
 
-def drafted(
+def draft_campaign(
     *,
-    guessed: Guess,
+    guess: Guess,
     facts: Sequence[ColumnFacts],
-    known: Known,
+    known: CampaignFacts,
     stem: str,
     sheet: str,
     file: str,
@@ -90,31 +90,31 @@ def drafted(
     def own(name: str, given: str | None) -> Source | None:
         if given is not None:
             return Constant(value=given.strip())
-        return Column(column=guessed.columns[name]) if name in guessed.columns else None
+        return Column(column=guess.columns[name]) if name in guess.columns else None
 
     return Draft(
         name=campaign_name(stem),
         sheet=sheet,
         file=file,
         all_columns=[each.name for each in facts],
-        columns={name: column for name, column in guessed.columns.items() if name not in _OWN_SECTIONS},
-        reasons=guessed.reasons,
+        columns={name: column for name, column in guess.columns.items() if name not in _OWN_SECTIONS},
+        reasons=guess.reasons,
         sender=own("whatsapp_phone_id", known.sender),
         template=own("template.name", known.template),
         language=own("template.language", known.language) or Constant(value="pt_BR"),
         body=known.body,
-        fields=tuple(_fields(guessed, facts, known)),
-        example=_example(guessed, facts),
+        fields=tuple(_fields(guess, facts, known)),
+        example=_example(guess, facts),
         tab=tab,
         header_row=header_row,
         trusted=trusted,
     )
 
 
-def _fields(guessed: Guess, facts: Sequence[ColumnFacts], known: Known) -> Iterator[DraftField]:
-    for index, value in open_values(guessed, facts, known.body).items():
+def _fields(guess: Guess, facts: Sequence[ColumnFacts], known: CampaignFacts) -> Iterator[DraftField]:
+    for index, value in unfilled_values(guess, facts, known.body).items():
         yield DraftField(component="BODY", index=index, value=known.values.get(index, value))
-    for spec in guessed.fields:
+    for spec in guess.fields:
         yield DraftField(
             component=_constant(spec.component),
             index=int(_constant(spec.index)),
@@ -132,11 +132,11 @@ def _number(source: Source | None) -> int | None:
     return None if source is None else int(_constant(source))
 
 
-def _example(guessed: Guess, facts: Sequence[ColumnFacts]) -> str:
+def _example(guess: Guess, facts: Sequence[ColumnFacts]) -> str:
     """A template value of this sheet, for the comments of the file."""
-    if guessed.name is not None:
-        named = cell_text(guessed.name, "first_name", "title")
+    if guess.name is not None:
+        named = cell_text(guess.name, "first_name", "title")
         if isinstance(named, Constant):
             return named.value
-    others = (cell_text(each.name) for each in facts if each.name != guessed.columns["wa_contact_id"])
+    others = (cell_text(each.name) for each in facts if each.name != guess.columns["wa_contact_id"])
     return next((source.value for source in others if isinstance(source, Constant)), "{Nome|first_name|title}")

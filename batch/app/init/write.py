@@ -1,4 +1,4 @@
-"""`init`, the second half: the campaign file is drafted, proved against the sheet, and written."""
+"""`init`, the second half: the campaign file is draft_campaign, proved against the sheet, and written."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from batch.app.init.analyse import Looked
-from batch.app.init.draft import Known, drafted
+from batch.app.init.analyse import SheetAnalysis
+from batch.app.init.draft import CampaignFacts, draft_campaign
 from batch.campaign import (
     Campaign,
     Constant,
@@ -25,9 +25,7 @@ from batch.campaign import (
 )
 from batch.errors import CampaignError, SettingsError, SheetError
 from batch.i18n import _, describe_os_error
-from batch.loader import open_sheet
-from batch.loader.mapping.compile import wanted_columns
-from batch.loader.mapping.contacts import ContactMaker
+from batch.loader import ContactMaker, open_sheet, wanted_columns
 from batch.model.sheet_file import limits_for
 
 _ANY_SENDER = Constant(value="0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c")
@@ -35,7 +33,7 @@ _ANY_TEXT = Constant(value="x")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Started:
+class WrittenCampaign:
     """A campaign file that was written."""
 
     file: Path
@@ -60,57 +58,57 @@ def refuse_existing(out: Path) -> None:
         raise SettingsError(problem, _("Name another file with --out, or use that one."))
 
 
-def start_campaign(looked: Looked, known: Known, out: Path) -> Started:
+def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> WrittenCampaign:
     """Write the campaign file. What is written was read and fitted to the sheet before, as `check` would.
 
     Raises SettingsError when the file is there already or cannot be written.
     """
     refuse_existing(out)
-    draft = drafted(
-        guessed=looked.guessed,
-        facts=looked.facts,
+    draft = draft_campaign(
+        guess=analysis.guess,
+        facts=analysis.facts,
         known=known,
-        stem=looked.path.stem,
-        sheet=_typed(looked.path),
+        stem=analysis.path.stem,
+        sheet=_typed(analysis.path),
         file=_typed(out),
-        tab=looked.tab,
-        header_row=looked.header_row,
-        trusted=looked.trusted,
+        tab=analysis.tab,
+        header_row=analysis.header_row,
+        trusted=analysis.trusted,
     )
-    draft, problem = _proved(draft, looked, out.name)
+    draft, problem = _proved(draft, analysis, out.name)
     _write(out, render_campaign(draft))
-    return Started(
+    return WrittenCampaign(
         file=out,
         mapping=tuple(_mapping(draft)),
-        asides=looked.guessed.asides,
+        asides=analysis.guess.asides,
         unfilled=tuple(_unfilled(draft)),
         problem=problem,
         has_fields=bool(draft.fields),
-        check=f"wegly-batch check {_typed(looked.path)} -c {_typed(out)}",
+        check=f"wegly-batch check {_typed(analysis.path)} -c {_typed(out)}",
     )
 
 
-def _proved(draft: Draft, looked: Looked, name: str) -> tuple[Draft, str]:
-    """The draft that finds the same columns as were looked at, and what `check` will say against it, if anything.
+def _proved(draft: Draft, analysis: SheetAnalysis, name: str) -> tuple[Draft, str]:
+    """The draft that finds the same columns as were analysis at, and what `check` will say against it, if anything.
 
     The names in a campaign help to find worksheet and header; where they would lead elsewhere, the draft says both.
     """
     campaign = _loaded(draft, name)
-    info = looked.sheet.info
-    if not _finds_the_same(draft, looked, campaign):
+    info = analysis.sheet.info
+    if not _finds_the_same(draft, analysis, campaign):
         draft = replace(draft, tab=info.sheet, header_row=info.header_row or None)
     try:
-        ContactMaker.for_sheet(campaign, info, rows=looked.sheet.rows)
+        ContactMaker.for_sheet(campaign, info, rows=analysis.sheet.rows)
     except CampaignError as error:
         return draft, str(error)
     return draft, ""
 
 
-def _finds_the_same(draft: Draft, looked: Looked, campaign: Campaign) -> bool:
+def _finds_the_same(draft: Draft, analysis: SheetAnalysis, campaign: Campaign) -> bool:
     wanted = wanted_columns(campaign)
     try:
         found = open_sheet(
-            looked.path,
+            analysis.path,
             name=draft.tab,
             header_row=draft.header_row,
             wanted_columns=wanted,
@@ -118,7 +116,7 @@ def _finds_the_same(draft: Draft, looked: Looked, campaign: Campaign) -> bool:
         ).info
     except SheetError:
         return False
-    info = looked.sheet.info
+    info = analysis.sheet.info
     return (found.sheet, found.header_row, found.columns) == (info.sheet, info.header_row, info.columns)
 
 

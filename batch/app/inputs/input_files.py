@@ -22,17 +22,17 @@ _OUR_OWN = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Taken:
+class InputFiles:
     """The sheets of a command, and what of its folders was left out."""
 
     sheets: tuple[Path, ...]
-    left_out: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     """Sentences, one for each file of a folder that is no sheet of contacts."""
     from_folders: tuple[Path, ...] = ()
     """The sheets that a folder stood for."""
 
 
-def sheets_of(named: Iterable[Path], lists: Collection[Path] = ()) -> Taken:
+def find_sheets(named: Iterable[Path], lists: Collection[Path] = ()) -> InputFiles:
     """The sheets to run, in the order named; of a folder those in it (not below it), by name.
 
     Left out of a folder: what no sheet's name ends in, hidden files, Excel's `~$` files, earlier reports, the `lists`
@@ -42,24 +42,24 @@ def sheets_of(named: Iterable[Path], lists: Collection[Path] = ()) -> Taken:
     kept_out = {path.resolve() for path in lists}
     sheets: list[Path] = []
     found: list[Path] = []
-    left_out: list[str] = []
+    ignored: list[str] = []
     for path in named:
         if not path.is_dir():
             sheets.append(path)
             continue
         inside = sorted(file for file in path.iterdir() if file.is_file())
-        reasons = {file: _why_not(file, kept_out) for file in inside}
+        reasons = {file: _ignore_reason(file, kept_out) for file in inside}
         taken = [file for file, reason in reasons.items() if reason is None]
         if not taken:
             problem = _("The folder {folder} has no sheet in it.").format(folder=path)
             raise SheetError(problem, _("Put a CSV or XLSX file there, or name the file."))
         sheets += taken
         found += taken
-        left_out += [f"{file.name}: {reason}" for file, reason in reasons.items() if reason is not None]
-    return Taken(sheets=tuple(dict.fromkeys(sheets)), left_out=tuple(left_out), from_folders=tuple(found))
+        ignored += [f"{file.name}: {reason}" for file, reason in reasons.items() if reason is not None]
+    return InputFiles(sheets=tuple(dict.fromkeys(sheets)), ignored=tuple(ignored), from_folders=tuple(found))
 
 
-def lists_of(campaign: Path, only_allowed: Path | None) -> tuple[Path, ...]:
+def list_files(campaign: Path, only_allowed: Path | None) -> tuple[Path, ...]:
     """The files of people that a run honours: they are no sheets to send. Raises CampaignError."""
     files = load_campaign(campaign, now=utc_now()).suppress.files
     return (*files, only_allowed) if only_allowed else files
@@ -71,7 +71,7 @@ def is_late(campaign: Path, not_after: time) -> bool:
     return now.astimezone(ZoneInfo(load_campaign(campaign, now=now).timezone)).time() > not_after
 
 
-def _why_not(file: Path, lists: Collection[Path]) -> str | None:
+def _ignore_reason(file: Path, lists: Collection[Path]) -> str | None:
     if file.resolve() in lists:
         return _("a list of people that the run honours")
     if file.name.startswith("~$"):

@@ -10,9 +10,7 @@ from batch.campaign import Campaign
 from batch.errors import SheetError, nearest
 from batch.i18n import _, ngettext, number
 from batch.ledger import Staging
-from batch.loader import Sheet, open_sheet
-from batch.loader.header_names import fold, is_phone_header
-from batch.loader.suggest import ColumnFacts, column_facts, phone_columns
+from batch.loader import ColumnFacts, Sheet, column_facts, fold, is_phone_header, open_sheet, phone_columns
 from batch.model.phone.cells import read_phone
 from batch.model.reasons import Finding, Reason, sentence
 from batch.model.sheets import SheetRow

@@ -25,10 +25,7 @@ from batch.chats import RequestForms, encode
 from batch.errors import SettingsError
 from batch.i18n import _
 from batch.ledger import History, Ledger, RetryOptions, RowSelection, StagedRow, Staging
-from batch.loader import Limits, Sheet, open_sheet
-from batch.loader.mapping.compile import wanted_columns
-from batch.loader.mapping.contacts import ContactMaker
-from batch.loader.mapping.plain import PlainContacts
+from batch.loader import ContactMaker, Limits, PlainContacts, Sheet, open_sheet, wanted_columns
 from batch.model.messages import (
     ORIGIN_COLUMNS,
     Contact,

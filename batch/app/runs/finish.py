@@ -1,10 +1,12 @@
-"""The end of a run: what it came to is noted, and the report written."""
+"""The end of a run: its outcome is noted in the ledger, the report written, and whoever [notify] names is notified."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -19,93 +21,74 @@ from batch.i18n import _, describe_os_error
 from batch.ledger import Ledger, Owner
 from batch.model.outcomes import ExitCode, exit_code_of
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Run, SenderRun, Tally
-from batch.pool import PoolResult, StopCause, StopSignal, stop_on_signals
-from batch.reporter import ReportFiles, SourceSheet, summary_bytes, write_index, write_metrics, write_report
+from batch.model.runs import Run, SenderRun, StopCause, Tally
+from batch.pool import NEVER, PoolResult, StopSignal, stop_on_signals
+from batch.reporter import (
+    ReportFiles,
+    RunSummary,
+    SourceSheet,
+    headline,
+    summarize_run,
+    summary_bytes,
+    write_index,
+    write_metrics,
+    write_report,
+)
 
 log = structlog.get_logger()
 
 
-def notify(told: NotifyTargets, run: Run, tally: Tally, *, trust_env: bool) -> tuple[str, ...]:
-    """Write the metrics and post the summary, as far as the campaign asks for it. Gives a sentence for what failed.
-
-    Takes some ten seconds at most; a signal ends it at once. Raises nothing for what fails.
-    """
-    failed = []
-    if told.prometheus is not None:
-        failed.append(_write(told.prometheus, run, tally))
-    if told.webhook is not None:
-        failed.append(_post(told.webhook, summary_bytes(run, tally), trust_env=trust_env))
-    return tuple(filter(None, failed))
-
-
-def _write(target: Path, run: Run, tally: Tally) -> str:
-    try:
-        write_metrics(target, run, tally)
-    except OSError as error:
-        log.warning("metrics_not_written", file=target.name, problem=error.strerror or str(error))
-        said = _("The metrics file {path} ([notify] prometheus) could not be written: {words}.")
-        return said.format(path=target, words=describe_os_error(error))
-    log.info("metrics_written", file=target.name)
-    return ""
-
-
-def _post(hook: Webhook, body: bytes, *, trust_env: bool) -> str:
-    problem = asyncio.run(_until_signalled(hook.url, body, trust_env=trust_env))
-    if problem is not None:
-        log.warning("webhook_failed", host=hook.host, reason=problem.reason, http_status=problem.http_status)
-        said = _("The webhook at {host} ([notify] webhook) did not take the summary: {words}.")
-        return said.format(host=hook.host, words=problem.words)
-    log.info("webhook_told", host=hook.host)
-    return ""
-
-
-async def _until_signalled(url: str, body: bytes, *, trust_env: bool) -> WebhookFailure | None:
-    stop = StopSignal()
-    with stop_on_signals(stop, lambda _again: None):
-        delivery = asyncio.create_task(post_webhook(url, body, trust_env=trust_env))
-        signalled = asyncio.create_task(stop.out_of_patience(0))
-        try:
-            await asyncio.wait({delivery, signalled}, return_when=asyncio.FIRST_COMPLETED)
-            return (
-                delivery.result() if delivery.done() else WebhookFailure(reason="signal", words=_("a signal ended it"))
-            )
-        finally:
-            signalled.cancel()
-            delivery.cancel()
-            await asyncio.gather(delivery, signalled, return_exceptions=True)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FinishedRun:
-    """A run that has ended."""
+class RunReport:
+    """A report that was written, and the counts it was written by."""
 
     run: Run
     tally: Tally
+    folder: Path
+    written: ReportFiles
+
+    @property
+    def summary(self) -> RunSummary:
+        """The content of summary.json."""
+        return summarize_run(self.run, self.tally)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FinishedRun(RunReport):
+    """A run that has ended."""
+
     exit_code: ExitCode
     cause: StopCause | None
     """Why it ended before its rows were done; None when they are."""
     finding: Finding | None
-    """What the API or the system said at that."""
+    """Answer of the API or the system that caused it."""
     stopped_all: bool
     """What ended it ended it for every sender."""
     next_at: datetime | None
     """When the first message may go that the hours or a cap kept back; None when none was."""
     last_sent: datetime | None
     """When the last accepted message of the sheet was sent, by whichever run."""
-    folder: Path
     ledger: str
-    written: ReportFiles
     problems: tuple[str, ...] = ()
     """Sentences about what did not go as it should besides."""
-    untold: tuple[str, ...] = ()
-    """Sentences about who could not be told of the run's end ([notify])."""
+    notify_problems: tuple[str, ...] = ()
+    """Sentences about who could not be notified of the run's end ([notify])."""
 
     @property
     def hits_all(self) -> bool:
-        """What ended the run would end the run of any other sheet as well."""
+        """True when the cause would end the run of any other sheet as well."""
         of_this_sheet = (None, StopCause.TOO_MANY_ERRORS, StopCause.CANARY, StopCause.TEMPLATE_REFUSED)
         return self.stopped_all and self.cause not in of_this_sheet
+
+    @property
+    def has_no_hours(self) -> bool:
+        """True when no moment suits what waits: no hour of the campaign, or none within two years."""
+        return self.next_at is None or self.next_at.year == NEVER.year
+
+    @property
+    def headline(self) -> Sequence[str]:
+        """The first lines of the report: how many rows were messaged."""
+        return headline(self.run, self.tally, last_sent=self.last_sent)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,50 +106,58 @@ class PlannedRun:
 
 
 def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_env: bool = False) -> FinishedRun:
-    """Note the run's end, write its report, and notify whom [notify] names."""
+    """Note the run's end, write its report, and notify whom [notify] names.
+
+    Durable on return, unless the ledger takes no writes any more: then the run counts as stopped, and the outcomes that
+    were recorded stay.
+    """
     ledger, run, campaign = planned.ledger, planned.run, planned.source.campaign
-    noted = _note_end(ledger, run, sent)
+    is_noted = _note_end(ledger, run, sent)
     tally = ledger.tally(run.run)
-    exit_code = exit_code_of(tally.counts, stopped_by(sent.cause) if noted else ExitCode.STOPPED)
-    if noted:
-        _note_exit(ledger, run, exit_code)
+    exit_code = exit_code_of(tally.counts, stop_exit_code(sent.cause) if is_noted else ExitCode.STOPPED)
+    if is_noted:
+        try:
+            ledger.note_exit(run.run, exit_code)
+        except LedgerFailed:  # only `runs` shows it
+            log.exception("exit_code_not_noted")
         stamped = note_stamp(campaign, ledger, run) and stamped
     ended = ledger.run(run.run) or run
     ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.location)
     sheet = planned.source.sheet
-    view = SourceSheet(path=planned.copy, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
-    written = write_report(planned.folder, run=ended, tally=tally, sheet=view, results=lambda: ledger.results(run.run))
-    unlisted = write_index(planned.folder.parent, ended.language)
+    source = SourceSheet(path=planned.copy, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
+    results = partial(ledger.results, run.run)
+    written = write_report(planned.folder, run=ended, tally=tally, sheet=source, results=results)
+    index_problems = write_index(planned.folder.parent, ended.language)
     counts = {outcome.value: count for outcome, count in tally.counts.items()}
     log.info("run_ended", exit_code=exit_code.value, cause=sent.cause, counts=counts, problems=written.problems)
-    untold = notify(campaign.notify, ended, tally, trust_env=trust_env)
+    stamp_problems = () if stamped else (_stamp_problem(campaign.path),)
     return FinishedRun(
         run=ended,
         tally=tally,
+        folder=planned.folder,
+        written=written,
         exit_code=exit_code,
         cause=sent.cause,
         finding=sent.finding,
         stopped_all=sent.stopped_all,
         next_at=sent.next_at,
         last_sent=tally.last_sent,
-        folder=planned.folder,
         ledger=ledger.location,
-        written=written,
-        problems=(*planned.check.list_warnings, *([] if stamped else [_not_stamped(campaign.path)]), *unlisted),
-        untold=untold,
+        problems=(*planned.check.list_warnings, *stamp_problems, *index_problems),
+        notify_problems=_notify(campaign.notify, ended, tally, trust_env=trust_env),
     )
 
 
 def _note_end(ledger: Ledger, run: Run, sent: PoolResult) -> bool:
-    """False when the ledger takes no writes: the outcomes that were recorded stay, and the run counts as stopped."""
+    """Note the end of the sending; False when the ledger takes no writes."""
     try:
         ledger.finish_run(
             run.run,
             finished=utc_now(),
             attempts=sent.attempts,
             achieved_rate=sent.achieved_rate,
-            pending=why_pending(sent.cause),
-            senders=[_why_pending_of(sender) for sender in sent.senders],
+            pending=pending_finding(sent.cause),
+            senders=[_with_pending(sender) for sender in sent.senders],
         )
     except LedgerFailed:
         log.exception("run_end_not_noted")
@@ -174,42 +165,80 @@ def _note_end(ledger: Ledger, run: Run, sent: PoolResult) -> bool:
     return True
 
 
-def _note_exit(ledger: Ledger, run: Run, exit_code: ExitCode) -> None:
-    """Only `runs` shows it: without it nothing is lost but that."""
-    try:
-        ledger.note_exit(run.run, exit_code)
-    except LedgerFailed:
-        log.exception("exit_code_not_noted")
-
-
-def stopped_by(cause: StopCause | None) -> ExitCode | None:
-    """The exit code of what ended a run early; None when nothing did."""
-    early = {
-        None: None,
-        StopCause.INTERRUPTED: ExitCode.INTERRUPTED,
-        StopCause.TERMINATED: ExitCode.TERMINATED,
-    }
-    return early.get(cause, ExitCode.STOPPED)
-
-
-def _why_pending_of(sender: SenderRun) -> SenderRun:
-    """A sender with why its rows were not attempted: it stopped, or a rule kept them back, or the limit was reached."""
+def _with_pending(sender: SenderRun) -> SenderRun:
+    """Add why rows were not attempted: the sender stopped, a rule kept them back, or the limit was reached."""
     cause = StopCause(sender.cause) if sender.cause else None
-    pending = why_pending(cause) if cause or sender.pending is None else sender.pending
+    pending = pending_finding(cause) if cause or sender.pending is None else sender.pending
     return replace(sender, pending=pending)
 
 
-def why_pending(cause: StopCause | None) -> Finding:
-    """Why rows that were not attempted were not: without a stop only a limit leaves any."""
+def pending_finding(cause: StopCause | None) -> Finding:
+    """Return why rows were not attempted. Without a stop only a limit leaves any."""
     if cause is None:
         return Finding(Reason.LIMIT)
     interrupted = cause in (StopCause.INTERRUPTED, StopCause.TERMINATED)
     return Finding(Reason.INTERRUPTED if interrupted else Reason.STOPPED)
 
 
-def _not_stamped(campaign: Path) -> str:
-    said = _(
+def stop_exit_code(cause: StopCause | None) -> ExitCode | None:
+    """Return the exit code of what ended a run early; None when nothing did."""
+    codes = {None: None, StopCause.INTERRUPTED: ExitCode.INTERRUPTED, StopCause.TERMINATED: ExitCode.TERMINATED}
+    return codes.get(cause, ExitCode.STOPPED)
+
+
+def _stamp_problem(campaign: Path) -> str:
+    problem = _(
         "The note {file} could not be written beside the campaign file: a later run with another "
         "ledger would not be noticed. See that the disk has space and that you may write to the campaign's folder."
     )
-    return said.format(file=f"{campaign.name}.stamp")
+    return problem.format(file=f"{campaign.name}.stamp")
+
+
+def _notify(targets: NotifyTargets, run: Run, tally: Tally, *, trust_env: bool) -> tuple[str, ...]:
+    """Write the metrics and post the summary, as far as the campaign asks for it; return a sentence for each failure.
+
+    Takes some ten seconds at most; a signal ends it at once. Raises nothing for what fails.
+    """
+    problems = []
+    if targets.prometheus is not None:
+        problems.append(_write_metrics(targets.prometheus, run, tally))
+    if targets.webhook is not None:
+        problems.append(_post_summary(targets.webhook, summary_bytes(run, tally), trust_env=trust_env))
+    return tuple(filter(None, problems))
+
+
+def _write_metrics(target: Path, run: Run, tally: Tally) -> str:
+    try:
+        write_metrics(target, run, tally)
+    except OSError as error:
+        log.warning("metrics_not_written", file=target.name, problem=error.strerror or str(error))
+        problem = _("The metrics file {path} ([notify] prometheus) could not be written: {words}.")
+        return problem.format(path=target, words=describe_os_error(error))
+    log.info("metrics_written", file=target.name)
+    return ""
+
+
+def _post_summary(hook: Webhook, body: bytes, *, trust_env: bool) -> str:
+    failure = asyncio.run(_post_until_signal(hook.url, body, trust_env=trust_env))
+    if failure is not None:
+        log.warning("webhook_failed", host=hook.host, reason=failure.reason, http_status=failure.http_status)
+        problem = _("The webhook at {host} ([notify] webhook) did not take the summary: {words}.")
+        return problem.format(host=hook.host, words=failure.words)
+    log.info("webhook_told", host=hook.host)
+    return ""
+
+
+async def _post_until_signal(url: str, body: bytes, *, trust_env: bool) -> WebhookFailure | None:
+    stop = StopSignal()
+    with stop_on_signals(stop, lambda _again: None):
+        delivery = asyncio.create_task(post_webhook(url, body, trust_env=trust_env))
+        signal = asyncio.create_task(stop.out_of_patience(0))
+        try:
+            await asyncio.wait({delivery, signal}, return_when=asyncio.FIRST_COMPLETED)
+            if delivery.done():
+                return delivery.result()
+            return WebhookFailure(reason="signal", words=_("a signal ended it"))
+        finally:
+            signal.cancel()
+            delivery.cancel()
+            await asyncio.gather(delivery, signal, return_exceptions=True)

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import click
 
-from batch.cli.help_i18n import SpokenCommand
+from batch.app.check import check
+from batch.app.inputs.staging import Choices
+from batch.app.settings import Settings, token_expiry
+from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import (
     SHEET,
     accept_change_option,
@@ -18,14 +21,15 @@ from batch.cli.options import (
     limit_option,
     only_allowed_option,
     rate_option,
+    retry_errors_option,
     rows_option,
     token_file_option,
-    trusted_option,
 )
+from batch.cli.output.check import check_json, check_text
 from batch.model.outcomes import ExitCode
 
 
-@click.command("check", cls=SpokenCommand)
+@click.command("check", cls=TranslatedCommand)
 @click.argument("sheet", type=SHEET)
 @campaign_option
 @limit_option
@@ -35,8 +39,7 @@ from batch.model.outcomes import ExitCode
 @token_file_option
 @base_url_option
 @rate_option
-@trusted_option
-@click.option("--retry-errors", is_flag=True, help="Count rows that the API refused as messages to send again.")
+@retry_errors_option
 @accept_change_option
 @json_option
 def command(
@@ -60,13 +63,8 @@ def command(
     Sends nothing, writes nothing and needs no token; of one that is there it tells when it expires. Ends with 0 when
     every row is good, with 3 when some are not.
     """
-    from batch.app.check import check
-    from batch.app.inputs.staging import Choices
-    from batch.app.settings import Settings, expiry_of
-    from batch.cli.output.check import check_json, check_text
-
     settings = Settings(base_url=base_url, ledger=ledger, rate=rate, only_allowed=only_allowed)
-    expires = expiry_of(os.environ.get("WEGLY_TOKEN"), token_file)
+    expires = token_expiry(os.environ.get("WEGLY_TOKEN"), token_file)
     choices = Choices(limit=limit, rows=rows, retry_errors=retry_errors, accept_change=accept_change, trusted=trusted)
     found = check(sheet, campaign, settings, choices)
     click.echo(check_json(found, expires) if as_json else check_text(found, expires))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from batch.cli.help_i18n import SpokenCommand
-from batch.cli.options import SHEET, json_option, trusted_option
+from batch.app.inspect import describe, inspect, row_lines
+from batch.cli.help_i18n import TranslatedCommand
+from batch.cli.options import SHEET, header_row_option, json_option, trusted_option, worksheet_option
 from batch.i18n import N_, _
+from batch.json_output import to_json
 
 
-@click.command("inspect", cls=SpokenCommand)
+@click.command("inspect", cls=TranslatedCommand)
 @click.argument("sheet", type=SHEET)
-@click.option("--sheet", "name", metavar="NAME", help="The worksheet to read, when a workbook has several.")
-@click.option("--header-row", type=click.IntRange(min=1), help="The row that holds the column names, as Excel counts.")
+@worksheet_option
+@header_row_option
 @click.option("--rows", "as_rows", is_flag=True, help="Print every row as a line of JSON.")
 @trusted_option
 @json_option
@@ -29,16 +30,14 @@ def command(
     as_json: bool,
 ) -> None:
     """Show how SHEET is read: format, encoding, delimiter, sheet, header row, columns, and with --rows every cell."""
-    from batch.app.inspect import describe, inspect, row_lines
-
     opened = inspect(sheet, name=name, header_row=header_row, trusted=trusted)
     if as_rows:
         for line in row_lines(opened):
-            click.echo(json.dumps(line, ensure_ascii=False))
+            click.echo(to_json(line, indent=None))
         return
     found = describe(opened)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        click.echo(to_json(found))
         return
     click.echo(_text(found))
 

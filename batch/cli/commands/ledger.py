@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from batch.cli.help_i18n import SpokenGroup
+from batch.app.ledger_admin import LedgerInfo, back_up_ledger, describe_ledger, synchronisation_warning
+from batch.app.settings import Settings
+from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, json_option, ledger_option
 from batch.cli.output import layout
 from batch.formatting import format_messages
 from batch.i18n import _, ngettext, number
-
-if TYPE_CHECKING:
-    from batch.app.ledger_admin import LedgerInfo
-
+from batch.json_output import to_json
 
 _KILO = 1000
 
 
-@click.group("ledger", cls=SpokenGroup)
+@click.group("ledger", cls=TranslatedGroup)
 def command() -> None:
     """Look after the ledger: the file that alone knows who was messaged."""
 
@@ -39,9 +36,6 @@ def backup(*, file: Path, ledger: str | None, as_json: bool) -> None:
     To put it back, end all runs, move the ledger away together with the files beside it that end in -wal and -shm, and
     copy FILE to its place.
     """
-    from batch.app.ledger_admin import back_up_ledger
-    from batch.app.settings import Settings
-
     copied = back_up_ledger(file, Settings(ledger=ledger))
     if as_json:
         click.echo(_json(copied))
@@ -62,17 +56,14 @@ def backup(*, file: Path, ledger: str | None, as_json: bool) -> None:
 @json_option
 def info(*, ledger: str | None, as_json: bool) -> None:
     """Show where the ledger is, its id, and what it holds. Changes nothing."""
-    from batch.app.ledger_admin import ledger_info, synchronised
-    from batch.app.settings import Settings
-
     settings = Settings(ledger=ledger)
-    found = ledger_info(settings)
+    found = describe_ledger(settings)
     if as_json:
         click.echo(_json(found))
         return
     click.echo(_text(found))
-    if said := synchronised(settings):
-        click.echo(said, err=True)
+    if warning := synchronisation_warning(settings):
+        click.echo(warning, err=True)
 
 
 def _text(found: LedgerInfo) -> str:
@@ -94,7 +85,7 @@ def _text(found: LedgerInfo) -> str:
 def _json(found: LedgerInfo) -> str:
     contents = found.contents
     shown = {
-        "ledger": str(found.place),
+        "ledger": found.place,
         "id": contents.ledger_id,
         "schema_version": contents.schema_version,
         "counter": contents.counter,
@@ -104,7 +95,7 @@ def _json(found: LedgerInfo) -> str:
         "size": contents.size,
         "synchronised_by": found.synchronised_by,
     }
-    return json.dumps(shown, ensure_ascii=False, indent=2)
+    return to_json(shown)
 
 
 def _size(count: float) -> str:

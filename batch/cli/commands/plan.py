@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from batch.cli.help_i18n import SpokenCommand
+from batch.app.inputs.staging import Choices
+from batch.app.plan import make_plan
+from batch.app.settings import Settings
+from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import (
     SHEET,
     accept_change_option,
@@ -17,12 +19,16 @@ from batch.cli.options import (
     ledger_option,
     only_allowed_option,
     rate_option,
+    retry_errors_option,
 )
+from batch.cli.output.layout import labelled_lines, outcome_table
+from batch.formatting import format_messages
 from batch.i18n import _
+from batch.json_output import to_json
 from batch.model.outcomes import ExitCode
 
 
-@click.command("plan", cls=SpokenCommand)
+@click.command("plan", cls=TranslatedCommand)
 @click.argument("sheet", type=SHEET)
 @campaign_option
 @click.option("--out", type=SHEET, required=True, metavar="PLAN", help="The file to write, as plan.json.")
@@ -30,7 +36,7 @@ from batch.model.outcomes import ExitCode
 @ledger_option
 @base_url_option
 @rate_option
-@click.option("--retry-errors", is_flag=True, help="Count rows that the API refused as messages to send again.")
+@retry_errors_option
 @accept_change_option
 @json_option
 def command(
@@ -51,25 +57,19 @@ def command(
     `run --plan PLAN` then sends exactly these, and refuses when the sheet or the campaign file was changed. Sends
     nothing and needs no token. The file holds phone numbers and texts; only you can read it.
     """
-    from batch.app.inputs.staging import Choices
-    from batch.app.plan import make_plan
-    from batch.app.settings import Settings
-    from batch.cli.output import layout
-    from batch.formatting import format_messages
-
     settings = Settings(base_url=base_url, ledger=ledger, rate=rate, only_allowed=only_allowed)
     choices = Choices(retry_errors=retry_errors, accept_change=accept_change)
     planned = make_plan(sheet, campaign, out, settings, choices)
     code = planned.check.exit_code
     if as_json:
-        said = {"plan": str(out), "messages": planned.messages, "hash": planned.hash, "exit_code": code.value}
-        click.echo(json.dumps(said, ensure_ascii=False, indent=2))
+        said = {"plan": out, "messages": planned.messages, "hash": planned.hash, "exit_code": code}
+        click.echo(to_json(said))
         return code
     told = [
         (_("Plan"), f"{out}: {format_messages(planned.messages)}"),
         (_("Hash"), planned.hash),
         (_("Send it"), f"wegly-batch run {sheet} -c {campaign} --plan {out}"),
     ]
-    counts = layout.outcome_table(planned.check.counts, planned.check.reasons)
-    click.echo("\n".join([counts, "", *layout.labelled_lines(told, least=8)]))
+    counts = outcome_table(planned.check.counts, planned.check.reasons)
+    click.echo("\n".join([counts, "", *labelled_lines(told, least=8)]))
     return code

@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from batch.cli.help_i18n import SpokenCommand
-from batch.cli.options import json_option, lasting, ledger_option
-from batch.cli.prompts import asked
+from batch.app.purge import PurgeReport, parse_age, purge
+from batch.app.settings import Settings
+from batch.cli.help_i18n import TranslatedCommand
+from batch.cli.options import ParsedText, json_option, lasting, ledger_option, yes_option
+from batch.cli.output.purge import purge_json, purge_question, purge_text
+from batch.cli.terminal import confirm, is_interactive
 from batch.model.outcomes import ExitCode
 
-if TYPE_CHECKING:
-    from batch.app.purge import Purged
 
-
-_LONGEST = 1e13
-"""Seconds: longer than there are dates, and short enough to be a time at all."""
-
-
-class _Span(click.ParamType[timedelta]):
-    """A time as in the campaign file: `180d`, `26w`."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        from batch.campaign import parse_duration
-
-        try:
-            return value if isinstance(value, timedelta) else timedelta(seconds=min(parse_duration(value), _LONGEST))
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}.", param, ctx)
-
-
-@click.command("purge", cls=SpokenCommand)
-@click.option("--older-than", type=_Span(), required=True, metavar="TIME", help="What ended longer ago: 180d, 26w.")
+@click.command("purge", cls=TranslatedCommand)
+@click.option(
+    "--older-than",
+    type=ParsedText("time", parse_age, timedelta),
+    required=True,
+    metavar="TIME",
+    help="What ended longer ago: 180d, 26w.",
+)
 @click.option("--campaign", metavar="NAME", help="Only of the campaign of this name, as `wegly-batch runs` shows it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @ledger_option
 @lasting(
     "--read-timeout",
@@ -72,26 +58,12 @@ def command(
     Where a run is sending, or a file is open in another program, the rest is done; give the same command again later
     for what was left.
     """
-    from batch.app.purge import purge
-    from batch.app.settings import Settings
-    from batch.cli.output.purge import purge_json, purge_text
+    asks = not yes and is_interactive()
+
+    def agrees(plan: PurgeReport) -> bool:
+        return not asks or confirm(purge_question(plan))
 
     settings = Settings(ledger=ledger, read_timeout=read_timeout)
-    asker = _Asker(ask=not yes and sys.stderr.isatty() and sys.stdin.isatty())
-    ended = purge(older_than, campaign=campaign, dry_run=dry_run, settings=settings, confirm=asker.confirm)
+    ended = purge(older_than, campaign=campaign, dry_run=dry_run, settings=settings, confirm=agrees)
     click.echo(purge_json(ended) if as_json else purge_text(ended))
     return ended.exit_code
-
-
-class _Asker:
-    """Asks a person at a terminal; elsewhere nobody is asked."""
-
-    def __init__(self, *, ask: bool) -> None:
-        self._ask = ask
-
-    def confirm(self, plan: Purged) -> bool:
-        if not self._ask:
-            return True
-        from batch.cli.output.purge import purge_question
-
-        return asked(purge_question(plan))

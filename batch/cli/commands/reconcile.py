@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from batch.cli.help_i18n import SpokenCommand
+from batch.app.reconcile import reconcile
+from batch.app.settings import Settings, read_token
+from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import (
     SHEET,
     base_url_option,
@@ -19,10 +21,11 @@ from batch.cli.options import (
     token_file_option,
     trust_env_option,
 )
+from batch.cli.output.settle import reconcile_json, reconcile_text
 from batch.model.outcomes import ExitCode
 
 
-@click.command("reconcile", cls=SpokenCommand)
+@click.command("reconcile", cls=TranslatedCommand)
 @click.argument("run")
 @click.argument("sheet", type=SHEET, required=False)
 @campaign_option
@@ -52,10 +55,6 @@ def command(
     body). The rows are read again from the run's sheet, or from SHEET where it was moved. What is not found stays
     unknown: it may have been sent all the same. Ends with 0 when no row of the run is unknown any more, else with 4.
     """
-    from batch.app.reconcile import reconcile
-    from batch.app.settings import Settings, read_token
-    from batch.cli.output.settle import reconcile_json, reconcile_text
-
     settings = Settings(base_url=base_url, origin=origin, ledger=ledger, read_timeout=read_timeout, trust_env=trust_env)
     token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
     ended = reconcile(run, campaign, sheet, settings=settings, token=token)

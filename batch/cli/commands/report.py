@@ -6,12 +6,17 @@ from pathlib import Path
 
 import click
 
-from batch.cli.help_i18n import SpokenCommand
-from batch.cli.options import json_option, language_chosen, ledger_option, reports_option
+from batch.app.report import rewrite_report
+from batch.app.settings import Settings
+from batch.cli.help_i18n import TranslatedCommand, chosen_language
+from batch.cli.options import json_option, ledger_option, reports_option
+from batch.cli.output.run import written_text
+from batch.cli.terminal import open_page
+from batch.json_output import to_json
 from batch.model.outcomes import ExitCode
 
 
-@click.command("report", cls=SpokenCommand)
+@click.command("report", cls=TranslatedCommand)
 @click.argument("run", required=False)
 @ledger_option
 @reports_option
@@ -27,17 +32,12 @@ def command(*, run: str | None, ledger: str | None, reports: Path, mask: bool, a
 
     The last characters of a run's name are enough. `wegly-batch runs` lists the names.
     """
-    from batch.app.report import report_again
-    from batch.app.settings import Settings
-    from batch.cli.output.run import summary_json, written_text
-    from batch.cli.prompts import open_page
-
-    settings = Settings(ledger=ledger, reports=reports, language=language_chosen())
-    found, tally, folder, written = report_again(run, settings, masked=mask)
+    settings = Settings(ledger=ledger, reports=reports, language=chosen_language())
+    report = rewrite_report(run, settings, masked=mask)
     if as_json:
-        click.echo(summary_json([(found, tally)]))
+        click.echo(to_json(report.summary))
     else:
-        click.echo(written_text(found, folder, written))
+        click.echo(written_text(report))
     if opens:
-        open_page(written)
-    return ExitCode.STOPPED if written.missing else ExitCode.DONE
+        open_page(report.written.page)
+    return ExitCode.STOPPED if report.written.missing else ExitCode.DONE

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from batch.cli.help_i18n import SpokenCommand
-from batch.cli.main import exit_code_for, give_up_stdout
+from batch.app.check import check
+from batch.app.inputs.input_files import InputFiles, find_sheets, is_late, list_files
+from batch.app.inputs.plan_file import read_plan
+from batch.app.inputs.staging import Choices
+from batch.app.ledger_admin import synchronisation_warning
+from batch.app.run import SheetRun, open_runs
+from batch.app.runs.finish import FinishedRun
+from batch.app.settings import Settings, read_token
+from batch.app.trial import send_trial
+from batch.cli.help_i18n import TranslatedCommand, chosen_language
 from batch.cli.options import (
     SHEET,
     accept_change_option,
     base_url_option,
     campaign_option,
     json_option,
-    language_chosen,
     lasting,
     ledger_option,
     limit_option,
@@ -32,19 +39,17 @@ from batch.cli.options import (
     rows_option,
     token_file_option,
     trust_env_option,
+    verbose_option,
 )
+from batch.cli.output.check import check_json, check_text
+from batch.cli.output.run import alarm_text, summary_text, trial_json, trial_text
+from batch.cli.progress import make_watcher
+from batch.cli.terminal import discard_stdout
 from batch.errors import WeglyBatchError
 from batch.formatting import format_moment
 from batch.i18n import _, describe_os_error, ngettext, number
+from batch.json_output import to_json
 from batch.model.outcomes import ExitCode, worst_exit_code
-
-if TYPE_CHECKING:
-    from batch.app.inputs.input_files import Taken
-    from batch.app.inputs.staging import Choices
-    from batch.app.run import SheetRun
-    from batch.app.runs.finish import FinishedRun
-    from batch.app.settings import Settings
-    from batch.chats import Token
 
 
 class _Clock(click.ParamType[time]):
@@ -60,7 +65,7 @@ class _Clock(click.ParamType[time]):
         return clock
 
 
-@click.command("run", cls=SpokenCommand)
+@click.command("run", cls=TranslatedCommand)
 @click.argument("sheets", type=SHEET, nargs=-1, required=True, metavar="SHEET...")
 @campaign_option
 @click.option("--yes", is_flag=True, help="Do not ask before sending.")
@@ -78,7 +83,9 @@ class _Clock(click.ParamType[time]):
 @only_allowed_option
 @click.option("--retry-errors", is_flag=True, help="Try rows again that the API refused, though they did not change.")
 @click.option(
-    "--resend-unknown", is_flag=True, help="Send unknown rows again: who had the message after all gets it twice."
+    "--resend-unknown",
+    is_flag=True,
+    help="Resend rows with an unknown outcome; some people may get the message twice.",
 )
 @accept_change_option
 @lasting(
@@ -98,7 +105,7 @@ class _Clock(click.ParamType[time]):
 @origin_option
 @trust_env_option
 @json_option
-@click.option("-v", "--verbose", is_flag=True, help="Print the log on stderr as well.")
+@verbose_option
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 def command(
     *,
@@ -118,82 +125,52 @@ def command(
     A folder stands for the sheets in it, but not for lists of people that the campaign names. The token comes from the
     environment variable WEGLY_TOKEN or from --token-file, never from the command line.
     """
-    from batch.app.inputs.input_files import is_late, lists_of, sheets_of
-
     settings, choices = _settings(options), _choices(options)
-    taken = sheets_of(sheets, lists_of(campaign, settings.only_allowed))
-    _say_taken(taken)
-    if len(taken.sheets) > 1 and (numbers or choices.plan):
-        option, count = "--to" if numbers else "--plan", len(taken.sheets)
+    files = find_sheets(sheets, list_files(campaign, settings.only_allowed))
+    _print_files(files)
+    if len(files.sheets) > 1 and (numbers or choices.plan):
+        option, count = "--to" if numbers else "--plan", len(files.sheets)
         raise click.UsageError(_("{option} goes with one sheet; {n} are named.").format(option=option, n=number(count)))
     if dry_run:
-        return _check(taken.sheets, campaign, settings, choices, as_json=as_json)
+        return _check(files.sheets, campaign, settings, choices, as_json=as_json)
     if not_after is not None and is_late(campaign, not_after):
         late = _("It is after {time}: nothing was sent. Run again in time.")
         click.echo(late.format(time=f"{not_after:%H:%M}"), err=True)
         return ExitCode.PENDING
     if numbers:
-        return _try_out(
-            taken.sheets[0], campaign, numbers, settings, choices, token_file=token_file, as_json=as_json, yes=yes
+        token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
+        watcher = make_watcher(yes=yes, quiet=False)
+        trial = send_trial(
+            files.sheets[0], campaign, numbers, settings=settings, token=token, choices=choices, watcher=watcher
         )
-    return _Runner(campaign, settings, choices, as_json=as_json, quiet=quiet, yes=yes).run(taken, token_file)
+        click.echo(trial_json(trial) if as_json else trial_text(trial))
+        return trial.exit_code
+    return _Runner(settings, choices, token_file, as_json=as_json, quiet=quiet, yes=yes).run(files.sheets, campaign)
 
 
 def _settings(options: dict[str, Any]) -> Settings:
-    from batch.app.settings import Settings
-
     about_api = ("base_url", "origin", "read_timeout", "trust_env")
     names = (*about_api, "ledger", "reports", "rate", "concurrency", "only_allowed", "wait")
-    return Settings(**{name: options[name] for name in names}, language=language_chosen())
+    return Settings(**{name: options[name] for name in names}, language=chosen_language())
 
 
 def _choices(options: dict[str, Any]) -> Choices:
-    from batch.app.inputs.plan_file import read_plan
-    from batch.app.inputs.staging import Choices
-
     plan = read_plan(options["plan"]) if options["plan"] else None
     names = ("limit", "rows", "retry_errors", "resend_unknown", "accept_change", "verbose")
     return Choices(plan=plan, **{name: options[name] for name in names})
 
 
-def _say_taken(taken: Taken) -> None:
-    """What a folder stood for, so that nobody is surprised by a sheet."""
-    if taken.from_folders:
-        names = ", ".join(file.name for file in taken.from_folders)
+def _print_files(files: InputFiles) -> None:
+    """Print what a folder stood for, so that no sheet is a surprise."""
+    if files.from_folders:
+        names = ", ".join(file.name for file in files.from_folders)
         click.echo(_("Taken from the folder: {files}.").format(files=names), err=True)
-    for sentence in taken.left_out:
-        click.echo(_("Left out of the folder: {what}.").format(what=sentence), err=True)
+    for ignored in files.ignored:
+        click.echo(_("Left out of the folder: {what}.").format(what=ignored), err=True)
 
 
-def _try_out(
-    sheet: Path,
-    campaign: Path,
-    numbers: tuple[str, ...],
-    settings: Settings,
-    choices: Choices,
-    *,
-    token_file: Path | None,
-    as_json: bool,
-    yes: bool,
-) -> ExitCode:
-    """`--to`."""
-    from batch.app.settings import read_token
-    from batch.app.trial import try_out
-    from batch.cli.output.run import trial_json, trial_text
-    from batch.cli.progress import watcher_for
-
-    token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
-    watcher = watcher_for(yes=yes, quiet=False)
-    tried = try_out(sheet, campaign, numbers, settings=settings, token=token, choices=choices, watcher=watcher)
-    click.echo(trial_json(tried) if as_json else trial_text(tried))
-    return tried.exit_code
-
-
-def _check(sheets: Sequence[Path], campaign: Path, settings: Settings, choices: Choices, *, as_json: bool) -> ExitCode:
+def _check(sheets: Iterable[Path], campaign: Path, settings: Settings, choices: Choices, *, as_json: bool) -> ExitCode:
     """`--dry-run`."""
-    from batch.app.check import check
-    from batch.cli.output.check import check_json, check_text
-
     codes = []
     for sheet in sheets:
         found = check(sheet, campaign, settings, choices)
@@ -202,92 +179,78 @@ def _check(sheets: Sequence[Path], campaign: Path, settings: Settings, choices: 
     return worst_exit_code(codes)
 
 
-def _say_expired(expires: datetime | None) -> None:
-    """A token that is over will be refused: whoever reads this need not look for the cause."""
-    if expires is not None and expires <= datetime.now(UTC):
-        expired = _("The token expired on {when}: get a new one from Wegly.")
-        click.echo(expired.format(when=format_moment(expires.astimezone())), err=True)
-
-
-def _not_begun(left: int, sheets: int) -> str:
-    said = ngettext(
-        "The other {n} of {sheets} sheets was not begun: it would be the same.",
-        "The other {n} of {sheets} sheets were not begun: it would be the same.",
-        left,
-    )
-    return said.format(n=number(left), sheets=number(sheets))
-
-
 class _Runner:
     """Runs sheets one after another, and prints what a person or a program wants to know of each."""
 
     def __init__(
-        self, campaign: Path, settings: Settings, choices: Choices, *, as_json: bool, quiet: bool, yes: bool
+        self, settings: Settings, choices: Choices, token_file: Path | None, *, as_json: bool, quiet: bool, yes: bool
     ) -> None:
-        self._campaign = campaign
         self._settings = settings
         self._choices = choices
+        self._token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
         self._json = as_json
         self._quiet = quiet or as_json
         self._yes = yes
         self._finished: list[FinishedRun] = []
         self._codes: list[ExitCode] = []
 
-    def run(self, taken: Taken, token_file: Path | None) -> ExitCode:
-        from batch.app.run import open_runs
-        from batch.app.settings import read_token
-
-        token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
-        self._say_where()
-        _say_expired(token.expires)
-        with open_runs(taken.sheets, self._campaign, self._settings, self._choices) as runs:
+    def run(self, sheets: Sequence[Path], campaign: Path) -> ExitCode:
+        self._warn()
+        with open_runs(sheets, campaign, self._settings, self._choices) as runs:
             for run in runs:
                 try:
-                    self._one(run, token)
+                    self._execute(run)
                 except WeglyBatchError as error:
                     if len(runs) == 1:
                         raise
                     click.echo(f"{run.sheet.name}: {error.problem}\n{error.remedy}".rstrip(), err=True)
-                    self._codes.append(exit_code_for(error))
+                    self._codes.append(ExitCode(error.exit_code))
                 if self._finished and self._finished[-1].hits_all:
-                    if left := len(runs) - len(self._codes):
-                        click.echo(_not_begun(left, len(runs)), err=True)
+                    if remaining := len(runs) - len(self._codes):
+                        click.echo(_not_begun_text(remaining, len(runs)), err=True)
                     break
-        self._print_json(as_list=len(taken.sheets) > 1)
+        if self._json:
+            self._print_json(as_list=len(sheets) > 1)
         return worst_exit_code(self._codes)
 
-    def _say_where(self) -> None:
-        """A person at a terminal hears once if the ledger's place is doubtful; cron would mail it every night."""
-        from batch.app.ledger_admin import synchronised
+    def _warn(self) -> None:
+        # Once, and only to a person at a terminal: cron would mail the ledger's doubtful place every night.
+        if not self._quiet and sys.stderr.isatty() and (warning := synchronisation_warning(self._settings)):
+            click.echo(warning, err=True)
+        expires = self._token.expires
+        if expires is not None and expires <= datetime.now(UTC):  # it will be refused: the cause is known already
+            expired = _("The token expired on {when}: get a new one from Wegly.")
+            click.echo(expired.format(when=format_moment(expires.astimezone())), err=True)
 
-        if not self._quiet and sys.stderr.isatty() and (said := synchronised(self._settings)):
-            click.echo(said, err=True)
-
-    def _one(self, run: SheetRun, token: Token) -> None:
-        from batch.cli.output.run import alarm_text, summary_text
-        from batch.cli.progress import watcher_for
-
-        watcher = watcher_for(yes=self._yes, quiet=self._quiet, expires=token.expires)
-        ended = run.execute(token, watcher)
+    def _execute(self, run: SheetRun) -> None:
+        watcher = make_watcher(yes=self._yes, quiet=self._quiet, expires=self._token.expires)
+        ended = run.execute(self._token, watcher)
         self._finished.append(ended)
         self._codes.append(ended.exit_code)
+        alarm = alarm_text(ended)
         if not self._quiet:
-            needed = ended.exit_code is not ExitCode.DONE or bool(alarm_text(ended)) or self._choices.verbose
-            with suppress(OSError):  # nobody reads there any more; the exit code still tells
+            needed = ended.exit_code is not ExitCode.DONE or bool(alarm) or self._choices.verbose
+            with suppress(OSError):  # a terminal that is gone; the exit code still tells
                 watcher.say(summary_text(ended), needed=needed)
-        elif self._json and (alarm := alarm_text(ended)):
+        elif self._json and alarm:
             click.echo(alarm, err=True)
-        elif ended.untold:
-            click.echo("\n".join(ended.untold), err=True)
+        elif ended.notify_problems:
+            click.echo("\n".join(ended.notify_problems), err=True)
 
     def _print_json(self, *, as_list: bool) -> None:
-        from batch.cli.output.run import summary_json
+        summaries = [ended.summary for ended in self._finished]
+        try:
+            click.echo(to_json(summaries if as_list else summaries[0]))
+        except OSError as error:
+            discard_stdout()
+            problem = _("The summary could not be printed ({error}); it is in summary.json.")
+            click.echo(problem.format(error=describe_os_error(error)), err=True)
 
-        if self._json:
-            runs = [(ended.run, ended.tally) for ended in self._finished]
-            try:
-                click.echo(summary_json(runs, as_list=as_list))
-            except OSError as error:
-                give_up_stdout()
-                said = _("The summary could not be printed ({error}); it is in summary.json.")
-                click.echo(said.format(error=describe_os_error(error)), err=True)
+
+def _not_begun_text(remaining: int, sheets: int) -> str:
+    text = ngettext(
+        "The other {n} of {sheets} sheets was not begun: it would be the same.",
+        "The other {n} of {sheets} sheets were not begun: it would be the same.",
+        remaining,
+    )
+    return text.format(n=number(remaining), sheets=number(sheets))

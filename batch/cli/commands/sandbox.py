@@ -7,21 +7,20 @@ from typing import Any
 
 import click
 
-from batch.cli.help_i18n import SpokenCommand
+from batch.app.sandbox import serve_sandbox, special_contacts
+from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET
 from batch.i18n import _, number
 
 _SHARE = click.FloatRange(0, 1)
 
 
-class _WithContacts(SpokenCommand):
+class _WithContacts(TranslatedCommand):
     """Adds the table of special contacts to the help; it is read from the sandbox, so it cannot be stale."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's hook
-        from batch.sandbox import special_table
-
         with formatter.section(_("Special contacts, by the last four digits of wa_contact_id")):
-            formatter.write_dl([(line[:4], line[6:]) for line in special_table().splitlines()])
+            formatter.write_dl(special_contacts())
 
 
 class _Template(click.ParamType[tuple[str, str]]):
@@ -79,21 +78,20 @@ def command(
     It takes any token but `invalid`, keeps one chat for each sender and person, and fails on demand. What it received
     and applied is at /sandbox/log, to be compared with a report.
     """
-    from batch.sandbox import Faults, serve
 
     def announce(url: str) -> None:
         click.echo(url)
-        said = _("The sandbox listens at {url}; Ctrl+C ends it. In another terminal:").format(url=url)
+        listening = _("The sandbox listens at {url}; Ctrl+C ends it. In another terminal:").format(url=url)
         command = f"WEGLY_TOKEN=anything wegly-batch run contatos.xlsx -c boas-vindas.toml --base-url {url}"
-        click.echo(f"{said}\n  {command}", err=True)
+        click.echo(f"{listening}\n  {command}", err=True)
 
-    log = serve(
-        announce=announce,
-        faults=Faults(**faults),
+    requests, messages = serve_sandbox(
+        announce,
+        faults=faults,
         port=port,
         allowed_domain=allowed_domain,
         templates=dict(templates),
         log_file=log_file,
     )
-    said = _("Received {requests} requests, applied {messages} messages.")
-    click.echo(said.format(requests=number(len(log.received)), messages=number(len(log.applied))), err=True)
+    ended = _("Received {requests} requests, applied {messages} messages.")
+    click.echo(ended.format(requests=number(requests), messages=number(messages)), err=True)

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from batch.cli.help_i18n import SpokenGroup
-from batch.cli.options import SHEET, json_option, ledger_option
-from batch.cli.output import layout
-from batch.cli.prompts import asked
+from batch.app.settings import Settings
+from batch.app.suppress import (
+    Entry,
+    ImportResult,
+    add_people,
+    find_people,
+    import_people,
+    list_people,
+    remove_people,
+)
+from batch.cli.help_i18n import TranslatedGroup
+from batch.cli.options import SHEET, json_option, ledger_option, yes_option
+from batch.cli.output.layout import row_label
+from batch.cli.terminal import confirm
 from batch.formatting import format_moment
 from batch.i18n import _, ngettext, number
+from batch.json_output import to_json
 from batch.model.outcomes import ExitCode
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import in_english
 from batch.model.reasons import sentence
 
-if TYPE_CHECKING:
-    from batch.app.suppress import Imported
-    from batch.ledger import SuppressionEntry
-
-
-_TOLD = 20
+_CELLS_SHOWN = 20
 _DATE = 16
 
 _region_option = click.option(
@@ -35,7 +40,7 @@ _reason_option = click.option("--reason", metavar="TEXT", help="Why, as you want
 _source_option = click.option("--source", metavar="TEXT", help="Who or what says so: a name, a ticket, a file.")
 
 
-@click.group("suppress", cls=SpokenGroup)
+@click.group("suppress", cls=TranslatedGroup)
 def command() -> None:
     """Keep the suppression list: people whom no campaign of this ledger messages, at any address of the API.
 
@@ -55,9 +60,6 @@ def add(
     *, phones: tuple[str, ...], reason: str | None, source: str | None, region: str, ledger: str | None, as_json: bool
 ) -> None:
     """Put people on the list. Who is on it already stays as first noted."""
-    from batch.app.settings import Settings
-    from batch.app.suppress import add_people
-
     found = add_people(
         phones,
         reason=reason or _("asked for it"),
@@ -66,7 +68,7 @@ def add(
         settings=Settings(ledger=ledger),
     )
     if as_json:
-        click.echo(json.dumps([{"phone": format_phone(person), "new": new} for person, new in found.items()], indent=2))
+        click.echo(to_json([{"phone": format_phone(person), "new": new} for person, new in found.items()]))
         return
     for person, new in found.items():
         said = _("is on the list now") if new else _("was on the list already")
@@ -75,16 +77,13 @@ def add(
 
 @command.command("remove")
 @click.argument("phones", nargs=-1, required=True, metavar="PHONE...")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @_region_option
 @ledger_option
 def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | None) -> ExitCode:
     """Take people off the list who want messages again. Asks first at a terminal."""
-    from batch.app.settings import Settings
-    from batch.app.suppress import on_the_list, remove_people
-
     settings = Settings(ledger=ledger)
-    found = on_the_list(phones, region=region, settings=settings)
+    found = find_people(phones, region=region, settings=settings)
     absent = _("is not on the list")
     for person, entry in found.items():
         click.echo(_line(entry) if entry else f"{format_phone(person)}  {absent}", err=not entry)
@@ -96,7 +95,7 @@ def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | Non
         "Take these {n} people off the list? The next campaign may message them.",
         len(on_it),
     )
-    if not yes and sys.stdin.isatty() and not asked(question.format(n=number(len(on_it)))):
+    if not yes and sys.stdin.isatty() and not confirm(question.format(n=number(len(on_it)))):
         click.echo(_("Nobody was taken off the list."), err=True)
         return ExitCode.INTERRUPTED
     gone = remove_people(on_it, settings)
@@ -112,12 +111,9 @@ def list_(*, ledger: str | None, as_json: bool) -> None:
 
     A line each: the number, since when (in your time), who says so, and why.
     """
-    from batch.app.settings import Settings
-    from batch.app.suppress import listed_people
-
-    entries = listed_people(Settings(ledger=ledger))
+    entries = list_people(Settings(ledger=ledger))
     if as_json:
-        click.echo(json.dumps([_as_json(entry) for entry in entries], ensure_ascii=False, indent=2))
+        click.echo(to_json([_as_json(entry) for entry in entries]))
         return
     count = 0
     for entry in entries:
@@ -142,9 +138,6 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
     count. A cell that cannot be read but could be somebody's number is told, and the command ends with 3; all others
     are on the list then.
     """
-    from batch.app.settings import Settings
-    from batch.app.suppress import import_people
-
     given["reason"] = given["reason"] or _("imported")
     found = import_people(sheet, settings=Settings(ledger=ledger), **given)
     code = ExitCode.ERRORS if found.unreadable_count else ExitCode.DONE
@@ -155,9 +148,9 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
             "already": found.already,
             "unreadable": unreadable,
             "unreadable_count": found.unreadable_count,
-            "exit_code": code.value,
+            "exit_code": code,
         }
-        click.echo(json.dumps(said, ensure_ascii=False, indent=2))
+        click.echo(to_json(said))
         return code
     for warning in found.warnings:
         click.echo(warning, err=True)
@@ -172,7 +165,7 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
     return code
 
 
-def _say_unreadable(found: Imported) -> None:
+def _say_unreadable(found: ImportResult) -> None:
     count = found.unreadable_count
     head = ngettext(
         "NOT on the list: whom {n} cell may mean that cannot be read:",
@@ -180,14 +173,14 @@ def _say_unreadable(found: Imported) -> None:
         count,
     )
     click.echo(head.format(n=number(count)), err=True)
-    for each in found.unreadable[:_TOLD]:
-        click.echo(f"  {layout.row_label(each.row)}: {sentence(each.finding)}", err=True)
-    if count > _TOLD:
-        click.echo("  " + _("and {n} more").format(n=number(count - _TOLD)), err=True)
+    for each in found.unreadable[:_CELLS_SHOWN]:
+        click.echo(f"  {row_label(each.row)}: {sentence(each.finding)}", err=True)
+    if count > _CELLS_SHOWN:
+        click.echo("  " + _("and {n} more").format(n=number(count - _CELLS_SHOWN)), err=True)
     click.echo(_("Correct these cells and import the sheet again: who is on the list stays as first noted."), err=True)
 
 
-def _line(entry: SuppressionEntry) -> str:
+def _line(entry: Entry) -> str:
     since = format_moment(entry.added.astimezone())
     return (
         f"{format_phone(entry.person):<20} {since:<{_DATE}}  {_plain(str(entry.source))}: {_plain(str(entry.reason))}"
@@ -199,7 +192,7 @@ def _plain(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _as_json(entry: SuppressionEntry) -> dict[str, str]:
+def _as_json(entry: Entry) -> dict[str, str]:
     return {
         "phone": format_phone(entry.person),
         "person": entry.person,

@@ -13,8 +13,6 @@ from batch.cli.output.layout import labelled_lines, outcome_table, row_label, sh
 from batch.formatting import format_day, format_duration, format_messages, format_rate
 from batch.i18n import N_, _, decimal, ngettext, number
 from batch.json_output import to_json
-from batch.loader.mapping.template_fields import label
-from batch.model.messages import TemplateField
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.reasons import advice, sentence
@@ -264,18 +262,9 @@ def _notes(found: Check) -> str:
 
 
 def _example(example: Example) -> str:
-    text = example.text if example.text is not None else _values(example.payload)
+    text = example.text if example.text is not None else "\n".join(example.values)
     head = _("row {row}, to {phone}").format(row=example.row, phone=format_phone(example.person))
     return f"  {head}\n{indent(text, '    ')}"
-
-
-def _values(payload: str) -> str:
-    """Without the template's text: its name and the values that fill it."""
-    body = json.loads(payload)
-    template = f"{body['template']['name']} ({body['template']['language']})"
-    fields = [TemplateField(**each) for each in body.get("template_fields", [])]
-    values = [f"{label(field)}: {field.value}" for field in fields]
-    return "\n".join([template, *values])
 
 
 def _verdict(found: Check) -> str:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from batch.app.purge import Part, Purged
+from batch.app.purge import Part, PurgeReport
 from batch.cli.output.layout import labelled_lines
 from batch.formatting import format_moment
 from batch.i18n import _, ngettext, number
 from batch.json_output import to_json
 
 
-def purge_question(plan: Purged) -> str:
+def purge_question(plan: PurgeReport) -> str:
     """What `purge` asks before it removes anything."""
     return "\n".join([*labelled_lines([(_("Ledger"), plan.ledger)]), *_lines(plan), _("Remove this for good?")])
 
 
-def purge_text(ended: Purged) -> str:
+def purge_text(ended: PurgeReport) -> str:
     """What `purge` says at its end, or with --dry-run."""
     return "\n".join([*_lines(ended), *_last(ended)])
 
 
-def _lines(plan: Purged) -> Iterator[str]:
+def _lines(plan: PurgeReport) -> Iterator[str]:
     when = f"{format_moment(plan.before)} UTC"
     if plan.empty and not plan.busy:
         yield _("There is nothing to remove from before {when}.").format(when=when)
@@ -36,7 +36,7 @@ def _lines(plan: Purged) -> Iterator[str]:
     yield from _of_others(plan)
 
 
-def _contents(part: Part, plan: Purged) -> str:
+def _contents(part: Part, plan: PurgeReport) -> str:
     found, files = part.found, part.removed if plan.done else part.files
     return ", ".join(
         [
@@ -47,7 +47,7 @@ def _contents(part: Part, plan: Purged) -> str:
     )
 
 
-def _of_messages(plan: Purged) -> Iterator[str]:
+def _of_messages(plan: PurgeReport) -> Iterator[str]:
     found = [part.found for part in plan.parts]
     if unknown := sum(each.unknown for each in found):
         yield _of_unknown(unknown, done=plan.done)
@@ -81,7 +81,7 @@ def _of_unknown(count: int, *, done: bool) -> str:
     return said.format(n=number(count))
 
 
-def _of_others(plan: Purged) -> Iterator[str]:
+def _of_others(plan: PurgeReport) -> Iterator[str]:
     others = [str(path) for part in plan.parts for folder in part.folders for path in folder.others]
     if others:
         yield _("In the report folders, but not written by wegly-batch, so they stay:")
@@ -99,7 +99,7 @@ def _of_others(plan: Purged) -> Iterator[str]:
         )
 
 
-def _last(ended: Purged) -> Iterator[str]:
+def _last(ended: PurgeReport) -> Iterator[str]:
     yield from ended.problems
     yield from ended.busy
     if ended.unclean:
@@ -114,7 +114,7 @@ def _last(ended: Purged) -> Iterator[str]:
         yield _("Nothing was removed yet.")
 
 
-def purge_json(ended: Purged) -> str:
+def purge_json(ended: PurgeReport) -> str:
     """`purge --json`."""
     shown = {
         "ledger": ended.ledger,

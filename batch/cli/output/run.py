@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from textwrap import indent
 
 from batch.app.demo import samples
-from batch.app.runs.finish import FinishedRun
-from batch.app.trial import Tried
+from batch.app.runs.finish import FinishedRun, RunReport
+from batch.app.trial import TrialResult
 from batch.cli.output.layout import labelled_lines, outcome_table
 from batch.formatting import format_duration, format_moment, format_rate
 from batch.i18n import N_, _, ngettext, number
@@ -17,9 +16,7 @@ from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import fill
 from batch.model.reasons import Finding, Reason, advice, sentence
-from batch.model.runs import Result, Run, SenderRun, Tally
-from batch.pool import NEVER, StopCause
-from batch.reporter import ReportFiles, headline, summarize_run
+from batch.model.runs import Result, SenderRun, StopCause, Tally
 
 _STOPPED = {
     StopCause.INTERRUPTED: N_("Interrupted: what was in flight is finished and recorded."),
@@ -58,11 +55,11 @@ def summary_text(ended: FinishedRun) -> str:
         parts.append(_why_stopped(ended))
     if ended.next_at is not None:
         parts.append(_when_next(ended))
-    parts.append("\n".join(headline(ended.run, ended.tally, last_sent=ended.last_sent)))
+    parts.append("\n".join(ended.headline))
     parts.append(outcome_table(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
-    parts.append(written_text(ended.run, ended.folder, ended.written, ledger=ended.ledger))
-    parts += [*ended.problems, *ended.untold]
+    parts.append(written_text(ended, ledger=ended.ledger))
+    parts += [*ended.problems, *ended.notify_problems]
     return "\n\n".join(parts)
 
 
@@ -72,14 +69,8 @@ def alarm_text(ended: FinishedRun) -> str:
     if ended.next_at is not None:
         parts.append(_when_next(ended))
     if ended.written.missing:
-        parts.append(written_text(ended.run, ended.folder, ended.written))
-    return "\n".join([*parts, *ended.problems, *ended.untold])
-
-
-def summary_json(runs: Sequence[tuple[Run, Tally]], *, as_list: bool = False) -> str:
-    """The content of summary.json of one run; `as_list`: of several, as `run --json` prints them for several sheets."""
-    summaries = [summarize_run(run, tally) for run, tally in runs]
-    return to_json(summaries if as_list else summaries[0])
+        parts.append(written_text(ended))
+    return "\n".join([*parts, *ended.problems, *ended.notify_problems])
 
 
 def demo_text(ended: FinishedRun) -> str:
@@ -92,15 +83,16 @@ def demo_text(ended: FinishedRun) -> str:
     return f"{summary_text(ended)}\n\n{said.format(folder=samples())}"
 
 
-def written_text(run: Run, folder: Path, written: ReportFiles, *, ledger: str | None = None) -> str:
+def written_text(report: RunReport, *, ledger: str | None = None) -> str:
     """Where the report is, what could not be written, and where the ledger is, if that is to be told."""
-    workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(folder))
+    written = report.written
+    workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(report.folder))
     page = [("", str(written.page))] if written.page else []
     problems = [*written.problems]
     if written.missing:
-        again = f"`wegly-batch report {run.run}`"
-        lost = _("Nothing of it is lost, for the ledger has it: mend that, and {command} writes the report.")
-        problems.append(lost.format(command=again))
+        again = f"`wegly-batch report {report.run.run}`"
+        kept = _("No results were lost. Fix the problem, then run {command} to write the report.")
+        problems.append(kept.format(command=again))
     correct = [str(file) for file in written.files if file.stem.startswith("retry")]
     retries = [
         (_("Retry"), _("{file}: correct its rows and run it, like a sheet").format(file=file)) for file in correct
@@ -129,7 +121,7 @@ def _when_next(ended: FinishedRun) -> str:
     """When what the hours or a cap kept back may go."""
     kept = {sender.pending.reason: sender.pending for sender in ended.tally.this_run.senders if sender.pending}
     said = [sentence(kept[reason]) for reason in (Reason.WINDOW, Reason.CAP) if reason in kept]
-    if ended.next_at is None or ended.next_at.year == NEVER.year:
+    if ended.next_at is None or ended.has_no_hours:
         finding = Finding(Reason.NO_HOURS)
         return f"{sentence(finding)} {advice(finding)}"
     when = format_moment(ended.next_at, ended.run.timezone)
@@ -197,7 +189,7 @@ def trial_question(row: int, people: Sequence[str], endpoint: str) -> str:
     return asked.format(row=row, people=", ".join(map(format_phone, people)), endpoint=endpoint)
 
 
-def trial_text(tried: Tried) -> str:
+def trial_text(tried: TrialResult) -> str:
     """A trial for people."""
     lines = [_("A trial: the message of row {row}. It counts as sent to nobody of the sheet.").format(row=tried.row)]
     if tried.text is not None:
@@ -205,7 +197,7 @@ def trial_text(tried: Tried) -> str:
     return "\n".join([*lines, *map(_line, tried.results)])
 
 
-def trial_json(tried: Tried) -> str:
+def trial_json(tried: TrialResult) -> str:
     """`run --to ... --json`."""
     return to_json(
         {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from batch.app.reconcile import Left, Match, Reconciled, Why
-from batch.app.settle import Change, Settled
+from batch.app.settle import Change, SettlementReport
 from batch.cli.output.layout import labelled_lines, row_label
 from batch.formatting import format_moment
 from batch.i18n import N_, _, ngettext, number
@@ -27,20 +27,20 @@ _WHY: Mapping[Why, str] = {
 }
 
 
-def settle_question(plan: Settled) -> str:
+def settle_question(plan: SettlementReport) -> str:
     """What `settle` asks before it writes."""
     lines = [*labelled_lines([(_("Run"), plan.run.run), (_("Ledger"), plan.ledger)]), _table(plan.changes)]
     count = len(plan.changes)
     return "\n".join([*lines, ngettext("Settle {n} row so?", "Settle {n} rows so?", count).format(n=number(count))])
 
 
-def settle_text(ended: Settled, *, shown_before: bool) -> str:
+def settle_text(ended: SettlementReport, *, shown_before: bool) -> str:
     """What `settle` says at its end; the rows only when the question did not show them."""
     parts = [_table(ended.changes)] if ended.changes and not shown_before else []
     return "\n".join([*parts, *_settle_lines(ended)])
 
 
-def _settle_lines(ended: Settled) -> list[str]:
+def _settle_lines(ended: SettlementReport) -> list[str]:
     sent = sum(change.becomes is Outcome.SUCCESS for change in ended.changes)
     waiting = len(ended.changes) - sent
     lines = []
@@ -66,7 +66,7 @@ def _settle_lines(ended: Settled) -> list[str]:
     return lines
 
 
-def settle_json(ended: Settled) -> str:
+def settle_json(ended: SettlementReport) -> str:
     """`settle --json`."""
     return to_json(
         {

@@ -14,9 +14,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from batch.cli.help_i18n import speak_as_click
+from batch.cli.help_i18n import translate_click
 from batch.cli.main import cli
-from batch.cli.prompts import asked
+from batch.cli.terminal import confirm as asked
 from batch.i18n import describe_os_error, use_language
 from batch.sandbox import RunningSandbox, running_sandbox
 
@@ -109,7 +109,7 @@ def columns_agree(text: str, *labels: str) -> bool:
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
 def test_the_help_of_every_command_is_in_the_language(words: tuple[str, ...]) -> None:
     """Also click's own words; and --lang is everywhere."""
-    speak_as_click()
+    translate_click()
     english, portuguese = _help(words, "en"), _help(words, "pt_BR")
     assert "--lang LANGUAGE" in english
     assert "Usage:" in english

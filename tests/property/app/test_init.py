@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from batch.app.init.analyse import look_at, value_given
-from batch.app.init.draft import Known
-from batch.app.init.write import start_campaign
+from batch.app.init.analyse import analyse_sheet, parse_value
+from batch.app.init.draft import CampaignFacts
+from batch.app.init.write import write_campaign
 from batch.campaign import load_campaign
 from batch.errors import SheetError
 from batch.loader import open_sheet
@@ -56,12 +56,14 @@ def test_any_names_of_columns_come_through(names: list[str], order: list[int]) -
             csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL).writerows([line[i] for i in order] for line in lines)
         shown = [" ".join(names[i].split()) for i in order]
         assume(_columns(sheet) == shown)
-        looked = look_at(sheet)
-        assert looked.phones[0].name == " ".join(phone.split())
-        value = value_given(" ".join(chosen.split()), looked)
+        analysis = analyse_sheet(sheet)
+        assert analysis.phones[0].name == " ".join(phone.split())
+        value = parse_value(" ".join(chosen.split()), analysis)
         out = Path(folder) / "c.toml"
-        started = start_campaign(looked, Known(sender=SENDER, template="t", body="oi {{1}}", values={1: value}), out)
-        assert (started.problem, started.unfilled) == ("", ())
+        written = write_campaign(
+            analysis, CampaignFacts(sender=SENDER, template="t", body="oi {{1}}", values={1: value}), out
+        )
+        assert (written.problem, written.unfilled) == ("", ())
         campaign = load_campaign(out, now=datetime(2026, 11, 3, tzinfo=UTC))
         again = open_sheet(sheet, header_row=campaign.sheet.header_row, wanted_columns=wanted_columns(campaign))
         maker = ContactMaker.for_sheet(campaign, again.info, rows=again.rows)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from batch.app.inputs.input_files import lists_of, sheets_of
+from batch.app.inputs.input_files import find_sheets, list_files
 from batch.app.inputs.recipient_lists import read_people, run_lists
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError, SheetError
@@ -179,40 +179,40 @@ def test_a_folder_is_its_sheets_without_lists_and_leftovers(tmp_path: Path) -> N
     (folder / "abaixo").mkdir()
     (folder / "abaixo" / "d.csv").write_text("Telefone\n1\n", encoding="utf-8")
     (tmp_path / "atalho.csv").symlink_to(folder / "bloqueio.csv")
-    taken = sheets_of([folder], [tmp_path / "atalho.csv"])
+    taken = find_sheets([folder], [tmp_path / "atalho.csv"])
     assert taken.sheets == taken.from_folders == (folder / "A.XLSX", folder / "b.csv")
-    assert sorted(said.split(":")[0] for said in taken.left_out) == [
+    assert sorted(said.split(":")[0] for said in taken.ignored) == [
         ".c.csv",
         "bloqueio.csv",
         "nota.pdf",
         "report.xlsx",
         "~$A.xlsx",
     ]
-    assert "bloqueio.csv: a list of people that the run honours" in taken.left_out
+    assert "bloqueio.csv: a list of people that the run honours" in taken.ignored
 
 
 def test_a_file_that_is_named_is_run_once_and_whatever_it_is(tmp_path: Path) -> None:
     """Who names a file means it; named beside its folder it is still one sheet."""
     folder = _folder(tmp_path, "a.csv", "b.csv")
-    assert sheets_of([folder / "b.csv", folder]).sheets == (folder / "b.csv", folder / "a.csv")
-    assert sheets_of([folder / "a.csv"], [folder / "a.csv"]).sheets == (folder / "a.csv",)
+    assert find_sheets([folder / "b.csv", folder]).sheets == (folder / "b.csv", folder / "a.csv")
+    assert find_sheets([folder / "a.csv"], [folder / "a.csv"]).sheets == (folder / "a.csv",)
 
 
 def test_a_folder_of_nothing_but_lists_is_refused(tmp_path: Path) -> None:
     """There is nothing to send in it."""
     folder = _folder(tmp_path, "bloqueio.csv")
     with pytest.raises(SheetError, match="has no sheet in it"):
-        sheets_of([folder], [folder / "bloqueio.csv"])
+        find_sheets([folder], [folder / "bloqueio.csv"])
 
 
 def test_the_lists_of_a_run_are_the_campaigns_and_the_options(tmp_path: Path) -> None:
     """Beside the campaign, wherever the run is started."""
     campaign_with(tmp_path, '[suppress]\nfiles = ["bloqueio.csv", "sub/outra.xlsx"]\n')
     files = (tmp_path / "bloqueio.csv", tmp_path / "sub" / "outra.xlsx")
-    assert lists_of(tmp_path / "teste.toml", None) == files
-    assert lists_of(tmp_path / "teste.toml", Path("equipe.csv")) == (*files, Path("equipe.csv"))
+    assert list_files(tmp_path / "teste.toml", None) == files
+    assert list_files(tmp_path / "teste.toml", Path("equipe.csv")) == (*files, Path("equipe.csv"))
     with pytest.raises(CampaignError):
-        lists_of(tmp_path / "falta.toml", None)
+        list_files(tmp_path / "falta.toml", None)
 
 
 @pytest.mark.parametrize("text", ["+5511988887777", "11 98888-7777"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.app.init.draft import Known, campaign_name
+from batch.app.init.draft import CampaignFacts, campaign_name
 from batch.campaign import (
     Campaign,
     Column,
@@ -174,4 +174,4 @@ def test_what_can_never_be_right_is_refused_at_once() -> None:
     """Before anything is written."""
     for wrong in ({"sender": "abc"}, {"template": " "}, {"language": ""}, {"body": "{{nome}}"}, {"body": "{{2}}"}):
         with pytest.raises(SettingsError):
-            Known(**wrong)  # type: ignore[arg-type]
+            CampaignFacts(**wrong)  # type: ignore[arg-type]
