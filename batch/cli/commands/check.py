@@ -24,6 +24,7 @@ from batch.cli.options import (
     retry_errors_option,
     rows_option,
     token_file_option,
+    trusted_option,
 )
 from batch.cli.output.check import check_json, check_text
 from batch.model.outcomes import ExitCode
@@ -39,6 +40,7 @@ from batch.model.outcomes import ExitCode
 @token_file_option
 @base_url_option
 @rate_option
+@trusted_option
 @retry_errors_option
 @accept_change_option
 @json_option

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from batch.app.demo import run_demo
+from batch.app.demo import run_demo, samples
 from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedCommand, chosen_language
 from batch.cli.options import reports_option, verbose_option
@@ -26,6 +26,6 @@ def command(*, reports: Path, verbose: bool) -> ExitCode:
     """
     watcher = make_watcher(yes=True, quiet=False)
     finished = run_demo(Settings(reports=reports, language=chosen_language()), watcher, verbose=verbose)
-    click.echo(demo_text(finished))
+    click.echo(demo_text(finished, samples()))
     expected = (ExitCode.DONE, ExitCode.ERRORS, ExitCode.UNKNOWN)
     return ExitCode.DONE if finished.exit_code in expected else finished.exit_code

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from textwrap import indent
 
-from batch.app.demo import samples
 from batch.app.runs.finish import FinishedRun, RunReport
 from batch.app.trial import TrialResult
 from batch.cli.output.layout import labelled_lines, outcome_table
@@ -73,14 +73,14 @@ def alarm_text(ended: FinishedRun) -> str:
     return "\n".join([*parts, *ended.problems, *ended.notify_problems])
 
 
-def demo_text(ended: FinishedRun) -> str:
+def demo_text(ended: FinishedRun, samples: Path) -> str:
     """What the demo says at its end: the summary is already printed, so only where to look."""
     said = _(
         "This was a rehearsal against an imitation on this machine: nobody was messaged.\n"
         "Open report.xlsx to see what became of each row. The sheet and the campaign file that were used are in\n"
         "{folder}"
     )
-    return f"{summary_text(ended)}\n\n{said.format(folder=samples())}"
+    return f"{summary_text(ended)}\n\n{said.format(folder=samples)}"
 
 
 def written_text(report: RunReport, *, ledger: str | None = None) -> str:

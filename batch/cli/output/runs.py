@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import replace
 
 from batch.formatting import format_moment, format_rows
 from batch.i18n import _, number
-from batch.json_output import to_json
 from batch.model.outcomes import Outcome
 from batch.model.runs import Run, Tally
-from batch.reporter import summarize_run
 
 _GAP = "  "
 _LONGEST_NAME = 28
 """Characters of a campaign's name in the table."""
 _LEFT = 3
 """Columns of text, from the left; numbers are set to the right."""
-
-
-def runs_json(found: Sequence[tuple[Run, Tally]]) -> str:
-    """`runs --json`: the summary of each run, and whether it was a trial."""
-    return to_json([replace(summarize_run(run, tally), trial=run.trial) for run, tally in found])
 
 
 def runs_text(found: Sequence[tuple[Run, Tally]], *, columns: int | None = None) -> str:

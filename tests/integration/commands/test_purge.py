@@ -140,9 +140,9 @@ def test_a_trial_run_says_what_it_would_do_and_does_nothing(office: Office) -> N
     assert "1 run, 2 messages, 4 report files" in out
     assert "Nothing was removed yet." in out
     assert {file: file.read_bytes() for file in before} == before
-    assert "PurgeReport" not in office.type("ledger", "info")[1]
+    assert "Purged" not in office.type("ledger", "info")[1]
     assert office.type("purge", "--older-than", "180d")[0] == 0
-    assert "PurgeReport    20" in office.type("ledger", "info")[1]
+    assert "Purged    20" in office.type("ledger", "info")[1]
     assert "There is nothing to remove" in office.type("purge", "--older-than", "180d")[1]
 
 
@@ -184,7 +184,7 @@ def test_a_no_removes_nothing(office: Office) -> None:
     assert "1 of them is unknown and loses its phone" in asked[0]
     assert asked[0].endswith("Remove this for good?")
     assert traces(office, people_of(phones(2)))
-    assert "PurgeReport" not in office.type("ledger", "info")[1]
+    assert "Purged" not in office.type("ledger", "info")[1]
 
 
 def test_only_one_campaign_is_purged_when_it_is_named(office: Office) -> None:
