@@ -12,7 +12,6 @@ import openpyxl
 import pytest
 
 import batch.app.run
-import batch.spool
 from batch.cli.main import _run as wegly_batch
 from batch.sandbox import RunningSandbox, running_sandbox
 
@@ -147,7 +146,6 @@ def corrected(retry: Path, before: str, after: str) -> None:
 def test_many_rows_wait_for_their_turn_in_a_file(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sheet that does not fit into the memory set aside for it: every row has its outcome all the same."""
     monkeypatch.setattr(batch.app.run, "_ROWS_IN_MEMORY", 100)
-    monkeypatch.setattr(batch.spool, "_ROWS_IN_BLOCK", 2)
     one = office.write("um.csv", "Nome;Telefone", "Ana;11 90000-1001")
     people = [f"P{number};11 90000-10{number:02d}" for number in range(10, 17)]
     two = office.write("dois.csv", "Nome;Telefone", *people, "Dora;99")
