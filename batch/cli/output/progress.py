@@ -1,4 +1,4 @@
-"""How far a run has come, in one line: for a terminal of any width, or as a sentence for who asks."""
+"""The progress of a run in one line: for a terminal of any width, or as a sentence where there is no terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from batch.i18n import _, number
 from batch.model.outcomes import Outcome
 
 Paint = Callable[[str, str], str]
-"""A text and a colour's name to the text in that colour."""
+"""Takes a text and the name of a colour; returns the text in that colour."""
+Groups = list[list[tuple[str, str]]]
+"""Groups of (text, colour): a gap is between groups, a comma inside them."""
 
 _SHORTEST_BAR = 6
 """Columns."""
@@ -19,67 +21,40 @@ _BAR = "{bar}"
 
 
 def plain(text: str, colour: str) -> str:  # noqa: ARG001 - a `Paint`
-    """The text without any colour."""
+    """Return the text without any colour."""
     return text
 
 
 def bar_line(now: Headway, columns: int, *, ended: bool = False, paint: Paint = plain) -> str:
-    """What fits on a line of so many columns, the most telling first; `{bar}` stands where a bar has room."""
-    chosen = ""
-    for parts in _lines(now, ended=ended):
-        chosen = _joined(parts, paint)
-        width = len(_joined(parts, plain).replace(_BAR, " " * _SHORTEST_BAR))
-        if width <= columns:
+    """Return the fullest line that fits into so many columns; `{bar}` stands where there is room for a bar."""
+    line = ""
+    for groups in _lines(now, ended=ended):
+        line = _join(groups, paint)
+        # Colours take no columns.
+        if len(_join(groups, plain).replace(_BAR, " " * _SHORTEST_BAR)) <= columns:
             break
-    return chosen
+    return line
 
 
-def state_text(now: Headway) -> str:
-    """How it goes, one sentence: `450 of 1,000: sent 400 (30 reused), ...; 550 left, 10 a second, 55 s to go.`"""
-    parts = [
-        _("{done} of {total}: {counts}; {left} left").format(
-            done=number(now.done),
-            total=number(now.total),
-            counts=", ".join(text for text, _colour in _counts(now)),
-            left=number(now.left),
-        )
-    ]
-    if now.rate is not None:
-        parts.append(format_rate(float(f"{now.rate:.3g}")))
-    if now.waits:
-        parts.append(_("waiting {time}").format(time=format_duration(now.waits)))
-    if now.left and now.eta is not None:
-        parts.append(_("about {time} to go").format(time=format_duration(now.eta)))
-    return f"{', '.join(parts)}."
-
-
-Parts = list[list[tuple[str, str]]]
-"""Groups of (text, colour); a gap is between groups, a comma inside them."""
-
-
-def _lines(now: Headway, *, ended: bool) -> Iterator[Parts]:
-    share, position = _share(now), f"{number(now.done)}/{number(now.total)}"
-    pace, rest = _pace(now, ended=ended), _rest(now, ended=ended)
-    first, *others = _counts(now)
-    counts = [first, *others]
-    telling = [(_("sent {n}").format(n=number(now.sent)), ""), *(each for each in others if each[1])]
+def _lines(now: Headway, *, ended: bool) -> Iterator[Groups]:
+    """The same state on shorter and shorter lines."""
+    # Rounded down: 100 % stands there only when everything is done.
+    share = f"{100 * now.done // now.total if now.total else 100:3}%"
+    position = f"{number(now.done)}/{number(now.total)}"
+    counts, pace, rest = _counts(now), _pace(now, ended=ended), _rest(now, ended=ended)
+    short_counts = [(_("sent {n}").format(n=number(now.sent)), ""), *(each for each in counts[1:] if each[1])]
     yield [[(f"{share} {_BAR} {position}", "")], counts, pace, rest]
     yield [[(f"{share} {position}", "")], counts, pace, rest]
-    yield [[(f"{share} {position}", "")], telling, pace, rest]
-    yield [[(f"{share} {position}", "")], telling, rest]
-    yield [[(share, "")], telling, rest]
+    yield [[(f"{share} {position}", "")], short_counts, pace, rest]
+    yield [[(f"{share} {position}", "")], short_counts, rest]
+    yield [[(share, "")], short_counts, rest]
     yield [[(f"{share} {position}", "")], rest]
     yield [[(share, "")]]
 
 
-def _joined(parts: Parts, paint: Paint) -> str:
-    groups = (", ".join(paint(text, colour) if colour else text for text, colour in group) for group in parts if group)
-    return _GAP.join(groups)
-
-
-def _share(now: Headway) -> str:
-    """Rounded down: 100 % is said when all is done."""
-    return f"{100 * now.done // now.total if now.total else 100:3}%"
+def _join(groups: Groups, paint: Paint) -> str:
+    texts = (", ".join(paint(text, colour) if colour else text for text, colour in group) for group in groups if group)
+    return _GAP.join(texts)
 
 
 def _counts(now: Headway) -> list[tuple[str, str]]:
@@ -102,3 +77,21 @@ def _rest(now: Headway, *, ended: bool) -> list[tuple[str, str]]:
     if ended or not now.left or now.eta is None:
         return []
     return [(_("{time} left").format(time=format_duration(now.eta)), "")]
+
+
+def state_text(now: Headway) -> str:
+    """The state as a sentence: `450 of 1,000: sent 400 (30 reused), ...; 550 left, 10 a second, about 55 s to go.`"""
+    done = _("{done} of {total}: {counts}; {left} left").format(
+        done=number(now.done),
+        total=number(now.total),
+        counts=", ".join(text for text, _colour in _counts(now)),
+        left=number(now.left),
+    )
+    parts = [done]
+    if now.rate is not None:
+        parts.append(format_rate(float(f"{now.rate:.3g}")))
+    if now.waits:
+        parts.append(_("waiting {time}").format(time=format_duration(now.waits)))
+    if now.left and now.eta is not None:
+        parts.append(_("about {time} to go").format(time=format_duration(now.eta)))
+    return f"{', '.join(parts)}."
