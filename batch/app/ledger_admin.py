@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batch.app.settings import Settings
 from batch.i18n import _
-from batch.ledger import LedgerContents, back_up, default_url, read_contents, sqlite_path, synchronised_by
+from batch.ledger import LedgerContents, back_up, default_url, find_sync_service, read_contents, sqlite_path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +23,7 @@ class LedgerInfo:
 def describe_ledger(settings: Settings) -> LedgerInfo:
     """What the ledger holds. Changes nothing. Raises LedgerUnusable."""
     path = _path(settings)
-    return LedgerInfo(place=path, contents=read_contents(path), synchronised_by=synchronised_by(path))
+    return LedgerInfo(place=path, contents=read_contents(path), synchronised_by=find_sync_service(path))
 
 
 def back_up_ledger(target: Path, settings: Settings) -> LedgerInfo:
@@ -33,13 +33,13 @@ def back_up_ledger(target: Path, settings: Settings) -> LedgerInfo:
     """
     target = target.expanduser().absolute()
     contents = back_up(_path(settings), target)
-    return LedgerInfo(place=target, contents=contents, synchronised_by=synchronised_by(target))
+    return LedgerInfo(place=target, contents=contents, synchronised_by=find_sync_service(target))
 
 
 def synchronisation_warning(settings: Settings) -> str | None:
     """One sentence when the ledger lies in a folder that a service synchronises; None when it does not seem to."""
     path = _path(settings)
-    service = synchronised_by(path)
+    service = find_sync_service(path)
     if service is None:
         return None
     said = _(

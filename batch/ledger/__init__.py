@@ -1,15 +1,19 @@
-"""The durable record of keys, claims and outcomes, across runs and campaigns (SQLAlchemy lives here).
+"""The durable record of keys, claims and outcomes, across runs and campaigns. SQLAlchemy is used here alone.
+
+`plan` stages a sheet and decides which rows go, `send` claims and records, `read` gives results, `admin` is for
+people: settlement, retention, backup. All stand on `storage`.
 
 Invariants:
 
-* A message is posted only by who holds its claim, and a claim is one conditional UPDATE that is durable before the
+* A message is posted only by the holder of its claim, and a claim is one conditional UPDATE that is durable before the
   first byte of the POST.
-* A plan goes by the ledger as it is in its own transaction, whatever a sheet was judged by before (`notes.py`).
+* A plan goes by the state of the ledger in its own transaction, whatever a sheet was judged by before
+  (`storage/staged_tables.py`).
 * A message leaves `claimed` only by release (certainly nothing was sent), by a recorded outcome, or, when its run
   died, as `unknown`.
 * Once `success`, `reused` or `unknown`, no plan makes a message pending again.
-* A decision about an `unknown` message is noted in the transaction that carries it out. It may be turned round until
-  the message was sent again. A message that it made pending has no payload: only a plan that gives it one sends it.
+* A decision about an `unknown` message is noted in the transaction that carries it out. It may be reversed until the
+  message was sent again. A message that it made pending has no payload: only a plan that gives it one sends it.
 * `payload` is kept only while a message is pending or claimed.
 * Keys are keyed hashes, so that a message whose person was purged is still the same message.
 """
@@ -31,7 +35,7 @@ from batch.ledger.send.claims import Claim, OutcomeRecord
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.queue import SendQueue
 from batch.ledger.storage.engine import default_url, sqlite_path
-from batch.ledger.storage.location import synchronised_by
+from batch.ledger.storage.location import find_sync_service
 from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock
 from batch.ledger.storage.schema import State
 from batch.ledger.storage.suppression import SuppressionEntry, SuppressionList
@@ -64,8 +68,8 @@ __all__ = [
     "campaign_lock",
     "check_settlement",
     "default_url",
+    "find_sync_service",
     "read_contents",
     "sender_lock",
     "sqlite_path",
-    "synchronised_by",
 ]

@@ -9,9 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
-from batch.errors import LedgerFailed
 from batch.i18n import N_, _
 from batch.ledger.admin import purge
 from batch.ledger.admin.settlement import Settlements
@@ -25,12 +23,12 @@ from batch.ledger.storage import locks
 from batch.ledger.storage.engine import (
     READ,
     default_url,
-    describe_write_failure,
     display_location,
     memory_engine,
     open_engine,
     small_cache,
     sqlite_path,
+    translate_write_failures,
 )
 from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import Owner
@@ -210,13 +208,9 @@ class Ledger:
 
     @contextmanager
     def _ending_run(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise LedgerFailed(
-                describe_write_failure(error, N_("ending the run")), _("What was sent is recorded; run again.")
-            ) from error
+        remedy = _("What was sent is recorded; run again.")
+        with translate_write_failures(N_("ending the run"), remedy), self._engine.begin() as connection:
+            yield connection
 
     def drop_payloads(self, run: str) -> None:
         """Delete the values of a run's pending messages, for a run that is never continued. Durable on return."""

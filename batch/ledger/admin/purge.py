@@ -39,7 +39,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
 from batch.ledger.read.runs import read_runs
-from batch.ledger.storage.engine import READ, describe_write_failure
+from batch.ledger.storage.engine import READ, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK, PURGED, Hashes, clear_value, read_hashes
 from batch.ledger.storage.schema import (
     State,
@@ -136,21 +136,16 @@ class Retention:
         Only for the holder of the campaign's and the senders' locks. What is freed in the file is overwritten there,
         but what was freed in it before is not: `wipe` does that.
         """
-        try:
-            with self._old(scope, before) as (connection, old):
-                found = _count(connection, scope, before, old)
-                hashes = read_hashes(connection)
-                for page in _message_pages(connection):
-                    self._write(now, _PURGE, [_purged(each, hashes) for each in page])
-                for run in found.runs:
-                    for page in _row_pages(connection, run):
-                        self._write(now, _PURGE_ROW, [_purged_row(run, each) for each in page])
-                    self._write(now, update(runs).where(runs.c.run == run).values(purged=now))
-        except SQLAlchemyError as error:
-            raise LedgerFailed(
-                describe_write_failure(error, N_("purging")),
-                _("Check the disk, then give the same command again: it does the rest."),
-            ) from error
+        remedy = _("Check the disk, then give the same command again: it does the rest.")
+        with translate_write_failures(N_("purging"), remedy), self._old(scope, before) as (connection, old):
+            found = _count(connection, scope, before, old)
+            hashes = read_hashes(connection)
+            for page in _message_pages(connection):
+                self._write(now, _PURGE, [_purged(each, hashes) for each in page])
+            for run in found.runs:
+                for page in _row_pages(connection, run):
+                    self._write(now, _PURGE_ROW, [_purged_row(run, each) for each in page])
+                self._write(now, update(runs).where(runs.c.run == run).values(purged=now))
         return found
 
     def _write(self, now: datetime, statement: Executable, values: Sequence[Mapping[str, Any]] | None = None) -> None:

@@ -14,13 +14,12 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
-from batch.errors import Busy, LedgerFailed
+from batch.errors import Busy
 from batch.i18n import N_, _
 from batch.ledger.read.corrections import Correction, apply_correction, read_corrections
 from batch.ledger.read.runs import sheet_of
-from batch.ledger.storage.engine import READ, describe_write_failure
+from batch.ledger.storage.engine import READ, translate_write_failures
 from batch.ledger.storage.pseudonyms import clear_value
 from batch.ledger.storage.results import MESSAGE_COLUMNS, WIDTH, StoredRow, result_of, row_columns
 from batch.ledger.storage.schema import State, decisions, messages, rows
@@ -151,16 +150,11 @@ class Settlements:
 
         Raises Busy when a message is no longer as it was read, LedgerFailed when the ledger takes no writes.
         """
-        try:
-            with self._engine.begin() as connection:
-                for each in settlements:
-                    _write(connection, each)
-                    connection.execute(insert(decisions).values(_decision_values(each, now=now, who=who, how=how)))
-        except SQLAlchemyError as error:
-            raise LedgerFailed(
-                describe_write_failure(error, N_("settling rows")),
-                _("No row was settled. Check the disk, then give the command again."),
-            ) from error
+        remedy = _("No row was settled. Check the disk, then give the command again.")
+        with translate_write_failures(N_("settling rows"), remedy), self._engine.begin() as connection:
+            for each in settlements:
+                _write(connection, each)
+                connection.execute(insert(decisions).values(_decision_values(each, now=now, who=who, how=how)))
 
 
 def _read_row_statuses(connection: Connection, run: str, numbers: Sequence[int] | None) -> list[RowStatus]:

@@ -13,10 +13,8 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, Integer, Label, cast, func, insert, or_, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import DropTable
 
-from batch.errors import LedgerFailed
 from batch.i18n import N_, _
 from batch.ledger.plan import rules
 from batch.ledger.plan.commit import write_plan
@@ -24,7 +22,7 @@ from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.read.corrections import Correction, apply_correction, read_staged_corrections, show_corrections
 from batch.ledger.send.queue import JobRows, rows_by_sender
 from batch.ledger.send.rolling_quota import read_contact_times
-from batch.ledger.storage.engine import READ, describe_write_failure
+from batch.ledger.storage.engine import READ, translate_write_failures
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import has_purged_data, read_hashes
 from batch.ledger.storage.results import (
@@ -303,15 +301,11 @@ class Staging:
         """
         self._connection.rollback()
         connection = self._connection.execution_options(wegly_read=False)
+        remedy = _("Nothing was sent. Check the disk, then run again.")
         try:
-            with connection.begin():
+            with translate_write_failures(N_("planning the run"), remedy), connection.begin():
                 self._lookup.refresh(connection, endpoint=run.endpoint, campaign=run.campaign)
                 counter = write_plan(connection, self._retries, run, owner, traits)
-        except SQLAlchemyError as error:
-            raise LedgerFailed(
-                describe_write_failure(error, N_("planning the run")),
-                _("Nothing was sent. Check the disk, then run again."),
-            ) from error
         finally:
             self._connection.execution_options(**READ)
         jobs = self._sendable(staged.c.row, staged.c.sender).order_by(staged.c.row)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from batch.errors import LedgerUnusable
+from batch.errors import LedgerFailed, LedgerUnusable
 from batch.i18n import _
 from batch.ledger.storage.errors import remedy_for, translate_failures
 from batch.ledger.storage.location import refuse_network_folder
@@ -240,7 +240,17 @@ def read_data_version(connection: Connection) -> tuple[int, int] | None:
     return id(connection.connection.dbapi_connection), changes
 
 
-def describe_write_failure(error: SQLAlchemyError, doing: str) -> str:
-    """Return one sentence with the driver's words about a failed write. `doing` is a marked text (`N_`)."""
+@contextmanager
+def translate_write_failures(doing: str, remedy: str) -> Iterator[None]:
+    """Raise LedgerFailed in place of SQLAlchemy's errors inside the block. `doing` is a marked text (`N_`)."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise write_failure(error, doing, remedy) from error
+
+
+def write_failure(error: SQLAlchemyError, doing: str, remedy: str) -> LedgerFailed:
+    """Return the LedgerFailed for a failed write, with the driver's words. `doing` is a marked text (`N_`)."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return _("The ledger could not be written while {doing}: {cause}.").format(doing=_(doing), cause=cause)
+    problem = _("The ledger could not be written while {doing}: {cause}.").format(doing=_(doing), cause=cause)
+    return LedgerFailed(problem, remedy)

@@ -35,7 +35,7 @@ _BY_FUSE = (
 )
 _NETWORK = frozenset(f"{_FILE_SERVERS} {_CLUSTERS} {_OF_THE_HOST} {_BY_FUSE}".split())
 
-_SYNCHRONISED = {
+_SYNC_SERVICES = {
     "onedrive": "OneDrive",
     "dropbox": "Dropbox",
     "google drive": "Google Drive",
@@ -103,14 +103,14 @@ def mount_of(path: PurePath, mounts: Iterable[Mount]) -> Mount | None:
     return found
 
 
-def synchronised_by(path: PurePath) -> str | None:
+def find_sync_service(path: PurePath) -> str | None:
     """Return the service whose folder holds `path`, by the folders' usual names; None when no known one does.
 
     Such a ledger is not refused: on one machine it works. But the service may put an older copy back, and a second
     machine that uses the same folder has a ledger of its own until the next synchronisation.
     """
     for part in path.parent.parts:
-        for name, service in _SYNCHRONISED.items():
+        for name, service in _SYNC_SERVICES.items():
             folder = part.casefold()
             if folder == name or folder.startswith((f"{name} - ", f"{name} (", f"{name}-")):
                 return service

@@ -8,14 +8,13 @@ from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, exists, func, insert, select
-from sqlalchemy.exc import SQLAlchemyError
 
-from batch.errors import LedgerFailed
 from batch.i18n import N_, _
-from batch.ledger.storage.engine import READ, describe_write_failure
+from batch.ledger.storage.engine import READ, translate_write_failures
 from batch.ledger.storage.schema import suppressed
 from batch.model.phrases import Value, value_from_text, value_to_text
 
+_CHANGING = N_("changing the suppression list")
 _PAGE = 1000
 """People of one statement, and of one transaction of `add`."""
 _ADD = insert(suppressed).from_select(
@@ -67,30 +66,26 @@ class SuppressionList:
 
     def _add(self, page: Sequence[SuppressionEntry]) -> int:
         first = {entry.person: entry for entry in reversed(page)}
-        try:
-            with self._engine.begin() as connection:
-                listed = select(suppressed.c.person).where(suppressed.c.person.in_(first))
-                known = set(connection.execute(listed).scalars())
-                new = [_values(entry) for person, entry in first.items() if person not in known]
-                if new:
-                    connection.execute(insert(suppressed), new)
-        except SQLAlchemyError as error:
-            raise _failed(error, _("Not everybody is on it now. Check the disk, then do it again.")) from error
+        remedy = _("Not everybody is on it now. Check the disk, then do it again.")
+        with translate_write_failures(_CHANGING, remedy), self._engine.begin() as connection:
+            listed = select(suppressed.c.person).where(suppressed.c.person.in_(first))
+            known = set(connection.execute(listed).scalars())
+            new = [_values(entry) for person, entry in first.items() if person not in known]
+            if new:
+                connection.execute(insert(suppressed), new)
         return len(new)
 
     def remove(self, people: Iterable[str]) -> list[SuppressionEntry]:
         """Take people off the list, all or none; return the entries of those who were on it."""
         following = iter(people)
         removed: list[SuppressionEntry] = []
-        try:
-            with self._engine.begin() as connection:
-                while page := list(islice(following, _PAGE)):
-                    these = suppressed.c.person.in_(page)
-                    entries = connection.execute(select(suppressed).where(these)).mappings()
-                    removed += map(_entry, entries)
-                    connection.execute(delete(suppressed).where(these))
-        except SQLAlchemyError as error:
-            raise _failed(error, _("Nobody was taken off it. Check the disk, then try again.")) from error
+        remedy = _("Nobody was taken off it. Check the disk, then try again.")
+        with translate_write_failures(_CHANGING, remedy), self._engine.begin() as connection:
+            while page := list(islice(following, _PAGE)):
+                these = suppressed.c.person.in_(page)
+                entries = connection.execute(select(suppressed).where(these)).mappings()
+                removed += map(_entry, entries)
+                connection.execute(delete(suppressed).where(these))
         return removed
 
     def entries(self) -> Iterator[SuppressionEntry]:
@@ -128,7 +123,3 @@ def _entry(stored: RowMapping) -> SuppressionEntry:
         source=value_from_text(stored["source"]),
         added=stored["added"],
     )
-
-
-def _failed(error: SQLAlchemyError, remedy: str) -> LedgerFailed:
-    return LedgerFailed(describe_write_failure(error, N_("changing the suppression list")), remedy)

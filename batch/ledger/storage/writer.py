@@ -21,9 +21,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from batch.errors import LedgerFailed
 from batch.i18n import N_, _
-from batch.ledger.storage.engine import describe_write_failure, shrink_cache
+from batch.ledger.storage.engine import shrink_cache, write_failure
 
 T = TypeVar("T")
 Write = Callable[[Connection], Any]
@@ -91,9 +90,7 @@ class Writer:
             with connection.begin():
                 done = [(future, write(connection)) for write, future in group]
         except SQLAlchemyError as error:
-            failed = LedgerFailed(
-                describe_write_failure(error, N_("sending")), _("Run the same command again: it sends what is left.")
-            )
+            failed = write_failure(error, N_("sending"), _("Run the same command again: it sends what is left."))
             failed.__cause__ = error
             self._fail(group, failed)
         except Exception as error:  # noqa: BLE001 - LedgerFailed, or a defect: the callers must get it

@@ -10,7 +10,7 @@ import pytest
 
 from batch.errors import LedgerUnusable
 from batch.ledger import Ledger
-from batch.ledger.storage.location import Mount, is_network, is_unc, mount_of, synchronised_by
+from batch.ledger.storage.location import Mount, find_sync_service, is_network, is_unc, mount_of
 
 Partition = namedtuple("Partition", ["device", "mountpoint", "fstype", "opts"])
 with_mounts = pytest.mark.skipif(sys.platform == "win32", reason="Windows tells the kind of a drive, not of a mount")
@@ -142,4 +142,4 @@ def test_a_local_disk_below_a_network_folder_is_fine(tmp_path: Path, monkeypatch
 )
 def test_a_synchronised_folder_is_known_by_its_name(path: PurePosixPath, service: str | None) -> None:
     """Of the usual services, by a whole folder name."""
-    assert synchronised_by(path) == service
+    assert find_sync_service(path) == service
