@@ -1,19 +1,19 @@
-"""Every error this program raises on purpose.
+"""Errors that the program raises on purpose.
 
     WeglyBatchError
     +-- InputError            wrong input; nothing was sent (exit 2)
     |   +-- SheetError        the sheet cannot be read or used
     |   +-- CampaignError     the campaign file, or how it maps the sheet
     |   +-- SettingsError     an option, the environment, the token, the endpoint
-    |   +-- ChangeNotAccepted  everybody would become new, and nobody has accepted that
-    |   +-- PlanChanged       what a plan was made of is not the same any more
+    |   +-- ChangeNotAccepted  people already messaged would be treated as new
+    |   +-- PlanChanged       sheet, campaign or messages differ from those of the plan
     |   +-- LedgerUnusable    the ledger cannot be opened, or is of a newer version
     +-- Busy                  another run holds this campaign or sender (exit 75)
     +-- ClockWrong            the clock lies before what the ledger has noted (exit 5)
-    +-- Declined              the person said no before anything was sent (exit 130)
+    +-- Declined              the question before sending was answered with no (exit 130)
     +-- LedgerFailed          the ledger stopped taking writes during the run (exit 5)
 
-An error is built from values; `problem` says what happened and where, `remedy` says what to do. `str()` gives both.
+`problem` is a sentence that says what happened and where, `remedy` one that says what to do; `str()` gives both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from batch.i18n import _
 
 
 class WeglyBatchError(Exception):
-    """Root of the tree. `problem`: what and where, one sentence. `remedy`: what to do, one sentence or empty."""
+    """Root of the tree. `remedy` may be empty."""
 
     exit_code = 1
     """With which a command ends that raised it."""
@@ -40,7 +40,7 @@ class WeglyBatchError(Exception):
 
 
 class InputError(WeglyBatchError):
-    """What was given is wrong, and nothing was sent."""
+    """Wrong input: nothing was sent."""
 
     exit_code = 2
 
@@ -58,11 +58,11 @@ class SettingsError(InputError):
 
 
 class ChangeNotAccepted(InputError):
-    """A campaign that has sent before would take the same people for new ones."""
+    """The run would treat already-contacted recipients as new; needs `--accept-change`."""
 
 
 class PlanChanged(InputError):
-    """What was frozen in a plan is not what would be sent now."""
+    """The messages to send are not those that the plan froze."""
 
 
 class LedgerUnusable(InputError):
@@ -94,7 +94,7 @@ class LedgerFailed(WeglyBatchError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'Telefone'?` for the known word most like `word`, or an empty string when none is alike."""
+    """Return `; did you mean 'Telefone'?` with the most similar known word; empty when none is similar."""
     folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
     return _("; did you mean {word!r}?").format(word=folded[close[0]]) if close else ""

@@ -1,9 +1,9 @@
-"""The language in which the program speaks to a person: English as it stands in the code, or Brazilian Portuguese.
+"""Languages of the program: English as it stands in the code, and Brazilian Portuguese.
 
 Texts are marked where they are written, in English: `_("Run again.")`, `ngettext("{n} row", "{n} rows", n)`, and `N_`
-for a text of a table that is looked up later. Values are put in after the translation: `_("Row {row}").format(row=7)`.
-The catalogues lie in `batch/locale`; `CONTRIBUTING.md` says how they are made. Codes, columns, keys and the log have no
-language.
+for a text of a table that is looked up later. Values are inserted after the translation: `_("Row {n}").format(n=7)`.
+The catalogues are in `batch/locale`; `CONTRIBUTING.md` says how they are made. Codes, columns, keys and the log are not
+translated.
 """
 
 from __future__ import annotations
@@ -18,93 +18,91 @@ from functools import cache
 from pathlib import Path
 
 LANGUAGES = ("pt_BR", "en")
-"""What `--lang` and `[campaign] language` may be."""
+"""Values of `--lang` and `[campaign] language`."""
 _DOMAIN = "wegly_batch"
 _LOCALE = Path(__file__).parent / "locale"
 _SWAPPED = str.maketrans(",.", ".,")
 
-_spoken: ContextVar[str] = ContextVar("wegly_batch_language", default="en")
+_current: ContextVar[str] = ContextVar("wegly_batch_language", default="en")
 
 
 def _(text: str) -> str:
-    """The text in the language that is spoken now; as it stands when nobody has translated it."""
-    return _catalogue(_spoken.get()).gettext(text) if text else ""  # of "" a catalogue says its own header
+    """Translate a text into the current language; a text without a translation stays as it is."""
+    return _catalogue(_current.get()).gettext(text) if text else ""  # a catalogue translates "" into its own header
 
 
 def ngettext(one: str, many: str, count: float) -> str:
-    """The form of a text that fits a number; the number itself is put in by the caller."""
-    return _catalogue(_spoken.get()).ngettext(one, many, round(count) if count == round(count) else 2)
+    """Translate a text into the form that fits a number, which the caller inserts."""
+    return _catalogue(_current.get()).ngettext(one, many, round(count) if count == round(count) else 2)
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name that every catalogue tool knows
-    """Marks a text for the catalogues where it is too early to translate it."""
+    """Mark a text for the catalogues without translating it yet."""
     return text
 
 
 def current_language() -> str:
-    """The language that is spoken now, one of `LANGUAGES`."""
-    return _spoken.get()
+    """Return the current language, one of `LANGUAGES`."""
+    return _current.get()
 
 
 def set_language(language: str) -> None:
-    """Speak a language (one of `LANGUAGES`) from here on, in this thread and what it starts as tasks."""
-    _spoken.set(language)
+    """Make one of `LANGUAGES` the current language, in this thread and in tasks that it starts from now on."""
+    _current.set(language)
 
 
 @contextmanager
 def use_language(language: str | None) -> Iterator[None]:
-    """Speak a language (one of `LANGUAGES`) inside; None goes on with the present one. Not for use across threads
-    that are already running: each has its own."""
+    """Use one of `LANGUAGES` inside the block; None keeps the current one. Other running threads keep their own."""
     if language is None:
         yield
         return
-    before = _spoken.set(language)
+    before = _current.set(language)
     try:
         yield
     finally:
-        _spoken.reset(before)
+        _current.reset(before)
 
 
 def number(value: float, form: str = ",") -> str:
-    """A number as people of the language write it: `1,200.5` or `1.200,5`. `form` is a format specification."""
+    """Format a number for the current language: `1,200.5` or `1.200,5`. `form` is a format specification."""
     written = format(value, form)
-    return written.translate(_SWAPPED) if _spoken.get() == "pt_BR" else written
+    return written.translate(_SWAPPED) if _current.get() == "pt_BR" else written
 
 
 def decimal(value: float, places: int = 1) -> str:
-    """A number with so many digits behind the decimal sign."""
+    """Format a number with so many decimal places."""
     return number(value, f",.{places}f")
 
 
 def describe_os_error(error: OSError) -> str:
-    """What the system says of an error, in the language that is spoken where we know its words: Unix says them in
-    English, Windows in the person's own language."""
+    """Translate an OSError's message when it is a known errno text; Windows gives it in the user's language anyway."""
     return _(error.strerror or str(error))
 
 
 def parse_language(name: str) -> str | None:
-    """`pt_BR` or `en` for `pt`, `pt-br`, `pt_BR.UTF-8`, `en_US`, `C` ...; None for any other language."""
+    """Return `pt_BR` or `en` for `pt`, `pt-br`, `pt_BR.UTF-8`, `en_US`, `C` ...; None for any other language."""
     first = name.replace("-", "_").partition(".")[0].partition("_")[0].strip().casefold()
     return {"pt": "pt_BR", "en": "en", "c": "en", "posix": "en"}.get(first)
 
 
 def system_language(environment: Mapping[str, str] = os.environ) -> str:
-    """The language of the person's system: Portuguese where it says so, else English."""
+    """Return the language of the user's system: Portuguese if it is that, else English."""
     names = [environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
-    found = next((name for name in names if name), None) or _of_windows()
+    found = next((name for name in names if name), None) or _windows_locale()
     return (parse_language(found) if found else None) or "en"
 
 
-def _of_windows() -> str | None:
+def _windows_locale() -> str | None:
     if sys.platform == "win32":
-        import ctypes  # noqa: PLC0415 - only Windows has what is asked here
+        import ctypes  # noqa: PLC0415 - exists on Windows alone
         import locale  # noqa: PLC0415
 
         return locale.windows_locale.get(ctypes.windll.kernel32.GetUserDefaultUILanguage())
     return None
 
 
-_SYSTEM_WORDS = (
+_ERRNO_TEXTS = (
     N_("Bad file descriptor"),
     N_("Broken pipe"),
     N_("Device or resource busy"),
@@ -123,7 +121,7 @@ _SYSTEM_WORDS = (
     N_("Too many levels of symbolic links"),
     N_("Too many open files"),
 )
-"""What `system_says` finds in the catalogue: how Unix names what happens to files."""
+"""Texts of errno values about files, so that the catalogue has them for `describe_os_error`."""
 
 
 @cache

@@ -1,12 +1,12 @@
-"""The campaign file: its model and its errors.
+"""Campaign files: schema, errors, and the file that `init` writes.
 
 A campaign is a TOML file that says who sends which template, how the sheet's columns fill it, and how fast.
-`load_campaign` reads it whole or refuses it whole, with every problem of the file in one error:
+`load_campaign` returns a valid campaign, or raises one error with every problem of the file:
 
-* An unknown key is an error that names the nearest known one, so that a typing error never changes what is sent.
+* An unknown key is an error that names the most similar known one, so that a typing error never changes what is sent.
 * An address that may hold a secret (`notify`) is never repeated in an error.
-* What `init` left to be filled in is refused until it is.
-* Constants are checked here as cells are checked in the loader, by the same rules (`fields`).
+* A value that `init` left to be filled in is refused until it is.
+* Constants are checked by the same rules (`fields`) as cells in the loader.
 """
 
 from batch.campaign.fields import FIELDS, STATUSES, check_value

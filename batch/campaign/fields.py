@@ -1,4 +1,4 @@
-"""What each field of the request may hold, as the API's page says: one place for cells, constants and defaults."""
+"""Rules for the fields of a request, for cells, constants and defaults alike. Source: the page of the API."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldRule:
-    """What a field may hold, and whether a request can do without it."""
+    """Rule for one field of the request."""
 
     kind: Literal["uuid", "status", "text"]
     required: bool = False
     limit: int | None = None
-    """Characters at most; None for no documented limit."""
+    """Most characters; None: no documented limit."""
 
     @property
-    def allowed(self) -> str:
-        """What is allowed, for people."""
+    def valid_values(self) -> str:
+        """Description of valid values, for error messages."""
         if self.kind == "uuid":
             return _("a UUID like 0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c")
         if self.kind == "status":
@@ -50,11 +50,11 @@ FIELDS: Mapping[str, FieldRule] = MappingProxyType(
         "status": FieldRule(kind="status"),
     }
 )
-"""The request's fields but for `template_fields`, in the order of the API's page."""
+"""Fields of a request except `template_fields`, in the order of the API's page."""
 
 
 def check_value(field: str, value: str, *, column: str = "?") -> str | Finding:
-    """A value that is not empty, as it goes into the request, or why it cannot. UUIDs go out in lower case."""
+    """Return a non-empty value as it goes into the request, UUIDs in lower case, or the finding that forbids it."""
     rule = FIELDS[field]
     if rule.kind == "text" and (rule.limit is None or len(value) <= rule.limit):
         return value

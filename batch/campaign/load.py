@@ -1,4 +1,4 @@
-"""Reads a campaign file, whole or not at all."""
+"""Load a campaign file: decode, parse, validate, and report every problem at once."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from batch.i18n import _
 from batch.model.sending_hours import Hours, Window
 
 _LARGEST = 1_000_000
-"""Bytes. A campaign file has one or two thousand; something else was named."""
+"""Bytes. A campaign file has a few thousand; anything larger is another file."""
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
 _TWICE = ("Cannot overwrite", "Cannot declare")
 _SECRET = re.compile(r"(webhook\b).*")
-"""An address that is not shown whole: it may hold a secret."""
+"""The rest of such a line may be a secret address, and is not shown."""
 _CURLY_QUOTES = re.compile("[\u2018\u2019\u201c\u201d]")
 
 
 def load_campaign(path: Path, *, now: datetime) -> Campaign:
-    """The campaign in the file at `path`. `now` (aware) fills the date into its name.
+    """Return the campaign in the file at `path`. `now` (aware) gives the date in its name.
 
-    Raises CampaignError with every problem of the file: where it is, what was found, what is allowed.
+    Raises CampaignError with every problem of the file: place, value found, values allowed.
     """
     data = _parsed(_text(path), path.name)
     unfilled = dict(_find_marks(data))
@@ -137,7 +137,7 @@ def _decoded(raw: bytes) -> str:
 
 def _parsed(text: str, file: str) -> dict[str, object]:
     try:
-        return tomllib.loads(text + "\n")  # at the end of a text tomllib tells no line
+        return tomllib.loads(text + "\n")  # for an error at the end of the text tomllib gives no line
     except tomllib.TOMLDecodeError as failure:
         raise campaign_error(file, [_syntax_problem(str(failure), text)]) from None
     except RecursionError:
@@ -179,12 +179,12 @@ def _find_marks(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tupl
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:
-    """A problem once, also when several checks met it."""
+    # Several checks may find the same problem.
     return list(dict.fromkeys(problems))
 
 
 def _known_keys(place: Sequence[str | int]) -> list[str]:
-    """The keys of the section at `place` in the file."""
+    """Return the keys of the section at `place` in the file."""
     model: type[BaseModel] = CampaignFile
     for part in place:
         if isinstance(part, str):

@@ -1,4 +1,4 @@
-"""From what is wrong in a campaign to one error that names all of it."""
+"""Problems of a campaign file, joined into one error that names them all."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _REMOVED_LIMITS = ("sheet", "limits")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One thing that is wrong: what and where (a sentence without its full stop), and what to do about it."""
+    """One problem. `text` says what and where, a sentence without its full stop; `remedy` what to do."""
 
     text: str
     remedy: str = field(default_factory=lambda: _(_CORRECT))
 
 
 def campaign_error(file: str, problems: Sequence[Problem]) -> CampaignError:
-    """One error for all `problems` (at least one) of a campaign file and of how it fits the sheet."""
+    """Return one error for all `problems` (at least one) of a campaign file or of its fit with a sheet."""
     if len(problems) == 1:
-        return CampaignError(f"{file}: {_stopped(problems[0].text)}", problems[0].remedy)
-    lines = "".join(f"\n- {_stopped(problem.text)} {problem.remedy}".rstrip() for problem in problems)
+        return CampaignError(f"{file}: {_with_stop(problems[0].text)}", problems[0].remedy)
+    lines = "".join(f"\n- {_with_stop(problem.text)} {problem.remedy}".rstrip() for problem in problems)
     return CampaignError(
         _("{file} has {problems} problems, and nothing was sent:{lines}").format(
             file=file, problems=len(problems), lines=lines
@@ -41,12 +41,12 @@ def campaign_error(file: str, problems: Sequence[Problem]) -> CampaignError:
     )
 
 
-def _stopped(text: str) -> str:
+def _with_stop(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
 def format_key(path: Sequence[str | int]) -> str:
-    """`[throttle] rate`, `[[template_fields]] number 2, index`: a key as a person finds it in the file."""
+    """Return a key as people find it in the file: `[throttle] rate`, `[[template_fields]] number 2, index`."""
     section, *rest = [
         str(part) if isinstance(part, str) else _("number {number}").format(number=part + 1) for part in path
     ]
@@ -76,7 +76,7 @@ _SHAPES: Mapping[str, str] = MappingProxyType(
 
 
 def explain_problem(details: ErrorDetails, known: Callable[[Sequence[str | int]], Sequence[str]]) -> Problem:
-    """A problem in our words. `known` gives the keys that exist at a place in the file."""
+    """Return the problem of an error of pydantic. `known` returns the keys that exist at a place in the file."""
     path = details["loc"]
     kind = details["type"]
     if tuple(path) == _REMOVED_LIMITS:
@@ -91,13 +91,13 @@ def explain_problem(details: ErrorDetails, known: Callable[[Sequence[str | int]]
             text=_("{key} is missing").format(key=format_key(path)), remedy=_("Add it to the campaign file.")
         )
     if kind == "value_error":
-        return Problem(text=_told(path, details, _("{key} is {found}; {error}"), error=details["ctx"]["error"]))
+        return Problem(text=_format(path, details, _("{key} is {found}; {error}"), error=details["ctx"]["error"]))
     allowed = _allowed(kind, details.get("ctx", {}), details["msg"])
-    return Problem(text=_told(path, details, _("{key} is {found}; allowed is {allowed}"), allowed=allowed))
+    return Problem(text=_format(path, details, _("{key} is {found}; allowed is {allowed}"), allowed=allowed))
 
 
-def _told(path: Sequence[str | int], details: ErrorDetails, words: str, **values: object) -> str:
-    """The words with what was found, unless that may be a secret: then only what is wrong or allowed."""
+def _format(path: Sequence[str | int], details: ErrorDetails, words: str, **values: object) -> str:
+    # A value that may be a secret is not repeated: then only the error or what is allowed.
     if tuple(path) in _SECRET_KEYS:
         words = "{key}: {error}" if "error" in values else _("{key}: allowed is {allowed}")
         return words.format(key=format_key(path), **values)

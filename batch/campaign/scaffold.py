@@ -47,7 +47,7 @@ class DraftField:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
-    """Everything known of a campaign before its file is written. None: to be filled in, or left out."""
+    """Draft of a campaign. None: to be filled in by the person, or left out."""
 
     name: str
     sheet: str

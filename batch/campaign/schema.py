@@ -1,4 +1,7 @@
-"""The shape of the campaign file: its sections, their keys, their defaults."""
+"""Schema of the campaign file: sections, keys and defaults; and the `Campaign` that is made of it.
+
+Validators raise ValueError with a text that says what is allowed; `problems` adds the key and the value found.
+"""
 
 from __future__ import annotations
 
@@ -33,16 +36,16 @@ _METRICS = ".prom"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Webhook:
-    """An address that gets the summary."""
+    """Address that gets the summary of a run."""
 
     url: str = field(repr=False)
-    """Whole, its secret included: for the request alone."""
+    """The whole address, which may hold a secret: only for the request."""
     host: str
-    """With its port, if one is named: what may be shown."""
+    """Host, with its port if one is given; may be shown."""
 
 
 def read_webhook(raw: object) -> Webhook:
-    """The address of `[notify] webhook`. Raises ValueError, whose text does not repeat the address."""
+    """Validate the address of `[notify] webhook`. Raises ValueError, which does not repeat the address."""
     if not isinstance(raw, str) or not raw.strip():
         raise ValueError(_('allowed is an address in quotes like "https://example.org/hook"'))
     url = raw.strip()
@@ -57,7 +60,7 @@ def read_webhook(raw: object) -> Webhook:
 
 
 def _split(url: str) -> SplitResult | None:
-    """None for what has no host, no proper port, or what no address can hold."""
+    """Split an address; None if it has no host, a wrong port or characters that no address has."""
     if _ODD.search(url):
         return None
     try:
@@ -79,7 +82,7 @@ def _is_here(host: str) -> bool:
 
 
 def read_metrics_path(raw: object) -> str:
-    """The path of `[notify] prometheus`. Raises ValueError."""
+    """Validate the path of `[notify] prometheus`. Raises ValueError."""
     if not isinstance(raw, str) or not raw.strip() or "\0" in raw or not raw.strip().endswith(_METRICS):
         raise ValueError(_('allowed is a path in quotes that ends in .prom, like "/var/lib/metrics/wegly.prom"'))
     return raw.strip()
@@ -93,7 +96,7 @@ _BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
 
 
 def name_problem(name: str) -> str | None:
-    """What is wrong with a name as it stands in the file."""
+    """Return the problem of a campaign's name as it stands in the file, or None."""
     if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
         return _("allowed is one line of 1 to {longest} characters").format(longest=_LONGEST_NAME)
     if "{" in _known_left_out(name) or "}" in _known_left_out(name):
@@ -106,24 +109,24 @@ def _known_left_out(name: str) -> str:
 
 
 def fill_date(name: str, *, now: datetime, timezone: str) -> str:
-    """A checked name with the date of `now` (aware) in `timezone` filled in."""
+    """Replace the placeholders of a checked name by the date of `now` (aware) in `timezone`."""
     local = now.astimezone(ZoneInfo(timezone))
     return _PLACEHOLDER.sub(lambda match: local.strftime(_FORMATS[match[1]]), name.strip())
 
 
 def slug(name: str) -> str:
-    """The name for folders: lower-case ASCII letters, digits and dashes, never empty."""
+    """Return a name for folders: lower-case ASCII letters, digits and dashes, never empty."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return _BETWEEN_WORDS.sub("-", plain).strip("-")[:_LONGEST_SLUG].rstrip("-") or "campaign"
 
 
 T = TypeVar("T")
 RECIPIENT = "recipient"
-"""A window's time zone: that of each person."""
+"""Time zone of a window: that of each recipient."""
 
 
 def _sentence(problem_of: Callable[[str], str | None]) -> PlainValidator:
-    """A text that `problem_of` finds nothing wrong with."""
+    """Validate a text for which `problem_of` returns None."""
 
     def validate(raw: object) -> str:
         problem = problem_of(raw) if isinstance(raw, str) else _("allowed is a text in quotes")
@@ -144,7 +147,7 @@ def _measure(parse: Callable[[str], T], example: str) -> PlainValidator:
 
 
 def _source(plain: BareValue, field: str | None = None) -> PlainValidator:
-    """A source whose constant and default the field may hold."""
+    """Validate a source whose constant and default are valid values of the field."""
 
     def validate(raw: object) -> Source:
         source = read_source(raw, plain=plain)
@@ -158,7 +161,7 @@ def _source(plain: BareValue, field: str | None = None) -> PlainValidator:
 
 
 def _number(least: int) -> PlainValidator:
-    """A whole number from `least` up, by whatever source."""
+    """Validate a source of whole numbers from `least` up."""
 
     def validate(raw: object) -> Source:
         source = read_source(raw, plain="number")
@@ -178,9 +181,9 @@ def _check_given(field: str, source: Source) -> None:
     given = _given(source)
     rule = FIELDS[field]
     if given and isinstance(check_value(field, given), Finding):
-        raise ValueError(_("allowed is {allowed}").format(allowed=rule.allowed))
+        raise ValueError(_("allowed is {allowed}").format(allowed=rule.valid_values))
     if rule.required and isinstance(source, Constant) and not given:
-        raise ValueError(_("allowed is {allowed}").format(allowed=rule.allowed))
+        raise ValueError(_("allowed is {allowed}").format(allowed=rule.valid_values))
 
 
 def _names(raw: object) -> tuple[str, ...]:
@@ -239,7 +242,7 @@ class CampaignSection(_Section):
     name: Annotated[str, _sentence(name_problem)]
     unique_by: Annotated[tuple[str, ...], PlainValidator(_names)] = ()
     language: Literal["pt_BR", "en"] | None = None
-    """Of reports; None: as the person who runs it."""
+    """Language of reports; None: that of the user who runs it."""
     timezone: Annotated[str, _sentence(_zone_problem)] = "America/Sao_Paulo"
 
 
@@ -255,7 +258,7 @@ class SenderSection(_Section):
     """[sender]"""
 
     whatsapp_phone_id: Annotated[Source | Shares, PlainValidator(_sender)]
-    """One sender, a column with each row's, or several that share the people."""
+    """One sender, a column with each row's, or several that share the recipients."""
 
 
 class TemplateSection(_Section):
@@ -264,7 +267,7 @@ class TemplateSection(_Section):
     name: Annotated[Source, _source("constant", "template.name")]
     language: Annotated[Source, _source("constant", "template.language")]
     body: Annotated[str | None, _sentence(body_problem)] = None
-    """The template's text with its `{{n}}`; None when the campaign does not give it."""
+    """Text of the template with its `{{n}}`; None: not given."""
 
 
 class ColumnsSection(_Section):
@@ -279,7 +282,7 @@ class ColumnsSection(_Section):
 
 
 class FieldSpec(_Section):
-    """[[template_fields]]: one value of the template, and where each of its parts comes from."""
+    """[[template_fields]]: one value of the template, with the sources of its parts."""
 
     component: Annotated[Source, _source("constant")]
     type: Annotated[Source, _source("constant")] = Constant(value="TEXT")
@@ -290,7 +293,7 @@ class FieldSpec(_Section):
     card_index: Annotated[Source | None, _number(0)] = None
     """Counts from 0."""
     value: Annotated[Source, _source("constant")]
-    """A `Constant` here is a text with `{Column|filter}` in it."""
+    """A `Constant` is a text with `{Column|filter}` in it."""
 
 
 class PhoneSection(_Section):
@@ -304,15 +307,15 @@ class ThrottleSection(_Section):
     """[throttle]"""
 
     rate: Annotated[float, _measure(parse_rate, '"10/s"')] = 10.0
-    """Starts a second."""
+    """Starts per second."""
     concurrency: Annotated[StrictInt, Field(ge=1, le=512)] = 16
-    """Attempts in flight at most, per sender."""
+    """Most attempts in flight, per sender."""
     per_24h: Annotated[StrictInt | None, Field(ge=1)] = None
-    """Unique people in a moving 24 hours, per sender; None: no cap."""
+    """Unique recipients in any moving 24 hours, per sender; None: no cap."""
     shared_cap: Literal["sender", "account"] = "sender"
-    """Whose people `per_24h` counts: each sender's, or those of all senders together."""
+    """Scope of `per_24h`: the recipients of each sender, or those of all senders together."""
     per_run: Annotated[StrictInt | None, Field(ge=1)] = None
-    """Messages of one run at most; None: no limit."""
+    """Most messages of one run; None: no limit."""
 
 
 def _days(raw: object) -> frozenset[int]:
@@ -337,23 +340,23 @@ def _holidays(raw: object) -> str:
 
 
 class WindowSection(_Section):
-    """[[window]]: hours of some days in which messages may go out."""
+    """[[window]]: sending hours on some days."""
 
     days: Annotated[frozenset[int], PlainValidator(_days)] = frozenset(range(7))
     """Monday is 0."""
     hours: Annotated[tuple[int, int], _measure(parse_hours, '"09:00-20:00"')]
     """Minutes from midnight; the end is exclusive."""
     timezone: Annotated[str | None, PlainValidator(_window_zone)] = None
-    """`recipient`, or a zone; None: the campaign's."""
+    """`recipient` or a zone; None: the campaign's zone."""
     holidays: Annotated[str | None, PlainValidator(_holidays)] = None
-    """On whose public holidays the window stays closed."""
+    """Country or state on whose public holidays the window stays closed; None: no holidays."""
 
 
 class HistorySection(_Section):
     """[history]"""
 
     not_within: Annotated[float | None, _measure(parse_duration, '"7d"')] = None
-    """Seconds: who got a message of another campaign since is left out; None: nobody is."""
+    """Least seconds since a message of another campaign; None: no such rule."""
 
 
 def _files(raw: object) -> tuple[str, ...]:
@@ -366,9 +369,9 @@ class SuppressSection(_Section):
     """[suppress]"""
 
     files: Annotated[tuple[str, ...], PlainValidator(_files)] = ()
-    """Sheets of people who must not be messaged; a relative path is one from the campaign file's folder."""
+    """Sheets of people who must not be messaged; relative paths start at the campaign file's folder."""
     column: Annotated[str | None, _sentence(_not_blank)] = None
-    """The column of the sheet in which a yes means that the person wants no messages."""
+    """Column of the sheet in which a yes means that the person wants no messages."""
 
 
 class PricesSection(_Section):
@@ -382,29 +385,29 @@ class StopSection(_Section):
     """[stop]"""
 
     errors: Annotated[float, _measure(parse_share, '"20%"')] = 0.2
-    """Share of this run's attempts that may be errors (of at least 50)."""
+    """Share of errors at which the run stops, after at least 50 attempts."""
     unknowns: Annotated[StrictInt, Field(ge=1)] = 5
-    """Unknown outcomes in a row."""
+    """Consecutive unknown outcomes at which the run stops."""
     retries: Annotated[StrictInt, Field(ge=0, le=1000)] = 8
-    """Safe repeats of one row before the run stops."""
+    """Safe retries of one row before the run stops."""
     retry_for: Annotated[float, _measure(parse_duration, '"15m"')] = 900.0
-    """Seconds that the safe repeats of one row may take."""
+    """Seconds that the safe retries of one row may take."""
 
 
 class CanarySection(_Section):
     """[canary]"""
 
     rows: Annotated[StrictInt | None, Field(ge=1)] = None
-    """How many rows are sent alone first; None: no canary."""
+    """Rows that are sent alone first; None: no canary."""
 
 
 class NotifySection(_Section):
     """[notify]"""
 
     webhook: Annotated[Webhook | None, PlainValidator(read_webhook)] = None
-    """Gets summary.json by POST when a run has ended; None: nobody does."""
+    """Address that gets summary.json by POST at the end of a run; None: no webhook."""
     prometheus: Annotated[str | None, PlainValidator(read_metrics_path)] = None
-    """A textfile for node_exporter; a relative path is one from the campaign file's folder. None: none is written."""
+    """Textfile for node_exporter; a relative path starts at the campaign file's folder. None: no file."""
 
 
 class SheetSection(_Section):
@@ -412,14 +415,14 @@ class SheetSection(_Section):
 
     name: Annotated[str | None, _sentence(_not_blank)] = None
     header_row: Annotated[StrictInt | None, Field(ge=1)] = None
-    """The number Excel shows; None: found by itself."""
+    """Row number that Excel shows; None: the header is found."""
     hidden_rows: Literal["skip", "send"] = "skip"
     trusted: StrictBool = False
-    """A person vouches for the file: it is read whatever its size."""
+    """Read the file whatever its size."""
 
 
 class CampaignFile(_Section):
-    """The whole file."""
+    """Schema of the whole file."""
 
     campaign: CampaignSection
     sender: SenderSection
@@ -440,45 +443,44 @@ class CampaignFile(_Section):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SuppressionSources:
-    """Who must not be messaged besides the ledger's list."""
+    """Sources of suppression besides the ledger's list."""
 
     files: tuple[Path, ...] = ()
-    """Absolute, or as the working folder finds them."""
+    """Absolute, or relative to the working directory."""
     column: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotifyTargets:
-    """Who is told when a run has ended."""
+    """Targets of the notification at the end of a run."""
 
     webhook: Webhook | None = None
     prometheus: Path | None = None
-    """Absolute, or as the working folder finds it."""
+    """Absolute, or relative to the working directory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Campaign:
-    """A campaign as the rest of the program knows it."""
+    """Valid campaign, as the rest of the program uses it."""
 
     path: Path
     name: str
-    """With the date filled in: the scope in which a person is messaged once."""
+    """Name with its date: the scope in which a recipient is messaged once."""
     slug: str
-    """The name as part of a folder's name."""
+    """Name as part of a folder's name."""
     unique_by: tuple[str, ...]
     language: str | None
-    """Of reports; None: as the person who runs it."""
+    """Language of reports; None: that of the user who runs it."""
     timezone: str
     sender: SenderSection
     template: TemplateSection
     columns: Mapping[str, Source] | None
-    """Field of the request to its source; None: the sheet's headers are matched."""
+    """Field of the request to its source; None: columns are matched by the sheet's header."""
     template_fields: tuple[FieldSpec, ...] | None
     """None: columns like `body_1` become template fields."""
     phone: PhoneSection
     throttle: ThrottleSection
     hours: Hours
-    """When messages may go out."""
     history: HistorySection
     suppress: SuppressionSources
     prices: PricesSection | None
@@ -489,7 +491,7 @@ class Campaign:
 
     @property
     def contact_limits(self) -> ContactLimits:
-        """The rules that hold across runs and campaigns."""
+        """Limits that hold across runs and campaigns."""
         within = self.history.not_within
         return ContactLimits(
             not_within=None if within is None else timedelta(seconds=within),

@@ -1,4 +1,4 @@
-"""Where a field's value comes from: a column, a column with a default, or a constant."""
+"""Sources of a field's value: a column, a column with a default, a constant, or senders that share the recipients."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from batch.model.reasons import Finding
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Constant:
-    """The same value in every row."""
+    """Source with the same value in every row."""
 
     value: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
-    """The row's cell in a column."""
+    """Source that takes the row's cell of a column."""
 
     column: str
     default: str | None = None
-    """What stands in for an empty cell; None when the campaign gives none. Empty: the field is left out."""
+    """Value for an empty cell; None: the campaign gives none; empty: the field is left out."""
 
 
 Source = Constant | Column
 
 BareValue = Literal["column", "constant", "number"]
-"""What a bare value means: a column's name, a text, or a whole number."""
+"""Meaning of a bare value: a column's name, a text, or a whole number."""
 
 _KEYS = ("column", "default", "value")
 _FORMS = {
@@ -42,7 +42,7 @@ _FORMS = {
 
 
 def read_source(raw: object, *, plain: BareValue) -> Source:
-    """A source as the campaign file writes it. Raises ValueError, whose text says what is allowed."""
+    """Return the source that the campaign file describes. Raises ValueError with what is allowed."""
     if isinstance(raw, dict):
         return _from_table(raw, plain)
     return Column(column=_name(raw, plain)) if plain == "column" else Constant(value=_value(raw, plain))
@@ -81,7 +81,7 @@ def _value(raw: object, plain: BareValue) -> str:
 
 
 def describe_source(source: Source) -> str:
-    """`column 'Agente', left out when empty`: for people."""
+    """Describe a source for people: `column 'Agente', left out when empty`."""
     if isinstance(source, Constant):
         return _("constant '{value}'").format(value=source.value)
     if source.default is None:
@@ -93,27 +93,27 @@ def describe_source(source: Source) -> str:
 
 _FIELD = "whatsapp_phone_id"
 _WHOLE, _ROUNDING = 100, 0.1
-"""Percent; people write 33.3% three times."""
+"""Percent, and how far the sum may be off: people write 33.3% three times."""
 _ALLOWED = N_('allowed is a list like [{ id = "0b28ee57-...", share = "60%" }, { id = "7c19...", share = "40%" }]')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Share:
-    """A sender, and its part of the people."""
+    """Sender and its part of the recipients."""
 
     id: str
     part: float
-    """Above 0; all parts of a list add up to 1."""
+    """Above 0; the parts of all senders add up to 1."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shares:
-    """Senders with their parts."""
+    """Senders that share the recipients."""
 
     senders: tuple[Share, ...]
 
-    def of(self, person: str) -> str:
-        """The sender of a person (E.164): the same one in every run and in every sheet, whatever the row's number."""
+    def sender_of(self, person: str) -> str:
+        """Return the sender of a person (E.164): the same in every run and sheet."""
         place = int.from_bytes(hashlib.sha256(person.encode()).digest()[:8]) / 2**64
         for share in self.senders:
             place -= share.part
@@ -127,7 +127,7 @@ class Shares:
 
 
 def read_shares(raw: list[object]) -> Shares:
-    """The list as the campaign file writes it. Raises ValueError, whose text says what is allowed."""
+    """Return the senders that the campaign file lists. Raises ValueError with what is allowed."""
     entries = [_entry(each) for each in raw]
     if not entries:
         raise ValueError(_(_ALLOWED))
@@ -157,7 +157,9 @@ def _entry(raw: object) -> tuple[str, object]:
     given = raw.get("id")
     sender = check_value(_FIELD, given.strip()) if isinstance(given, str) and given.strip() else None
     if sender is None or isinstance(sender, Finding):
-        raise ValueError(_("id is {given!r}; allowed is {allowed}").format(given=given, allowed=FIELDS[_FIELD].allowed))
+        raise ValueError(
+            _("id is {given!r}; allowed is {allowed}").format(given=given, allowed=FIELDS[_FIELD].valid_values)
+        )
     return sender, raw.get("share", 1)
 
 

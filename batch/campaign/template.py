@@ -1,4 +1,4 @@
-"""The template's text, as the campaign file may give it for previews and checks."""
+"""Text of a template, which the campaign file may give for previews and checks."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections.abc import Mapping
 from batch.i18n import _
 
 BODY_LIMIT = 1024
-"""Characters of a body with its values (WhatsApp)."""
+"""Most characters of a body with its values. Source: WhatsApp."""
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
 
 def placeholders(body: str) -> tuple[int, ...]:
-    """The numbers of the `{{n}}` in a checked body, each once, rising."""
+    """Return the numbers of the `{{n}}` in a checked body, each once, ascending."""
     return tuple(sorted({int(name) for name in _PLACEHOLDER.findall(body) if _is_number(name)}))
 
 
 def count_placeholders(body: str) -> Counter[int]:
-    """How often each `{{n}}` stands in a checked body."""
+    """Count each `{{n}}` of a checked body."""
     return Counter(int(name) for name in _PLACEHOLDER.findall(body) if _is_number(name))
 
 
 def fill_body(body: str, values: Mapping[int, str]) -> str:
-    """The body with `{{n}}` replaced; a placeholder without a value stays."""
+    """Replace the `{{n}}` of a body; a placeholder without a value stays."""
 
     def value(match: re.Match[str]) -> str:
         return values.get(int(match[1]), match[0]) if _is_number(match[1]) else match[0]
@@ -34,7 +34,7 @@ def fill_body(body: str, values: Mapping[int, str]) -> str:
 
 
 def body_problem(body: str) -> str | None:
-    """What is wrong with a body by itself: named or missing placeholders, or its length."""
+    """Return the problem of a body by itself (named or missing placeholders, length), or None."""
     named = [name for name in _PLACEHOLDER.findall(body) if not _is_number(name)]
     if named:
         return _("it has the placeholder {{{{{name}}}}}; allowed are numbers: {{{{1}}}}, {{{{2}}}} and so on").format(

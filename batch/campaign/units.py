@@ -1,4 +1,4 @@
-"""Rates, durations and shares as people write them."""
+"""Parsers for rates, durations and shares as people write them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from batch.i18n import _
 
 FASTEST = 10_000.0
-"""Starts a second; WhatsApp grants a number 1,000 at most."""
+"""Starts per second; WhatsApp grants a number 1,000 at most."""
 
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _RATE = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?/ ?(s|min|h)")
@@ -16,7 +16,7 @@ _SHARE = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?%")
 
 
 def parse_rate(text: str) -> float:
-    """Starts a second: 10.0 for "10/s", "600/min" and "36000/h". Raises ValueError, whose text says what is allowed."""
+    """Return starts per second: 10.0 for "10/s", "600/min", "36000/h". Raises ValueError with what is allowed."""
     match = _RATE.fullmatch(text.strip())
     rate = _number(match[1]) / _SECONDS[match[2]] if match else 0.0
     if not 0 < rate <= FASTEST:
@@ -25,7 +25,7 @@ def parse_rate(text: str) -> float:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds: 900.0 for "15m". Raises ValueError, whose text says what is allowed."""
+    """Return seconds: 900.0 for "15m". Raises ValueError with what is allowed."""
     match = _DURATION.fullmatch(text.strip())
     seconds = _number(match[1]) * _SECONDS[match[2]] if match else 0.0
     if seconds <= 0:
@@ -34,7 +34,7 @@ def parse_duration(text: str) -> float:
 
 
 def parse_share(text: str) -> float:
-    """A share of one: 0.2 for "20%". Raises ValueError, whose text says what is allowed."""
+    """Return a share of one: 0.2 for "20%". Raises ValueError with what is allowed."""
     match = _SHARE.fullmatch(text.strip())
     share = _number(match[1]) / 100 if match else 0.0
     if not 0 < share <= 1:

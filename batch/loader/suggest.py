@@ -164,14 +164,14 @@ def guess(info: SheetInfo, facts: Sequence[ColumnFacts], phones: Sequence[Column
         if 2 * len(bad) > len(each.cells):
             asides.append(
                 _("{name!r} is not used: {value!r} is not {allowed}.").format(
-                    name=each.name, value=bad[0][:60], allowed=FIELDS[field].allowed
+                    name=each.name, value=bad[0][:60], allowed=FIELDS[field].valid_values
                 )
             )
             continue
         found[field] = each.name
         if bad:
             reasons[field] = _("{bad} of {cells} cells are not {allowed}.").format(
-                bad=number(len(bad)), cells=number(len(each.cells)), allowed=FIELDS[field].allowed
+                bad=number(len(bad)), cells=number(len(each.cells)), allowed=FIELDS[field].valid_values
             )
     return Guess(columns=found, reasons=reasons, fields=_template_fields(info, others, asides), asides=tuple(asides))
 
@@ -220,7 +220,7 @@ def _by_api_names(
     if status is not None and "status" not in matched:
         asides.append(
             _("{name!r} is not used: a value in it is not {allowed}.").format(
-                name=status, allowed=FIELDS["status"].allowed
+                name=status, allowed=FIELDS["status"].valid_values
             )
         )
     return {field: matched[field] for field in FIELDS if field in matched}

@@ -44,7 +44,7 @@ class CampaignFacts:
 
     def __post_init__(self) -> None:
         if self.sender is not None and isinstance(check_value("whatsapp_phone_id", self.sender), Finding):
-            allowed = FIELDS["whatsapp_phone_id"].allowed
+            allowed = FIELDS["whatsapp_phone_id"].valid_values
             problem = _("The sender {sender!r} is not {allowed}.").format(sender=self.sender, allowed=allowed)
             raise SettingsError(problem, _("Wegly shows it with your number."))
         empty = (

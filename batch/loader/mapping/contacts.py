@@ -177,7 +177,7 @@ class ContactMaker:
 
     def _message(self, phone: Phone, values: dict[str, str | None], fields: tuple[TemplateField, ...]) -> Message:
         return Message(
-            whatsapp_phone_id=self._shares.of(phone.e164) if self._shares else values["whatsapp_phone_id"] or "",
+            whatsapp_phone_id=self._shares.sender_of(phone.e164) if self._shares else values["whatsapp_phone_id"] or "",
             wa_contact_id=format_for_api(phone.e164, self._format, self._region),
             template_name=values["template.name"] or "",
             template_language=values["template.language"] or "",

@@ -101,7 +101,7 @@ class PlainContacts:
             return None
         values.append(number)
         if self._shares:
-            values.append(self._shares.of(person))
+            values.append(self._shares.sender_of(person))
         unique = tuple([cells[place] or "" for place in self._unique]) if self._unique else ()
         return Plain(person, tuple(values), notes, unique, wants_none)
 

@@ -46,7 +46,7 @@ def forbidden_of(sender: str) -> str:
     """A phone that the API forbids (HTTP 403) to this sender, by the list of halves."""
     shares = read_shares(tomllib.loads(f"list = {HALVES}")["list"])
     numbers = (f"11 97{number:03d}-0403" for number in range(1000))
-    return next(phone for phone in numbers if shares.of(person(phone)) == sender)
+    return next(phone for phone in numbers if shares.sender_of(person(phone)) == sender)
 
 
 def test_a_sender_that_is_stopped_does_not_stop_the_other(office: Office) -> None:
@@ -76,7 +76,9 @@ def test_a_token_that_is_refused_stops_every_sender(office: Office) -> None:
     """Each would get the same answer: one attempt, or one of each at most."""
     shares = read_shares(tomllib.loads(f"list = {HALVES}")["list"])
     unauthorized = next(
-        phone for phone in (f"11 97{number:03d}-0401" for number in range(1000)) if shares.of(person(phone)) == SECOND
+        phone
+        for phone in (f"11 97{number:03d}-0401" for number in range(1000))
+        if shares.sender_of(person(phone)) == SECOND
     )
     sheet = office.sheet([unauthorized, *phones(40)])
     code, _, _ = office.type(

@@ -82,7 +82,7 @@ def test_odd_lists_are_refused_with_what_is_allowed(raw: list[object], said: str
 def test_the_split_is_near_the_shares(shares: tuple[str, ...]) -> None:
     """Within two in a hundred of ten thousand people."""
     found = read_shares(entries(*shares))
-    got = Counter(found.of(person) for person in PEOPLE)
+    got = Counter(found.sender_of(person) for person in PEOPLE)
     for each in found.senders:
         assert got[each.id] / len(PEOPLE) == pytest.approx(each.part, abs=0.02)
 
@@ -90,26 +90,26 @@ def test_the_split_is_near_the_shares(shares: tuple[str, ...]) -> None:
 def test_a_person_s_sender_never_changes() -> None:
     """These are written down: were they others tomorrow, people would hear from a stranger."""
     found = read_shares(entries("50%", "50%"))
-    assert [found.of(f"+551197001200{number}") for number in range(8)] == [B, A, A, A, A, A, B, B]
+    assert [found.sender_of(f"+551197001200{number}") for number in range(8)] == [B, A, A, A, A, A, B, B]
 
 
 def test_a_larger_share_takes_nobody_away_from_its_sender() -> None:
     """From 50:50 to 70:30 only the second loses people."""
     before, after = read_shares(entries("50%", "50%")), read_shares(entries("70%", "30%"))
-    assert all(after.of(person) == A for person in PEOPLE if before.of(person) == A)
+    assert all(after.sender_of(person) == A for person in PEOPLE if before.sender_of(person) == A)
 
 
 @given(st.lists(st.floats(min_value=1e-6, max_value=1e6), min_size=1, max_size=3), st.text(max_size=20))
 def test_everybody_has_a_sender_of_the_list(weights: list[float], person: str) -> None:
     """Whatever the shares are rounded to."""
     found = read_shares(entries(*weights))
-    assert found.of(person) in {each.id for each in found.senders}
+    assert found.sender_of(person) in {each.id for each in found.senders}
 
 
 def test_the_last_sender_takes_what_rounding_leaves_over() -> None:
     """Shares that add up to a little less than one."""
     thin = Shares(senders=(Share(id=A, part=1e-12), Share(id=B, part=1e-12)))
-    assert {thin.of(person) for person in PEOPLE[:100]} == {B}
+    assert {thin.sender_of(person) for person in PEOPLE[:100]} == {B}
 
 
 def test_a_list_says_itself_in_a_word() -> None:
