@@ -1,7 +1,7 @@
-"""Which row is the header, and what the columns are called. Pure rules over the first rows of a sheet.
+"""Detection of the header row, and names of the columns: pure rules over the first rows of a sheet.
 
-A header is a row of words above a row of data. What tells it, strongest first: it names columns the campaign asks for;
-it holds usual names of columns (telefone, nome, ...); it is the first full row, all words, of a block of rows. Titles
+A header is a row of words above a row of data. It is recognized, strongest first, by naming columns that the campaign
+asks for; by usual names of columns (telefone, nome, ...); as the first full row, all words, of a block of rows. Titles
 above it are passed over. Where no row is one (the first full row holds numbers, dates or addresses as data does), the
 sheet has no header: its columns are called `column A`, `column B`, ... and no row is lost.
 """
@@ -9,7 +9,7 @@ sheet has no header: its columns are called `column A`, `column B`, ... and no r
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from batch.loader.header_names import fold, is_known_header
@@ -38,12 +38,12 @@ class Header:
     number: int
     names: tuple[str | None, ...]
     known: int = 0
-    """How many of its names were recognized; 0 when the row was told by its form alone."""
+    """Names that were recognized; 0 when the row was found by its form alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Columns:
-    """The columns that are kept, in order: where they are in the file (from 0), and what they are called."""
+class SheetColumns:
+    """The columns that are kept, in order: their places in the file (from 0), and their names."""
 
     places: tuple[int, ...]
     names: tuple[str, ...]
@@ -51,69 +51,23 @@ class Columns:
     """Names that more than one column has."""
 
 
-def column_name(index: int) -> str:
-    """The name of a column that has none: `column F`. `index` from 0."""
-    return f"column {column_letters(index + 1)}"
-
-
-def _clean(name: str | None) -> str | None:
-    """A header name on one line: line breaks and runs of spaces become one space."""
-    return (" ".join(name[:_LONGEST_NAME].split()) or None) if name else None
-
-
-def _filled(row: RawRow) -> list[str]:
-    return [cell for cell in row.cells if cell]
-
-
-def _looks_like_data(cell: str) -> bool:
-    return len(cell) > _LONGEST_NAME or bool(_DATA.fullmatch(cell)) or not any(map(str.isalpha, cell))
-
-
-def header_at(rows: Sequence[RawRow], number: int) -> Header | None:
-    """The header a person named by its row number; None when that row is not among `rows`, or holds nothing."""
-    for row in rows:
-        if row.number == number and _filled(row):
-            return Header(number=number, names=tuple(_clean(cell) for cell in row.cells))
-    return None
-
-
-def headless(rows: Sequence[RawRow]) -> Header:
-    """The header of a sheet without one: every column nameless, number 0."""
-    return Header(number=0, names=(None,) * max((len(row.cells) for row in rows), default=0))
-
-
 def find_header(rows: Sequence[RawRow], wanted: Collection[str] = ()) -> Header:
-    """The header among the first rows of a sheet. `wanted`: names the campaign asks for; they decide first."""
-    asked = {fold(name) for name in wanted}
+    """Find the header among the first rows of a sheet. `wanted`: names the campaign asks for; they decide first."""
+    wanted_names = {fold(name) for name in wanted}
     best: Header | None = None
     best_score = (0, 0, 0)
     above: RawRow | None = None
     for row in rows:
-        names = _names_with_gaps_filled(row, above)
-        score = _recognized(row, names, asked)
+        names = _complete_names(row, above)
+        score = _score(row, names, wanted_names)
         if score > best_score:
             best, best_score = Header(number=row.number, names=names, known=max(score[:2])), score
         above = row
-    return best or _by_form(rows)
+    return best or _find_by_form(rows)
 
 
-def _recognized(row: RawRow, names: tuple[str | None, ...], asked: set[str]) -> tuple[int, int, int]:
-    """How many names the campaign asks for, how many usual names, how many names; zeros if the row brings none.
-
-    A row that holds data as well is a header only if it is mostly words and brings two usual names.
-    """
-    filled = _filled(row)
-    words = [cell for cell in filled if not _looks_like_data(cell)]
-    known = sum(map(is_known_header, words))
-    enough = 1 if len(words) == len(filled) else 2
-    if not {fold(cell) for cell in words} & asked and (known < enough or 2 * len(words) <= len(filled)):
-        return (0, 0, 0)
-    present = [name for name in names if name]
-    return len({fold(name) for name in present} & asked), sum(map(is_known_header, present)), len(present)
-
-
-def _names_with_gaps_filled(row: RawRow, above: RawRow | None) -> tuple[str | None, ...]:
-    """The row's names; where it has none, the name right above it: a header of two lines with merged cells.
+def _complete_names(row: RawRow, above: RawRow | None) -> tuple[str | None, ...]:
+    """Return the row's names; where it has none, the name right above it: a header of two lines with merged cells.
 
     Only when the row above is the sheet's previous row and is itself of several words; else it is a title.
     """
@@ -127,34 +81,74 @@ def _names_with_gaps_filled(row: RawRow, above: RawRow | None) -> tuple[str | No
     return tuple(name or (upper[index] if index < len(upper) else None) for index, name in enumerate(names))
 
 
-def _by_form(rows: Sequence[RawRow]) -> Header:
-    """The first row that is at least half as full as the fullest, if it is all words; else no header.
+def _score(row: RawRow, names: tuple[str | None, ...], wanted: set[str]) -> tuple[int, int, int]:
+    """Count the names that the campaign asks for, the usual names, and all names; zeros for a row that is no header.
 
-    What stands above it in fewer cells is a title or a remark.
+    A row that holds data as well is a header only if it is mostly words and has two usual names.
     """
-    most = max((len(_filled(row)) for row in rows), default=0)
-    for row in rows:
-        if 2 * len(_filled(row)) >= most:
-            if row.errors or any(_looks_like_data(cell) for cell in _filled(row)):
-                break
-            return Header(number=row.number, names=tuple(_clean(cell) for cell in row.cells))
-    return headless(rows)
+    filled = _filled(row)
+    words = [cell for cell in filled if not _looks_like_data(cell)]
+    known = sum(map(is_known_header, words))
+    enough = 1 if len(words) == len(filled) else 2
+    if not {fold(cell) for cell in words} & wanted and (known < enough or 2 * len(words) <= len(filled)):
+        return (0, 0, 0)
+    present = [name for name in names if name]
+    return len({fold(name) for name in present} & wanted), sum(map(is_known_header, present)), len(present)
+
+
+def _find_by_form(rows: Sequence[RawRow]) -> Header:
+    """Take the first row that is at least half as full as the fullest, if it is all words; else no header.
+
+    Rows of fewer cells above it are titles or remarks.
+    """
+    first = next(_full_rows(rows), None)
+    if first is None or first.errors or any(map(_looks_like_data, _filled(first))):
+        return headless(rows)
+    return Header(number=first.number, names=tuple(map(_clean, first.cells)))
+
+
+def header_at(rows: Sequence[RawRow], number: int) -> Header | None:
+    """Return the header in a row that a person named; None when it is not among `rows`, or holds nothing."""
+    found = next((row for row in rows if row.number == number and _filled(row)), None)
+    return found and Header(number=number, names=tuple(map(_clean, found.cells)))
+
+
+def headless(rows: Sequence[RawRow]) -> Header:
+    """Return the header of a sheet without one: every column nameless, number 0."""
+    return Header(number=0, names=(None,) * max((len(row.cells) for row in rows), default=0))
 
 
 def is_list(rows: Sequence[RawRow]) -> bool:
-    """Whether rows without a header look like a list: three in four are at least half as full as the fullest.
+    """True for rows without a header that look like a list: three in four are at least half as full as the fullest.
 
     A report with headings, blanks and several small tables is none.
     """
+    return 4 * len(list(_full_rows(rows))) >= 3 * len(rows)
+
+
+def _full_rows(rows: Sequence[RawRow]) -> Iterator[RawRow]:
     most = max((len(_filled(row)) for row in rows), default=0)
-    return 4 * sum(2 * len(_filled(row)) >= most for row in rows) >= 3 * len(rows)
+    return (row for row in rows if 2 * len(_filled(row)) >= most)
 
 
-def name_columns(header: Header, used: Collection[int]) -> Columns:
+def _filled(row: RawRow) -> list[str]:
+    return [cell for cell in row.cells if cell]
+
+
+def _clean(name: str | None) -> str | None:
+    """Put a header name on one line: line breaks and runs of spaces become one space."""
+    return (" ".join(name[:_LONGEST_NAME].split()) or None) if name else None
+
+
+def _looks_like_data(cell: str) -> bool:
+    return len(cell) > _LONGEST_NAME or bool(_DATA.fullmatch(cell)) or not any(map(str.isalpha, cell))
+
+
+def name_columns(header: Header, used: Collection[int]) -> SheetColumns:
     """Name the columns. `used`: indexes of columns that hold anything below the header.
 
     A column without a name and without data is left out. Of several columns of one name the first keeps it, the
-    later ones say where they are: `Telefone (column F)`.
+    others get their letters: `Telefone (column F)`.
     """
     places: list[int] = []
     names: list[str] = []
@@ -170,4 +164,9 @@ def name_columns(header: Header, used: Collection[int]) -> Columns:
             name += "*"
         places.append(index)
         names.append(name)
-    return Columns(places=tuple(places), names=tuple(names), ambiguous=tuple(ambiguous))
+    return SheetColumns(places=tuple(places), names=tuple(names), ambiguous=tuple(ambiguous))
+
+
+def column_name(index: int) -> str:
+    """Return the name of a column that has none: `column F`. `index` from 0."""
+    return f"column {column_letters(index + 1)}"

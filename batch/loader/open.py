@@ -1,22 +1,23 @@
-"""Opening a sheet: what it is, where its header is, what its columns are called, and whether it is whole."""
+"""Opening of a sheet: its format, worksheet, header and columns, and one reading to its end; and private copies."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from batch.errors import SheetError
 from batch.i18n import N_, _
-from batch.loader.formats.delimited import TextGrid, open_text
+from batch.loader.delimiter_choice import open_text
+from batch.loader.formats.delimited import TextGrid
 from batch.loader.formats.workbook import Content, find_content, open_workbook
 from batch.loader.header_detection import HEAD_ROWS, Header, find_header, header_at, headless, is_list, name_columns
-from batch.loader.scan import Survey, holds_anything, survey
+from batch.loader.scan import SheetScan, has_content, scan_rows
 from batch.loader.sheet import Sheet, Widths
-from batch.loader.source import Grid, RawRow
+from batch.loader.source import Grid
 from batch.loader.worksheet_choice import choose_tab
 from batch.model.messages import has_origins
 from batch.model.phrases import Phrase
@@ -25,6 +26,15 @@ from batch.model.sheets import SheetInfo
 
 _DEFAULT_LIMITS = Limits()
 _REASON = "wegly_reason"
+_RESULTS_CSV = frozenset({"wegly_status", "wegly_run"})
+"""Columns by which a `results.csv` of a report is recognized."""
+_HEADLESS = N_(
+    "No header row was found: the columns are called by their letters (column A), and the first row counts. "
+    "If there is a header, name its row in the campaign file: [sheet] header_row."
+)
+_ALIKE = N_("Several columns are called {name}; the later ones are named by their letter.")
+_ONE_HIDDEN = N_("1 row is hidden in the sheet, often by a filter left on.")
+_HIDDEN = N_("{rows:,} rows are hidden in the sheet, often by a filter left on.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +44,8 @@ class _Opened:
     grid: Grid
     format: str
     tab: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
     remarks: tuple[Phrase, ...] = ()
 
 
@@ -46,56 +58,55 @@ def open_sheet(
     limits: Limits = _DEFAULT_LIMITS,
     shown_as: str | None = None,
 ) -> Sheet:
-    """Open a sheet, find its header, and look it through once to its end.
+    """Open a sheet, find its header, and read it once to its end.
 
     Args:
         path: a CSV, TSV, TXT, XLSX, XLSM, XLS, XLSB or ODS file; its content decides which, not its name.
-        name: the worksheet; None: the one that holds the contacts is looked for. Not used for text files.
-        header_row: the header's row number as Excel shows it; 0: the sheet has none; None: it is looked for.
+        name: the worksheet; None: the one that holds the contacts is chosen. Not used for text files.
+        header_row: the header's row number as Excel shows it; 0: the sheet has none; None: it is detected.
         wanted_columns: names the campaign asks for; they help to find worksheet and header.
-        limits: what refuses a hostile file.
-        shown_as: what messages and `info.file` call the file; None: its name. For a private copy of a sheet.
+        limits: sizes beyond which the file is refused.
+        shown_as: name of the file in messages and in `info.file`; None: its own. For a private copy of a sheet.
 
     Raises:
         SheetError: the file is missing, a folder, empty, no sheet, protected by a password, damaged, too large;
-            there is no such worksheet, or several would do; there is no header where it was said to be, or no row.
+            there is no such worksheet, or several would do; the row named as the header is empty, or there is no row.
     """
     source = SheetFile(path=path, name=shown_as or path.name, limits=limits)
     opened = _open(source, name, wanted_columns)
-    header = _header(source, opened, header_row, wanted_columns)
-    last_named = max((index + 1 for index, text in enumerate(header.names) if text), default=0)
-    is_text = isinstance(opened.grid, TextGrid)
-    grid = replace(opened.grid, width=len(header.names)) if isinstance(opened.grid, TextGrid) else opened.grid
-    least = last_named or len(header.names)
-    seen = survey(source, grid.rows(), below=header.number, width=least)
-    if not seen.rows:
+    header = _find_header(source, opened.grid, header_row, wanted_columns)
+    grid, width = opened.grid, len(header.names)
+    is_text = isinstance(grid, TextGrid)
+    if isinstance(grid, TextGrid):
+        grid = replace(grid, width=width)
+    least = max((index for index, text in enumerate(header.names, 1) if text), default=width)
+    scan = scan_rows(source, grid.rows(), below=header.number, width=least)
+    if not scan.rows:
         raise source.refusal(
             _("has no rows: nothing stands below its header in row {row}.").format(row=header.number),
             _("Fill in at least one row."),
         )
-    used = {index for index in seen.used if not is_text or index < len(header.names)}
-    columns = name_columns(header, used)
+    columns = name_columns(header, {index for index in scan.used if not is_text or index < width})
     info = SheetInfo(
         file=source.name,
         format=opened.format,
         sheet=opened.tab,
-        encoding=grid.encoding if isinstance(grid, TextGrid) else None,
-        delimiter=grid.delimiter if isinstance(grid, TextGrid) else None,
+        encoding=opened.encoding,
+        delimiter=opened.delimiter,
         header_row=header.number,
         columns=columns.names,
         ambiguous=columns.ambiguous,
-        remarks=(*opened.remarks, *_remarks(header, seen, columns.ambiguous)),
+        remarks=(*opened.remarks, *_make_remarks(header, scan, columns.ambiguous)),
     )
-    widths = Widths(least=least, most=len(header.names), pads=seen.leaves_out_the_end) if is_text else None
     return Sheet(
         info=info,
-        row_count=seen.rows,
-        hidden_count=seen.hidden,
+        row_count=scan.rows,
+        hidden_count=scan.hidden,
         grid=grid,
         columns=columns,
-        widths=widths,
-        guarded=is_text and {"wegly_status", "wegly_run"} <= set(columns.names),
-        said=columns.names.index(_REASON) if has_origins(columns.names) and _REASON in columns.names else None,
+        widths=Widths(least=least, most=width, may_be_short=scan.omits_end) if is_text else None,
+        is_guarded=is_text and set(columns.names) >= _RESULTS_CSV,
+        reason_index=columns.names.index(_REASON) if has_origins(columns.names) and _REASON in columns.names else None,
     )
 
 
@@ -103,18 +114,23 @@ def _open(source: SheetFile, name: str | None, wanted: Collection[str]) -> _Open
     content = find_content(source)
     if content is Content.TEXT:
         text = open_text(source, wanted)
-        return _Opened(grid=text, format="tsv" if text.delimiter == "\t" else "csv")
+        kind = "tsv" if text.delimiter == "\t" else "csv"
+        return _Opened(grid=text, format=kind, encoding=text.encoding, delimiter=text.delimiter)
     book = open_workbook(source, content)
     choice = choose_tab(source, book, name=name, wanted=wanted)
     return _Opened(grid=book.grid(choice.tab), format=book.format, tab=choice.tab.name, remarks=choice.remarks)
 
 
-def _header(source: SheetFile, opened: _Opened, header_row: int | None, wanted: Collection[str]) -> Header:
-    if header_row is not None and (own := _header_of_corrections(opened)) is not None:
-        return own
-    filled = (row for row in opened.grid.rows() if holds_anything(row))
+def _find_header(source: SheetFile, grid: Grid, header_row: int | None, wanted: Collection[str]) -> Header:
+    head = list(islice(filter(has_content, grid.rows()), HEAD_ROWS))
+    if header_row is not None:
+        # A sheet of rows to correct has its own header, wherever the campaign says that the original has it.
+        own = next((row.number for row in head if has_origins(row.cells)), None)
+        if own is not None and (header := header_at(head, own)):
+            return header
     if header_row:
-        header = header_at(list(_until(filled, header_row)), header_row)
+        upper = takewhile(lambda row: row.number <= header_row, filter(has_content, grid.rows()))
+        header = header_at(list(upper), header_row)
         if header is None:
             raise source.refusal(
                 _("has no header in row {header_row}: that row is empty or does not exist.").format(
@@ -123,7 +139,6 @@ def _header(source: SheetFile, opened: _Opened, header_row: int | None, wanted: 
                 _("Correct header_row in the campaign file, or leave it out to have the header looked for."),
             )
         return header
-    head = list(islice(filled, HEAD_ROWS))
     if not head:
         raise source.refusal(_("has no rows: it holds nothing."), _("Give a sheet with a header and at least one row."))
     header = headless(head) if header_row == 0 else find_header(head, wanted)
@@ -138,35 +153,12 @@ def _header(source: SheetFile, opened: _Opened, header_row: int | None, wanted: 
     return header
 
 
-def _header_of_corrections(opened: _Opened) -> Header | None:
-    """The header of a sheet of rows to correct, wherever the campaign says that the original has its own."""
-    first = islice((row for row in opened.grid.rows() if holds_anything(row)), HEAD_ROWS)
-    head = [row for row in first if has_origins(row.cells)]
-    return header_at(head, head[0].number) if head else None
-
-
-def _until(rows: Iterable[RawRow], number: int) -> Iterator[RawRow]:
-    for row in rows:
-        if row.number > number:
-            return
-        yield row
-
-
-_HEADLESS = N_(
-    "No header row was found: the columns are called by their letters (column A), and the first row counts. "
-    "If there is a header, name its row in the campaign file: [sheet] header_row."
-)
-_ALIKE = N_("Several columns are called {name}; the later ones are named by their letter.")
-_ONE_HIDDEN = N_("1 row is hidden in the sheet, often by a filter left on.")
-_HIDDEN = N_("{rows:,} rows are hidden in the sheet, often by a filter left on.")
-
-
-def _remarks(header: Header, seen: Survey, ambiguous: tuple[str, ...]) -> list[Phrase]:
-    found = [] if header.number else [Phrase(_HEADLESS)]
-    found += [Phrase(_ALIKE, {"name": repr(name)}) for name in ambiguous]
-    if seen.hidden:
-        found.append(Phrase(_ONE_HIDDEN) if seen.hidden == 1 else Phrase(_HIDDEN, {"rows": seen.hidden}))
-    return found
+def _make_remarks(header: Header, scan: SheetScan, ambiguous: tuple[str, ...]) -> list[Phrase]:
+    remarks = [] if header.number else [Phrase(_HEADLESS)]
+    remarks += [Phrase(_ALIKE, {"name": repr(name)}) for name in ambiguous]
+    if scan.hidden:
+        remarks.append(Phrase(_ONE_HIDDEN) if scan.hidden == 1 else Phrase(_HIDDEN, {"rows": scan.hidden}))
+    return remarks
 
 
 _CHUNK = 1024 * 1024
@@ -175,14 +167,14 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class KeptCopy:
-    """Where the copy is, and the SHA-256 of its content (64 hex digits)."""
+class SheetCopy:
+    """A private copy, and the SHA-256 of its content (64 hex digits)."""
 
     path: Path
     sha256: str
 
 
-def keep_copy(source: Path, folder: Path, *, limits: Limits = _DEFAULT_LIMITS) -> KeptCopy:
+def keep_copy(source: Path, folder: Path, *, limits: Limits = _DEFAULT_LIMITS) -> SheetCopy:
     """Copy a sheet to `<folder>/.sheet<suffix>`, readable by its owner only, and hash what was copied.
 
     The copy is complete and on the disk when this returns; a copy that was there is replaced. `folder` must exist.
@@ -192,18 +184,18 @@ def keep_copy(source: Path, folder: Path, *, limits: Limits = _DEFAULT_LIMITS) -
     """
     find_content(SheetFile(path=source, name=source.name, limits=limits))
     target = folder / f".sheet{source.suffix}"
-    aside = folder / f".sheet{source.suffix}.part"
+    partial = folder / f".sheet{source.suffix}.part"
     digest = hashlib.sha256()
     try:
-        aside.unlink(missing_ok=True)
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
         with os.fdopen(descriptor, "wb") as copy, source.open("rb") as original:
             while chunk := original.read(_CHUNK):
                 digest.update(chunk)
                 copy.write(chunk)
             copy.flush()
             os.fsync(copy.fileno())
-        aside.replace(target)
+        partial.replace(target)
     except OSError as error:
         raise SheetError(
             _("{name} cannot be copied to {folder}: {reason}.").format(
@@ -211,4 +203,4 @@ def keep_copy(source: Path, folder: Path, *, limits: Limits = _DEFAULT_LIMITS) -
             ),
             _("Check the disk's free space and the folder's permissions."),
         ) from None
-    return KeptCopy(path=target, sha256=digest.hexdigest())
+    return SheetCopy(path=target, sha256=digest.hexdigest())

@@ -1,4 +1,4 @@
-"""One pass over a sheet before anything is made of it: what is in it, and whether it can be read to its end."""
+"""One pass over a sheet before anything is made of it: what it holds, and whether it can be read to its end."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ _SHORT_SHARE = 4
 
 
 @dataclass(kw_only=True, slots=True)
-class Survey:
-    """What a sheet holds below its header."""
+class SheetScan:
+    """Content of a sheet below its header."""
 
     rows: int = 0
     """Rows that hold anything."""
     hidden: int = 0
-    unreadable: int = 0
-    """Cells with an error."""
+    """Hidden rows among them."""
     used: set[int] = field(default_factory=set)
     """Indexes of the columns that hold anything."""
     short: int = 0
@@ -30,46 +29,46 @@ class Survey:
     """Some row is written with an empty last cell."""
 
     @property
-    def leaves_out_the_end(self) -> bool:
-        """Whether the file as a whole is written without the empty cells at the end of its rows.
+    def omits_end(self) -> bool:
+        """True for a file that is written without the empty cells at the end of its rows.
 
-        True when no row ends with an empty cell (a writer that leaves them out never writes one) and at least five
-        rows, and a quarter of all, are short. Otherwise a short row is a broken one.
+        No row ends with an empty cell (a writer that omits them never writes one), and at least five rows, and a
+        quarter of all, are short. Otherwise a short row is a broken one.
         """
         return not self.ends_empty and self.short >= _SHORT_AT_LEAST and _SHORT_SHARE * self.short >= self.rows
 
 
-def holds_anything(row: RawRow) -> bool:
-    """Whether a row counts: a cell with text, an error cell, or a fault."""
+def has_content(row: RawRow) -> bool:
+    """True for a row that counts: with text, an error cell, or a fault."""
     return any(row.cells) or bool(row.errors) or bool(row.fault)
 
 
-def survey(source: SheetFile, rows: Iterable[RawRow], *, below: int, width: int) -> Survey:
+def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int, width: int) -> SheetScan:
     """Read all rows below row number `below`. `width`: named columns of the header, counted to the last.
 
     Raises:
         SheetError: the sheet is damaged further down, or over a limit.
     """
     limits = source.limits
-    seen = Survey()
+    scan = SheetScan()
     written = characters = known = 0
     empty: list[int] = []  # columns that were empty in every row so far
-    for number_of_row, cells, errors, hidden, fault in rows:
+    for row, cells, errors, hidden, fault in rows:
         have = len(cells)
         written += have
         if written > limits.cells:
             raise source.excess(_("it has more than {most} cells (limit cells)").format(most=number(limits.cells)))
         inside = sum(map(len, filter(None, cells)))
-        if number_of_row <= below or not (inside or errors or fault):
+        if row <= below or not (inside or errors or fault):
             continue
-        seen.rows += 1
-        seen.hidden += hidden
-        seen.unreadable += len(errors)
-        seen.used.update(errors)
+        scan.rows += 1
+        scan.hidden += hidden
+        scan.used.update(errors)
         if not fault:
-            seen.short += have < width
-            seen.ends_empty = seen.ends_empty or (have > 0 and cells[-1] is None)
-        empty = [index for index in empty if index >= have or cells[index] is None] if empty else empty
+            scan.short += have < width
+            scan.ends_empty = scan.ends_empty or (have > 0 and cells[-1] is None)
+        if empty:
+            empty = [index for index in empty if index >= have or cells[index] is None]
         if have > known:
             empty += [index for index in range(known, have) if cells[index] is None]
             known = have
@@ -83,8 +82,8 @@ def survey(source: SheetFile, rows: Iterable[RawRow], *, below: int, width: int)
         if have > limits.columns:
             raise source.excess(
                 _("row {row} has {columns} columns, {allowed} are allowed (limit columns)").format(
-                    row=number_of_row, columns=number(have), allowed=number(limits.columns)
+                    row=row, columns=number(have), allowed=number(limits.columns)
                 )
             )
-    seen.used.update(set(range(known)) - set(empty))
-    return seen
+    scan.used.update(set(range(known)) - set(empty))
+    return scan

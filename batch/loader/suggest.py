@@ -1,7 +1,7 @@
-"""What the columns of a sheet fill, guessed from their names and cells: for a first campaign file. Pure.
+"""Suggestion of what the columns of a sheet fill, from their names and cells: for a first campaign file. Pure.
 
-A guess is only written into a file that a person reads and `check` judges; what is sent comes from the campaign alone.
-Each guess says why, with the figures it rests on, and a column that looks like something and is not taken is named.
+It is only written into a file that a person reads and `check` judges; what is sent comes from the campaign alone. It
+gives its reasons, with figures, and names each column that looks like something and is not taken.
 """
 
 from __future__ import annotations
@@ -20,89 +20,8 @@ from batch.model.phone.cells import read_phone
 from batch.model.reasons import Finding, Reason
 from batch.model.sheets import SheetInfo, SheetRow
 
-LOOKED_AT = 1000
-"""Rows whose cells are looked at."""
-
-_API_NAME = "wa_contact_id"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ColumnFacts:
-    """What the first rows of a column hold."""
-
-    name: str
-    cells: tuple[str, ...]
-    """Those that are not empty, in order."""
-    phones: int
-    """How many of them are one phone number."""
-    landlines: int
-    """How many of the phones are landlines, where WhatsApp seldom is."""
-    refusal: Finding | None
-    """Why the first cell that is no phone is none; None when all are phones."""
-
-    @property
-    def share(self) -> str:
-        """`57 of 60 cells are phones`."""
-        return _("{phones} of {cells} cells are phones").format(
-            phones=number(self.phones), cells=number(len(self.cells))
-        )
-
-    @property
-    def reach(self) -> float:
-        """How many people it may reach: a landline counts half."""
-        return self.phones - self.landlines / 2
-
-
-def column_facts(info: SheetInfo, rows: Iterable[SheetRow], *, region: str = "BR") -> tuple[ColumnFacts, ...]:
-    """The columns a campaign may name, by the sheet's first rows. Rows that are malformed say nothing and are left out,
-    and so are result columns of an earlier report."""
-    sample = [row.cells for row in islice((row for row in rows if "" not in row.errors), LOOKED_AT)]
-    return tuple(
-        _facts(name, [cells[place] for cells in sample], region)
-        for place, name in enumerate(info.columns)
-        if not is_result_column(name) and is_writable(name)
-    )
-
-
-def _facts(name: str, cells: Sequence[str | None], region: str) -> ColumnFacts:
-    filled = tuple(cell for cell in cells if cell)
-    read = [read_phone(cell, region=region) for cell in filled]
-    phones = [each for each in read if not isinstance(each, Finding)]
-    return ColumnFacts(
-        name=name,
-        cells=filled,
-        phones=len(phones),
-        landlines=sum(any(note.reason is Reason.NOTE_LANDLINE for note in phone.notes) for phone in phones),
-        refusal=next((each for each in read if isinstance(each, Finding)), None),
-    )
-
-
-def phone_columns(columns: Sequence[ColumnFacts]) -> list[ColumnFacts]:
-    """The columns that may be the phone, best first; empty when none is.
-
-    A name that says so and cells of which half are phones decide; of several such columns, the one that reaches most
-    people. Else the cells alone: four in five are phones, most of them mobiles (ids of ten digits look like
-    landlines), in a column whose name says nothing else. Else a name alone, where at least one cell is a phone.
-    """
-    named = [each for each in columns if is_phone_header(each.name) and each.phones]
-    good = [each for each in named if 2 * each.phones >= len(each.cells)]
-    exact = [each for each in good if each.name.strip().casefold() == _API_NAME]
-    by_cells = [each for each in columns if not _says_something_else(each.name) and _is_full_of_phones(each)]
-    return exact or _best_first(good) or _best_first(by_cells) or _best_first(named)
-
-
-def _says_something_else(name: str) -> bool:
-    return is_known_header(name) and not is_phone_header(name) and not is_name_header(name)
-
-
-def _is_full_of_phones(column: ColumnFacts) -> bool:
-    mobiles = column.phones - column.landlines
-    return column.phones > 0 and 5 * column.phones >= 4 * len(column.cells) and 2 * mobiles >= column.phones
-
-
-def _best_first(columns: Sequence[ColumnFacts]) -> list[ColumnFacts]:
-    return sorted(columns, key=lambda each: each.reach, reverse=True)
-
+SAMPLE_ROWS = 1000
+"""First rows whose cells are judged."""
 
 _PHONE = "wa_contact_id"
 _NAME = "remote_profile_name"
@@ -125,44 +44,126 @@ _WORD_BEFORE = re.compile(r"([^\W_]+)[\s:*_#\u00ba\u00b0]*$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Guess:
-    """Which columns fill what, and why."""
+class ColumnFacts:
+    """Content of the first rows of a column."""
+
+    name: str
+    cells: tuple[str, ...]
+    """Cells that are not empty, in order."""
+    phones: int
+    """Cells among them that are one phone number."""
+    landlines: int
+    """Landlines among the phones; WhatsApp is seldom on one."""
+    refusal: Finding | None
+    """Fault of the first cell that is no phone; None when all are phones."""
+
+    @property
+    def share(self) -> str:
+        """A text such as `57 of 60 cells are phones`."""
+        return _("{phones} of {cells} cells are phones").format(
+            phones=number(self.phones), cells=number(len(self.cells))
+        )
+
+    @property
+    def reach(self) -> float:
+        """Number of people it may reach: a landline counts half."""
+        return self.phones - self.landlines / 2
+
+
+def describe_columns(info: SheetInfo, rows: Iterable[SheetRow], *, region: str = "BR") -> tuple[ColumnFacts, ...]:
+    """Describe the columns a campaign may name, by the sheet's first rows.
+
+    Malformed rows and the result columns of an earlier report are left out.
+    """
+    sample = [row.cells for row in islice((row for row in rows if "" not in row.errors), SAMPLE_ROWS)]
+    return tuple(
+        _describe(name, [cells[place] for cells in sample], region)
+        for place, name in enumerate(info.columns)
+        if not is_result_column(name) and is_writable(name)
+    )
+
+
+def _describe(name: str, cells: Sequence[str | None], region: str) -> ColumnFacts:
+    filled = tuple(cell for cell in cells if cell)
+    read = [read_phone(cell, region=region) for cell in filled]
+    phones = [each for each in read if not isinstance(each, Finding)]
+    return ColumnFacts(
+        name=name,
+        cells=filled,
+        phones=len(phones),
+        landlines=sum(any(note.reason is Reason.NOTE_LANDLINE for note in phone.notes) for phone in phones),
+        refusal=next((each for each in read if isinstance(each, Finding)), None),
+    )
+
+
+def rank_phone_columns(columns: Sequence[ColumnFacts]) -> list[ColumnFacts]:
+    """Rank the columns that may be the phone, best first; empty when none is.
+
+    A name that says so and cells of which half are phones decide; of several such columns, the one that reaches most
+    people. Else the cells alone: four in five are phones, most of them mobiles (ids of ten digits look like
+    landlines), in a column whose name says nothing else. Else a name alone, where at least one cell is a phone.
+    """
+    named = [each for each in columns if is_phone_header(each.name) and each.phones]
+    good = [each for each in named if 2 * each.phones >= len(each.cells)]
+    exact = [each for each in good if each.name.strip().casefold() == _PHONE]
+    by_cells = [each for each in columns if not _has_another_meaning(each.name) and _is_full_of_phones(each)]
+    return exact or _best_first(good) or _best_first(by_cells) or _best_first(named)
+
+
+def _has_another_meaning(name: str) -> bool:
+    return is_known_header(name) and not is_phone_header(name) and not is_name_header(name)
+
+
+def _is_full_of_phones(column: ColumnFacts) -> bool:
+    mobiles = column.phones - column.landlines
+    return column.phones > 0 and 5 * column.phones >= 4 * len(column.cells) and 2 * mobiles >= column.phones
+
+
+def _best_first(columns: Sequence[ColumnFacts]) -> list[ColumnFacts]:
+    return sorted(columns, key=lambda each: each.reach, reverse=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suggestion:
+    """Columns that fill the fields of the request, with reasons."""
 
     columns: Mapping[str, str]
-    """Field of the request to the column's name, `wa_contact_id` among them."""
+    """Column names by field of the request, `wa_contact_id` among them."""
     reasons: Mapping[str, str]
-    """Some of these fields to a sentence that says why."""
+    """Sentences by field, for some of these fields."""
     fields: tuple[FieldSpec, ...] = ()
     """Template fields by columns named `body_1` and so on."""
-    asides: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     """Sentences about columns that look like something and are not taken."""
 
     @property
     def name(self) -> str | None:
-        """The column of people's names."""
+        """Column of people's names; None when there is none."""
         return self.columns.get(_NAME)
 
 
-def guess(info: SheetInfo, facts: Sequence[ColumnFacts], phones: Sequence[ColumnFacts], rows: Rows) -> Guess:
-    """What fills what. `phones`: the phone's column first, then others that could be it.
+def suggest_columns(
+    info: SheetInfo, facts: Sequence[ColumnFacts], phones: Sequence[ColumnFacts], rows: Rows
+) -> Suggestion:
+    """Suggest the columns. `phones`: the phone's column first, then others that could be it.
 
-    `rows` gives the sheet's rows from the first; it is asked only when there is a column `status`.
+    `rows()` yields the sheet's rows from the first; it is called only when there is a column `status`.
     """
     phone = phones[0]
     others = [each for each in facts if each.name != phone.name and each.name not in info.ambiguous]
     found = {_PHONE: phone.name}
     reasons = {_PHONE: f"{phone.share}."}
-    asides = [
+    remarks = [
         _("{name!r} could be the phone too ({share}) and is not used.").format(name=each.name, share=each.share)
         for each in phones[1:]
     ]
     name = _name_column(others)
     if name is not None:
         found[_NAME] = name.name
-    for field, each in _by_api_names(info, others, rows, asides).items():
+    for field, each in _by_api_names(info, others, rows, remarks).items():
         bad = [cell for cell in each.cells if isinstance(check_value(field, cell), Finding)]
         if 2 * len(bad) > len(each.cells):
-            asides.append(
+            remarks.append(
                 _("{name!r} is not used: {value!r} is not {allowed}.").format(
                     name=each.name, value=bad[0][:60], allowed=FIELDS[field].valid_values
                 )
@@ -173,11 +174,13 @@ def guess(info: SheetInfo, facts: Sequence[ColumnFacts], phones: Sequence[Column
             reasons[field] = _("{bad} of {cells} cells are not {allowed}.").format(
                 bad=number(len(bad)), cells=number(len(each.cells)), allowed=FIELDS[field].valid_values
             )
-    return Guess(columns=found, reasons=reasons, fields=_template_fields(info, others, asides), asides=tuple(asides))
+    return Suggestion(
+        columns=found, reasons=reasons, fields=_template_fields(info, others, remarks), remarks=tuple(remarks)
+    )
 
 
 def _name_column(columns: Sequence[ColumnFacts]) -> ColumnFacts | None:
-    """The column of names by its header, of several the fullest; else the only one whose cells look like names."""
+    """Choose the column of names by its header, of several the fullest; else the only one whose cells look like it."""
     exact = [each for each in columns if each.name.strip().casefold() == _NAME]
     named = [each for each in columns if is_name_header(each.name) and _share_of_names(each) > 0]
     if exact or named:
@@ -196,16 +199,16 @@ def _share_of_names(column: ColumnFacts) -> float:
 
 
 def _looks_like_full_names(column: ColumnFacts) -> bool:
-    """Nearly all are words of letters, most are several words with capitals, and few are there twice."""
+    """True when nearly all cells are words of letters, most are several words with capitals, and few come twice."""
     cells = column.cells
     full = [cell for cell in cells if " " in cell and cell[0].isupper() and cell.split()[-1][0].isupper()]
     return _share_of_names(column) >= 0.9 and 2 * len(full) >= len(cells) and 2 * len(set(cells)) > len(cells)  # noqa: PLR2004 (nearly all)
 
 
 def _by_api_names(
-    info: SheetInfo, columns: Sequence[ColumnFacts], rows: Rows, asides: list[str]
+    info: SheetInfo, columns: Sequence[ColumnFacts], rows: Rows, remarks: list[str]
 ) -> dict[str, ColumnFacts]:
-    """Columns called as fields of the request, in the order of the API's page, but for phone and name."""
+    """Match columns named as fields of the request, but for phone and name, in the order of the API's page."""
     by_name = {each.name: each for each in columns}
     matched = {
         field: by_name[source.column]
@@ -218,7 +221,7 @@ def _by_api_names(
                 matched.setdefault(field, each)
     status = next((each.name for each in columns if each.name.strip().casefold() == "status"), None)
     if status is not None and "status" not in matched:
-        asides.append(
+        remarks.append(
             _("{name!r} is not used: a value in it is not {allowed}.").format(
                 name=status, allowed=FIELDS["status"].valid_values
             )
@@ -226,29 +229,28 @@ def _by_api_names(
     return {field: matched[field] for field in FIELDS if field in matched}
 
 
-def _template_fields(info: SheetInfo, columns: Sequence[ColumnFacts], asides: list[str]) -> tuple[FieldSpec, ...]:
+def _template_fields(info: SheetInfo, columns: Sequence[ColumnFacts], remarks: list[str]) -> tuple[FieldSpec, ...]:
     usable = {each.name for each in columns}
     specs = match_template_fields(info)
     lost = [spec.value.column for spec in specs if isinstance(spec.value, Column) and spec.value.column not in usable]
-    asides += [_("{name!r} is not used: several columns have that name.").format(name=name) for name in lost]
+    remarks += [_("{name!r} is not used: several columns have that name.").format(name=name) for name in lost]
     return tuple(spec for spec in specs if isinstance(spec.value, Column) and spec.value.column in usable)
 
 
-def cell_text(column: str, *filters: str) -> Source:
-    """The cell of a column as a template value: `{Nome|first_name}`; without filters where the name has a sign that
-    cannot stand in braces."""
+def column_source(column: str, *filters: str) -> Source:
+    """Return a column as a template value, `{Nome|first_name}`; without filters where its name cannot be in braces."""
     text = "{" + "|".join([column, *filters]) + "}"
     plain = parse_text("{" + column + "}").parts
     in_braces = len(plain) == 1 and isinstance(plain[0], Placeholder) and plain[0] == Placeholder(column=column)
     return Constant(value=text) if in_braces else Column(column=column)
 
 
-def value_for(body: str, index: int, guessed: Guess, columns: Sequence[ColumnFacts]) -> Source | None:
-    """What stands for `{{index}}` in a template's text, where the text itself says it: after a greeting the first name,
-    after a word that is a column's name that column. None where it does not."""
+def suggest_value(body: str, index: int, suggestion: Suggestion, columns: Sequence[ColumnFacts]) -> Source | None:
+    """Suggest the value of `{{index}}` by the template's text: after a greeting the first name, after a column's name
+    that column. None where the text does not tell."""
     before = re.split(r"\{\{\s*" + str(index) + r"\s*\}\}", body, maxsplit=1)[0]
-    if guessed.name is not None and _GREETING.search(before):
-        return cell_text(guessed.name, "first_name", "title")
+    if suggestion.name is not None and _GREETING.search(before):
+        return column_source(suggestion.name, "first_name", "title")
     word = _WORD_BEFORE.search(before)
     named = [each.name for each in columns if word and each.cells and fold(each.name) == fold(word[1])]
-    return cell_text(named[0]) if len(named) == 1 else None
+    return column_source(named[0]) if len(named) == 1 else None

@@ -1,8 +1,8 @@
-"""Which worksheet of a workbook holds the contacts. Pure but for reading the first rows of each."""
+"""Choice of the worksheet that holds the contacts, by the first rows of each."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,7 +11,7 @@ from batch.i18n import N_, _
 from batch.loader.formats.workbook import Workbook
 from batch.loader.header_detection import HEAD_ROWS, Header, find_header
 from batch.loader.header_names import fold, is_phone_header, is_result_column
-from batch.loader.scan import holds_anything
+from batch.loader.scan import has_content
 from batch.loader.source import Tab
 from batch.model.messages import has_origins
 from batch.model.phrases import Phrase
@@ -25,7 +25,7 @@ _HIDDEN = N_("The worksheet {name} is hidden and is not read.")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """The worksheet that is read, and what a person should know about the others."""
+    """The worksheet that is read, and remarks about the others."""
 
     tab: Tab
     remarks: tuple[Phrase, ...] = ()
@@ -36,54 +36,60 @@ class _Candidate:
     tab: Tab
     header: Header
 
-    def has_results(self) -> bool:
-        return any(is_result_column(name) for name in self.header.names if name)
+    def has(self, is_kind: Callable[[str], bool]) -> bool:
+        """True when the header has a name of this kind."""
+        return any(is_kind(name) for name in self.header.names if name)
 
-    def has_phone(self) -> bool:
-        return any(is_phone_header(name) for name in self.header.names if name)
-
-    def asked(self, wanted: Collection[str]) -> int:
+    def count(self, wanted: Collection[str]) -> int:
+        """Count the columns that the campaign asks for."""
         return len({fold(name) for name in self.header.names if name} & {fold(name) for name in wanted})
 
 
 def choose_tab(source: SheetFile, book: Workbook, *, name: str | None, wanted: Collection[str]) -> Choice:
-    """The worksheet to read: the one named; else the one with result columns of an earlier report; else the only
-    visible one with the columns the campaign asks for, or with a phone column; else the only one that holds anything.
+    """Choose the worksheet to read.
 
-    Where none has a phone column and no campaign asks for columns, nothing can be sent by mistake: the first is read,
-    and the others are named in a warning.
+    It is the one named; else the one with result columns of an earlier report; else the only visible one with the
+    columns the campaign asks for, or with a phone column; else the only one that holds anything. Where none has a phone
+    column and no campaign asks for columns, nothing can be sent by mistake: the first is read, and a remark names the
+    others.
 
     Raises:
         SheetError: there is no such sheet, no sheet holds anything, or several would do; these are named.
     """
     if name is not None:
-        return Choice(tab=_of_corrections(book, name) or _named(source, book.tabs, name))
-    passed_over = tuple(_passed_over(tab) for tab in book.tabs if not (tab.worksheet and tab.visible))
-    candidates = _candidates(book, wanted)
+        return Choice(tab=_find_corrections(book, name) or _find_named(source, book.tabs, name))
+    hidden = tuple(
+        Phrase(_HIDDEN if tab.worksheet else _NO_ROWS, {"name": repr(tab.name)})
+        for tab in book.tabs
+        if not (tab.worksheet and tab.visible)
+    )
+    candidates = _find_candidates(book, wanted)
     if not candidates:
         raise source.refusal(
-            " ".join((_("has no rows: no visible worksheet holds anything."), *map(str, passed_over))),
+            " ".join((_("has no rows: no visible worksheet holds anything."), *map(str, hidden))),
             _("Fill in a header and at least one row, or show the sheet that has them."),
         )
-    chosen = _decide(candidates, wanted)
-    if len(chosen) > 1:
-        raise _several(source, chosen)
-    others = [candidate.tab.name for candidate in candidates if candidate.tab is not chosen[0].tab]
-    said = (
-        (Phrase(_ONLY, {"name": repr(chosen[0].tab.name), "others": ", ".join(map(repr, others))}),) if others else ()
-    )
-    return Choice(tab=chosen[0].tab, remarks=passed_over + said)
+    best = _select(candidates, wanted)
+    if len(best) > 1:
+        names = ", ".join(repr(candidate.tab.name) for candidate in best)
+        raise source.refusal(
+            _("has several worksheets that may hold the contacts: {names}.").format(names=names),
+            _('Say which in the campaign file: [sheet] name = "{name}".').format(name=best[0].tab.name),
+        )
+    chosen = best[0].tab
+    others = ", ".join(repr(candidate.tab.name) for candidate in candidates if candidate.tab is not chosen)
+    ignored = (Phrase(_ONLY, {"name": repr(chosen.name), "others": others}),) if others else ()
+    return Choice(tab=chosen, remarks=hidden + ignored)
 
 
-def _of_corrections(book: Workbook, name: str) -> Tab | None:
-    """The worksheet of rows to correct, where there is none of the name that the campaign gives the original's."""
+def _find_corrections(book: Workbook, name: str) -> Tab | None:
+    """Find the worksheet of rows to correct, where there is none of the name that the campaign gives the original's."""
     if any(fold(tab.name) == fold(name) for tab in book.tabs):
         return None
-    candidates = _candidates(book, ())
-    return next((each.tab for each in candidates if has_origins(each.header.names)), None)
+    return next((each.tab for each in _find_candidates(book, ()) if has_origins(each.header.names)), None)
 
 
-def _named(source: SheetFile, tabs: Sequence[Tab], name: str) -> Tab:
+def _find_named(source: SheetFile, tabs: Sequence[Tab], name: str) -> Tab:
     found = [tab for tab in tabs if tab.name == name] or [tab for tab in tabs if fold(tab.name) == fold(name)]
     if not found:
         names = [tab.name for tab in tabs]
@@ -98,39 +104,26 @@ def _named(source: SheetFile, tabs: Sequence[Tab], name: str) -> Tab:
     return found[0]
 
 
-def _passed_over(tab: Tab) -> Phrase:
-    return Phrase(_HIDDEN if tab.worksheet else _NO_ROWS, {"name": repr(tab.name)})
-
-
-def _candidates(book: Workbook, wanted: Collection[str]) -> list[_Candidate]:
-    """The visible worksheets that hold anything; without the summary that a report of ours puts beside its rows."""
+def _find_candidates(book: Workbook, wanted: Collection[str]) -> list[_Candidate]:
+    """Read the heads of the visible worksheets that hold anything, without the summary beside a report's rows."""
     found = []
     for tab in book.tabs:
         if tab.worksheet and tab.visible:
-            head = list(islice((row for row in book.grid(tab).rows() if holds_anything(row)), HEAD_ROWS))
+            head = list(islice(filter(has_content, book.grid(tab).rows()), HEAD_ROWS))
             if head:
                 found.append(_Candidate(tab=tab, header=find_header(head, wanted)))
-    if any(candidate.has_results() for candidate in found):
+    if any(candidate.has(is_result_column) for candidate in found):
         return [candidate for candidate in found if fold(candidate.tab.name) not in _OWN_SUMMARIES]
     return found
 
 
-def _decide(candidates: list[_Candidate], wanted: Collection[str]) -> list[_Candidate]:
-    """The candidates that are left when the rules have been applied; one of them is a decision."""
-    results = [candidate for candidate in candidates if candidate.has_results()]
-    left = results or candidates
-    most = max(candidate.asked(wanted) for candidate in left)
+def _select(candidates: list[_Candidate], wanted: Collection[str]) -> list[_Candidate]:
+    """Apply the rules; one candidate in the end is a decision."""
+    best = [candidate for candidate in candidates if candidate.has(is_result_column)] or candidates
+    most = max(candidate.count(wanted) for candidate in best)
     if most:
-        left = [candidate for candidate in left if candidate.asked(wanted) == most]
-    phones = [candidate for candidate in left if candidate.has_phone()]
+        best = [candidate for candidate in best if candidate.count(wanted) == most]
+    phones = [candidate for candidate in best if candidate.has(is_phone_header)]
     if phones:
         return phones
-    return left if wanted else left[:1]
-
-
-def _several(source: SheetFile, candidates: list[_Candidate]) -> Exception:
-    names = ", ".join(repr(candidate.tab.name) for candidate in candidates)
-    return source.refusal(
-        _("has several worksheets that may hold the contacts: {names}.").format(names=names),
-        _('Say which in the campaign file: [sheet] name = "{name}".').format(name=candidates[0].tab.name),
-    )
+    return best if wanted else best[:1]

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from batch.loader.formats.delimited import find_delimiter
+from batch.loader.delimiter_choice import choose_delimiter
 
 DELIMITERS = ";,\t|"
 NAMES = [
@@ -62,7 +62,7 @@ def sheet(rng: random.Random) -> tuple[str, str]:
 
 
 def ours(text: str) -> str:
-    return find_delimiter(text.splitlines(keepends=True)[:500], ())
+    return choose_delimiter(text.splitlines(keepends=True)[:500], ())
 
 
 def sniffer(text: str) -> str:

@@ -11,15 +11,15 @@ from batch.errors import SettingsError, SheetError, nearest
 from batch.i18n import _, number
 from batch.loader import (
     ColumnFacts,
-    Guess,
     Sheet,
-    cell_text,
-    column_facts,
+    Suggestion,
+    column_source,
+    describe_columns,
     fold,
-    guess,
     is_phone_header,
     parse_text,
-    phone_columns,
+    rank_phone_columns,
+    suggest_columns,
 )
 from batch.model.reasons import sentence
 from batch.model.sheets import SheetInfo
@@ -42,7 +42,7 @@ class SheetAnalysis:
     facts: tuple[ColumnFacts, ...]
     phones: tuple[ColumnFacts, ...]
     """The phone's column, then others that could be it."""
-    guess: Guess
+    guess: Suggestion
 
 
 def analyse_sheet(
@@ -60,8 +60,8 @@ def analyse_sheet(
         SettingsError: there is no column `phone`.
     """
     sheet = inspect(path, name=name, header_row=header_row, trusted=trusted)
-    facts = column_facts(sheet.info, sheet.rows())
-    phones = [_named(phone, facts, sheet.info)] if phone is not None else phone_columns(facts)
+    facts = describe_columns(sheet.info, sheet.rows())
+    phones = [_named(phone, facts, sheet.info)] if phone is not None else rank_phone_columns(facts)
     if not phones:
         raise _no_phone(sheet.info, facts)
     return SheetAnalysis(
@@ -83,7 +83,7 @@ def choose_phone_column(analysis: SheetAnalysis, name: str) -> SheetAnalysis:
     return replace(analysis, phones=phones, guess=_guessed(analysis.sheet, analysis.facts, phones))
 
 
-def _guessed(sheet: Sheet, facts: tuple[ColumnFacts, ...], phones: tuple[ColumnFacts, ...]) -> Guess:
+def _guessed(sheet: Sheet, facts: tuple[ColumnFacts, ...], phones: tuple[ColumnFacts, ...]) -> Suggestion:
     best = phones[0]
     if best.name in sheet.info.ambiguous:
         several = _(
@@ -93,7 +93,7 @@ def _guessed(sheet: Sheet, facts: tuple[ColumnFacts, ...], phones: tuple[ColumnF
             several.format(file=sheet.info.file, column=best.name, share=best.share),
             _("Rename one of them in the sheet, or name another column with --phone."),
         )
-    return guess(sheet.info, facts, phones, sheet.rows)
+    return suggest_columns(sheet.info, facts, phones, sheet.rows)
 
 
 def _named(name: str, facts: tuple[ColumnFacts, ...], info: SheetInfo) -> ColumnFacts:
@@ -165,7 +165,7 @@ def parse_value(text: str, analysis: SheetAnalysis) -> TemplateValue:
     names = [each.name for each in analysis.facts]
     column = _column(text, analysis.facts)
     if column is not None:
-        return cell_text(column.name)
+        return column_source(column.name)
     parsed = parse_text(text)
     unknown = next((name for name in parsed.columns if _column(name, analysis.facts) is None), None)
     if unknown is None and not parsed.columns and nearest(text, names):

@@ -19,7 +19,7 @@ from batch.campaign import (
 )
 from batch.errors import SettingsError
 from batch.i18n import _
-from batch.loader import ColumnFacts, Guess, cell_text, value_for
+from batch.loader import ColumnFacts, Suggestion, column_source, suggest_value
 from batch.model.reasons import Finding
 
 _OWN_SECTIONS = ("whatsapp_phone_id", "template.name", "template.language")
@@ -66,16 +66,16 @@ def campaign_name(stem: str) -> str:
     return plain.strip()[:_LONGEST_NAME].strip() or "campanha"
 
 
-def unfilled_values(guess: Guess, facts: Sequence[ColumnFacts], body: str | None) -> dict[int, Source | None]:
+def unfilled_values(guess: Suggestion, facts: Sequence[ColumnFacts], body: str | None) -> dict[int, Source | None]:
     """The `{{n}}` of the body that no column `body_n` fills, each with what the text itself says stands there."""
     if body is None or any(each.component == Constant(value="BODY") and not each.card_index for each in guess.fields):
         return {}
-    return {index: value_for(body, index, guess, facts) for index in placeholders(body)}
+    return {index: suggest_value(body, index, guess, facts) for index in placeholders(body)}
 
 
 def draft_campaign(
     *,
-    guess: Guess,
+    guess: Suggestion,
     facts: Sequence[ColumnFacts],
     known: CampaignFacts,
     stem: str,
@@ -111,14 +111,14 @@ def draft_campaign(
     )
 
 
-def _fields(guess: Guess, facts: Sequence[ColumnFacts], known: CampaignFacts) -> Iterator[DraftField]:
+def _fields(guess: Suggestion, facts: Sequence[ColumnFacts], known: CampaignFacts) -> Iterator[DraftField]:
     for index, value in unfilled_values(guess, facts, known.body).items():
         yield DraftField(component="BODY", index=index, value=known.values.get(index, value))
     for spec in guess.fields:
         yield DraftField(
             component=_constant(spec.component),
             index=int(_constant(spec.index)),
-            value=cell_text(spec.value.column) if isinstance(spec.value, Column) else spec.value,
+            value=column_source(spec.value.column) if isinstance(spec.value, Column) else spec.value,
             button_index=_number(spec.button_index),
             card_index=_number(spec.card_index),
         )
@@ -132,11 +132,11 @@ def _number(source: Source | None) -> int | None:
     return None if source is None else int(_constant(source))
 
 
-def _example(guess: Guess, facts: Sequence[ColumnFacts]) -> str:
+def _example(guess: Suggestion, facts: Sequence[ColumnFacts]) -> str:
     """A template value of this sheet, for the comments of the file."""
     if guess.name is not None:
-        named = cell_text(guess.name, "first_name", "title")
+        named = column_source(guess.name, "first_name", "title")
         if isinstance(named, Constant):
             return named.value
-    others = (cell_text(each.name) for each in facts if each.name != guess.columns["wa_contact_id"])
+    others = (column_source(each.name) for each in facts if each.name != guess.columns["wa_contact_id"])
     return next((source.value for source in others if isinstance(source, Constant)), "{Nome|first_name|title}")

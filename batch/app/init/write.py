@@ -80,7 +80,7 @@ def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
     return WrittenCampaign(
         file=out,
         mapping=tuple(_mapping(draft)),
-        asides=analysis.guess.asides,
+        asides=analysis.guess.remarks,
         unfilled=tuple(_unfilled(draft)),
         problem=problem,
         has_fields=bool(draft.fields),

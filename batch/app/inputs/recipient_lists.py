@@ -10,7 +10,7 @@ from batch.campaign import Campaign
 from batch.errors import SheetError, nearest
 from batch.i18n import _, ngettext, number
 from batch.ledger import Staging
-from batch.loader import ColumnFacts, Sheet, column_facts, fold, is_phone_header, open_sheet, phone_columns
+from batch.loader import ColumnFacts, Sheet, describe_columns, fold, is_phone_header, open_sheet, rank_phone_columns
 from batch.model.phone.cells import read_phone
 from batch.model.reasons import Finding, Reason, sentence
 from batch.model.sheets import SheetRow
@@ -191,10 +191,10 @@ def _named(sheet: Sheet, column: str) -> str:
 
 def _phone_columns(sheet: Sheet, region: str) -> tuple[str, ...]:
     """Every column that may hold phones: a person missed here would be messaged."""
-    facts = column_facts(sheet.info, sheet.rows(), region=region)
+    facts = describe_columns(sheet.info, sheet.rows(), region=region)
     if len(facts) == 1 and facts[0].phones:
         return (facts[0].name,)
-    sure = {each.name for each in phone_columns(facts)}
+    sure = {each.name for each in rank_phone_columns(facts)}
     return tuple(each.name for each in facts if each.name in sure or _may_hold_phones(each))
 
 

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from batch.errors import SettingsError
 from batch.i18n import _, describe_os_error
-from batch.loader import KeptCopy, Limits, keep_copy
+from batch.loader import Limits, SheetCopy, keep_copy
 
 _DEFAULT_LIMITS = Limits()
 _COPY = ".sheet"
@@ -50,7 +50,7 @@ class RunFolder:
         self._alive.release()
         shutil.rmtree(self.path / _COPY if self._kept else self.path, ignore_errors=True)
 
-    def take(self, sheet: Path, limits: Limits = _DEFAULT_LIMITS) -> KeptCopy:
+    def take(self, sheet: Path, limits: Limits = _DEFAULT_LIMITS) -> SheetCopy:
         """Copy the sheet, so that the run reads one state of it whatever happens to the original. Raises SheetError."""
         inside = self.path / _COPY
         try:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from batch.errors import SheetError
 from batch.loader import open_sheet
 from batch.loader.formats.cell_text import value_text
-from batch.loader.formats.delimited import records
+from batch.loader.formats.delimited import split_records
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252")
 # Letters, because a pair such as "Â¡" is the same two bytes as one letter of UTF-8, which is tried first.
@@ -114,7 +114,7 @@ def test_xlsx_comes_back_cell_for_cell(tmp_path: Path, rows: list[list[Any]], ab
 def test_no_line_vanishes_whatever_the_quotes(text: str, width: int | None) -> None:
     """Every letter of the file is in some row: a stray quotation mark loses nothing."""
     lines = text.splitlines(keepends=True)
-    rows = list(records(lines, ";", width=width))
+    rows = list(split_records(lines, ";", width=width))
     found = "".join(cell or "" for row in rows for cell in row.cells)
     assert [char for char in found if char in "ab"] == [char for char in text if char in "ab"]
     assert [row.number for row in rows] == sorted({row.number for row in rows})

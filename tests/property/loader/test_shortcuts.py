@@ -21,10 +21,8 @@ from batch.loader.formats.cell_text import number_text
 from batch.loader.formats.xlsx_cells import CellReader, NumberKind
 from batch.loader.formats.xlsx_fast_rows import FastRows
 from batch.loader.formats.xlsx_rows import WorksheetGrid
-from batch.loader.header_detection import Columns
 from batch.loader.mapping.contacts import ContactMaker
-from batch.loader.sheet import Sheet, Widths
-from batch.loader.source import NO_CELL_ERRORS, RawRow
+from batch.loader.source import RawRow
 from batch.model.sheet_file import Limits, SheetFile
 from batch.model.sheets import SheetInfo, SheetRow
 from batch.ooxml.archive import open_archive
@@ -194,52 +192,6 @@ def test_where_the_table_is_cut_into_pieces_does_not_matter(folder: Path, size: 
         table = read_shared_strings(open_archive(source), "table")
     assert [table[index] for index in range(len(table))] == texts
     assert table.longest == max((len(text.encode()) for text in texts), default=0)
-
-
-raw_rows = st.builds(
-    RawRow,
-    st.integers(min_value=1, max_value=9),
-    st.lists(st.sampled_from([None, "", "a", "row_malformed"]), max_size=4),
-    st.sampled_from([NO_CELL_ERRORS, NO_CELL_ERRORS, {0: "x"}, {3: "y"}]),
-    st.booleans(),
-    st.sampled_from(["", "", "", "broken"]),
-)
-
-
-class Given:
-    """A grid of rows that are there."""
-
-    def __init__(self, given: list[RawRow]) -> None:
-        self._given = given
-
-    def rows(self) -> Iterator[RawRow]:
-        return iter(self._given)
-
-
-@unhurried
-@given(
-    given_rows=st.lists(raw_rows, max_size=6),
-    places=st.sampled_from([(0, 1, 2), (0, 1), (1, 2), (0, 2), (2,)]),
-    widths=st.none() | st.builds(Widths, least=st.integers(1, 3), most=st.integers(3, 4), pads=st.booleans()),
-    guarded=st.booleans(),
-    said=st.sampled_from([None, None, 0]),
-)
-def test_a_row_is_given_alike_with_and_without_a_look_at_it(
-    *, given_rows: list[RawRow], places: tuple[int, ...], widths: Widths | None, guarded: bool, said: int | None
-) -> None:
-    """Rows that are given as they stand are what looking at each cell would make of them."""
-    columns = Columns(places=places, names=tuple("ABC"[: len(places)]))
-    info = SheetInfo(
-        file="a", format="csv", sheet=None, encoding=None, delimiter=None, header_row=2, columns=columns.names
-    )
-    sheet = Sheet(
-        info=info, row_count=1, hidden_count=0, grid=Given(given_rows), columns=columns, widths=widths,
-        guarded=guarded, said=said,
-    )  # fmt: skip
-    short = list(sheet.rows())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Sheet, "_plain_widths", lambda self: (1, 0))
-        assert short == list(sheet.rows())
 
 
 @unhurried

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from batch.loader.formats.delimited import STRAY_QUOTE, find_delimiter, named_delimiter, records
+from batch.loader.delimiter_choice import choose_delimiter
+from batch.loader.formats.delimited import STRAY_QUOTE, named_delimiter, split_records
 
 
 def lines(text: str) -> list[str]:
@@ -13,7 +14,7 @@ def lines(text: str) -> list[str]:
 
 
 def read(text: str, delimiter: str = ";", width: int | None = None) -> list[tuple[int, list[str | None], str]]:
-    return [(row.number, row.cells, str(row.fault or "")) for row in records(lines(text), delimiter, width=width)]
+    return [(row.number, row.cells, str(row.fault or "")) for row in split_records(lines(text), delimiter, width=width)]
 
 
 def test_quotes_line_breaks_and_blank_lines() -> None:
@@ -87,7 +88,7 @@ def test_a_cell_has_no_greatest_length() -> None:
 )
 def test_the_delimiter_is_told(text: str, delimiter: str) -> None:
     """By the header and by how many records have as many cells."""
-    assert find_delimiter(lines(text)) == delimiter
+    assert choose_delimiter(lines(text)) == delimiter
 
 
 def test_the_first_line_may_name_the_delimiter() -> None:

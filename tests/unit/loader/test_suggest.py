@@ -8,7 +8,16 @@ import pytest
 
 from batch.campaign import Column, Constant
 from batch.loader.mapping.placeholders import parse_text
-from batch.loader.suggest import LOOKED_AT, ColumnFacts, Guess, cell_text, column_facts, guess, phone_columns, value_for
+from batch.loader.suggest import (
+    SAMPLE_ROWS,
+    ColumnFacts,
+    Suggestion,
+    column_source,
+    describe_columns,
+    rank_phone_columns,
+    suggest_columns,
+    suggest_value,
+)
 from batch.model.phrases import Phrase
 from batch.model.sheets import SheetInfo, SheetRow
 
@@ -38,16 +47,16 @@ def _rows(columns: dict[str, Cells]) -> list[SheetRow]:
 
 
 def _facts(columns: dict[str, Cells]) -> tuple[ColumnFacts, ...]:
-    return column_facts(_info(*columns), _rows(columns))
+    return describe_columns(_info(*columns), _rows(columns))
 
 
 def _phones(columns: dict[str, Cells]) -> list[str]:
-    return [each.name for each in phone_columns(_facts(columns))]
+    return [each.name for each in rank_phone_columns(_facts(columns))]
 
 
-def _guess(columns: dict[str, Cells], ambiguous: tuple[str, ...] = ()) -> Guess:
+def _guess(columns: dict[str, Cells], ambiguous: tuple[str, ...] = ()) -> Suggestion:
     info, facts = _info(*columns, ambiguous=ambiguous), _facts(columns)
-    return guess(info, facts, phone_columns(facts), lambda: _rows(columns))
+    return suggest_columns(info, facts, rank_phone_columns(facts), lambda: _rows(columns))
 
 
 def test_a_column_called_phone_that_holds_phones_is_the_phone() -> None:
@@ -61,7 +70,7 @@ def test_of_two_phone_columns_the_one_that_reaches_more_people_is_taken() -> Non
     """And the other is named."""
     columns = {"Telefone": [*MOBILES[:2], None, None], "Celular": MOBILES}
     assert _phones(columns) == ["Celular", "Telefone"]
-    assert _guess(columns).asides == ("'Telefone' could be the phone too (2 of 2 cells are phones) and is not used.",)
+    assert _guess(columns).remarks == ("'Telefone' could be the phone too (2 of 2 cells are phones) and is not used.",)
 
 
 def test_a_column_of_landlines_counts_half() -> None:
@@ -114,11 +123,11 @@ def test_only_the_first_rows_are_looked_at() -> None:
 
     def rows() -> object:
         nonlocal asked
-        for asked in range(1, 10 * LOOKED_AT):
+        for asked in range(1, 10 * SAMPLE_ROWS):
             yield SheetRow(number=asked + 1, cells=(MOBILES[0],))
 
-    (facts,) = column_facts(_info("Fone"), rows())  # type: ignore[arg-type]
-    assert (asked, len(facts.cells), facts.phones) == (LOOKED_AT, LOOKED_AT, LOOKED_AT)
+    (facts,) = describe_columns(_info("Fone"), rows())  # type: ignore[arg-type]
+    assert (asked, len(facts.cells), facts.phones) == (SAMPLE_ROWS, SAMPLE_ROWS, SAMPLE_ROWS)
 
 
 def test_malformed_rows_and_result_columns_say_nothing() -> None:
@@ -127,7 +136,7 @@ def test_malformed_rows_and_result_columns_say_nothing() -> None:
         SheetRow(number=2, cells=("x", "y"), errors={"": Phrase("it has 3 cells")}),
         SheetRow(number=3, cells=(MOBILES[0], "a")),
     ]
-    (facts,) = column_facts(_info("Fone", "wegly_phone"), rows)
+    (facts,) = describe_columns(_info("Fone", "wegly_phone"), rows)
     assert facts.cells == (MOBILES[0],)
 
 
@@ -164,8 +173,8 @@ def test_a_column_called_as_a_field_but_full_of_other_things_is_not_used() -> No
     """It is named, with a value that shows why; a few wrong values are said."""
     found = _guess({"Fone": MOBILES, "assigned_agent_id": ["Paula"] * 4, "status": ["Ativo"] * 4})
     assert dict(found.columns) == {"wa_contact_id": "Fone"}
-    assert any("'Paula' is not a UUID" in aside for aside in found.asides)
-    assert any("'status' is not used" in aside for aside in found.asides)
+    assert any("'Paula' is not a UUID" in aside for aside in found.remarks)
+    assert any("'status' is not used" in aside for aside in found.remarks)
     found = _guess({"Fone": MOBILES, "crm_person_id": [UUID, UUID, UUID, "x"]})
     assert found.reasons["crm_person_id"].startswith("1 of 4 cells are not a UUID")
 
@@ -176,13 +185,13 @@ def test_columns_like_body_1_become_template_fields() -> None:
     assert [spec.value for spec in _guess(columns).fields] == [Column(column="body_1"), Column(column="body_2")]
     found = _guess(columns, ambiguous=("body_2",))
     assert [spec.value for spec in found.fields] == [Column(column="body_1")]
-    assert found.asides == ("'body_2' is not used: several columns have that name.",)
+    assert found.remarks == ("'body_2' is not used: several columns have that name.",)
 
 
 @pytest.mark.parametrize("name", ["Nome", 'a"b', "a\\b", "=SOMA(A1)", "Olá 😀", "column F", "a:b"])
 def test_a_plain_name_stands_in_braces(name: str) -> None:
     """With its filters."""
-    source = cell_text(name, "upper")
+    source = column_source(name, "upper")
     assert source == Constant(value=f"{{{name}|upper}}")
     assert isinstance(source, Constant)
     assert parse_text(source.value).columns == (name,)
@@ -191,7 +200,7 @@ def test_a_plain_name_stands_in_braces(name: str) -> None:
 @pytest.mark.parametrize("name", ["a{b", "a}b", "{x}", "a|b", "{{1}}"])
 def test_a_name_that_cannot_stand_in_braces_is_named_as_a_column(name: str) -> None:
     """Without filters."""
-    assert cell_text(name, "upper") == Column(column=name)
+    assert column_source(name, "upper") == Column(column=name)
 
 
 def test_the_template_text_itself_says_some_values() -> None:
@@ -204,6 +213,6 @@ def test_the_template_text_itself_says_some_values() -> None:
     }
     found, facts = _guess(columns), _facts(columns)
     body = "Olá, {{1}}! A fatura {{2}}, de {{3}}, vence amanhã. Bom dia *{{4}}*"
-    values = [value_for(body, index, found, facts) for index in (1, 2, 3, 4)]
+    values = [suggest_value(body, index, found, facts) for index in (1, 2, 3, 4)]
     first = Constant(value="{Nome|first_name|title}")
     assert values == [first, Constant(value="{Fatura}"), None, first]
