@@ -16,7 +16,7 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.workbook import Workbook
 
-from batch.campaign import load_campaign
+from batch.campaign import Constant, Draft, DraftField, load_campaign, render_campaign
 from batch.campaign.schema import CampaignFile
 from batch.loader import open_sheet
 from batch.loader.filters.registry import FILTERS, compile_filter
@@ -216,6 +216,50 @@ def test_the_first_campaign_explains_every_section() -> None:
     block = re.compile(r"^# \[.*(?:\n# .*)*", re.MULTILINE)
     uncommented = block.sub(lambda found: re.sub("^# ", "", found[0], flags=re.MULTILINE), text)
     assert set(tomllib.loads(uncommented)) == set(CampaignFile.model_fields)
+
+
+SAYS_MORE = {("canary", "rows"), ("history", "not_within"), ("suppress", "files"), ("throttle", "per_24h")}
+"""Settings that the sample has at work and explains at more length, while `init` only shows them."""
+OWN = {"columns", "window"}
+"""Sections of which the sample has its own: `init` writes the columns of a sheet, and hours that are in use."""
+
+
+def test_the_first_campaign_reads_as_what_init_writes() -> None:
+    """Its sections stand in the order of the template of `init`, and the same setting has the same words above it."""
+    sample, template = ((SAMPLES / "boas-vindas.toml").read_text("utf-8"), _written_by_init())
+    sections = _sections(template)
+    assert [name for name in _sections(sample) if name in sections] == sections
+    ours, theirs = _comments(sample), _comments(template)
+    shared = {key for key in ours.keys() & theirs.keys() - SAYS_MORE if key[0] not in OWN}
+    assert len(shared) > 20
+    assert {key: ours[key] for key in shared} == {key: theirs[key] for key in shared}
+
+
+def _written_by_init() -> str:
+    draft = Draft(
+        name="x", sheet="x", file="x", all_columns=("x",), columns={}, language=Constant(value="pt_BR"),
+        fields=(DraftField(component="BODY", index=1, value=None),),
+    )  # fmt: skip
+    return render_campaign(draft)
+
+
+def _sections(text: str) -> list[str]:
+    return list(dict.fromkeys(re.findall(r"^(?:# )?\[{1,2}(\w+)\]{1,2}$", text, re.MULTILINE)))
+
+
+def _comments(text: str) -> dict[tuple[str, str], str]:
+    """Section and key of each setting, also of one behind a #, with the comment that stands above it."""
+    comments: dict[tuple[str, str], str] = {}
+    section, above = "", ""
+    for line in text.partition("\n[campaign]")[2].splitlines():
+        bare = line.removeprefix("# ")
+        if heading := re.fullmatch(r"\[{1,2}(\w+)\]{1,2}", bare):
+            section = heading[1]
+        elif setting := re.match(r"(\w+) = ", bare):
+            comments.setdefault((section or "campaign", setting[1]), above)
+        is_comment = line.startswith("# ") and not re.match(r"\w+ = ", bare)
+        above = f"{above}{line}\n" if is_comment else ""
+    return comments
 
 
 def test_the_page_names_the_rows_of_the_special_contacts(script: ModuleType) -> None:
