@@ -176,7 +176,7 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
         unknown = [each for each in row_statuses if each.state is State.UNKNOWN]
         hold_senders(stack, ledger, run, unknown)
         left = [Left(row_status=each, why=Why.LIVE) for each in row_statuses if each.state is not State.UNKNOWN]
-        cases = cases_of(unknown, ledger.settlements.related(run.endpoint, _people(unknown)))
+        cases = cases_of(unknown, ledger.settlements.find_related(run.endpoint, _people(unknown)))
         texts = _texts(run, loaded, sheet, cases, ledger.hash_key)
         asked = _ask(run, loaded, [case for case in cases if case.row_status.key in texts], settings, token)
         judged = [judge(case, texts, asked, read_timeout=settings.read_timeout) for case in cases]

@@ -267,7 +267,7 @@ class Ledger:
 
     @property
     def needs_wipe(self) -> bool:
-        """Whether purged data may still lie in the file's free space."""
+        """True while purged data may still lie in the file's free space."""
         return purge.unclean_since(self._engine) is not None
 
     def wipe(self) -> str | None:

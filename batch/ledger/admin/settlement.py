@@ -133,7 +133,7 @@ class Settlements:
         with self._engine.connect().execution_options(**READ) as connection:
             return _read_row_statuses(connection, run, numbers)
 
-    def related(self, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
+    def find_related(self, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
         """Return every attempted message to these people at the endpoint, of any campaign, the latest first."""
         with self._engine.connect().execution_options(**READ) as connection:
             return _read_related(connection, endpoint, people)

@@ -95,7 +95,7 @@ class Staging:
         self._lookup = MessageLookup()
         self._planned = {} if planned is None else planned
         self._is_file = bool(engine.url.database)
-        """Whether the connection may end with the staging; a ledger in memory would go with it."""
+        """Return whether the connection may end with the staging; a ledger in memory would go with it."""
 
     def __enter__(self) -> Staging:
         self._connection = self._engine.connect().execution_options(**READ)
@@ -186,7 +186,7 @@ class Staging:
         self._connection.commit()
 
     def has_rows(self, first: int, last: int) -> bool:
-        """Whether the sheet has any row from `first` to `last`."""
+        """Return whether the sheet has any row from `first` to `last`."""
         inside = select(staged.c.row).where(staged.c.row.between(first, last)).limit(1)
         return self._connection.execute(inside).scalar() is not None
 

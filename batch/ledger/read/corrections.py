@@ -105,7 +105,7 @@ def apply_correction(own: Result, correction: Correction) -> Result:
 
 
 def _counts(own: Result, correction: Correction) -> bool:
-    """Whether a row shows its correction: always for an error, else when the correction of an original got further."""
+    """Return whether a row shows its correction: an error always, others when their correction got further."""
     if own.outcome is Outcome.ERROR or own.findings[0].reason is Reason.CORRECTED:
         return True
     became = correction.result.outcome

@@ -200,7 +200,7 @@ def record(
 
 
 def _is_known_chat(connection: Connection, held: Claim, chat_id: str, rules: ContactLimiter) -> bool:
-    """Whether another message at the same endpoint went to that chat, a purged one too."""
+    """Return whether another message at the same endpoint went to that chat, a purged one too."""
     hashed = rules.hashes.chat(chat_id) if rules.hashes is not None else None
     values = {"chat": chat_id, "hashed": hashed, "held_key": held.key}
     endpoints = {endpoint for (endpoint,) in _ENDPOINTS_OF_CHAT.run(connection, values)}

@@ -108,6 +108,6 @@ class Quota:
         self._read, self._doubtful = True, False
 
     def _others_wrote(self, connection: Connection) -> bool:
-        """Whether another connection may have changed the database since the last call."""
+        """Return whether another connection may have changed the database since the last call."""
         before, self._version = self._version, read_data_version(connection)
         return self._version is None or before != self._version

@@ -156,7 +156,7 @@ def configure_connections(engine: Engine) -> None:
 
 
 def _is_current(engine: Engine, version: int) -> bool:
-    """Whether nothing has to be written: opening the ledger then waits for no writer."""
+    """Return whether nothing has to be written: opening the ledger then waits for no writer."""
     with engine.connect().execution_options(**READ) as connection:
         return _read_version(connection) == version
 

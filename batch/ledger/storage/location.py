@@ -75,7 +75,7 @@ def refuse_network_folder(path: Path) -> None:
 
 
 def is_network(fstype: str) -> bool:
-    """Whether other machines may see a file system of this type, by the system's name for it (`nfs4`, `fuse.sshfs`).
+    """Return whether a type of file system (`nfs4`, `fuse.sshfs`) is one that other machines may see.
 
     Closed list: a type that is not in it counts as a disk of this machine. macFUSE does not tell its file systems
     apart, so all of them count as network.
@@ -84,7 +84,7 @@ def is_network(fstype: str) -> bool:
 
 
 def is_unc(path: str) -> bool:
-    r"""Whether a Windows path names another machine (`\\server\share`, also as `\\?\UNC\server\share`)."""
+    r"""Return whether a Windows path names another machine (`\\server\share`, also as `\\?\UNC\server\share`)."""
     plain = path.replace("/", "\\").casefold()
     if plain.startswith(("\\\\?\\", "\\\\.\\")):
         return plain.startswith("\\\\?\\unc\\")

@@ -100,7 +100,7 @@ def locks_folder(ledger: Path) -> Path:
 
 
 def in_use(folder: Path) -> bool:
-    """Whether any of the locks in a folder is held at this moment."""
+    """Return whether any of the locks in a folder is held at this moment."""
     for lock in folder.glob("*.lock"):
         try:
             with FileLock(lock, timeout=0, mode=0o600):

@@ -73,5 +73,5 @@ def read_hashes(connection: Connection) -> Hashes:
 
 
 def has_purged_data(connection: Connection) -> bool:
-    """Whether anything was ever purged from the ledger: only then do hashes stand for values."""
+    """Return whether anything was ever purged from the ledger: only then do hashes stand for values."""
     return connection.execute(select(meta.c.value).where(meta.c.name == PURGED)).scalar() is not None

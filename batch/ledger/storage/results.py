@@ -122,7 +122,7 @@ def _message_outcome(stored: StoredRow, waiting: tuple[Finding, ...]) -> tuple[O
 
 
 def _was_refused_before(stored: StoredRow) -> bool:
-    """Whether a row that a rule leaves out was attempted before: the API refused it, then the person opted out."""
+    """Return whether a row that a rule leaves out was refused by the API before: then the person opted out."""
     refused = stored.state in (State.ERROR.value, State.PENDING.value)
     return stored.outcome == Outcome.SKIPPED.value and refused and bool(stored.attempts)
 

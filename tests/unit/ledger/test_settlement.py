@@ -285,9 +285,9 @@ def test_many_rows_are_looked_up_at_once(ledger: Ledger) -> None:
 def test_the_same_person_is_found_in_other_campaigns(unknown: Ledger) -> None:
     """Attempted messages only, of this endpoint only."""
     plan(unknown, "r2", [good(2), good(5)])
-    (found,) = unknown.settlements.related(ENDPOINT, [person(2), person(5)])
+    (found,) = unknown.settlements.find_related(ENDPOINT, [person(2), person(5)])
     assert (found.person, found.state, found.duration_ms) == (person(2), State.UNKNOWN, 5)
-    assert unknown.settlements.related("http://127.0.0.1:10", [person(2)]) == []
+    assert unknown.settlements.find_related("http://127.0.0.1:10", [person(2)]) == []
 
 
 @pytest.mark.parametrize("state", list(State))
