@@ -37,9 +37,10 @@ from batch.reporter.columns import COLUMNS, REASON, value_text
 from batch.reporter.inputs import ReportInputs
 from batch.reporter.printable_text import exact, fitted
 from batch.reporter.rows import ReportRow, join_by_number
+from batch.reporter.tones import TONES
 from batch.reporter.xlsx.new_workbook import MOST_ROWS
 from batch.reporter.xlsx.summary_sheet import free_title
-from batch.reporter.xlsx.theme import INK, MIST, MUTED, TONES, Brushes, look, set_cell, width_of
+from batch.reporter.xlsx.theme import INK, MIST, MUTED, Brushes, look, set_cell, width_of
 
 _SAID = ("wegly_reason", "wegly_message", "wegly_action")
 _SAID_PLACES = tuple(map(COLUMNS.index, _SAID))

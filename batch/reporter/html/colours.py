@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batch.model.outcomes import Outcome
-from batch.reporter.xlsx.theme import TONES, Tone
+from batch.reporter.tones import TONES, Tone
 
 LIGHT_SURFACE = "FFFFFF"
 """Behind everything on a light screen."""

@@ -18,7 +18,7 @@ from batch.model.outcomes import Outcome
 from batch.ooxml.references import column_letters
 from batch.reporter.columns import COLUMNS, SENT_AT, Value
 from batch.reporter.printable_text import LONGEST, escaped, fitted, printable
-from batch.reporter.tones import Palette, Shades
+from batch.reporter.xlsx.theme import Palette, Shades
 
 _NEEDS_CARE = re.compile("[\x00-\x1f&<>\ud800-\udfff\ufffe\uffff]|_x|  |\\A\\s|\\s\\Z")
 _ONE_NEEDS_CARE = re.compile(

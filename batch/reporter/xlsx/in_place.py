@@ -31,7 +31,6 @@ from batch.reporter.inputs import ReportInputs
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import ReportRow
 from batch.reporter.statistics import Statistics
-from batch.reporter.tones import Palette
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.other_sheets import close_others, drop_calculation_order, drop_old_summaries, withdraw
 from batch.reporter.xlsx.sheet_parts import Surroundings, tables_of
@@ -41,7 +40,7 @@ from batch.reporter.xlsx.sheet_splice import Splice
 from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart, in_words_of, transplanted
 from batch.reporter.xlsx.summary_page import SummaryPage, lay_out_summary
 from batch.reporter.xlsx.summary_sheet import add_summary
-from batch.reporter.xlsx.theme import Brushes, width_of
+from batch.reporter.xlsx.theme import Brushes, Palette, width_of
 from batch.reporter.xlsx.workbook_part import WorkbookPart
 
 

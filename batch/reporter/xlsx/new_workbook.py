@@ -26,12 +26,11 @@ from batch.reporter.columns import COLUMNS
 from batch.reporter.inputs import LEDGER_ONLY, ReportInputs
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import TableLayout, TableRow, lay_out_table
-from batch.reporter.tones import Palette
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.in_place import saved
 from batch.reporter.xlsx.summary_page import TITLE, lay_out_summary
 from batch.reporter.xlsx.summary_sheet import add_summary, free_title
-from batch.reporter.xlsx.theme import Brushes, width_of
+from batch.reporter.xlsx.theme import Brushes, Palette, width_of
 
 _HEAD = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'

@@ -25,8 +25,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from batch.i18n import _
 from batch.model.outcomes import Outcome
 from batch.reporter.statistics import SENT_PER, Statistics
+from batch.reporter.tones import TONES
 from batch.reporter.xlsx.summary_page import MARK, TITLE, SummaryCell, SummaryPage
-from batch.reporter.xlsx.theme import INK, MUTED, RULE, TONES, look, set_cell
+from batch.reporter.xlsx.theme import INK, MUTED, RULE, look, set_cell
 
 _FONT = "Calibri"
 

@@ -1,15 +1,11 @@
-"""How the workbook looks: one restrained palette, one header, one place.
-
-The outcome colours are made from the Okabe-Ito set, which colour-blind people can tell apart; each outcome is written
-out as well, so that nothing is lost in black and white.
-"""
+"""The looks of the workbook: one restrained palette, one header, one place."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from openpyxl.cell.cell import Cell, WriteOnlyCell
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
@@ -18,8 +14,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.model.csv_injection import looks_like_formula
 from batch.model.outcomes import Outcome
-from batch.reporter.columns import NUMBERS, SENT_AT, STATUS, Value
+from batch.reporter.columns import COLUMNS, NUMBERS, SENT_AT, STATUS, Value
 from batch.reporter.printable_text import escaped, fitted, printable
+from batch.reporter.tones import TONES
 
 DATE_FORMAT = "dd/mm/yyyy hh:mm:ss"
 INK = "1F2933"
@@ -35,24 +32,6 @@ class Styled(Protocol):
 
     _style: StyleArray
 
-
-@dataclass(frozen=True, slots=True)
-class Tone:
-    """The colours of an outcome: behind its word, of the word, and of its bar in a chart."""
-
-    tint: str
-    ink: str
-    bar: str
-
-
-TONES = {
-    Outcome.SUCCESS: Tone("DDF2EA", "00583F", "009E73"),
-    Outcome.REUSED: Tone("DCEBF7", "0B4A75", "3B8FC7"),
-    Outcome.ERROR: Tone("FCE4D6", "8F3B00", "D55E00"),
-    Outcome.UNKNOWN: Tone("F6E1EC", "7F2A5B", "B8558D"),
-    Outcome.SKIPPED: Tone("E6E9ED", "46525F", "9AA5B1"),
-    Outcome.PENDING: Tone("FDF0CC", "6F5200", "E6A700"),
-}
 
 _WIDTHS = {
     "wegly_reason": 24,
@@ -166,3 +145,65 @@ class Brushes:
 
 def _bold(name: str, size: float, colour: str) -> Font:
     return Font(name=name, size=size, bold=True, color=colour)
+
+
+class Shades(NamedTuple):
+    """One look in its four forms, as numbers of cell styles."""
+
+    plain: int
+    quoted: int
+    """For a text that looks like a formula: it stays text even when somebody edits the cell."""
+    wrapped: int
+    """For a text of several lines."""
+    both: int
+
+    def of(self, *, quoted: bool, wrapped: bool) -> int:
+        return self[2 * wrapped + quoted]
+
+    def renumbered(self, number: Callable[[int], int]) -> Shades:
+        return Shades(*map(number, self))
+
+
+class Palette:
+    """The looks of a table of rows: headings, the user's cells, and the result cells by outcome."""
+
+    def __init__(self, sheet: Worksheet, brushes: Brushes) -> None:
+        """`sheet` is one of the workbook that `brushes` were made for; the numbers are that workbook's."""
+        self.heading = _shades(sheet, brushes.heading)
+        self.their_heading = _shades(sheet, brushes.their_heading)
+        self.theirs = _shades(sheet, brushes.theirs)
+        self._results = {
+            outcome: tuple(_shades(sheet, brushes.result(column, outcome)) for column in range(len(COLUMNS)))
+            for outcome in Outcome
+        }
+
+    def result(self, column: int, outcome: Outcome) -> Shades:
+        """The look of a result cell; `column` is its index in `COLUMNS`."""
+        return self._results[outcome][column]
+
+    def renumbered(self, number: Callable[[int], int]) -> Palette:
+        """The result looks with the numbers that their styles have in another workbook; the user's stay behind."""
+        other = copy(self)
+        other.heading = self.heading.renumbered(number)
+        other._results = {
+            outcome: tuple(shades.renumbered(number) for shades in row) for outcome, row in self._results.items()
+        }
+        return other
+
+
+_FORMS = ((False, False), (False, True), (True, False), (True, True))
+
+
+def _shades(sheet: Worksheet, style: StyleArray) -> Shades:
+    return Shades(*(_number(sheet, style, quoted=quoted, wrapped=wrapped) for wrapped, quoted in _FORMS))
+
+
+def _number(sheet: Worksheet, style: StyleArray, *, quoted: bool, wrapped: bool) -> int:
+    cell = WriteOnlyCell(sheet)
+    cast("Styled", cell)._style = copy(style)
+    if wrapped:
+        now = cell.alignment
+        cell.alignment = Alignment(horizontal=now.horizontal, vertical=now.vertical, indent=now.indent, wrap_text=True)
+    if quoted:
+        cell.quotePrefix = True
+    return int(cell.style_id)

@@ -24,9 +24,9 @@ from batch.reporter.html.rows import PageRows
 from batch.reporter.html.text import harmless
 from batch.reporter.results_csv import write_csv
 from batch.reporter.rows import ResultSpool, TableLayout, TableRow, make_row_renderer
-from batch.reporter.tones import Shades
 from batch.reporter.xlsx.cells import CellWriter
 from batch.reporter.xlsx.sheet_rows import without_spans
+from batch.reporter.xlsx.theme import Shades
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 START = datetime(2026, 2, 28, 23, 59, 58, 999_999, tzinfo=UTC)

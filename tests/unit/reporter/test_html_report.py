@@ -33,7 +33,7 @@ from batch.reporter.html.text import LONGEST_CELL, harmless, rate_text, to_scrip
 from batch.reporter.rows import ReportRow, lay_out_table
 from batch.reporter.statistics import collect_statistics
 from batch.reporter.summary_view import summarize_reasons
-from batch.reporter.xlsx.theme import TONES
+from batch.reporter.tones import TONES
 
 
 class Seen(HTMLParser):
