@@ -52,6 +52,11 @@ class Forecast:
     """None when the campaign gives no price."""
     currency: str | None
 
+    @property
+    def is_bounded(self) -> bool:
+        """True when hours or a cap, and not the rate alone, decide how long sending takes."""
+        return self.has_windows or self.per_24h is not None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Example:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from batch.app.check import Check
 from batch.app.runs.progress import LOG_EVERY, Meter
-from batch.cli.output.check import question
+from batch.cli.output.check import send_question
 from batch.cli.output.progress import Paint, bar_line, plain, state_text
 from batch.cli.output.run import trial_question, waiting_text
 from batch.cli.terminal import confirm
@@ -159,7 +159,7 @@ class Terminal:
         """When the pause ends that was told of last, by the monotonic clock."""
 
     def confirm(self, plan: Check) -> bool:
-        return self._yes or confirm(question(plan, self._expires))
+        return self._yes or confirm(send_question(plan, self._expires))
 
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:
         return self._yes or confirm(trial_question(row, people, endpoint))

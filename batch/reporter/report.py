@@ -63,15 +63,15 @@ def write_report(
 
 def _write_files(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportFiles:
     run, tally, sheet = inputs.run, inputs.tally, inputs.sheet
-    keeps_fuller = sheet.rows is None and not masked and _has_fuller(folder)
-    problems = [*([_kept_note()] if keeps_fuller else []), *_disagreement_notes(tally, inputs.statistics)]
+    keeps_full = sheet.rows is None and not masked and _has_full_report(folder)
+    problems = [*([_kept_note()] if keeps_full else []), *_disagreement_notes(tally, inputs.statistics)]
     if masked:  # its own nature is no problem
         inputs = replace(inputs, notes=(redaction_note(), *problems))
     else:
         problems[:0] = _sheet_notes(run, sheet)
         inputs = replace(inputs, notes=tuple(problems))
     report = _Report(problems)
-    book, table, page = map(redacted_name, _NAMES) if masked else _BARE_NAMES if keeps_fuller else _NAMES
+    book, table, page = map(redacted_name, _NAMES) if masked else _BARE_NAMES if keeps_full else _NAMES
     report.write(book, lambda: write_workbook(folder, inputs, name=book))
     report.write(table, lambda: (_write_csv(folder / table, inputs), ()))
     report.write(page, lambda: (write_html(folder / page, inputs), ()))
@@ -127,7 +127,7 @@ def _write_csv(target: Path, inputs: ReportInputs) -> Path:
     return write_aside(target, lambda file: write_csv(file, layout, inputs.table(layout)))
 
 
-def _has_fuller(folder: Path) -> bool:
+def _has_full_report(folder: Path) -> bool:
     """True when a workbook or CSV file of the usual name was made with the sheet, or cannot be read: it is kept."""
     workbooks = (folder / "report.xlsx", folder / "report.xlsm")
     table = folder / "results.csv"

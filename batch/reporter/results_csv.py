@@ -51,7 +51,7 @@ def _write_lines(text: TextIO, layout: TableLayout, rows: Iterable[TableRow]) ->
 
 
 def _is_plain(row: TableRow) -> bool:
-    """True when no cell needs a guard or a change; False also when that cannot be told at a glance."""
+    """True when no cell needs a guard or a change; False also when it takes more than a look."""
     texts = [cell for cell in row.cells if isinstance(cell, str)]
     return "".join(texts).isprintable() and _MAY_BEGIN_A_FORMULA.search("\0".join(["", *texts, ""])) is None
 

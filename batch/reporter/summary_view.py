@@ -76,7 +76,7 @@ def headline(run: Run, tally: Tally, *, last_sent: datetime | None = None) -> tu
 
     `last_sent`: when the last message of the sheet was sent (aware), for a run that sent nothing itself.
     """
-    return tuple(filter(None, (_this_run(run, tally, last_sent), _messaged(tally), _left(tally))))
+    return tuple(filter(None, (_this_run(run, tally, last_sent), _messaged(tally), _remaining(tally))))
 
 
 def _this_run(run: Run, tally: Tally, last_sent: datetime | None) -> str:
@@ -112,7 +112,7 @@ def _messaged(tally: Tally) -> str:
     ).format(messaged=number(new + existing), rows=number(tally.rows), new=number(new), existing=number(existing))
 
 
-def _left(tally: Tally) -> str:
+def _remaining(tally: Tally) -> str:
     errors, unknowns, pending = (
         tally.counts.get(outcome, 0) for outcome in (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING)
     )

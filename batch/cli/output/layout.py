@@ -41,7 +41,7 @@ def section(heading: str, lines: Iterable[str]) -> str:
 
 
 def sheet_line(info: SheetInfo, count: int) -> str:
-    """Which sheet was read, how many rows it has, and where its header is."""
+    """The sheet that was read: file, worksheet, number of rows, place of the header."""
     name = _("{file}, sheet {sheet!r}").format(file=info.file, sheet=info.sheet) if info.sheet else info.file
     rows = format_rows(count)
     if info.header_row:

@@ -1,4 +1,4 @@
-"""What `purge` prints."""
+"""Output of `purge`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from batch.json_output import to_json
 
 
 def purge_question(plan: PurgeReport) -> str:
-    """What `purge` asks before it removes anything."""
+    """The question of `purge` before it removes anything."""
     return "\n".join([*labelled_lines([(_("Ledger"), plan.ledger)]), *_lines(plan), _("Remove this for good?")])
 
 
 def purge_text(ended: PurgeReport) -> str:
-    """What `purge` says at its end, or with --dry-run."""
-    return "\n".join([*_lines(ended), *_last(ended)])
+    """The end of `purge`, also with --dry-run."""
+    return "\n".join([*_lines(ended), *_last_lines(ended)])
 
 
 def _lines(plan: PurgeReport) -> Iterator[str]:
@@ -32,8 +32,8 @@ def _lines(plan: PurgeReport) -> Iterator[str]:
     for part in plan.parts:
         if not part.found.empty or part.files:
             yield f"  {part.found.scope.campaign} ({part.found.scope.endpoint}): {_contents(part, plan)}"
-    yield from _of_messages(plan)
-    yield from _of_others(plan)
+    yield from _message_lines(plan)
+    yield from _other_lines(plan)
 
 
 def _contents(part: Part, plan: PurgeReport) -> str:
@@ -47,10 +47,10 @@ def _contents(part: Part, plan: PurgeReport) -> str:
     )
 
 
-def _of_messages(plan: PurgeReport) -> Iterator[str]:
+def _message_lines(plan: PurgeReport) -> Iterator[str]:
     found = [part.found for part in plan.parts]
     if unknown := sum(each.unknown for each in found):
-        yield _of_unknown(unknown, done=plan.done)
+        yield _unknown_line(unknown, done=plan.done)
     if pending := sum(each.pending for each in found):
         yield ngettext(
             "{n} of them was never sent: a later run of its sheet can send it.",
@@ -65,23 +65,23 @@ def _of_messages(plan: PurgeReport) -> Iterator[str]:
         ).format(n=number(kept))
 
 
-def _of_unknown(count: int, *, done: bool) -> str:
+def _unknown_line(count: int, *, done: bool) -> str:
     if done:
-        said = ngettext(
+        words = ngettext(
             "{n} of them is unknown and is not sent again by itself. Its phone is only in your sheet now.",
             "{n} of them are unknown and are not sent again by themselves. Their phones are only in your sheets now.",
             count,
         )
     else:
-        said = ngettext(
+        words = ngettext(
             "{n} of them is unknown and loses its phone: to decide it (settle, reconcile), do that before.",
             "{n} of them are unknown and lose their phones: to decide them (settle, reconcile), do that before.",
             count,
         )
-    return said.format(n=number(count))
+    return words.format(n=number(count))
 
 
-def _of_others(plan: PurgeReport) -> Iterator[str]:
+def _other_lines(plan: PurgeReport) -> Iterator[str]:
     others = [str(path) for part in plan.parts for folder in part.folders for path in folder.others]
     if others:
         yield _("In the report folders, but not written by wegly-batch, so they stay:")
@@ -99,7 +99,7 @@ def _of_others(plan: PurgeReport) -> Iterator[str]:
         )
 
 
-def _last(ended: PurgeReport) -> Iterator[str]:
+def _last_lines(ended: PurgeReport) -> Iterator[str]:
     yield from ended.problems
     yield from ended.busy
     if ended.unclean:
@@ -115,7 +115,7 @@ def _last(ended: PurgeReport) -> Iterator[str]:
 
 
 def purge_json(ended: PurgeReport) -> str:
-    """`purge --json`."""
+    """The end of `purge`, for programs: `purge --json`."""
     shown = {
         "ledger": ended.ledger,
         "before": ended.before,

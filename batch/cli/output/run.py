@@ -1,4 +1,4 @@
-"""What `run`, `demo` and `report` print."""
+"""Output of `run`, `demo` and `report`, and of a trial."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textwrap import indent
 
 from batch.app.runs.finish import FinishedRun, RunReport
 from batch.app.trial import TrialResult
-from batch.cli.output.layout import labelled_lines, outcome_table
+from batch.cli.output.layout import labelled_lines, outcome_table, section
 from batch.formatting import format_duration, format_moment, format_rate
 from batch.i18n import N_, _, ngettext, number
 from batch.json_output import to_json
@@ -30,9 +30,8 @@ _STOPPED = {
     StopCause.CANARY: N_("Stopped: not all of the first rows ([canary] in the campaign) were accepted."),
     StopCause.CLOCK_WRONG: N_("Stopped: this machine's clock went back, or is more than 5 minutes off the API's."),
 }
-
-_SOMEHOW = N_("Stopped.")
-_CAUSES = (
+_STOPPED_OTHERWISE = N_("Stopped.")
+_CAUSES = (  # for the catalogues alone: the line of a sender has its cause in words
     N_("interrupted"),
     N_("terminated"),
     N_("fatal answer"),
@@ -45,16 +44,11 @@ _CAUSES = (
     N_("canary"),
     N_("defect"),
 )
-"""The causes in words, as the line of a sender has them."""
 
 
 def summary_text(ended: FinishedRun) -> str:
-    """What a run says at its end."""
-    parts = []
-    if ended.cause is not None:
-        parts.append(_why_stopped(ended))
-    if ended.next_at is not None:
-        parts.append(_when_next(ended))
+    """The end of a run: why it stopped, the headline, the outcomes, the rates, and where the report is."""
+    parts = _stop_lines(ended)
     parts.append("\n".join(ended.headline))
     parts.append(outcome_table(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
@@ -64,112 +58,115 @@ def summary_text(ended: FinishedRun) -> str:
 
 
 def alarm_text(ended: FinishedRun) -> str:
-    """What somebody must know of a run also where no summary is printed: why it stopped, what could not be written."""
-    parts = [_why_stopped(ended)] if ended.cause is not None else []
-    if ended.next_at is not None:
-        parts.append(_when_next(ended))
+    """The part of the end that needs a person, for where no summary is printed; empty when nothing does."""
+    parts = _stop_lines(ended)
     if ended.written.missing:
         parts.append(written_text(ended))
     return "\n".join([*parts, *ended.problems, *ended.notify_problems])
 
 
+def _stop_lines(ended: FinishedRun) -> list[str]:
+    parts = [_why_stopped(ended)] if ended.cause is not None else []
+    return [*parts, _when_next(ended)] if ended.next_at is not None else parts
+
+
 def demo_text(ended: FinishedRun, samples: Path) -> str:
-    """What the demo says at its end: the summary is already printed, so only where to look."""
-    said = _(
+    """The end of the demo: the summary of its run, and where its sheet and campaign are."""
+    words = _(
         "This was a rehearsal against an imitation on this machine: nobody was messaged.\n"
         "Open report.xlsx to see what became of each row. The sheet and the campaign file that were used are in\n"
         "{folder}"
     )
-    return f"{summary_text(ended)}\n\n{said.format(folder=samples)}"
+    return f"{summary_text(ended)}\n\n{words.format(folder=samples)}"
 
 
 def written_text(report: RunReport, *, ledger: str | None = None) -> str:
-    """Where the report is, what could not be written, and where the ledger is, if that is to be told."""
+    """The places of the report and, where it is given, of the ledger; and what could not be written."""
     written = report.written
     workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(report.folder))
-    page = [("", str(written.page))] if written.page else []
-    problems = [*written.problems]
+    lines = [(_("Report"), workbook)]
+    if written.page:
+        lines.append(("", str(written.page)))
+    correct = _("{file}: correct its rows and run it, like a sheet")
+    lines += [(_("Retry"), correct.format(file=file)) for file in written.files if file.stem.startswith("retry")]
+    lines += [("", problem) for problem in written.problems]
     if written.missing:
         again = f"`wegly-batch report {report.run.run}`"
         kept = _("No results were lost. Fix the problem, then run {command} to write the report.")
-        problems.append(kept.format(command=again))
-    correct = [str(file) for file in written.files if file.stem.startswith("retry")]
-    retries = [
-        (_("Retry"), _("{file}: correct its rows and run it, like a sheet").format(file=file)) for file in correct
-    ]
-    told = [(_("Report"), workbook), *page, *retries, *(("", problem) for problem in problems)]
-    return "\n".join(labelled_lines([*told, *([(_("Ledger"), ledger)] if ledger is not None else [])]))
+        lines.append(("", kept.format(command=again)))
+    if ledger is not None:
+        lines.append((_("Ledger"), ledger))
+    return "\n".join(labelled_lines(lines))
 
 
 def waiting_text(seconds: float, finding: Finding) -> str:
-    """Why everybody waits now."""
+    """The reason for which nothing is sent for a while."""
     if finding.reason is Reason.WINDOW:
-        said = _(
+        words = _(
             "Outside the campaign's hours: waiting until {when}, for {time}. "
             "Ctrl+C ends it; the same command goes on later."
         )
     elif finding.reason is Reason.CAP:
-        said = _("{people:,} people in 24 hours are reached: the next goes in {time}.")
+        words = _("{people:,} people in 24 hours are reached: the next goes in {time}.")
     elif "status" in finding.values:
-        said = _("The API asked to slow down (HTTP {status}): nothing is sent for {time}.")
+        words = _("The API asked to slow down (HTTP {status}): nothing is sent for {time}.")
     else:
-        said = _("The API asked to slow down: nothing is sent for {time}.")
-    return fill(said, {**finding.values, "time": format_duration(seconds)})
+        words = _("The API asked to slow down: nothing is sent for {time}.")
+    return fill(words, {**finding.values, "time": format_duration(seconds)})
 
 
 def _when_next(ended: FinishedRun) -> str:
-    """When what the hours or a cap kept back may go."""
+    """The time from which messages may go that the hours or a cap kept back."""
     kept = {sender.pending.reason: sender.pending for sender in ended.tally.this_run.senders if sender.pending}
-    said = [sentence(kept[reason]) for reason in (Reason.WINDOW, Reason.CAP) if reason in kept]
+    reasons = [sentence(kept[reason]) for reason in (Reason.WINDOW, Reason.CAP) if reason in kept]
     if ended.next_at is None or ended.has_no_hours:
         finding = Finding(Reason.NO_HOURS)
         return f"{sentence(finding)} {advice(finding)}"
     when = format_moment(ended.next_at, ended.run.timezone)
     again = _("Run the same command again at {when} ({timezone}) or later.")
-    return "\n".join([*said, again.format(when=when, timezone=ended.run.timezone)])
+    return "\n".join([*reasons, again.format(when=when, timezone=ended.run.timezone)])
 
 
 def _rates(tally: Tally) -> list[str]:
-    """Wanted and achieved rate, for each sender where there are several, and whatever slowed it down."""
+    """The section of rates, or nothing: wanted and achieved by each sender, and what slowed it down."""
     done = tally.this_run
     several = len(done.senders) > 1
-    lines = [_rate_of(sender, done.wanted_rate, several=several) for sender in done.senders]
-    return ["\n".join([_("Rate"), *filter(None, lines)])] if any(lines) else []
+    lines = list(filter(None, (_rate_line(sender, done.wanted_rate, several=several) for sender in done.senders)))
+    return [section(_("Rate"), lines)] if lines else []
 
 
-def _rate_of(sender: SenderRun, wanted: float | None, *, several: bool) -> str:
+def _rate_line(sender: SenderRun, wanted: float | None, *, several: bool) -> str:
     if wanted is None or (sender.achieved_rate is None and not several):
         return ""
     if sender.achieved_rate is not None:
         rates = _("{achieved} of {wanted} wanted")
-        told = [rates.format(achieved=format_rate(sender.achieved_rate), wanted=format_rate(wanted))]
+        parts = [rates.format(achieved=format_rate(sender.achieved_rate), wanted=format_rate(wanted))]
     else:
         attempts = ngettext("{n} attempt, {wanted} wanted", "{n} attempts, {wanted} wanted", sender.attempts)
-        told = [attempts.format(n=number(sender.attempts), wanted=format_rate(wanted))]
+        parts = [attempts.format(n=number(sender.attempts), wanted=format_rate(wanted))]
     if sender.slowed:
         slowed = ngettext(
             "slowed down once because the API asked for it",
             "slowed down {n} times because the API asked for it",
             sender.slowed,
         )
-        told.append(slowed.format(n=number(sender.slowed)))
+        parts.append(slowed.format(n=number(sender.slowed)))
     if sender.cause and several:
-        told.append(_("stopped: {cause}").format(cause=_(sender.cause.replace("_", " "))))
-    who = f"{sender.sender}  " if several else ""
-    return f"  {who}{', '.join(told)}"
+        parts.append(_("stopped: {cause}").format(cause=_(sender.cause.replace("_", " "))))
+    return f"{sender.sender}  {', '.join(parts)}" if several else ", ".join(parts)
 
 
 def _why_stopped(ended: FinishedRun) -> str:
-    said = _(_STOPPED.get(ended.cause, _SOMEHOW)) if ended.cause else ""
+    words = _(_STOPPED.get(ended.cause, _STOPPED_OTHERWISE)) if ended.cause else ""
     stopped = [sender.sender for sender in ended.tally.this_run.senders if sender.cause]
     if stopped and not ended.stopped_all:
-        why = "" if ended.cause is StopCause.FATAL_ANSWER else f" {said}"
+        why = "" if ended.cause is StopCause.FATAL_ANSWER else f" {words}"
         some = ngettext(
             "The sender {senders} stopped, and the other senders went on.",
             "The senders {senders} stopped, and the other senders went on.",
             len(stopped),
         )
-        said = f"{some.format(senders=', '.join(stopped))}{why}"
+        words = f"{some.format(senders=', '.join(stopped))}{why}"
     cut_off = ended.tally.reasons.get((Outcome.UNKNOWN, Reason.CUT_OFF.value), 0)
     if cut_off and ended.cause in (StopCause.INTERRUPTED, StopCause.TERMINATED):
         cut = ngettext(
@@ -177,53 +174,50 @@ def _why_stopped(ended: FinishedRun) -> str:
             "Ended at once: {n} rows were cut off while being sent, and may have arrived.",
             cut_off,
         )
-        said = cut.format(n=number(cut_off))
+        words = cut.format(n=number(cut_off))
     if ended.finding is None:
-        return said
-    return "\n".join(filter(None, [said, sentence(ended.finding), advice(ended.finding)]))
+        return words
+    return "\n".join(filter(None, [words, sentence(ended.finding), advice(ended.finding)]))
 
 
 def trial_question(row: int, people: Sequence[str], endpoint: str) -> str:
-    """What is asked before a trial."""
-    asked = _("Send the message of row {row} to {people} through {endpoint} now?")
-    return asked.format(row=row, people=", ".join(map(format_phone, people)), endpoint=endpoint)
+    """The question before a trial."""
+    question = _("Send the message of row {row} to {people} through {endpoint} now?")
+    return question.format(row=row, people=", ".join(map(format_phone, people)), endpoint=endpoint)
 
 
 def trial_text(tried: TrialResult) -> str:
-    """A trial for people."""
+    """The results of a trial, for people."""
     lines = [_("A trial: the message of row {row}. It counts as sent to nobody of the sheet.").format(row=tried.row)]
     if tried.text is not None:
         lines.append(indent(tried.text, "    "))
-    return "\n".join([*lines, *map(_line, tried.results)])
+    return "\n".join([*lines, *map(_trial_line, tried.results)])
 
 
 def trial_json(tried: TrialResult) -> str:
-    """`run --to ... --json`."""
+    """The results of a trial, for programs: `run --to ... --json`."""
     return to_json(
         {
             "trial": tried.run,
             "row": tried.row,
             "text": tried.text,
-            "results": [
-                {
-                    "phone": format_phone(result.person or ""),
-                    "status": result.outcome,
-                    "reason": result.reason,
-                    "chat_id": result.chat_id,
-                }
-                for result in tried.results
-            ],
+            "results": [_trial_row(result) for result in tried.results],
             "exit_code": tried.exit_code,
         }
     )
 
 
-def _line(result: Result) -> str:
-    said = sentence(result.findings[0])
+def _trial_row(result: Result) -> dict[str, object]:
+    phone = format_phone(result.person or "")
+    return {"phone": phone, "status": result.outcome, "reason": result.reason, "chat_id": result.chat_id}
+
+
+def _trial_line(result: Result) -> str:
+    happened = sentence(result.findings[0])
     if result.outcome.messaged:
         remedy = _("Look at it in WhatsApp, then run without --to.")
     elif result.outcome is Outcome.UNKNOWN:
         remedy = _("Look in WhatsApp.")
     else:
         remedy = advice(result.findings[0])
-    return f"{format_phone(result.person or '')}  {said} {remedy}".rstrip()
+    return f"{format_phone(result.person or '')}  {happened} {remedy}".rstrip()

@@ -1,4 +1,4 @@
-"""What `runs` prints: a table where it fits, else a few lines for each run."""
+"""Output of `runs`: a table where it fits, else a few lines for each run."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ _LEFT = 3
 
 
 def runs_text(found: Sequence[tuple[Run, Tally]], *, columns: int | None = None) -> str:
-    """The runs, newest first. `columns`: of the terminal; None where there is none, and lines may be of any length."""
-    table = [_header(), *(_cells(run, tally) for run, tally in found)]
-    widths = [max(len(line[place]) for line in table) for place in range(len(table[0]))]
+    """The runs, newest first. `columns` is the width of the terminal; None for lines of any length."""
+    header = [_("run"), _("started"), _("campaign"), _("rows"), *(outcome.value for outcome in Outcome), _("exit")]
+    table = [header, *(_cells(run, tally) for run, tally in found)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     if columns is None or sum(widths) + len(_GAP) * (len(widths) - 1) <= columns:
         return "\n".join(_line(cells, widths) for cells in table)
     return "\n\n".join(_block(run, tally, columns) for run, tally in found)
 
 
 def no_runs_text(campaign: str | None, names: Sequence[str]) -> str:
-    """Why nothing is listed. `names`: of the campaigns that have runs."""
+    """The reason for an empty list. `names`: the campaigns that have runs."""
     if campaign is None or not names:
         return _("There are no runs yet.")
     return _("There are no runs of a campaign whose name begins with {name!r}; there are runs of {names}.").format(
@@ -35,14 +36,13 @@ def no_runs_text(campaign: str | None, names: Sequence[str]) -> str:
     )
 
 
-def _header() -> list[str]:
-    outcomes = [outcome.value for outcome in Outcome]
-    return [_("run"), _("started"), _("campaign"), _("rows"), *outcomes, _("exit")]
-
-
 def _cells(run: Run, tally: Tally) -> list[str]:
+    name = run.campaign
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
     counts = [number(tally.counts[outcome]) for outcome in Outcome]
-    return [run.run, _started(run), _cut(run.campaign), number(tally.rows), *counts, _exit(run)]
+    exit_code = "-" if run.exit_code is None else str(run.exit_code)
+    return [run.run, format_moment(run.started, run.timezone), name, number(tally.rows), *counts, exit_code]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -56,7 +56,7 @@ def _block(run: Run, tally: Tally, columns: int) -> str:
     counts = [f"{outcome.value} {number(tally.counts[outcome])}" for outcome in Outcome if tally.counts[outcome]]
     lines = [
         run.run,
-        f"{_started(run)}, {run.campaign}, {ended}",
+        f"{format_moment(run.started, run.timezone)}, {run.campaign}, {ended}",
         f"{format_rows(tally.rows)}: {', '.join(counts)}" if counts else format_rows(0),
     ]
     return "\n".join(
@@ -70,15 +70,3 @@ def _block(run: Run, tally: Tally, columns: int) -> str:
         )
         for place, line in enumerate(lines)
     )
-
-
-def _started(run: Run) -> str:
-    return format_moment(run.started, run.timezone)
-
-
-def _exit(run: Run) -> str:
-    return "-" if run.exit_code is None else str(run.exit_code)
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"

@@ -1,4 +1,4 @@
-"""What `settle` and `reconcile` print."""
+"""Output of `settle` and `reconcile`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from batch.json_output import to_json
 from batch.model.outcomes import ExitCode, Outcome
 from batch.model.phone.cells import format_phone
 
-_WHY: Mapping[Why, str] = {
+_STILL_UNKNOWN: Mapping[Why, str] = {
     Why.LIVE: N_("it began to be sent a moment ago; come back in some minutes"),
     Why.NO_BODY: N_(
         "the campaign does not give the template's text ([template] body), so no message can be known again"
@@ -28,14 +28,14 @@ _WHY: Mapping[Why, str] = {
 
 
 def settle_question(plan: SettlementReport) -> str:
-    """What `settle` asks before it writes."""
+    """The question of `settle` before it writes."""
     lines = [*labelled_lines([(_("Run"), plan.run.run), (_("Ledger"), plan.ledger)]), _table(plan.changes)]
     count = len(plan.changes)
     return "\n".join([*lines, ngettext("Settle {n} row so?", "Settle {n} rows so?", count).format(n=number(count))])
 
 
 def settle_text(ended: SettlementReport, *, shown_before: bool) -> str:
-    """What `settle` says at its end; the rows only when the question did not show them."""
+    """The end of `settle`; with the rows, unless the question has shown them."""
     parts = [_table(ended.changes)] if ended.changes and not shown_before else []
     return "\n".join([*parts, *_settle_lines(ended)])
 
@@ -67,7 +67,7 @@ def _settle_lines(ended: SettlementReport) -> list[str]:
 
 
 def settle_json(ended: SettlementReport) -> str:
-    """`settle --json`."""
+    """The end of `settle`, for programs: `settle --json`."""
     return to_json(
         {
             "run": ended.run.run,
@@ -84,7 +84,7 @@ def settle_json(ended: SettlementReport) -> str:
 def _change_json(change: Change) -> dict[str, object]:
     return {
         "row": change.row,
-        "phone": format_phone(change.person) if change.person else None,
+        "phone": _phone(change.person),
         "was": change.was,
         "was_reason": change.was_reason,
         "becomes": change.becomes,
@@ -95,8 +95,9 @@ def _table(changes: Sequence[Change]) -> str:
     lines = [(_("row"), _("phone"), _("was"), _("becomes"))]
     for change in changes:
         becomes = _("success: sent") if change.becomes is Outcome.SUCCESS else _("pending: not sent")
-        phone = format_phone(change.person) if change.person else ""
-        lines.append((f"{change.row}", phone, f"{change.was.value} ({change.was_reason})", becomes))
+        lines.append(
+            (f"{change.row}", _phone(change.person) or "", f"{change.was.value} ({change.was_reason})", becomes)
+        )
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return "\n".join(
         f"  {line[0]:>{widths[0]}}  {line[1]:<{widths[1]}}  {line[2]:<{widths[2]}}  {line[3]}" for line in lines
@@ -104,12 +105,12 @@ def _table(changes: Sequence[Change]) -> str:
 
 
 def reconcile_text(ended: Reconciled) -> str:
-    """`reconcile`: what became of each unknown row."""
+    """The result of `reconcile` for each unknown row."""
     if not ended.found and not ended.left:
         return _("The run {run} has no unknown rows.").format(run=ended.run.run)
-    told = {match.row_status.row: _found_line(match, ended) for match in ended.found}
-    told |= {left.row_status.row: _left_line(left) for left in ended.left}
-    lines = [told[row] for row in sorted(told)]
+    rows = {match.row_status.row: _found_line(match, ended) for match in ended.found}
+    rows |= {left.row_status.row: _unknown_line(left) for left in ended.left}
+    lines = [rows[row] for row in sorted(rows)]
     count = ngettext(
         "{n} row settled as sent, {left} still unknown.",
         "{n} rows settled as sent, {left} still unknown.",
@@ -125,18 +126,20 @@ def reconcile_text(ended: Reconciled) -> str:
 
 
 def _found_line(match: Match, ended: Reconciled) -> str:
-    said = _("settled as sent: it is in the chat, of {when}").format(when=format_moment(match.at, ended.run.timezone))
-    return f"{_who(match)}  {said}"
+    words = _("settled as sent: it is in the chat, of {when}").format(when=format_moment(match.at, ended.run.timezone))
+    return f"{_row_and_phone(match)}  {words}"
 
 
-def _left_line(left: Left) -> str:
-    why = _(_WHY[left.why]).format(words=left.words)
-    return "  ".join([_who(left), _("still unknown: {why}").format(why=why)])
+def _unknown_line(left: Left) -> str:
+    return f"{_row_and_phone(left)}  {_('still unknown: {why}').format(why=_why(left))}"
 
 
-def _who(each: Match | Left) -> str:
-    person = each.row_status.result.person
-    return f"  {row_label(each.row_status.row, 6)} {format_phone(person) if person else '':<18}"
+def _why(left: Left) -> str:
+    return _(_STILL_UNKNOWN[left.why]).format(words=left.words)
+
+
+def _row_and_phone(each: Match | Left) -> str:
+    return f"  {row_label(each.row_status.row, 6)} {_phone(each.row_status.result.person) or '':<18}"
 
 
 def _report_again(run: str) -> str:
@@ -144,7 +147,7 @@ def _report_again(run: str) -> str:
 
 
 def reconcile_json(ended: Reconciled) -> str:
-    """`reconcile --json`."""
+    """The result of `reconcile`, for programs: `reconcile --json`."""
     return to_json(
         {
             "run": ended.run.run,
@@ -152,15 +155,15 @@ def reconcile_json(ended: Reconciled) -> str:
             "endpoint": ended.run.endpoint,
             "ledger": ended.ledger,
             "settled": [{**_row_json(match), "chat_id": match.chat_id, "sent_at": match.at} for match in ended.found],
-            "unknown": [
-                {**_row_json(left), "reason": left.why, "message": _(_WHY[left.why]).format(words=left.words)}
-                for left in ended.left
-            ],
+            "unknown": [{**_row_json(left), "reason": left.why, "message": _why(left)} for left in ended.left],
             "exit_code": ended.exit_code,
         }
     )
 
 
 def _row_json(each: Match | Left) -> dict[str, object]:
-    person = each.row_status.result.person
-    return {"row": each.row_status.row, "phone": format_phone(person) if person else None}
+    return {"row": each.row_status.row, "phone": _phone(each.row_status.result.person)}
+
+
+def _phone(person: str | None) -> str | None:
+    return format_phone(person) if person else None

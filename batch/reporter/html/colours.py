@@ -18,7 +18,7 @@ def mix(one: str, other: str, part: float) -> str:
     return bytes(round(a * part + b * (1 - part)) for a, b in pairs).hex().upper()
 
 
-def darken(tone: Tone) -> Tone:
+def make_dark_tone(tone: Tone) -> Tone:
     """Return the same tone for a dark screen."""
     return Tone(
         tint=mix(tone.bar, DARK_SURFACE, 0.24), ink=mix(tone.bar, _WHITE, 0.42), bar=mix(tone.bar, _WHITE, 0.88)
@@ -28,7 +28,7 @@ def darken(tone: Tone) -> Tone:
 def tones_css() -> str:
     """Custom properties (`--error-ink` and so on) for both kinds of screen, and a class for each outcome."""
     light = "".join(_properties(outcome, tone) for outcome, tone in TONES.items())
-    dark = "".join(_properties(outcome, darken(tone)) for outcome, tone in TONES.items())
+    dark = "".join(_properties(outcome, make_dark_tone(tone)) for outcome, tone in TONES.items())
     classes = "".join(
         f".is-{name}{{--tint:var(--{name}-tint);--ink-of:var(--{name}-ink);--bar:var(--{name}-bar)}}\n"
         for name in Outcome

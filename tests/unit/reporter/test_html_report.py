@@ -25,7 +25,7 @@ from batch.model.outcomes import Outcome
 from batch.reporter import COLUMNS as OURS
 from batch.reporter import report, write_report
 from batch.reporter.html import rows as html_rows
-from batch.reporter.html.colours import DARK_SURFACE, LIGHT_SURFACE, darken, mix
+from batch.reporter.html.colours import DARK_SURFACE, LIGHT_SURFACE, make_dark_tone, mix
 from batch.reporter.html.figures import bar_segments
 from batch.reporter.html.page import REPORT_SCRIPT, join_scripts, page_css, write_html
 from batch.reporter.html.rows import PageRows, allot_rows, choose_lead_columns
@@ -321,7 +321,7 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_the_words_of_an_outcome_can_be_read(outcome: Outcome) -> None:
     """WCAG AA, 4.5 to 1, on light and on dark screens."""
-    tone, night = TONES[outcome], darken(TONES[outcome])
+    tone, night = TONES[outcome], make_dark_tone(TONES[outcome])
     assert contrast(tone.ink, tone.tint) >= 4.5
     assert contrast(tone.ink, LIGHT_SURFACE) >= 4.5
     assert contrast(night.ink, night.tint) >= 4.5
