@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from batch.app.decision import oldest_live_claim
 from batch.app.inputs.staging import utc_now
 from batch.app.settings import Settings
+from batch.app.settlement import claim_cutoff
 from batch.campaign import parse_duration
 from batch.errors import Busy, Declined, LedgerUnusable, SettingsError, nearest
 from batch.i18n import _, current_language, describe_os_error
@@ -222,7 +222,7 @@ def purge(
             return plan
         if not plan.empty and not confirm(plan):
             raise Declined(_("Nothing was removed: the question was answered with no."))
-        return _carry_out(ledger, plan, now=now, live=oldest_live_claim(now, settings.read_timeout))
+        return _carry_out(ledger, plan, now=now, live=claim_cutoff(now, settings.read_timeout))
 
 
 def parse_age(text: str) -> timedelta:
@@ -292,8 +292,8 @@ def _carry_out(ledger: Ledger, plan: PurgeReport, *, now: datetime, live: dateti
     ended = replace(plan, done=True, parts=tuple(parts), busy=tuple(busy), unlisted=unlisted)
     if not ledger.needs_wipe:
         return ended
-    why_not = _wipe(ledger)
-    return replace(ended, wiped=why_not is None, unclean=why_not)
+    explain_refusal = _wipe(ledger)
+    return replace(ended, wiped=explain_refusal is None, unclean=explain_refusal)
 
 
 def _list_anew(reports: Iterable[Path]) -> Iterator[str]:

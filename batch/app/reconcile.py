@@ -1,6 +1,6 @@
-"""`reconcile`: unknown rows whose message lies in a chat that an earlier run recorded are settled by that evidence.
+"""`reconcile`: settles unknown rows whose message is found in a chat that an earlier run recorded.
 
-What is found is a proof, what is not found is none: a row without its message stays unknown.
+A message that is found is a proof; one that is not found proves nothing, and the row stays unknown.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from batch.app.decision import LEEWAY, hold_campaign, hold_senders, oldest_live_claim, user_name
 from batch.app.inputs.staging import open_campaign_sheet, utc_now
 from batch.app.report import find_run
 from batch.app.settings import Settings
+from batch.app.settlement import LEEWAY, claim_cutoff, hold_campaign, hold_senders, user_name
 from batch.campaign import Campaign, load_campaign
 from batch.chats import ChatsReader, Timeline, TimelineFailure, Token
 from batch.errors import CampaignError, SettingsError, SheetError
@@ -36,11 +36,11 @@ _ANSWERED = frozenset({State.SUCCESS, State.REUSED})
 _UNANSWERED = frozenset({Evidence.SETTLED, Evidence.TIMELINE})
 
 
-class Why(StrEnum):
-    """Why a row is still unknown."""
+class NoMatch(StrEnum):
+    """Reason why a row is still unknown."""
 
     LIVE = "in_flight"
-    """It began to be sent a moment ago; its run may still be at it."""
+    """The attempt may still be in flight."""
     NO_BODY = "no_body"
     """The campaign does not give the template's text, so no message can be known again."""
     NO_CHAT = "no_chat"
@@ -58,52 +58,56 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
+class UnknownCase:
     """An unknown row, and what the ledger knows of the person besides."""
 
-    row_status: RowStatus
+    row: RowStatus
     chats: tuple[str, ...]
     others: tuple[RelatedMessage, ...]
     """Other messages that the same sender has, or may have, sent to the person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Match:
+class MatchedRow:
     """A row whose message was found."""
 
-    row_status: RowStatus
+    row: RowStatus
     chat_id: str
     at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Left:
+class UnmatchedRow:
     """A row that is still unknown."""
 
-    row_status: RowStatus
-    why: Why
+    row: RowStatus
+    why: NoMatch
     words: str = ""
-    """What the API said, without a full stop."""
+    """Answer of the API, without a full stop."""
 
 
-def cases_of(row_statuses: Iterable[RowStatus], related: Sequence[RelatedMessage]) -> list[Case]:
-    """Each row with the chats and messages of the same person and sender; `related` is ordered, the latest first."""
+def collect_cases(rows: Iterable[RowStatus], related: Sequence[RelatedMessage]) -> list[UnknownCase]:
+    """Collect the chats and messages of each row's person and sender. `related` is ordered, the latest first."""
     people: dict[tuple[str | None, str], list[RelatedMessage]] = {}
     for each in related:
         people.setdefault((each.person, each.sender.casefold()), []).append(each)
     cases = []
-    for row_status in row_statuses:
-        theirs = people.get((row_status.result.person, row_status.sender.casefold()), [])
+    for row in rows:
+        theirs = people.get((row.result.person, row.sender.casefold()), [])
         chats = dict.fromkeys(each.chat_id for each in theirs if each.chat_id)
-        others = tuple(each for each in theirs if each.key != row_status.key and each.state in _MAYBE_SENT)
-        cases.append(Case(row_status=row_status, chats=tuple(chats)[:_CHATS], others=others))
+        others = tuple(each for each in theirs if each.key != row.key and each.state in _MAYBE_SENT)
+        cases.append(UnknownCase(row=row, chats=tuple(chats)[:_CHATS], others=others))
     return cases
 
 
-def judge(
-    case: Case, texts: Mapping[str, str], timelines: Mapping[str, Timeline | TimelineFailure], *, read_timeout: float
-) -> Match | Left:
-    """Whether the row's message was found.
+def match_case(
+    case: UnknownCase,
+    texts: Mapping[str, str],
+    timelines: Mapping[str, Timeline | TimelineFailure],
+    *,
+    read_timeout: float,
+) -> MatchedRow | UnmatchedRow:
+    """Look for the row's message in its chats.
 
     Args:
         case: the row.
@@ -111,25 +115,25 @@ def judge(
         timelines: of the chats that were asked about, by id.
         read_timeout: seconds that an answer was waited for.
     """
-    row_status = case.row_status
-    text = texts.get(row_status.key)
-    if not case.chats or text is None or row_status.result.sent_at is None:
-        return Left(row_status=row_status, why=Why.NO_TEXT if case.chats else Why.NO_CHAT)
+    row = case.row
+    text = texts.get(row.key)
+    if not case.chats or text is None or row.result.sent_at is None:
+        return UnmatchedRow(row=row, why=NoMatch.NO_TEXT if case.chats else NoMatch.NO_CHAT)
     others = [other for other in case.others if texts.get(other.key, text) == text]
-    left = Left(row_status=row_status, why=Why.NOTHING)
+    unmatched = UnmatchedRow(row=row, why=NoMatch.NOTHING)
     for chat in case.chats:
         timeline = timelines[chat]
         if isinstance(timeline, TimelineFailure):
-            left = Left(row_status=row_status, why=Why.REFUSED, words=timeline.words)
+            unmatched = UnmatchedRow(row=row, why=NoMatch.REFUSED, words=timeline.words)
             continue
-        span = _span(row_status.result.sent_at, None, timeline.margin, read_timeout)
+        span = _span(row.result.sent_at, None, timeline.margin, read_timeout)
         spans = [_span_of(other, other.sent_at, timeline.margin, read_timeout) for other in others if other.sent_at]
         found = find_message(timeline.messages, text=text, span=span, others=spans)
         if isinstance(found, TimelineMessage):
-            return Match(row_status=row_status, chat_id=chat, at=found.at)
+            return MatchedRow(row=row, chat_id=chat, at=found.at)
         if found is not Trace.NOTHING:
-            left = Left(row_status=row_status, why=Why.FAILED if found is Trace.FAILED else Why.ANOTHERS)
-    return left
+            unmatched = UnmatchedRow(row=row, why=NoMatch.FAILED if found is Trace.FAILED else NoMatch.ANOTHERS)
+    return unmatched
 
 
 def _span_of(other: RelatedMessage, began: datetime, margin: timedelta, read_timeout: float) -> Span:
@@ -138,30 +142,30 @@ def _span_of(other: RelatedMessage, began: datetime, margin: timedelta, read_tim
 
 
 def _span(began: datetime, milliseconds: int | None, margin: timedelta, read_timeout: float) -> Span:
-    """When an attempt's message can have been sent: until its answer came, or could not come any more."""
+    """Return when an attempt's message can have been sent: until its answer came, or could not come any more."""
     if milliseconds is not None:
         return Span(start=began - margin, end=began + timedelta(milliseconds=milliseconds) + margin)
     return Span(start=began - margin, end=began + timedelta(seconds=read_timeout) + LEEWAY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reconciled:
-    """What became of a run's unknown rows."""
+class ReconcileReport:
+    """Result of reconciling a run's unknown rows."""
 
     run: Run
     ledger: str
-    found: tuple[Match, ...]
+    found: tuple[MatchedRow, ...]
     """Settled as sent."""
-    left: tuple[Left, ...]
+    unmatched: tuple[UnmatchedRow, ...]
     """Unknown as before, with the reason of each."""
 
     @property
     def exit_code(self) -> ExitCode:
         """0 when no row of the run is unknown any more."""
-        return ExitCode.UNKNOWN if self.left else ExitCode.DONE
+        return ExitCode.UNKNOWN if self.unmatched else ExitCode.DONE
 
 
-def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settings, token: Token) -> Reconciled:
+def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settings, token: Token) -> ReconcileReport:
     """Ask the API about the unknown rows of a run, and settle those whose message is found. Sends no message.
 
     `sheet` is where the rows' values are read again; None: where the run found it. Durable on return. Raises InputError
@@ -171,28 +175,28 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
     with Ledger.for_reading(settings.ledger) as ledger, ExitStack() as stack:
         run = find_run(ledger, name)
         loaded = _campaign_of(run, campaign, settings)
-        hold_campaign(stack, ledger, run, before=oldest_live_claim(now, settings.read_timeout))
-        row_statuses = ledger.settlements.row_statuses(run.run)
-        unknown = [each for each in row_statuses if each.state is State.UNKNOWN]
+        hold_campaign(stack, ledger, run, before=claim_cutoff(now, settings.read_timeout))
+        rows = ledger.settlements.row_statuses(run.run)
+        unknown = [each for each in rows if each.state is State.UNKNOWN]
         hold_senders(stack, ledger, run, unknown)
-        left = [Left(row_status=each, why=Why.LIVE) for each in row_statuses if each.state is not State.UNKNOWN]
-        cases = cases_of(unknown, ledger.settlements.find_related(run.endpoint, _people(unknown)))
+        unmatched = [UnmatchedRow(row=each, why=NoMatch.LIVE) for each in rows if each.state is not State.UNKNOWN]
+        cases = collect_cases(unknown, ledger.settlements.find_related(run.endpoint, _people(unknown)))
         texts = _texts(run, loaded, sheet, cases, ledger.hash_key)
-        asked = _ask(run, loaded, [case for case in cases if case.row_status.key in texts], settings, token)
-        judged = [judge(case, texts, asked, read_timeout=settings.read_timeout) for case in cases]
+        asked = _ask(run, loaded, [case for case in cases if case.row.key in texts], settings, token)
+        judged = [match_case(case, texts, asked, read_timeout=settings.read_timeout) for case in cases]
         if loaded.template.body is None:
-            judged = [Left(row_status=each.row_status, why=Why.NO_BODY) for each in judged]
-        found = [each for each in judged if isinstance(each, Match)]
+            judged = [UnmatchedRow(row=each.row, why=NoMatch.NO_BODY) for each in judged]
+        found = [each for each in judged if isinstance(each, MatchedRow)]
         settlements = [_settlement(match, run, now) for match in found]
         if settlements:
             ledger.settlements.settle(settlements, now=now, who=user_name(), how="reconcile")
-        left += [each for each in judged if isinstance(each, Left)]
-        left.sort(key=lambda each: each.row_status.row)
-        return Reconciled(run=run, ledger=ledger.location, found=tuple(found), left=tuple(left))
+        unmatched += [each for each in judged if isinstance(each, UnmatchedRow)]
+        unmatched.sort(key=lambda each: each.row.row)
+        return ReconcileReport(run=run, ledger=ledger.location, found=tuple(found), unmatched=tuple(unmatched))
 
 
 def _campaign_of(run: Run, path: Path, settings: Settings) -> Campaign:
-    """The campaign as it was named when the run began. Raises InputError when the run is of another one or address."""
+    """Load the campaign as it was named when the run began. Raises InputError for another campaign or address."""
     loaded = load_campaign(path, now=run.started)
     if campaign_scope(loaded.name) != campaign_scope(run.campaign):
         other = _("{file} is the campaign {name!r}, but the run {run} is of {campaign!r}.")
@@ -209,15 +213,15 @@ def _campaign_of(run: Run, path: Path, settings: Settings) -> Campaign:
     return loaded
 
 
-def _people(row_statuses: Iterable[RowStatus]) -> list[str]:
-    return [each.result.person for each in row_statuses if each.result.person]
+def _people(rows: Iterable[RowStatus]) -> list[str]:
+    return [each.result.person for each in rows if each.result.person]
 
 
 def _texts(
-    run: Run, campaign: Campaign, sheet: Path | None, cases: Sequence[Case], hash_key: Callable[[str], str]
+    run: Run, campaign: Campaign, sheet: Path | None, cases: Sequence[UnknownCase], hash_key: Callable[[str], str]
 ) -> dict[str, str]:
-    """Key to the message as it is read, of the cases with a known chat. Empty when the campaign gives no text."""
-    wanted = {case.row_status.key for case in cases if case.chats}
+    """Render the messages of the cases with a known chat, by key. Empty when the campaign gives no text."""
+    wanted = {case.row.key for case in cases if case.chats}
     if not wanted or campaign.template.body is None:
         return {}
     path = sheet or Path(run.sheet_path)
@@ -245,9 +249,9 @@ def _texts(
 
 
 def _ask(
-    run: Run, campaign: Campaign, cases: Sequence[Case], settings: Settings, token: Token
+    run: Run, campaign: Campaign, cases: Sequence[UnknownCase], settings: Settings, token: Token
 ) -> Mapping[str, Timeline | TimelineFailure]:
-    """Chat id to its timeline, or why there is none; one after the other, no faster than the campaign's rate."""
+    """Read each chat's timeline, one after the other, no faster than the campaign's rate; by chat id."""
     chats = list(dict.fromkeys(chat for case in cases for chat in case.chats))
     if not chats:
         return {}
@@ -276,11 +280,11 @@ def _ask(
     return asyncio.run(work())
 
 
-def _settlement(match: Match, run: Run, now: datetime) -> Settlement:
+def _settlement(match: MatchedRow, run: Run, now: datetime) -> Settlement:
     # The chat is older than the message, but "reused" needs an answer of the API that says so of this message.
     times = {"at": format_moment(match.at, run.timezone), "when": format_moment(now, run.timezone)}
     return Settlement(
-        row_status=match.row_status,
+        row_status=match.row,
         outcome=Outcome.SUCCESS,
         finding=Finding(Reason.FOUND_IN_CHAT, times),
         evidence=Evidence.TIMELINE,

@@ -1,4 +1,4 @@
-"""A report in which a person has written, row by row, what became of the unknown messages."""
+"""The decisions that a person wrote into a report, matched with the ledger's rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.app.decision import Wish, listed, of_row, why_not
+from batch.app.settlement import RowDecision, explain_refusal, list_problems, row_problem
 from batch.errors import SheetError
 from batch.i18n import _
 from batch.ledger import Ledger, RowStatus, State
@@ -26,35 +26,35 @@ _MEANINGS = {fold(word): sent for words, sent in ((SENT_WORDS, True), (NOT_SENT_
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """A decision as it stands in the report."""
+class SettleEntry:
+    """A row of the report with a decision."""
 
     row: int
     sent: bool
     phone: str
     """Digits only, with the country's code; empty when the cell is."""
     run: str
-    """`wegly_run`: who gave the outcome; empty when the cell is."""
+    """`wegly_run`: the run that gave the outcome; empty when the cell is."""
 
 
-def read_decisions(report: Path) -> list[Entry]:
+def read_decisions(report: Path) -> list[SettleEntry]:
     """Every row of a report whose `wegly_settle` is filled in, hidden or not.
 
     Raises SheetError when the file is no report, a word is not of the closed lists, or nothing is filled in.
     """
     sheet = open_sheet(report)
     places = {name: _place(sheet, name) for name in (SETTLE_COLUMN, "wegly_phone", "wegly_run")}
-    entries: list[Entry] = []
+    entries: list[SettleEntry] = []
     problems: list[str] = []
     for row in sheet.rows():
         found = _entry(row, places, sheet.info.columns[places[SETTLE_COLUMN]])
-        if isinstance(found, Entry):
+        if isinstance(found, SettleEntry):
             entries.append(found)
         elif found:
             problems.append(found)
     if problems:
         raise SheetError(
-            f"{report.name}: {listed(problems)}",
+            f"{report.name}: {list_problems(problems)}",
             _("Allowed in {column} are {sent}; {not_sent}; or nothing.").format(
                 column=SETTLE_COLUMN, sent=", ".join(SENT_WORDS), not_sent=", ".join(NOT_SENT_WORDS)
             ),
@@ -77,18 +77,18 @@ def _place(sheet: Sheet, name: str) -> int:
     return found[0]
 
 
-def _entry(row: SheetRow, places: dict[str, int], column: str) -> Entry | str | None:
-    """A row's decision, what is wrong with it, or None when it holds none."""
-    said = row.cells[places[SETTLE_COLUMN]]
-    wrong = row.errors.get(column) or (row.errors.get("") if said else None)
+def _entry(row: SheetRow, places: dict[str, int], column: str) -> SettleEntry | str | None:
+    """Return a row's decision, or what is wrong with it; None when it holds none."""
+    word = row.cells[places[SETTLE_COLUMN]]
+    wrong = row.errors.get(column) or (row.errors.get("") if word else None)
     if wrong:
-        return of_row(row.number, f"{wrong}.")
-    if not said:
+        return row_problem(row.number, f"{wrong}.")
+    if not word:
         return None
-    sent = _MEANINGS.get(fold(said.replace("-", " ")))
+    sent = _MEANINGS.get(fold(word.replace("-", " ")))
     if sent is None:
-        return of_row(row.number, _("{column} is {word!r}.").format(column=SETTLE_COLUMN, word=said))
-    return Entry(
+        return row_problem(row.number, _("{column} is {word!r}.").format(column=SETTLE_COLUMN, word=word))
+    return SettleEntry(
         row=row.number,
         sent=sent,
         phone=re.sub(r"\D", "", row.cells[places["wegly_phone"]] or ""),
@@ -96,49 +96,51 @@ def _entry(row: SheetRow, places: dict[str, int], column: str) -> Entry | str | 
     )
 
 
-def runs_of(ledger: Ledger, entries: Iterable[Entry], file: str) -> dict[str, list[Run]]:
-    """Each run that a report names, to the runs whose sheets may have the report's rows: it and those of its campaign.
+def find_runs(ledger: Ledger, entries: Iterable[SettleEntry], file: str) -> dict[str, list[Run]]:
+    """Map each run that a report names to the runs whose sheets may have its rows: itself, then those of its campaign.
 
-    Also earlier ones: their rows may have been sent by that run, or corrected in its sheet.
+    Earlier ones too: their rows may have been sent by that run, or corrected in its sheet.
     """
     runs = ledger.runs()
     by_name = {run.run: run for run in runs}
-    problems = [of_row(each.row, _unknown_run(each)) for each in entries if each.run not in by_name]
+    problems = [row_problem(each.row, _unknown_run(each)) for each in entries if each.run not in by_name]
     if problems:
         raise SheetError(
-            f"{file}: {listed(problems)}",
+            f"{file}: {list_problems(problems)}",
             _(
                 "The ledger is {ledger}. If the report belongs to another one, name it with --ledger; "
                 "else write the report again: wegly-batch report RUN."
             ).format(ledger=ledger.location),
         )
     named = [by_name[name] for name in dict.fromkeys(entry.run for entry in entries)]
-    if len({(run.endpoint, campaign_scope(run.campaign)) for run in named}) > 1:
+    if len(set(map(_scope, named))) > 1:
         problem = _("{file} has rows of several campaigns.").format(file=file)
         raise SheetError(problem, _("Settle the report of one campaign at a time."))
-    return {run.run: [run, *(each for each in runs if _of_campaign(each, run))] for run in named}
+    scope = _scope(named[0])
+    return {run.run: [run, *(each for each in runs if _scope(each) == scope and each != run)] for run in named}
 
 
-def _unknown_run(entry: Entry) -> str:
+def _unknown_run(entry: SettleEntry) -> str:
     if not entry.run:
         return _("wegly_run is empty: it was not sent, or still being sent, when the report was written.")
     return _("wegly_run is {run!r}, which is no run of this ledger.").format(run=entry.run)
 
 
-def _of_campaign(run: Run, first: Run) -> bool:
-    same = (run.endpoint, campaign_scope(run.campaign)) == (first.endpoint, campaign_scope(first.campaign))
-    return same and run.run != first.run
+def _scope(run: Run) -> tuple[str, str]:
+    return run.endpoint, campaign_scope(run.campaign)
 
 
-def matched(ledger: Ledger, entries: Sequence[Entry], runs: dict[str, list[Run]], file: str) -> list[Wish]:
-    """Each entry with its row in the ledger. Raises SheetError naming all that do not agree with it."""
+def match_entries(
+    ledger: Ledger, entries: Sequence[SettleEntry], runs: dict[str, list[Run]], file: str
+) -> list[RowDecision]:
+    """Find the ledger's row of each entry. Raises SheetError naming all that do not agree with it."""
     numbers = [entry.row for entry in entries]
     sheets = {
         run.run: {each.row: each for each in ledger.settlements.row_statuses(run.run, numbers)}
         for followers in runs.values()
         for run in followers
     }
-    wished: list[Wish] = []
+    decisions: list[RowDecision] = []
     problems: list[str] = []
     taken: dict[str, int] = {}
     for entry in entries:
@@ -146,25 +148,25 @@ def matched(ledger: Ledger, entries: Sequence[Entry], runs: dict[str, list[Run]]
         found = _same_message(entry, here)
         if isinstance(found, RowStatus) and found.key and found.key in taken:
             same = _("it is the same message as row {row}.").format(row=taken[found.key])
-            problems.append(of_row(entry.row, same))
+            problems.append(row_problem(entry.row, same))
         elif isinstance(found, RowStatus):
             taken[found.key] = entry.row
-            wished.append(Wish(row_status=found, sent=entry.sent))
+            decisions.append(RowDecision(row=found, sent=entry.sent))
         else:
-            problems.append(of_row(entry.row, found))
+            problems.append(row_problem(entry.row, found))
     if problems:
         raise SheetError(
-            f"{file}: {listed(problems)}",
+            f"{file}: {list_problems(problems)}",
             _(
                 "If the sheet was sorted or is old, write the report again (wegly-batch report RUN), or name the rows: "
                 "wegly-batch settle RUN --sent 5,7-9."
             ),
         )
-    return wished
+    return decisions
 
 
-def _same_message(entry: Entry, here: Sequence[RowStatus]) -> RowStatus | str:
-    """Of the ledger's rows of that number the one with this phone and this outcome's run, or why there is none."""
+def _same_message(entry: SettleEntry, here: Sequence[RowStatus]) -> RowStatus | str:
+    """Pick the ledger's row with this phone and this outcome's run from `here`, or say why there is none."""
     people = [each for each in here if entry.phone and _digits(each.result.person or "") == entry.phone]
     same = {each.key: each for each in people if each.result.run == entry.run or each.state is State.CLAIMED}
     if len(same) == 1:
@@ -174,7 +176,7 @@ def _same_message(entry: Entry, here: Sequence[RowStatus]) -> RowStatus | str:
     if people and people[0].state is not None:
         return _("it was sent again since, by run {run}.").format(run=people[0].result.run)
     if people:
-        return why_not(people[0])
+        return explain_refusal(people[0])
     if here:
         known = ", ".join(dict.fromkeys(format_phone(each.result.person) for each in here if each.result.person))
         return _("its phone is not the one in the ledger ({phones}).").format(phones=known or _("none"))

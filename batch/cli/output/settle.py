@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from batch.app.reconcile import Left, Match, Reconciled, Why
+from batch.app.reconcile import MatchedRow, NoMatch, ReconcileReport, UnmatchedRow
 from batch.app.settle import Change, SettlementReport
 from batch.cli.output.layout import labelled_lines, row_label
 from batch.formatting import format_moment
@@ -13,17 +13,19 @@ from batch.json_output import to_json
 from batch.model.outcomes import ExitCode, Outcome
 from batch.model.phone.cells import format_phone
 
-_STILL_UNKNOWN: Mapping[Why, str] = {
-    Why.LIVE: N_("it began to be sent a moment ago; come back in some minutes"),
-    Why.NO_BODY: N_(
+_STILL_UNKNOWN: Mapping[NoMatch, str] = {
+    NoMatch.LIVE: N_("it began to be sent a moment ago; come back in some minutes"),
+    NoMatch.NO_BODY: N_(
         "the campaign does not give the template's text ([template] body), so no message can be known again"
     ),
-    Why.NO_CHAT: N_("no run of this ledger has recorded a chat with this person"),
-    Why.NO_TEXT: N_("the sheet has no good row for it any more, so its text is not known"),
-    Why.REFUSED: N_("the API did not give the chat: {words}"),
-    Why.NOTHING: N_("not found in the chat, which proves nothing: it may be on its way, or the row was changed since"),
-    Why.FAILED: N_("it is in the chat, but marked there as failed"),
-    Why.ANOTHERS: N_("a message like it is in the chat, but may be that of another attempt at this person"),
+    NoMatch.NO_CHAT: N_("no run of this ledger has recorded a chat with this person"),
+    NoMatch.NO_TEXT: N_("the sheet has no good row for it any more, so its text is not known"),
+    NoMatch.REFUSED: N_("the API did not give the chat: {words}"),
+    NoMatch.NOTHING: N_(
+        "not found in the chat, which proves nothing: it may be on its way, or the row was changed since"
+    ),
+    NoMatch.FAILED: N_("it is in the chat, but marked there as failed"),
+    NoMatch.ANOTHERS: N_("a message like it is in the chat, but may be that of another attempt at this person"),
 }
 
 
@@ -104,49 +106,49 @@ def _table(changes: Sequence[Change]) -> str:
     )
 
 
-def reconcile_text(ended: Reconciled) -> str:
+def reconcile_text(ended: ReconcileReport) -> str:
     """The result of `reconcile` for each unknown row."""
-    if not ended.found and not ended.left:
+    if not ended.found and not ended.unmatched:
         return _("The run {run} has no unknown rows.").format(run=ended.run.run)
-    rows = {match.row_status.row: _found_line(match, ended) for match in ended.found}
-    rows |= {left.row_status.row: _unknown_line(left) for left in ended.left}
+    rows = {match.row.row: _found_line(match, ended) for match in ended.found}
+    rows |= {left.row.row: _unknown_line(left) for left in ended.unmatched}
     lines = [rows[row] for row in sorted(rows)]
     count = ngettext(
         "{n} row settled as sent, {left} still unknown.",
         "{n} rows settled as sent, {left} still unknown.",
         len(ended.found),
     )
-    lines.append(count.format(n=number(len(ended.found)), left=number(len(ended.left))))
+    lines.append(count.format(n=number(len(ended.found)), left=number(len(ended.unmatched))))
     if ended.found:
         lines.append(_report_again(ended.run.run))
-    if ended.left:
+    if ended.unmatched:
         lines.append(_("A row that is still unknown may have been sent all the same. Look in WhatsApp, then say so:"))
         lines.append(f"  wegly-batch settle {ended.run.run} --sent ROWS --not-sent ROWS")
     return "\n".join(lines)
 
 
-def _found_line(match: Match, ended: Reconciled) -> str:
+def _found_line(match: MatchedRow, ended: ReconcileReport) -> str:
     words = _("settled as sent: it is in the chat, of {when}").format(when=format_moment(match.at, ended.run.timezone))
     return f"{_row_and_phone(match)}  {words}"
 
 
-def _unknown_line(left: Left) -> str:
+def _unknown_line(left: UnmatchedRow) -> str:
     return f"{_row_and_phone(left)}  {_('still unknown: {why}').format(why=_why(left))}"
 
 
-def _why(left: Left) -> str:
+def _why(left: UnmatchedRow) -> str:
     return _(_STILL_UNKNOWN[left.why]).format(words=left.words)
 
 
-def _row_and_phone(each: Match | Left) -> str:
-    return f"  {row_label(each.row_status.row, 6)} {_phone(each.row_status.result.person) or '':<18}"
+def _row_and_phone(each: MatchedRow | UnmatchedRow) -> str:
+    return f"  {row_label(each.row.row, 6)} {_phone(each.row.result.person) or '':<18}"
 
 
 def _report_again(run: str) -> str:
     return _("The report as it stands now: {command}").format(command=f"wegly-batch report {run}")
 
 
-def reconcile_json(ended: Reconciled) -> str:
+def reconcile_json(ended: ReconcileReport) -> str:
     """The result of `reconcile`, for programs: `reconcile --json`."""
     return to_json(
         {
@@ -155,14 +157,14 @@ def reconcile_json(ended: Reconciled) -> str:
             "endpoint": ended.run.endpoint,
             "ledger": ended.ledger,
             "settled": [{**_row_json(match), "chat_id": match.chat_id, "sent_at": match.at} for match in ended.found],
-            "unknown": [{**_row_json(left), "reason": left.why, "message": _why(left)} for left in ended.left],
+            "unknown": [{**_row_json(left), "reason": left.why, "message": _why(left)} for left in ended.unmatched],
             "exit_code": ended.exit_code,
         }
     )
 
 
-def _row_json(each: Match | Left) -> dict[str, object]:
-    return {"row": each.row_status.row, "phone": _phone(each.row_status.result.person)}
+def _row_json(each: MatchedRow | UnmatchedRow) -> dict[str, object]:
+    return {"row": each.row.row, "phone": _phone(each.row.result.person)}
 
 
 def _phone(person: str | None) -> str | None:

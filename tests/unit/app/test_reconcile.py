@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batch.app.reconcile import Case, Left, Match, Why, cases_of, judge
+from batch.app.reconcile import MatchedRow, NoMatch, UnknownCase, UnmatchedRow, collect_cases, match_case
 from batch.chats import Timeline, TimelineFailure
-from batch.cli.output.settle import _STILL_UNKNOWN
 from batch.ledger import RelatedMessage, RowStatus, State
 from batch.model.chat_history import TimelineMessage
 from batch.model.outcomes import Evidence, Outcome
@@ -42,14 +41,16 @@ def chat(*messages: tuple[float, str]) -> Timeline:
     return Timeline(messages=found, margin=MARGIN)
 
 
-def look(timelines: dict[str, Timeline | TimelineFailure], *others: RelatedMessage, **texts: str) -> Match | Left:
+def look(
+    timelines: dict[str, Timeline | TimelineFailure], *others: RelatedMessage, **texts: str
+) -> MatchedRow | UnmatchedRow:
     chats = tuple(timelines)
-    case = Case(row_status=row_status(), chats=chats, others=others)
-    return judge(case, {"k1": "Oi", **texts}, timelines, read_timeout=60)
+    case = UnknownCase(row=row_status(), chats=chats, others=others)
+    return match_case(case, {"k1": "Oi", **texts}, timelines, read_timeout=60)
 
 
-def why(found: Match | Left) -> Why:
-    assert isinstance(found, Left)
+def why(found: MatchedRow | UnmatchedRow) -> NoMatch:
+    assert isinstance(found, UnmatchedRow)
     return found.why
 
 
@@ -62,14 +63,16 @@ def test_a_chat_is_that_of_the_same_person_and_sender() -> None:
         other("k5"),
         *(other(f"k{n}", chat=f"c{n}") for n in (6, 2, 7, 8)),
     ]
-    (case,) = cases_of([row_status()], related)
+    (case,) = collect_cases([row_status()], related)
     assert case.chats == ("c2", "c6", "c7")
 
 
 def test_rivals_are_what_may_have_sent_a_message() -> None:
     """Not the row itself, nor what certainly sent nothing."""
     states = {each.value: each for each in State}
-    (case,) = cases_of([row_status()], [other("k1"), *(other(name, state=state) for name, state in states.items())])
+    (case,) = collect_cases(
+        [row_status()], [other("k1"), *(other(name, state=state) for name, state in states.items())]
+    )
     assert {each.key for each in case.others} == {"success", "reused", "unknown", "claimed"}
 
 
@@ -77,44 +80,44 @@ def test_found_in_any_of_the_persons_chats() -> None:
     """A chat that cannot be read, or lacks it, does not hide the other."""
     timelines = {"a": TimelineFailure(words="HTTP 404: no", for_all=False), "b": chat(), "c": chat((3, "Oi"))}
     found = look(timelines)
-    assert isinstance(found, Match)
+    assert isinstance(found, MatchedRow)
     assert (found.chat_id, found.at) == ("c", NOON + timedelta(seconds=3))
 
 
 def test_what_is_not_found_says_why() -> None:
     """The worst that was met: unreadable is more than not there."""
-    assert why(look({"a": chat()})) is Why.NOTHING
+    assert why(look({"a": chat()})) is NoMatch.NOTHING
     left = look({"a": TimelineFailure(words="HTTP 404: no", for_all=False), "b": chat()})
-    assert (why(left), left.words) == (Why.REFUSED, "HTTP 404: no")  # type: ignore[union-attr]  # it is Left
-    assert why(look({})) is Why.NO_CHAT
-    case = Case(row_status=row_status(), chats=("a",), others=())
-    assert why(judge(case, {}, {}, read_timeout=60)) is Why.NO_TEXT
+    assert (why(left), left.words) == (NoMatch.REFUSED, "HTTP 404: no")  # type: ignore[union-attr]  # it is UnmatchedRow
+    assert why(look({})) is NoMatch.NO_CHAT
+    case = UnknownCase(row=row_status(), chats=("a",), others=())
+    assert why(match_case(case, {}, {}, read_timeout=60)) is NoMatch.NO_TEXT
 
 
 @pytest.mark.parametrize(("seconds", "found"), [(-60, True), (-61, False), (360, True), (361, False)])
 def test_the_time_of_an_attempt(seconds: float, found: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """From the clocks' difference before it to the time-out and five minutes after."""
-    assert isinstance(look({"a": chat((seconds, "Oi"))}), Match) == found
+    assert isinstance(look({"a": chat((seconds, "Oi"))}), MatchedRow) == found
 
 
 def test_an_answered_attempt_is_a_rival_only_until_its_answer() -> None:
     """Three minutes before it was accepted; its message cannot be the one of now. Lost or settled it could."""
     timelines: dict[str, Timeline | TimelineFailure] = {"a": chat((120, "Oi"))}
-    assert isinstance(look(timelines, other("k2", minutes=3)), Match)
-    assert why(look(timelines, other("k2", minutes=3, state=State.UNKNOWN))) is Why.ANOTHERS
-    assert why(look(timelines, other("k2", minutes=3, evidence=Evidence.SETTLED))) is Why.ANOTHERS
-    assert isinstance(look(timelines, other("k2", minutes=30, state=State.UNKNOWN)), Match)
+    assert isinstance(look(timelines, other("k2", minutes=3)), MatchedRow)
+    assert why(look(timelines, other("k2", minutes=3, state=State.UNKNOWN))) is NoMatch.ANOTHERS
+    assert why(look(timelines, other("k2", minutes=3, evidence=Evidence.SETTLED))) is NoMatch.ANOTHERS
+    assert isinstance(look(timelines, other("k2", minutes=30, state=State.UNKNOWN)), MatchedRow)
 
 
 def test_a_rival_with_another_text_is_none() -> None:
     """The other unknown row of the person in this sheet: its text is known."""
     timelines: dict[str, Timeline | TimelineFailure] = {"a": chat((1, "Oi"))}
     rival = other("k2", state=State.UNKNOWN)
-    assert why(look(timelines, rival)) is Why.ANOTHERS
-    assert why(look(timelines, rival, k2="Oi")) is Why.ANOTHERS
-    assert isinstance(look(timelines, rival, k2="Tchau"), Match)
+    assert why(look(timelines, rival)) is NoMatch.ANOTHERS
+    assert why(look(timelines, rival, k2="Oi")) is NoMatch.ANOTHERS
+    assert isinstance(look(timelines, rival, k2="Tchau"), MatchedRow)
 
 
 def test_every_reason_has_its_words() -> None:
     """What `reconcile` prints of a row that is still unknown."""
-    assert set(_STILL_UNKNOWN) == set(Why)
+    assert set(_WHY) == set(NoMatch)

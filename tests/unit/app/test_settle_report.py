@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.app.settle_report import NOT_SENT_WORDS, SENT_WORDS, Entry, read_decisions
+from batch.app.settle_report import NOT_SENT_WORDS, SENT_WORDS, SettleEntry, read_decisions
 from batch.errors import SheetError
 
 HEAD = "Nome;wegly_status;wegly_phone;wegly_run;wegly_settle\n"
@@ -28,8 +28,8 @@ def test_a_decision_has_row_phone_and_run(tmp_path: Path) -> None:
     """The row as Excel shows it, the phone as digits; rows without a decision are left out."""
     path = report(tmp_path, "", "sent", "", "not sent")
     assert read_decisions(path) == [
-        Entry(row=3, sent=True, phone="5511900001001", run="r1"),
-        Entry(row=5, sent=False, phone="5511900001003", run="r1"),
+        SettleEntry(row=3, sent=True, phone="5511900001001", run="r1"),
+        SettleEntry(row=5, sent=False, phone="5511900001003", run="r1"),
     ]
 
 
