@@ -8,6 +8,7 @@ import pytest
 
 from batch.app.reconcile import MatchedRow, NoMatch, UnknownCase, UnmatchedRow, collect_cases, match_case
 from batch.chats import Timeline, TimelineFailure
+from batch.cli.output.settle import _STILL_UNKNOWN
 from batch.ledger import RelatedMessage, RowStatus, State
 from batch.model.chat_history import TimelineMessage
 from batch.model.outcomes import Evidence, Outcome
@@ -120,4 +121,4 @@ def test_a_rival_with_another_text_is_none() -> None:
 
 def test_every_reason_has_its_words() -> None:
     """What `reconcile` prints of a row that is still unknown."""
-    assert set(_WHY) == set(NoMatch)
+    assert set(_STILL_UNKNOWN) == set(NoMatch)
