@@ -104,22 +104,14 @@ class Retention:
     def scopes(self, campaign: str | None = None) -> list[Scope]:
         """Return the campaigns that have runs, their trials too; of one name (and its trials), or all. Sorted."""
         named = None if campaign is None else {campaign_scope(campaign), campaign_scope(campaign) + TRIAL}
-        found = {Scope(endpoint=where, campaign=campaign_scope(name)) for where, name in self._campaigns()}
+        with self._engine.connect().execution_options(**READ) as connection:
+            campaigns = connection.execute(select(runs.c.endpoint, runs.c.campaign).distinct()).all()
+        found = {Scope(endpoint=where, campaign=campaign_scope(name)) for where, name in campaigns}
         return sorted(scope for scope in found if named is None or scope.campaign in named)
 
-    def _campaigns(self) -> list[tuple[str, str]]:
-        """Return (endpoint, campaign) of all runs, as they were named."""
-        with self._engine.connect().execution_options(**READ) as connection:
-            query = select(runs.c.endpoint, runs.c.campaign).distinct()
-            return [(where, name) for where, name in connection.execute(query)]
-
     def _runs(self, scope: Scope) -> list[Run]:
-        names = [
-            name
-            for where, name in self._campaigns()
-            if (where, campaign_scope(name)) == (scope.endpoint, scope.campaign)
-        ]
-        return read_runs(self._engine, runs.c.endpoint == scope.endpoint, runs.c.campaign.in_(names))
+        there = read_runs(self._engine, runs.c.endpoint == scope.endpoint)
+        return [run for run in there if campaign_scope(run.campaign) == scope.campaign]
 
     def old_runs(self, scope: Scope, before: datetime) -> list[Run]:
         """Return the campaign's runs that ended before, whether purged or not, the newest first."""

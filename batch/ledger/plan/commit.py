@@ -113,20 +113,7 @@ def _write_messages(connection: Connection, retries: RetryOptions, run: Run) -> 
 
 
 def _run_values(run: Run, owner: Owner) -> dict[str, Any]:
-    return {
-        "run": run.run,
-        "campaign": run.campaign,
-        "endpoint": run.endpoint,
-        "sheet_path": run.sheet_path,
-        "sheet_sha256": run.sheet_sha256,
-        "sheet_options": json.dumps(dict(run.sheet_options), ensure_ascii=False),
-        "version": run.version,
-        "timezone": run.timezone,
-        "language": run.language,
-        "report_dir": run.report_dir,
-        "host": owner.host,
-        "pid": owner.pid,
-        "started": run.started,
-        "wanted_rate": run.wanted_rate,
-        "trial": run.trial,
-    }
+    named = ("run", "campaign", "endpoint", "sheet_path", "sheet_sha256", "version", "timezone", "language")
+    values = {name: getattr(run, name) for name in (*named, "report_dir", "started", "wanted_rate", "trial")}
+    options = json.dumps(dict(run.sheet_options), ensure_ascii=False)
+    return values | {"sheet_options": options, "host": owner.host, "pid": owner.pid}

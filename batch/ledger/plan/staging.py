@@ -19,7 +19,7 @@ from batch.i18n import N_, _
 from batch.ledger.plan import rules
 from batch.ledger.plan.commit import write_plan
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
-from batch.ledger.read.corrections import Correction, apply_correction, read_staged_corrections, show_corrections
+from batch.ledger.read.corrections import read_corrected, read_staged_corrections, show_corrections
 from batch.ledger.send.queue import JobRows, rows_by_sender
 from batch.ledger.send.rolling_quota import read_contact_times
 from batch.ledger.storage.engine import READ, translate_write_failures
@@ -29,7 +29,7 @@ from batch.ledger.storage.results import (
     MESSAGE_COLUMNS,
     StoredRow,
     count_groups,
-    replace_shown,
+    count_outcomes,
     result_of,
     row_columns,
 )
@@ -232,10 +232,7 @@ class Staging:
 
     def counts(self) -> Mapping[Outcome, int]:
         """Count the rows by outcome, all six."""
-        counts: Counter[Outcome] = Counter()
-        for (outcome, _reason), rows in self.tally().items():
-            counts[outcome] += rows
-        return {outcome: counts[outcome] for outcome in Outcome}
+        return count_outcomes(self.tally())
 
     def tally(self) -> Counter[tuple[Outcome, str]]:
         """Count the rows by outcome and reason code.
@@ -253,25 +250,21 @@ class Staging:
         query = select(*alike, row, func.count().label("rows")).select_from(STAGED_WITH_KNOWN).group_by(*alike)
         groups = self._stream(query.order_by(row))
         tally = count_groups(groups, lambda stored, group: _result(stored, is_sendable=group.is_sendable))
-        found = self._corrections()
-        for start in range(0, len(found), _PAGE):
-            part = {each.at: each for each in found[start : start + _PAGE]}
-            own = self._own_results(among=list(part))
-            replace_shown(tally, [(each, apply_correction(each, part[each.row])) for each in own])
-        return tally
+        found = read_staged_corrections(self._connection, self._sheet)
+        for own, shown in read_corrected(found, self._own_results):
+            tally[own.outcome, own.reason] -= 1
+            tally[shown.outcome, shown.reason] += 1
+        return +tally
 
     def results(self, *, remarkable: bool = False) -> Iterator[Result]:
         """Yield every row, in the sheet's order.
 
         `remarkable`: rows without an error or a note may be left out.
         """
-        corrections = self._corrections()
+        corrections = list(read_staged_corrections(self._connection, self._sheet))
         yield from show_corrections(self._own_results(remarkable=remarkable and not corrections), corrections)
 
-    def _corrections(self) -> list[Correction]:
-        return list(read_staged_corrections(self._connection, self._sheet))
-
-    def _own_results(self, *, remarkable: bool = False, among: Sequence[int] | None = None) -> Iterator[Result]:
+    def _own_results(self, among: Sequence[int] | None = None, *, remarkable: bool = False) -> Iterator[Result]:
         joined = STAGED_WITH_KNOWN.outerjoin(messages, messages.c.key == staged.c.key)
         query = select(*row_columns(staged), *MESSAGE_COLUMNS, self._is_sendable).select_from(joined)
         if remarkable:

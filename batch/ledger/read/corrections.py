@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -102,6 +103,15 @@ def apply_correction(own: Result, correction: Correction) -> Result:
         waits = (Finding(Reason.CORRECTION_WAITS, where),)
         return replace(became, row=own.row, origin=own.origin, findings=waits)
     return replace(became, row=own.row, origin=own.origin, notes=(*became.notes, note))
+
+
+def read_corrected(
+    found: Iterator[Correction], read_own: Callable[[list[int]], Iterable[Result]]
+) -> Iterator[tuple[Result, Result]]:
+    """Yield (own result, shown result) of each corrected row. `read_own`: reads the own results of some rows."""
+    while page := {each.at: each for each in islice(found, _PAGE)}:
+        for own in read_own(list(page)):
+            yield own, apply_correction(own, page[own.row])
 
 
 def _counts(own: Result, correction: Correction) -> bool:

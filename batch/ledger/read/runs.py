@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, select
 
-from batch.ledger.read.corrections import apply_correction, read_corrections, show_corrections
+from batch.ledger.read.corrections import read_corrected, read_corrections, show_corrections
 from batch.ledger.storage.engine import READ
 from batch.ledger.storage.pseudonyms import MARK, Hashes, has_purged_data, read_hashes
 from batch.ledger.storage.results import (
@@ -19,8 +20,8 @@ from batch.ledger.storage.results import (
     OUTCOME_COLUMNS,
     StoredRow,
     count_groups,
+    count_outcomes,
     file_name,
-    replace_shown,
     result_of,
     row_columns,
 )
@@ -100,15 +101,9 @@ def read_senders(connection: Connection, run: str) -> tuple[SenderRun, ...]:
 
 def sender_values(run: str, sender: SenderRun) -> dict[str, Any]:
     """Return a sender's part in a run as a row of `run_senders`."""
-    return {
-        "run": run,
-        "sender": sender.sender,
-        "attempts": sender.attempts,
-        "achieved_rate": sender.achieved_rate,
-        "slowed": sender.slowed,
-        "cause": sender.cause,
-        "pending_findings": findings_to_json([sender.pending]) if sender.pending else None,
-    }
+    values = {field.name: getattr(sender, field.name) for field in fields(sender) if field.name != "pending"}
+    findings = findings_to_json([sender.pending]) if sender.pending else None
+    return values | {"run": run, "pending_findings": findings}
 
 
 def read_run(engine: Engine, run: str) -> Run | None:
@@ -129,12 +124,8 @@ def select_runs(connection: Connection, *which: ColumnElement[bool]) -> list[Run
 
 
 def _run_of(found: Mapping[Any, Any]) -> Run:
-    names = ("run", "campaign", "endpoint", "sheet_path", "sheet_sha256", "version", "started", "finished", "exit_code")
-    more = ("timezone", "language", "wanted_rate", "report_dir", "trial", "purged")
-    return Run(
-        **{name: found[name] for name in (*names, *more)},
-        sheet_options=json.loads(found["sheet_options"]),
-    )
+    values = {field.name: found[field.name] for field in fields(Run) if field.name in found}
+    return Run(**values | {"sheet_options": json.loads(found["sheet_options"])})
 
 
 def read_waiting(connection: Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:
@@ -148,20 +139,17 @@ def read_waiting(connection: Connection, run: str) -> Callable[[str | None], tup
 def read_tally(connection: Connection, run: str) -> Tally:
     """Count a run's rows as they are shown now, and read what the run itself did."""
     reasons, last_sent = _count_own(connection, run)
-    found = list(read_corrections(connection, run, sheet_of(connection, run)))
-    for start in range(0, len(found), _PAGE):
-        part = {each.at: each for each in found[start : start + _PAGE]}
-        own = _own_results(connection, run, list(part))
-        replace_shown(reasons, [(each, apply_correction(each, part[each.row])) for each in own])
-    counts: Counter[Outcome] = Counter()
-    for (outcome, _reason), number in reasons.items():
-        counts[outcome] += number
-    sent = [last_sent, *(each.result.sent_at for each in found if each.of_original and each.result.outcome.messaged)]
+    found = read_corrections(connection, run, sheet_of(connection, run))
+    for own, shown in read_corrected(found, partial(_own_results, connection, run)):
+        reasons[own.outcome, own.reason] -= 1
+        reasons[shown.outcome, shown.reason] += 1
+        if shown.outcome.messaged and shown.sent_at is not None:
+            last_sent = shown.sent_at if last_sent is None else max(last_sent, shown.sent_at)
     return Tally(
-        counts={outcome: counts[outcome] for outcome in Outcome},
-        reasons=reasons,
+        counts=count_outcomes(reasons),
+        reasons=+reasons,
         this_run=_this_run(connection, run),
-        last_sent=max((at for at in sent if at is not None), default=None),
+        last_sent=last_sent,
     )
 
 

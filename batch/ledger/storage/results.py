@@ -154,13 +154,9 @@ def count_groups(groups: Iterable[Any], result: Callable[[StoredRow, Any], Resul
     return tally
 
 
-def replace_shown(tally: Counter[tuple[Outcome, str]], pairs: Iterable[tuple[Result, Result]]) -> None:
-    """Move rows of a tally from their own outcome to the one that is shown. `pairs`: own result, shown result."""
-    for own, shown in pairs:
-        tally[own.outcome, own.reason] -= 1
-        tally[shown.outcome, shown.reason] += 1
-    for key in [key for key, rows in tally.items() if not rows]:
-        del tally[key]
+def count_outcomes(tally: Counter[tuple[Outcome, str]]) -> dict[Outcome, int]:
+    """Return the rows of each of the six outcomes."""
+    return {each: sum(rows for (outcome, _reason), rows in tally.items() if outcome is each) for each in Outcome}
 
 
 def file_name(path: str | None) -> str:

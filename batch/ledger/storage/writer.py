@@ -69,19 +69,12 @@ class Writer:
             time.sleep(max(0.0, begun + _APART - time.monotonic()))
             begun = time.monotonic()
             group = [first]
-            ended = False
-            while len(group) < _MOST and not ended:
-                try:
-                    item = self._waiting.get_nowait()
-                except Empty:
-                    break
-                if item is None:
-                    ended = True
-                else:
-                    group.append(item)
+            with suppress(Empty):
+                while len(group) < _MOST and (following := self._waiting.get_nowait()) is not None:
+                    group.append(following)
+                if len(group) < _MOST:
+                    self._waiting.put(None)  # the end, which the outer loop is to see
             self._commit(group)
-            if ended:
-                break
         self._disconnect()
 
     def _commit(self, group: list[tuple[Write, Future[Any]]]) -> None:
