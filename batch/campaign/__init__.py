@@ -12,7 +12,7 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 from batch.campaign.fields import FIELDS, STATUSES, check_value
 from batch.campaign.load import load_campaign
 from batch.campaign.problems import Problem, campaign_error
-from batch.campaign.scaffold import Draft, DraftField, fill_in, is_writable, quote, render_campaign
+from batch.campaign.scaffold import Draft, DraftField, is_writable, quote, render_campaign
 from batch.campaign.schema import (
     Campaign,
     FieldSpec,
@@ -21,7 +21,7 @@ from batch.campaign.schema import (
 )
 from batch.campaign.sources import Column, Constant, Shares, Source, describe_source
 from batch.campaign.template import BODY_LIMIT, body_problem, count_placeholders, fill_body, placeholders
-from batch.campaign.units import parse_duration, parse_rate, parse_share
+from batch.campaign.units import parse_duration, parse_rate
 
 __all__ = [
     "BODY_LIMIT",
@@ -44,12 +44,10 @@ __all__ = [
     "count_placeholders",
     "describe_source",
     "fill_body",
-    "fill_in",
     "is_writable",
     "load_campaign",
     "parse_duration",
     "parse_rate",
-    "parse_share",
     "placeholders",
     "quote",
     "render_campaign",

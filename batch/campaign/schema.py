@@ -218,18 +218,15 @@ def _currency_problem(name: str) -> str | None:
     return None if _CURRENCY.fullmatch(name) else _('allowed are three capital letters like "BRL" or "USD"')
 
 
-def _money() -> PlainValidator:
-    def validate(raw: object) -> Decimal:
-        text = str(raw).replace(",", ".") if isinstance(raw, str | int | float) and not isinstance(raw, bool) else ""
-        try:
-            amount = Decimal(text)
-        except InvalidOperation:
-            amount = Decimal(-1)
-        if not (amount.is_finite() and amount >= 0):
-            raise ValueError(_('allowed is an amount like "0.35"'))
-        return amount
-
-    return PlainValidator(validate)
+def _money(raw: object) -> Decimal:
+    text = str(raw).replace(",", ".") if isinstance(raw, str | int | float) and not isinstance(raw, bool) else ""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not (amount.is_finite() and amount >= 0):
+        raise ValueError(_('allowed is an amount like "0.35"'))
+    return amount
 
 
 class _Section(BaseModel):
@@ -377,7 +374,7 @@ class SuppressSection(_Section):
 class PricesSection(_Section):
     """[prices]"""
 
-    per_message: Annotated[Decimal, _money()]
+    per_message: Annotated[Decimal, PlainValidator(_money)]
     currency: Annotated[str, _sentence(_currency_problem)] = "BRL"
 
 

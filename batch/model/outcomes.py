@@ -80,18 +80,7 @@ EXIT_MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.TERMINATED: N_("ended by SIGTERM: likewise"),
 }
 
-_WORST_FIRST = (
-    ExitCode.DEFECT,
-    ExitCode.REFUSED,
-    ExitCode.BUSY,
-    ExitCode.STOPPED,
-    ExitCode.INTERRUPTED,
-    ExitCode.TERMINATED,
-    ExitCode.UNKNOWN,
-    ExitCode.ERRORS,
-    ExitCode.PENDING,
-    ExitCode.DONE,
-)
+_WORST_FIRST = (1, 2, 75, 5, 130, 143, 4, 3, 6, 0)
 
 
 def exit_code_of(counts: Mapping[Outcome, int], stopped: ExitCode | None = None) -> ExitCode:
@@ -107,5 +96,5 @@ def exit_code_of(counts: Mapping[Outcome, int], stopped: ExitCode | None = None)
 
 
 def worst_exit_code(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the exit code of several sheets: the first that occurs of 1, 2, 75, 5, 130, 143, 4, 3, 6, 0."""
+    """Return the exit code of several sheets: the worst of theirs."""
     return min(codes, key=_WORST_FIRST.index, default=ExitCode.DONE)

@@ -17,7 +17,7 @@ _BRAZILIAN = re.compile(r"\+55 (\d{2}) (9?)\d{4}-\d{2}(\d{2})")
 _LAST_TWO = re.compile(r"\d(?=(?:\D*\d){2})")
 """Each digit but the last two."""
 _HARMLESS = frozenset(
-    {
+    [
         "allowed",
         "area",
         "at",
@@ -32,7 +32,7 @@ _HARMLESS = frozenset(
         "seconds",
         "when",
         "within",
-    }
+    ]
 )
 """Values that this program made. All others come from the sheet, the API or a person, and may identify someone."""
 _RUN = re.compile(r"\d{8}T\d{6}Z-[a-z0-9-]*-[0-9a-f]{4}")

@@ -34,7 +34,6 @@ from batch.model.outcomes import Outcome
 from batch.model.phone.international import ANY_COUNTRY
 from batch.model.phrases import Phrase, Value
 from batch.model.reasons import (
-    EXPLANATIONS,
     Finding,
     Reason,
     advice,
@@ -60,8 +59,7 @@ def portuguese() -> Iterator[None]:
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_words_of_its_own(reason: Reason) -> None:
     """Its sentence and what to do about it; the values stand in it, and what is missing is a question mark."""
-    english = EXPLANATIONS[reason]
-    names = re.findall(r"\{(\w+)(?::,)?\}", english.sentence)
+    names = re.findall(r"\{(\w+)(?::,)?\}", reason.sentence)
     finding = Finding(reason, {name: f"<{name}>" for name in names})
     with use_language("pt_BR"):
         words, action, general, bare = (
@@ -72,7 +70,7 @@ def test_every_reason_has_words_of_its_own(reason: Reason) -> None:
         )
     assert words != sentence(finding)
     assert general != general_sentence(reason)
-    assert bool(action) == bool(english.action)
+    assert bool(action) == bool(reason.action)
     assert not action or action != advice(finding)
     assert all(f"<{name}>" in words for name in names)
     assert bare.count("?") == len(names)

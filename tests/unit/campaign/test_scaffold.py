@@ -15,12 +15,12 @@ from batch.campaign import (
     Constant,
     Draft,
     DraftField,
-    fill_in,
     is_writable,
     load_campaign,
     quote,
     render_campaign,
 )
+from batch.campaign.scaffold import fill_in
 from batch.campaign.schema import name_problem
 from batch.errors import CampaignError, SettingsError
 from batch.model.sending_hours import Window

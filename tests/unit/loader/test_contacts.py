@@ -13,7 +13,7 @@ from batch.loader.formats.cell_text import error_cell
 from batch.loader.mapping.contacts import ContactMaker
 from batch.model.messages import Contact, Message, TemplateField
 from batch.model.phrases import Phrase
-from batch.model.reasons import EXPLANATIONS, Finding, Reason, advice, sentence
+from batch.model.reasons import Finding, Reason, advice, sentence
 from batch.model.sheets import SheetInfo, SheetRow
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
@@ -455,4 +455,4 @@ def test_every_sentence_of_a_row_names_its_column() -> None:
         Reason.VALUE_NOT_A_NUMBER,
         Reason.CELL_UNREADABLE,
     ):
-        assert "{column}" in EXPLANATIONS[reason].sentence
+        assert "{column}" in reason.sentence

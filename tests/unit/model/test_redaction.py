@@ -8,7 +8,7 @@ import pytest
 
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.phone.cells import format_phone
-from batch.model.reasons import EXPLANATIONS, Finding, Reason, advice, sentence
+from batch.model.reasons import Finding, Reason, advice, sentence
 from batch.model.redaction import mask_finding, mask_numbers, mask_phone, mask_result
 from batch.model.runs import Result
 
@@ -60,7 +60,7 @@ def test_what_may_be_a_phone_is_cut_and_what_is_none_stays(text: str, masked: st
 def test_no_sentence_keeps_a_value_that_is_not_our_own() -> None:
     """Whatever a sheet, the API or a person wrote is an ellipsis, in every reason there is."""
     secret = dict.fromkeys(("found", "words", "column", "where", "who", "run", "status"), "Maria 11988887777")
-    for reason in EXPLANATIONS:
+    for reason in Reason:
         masked = mask_finding(Finding(reason, secret))
         said = sentence(masked) + advice(masked)
         assert "Maria" not in said
