@@ -13,18 +13,11 @@ from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
+from batch.campaign.campaign import Campaign, NotifyTargets, SuppressionSources
+from batch.campaign.name import fill_date, slug
 from batch.campaign.problems import Problem, campaign_error, explain_problem, format_key
 from batch.campaign.scaffold import FILL_IN_MARKS
-from batch.campaign.schema import (
-    RECIPIENT,
-    Campaign,
-    CampaignFile,
-    NotifyTargets,
-    SuppressionSources,
-    WindowSection,
-    fill_date,
-    slug,
-)
+from batch.campaign.schema import RECIPIENT, CampaignFile, WindowSection
 from batch.campaign.sources import Source
 from batch.errors import CampaignError
 from batch.i18n import _

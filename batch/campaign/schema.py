@@ -1,4 +1,4 @@
-"""Schema of the campaign file: sections, keys and defaults; and the `Campaign` that is made of it.
+"""Schema of the campaign file: sections, keys and defaults.
 
 Validators raise ValueError with a text that says what is allowed; `problems` adds the key and the value found.
 """
@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -20,15 +17,293 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictInt
 
 from batch.campaign.fields import FIELDS, check_value
+from batch.campaign.name import name_problem
 from batch.campaign.sources import BareValue, Constant, Shares, Source, read_shares, read_source
 from batch.campaign.template import body_problem
 from batch.campaign.units import parse_duration, parse_rate, parse_share
 from batch.errors import nearest
 from batch.i18n import _
-from batch.model.contact_limits import ContactLimits
 from batch.model.phone.cells import Form, is_region
 from batch.model.reasons import Finding
-from batch.model.sending_hours import Hours, check_holidays, parse_day, parse_hours
+from batch.model.sending_hours import check_holidays, parse_day, parse_hours
+
+T = TypeVar("T")
+RECIPIENT = "recipient"
+"""Time zone of a window: that of each recipient."""
+
+
+def _sentence(problem_of: Callable[[str], str | None]) -> PlainValidator:
+    """Validate a text for which `problem_of` returns None."""
+
+    def validate(raw: object) -> str:
+        problem = problem_of(raw) if isinstance(raw, str) else _("allowed is a text in quotes")
+        if problem:
+            raise ValueError(problem)
+        return str(raw)
+
+    return PlainValidator(validate)
+
+
+def _measure(parse: Callable[[str], T], example: str) -> PlainValidator:
+    def validate(raw: object) -> T:
+        if not isinstance(raw, str):
+            raise ValueError(_("allowed is a text in quotes like {example}").format(example=example))  # noqa: TRY004 - pydantic takes ValueError
+        return parse(raw)
+
+    return PlainValidator(validate)
+
+
+def _source(plain: BareValue, field: str | None = None) -> PlainValidator:
+    """Validate a source whose constant and default are valid values of the field."""
+
+    def validate(raw: object) -> Source:
+        source = read_source(raw, plain=plain)
+        if field:
+            _check_fixed_value(field, source)
+        elif source == Constant(value=""):
+            raise ValueError(_("allowed is a text that is not empty"))
+        return source
+
+    return PlainValidator(validate)
+
+
+def _number(least: int) -> PlainValidator:
+    """Validate a source of whole numbers from `least` up."""
+
+    def validate(raw: object) -> Source:
+        source = read_source(raw, plain="number")
+        given = _fixed_value(source)
+        if given and int(given) < least:
+            raise ValueError(_("allowed is a whole number from {least} up").format(least=least))
+        return source
+
+    return PlainValidator(validate)
+
+
+def _fixed_value(source: Source) -> str | None:
+    return source.value if isinstance(source, Constant) else source.default
+
+
+def _check_fixed_value(field: str, source: Source) -> None:
+    given = _fixed_value(source)
+    rule = FIELDS[field]
+    if given and isinstance(check_value(field, given), Finding):
+        raise ValueError(_("allowed is {allowed}").format(allowed=rule.valid_values))
+    if rule.required and isinstance(source, Constant) and not given:
+        raise ValueError(_("allowed is {allowed}").format(allowed=rule.valid_values))
+
+
+def _names(raw: object) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not all(isinstance(name, str) and name.strip() for name in raw):
+        raise ValueError(_('allowed is a list of column names like ["Fatura"]'))
+    names = tuple(str(name).strip() for name in raw)
+    if len(set(names)) < len(names):
+        raise ValueError(_("a column stands in it twice"))
+    return names
+
+
+def _zone_problem(name: str) -> str | None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return _("no such time zone{nearest}").format(nearest=nearest(name, available_timezones()))
+    return None
+
+
+def _region_problem(name: str) -> str | None:
+    return None if is_region(name) else _('allowed is a country\'s two letters, like "BR" or "PT"')
+
+
+def _not_blank(text: str) -> str | None:
+    return None if text.strip() else _("allowed is a text that is not empty")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CampaignSection(_Section):
+    """Section [campaign]."""
+
+    name: Annotated[str, _sentence(name_problem)]
+    unique_by: Annotated[tuple[str, ...], PlainValidator(_names)] = ()
+    language: Literal["pt_BR", "en"] | None = None
+    """Language of reports; None: that of the user who runs it."""
+    timezone: Annotated[str, _sentence(_zone_problem)] = "America/Sao_Paulo"
+
+
+def _sender(raw: object) -> Source | Shares:
+    if isinstance(raw, list):
+        return read_shares(raw)
+    source = read_source(raw, plain="constant")
+    _check_fixed_value("whatsapp_phone_id", source)
+    return source
+
+
+class SenderSection(_Section):
+    """Section [sender]."""
+
+    whatsapp_phone_id: Annotated[Source | Shares, PlainValidator(_sender)]
+    """One sender, a column with each row's, or several that share the recipients."""
+
+
+class TemplateSection(_Section):
+    """Section [template]."""
+
+    name: Annotated[Source, _source("constant", "template.name")]
+    language: Annotated[Source, _source("constant", "template.language")]
+    body: Annotated[str | None, _sentence(body_problem)] = None
+    """Text of the template with its `{{n}}`; None: not given."""
+
+
+class ColumnsSection(_Section):
+    """Section [columns]."""
+
+    wa_contact_id: Annotated[Source, _source("column", "wa_contact_id")]
+    remote_profile_name: Annotated[Source | None, _source("column", "remote_profile_name")] = None
+    person_contact_id: Annotated[Source | None, _source("column", "person_contact_id")] = None
+    crm_person_id: Annotated[Source | None, _source("column", "crm_person_id")] = None
+    assigned_agent_id: Annotated[Source | None, _source("column", "assigned_agent_id")] = None
+    status: Annotated[Source | None, _source("column", "status")] = None
+
+
+class FieldSpec(_Section):
+    """Section [[template_fields]]: one value of the template, with the sources of its parts."""
+
+    component: Annotated[Source, _source("constant")]
+    type: Annotated[Source, _source("constant")] = Constant(value="TEXT")
+    index: Annotated[Source, _number(1)]
+    """Counts from 1."""
+    button_index: Annotated[Source | None, _number(0)] = None
+    """Counts from 0."""
+    card_index: Annotated[Source | None, _number(0)] = None
+    """Counts from 0."""
+    value: Annotated[Source, _source("constant")]
+    """A `Constant` is a text with `{Column|filter}` in it."""
+
+
+class PhoneSection(_Section):
+    """Section [phone]."""
+
+    region: Annotated[str, _sentence(_region_problem)] = "BR"
+    format: Form = "national"
+
+
+class ThrottleSection(_Section):
+    """Section [throttle]."""
+
+    rate: Annotated[float, _measure(parse_rate, '"10/s"')] = 10.0
+    """Starts per second."""
+    concurrency: Annotated[StrictInt, Field(ge=1, le=512)] = 16
+    """Most attempts in flight, per sender."""
+    per_24h: Annotated[StrictInt | None, Field(ge=1)] = None
+    """Unique recipients in any moving 24 hours, per sender; None: no cap."""
+    shared_cap: Literal["sender", "account"] = "sender"
+    """Scope of `per_24h`: the recipients of each sender, or those of all senders together."""
+    per_run: Annotated[StrictInt | None, Field(ge=1)] = None
+    """Most messages of one run; None: no limit."""
+
+
+def _days(raw: object) -> frozenset[int]:
+    if not isinstance(raw, list) or not raw or not all(isinstance(day, str) for day in raw):
+        raise ValueError(_('allowed is a list of days like ["mon", "tue", "wed", "thu", "fri"]'))
+    return frozenset(parse_day(str(day)) for day in raw)
+
+
+def _window_zone(raw: object) -> str:
+    problem = _zone_problem(raw) if isinstance(raw, str) else _('allowed is "recipient" or a zone in quotes')
+    if raw != RECIPIENT and problem:
+        raise ValueError(
+            _('{problem}; allowed is "recipient" or a zone like "America/Sao_Paulo"').format(problem=problem)
+        )
+    return str(raw)
+
+
+def _holidays(raw: object) -> str:
+    if not isinstance(raw, str):
+        raise ValueError(_('allowed is a country in quotes like "BR", or a state of it like "BR-SP"'))  # noqa: TRY004
+    return check_holidays(raw)
+
+
+class WindowSection(_Section):
+    """Section [[window]]: sending hours on some days."""
+
+    days: Annotated[frozenset[int], PlainValidator(_days)] = frozenset(range(7))
+    """Monday is 0."""
+    hours: Annotated[tuple[int, int], _measure(parse_hours, '"09:00-20:00"')]
+    """Minutes from midnight; the end is exclusive."""
+    timezone: Annotated[str | None, PlainValidator(_window_zone)] = None
+    """`recipient` or a zone; None: the campaign's zone."""
+    holidays: Annotated[str | None, PlainValidator(_holidays)] = None
+    """Country or state on whose public holidays the window stays closed; None: no holidays."""
+
+
+class HistorySection(_Section):
+    """Section [history]."""
+
+    not_within: Annotated[float | None, _measure(parse_duration, '"7d"')] = None
+    """Least seconds since a message of another campaign; None: no such rule."""
+
+
+def _files(raw: object) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not all(isinstance(name, str) and name.strip() for name in raw):
+        raise ValueError(_('allowed is a list of files like ["bloqueio.csv"]'))
+    return tuple(str(name).strip() for name in raw)
+
+
+class SuppressSection(_Section):
+    """Section [suppress]."""
+
+    files: Annotated[tuple[str, ...], PlainValidator(_files)] = ()
+    """Sheets of people who must not be messaged; relative paths start at the campaign file's folder."""
+    column: Annotated[str | None, _sentence(_not_blank)] = None
+    """Column of the sheet in which a yes means that the person wants no messages."""
+
+
+_CURRENCY = re.compile("[A-Z]{3}")
+
+
+def _currency_problem(name: str) -> str | None:
+    return None if _CURRENCY.fullmatch(name) else _('allowed are three capital letters like "BRL" or "USD"')
+
+
+def _money(raw: object) -> Decimal:
+    text = str(raw).replace(",", ".") if isinstance(raw, str | int | float) and not isinstance(raw, bool) else ""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not (amount.is_finite() and amount >= 0):
+        raise ValueError(_('allowed is an amount like "0.35"'))
+    return amount
+
+
+class PricesSection(_Section):
+    """Section [prices]."""
+
+    per_message: Annotated[Decimal, PlainValidator(_money)]
+    currency: Annotated[str, _sentence(_currency_problem)] = "BRL"
+
+
+class StopSection(_Section):
+    """Section [stop]."""
+
+    errors: Annotated[float, _measure(parse_share, '"20%"')] = 0.2
+    """Share of errors at which the run stops, after at least 50 attempts."""
+    unknowns: Annotated[StrictInt, Field(ge=1)] = 5
+    """Consecutive unknown outcomes at which the run stops."""
+    retries: Annotated[StrictInt, Field(ge=0, le=1000)] = 8
+    """Safe retries of one row before the run stops."""
+    retry_for: Annotated[float, _measure(parse_duration, '"15m"')] = 900.0
+    """Seconds that the safe retries of one row may take."""
+
+
+class CanarySection(_Section):
+    """Section [canary]."""
+
+    rows: Annotated[StrictInt | None, Field(ge=1)] = None
+    """Rows that are sent alone first; None: no canary."""
+
 
 _ODD = re.compile(r"[\x00-\x20\x7f\\]")
 _METRICS = ".prom"
@@ -88,318 +363,8 @@ def read_metrics_path(raw: object) -> str:
     return raw.strip()
 
 
-_LONGEST_NAME = 100
-_LONGEST_SLUG = 60
-_FORMATS = {"yyyy-mm": "%Y-%m", "yyyy-mm-dd": "%Y-%m-%d"}
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
-
-
-def name_problem(name: str) -> str | None:
-    """Return the problem of a campaign's name as it stands in the file, or None."""
-    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-        return _("allowed is one line of 1 to {longest} characters").format(longest=_LONGEST_NAME)
-    if "{" in _known_left_out(name) or "}" in _known_left_out(name):
-        return _("allowed in braces are {yyyy-mm} and {yyyy-mm-dd}")
-    return None
-
-
-def _known_left_out(name: str) -> str:
-    return _PLACEHOLDER.sub(lambda match: "" if match[1] in _FORMATS else match[0], name)
-
-
-def fill_date(name: str, *, now: datetime, timezone: str) -> str:
-    """Replace the placeholders of a checked name by the date of `now` (aware) in `timezone`."""
-    local = now.astimezone(ZoneInfo(timezone))
-    return _PLACEHOLDER.sub(lambda match: local.strftime(_FORMATS[match[1]]), name.strip())
-
-
-def slug(name: str) -> str:
-    """Return a name for folders: lower-case ASCII letters, digits and dashes, never empty."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return _BETWEEN_WORDS.sub("-", plain).strip("-")[:_LONGEST_SLUG].rstrip("-") or "campaign"
-
-
-T = TypeVar("T")
-RECIPIENT = "recipient"
-"""Time zone of a window: that of each recipient."""
-
-
-def _sentence(problem_of: Callable[[str], str | None]) -> PlainValidator:
-    """Validate a text for which `problem_of` returns None."""
-
-    def validate(raw: object) -> str:
-        problem = problem_of(raw) if isinstance(raw, str) else _("allowed is a text in quotes")
-        if problem:
-            raise ValueError(problem)
-        return str(raw)
-
-    return PlainValidator(validate)
-
-
-def _measure(parse: Callable[[str], T], example: str) -> PlainValidator:
-    def validate(raw: object) -> T:
-        if not isinstance(raw, str):
-            raise ValueError(_("allowed is a text in quotes like {example}").format(example=example))  # noqa: TRY004 - pydantic takes ValueError
-        return parse(raw)
-
-    return PlainValidator(validate)
-
-
-def _source(plain: BareValue, field: str | None = None) -> PlainValidator:
-    """Validate a source whose constant and default are valid values of the field."""
-
-    def validate(raw: object) -> Source:
-        source = read_source(raw, plain=plain)
-        if field:
-            _check_given(field, source)
-        elif source == Constant(value=""):
-            raise ValueError(_("allowed is a text that is not empty"))
-        return source
-
-    return PlainValidator(validate)
-
-
-def _number(least: int) -> PlainValidator:
-    """Validate a source of whole numbers from `least` up."""
-
-    def validate(raw: object) -> Source:
-        source = read_source(raw, plain="number")
-        given = _given(source)
-        if given and int(given) < least:
-            raise ValueError(_("allowed is a whole number from {least} up").format(least=least))
-        return source
-
-    return PlainValidator(validate)
-
-
-def _given(source: Source) -> str | None:
-    return source.value if isinstance(source, Constant) else source.default
-
-
-def _check_given(field: str, source: Source) -> None:
-    given = _given(source)
-    rule = FIELDS[field]
-    if given and isinstance(check_value(field, given), Finding):
-        raise ValueError(_("allowed is {allowed}").format(allowed=rule.valid_values))
-    if rule.required and isinstance(source, Constant) and not given:
-        raise ValueError(_("allowed is {allowed}").format(allowed=rule.valid_values))
-
-
-def _names(raw: object) -> tuple[str, ...]:
-    if not isinstance(raw, list) or not all(isinstance(name, str) and name.strip() for name in raw):
-        raise ValueError(_('allowed is a list of column names like ["Fatura"]'))
-    names = tuple(str(name).strip() for name in raw)
-    if len(set(names)) < len(names):
-        raise ValueError(_("a column stands in it twice"))
-    return names
-
-
-def _zone_problem(name: str) -> str | None:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return _("no such time zone{nearest}").format(nearest=nearest(name, available_timezones()))
-    return None
-
-
-def _region_problem(name: str) -> str | None:
-    return None if is_region(name) else _('allowed is a country\'s two letters, like "BR" or "PT"')
-
-
-def _not_blank(text: str) -> str | None:
-    return None if text.strip() else _("allowed is a text that is not empty")
-
-
-_CURRENCY = re.compile("[A-Z]{3}")
-
-
-def _currency_problem(name: str) -> str | None:
-    return None if _CURRENCY.fullmatch(name) else _('allowed are three capital letters like "BRL" or "USD"')
-
-
-def _money(raw: object) -> Decimal:
-    text = str(raw).replace(",", ".") if isinstance(raw, str | int | float) and not isinstance(raw, bool) else ""
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not (amount.is_finite() and amount >= 0):
-        raise ValueError(_('allowed is an amount like "0.35"'))
-    return amount
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CampaignSection(_Section):
-    """[campaign]"""
-
-    name: Annotated[str, _sentence(name_problem)]
-    unique_by: Annotated[tuple[str, ...], PlainValidator(_names)] = ()
-    language: Literal["pt_BR", "en"] | None = None
-    """Language of reports; None: that of the user who runs it."""
-    timezone: Annotated[str, _sentence(_zone_problem)] = "America/Sao_Paulo"
-
-
-def _sender(raw: object) -> Source | Shares:
-    if isinstance(raw, list):
-        return read_shares(raw)
-    source = read_source(raw, plain="constant")
-    _check_given("whatsapp_phone_id", source)
-    return source
-
-
-class SenderSection(_Section):
-    """[sender]"""
-
-    whatsapp_phone_id: Annotated[Source | Shares, PlainValidator(_sender)]
-    """One sender, a column with each row's, or several that share the recipients."""
-
-
-class TemplateSection(_Section):
-    """[template]"""
-
-    name: Annotated[Source, _source("constant", "template.name")]
-    language: Annotated[Source, _source("constant", "template.language")]
-    body: Annotated[str | None, _sentence(body_problem)] = None
-    """Text of the template with its `{{n}}`; None: not given."""
-
-
-class ColumnsSection(_Section):
-    """[columns]"""
-
-    wa_contact_id: Annotated[Source, _source("column", "wa_contact_id")]
-    remote_profile_name: Annotated[Source | None, _source("column", "remote_profile_name")] = None
-    person_contact_id: Annotated[Source | None, _source("column", "person_contact_id")] = None
-    crm_person_id: Annotated[Source | None, _source("column", "crm_person_id")] = None
-    assigned_agent_id: Annotated[Source | None, _source("column", "assigned_agent_id")] = None
-    status: Annotated[Source | None, _source("column", "status")] = None
-
-
-class FieldSpec(_Section):
-    """[[template_fields]]: one value of the template, with the sources of its parts."""
-
-    component: Annotated[Source, _source("constant")]
-    type: Annotated[Source, _source("constant")] = Constant(value="TEXT")
-    index: Annotated[Source, _number(1)]
-    """Counts from 1."""
-    button_index: Annotated[Source | None, _number(0)] = None
-    """Counts from 0."""
-    card_index: Annotated[Source | None, _number(0)] = None
-    """Counts from 0."""
-    value: Annotated[Source, _source("constant")]
-    """A `Constant` is a text with `{Column|filter}` in it."""
-
-
-class PhoneSection(_Section):
-    """[phone]"""
-
-    region: Annotated[str, _sentence(_region_problem)] = "BR"
-    format: Form = "national"
-
-
-class ThrottleSection(_Section):
-    """[throttle]"""
-
-    rate: Annotated[float, _measure(parse_rate, '"10/s"')] = 10.0
-    """Starts per second."""
-    concurrency: Annotated[StrictInt, Field(ge=1, le=512)] = 16
-    """Most attempts in flight, per sender."""
-    per_24h: Annotated[StrictInt | None, Field(ge=1)] = None
-    """Unique recipients in any moving 24 hours, per sender; None: no cap."""
-    shared_cap: Literal["sender", "account"] = "sender"
-    """Scope of `per_24h`: the recipients of each sender, or those of all senders together."""
-    per_run: Annotated[StrictInt | None, Field(ge=1)] = None
-    """Most messages of one run; None: no limit."""
-
-
-def _days(raw: object) -> frozenset[int]:
-    if not isinstance(raw, list) or not raw or not all(isinstance(day, str) for day in raw):
-        raise ValueError(_('allowed is a list of days like ["mon", "tue", "wed", "thu", "fri"]'))
-    return frozenset(parse_day(str(day)) for day in raw)
-
-
-def _window_zone(raw: object) -> str:
-    problem = _zone_problem(raw) if isinstance(raw, str) else _('allowed is "recipient" or a zone in quotes')
-    if raw != RECIPIENT and problem:
-        raise ValueError(
-            _('{problem}; allowed is "recipient" or a zone like "America/Sao_Paulo"').format(problem=problem)
-        )
-    return str(raw)
-
-
-def _holidays(raw: object) -> str:
-    if not isinstance(raw, str):
-        raise ValueError(_('allowed is a country in quotes like "BR", or a state of it like "BR-SP"'))  # noqa: TRY004
-    return check_holidays(raw)
-
-
-class WindowSection(_Section):
-    """[[window]]: sending hours on some days."""
-
-    days: Annotated[frozenset[int], PlainValidator(_days)] = frozenset(range(7))
-    """Monday is 0."""
-    hours: Annotated[tuple[int, int], _measure(parse_hours, '"09:00-20:00"')]
-    """Minutes from midnight; the end is exclusive."""
-    timezone: Annotated[str | None, PlainValidator(_window_zone)] = None
-    """`recipient` or a zone; None: the campaign's zone."""
-    holidays: Annotated[str | None, PlainValidator(_holidays)] = None
-    """Country or state on whose public holidays the window stays closed; None: no holidays."""
-
-
-class HistorySection(_Section):
-    """[history]"""
-
-    not_within: Annotated[float | None, _measure(parse_duration, '"7d"')] = None
-    """Least seconds since a message of another campaign; None: no such rule."""
-
-
-def _files(raw: object) -> tuple[str, ...]:
-    if not isinstance(raw, list) or not all(isinstance(name, str) and name.strip() for name in raw):
-        raise ValueError(_('allowed is a list of files like ["bloqueio.csv"]'))
-    return tuple(str(name).strip() for name in raw)
-
-
-class SuppressSection(_Section):
-    """[suppress]"""
-
-    files: Annotated[tuple[str, ...], PlainValidator(_files)] = ()
-    """Sheets of people who must not be messaged; relative paths start at the campaign file's folder."""
-    column: Annotated[str | None, _sentence(_not_blank)] = None
-    """Column of the sheet in which a yes means that the person wants no messages."""
-
-
-class PricesSection(_Section):
-    """[prices]"""
-
-    per_message: Annotated[Decimal, PlainValidator(_money)]
-    currency: Annotated[str, _sentence(_currency_problem)] = "BRL"
-
-
-class StopSection(_Section):
-    """[stop]"""
-
-    errors: Annotated[float, _measure(parse_share, '"20%"')] = 0.2
-    """Share of errors at which the run stops, after at least 50 attempts."""
-    unknowns: Annotated[StrictInt, Field(ge=1)] = 5
-    """Consecutive unknown outcomes at which the run stops."""
-    retries: Annotated[StrictInt, Field(ge=0, le=1000)] = 8
-    """Safe retries of one row before the run stops."""
-    retry_for: Annotated[float, _measure(parse_duration, '"15m"')] = 900.0
-    """Seconds that the safe retries of one row may take."""
-
-
-class CanarySection(_Section):
-    """[canary]"""
-
-    rows: Annotated[StrictInt | None, Field(ge=1)] = None
-    """Rows that are sent alone first; None: no canary."""
-
-
 class NotifySection(_Section):
-    """[notify]"""
+    """Section [notify]."""
 
     webhook: Annotated[Webhook | None, PlainValidator(read_webhook)] = None
     """Address that gets summary.json by POST at the end of a run; None: no webhook."""
@@ -408,7 +373,7 @@ class NotifySection(_Section):
 
 
 class SheetSection(_Section):
-    """[sheet]"""
+    """Section [sheet]."""
 
     name: Annotated[str | None, _sentence(_not_blank)] = None
     header_row: Annotated[StrictInt | None, Field(ge=1)] = None
@@ -436,63 +401,3 @@ class CampaignFile(_Section):
     canary: CanarySection = CanarySection()
     notify: NotifySection = NotifySection()
     sheet: SheetSection = SheetSection()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SuppressionSources:
-    """Sources of suppression besides the ledger's list."""
-
-    files: tuple[Path, ...] = ()
-    """Absolute, or relative to the working directory."""
-    column: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NotifyTargets:
-    """Targets of the notification at the end of a run."""
-
-    webhook: Webhook | None = None
-    prometheus: Path | None = None
-    """Absolute, or relative to the working directory."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Campaign:
-    """Valid campaign, as the rest of the program uses it."""
-
-    path: Path
-    name: str
-    """Name with its date: the scope in which a recipient is messaged once."""
-    slug: str
-    """Name as part of a folder's name."""
-    unique_by: tuple[str, ...]
-    language: str | None
-    """Language of reports; None: that of the user who runs it."""
-    timezone: str
-    sender: SenderSection
-    template: TemplateSection
-    columns: Mapping[str, Source] | None
-    """Field of the request to its source; None: columns are matched by the sheet's header."""
-    template_fields: tuple[FieldSpec, ...] | None
-    """None: columns like `body_1` become template fields."""
-    phone: PhoneSection
-    throttle: ThrottleSection
-    hours: Hours
-    history: HistorySection
-    suppress: SuppressionSources
-    prices: PricesSection | None
-    stop: StopSection
-    canary: CanarySection
-    notify: NotifyTargets
-    sheet: SheetSection
-
-    @property
-    def contact_limits(self) -> ContactLimits:
-        """Limits that hold across runs and campaigns."""
-        within = self.history.not_within
-        return ContactLimits(
-            not_within=None if within is None else timedelta(seconds=within),
-            per_24h=self.throttle.per_24h,
-            shared_cap=self.throttle.shared_cap == "account",
-            timezone=self.timezone,
-        )
