@@ -16,7 +16,7 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
-from batch.app.inputs.recipient_lists import run_lists
+from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import Choices, StagedSheet, open_campaign_sheet, stage_sheet, utc_now
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
@@ -134,7 +134,7 @@ def stage_for_reading(sheet: Path, campaign: Path, settings: Settings, choices: 
     now = utc_now()
     loaded = load_campaign(campaign, now=now)
     source = open_campaign_sheet(sheet, loaded, endpoint=settings.endpoint, trusted=choices.trusted)
-    lists = run_lists(loaded, settings.only_allowed)
+    lists = open_lists(loaded, settings.only_allowed)
     with (
         Ledger.for_reading(settings.ledger) as ledger,
         stage_sheet(source, ledger, lists=lists, choices=choices, now=now) as staged,

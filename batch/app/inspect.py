@@ -22,7 +22,7 @@ def inspect(
 
 
 def describe(sheet: Sheet) -> dict[str, object]:
-    """What `inspect --json` prints."""
+    """Return what `inspect --json` prints."""
     info = sheet.info
     return {
         "file": info.file,
@@ -38,7 +38,7 @@ def describe(sheet: Sheet) -> dict[str, object]:
 
 
 def row_lines(sheet: Sheet) -> Iterator[dict[str, object]]:
-    """What `inspect --rows` prints, a dictionary a row; `errors` only where there are any."""
+    """Yield what `inspect --rows` prints, an object a row; `errors` only where there are any."""
     for row in sheet.rows():
         line: dict[str, object] = {"row": row.number, "cells": dict(zip(sheet.info.columns, row.cells, strict=True))}
         if row.errors:

@@ -1,4 +1,4 @@
-"""`ledger`: looking after the ledger, without a sheet or a campaign."""
+"""`ledger`: contents and backup of the ledger, without a sheet or a campaign."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LedgerInfo:
 
 
 def describe_ledger(settings: Settings) -> LedgerInfo:
-    """What the ledger holds. Changes nothing. Raises LedgerUnusable."""
+    """Read the ledger's contents without changing it. Raises LedgerUnusable."""
     path = _path(settings)
     return LedgerInfo(place=path, contents=read_contents(path), synchronised_by=find_sync_service(path))
 
@@ -37,16 +37,16 @@ def back_up_ledger(target: Path, settings: Settings) -> LedgerInfo:
 
 
 def synchronisation_warning(settings: Settings) -> str | None:
-    """One sentence when the ledger lies in a folder that a service synchronises; None when it does not seem to."""
+    """Warn when the ledger lies in a folder that a service synchronises; None when it does not seem to."""
     path = _path(settings)
     service = find_sync_service(path)
     if service is None:
         return None
-    said = _(
+    warning = _(
         "The ledger {path} lies in a folder of {service}: use it from one machine only, or better keep it in a folder "
         "that is not synchronised, for an older copy put back would make people new."
     )
-    return said.format(path=path, service=service)
+    return warning.format(path=path, service=service)
 
 
 def _path(settings: Settings) -> Path:

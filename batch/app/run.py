@@ -23,7 +23,7 @@ import structlog
 from batch._version import __version__
 from batch.app.check import Check, summarise
 from batch.app.inputs.change_guard import note_stamp, refuse_changes, traits_of
-from batch.app.inputs.recipient_lists import run_lists
+from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import (
     Choices,
     open_campaign_sheet,
@@ -120,7 +120,7 @@ class SheetRun:
 
     def evaluate(self) -> None:
         """Read the sheet to its end and keep its evaluated rows. Raises InputError as `stage_sheet` does."""
-        lists = run_lists(self._campaign, self._settings.only_allowed)
+        lists = open_lists(self._campaign, self._settings.only_allowed)
         with Ledger.for_reading(self._settings.ledger) as ledger:
             if not self._choices.accept_change:
                 refuse_changes(self._campaign, ledger, self._source.endpoint)
@@ -174,7 +174,7 @@ class SheetRun:
         started = self._started if self._evaluated is None else utc_now()
         name = self._folder.path.name
         owner = Owner.here(name)
-        lists = run_lists(campaign, settings.only_allowed)
+        lists = open_lists(campaign, settings.only_allowed)
         ledger = self._resources.enter_context(
             hold_ledger(campaign, owner, settings, now=started, accept_change=self._choices.accept_change)
         )

@@ -1,4 +1,4 @@
-"""What a run is told besides the campaign: options and environment, already resolved by the command line."""
+"""Settings besides the campaign: options and environment, already resolved by the command line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Settings:
     read_timeout: float = 60.0
     """Seconds."""
     trust_env: bool = False
-    """Whether proxies of the environment are used."""
+    """Use proxy and CA settings of the environment."""
     only_allowed: Path | None = None
     """A list of the only people who may be messaged."""
     wait: bool = False
@@ -39,7 +39,7 @@ class Settings:
     """Of everything a person reads, as the person chose it; None: reports as the campaign says."""
 
     def language_of_reports(self, campaign: str | None) -> str:
-        """The language of a report: chosen by the person, else by the campaign, else that of the person's system."""
+        """Return the language of a report: chosen by the person, else by the campaign, else by the person's system."""
         return self.language or campaign or current_language()
 
     @property
@@ -49,7 +49,7 @@ class Settings:
 
 
 def token_expiry(value: str | None, file: Path | None) -> datetime | None:
-    """When the token expires that `read_token` would give; None where there is none, or it does not say.
+    """Return when the token expires that `read_token` would give; None where there is none, or it does not say.
 
     Raises SettingsError for a file that cannot be read.
     """
@@ -64,7 +64,7 @@ def token_expiry(value: str | None, file: Path | None) -> datetime | None:
 
 
 def read_token(value: str | None, file: Path | None) -> Token:
-    """The token out of its file or `WEGLY_TOKEN`; the file wins. Raises SettingsError when there is none."""
+    """Read the token from its file or take `WEGLY_TOKEN`; the file wins. Raises SettingsError when there is none."""
     if file is not None:
         try:
             return Token.parse(file.read_text(encoding="utf-8-sig"), _("the file {file}").format(file=file))

@@ -1,4 +1,4 @@
-"""`suppress`: who is put on the suppression list, taken off it, and shown."""
+"""`suppress`: adds people to the suppression list, removes them, and lists them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.app.inputs.recipient_lists import Unreadable, read_people
+from batch.app.inputs.recipient_lists import Unreadable, open_list
 from batch.app.inputs.staging import utc_now
 from batch.app.settings import Settings
 from batch.errors import SettingsError
@@ -21,7 +21,7 @@ Entry = SuppressionEntry
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportResult:
-    """A sheet that was put on the list."""
+    """Result of importing a sheet."""
 
     added: int
     """People who are new on the list."""
@@ -33,8 +33,8 @@ class ImportResult:
     warnings: tuple[str, ...]
 
 
-def people_of(phones: Sequence[str], region: str) -> tuple[str, ...]:
-    """The people of phones as they are written, each once. Raises SettingsError for the first that is none."""
+def read_phones(phones: Sequence[str], region: str) -> tuple[str, ...]:
+    """Read phones as people write them, each person once. Raises SettingsError for the first that is none."""
     _refuse_no_country(region)
     found: dict[str, None] = {}
     for text in phones:
@@ -51,11 +51,11 @@ def people_of(phones: Sequence[str], region: str) -> tuple[str, ...]:
 
 
 def add_people(phones: Sequence[str], *, reason: str, source: str, region: str, settings: Settings) -> dict[str, bool]:
-    """Put people on the list; returns each with whether it is new there. Durable on return.
+    """Add people to the list; returns for each whether it is new there. Durable on return.
 
     Nothing is changed when one of the phones is none: SettingsError.
     """
-    people = people_of(phones, region)
+    people = read_phones(phones, region)
     now = utc_now()
     with Ledger.open(settings.ledger) as ledger:
         before = {person: ledger.suppression.find(person) is not None for person in people}
@@ -65,8 +65,8 @@ def add_people(phones: Sequence[str], *, reason: str, source: str, region: str, 
 
 
 def find_people(phones: Sequence[str], *, region: str, settings: Settings) -> dict[str, Entry | None]:
-    """Each person with the entry on the list, or None."""
-    people = people_of(phones, region)
+    """Look people up; returns each with the entry on the list, or None."""
+    people = read_phones(phones, region)
     with Ledger.for_reading(settings.ledger) as ledger:
         return {person: ledger.suppression.find(person) for person in people}
 
@@ -78,7 +78,7 @@ def remove_people(people: Sequence[str], settings: Settings) -> list[Entry]:
 
 
 def list_people(settings: Settings) -> Iterator[Entry]:
-    """Everybody on the list, by date."""
+    """Yield the entries of the list, by date."""
     with Ledger.for_reading(settings.ledger) as ledger:
         yield from ledger.suppression.entries()
 
@@ -86,12 +86,12 @@ def list_people(settings: Settings) -> Iterator[Entry]:
 def import_people(
     sheet: Path, *, column: str | None, reason: str, source: str | None, region: str, settings: Settings
 ) -> ImportResult:
-    """Put everybody of a sheet on the list. What cannot be read is told; the others are on the list on return.
+    """Add the people of a sheet to the list. Cells that cannot be read are returned; the others are durable on return.
 
     Raises SheetError when the file is no sheet, or has no phones.
     """
     _refuse_no_country(region)
-    found = read_people(sheet, region=region, column=column)
+    found = open_list(sheet, region=region, column=column)
     now, whence, numbers = utc_now(), source or sheet.name, 0
 
     def entries() -> Iterator[Entry]:

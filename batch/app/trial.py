@@ -1,7 +1,7 @@
-"""`run --to`: the first message that would be sent, sent to one's own number, to be looked at in WhatsApp.
+"""`run --to`: sends the first message that would be sent to one's own number, to be looked at in WhatsApp.
 
-A trial is no row's message: it never counts as sent to anybody of the sheet. It counts for caps and spacing like any
-other, and the suppression list, the hours and the list of the only people hold for it.
+A trial is no row's message: it never counts as sent to a person of the sheet. It counts for caps and spacing like any
+other, and the suppression list, the hours and the allow list hold for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol
 
 from batch._version import __version__
 from batch.app.inputs.change_guard import traits_of
-from batch.app.inputs.recipient_lists import RunLists, run_lists
+from batch.app.inputs.recipient_lists import RecipientLists, open_lists
 from batch.app.inputs.staging import (
     CampaignSheet,
     Choices,
@@ -44,7 +44,7 @@ from batch.model.runs import Result, Run
 
 
 class TrialWatcher(SendingWatcher, Protocol):
-    """Who is asked before a trial is sent."""
+    """Asked before a trial is sent."""
 
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool: ...
 
@@ -55,7 +55,7 @@ class TrialResult:
 
     run: str
     row: int
-    """Whose message it was."""
+    """The row whose message it was."""
     text: str | None
     """The body as it was sent; None when the campaign does not give the template's text."""
     results: tuple[Result, ...]
@@ -68,7 +68,7 @@ class TrialResult:
 
 
 def read_numbers(texts: Sequence[str], *, region: str) -> tuple[str, ...]:
-    """The people of --to, each once. Raises SettingsError for what is no phone."""
+    """Read the people of --to, each once. Raises SettingsError for what is no phone."""
     found: dict[str, None] = {}
     for text in texts:
         phone = read_phone(text, region=region)
@@ -99,7 +99,7 @@ def send_trial(
         loaded = load_campaign(campaign, now=started)
         people = read_numbers(numbers, region=loaded.phone.region)
         source = open_campaign_sheet(sheet, loaded, endpoint=settings.endpoint)
-        lists = run_lists(loaded, settings.only_allowed)
+        lists = open_lists(loaded, settings.only_allowed)
         name = run_name(started, f"{loaded.slug}-trial")
         owner = Owner.here(name)
         accept = choices.accept_change
@@ -160,14 +160,14 @@ def _first_contact(staged: StagedSheet) -> Contact:
 
 
 def _for_trial(contact: Contact) -> Message:
-    """The row's message without what would make the row's person out of whoever gets it."""
+    """Take out of the row's message what names the row's person: the trial goes to another one."""
     if contact.message is None:  # it was judged as good
         raise SettingsError(_("The sheet changed while it was read."), _("Try again."))
     return replace(contact.message, person_contact_id=None, remote_profile_name=None, crm_person_id=None)
 
 
 def _plan(
-    ledger: Ledger, run: Run, owner: Owner, rows: Sequence[StagedRow], *, campaign: Campaign, lists: RunLists
+    ledger: Ledger, run: Run, owner: Owner, rows: Sequence[StagedRow], *, campaign: Campaign, lists: RecipientLists
 ) -> None:
     """Plan the trial's messages. Raises SettingsError when a rule leaves one out."""
     with ledger.stage() as staging:
@@ -176,9 +176,9 @@ def _plan(
         staging.judge()
         for result in staging.results():
             if result.outcome is not Outcome.PENDING:
-                said, remedy = result.findings[0], advice(result.findings[0])
-                problem = f"--to {result.person}: {sentence(said)}"
-                raise SettingsError(" ".join([problem, _("Nothing was sent.")]), remedy)
+                finding = result.findings[0]
+                problem = f"--to {result.person}: {sentence(finding)}"
+                raise SettingsError(" ".join([problem, _("Nothing was sent.")]), advice(finding))
         staging.plan(run, owner, traits_of(campaign))
 
 
@@ -193,7 +193,7 @@ def _rows(run: Run, message: Message, people: Sequence[str], campaign: Campaign)
 
 
 def _scope(campaign: Campaign) -> str:
-    """What a campaign's trials are listed under."""
+    """Return the name under which a campaign's trials are listed."""
     return f"{campaign.name}{TRIAL}"
 
 

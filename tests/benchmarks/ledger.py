@@ -27,7 +27,7 @@ from inputs import CAMPAIGN, write_csv, write_xlsx
 from measuring import Cost, measured
 
 from batch.app.inputs.change_guard import traits_of
-from batch.app.inputs.recipient_lists import RunLists
+from batch.app.inputs.recipient_lists import RecipientLists
 from batch.app.inputs.staging import CampaignSheet, Choices, open_campaign_sheet, reading_of, stage_sheet
 from batch.campaign import Campaign, load_campaign
 from batch.ledger import Ledger, Owner, Staging
@@ -64,7 +64,7 @@ def finished(folder: Path, rows: int, *, kind: str = "csv") -> Finished:
     run = _run("20260311T120000Z-benchmark-0001", campaign, source, sheet, now)
     owner = Owner(host="here", pid=1, run=run.run)
     with Ledger.open(url) as ledger:
-        with stage_sheet(source, ledger, lists=RunLists(), choices=Choices(), now=now) as staged:
+        with stage_sheet(source, ledger, lists=RecipientLists(), choices=Choices(), now=now) as staged:
             staged.staging.plan(run, owner, traits_of(campaign))
         with closing(sqlite3.connect(folder / "ledger.sqlite3")) as database:
             database.execute(_FINISHED, (run.run,))
@@ -136,12 +136,12 @@ def share(folder: Path, rows: int) -> tuple[float, float]:
     with (
         Ledger.for_reading(f"sqlite:///{folder / 'none'}") as ledger,
         watched(first),
-        stage_sheet(source, ledger, lists=RunLists(), choices=Choices(), now=now) as staged,
+        stage_sheet(source, ledger, lists=RecipientLists(), choices=Choices(), now=now) as staged,
     ):
         _looked(staged.staging, first)
     with Ledger.open(done.url) as ledger:
         name = "20260411T120000Z-benchmark-0002"
-        with watched(again), stage_sheet(source, ledger, lists=RunLists(), choices=Choices(), now=now) as staged:
+        with watched(again), stage_sheet(source, ledger, lists=RecipientLists(), choices=Choices(), now=now) as staged:
             _looked(staged.staging, again)
             run = _run(name, campaign, source, done.sheet, now)
             with again.running():

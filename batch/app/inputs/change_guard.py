@@ -1,4 +1,8 @@
-"""What would make everybody new, and stops a run until it is accepted."""
+"""Guard against changes that would re-message a campaign's recipients.
+
+A run of a campaign that has sent before is stopped when ledger, endpoint or traits changed, until it is accepted. A
+stamp beside the campaign file notes which ledger its runs use, so that another ledger or an older copy is noticed.
+"""
 
 from __future__ import annotations
 
@@ -16,83 +20,8 @@ from batch.model.messages import campaign_scope
 from batch.model.phone.cells import PHONE_RULE_VERSION
 from batch.model.runs import Run, Traits, list_changes
 
-_KEPT = 100
-"""Notes in one stamp: a name with {yyyy-mm} makes a new one each month."""
-
-
-class StampUnreadable(Exception):
-    """There is a stamp, and it cannot be read."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stamp:
-    """What a run of a campaign noted of its ledger and endpoint."""
-
-    campaign: str
-    """The name as it counts."""
-    endpoint: str
-    ledger: str
-    """The ledger's id."""
-    where: str
-    """Its place, for people."""
-    run: str
-    """The campaign's last run there."""
-    finished: bool
-    """Whether that run had come to its end; False while it sends."""
-    people: int
-    """Who has, or may have, a message of this campaign there."""
-
-
-def stamp_path(campaign: Path) -> Path:
-    """`boas-vindas.toml.stamp`."""
-    return campaign.with_name(f"{campaign.name}.stamp")
-
-
-def read_stamps(campaign: Path, name: str) -> list[Stamp]:
-    """The stamps of a campaign name, one for each endpoint; none where there is no file.
-
-    Raises StampUnreadable when there is one that cannot be read: it may speak of people who have a message.
-    """
-    try:
-        return [stamp for stamp in _all(campaign) if stamp.campaign == campaign_scope(name)]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, TypeError) as error:
-        raise StampUnreadable from error
-
-
-def write_stamp(campaign: Path, stamp: Stamp) -> bool:
-    """Note a stamp in place of the one before. False when the folder takes no file.
-
-    Others may read it, since whoever runs the campaign next must see it; it names no person.
-    """
-    path = stamp_path(campaign)
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        before = _readable(campaign)
-        others = [one for one in before if (one.campaign, one.endpoint) != (stamp.campaign, stamp.endpoint)]
-        with os.fdopen(os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644), "w", encoding="utf-8") as file:
-            json.dump([asdict(one) for one in [*others, stamp][-_KEPT:]], file, ensure_ascii=False, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        return False
-    return True
-
-
-def _all(campaign: Path) -> list[Stamp]:
-    """Every stamp of the file. Raises OSError, ValueError or TypeError when it cannot be read."""
-    return [Stamp(**one) for one in json.loads(stamp_path(campaign).read_text(encoding="utf-8"))]
-
-
-def _readable(campaign: Path) -> list[Stamp]:
-    """The stamps before a new one: of a damaged file, which was accepted, none."""
-    try:
-        return _all(campaign)
-    except (FileNotFoundError, ValueError, TypeError):
-        return []
+_STAMPS_KEPT = 100
+"""In one file: a campaign name with {yyyy-mm} makes a new stamp each month."""
 
 
 _ANOTHER_LEDGER = N_(
@@ -108,23 +37,98 @@ _ANOTHER_ENDPOINT = N_(
 )
 
 
+class StampUnreadable(Exception):
+    """The stamp file cannot be read; `__cause__` says why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stamp:
+    """Ledger and endpoint of a campaign's last run."""
+
+    campaign: str
+    """The name as it counts."""
+    endpoint: str
+    ledger: str
+    """The ledger's id."""
+    where: str
+    """Its place, for people."""
+    run: str
+    """The campaign's last run there."""
+    finished: bool
+    """False while that run sends."""
+    people: int
+    """Recipients who have, or may have, a message of this campaign there."""
+
+
+def stamp_path(campaign: Path) -> Path:
+    """`boas-vindas.toml.stamp`."""
+    return campaign.with_name(f"{campaign.name}.stamp")
+
+
+def read_stamps(campaign: Path, name: str) -> list[Stamp]:
+    """Return the stamps of a campaign name, one for each endpoint; none where there is no file.
+
+    Raises StampUnreadable when there is one that cannot be read: it may speak of people who have a message.
+    """
+    try:
+        return [stamp for stamp in _all(campaign) if stamp.campaign == campaign_scope(name)]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError) as error:
+        raise StampUnreadable from error
+
+
+def write_stamp(campaign: Path, stamp: Stamp) -> bool:
+    """Replace the stamp of the same campaign and endpoint. False when the folder takes no file.
+
+    Readable by others, since the next run may be another user's; it names no person.
+    """
+    path = stamp_path(campaign)
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        before = _readable(campaign)
+        others = [one for one in before if (one.campaign, one.endpoint) != (stamp.campaign, stamp.endpoint)]
+        with os.fdopen(os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644), "w", encoding="utf-8") as file:
+            json.dump([asdict(one) for one in [*others, stamp][-_STAMPS_KEPT:]], file, ensure_ascii=False, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _all(campaign: Path) -> list[Stamp]:
+    """Read every stamp of the file. Raises OSError, ValueError or TypeError when it cannot be read."""
+    return [Stamp(**one) for one in json.loads(stamp_path(campaign).read_text(encoding="utf-8"))]
+
+
+def _readable(campaign: Path) -> list[Stamp]:
+    """Return the stamps before a new one: of a damaged file, which was accepted, none."""
+    try:
+        return _all(campaign)
+    except (FileNotFoundError, ValueError, TypeError):
+        return []
+
+
 def traits_of(campaign: Campaign) -> Traits:
-    """What the messages of this campaign have in common."""
+    """Return the traits that all messages of this campaign have in common."""
     template = campaign.template
     return Traits(
         unique_by=campaign.unique_by,
         region=campaign.phone.region,
         phone_rule=PHONE_RULE_VERSION,
-        template=f"{_said(template.name)} ({_said(template.language)})",
+        template=f"{_describe(template.name)} ({_describe(template.language)})",
     )
 
 
-def _said(source: Source) -> str:
+def _describe(source: Source) -> str:
     return source.value if isinstance(source, Constant) else describe_source(source)
 
 
 def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
-    """Raise ChangeNotAccepted when a campaign that has sent before would now take the same people for new ones."""
+    """Raise ChangeNotAccepted when people whom the campaign has messaged would be treated as new."""
     try:
         stamps = read_stamps(campaign.path, campaign.name)
     except StampUnreadable as error:
@@ -146,19 +150,20 @@ def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
             *_of_endpoint(by_stamps | people, endpoint),
         ]
 
-    # People are counted for who must read it: it takes seconds of a large ledger.
+    # Counting takes seconds in a large ledger, so people are counted only where a change was found.
     if found(dict.fromkeys(ledger.find_endpoints(campaign.name), 1)):
-        said = found(ledger.count_recipients(campaign.name))
+        changes = found(ledger.count_recipients(campaign.name))
         head = _("Campaign {name!r} has sent before, and something has changed since:").format(name=campaign.name)
         raise ChangeNotAccepted(
-            "\n".join([head, *said]), _("If this is what you want, run again with --accept-change. Nothing was sent.")
+            "\n".join([head, *changes]),
+            _("If this is what you want, run again with --accept-change. Nothing was sent."),
         )
 
 
 def note_stamp(campaign: Campaign, ledger: Ledger, run: Run, *, to_send: int | None = None) -> bool:
-    """Note beside the campaign file which ledger a run uses; False when it cannot be written there.
+    """Write a run's stamp beside the campaign file; False when it cannot be written there.
 
-    `to_send`: the run is about to send so many; None: it has come to its end.
+    `to_send`: messages that the run is about to send; None: it has come to its end.
     """
     endpoint = run.endpoint
     people = ledger.count_recipients(campaign.name).get(endpoint, 0)
@@ -201,7 +206,7 @@ def _of_endpoint(people: dict[str, int], endpoint: str) -> list[str]:
 
 
 def _rehearsal(before: str, now: str) -> bool:
-    """What was sent to an imitation on this machine does not count where people are messaged."""
+    """Ignore what was sent to a sandbox on this machine where people are messaged now."""
     return is_loopback(before) and not is_loopback(now)
 
 

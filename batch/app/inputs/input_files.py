@@ -1,4 +1,4 @@
-"""Which sheets a run is given: files as they are named, and the sheets of a folder."""
+"""The sheets of a command: files as they are named, and the sheets of a folder."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from batch.campaign import load_campaign
 from batch.errors import SheetError
 from batch.i18n import _
 
-SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
-_TO_CORRECT = re.compile(r"retry(-\d+)?( \(\d\))?\.xlsx")
-_OUR_OWN = frozenset(
+_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
+_RETRY = re.compile(r"retry(-\d+)?( \(\d\))?\.xlsx")
+_REPORTS = frozenset(
     {"report.xlsx", "report.xlsm", "results.csv", "report (ledger only).xlsx", "results (ledger only).csv"}
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InputFiles:
-    """The sheets of a command, and what of its folders was left out."""
+    """The sheets of a command, and the files of its folders that are none."""
 
     sheets: tuple[Path, ...]
     ignored: tuple[str, ...] = ()
@@ -33,11 +33,12 @@ class InputFiles:
 
 
 def find_sheets(named: Iterable[Path], lists: Collection[Path] = ()) -> InputFiles:
-    """The sheets to run, in the order named; of a folder those in it (not below it), by name.
+    """List the sheets to run, in the order named; of a folder those in it (not below it), by name.
 
-    Left out of a folder: what no sheet's name ends in, hidden files, Excel's `~$` files, earlier reports, the `lists`
-    of people that the run honours, and rows to correct that still lie beside their report: somebody may be at work on
-    them. Raises SheetError for a folder without any sheet.
+    Ignored in a folder: files without a sheet's suffix, hidden files, Excel's `~$` files, earlier reports, the `lists`
+    of people that the run honours, and a retry.xlsx that still lies beside its report: a person may be at work on it.
+
+    Raises SheetError for a folder without any sheet.
     """
     kept_out = {path.resolve() for path in lists}
     sheets: list[Path] = []
@@ -60,13 +61,13 @@ def find_sheets(named: Iterable[Path], lists: Collection[Path] = ()) -> InputFil
 
 
 def list_files(campaign: Path, only_allowed: Path | None) -> tuple[Path, ...]:
-    """The files of people that a run honours: they are no sheets to send. Raises CampaignError."""
+    """Return the files of people that a run honours: they are no sheets to send. Raises CampaignError."""
     files = load_campaign(campaign, now=utc_now()).suppress.files
     return (*files, only_allowed) if only_allowed else files
 
 
 def is_late(campaign: Path, not_after: time) -> bool:
-    """Whether it is later than `not_after` where the campaign is: a start that cron or the machine delayed."""
+    """True when it is later than `not_after` in the campaign's time zone: a start that cron or the machine delayed."""
     now = utc_now()
     return now.astimezone(ZoneInfo(load_campaign(campaign, now=now).timezone)).time() > not_after
 
@@ -78,8 +79,8 @@ def _ignore_reason(file: Path, lists: Collection[Path]) -> str | None:
         return _("Excel's note that a workbook is open")
     if file.name.startswith("."):
         return _("a hidden file")
-    if file.name in _OUR_OWN:
+    if file.name in _REPORTS:
         return _("an earlier report")
-    if _TO_CORRECT.fullmatch(file.name) and (file.parent / "summary.json").exists():
+    if _RETRY.fullmatch(file.name) and (file.parent / "summary.json").exists():
         return _("rows to correct beside their report; name the file to run it")
-    return None if file.suffix.lower() in SUFFIXES else _("not a sheet")
+    return None if file.suffix.lower() in _SUFFIXES else _("not a sheet")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from batch.app.inputs.change_guard import refuse_changes
 from batch.app.inputs.plan_file import Plan, sha256_of
-from batch.app.inputs.recipient_lists import RunLists
+from batch.app.inputs.recipient_lists import RecipientLists
 from batch.campaign import Campaign
 from batch.chats import RequestForms, encode
 from batch.errors import SettingsError
@@ -286,7 +286,7 @@ def stage_sheet(
     source: CampaignSheet,
     ledger: Ledger,
     *,
-    lists: RunLists,
+    lists: RecipientLists,
     choices: Choices,
     now: datetime,
     rows: Iterable[StagedRow] | None = None,

@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch.app.inputs.recipient_lists import read_people
+from batch.app.inputs.recipient_lists import open_list
 from batch.ledger import Ledger, RetryOptions, StagedRow, SuppressionEntry
 from batch.loader.mapping.optout import opted_out
 from batch.model.outcomes import Outcome
@@ -59,7 +59,7 @@ def _listed(cells: Sequence[str], header: str | None) -> set[str]:
         path = Path(folder) / "bloqueio.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, delimiter=";").writerows([[cell] for cell in ([header] if header else []) + list(cells)])
-        found = read_people(path)
+        found = open_list(path)
         listed = {each.person for each in found.people()}
         found.refuse_unreadable()
         return listed

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from batch.app.inputs.recipient_lists import KEPT, PeopleList, read_people
+from batch.app.inputs.recipient_lists import UNREADABLE_KEPT, RecipientList, open_list
 from batch.errors import SheetError
 
 ANA, BIA, CAIO = "+5511988887777", "+5511988886666", "+551133334444"
@@ -27,7 +27,7 @@ def write(tmp_path: Path) -> Write:
     return write_text
 
 
-def _people(found: PeopleList) -> list[str]:
+def _people(found: RecipientList) -> list[str]:
     return [each.person for each in found.people()]
 
 
@@ -49,7 +49,7 @@ def _people(found: PeopleList) -> list[str]:
 )
 def test_the_forms_in_which_people_have_lists(write: Write, text: str) -> None:
     """Bare numbers count from the first line; a header, titles and other columns are told apart."""
-    found = read_people(write(text))
+    found = open_list(write(text))
     assert _people(found) == [ANA, BIA]
     assert found.warnings == ()
     found.refuse_unreadable()
@@ -58,7 +58,7 @@ def test_the_forms_in_which_people_have_lists(write: Write, text: str) -> None:
 def test_an_old_excels_text_file(write: Write) -> None:
     """Windows-1252, with accents in its header."""
     text = "Nome;Número Celular\nJoão;(11) 98888-7777\nBia;11988886666\n"
-    assert _people(read_people(write(text, encoding="cp1252"))) == [ANA, BIA]
+    assert _people(open_list(write(text, encoding="cp1252"))) == [ANA, BIA]
 
 
 def test_a_workbook_with_numbers_as_numbers(tmp_path: Path) -> None:
@@ -67,19 +67,19 @@ def test_a_workbook_with_numbers_as_numbers(tmp_path: Path) -> None:
     for value in (11988887777.0, 5511988886666):
         book.active.append([value])
     book.save(tmp_path / "bloqueio.xlsx")
-    found = read_people(tmp_path / "bloqueio.xlsx")
+    found = open_list(tmp_path / "bloqueio.xlsx")
     assert [(each.person, each.row) for each in found.people()] == [(ANA, 1), (BIA, 2)]
 
 
 def test_one_bare_number_is_a_list(write: Write) -> None:
     """A landline too, which a sheet of many columns would leave in doubt."""
-    assert _people(read_people(write("11988887777\n"))) == [ANA]
-    assert _people(read_people(write("1133334444\n"))) == [CAIO]
+    assert _people(open_list(write("11988887777\n"))) == [ANA]
+    assert _people(open_list(write("1133334444\n"))) == [CAIO]
 
 
 def test_all_columns_of_phones_count(write: Write) -> None:
     """Whoever is on the list by any number is on it, and which columns counted is said."""
-    found = read_people(write("Id;Telefone;Telefone fixo;Obs\n1;11988887777;1133334444;x\n2;11988886666;;y\n"))
+    found = open_list(write("Id;Telefone;Telefone fixo;Obs\n1;11988887777;1133334444;x\n2;11988886666;;y\n"))
     assert _people(found) == [ANA, CAIO, BIA]
     (warning,) = found.warnings
     assert "'Telefone', 'Telefone fixo'" in warning
@@ -88,20 +88,20 @@ def test_all_columns_of_phones_count(write: Write) -> None:
 def test_a_column_of_phones_that_is_empty_at_first_counts(write: Write) -> None:
     """Its first number stands below the rows by which columns are found."""
     text = "Telefone;Celular\n" + "11988887777;\n" * 1500 + "11988886666;11977776666\n"
-    assert set(_people(read_people(write(text)))) == {ANA, BIA, "+5511977776666"}
+    assert set(_people(open_list(write(text)))) == {ANA, BIA, "+5511977776666"}
 
 
 def test_a_column_can_be_named(write: Write) -> None:
     """Then it alone counts; a name that is not there is refused with the nearest."""
     path = write("Telefone;Celular\n11988887777;11988886666\n")
-    assert _people(read_people(path, column="celular")) == [BIA]
+    assert _people(open_list(path, column="celular")) == [BIA]
     with pytest.raises(SheetError, match=r"no column 'Celula'; did you mean 'Celular'[?] Its columns"):
-        read_people(path, column="Celula")
+        open_list(path, column="Celula")
 
 
 def test_a_number_that_cannot_be_read_refuses_the_list(write: Write) -> None:
     """It could be anybody: file, rows, what is wrong and what to do are said, of many the first five."""
-    found = read_people(write("Telefone\n11988887777\n" + "5,51199E+12\n" * 7))
+    found = open_list(write("Telefone\n11988887777\n" + "5,51199E+12\n" * 7))
     assert _people(found) == [ANA]
     with pytest.raises(SheetError) as caught:
         found.refuse_unreadable()
@@ -116,7 +116,7 @@ def test_a_number_that_cannot_be_read_refuses_the_list(write: Write) -> None:
 @pytest.mark.parametrize("cell", ["98888-7777", "11 98888-7777 / 11 97777-6666", "00 98888-7777"])
 def test_eight_digits_could_be_somebody(write: Write, cell: str) -> None:
     """A number without its area code, two in one cell, a wrong area code."""
-    found = read_people(write(f"Telefone\n11988887777\n{cell}\n"))
+    found = open_list(write(f"Telefone\n11988887777\n{cell}\n"))
     assert ANA in _people(found)
     with pytest.raises(SheetError):
         found.refuse_unreadable()
@@ -125,7 +125,7 @@ def test_eight_digits_could_be_somebody(write: Write, cell: str) -> None:
 @pytest.mark.parametrize("cell", ["n/a", "não tem", "-", "ver linha 12", "9888777"])
 def test_a_note_is_only_counted(write: Write, cell: str) -> None:
     """Seven digits are nobody's number. It is said all the same."""
-    found = read_people(write(f"Telefone\n11988887777\n{cell}\n"))
+    found = open_list(write(f"Telefone\n11988887777\n{cell}\n"))
     assert _people(found) == [ANA]
     found.refuse_unreadable()
     assert found.warnings == ("The list bloqueio.csv has 1 cell that holds no number; nobody is meant there.",)
@@ -133,7 +133,7 @@ def test_a_note_is_only_counted(write: Write, cell: str) -> None:
 
 def test_reading_again_begins_anew(write: Write) -> None:
     """What was met is of the last way, and not counted twice."""
-    found = read_people(write("Telefone\n11988887777\nn/a\n123456789\n"))
+    found = open_list(write("Telefone\n11988887777\nn/a\n123456789\n"))
     assert _people(found) == _people(found) == [ANA]
     assert (found.notes, found.unreadable_count, len(found.unreadable)) == (1, 1, 1)
 
@@ -145,7 +145,7 @@ def test_an_error_cell_could_be_somebody(tmp_path: Path) -> None:
         book.active.append([value])
     book.active["A3"].data_type = "e"
     book.save(tmp_path / "bloqueio.xlsx")
-    found = read_people(tmp_path / "bloqueio.xlsx")
+    found = open_list(tmp_path / "bloqueio.xlsx")
     assert _people(found) == [ANA]
     with pytest.raises(SheetError, match=r"row 3: Column Telefone: .*#N/A"):
         found.refuse_unreadable()
@@ -158,8 +158,8 @@ def test_hidden_rows_count_unless_the_list_is_of_the_only_ones(tmp_path: Path) -
         book.active.append([value])
     book.active.row_dimensions[2].hidden = True
     book.save(tmp_path / "lista.xlsx")
-    assert _people(read_people(tmp_path / "lista.xlsx")) == [ANA, BIA]
-    only = read_people(tmp_path / "lista.xlsx", hidden_rows=False)
+    assert _people(open_list(tmp_path / "lista.xlsx")) == [ANA, BIA]
+    only = open_list(tmp_path / "lista.xlsx", hidden_rows=False)
     assert _people(only) == [BIA]
     assert only.warnings == ("The list lista.xlsx has 1 hidden row; nobody there counts as allowed.",)
 
@@ -167,32 +167,32 @@ def test_hidden_rows_count_unless_the_list_is_of_the_only_ones(tmp_path: Path) -
 def test_a_sheet_without_phones_is_refused(write: Write) -> None:
     """Naming what it has instead: a list of nobody would let everybody through."""
     with pytest.raises(SheetError, match="no column of phones; its columns are: Nome, Cidade"):
-        read_people(write("Nome;Cidade\nAna;Santos\nBia;Campinas\n"))
+        open_list(write("Nome;Cidade\nAna;Santos\nBia;Campinas\n"))
 
 
 def test_a_file_that_is_not_there_is_named_with_who_names_it(tmp_path: Path) -> None:
     """So that a person knows which file to correct."""
     with pytest.raises(SheetError, match=r"naoexiste.csv cannot be used [(]the campaign names it[)]: .*does not exist"):
-        read_people(tmp_path / "naoexiste.csv", named="the campaign names it")
+        open_list(tmp_path / "naoexiste.csv", named="the campaign names it")
 
 
 def test_numbers_are_read_as_those_of_their_country(write: Write) -> None:
     """As the campaign's own sheet is."""
-    found = read_people(write("Telefone\n912 345 678\n+55 11 98888-7777\n"), region="PT")
+    found = open_list(write("Telefone\n912 345 678\n+55 11 98888-7777\n"), region="PT")
     assert _people(found) == ["+351912345678", ANA]
 
 
 def test_memory_stays_flat_however_long_and_bad_the_list(write: Write) -> None:
     """Only the first unreadable cells are kept; all are counted."""
     path = write("Telefone\n11988887777\n" + "".join(f"999{number:06d}\n" for number in range(40_000)))
-    found = read_people(path)
+    found = open_list(path)
     tracemalloc.start()
     try:
         assert _people(found) == [ANA]
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (found.unreadable_count, len(found.unreadable)) == (40_000, KEPT)
+    assert (found.unreadable_count, len(found.unreadable)) == (40_000, UNREADABLE_KEPT)
     assert most < 5_000_000
 
 
@@ -201,7 +201,7 @@ def test_a_number_with_hidden_digits_refuses_the_list(tmp_path: Path) -> None:
     file = tmp_path / "bloqueio.csv"
     for cell in ("11 9****-9999", "11 9999X-XXXX"):
         file.write_text(f"Telefone\n11999990001\n{cell}\n")
-        people = read_people(file)
+        people = open_list(file)
         list(people.people())
         with pytest.raises(SheetError, match="row 3"):
             people.refuse_unreadable()

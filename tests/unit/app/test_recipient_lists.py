@@ -14,7 +14,7 @@ import pytest
 from openpyxl import Workbook
 
 from batch.app.inputs.input_files import find_sheets, list_files
-from batch.app.inputs.recipient_lists import read_people, run_lists
+from batch.app.inputs.recipient_lists import open_list, open_lists
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError, SheetError
 from batch.ledger import Ledger, RetryOptions, StagedRow
@@ -42,7 +42,7 @@ ANA, BIA = "+5511988887777", "+5511988886666"
 
 
 def people(path: Path, **more: object) -> list[str]:
-    found = read_people(path, **more)  # type: ignore[arg-type]
+    found = open_list(path, **more)  # type: ignore[arg-type]
     listed = [each.person for each in found.people()]
     found.refuse_unreadable()
     return listed
@@ -71,7 +71,7 @@ def test_every_spelling_of_the_table_is_the_person_on_the_list(tmp_path: Path, t
 def test_the_whole_table_suppresses_its_people(tmp_path: Path, ledger: Ledger) -> None:
     """Any spelling in the campaign's file leaves out the row with the plain number, and nobody else."""
     table(tmp_path / "bloqueio.csv", [text for text, _ in SPELLINGS], "Telefone")
-    lists = run_lists(campaign_with(tmp_path, '[suppress]\nfiles = ["bloqueio.csv"]\n'), None)
+    lists = open_lists(campaign_with(tmp_path, '[suppress]\nfiles = ["bloqueio.csv"]\n'), None)
     listed = sorted({person for _, person in SPELLINGS})
     with ledger.stage(RetryOptions()) as staging:
         staging.add(
@@ -86,7 +86,7 @@ def test_the_whole_table_suppresses_its_people(tmp_path: Path, ledger: Ledger) -
 @pytest.mark.parametrize(("text", "reason"), TABLE["REFUSED"])
 def test_what_cannot_be_read_is_never_taken_for_somebody(tmp_path: Path, text: str, reason: Reason) -> None:
     """It refuses the list when it could be somebody (5,51E+12 too), and is passed over when it is a note."""
-    found = read_people(table(tmp_path / "lista.csv", ["11988887777", text, "11988886666"], "Telefone"))
+    found = open_list(table(tmp_path / "lista.csv", ["11988887777", text, "11988886666"], "Telefone"))
     assert [each.person for each in found.people()] == [ANA, BIA]
     signs = sum(character.isdigit() or character in "*X" for character in text)
     somebody = reason is Reason.PHONE_DIGITS_LOST or (signs >= 8 and any(map(str.isdigit, text)))
@@ -120,7 +120,7 @@ def test_a_column_that_is_misspelled_is_not_replaced_by_another(tmp_path: Path) 
     """There is a column of phones, but not the one that was named."""
     path = table(tmp_path / "lista.csv", ["11988887777"], "Telefone")
     with pytest.raises(SheetError) as caught:
-        read_people(path, column="Telefonne")
+        open_list(path, column="Telefonne")
     assert "no column 'Telefonne'; did you mean 'Telefone'?" in caught.value.problem
     assert caught.value.remedy == "Its columns are: Telefone, Obs."
 
@@ -129,11 +129,11 @@ def test_a_missing_file_names_the_campaign(tmp_path: Path) -> None:
     """Or the option, when it was the option."""
     campaign = campaign_with(tmp_path, '[suppress]\nfiles = ["falta.csv"]\n')
     with pytest.raises(SheetError) as caught:
-        run_lists(campaign, None)
+        open_lists(campaign, None)
     for said in ("falta.csv", "teste.toml", "[suppress] files", "does not exist"):
         assert said in caught.value.problem
     with pytest.raises(SheetError, match=r"equipe.csv cannot be used [(]--only-allowed names it[)]"):
-        run_lists(campaign_with(tmp_path, ""), tmp_path / "equipe.csv")
+        open_lists(campaign_with(tmp_path, ""), tmp_path / "equipe.csv")
 
 
 @pytest.mark.parametrize("which", ["suppress", "only"])
@@ -141,7 +141,7 @@ def test_an_unreadable_number_refuses_either_list(tmp_path: Path, ledger: Ledger
     """Nothing is judged, so nothing can be sent."""
     path = table(tmp_path / "lista.csv", ["11988887777", "98888-6666"], "Telefone")
     named = '[suppress]\nfiles = ["lista.csv"]\n' if which == "suppress" else ""
-    lists = run_lists(campaign_with(tmp_path, named), None if named else path)
+    lists = open_lists(campaign_with(tmp_path, named), None if named else path)
     with ledger.stage(RetryOptions()) as staging, pytest.raises(SheetError, match=r"lista.csv has numbers .* row 3: "):
         lists.apply(staging)
 
@@ -150,7 +150,7 @@ def test_both_lists_together(tmp_path: Path, ledger: Ledger) -> None:
     """Who may be messaged and must not be, must not be; each row says which list it was."""
     table(tmp_path / "bloqueio.csv", ["11988887777"], "Telefone")
     only = table(tmp_path / "equipe.csv", ["11988887777", "11988886666", "n/a"], "Celular")
-    lists = run_lists(campaign_with(tmp_path, '[suppress]\nfiles = ["bloqueio.csv"]\n'), only)
+    lists = open_lists(campaign_with(tmp_path, '[suppress]\nfiles = ["bloqueio.csv"]\n'), only)
     with ledger.stage(RetryOptions()) as staging:
         staging.add(
             StagedRow(row=row, key=person, person=person, payload="{}", request_hash="h", sender="s")
@@ -220,6 +220,6 @@ def test_the_same_rule_reads_the_list_and_the_sheet(tmp_path: Path, text: str) -
     """In every region: a list of a campaign in Portugal is read as its sheet is."""
     read = read_phone(text, region="PT")
     path = table(tmp_path / "lista.csv", ["912 345 678", text], "Telefone")
-    found = read_people(path, region="PT")
+    found = open_list(path, region="PT")
     expected = ["+351912345678", *([read.e164] if isinstance(read, Phone) else [])]
     assert [each.person for each in found.people()] == expected
