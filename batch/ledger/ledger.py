@@ -268,7 +268,7 @@ class Ledger:
     @property
     def needs_wipe(self) -> bool:
         """True while purged data may still lie in the file's free space."""
-        return purge.unclean_since(self._engine) is not None
+        return purge.read_unclean_since(self._engine) is not None
 
     def wipe(self) -> str | None:
         """Rewrite the ledger's file without its free space; return why that was not possible, or None."""

@@ -287,7 +287,7 @@ def _mask(findings: str | None) -> str | None:
     return None if findings is None else findings_to_json(map(mask_finding, findings_from_json(findings)))
 
 
-def unclean_since(engine: Engine) -> str | None:
+def read_unclean_since(engine: Engine) -> str | None:
     """Return since when purged data may lie in the file's free space (ISO 8601); None: it was rewritten since."""
     with engine.connect().execution_options(**READ) as connection:
         found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == UNCLEAN)).scalar()

@@ -47,7 +47,7 @@ from batch.ledger.plan.corrections import (
     find_sent_corrections,
     find_sent_originals,
 )
-from batch.ledger.send.contact_limits import EARLIER, contacted_recently, recently_messaged
+from batch.ledger.send.contact_limits import EARLIER, recent_contact, recent_message_finding
 from batch.ledger.storage.pseudonyms import MARK, Hashes
 from batch.ledger.storage.schema import SENT_STATES, State, suppressed
 from batch.ledger.storage.staged_tables import (
@@ -237,7 +237,7 @@ def _skip_recently_messaged(connection: Connection, retries: RetryOptions, histo
         .select_from(STAGED_WITH_KNOWN.join(EARLIER, true()))
         .where(
             sendable(retries),
-            *contacted_recently(staged, staged.c.hashed),
+            *recent_contact(staged, staged.c.hashed),
             EARLIER.c.endpoint == history.endpoint,
             EARLIER.c.campaign != campaign_scope(history.campaign),
         )
@@ -247,7 +247,7 @@ def _skip_recently_messaged(connection: Connection, retries: RetryOptions, histo
     # An unknown message that was to be sent again stays unknown.
     unknown = [row for row, each in latest.items() if each.state == State.UNKNOWN.value]
     skipped = [each for each in latest.values() if each.state != State.UNKNOWN.value]
-    _skip(connection, [(row, recently_messaged(history.rules, name, at)) for row, name, at, _state in skipped])
+    _skip(connection, [(row, recent_message_finding(history.rules, name, at)) for row, name, at, _state in skipped])
     _update_rows(connection, unknown, {"payload": None})
 
 

@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from batch.i18n import N_
-from batch.ledger.send.contact_limits import ContactLimiter, may_claim, parameters, refusal
+from batch.ledger.send.contact_limits import ContactLimiter, claim_parameters, explain_refusal, may_claim
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.prepared_statements import PreparedStatement
-from batch.ledger.storage.schema import AGAIN, State, given_back, is_one_of, messages
+from batch.ledger.storage.schema import AGAIN, State, is_one_of, messages, restored_values
 from batch.ledger.storage.suppression import SuppressionEntry, suppress
 from batch.model.messages import Job, campaign_scope
 from batch.model.outcomes import Evidence, Outcome
@@ -111,10 +111,10 @@ def claim(
     if (full := rules.cap_refuses(connection, job, now)) is not None:
         return full
     by = {"by_run": owner.run, "by_host": owner.host, "by_pid": owner.pid}
-    values = {"wanted": job.key, "at": now, **by, **parameters(rules, job, owner, now)}
+    values = {"wanted": job.key, "at": now, **by, **claim_parameters(rules, job, owner, now)}
     taken = _CLAIM.run(connection, values).fetchone()
     if taken is None:
-        return refusal(connection, job, owner, now, rules)
+        return explain_refusal(connection, job, owner, now, rules)
     rules.note_claim(job, now)
     return Claim(key=job.key, attempt=taken[0], owner=owner)
 
@@ -245,7 +245,7 @@ def restore_retries(connection: Connection, *, endpoint: str, campaign: str) -> 
     """
     scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
     waiting = (messages.c.state == State.PENDING.value, messages.c.again_state.is_not(None))
-    return connection.execute(update(messages).where(*scope, *waiting).values(given_back())).rowcount
+    return connection.execute(update(messages).where(*scope, *waiting).values(restored_values())).rowcount
 
 
 def _ids(held: Claim) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from batch.formatting import format_moment
 from batch.ledger.send.rolling_quota import LATE_POST, Quota
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes
-from batch.ledger.storage.schema import State, given_back, may_have, messages, microseconds, rows, suppressed
+from batch.ledger.storage.schema import State, may_have, messages, microseconds, restored_values, rows, suppressed
 from batch.model.contact_limits import SPACING, ContactLimits, duration_phrase
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
@@ -107,12 +107,12 @@ class ContactLimiter:
 def may_claim(message: Table) -> ColumnElement[bool]:
     """Return the condition: not suppressed, not contacted within [history], not within the spacing interval.
 
-    Bind its values with `parameters`.
+    Bind its values with `claim_parameters`.
     """
     return and_(~_is_suppressed(message), ~_recently_by_others(message), ~_is_too_close(message))
 
 
-def parameters(limiter: ContactLimiter, job: Job, owner: Owner, now: datetime) -> Mapping[str, Any]:
+def claim_parameters(limiter: ContactLimiter, job: Job, owner: Owner, now: datetime) -> Mapping[str, Any]:
     """Return the values of `may_claim`."""
     within, hashes = limiter.rules.not_within, limiter.hashes
     return {
@@ -130,7 +130,7 @@ def _is_suppressed(message: Any) -> ColumnElement[bool]:
 _HASHED: BindParameter[str] = bindparam("hashed", type_=messages.c.person.type)
 
 
-def contacted_recently(message: Any, hashed: ColumnElement[str] = _HASHED) -> tuple[ColumnElement[bool], ...]:
+def recent_contact(message: Any, hashed: ColumnElement[str] = _HASHED) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions: `EARLIER` is a message to the same person since `recent_since`, and no trial.
 
     `hashed`: the person's pseudonym, under which a purged message has it; null where none can be.
@@ -148,7 +148,7 @@ def _of_other_campaign(message: Any) -> ColumnElement[bool]:
 
 
 def _recently_by_others(message: Any) -> ColumnElement[bool]:
-    return exists().where(*contacted_recently(message), _of_other_campaign(message))
+    return exists().where(*recent_contact(message), _of_other_campaign(message))
 
 
 def _of_same_person(message: Any) -> tuple[ColumnElement[bool], ...]:
@@ -170,7 +170,7 @@ def _is_too_close(message: Any) -> ColumnElement[bool]:
     return exists().where(*_of_same_person(message), or_(just_now, _ON_ITS_WAY))
 
 
-def refusal(
+def explain_refusal(
     connection: Connection, job: Job, owner: Owner, now: datetime, limiter: ContactLimiter
 ) -> ClaimRefusal | None:
     """Return why a pending message could not be claimed, and write it where it is final; None: it is not pending.
@@ -184,14 +184,14 @@ def refusal(
     entry = connection.execute(select(suppressed).where(suppressed.c.person == job.person)).mappings().first()
     if entry is not None:
         return _skip(connection, job, owner, Finding(Reason.SUPPRESSED, {"where": value_from_text(entry["source"])}))
-    values = {**parameters(limiter, job, owner, now), "wanted": job.key}
+    values = {**claim_parameters(limiter, job, owner, now), "wanted": job.key}
     newest = (
         select(EARLIER.c.campaign, EARLIER.c.sent_at)
-        .where(*contacted_recently(messages), _of_other_campaign(messages), messages.c.key == bindparam("wanted"))
+        .where(*recent_contact(messages), _of_other_campaign(messages), messages.c.key == bindparam("wanted"))
         .order_by(EARLIER.c.sent_at.desc())
     )
     if (other := connection.execute(newest.limit(1), values).first()) is not None:
-        return _skip(connection, job, owner, recently_messaged(limiter.rules, other.campaign, other.sent_at))
+        return _skip(connection, job, owner, recent_message_finding(limiter.rules, other.campaign, other.sent_at))
     others = (*_of_same_person(messages), ~_ON_ITS_WAY, messages.c.key == bindparam("wanted"))
     ended = connection.execute(select(func.max(_ENDED)).where(*others), values).scalar()
     close = timedelta() if ended is None else timedelta(microseconds=ended - microseconds(now)) + SPACING
@@ -199,7 +199,7 @@ def refusal(
     return ClaimRefusal(outcome=Outcome.PENDING, finding=Finding(Reason.SPACING), until=until)
 
 
-def recently_messaged(rules: ContactLimits, campaign: str, at: datetime) -> Finding:
+def recent_message_finding(rules: ContactLimits, campaign: str, at: datetime) -> Finding:
     """Return the finding of a person who got a message of another campaign at that time."""
     within: Value = duration_phrase(rules.not_within) if rules.not_within else ""
     values: dict[str, Value] = {"campaign": campaign, "when": format_moment(at, rules.timezone), "within": within}
@@ -214,7 +214,7 @@ def _skip(connection: Connection, job: Job, owner: Owner, finding: Finding) -> C
     key = messages.c.key == job.key
     before = connection.execute(select(messages.c.again_state).where(key)).scalar()
     if before is not None:
-        connection.execute(update(messages).where(key).values(given_back()))
+        connection.execute(update(messages).where(key).values(restored_values()))
         return ClaimRefusal(outcome=Outcome(before), finding=finding)
     connection.execute(update(messages).where(key).values(payload=None))
     own = (rows.c.run == owner.run, rows.c.row == job.row, rows.c.key == job.key, rows.c.outcome.is_(None))

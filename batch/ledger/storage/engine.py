@@ -20,7 +20,7 @@ from batch.errors import LedgerFailed, LedgerUnusable
 from batch.i18n import _
 from batch.ledger.storage.errors import remedy_for, translate_failures
 from batch.ledger.storage.location import refuse_network_folder
-from batch.ledger.storage.locks import in_use, locks_folder
+from batch.ledger.storage.locks import is_in_use, locks_folder
 from batch.ledger.storage.pseudonyms import SECRET, new_secret
 from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata
 
@@ -203,7 +203,7 @@ def _refuse_version(path: Path, found: int, version: int) -> None:
                 "ledger up to date. Then install this version again."
             ).format(commit=_LAST_UPGRADER, path=path),
         )
-    if found < version and in_use(locks_folder(path)):
+    if found < version and is_in_use(locks_folder(path)):
         # The program that holds a lock knows the old tables only.
         raise LedgerUnusable(
             _("The ledger {path} must be brought up to date, and another program is using it.").format(path=path),

@@ -64,10 +64,10 @@ def translate_failures(engine: Engine, place: str) -> None:
 
     @event.listens_for(engine, "handle_error")
     def _translate(context: ExceptionContext) -> BaseException | None:
-        return failure(context.original_exception, place)
+        return translate_failure(context.original_exception, place)
 
 
-def failure(error: BaseException, place: str) -> LedgerFailed | None:
+def translate_failure(error: BaseException, place: str) -> LedgerFailed | None:
     """Return the LedgerFailed for an error of the driver; None for an error of the statement itself."""
     remedy = remedy_for(error) if isinstance(error, sqlite3.Error) else None
     if remedy is None:

@@ -99,7 +99,7 @@ def locks_folder(ledger: Path) -> Path:
     return real.with_name(real.name + ".locks")
 
 
-def in_use(folder: Path) -> bool:
+def is_in_use(folder: Path) -> bool:
     """Return whether any of the locks in a folder is held at this moment."""
     for lock in folder.glob("*.lock"):
         try:

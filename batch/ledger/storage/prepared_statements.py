@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import Executable
 
-from batch.ledger.storage.errors import failure
+from batch.ledger.storage.errors import translate_failure
 
 
 class PreparedStatement:
@@ -39,7 +39,7 @@ class PreparedStatement:
         try:
             cursor.execute(compiled.text, compiled.values(values))
         except dialect.loaded_dbapi.Error as error:
-            failed = failure(error, connection.get_execution_options().get("wegly_place", ""))
+            failed = translate_failure(error, connection.get_execution_options().get("wegly_place", ""))
             raise failed or DBAPIError.instance(compiled.text, None, error, dialect.loaded_dbapi.Error) from error
         return cursor
 

@@ -302,7 +302,7 @@ AGAIN = {
 """Columns of a message to those that keep them while it is to be tried again."""
 
 
-def given_back() -> dict[str, Any]:
+def restored_values() -> dict[str, Any]:
     """Return the values that restore a message to its outcome before it was to be tried again."""
     kept: dict[str, Any] = {name: messages.c[again] for name, again in AGAIN.items()}
     return {**kept, "payload": None, **dict.fromkeys(AGAIN.values())}
