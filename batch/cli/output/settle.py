@@ -133,7 +133,8 @@ def _found_line(match: MatchedRow, ended: ReconcileReport) -> str:
 
 
 def _unknown_line(left: UnmatchedRow) -> str:
-    return f"{_row_and_phone(left)}  {_('still unknown: {why}').format(why=_why(left))}"
+    words = _("still unknown: {why}").format(why=_why(left))
+    return f"{_row_and_phone(left)}  {words}"
 
 
 def _why(left: UnmatchedRow) -> str:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
@@ -23,7 +22,7 @@ from batch.reporter.html.figures import bar_segments
 from batch.reporter.html.page import render_page
 from batch.reporter.html.text import local_moment
 from batch.reporter.inputs import LEDGER_ONLY
-from batch.reporter.summary_view import OutcomeSummary, summarize_outcomes, verdict
+from batch.reporter.summary_view import summarize_outcomes, verdict
 
 _NAME = "index.html"
 _SUMMARY = "summary.json"
@@ -55,23 +54,6 @@ class _Summary(BaseModel):
         if set(counts) != set(Outcome):
             raise ValueError("not the six outcomes")
         return counts
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Entry:
-    """A run as the page lists it."""
-
-    run: str
-    campaign: str
-    started: datetime
-    began: str
-    rows: int
-    counts: list[OutcomeSummary]
-    segments: list[tuple[Outcome, str, str]]
-    exit_code: int | None
-    ended: str
-    link: str | None
-    """Relative URL; None when the folder has no report."""
 
 
 def write_index(reports: Path, language: str) -> tuple[str, ...]:
@@ -124,43 +106,40 @@ def _folders(reports: Path) -> Iterator[Path]:
 
 
 def _values(reports: Path) -> dict[str, object]:
-    entries: list[_Entry] = []
+    runs: list[tuple[_Summary, str | None]] = []
     broken: list[tuple[str, str]] = []
     folders = list(_folders(reports))
     for folder in folders[:_MAX_RUNS]:
         found = _read(folder)
-        if isinstance(found, _Entry):
-            entries.append(found)
+        if isinstance(found, _Summary):
+            runs.append((found, _link(folder)))
         else:
             broken.append((folder.name, found))
-    entries.sort(key=lambda entry: (entry.started, entry.run), reverse=True)
-    return {"entries": entries, "broken": broken, "more": len(folders) > _MAX_RUNS, "most": _MAX_RUNS}
+    runs.sort(key=lambda each: (each[0].started, each[0].run), reverse=True)
+    return {
+        "runs": runs,
+        "broken": broken,
+        "more": len(folders) > _MAX_RUNS,
+        "most": _MAX_RUNS,
+        "moment": partial(local_moment, zone=None),
+        "summarize_outcomes": summarize_outcomes,
+        "bar_segments": bar_segments,
+        "verdict": verdict,
+    }
 
 
-def _read(folder: Path) -> _Entry | str:
-    """Return the run of a folder, or the sentence that says why there is none."""
+def _read(folder: Path) -> _Summary | str:
+    """Return the summary of a folder's run, or the sentence that says why there is none."""
     try:
         with (folder / _SUMMARY).open("rb") as file:
-            text = file.read(_MAX_BYTES)
-        found = _Summary.model_validate_json(text)
+            return _Summary.model_validate_json(file.read(_MAX_BYTES))
     except FileNotFoundError:
         return _("It has no summary.json: the run is going on or was killed, or this is no run's folder.")
     except (OSError, ValidationError):
         return _("Its summary.json cannot be read, or is not of wegly-batch.")
-    return _entry(folder, found)
 
 
-def _entry(folder: Path, found: _Summary) -> _Entry:
+def _link(folder: Path) -> str | None:
+    """The relative URL of a folder's report; None when it has none."""
     report = next((name for name in _REPORTS if (folder / name).is_file()), None)
-    return _Entry(
-        run=found.run,
-        campaign=found.campaign,
-        started=found.started,
-        began=local_moment(found.started, None),
-        rows=sum(found.counts.values()),
-        counts=[each for each in summarize_outcomes(found.counts) if each.rows],
-        segments=bar_segments(found.counts),
-        exit_code=found.exit_code,
-        ended=verdict(found.exit_code),
-        link=f"./{quote(folder.name)}/{quote(report)}" if report else None,
-    )
+    return f"./{quote(folder.name)}/{quote(report)}" if report else None
