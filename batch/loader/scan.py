@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from batch.i18n import _, number
+from batch.i18n import N_
 from batch.loader.source import RawRow
 from batch.model.sheet_file import SheetFile
 
@@ -57,7 +57,7 @@ def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int, width: i
         have = len(cells)
         written += have
         if written > limits.cells:
-            raise source.excess(_("it has more than {most} cells (limit cells)").format(most=number(limits.cells)))
+            source.check("cells", written, N_("it has more than {most} cells (limit cells)"))
         inside = sum(map(len, filter(None, cells)))
         if row <= below or not (inside or errors or fault):
             continue
@@ -74,16 +74,10 @@ def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int, width: i
             known = have
         characters += inside
         if characters > limits.text_characters:
-            raise source.excess(
-                _("its cells have more than {most} characters (limit text_characters)").format(
-                    most=number(limits.text_characters)
-                )
-            )
+            text = N_("its cells have more than {most} characters (limit text_characters)")
+            source.check("text_characters", characters, text)
         if have > limits.columns:
-            raise source.excess(
-                _("row {row} has {columns} columns, {allowed} are allowed (limit columns)").format(
-                    row=row, columns=number(have), allowed=number(limits.columns)
-                )
-            )
+            text = N_("row {row} has {value} columns, {most} are allowed (limit columns)")
+            source.check("columns", have, text, row=row)
     scan.used.update(set(range(known)) - set(empty))
     return scan

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from batch.errors import SheetError
-from batch.i18n import _
+from batch.i18n import _, number
 
 _MIB = 1024 * 1024
 
@@ -87,9 +87,20 @@ class SheetFile:
             _("Open it in Excel or LibreOffice and save it as a new XLSX file, or take it from its source again."),
         )
 
-    def excess(self, detail: str) -> SheetError:
-        """Return the error for a file over a limit. `detail`: size and limit, without a final stop."""
-        return self.refusal(
+    def check(self, limit: str, value: int, text: str, **more: object) -> None:
+        """Refuse the file when a value is over a limit.
+
+        `limit`: field of `Limits`. `text`: marked, without a final stop; its `{value}`, `{most}` and `{limit}`
+        are filled in, and `more`.
+
+        Raises:
+            SheetError: the value is over the limit.
+        """
+        most = getattr(self.limits, limit)
+        if value <= most:
+            return
+        detail = _(text).format(value=number(value), most=number(most), limit=limit, **more)
+        raise self.refusal(
             _("is too large to be read safely: {detail}.").format(detail=detail),
             _(
                 "Copy the rows you need into a new sheet, or split it into several files. Or, if you trust it, write "

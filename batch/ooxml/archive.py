@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import IO, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from batch.i18n import N_, _, number
+from batch.i18n import N_, _
 from batch.model.sheet_file import SheetFile
 from batch.ooxml.xml import LocalNames, SafeParser, StartHandler, TextHandler, XmlError
 
@@ -76,21 +76,15 @@ class Archive:
                 _("part {name} does not unzip ({words})").format(name=name, words=_describe(error))
             ) from None
 
-    def read(self, name: str, *, limit: int | None = None) -> bytes:
-        """Return the whole content of a part. `limit`: its `loaded_bytes`; None: `markup_bytes`, for small parts.
+    def read(self, name: str, *, limit: str = "markup_bytes") -> bytes:
+        """Return the whole content of a part. `limit`: field of `Limits` for its size; the default is for small parts.
 
         Raises:
             SheetError: there is no such part, or it is damaged, or too large.
         """
         part = self._part(name)
-        most = self.source.limits.markup_bytes if limit is None else limit
-        if part.file_size > most:
-            which = "markup_bytes" if limit is None else "loaded_bytes"
-            raise self.source.excess(
-                _("part {name} has {size} bytes, {most} are allowed (limit {limit})").format(
-                    name=name, size=number(part.file_size), most=number(most), limit=which
-                )
-            )
+        text = N_("part {name} has {value} bytes, {most} are allowed (limit {limit})")
+        self.source.check(limit, part.file_size, text, name=name)
         return b"".join(self.chunks(name))
 
     def parse(self, name: str, start: StartHandler, end: TextHandler | None = None) -> None:
@@ -189,34 +183,18 @@ def _check_directory(source: SheetFile) -> None:
     large = tail.rfind(b"PK\x06\x06")
     if size == _IN_ZIP64 and 0 <= large <= len(tail) - 48:
         (size,) = struct.unpack_from("<Q", tail, large + 40)
-    if size > source.limits.parts * _DIRECTORY_BYTES_PER_PART:
-        raise source.excess(_("it has more than {most} parts (limit parts)").format(most=number(source.limits.parts)))
+    source.check("parts", size // _DIRECTORY_BYTES_PER_PART, N_("it has more than {most} parts (limit parts)"))
 
 
 def _check_sizes(source: SheetFile, infos: list[ZipInfo]) -> None:
-    limits = source.limits
-    if len(infos) > limits.parts:
-        raise source.excess(
-            _("it has {parts} parts, {allowed} are allowed (limit parts)").format(
-                parts=number(len(infos)), allowed=number(limits.parts)
-            )
-        )
+    source.check("parts", len(infos), N_("it has {value} parts, {most} are allowed (limit parts)"))
     total = sum(info.file_size for info in infos)
-    if total > limits.unzipped_bytes:
-        raise source.excess(
-            _("unzipped it has {size} bytes, {allowed} are allowed (limit unzipped_bytes)").format(
-                size=number(total), allowed=number(limits.unzipped_bytes)
-            )
-        )
+    text = N_("unzipped it has {value} bytes, {most} are allowed (limit unzipped_bytes)")
+    source.check("unzipped_bytes", total, text)
+    text = N_("part {name} grows {value} times when unzipped, as zip bombs do; {most} times is allowed (limit ratio)")
     for info in infos:
-        ratio = info.file_size // max(1, info.compress_size)
-        if info.file_size > limits.ratio_from_bytes and ratio > limits.ratio:
-            raise source.excess(
-                _(
-                    "part {name} grows {times} times when unzipped, as zip bombs do; {allowed} times is allowed "
-                    "(limit ratio)"
-                ).format(name=info.filename, times=number(ratio), allowed=number(limits.ratio))
-            )
+        if info.file_size > source.limits.ratio_from_bytes:
+            source.check("ratio", info.file_size // max(1, info.compress_size), text, name=info.filename)
 
 
 def verify(archive: Archive) -> None:
@@ -225,7 +203,6 @@ def verify(archive: Archive) -> None:
     Raises:
         SheetError: a part is damaged, or over the limit `cells`.
     """
-    limit = archive.source.limits.cells
     for key, part in archive.parts.items():
         cells = 0
         if part.is_dir():
@@ -233,10 +210,7 @@ def verify(archive: Archive) -> None:
         for chunk in archive.chunks(key):
             if "worksheets/" in key:
                 cells += chunk.count(b"<c ") + chunk.count(b":c ")
-                if cells > limit:
-                    raise archive.source.excess(
-                        _("a worksheet has more than {limit} cells (limit cells)").format(limit=number(limit))
-                    )
+                archive.source.check("cells", cells, N_("a worksheet has more than {most} cells (limit cells)"))
 
 
 def new_zip(file: BinaryIO) -> ZipFile:

@@ -1,4 +1,4 @@
-"""Areas of a worksheet as references name them: `A1:B9`, `C:C`, `3:4`. Pure."""
+"""A1 references: columns, and areas such as `A1:B9`, `C:C` and `3:4`. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 LAST_COLUMN = 16_384
-"""XFD, the last column Excel has."""
+"""XFD, the last column of Excel."""
 LAST_ROW = 1_048_576
 
 _CORNER = re.compile(r"\$?([A-Za-z]{0,3})\$?(\d{0,7})")
@@ -25,12 +25,13 @@ class Area(NamedTuple):
         return f"{column_letters(self.left)}{self.top}:{column_letters(self.right)}{self.bottom}"
 
     @property
-    def fixed(self) -> str:
-        """As a defined name has it: `$A$1:$B$9`."""
+    def absolute(self) -> str:
+        """Absolute reference, as a defined name has it: `$A$1:$B$9`."""
         left, right = column_letters(self.left), column_letters(self.right)
         return f"${left}${self.top}:${right}${self.bottom}"
 
     def overlaps(self, other: Area) -> bool:
+        """True when the areas have a cell in common."""
         return (
             self.left <= other.right
             and other.left <= self.right
@@ -39,12 +40,12 @@ class Area(NamedTuple):
         )
 
     def touches(self, columns: Collection[int]) -> bool:
-        """Whether any of these columns goes through it."""
+        """True when any of these columns goes through the area."""
         return any(self.left <= column <= self.right for column in columns)
 
 
-def area_of(reference: str) -> Area | None:
-    """The area of a reference; whole columns or rows reach to the ends. None when it is none."""
+def parse_area(reference: str) -> Area | None:
+    """Return the area of a reference, whole columns or rows reaching to the ends; None for another text."""
     first, _, last = reference.strip().partition(":")
     one, other = _CORNER.fullmatch(first), _CORNER.fullmatch(last or first)
     if one is None or other is None or not (first and (one[1] or one[2])):
@@ -57,8 +58,8 @@ def area_of(reference: str) -> Area | None:
     )
 
 
-def runs(numbers: Collection[int]) -> list[tuple[int, int]]:
-    """Neighbouring numbers as first and last: 1, 2, 3, 7 -> (1, 3), (7, 7)."""
+def group_runs(numbers: Collection[int]) -> list[tuple[int, int]]:
+    """Group neighbouring numbers as first and last: 1, 2, 3, 7 -> (1, 3), (7, 7)."""
     found: list[tuple[int, int]] = []
     for number in sorted(numbers):
         if found and found[-1][1] == number - 1:
@@ -69,7 +70,7 @@ def runs(numbers: Collection[int]) -> list[tuple[int, int]]:
 
 
 def column_number(letters: str) -> int:
-    """The column from 1 of its letters: `AA` -> 27."""
+    """Return the column number (from 1) of its letters: `AA` -> 27."""
     number = 0
     for letter in letters.upper():
         number = number * 26 + ord(letter) - 64
@@ -77,7 +78,7 @@ def column_number(letters: str) -> int:
 
 
 def column_letters(number: int) -> str:
-    """The letters of a column from 1: 27 -> `AA`."""
+    """Return the letters of a column number (from 1): 27 -> `AA`."""
     letters = ""
     while number:
         number, letter = divmod(number - 1, 26)

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import accumulate, islice
 
-from batch.i18n import _, number
+from batch.i18n import N_
 from batch.model.sheet_file import SheetFile
 from batch.ooxml.archive import Archive, PartParser
 from batch.ooxml.xml import Attributes, LocalNames, SafeParser, decode_plain, has_plain_head, unescape
@@ -105,13 +105,20 @@ def read_shared_strings(archive: Archive, part: str | None) -> SharedStrings:
     table = SharedStrings()
     if part is None or part not in archive:
         return table
-    reader = _TableReader(archive.source, part, table)
+    source = archive.source
+    reader = _TableReader(source, part, table)
     since = 0
     for piece in archive.chunks(part):
         count = len(table)
         reader.feed(piece)
         since = 0 if len(table) > count else since + len(piece)
-        _check(archive.source, table, since)
+        source.check("shared_strings", len(table), N_("it has more than {most} texts (limit shared_strings)"))
+        source.check(
+            "shared_text_bytes", table.size, N_("its texts have more than {most} bytes (limit shared_text_bytes)")
+        )
+        source.check(
+            "text_bytes", max(table.longest, since), N_("one text has more than {most} bytes (limit text_bytes)")
+        )
     reader.close()
     return table
 
@@ -170,24 +177,6 @@ class _TableReader:
                 self._parser.feed(markup)
             if text is not None:
                 self._table.append(unescape(text.decode()))
-
-
-def _check(source: SheetFile, table: SharedStrings, since: int) -> None:
-    limits = source.limits
-    if len(table) > limits.shared_strings:
-        raise source.excess(
-            _("it has more than {most} texts (limit shared_strings)").format(most=number(limits.shared_strings))
-        )
-    if table.size > limits.shared_text_bytes:
-        raise source.excess(
-            _("its texts have more than {most} bytes (limit shared_text_bytes)").format(
-                most=number(limits.shared_text_bytes)
-            )
-        )
-    if max(table.longest, since) > limits.text_bytes:
-        raise source.excess(
-            _("one text has more than {most} bytes (limit text_bytes)").format(most=number(limits.text_bytes))
-        )
 
 
 def find_texts(chunks: Iterable[bytes], numbers: Collection[int]) -> Mapping[int, str]:

@@ -1,4 +1,4 @@
-"""Cells as text, as a person reads them: the only place that knows how a value becomes text. Pure.
+"""Cells as text, as a person reads them: the only place that makes text of values. Pure.
 
 Text stays as it is, ends trimmed. A whole number is its digits, another number its shortest decimal form with a comma,
 of the 15 digits that a spreadsheet keeps. A date is dd/mm/yyyy, with a time ` HH:MM` (seconds when not 0), a time
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 from batch.i18n import N_
 from batch.model.phrases import Phrase, in_english
@@ -41,7 +42,7 @@ _NOT_CODES = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.I
 
 
 class NumberKind(Enum):
-    """What a cell's number format makes of a stored number."""
+    """Kind of value that a number format makes of a stored number."""
 
     NUMBER = "number"
     DATE = "date"
@@ -77,19 +78,19 @@ def error_cell(code: str) -> Phrase:
 
 
 def plain_text(text: str) -> str | None:
-    """Text with its ends trimmed (every kind of space, tabs, line breaks); None when nothing is left."""
+    """Trim a text (every kind of space, tabs, line breaks); None when nothing is left."""
     return text.strip() or None
 
 
 def truth_text(value: bool) -> str:  # noqa: FBT001 (the value itself is a boolean, not a switch)
-    """SIM or NÃO."""
+    """Return SIM or NÃO."""
     return "SIM" if value else "NÃO"
 
 
 def number_text(stored: str) -> str | None:
-    """A number, given as any spelling that XML allows (`11999990001`, `1.19E10`), as a person reads it.
+    """Return a number as a person reads it; None for blanks.
 
-    None for blanks.
+    `stored`: any spelling that XML allows (`11999990001`, `1.19E10`).
 
     Raises:
         UnreadableCell: it is not a finite number.
@@ -126,7 +127,7 @@ def _float_text(value: float) -> str:
 
 
 def serial_text(stored: str, *, epoch_1904: bool, elapsed: bool) -> str | None:
-    """A stored number whose format is one of dates: days since the workbook's epoch, a part of a day being the time.
+    """Return the text of a stored date: days since the workbook's epoch, a part of a day being the time.
 
     `elapsed`: the format counts hours past 24 (`[h]:mm`), so the value is a duration.
 
@@ -162,9 +163,8 @@ def _date_text(day: date) -> str:
 
 
 def _clock_text(seconds: int) -> str:
-    hours, rest = divmod(seconds, 3600)
-    minutes, rest = divmod(rest, 60)
-    return f"{hours:02d}:{minutes:02d}:{rest:02d}" if rest else f"{hours:02d}:{minutes:02d}"
+    text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}"
+    return f"{text}:{seconds % 60:02d}" if seconds % 60 else text
 
 
 def _duration_text(seconds: int) -> str:
@@ -172,8 +172,7 @@ def _duration_text(seconds: int) -> str:
 
 
 def _time_text(moment: time | datetime) -> str:
-    text = f"{moment.hour:02d}:{moment.minute:02d}"
-    return f"{text}:{moment.second:02d}" if moment.second else text
+    return _clock_text((moment.hour * 60 + moment.minute) * 60 + moment.second)
 
 
 def _moment_text(moment: datetime) -> str:
@@ -182,7 +181,7 @@ def _moment_text(moment: datetime) -> str:
 
 
 def iso_text(stored: str) -> str | None:
-    """A date, time or both in ISO 8601 (`2021-01-01T10:10:10`), as cells of type `d` and ODS files have it.
+    """Return the text of a date, time or both in ISO 8601 (`2021-01-01T10:10:10`), as XLSX and ODS have it.
 
     Raises:
         UnreadableCell: it is none of them.
@@ -201,7 +200,7 @@ def iso_text(stored: str) -> str | None:
 
 
 def duration_text(stored: str) -> str | None:
-    """A time or duration as ODS files have it (`PT12H30M00S`), as a person reads it: 12:30; 36:00 for 1.5 days.
+    """Return the text of a duration as ODS has it (`PT12H30M00S`): 12:30; 36:00 for 1.5 days.
 
     Raises:
         UnreadableCell: it is none.
@@ -215,40 +214,33 @@ def duration_text(stored: str) -> str | None:
 
 
 def _rounded(moment: datetime) -> datetime:
-    """To the nearest second: times are kept as fractions of a day, so 10:10:10 may be stored as 10:10:09.9999."""
+    """Round to the second: times are kept as fractions of a day, so 10:10:10 may be stored as 10:10:09.9999."""
     whole = moment.replace(microsecond=0)
     return whole + timedelta(seconds=1) if moment.microsecond >= 500_000 else whole  # noqa: PLR2004 (half a second)
 
 
 def value_text(value: object) -> str | None:
-    """A Python value, as a reader library gives it, as text; None when it holds nothing.
+    """Return a value of a reader library as text; None when it holds nothing.
 
     Raises:
         UnreadableCell: a number that is not finite.
     """
-    text: str | None
-    match value:
-        case None:
-            text = None
-        case str():
-            text = plain_text(value)
-        case bool():
-            text = truth_text(value)
-        case int():
-            text = str(value)
-        case float():
-            text = number_text(repr(value))
-        case datetime():
-            text = _moment_text(_rounded(value))
-        case date():
-            text = _date_text(value)
-        case time():
-            text = _time_text(value)
-        case timedelta():
-            text = _duration_text(round(value.total_seconds()))
-        case _:
-            text = plain_text(str(value))
-    return text
+    return next(convert(value) for kind, convert in _VALUE_CONVERTERS if isinstance(value, kind))
+
+
+_VALUE_CONVERTERS: tuple[tuple[type, Callable[[Any], str | None]], ...] = (
+    (type(None), lambda _none: None),
+    (str, plain_text),
+    (bool, truth_text),
+    (int, str),
+    (float, lambda value: number_text(repr(value))),
+    (datetime, lambda value: _moment_text(_rounded(value))),
+    (date, _date_text),
+    (time, _time_text),
+    (timedelta, lambda value: _duration_text(round(value.total_seconds()))),
+    (object, lambda value: plain_text(str(value))),
+)
+"""The first type that fits counts."""
 
 
 def number_kind(format_id: int, formats: Mapping[int, str]) -> NumberKind:

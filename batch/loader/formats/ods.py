@@ -1,12 +1,13 @@
-"""ODS workbooks (LibreOffice): a stream over the one part that holds all sheets."""
+"""ODS workbooks (LibreOffice), as a stream over the one part that holds all sheets."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from batch.i18n import _, number
+from batch.i18n import N_, _, number
 from batch.loader.formats.cell_text import (
     NO_STORED_VALUE,
     UnreadableCell,
@@ -27,6 +28,10 @@ _NUMBERS = frozenset(("float", "percentage", "currency"))
 _ERROR_TEXT = re.compile(r"#[A-Z/0!?]+[!?A]?|Err:[0-9]{3}|#N/A")
 _TRUTHS = frozenset(("TRUE", "FALSE", "VERDADEIRO", "FALSO"))
 _HIDING = frozenset(("collapse", "filter"))
+_CELLS = frozenset(("table:table-cell", "table:covered-table-cell"))
+_NOTES = frozenset(("office:annotation", "draw:frame", "table:shapes"))
+"""Elements inside a cell whose paragraphs are not its text."""
+_LONGEST_SPACE = 1000
 
 
 class OdsBook:
@@ -35,12 +40,13 @@ class OdsBook:
     format = "ods"
 
     def __init__(self, archive: Archive) -> None:
+        """Read the names of the sheets. Raises SheetError: protected by a password, damaged, or forbidden XML."""
         source = archive.source
         if "META-INF/manifest.xml" in archive and b"encryption-data" in archive.read("META-INF/manifest.xml"):
             raise source.refusal(_(PROTECTED), _("Open it in LibreOffice, save it without a password, and use that."))
         self._archive = archive
-        tables = _Tables()
-        for _size in _parsed(archive, tables):
+        tables = _TableCollector()
+        for _size in _parse_pieces(archive, start=tables.start, end=tables.end):
             pass
         self.tabs = tuple(
             Tab(name=name, visible=style not in tables.hidden_styles, place=str(index))
@@ -48,7 +54,7 @@ class OdsBook:
         )
 
     def grid(self, tab: Tab) -> Grid:
-        """The rows of a worksheet. Raises SheetError: damaged, forbidden XML, or over a limit."""
+        """Return the rows of a worksheet. Raises SheetError: damaged, forbidden XML, or over a limit."""
         return _OdsGrid(archive=self._archive, index=int(tab.place))
 
 
@@ -58,26 +64,25 @@ class _OdsGrid:
     index: int
 
     def rows(self) -> Iterator[RawRow]:
-        limits = self.archive.source.limits
-        collector = _Rows(self.index, limits.columns)
+        source = self.archive.source
+        collector = _RowCollector(self.index, source.limits.columns)
+        handlers = {"start": collector.start, "end": collector.end, "text": collector.text}
         since = 0
-        for size in _parsed(self.archive, collector):
+        for size in _parse_pieces(self.archive, **handlers):
             if collector.fault:
-                raise self.archive.source.damage(collector.fault)
+                raise source.damage(collector.fault)
             since = 0 if collector.rows else since + size
-            if since > limits.row_bytes and collector.inside:
-                raise self.archive.source.excess(
-                    _("one row has more than {limit} bytes (limit row_bytes)").format(limit=number(limits.row_bytes))
-                )
+            if collector.in_sheet:
+                source.check("row_bytes", since, N_("one row has more than {most} bytes (limit row_bytes)"))
             for row, times in collector.rows:
                 for repeated in range(times):
                     yield row._replace(number=row.number + repeated)
             collector.rows.clear()
 
 
-def _parsed(archive: Archive, collector: _Tables | _Rows) -> Iterator[int]:
-    """Feed the part to the collector piece by piece; gives the size of each."""
-    parser = PartParser(archive.source, _CONTENT, start=collector.start, end=collector.end, text=collector.text)
+def _parse_pieces(archive: Archive, **handlers: Any) -> Iterator[int]:
+    """Parse the part piece by piece, and yield the size of each."""
+    parser = PartParser(archive.source, _CONTENT, **handlers)
     for piece in archive.chunks(_CONTENT):
         parser.feed(piece)
         yield len(piece)
@@ -85,11 +90,12 @@ def _parsed(archive: Archive, collector: _Tables | _Rows) -> Iterator[int]:
     yield 0
 
 
-class _Tables:
-    """Collects names and visibility of the sheets."""
+class _TableCollector:
+    """Parser handlers that collect names and visibility of the sheets."""
 
     def __init__(self) -> None:
         self.found: list[tuple[str, str]] = []
+        """Name and style of each sheet."""
         self.hidden_styles: set[str] = set()
         self._style = ""
         self._depth = 0
@@ -105,37 +111,34 @@ class _Tables:
                 self.found.append((attributes.get("table:name", ""), attributes.get("table:style-name", "")))
 
     def end(self, name: str) -> None:
-        if name == "table:table":
-            self._depth -= 1
-
-    def text(self, _text: str) -> None:
-        """Text is of no interest here."""
+        self._depth -= name == "table:table"
 
 
-class _Rows:
-    """Collects the rows of one sheet, each with how often it is repeated."""
+class _RowCollector:
+    """Parser handlers that collect the rows of one sheet, each with the number of its repetitions."""
 
     def __init__(self, index: int, columns: int) -> None:
         self.rows: list[tuple[RawRow, int]] = []
         self.fault = ""
-        self.inside = False
+        """What breaks a limit, for a message; empty for nothing."""
+        self.in_sheet = False
         self._index = index
-        self._columns = columns
+        self._most_columns = columns
         self._table = -1
         self._depth = 0
+        self._note_depth = 0
         self._number = 1
-        self._begin_row({})
-        self._begin_cell({})
-        self._silent = 0
+        self._start_row({})
+        self._start_cell({})
 
-    def _begin_row(self, attributes: Attributes) -> None:
+    def _start_row(self, attributes: Attributes) -> None:
         self._cells: list[str | None] = []
         self._errors: dict[int, Phrase] = {}
         self._column = 0
         self._row_times = _times(attributes, "table:number-rows-repeated")
         self._hidden = attributes.get("table:visibility") in _HIDING
 
-    def _begin_cell(self, attributes: Attributes) -> None:
+    def _start_cell(self, attributes: Attributes) -> None:
         self._attributes = attributes
         self._paragraphs: list[str] = []
         self._pieces: list[str] | None = None
@@ -144,39 +147,41 @@ class _Rows:
         if name == "table:table":
             self._depth += 1
             self._table += self._depth == 1
-            self.inside = self._depth == 1 and self._table == self._index
-        if not self.inside:
+            self.in_sheet = self._depth == 1 and self._table == self._index
+        elif not self.in_sheet:
             return
-        if name in {"table:table-cell", "table:covered-table-cell"}:
-            self._begin_cell(attributes)
+        elif name in _CELLS:
+            self._start_cell(attributes)
         elif name == "table:table-row":
-            self._begin_row(attributes)
-        elif name in {"office:annotation", "draw:frame", "table:shapes"}:
-            self._silent += 1
-        elif name == "text:p" and not self._silent:
+            self._start_row(attributes)
+        elif name in _NOTES:
+            self._note_depth += 1
+        elif self._note_depth:
+            return
+        elif name == "text:p":
             self._pieces = []
-        elif self._pieces is not None and not self._silent:
-            self._pieces.append(_spacing(name, attributes))
+        elif self._pieces is not None:
+            self._pieces.append(_space(name, attributes))
 
     def text(self, text: str) -> None:
-        if self._pieces is not None and not self._silent:
+        if self._pieces is not None and not self._note_depth:
             self._pieces.append(text)
 
     def end(self, name: str) -> None:
         if name == "table:table":
             self._depth -= 1
-            self.inside = self._depth == 1 and self._table == self._index
-        if not self.inside:
+            self.in_sheet = self._depth == 1 and self._table == self._index
+        elif not self.in_sheet:
             return
-        if name == "text:p" and not self._silent and self._pieces is not None:
-            self._paragraphs.append("".join(self._pieces))
-            self._pieces = None
-        elif name in {"table:table-cell", "table:covered-table-cell"}:
+        elif name in _CELLS:
             self._end_cell()
         elif name == "table:table-row":
             self._end_row()
-        elif name in {"office:annotation", "draw:frame", "table:shapes"}:
-            self._silent -= 1
+        elif name in _NOTES:
+            self._note_depth -= 1
+        elif name == "text:p" and not self._note_depth and self._pieces is not None:
+            self._paragraphs.append("".join(self._pieces))
+            self._pieces = None
 
     def _end_row(self) -> None:
         if any(self._cells) or self._errors:
@@ -185,25 +190,25 @@ class _Rows:
         self._number += self._row_times
 
     def _end_cell(self) -> None:
-        times = _times(self._attributes, "table:number-columns-repeated")
         text: str | None = None
-        wrong: Phrase | None = None
+        error: Phrase | None = None
         try:
             text = _cell_text(self._attributes, "\n".join(self._paragraphs))
         except UnreadableCell as unreadable:
-            wrong = unreadable.error
+            error = unreadable.error
+        times = _times(self._attributes, "table:number-columns-repeated")
         first = self._column
         self._column += times
-        if text is None and not wrong:
+        if text is None and error is None:
             return
-        if self._column > self._columns:
+        if self._column > self._most_columns:
             self.fault = _("row {row} has more than {most} columns").format(
-                row=self._number, most=number(self._columns)
+                row=self._number, most=number(self._most_columns)
             )
             return
         self._cells += [None] * (first - len(self._cells)) + [text] * times
-        if wrong:
-            self._errors.update(dict.fromkeys(range(first, self._column), wrong))
+        if error:
+            self._errors.update(dict.fromkeys(range(first, self._column), error))
 
 
 def _times(attributes: Attributes, name: str) -> int:
@@ -211,14 +216,14 @@ def _times(attributes: Attributes, name: str) -> int:
     return max(1, int(value)) if value.isdecimal() and len(value) < 10 else 1  # noqa: PLR2004 (no sheet is so large)
 
 
-def _spacing(name: str, attributes: Attributes) -> str:
+def _space(name: str, attributes: Attributes) -> str:
     if name == "text:s":
-        return " " * min(_times(attributes, "text:c"), 1000)
+        return " " * min(_times(attributes, "text:c"), _LONGEST_SPACE)
     return {"text:tab": "\t", "text:line-break": "\n"}.get(name, "")
 
 
 def _cell_text(attributes: Attributes, shown: str) -> str | None:
-    """Text of a cell. Raises UnreadableCell."""
+    """Return the text of a cell. `shown`: its paragraphs. Raises UnreadableCell."""
     kind = attributes.get("office:value-type", "")
     is_formula = "table:formula" in attributes
     if attributes.get("calcext:value-type") == "error" or (is_formula and _ERROR_TEXT.fullmatch(shown.strip())):

@@ -1,8 +1,8 @@
-"""Which encoding a text file is in. Reads the file once, before anything is made of it.
+"""Encoding of a text file, found by reading the file once before anything is made of it.
 
 The rule, in this order: a byte order mark decides; text that is valid UTF-8 is UTF-8; else it is Windows-1252, as
 Brazilian Excel saves it. A file that is UTF-8 but for a few bytes is refused by line, because either reading would
-garble somebody's name.
+garble names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from batch.errors import SheetError
-from batch.i18n import N_, _, number
+from batch.i18n import N_, _
 from batch.model.sheet_file import SheetFile
 
 _CHUNK = 1024 * 1024
@@ -25,7 +25,7 @@ _SAVE_AGAIN = N_('Save it again from Excel as "CSV UTF-8" or as XLSX, and use th
 
 
 def find_encoding(source: SheetFile) -> str:
-    """`utf-8`, `utf-8-sig`, `utf-16` or `cp1252`.
+    """Return `utf-8`, `utf-8-sig`, `utf-16` or `cp1252`.
 
     Raises:
         SheetError: NUL bytes, another kind of file, two encodings in one file, or a line of giant length.
@@ -37,11 +37,11 @@ def find_encoding(source: SheetFile) -> str:
         _check_utf16(source)
         return marked
     _check_bytes(source)
-    if _decodes(source.path, "utf-8"):
+    if _is_decodable(source.path, "utf-8"):
         return marked or "utf-8"
-    if marked or _mostly_utf8(source.path):
-        raise _mixed(source)
-    if not _decodes(source.path, "cp1252"):
+    if marked or _is_mostly_utf8(source.path):
+        raise _mixture(source)
+    if not _is_decodable(source.path, "cp1252"):
         raise source.refusal(_("is neither UTF-8, UTF-16 nor Windows-1252 text."), _(_SAVE_AGAIN))
     return "cp1252"
 
@@ -52,7 +52,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _decodes(path: Path, encoding: str) -> bool:
+def _is_decodable(path: Path, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     try:
         for chunk in _chunks(path):
@@ -64,7 +64,7 @@ def _decodes(path: Path, encoding: str) -> bool:
 
 
 def _check_bytes(source: SheetFile) -> None:
-    """Refuse what no text file holds. A line's length is looked at because a line is read in one piece."""
+    """Refuse what no text file holds."""
     line = 0
     for chunk in _chunks(source.path):
         if b"\0" in chunk:
@@ -77,14 +77,8 @@ def _check_bytes(source: SheetFile) -> None:
                 _("is not a sheet: it holds control characters, as programs and pictures do, not text."),
                 _("Give a CSV, XLSX, XLSM, XLS, XLSB or ODS file."),
             )
-        ends = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
-        line = line + len(chunk) if ends < 0 else len(chunk) - ends
-        if line > source.limits.row_bytes:
-            raise source.excess(
-                _("one line is longer than {limit} bytes (limit row_bytes)").format(
-                    limit=number(source.limits.row_bytes)
-                )
-            )
+        line = _line_length(line, len(chunk), max(chunk.rfind(b"\n"), chunk.rfind(b"\r")))
+        source.check("row_bytes", line, N_("one line is longer than {most} bytes (limit row_bytes)"))
 
 
 def _check_utf16(source: SheetFile) -> None:
@@ -95,21 +89,23 @@ def _check_utf16(source: SheetFile) -> None:
             text = decoder.decode(chunk)
             if "\0" in text:
                 raise source.refusal(_("holds NUL characters (code 0), which no sheet has."), _(_SAVE_AGAIN))
-            ends = max(text.rfind("\n"), text.rfind("\r"))
-            line = line + len(text) if ends < 0 else len(text) - ends
-            if line > source.limits.row_bytes:
-                raise source.excess(
-                    _("one line is longer than {limit} characters (limit row_bytes)").format(
-                        limit=number(source.limits.row_bytes)
-                    )
-                )
+            line = _line_length(line, len(text), max(text.rfind("\n"), text.rfind("\r")))
+            source.check("row_bytes", line, N_("one line is longer than {most} characters (limit row_bytes)"))
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise source.damage(_("it says that it is UTF-16, and is not")) from None
 
 
-def _mostly_utf8(path: Path) -> bool:
-    """Whether letters beyond ASCII are UTF-8 at least as often as not. In Windows-1252 they hardly ever are."""
+def _line_length(before: int, size: int, line_end: int) -> int:
+    """Return the length of the line that is open at the end of a chunk; it is limited because a line is read whole.
+
+    `before`: its length before the chunk. `line_end`: index of the last line end in the chunk; -1 for none.
+    """
+    return before + size if line_end < 0 else size - line_end
+
+
+def _is_mostly_utf8(path: Path) -> bool:
+    """True when letters beyond ASCII are UTF-8 at least as often as not. In Windows-1252 they hardly ever are."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     good = bad = 0
     for chunk in _chunks(path):
@@ -122,14 +118,15 @@ def _mostly_utf8(path: Path) -> bool:
     return good >= bad and good > 0
 
 
-def _mixed(source: SheetFile) -> SheetError:
+def _mixture(source: SheetFile) -> SheetError:
+    """Return the error for a file in two encodings, with the first line that is not UTF-8."""
     with source.path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for line_number, line in enumerate(file, start=1):
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError:
                 return source.refusal(
-                    _("mixes two encodings: it is UTF-8, but line {number} is not.").format(number=number),
+                    _("mixes two encodings: it is UTF-8, but line {number} is not.").format(number=line_number),
                     _('Correct that line, or save the file again from Excel as "CSV UTF-8" or as XLSX.'),
                 )
     return source.damage(_("its encoding cannot be told"))

@@ -1,4 +1,4 @@
-"""Workbooks of every kind behind one face."""
+"""The format of a file by its content, and the reader of a workbook of any format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from batch.i18n import N_, _, number
+from batch.i18n import N_, _
 from batch.loader.formats.cached_grid import CachedGrid
 from batch.loader.formats.ods import OdsBook
 from batch.loader.formats.xls import GIVE, SAVE_AS, VERY_OLD, XlsBook
@@ -20,17 +20,17 @@ from batch.ooxml.package import find_workbook, read_content_types
 
 
 class Content(StrEnum):
-    """How a file is stored."""
+    """Container of a file."""
 
     ZIP = "zip"
-    """XLSX, XLSM, XLSB or ODS, by what is inside."""
+    """XLSX, XLSM, XLSB or ODS."""
     COMPOUND = "compound"
     """XLS, or a workbook protected by a password."""
     TEXT = "text"
     """CSV, TSV, TXT."""
 
 
-_OTHERS: tuple[tuple[bytes, str], ...] = (
+_OTHER_FILES: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", N_("a PDF document")),
     (b"\x89PNG", N_("a picture (PNG)")),
     (b"\xff\xd8\xff", N_("a picture (JPEG)")),
@@ -48,7 +48,7 @@ _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|head|body|ta
 
 
 def find_content(source: SheetFile) -> Content:
-    """How the file is stored.
+    """Detect how the file is stored, by its first bytes.
 
     Raises:
         SheetError: no file, a folder, empty, too large, or something that is no sheet, which is named.
@@ -58,7 +58,7 @@ def find_content(source: SheetFile) -> Content:
         return Content.ZIP
     if start.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return Content.COMPOUND
-    for mark, what in _OTHERS:
+    for mark, what in _OTHER_FILES:
         if start.startswith(mark):
             raise source.refusal(_("is {what}, not a sheet.").format(what=_(what)), _(GIVE))
     if _OLD_EXCEL.match(start):
@@ -77,13 +77,8 @@ def _first_bytes(source: SheetFile) -> bytes:
     try:
         if source.path.is_dir():
             raise source.refusal(_("is a folder, not a sheet."), _("Name the sheet inside it."))
-        size = source.path.stat().st_size
-        if size > source.limits.file_bytes:
-            raise source.excess(
-                _("the file has {size} bytes, {allowed} are allowed (limit file_bytes)").format(
-                    size=number(size), allowed=number(source.limits.file_bytes)
-                )
-            )
+        text = N_("the file has {value} bytes, {most} are allowed (limit file_bytes)")
+        source.check("file_bytes", source.path.stat().st_size, text)
         with source.path.open("rb") as file:
             start = file.read(4096)
     except FileNotFoundError:
@@ -143,12 +138,7 @@ def open_workbook(source: SheetFile, content: Content) -> Workbook:
     reader = XlsBook(source) if content is Content.COMPOUND else _open_archive(source)
     if not reader.tabs:
         raise source.damage(_("its list of sheets is empty"))
-    if len(reader.tabs) > source.limits.sheets:
-        raise source.excess(
-            _("it has {sheets} sheets, {allowed} are allowed (limit sheets)").format(
-                sheets=number(len(reader.tabs)), allowed=number(source.limits.sheets)
-            )
-        )
+    source.check("sheets", len(reader.tabs), N_("it has {value} sheets, {most} are allowed (limit sheets)"))
     places = [tab.place for tab in reader.tabs if tab.place]
     if len(set(places)) < len(places):
         raise source.damage(_("two of its sheets are the same part"))

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from batch.i18n import _
+from batch.i18n import N_, _
 from batch.model.phrases import to_json
 from batch.model.sheet_file import SheetFile
+
+WIDE_AREA = N_("its cells span {value} places, {most} are allowed here (limit loaded_cells)")
 
 _MEMORY_BYTES = 1200 * 1024 * 1024
 """Address space of the worker, where the system can limit it: half a gigabyte for the largest sheet, and the file."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from batch.i18n import N_, _, number
-from batch.loader.formats.worker import run_worker
+from batch.i18n import N_, _
+from batch.loader.formats.worker import WIDE_AREA, run_worker
 from batch.loader.source import Grid, RawRow, Tab
 from batch.model.phrases import phrase_from_json
 from batch.model.sheet_file import SheetFile
@@ -37,13 +37,8 @@ class XlsBook:
             SheetError: protected by a password, damaged, another kind of document, or over a limit.
         """
         self._source = source
-        size = source.path.stat().st_size
-        if size > source.limits.loaded_bytes:
-            raise source.excess(
-                _("the file has {size} bytes, {allowed} are allowed (limit loaded_bytes)").format(
-                    size=number(size), allowed=number(source.limits.loaded_bytes)
-                )
-            )
+        text = N_("the file has {value} bytes, {most} are allowed (limit loaded_bytes)")
+        source.check("loaded_bytes", source.path.stat().st_size, text)
         self.tabs: list[Tab] = []
         """Sheets in the order of their tabs; `place` is the sheet's index, from 0."""
         for sent in run_worker(source, _WORKER):
@@ -65,14 +60,7 @@ class _XlsGrid:
 
     def rows(self) -> Iterator[RawRow]:
         sent = run_worker(self.source, _WORKER, self.place)
-        area = next(sent)
-        most = self.source.limits.loaded_cells
-        if area > most:
-            raise self.source.excess(
-                _("its cells span {area} places, {allowed} are allowed here (limit loaded_cells)").format(
-                    area=number(area), allowed=number(most)
-                )
-            )
+        self.source.check("loaded_cells", next(sent), WIDE_AREA)
         for index, cells, errors, hidden in sent:
             yield RawRow(
                 index + 1, cells, {int(column): phrase_from_json(error) for column, error in errors.items()}, hidden

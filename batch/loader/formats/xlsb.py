@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from batch.i18n import _, number
+from batch.i18n import N_, _, number
 from batch.loader.formats.cell_text import ERROR_CODES, error_cell
-from batch.loader.formats.worker import run_worker
+from batch.loader.formats.worker import WIDE_AREA, run_worker
 from batch.loader.source import Grid, RawRow, Tab
 from batch.model.phrases import Phrase, phrase_from_json
 from batch.model.sheet_file import SheetFile
@@ -91,7 +91,7 @@ def _scan(archive: Archive, part: str) -> _Marks:
     source = archive.source
     marks = _Marks()
     row = -1
-    for kind, body in _records(archive.read(part, limit=source.limits.loaded_bytes)):
+    for kind, body in _records(archive.read(part, limit="loaded_bytes")):
         if kind == _ROW:
             (row,) = struct.unpack_from("<L", body)
             if body[11] & _HIDDEN:
@@ -126,16 +126,9 @@ def _check_claim(source: SheetFile, dimensions: tuple[int, ...]) -> None:
 
 def _check_rectangle(source: SheetFile, marks: _Marks) -> None:
     # calamine holds the rectangle whole, empty cells included.
-    limits = source.limits
     area = (marks.bottom - marks.top + 1) * (marks.right - marks.left + 1)
-    if area > limits.loaded_cells:
-        raise source.excess(
-            _("its cells span {area} places, {allowed} are allowed here (limit loaded_cells)").format(
-                area=number(area), allowed=number(limits.loaded_cells)
-            )
-        )
-    if marks.right >= limits.columns:
-        raise source.excess(_("it has more than {most} columns (limit columns)").format(most=number(limits.columns)))
+    source.check("loaded_cells", area, WIDE_AREA)
+    source.check("columns", marks.right + 1, N_("it has more than {most} columns (limit columns)"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the cells of an XLSX worksheet say, as text."""
+"""Cells of an XLSX worksheet as text."""
 
 from __future__ import annotations
 
@@ -22,21 +22,20 @@ from batch.ooxml.shared_strings import SharedStrings
 from batch.ooxml.xml import unescape
 
 _HELD_TEXT = 64 * 1024 * 1024
-"""Bytes of text that the rows of one piece may come to."""
+"""Bytes of text that the rows of one piece may amount to."""
 _LEAST_CELL = 20
 """Bytes of the shortest cell that refers to a text."""
 _LEAST_PIECE = 400
 _MOST_PIECE = 64 * 1024
-
-_REMEMBERED = 65_536
-_LONGEST_REMEMBERED = 128
-"""Characters: so bounded, what is remembered takes a few MB."""
+_CACHED = 65_536
+_LONGEST_CACHED = 128
+"""Characters: so bounded, a cache takes a few MB."""
 
 Converter = Callable[[str], str | None]
 
 
-class _Remembered(dict[str, str | None]):
-    """What stored values came to, as long as there is room: names of cities, days and states repeat."""
+class _ConverterCache(dict[str, str | None]):
+    """Texts by stored value, as long as there is room: names of cities, days and states repeat."""
 
     __slots__ = ("_convert",)
 
@@ -45,29 +44,29 @@ class _Remembered(dict[str, str | None]):
 
     def __missing__(self, stored: str) -> str | None:
         text = self._convert(stored)
-        if len(self) < _REMEMBERED and len(text or "") + len(stored) <= _LONGEST_REMEMBERED:
+        if len(self) < _CACHED and len(text or "") + len(stored) <= _LONGEST_CACHED:
             self[stored] = text
         return text
 
 
 class CellReader:
-    """Makes text of what a cell stores, with the workbook's texts, formats and epoch."""
+    """Converts stored values to text, with the workbook's texts, formats and epoch."""
 
     def __init__(
         self, *, strings: SharedStrings, kinds: list[NumberKind], epoch_1904: bool, recalculates: bool = False
     ) -> None:
         self.recalculates = recalculates
         self.piece_bytes = max(_LEAST_PIECE, min(_MOST_PIECE, _HELD_TEXT // (strings.longest + 1) * _LEAST_CELL))
-        """How much of a worksheet to take at a time: its cells may all refer to the longest text."""
+        """Bytes of a worksheet to read at a time: its cells may all refer to the longest text."""
         self._strings = strings
         self._kinds = kinds
         self._epoch_1904 = epoch_1904
-        self._texts: Converter = _Remembered(self._shared).__getitem__
+        self._texts: Converter = _ConverterCache(self._shared).__getitem__
 
     def converter(self, kind: str | None, style: str | None) -> Converter:
-        """What makes text of the stored value of cells of this type and style. It gives None for nothing.
+        """Return the function that makes text of stored values of this cell type and style; None for no text.
 
-        The converter raises UnreadableCell.
+        It raises UnreadableCell.
         """
         if kind == "s":
             return self._texts
@@ -94,7 +93,7 @@ class CellReader:
         if kind is NumberKind.NUMBER:
             return number_text
         convert = partial(serial_text, epoch_1904=self._epoch_1904, elapsed=kind is NumberKind.ELAPSED)
-        return _Remembered(convert).__getitem__
+        return _ConverterCache(convert).__getitem__
 
 
 def _escaped_text(stored: str) -> str | None:

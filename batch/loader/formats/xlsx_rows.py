@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from batch.i18n import _, number
+from batch.i18n import N_, _
 from batch.loader.formats.cell_text import NO_STORED_VALUE, UnreadableCell, error_cell
 from batch.loader.formats.xlsx_cells import CellReader, Converter
 from batch.loader.formats.xlsx_fast_rows import FastRows
@@ -46,12 +46,7 @@ class WorksheetGrid:
                 continue  # to the end all the same, because the checksum is verified there
             reader.feed(piece)
             since = 0 if rows else since + len(piece)
-            if since > source.limits.row_bytes:
-                raise source.excess(
-                    _("one row has more than {limit} bytes (limit row_bytes)").format(
-                        limit=number(source.limits.row_bytes)
-                    )
-                )
+            source.check("row_bytes", since, N_("one row has more than {most} bytes (limit row_bytes)"))
             for row in rows:
                 if row.number <= last:
                     raise source.damage(_("row {row} comes after row {last}").format(row=row.number, last=last))
@@ -159,148 +154,127 @@ class _Reader:
 
 
 class _RowCollector:
-    """Parser handlers that collect the rows of a worksheet. They run for every element: written for speed."""
-
-    __slots__ = (
-        "attributes", "cells", "clear", "column", "columns", "converters", "distrusts_zero", "errors",
-        "fault", "formula", "hidden", "in_row", "in_sheet", "is_finished", "known", "names", "number",
-        "parts", "phonetic", "pieces", "read_cell", "rows", "stored",
-    )  # fmt: skip
+    """Parser handlers that collect the rows of a worksheet."""
 
     def __init__(self, read_cell: CellReader, columns: int) -> None:
-        self.read_cell = read_cell
-        self.distrusts_zero = read_cell.recalculates
-        self.columns = columns
-        self.names = LocalNames()
-        self.known: dict[str, int] = {}
-        self.converters: dict[tuple[str | None, str | None], Converter] = {}
         self.rows: list[RawRow] = []
-        self.pieces: list[str] = []
-        self.clear = self.pieces.clear
-        self.parts: list[str] = []
-        self.number = 0
-        self.is_finished = False
-        self.in_sheet = False
-        self.in_row = False
-        self.phonetic = False
+        self.in_sheet = self.in_row = self.is_finished = False
         self.fault = ""
-        self.attributes: Attributes = {}
-        self.cells: list[str | None] = []
-        self.errors: dict[int, Phrase] = {}
-        self.hidden = False
-        self.column = -1
-        self.stored: str | None = None
-        self.formula = False
+        """What breaks the rules of the format, for a message; empty for nothing."""
+        self.pieces: list[str] = []
+        """Text since the last start tag of a value."""
+        self._read_cell = read_cell
+        self._most_columns = columns
+        self._names = LocalNames()
+        self._known_columns: dict[str, int] = {}
+        self._converters: dict[tuple[str | None, str | None], Converter] = {}
+        self._texts: list[str] = []
+        self._in_phonetic = False
+        self._stored: str | None = None
+        self._start_cell({})
+        self.number = -1
+        """Number of the last row."""
+        self._start_row({})
 
     def start(self, name: str, attributes: Attributes) -> None:
-        element = self.names[name]
-        if element == "v" or element == "t":  # noqa: PLR1714 (a set or a tuple is slower here)
-            self.clear()
+        """Handle a start tag."""
+        element = self._names[name]
+        if element in {"v", "t"}:
+            self.pieces.clear()
         elif element == "c":
-            self.attributes = attributes
-            self.stored = None
-            self.formula = False
+            self._start_cell(attributes)
         elif element == "f":
-            self.formula = True
-        elif element == "row" and self.in_sheet:
-            self._start_row(attributes)
+            self._is_formula = True
         elif element == "is":
-            self.parts = []
+            self._texts = []
         elif element == "rPh":
-            self.phonetic = True
+            self._in_phonetic = True
+        elif element == "row" and self.in_sheet:
+            self.in_row = True
+            self._start_row(attributes)
         elif element == "sheetData":
             self.in_sheet = True
 
     def end(self, name: str) -> None:
-        element = self.names[name]
+        """Handle an end tag."""
+        element = self._names[name]
         if element == "v":
-            self.stored = "".join(self.pieces)
+            self._stored = "".join(self.pieces)
+        elif element == "t":
+            if not self._in_phonetic:
+                self._texts.append("".join(self.pieces))
         elif element == "c":
             self._end_cell()
-        elif element == "t":
-            if not self.phonetic:
-                self.parts.append("".join(self.pieces))
+        elif element == "is":
+            self._stored = "".join(self._texts)
+        elif element == "rPh":
+            self._in_phonetic = False
         elif element == "row" and self.in_sheet:
             self.in_row = False
-            self.clear()
-            self.rows.append(RawRow(self.number, self.cells, self.errors or NO_CELL_ERRORS, self.hidden))
-        elif element == "is":
-            self.stored = "".join(self.parts)
-        elif element == "rPh":
-            self.phonetic = False
+            self.pieces.clear()
+            self.rows.append(RawRow(self.number, self._cells, self._errors or NO_CELL_ERRORS, self._hidden))
         elif element == "sheetData":
             self.in_sheet = False
             self.is_finished = True
 
     def _start_row(self, attributes: Attributes) -> None:
-        self.in_row = True
-        self.cells = []
-        self.errors = {}
-        self.column = -1
-        number = attributes.get("r")
-        if number is None:
+        self._cells: list[str | None] = []
+        self._errors: dict[int, Phrase] = {}
+        self._column = -1
+        self._hidden = is_true(attributes.get("hidden")) or attributes.get("ht") == "0"
+        stored = attributes.get("r")
+        if stored is None:
             self.number += 1
-        elif number.isdecimal() and 0 < int(number) <= LAST_ROW:
-            self.number = int(number)
+        elif stored.isdecimal() and 0 < int(stored) <= LAST_ROW:
+            self.number = int(stored)
         else:
-            self.fault = _("a row is numbered {number!r}").format(number=number[:20])
-        self.hidden = is_true(attributes.get("hidden")) or attributes.get("ht") == "0"
+            self.fault = _("a row is numbered {number!r}").format(number=stored[:20])
+
+    def _start_cell(self, attributes: Attributes) -> None:
+        self._attributes = attributes
+        self._stored = None
+        self._is_formula = False
 
     def _end_cell(self) -> None:
-        get = self.attributes.get
-        reference = get("r")
-        if reference is None:
-            column = self.column + 1
-        else:
-            found = self.known.get(reference.rstrip("0123456789"))
-            column = self._new_column(reference) if found is None else found
-        self.column = column
-        stored = self.stored
-        if not stored:
-            self._empty_cell(column)
-            return
-        if self.formula and stored == "0" and self.distrusts_zero:
-            self._set_error(column, NO_STORED_VALUE)
-            return
-        key = (get("t"), get("s"))
-        convert = self.converters.get(key)
-        if convert is None:
-            convert = self.converters[key] = self.read_cell.converter(*key)
+        reference = self._attributes.get("r")
+        self._column = self._column + 1 if reference is None else self._find_column(reference)
         try:
-            text = convert(stored)
+            text = self._cell_text()
         except UnreadableCell as unreadable:
-            self._set_error(column, unreadable.error)
+            self._put(self._column, None)
+            self._errors[self._column] = unreadable.error
             return
-        cells = self.cells
-        if column == len(cells):
-            cells.append(text)
-        elif text is not None:
-            self._set(column, text)
+        if text is not None or (self._stored and self._column == len(self._cells)):
+            self._put(self._column, text)
 
-    def _empty_cell(self, column: int) -> None:
-        kind = self.attributes.get("t")
-        if self.formula and (self.stored is None or kind != "str"):
-            self._set_error(column, NO_STORED_VALUE)
-        elif kind == "e":
-            self._set_error(column, error_cell(""))
+    def _cell_text(self) -> str | None:
+        kind = self._attributes.get("t")
+        if not self._stored:
+            if self._is_formula and (self._stored is None or kind != "str"):
+                raise UnreadableCell(NO_STORED_VALUE)
+            if kind == "e":
+                raise UnreadableCell(error_cell(""))
+            return None
+        if self._is_formula and self._stored == "0" and self._read_cell.recalculates:
+            raise UnreadableCell(NO_STORED_VALUE)
+        key = (kind, self._attributes.get("s"))
+        if key not in self._converters:
+            self._converters[key] = self._read_cell.converter(*key)
+        return self._converters[key](self._stored)
 
-    def _new_column(self, reference: str) -> int:
+    def _find_column(self, reference: str) -> int:
         letters = reference.rstrip("0123456789")
+        if letters in self._known_columns:
+            return self._known_columns[letters]
         column = column_number(letters) - 1 if letters.isascii() and letters.isalpha() else -1
         if self.is_finished:  # the parser got what follows the rows with the last of them
             return 0
-        if not (self.in_row and 0 <= column < self.columns):
+        if not (self.in_row and 0 <= column < self._most_columns):
             self.fault = _("a cell is called {reference!r}").format(reference=reference[:20])
             return 0
-        self.known[letters] = column
+        self._known_columns[letters] = column
         return column
 
-    def _set(self, column: int, text: str | None) -> None:
-        cells = self.cells
-        if column >= len(cells):
-            cells.extend([None] * (column + 1 - len(cells)))
-        cells[column] = text
-
-    def _set_error(self, column: int, fault: Phrase) -> None:
-        self._set(column, None)
-        self.errors[column] = fault
+    def _put(self, column: int, text: str | None) -> None:
+        self._cells += [None] * (column + 1 - len(self._cells))
+        self._cells[column] = text

@@ -289,7 +289,7 @@ def _written(package: Package, copy: ZipFile, material: ReportInputs, info: Shee
         title,
         package.relate(workbook.part, workbook.kind("worksheet"), part),
         gone={each.relation for each in gone},
-        filters={tab.relation: filled.filter.fixed} if filled.filter else {},
+        filters={tab.relation: filled.filter.absolute} if filled.filter else {},
     )
     package.put(styles_part, styles.made())
     package.declare(workbook.part, _MAIN_WITH_MACROS if "xl/vbaProject.bin" in package else _MAIN)

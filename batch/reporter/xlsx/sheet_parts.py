@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from batch.ooxml.package import Package
-from batch.ooxml.references import Area, area_of, runs
+from batch.ooxml.references import Area, group_runs, parse_area
 from batch.ooxml.xml import Edits, Element, format_attributes, parse_tree
 from batch.reporter.columns import COLUMNS
 from batch.reporter.xlsx.sheet_scan import Survey
@@ -33,7 +33,7 @@ class Surroundings:
     @property
     def merged(self) -> list[Area]:
         """The areas of merged cells."""
-        found = (area_of(each.attributes.get("ref", "")) for each in self._all("mergeCells"))
+        found = (parse_area(each.attributes.get("ref", "")) for each in self._all("mergeCells"))
         return [each for each in found if each]
 
     @property
@@ -57,7 +57,7 @@ class Surroundings:
         """Let the sheet say that its cells reach so far."""
         dimension = self._root.find("dimension")
         if dimension is not None:
-            known = area_of(dimension.attributes.get("ref", "")) or Area(1, 1, 1, 1)
+            known = parse_area(dimension.attributes.get("ref", "")) or Area(1, 1, 1, 1)
             area = known._replace(right=max(known.right, last), bottom=max(known.bottom, bottom))
             self._before.set(dimension, ref=str(area))
 
@@ -95,7 +95,7 @@ class Surroundings:
         A filter that the user set elsewhere stays, and none is laid over a table: Excel calls such a file damaged.
         """
         present = self._root.find("autoFilter")
-        area = area_of(present.attributes.get("ref", "")) if present else None
+        area = parse_area(present.attributes.get("ref", "")) if present else None
         if area:
             if area.top != wanted.top:
                 return None
@@ -125,14 +125,16 @@ class Surroundings:
             return [(int(first), self._content[record.start : record.end])]
         kept = {name: value for name, value in record.attributes.items() if name not in {"min", "max"}}
         left = set(covered).difference(widths)
-        return [(start, _record(self._prefix, start, end, kept)) for start, end in runs(left)]
+        return [(start, _record(self._prefix, start, end, kept)) for start, end in group_runs(left)]
 
     def _drop(self, holder: str, unwanted: Callable[[Area], bool]) -> None:
         """Take children away by their areas; a holder that would be left empty goes too, as the schema wants it."""
         found = self._root.find(holder)
         if found is None:
             return
-        gone = [each for each in found.children if (area := area_of(each.attributes.get("ref", ""))) and unwanted(area)]
+        gone = [
+            each for each in found.children if (area := parse_area(each.attributes.get("ref", ""))) and unwanted(area)
+        ]
         if len(gone) == len(found.children):
             self._behind.replace(found, b"")
             return
@@ -154,7 +156,7 @@ class Table:
         self._package, self._part = package, part
         self._content = package.read(part)
         self._root = parse_tree(self._content)
-        self.area = area_of(self._root.attributes.get("ref", ""))
+        self.area = parse_area(self._root.attributes.get("ref", ""))
         """None for one that is damaged: it is left alone."""
 
     def grow(self, *, header_row: int, last: int, names: Sequence[str | None]) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from operator import itemgetter
 
-from batch.ooxml.references import area_of, column_letters
+from batch.ooxml.references import column_letters, parse_area
 from batch.ooxml.xml import UnsupportedMarkup
 from batch.reporter.xlsx.sheet_rows import Cell, Patterns, Row, without_spans
 
@@ -109,7 +109,7 @@ class Splice:
         if formula is None:
             return
         self.lost_formula = True
-        area = area_of(formula[1].decode().partition('ref="')[2].partition('"')[0])
+        area = parse_area(formula[1].decode().partition('ref="')[2].partition('"')[0])
         if area and not self._columns.issuperset(range(area.left, area.right + 1)):
             raise UnsupportedMarkup("a formula in a result column that other cells share")
 

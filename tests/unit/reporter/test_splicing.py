@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batch.ooxml.archive import new_zip
 from batch.ooxml.package import CONTENT_TYPES, Package
-from batch.ooxml.references import Area, area_of, column_letters, column_number, runs
+from batch.ooxml.references import Area, column_letters, column_number, group_runs, parse_area
 from batch.ooxml.xml import Edits, UnsupportedMarkup, parse_tree, to_utf8
 from batch.reporter.columns import COLUMNS
 from batch.reporter.xlsx.sheet_parts import Surroundings, Table
@@ -249,12 +249,12 @@ def test_other_encodings_become_utf8() -> None:
 
 def test_references_of_areas() -> None:
     """Cells, whole columns and rows; what is none gives none."""
-    assert area_of("$B$2:C9") == Area(2, 2, 3, 9)
-    assert area_of("D4") == Area(4, 4, 4, 4)
-    assert area_of("C:D") == Area(3, 1, 4, 1_048_576)
-    assert area_of("3:4") == Area(1, 3, 16_384, 4)
-    assert (area_of(""), area_of("A1 B2"), area_of("#REF!")) == (None, None, None)
-    assert (str(Area(1, 2, 28, 9)), Area(1, 2, 28, 9).fixed) == ("A2:AB9", "$A$2:$AB$9")
-    assert runs([7, 1, 3, 2]) == [(1, 3), (7, 7)]
+    assert parse_area("$B$2:C9") == Area(2, 2, 3, 9)
+    assert parse_area("D4") == Area(4, 4, 4, 4)
+    assert parse_area("C:D") == Area(3, 1, 4, 1_048_576)
+    assert parse_area("3:4") == Area(1, 3, 16_384, 4)
+    assert (parse_area(""), parse_area("A1 B2"), parse_area("#REF!")) == (None, None, None)
+    assert (str(Area(1, 2, 28, 9)), Area(1, 2, 28, 9).absolute) == ("A2:AB9", "$A$2:$AB$9")
+    assert group_runs([7, 1, 3, 2]) == [(1, 3), (7, 7)]
     assert [column_letters(number) for number in (1, 26, 27, 702, 703, 16_384)] == ["A", "Z", "AA", "ZZ", "AAA", "XFD"]
     assert all(column_number(column_letters(number)) == number for number in (1, 26, 27, 702, 703, 16_384))
