@@ -38,7 +38,7 @@ from batch.app.runs.run_folder import RunFolder, run_name
 from batch.app.runs.run_log import log_defects, log_to
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
-from batch.chats import ChatsClient, Token, make_ssl_context, warm_up
+from batch.chats import ChatsClient, Token, make_ssl_context
 from batch.errors import ClockWrong, Declined
 from batch.formatting import format_moment
 from batch.i18n import _
@@ -268,7 +268,6 @@ def send(
     With a canary so many rows are sent alone, and the rest only when all of them were accepted. `meter` is told how it
     goes. `rules`: those of outreach; None: the campaign's.
     """
-    warm_up()
     client = _client_maker(endpoint, token, settings)
     meter = meter or Meter(total=0)
     metered = MeteredWatcher(meter, watcher)

@@ -7,8 +7,9 @@ second is pure. Invariants:
 
 * A verdict that frees a row for another attempt (PENDING) is given only when certainly nothing was sent: no byte of
   the request was written, by the connection's own account, or the API refused it with a status that means so.
-* One client has one connection, follows nothing, and makes exactly one request for each `post`. The connection is our
-  own (`transport.http11`); with `trust_env` it is httpx's, with the same results.
+* One client has one connection, follows nothing, and makes exactly one request for each `post`.
+* An answer counts only for a request: bytes that lie there before a request's first byte is written end the connection,
+  a new one too; no connection through a proxy is used twice, and its premature refusals are no proof (UNKNOWN).
 * Only a GET is repeated after any failure: `ChatsReader` reads timelines, to find messages again.
 * The webhook at a run's end gets the summary and no token.
 * The token is in one header and nowhere else: in no verdict, error, log line or repr.
@@ -20,8 +21,8 @@ from batch.chats.failure_table import judge
 from batch.chats.history import ChatsReader, Timeline, TimelineFailure
 from batch.chats.request import ChatRequest, RequestForms, encode
 from batch.chats.token import Token
-from batch.chats.transport.factory import IDLE_LIMIT, make_ssl_context, warm_up
-from batch.chats.transport.write_tracking import Exchange, Written
+from batch.chats.transport.factory import IDLE_LIMIT, make_ssl_context
+from batch.chats.transport.write_tracking import Exchange
 from batch.chats.webhook import WebhookFailure, post_webhook
 
 __all__ = [
@@ -36,7 +37,6 @@ __all__ = [
     "TimelineFailure",
     "Token",
     "WebhookFailure",
-    "Written",
     "encode",
     "is_loopback",
     "judge",
@@ -44,5 +44,4 @@ __all__ = [
     "parse_endpoint",
     "parse_origin",
     "post_webhook",
-    "warm_up",
 ]

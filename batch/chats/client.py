@@ -18,8 +18,7 @@ from batch.chats.http_messages import read_body, request_headers, response_heade
 from batch.chats.token import Token
 from batch.chats.transport.exceptions import TRANSPORT_ERRORS, Fault, classify_error
 from batch.chats.transport.factory import IDLE_LIMIT, make_transport
-from batch.chats.transport.http11 import Http11Transport
-from batch.chats.transport.write_tracking import Exchange, WriteTracker, Written
+from batch.chats.transport.write_tracking import Exchange, WriteTracker
 from batch.model.verdicts import Verdict
 
 MAX_ANSWER: Final = 1024 * 1024
@@ -71,13 +70,12 @@ class ChatsClient:
         headers = request_headers(token, origin, {"Content-Type": "application/json"})
         self._headers = httpx.Headers([(b"Host", self._url.netloc), *headers.raw])  # a list would show the token
         self._read_timeout = read_timeout
-        self._timeouts = {"connect": connect_timeout, "pool": connect_timeout, "read": None, "write": None}
+        self._timeouts = {"connect": connect_timeout}
         self._idle_limit = idle_limit
         self._transport = make_transport(endpoint, ssl_context=ssl_context, trust_env=trust_env, idle_limit=idle_limit)
         self._now = now
         self._last_used: datetime | None = None
         self._tracker: WriteTracker | None = None
-        self._alive = False
 
     @property
     def written(self) -> bool:
@@ -87,17 +85,15 @@ class ChatsClient:
         may be released, True that the row is unknown. `connect` and `post` reset it as their first step, before any
         wait; a caller that was cancelled before it called either must not read it.
         """
-        return self._tracker is not None and self._tracker.written is not Written.NOTHING
+        return self._tracker is not None and self._tracker.written
 
     async def connect(self) -> Verdict | None:
         """Make the connection for the next `post`, so that it begins at its moment; None when it is there.
 
-        A verdict says why there is none; certainly nothing was sent. With `trust_env` the connection is made by `post`.
-        Never raises for failures of the network or the server.
+        A verdict says why there is none; certainly nothing was sent. Never raises for failures of the network or the
+        server.
         """
-        self._forget_last()
-        if not isinstance(self._transport, Http11Transport):
-            return None
+        self._tracker = None
         began = self._now()
         try:
             await self._drop_idle(began)
@@ -107,7 +103,7 @@ class ChatsClient:
         else:
             self._last_used = self._now()
             return None
-        exchange = Exchange(written=Written.NOTHING, sent_at=began, received_at=self._now(), fault=fault, detail=detail)
+        exchange = Exchange(written=False, sent_at=began, received_at=self._now(), fault=fault, detail=detail)
         return judge(exchange, had_answer=False, redact=self._token.redact)
 
     async def post(self, payload: str, *, had_answer: bool) -> Verdict:
@@ -120,18 +116,13 @@ class ChatsClient:
             payload: the body, as `encode` made it; sent as it is, in UTF-8.
             had_answer: this sender already had a readable 2xx in this run.
         """
-        self._forget_last()
-        self._tracker = tracker = WriteTracker(read_timeout=self._read_timeout, alive=self._alive)
+        self._tracker = tracker = WriteTracker(read_timeout=self._read_timeout)
         exchange = await self._exchange(payload, tracker)
         return judge(exchange, had_answer=had_answer, redact=self._token.redact)
 
     async def aclose(self) -> None:
         """Close the connection. May be called twice."""
         await self._transport.aclose()
-
-    def _forget_last(self) -> None:
-        self._alive = self._alive or (self._tracker is not None and self._tracker.alive)
-        self._tracker = None
 
     async def _exchange(self, payload: str, tracker: WriteTracker) -> Exchange:
         sent_at = self._now()
@@ -149,12 +140,10 @@ class ChatsClient:
             fault = Fault.TIMEOUT
         except TRANSPORT_ERRORS as error:
             fault, detail = classify_error(error)
-        except asyncio.CancelledError:
-            await tracker.abandon()
-            raise
         received_at = self._last_used = self._now()
         return Exchange(
             written=tracker.written,
+            premature=tracker.premature and self._transport.proxied,
             sent_at=sent_at,
             received_at=received_at,
             fault=fault,
@@ -175,7 +164,7 @@ class ChatsClient:
             self._url,
             headers=[*self._headers.raw, (b"Content-Length", b"%d" % len(body))],
             stream=httpx.ByteStream(body),
-            extensions={"timeout": self._timeouts, "trace": tracker, "observer": tracker},
+            extensions={"timeout": self._timeouts, "observer": tracker},
         )
 
     async def _drop_idle(self, now: datetime) -> None:

@@ -26,7 +26,7 @@ from batch.chats.response import (
     retry_after,
 )
 from batch.chats.transport.exceptions import FAULT_WORDS, Fault
-from batch.chats.transport.write_tracking import Exchange, Written
+from batch.chats.transport.write_tracking import Exchange
 from batch.chats.whatsapp_codes import Treatment, find_code, meaning_of
 from batch.i18n import N_
 from batch.model.outcomes import Outcome
@@ -52,10 +52,14 @@ def judge(exchange: Exchange, *, had_answer: bool, redact: Callable[[str], str] 
         had_answer: this sender already had a readable 2xx in this run, so address, token and rights are right.
         redact: takes secrets out of a text; applied to everything that comes from the answer.
     """
-    if exchange.written is Written.NOTHING and exchange.status is None:
+    if not exchange.written and exchange.status is None:
         verdict = _not_written(exchange, redact)
     elif exchange.fault is not None or exchange.status is None:
         verdict = _no_answer(exchange, redact)
+    elif exchange.premature:
+        # It belongs to no request or to another, and the rest of this one may have gone through all the same.
+        words = Phrase(N_("an answer came before the whole request had gone out"))
+        verdict = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST, {"words": words}))
     else:
         verdict = _answered(_Answer.of(exchange, exchange.status, redact), had_answer=had_answer)
     skew = clock_skew(exchange.headers, received=exchange.received_at)
@@ -191,9 +195,6 @@ def _redirected(answer: _Answer) -> Verdict:
 
 def _refused(answer: _Answer, *, had_answer: bool) -> Verdict:
     if answer.status == HTTPStatus.REQUEST_TIMEOUT:
-        if answer.exchange.written is Written.PART:
-            words = Phrase(N_("it did not get the whole request (HTTP 408)."))
-            return _retry_later(answer, answer.explain(Reason.TRY_LATER, words=words))
         return Verdict(outcome=Outcome.UNKNOWN, finding=answer.explain(Reason.REQUEST_TIMEOUT))
     return _by_whatsapp_code(answer) or _by_status(answer, had_answer=had_answer)
 

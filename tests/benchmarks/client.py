@@ -121,9 +121,9 @@ def plain_httpx(url: str, stack: AsyncExitStack) -> Post:
     return post
 
 
-def chats_client(url: str, stack: AsyncExitStack, *, trust_env: bool = False) -> Post:
+def chats_client(url: str, stack: AsyncExitStack) -> Post:
     """Our client, verdict included."""
-    client = ChatsClient(endpoint=url, token=Token.parse(TOKEN, "benchmark"), ssl_context=TLS, trust_env=trust_env)
+    client = ChatsClient(endpoint=url, token=Token.parse(TOKEN, "benchmark"), ssl_context=TLS)
     stack.push_async_callback(client.aclose)
 
     async def post() -> object:
@@ -135,14 +135,8 @@ def chats_client(url: str, stack: AsyncExitStack, *, trust_env: bool = False) ->
     return post
 
 
-def through_httpx(url: str, stack: AsyncExitStack) -> Post:
-    """Our client over httpx's own connections, as with `--trust-env`."""
-    return chats_client(url, stack, trust_env=True)
-
-
 MAKERS: dict[str, Maker] = {
     "plain httpx, a client per worker": plain_httpx,
-    "ChatsClient, trust_env": through_httpx,
     "ChatsClient": chats_client,
 }
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from unittest.mock import patch
+
+from connect_proxy import proxy_address
 
 from batch.chats import ChatsClient
+from batch.chats.transport import factory
 from batch.model.verdicts import Verdict
 
 __all__ = ["WAYS", "Way"]
@@ -22,19 +26,27 @@ class Connected(ChatsClient):
 class Way:
     """How clients of a test are made: `make` takes what `ChatsClient` takes."""
 
-    def __init__(self, kind: type[ChatsClient], *, trust_env: bool) -> None:
+    def __init__(self, kind: type[ChatsClient], *, trust_env: bool = False, proxied: bool = False) -> None:
         self._kind = kind
-        self.trust_env = trust_env
+        self._trust_env = trust_env or proxied
+        self.proxied = proxied
+        """Through a proxy that the environment names, though the server is on this machine."""
 
     def make(self, **options: object) -> ChatsClient:
-        return self._kind(**{"trust_env": self.trust_env, **options})  # type: ignore[arg-type]  # any option
+        with patch.object(factory, "environment_proxy", self._proxy):
+            return self._kind(**{"trust_env": self._trust_env, **options})  # type: ignore[arg-type]  # any option
+
+    def _proxy(self, _: str) -> str | None:
+        return proxy_address() if self.proxied else None
 
 
 WAYS: Mapping[str, Way] = MappingProxyType(
     {
-        "direct": Way(ChatsClient, trust_env=False),
-        "connected": Way(Connected, trust_env=False),
-        "httpx": Way(ChatsClient, trust_env=True),
+        "direct": Way(ChatsClient),
+        "connected": Way(Connected),
+        "trusting": Way(ChatsClient, trust_env=True),
+        "proxied": Way(ChatsClient, proxied=True),
+        "proxied, connected": Way(Connected, proxied=True),
     }
 )
-"""Our own connection, made by the post or before it, and httpx's, which is used with `trust_env`."""
+"""The connection is made by the post or before it; without a proxy, with none in the environment, with one."""

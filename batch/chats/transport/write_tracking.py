@@ -1,4 +1,4 @@
-"""Tracking of how much of a request was written, as the connection itself reports it; the record of an exchange."""
+"""Tracking of what was written of a request, as the connection itself reports it, and the record of an exchange."""
 
 from __future__ import annotations
 
@@ -6,32 +6,22 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final
 
 from batch.chats.transport.exceptions import Fault
-
-
-class Written(StrEnum):
-    """Extent of the request that went out at most, by the connection's own account."""
-
-    NOTHING = "nothing"
-    """Certainly no byte."""
-    PART = "part"
-    """Perhaps some of the head, certainly nothing of the body."""
-    WHOLE = "whole"
-    """Perhaps all of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
     """One POST and its answer, as seen on the wire."""
 
-    written: Written
+    written: bool
+    """A byte of the request may have gone out."""
     sent_at: datetime
     """When it began, by our wall clock (aware)."""
     received_at: datetime
     """When it ended, by our wall clock (aware)."""
+    premature: bool = False
+    """Behind a proxy, and bytes of the answer came before the request was written whole."""
     fault: Fault | None = None
     """Cause of a missing answer; None when a whole one came."""
     detail: str = ""
@@ -50,83 +40,31 @@ class Exchange:
     """Seconds that were waited at most."""
 
 
-BEFORE_WRITING: Final = frozenset(
-    {"connect_tcp", "connect_unix_socket", "start_tls", "setup_socks5_connection", "retry", "close"}
-)
-"""Steps of a connection in which no byte of the request is written. Any step not named here counts as writing."""
-
-
 class WriteTracker:
-    """Tracker of one POST. Our own transport calls `on_start`, `on_write` and `on_flush` (it is its `WriteObserver`);
-    httpx's calls the object itself, as its `trace` extension, at each step of the connection.
+    """Observer of one POST's writing (`http11.WriteObserver`); it starts the answer's time-out."""
 
-    "Nothing was written" needs proof: the connection must have spoken (now, or `alive` in an earlier attempt of the
-    same client), and only of steps that are known to come before writing. A version of httpcore that renames its steps
-    would so make attempts unknown, never repeated.
-    """
-
-    def __init__(self, *, read_timeout: float, alive: bool = False) -> None:
-        self.alive = alive
-        """The connection has spoken."""
+    def __init__(self, *, read_timeout: float) -> None:
+        """`read_timeout`: seconds from the last written byte to the whole answer."""
+        self.written = False
+        """A byte of the request may have gone out. Certainly none while it is False: it is set before the write."""
+        self.premature = False
+        """Bytes of an answer came before the last byte of the request had gone out."""
         self.deadline: asyncio.Timeout | None = None
-        """Set by the client: ends the attempt `read_timeout` seconds after the request was written."""
+        """Set by the client; None leaves the time-out to others."""
         self._read_timeout = read_timeout
-        self._written = Written.NOTHING
-        self._tunnel = False
-        self._half_open: Any = None
-
-    @property
-    def written(self) -> Written:
-        """Extent of the POST that went out at most, so far."""
-        return self._written if self.alive else Written.WHOLE
-
-    def on_start(self) -> None:
-        """Note that the connection reports from here on; nothing is written yet."""
-        self.alive = True
 
     def on_write(self) -> None:
         """Note that any byte of head and body may be out: they go out in one write."""
-        self._written = Written.WHOLE
+        self.written = True
         self._restart_clock()
 
     def on_flush(self) -> None:
         """Note that the last byte of the request went out only now."""
         self._restart_clock()
 
-    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """One step: `http11.send_request_body.started` and the like."""
-        self.alive = True
-        _, _, rest = event.partition(".")
-        step, _, stage = rest.partition(".")
-        if step in BEFORE_WRITING:
-            if step == "connect_tcp" and stage == "complete":
-                self._half_open = info.get("return_value")
-            return
-        self._half_open = None
-        if step == "send_request_headers" and stage == "started":
-            # A proxy's tunnel is opened by a request of its own, on the same trace.
-            self._tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
-        if self._tunnel:
-            return
-        self._note(step, stage)
-
-    async def abandon(self) -> None:
-        """Close the connection that was being made: httpcore forgets it when cancelled during the TLS handshake."""
-        if self._half_open is not None:
-            await self._half_open.aclose()
-
-    def _note(self, step: str, stage: str) -> None:
-        if step == "send_request_headers":
-            if self._written is Written.NOTHING:
-                self._written = Written.PART
-                self._restart_clock()
-            return
-        # The body's first byte may be out as soon as its step began, and its write may fail after the last one left.
-        # A head that could not be written is followed by reading, without a body.
-        if step == "send_request_body" or self._written is Written.NOTHING:
-            self._written = Written.WHOLE
-        if step == "send_request_body" and stage == "complete":
-            self._restart_clock()
+    def on_premature_answer(self) -> None:
+        """Note that bytes of an answer came before `on_flush`."""
+        self.premature = True
 
     def _restart_clock(self) -> None:
         if self.deadline is not None:

@@ -1,4 +1,4 @@
-"""What a client asks of the transport below it: one suite for both transports; then what ours alone promises."""
+"""What a client asks of the transport below it, without a proxy and through one."""
 
 import asyncio
 import socket
@@ -6,20 +6,22 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import httpx
 import pytest
+from connect_proxy import proxy_address
 
 from batch.chats import make_ssl_context
 from batch.chats.http_messages import read_body, response_headers
-from batch.chats.transport.factory import make_transport
+from batch.chats.transport import factory
 
 T = TypeVar("T")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 TLS = make_ssl_context()
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-both = pytest.mark.parametrize("trust_env", [False, True], ids=["direct", "httpx"])
+both = pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
 
 
 class Observer:
@@ -29,9 +31,6 @@ class Observer:
         self.told: list[str] = []
         self.writes = asyncio.Event()
 
-    def on_start(self) -> None:
-        self.told.append("began")
-
     def on_write(self) -> None:
         self.told.append("writing")
         self.writes.set()
@@ -39,11 +38,20 @@ class Observer:
     def on_flush(self) -> None:
         self.told.append("wrote")
 
+    def on_premature_answer(self) -> None:
+        self.told.append("premature")
+
 
 def request(url: str, *, body: bytes = b"{}", **extensions: object) -> httpx.Request:
     """A POST as the client makes it."""
     timeouts = {"connect": 5.0, "pool": 5.0, "read": None, "write": None}
     return httpx.Request("POST", url, content=body, extensions={"timeout": timeouts, **extensions})
+
+
+def transport_to(url: str, *, proxied: bool) -> httpx.AsyncBaseTransport:
+    """A transport for this server; the environment names the proxy."""
+    with patch.object(factory, "environment_proxy", lambda _: proxy_address()):
+        return factory.make_transport(url, ssl_context=TLS, trust_env=proxied)
 
 
 async def answered(transport: httpx.AsyncBaseTransport, asked: httpx.Request) -> tuple[int, bytes]:
@@ -54,7 +62,7 @@ async def answered(transport: httpx.AsyncBaseTransport, asked: httpx.Request) ->
 
 
 def served(
-    handler: Handler, work: Callable[[httpx.AsyncBaseTransport, str], Coroutine[Any, Any, T]], *, trust_env: bool
+    handler: Handler, work: Callable[[httpx.AsyncBaseTransport, str], Coroutine[Any, Any, T]], *, proxied: bool
 ) -> T:
     """Do `work` with a transport and the address of a server with this handler."""
 
@@ -74,7 +82,7 @@ def served(
 
         server = await asyncio.start_server(accept, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/chats"
-        transport = make_transport(url, ssl_context=TLS, trust_env=trust_env)
+        transport = transport_to(url, proxied=proxied)
         try:
             async with asyncio.timeout(20):
                 return await work(transport, url)
@@ -121,21 +129,21 @@ BROKEN = {
 
 @both
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_broke_is_told_by_the_exception(name: str, trust_env: bool) -> None:  # noqa: FBT001 - a parameter
-    """Both transports raise the same exception of httpx; none takes a part for a whole."""
+def test_what_broke_is_told_by_the_exception(name: str, proxied: bool) -> None:  # noqa: FBT001 - a parameter
+    """Without a proxy and through one the same exception of httpx is raised; no part is taken for a whole."""
     handler, error = BROKEN[name]
 
     async def work(transport: httpx.AsyncBaseTransport, url: str) -> None:
         with pytest.raises(error):
             await answered(transport, request(url))
 
-    served(handler, work, trust_env=trust_env)
+    served(handler, work, proxied=proxied)
 
 
 @both
 def test_what_keeps_from_connecting_is_told_by_the_exception(
     monkeypatch: pytest.MonkeyPatch,
-    trust_env: bool,  # noqa: FBT001 - a parameter
+    proxied: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     """ClaimRefusal, no such name, no TLS there, a handshake that hangs: connect errors, with their cause."""
 
@@ -150,7 +158,7 @@ def test_what_keeps_from_connecting_is_told_by_the_exception(
     async def refused(transport: httpx.AsyncBaseTransport, url: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             free = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(httpx.ConnectError):
+        with pytest.raises(httpx.ProxyError if proxied else httpx.ConnectError):
             await answered(transport, request(free))
 
     async def no_tls(transport: httpx.AsyncBaseTransport, url: str) -> None:
@@ -168,17 +176,18 @@ def test_what_keeps_from_connecting_is_told_by_the_exception(
             raise socket.gaierror(-2, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", fails)
-        with pytest.raises(httpx.ConnectError, match="Name or service not known"):
+        error = (httpx.ProxyError, "502") if proxied else (httpx.ConnectError, "Name or service not known")
+        with pytest.raises(error[0], match=error[1]):
             await answered(transport, request("http://api.wegly.invalid"))
 
-    served(says_nothing, refused, trust_env=trust_env)
-    served(speaks_no_tls, no_tls, trust_env=trust_env)
-    served(says_nothing, hangs, trust_env=trust_env)
-    served(says_nothing, no_name, trust_env=trust_env)
+    served(says_nothing, refused, proxied=proxied)
+    served(speaks_no_tls, no_tls, proxied=proxied)
+    served(says_nothing, hangs, proxied=proxied)
+    served(says_nothing, no_name, proxied=proxied)
 
 
 @both
-def test_a_connection_closed_while_idle_is_not_written_into(trust_env: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_connection_closed_while_idle_is_not_written_into(proxied: bool) -> None:  # noqa: FBT001 - a parameter
     """Closed by the server, and the event loop has not heard of it yet: the socket is asked before writing."""
     closed = threading.Event()
     listening = socket.create_server(("127.0.0.1", 0))
@@ -202,7 +211,7 @@ def test_a_connection_closed_while_idle_is_not_written_into(trust_env: bool) -> 
 
     async def run() -> list[tuple[int, bytes]]:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        transport = make_transport(url, ssl_context=TLS, trust_env=trust_env)
+        transport = transport_to(url, proxied=proxied)
         first = await answered(transport, request(url))
         closed.wait(10)  # the loop stands still meanwhile, so that it hears of nothing
         second = await answered(transport, request(url))
@@ -218,7 +227,7 @@ def test_a_connection_closed_while_idle_is_not_written_into(trust_env: bool) -> 
 
 
 @both
-def test_a_cancelled_request_closes_its_connection(trust_env: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_cancelled_request_closes_its_connection(proxied: bool) -> None:  # noqa: FBT001 - a parameter
     """At once, not at the next request: the server learns that nobody waits any more."""
     asked, ended = asyncio.Event(), asyncio.Event()
 
@@ -237,11 +246,11 @@ def test_a_cancelled_request_closes_its_connection(trust_env: bool) -> None:  # 
         async with asyncio.timeout(5):
             await ended.wait()
 
-    served(waits, work, trust_env=trust_env)
+    served(waits, work, proxied=proxied)
 
 
 @both
-def test_another_origin_gets_a_connection_of_its_own(trust_env: bool) -> None:  # noqa: FBT001 - a parameter
+def test_another_origin_gets_a_connection_of_its_own(proxied: bool) -> None:  # noqa: FBT001 - a parameter
     """A request never goes into a connection to somebody else."""
 
     async def keeps(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -253,44 +262,110 @@ def test_another_origin_gets_a_connection_of_its_own(trust_env: bool) -> None:  
         await answered(transport, request(url))
         with socket.create_server(("127.0.0.1", 0)) as taken:
             free = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(httpx.ConnectError):
+        with pytest.raises(httpx.ProxyError if proxied else httpx.ConnectError):
             await answered(transport, request(free))
         with pytest.raises(httpx.UnsupportedProtocol):
             await answered(transport, request("ftp://127.0.0.1/"))
 
-    served(keeps, elsewhere, trust_env=trust_env)
+    served(keeps, elsewhere, proxied=proxied)
 
 
-def test_what_nobody_asked_for_is_never_the_next_answer() -> None:
-    """A second answer behind the first, at once or while idle: the connection is closed, the next post has its own.
+STRAY = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n"
 
-    Ours alone: httpx's transport takes a second answer that came with the first for the answer to the next request.
-    """
-    stray = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"
 
-    def stray_answers(*, at_once: bool) -> Handler:
-        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await whole_request(reader)
-            writer.write(OK + stray if at_once else OK)
-            if not at_once:
-                await writer.drain()
-                await asyncio.sleep(0.01)
-                writer.write(stray)
-            await reader.read()
+def answers_then_strays(*, pause: float | None) -> Handler:
+    """A handler that answers, and sends an answer without a request with it (`pause` None) or so much later."""
 
-        return handle
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await whole_request(reader)
+        writer.write(OK + STRAY if pause is None else OK)
+        if pause is not None:
+            await writer.drain()
+            await asyncio.sleep(pause)
+            writer.write(STRAY)
+        await reader.read()
+
+    return handle
+
+
+@both
+@pytest.mark.parametrize("pause", [None, 0.0, 0.01])
+def test_what_nobody_asked_for_is_never_the_next_answer(pause: float | None, proxied: bool) -> None:  # noqa: FBT001
+    """A second answer behind the first, at once or while idle: the connection is closed, the next post has its own."""
 
     async def twice(transport: httpx.AsyncBaseTransport, url: str) -> list[tuple[int, bytes]]:
         first = await answered(transport, request(url))
         await asyncio.sleep(0.03)
         return [first, await answered(transport, request(url))]
 
-    for at_once in (True, False):
-        assert served(stray_answers(at_once=at_once), twice, trust_env=False) == [(200, b"ok")] * 2
+    assert served(answers_then_strays(pause=pause), twice, proxied=proxied) == [(200, b"ok")] * 2
+
+
+@both
+def test_an_answer_at_the_beginning_is_no_answer(proxied: bool) -> None:  # noqa: FBT001 - a parameter
+    """A server that answers when it is connected to: nothing is written into that connection."""
+    seen = bytearray()
+
+    async def greets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(STRAY)
+        await writer.drain()
+        seen.extend(await reader.read())
+
+    async def work(transport: httpx.AsyncBaseTransport, url: str) -> list[str]:
+        observer = Observer()
+        with pytest.raises((httpx.ConnectError, httpx.ProxyError)):
+            await answered(transport, request(url, observer=observer))
+        return observer.told
+
+    assert served(greets, work, proxied=proxied) == []
+    assert seen == b""
+
+
+@both
+@pytest.mark.parametrize("wait", [0.0, 0.02])
+def test_what_came_since_it_was_connected_is_no_answer(wait: float, proxied: bool) -> None:  # noqa: FBT001 - a parameter
+    """A connection that was made ahead gets an answer before its request: the request goes over another."""
+    connections = 0
+
+    async def greets_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        if connections == 1:
+            await asyncio.sleep(0.05)
+            writer.write(STRAY)
+            await reader.read()
+        await whole_request(reader)
+        writer.write(OK)
+        await reader.read()
+
+    async def work(transport: httpx.AsyncBaseTransport, url: str) -> tuple[int, bytes]:
+        await transport.connect(httpx.URL(url), 5.0)  # type: ignore[attr-defined]  # ours has it
+        await asyncio.sleep(0.05 + wait)
+        return await answered(transport, request(url))
+
+    assert served(greets_late, work, proxied=proxied) == (200, b"ok")
+    assert connections == 2
+
+
+@both
+def test_an_answer_before_the_whole_request_is_premature(proxied: bool) -> None:  # noqa: FBT001 - a parameter
+    """A server that answers after the head, and reads no more: the observer hears of it."""
+
+    async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(STRAY)
+        await asyncio.sleep(0.2)
+
+    async def work(transport: httpx.AsyncBaseTransport, url: str) -> tuple[int, list[str]]:
+        observer = Observer()
+        status, _ = await answered(transport, request(url, body=b"x" * 32_000_000, observer=observer))
+        return status, observer.told
+
+    assert served(early, work, proxied=proxied) == (429, ["writing", "premature"])
 
 
 def test_the_account_is_kept_in_order() -> None:
-    """Began, writing, and for a body that the system does not take at once also when its last byte went."""
+    """Writing, and for a body that the system does not take at once also when its last byte went."""
     body = b"x" * 16_000_000
 
     def accounted(asked: bytes) -> list[str]:
@@ -308,10 +383,10 @@ def test_the_account_is_kept_in_order() -> None:
             assert await answered(transport, request(url, body=asked, observer=observers[0])) == (200, b"ok")
             return observers[0].told
 
-        return served(reads_late, work, trust_env=False)
+        return served(reads_late, work, proxied=False)
 
-    assert accounted(b"{}") == ["began", "writing"]
-    assert accounted(body) == ["began", "writing", "wrote"]
+    assert accounted(b"{}") == ["writing"]
+    assert accounted(body) == ["writing", "wrote"]
 
 
 def test_a_request_that_is_none_is_not_written() -> None:
@@ -330,11 +405,11 @@ def test_a_request_that_is_none_is_not_written() -> None:
             await transport.handle_async_request(wrong)
         return observer.told, await answered(transport, request(url))
 
-    assert served(keeps, work, trust_env=False) == (["began"], (200, b"ok"))
+    assert served(keeps, work, proxied=False) == ([], (200, b"ok"))
 
 
 def test_nothing_was_written_when_connecting_failed() -> None:
-    """The account says that it began, and no more."""
+    """The observer hears of nothing."""
 
     async def nobody(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -346,7 +421,7 @@ def test_nothing_was_written_when_connecting_failed() -> None:
             await transport.handle_async_request(wrong)
         return observer.told
 
-    assert served(nobody, work, trust_env=False) == ["began"]
+    assert served(nobody, work, proxied=False) == []
 
 
 def test_an_endless_answer_makes_the_server_wait() -> None:
@@ -372,12 +447,12 @@ def test_an_endless_answer_makes_the_server_wait() -> None:
         await response.aclose()
         return sent
 
-    assert served(floods, work, trust_env=False) < 30_000_000
+    assert served(floods, work, proxied=False) < 30_000_000
 
 
 def test_alpn_is_said_and_verification_stays() -> None:
     """The shared context is not weakened by being used."""
     context = make_ssl_context()
-    make_transport("https://api.wegly.com.br", ssl_context=context, trust_env=False)
+    factory.make_transport("https://api.wegly.com.br", ssl_context=context, trust_env=False)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname

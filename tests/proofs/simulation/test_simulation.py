@@ -41,7 +41,7 @@ from batch.pool.deferred import DeferredQueue
 from batch.pool.hours import RecipientHours
 from batch.pool.rate_limiter import RateLimiter, StartSlot
 
-SEEDS = 150
+SEEDS = 180
 ENOUGH = 400
 """Seeds within which a broken product must be seen."""
 Breaking = Callable[[pytest.MonkeyPatch], None]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.chats import Exchange, Written, judge
+from batch.chats import Exchange, judge
 from batch.chats.error_text import LONGEST
 from batch.chats.response import MAX_PAUSE
 from batch.chats.transport.exceptions import Fault
@@ -28,7 +28,8 @@ HEADERS = st.dictionaries(
 )
 EXCHANGES = st.builds(
     Exchange,
-    written=st.sampled_from(Written),
+    written=st.booleans(),
+    premature=st.booleans(),
     sent_at=st.just(NOW),
     received_at=st.just(NOW),
     fault=st.none() | st.sampled_from(Fault),
@@ -40,7 +41,7 @@ EXCHANGES = st.builds(
     asked_status=st.none() | st.sampled_from(["OPEN", "RESOLVED"]),
 ) | st.builds(
     Exchange,
-    written=st.sampled_from(Written),
+    written=st.booleans(),
     sent_at=st.just(NOW),
     received_at=st.just(NOW),
     fault=st.sampled_from(Fault),
@@ -53,12 +54,14 @@ REFUSALS = {301, 307, 308, 503, *range(400, 500)}
 def test_not_sent_is_said_only_with_proof(exchange: Exchange, *, had_answer: bool) -> None:
     """A row is freed or refused only when no byte was written or a whole refusal came."""
     verdict = judge(exchange, had_answer=had_answer)
-    nothing_written = exchange.written is Written.NOTHING and exchange.status is None
-    refused = exchange.fault is None and exchange.status in REFUSALS
+    nothing_written = not exchange.written and exchange.status is None
+    refused = exchange.fault is None and exchange.status in REFUSALS and not exchange.premature
     if verdict.outcome in {Outcome.PENDING, Outcome.ERROR}:
         assert nothing_written or refused
+    if exchange.premature and exchange.status is not None:
+        assert verdict.outcome is Outcome.UNKNOWN
     if exchange.status == 408 and exchange.fault is None:
-        assert verdict.outcome is (Outcome.PENDING if exchange.written is Written.PART else Outcome.UNKNOWN)
+        assert verdict.outcome is Outcome.UNKNOWN
 
 
 @given(exchange=EXCHANGES, had_answer=st.booleans())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batch.chats import Exchange, Written, judge
+from batch.chats import Exchange, judge
 from batch.chats.response import DEFAULT_PAUSE
 from batch.chats.transport.exceptions import Fault
 from batch.model.outcomes import Outcome
@@ -28,7 +28,7 @@ def answered(status: int, body: object = None, headers: dict[str, str] | None = 
     """An exchange with a whole answer."""
     text = body if isinstance(body, str) else json.dumps(body)
     return Exchange(
-        written=more.pop("written", Written.WHOLE),
+        written=more.pop("written", True),
         sent_at=NOW,
         received_at=NOW,
         status=status,
@@ -38,7 +38,7 @@ def answered(status: int, body: object = None, headers: dict[str, str] | None = 
     )
 
 
-def failed(written: Written, fault: Fault, **more: Any) -> Exchange:
+def failed(fault: Fault, *, written: bool = True, **more: Any) -> Exchange:
     """An exchange without a whole answer."""
     return Exchange(written=written, sent_at=NOW, received_at=NOW, fault=fault, **more)
 
@@ -135,7 +135,7 @@ def test_an_answer_beyond_the_limit_is_unreadable_even_with_an_id() -> None:
 @pytest.mark.parametrize("fault", Fault)
 def test_nothing_written_is_not_sent(fault: Fault) -> None:
     """Whatever went wrong: no byte, no message. Faults that hit every row stop the run."""
-    verdict = judge(failed(Written.NOTHING, fault), had_answer=False)
+    verdict = judge(failed(fault, written=False), had_answer=False)
     every_row = fault in {Fault.NO_NAME, Fault.TLS, Fault.PROTOCOL}
     assert shape(verdict) == (PENDING_STOP if every_row else PENDING_REPEAT)
     assert verdict.finding.reason is Reason.NOT_CONNECTED
@@ -143,11 +143,10 @@ def test_nothing_written_is_not_sent(fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("fault", Fault)
-@pytest.mark.parametrize("written", [Written.PART, Written.WHOLE])
 @pytest.mark.parametrize("status", [None, 200, 429])
-def test_anything_written_and_no_whole_answer_is_unknown(fault: Fault, written: Written, status: int | None) -> None:
+def test_anything_written_and_no_whole_answer_is_unknown(fault: Fault, status: int | None) -> None:
     """Whatever went wrong, and whatever the head of the answer said: nobody can know."""
-    verdict = judge(failed(written, fault, status=status), had_answer=True)
+    verdict = judge(failed(fault, status=status), had_answer=True)
     assert shape(verdict) == UNKNOWN
     wanted = Reason.ANSWER_TIMEOUT if fault is Fault.TIMEOUT else Reason.ANSWER_LOST
     assert verdict.finding.reason is wanted
@@ -156,20 +155,31 @@ def test_anything_written_and_no_whole_answer_is_unknown(fault: Fault, written: 
 
 def test_the_time_that_was_waited_is_named() -> None:
     """A time-out names its seconds as a person writes them."""
-    verdict = judge(failed(Written.WHOLE, Fault.TIMEOUT, read_timeout=60.0), had_answer=True)
+    verdict = judge(failed(Fault.TIMEOUT, read_timeout=60.0), had_answer=True)
     assert "within 60 seconds" in sentence(verdict.finding)
 
 
-def test_408_is_not_sent_only_when_the_body_never_began() -> None:
-    """408 leaves it open, unless the body certainly did not go out."""
+def test_408_leaves_it_open() -> None:
+    """A server that gave up waiting may have the request all the same."""
     assert shape(judge(answered(408, {}), had_answer=True)) == UNKNOWN
-    assert shape(judge(answered(408, {}, written=Written.PART), had_answer=True)) == PENDING_REPEAT
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 401, 404, 408, 422, 425, 429, 500, 503])
+def test_a_premature_answer_proves_nothing(status: int) -> None:
+    """Before the request was whole a proxy's answer may be that to another: no refusal, no acceptance, no stop."""
+    headers = {"retry-after": "1"}
+    for had_answer in (True, False):
+        verdict = judge(answered(status, ACCEPTED, headers, premature=True), had_answer=had_answer)
+        assert shape(verdict) == UNKNOWN
+        assert verdict.finding.reason is Reason.ANSWER_LOST
+        assert verdict.http_status == status
+        assert "before the whole request" in sentence(verdict.finding)
 
 
 def test_an_answer_outweighs_a_silent_trace() -> None:
     """An answer proves that something was written, whatever the trace says."""
-    assert judge(answered(200, ACCEPTED, written=Written.NOTHING), had_answer=True).outcome is Outcome.SUCCESS
-    assert judge(answered(500, {}, written=Written.NOTHING), had_answer=True).outcome is Outcome.UNKNOWN
+    assert judge(answered(200, ACCEPTED, written=False), had_answer=True).outcome is Outcome.SUCCESS
+    assert judge(answered(500, {}, written=False), had_answer=True).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -284,8 +294,8 @@ def test_secrets_are_taken_out_of_everything() -> None:
         answered(400, f'{{"message": "bad {escaped}"}}'),
         answered(200, f'{{"id": "{escaped}", "status": "{escaped}"}}'),
         answered(500, f"<html>{secret}"),
-        failed(Written.WHOLE, Fault.LOST, detail=f"lost {secret}"),
-        failed(Written.NOTHING, Fault.TLS, detail=f"tls {secret}"),
+        failed(Fault.LOST, detail=f"lost {secret}"),
+        failed(Fault.TLS, written=False, detail=f"tls {secret}"),
     ):
         assert secret not in repr(judge(exchange, had_answer=True, redact=hide))
 
@@ -295,7 +305,7 @@ def test_the_clocks_difference_is_in_every_verdict() -> None:
     date = {"date": "Wed, 11 Mar 2026 12:10:00 GMT"}
     for status, body in ((200, ACCEPTED), (400, {}), (500, {})):
         assert judge(answered(status, body, date), had_answer=True).clock_skew == 600
-    assert judge(failed(Written.WHOLE, Fault.LOST), had_answer=True).clock_skew is None
+    assert judge(failed(Fault.LOST), had_answer=True).clock_skew is None
 
 
 def test_every_reason_used_has_words() -> None:

@@ -12,10 +12,9 @@ from random import Random
 from typing import Any
 
 from batch.chats.transport.exceptions import Fault
-from batch.chats.transport.write_tracking import Written
 from simulated.clock import SimulatedLoop
 from simulated.disk import Disk
-from simulated.endings import CREATED, LIMITED, Ending
+from simulated.endings import CREATED, LIMITED, Ending, Written
 from simulated.process import Process
 from simulated.promise import Promise
 

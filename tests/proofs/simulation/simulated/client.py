@@ -8,9 +8,9 @@ from datetime import datetime
 
 from batch.chats import failure_table as failures
 from batch.chats.transport.write_tracking import Exchange as WireExchange
-from batch.chats.transport.write_tracking import Written
 from batch.model.verdicts import Verdict
 from simulated.api import Api, Exchange
+from simulated.endings import Written
 from simulated.process import Process
 
 __all__ = ["SimulatedClient"]
@@ -49,7 +49,7 @@ class SimulatedClient:
         if fault is None:
             self._kept_until = loop.time() + KEPT
             return None
-        attempt = WireExchange(written=Written.NOTHING, sent_at=began, received_at=self._now(), fault=fault)
+        attempt = WireExchange(written=False, sent_at=began, received_at=self._now(), fault=fault)
         return failures.judge(attempt, had_answer=False)
 
     async def post(self, payload: str, *, had_answer: bool) -> Verdict:
@@ -80,7 +80,7 @@ class SimulatedClient:
         self._kept_until = loop.time() + KEPT
         if ending.written is not Written.NOTHING:
             self._process.tick("first byte")
-            self._written = Written.PART
+            self._written = Written.HEAD
             self._api.head_leaves(exchange)
             await asyncio.sleep(WRITING)
         if ending.written is Written.WHOLE:
@@ -91,7 +91,8 @@ class SimulatedClient:
         if ending.written is not Written.NOTHING:
             await asyncio.sleep(self._read_timeout if ending.patience else exchange.latency)
         return WireExchange(
-            written=self._written,
+            written=self.written,
+            premature=ending.premature,
             sent_at=sent_at,
             received_at=self._now(),
             fault=ending.fault,

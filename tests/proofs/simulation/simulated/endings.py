@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from batch.chats.transport.exceptions import Fault
-from batch.chats.transport.write_tracking import Written
 
-__all__ = ["CREATED", "ENDINGS", "LIMITED", "Ending"]
+__all__ = ["CREATED", "ENDINGS", "LIMITED", "Ending", "Written"]
+
+
+class Written(Enum):
+    """How much of the request goes out."""
+
+    NOTHING = "nothing"
+    HEAD = "head"
+    WHOLE = "whole"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +26,8 @@ class Ending:
 
     name: str
     written: Written = Written.WHOLE
+    premature: bool = False
+    """A proxy answers before it has the whole request."""
     fault: Fault | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -103,11 +113,10 @@ ENDINGS: tuple[Ending, ...] = (
     _refusal(301),
     _refusal(307),
     _refusal(308),
-    Ending(name="408 half", status=408, written=Written.PART),
-    Ending(name="429 half", status=429, written=Written.PART, headers={"retry-after": "1"}),
-    Ending(name="400 half", status=400, written=Written.PART),
-    _open("lost in the head", written=Written.PART, fault=Fault.LOST, applied=0.0),
-    _open("broken in the head", written=Written.PART, fault=Fault.PROTOCOL, applied=0.0),
+    Ending(name="429 half", status=429, written=Written.HEAD, headers={"retry-after": "1"}),
+    Ending(name="400 half", status=400, written=Written.HEAD),
+    _open("lost in the head", written=Written.HEAD, fault=Fault.LOST, applied=0.0),
+    _open("broken in the head", written=Written.HEAD, fault=Fault.PROTOCOL, applied=0.0),
     _open("lost", fault=Fault.LOST),
     _open("lost, not connected", fault=Fault.NOT_CONNECTED),
     _open("tls alert", fault=Fault.TLS),
@@ -128,6 +137,10 @@ ENDINGS: tuple[Ending, ...] = (
     _open("504", status=504),
     _open("507", status=507),
     _open("408", status=408),
+    _open("408 half", status=408, written=Written.HEAD, applied=0.0),
+    _open("429 premature", status=429, premature=True, headers={"retry-after": "1"}),
+    _open("400 premature", status=400, premature=True),
+    _open("503 premature", status=503, premature=True, headers={"retry-after": "3"}),
     _open("302", status=302, headers={"location": "/entrar"}),
     _open("303", status=303),
     _open("101", status=101),

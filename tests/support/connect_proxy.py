@@ -1,0 +1,71 @@
+"""A proxy that opens tunnels (CONNECT), in a thread of its own: it relays what comes, and ends as either side ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from functools import cache
+
+__all__ = ["CONNECTED", "proxy_address"]
+
+CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+_REFUSED = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+_RESET = b"\1\0\0\0\0\0\0\0"
+
+
+@cache
+def proxy_address() -> str:
+    """The URL of the proxy; it runs until the process ends, as its thread is a daemon."""
+    ready: list[int] = []
+    listening = threading.Event()
+
+    async def work() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # tests break connections on purpose
+        server = await asyncio.start_server(_serve, "127.0.0.1", 0, backlog=1024)
+        ready.append(server.sockets[0].getsockname()[1])
+        listening.set()
+        await server.serve_forever()
+
+    threading.Thread(target=lambda: asyncio.run(work()), name="proxy", daemon=True).start()
+    listening.wait()
+    return f"http://127.0.0.1:{ready[0]}"
+
+
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    head = await reader.readuntil(b"\r\n\r\n")
+    method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
+    assert method == "CONNECT", head
+    host, _, port = target.rpartition(":")
+    try:
+        far_reader, far_writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except OSError:
+        writer.write(_REFUSED)
+        writer.close()
+        return
+    writer.write(CONNECTED)
+    relays = [
+        asyncio.create_task(_relay(reader, far_writer)),
+        asyncio.create_task(_relay(far_reader, writer)),
+    ]
+    await asyncio.wait(relays, return_when=asyncio.FIRST_COMPLETED)
+    for relay in relays:
+        relay.cancel()
+    await asyncio.gather(*relays, return_exceptions=True)
+    for side in (writer, far_writer):
+        side.close()
+        with contextlib.suppress(OSError):
+            await side.wait_closed()
+
+
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass bytes on until the reading side ends; a reset is passed on as one."""
+    try:
+        while piece := await reader.read(0x10000):
+            writer.write(piece)
+            await writer.drain()
+    except ConnectionError:
+        raw = writer.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        writer.transport.abort()
