@@ -34,29 +34,37 @@ def proxy_address() -> str:
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    head = await reader.readuntil(b"\r\n\r\n")
-    method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
-    assert method == "CONNECT", head
-    host, _, port = target.rpartition(":")
+    sides = [writer]
     try:
+        target = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
+        host, _, port = target.rpartition(":")
         far_reader, far_writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        sides.append(far_writer)
+        writer.write(CONNECTED)
+        relays = [
+            asyncio.create_task(_relay(reader, far_writer)),
+            asyncio.create_task(_relay(far_reader, writer)),
+        ]
+        await asyncio.wait(relays, return_when=asyncio.FIRST_COMPLETED)
+        for relay in relays:
+            relay.cancel()
+        await asyncio.gather(*relays, return_exceptions=True)
+    except asyncio.IncompleteReadError:  # it went away without a word
+        pass
     except OSError:
         writer.write(_REFUSED)
-        writer.close()
-        return
-    writer.write(CONNECTED)
-    relays = [
-        asyncio.create_task(_relay(reader, far_writer)),
-        asyncio.create_task(_relay(far_reader, writer)),
-    ]
-    await asyncio.wait(relays, return_when=asyncio.FIRST_COMPLETED)
-    for relay in relays:
-        relay.cancel()
-    await asyncio.gather(*relays, return_exceptions=True)
-    for side in (writer, far_writer):
-        side.close()
-        with contextlib.suppress(OSError):
-            await side.wait_closed()
+    finally:
+        for side in sides:
+            await _close(side)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close when all is written, but wait for nobody who does not read."""
+    writer.close()
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(1):
+            await writer.wait_closed()
+    writer.transport.abort()
 
 
 async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

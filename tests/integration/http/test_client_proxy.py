@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from raw_server import ended
 
 from batch.chats import ChatsClient, Token, make_ssl_context
 from batch.chats.transport import factory
@@ -55,8 +56,7 @@ def through_proxy(
             return await client.post('{"wa_contact_id":"11999990001"}', had_answer=True), client.written
         finally:
             await client.aclose()
-            server.close()
-            await server.wait_closed()
+            await ended(server)
 
     verdict, written = asyncio.run(run())
     return verdict, written, bytes(seen)
@@ -117,8 +117,10 @@ def test_a_proxys_password_is_for_the_proxy_alone(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("https_proxy", f"http://ana:p%40ss@127.0.0.1:{port}")
         token = Token.parse("proxy-test-secret", "test")
         client = ChatsClient(endpoint="https://api.wegly.invalid", token=token, ssl_context=TLS, trust_env=True)
-        async with server:
-            return await client.post("{}", had_answer=True)
+        verdict = await client.post("{}", had_answer=True)
+        await client.aclose()
+        await ended(server)
+        return verdict
 
     assert "p@ss" not in repr(asyncio.run(run()))
     assert b"\r\nProxy-Authorization: Basic YW5hOnBAc3M=\r\n" in seen[0]
@@ -195,8 +197,8 @@ def through_tunnels(
             await asyncio.sleep(pause)
             verdicts.append(failed or await client.post(payload, had_answer=True))
         await client.aclose()
-        proxy.close()
         await asyncio.wait(tasks, timeout=5)
+        await ended(proxy)
         return verdicts
 
     return asyncio.run(run()), tunnels
@@ -284,8 +286,9 @@ def test_a_proxy_that_never_answers_is_not_waited_for() -> None:
     """Opening a tunnel takes no longer than connecting may: pending, to be repeated."""
 
     async def run() -> Verdict:
-        async def hangs(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read()
+            writer.close()
 
         server = await asyncio.start_server(hangs, "127.0.0.1", 0)
         address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -294,10 +297,10 @@ def test_a_proxy_that_never_answers_is_not_waited_for() -> None:
             client = ChatsClient(
                 endpoint="https://127.0.0.1:1", token=token, ssl_context=TLS, trust_env=True, connect_timeout=0.1
             )
-        async with server:
-            verdict = await client.post(PAYLOAD, had_answer=True)
-            await client.aclose()
-            return verdict
+        verdict = await client.post(PAYLOAD, had_answer=True)
+        await client.aclose()
+        await ended(server)
+        return verdict
 
     verdict = asyncio.run(run())
     assert (verdict.outcome, verdict.repeat, verdict.stop) == (Outcome.PENDING, True, False)

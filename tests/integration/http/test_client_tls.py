@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from client_ways import WAYS
+from raw_server import ended
 
 from batch.chats import Token, make_ssl_context
 from batch.chats.transport import http11
@@ -57,15 +58,6 @@ def post(*, host: str = "127.0.0.1", tls: ssl.SSLContext | None, client: ssl.SSL
 
     verdict = asyncio.run(run())
     return verdict, seen
-
-
-async def ended(server: asyncio.Server) -> None:
-    """Close the server, and wait until its connections are gone: behind a proxy that takes a moment."""
-    server.close()
-    async with asyncio.timeout(5):
-        while getattr(server, "_active_count", 0):  # noqa: ASYNC110 - later Pythons wait for them by themselves
-            await asyncio.sleep(0.002)
-        await server.wait_closed()
 
 
 def server_context() -> ssl.SSLContext:
