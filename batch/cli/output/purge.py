@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from batch.app.purge import Part, PurgeReport
+from batch.app.purge import CampaignPurge, PurgeReport
 from batch.cli.output.layout import labelled_lines
 from batch.formatting import format_moment
 from batch.i18n import _, ngettext, number
@@ -36,7 +36,7 @@ def _lines(plan: PurgeReport) -> Iterator[str]:
     yield from _other_lines(plan)
 
 
-def _contents(part: Part, plan: PurgeReport) -> str:
+def _contents(part: CampaignPurge, plan: PurgeReport) -> str:
     found, files = part.found, part.removed if plan.done else part.files
     return ", ".join(
         [
@@ -129,7 +129,7 @@ def purge_json(ended: PurgeReport) -> str:
     return to_json(shown)
 
 
-def _part_json(part: Part) -> dict[str, object]:
+def _part_json(part: CampaignPurge) -> dict[str, object]:
     found = part.found
     return {
         "campaign": found.scope.campaign,
