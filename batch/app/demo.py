@@ -17,7 +17,7 @@ from batch.sandbox import running_sandbox
 
 
 def samples() -> Path:
-    """The folder of the samples: inside the installed package, or beside it in a checkout."""
+    """Return the folder of the samples: inside the installed package, or beside it in a checkout."""
     package = Path(batch.__file__).parent
     inside = package / "samples"
     return inside if inside.is_dir() else package.parent / "samples"

@@ -106,7 +106,7 @@ class SheetRun:
             self._folder = opening.enter_context(
                 RunFolder(self._settings.reports, run_name(self._started, campaign.slug))
             )
-            self._copy = self._folder.take(self.sheet, limits_for(trusted=campaign.sheet.trusted))
+            self._copy = self._folder.copy_sheet(self.sheet, limits_for(trusted=campaign.sheet.trusted))
             if (plan := self._choices.plan) is not None:
                 plan.refuse_changes(campaign=campaign, endpoint=endpoint, sheet_sha256=self._copy.sha256)
             self._source = open_campaign_sheet(
@@ -265,8 +265,8 @@ def send(
 ) -> PoolResult:
     """Send the pending messages of the owner's run, at most `limit`. Every outcome is durable when it returns.
 
-    With a canary so many rows are sent alone, and the rest only when all of them were accepted. `meter` is told how it
-    goes. `rules`: those of outreach; None: the campaign's.
+    With a canary so many rows are sent alone, and the rest only when all of them were accepted. `meter` counts the
+    progress. `rules`: contact limits; None: the campaign's.
     """
     client = _client_maker(endpoint, token, settings)
     meter = meter or Meter(total=0)
@@ -290,7 +290,7 @@ def send(
             finally:
                 telling.cancel()
 
-    # What is loaded stays: to look it through again and again for garbage would halt everybody for a tenth of a second.
+    # What is loaded stays: a collection of all of it would halt every worker for a tenth of a second.
     gc.collect()
     gc.freeze()
     try:
@@ -315,7 +315,7 @@ async def _with_canary(
 
 
 def _pool_settings(campaign: Campaign, settings: Settings) -> PoolSettings:
-    """The campaign's numbers; options and environment win."""
+    """Take the campaign's numbers, unless options or environment set them."""
     return PoolSettings(
         rate=settings.rate or campaign.throttle.rate,
         concurrency=settings.concurrency or campaign.throttle.concurrency,

@@ -1,4 +1,4 @@
-"""`init`, the first half: a sheet is opened, and what its columns fill is guess; a person may know better."""
+"""`init`, first half: opens a sheet and guesses which of its columns fill what; a person may know better."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COLUMNS_SHOWN = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SheetAnalysis:
-    """A sheet, what its columns hold, and what is guess from that."""
+    """A sheet, facts about its columns, and the guess made from them."""
 
     path: Path
     sheet: Sheet
@@ -77,7 +77,7 @@ def analyse_sheet(
 
 
 def choose_phone_column(analysis: SheetAnalysis, name: str) -> SheetAnalysis:
-    """The same sheet with another of its columns as the phone. Raises SettingsError when there is none of that name."""
+    """Take another column as the phone's. Raises SettingsError when there is none of that name."""
     chosen = _named(name, analysis.facts, analysis.sheet.info)
     phones = (chosen, *(each for each in analysis.phones if each.name != chosen.name))
     return replace(analysis, phones=phones, guess=_guessed(analysis.sheet, analysis.facts, phones))
@@ -103,7 +103,9 @@ def _named(name: str, facts: tuple[ColumnFacts, ...], info: SheetInfo) -> Column
         problem = _("{file} has no column {column!r}{hint}.").format(
             file=info.file, column=name, hint=nearest(name, names)
         )
-        raise SettingsError(problem.replace("?.", "?"), _("Its columns are: {columns}.").format(columns=_listed(names)))
+        raise SettingsError(
+            problem.replace("?.", "?"), _("Its columns are: {columns}.").format(columns=_join_names(names))
+        )
     return found
 
 
@@ -113,16 +115,16 @@ def _column(name: str, facts: tuple[ColumnFacts, ...]) -> ColumnFacts | None:
     return exact[0] if exact else alike[0] if len(alike) == 1 else None
 
 
-def _listed(names: list[str]) -> str:
-    told = ", ".join(names[:_COLUMNS_SHOWN])
+def _join_names(names: list[str]) -> str:
+    shown = ", ".join(names[:_COLUMNS_SHOWN])
     if len(names) <= _COLUMNS_SHOWN:
-        return told
-    return _("{names} and {n} more").format(names=told, n=number(len(names) - _COLUMNS_SHOWN))
+        return shown
+    return _("{names} and {n} more").format(names=shown, n=number(len(names) - _COLUMNS_SHOWN))
 
 
 def _no_phone(info: SheetInfo, facts: tuple[ColumnFacts, ...]) -> SheetError:
     most_first = sorted(facts, key=lambda each: each.phones, reverse=True)
-    shares = _listed([_share(each) for each in most_first])
+    shares = _join_names([_share(each) for each in most_first])
     if info.sheet:
         none = _(
             "{file} has no column that is plainly of phones in the worksheet {sheet!r}. "
@@ -158,7 +160,7 @@ def value_text(value: TemplateValue | None) -> str:
 
 
 def parse_value(text: str, analysis: SheetAnalysis) -> TemplateValue:
-    """What a person answers to "What stands for {{1}}?": a column's name, or text with `{Column|filter}`.
+    """Parse the value of a placeholder: a column's name, or text with `{Column|filter}`.
 
     Raises ValueError, whose text says what is wrong.
     """

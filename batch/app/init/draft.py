@@ -1,4 +1,4 @@
-"""From what a sheet tells and what a person knows to the draft of a campaign file. Pure."""
+"""Makes the draft of a campaign file from the guess about a sheet and the facts that a person gives. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CampaignFacts:
-    """What the person knows besides the sheet. None: to be filled in later, or left out.
+    """Facts that a person adds to the sheet. None: to be filled in later, or left out.
 
     Raises SettingsError for what could never be right.
     """
@@ -40,7 +40,7 @@ class CampaignFacts:
     body: str | None = None
     """The template's text."""
     values: Mapping[int, Source] = field(default_factory=dict)
-    """What stands for the `{{n}}` of the body."""
+    """Value of each `{{n}}` of the body."""
 
     def __post_init__(self) -> None:
         if self.sender is not None and isinstance(check_value("whatsapp_phone_id", self.sender), Finding):
@@ -61,13 +61,13 @@ class CampaignFacts:
 
 
 def campaign_name(stem: str) -> str:
-    """A campaign's name from a file's: one line without braces, never empty."""
+    """Make a campaign's name from a file's: one line without braces, never empty."""
     plain = "".join(char for char in unicodedata.normalize("NFC", stem) if char.isprintable() and char not in "{}")
     return plain.strip()[:_LONGEST_NAME].strip() or "campanha"
 
 
 def unfilled_values(guess: Suggestion, facts: Sequence[ColumnFacts], body: str | None) -> dict[int, Source | None]:
-    """The `{{n}}` of the body that no column `body_n` fills, each with what the text itself says stands there."""
+    """Return the `{{n}}` of the body that no column `body_n` fills, each with the guess that the text suggests."""
     if body is None or any(each.component == Constant(value="BODY") and not each.card_index for each in guess.fields):
         return {}
     return {index: suggest_value(body, index, guess, facts) for index in placeholders(body)}
@@ -85,7 +85,7 @@ def draft_campaign(
     header_row: int | None,
     trusted: bool,
 ) -> Draft:
-    """The draft of a campaign. `sheet`, `file`: as they are typed on the command line."""
+    """Draft a campaign. `sheet`, `file`: as they are typed on the command line."""
 
     def own(name: str, given: str | None) -> Source | None:
         if given is not None:
@@ -133,7 +133,7 @@ def _number(source: Source | None) -> int | None:
 
 
 def _example(guess: Suggestion, facts: Sequence[ColumnFacts]) -> str:
-    """A template value of this sheet, for the comments of the file."""
+    """Return a template value of this sheet, for the comments of the file."""
     if guess.name is not None:
         named = column_source(guess.name, "first_name", "title")
         if isinstance(named, Constant):

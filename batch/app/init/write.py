@@ -1,4 +1,4 @@
-"""`init`, the second half: the campaign file is draft_campaign, proved against the sheet, and written."""
+"""`init`, second half: the campaign file is drafted, tried on the sheet, and written."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ class WrittenCampaign:
     unfilled: tuple[str, ...]
     """Keys of the file that say FILL IN."""
     problem: str
-    """What `check` will find wrong besides; empty when nothing."""
+    """Problem that `check` will find besides; empty when none."""
     has_fields: bool
-    """Whether any template value is filled."""
+    """True when any template value is filled."""
     check: str
     """The command that comes next."""
 
 
 def refuse_existing(out: Path) -> None:
-    """Raise SettingsError when there is a file already: a campaign that somebody wrote is never overwritten."""
+    """Raise SettingsError when there is a file already: a campaign is never overwritten."""
     if out.exists() or out.is_symlink():
         problem = _("{file} is there already, and is not overwritten.").format(file=out)
         raise SettingsError(problem, _("Name another file with --out, or use that one."))
@@ -69,13 +69,13 @@ def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
         facts=analysis.facts,
         known=known,
         stem=analysis.path.stem,
-        sheet=_typed(analysis.path),
-        file=_typed(out),
+        sheet=_quote(analysis.path),
+        file=_quote(out),
         tab=analysis.tab,
         header_row=analysis.header_row,
         trusted=analysis.trusted,
     )
-    draft, problem = _proved(draft, analysis, out.name)
+    draft, problem = _try_on_sheet(draft, analysis, out.name)
     _write(out, render_campaign(draft))
     return WrittenCampaign(
         file=out,
@@ -84,18 +84,18 @@ def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
         unfilled=tuple(_unfilled(draft)),
         problem=problem,
         has_fields=bool(draft.fields),
-        check=f"wegly-batch check {_typed(analysis.path)} -c {_typed(out)}",
+        check=f"wegly-batch check {_quote(analysis.path)} -c {_quote(out)}",
     )
 
 
-def _proved(draft: Draft, analysis: SheetAnalysis, name: str) -> tuple[Draft, str]:
+def _try_on_sheet(draft: Draft, analysis: SheetAnalysis, name: str) -> tuple[Draft, str]:
     """The draft that finds the same columns as were analysis at, and what `check` will say against it, if anything.
 
     The names in a campaign help to find worksheet and header; where they would lead elsewhere, the draft says both.
     """
-    campaign = _loaded(draft, name)
+    campaign = _load(draft, name)
     info = analysis.sheet.info
-    if not _finds_the_same(draft, analysis, campaign):
+    if not _finds_same_columns(draft, analysis, campaign):
         draft = replace(draft, tab=info.sheet, header_row=info.header_row or None)
     try:
         ContactMaker.for_sheet(campaign, info, rows=analysis.sheet.rows)
@@ -104,7 +104,7 @@ def _proved(draft: Draft, analysis: SheetAnalysis, name: str) -> tuple[Draft, st
     return draft, ""
 
 
-def _finds_the_same(draft: Draft, analysis: SheetAnalysis, campaign: Campaign) -> bool:
+def _finds_same_columns(draft: Draft, analysis: SheetAnalysis, campaign: Campaign) -> bool:
     wanted = wanted_columns(campaign)
     try:
         found = open_sheet(
@@ -120,8 +120,8 @@ def _finds_the_same(draft: Draft, analysis: SheetAnalysis, campaign: Campaign) -
     return (found.sheet, found.header_row, found.columns) == (info.sheet, info.header_row, info.columns)
 
 
-def _loaded(draft: Draft, name: str) -> Campaign:
-    """The draft as `check` would load it, its blanks filled with anything."""
+def _load(draft: Draft, name: str) -> Campaign:
+    """Load the draft as `check` would, its blanks filled with anything."""
     whole = replace(
         draft,
         sender=draft.sender or _ANY_SENDER,
@@ -176,6 +176,6 @@ def _unfilled(draft: Draft) -> Iterator[str]:
     yield from (value.format(place=_label(each)) for each in draft.fields if each.value is None)
 
 
-def _typed(path: Path) -> str:
-    """A path as it is typed on this system's command line."""
+def _quote(path: Path) -> str:
+    """Quote a path for this system's command line."""
     return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))

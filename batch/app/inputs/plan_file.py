@@ -1,6 +1,6 @@
-"""The plan's file: what would be sent, frozen, so that what was looked at is what goes out.
+"""The plan file: the messages that would be sent, frozen, so that what was reviewed is what goes out.
 
-It holds people's numbers and texts: it is made for its owner alone (0600).
+It holds personal data, so it is readable by its owner alone (0600).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AGAIN = N_("Look at what has changed, and make the plan anew with `wegly-batch 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """A plan as it was read: which messages, and what they were made of."""
+    """A plan that was read: its messages, and what they were made of."""
 
     path: Path
     campaign: str
@@ -64,7 +64,7 @@ class Plan:
 
 
 def read_plan(path: Path) -> Plan:
-    """The plan in a file. Raises SettingsError when there is none, or it was changed by hand."""
+    """Read a plan. Raises SettingsError when there is none, or it was changed by hand."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         total = hashlib.sha256()
@@ -91,7 +91,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def write_plan(out: Path, head: Mapping[str, object], requests: Iterator[tuple[int, str, str, str]]) -> tuple[int, str]:
-    """Write a plan aside and put it in place; returns how many messages it has and their hash."""
+    """Write a plan atomically; returns how many messages it has and their hash."""
     _refuse_other_files(out)
     aside = out.with_name(f".{out.name}.{os.getpid()}")
     total, count = hashlib.sha256(), 0
@@ -116,7 +116,7 @@ def write_plan(out: Path, head: Mapping[str, object], requests: Iterator[tuple[i
 
 
 def _refuse_other_files(out: Path) -> None:
-    """A plan takes the place of a plan and of nothing else: not of a sheet, a campaign or the ledger."""
+    """Refuse to overwrite anything but a plan: not a sheet, a campaign or the ledger."""
     if not out.exists():
         return
     try:
@@ -139,6 +139,7 @@ def _line(row: int, person: str, body: str) -> bytes:
 
 
 def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hex digits."""
     total = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

@@ -1,6 +1,6 @@
-"""How far a run has come: what became of its messages, how fast it really goes, and how long it still takes.
+"""Progress of a run: outcomes so far, the rate that is achieved, and the time that is left.
 
-Cheap enough to be told of each of a million rows. Time is that of the clock it is given (seconds, monotonic).
+A row costs about a microsecond. Time is that of the clock that a `Meter` is given (seconds, monotonic).
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.pool import Progress
 
+log = structlog.get_logger()
+
+LOG_EVERY = 30
+"""Ticks between two lines of the log."""
+_TICK = 1.0
+"""Seconds between two ticks: what is shown counts down while nothing happens."""
 _WINDOW = 30.0
 """Seconds over which the rate is measured: a rate that was cut shows soon, and single answers do not shake it."""
 _FEWEST = 10
@@ -29,19 +35,19 @@ _STEP = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Headway:
-    """How far a run has come at one moment."""
+class RunProgress:
+    """Progress at one moment."""
 
     counts: Mapping[Outcome, int]
-    """What became of the messages of this run so far; all six."""
+    """Outcomes of this run so far; all six."""
     total: int
     """Messages that the run set out to send."""
     rate: float | None
-    """Messages a second that came to an end of late, while somebody was allowed to send; None before the first."""
+    """Recent messages a second, pauses left out; None before the first."""
     waits: float
-    """Seconds that nobody may send from now on; 0 when somebody may."""
+    """Seconds of pause from now on, for all senders; 0 when any may send."""
     eta: float | None
-    """Seconds until the end at this rate, the present wait included; None while nothing tells."""
+    """Seconds until the end at this rate, the present pause included; None while it is not known."""
 
     @property
     def done(self) -> int:
@@ -54,12 +60,12 @@ class Headway:
         return sum(number for outcome, number in self.counts.items() if outcome.messaged)
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         return max(0, self.total - self.done)
 
 
 class Meter:
-    """Counts outcomes and the time in which they came. `look` changes nothing."""
+    """Counts outcomes and the time in which they came."""
 
     def __init__(
         self, *, total: int, senders: int = 1, wanted: float = 0.0, clock: Callable[[], float] = time.monotonic
@@ -75,45 +81,45 @@ class Meter:
         self._done = 0
         self._untils: dict[str, float] = {}
         self._pause = (self._begun, self._begun)
-        """Begin and end of the latest time in which nobody may send."""
+        """Begin and end of the latest pause of all senders."""
         self._paused = 0.0
         """Seconds of the pauses before it."""
         self._samples = deque([(0.0, 0)])
         """(seconds worked, messages done)."""
 
     def done(self, outcome: Outcome) -> None:
-        """Count what became of a message."""
+        """Count the outcome of a message."""
         self._counts[outcome] += 1
         self._done += 1
         worked = self._worked(self._clock())
         if worked - self._samples[-1][0] >= _STEP:
             self._sample(worked)
 
-    def waiting(self, sender: str, seconds: float) -> None:
+    def pause(self, sender: str, seconds: float) -> None:
         """Note that a sender may not send for so long."""
         now = self._clock()
         self._untils[sender] = max(now + seconds, self._untils.get(sender, now))
         if len(self._untils) >= self._senders:
-            self._nobody_until(min(self._untils.values()), now)
+            self._extend_pause(min(self._untils.values()), now)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """The time inside is no time of work: a person is being asked."""
+    def hold(self) -> Iterator[None]:
+        """Do not count the time of the block as work: a person is being asked."""
         begun = self._clock()
         try:
             yield
         finally:
             end = self._clock()
-            self._nobody_until(end, max(begun, self._pause[1]))
+            self._extend_pause(end, max(begun, self._pause[1]))
 
-    def look(self) -> Headway:
-        """How far it is now."""
+    def look(self) -> RunProgress:
+        """Return the progress now; changes nothing."""
         now = self._clock()
         rate = self._rate(self._worked(now))
         waits = max(0.0, self._pause[1] - now)
         left = max(0, self._total - self._done)
         expected = rate or self._wanted
-        return Headway(
+        return RunProgress(
             counts={outcome: self._counts[outcome] for outcome in Outcome},
             total=self._total,
             rate=rate,
@@ -121,7 +127,7 @@ class Meter:
             eta=(waits + left / expected) if expected and left else None if left else 0.0,
         )
 
-    def _nobody_until(self, until: float, since: float) -> None:
+    def _extend_pause(self, until: float, since: float) -> None:
         begin, end = self._pause
         if since <= end:
             self._pause = (begin, max(end, until))
@@ -135,11 +141,11 @@ class Meter:
 
     def _sample(self, worked: float) -> None:
         self._samples.append((worked, self._done))
-        while len(self._samples) > 1 and self._old(worked):
+        while len(self._samples) > 1 and self._is_stale(worked):
             self._samples.popleft()
 
-    def _old(self, worked: float) -> bool:
-        """Whether the oldest sample is not needed: the next one reaches far enough back."""
+    def _is_stale(self, worked: float) -> bool:
+        """True when the oldest sample is not needed: the next one reaches far enough back."""
         since, done = self._samples[1]
         return worked - since >= _WINDOW and self._done - done >= _FEWEST
 
@@ -150,25 +156,17 @@ class Meter:
         return (self._done - done) / (worked - since)
 
 
-log = structlog.get_logger()
-
-_TICK = 1.0
-"""Seconds between two looks at the clock: what is shown counts down while nothing happens."""
-LOG_EVERY = 30
-"""Ticks between two lines of the log."""
-
-
 class SendingWatcher(Progress, Protocol):
-    """Who watches the pool, hears of signals, and may look at the canary's messages before the rest goes out."""
+    """Watches the pool and its signals, and is asked after the canary's messages."""
 
     def signalled(self, *, again: bool) -> None: ...
     def go_on(self, sent: int) -> bool: ...
     def tick(self) -> None:
-        """A second has passed."""
+        """Called every second."""
 
 
 class MeteredWatcher:
-    """Tells the meter, then the watcher."""
+    """Passes all on to the meter, then to the watcher."""
 
     def __init__(self, meter: Meter, watcher: SendingWatcher) -> None:
         self._meter = meter
@@ -179,32 +177,32 @@ class MeteredWatcher:
         self._watcher.done(row, outcome)
 
     def waiting(self, seconds: float, finding: Finding, sender: str) -> None:
-        self._meter.waiting(sender, seconds)
+        self._meter.pause(sender, seconds)
         self._watcher.waiting(seconds, finding, sender)
 
     def signalled(self, *, again: bool) -> None:
         self._watcher.signalled(again=again)
 
     def go_on(self, sent: int) -> bool:
-        with self._meter.held():
+        with self._meter.hold():
             return self._watcher.go_on(sent)
 
 
 async def tick_every_second(meter: Meter, watcher: SendingWatcher) -> None:
-    """Until it is cancelled: tick for the watcher, and log how far the run has come."""
+    """Tick for the watcher and log the progress, until it is cancelled."""
     for tick in count(1):
         await asyncio.sleep(_TICK)
         watcher.tick()
         if tick % LOG_EVERY == 0:
-            _log(meter.look())
+            _log_progress(meter.look())
 
 
-def _log(now: Headway) -> None:
+def _log_progress(now: RunProgress) -> None:
     """Log the state also where a bar is shown: the bar is gone afterwards."""
     log.info(
         "progress",
         counts={outcome.value: number for outcome, number in now.counts.items()},
-        left=now.left,
+        left=now.remaining,
         achieved_rate=None if now.rate is None else round(now.rate, 3),
         waits_seconds=round(now.waits),
         eta_seconds=None if now.eta is None else round(now.eta),

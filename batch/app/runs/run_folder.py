@@ -1,4 +1,4 @@
-"""The folder of a run: private, with the copy of the sheet while needed, gone again when nothing came of the run."""
+"""The folder of a run: private, with the copy of the sheet while it is needed; removed when the run did not begin."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _YOUNG = 60.0  # seconds in which a folder may be made, but not locked yet
 
 
 def run_name(started: datetime, slug: str) -> str:
-    """`YYYYMMDDTHHMMSSZ-<slug>-<4 hex digits>`; `started` in UTC."""
+    """Return `YYYYMMDDTHHMMSSZ-<slug>-<4 hex digits>`; `started` in UTC."""
     return f"{started:%Y%m%dT%H%M%SZ}-{slug}-{secrets.token_hex(2)}"
 
 
@@ -50,7 +50,7 @@ class RunFolder:
         self._alive.release()
         shutil.rmtree(self.path / _COPY if self._kept else self.path, ignore_errors=True)
 
-    def take(self, sheet: Path, limits: Limits = _DEFAULT_LIMITS) -> SheetCopy:
+    def copy_sheet(self, sheet: Path, limits: Limits = _DEFAULT_LIMITS) -> SheetCopy:
         """Copy the sheet, so that the run reads one state of it whatever happens to the original. Raises SheetError."""
         inside = self.path / _COPY
         try:
@@ -61,12 +61,12 @@ class RunFolder:
         return keep_copy(sheet, inside, limits=limits)
 
     def keep(self) -> None:
-        """The run is in the ledger now: the folder stays."""
+        """Keep the folder on exit: the run is in the ledger now."""
         self._kept = True
 
 
 def _tidy(reports: Path) -> None:
-    """Remove the copies of sheets that killed runs left behind: people's data that nobody will use again.
+    """Remove the copies of sheets that killed runs left behind: personal data of no further use.
 
     A live run holds the lock in its copy's folder, which dies with its process. A folder in which nothing else is was
     that of a run which never began, and goes too.

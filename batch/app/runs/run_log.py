@@ -57,7 +57,7 @@ def log_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog
 
 @contextmanager
 def log_defects() -> Iterator[None]:
-    """Let the traceback of a defect go into the log as well; it is raised all the same."""
+    """Log the traceback of a defect before it is raised on."""
     try:
         yield
     except WeglyBatchError:
@@ -73,7 +73,7 @@ def quiet() -> None:
 
 
 def _without_phones(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """A guard besides: no event has a phone, but an exception or somebody else's words may hold one."""
+    """Mask phones once more: no event has one, but an exception or an answer of the API may."""
     return {key: _masked(value) for key, value in event.items()}
 
 
@@ -114,7 +114,7 @@ class RunLog:
 
     @property
     def problem(self) -> str | None:
-        """What is missing in the file, one sentence; None when all of it is there."""
+        """One sentence about lines missing in the file; None when all are there."""
         if not self._lost:
             return None
         lacks = ngettext(
@@ -129,7 +129,7 @@ class RunLog:
             line = self._token.redact(line)
         self._to_file(line)
         if self._verbose:
-            with suppress(OSError, ValueError):  # nobody reads there any more
+            with suppress(OSError, ValueError):  # the terminal is gone
                 print(line, file=sys.stderr, flush=True)  # noqa: T201 - the log itself
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from batch.app.runs.progress import Headway
+from batch.app.runs.progress import RunProgress
 from batch.formatting import format_duration, format_rate, format_short_rate
 from batch.i18n import _, number
 from batch.model.outcomes import Outcome
@@ -25,7 +25,7 @@ def plain(text: str, colour: str) -> str:  # noqa: ARG001 - a `Paint`
     return text
 
 
-def bar_line(now: Headway, columns: int, *, ended: bool = False, paint: Paint = plain) -> str:
+def bar_line(now: RunProgress, columns: int, *, ended: bool = False, paint: Paint = plain) -> str:
     """Return the fullest line that fits into so many columns; `{bar}` stands where there is room for a bar."""
     line = ""
     for groups in _lines(now, ended=ended):
@@ -36,7 +36,7 @@ def bar_line(now: Headway, columns: int, *, ended: bool = False, paint: Paint = 
     return line
 
 
-def _lines(now: Headway, *, ended: bool) -> Iterator[Groups]:
+def _lines(now: RunProgress, *, ended: bool) -> Iterator[Groups]:
     """The same state on shorter and shorter lines."""
     # Rounded down: 100 % stands there only when everything is done.
     share = f"{100 * now.done // now.total if now.total else 100:3}%"
@@ -57,7 +57,7 @@ def _join(groups: Groups, paint: Paint) -> str:
     return _GAP.join(texts)
 
 
-def _counts(now: Headway) -> list[tuple[str, str]]:
+def _counts(now: RunProgress) -> list[tuple[str, str]]:
     errors, unknown = now.counts[Outcome.ERROR], now.counts[Outcome.UNKNOWN]
     sent, reused = number(now.sent), number(now.counts[Outcome.REUSED])
     return [
@@ -67,31 +67,31 @@ def _counts(now: Headway) -> list[tuple[str, str]]:
     ]
 
 
-def _pace(now: Headway, *, ended: bool) -> list[tuple[str, str]]:
+def _pace(now: RunProgress, *, ended: bool) -> list[tuple[str, str]]:
     if now.waits and not ended:
         return [(_("waits {time}").format(time=format_duration(now.waits)), "")]
     return [] if now.rate is None else [(format_short_rate(now.rate), "")]
 
 
-def _rest(now: Headway, *, ended: bool) -> list[tuple[str, str]]:
-    if ended or not now.left or now.eta is None:
+def _rest(now: RunProgress, *, ended: bool) -> list[tuple[str, str]]:
+    if ended or not now.remaining or now.eta is None:
         return []
     return [(_("{time} left").format(time=format_duration(now.eta)), "")]
 
 
-def state_text(now: Headway) -> str:
+def state_text(now: RunProgress) -> str:
     """The state as a sentence: `450 of 1,000: sent 400 (30 reused), ...; 550 left, 10 a second, about 55 s to go.`"""
     done = _("{done} of {total}: {counts}; {left} left").format(
         done=number(now.done),
         total=number(now.total),
         counts=", ".join(text for text, _colour in _counts(now)),
-        left=number(now.left),
+        left=number(now.remaining),
     )
     parts = [done]
     if now.rate is not None:
         parts.append(format_rate(float(f"{now.rate:.3g}")))
     if now.waits:
         parts.append(_("waiting {time}").format(time=format_duration(now.waits)))
-    if now.left and now.eta is not None:
+    if now.remaining and now.eta is not None:
         parts.append(_("about {time} to go").format(time=format_duration(now.eta)))
     return f"{', '.join(parts)}."

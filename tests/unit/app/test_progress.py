@@ -35,7 +35,7 @@ class Sending:
 def test_before_the_first_answer_the_wanted_rate_tells_the_time() -> None:
     """Nothing is measured yet, and a person wants to know all the same."""
     now = Sending(total=1000, wanted=20).meter.look()
-    assert (now.rate, now.eta, now.left, now.done) == (None, 50.0, 1000, 0)
+    assert (now.rate, now.eta, now.remaining, now.done) == (None, 50.0, 1000, 0)
 
 
 def test_the_rate_is_what_was_achieved_not_what_was_wanted() -> None:
@@ -55,7 +55,7 @@ def test_every_outcome_is_counted() -> None:
     for outcome in (Outcome.SUCCESS, Outcome.REUSED, Outcome.REUSED, Outcome.ERROR, Outcome.UNKNOWN, Outcome.SKIPPED):
         run.send(1, rate=1, outcome=outcome)
     now = run.meter.look()
-    assert (now.sent, now.done, now.left) == (3, 6, 4)
+    assert (now.sent, now.done, now.remaining) == (3, 6, 4)
     assert [now.counts[each] for each in Outcome] == [1, 2, 1, 1, 1, 0]
 
 
@@ -63,7 +63,7 @@ def test_a_pause_adds_itself_to_the_time_left_and_leaves_the_rate() -> None:
     """10 a second; then a minute's wait is asked for: what is left takes the rest of the wait, and the work."""
     run = Sending(total=300)
     run.send(100, rate=10)
-    run.meter.waiting("a", 60)
+    run.meter.pause("a", 60)
     run.clock.pass_(20)
     now = run.meter.look()
     assert now.rate is not None
@@ -84,7 +84,7 @@ def test_pauses_that_overlap_count_once() -> None:
     run = Sending(total=300)
     run.send(100, rate=10)
     for seconds in (30, 29.9, 5, 30):
-        run.meter.waiting("a", seconds)
+        run.meter.pause("a", seconds)
     run.clock.pass_(30)
     run.send(100, rate=10)
     now = run.meter.look()
@@ -96,13 +96,13 @@ def test_while_another_sender_goes_on_nobody_waits() -> None:
     """Of two senders one is asked to wait: the run goes on at half its rate, and says so."""
     run = Sending(total=1000, wanted=20, senders=2)
     run.send(200, rate=20)
-    run.meter.waiting("a", 100)
+    run.meter.pause("a", 100)
     assert run.meter.look().waits == 0
     run.send(350, rate=10)
     now = run.meter.look()
     assert now.rate is not None
     assert abs(now.rate - 10) < 0.5
-    run.meter.waiting("b", 20)
+    run.meter.pause("b", 20)
     assert run.meter.look().waits == 20
 
 
@@ -110,7 +110,7 @@ def test_a_question_to_a_person_is_no_time_of_work() -> None:
     """Who looks into WhatsApp for ten minutes does not make the run slow."""
     run = Sending(total=100)
     run.send(50, rate=10)
-    with run.meter.held():
+    with run.meter.hold():
         run.clock.pass_(600)
     now = run.meter.look()
     assert now.rate is not None
@@ -142,9 +142,9 @@ def test_at_the_end_nothing_is_left() -> None:
     """And nothing is waited for, though the last answer asked for a pause."""
     run = Sending(total=3)
     run.send(3, rate=1)
-    run.meter.waiting("a", 60)
+    run.meter.pause("a", 60)
     now = run.meter.look()
-    assert (now.left, now.eta, now.waits) == (0, 0.0, 0.0)
+    assert (now.remaining, now.eta, now.waits) == (0, 0.0, 0.0)
 
 
 def test_looking_changes_nothing() -> None:

@@ -46,10 +46,10 @@ def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path: Path) -> None:
     sheet.write_text("Nome;Telefone\n", encoding="utf-8")
     reports = tmp_path / "reports"
     with RunFolder(reports, "one") as folder:
-        copy = folder.take(sheet)
+        copy = folder.copy_sheet(sheet)
         assert copy.path.exists()
     assert not folder.path.exists()
     with RunFolder(reports, "two") as folder:
-        folder.take(sheet)
+        folder.copy_sheet(sheet)
         folder.keep()
     assert list(folder.path.iterdir()) == []

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from batch.app.runs.progress import Headway
+from batch.app.runs.progress import RunProgress
 from batch.cli.output.progress import bar_line, state_text
 from batch.cli.progress import _painted, can_draw, colours
 from batch.model.outcomes import Outcome
@@ -22,10 +22,10 @@ def headway(
     rate: float | None = 10.04,
     waits: float = 0.0,
     eta: float | None = 58.0,
-) -> Headway:
+) -> RunProgress:
     found = {Outcome.SUCCESS: success, Outcome.REUSED: reused, Outcome.ERROR: error, Outcome.UNKNOWN: unknown}
     counts = {outcome: found.get(outcome, 0) for outcome in Outcome}
-    return Headway(counts=counts, total=total, rate=rate, waits=waits, eta=eta)
+    return RunProgress(counts=counts, total=total, rate=rate, waits=waits, eta=eta)
 
 
 def test_a_wide_terminal_has_all_of_it_and_a_bar() -> None:
