@@ -209,10 +209,6 @@ class Staging:
         query = self._sendable(staged.c.row, staged.c.payload).order_by(staged.c.row).limit(limit)
         return [(row, payload) for row, payload in self._connection.execute(query)]
 
-    def count_to_send(self) -> int:
-        """Count the messages."""
-        return int(self._connection.execute(self._sendable(func.count())).scalar_one())
-
     def count_by_sender(self) -> dict[str, int]:
         """Count the messages by sender, in the order of each sender's first row."""
         query = self._sendable(staged.c.sender, func.count()).group_by(staged.c.sender)

@@ -52,10 +52,10 @@ def read_results(connection: Connection, run: str) -> Iterator[Result]:
 
     Rows of a purged run name no person, also where a younger correction of them does.
     """
+    is_purged = connection.execute(select(runs.c.purged).where(runs.c.run == run)).scalar() is not None
     found = read_corrections(connection, run, sheet_of(connection, run))
-    results = show_corrections(_own_results(connection, run), found)
-    purged = connection.execute(select(runs.c.purged).where(runs.c.run == run)).scalar() is not None
-    yield from (replace(mask_result(each), person=None) for each in results) if purged else results
+    for result in show_corrections(_own_results(connection, run), found):
+        yield replace(mask_result(result), person=None) if is_purged else result
 
 
 def _own_results(connection: Connection, run: str, among: Sequence[int] | None = None) -> Iterator[Result]:
@@ -79,8 +79,8 @@ def _own_results(connection: Connection, run: str, among: Sequence[int] | None =
 
 def sheet_of(connection: Connection, run: str) -> str:
     """Return the key of the run's sheet; empty when there is no such run."""
-    found = connection.execute(select(runs).where(runs.c.run == run)).mappings().first()
-    return _run_of(found).sheet_key if found else ""
+    found = select_runs(connection, runs.c.run == run)
+    return found[0].sheet_key if found else ""
 
 
 def read_senders(connection: Connection, run: str) -> tuple[SenderRun, ...]:

@@ -66,14 +66,12 @@ class ContactLimiter:
     def cap_refuses(self, connection: Connection, job: Job, now: datetime) -> ClaimRefusal | None:
         """Return the refusal of a message to a new person while the cap is reached; None when it may go."""
         quota = self._quota(job.sender)
-        until = quota.refuses(connection, job.person, now) if quota else None
-        return None if until is None else self._capped(until)
+        return self._refuse_until(quota.refuses(connection, job.person, now) if quota else None)
 
     def full_until(self, job: Job, now: datetime) -> ClaimRefusal | None:
         """Return the same by the count of the last claim: for passing over many messages without a write."""
         quota = self._quota(job.sender)
-        until = quota.full_until(job.person, now) if quota else None
-        return None if until is None else self._capped(until)
+        return self._refuse_until(quota.full_until(job.person, now) if quota else None)
 
     def note_claim(self, job: Job, now: datetime) -> None:
         """Count the person of a message that was claimed."""
@@ -98,7 +96,9 @@ class ContactLimiter:
             self._quotas[scope] = Quota(self.rules.per_24h, endpoint=self._endpoint, sender=scope)
         return self._quotas[scope]
 
-    def _capped(self, until: datetime) -> ClaimRefusal:
+    def _refuse_until(self, until: datetime | None) -> ClaimRefusal | None:
+        if until is None:
+            return None
         when = format_moment(until, self.rules.timezone)
         finding = Finding(Reason.CAP, {"people": self.rules.per_24h or 0, "when": when})
         return ClaimRefusal(outcome=Outcome.PENDING, finding=finding, until=until)

@@ -251,7 +251,7 @@ def test_a_check_sees_what_a_run_would_do_and_writes_nothing(ledger: Ledger) -> 
     with ledger.stage() as staging:
         staging.add([good(2), good(3), bad(4), good(5, "+5511900000003")])
         staging.judge()
-        assert staging.count_to_send() == 1
+        assert len(staging.to_send()) == 1
         assert staging.to_send() == [(3, '{"row":3}')]
         assert staging.senders() == ("s1",)
         assert staging.counts() == {

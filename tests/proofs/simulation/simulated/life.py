@@ -132,7 +132,7 @@ class Life:
 
     def _foretold(self, staging: Staging) -> Mapping[Outcome, int]:
         """What `check` would say."""
-        counts, to_send = staging.counts(), staging.count_to_send()
+        counts, to_send = staging.counts(), len(staging.to_send())
         if self.alone and counts[Outcome.PENDING] != to_send:
             self.promise.broken("foretold", f"{counts}, but {to_send} to send")
         return counts
