@@ -1,29 +1,31 @@
-"""Files that are there whole or not at all: written aside, made durable, then renamed."""
+"""Atomic file writes: a temporary file beside the target, synced, then renamed."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-_TRIES = 9
+_NAMES = 9
+"""How many names are tried for a file that another program holds open."""
 _PRIVATE = 0o600
-"""What a temporary file has from the start."""
+"""The mode of a temporary file from the start."""
 
 
-def write_aside(
+def write_atomic(
     target: Path, write: Callable[[BinaryIO], None], *, mode: int = _PRIVATE, elsewhere: bool = True
 ) -> Path:
-    """Let `write` fill a file beside `target`, then put it in place with that mode. Gives where it is now.
+    """Let `write` fill a temporary file, then put it in place of `target` with that mode. Returns its path.
 
-    Another place than `target` (`report (2).xlsx`) means that another program holds `target` open, as Excel does on
-    Windows; unless `elsewhere`, that is an error too. On return the file is durable. An `OSError`, or whatever `write`
-    raises, leaves `target` as it was and nothing beside it.
+    The path is another one (`report (2).xlsx`) when another program holds `target` open, as Excel does on Windows;
+    unless `elsewhere`, that raises. On return the file is durable. An OSError, or whatever `write` raises, leaves
+    `target` as it was and nothing beside it.
     """
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    aside = Path(name)
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "w+b") as file:
             write(file)
@@ -31,29 +33,21 @@ def write_aside(
             if mode != _PRIVATE and os.name != "nt":
                 os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        placed = _put(aside, target) if elsewhere else aside.replace(target)
+        placed = _replace(temporary, target, names=_NAMES if elsewhere else 1)
         _sync_folder(target.parent)
         return placed
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _put(aside: Path, target: Path) -> Path:
-    held: PermissionError | None = None
-    for candidate in _names(target):
-        try:
-            aside.replace(candidate)
-        except PermissionError as error:
-            held = error
-        else:
-            return candidate
-    raise held or PermissionError(target)
-
-
-def _names(target: Path) -> Iterator[Path]:
-    yield target
-    for number in range(2, _TRIES + 1):
-        yield target.with_name(f"{target.stem} ({number}){target.suffix}")
+def _replace(temporary: Path, target: Path, *, names: int) -> Path:
+    """Rename to the first name that no other program holds open."""
+    others = (target.with_name(f"{target.stem} ({number}){target.suffix}") for number in range(2, names + 1))
+    *candidates, last = target, *others
+    for candidate in candidates:
+        with suppress(PermissionError):
+            return temporary.replace(candidate)
+    return temporary.replace(last)
 
 
 def _sync_folder(folder: Path) -> None:

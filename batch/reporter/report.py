@@ -13,7 +13,7 @@ from batch.errors import SheetError
 from batch.formatting import format_day
 from batch.i18n import _, use_language
 from batch.model.runs import Result, Run, Tally
-from batch.reporter.atomic_file import write_aside
+from batch.reporter.atomic_file import write_atomic
 from batch.reporter.html.page import write_html
 from batch.reporter.inputs import LEDGER_ONLY, ReportFiles, ReportInputs, SourceSheet
 from batch.reporter.redacted import redact_results, redact_run, redact_sheet, redacted_name, redaction_note
@@ -77,7 +77,7 @@ def _write_files(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportF
     report.write(page, lambda: (write_html(folder / page, inputs), ()))
     summary = summary_bytes(run, tally)
     report.write(
-        "summary.json", lambda: (write_aside(folder / "summary.json", lambda file: file.writelines([summary])), ())
+        "summary.json", lambda: (write_atomic(folder / "summary.json", lambda file: file.writelines([summary])), ())
     )
     if not masked:
         write_retries(folder, inputs, report)
@@ -124,7 +124,7 @@ def _not_written(name: str, error: OSError | SheetError) -> str:
 
 def _write_csv(target: Path, inputs: ReportInputs) -> Path:
     layout = lay_out_table(inputs.sheet.info)
-    return write_aside(target, lambda file: write_csv(file, layout, inputs.table(layout)))
+    return write_atomic(target, lambda file: write_csv(file, layout, inputs.table(layout)))
 
 
 def _has_full_report(folder: Path) -> bool:

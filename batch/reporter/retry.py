@@ -32,7 +32,7 @@ from batch.model.messages import ORIGIN_COLUMNS, Origin
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
 from batch.model.sheets import SheetInfo, SheetRow
-from batch.reporter.atomic_file import write_aside
+from batch.reporter.atomic_file import write_atomic
 from batch.reporter.columns import COLUMNS, REASON, value_text
 from batch.reporter.inputs import ReportInputs
 from batch.reporter.printable_text import exact, fitted
@@ -142,7 +142,7 @@ def _write_part(
         # Before the file is in place: wherever this ends, a file that is there without corrections is a known one.
         known.add(_digest(file))
 
-    written.append(write_aside(target, write))
+    written.append(write_atomic(target, write))
     return written[-1], tuple(problems)
 
 
@@ -298,7 +298,7 @@ class _KnownFiles:
         """Add a file that is about to be put in place, beside those that are there. Durable on return."""
         digests = [*(_file_digest(path) for path in self._files() if self._is_known(path)), digest]
         text = "".join(f"{each}\n" for each in dict.fromkeys(digests)).encode()
-        write_aside(self.folder / _DIGESTS, lambda file: file.writelines([text]))
+        write_atomic(self.folder / _DIGESTS, lambda file: file.writelines([text]))
 
     def remove_all_but(self, written: list[Path]) -> list[str]:
         """Remove the other known files, which have nothing to correct any more. Returns sentences about problems."""

@@ -13,7 +13,7 @@ from batch.json_output import OMIT_NONE, to_json
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence
 from batch.model.runs import Run, SenderRun, Tally, rank_reasons
-from batch.reporter.atomic_file import write_aside
+from batch.reporter.atomic_file import write_atomic
 from batch.reporter.printable_text import printable
 
 _READABLE = 0o644
@@ -146,7 +146,7 @@ def write_metrics(target: Path, run: Run, tally: Tally) -> None:
     def write(file: BinaryIO) -> None:
         file.write(metrics_text(run, tally).encode())
 
-    write_aside(target, write, mode=_READABLE, elsewhere=False)
+    write_atomic(target, write, mode=_READABLE, elsewhere=False)
 
 
 def metrics_text(run: Run, tally: Tally) -> str:

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from batch.i18n import _, ngettext, number
-from batch.reporter.atomic_file import write_aside
+from batch.reporter.atomic_file import write_atomic
 from batch.reporter.html.colours import tones_css
 from batch.reporter.html.figures import bar_segments, chart_columns, percentage_text, reason_bars, run_facts
 from batch.reporter.html.rows import INTERNED, MOST_TEXTS, PageRows, choose_lead_columns, own_columns
@@ -102,7 +102,7 @@ def write_html(target: Path, inputs: ReportInputs) -> Path:
     def write(file: BinaryIO) -> None:
         file.writelines(render_page("report.html.jinja", _values(inputs), script=REPORT_SCRIPT))
 
-    return write_aside(target, write)
+    return write_atomic(target, write)
 
 
 def _values(inputs: ReportInputs) -> dict[str, object]:

@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, NonNegativeInt, ValidationError, 
 
 from batch.i18n import _, describe_os_error, use_language
 from batch.model.outcomes import Outcome
-from batch.reporter.atomic_file import write_aside
+from batch.reporter.atomic_file import write_atomic
 from batch.reporter.html.figures import bar_segments
 from batch.reporter.html.page import render_page
 from batch.reporter.html.text import local_moment
@@ -69,7 +69,7 @@ def write_index(reports: Path, language: str) -> tuple[str, ...]:
                 return (_("{file} is not of wegly-batch, so the list of runs was not written.").format(file=target),)
             for _attempt in range(_TRIES):
                 before = _summary_times(reports)
-                write_aside(target, lambda file: file.writelines(render_page("runs.html.jinja", _values(reports))))
+                write_atomic(target, lambda file: file.writelines(render_page("runs.html.jinja", _values(reports))))
                 if _summary_times(reports) == before:
                     break
         except OSError as error:

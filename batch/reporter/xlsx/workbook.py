@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from batch.i18n import N_, _
-from batch.reporter.atomic_file import write_aside
+from batch.reporter.atomic_file import write_atomic
 from batch.reporter.inputs import ReportInputs, SourceSheet
 from batch.reporter.xlsx.in_place import CannotKeep, has_macros, write_own
 from batch.reporter.xlsx.new_workbook import write_clean
@@ -34,7 +34,7 @@ def write_workbook(folder: Path, material: ReportInputs, *, name: str = "report.
         said.extend(write_own(file, material, path, info))
 
     try:
-        return write_aside(target, write), tuple(said)
+        return write_atomic(target, write), tuple(said)
     except CannotKeep as error:
         reason = _("{error} So the report has its rows in a new workbook.").format(error=error)
     placed, problems = _clean(folder / name, material, (reason,))
@@ -47,7 +47,7 @@ def _clean(target: Path, material: ReportInputs, notes: tuple[str, ...]) -> tupl
     def write(file: BinaryIO) -> None:
         said.extend(write_clean(file, material, notes=notes, remarks=_plain_remarks(material.sheet)))
 
-    return write_aside(target, write), tuple(said)
+    return write_atomic(target, write), tuple(said)
 
 
 def _plain_remarks(sheet: SourceSheet) -> tuple[str, ...]:

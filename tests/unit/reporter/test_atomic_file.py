@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import pytest
 
-from batch.reporter.atomic_file import write_aside
+from batch.reporter.atomic_file import write_atomic
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def hello(file: BinaryIO) -> None:
 
 def test_a_file_is_written_and_only_its_owner_may_read_it(folder: Path) -> None:
     """The content is there, mode 0600, and nothing else is left in the folder."""
-    placed = write_aside(folder / "a.txt", hello)
+    placed = write_atomic(folder / "a.txt", hello)
     assert placed.read_bytes() == b"hello"
     assert stat.S_IMODE(placed.stat().st_mode) == 0o600
     assert list(folder.iterdir()) == [placed]
@@ -40,7 +40,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(folder: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        write_aside(target, fails)
+        write_atomic(target, fails)
     assert target.read_bytes() == b"old"
     assert list(folder.iterdir()) == [target]
 
@@ -51,7 +51,7 @@ def test_the_file_is_durable_before_it_gets_its_name(folder: Path, monkeypatch: 
     fsync, replace = os.fsync, Path.replace
     monkeypatch.setattr(os, "fsync", lambda handle: (steps.append("fsync"), fsync(handle))[1])
     monkeypatch.setattr(Path, "replace", lambda self, to: (steps.append("replace"), replace(self, to))[1])
-    write_aside(folder / "a.txt", hello)
+    write_atomic(folder / "a.txt", hello)
     assert steps == ["fsync", "replace", "fsync"]
 
 
@@ -67,7 +67,7 @@ def test_a_file_held_open_by_excel_gets_another_name(folder: Path, monkeypatch: 
         return replace(self, to)
 
     monkeypatch.setattr(Path, "replace", refused)
-    placed = write_aside(target, hello)
+    placed = write_atomic(target, hello)
     assert placed.name == "report (3).xlsx"
     assert placed.read_bytes() == b"hello"
     assert target.read_bytes() == b"open"

@@ -142,7 +142,7 @@ def test_our_own_index_is_written_anew(reports: Path) -> None:
 def test_a_run_that_ends_meanwhile_is_not_missing(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two runs end together: who was slower to write looks again, so the list has both."""
     leave_run(reports, "one", summary(campaign="janeiro"))
-    really = runs_index.write_aside
+    really = runs_index.write_atomic
     ended = []
 
     def slow(target: Path, write: Any) -> Path:
@@ -152,7 +152,7 @@ def test_a_run_that_ends_meanwhile_is_not_missing(reports: Path, monkeypatch: py
             leave_run(reports, "two", summary(campaign="fevereiro"))
         return placed
 
-    monkeypatch.setattr(runs_index, "write_aside", slow)
+    monkeypatch.setattr(runs_index, "write_atomic", slow)
     assert write_index(reports, "en") == ()
     assert "fevereiro" in body(reports)
 
@@ -166,7 +166,7 @@ def test_a_full_disk_is_said_and_leaves_the_list_of_before(reports: Path, monkey
     def full(*_: object) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(runs_index, "write_aside", full)
+    monkeypatch.setattr(runs_index, "write_atomic", full)
     (said,) = write_index(reports, "en")
     assert "No space left on device" in said
     assert (reports / "index.html").read_bytes() == before
