@@ -1,4 +1,7 @@
-"""Commands: words in, words out. Data goes to stdout, talk to stderr."""
+"""The command `wegly-batch`: its commands, each loaded when it is typed, signals, errors and exit codes.
+
+Data goes to stdout, messages to stderr.
+"""
 
 from __future__ import annotations
 
@@ -81,8 +84,8 @@ class _Commands(LazyGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
             hint = nearest(args[0], _COMMANDS)
-            said = _("There is no command {name!r}{hint}.").format(name=args[0], hint=hint)
-            ctx.fail(said.replace("?.", "?"))
+            problem = _("There is no command {name!r}{hint}.").format(name=args[0], hint=hint)
+            ctx.fail(problem.replace("?.", "?"))
         return super().resolve_command(ctx, args)
 
 
@@ -105,12 +108,12 @@ def main() -> None:
     sys.exit(code)
 
 
-class _Terminated(BaseException):
+class _Termination(BaseException):
     """SIGTERM before or after sending: what is open is closed on the way out."""
 
 
 def _terminate(*_: object) -> NoReturn:
-    raise _Terminated
+    raise _Termination
 
 
 def _listen_to_signals() -> None:
@@ -131,26 +134,26 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Exit as ended:
         return int(ended.exit_code)
     except BaseException as error:  # noqa: BLE001 - the last place: also a defect must not print the token
-        words, code = _describe_error(error)
-        if words:
-            with contextlib.suppress(OSError):  # nobody reads there; the exit code still tells
-                click.echo(words, err=True)
+        text, code = _describe_error(error)
+        if text:
+            with contextlib.suppress(OSError):  # the terminal is gone; the exit code still tells
+                click.echo(text, err=True)
         return code
     return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
 
 
 def _describe_error(error: BaseException) -> tuple[str, ExitCode]:
-    """What to say about an error, and the exit code."""
-    words, code = "", ExitCode.STOPPED
+    """Return what to print about an error, and the exit code."""
+    text, code = "", ExitCode.STOPPED
     match error:
         case click.ClickException():
             error.show()
             code = ExitCode.REFUSED
         case click.Abort() | KeyboardInterrupt():
-            words = "\n" + _("Interrupted. What was sent is recorded; run the same command again to go on.")
+            text = "\n" + _("Interrupted. What was sent is recorded; run the same command again to go on.")
             code = ExitCode.INTERRUPTED
-        case _Terminated():
-            words = _(
+        case _Termination():
+            text = _(
                 "Ended by a signal. What was sent is recorded; `wegly-batch report` writes the newest run's report."
             )
             code = ExitCode.TERMINATED
@@ -158,12 +161,12 @@ def _describe_error(error: BaseException) -> tuple[str, ExitCode]:
             discard_stdout()
         case OSError() if _failed_printing(error):
             discard_stdout()
-            words = _("What was found cannot be printed: {error}.").format(error=describe_os_error(error))
+            text = _("What was found cannot be printed: {error}.").format(error=describe_os_error(error))
         case WeglyBatchError():
-            words, code = f"{error.problem}\n{error.remedy}".rstrip(), ExitCode(error.exit_code)
+            text, code = f"{error.problem}\n{error.remedy}".rstrip(), ExitCode(error.exit_code)
         case _:
-            words, code = _describe_defect(), ExitCode.DEFECT
-    return words, code
+            text, code = _describe_defect(), ExitCode.DEFECT
+    return text, code
 
 
 def _failed_printing(error: OSError) -> bool:
@@ -177,8 +180,8 @@ def _failed_printing(error: OSError) -> bool:
 def _describe_defect() -> str:
     token = os.environ.get("WEGLY_TOKEN", "").strip()
     trace = traceback.format_exc()
-    said = _(
+    notice = _(
         "This is a defect in wegly-batch. What was sent is recorded in the ledger, and running the same command again\n"
         "sends only what is left. Please report the lines above."
     )
-    return f"{trace.replace(token, '***') if token else trace}\n{said}"
+    return f"{trace.replace(token, '***') if token else trace}\n{notice}"

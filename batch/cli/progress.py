@@ -1,4 +1,4 @@
-"""Who asks before sending and shows how it goes: a person at a terminal, or nobody (cron)."""
+"""Watchers of a run: a person at a terminal, who is asked and sees a bar, or none (cron)."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _USUAL_COLUMNS = 80
 
 
 def can_draw(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether the terminal can go back on a line; a dumb one can only print the next."""
+    """True when the terminal can go back on a line; a dumb one can only print the next."""
     return environment.get("TERM", "").casefold() != "dumb"
 
 
-def colours(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
-    """Whether colours are wanted and understood: not with NO_COLOR, nor on an old Windows console."""
+def can_colour(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
+    """True when colours are wanted and understood: not with NO_COLOR, nor on an old Windows console."""
     if environment.get("NO_COLOR") or not can_draw(environment):
         return False
     return platform != "win32" or "WT_SESSION" in environment
 
 
 class Bar:
-    """Drawn on stderr from what a meter says. A terminal that is gone (EIO) ends the drawing, and nothing else."""
+    """Progress bar on stderr. A terminal that is gone (EIO) ends the drawing, and nothing else."""
 
     def __init__(self, meter: Meter, *, colour: bool, clock: Callable[[], float] = time.monotonic) -> None:
         tqdm.monitor_interval = 0  # no thread of its own: `tick` redraws
@@ -55,12 +55,12 @@ class Bar:
         self.draw()
 
     def done(self) -> None:
-        """A row is done: draw, if it is time. Costs nearly nothing."""
+        """Draw after a row, if it is time. Costs nearly nothing."""
         if self._clock() - self._drawn >= _REFRESH:
             self.draw()
 
     def draw(self, *, ended: bool = False) -> None:
-        """Draw how far it is now."""
+        """Draw the progress now."""
         if self._bar is None:
             return
         self._drawn = self._clock()
@@ -69,12 +69,12 @@ class Bar:
         self._bar.bar_format = bar_line(now, columns, ended=ended, paint=self._paint)
         try:
             self._bar.refresh()
-        except (OSError, ValueError):  # nobody looks there any more
+        except (OSError, ValueError):  # the terminal is gone
             self._bar.disable = True  # nor will it try when it is thrown away
             self._bar = None
 
     def write(self, text: str) -> None:
-        """A line above the bar."""
+        """Write a line above the bar."""
         if self._bar is not None:
             with suppress(OSError, ValueError):
                 self._bar.write(text, file=sys.stderr)
@@ -100,9 +100,9 @@ def _painted(text: str, colour: str) -> str:
 
 
 def make_watcher(*, yes: bool, quiet: bool, expires: datetime | None = None) -> Silent | Terminal:
-    """A `Terminal` where a person can see and answer, else a `Silent` one; `quiet` shows nothing but still asks.
+    """Return a `Terminal` where a person can see and answer, else a `Silent` one; `quiet` shows nothing but still asks.
 
-    `expires`: when the token does, if it says so.
+    `expires`: of the token; None: not known.
     """
     if not sys.stderr.isatty():
         return Silent()
@@ -122,7 +122,7 @@ def _signals_interrupt() -> Iterator[None]:
 
 
 class Silent:
-    """Nobody is there: nothing is asked and nothing is shown, unless something must be said."""
+    """Watcher without a person: asks nothing and prints only what is needed."""
 
     def confirm(self, plan: Check) -> bool:  # noqa: ARG002 - the interface of a watcher
         return True
@@ -140,13 +140,13 @@ class Silent:
         return True
 
     def say(self, text: str, *, needed: bool) -> None:
-        """Print what cron should mail: only what somebody must know."""
+        """Print what cron should mail: only what is needed."""
         if needed:
             click.echo(text, err=True)
 
 
 class Terminal:
-    """A person at a terminal: asks, draws a bar, tells of pauses."""
+    """Watcher for a person at a terminal: asks, draws a bar, prints pauses."""
 
     def __init__(self, *, yes: bool, quiet: bool, expires: datetime | None = None) -> None:
         self._yes = yes
@@ -155,8 +155,8 @@ class Terminal:
         self._meter: Meter | None = None
         self._bar: Bar | None = None
         self._ticks = 0
-        self._told_until = 0.0
-        """When the pause ends that was told of last, by the monotonic clock."""
+        self._pause_until = 0.0
+        """End of the last pause that was printed, by the monotonic clock."""
 
     def confirm(self, plan: Check) -> bool:
         return self._yes or confirm(send_question(plan, self._expires))
@@ -182,8 +182,10 @@ class Terminal:
 
     def waiting(self, seconds: float, finding: Finding, sender: str) -> None:  # noqa: ARG002 - likewise
         until = time.monotonic() + seconds
-        if seconds >= 1 and until >= self._told_until + 1:  # of several attempts that meet the same, one tells
-            self._told_until = until
+        if (
+            seconds >= 1 and until >= self._pause_until + 1
+        ):  # of several attempts that meet the same pause, one is printed
+            self._pause_until = until
             self._write(waiting_text(seconds, finding))
 
     def signalled(self, *, again: bool) -> None:
@@ -198,14 +200,14 @@ class Terminal:
         if self._yes:
             return True
         self._close()
-        said = ngettext(
+        question = ngettext(
             "The first {n} message was accepted. Look at it in WhatsApp. Send the rest?",
             "The first {n} messages were accepted. Look at one in WhatsApp. Send the rest?",
             sent,
         )
         with _signals_interrupt():
             try:
-                goes_on = confirm(said.format(n=number(sent)))
+                goes_on = confirm(question.format(n=number(sent)))
             except (click.Abort, KeyboardInterrupt):
                 return False
         if goes_on:
@@ -220,7 +222,7 @@ class Terminal:
 
     def _open(self) -> None:
         if self._meter is not None and not self._quiet and can_draw():
-            self._bar = Bar(self._meter, colour=colours())
+            self._bar = Bar(self._meter, colour=can_colour())
 
     def _close(self) -> None:
         if self._bar is not None:

@@ -89,7 +89,7 @@ def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
 
 
 def _try_on_sheet(draft: Draft, analysis: SheetAnalysis, name: str) -> tuple[Draft, str]:
-    """The draft that finds the same columns as were analysis at, and what `check` will say against it, if anything.
+    """Make the draft find the columns that were analysed; return it with the problem that `check` will find, if any.
 
     The names in a campaign help to find worksheet and header; where they would lead elsewhere, the draft says both.
     """

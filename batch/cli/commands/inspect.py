@@ -46,11 +46,11 @@ def _text(found: dict[str, object]) -> str:
     columns = found["columns"]
     names = ", ".join(columns) if isinstance(columns, (list, tuple)) else ""
     warnings = found["warnings"]
-    told = [(_(label), str(found[key])) for key, label in _LABELS.items() if found[key] is not None]
-    told.append((_(_COLUMNS), names))
-    told += [(_(_NOTE), str(warning)) for warning in warnings] if isinstance(warnings, (list, tuple)) else []
+    pairs = [(_(label), str(found[key])) for key, label in _LABELS.items() if found[key] is not None]
+    pairs.append((_(_COLUMNS), names))
+    pairs += [(_(_NOTE), str(warning)) for warning in warnings] if isinstance(warnings, (list, tuple)) else []
     width = max(len(_(label)) for label in (*_LABELS.values(), _COLUMNS, _NOTE)) + 1
-    return "\n".join(f"{label:<{width}}{text}" for label, text in told)
+    return "\n".join(f"{label:<{width}}{text}" for label, text in pairs)
 
 
 _LABELS = {

@@ -41,14 +41,14 @@ def backup(*, file: Path, ledger: str | None, as_json: bool) -> None:
         click.echo(_json(copied))
         return
     contents = copied.contents
-    said = _(
+    text = _(
         "Copied to {place} ({size}): {runs}, {messages}. It was read back and is whole.\n"
         "Put back when the ledger has gone on since, it is an older one: the next run notices that and stops, because\n"
         "those who were messaged in between would be new to it."
     )
     runs = ngettext("{n} run", "{n} runs", contents.runs).format(n=number(contents.runs))
     messages = format_messages(sum(contents.messages.values()))
-    click.echo(said.format(place=copied.place, size=_size(contents.size), runs=runs, messages=messages))
+    click.echo(text.format(place=copied.place, size=_size(contents.size), runs=runs, messages=messages))
 
 
 @command.command("info")

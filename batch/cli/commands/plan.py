@@ -62,14 +62,14 @@ def command(
     planned = make_plan(sheet, campaign, out, settings, choices)
     code = planned.check.exit_code
     if as_json:
-        said = {"plan": out, "messages": planned.messages, "hash": planned.hash, "exit_code": code}
-        click.echo(to_json(said))
+        result = {"plan": out, "messages": planned.messages, "hash": planned.hash, "exit_code": code}
+        click.echo(to_json(result))
         return code
-    told = [
+    lines = [
         (_("Plan"), f"{out}: {format_messages(planned.messages)}"),
         (_("Hash"), planned.hash),
         (_("Send it"), f"wegly-batch run {sheet} -c {campaign} --plan {out}"),
     ]
     counts = outcome_table(planned.check.counts, planned.check.reasons)
-    click.echo("\n".join([counts, "", *labelled_lines(told, least=8)]))
+    click.echo("\n".join([counts, "", *labelled_lines(lines, least=8)]))
     return code

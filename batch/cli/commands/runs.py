@@ -38,7 +38,7 @@ def command(*, campaign: str | None, limit: int | None, ledger: str | None, as_j
 
 
 def _columns() -> int | None:
-    """Of the terminal; None for a file or a pipe, whose lines have any length."""
+    """Columns of the terminal; None for a file or a pipe, whose lines have any length."""
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or None
     except (OSError, ValueError):

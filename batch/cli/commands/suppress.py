@@ -71,8 +71,8 @@ def add(
         click.echo(to_json([{"phone": format_phone(person), "new": new} for person, new in found.items()]))
         return
     for person, new in found.items():
-        said = _("is on the list now") if new else _("was on the list already")
-        click.echo(f"{format_phone(person)}  {said}")
+        state = _("is on the list now") if new else _("was on the list already")
+        click.echo(f"{format_phone(person)}  {state}")
 
 
 @command.command("remove")
@@ -119,8 +119,8 @@ def list_(*, ledger: str | None, as_json: bool) -> None:
     for entry in entries:
         click.echo(_line(entry))
         count += 1
-    said = _("On the list: {n}.") if count else _("Nobody is on the suppression list.")
-    click.echo(said.format(n=number(count)), err=True)
+    text = _("On the list: {n}.") if count else _("Nobody is on the suppression list.")
+    click.echo(text.format(n=number(count)), err=True)
 
 
 @command.command("import")
@@ -143,14 +143,14 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
     code = ExitCode.ERRORS if found.unreadable_count else ExitCode.DONE
     if as_json:
         unreadable = [{"row": each.row, "message": sentence(each.finding)} for each in found.unreadable]
-        said = {
+        result = {
             "added": found.added,
             "already": found.already,
             "unreadable": unreadable,
             "unreadable_count": found.unreadable_count,
             "exit_code": code,
         }
-        click.echo(to_json(said))
+        click.echo(to_json(result))
         return code
     for warning in found.warnings:
         click.echo(warning, err=True)
@@ -161,11 +161,11 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
     )
     click.echo(added.format(sheet=sheet.name, added=number(found.added), already=number(found.already)))
     if found.unreadable_count:
-        _say_unreadable(found)
+        _print_unreadable(found)
     return code
 
 
-def _say_unreadable(found: ImportResult) -> None:
+def _print_unreadable(found: ImportResult) -> None:
     count = found.unreadable_count
     head = ngettext(
         "NOT on the list: whom {n} cell may mean that cannot be read:",

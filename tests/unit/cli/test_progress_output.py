@@ -8,7 +8,7 @@ import pytest
 
 from batch.app.runs.progress import RunProgress
 from batch.cli.output.progress import bar_line, state_text
-from batch.cli.progress import _painted, can_draw, colours
+from batch.cli.progress import _painted, can_colour, can_draw
 from batch.model.outcomes import Outcome
 
 
@@ -100,11 +100,11 @@ def test_who_asks_gets_one_sentence() -> None:
 
 def test_colours_are_for_terminals_that_have_them_and_people_who_want_them() -> None:
     """NO_COLOR, a dumb terminal, an old Windows console: none."""
-    assert colours({"TERM": "xterm-256color"}, "linux")
-    assert not colours({"TERM": "xterm", "NO_COLOR": "1"}, "linux")
-    assert colours({"TERM": "xterm", "NO_COLOR": ""}, "linux")
-    assert not colours({"TERM": "dumb"}, "linux")
-    assert not colours({}, "win32")
-    assert colours({"WT_SESSION": "x"}, "win32")
+    assert can_colour({"TERM": "xterm-256color"}, "linux")
+    assert not can_colour({"TERM": "xterm", "NO_COLOR": "1"}, "linux")
+    assert can_colour({"TERM": "xterm", "NO_COLOR": ""}, "linux")
+    assert not can_colour({"TERM": "dumb"}, "linux")
+    assert not can_colour({}, "win32")
+    assert can_colour({"WT_SESSION": "x"}, "win32")
     assert not can_draw({"TERM": "dumb"})
     assert can_draw({})
