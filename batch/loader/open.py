@@ -117,8 +117,8 @@ def _open(source: SheetFile, name: str | None, wanted: Collection[str]) -> _Open
         kind = "tsv" if text.delimiter == "\t" else "csv"
         return _Opened(grid=text, format=kind, encoding=text.encoding, delimiter=text.delimiter)
     book = open_workbook(source, content)
-    choice = choose_tab(source, book, name=name, wanted=wanted)
-    return _Opened(grid=book.grid(choice.tab), format=book.format, tab=choice.tab.name, remarks=choice.remarks)
+    tab, remarks = choose_tab(source, book, name=name, wanted=wanted)
+    return _Opened(grid=book.grid(tab), format=book.format, tab=tab.name, remarks=remarks)
 
 
 def _find_header(source: SheetFile, grid: Grid, header_row: int | None, wanted: Collection[str]) -> Header:

@@ -24,14 +24,6 @@ _HIDDEN = N_("The worksheet {name} is hidden and is not read.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
-    """The worksheet that is read, and remarks about the others."""
-
-    tab: Tab
-    remarks: tuple[Phrase, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class _Candidate:
     tab: Tab
     header: Header
@@ -45,8 +37,10 @@ class _Candidate:
         return len({fold(name) for name in self.header.names if name} & {fold(name) for name in wanted})
 
 
-def choose_tab(source: SheetFile, book: Workbook, *, name: str | None, wanted: Collection[str]) -> Choice:
-    """Choose the worksheet to read.
+def choose_tab(
+    source: SheetFile, book: Workbook, *, name: str | None, wanted: Collection[str]
+) -> tuple[Tab, tuple[Phrase, ...]]:
+    """Choose the worksheet to read, and return it with remarks about the others.
 
     It is the one named; else the one with result columns of an earlier report; else the only visible one with the
     columns the campaign asks for, or with a phone column; else the only one that holds anything. Where none has a phone
@@ -57,7 +51,7 @@ def choose_tab(source: SheetFile, book: Workbook, *, name: str | None, wanted: C
         SheetError: there is no such sheet, no sheet holds anything, or several would do; these are named.
     """
     if name is not None:
-        return Choice(tab=_find_corrections(book, name) or _find_named(source, book.tabs, name))
+        return _find_corrections(book, name) or _find_named(source, book.tabs, name), ()
     hidden = tuple(
         Phrase(_HIDDEN if tab.worksheet else _NO_ROWS, {"name": repr(tab.name)})
         for tab in book.tabs
@@ -79,7 +73,7 @@ def choose_tab(source: SheetFile, book: Workbook, *, name: str | None, wanted: C
     chosen = best[0].tab
     others = ", ".join(repr(candidate.tab.name) for candidate in candidates if candidate.tab is not chosen)
     ignored = (Phrase(_ONLY, {"name": repr(chosen.name), "others": others}),) if others else ()
-    return Choice(tab=chosen, remarks=hidden + ignored)
+    return chosen, hidden + ignored
 
 
 def _find_corrections(book: Workbook, name: str) -> Tab | None:

@@ -26,7 +26,7 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _TAG = re.compile(rb"<[^\s/>]+" + ATTRIBUTES + rb">")
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml([^<>?]*)\?>")
 _TEXT_DECLARATION = re.compile(r"^\ufeff?<\?xml[^>]*\?>")
-_ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([\w.:-]*)["']""")
+_ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([\w.:-]+)["']""")
 _UTF8_NAMES = frozenset({"utf-8", "utf8", "ascii", "us-ascii"})
 _UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 _LAST_CHARACTERS = b"\xef\xbf"
@@ -263,8 +263,7 @@ def has_plain_head(head: bytes) -> bool:
     """True when the markup before the items is UTF-8 without comments and instructions, so that no item is in one."""
     declared = _DECLARATION.match(head)
     rest = head[declared.end() :] if declared else head
-    encoding = _ENCODING.search(declared[1]) if declared else None
-    return b"<!" not in rest and b"<?" not in rest and (encoding is None or encoding[1].lower() == b"utf-8")
+    return b"<!" not in rest and b"<?" not in rest and _find_encoding(head) == "utf-8"
 
 
 def decode_plain(block: bytes) -> str | None:
@@ -283,8 +282,8 @@ def to_utf8(content: bytes) -> bytes:
     Raises:
         UnsupportedMarkup: an unknown encoding.
     """
-    encoding = _other_encoding(content)
-    if encoding is None:
+    encoding = _find_encoding(content)
+    if encoding in _UTF8_NAMES:
         return content.removeprefix(codecs.BOM_UTF8)
     try:
         return _TEXT_DECLARATION.sub("", content.decode(encoding)).encode()
@@ -330,8 +329,8 @@ def _section_text(section: re.Match[bytes]) -> bytes:
 def _transcode(chunks: Iterable[bytes]) -> Iterator[bytes]:
     remaining = iter(chunks)
     first = next(remaining, b"")
-    encoding = _other_encoding(first)
-    if encoding is None:
+    encoding = _find_encoding(first)
+    if encoding in _UTF8_NAMES:
         yield first.removeprefix(codecs.BOM_UTF8)
         yield from remaining
         return
@@ -345,14 +344,13 @@ def _transcode(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise UnsupportedMarkup(f"a worksheet in {encoding}") from None
 
 
-def _other_encoding(head: bytes) -> str | None:
-    """Return the encoding that the start of a part names; None for UTF-8."""
+def _find_encoding(head: bytes) -> str:
+    """Find the encoding that the start of a part names, in lower case; UTF-8 when it names none."""
     if head.startswith(_UTF16_STARTS):
         return "utf-16" if head[:2] in _UTF16_STARTS[:2] else "utf-16-le" if head[0] else "utf-16-be"
     declared = _DECLARATION.match(head)
-    found = _ENCODING.search(declared[1]) if declared else None
-    name = found[1].decode("ascii").lower() if found else "utf-8"
-    return None if name in _UTF8_NAMES else name
+    named = _ENCODING.search(declared[1]) if declared else None
+    return named[1].decode("ascii").lower() if named else "utf-8"
 
 
 def unescape(text: str) -> str:

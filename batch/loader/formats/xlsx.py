@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from batch.loader.formats.cell_text import NumberKind, number_kind
 from batch.loader.formats.xlsx_cells import CellReader
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import Grid, Tab
 from batch.ooxml.archive import Archive, part_key
-from batch.ooxml.package import Relation, is_true, make_tab, read_content_types, read_relations
+from batch.ooxml.package import is_true, make_tab, read_content_types, read_relations
 from batch.ooxml.shared_strings import read_shared_strings
 from batch.ooxml.xml import Attributes
 
@@ -20,16 +18,28 @@ class XlsxBook:
     """A workbook whose sheets are known; texts and formats are read for the first worksheet that is asked for."""
 
     def __init__(self, archive: Archive, part: str) -> None:
+        """Read the list of sheets. `part`: name of the workbook part. Raises SheetError: damaged, or forbidden XML."""
         self._archive = archive
-        self._workbook = _read_workbook(archive, part)
+        self._relations = {each.id: each for each in read_relations(archive, part) if not each.outside}
         self._read_cell: CellReader | None = None
+        self._epoch_1904 = False
+        self._recalculates = False
+        """Excel calculates all formulas when it opens the file: a stored 0 is a placeholder, as libraries write it."""
+        self.tabs: list[Tab] = []
+        """Sheets in the order of their tabs; `place` is the part name."""
         content_type = read_content_types(archive).get(part_key(part), "")
         self.format = "xlsm" if "macroenabled" in content_type.lower() else "xlsx"
+        archive.parse(part, self._start_element)
 
-    @property
-    def tabs(self) -> tuple[Tab, ...]:
-        """Sheets in the order of their tabs; `place` is the part name."""
-        return self._workbook.tabs
+    def _start_element(self, element: str, attributes: Attributes) -> None:
+        if element == "workbookPr":
+            self._epoch_1904 |= is_true(attributes.get("date1904"))
+        elif element == "calcPr":
+            self._recalculates |= is_true(attributes.get("fullCalcOnLoad"))
+        elif element == "sheet":
+            tab = make_tab(attributes, self._relations)
+            worksheet = tab.kind == "worksheet"
+            self.tabs.append(Tab(name=tab.title, worksheet=worksheet, visible=tab.visible, place=tab.part))
 
     def grid(self, tab: Tab) -> Grid:
         """Return the rows of a worksheet.
@@ -39,54 +49,15 @@ class XlsxBook:
         """
         if self._read_cell is None:
             self._read_cell = CellReader(
-                strings=read_shared_strings(self._archive, self._workbook.shared_strings),
-                kinds=_read_number_kinds(self._archive, self._workbook.styles),
-                epoch_1904=self._workbook.epoch_1904,
-                recalculates=self._workbook.recalculates,
+                strings=read_shared_strings(self._archive, self._find_part("sharedStrings")),
+                kinds=_read_number_kinds(self._archive, self._find_part("styles")),
+                epoch_1904=self._epoch_1904,
+                recalculates=self._recalculates,
             )
         return WorksheetGrid(archive=self._archive, part=tab.place, read_cell=self._read_cell)
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Workbook:
-    """The workbook part."""
-
-    tabs: tuple[Tab, ...]
-    epoch_1904: bool
-    recalculates: bool
-    """Excel calculates all formulas when it opens the file: a stored 0 is then a placeholder, as libraries write it."""
-    shared_strings: str | None
-    """Part name; None when there is none."""
-    styles: str | None
-
-
-def _read_workbook(archive: Archive, part: str) -> _Workbook:
-    relations = {each.id: each for each in read_relations(archive, part)}
-    tabs: list[Tab] = []
-    epochs: list[bool] = []
-    recalculations: list[bool] = []
-
-    def start(element: str, attributes: Attributes) -> None:
-        if element == "workbookPr":
-            epochs.append(is_true(attributes.get("date1904")))
-        elif element == "calcPr":
-            recalculations.append(is_true(attributes.get("fullCalcOnLoad")))
-        elif element == "sheet":
-            tab = make_tab(attributes, relations)
-            tabs.append(Tab(name=tab.title, worksheet=tab.kind == "worksheet", visible=tab.visible, place=tab.part))
-
-    archive.parse(part, start)
-    return _Workbook(
-        tabs=tuple(tabs),
-        epoch_1904=any(epochs),
-        recalculates=any(recalculations),
-        shared_strings=_find_part(relations, "sharedStrings"),
-        styles=_find_part(relations, "styles"),
-    )
-
-
-def _find_part(relations: dict[str, Relation], kind: str) -> str | None:
-    return next((each.target for each in relations.values() if each.kind == kind and not each.outside), None)
+    def _find_part(self, kind: str) -> str | None:
+        return next((each.target for each in self._relations.values() if each.kind == kind), None)
 
 
 def _read_number_kinds(archive: Archive, part: str | None) -> list[NumberKind]:

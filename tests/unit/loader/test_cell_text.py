@@ -7,7 +7,6 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from batch.loader.formats import cell_text as cells
-from batch.ooxml.xml import unescape
 
 
 @pytest.mark.parametrize(
@@ -139,11 +138,3 @@ def test_values_of_a_reader_library(value: object, text: str | None) -> None:
 def test_which_formats_are_dates(code: str, kind: str) -> None:
     """Letters in quotes, behind a backslash or in brackets do not make a date."""
     assert cells.format_kind(code).value == kind
-
-
-def test_escaped_characters_of_ooxml() -> None:
-    """`_x000D_` is a line break and `_x005F_` an underscore; a surrogate pair becomes one character."""
-    assert unescape("a_x000D_\nb") == "a\r\nb"
-    assert unescape("_x005F_x000D_") == "_x000D_"
-    assert unescape("_xD83D__xDE00_") == "\U0001f600"
-    assert unescape("a_xyz") == "a_xyz"

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.ooxml.archive import new_zip
 from batch.ooxml.package import CONTENT_TYPES, Package
-from batch.ooxml.references import Area, column_letters, column_number, group_runs, parse_area
-from batch.ooxml.xml import Edits, UnsupportedMarkup, parse_tree, to_utf8
+from batch.ooxml.references import Area
+from batch.ooxml.xml import UnsupportedMarkup
 from batch.reporter.columns import COLUMNS
 from batch.reporter.xlsx.sheet_parts import Surroundings, Table
 from batch.reporter.xlsx.sheet_rows import SheetXml
@@ -169,38 +168,6 @@ def test_a_table_grows_but_not_one_that_a_query_fills() -> None:
     assert package.read("query") == query
 
 
-def test_parts_are_found_whatever_their_case_and_slashes() -> None:
-    """Writers differ, and the conventions compare names without case."""
-    package = package_of(
-        **{
-            "xl__a.xml": b"<a/>",
-            "xl\\B.xml": b"<b/>",
-            "xl___rels__a.xml.rels": b'<Relationships><Relationship Id="r" Type="t/x" Target="../XL/b.XML"/>'
-            b'<Relationship Id="s" Type="t/link" Target="http://example.org/x" TargetMode="External"/></Relationships>',
-        }
-    )
-    near, far = package.relations("xl/a.xml")
-    assert (package.read(near.target), near.kind, near.outside) == (b"<b/>", "x", False)
-    assert (far.target, far.outside) == ("http://example.org/x", True)
-    package.remove_all("XL/A.xml")
-    assert package.names == [CONTENT_TYPES]
-
-
-def test_a_copy_has_each_part_once_and_the_new_ones() -> None:
-    """Replaced, removed and added parts, and those that were written before."""
-    package = package_of(one=b"1", two=b"2", three=b"3")
-    package.put("one", b"new")
-    package.put("four", b"4")
-    package.remove("two")
-    file = io.BytesIO()
-    with new_zip(file) as copy:
-        package.stream(copy, "three", [b"3", b"3"], most=2)
-        package.write(copy)
-    with zipfile.ZipFile(file) as archive:
-        found = {name: archive.read(name) for name in archive.namelist()}
-    assert found == {"three": b"33", CONTENT_TYPES: b"<Types></Types>", "one": b"new", "four": b"4"}
-
-
 def test_styles_are_added_behind_the_users_and_found_again() -> None:
     """With the part's own prefix; what is there already is not added a second time."""
     theirs = BARE_STYLES.replace(b"<", b"<x:").replace(b"<x:/", b"</x:").replace(b"xmlns=", b"xmlns:x=")
@@ -222,39 +189,3 @@ def test_styles_are_added_behind_the_users_and_found_again() -> None:
     again = StylesPart(made)
     assert again.adopt(donor)(1) == 1
     assert again.made() == made
-
-
-def test_edits_leave_the_rest_as_it_is() -> None:
-    """Attributes, what is inside, a new child in an empty element; blanks, quotes and prefixes as they were."""
-    content = b"<?xml version='1.0'?>\n<r  xmlns:q='u' ><a k='1>2' q:z=\"&amp;\"/><b>x</b ><c/></r>"
-    root = parse_tree(content)
-    first, second, third = root.children
-    edits = Edits()
-    edits.set(first, k=None, q__z='<"')
-    edits.append(first, b"<new/>")
-    edits.rewrite(second, b"y")
-    edits.replace(third, b"")
-    assert edits.apply(content) == (
-        b"<?xml version='1.0'?>\n<r  xmlns:q='u' ><a q:z=\"&lt;&quot;\"><new/></a><b>y</b ></r>"
-    )
-
-
-def test_other_encodings_become_utf8() -> None:
-    """The declaration goes, because it would be wrong."""
-    text = '<?xml version="1.0" encoding="{}"?><a>ã</a>'
-    assert to_utf8(text.format("UTF-16").encode("utf-16")) == "<a>ã</a>".encode()
-    assert to_utf8(text.format("iso-8859-1").encode("iso-8859-1")) == "<a>ã</a>".encode()
-    assert to_utf8(b"\xef\xbb\xbf<a/>") == b"<a/>"
-
-
-def test_references_of_areas() -> None:
-    """Cells, whole columns and rows; what is none gives none."""
-    assert parse_area("$B$2:C9") == Area(2, 2, 3, 9)
-    assert parse_area("D4") == Area(4, 4, 4, 4)
-    assert parse_area("C:D") == Area(3, 1, 4, 1_048_576)
-    assert parse_area("3:4") == Area(1, 3, 16_384, 4)
-    assert (parse_area(""), parse_area("A1 B2"), parse_area("#REF!")) == (None, None, None)
-    assert (str(Area(1, 2, 28, 9)), Area(1, 2, 28, 9).absolute) == ("A2:AB9", "$A$2:$AB$9")
-    assert group_runs([7, 1, 3, 2]) == [(1, 3), (7, 7)]
-    assert [column_letters(number) for number in (1, 26, 27, 702, 703, 16_384)] == ["A", "Z", "AA", "ZZ", "AAA", "XFD"]
-    assert all(column_number(column_letters(number)) == number for number in (1, 26, 27, 702, 703, 16_384))
