@@ -167,7 +167,6 @@ def _looked(staging: Staging, watch: Watch) -> None:
     with watch.running():
         staging.tally()
         deque(staging.results(remarkable=True), maxlen=0)
-        len(staging.to_send())
         staging.senders()
         deque(staging.recipients(), maxlen=0)
         staging.to_send(3)

@@ -22,7 +22,7 @@ from batch.ledger.read.runs import sheet_of
 from batch.ledger.storage.engine import READ, translate_write_failures
 from batch.ledger.storage.pseudonyms import clear_value
 from batch.ledger.storage.results import MESSAGE_COLUMNS, WIDTH, StoredRow, result_of, row_columns
-from batch.ledger.storage.schema import State, decisions, messages, rows
+from batch.ledger.storage.schema import NO_CLAIM, State, decisions, messages, rows
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, findings_to_json
 from batch.model.runs import Result
@@ -235,10 +235,7 @@ def _write(connection: Connection, settlement: Settlement) -> None:
         "chat_id": settlement.chat_id,
         "chat_status": None,
         "payload": None,
-        # Who had claimed it could else still write an outcome over the decision.
-        "claim_run": None,
-        "claim_host": None,
-        "claim_pid": None,
+        **NO_CLAIM,  # whose holder could else still write an outcome over the decision
     }
     if connection.execute(update(messages).where(*as_it_was).values(values)).rowcount != 1:
         raise Busy(

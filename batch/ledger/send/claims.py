@@ -17,7 +17,7 @@ from batch.i18n import N_
 from batch.ledger.send.contact_limits import ContactLimiter, claim_parameters, explain_refusal, may_claim
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.prepared_statements import PreparedStatement
-from batch.ledger.storage.schema import AGAIN, State, is_one_of, messages, restored_values
+from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, restored_values
 from batch.ledger.storage.suppression import SuppressionEntry, suppress
 from batch.model.messages import Job, campaign_scope
 from batch.model.outcomes import Evidence, Outcome
@@ -42,8 +42,6 @@ class OutcomeRecord:
     outcome: Outcome
     evidence: Evidence | None
 
-
-_NO_CLAIM = {"claim_run": None, "claim_host": None, "claim_pid": None}
 
 _HELD = (
     messages.c.key == bindparam("held_key"),
@@ -135,7 +133,7 @@ def release(
         posted: The API answered, with a refusal. Else no request was made, and the attempt does not count.
         status: The HTTP status of that answer, or None.
     """
-    values: dict[str, Any] = {"state": State.PENDING.value, **_NO_CLAIM, "http_status": status}
+    values: dict[str, Any] = {"state": State.PENDING.value, **NO_CLAIM, "http_status": status}
     if finding:
         values["findings"] = findings_to_json([finding])
     values |= {"run": held.owner.run} if posted else {"attempts": messages.c.attempts - 1}
@@ -150,7 +148,7 @@ def withdraw(connection: Connection, key: str, owner: Owner, rules: ContactLimit
     For a claim whose commit failed in a way that leaves open whether it took effect. False when it did not.
     """
     open_claim = (messages.c.key == key, messages.c.claim_run == owner.run, messages.c.state == State.CLAIMED.value)
-    values = {"state": State.PENDING.value, "attempts": messages.c.attempts - 1, **_NO_CLAIM}
+    values = {"state": State.PENDING.value, "attempts": messages.c.attempts - 1, **NO_CLAIM}
     withdrawn = connection.execute(update(messages).where(*open_claim).values(values)).rowcount == 1
     rules.note_end(key, None)
     return withdrawn

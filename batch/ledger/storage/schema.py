@@ -302,6 +302,10 @@ AGAIN = {
 """Columns of a message to those that keep them while it is to be tried again."""
 
 
+NO_CLAIM = {"claim_run": None, "claim_host": None, "claim_pid": None}
+"""Values of a message that no attempt is posting."""
+
+
 def restored_values() -> dict[str, Any]:
     """Return the values that restore a message to its outcome before it was to be tried again."""
     kept: dict[str, Any] = {name: messages.c[again] for name, again in AGAIN.items()}
