@@ -21,7 +21,6 @@ from batch.app.inputs.staging import Choices, StagedSheet, open_campaign_sheet, 
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
 from batch.ledger import Ledger
-from batch.loader import label
 from batch.model.contact_limits import DAY
 from batch.model.forecast import Cap, Load, Schedule, plan_schedule
 from batch.model.messages import TemplateField
@@ -74,7 +73,7 @@ class Example:
         body = json.loads(self.payload)
         fields = [TemplateField(**each) for each in body.get("template_fields", [])]
         head = f"{body['template']['name']} ({body['template']['language']})"
-        return [head, *(f"{label(field)}: {field.value}" for field in fields)]
+        return [head, *(f"{field.label}: {field.value}" for field in fields)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,11 +168,11 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
         endpoint=source.endpoint,
         ledger=staged.ledger.location,
         info=source.sheet.info,
-        mapping=tuple(source.maker.mapping()),
+        mapping=tuple(source.evaluator.describe_mapping()),
         senders=tuple(sorted(senders)),
         counts={outcome: counts[outcome] for outcome in Outcome},
         reasons=reasons,
-        warnings=(*source.maker.warnings, *staged.warnings),
+        warnings=(*source.evaluator.warnings, *staged.warnings),
         list_warnings=staged.warnings,
         notes=notes,
         noted=noted,
@@ -193,11 +192,11 @@ def _first_notes(result: Result) -> dict[str, Finding]:
 
 
 def _examples(staged: StagedSheet) -> Iterator[Example]:
-    maker = staged.source.maker
+    evaluator = staged.source.evaluator
     payloads = dict(staged.staging.to_send(_EXAMPLES_SHOWN))
     rows = (row for row in staged.source.sheet.rows() if row.number in payloads)
-    for contact in map(maker.contact, islice(rows, len(payloads))):
-        payload, text = payloads[contact.row], maker.preview(contact)
+    for contact in map(evaluator.evaluate, islice(rows, len(payloads))):
+        payload, text = payloads[contact.row], evaluator.render_body(contact)
         yield Example(row=contact.row, person=contact.person or "", payload=payload, text=text)
 
 

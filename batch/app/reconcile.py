@@ -234,8 +234,8 @@ def _texts(
     skip_hidden = campaign.sheet.hidden_rows == "skip"
     texts: dict[str, str] = {}
     for row in source.sheet.rows():
-        contact = source.maker.contact(row)
-        text = source.maker.preview(contact)
+        contact = source.evaluator.evaluate(row)
+        text = source.evaluator.render_body(contact)
         if text is None or contact.person is None or (contact.hidden and skip_hidden):
             continue
         key = hash_key(

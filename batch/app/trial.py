@@ -20,7 +20,7 @@ from batch.app.inputs.staging import (
     CampaignSheet,
     Choices,
     StagedSheet,
-    as_request,
+    hash_request,
     open_campaign_sheet,
     stage_sheet,
     utc_now,
@@ -32,7 +32,7 @@ from batch.app.runs.run_folder import run_name
 from batch.app.runs.run_log import quiet
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
-from batch.chats import Token
+from batch.chats import Token, encode
 from batch.errors import Declined, SettingsError
 from batch.i18n import _
 from batch.ledger import Ledger, Owner, StagedRow, sender_lock
@@ -107,7 +107,7 @@ def send_trial(
         ledger.settle_dead_claims(endpoint=source.endpoint, campaign=_scope(loaded))
         with stage_sheet(source, ledger, lists=lists, choices=choices, now=started) as staged:
             contact = _first_contact(staged)
-        message = _for_trial(contact)
+        message = _for_trial(source.evaluator.build_message(contact))
         stack.enter_context(ledger.hold([sender_lock(message.whatsapp_phone_id, source.endpoint)], owner))
         if not watcher.confirm_trial(contact.row, people, source.endpoint):
             raise Declined(_("Nothing was sent: the question was answered with no."))
@@ -142,7 +142,7 @@ def send_trial(
         return TrialResult(
             run=name,
             row=contact.row,
-            text=source.maker.preview(contact),
+            text=source.evaluator.render_body(contact),
             results=tuple(ledger.results(name)),
             exit_code=code,
             next_at=sent.next_at,
@@ -156,14 +156,14 @@ def _first_contact(staged: StagedSheet) -> Contact:
     if first is None:
         raise SettingsError(_("There is nothing to try: no row would be sent now."), _("`wegly-batch check` says why."))
     source = staged.source
-    return next(source.maker.contact(row) for row in source.sheet.rows() if row.number == first[0])
+    return next(source.evaluator.evaluate(row) for row in source.sheet.rows() if row.number == first[0])
 
 
-def _for_trial(contact: Contact) -> Message:
+def _for_trial(message: Message | None) -> Message:
     """Take out of the row's message what names the row's person: the trial goes to another one."""
-    if contact.message is None:  # it was judged as good
+    if message is None:  # it was judged as good
         raise SettingsError(_("The sheet changed while it was read."), _("Try again."))
-    return replace(contact.message, person_contact_id=None, remote_profile_name=None, crm_person_id=None)
+    return replace(message, person_contact_id=None, remote_profile_name=None, crm_person_id=None)
 
 
 def _plan(
@@ -185,11 +185,13 @@ def _plan(
 def _rows(run: Run, message: Message, people: Sequence[str], campaign: Campaign) -> Iterator[StagedRow]:
     for number, person in enumerate(people, start=1):
         to = format_for_api(person, campaign.phone.format, campaign.phone.region)
-        payload, digest = as_request(replace(message, wa_contact_id=to))
+        payload = encode(replace(message, wa_contact_id=to))
         # Each trial is a message of its own: it may be repeated as often as it is asked for.
         key = message_key(endpoint=run.endpoint, campaign=run.campaign, person=person, unique=(run.run,))
         sender = message.whatsapp_phone_id
-        yield StagedRow(row=number, key=key, person=person, sender=sender, payload=payload, request_hash=digest)
+        yield StagedRow(
+            row=number, key=key, person=person, sender=sender, payload=payload, request_hash=hash_request(payload)
+        )
 
 
 def _scope(campaign: Campaign) -> str:

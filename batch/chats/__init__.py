@@ -19,7 +19,7 @@ from batch.chats.client import MAX_ANSWER, ChatsClient
 from batch.chats.endpoint import is_loopback, parse_endpoint, parse_origin
 from batch.chats.failure_table import judge
 from batch.chats.history import ChatsReader, Timeline, TimelineFailure
-from batch.chats.request import ChatRequest, RequestForms, encode
+from batch.chats.request import ChatRequest, RequestEncoder, encode
 from batch.chats.token import Token
 from batch.chats.transport.factory import IDLE_LIMIT, make_ssl_context
 from batch.chats.transport.write_tracking import Exchange
@@ -32,7 +32,7 @@ __all__ = [
     "ChatsClient",
     "ChatsReader",
     "Exchange",
-    "RequestForms",
+    "RequestEncoder",
     "Timeline",
     "TimelineFailure",
     "Token",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Annotated, Any, Literal
@@ -14,6 +15,8 @@ from batch.model.messages import Message
 
 _UUID = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")]
 _Text = Annotated[str, StringConstraints(min_length=1)]
+Values = Sequence[str | int | None]
+_MOST_TEMPLATES = 1000
 
 
 class _Strict(BaseModel):
@@ -83,72 +86,56 @@ def encode(message: Message) -> str:
     return request.model_dump_json(exclude_none=True)
 
 
-Values = Sequence[str | None]
-_MOST_FORMS = 1000
+class RequestEncoder:
+    """Encodes the messages of one campaign from the values in which they differ.
 
+    The first message of each shape is encoded by the model above; its body, with a gap for each value, is the template
+    that all others of that shape fill. That gives the same bytes at a tenth of the work.
+    """
 
-class RequestForms:
-    """Encodes messages that are made of values: the same bytes as `encode`, at a tenth of its work."""
+    def __init__(self, make: Callable[[Values], Message], literal_places: Collection[int] = ()) -> None:
+        """Prepare for messages that `make` makes of values: it puts each that is not None into one field, as it is.
 
-    def __init__(self, make: Callable[[Values], Message], of_few_values: Collection[int] = ()) -> None:
-        """`make`: the message of some values. It puts each value that is not None into one field, as it is.
-
-        `of_few_values`: places of those that are words of a short list, for which no other text can stand.
+        `literal_places`: places of values for which no other text can stand, as they are numbers or words of a list.
         """
         self._make = make
-        self._of_few = frozenset(of_few_values)
-        self._forms: dict[Values, _Form | None] = {}
-        self._whole: _Form | None = None
-        """The form of values of which none is left out and none is of few: nearly every row has it."""
+        self._literal = sorted(literal_places)
+        self._templates: dict[tuple[object, ...], _BodyTemplate] = {}
 
     def encode(self, values: Values) -> str:
-        """`encode(make(values))`. The values are as the API's page wants them: their rows were checked."""
-        if "" in values:
-            return encode(self._make(values))
-        form = self._form(values) if self._whole is None or None in values else self._whole
-        return form.filled(values) if form else encode(self._make(values))
+        """Return `encode(make(values))`. Only the first message of a shape is checked: rows were before."""
+        shape = (*map(type, values), *[values[place] for place in self._literal])
+        template = self._templates.get(shape)
+        if template is None:
+            if len(self._templates) >= _MOST_TEMPLATES:
+                self._templates.clear()
+            template = self._templates[shape] = self._make_template(values)
+        return template.fill(values)
 
-    def _form(self, values: Values) -> _Form | None:
-        kept = tuple([value if place in self._of_few else value and "" for place, value in enumerate(values)])
-        if kept not in self._forms and len(self._forms) < _MOST_FORMS:
-            self._forms[kept] = form = self._new_form(values)
-            if not self._of_few and None not in values:
-                self._whole = form
-        return self._forms.get(kept)
-
-    def _new_form(self, values: Values) -> _Form | None:
+    def _make_template(self, values: Values) -> _BodyTemplate:
         marks = {
             place: str(uuid.uuid4())  # a text that every field takes, and that stands nowhere else
             for place, value in enumerate(values)
-            if value is not None and place not in self._of_few
+            if value is not None and place not in self._literal
         }
         body = encode(self._make([marks.get(place, value) for place, value in enumerate(values)]))
-        places = {body.find(f'"{mark}"'): place for place, mark in marks.items()}
-        if len(places) < len(marks) or -1 in places:
-            return None
-        return _Form(body, sorted(places.items()), marks)
+        return _BodyTemplate(body, {f'"{mark}"': place for place, mark in marks.items()})
 
 
-class _Form:
-    """A body with holes."""
+class _BodyTemplate:
+    """The body of a POST with gaps for values."""
 
-    __slots__ = ("_picked", "_pieces")
+    __slots__ = ("_pick", "_pieces")
 
-    def __init__(self, body: str, found: list[tuple[int, int]], marks: dict[int, str]) -> None:
-        self._pieces: list[str] = []
-        """What is the same in all bodies, and between two of them room for a value."""
-        after = 0
-        for start, place in found:
-            self._pieces += [body[after:start], ""]
-            after = start + len(marks[place]) + 2
-        self._pieces.append(body[after:])
-        # Of one place alone, itemgetter gives no tuple.
-        places = [place for _, place in found]
-        self._picked: Callable[[Any], Sequence[str]] = (
-            itemgetter(*places) if len(places) > 1 else lambda values: [values[place] for place in places]
-        )
+    def __init__(self, body: str, marks: Mapping[str, int]) -> None:
+        """`marks`: JSON texts in `body`, each with the place of the value that it stands for. At least two."""
+        self._pieces = re.split(f"({'|'.join(marks)})", body)
+        places = [marks[mark] for mark in self._pieces[1::2]]
+        if len(places) != len(marks):
+            raise ValueError("a value of the message is not in its request")
+        self._pick: Callable[[Any], Sequence[str]] = itemgetter(*places)
 
-    def filled(self, values: Values) -> str:
+    def fill(self, values: Values) -> str:
         pieces = self._pieces.copy()
-        pieces[1::2] = map(encode_basestring, self._picked(values))
+        pieces[1::2] = map(encode_basestring, self._pick(values))
         return "".join(pieces)

@@ -2,7 +2,7 @@
 
 A file passes `formats` (its format by content, and readers that make every cell text), `delimiter_choice` or
 `worksheet_choice`, `header_detection` and one `scan` to its end; `open_sheet` returns a `Sheet`, whose rows can be read
-as often as needed. `mapping` makes contacts of its rows, `filters` are the functions of its values.
+as often as needed. `mapping` evaluates its rows into contacts, `filters` are the functions of its values.
 
 Invariants:
 
@@ -18,10 +18,8 @@ Invariants:
 
 from batch.loader.header_names import fold, is_phone_header
 from batch.loader.mapping.compile import wanted_columns
-from batch.loader.mapping.contacts import ContactMaker
+from batch.loader.mapping.contacts import RowEvaluator
 from batch.loader.mapping.placeholders import parse_text
-from batch.loader.mapping.plain import PlainContacts
-from batch.loader.mapping.template_fields import label
 from batch.loader.open import SheetCopy, keep_copy, open_sheet
 from batch.loader.sheet import Sheet
 from batch.loader.suggest import (
@@ -37,9 +35,8 @@ from batch.model.sheet_file import Limits
 
 __all__ = [
     "ColumnFacts",
-    "ContactMaker",
     "Limits",
-    "PlainContacts",
+    "RowEvaluator",
     "Sheet",
     "SheetCopy",
     "Suggestion",
@@ -48,7 +45,6 @@ __all__ = [
     "fold",
     "is_phone_header",
     "keep_copy",
-    "label",
     "open_sheet",
     "parse_text",
     "rank_phone_columns",

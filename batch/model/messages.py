@@ -13,7 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring
+from typing import NamedTuple
 
+from batch.i18n import N_
+from batch.model.phrases import Phrase
 from batch.model.reasons import Finding
 
 TRIAL = " (trial)"
@@ -30,6 +33,23 @@ class TemplateField:
     value: str
     button_index: int | None = None
     card_index: int | None = None
+
+    @property
+    def label(self) -> Phrase:
+        """`BODY {{1}}`, `card 0 BUTTON 1 {{1}}`: the field, as a value of findings."""
+        return self._label_with(f" {{{{{self.index}}}}}")
+
+    @property
+    def component_label(self) -> Phrase:
+        """`BODY`, `card 0 BUTTON 1`: the part of the template whose values are numbered together."""
+        return self._label_with("")
+
+    def _label_with(self, ending: str) -> Phrase:
+        button = "" if self.button_index is None else f" {self.button_index}"
+        component = f"{self.component}{button}{ending}"
+        if self.card_index is None:
+            return Phrase("{component}", {"component": component})
+        return Phrase(N_("card {card} {component}"), {"card": self.card_index, "component": component})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,24 +68,26 @@ class Message:
     status: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Contact:
-    """Row after mapping and checking: a message, or the findings that prevent it."""
+class Contact(NamedTuple):  # not a dataclass: one is made for each row, and a tuple takes a quarter of the time
+    """A row after mapping and checking: the values of its message, or the findings that say why there is none."""
 
     row: int
     person: str | None
     """E.164 (`+5511999990001`), or None when the phone could not be read."""
     unique: tuple[str, ...] = ()
-    """Values of the campaign's `unique_by` columns, as in the sheet."""
-    message: Message | None = None
-    """None exactly when `problems` is not empty."""
+    """The values of the campaign's `unique_by` columns, as in the sheet."""
+    sender: str | None = None
+    """The `whatsapp_phone_id` that sends it; None when there are `problems`."""
+    values: tuple[str | int | None, ...] | None = None
+    """Everything in which its request differs from other rows', as the campaign's evaluator orders it; None exactly
+    when `problems` is not empty."""
     problems: tuple[Finding, ...] = ()
-    """Errors of the row; the first gives its reason."""
+    """Why this row is an error; the first gives its reason."""
     notes: tuple[Finding, ...] = ()
-    """Information about a good row: a repaired phone, a landline."""
+    """Facts of a good row that a person should know: a repaired phone, a landline."""
     hidden: bool = False
     opted_out: bool = False
-    """The opt-out column of the campaign says yes."""
+    """The campaign's opt-out column says that the person wants no messages."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

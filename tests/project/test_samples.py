@@ -20,7 +20,7 @@ from batch.campaign import Constant, Draft, DraftField, load_campaign, render_ca
 from batch.campaign.schema import CampaignFile
 from batch.loader import open_sheet
 from batch.loader.filters.registry import FILTERS, compile_filter
-from batch.loader.mapping.contacts import ContactMaker
+from batch.loader.mapping.contacts import RowEvaluator
 from batch.model.phone.cells import read_phone
 from batch.model.reasons import Finding
 from batch.sandbox import SPECIAL_CONTACTS
@@ -324,8 +324,8 @@ def _problems(sheet: str, campaign: str) -> dict[int, str]:
     """Row to the first reason why it is an error; an empty text for a good row."""
     loaded = load_campaign(SAMPLES / campaign, now=NOW)
     opened = open_sheet(SAMPLES / sheet, name=loaded.sheet.name, header_row=loaded.sheet.header_row)
-    maker = ContactMaker.for_sheet(loaded, opened.info, rows=opened.rows)
-    contacts = [maker.contact(row) for row in opened.rows()]
+    maker = RowEvaluator.for_sheet(loaded, opened.info, rows=opened.rows)
+    contacts = [maker.evaluate(row) for row in opened.rows()]
     return {contact.row: contact.problems[0].reason.value if contact.problems else "" for contact in contacts}
 
 

@@ -24,8 +24,7 @@ from batch.ledger.storage.writer import Writer
 from batch.loader.filters.dates import date_filter
 from batch.loader.filters.money import brl
 from batch.loader.formats.cell_text import error_cell
-from batch.loader.mapping.template_fields import label
-from batch.loader.mapping.values import refused_in
+from batch.loader.mapping.values import find_refused
 from batch.loader.open import _HIDDEN
 from batch.loader.sheet import _FEWER_CELLS, _MORE_CELLS
 from batch.model.contact_limits import duration_phrase
@@ -98,7 +97,7 @@ CASES = [
         Phrase(_MORE_CELLS, {"have": 3, "named": 2, "shown": "'a', 'it has'"}),
         "está 'a', 'it has'",
     ),
-    (Reason.VALUE_BAD_CHARACTERS, "found", refused_in("a\nb"), "contém uma quebra de linha, que"),
+    (Reason.VALUE_BAD_CHARACTERS, "found", find_refused("a\nb"), "contém uma quebra de linha, que"),
     (Reason.VALUE_NOT_ALLOWED, "allowed", Phrase("{least} and up", {"least": 1}), "os valores aceitos são 1 ou mais"),
     (
         Reason.VALUE_NOT_ALLOWED,
@@ -106,7 +105,7 @@ CASES = [
         Phrase("index of {component}", {"component": CARD}),
         "índice de cartão 0 BUTTON 1 (coluna",
     ),
-    (Reason.VALUE_TOO_LONG, "field", label(FIELD), "cartão 2 HEADER {{1}} (coluna"),
+    (Reason.VALUE_TOO_LONG, "field", FIELD.label, "cartão 2 HEADER {{1}} (coluna"),
     (Reason.TEXT_TOO_LONG, "field", Phrase("body of card {card}", {"card": 2}), "O corpo do cartão 2 com os valores"),
     (Reason.TEXT_TOO_LONG, "length", 1200, "tem 1.200 caracteres"),
     (Reason.PHONE_INVALID, "region", ANY_COUNTRY, "(qualquer país)"),

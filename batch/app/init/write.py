@@ -25,7 +25,7 @@ from batch.campaign import (
 )
 from batch.errors import CampaignError, SettingsError, SheetError
 from batch.i18n import _, describe_os_error
-from batch.loader import ContactMaker, open_sheet, wanted_columns
+from batch.loader import RowEvaluator, open_sheet, wanted_columns
 from batch.model.sheet_file import limits_for
 
 _ANY_SENDER = Constant(value="0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c")
@@ -98,7 +98,7 @@ def _try_on_sheet(draft: Draft, analysis: SheetAnalysis, name: str) -> tuple[Dra
     if not _finds_same_columns(draft, analysis, campaign):
         draft = replace(draft, tab=info.sheet, header_row=info.header_row or None)
     try:
-        ContactMaker.for_sheet(campaign, info, rows=analysis.sheet.rows)
+        RowEvaluator.for_sheet(campaign, info, rows=analysis.sheet.rows)
     except CampaignError as error:
         return draft, str(error)
     return draft, ""

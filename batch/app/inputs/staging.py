@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -21,15 +21,14 @@ from batch.app.inputs.change_guard import refuse_changes
 from batch.app.inputs.plan_file import Plan, sha256_of
 from batch.app.inputs.recipient_lists import RecipientLists
 from batch.campaign import Campaign
-from batch.chats import RequestForms, encode
+from batch.chats import RequestEncoder
 from batch.errors import SettingsError
 from batch.i18n import _
 from batch.ledger import History, Ledger, RetryOptions, RowSelection, StagedRow, Staging
-from batch.loader import ContactMaker, Limits, PlainContacts, Sheet, open_sheet, wanted_columns
+from batch.loader import Limits, RowEvaluator, Sheet, open_sheet, wanted_columns
 from batch.model.messages import (
     ORIGIN_COLUMNS,
     Contact,
-    Message,
     Origin,
     campaign_scope,
     has_origins,
@@ -94,10 +93,14 @@ class CampaignSheet:
 
     campaign: Campaign
     sheet: Sheet
-    maker: ContactMaker
+    evaluator: RowEvaluator
     endpoint: str
     sha256: str
     """Of the sheet's file, as hex digits."""
+
+    @property
+    def _skips_hidden(self) -> bool:
+        return self.campaign.sheet.hidden_rows == "skip"
 
     @property
     def sheet_key(self) -> str:
@@ -110,83 +113,33 @@ class CampaignSheet:
         known = cache(find_run)
         prior = PriorResults(self.sheet.info, known)
         origins = CorrectionOrigins(self.sheet.info, known, endpoint=self.endpoint, campaign=self.campaign.name)
-        short_cut = _ShortCut.of(self, hash_key)
+        encoder = RequestEncoder(self.evaluator.fill_message, self.evaluator.literal_places)
         for row in self.sheet.rows():
-            sent = prior.finding(row)
-            plain = short_cut.staged(row) if short_cut and sent is None else None
-            if plain is not None:
-                yield origins.add_origin(plain, row)
-                continue
-            contact = self.maker.contact(row)
-            yield origins.add_origin(self._staged(contact, sent, hash_key), row)
+            contact = self.evaluator.evaluate(row)
+            yield origins.add_origin(self._stage(contact, prior.finding(row), encoder, hash_key), row)
 
-    def _staged(self, contact: Contact, sent_elsewhere: Finding | None, hash_key: Callable[[str], str]) -> StagedRow:
+    def _stage(
+        self, contact: Contact, sent_elsewhere: Finding | None, encoder: RequestEncoder, hash_key: Callable[[str], str]
+    ) -> StagedRow:
+        row, person, unique, sender, values, problems, notes, hidden, opted_out = contact
         key = None
-        if contact.person is not None:
-            name = self.campaign.name
-            key = hash_key(
-                message_key(endpoint=self.endpoint, campaign=name, person=contact.person, unique=contact.unique)
-            )
-        staged = StagedRow(
-            row=contact.row,
-            key=key,
-            person=contact.person,
-            notes=contact.notes,
-            opted_out=contact.opted_out,
-        )
+        if person is not None:
+            key = hash_key(message_key(person, unique, endpoint=self.endpoint, campaign=self.campaign.name))
+        if sent_elsewhere is None and not (hidden and self._skips_hidden) and values is not None:
+            payload = encoder.encode(values)
+            digest = hash_request(payload)
+            # By position: one is made for each row, and names would cost more than the hash of the request.
+            return StagedRow(row, key, person, sender, None, (), notes, digest, payload, opted_out=opted_out)
+        staged = StagedRow(row, key, person, notes=notes, opted_out=opted_out)
         if sent_elsewhere is not None:
             return staged._replace(outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
-        if contact.hidden and self.campaign.sheet.hidden_rows == "skip":
+        if hidden and self._skips_hidden:
             return staged._replace(outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
-        if contact.message is None:
-            return staged._replace(outcome=Outcome.ERROR, findings=contact.problems)
-        payload, digest = as_request(contact.message)
-        return staged._replace(sender=contact.message.whatsapp_phone_id, payload=payload, request_hash=digest)
+        return staged._replace(outcome=Outcome.ERROR, findings=problems)
 
 
-class _ShortCut:
-    """Stages plain rows as `CampaignSheet` would, from their values alone."""
-
-    def __init__(self, sheet: CampaignSheet, plain: PlainContacts, hash_key: Callable[[str], str]) -> None:
-        self._plain = plain
-        self._keyed = hash_key
-        self._forms = RequestForms(plain.message, plain.of_few_values)
-        self._key = partial(message_key, endpoint=sheet.endpoint, campaign=sheet.campaign.name)
-        self._sender = plain.sender
-
-    @classmethod
-    def of(cls, sheet: CampaignSheet, hash_key: Callable[[str], str]) -> _ShortCut | None:
-        plain = sheet.maker.plain
-        return None if plain is None else cls(sheet, plain, hash_key)
-
-    def staged(self, row: SheetRow) -> StagedRow | None:
-        """None for a row that is not plain."""
-        found = self._plain.read(row)
-        if found is None:
-            return None
-        person, values, notes, unique, opted_out = found
-        payload = self._forms.encode(values)
-        return StagedRow(
-            row.number,
-            self._keyed(self._key(person, unique)),
-            person,
-            self._sender(values),
-            None,
-            (),
-            notes,
-            _hash(payload),
-            payload,
-            opted_out=opted_out,
-        )
-
-
-def as_request(message: Message) -> tuple[str, str]:
-    """The body of a message's POST, and its SHA-256 in hex digits."""
-    payload = encode(message)
-    return payload, _hash(payload)
-
-
-def _hash(payload: str) -> str:
+def hash_request(payload: str) -> str:
+    """Return the SHA-256 of a request's body, in hex digits: a row is sent again only if it changed."""
     return hashlib.sha256(payload.encode()).hexdigest()
 
 
@@ -258,9 +211,9 @@ def open_campaign_sheet(
         limits=limits_for(trusted=trusted or reading.trusted),
         shown_as=shown_as,
     )
-    maker = ContactMaker.for_sheet(campaign, opened.info, rows=opened.rows)
+    evaluator = RowEvaluator.for_sheet(campaign, opened.info, rows=opened.rows)
     digest = sha256 or sha256_of(path)
-    return CampaignSheet(campaign=campaign, sheet=opened, maker=maker, endpoint=endpoint, sha256=digest)
+    return CampaignSheet(campaign=campaign, sheet=opened, evaluator=evaluator, endpoint=endpoint, sha256=digest)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

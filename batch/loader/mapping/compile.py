@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import Any
 
 from batch.campaign import (
     FIELDS,
@@ -24,8 +27,8 @@ from batch.loader.filters.registry import default_filter
 from batch.loader.header_names import fold, is_result_column
 from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
 from batch.loader.mapping.placeholders import ParsedText, Placeholder, parse_text
-from batch.loader.mapping.template_fields import FieldPlan, label, numbering
-from batch.loader.mapping.values import CellText, Slot, TextPlan, refused_in
+from batch.loader.mapping.template_fields import TemplateFieldPlan, find_gaps
+from batch.loader.mapping.values import CellText, FieldSlot, ValuePattern, find_refused, parse_whole_number
 from batch.model.phone.cells import read_phone
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, sentence
@@ -89,16 +92,20 @@ class ColumnFinder:
 
 
 _PHONE = "wa_contact_id"
+_LEAST = {"index": 1, "button_index": 0, "card_index": 0}
+"""Parts of a template field that are whole numbers, and the smallest that each may be."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mapping:
     """How each field of the request is filled from a row's cells."""
 
-    phone: Slot
-    slots: tuple[Slot, ...]
-    """The other fields but for the template's values, in the order of the API's page."""
-    fields: tuple[FieldPlan, ...]
+    phone: FieldSlot
+    constants: dict[str, Any]
+    """Other fields whose value is the same in every row."""
+    slots: tuple[FieldSlot, ...]
+    """Other fields that columns fill, in the order of the API's page."""
+    fields: tuple[TemplateFieldPlan, ...]
     unique: tuple[tuple[str, int], ...]
     """Name and place of the `unique_by` columns."""
     optout: tuple[str, int] | None
@@ -114,8 +121,8 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
     finder = ColumnFinder(info)
     sources, problems = _sources(campaign, info, rows)
     specs = match_template_fields(info) if campaign.template_fields is None else campaign.template_fields
-    slots = {field: _slot(finder, field, source, _key(field)) for field, source in sources.items()}
-    fields = tuple(_field(finder, spec, number, problems) for number, spec in enumerate(specs, start=1))
+    slots = {field: _field_slot(finder, field, source) for field, source in sources.items()}
+    fields = tuple(_plan_field(finder, spec, number, problems) for number, spec in enumerate(specs, start=1))
     unique = tuple(finder.find(name, key="[campaign] unique_by") for name in campaign.unique_by)
     column = campaign.suppress.column
     optout = finder.find(column, key="[suppress] column") if column else None
@@ -128,7 +135,8 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
         raise campaign_error(_("{file} with {sheet}").format(file=campaign.path.name, sheet=info.file), problems)
     return Mapping(
         phone=slots.pop(_PHONE),
-        slots=tuple(slots.values()),
+        constants={slot.field: slot.read(None) for slot in slots.values() if slot.column is None},
+        slots=tuple(slot for slot in slots.values() if slot.column is not None),
         fields=fields,
         unique=unique,
         optout=optout,
@@ -179,49 +187,58 @@ def _part_key(number: int, part: str) -> str:
     return _("[[template_fields]] number {number}, {part}").format(number=number, part=part)
 
 
-def _slot(finder: ColumnFinder, field: str, source: Source, key: str) -> Slot:
-    if isinstance(source, Constant):
-        value = check_value(field, source.value) if field in FIELDS else source.value
-        return Slot(field=field, column=None, place=0, fallback=value if isinstance(value, str) else source.value)
-    column, place = finder.find(source.column, key=key)
-    return Slot(field=field, column=column, place=place, fallback=source.default or "")
-
-
-def _field(finder: ColumnFinder, spec: FieldSpec, number: int, problems: list[Problem]) -> FieldPlan:
-    def slot(part: str, source: Source) -> Slot:
-        key = _part_key(number, part)
-        label = Phrase(N_("template field {number}, {part}"), {"number": number, "part": part})
-        return replace(_slot(finder, part, source, key), label=label)
-
-    plan = FieldPlan(
-        component=slot("component", spec.component),
-        type=slot("type", spec.type),
-        index=slot("index", spec.index),
-        button_index=slot("button_index", spec.button_index) if spec.button_index else None,
-        card_index=slot("card_index", spec.card_index) if spec.card_index else None,
-        value=_text(finder, spec.value, number, problems),
-        frame=None,
+def _field_slot(finder: ColumnFinder, field: str, source: Source) -> FieldSlot:
+    column, place, given = _place(finder, source, _key(field))
+    return FieldSlot(
+        field=field,
+        column=column,
+        place=place,
+        fallback=given,
+        label=field,
+        convert=partial(check_value, field, column=column or "?"),
+        required=FIELDS[field].required,
     )
-    return _with_frame(plan, problems)
 
 
-def _with_frame(plan: FieldPlan, problems: list[Problem]) -> FieldPlan:
-    """The plan with what is the same in every row made once."""
-    if any(slot.column is not None for slot in plan.slots):
-        return plan
-    findings: list[Finding] = []
-    frame = plan.read_frame((), findings)
+def _part_slot(finder: ColumnFinder, part: str, source: Source, number: int) -> FieldSlot:
+    column, place, given = _place(finder, source, _part_key(number, part))
+    label = Phrase(N_("template field {number}, {part}"), {"number": number, "part": part})
+    convert: Callable[[str], str | int | Finding] = str
+    if part in _LEAST:
+        convert = partial(parse_whole_number, least=_LEAST[part], origin={"field": label, "column": column or ""})
+    return FieldSlot(
+        field=part, column=column, place=place, fallback=given, label=label, convert=convert, required=True
+    )
+
+
+def _place(finder: ColumnFinder, source: Source, key: str) -> tuple[str | None, int, str]:
+    """Return column, place, and the constant or default."""
+    if isinstance(source, Constant):
+        return None, 0, source.value
+    return *finder.find(source.column, key=key), source.default or ""
+
+
+def _plan_field(finder: ColumnFinder, spec: FieldSpec, number: int, problems: list[Problem]) -> TemplateFieldPlan:
+    sources = {part: getattr(spec, part) for part in ("component", "type", "index", "button_index", "card_index")}
+    slots = [_part_slot(finder, part, source, number) for part, source in sources.items() if source is not None]
+    constants = {slot.field: slot.read(None) for slot in slots if slot.column is None}
+    value = _pattern(finder, spec.value, number, problems)
+    findings = chain.from_iterable(value for value in constants.values() if isinstance(value, tuple))
     problems += [Problem(text=sentence(finding).rstrip(".")) for finding in findings]
-    return plan if frame is None else replace(plan, frame=frame, value=replace(plan.value, label=label(frame)))
+    plan = TemplateFieldPlan(
+        constants=constants, slots=tuple(slot for slot in slots if slot.column is not None), value=value
+    )
+    field = plan.constant_field
+    return plan if field is None else replace(plan, value=replace(value, label=field.label))
 
 
-def _text(finder: ColumnFinder, source: Source, number: int, problems: list[Problem]) -> TextPlan:
+def _pattern(finder: ColumnFinder, source: Source, number: int, problems: list[Problem]) -> ValuePattern:
     key = _part_key(number, "value")
     parsed = _parsed(source)
     problems += [Problem(text=f"{key}: {problem}") for problem in parsed.problems]
     problems += [Problem(text=f"{key} {problem}") for problem in _literal_problems(parsed)]
     parts = tuple(part if isinstance(part, str) else _cell_text(finder, part, key) for part in parsed.parts)
-    return TextPlan(label=Phrase(N_("template field {number}"), {"number": number}), parts=parts)
+    return ValuePattern(label=Phrase(N_("template field {number}"), {"number": number}), parts=parts)
 
 
 def _parsed(source: Source) -> ParsedText:
@@ -245,25 +262,26 @@ def _cell_text(finder: ColumnFinder, placeholder: Placeholder, key: str) -> Cell
 def _literal_problems(parsed: ParsedText) -> Iterator[str]:
     """What is wrong with the text around the placeholders, in every row alike."""
     literal = [part for part in parsed.parts if isinstance(part, str)]
-    refused = next((found for part in literal if (found := refused_in(part))), None)
+    refused = next((found for part in literal if (found := find_refused(part))), None)
     if refused:
         yield _("holds {refused}, which WhatsApp refuses").format(refused=refused)
 
 
-def _numbering_problems(campaign: Campaign, fields: Iterable[FieldPlan]) -> Iterator[Problem]:
-    frames = [field.frame for field in fields]
-    if None in frames:
-        return  # a part comes from the sheet: each row is judged by itself
-    for component, found, needed in numbering([frame for frame in frames if frame], campaign.template.body):
+def _numbering_problems(campaign: Campaign, plans: Sequence[TemplateFieldPlan]) -> Iterator[Problem]:
+    """Yield gaps that every row has. Where a part comes from the sheet, each row is judged by itself."""
+    fields = [field for plan in plans if (field := plan.constant_field) is not None]
+    if len(fields) < len(plans):
+        return
+    for gap in find_gaps(fields, campaign.template.body):
         yield Problem(
             text=_("the template fields of {component} have the indexes {found}; needed are {needed}").format(
-                component=component, found=found, needed=needed
+                component=gap.component, found=gap.found, needed=gap.needed
             ),
             remedy=_("Give each placeholder of the template one field, numbered from 1 without a gap."),
         )
 
 
-def _constant_phone(campaign: Campaign, phone: Slot | None) -> Iterator[Problem]:
+def _constant_phone(campaign: Campaign, phone: FieldSlot | None) -> Iterator[Problem]:
     """A constant or default that is no phone is wrong in every row that has it."""
     if phone is None or not phone.fallback:
         return
@@ -273,7 +291,7 @@ def _constant_phone(campaign: Campaign, phone: Slot | None) -> Iterator[Problem]
 
 
 def _descriptions(
-    sources: dict[str, Source], fields: Iterable[FieldPlan], specs: Iterable[FieldSpec]
+    sources: dict[str, Source], fields: Iterable[TemplateFieldPlan], specs: Iterable[FieldSpec]
 ) -> Iterator[tuple[str, str]]:
     for field, source in sources.items():
         yield field, describe_source(source)

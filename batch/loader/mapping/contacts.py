@@ -1,53 +1,78 @@
-"""From rows to checked contacts: a message for a good row, every finding for a bad one."""
+"""The row evaluator: one way from a row of the sheet to a contact, for previews, plans, trials and sends alike.
+
+The campaign is compiled once: each field that a column fills has a memoised reader, and all that is the same in every
+row is made once. A row is then the tuple of what its readers return. Any finding among them makes the row an error,
+with all findings in a fixed order: the phone, unreadable cells, the opt-out, the fields in the order of the API's page,
+the template's fields. Else the tuple is the message: `build_message` makes a record of it, and `chats.RequestEncoder`
+its request.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Self
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Self
 
 from batch.campaign import Campaign, Shares, fill_body
 from batch.i18n import N_
+from batch.loader.header_names import fold
 from batch.loader.mapping.automatic import Rows
 from batch.loader.mapping.compile import Mapping, compile_mapping
-from batch.loader.mapping.optout import opted_out
-from batch.loader.mapping.plain import PlainContacts
-from batch.loader.mapping.template_fields import (
-    body_values,
-    lengths,
-    numbering,
-    settled,
-    undocumented,
-    undocumented_in_row,
-)
-from batch.loader.mapping.values import Cells
-from batch.model.messages import Contact, Message, TemplateField
-from batch.model.phone.cells import format_for_api, read_phone
+from batch.loader.mapping.template_fields import TemplateShape, body_values, undocumented_warnings
+from batch.loader.mapping.values import Cells, Findings, Memo, Reader, tuple_getter
+from batch.model.messages import Contact, Message
+from batch.model.phone.cells import omitted_prefix, read_phone
 from batch.model.phone.digits import Phone
-from batch.model.phrases import Phrase
+from batch.model.phrases import Phrase, Value
 from batch.model.reasons import Finding, Reason
 from batch.model.sheets import SheetInfo, SheetRow
 
 _WHOLE_ROW = ""
-_NOTHING: frozenset[str] = frozenset()
+_SENDER = "whatsapp_phone_id"
+_OPTOUT = Phrase(N_("the opt-out"))
+_YES_OR_NO = Phrase(N_("sim or n\u00e3o (yes or no)"))
+_YES = frozenset({"sim", "s", "yes", "y", "true", "verdadeiro", "1", "x"})
+_NO = frozenset({"nao", "n", "no", "false", "falso", "0", ""})
+"""Closed lists: any other word may mean either, and is an error of its row."""
 
 
-class ContactMaker:
-    """Makes contacts of a sheet's rows as a campaign says. Pure once made: the same row gives the same contact."""
+class RowEvaluator:
+    """Evaluates the rows of a sheet for a campaign. Pure: the same row gives the same contact."""
 
     def __init__(self, campaign: Campaign, mapping: Mapping) -> None:
         self._mapping = mapping
+        self._body = campaign.template.body
+        self._region = campaign.phone.region
+        self._prefix = omitted_prefix(campaign.phone.format, campaign.phone.region)
+        self._skips_hidden = campaign.sheet.hidden_rows == "skip"
+        self._unique = [place for _, place in mapping.unique]
+        self._optout: Reader | None = None
+        if mapping.optout:
+            column, place = mapping.optout
+            memo = Memo(lambda cell: read_optout(cell, column))
+            self._optout = Reader(itemgetter(place), memo, frozenset({column}))
+        self._readers = [slot.reader() for slot in mapping.slots]
+        self._first_of_template = len(self._readers)
+        parts: list[int] = []
+        texts: list[int] = []
+        for plan in mapping.fields:
+            first, last = len(self._readers), len(self._readers) + len(plan.slots)
+            parts += range(first, last)
+            texts.append(last)
+            self._readers += plan.readers()
+        self._pick_parts, self._pick_texts = tuple_getter(parts), tuple_getter(texts)
+        self._shapes = Memo(lambda parts: TemplateShape(mapping.fields, parts, self._body))
+        self._number_place = len(self._readers)
         sender = campaign.sender.whatsapp_phone_id
         self._shares = sender if isinstance(sender, Shares) else None
-        self._region = campaign.phone.region
-        self._format = campaign.phone.format
-        self._body = campaign.template.body
-        self._skips_hidden = campaign.sheet.hidden_rows == "skip"
-        self._fixed = all(field.frame for field in mapping.fields)
-        self._warnings = undocumented(mapping.fields)
-        self._value_columns = [", ".join(field.value.columns) for field in mapping.fields]
-        self.plain = PlainContacts.of(campaign, mapping)
-        """The short cut for plain rows; None where the campaign has none."""
-        self._columns = [(field, field.columns) for field in mapping.fields]
+        self._sender = mapping.constants.get(_SENDER)
+        # Where a column names the sender, it is the first value, as it is the first field of the API's page.
+        self._sender_place = self._number_place + 1 if self._shares or self._sender else 0
+        status = [place for place, slot in enumerate(mapping.slots) if slot.field == "status"]
+        self.literal_places = frozenset([*status, *parts])
+        """Places of those values for which no other text can stand in a request (`chats.RequestEncoder`)."""
 
     @classmethod
     def for_sheet(cls, campaign: Campaign, info: SheetInfo, rows: Rows | None = None) -> Self:
@@ -66,125 +91,105 @@ class ContactMaker:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should know of the campaign as a whole, each a sentence."""
-        return self._warnings
+        """Warnings about the campaign as a whole, each a sentence."""
+        return undocumented_warnings(self._mapping.fields)
 
-    def mapping(self) -> list[tuple[str, str]]:
-        """API field and how it is filled (`column 'Telefone'`), for people."""
-        own = [("whatsapp_phone_id", str(self._shares))] if self._shares else []
+    def describe_mapping(self) -> list[tuple[str, str]]:
+        """Return each API field and how it is filled (`column 'Telefone'`), for people."""
+        own = [(_SENDER, str(self._shares))] if self._shares else []
         return [*own, *self._mapping.description]
 
-    def preview(self, contact: Contact) -> str | None:
-        """The body a person will read; None for a contact without a message or a campaign without the body."""
-        if contact.message is None or self._body is None:
-            return None
-        return fill_body(self._body, body_values(contact.message.template_fields))
-
-    def contact(self, row: SheetRow) -> Contact:
-        """The contact of a row. Never raises for data: what is wrong is in its `problems`, the phone first."""
-        broken = row.errors.keys() & self.columns_used if row.errors else _NOTHING
+    def evaluate(self, row: SheetRow) -> Contact:
+        """Return the contact of a row. Never raises for data: all findings are in its `problems`."""
         if _WHOLE_ROW in row.errors:
-            found = {"found": row.errors[_WHOLE_ROW]}
-            return Contact(
-                row=row.number, person=None, problems=(Finding(Reason.ROW_MALFORMED, found),), hidden=row.hidden
-            )
-        problems: list[Finding] = []
-        phone = self._phone(row, broken, problems)
-        problems += self._unreadable(row, broken)
-        wants_none = self._opted_out(row, broken, problems)
-        values = self._values(row.cells, broken, problems)
-        fields = self._fields(row.cells, broken, problems)
-        message = None if problems or phone is None else self._message(phone, values, fields)
-        notes = phone.notes if phone else ()
-        if message is not None and not self._fixed and not (row.hidden and self._skips_hidden):
-            notes += undocumented_in_row(self._mapping.fields, fields)
-        return Contact(
-            row=row.number,
-            person=phone.e164 if phone else None,
-            unique=tuple(row.cells[place] or "" for _, place in self._mapping.unique),
-            message=message,
-            problems=tuple(problems),
-            notes=notes,
-            hidden=row.hidden,
-            opted_out=wants_none,
-        )
+            malformed = Finding(Reason.ROW_MALFORMED, {"found": row.errors[_WHOLE_ROW]})
+            return Contact(row.number, None, problems=(malformed,), hidden=row.hidden)
+        cells = row.cells
+        phone = self._read_phone(cells)
+        optout = self._optout.memo[self._optout.pick(cells)] if self._optout else False
+        values = [memo[pick(cells)] for pick, memo, _ in self._readers]
+        problems: Findings = ()
+        if row.errors or type(phone) is tuple or type(optout) is tuple or tuple in map(type, values):
+            broken = self.columns_used & row.errors.keys()
+            phone, optout, *values = self._drop_unreadable(broken, phone, optout, values)
+            in_order = (phone, self._list_unreadable(row, broken), optout, *values)
+            problems = tuple(chain.from_iterable(found for found in in_order if type(found) is tuple))
+        person, notes = (phone.e164, phone.notes) if type(phone) is Phone else (None, ())
+        if not problems or tuple not in map(type, values[self._first_of_template :]):
+            shape: TemplateShape = self._shapes[self._pick_parts(values)]
+            problems += shape.find_problems(self._pick_texts(values))
+            if shape.notes and not problems and not (row.hidden and self._skips_hidden):
+                notes += shape.notes
+        unique = tuple([cells[place] or "" for place in self._unique]) if self._unique else ()
+        if problems or person is None:
+            return Contact(row.number, person, unique, None, None, problems, notes, row.hidden, optout is True)
+        values.append(person.removeprefix(self._prefix))
+        if self._sender_place:
+            values.append(self._shares.sender_of(person) if self._shares else self._sender)
+        sender = values[self._sender_place]
+        return Contact(row.number, person, unique, sender, tuple(values), (), notes, row.hidden, optout)
 
-    def _opted_out(self, row: SheetRow, broken: AbstractSet[str], problems: list[Finding]) -> bool:
-        """Whether the sheet says that the person wants no messages; also of a row that is wrong otherwise."""
-        if self._mapping.optout is None:
-            return False
-        column, place = self._mapping.optout
-        if column in broken:
-            return False
-        said = opted_out(row.cells[place], column)
-        if isinstance(said, Finding):
-            problems.append(said)
-            return False
-        return said
-
-    def _phone(self, row: SheetRow, broken: AbstractSet[str], problems: list[Finding]) -> Phone | None:
+    def _read_phone(self, cells: Cells) -> Phone | Findings:
         slot = self._mapping.phone
-        if slot.column in broken:
-            return None
-        read = read_phone(slot.text(row.cells), region=self._region)
-        if isinstance(read, Finding):
-            where = {"field": slot.field, "column": slot.column or ""}
-            problems.append(Finding(read.reason, {**where, **read.values}))
-            return None
-        return read
+        cell = cells[slot.place] if slot.column else None
+        phone = read_phone((cell or "").strip() or slot.fallback, region=self._region)
+        if isinstance(phone, Finding):
+            return (Finding(phone.reason, {**slot.origin, **phone.values}),)
+        return phone
 
-    def _unreadable(self, row: SheetRow, broken: AbstractSet[str]) -> list[Finding]:
-        """Cells that cannot be read and are used, the phone's first, the others as they stand in the sheet."""
-        return [
+    def _drop_unreadable(self, broken: AbstractSet[str], phone: Any, optout: Any, values: list[Any]) -> Iterator[Any]:
+        """Put no findings in place of what unreadable cells came to: they have a finding of their own."""
+        yield () if self._mapping.phone.column in broken else phone
+        yield () if self._optout and self._optout.columns & broken else optout
+        for reader, value in zip(self._readers, values, strict=True):
+            yield () if reader.columns & broken else value
+
+    def _list_unreadable(self, row: SheetRow, broken: AbstractSet[str]) -> Findings:
+        """Return findings for the cells that are used and cannot be read: the phone's first, then as in the sheet."""
+        in_order = sorted(row.errors, key=lambda column: column != self._mapping.phone.column)
+        return tuple(
             Finding(Reason.CELL_UNREADABLE, {"column": column, "found": row.errors[column]})
-            for column in sorted(broken, key=lambda column: column != self._mapping.phone.column)
-        ]
+            for column in in_order
+            if column in broken
+        )
 
-    def _values(self, cells: Cells, broken: AbstractSet[str], problems: list[Finding]) -> dict[str, str | None]:
-        return {
-            slot.field: settled(slot.value(cells), problems, None)
-            for slot in self._mapping.slots
-            if not (broken and slot.column in broken)
+    def build_message(self, contact: Contact) -> Message | None:
+        """Return the message of a contact; None where it has problems."""
+        return None if contact.values is None else self.fill_message(contact.values)
+
+    def fill_message(self, values: Sequence[Any]) -> Message:
+        """Return the message with the values of a contact."""
+        given = dict(self._mapping.constants) | {
+            slot.field: value for slot, value in zip(self._mapping.slots, values, strict=False)
         }
-
-    def _fields(self, cells: Cells, broken: AbstractSet[str], problems: list[Finding]) -> tuple[TemplateField, ...]:
-        before = len(problems)
-        filled = [field.fill(cells, problems) for field, columns in self._columns if not (broken and columns & broken)]
-        fields = tuple(field for field in filled if field is not None)
-        if len(fields) == len(self._columns) and len(problems) == before:
-            problems += [] if self._fixed else self._numbering(fields)
-            problems += lengths(fields, self._value_columns, self._body)
-        return fields
-
-    def _numbering(self, fields: tuple[TemplateField, ...]) -> list[Finding]:
-        return [
-            Finding(
-                Reason.VALUE_NOT_ALLOWED,
-                {
-                    "field": Phrase(N_("index of {component}"), {"component": component}),
-                    "column": self._index_columns(),
-                    "found": found,
-                    "allowed": needed,
-                },
-            )
-            for component, found, needed in numbering(fields, self._body)
-        ]
-
-    def _index_columns(self) -> str:
-        return ", ".join(
-            dict.fromkeys(slot.column for field in self._mapping.fields for slot in field.slots if slot.column)
-        )
-
-    def _message(self, phone: Phone, values: dict[str, str | None], fields: tuple[TemplateField, ...]) -> Message:
+        shape: TemplateShape = self._shapes[self._pick_parts(values)]
         return Message(
-            whatsapp_phone_id=self._shares.sender_of(phone.e164) if self._shares else values["whatsapp_phone_id"] or "",
-            wa_contact_id=format_for_api(phone.e164, self._format, self._region),
-            template_name=values["template.name"] or "",
-            template_language=values["template.language"] or "",
-            template_fields=fields,
-            person_contact_id=values.get("person_contact_id"),
-            remote_profile_name=values.get("remote_profile_name"),
-            crm_person_id=values.get("crm_person_id"),
-            assigned_agent_id=values.get("assigned_agent_id"),
-            status=values.get("status"),
+            whatsapp_phone_id=values[self._sender_place],
+            wa_contact_id=values[self._number_place],
+            template_name=given["template.name"] or "",
+            template_language=given["template.language"] or "",
+            template_fields=shape.fill(self._pick_texts(values)),
+            person_contact_id=given.get("person_contact_id"),
+            remote_profile_name=given.get("remote_profile_name"),
+            crm_person_id=given.get("crm_person_id"),
+            assigned_agent_id=given.get("assigned_agent_id"),
+            status=given.get("status"),
         )
+
+    def render_body(self, contact: Contact) -> str | None:
+        """Return the body as a person will read it; None without a message, or where the campaign has no body."""
+        message = self.build_message(contact)
+        if message is None or self._body is None:
+            return None
+        return fill_body(self._body, body_values(message.template_fields))
+
+
+def read_optout(cell: str | None, column: str) -> bool | Findings:
+    """Return whether the cell asks for no messages; findings when it is neither a yes nor a no."""
+    word = fold(cell or "")
+    if word in _YES:
+        return True
+    if word in _NO:
+        return False
+    values: dict[str, Value] = {"field": _OPTOUT, "column": column, "found": cell or "", "allowed": _YES_OR_NO}
+    return (Finding(Reason.VALUE_NOT_ALLOWED, values),)

@@ -1,85 +1,102 @@
-"""The compiled sources of a mapping: each reads its value out of a row's cells, or says why it cannot."""
+"""Readers of a row's values: compiled once from the campaign, then called for every row.
+
+A reader picks its cells of a row and returns their value, or a tuple of the findings that say why there is none.
+Columns of a sheet repeat their cells (names, cities, dates), so what a reader made of cells is memoised: a cell that
+came before costs one look-up.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from batch.campaign import FIELDS, check_value
 from batch.i18n import N_
 from batch.loader.filters.registry import Filter
 from batch.model.phrases import Phrase, Value
 from batch.model.reasons import Finding, Reason
 
 Cells = Sequence[str | None]
-REFUSALS = (Reason, Finding)
-"""Why there is no value. A tuple: each row asks, and a union is made anew each time."""
+Findings = tuple[Finding, ...]
+
+_REFUSALS = (Reason, Finding)
+"""Why a filter gives no text. A Reason is a str as well, so a look for str would not tell."""
+
+_MEMO_ENTRIES = 16_384
+_MEMO_CHARACTERS = 128
+"""Of an entry at most: so bounded, the memo of a column takes 5 MB."""
 
 _REFUSED = re.compile(r"[\n\r\t]| {5,}")
-"""What WhatsApp refuses in a value (132018)."""
+"""Characters that WhatsApp refuses in a template value (132018)."""
 _LINE_BREAK = Phrase(N_("a line break"))
 _REFUSED_NAMES = {"\n": _LINE_BREAK, "\r": _LINE_BREAK, "\t": Phrase(N_("a tab"))}
 
 
-def refused_in(text: str) -> Phrase | None:
-    """The first thing in `text` that WhatsApp refuses in a template value; None when there is none."""
-    if (refused := _REFUSED.search(text)) is None:
-        return None
-    return _REFUSED_NAMES.get(refused[0]) or Phrase(N_("{spaces} spaces in a row"), {"spaces": len(refused[0])})
+class Memo(dict[Any, Any]):
+    """Results of a pure function of cells, kept as long as there is room."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        self._read = read
+
+    def __missing__(self, cells: Any) -> Any:
+        result = self._read(cells)
+        if len(self) < _MEMO_ENTRIES and _count_characters(result) + _count_characters(cells) <= _MEMO_CHARACTERS:
+            self[cells] = result
+        return result
+
+
+def _count_characters(value: object) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_count_characters, value))
+    return len(value) if isinstance(value, str) else 0
+
+
+class Reader(NamedTuple):
+    """One value of a row: `memo[pick(cells)]`."""
+
+    pick: Callable[[Cells], Any]
+    """The cells that the value is made of: one cell, or a tuple of several."""
+    memo: Memo
+    """The value of picked cells, or the findings (a tuple, never empty) that say why there is none."""
+    columns: frozenset[str]
+    """The value counts only where the cells of all these columns can be read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Slot:
-    """A field filled by a column or a constant."""
+class FieldSlot:
+    """A field of the request, or a part of a template field, and the column or constant that fills it."""
 
     field: str
     column: str | None
     """None for a constant."""
     place: int
+    """The column's index among the sheet's columns."""
     fallback: str
-    """The constant, or what stands in for an empty cell."""
-    label: Phrase | None = None
-    """The field as findings call it; None: by its name."""
+    """The constant, or the default of an empty cell; empty where there is none."""
+    label: str | Phrase
+    """The field as findings name it."""
+    convert: Callable[[str], str | int | Finding]
+    """Checks a text that is not empty, and gives it as it goes into the request."""
+    required: bool
 
-    def text(self, cells: Cells) -> str:
-        """The value, ends trimmed; empty when there is none."""
-        return self.fallback if self.column is None else (cells[self.place] or "").strip() or self.fallback
+    def read(self, cell: str | None) -> str | int | Findings | None:
+        """Return the value; None where an optional field is left out."""
+        if text := (cell or "").strip() or self.fallback:
+            value = self.convert(text)
+            return (value,) if isinstance(value, Finding) else value
+        return (Finding(Reason.VALUE_MISSING, self.origin),) if self.required else None
 
-    def value(self, cells: Cells) -> str | Finding | None:
-        """The value as it goes into the request; None where an optional field is left out."""
-        return self.of(None if self.column is None else cells[self.place])
+    @property
+    def origin(self) -> dict[str, Value]:
+        """Field and column, as values of a finding."""
+        return {"field": self.label, "column": self.column or ""}
 
-    def of(self, cell: str | None) -> str | Finding | None:
-        """`value`, of the cell itself."""
-        text = (cell or "").strip() or self.fallback
-        if text:
-            return text if self.column is None else check_value(self.field, text, column=self.column)
-        return self.missing() if FIELDS[self.field].required else None
-
-    def word(self, cells: Cells) -> str | Finding:
-        """A text that must be there."""
-        return self.text(cells) or self.missing()
-
-    def missing(self) -> Finding:
-        return Finding(Reason.VALUE_MISSING, self._place())
-
-    def number(self, cells: Cells, least: int) -> int | Finding:
-        """A whole number from `least` up."""
-        text = self.text(cells)
-        values: dict[str, Value] = {**self._place(), "found": text}
-        if not text:
-            return self.missing()
-        if not (text.isascii() and text.isdigit()):
-            return Finding(Reason.VALUE_NOT_A_NUMBER, values)
-        if int(text) < least:
-            return Finding(
-                Reason.VALUE_NOT_ALLOWED, {**values, "allowed": Phrase(N_("{least} and up"), {"least": least})}
-            )
-        return int(text)
-
-    def _place(self) -> dict[str, Value]:
-        return {"field": self.label or self.field, "column": self.column or ""}
+    def reader(self) -> Reader:
+        return Reader(itemgetter(self.place), Memo(self.read), frozenset({self.column or ""}))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,50 +108,86 @@ class CellText:
     filters: tuple[Filter, ...]
     may_be_empty: bool
 
-    def text(self, cells: Cells) -> str | Reason | Finding:
-        """The cell after its filters, or why a filter cannot do its work, or that nothing is left."""
-        return self.of(cells[self.place])
-
-    def of(self, cell: str | None) -> str | Reason | Finding:
-        """`text`, of the cell itself."""
+    def read(self, cell: str | None) -> str | Finding:
+        """Return the cell after its filters."""
         value = (cell or "").strip()
         for apply in self.filters:
             filtered = apply(value)
-            if isinstance(filtered, REFUSALS):
-                return filtered
+            if isinstance(filtered, _REFUSALS):
+                return filtered if isinstance(filtered, Finding) else Finding(filtered)
             value = filtered
-        return value if value.strip() or self.may_be_empty else Reason.VALUE_MISSING
+        return value if value.strip() or self.may_be_empty else Finding(Reason.VALUE_MISSING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TextPlan:
-    """A template value: literal text and cells."""
+class ValuePattern:
+    """The text of a template value: literal text and cells."""
 
     label: Phrase
-    """The value as findings call it."""
+    """The value as findings name it."""
     parts: tuple[str | CellText, ...]
 
     @property
+    def cells(self) -> tuple[CellText, ...]:
+        return tuple(part for part in self.parts if isinstance(part, CellText))
+
+    @property
     def columns(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(part.column for part in self.parts if not isinstance(part, str)))
+        """The columns it names, each once, in order."""
+        return tuple(dict.fromkeys(part.column for part in self.cells))
 
-    def text(self, cells: Cells) -> str | list[Finding]:
-        """The value, checked for what WhatsApp refuses; or every reason why there is none."""
-        pieces: list[str] = []
-        problems: list[Finding] = []
-        for part in self.parts:
-            piece = part if isinstance(part, str) else part.text(cells)
-            if isinstance(part, CellText) and isinstance(piece, Reason | Finding):
-                problems.append(self._finding(piece, part.column, cells[part.place] or ""))
-            elif isinstance(piece, str):
-                pieces.append(piece)
-        return problems or self._checked("".join(pieces))
+    def reader(self) -> Reader:
+        """Compile the pattern. Its value is a text; every cell that cannot fill its place has a finding."""
+        cells = self.cells
+        form = "".join([part.replace("%", "%%") if isinstance(part, str) else "%s" for part in self.parts])
+        if len(cells) == 1:
+            read = cells[0].read
+            memo = Memo(lambda cell: self._fill(form, [read(cell)], [cell]))
+        else:
+            # Cells of several columns seldom come again together, so each has a memo of its own.
+            memos = [Memo(part.read) for part in cells]
+            memo = Memo(lambda own: self._fill(form, [each[cell] for each, cell in zip(memos, own, strict=True)], own))
+        places = [part.place for part in cells]
+        return Reader(itemgetter(*places) if len(places) == 1 else tuple_getter(places), memo, frozenset(self.columns))
 
-    def _checked(self, text: str) -> str | list[Finding]:
-        if found := refused_in(text):
-            return [self._finding(Reason.VALUE_BAD_CHARACTERS, ", ".join(self.columns), found)]
-        return text if text.strip() else [self._finding(Reason.VALUE_MISSING, ", ".join(self.columns), "")]
+    def _fill(self, form: str, texts: Sequence[str | Finding], cells: Cells) -> str | Findings:
+        if Finding in map(type, texts):
+            return tuple(
+                [
+                    self._name(text, part.column, cell or "")
+                    for part, text, cell in zip(self.cells, texts, cells, strict=True)
+                    if isinstance(text, Finding)
+                ]
+            )
+        text = form % tuple(texts)
+        if refused := find_refused(text):
+            return (self._name(Finding(Reason.VALUE_BAD_CHARACTERS), ", ".join(self.columns), refused),)
+        return text if text.strip() else (self._name(Finding(Reason.VALUE_MISSING), ", ".join(self.columns), ""),)
 
-    def _finding(self, why: Reason | Finding, column: str, found: Value) -> Finding:
-        said = why if isinstance(why, Finding) else Finding(why)
-        return Finding(said.reason, {"field": self.label, "column": column, "found": found, **said.values})
+    def _name(self, finding: Finding, column: str, found: Value) -> Finding:
+        return Finding(finding.reason, {"field": self.label, "column": column, "found": found, **finding.values})
+
+
+def tuple_getter(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """Return a function that picks the items at `places`, always as a tuple; `itemgetter` does so from two on."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda items: tuple([items[place] for place in places])
+
+
+def parse_whole_number(text: str, *, least: int, origin: dict[str, Value]) -> int | Finding:
+    """Return a whole number from `least` up. `origin`: field and column, for the finding."""
+    values = {**origin, "found": text}
+    if not (text.isascii() and text.isdigit()):
+        return Finding(Reason.VALUE_NOT_A_NUMBER, values)
+    if int(text) < least:
+        allowed = Phrase(N_("{least} and up"), {"least": least})
+        return Finding(Reason.VALUE_NOT_ALLOWED, {**values, "allowed": allowed})
+    return int(text)
+
+
+def find_refused(text: str) -> Phrase | None:
+    """Return the first thing in `text` that WhatsApp refuses in a template value; None when there is none."""
+    if (refused := _REFUSED.search(text)) is None:
+        return None
+    return _REFUSED_NAMES.get(refused[0]) or Phrase(N_("{spaces} spaces in a row"), {"spaces": len(refused[0])})

@@ -25,15 +25,8 @@ Form = Literal["national", "e164", "digits"]
 
 _BRAZIL = "BR"
 _INTERNATIONAL = "00"
-_PLAIN_MOBILE = re.compile(r"(?:(?:\+ ?)?55 ?)?\(?([1-9][1-9])\)? ?(9[0-9]{4})[- ]?([0-9]{4})")
-"""The spellings of nearly every row. `read_spelling` reads them alike, only slower."""
+_USUAL_MOBILE = re.compile(r"(?:(?:\+ ?)?55 ?)?\(?([1-9][1-9])\)? ?(9[0-9]{4})[- ]?([0-9]{4})")
 _BRAZILIAN_PARTS = re.compile(r"\+55([0-9]{2})([0-9]{4,5})([0-9]{4})")
-
-
-def plain_mobile(text: str, *, region: str = _BRAZIL) -> str | None:
-    """Return the E.164 number of a Brazilian mobile in one of the usual spellings; None for all else."""
-    plain = _PLAIN_MOBILE.fullmatch(text) if region == _BRAZIL else None
-    return f"+{COUNTRY}{plain[1]}{plain[2]}{plain[3]}" if plain and plain[1] in AREAS else None
 
 
 def read_phone(text: str, *, region: str = _BRAZIL) -> Phone | Finding:
@@ -41,14 +34,10 @@ def read_phone(text: str, *, region: str = _BRAZIL) -> Phone | Finding:
 
     `region` (two upper-case letters, a region of `phonenumbers`) is the country of numbers without a country code.
     """
-    e164 = plain_mobile(text, region=region)
-    if e164:
-        return Phone(e164=e164)
-    return read_spelling(text, region=region)
-
-
-def read_spelling(text: str, *, region: str) -> Phone | Finding:
-    """Read any spelling; `read_phone` without its shortcut for the usual ones."""
+    # The spellings of nearly every row. Below they are read alike, at ten times the work (a third of a whole check).
+    usual = _USUAL_MOBILE.fullmatch(text) if region == _BRAZIL else None
+    if usual and usual[1] in AREAS:
+        return Phone(f"+{COUNTRY}{usual[1]}{usual[2]}{usual[3]}")
     cleaned = extract_digits(text)
     if isinstance(cleaned, Finding):
         return cleaned
@@ -71,10 +60,14 @@ def format_for_api(e164: str, form: Form, region: str = _BRAZIL) -> str:
     `national` omits the country code of `region`; a number of another country keeps `+` and its code, because the API
     takes a number without `+` for one of the sender's country.
     """
-    if form == "digits":
-        return e164.removeprefix("+")
-    prefix = f"+{_country_code(region)}"
-    return e164.removeprefix(prefix) if form == "national" and e164.startswith(prefix) else e164
+    return e164.removeprefix(omitted_prefix(form, region))
+
+
+def omitted_prefix(form: Form, region: str = _BRAZIL) -> str:
+    """Return what `format_for_api` omits of a number that begins with it."""
+    if form == "national":
+        return f"+{_country_code(region)}"
+    return "+" if form == "digits" else ""
 
 
 def format_phone(e164: str) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from batch.model.phrases import Value
 from batch.model.reasons import Finding, Reason
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Phone:
+class Phone(NamedTuple):  # not a dataclass: one is made for each row, and a tuple takes a quarter of the time
     """Phone that can be messaged."""
 
     e164: str

@@ -18,7 +18,7 @@ from batch.errors import SheetError
 from batch.loader import open_sheet
 from batch.loader.header_names import fold, is_known_header
 from batch.loader.mapping.compile import wanted_columns
-from batch.loader.mapping.contacts import ContactMaker
+from batch.loader.mapping.contacts import RowEvaluator
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 SIGNS = st.sampled_from(list("\"'\\={}|[]#\n\r\t,;:%ñçã \u00a0\u2028😀"))  # a sheet with other control signs is refused
@@ -66,6 +66,9 @@ def test_any_names_of_columns_come_through(names: list[str], order: list[int]) -
         assert (written.problem, written.unfilled) == ("", ())
         campaign = load_campaign(out, now=datetime(2026, 11, 3, tzinfo=UTC))
         again = open_sheet(sheet, header_row=campaign.sheet.header_row, wanted_columns=wanted_columns(campaign))
-        maker = ContactMaker.for_sheet(campaign, again.info, rows=again.rows)
-        sent = [(c.person, c.message and c.message.template_fields[0].value) for c in map(maker.contact, again.rows())]
+        maker = RowEvaluator.for_sheet(campaign, again.info, rows=again.rows)
+        sent = [
+            (c.person, c.values and maker.build_message(c).template_fields[0].value)
+            for c in map(maker.evaluate, again.rows())
+        ]
         assert sent == [("+5511900001001", "primeiro"), ("+5511900001002", "segundo")]

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from batch.app.inputs.recipient_lists import open_list
 from batch.ledger import Ledger, RetryOptions, StagedRow, SuppressionEntry
-from batch.loader.mapping.optout import opted_out
+from batch.loader.mapping.contacts import read_optout
 from batch.model.outcomes import Outcome
 from batch.model.phone.brazil import AREAS
 from batch.model.phone.cells import Phone, read_phone
-from batch.model.reasons import Finding, Reason
+from batch.model.reasons import Reason
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 unhurried = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -150,7 +150,7 @@ def test_nobody_on_a_list_is_sent_to(
 @given(st.none() | st.text(max_size=12))
 def test_an_opt_out_is_yes_no_or_an_error(cell: str | None) -> None:
     """Never anything else, whatever stands in the cell; and spaces around it change nothing."""
-    said = opted_out(cell, "Opt-out")
-    assert isinstance(said, bool | Finding)
-    around = opted_out(f"  {cell or ''} ", "Opt-out")
-    assert isinstance(around, Finding) if isinstance(said, Finding) else around is said
+    said = read_optout(cell, "Opt-out")
+    assert isinstance(said, bool | tuple)
+    around = read_optout(f"  {cell or ''} ", "Opt-out")
+    assert isinstance(around, tuple) if isinstance(said, tuple) else around is said

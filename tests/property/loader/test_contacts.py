@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from batch.campaign import load_campaign
 from batch.loader.filters.registry import FILTERS, compile_filter
 from batch.loader.formats.cell_text import error_cell
-from batch.loader.mapping.contacts import ContactMaker
+from batch.loader.mapping.contacts import RowEvaluator
 from batch.loader.mapping.placeholders import parse_text
 from batch.model.phone.cells import Phone, read_phone
 from batch.model.reasons import Finding, Reason, sentence
@@ -67,7 +67,7 @@ rows = st.builds(
 
 
 @pytest.fixture(scope="module")
-def maker(tmp_path_factory: pytest.TempPathFactory) -> ContactMaker:
+def maker(tmp_path_factory: pytest.TempPathFactory) -> RowEvaluator:
     path: Path = tmp_path_factory.mktemp("campaign") / "campanha.toml"
     path.write_text(CAMPAIGN, encoding="utf-8")
     info = SheetInfo(
@@ -79,34 +79,35 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> ContactMaker:
         header_row=1,
         columns=COLUMNS,
     )
-    return ContactMaker.for_sheet(load_campaign(path, now=datetime(2026, 11, 3, tzinfo=UTC)), info)
+    return RowEvaluator.for_sheet(load_campaign(path, now=datetime(2026, 11, 3, tzinfo=UTC)), info)
 
 
 @unhurried
 @given(row=rows)
-def test_a_row_is_a_whole_message_or_has_reasons(maker: ContactMaker, row: SheetRow) -> None:
+def test_a_row_is_a_whole_message_or_has_reasons(maker: RowEvaluator, row: SheetRow) -> None:
     """Exactly one of them; every reason has a sentence; the same row gives the same contact."""
-    contact = maker.contact(row)
-    assert (contact.message is None) == bool(contact.problems)
+    contact = maker.evaluate(row)
+    message = maker.build_message(contact)
+    assert (contact.values is None) == (message is None) == bool(contact.problems)
     assert all(sentence(finding) for finding in contact.problems)
     assert (contact.row, contact.hidden) == (row.number, row.hidden)
-    assert maker.contact(row) == contact
-    if contact.message is None:
+    assert maker.evaluate(row) == contact
+    if message is None:
         return
     assert contact.person is not None
-    assert contact.message.wa_contact_id
-    for field in contact.message.template_fields:
+    assert message.wa_contact_id
+    for field in message.template_fields:
         assert field.value.strip()
         assert not REFUSED.search(field.value)
     for optional in ("remote_profile_name", "assigned_agent_id", "status"):
-        assert getattr(contact.message, optional) != ""
+        assert getattr(message, optional) != ""
 
 
 @unhurried
 @given(row=rows)
-def test_the_person_is_who_the_phone_cell_names(maker: ContactMaker, row: SheetRow) -> None:
+def test_the_person_is_who_the_phone_cell_names(maker: RowEvaluator, row: SheetRow) -> None:
     """No other cell has a say, and a phone that cannot be read comes first among the reasons."""
-    contact = maker.contact(row)
+    contact = maker.evaluate(row)
     if "" in row.errors:
         assert [finding.reason for finding in contact.problems] == [Reason.ROW_MALFORMED]
     elif "Telefone" in row.errors:
@@ -120,10 +121,10 @@ def test_the_person_is_who_the_phone_cell_names(maker: ContactMaker, row: SheetR
 
 @unhurried
 @given(row=rows, text=cells)
-def test_a_column_that_is_not_used_has_no_say(maker: ContactMaker, row: SheetRow, text: str | None) -> None:
+def test_a_column_that_is_not_used_has_no_say(maker: RowEvaluator, row: SheetRow, text: str | None) -> None:
     """Notes that people keep beside their contacts."""
     other = SheetRow(number=row.number, cells=(*row.cells[:-1], text), errors=row.errors, hidden=row.hidden)
-    assert maker.contact(other) == maker.contact(row)
+    assert maker.evaluate(other) == maker.evaluate(row)
 
 
 @unhurried

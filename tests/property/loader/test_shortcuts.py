@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,19 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch.app.inputs.staging import as_request
-from batch.campaign import load_campaign
-from batch.chats import RequestForms
 from batch.errors import SheetError
 from batch.loader.formats import xlsx_rows
 from batch.loader.formats.cell_text import number_text
 from batch.loader.formats.xlsx_cells import CellReader, NumberKind
 from batch.loader.formats.xlsx_fast_rows import FastRows
 from batch.loader.formats.xlsx_rows import WorksheetGrid
-from batch.loader.mapping.contacts import ContactMaker
 from batch.loader.source import RawRow
 from batch.model.sheet_file import Limits, SheetFile
-from batch.model.sheets import SheetInfo, SheetRow
 from batch.ooxml.archive import open_archive
 from batch.ooxml.shared_strings import SharedStrings
 
@@ -153,90 +147,3 @@ def test_a_decimal_number_is_its_shortest_form(stored: str) -> None:
     shortest = f"{value:.15g}"
     plain = str(int(value)) if value.is_integer() else shortest.replace(".", ",")
     assert number_text(stored) == plain or "e" in shortest
-
-
-COLUMNS = ("Telefone", "Nome", "Valor", "Agente", "Status", "Fatura", "Sair")
-CAMPAIGN = """
-[campaign]
-name = "a"
-unique_by = ["Fatura"]
-[sender]
-whatsapp_phone_id = {sender}
-[template]
-name = "t"
-language = "pt_BR"
-{body}
-[suppress]
-column = "Sair"
-[columns]
-wa_contact_id = "Telefone"
-remote_profile_name = {{ column = "Nome", default = "" }}
-assigned_agent_id = {{ column = "Agente", default = "" }}
-status = {{ column = "Status", default = "" }}
-[[template_fields]]
-component = "HEADER"
-index = 1
-value = "{{Nome|first_name}}"
-[[template_fields]]
-component = "BODY"
-index = 1
-value = "{{Nome|title}}"
-[[template_fields]]
-component = "BODY"
-index = 2
-value = "de {{Valor|brl}} {{{{x}}}}"
-[[template_fields]]
-component = "BODY"
-card_index = 0
-index = 1
-value = "{{Fatura|default:nada}}"
-[phone]
-format = "{form}"
-"""
-SENDERS = (
-    '"0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"',
-    '[{ id = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c" }, { id = "3c90c3cc-0d44-4b50-8888-8dd25736052a" }]',
-    '{ column = "Agente" }',
-)
-words = st.one_of(
-    st.none(),
-    st.sampled_from(["11988887777", "(11) 8888-7777", "1133334444", "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c", "OPEN",
-                     "1234,5", "1.234,50", "12,345", 'a"b\\c', "%s 100%", "x" * 59, "x" * 130, "y" * 1020, "sim",
-                     "a  \u2028\x7f\x01"]),
-    st.text(max_size=20),
-)  # fmt: skip
-phones = st.sampled_from(["11988887777", "(11) 8888-7777", "+351 912 345 678"])
-cells_of_rows = st.tuples(phones | words, words, st.sampled_from(["1234,5", "0", "1.5"]) | words, *[words] * 4)
-
-
-@unhurried
-@given(
-    cells=cells_of_rows,
-    sender=st.sampled_from(SENDERS),
-    body=st.sampled_from(['body = "{{1}} {{1}} {{2}}"', ""]),
-    form=st.sampled_from(["national", "e164", "digits"]),
-)
-def test_a_row_is_judged_alike_with_and_without_the_short_cut(
-    folder: Path, cells: tuple[str | None, ...], sender: str, body: str, form: str
-) -> None:
-    """Person, request byte for byte, notes and opt-out are those of the careful way; or the row is left to it."""
-    path = folder / "a.toml"
-    path.write_text(CAMPAIGN.format(sender=sender, body=body, form=form), encoding="utf-8")
-    campaign = load_campaign(path, now=datetime(2026, 3, 11, tzinfo=UTC))
-    info = SheetInfo(
-        file="a.csv", format="csv", sheet=None, encoding="utf-8", delimiter=";", header_row=1, columns=COLUMNS
-    )
-    maker = ContactMaker.for_sheet(campaign, info)
-    row = SheetRow(number=2, cells=tuple(cell.strip() or None if cell else None for cell in cells))
-    assert maker.plain is not None
-    contact, plain = maker.contact(row), maker.plain.read(row)
-    assert maker.plain.read(row._replace(hidden=True)) is None
-    if plain is None:
-        return
-    forms = RequestForms(maker.plain.message, maker.plain.of_few_values)
-    assert contact.message is not None
-    assert maker.plain.message(plain.values) == contact.message
-    assert forms.encode(plain.values) == forms.encode(plain.values) == as_request(contact.message)[0]
-    assert maker.plain.sender(plain.values) == contact.message.whatsapp_phone_id
-    assert (plain.person, plain.unique) == (contact.person, contact.unique)
-    assert (plain.notes, plain.opted_out) == (contact.notes, contact.opted_out)

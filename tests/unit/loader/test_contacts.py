@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from batch.campaign import load_campaign
 from batch.loader.formats.cell_text import error_cell
-from batch.loader.mapping.contacts import ContactMaker
+from batch.loader.mapping.contacts import RowEvaluator
 from batch.model.messages import Contact, Message, TemplateField
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason, advice, sentence
@@ -72,13 +73,18 @@ value = {{ column = "value", default = "nada" }}
 format = "digits"
 """
 
-Make = Callable[[str, dict[str, str | None]], Contact]
-Maker = Callable[..., ContactMaker]
+
+class Made(SimpleNamespace):
+    """What a contact holds, and its `message`."""
+
+
+Make = Callable[[str, dict[str, str | None]], Made]
+Maker = Callable[..., RowEvaluator]
 
 
 @pytest.fixture
 def maker(tmp_path: Path) -> Maker:
-    def fit(text: str, *columns: str) -> ContactMaker:
+    def fit(text: str, *columns: str) -> RowEvaluator:
         path = tmp_path / "campanha.toml"
         path.write_text(text, encoding="utf-8")
         campaign = load_campaign(path, now=datetime(2026, 11, 3, tzinfo=UTC))
@@ -91,17 +97,22 @@ def maker(tmp_path: Path) -> Maker:
             header_row=1,
             columns=columns,
         )
-        return ContactMaker.for_sheet(campaign, info)
+        return RowEvaluator.for_sheet(campaign, info)
 
     return fit
 
 
 @pytest.fixture
 def make(maker: Maker) -> Make:
-    def one(text: str, cells: dict[str, str | None]) -> Contact:
-        return maker(text, *cells).contact(SheetRow(number=2, cells=tuple(cells.values())))
+    def one(text: str, cells: dict[str, str | None]) -> Made:
+        return _evaluate(maker(text, *cells), SheetRow(number=2, cells=tuple(cells.values())))
 
     return one
+
+
+def _evaluate(evaluator: RowEvaluator, row: SheetRow) -> Made:
+    contact = evaluator.evaluate(row)
+    return Made(**contact._asdict(), message=evaluator.build_message(contact))
 
 
 def _plain(**changes: str | None) -> dict[str, str | None]:
@@ -109,30 +120,30 @@ def _plain(**changes: str | None) -> dict[str, str | None]:
     return {**cells, **changes}
 
 
-def _reasons(contact: Contact) -> list[Reason]:
+def _reasons(contact: Contact | Made) -> list[Reason]:
     return [finding.reason for finding in contact.problems]
 
 
-def _said(contact: Contact) -> list[str]:
+def _said(contact: Contact | Made) -> list[str]:
     return [sentence(finding) for finding in contact.problems]
 
 
 def test_a_good_row_becomes_exactly_the_message_the_campaign_describes(make: Make) -> None:
     """Empty optional fields are None: not in the request at all."""
-    assert make(PLAIN, _plain()) == Contact(
-        row=2,
-        person="+5511988887777",
-        message=Message(
-            whatsapp_phone_id=SENDER,
-            wa_contact_id="11988887777",
-            template_name="saudacao_inicial",
-            template_language="pt_BR",
-            template_fields=(
-                TemplateField(component="BODY", type="TEXT", index=1, value="João"),
-                TemplateField(component="BODY", type="TEXT", index=2, value="São Paulo"),
-            ),
-            remote_profile_name="João Silva",
+    contact = make(PLAIN, _plain())
+    assert (contact.row, contact.person, contact.sender) == (2, "+5511988887777", SENDER)
+    assert (contact.problems, contact.notes, contact.unique) == ((), (), ())
+    assert (contact.hidden, contact.opted_out) == (False, False)
+    assert contact.message == Message(
+        whatsapp_phone_id=SENDER,
+        wa_contact_id="11988887777",
+        template_name="saudacao_inicial",
+        template_language="pt_BR",
+        template_fields=(
+            TemplateField(component="BODY", type="TEXT", index=1, value="João"),
+            TemplateField(component="BODY", type="TEXT", index=2, value="São Paulo"),
         ),
+        remote_profile_name="João Silva",
     )
 
 
@@ -242,18 +253,18 @@ def test_an_unreadable_cell_that_is_used_makes_the_row_an_error(maker: Maker) ->
     fitted = maker(PLAIN, "Telefone", "Nome", "Cidade", "Agente", "Obs")
     cells = ("11988887777", None, None, None, None)
     errors = {"Obs": error_cell("#REF!"), "Nome": error_cell("#N/A")}
-    contact = fitted.contact(SheetRow(number=9, cells=cells, errors=errors))
+    contact = fitted.evaluate(SheetRow(number=9, cells=cells, errors=errors))
     assert _said(contact) == ["Column Nome: error cell #N/A."]
     assert contact.person == "+5511988887777"
     good = ("11988887777", "Ana", "Recife", None, None)
-    assert fitted.contact(SheetRow(number=9, cells=good, errors={"Obs": error_cell("#REF!")})).message is not None
+    assert _evaluate(fitted, SheetRow(number=9, cells=good, errors={"Obs": error_cell("#REF!")})).message is not None
 
 
 def test_an_unreadable_phone_comes_first(maker: Maker) -> None:
     """Whatever stands before it in the sheet."""
     fitted = maker(PLAIN, "Nome", "Cidade", "Agente", "Telefone")
     errors = {"Agente": error_cell("#N/A"), "Telefone": Phrase("formula without a stored value")}
-    contact = fitted.contact(SheetRow(number=9, cells=("Ana", None, None, None), errors=errors))
+    contact = fitted.evaluate(SheetRow(number=9, cells=("Ana", None, None, None), errors=errors))
     assert _said(contact) == ["Column Telefone: formula without a stored value.", "Column Agente: error cell #N/A."]
     assert contact.person is None
 
@@ -262,7 +273,7 @@ def test_an_unreadable_cell_of_unique_by_makes_the_row_an_error(maker: Maker) ->
     """It is part of what makes two messages the same message."""
     text = HEAD.replace('"boas-vindas"', '"a"\nunique_by = ["Fatura"]') + '[columns]\nwa_contact_id = "Telefone"\n'
     row = SheetRow(number=3, cells=("11988887777", None), errors={"Fatura": error_cell("#N/A")})
-    assert _reasons(maker(text, "Telefone", "Fatura").contact(row)) == [Reason.CELL_UNREADABLE]
+    assert _reasons(maker(text, "Telefone", "Fatura").evaluate(row)) == [Reason.CELL_UNREADABLE]
 
 
 def test_a_malformed_row_is_not_read_at_all(maker: Maker) -> None:
@@ -270,7 +281,7 @@ def test_a_malformed_row_is_not_read_at_all(maker: Maker) -> None:
     row = SheetRow(
         number=7, cells=("11988887777", "Ana", None, None), errors={"": Phrase("6 cells, 4 columns")}, hidden=True
     )
-    contact = maker(PLAIN, "Telefone", "Nome", "Cidade", "Agente").contact(row)
+    contact = maker(PLAIN, "Telefone", "Nome", "Cidade", "Agente").evaluate(row)
     assert contact == Contact(
         row=7,
         person=None,
@@ -282,7 +293,7 @@ def test_a_malformed_row_is_not_read_at_all(maker: Maker) -> None:
 def test_hidden_is_passed_on(maker: Maker) -> None:
     """What to do with it is not decided here."""
     row = SheetRow(number=2, cells=("11988887777", "Ana", None, None), hidden=True)
-    contact = maker(PLAIN, "Telefone", "Nome", "Cidade", "Agente").contact(row)
+    contact = _evaluate(maker(PLAIN, "Telefone", "Nome", "Cidade", "Agente"), row)
     assert contact.hidden
     assert contact.message is not None
 
@@ -385,7 +396,7 @@ def test_a_component_that_is_not_documented_goes_out_with_a_warning_of_the_campa
     text += 'value = "{V|urlencode}"\n'
     text += '[[template_fields]]\ncomponent = "BUTTON"\nindex = 1\nbutton_index = 1\nvalue = "b"\n'
     fitted = maker(text, "T", "V")
-    contact = fitted.contact(SheetRow(number=2, cells=("11988887777", "a b/ç")))
+    contact = _evaluate(fitted, SheetRow(number=2, cells=("11988887777", "a b/ç")))
     assert contact.message is not None
     assert contact.message.template_fields[0].value == "a%20b%2F%C3%A7"
     assert contact.notes == ()
@@ -401,21 +412,21 @@ def test_a_component_of_a_column_is_noted_only_on_rows_with_a_message(maker: Mak
     fitted = maker(text + 'type = "TEXT"\nindex = 1\nvalue = "a"\n', "T", "C")
     good = SheetRow(number=2, cells=("11988887777", "FOOTER"))
     assert fitted.warnings == ()
-    assert [sentence(note) for note in fitted.contact(good).notes] == [
+    assert [sentence(note) for note in fitted.evaluate(good).notes] == [
         "component is FOOTER, which the API's page does not name; sent as it is."
     ]
-    assert fitted.contact(SheetRow(number=3, cells=("12", "FOOTER"))).notes == ()
-    assert fitted.contact(SheetRow(number=4, cells=good.cells, hidden=True)).notes == ()
+    assert fitted.evaluate(SheetRow(number=3, cells=("12", "FOOTER"))).notes == ()
+    assert fitted.evaluate(SheetRow(number=4, cells=good.cells, hidden=True)).notes == ()
 
 
 def test_people_see_the_body_with_its_values(maker: Maker) -> None:
     """None where the campaign gives no body, or the row has no message."""
     columns = ("Telefone", "Nome", "Cidade", "Agente")
     fitted = maker(PLAIN, *columns)
-    good = fitted.contact(SheetRow(number=2, cells=("11988887777", "Ana Lima", None, None)))
-    assert fitted.preview(good) == "Ola Ana, bem-vindo a sua cidade!"
-    assert fitted.preview(fitted.contact(SheetRow(number=2, cells=("x", "Ana", None, None)))) is None
-    assert maker(PLAIN.replace("body = ", "# "), *columns).preview(good) is None
+    good = fitted.evaluate(SheetRow(number=2, cells=("11988887777", "Ana Lima", None, None)))
+    assert fitted.render_body(good) == "Ola Ana, bem-vindo a sua cidade!"
+    assert fitted.render_body(fitted.evaluate(SheetRow(number=2, cells=("x", "Ana", None, None)))) is None
+    assert maker(PLAIN.replace("body = ", "# "), *columns).render_body(good) is None
 
 
 def test_a_default_stands_in_for_an_empty_phone_too(make: Make) -> None:

@@ -12,7 +12,7 @@ from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError
 from batch.loader.formats.cell_text import error_cell
 from batch.loader.mapping.compile import wanted_columns
-from batch.loader.mapping.contacts import ContactMaker
+from batch.loader.mapping.contacts import RowEvaluator
 from batch.model.sheets import SheetInfo, SheetRow
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
@@ -59,13 +59,13 @@ def _field(value: str, index: str = "1", component: str = "BODY", more: str = ""
 
 def _refusal(campaign: Campaign, info: SheetInfo) -> str:
     with pytest.raises(CampaignError) as caught:
-        ContactMaker.for_sheet(campaign, info)
+        RowEvaluator.for_sheet(campaign, info)
     return str(caught.value)
 
 
 def _mapping(campaign: Campaign, info: SheetInfo, rows: Iterable[SheetRow] | None = None) -> dict[str, str]:
-    maker = ContactMaker.for_sheet(campaign, info, rows=None if rows is None else lambda: rows)
-    return dict(maker.mapping())
+    maker = RowEvaluator.for_sheet(campaign, info, rows=None if rows is None else lambda: rows)
+    return dict(maker.describe_mapping())
 
 
 def test_the_mapping_tells_how_each_field_is_filled(load: Load) -> None:
@@ -75,8 +75,8 @@ def test_the_mapping_tells_how_each_field_is_filled(load: Load) -> None:
     campaign = load(
         HEAD + f"[columns]\n{status}{columns}" + _field("{Nome|first_name}") + _field("oi", component="HEADER")
     )
-    maker = ContactMaker.for_sheet(campaign, _info("Nome", "Telefone", "Agente", "Obs"))
-    assert maker.mapping() == [
+    maker = RowEvaluator.for_sheet(campaign, _info("Nome", "Telefone", "Agente", "Obs"))
+    assert maker.describe_mapping() == [
         ("whatsapp_phone_id", f"constant '{SENDER}'"),
         ("wa_contact_id", "column 'Telefone'"),
         ("template.name", "constant 'saudacao_inicial'"),
@@ -120,7 +120,7 @@ def test_accents_case_spaces_and_underscores_do_not_matter_where_one_column_is_m
     """The exact name wins; of two that are alike without it, none does."""
     campaign = load(HEAD + '[columns]\nwa_contact_id = "numero_telefone"\n')
     assert _mapping(campaign, _info("Nome", "Número Telefone"))["wa_contact_id"] == "column 'numero_telefone'"
-    assert ContactMaker.for_sheet(campaign, _info("Número Telefone", "numero_telefone")).columns_used == {
+    assert RowEvaluator.for_sheet(campaign, _info("Número Telefone", "numero_telefone")).columns_used == {
         "numero_telefone"
     }
     assert "several columns of contatos.xlsx are named 'numero_telefone'" in _refusal(
@@ -267,7 +267,7 @@ def test_headers_that_do_not_say_it_for_certain_are_refused(load: Load, columns:
 def test_columns_of_an_earlier_report_are_never_matched(load: Load) -> None:
     """A report fed back has wegly_phone beside the user's own column."""
     info = _info("Telefone", "wegly_status", "wegly_phone")
-    assert ContactMaker.for_sheet(load(HEAD), info).columns_used == {"Telefone"}
+    assert RowEvaluator.for_sheet(load(HEAD), info).columns_used == {"Telefone"}
 
 
 def test_an_ambiguous_name_is_refused_when_matched_as_well(load: Load) -> None:
@@ -309,8 +309,8 @@ def test_the_rows_are_not_read_without_need(load: Load) -> None:
     def rows() -> Iterable[SheetRow]:
         raise AssertionError
 
-    assert ContactMaker.for_sheet(load(HEAD), _info("Telefone"), rows=rows).columns_used == {"Telefone"}
-    assert ContactMaker.for_sheet(load(HEAD + PHONE), _info("Telefone", "status"), rows=rows)
+    assert RowEvaluator.for_sheet(load(HEAD), _info("Telefone"), rows=rows).columns_used == {"Telefone"}
+    assert RowEvaluator.for_sheet(load(HEAD + PHONE), _info("Telefone", "status"), rows=rows)
 
 
 def test_named_columns_and_matched_template_fields_go_together(load: Load) -> None:

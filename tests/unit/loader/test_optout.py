@@ -11,10 +11,9 @@ import pytest
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError
 from batch.loader.mapping.compile import wanted_columns
-from batch.loader.mapping.contacts import ContactMaker
-from batch.loader.mapping.optout import opted_out
+from batch.loader.mapping.contacts import RowEvaluator, read_optout
 from batch.model.messages import Contact
-from batch.model.reasons import Finding, Reason, sentence
+from batch.model.reasons import Reason, sentence
 from batch.model.sheets import SheetInfo, SheetRow
 
 TEXT = """
@@ -47,16 +46,16 @@ def load(tmp_path: Path) -> Load:
     return write_and_load
 
 
-def _maker(campaign: Campaign, *columns: str) -> ContactMaker:
+def _maker(campaign: Campaign, *columns: str) -> RowEvaluator:
     info = SheetInfo(
         file="c.csv", format="csv", sheet=None, encoding="utf-8", delimiter=";", header_row=1, columns=columns
     )
-    return ContactMaker.for_sheet(campaign, info)
+    return RowEvaluator.for_sheet(campaign, info)
 
 
 def _contact(load: Load, said: str | None, phone: str = "11 98888-7777", name: str | None = "Ana") -> Contact:
     maker = _maker(load(SUPPRESS), "Telefone", "Nome", "Opt-out")
-    return maker.contact(SheetRow(number=2, cells=(phone, name, said)))
+    return maker.evaluate(SheetRow(number=2, cells=(phone, name, said)))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ def _contact(load: Load, said: str | None, phone: str = "11 98888-7777", name: s
 )
 def test_yes(cell: str) -> None:
     """Case and spaces do not matter."""
-    assert opted_out(cell, "Opt-out") is True
+    assert read_optout(cell, "Opt-out") is True
 
 
 @pytest.mark.parametrize(
@@ -72,14 +71,15 @@ def test_yes(cell: str) -> None:
 )
 def test_no(cell: str | None) -> None:
     """With and without its accent, composed or not; empty is no."""
-    assert opted_out(cell, "Opt-out") is False
+    assert read_optout(cell, "Opt-out") is False
 
 
 @pytest.mark.parametrize("cell", ["talvez", "2", "sim!", "ok", "-", "não sei", "simm", "\N{CHECK MARK}", "nunca", "-1"])
 def test_anything_else_is_no_answer(cell: str) -> None:
     """The finding names the column, what was found, and what is allowed; nothing is guessed."""
-    found = opted_out(cell, "Opt-out")
-    assert isinstance(found, Finding)
+    answer = read_optout(cell, "Opt-out")
+    assert isinstance(answer, tuple)
+    [found] = answer
     assert found.reason is Reason.VALUE_NOT_ALLOWED
     said = sentence(found)
     assert cell in said
@@ -91,7 +91,7 @@ def test_a_yes_is_no_error(load: Load) -> None:
     """The contact is good, and says that the person wants nothing."""
     contact = _contact(load, "Sim")
     assert (contact.opted_out, contact.problems) == (True, ())
-    assert contact.message is not None
+    assert contact.values is not None
     assert not _contact(load, "não").opted_out
     assert not _contact(load, None).opted_out
 
@@ -107,7 +107,7 @@ def test_no_answer_is_an_error_of_the_row(load: Load) -> None:
     """Nobody is messaged of whom we do not know whether they want it."""
     contact = _contact(load, "talvez")
     assert [problem.reason for problem in contact.problems] == [Reason.VALUE_NOT_ALLOWED]
-    assert (contact.opted_out, contact.message) == (False, None)
+    assert (contact.opted_out, contact.values) == (False, None)
 
 
 def test_an_unreadable_cell_is_an_error_of_the_row(load: Load) -> None:
@@ -115,21 +115,21 @@ def test_an_unreadable_cell_is_an_error_of_the_row(load: Load) -> None:
     maker = _maker(load(SUPPRESS), "Telefone", "Nome", "Opt-out")
     assert "Opt-out" in maker.columns_used
     row = SheetRow(number=2, cells=("11 98888-7777", "Ana", None), errors={"Opt-out": "error cell #N/A"})
-    contact = maker.contact(row)
+    contact = maker.evaluate(row)
     assert [problem.reason for problem in contact.problems] == [Reason.CELL_UNREADABLE]
 
 
 def test_a_hidden_row_says_it_too(load: Load) -> None:
     """Often the rows with a yes are filtered away, and the same person stands elsewhere."""
     maker = _maker(load(SUPPRESS), "Telefone", "Nome", "Opt-out")
-    contact = maker.contact(SheetRow(number=2, cells=("11 98888-7777", "Ana", "x"), hidden=True))
+    contact = maker.evaluate(SheetRow(number=2, cells=("11 98888-7777", "Ana", "x"), hidden=True))
     assert (contact.hidden, contact.opted_out) == (True, True)
 
 
 def test_without_the_key_the_column_means_nothing(load: Load) -> None:
     """Even when the sheet has one of that name."""
     maker = _maker(load(""), "Telefone", "Nome", "Opt-out")
-    assert not maker.contact(SheetRow(number=2, cells=("11 98888-7777", "Ana", "talvez"))).opted_out
+    assert not maker.evaluate(SheetRow(number=2, cells=("11 98888-7777", "Ana", "talvez"))).opted_out
     assert "Opt-out" not in maker.columns_used
 
 
