@@ -37,7 +37,7 @@ _NOTED_ROWS_SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Forecast:
-    """When the waiting messages would go, and what they would cost."""
+    """Times and cost of the waiting messages."""
 
     schedule: Schedule
     now: datetime
@@ -78,7 +78,7 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """What a run would do now."""
+    """Everything that a run would do now."""
 
     campaign: str
     endpoint: str

@@ -70,7 +70,7 @@ class RunFiles:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CampaignPurge:
-    """What of one campaign was purged, or would be."""
+    """The part of a purge that concerns one campaign."""
 
     found: PurgeCounts
     folders: tuple[RunFiles, ...] = ()
@@ -92,7 +92,7 @@ class CampaignPurge:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PurgeReport:
-    """What was purged, or would be."""
+    """Everything that was purged, or would be."""
 
     ledger: str
     before: datetime

@@ -275,7 +275,7 @@ def send(
     async def work() -> PoolResult:
         stop = StopSignal()
         sending_by = ledger.open_queue(owner, rules or campaign.contact_limits, endpoint=endpoint)
-        with sending_by as sending, stop_on_signals(stop, lambda again: metered.signalled(again=again)):
+        with sending_by as sending, stop_on_signals(stop, lambda again: metered.on_signal(again=again)):
             pool = Pool(
                 ledger=sending,
                 client=client,

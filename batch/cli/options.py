@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
-from batch.app.settings import rate_from_text
+from batch.app.inputs.staging import Choices
+from batch.app.settings import Settings, rate_from_text
+from batch.cli.help_i18n import chosen_language
 from batch.model.sheets import parse_ranges
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -18,14 +21,25 @@ SHEET = click.Path(path_type=Path)
 """A file that the command itself looks for, so that its own sentence says what is wrong with it."""
 
 
-def lasting(*names: str, **attributes: Any) -> Callable[[F], F]:
+def lasting_option(*names: str, **attributes: Any) -> Callable[[F], F]:
     """An option with the environment variable `WEGLY_BATCH_<OPTION>`, shown in the help."""
     long = next(name for name in names if name.startswith("--"))
     variable = "WEGLY_BATCH_" + long.removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=attributes.pop("envvar", variable), show_envvar=True, **attributes)
 
 
-class ParsedText(click.ParamType[T]):
+def settings_from(options: Mapping[str, Any]) -> Settings:
+    """Return the settings that are among the values of a command's options."""
+    named = {field.name: options[field.name] for field in fields(Settings) if field.name in options}
+    return Settings(**named, language=chosen_language())
+
+
+def choices_from(options: Mapping[str, Any]) -> Choices:
+    """Return the choices that are among the values of a command's options."""
+    return Choices(**{field.name: options[field.name] for field in fields(Choices) if field.name in options})
+
+
+class TextParam(click.ParamType[T]):
     """A value that `parse` makes of the text; its ValueError says what is allowed."""
 
     def __init__(self, name: str, parse: Callable[[str], T], kind: type, *, names_value: bool = True) -> None:
@@ -48,10 +62,10 @@ campaign_option = click.option(
     "-c", "--campaign", type=SHEET, required=True, help="The campaign file (TOML): sender, template, columns, speed."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout instead of text.")
-ledger_option = lasting(
+ledger_option = lasting_option(
     "--ledger", metavar="URL", help="The ledger, as sqlite:///path. Default: one per user, in the user's data folder."
 )
-reports_option = lasting(
+reports_option = lasting_option(
     "--reports", type=SHEET, default="reports", show_default=True, metavar="DIR", help="Where reports are written."
 )
 
@@ -64,7 +78,7 @@ limit_option = click.option(
 )
 rows_option = click.option(
     "--rows",
-    type=ParsedText("rows", parse_ranges, tuple, names_value=False),
+    type=TextParam("rows", parse_ranges, tuple, names_value=False),
     metavar="ROWS",
     help="Send only these rows of the sheet, as Excel numbers them: 2-50,77.",
 )
@@ -73,16 +87,16 @@ rows_option = click.option(
 accept_change_option = click.option(
     "--accept-change", is_flag=True, help="Proceed even though people already messaged would be treated as new."
 )
-base_url_option = lasting(
+base_url_option = lasting_option(
     "--base-url", envvar="WEGLY_BASE_URL", metavar="URL", help="The API's address. [default: https://api.wegly.com.br]"
 )
-origin_option = lasting(
+origin_option = lasting_option(
     "--origin",
     envvar="WEGLY_ORIGIN",
     metavar="URL",
     help="Sent as Origin and Referer, for a token with an allowed domain.",
 )
-read_timeout_option = lasting(
+read_timeout_option = lasting_option(
     "--read-timeout",
     type=click.FloatRange(min=1),
     default=60.0,
@@ -90,22 +104,22 @@ read_timeout_option = lasting(
     metavar="SECONDS",
     help="How long an answer may take; later the row is unknown.",
 )
-only_allowed_option = lasting(
+only_allowed_option = lasting_option(
     "--only-allowed",
     type=SHEET,
     metavar="FILE",
     help="A sheet of the only people who may be messaged; everybody else is skipped.",
 )
-rate_option = lasting(
+rate_option = lasting_option(
     "--rate",
-    type=ParsedText("rate", rate_from_text, float),
+    type=TextParam("rate", rate_from_text, float),
     metavar="RATE",
     help='Starts per second, minute or hour: "10/s", "600/min", "5000/h".',
 )
-token_file_option = lasting(
+token_file_option = lasting_option(
     "--token-file", type=SHEET, metavar="FILE", help="A file with the token; else WEGLY_TOKEN is read."
 )
-trust_env_option = lasting("--trust-env", is_flag=True, help="Use proxy and CA settings from the environment.")
+trust_env_option = lasting_option("--trust-env", is_flag=True, help="Use proxy and CA settings from the environment.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print the log on stderr as well.")
 retry_errors_option = click.option(

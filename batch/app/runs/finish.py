@@ -1,4 +1,4 @@
-"""The end of a run: its outcome is noted in the ledger, the report written, and whoever [notify] names is notified."""
+"""The end of a run: its outcome is noted in the ledger, the report is written, and [notify] is carried out."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class Meter:
 class SendingWatcher(Progress, Protocol):
     """Watches the pool and its signals, and is asked after the canary's messages."""
 
-    def signalled(self, *, again: bool) -> None: ...
+    def on_signal(self, *, again: bool) -> None: ...
     def go_on(self, sent: int) -> bool: ...
     def tick(self) -> None:
         """Called every second."""
@@ -180,8 +180,8 @@ class MeteredWatcher:
         self._meter.pause(sender, seconds)
         self._watcher.waiting(seconds, finding, sender)
 
-    def signalled(self, *, again: bool) -> None:
-        self._watcher.signalled(again=again)
+    def on_signal(self, *, again: bool) -> None:
+        self._watcher.on_signal(again=again)
 
     def go_on(self, sent: int) -> bool:
         with self._meter.hold():

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from batch.app.inputs.staging import Choices
 from batch.app.plan import make_plan
-from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import (
     SHEET,
     accept_change_option,
     base_url_option,
     campaign_option,
+    choices_from,
     json_option,
     ledger_option,
     only_allowed_option,
     rate_option,
     retry_errors_option,
+    settings_from,
 )
 from batch.cli.output.layout import labelled_lines, outcome_table
 from batch.formatting import format_messages
@@ -39,27 +40,13 @@ from batch.model.outcomes import ExitCode
 @retry_errors_option
 @accept_change_option
 @json_option
-def command(
-    *,
-    sheet: Path,
-    campaign: Path,
-    out: Path,
-    only_allowed: Path | None,
-    ledger: str | None,
-    base_url: str | None,
-    rate: float | None,
-    retry_errors: bool,
-    accept_change: bool,
-    as_json: bool,
-) -> ExitCode:
+def command(*, sheet: Path, campaign: Path, out: Path, as_json: bool, **options: Any) -> ExitCode:
     """Freeze what `run` would send now into the file PLAN, and print the hash of the messages.
 
     `run --plan PLAN` then sends exactly these, and refuses when the sheet or the campaign file was changed. Sends
     nothing and needs no token. The file holds phone numbers and texts; only you can read it.
     """
-    settings = Settings(base_url=base_url, ledger=ledger, rate=rate, only_allowed=only_allowed)
-    choices = Choices(retry_errors=retry_errors, accept_change=accept_change)
-    planned = make_plan(sheet, campaign, out, settings, choices)
+    planned = make_plan(sheet, campaign, out, settings_from(options), choices_from(options))
     code = planned.check.exit_code
     if as_json:
         result = {"plan": out, "messages": planned.messages, "hash": planned.hash, "exit_code": code}

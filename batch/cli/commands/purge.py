@@ -9,7 +9,7 @@ import click
 from batch.app.purge import PurgeReport, parse_age, purge
 from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import ParsedText, json_option, lasting, ledger_option, yes_option
+from batch.cli.options import TextParam, json_option, lasting_option, ledger_option, yes_option
 from batch.cli.output.purge import purge_json, purge_question, purge_text
 from batch.cli.terminal import confirm, is_interactive
 from batch.model.outcomes import ExitCode
@@ -18,7 +18,7 @@ from batch.model.outcomes import ExitCode
 @click.command("purge", cls=TranslatedCommand)
 @click.option(
     "--older-than",
-    type=ParsedText("time", parse_age, timedelta),
+    type=TextParam("time", parse_age, timedelta),
     required=True,
     metavar="TIME",
     help="What ended longer ago: 180d, 26w.",
@@ -27,7 +27,7 @@ from batch.model.outcomes import ExitCode
 @click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
 @yes_option
 @ledger_option
-@lasting(
+@lasting_option(
     "--read-timeout",
     type=click.FloatRange(min=1),
     default=60.0,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
 from batch.app.reconcile import reconcile
-from batch.app.settings import Settings, read_token
+from batch.app.settings import read_token
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import (
     SHEET,
@@ -18,6 +19,7 @@ from batch.cli.options import (
     ledger_option,
     origin_option,
     read_timeout_option,
+    settings_from,
     token_file_option,
     trust_env_option,
 )
@@ -37,17 +39,7 @@ from batch.model.outcomes import ExitCode
 @trust_env_option
 @json_option
 def command(
-    *,
-    run: str,
-    sheet: Path | None,
-    campaign: Path,
-    ledger: str | None,
-    token_file: Path | None,
-    base_url: str | None,
-    origin: str | None,
-    read_timeout: float,
-    trust_env: bool,
-    as_json: bool,
+    *, run: str, sheet: Path | None, campaign: Path, token_file: Path | None, as_json: bool, **options: Any
 ) -> ExitCode:
     """Ask the API about the unknown rows of RUN, and settle those whose message is found in the chat. Sends nothing.
 
@@ -55,8 +47,7 @@ def command(
     body). The rows are read again from the run's sheet, or from SHEET where it was moved. What is not found stays
     unknown: it may have been sent all the same. Ends with 0 when no row of the run is unknown any more, else with 4.
     """
-    settings = Settings(base_url=base_url, origin=origin, ledger=ledger, read_timeout=read_timeout, trust_env=trust_env)
     token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
-    ended = reconcile(run, campaign, sheet, settings=settings, token=token)
+    ended = reconcile(run, campaign, sheet, settings=settings_from(options), token=token)
     click.echo(reconcile_json(ended) if as_json else reconcile_text(ended))
     return ended.exit_code

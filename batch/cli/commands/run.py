@@ -21,14 +21,15 @@ from batch.app.run import SheetRun, open_runs
 from batch.app.runs.finish import FinishedRun
 from batch.app.settings import Settings, read_token
 from batch.app.trial import send_trial
-from batch.cli.help_i18n import TranslatedCommand, chosen_language
+from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import (
     SHEET,
     accept_change_option,
     base_url_option,
     campaign_option,
+    choices_from,
     json_option,
-    lasting,
+    lasting_option,
     ledger_option,
     limit_option,
     only_allowed_option,
@@ -37,6 +38,7 @@ from batch.cli.options import (
     read_timeout_option,
     reports_option,
     rows_option,
+    settings_from,
     token_file_option,
     trust_env_option,
     verbose_option,
@@ -88,15 +90,17 @@ class _Clock(click.ParamType[time]):
     help="Resend rows with an unknown outcome; some people may get the message twice.",
 )
 @accept_change_option
-@lasting(
+@lasting_option(
     "--not-after",
     type=_Clock(),
     metavar="HH:MM",
     help="Send nothing when it is later than this (until midnight): for cron.",
 )
-@lasting("--wait", is_flag=True, help="Outside the campaign's hours: wait until they begin, instead of ending with 6.")
+@lasting_option(
+    "--wait", is_flag=True, help="Outside the campaign's hours: wait until they begin, instead of ending with 6."
+)
 @rate_option
-@lasting("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Attempts in flight at most.")
+@lasting_option("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Attempts in flight at most.")
 @read_timeout_option
 @reports_option
 @ledger_option
@@ -125,7 +129,8 @@ def command(
     A folder stands for the sheets in it, but not for lists of people that the campaign names. The token comes from the
     environment variable WEGLY_TOKEN or from --token-file, never from the command line.
     """
-    settings, choices = _settings(options), _choices(options)
+    plan = read_plan(options["plan"]) if options["plan"] else None
+    settings, choices = settings_from(options), choices_from(options | {"plan": plan})
     files = find_sheets(sheets, list_files(campaign, settings.only_allowed))
     _print_files(files)
     if len(files.sheets) > 1 and (numbers or choices.plan):
@@ -146,18 +151,6 @@ def command(
         click.echo(trial_json(trial) if as_json else trial_text(trial))
         return trial.exit_code
     return _Runner(settings, choices, token_file, as_json=as_json, quiet=quiet, yes=yes).run(files.sheets, campaign)
-
-
-def _settings(options: dict[str, Any]) -> Settings:
-    about_api = ("base_url", "origin", "read_timeout", "trust_env")
-    names = (*about_api, "ledger", "reports", "rate", "concurrency", "only_allowed", "wait")
-    return Settings(**{name: options[name] for name in names}, language=chosen_language())
-
-
-def _choices(options: dict[str, Any]) -> Choices:
-    plan = read_plan(options["plan"]) if options["plan"] else None
-    names = ("limit", "rows", "retry_errors", "resend_unknown", "accept_change", "verbose")
-    return Choices(plan=plan, **{name: options[name] for name in names})
 
 
 def _print_files(files: InputFiles) -> None:

@@ -12,7 +12,7 @@ import click
 from batch.app.settings import Settings
 from batch.app.settle import SettlementReport, settle_report, settle_rows
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import ParsedText, json_option, lasting, ledger_option, yes_option
+from batch.cli.options import TextParam, json_option, lasting_option, ledger_option, yes_option
 from batch.cli.output.settle import settle_json, settle_question, settle_text
 from batch.cli.terminal import confirm, is_interactive
 from batch.errors import SettingsError
@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _rows_option(name: str, words: str) -> Callable[[F], F]:
     return click.option(
-        name, type=ParsedText("rows", parse_rows, tuple, names_value=False), multiple=True, metavar="ROWS", help=words
+        name, type=TextParam("rows", parse_rows, tuple, names_value=False), multiple=True, metavar="ROWS", help=words
     )
 
 
@@ -34,7 +34,7 @@ def _rows_option(name: str, words: str) -> Callable[[F], F]:
 @_rows_option("--not-sent", "Rows whose message was not sent: the next run sends it, like 5,7-9. Repeatable.")
 @yes_option
 @ledger_option
-@lasting(
+@lasting_option(
     "--read-timeout",
     type=click.FloatRange(min=1),
     default=60.0,

@@ -28,7 +28,7 @@ class Watcher:
     def waiting(self, seconds: float, finding: Finding, sender: str) -> None:
         self.heard.append(f"{sender} waits {seconds:g}")
 
-    def signalled(self, *, again: bool) -> None:
+    def on_signal(self, *, again: bool) -> None:
         self.heard.append("signal")
 
     def go_on(self, sent: int) -> bool:
@@ -75,7 +75,7 @@ def test_the_watcher_hears_everything_first_hand() -> None:
     metered = MeteredWatcher(meter, watcher)
     metered.done(7, Outcome.REUSED)
     metered.waiting(3, SLOW_DOWN, "a")
-    metered.signalled(again=False)
+    metered.on_signal(again=False)
     assert metered.go_on(2)
     assert not metered.go_on(1)
     assert watcher.heard == ["7 reused", "a waits 3", "signal"]
