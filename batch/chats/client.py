@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 import httpx
+import structlog
 
 from batch.chats.endpoint import chats_url, parse_endpoint
 from batch.chats.failure_table import judge
@@ -19,7 +20,13 @@ from batch.chats.token import Token
 from batch.chats.transport.exceptions import TRANSPORT_ERRORS, Fault, classify_error
 from batch.chats.transport.factory import IDLE_LIMIT, make_transport
 from batch.chats.transport.write_tracking import Exchange, WriteTracker
+from batch.i18n import N_
+from batch.model.outcomes import Outcome
+from batch.model.phrases import Phrase
+from batch.model.reasons import Finding, Reason
 from batch.model.verdicts import Verdict
+
+log = structlog.get_logger()
 
 MAX_ANSWER: Final = 1024 * 1024
 """Bytes that are read of an answer, whatever its Content-Length is."""
@@ -117,8 +124,16 @@ class ChatsClient:
             had_answer: this sender already had a readable 2xx in this run.
         """
         self._tracker = tracker = WriteTracker(read_timeout=self._read_timeout)
-        exchange = await self._exchange(payload, tracker)
-        return judge(exchange, had_answer=had_answer, redact=self._token.redact)
+        try:
+            exchange = await self._exchange(payload, tracker)
+            return judge(exchange, had_answer=had_answer, redact=self._token.redact)
+        except Exception:
+            if not tracker.written:
+                raise
+            # A defect of ours in reading an answer costs its row a look into the chat, not the run its end.
+            log.exception("answer_not_read")
+            words = Phrase(N_("the answer could not be read"))
+            return Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST, {"words": words}))
 
     async def aclose(self) -> None:
         """Close the connection. May be called twice."""

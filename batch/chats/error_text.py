@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import html
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import Final
 
 from batch.i18n import N_
@@ -30,19 +30,35 @@ _PLACE_KEYS: Final = ("loc", "path", "field", "property", "campo")
 """Keys that name the field a phrase is about."""
 
 _INVISIBLE = re.compile(r"(?is)<(script|style|head)\b.*?(</\1\s*>|\Z)|<!--.*?(-->|\Z)")
-_TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title\s*>")
+_TITLE = re.compile(r"(?i)<title[^>]{0,200}>([^<]{0,1000})")
 _TAG = re.compile(r"(?s)<[!/?a-zA-Z][^>]*(>|\Z)")
+_HUGE_ENTITY = re.compile(r"&#[0-9]{8,};?")
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
+_CODECS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "iso-8859-1": "cp1252",  # as browsers read it
+        "iso-8859-15": "iso-8859-15",
+        "latin-1": "cp1252",
+        "latin1": "cp1252",
+        "windows-1252": "cp1252",
+        "utf-16": "utf-16",
+        "utf-16be": "utf-16-be",
+        "utf-16le": "utf-16-le",
+    }
+)
+"""Codecs by charset, all of them linear: some that Python knows (punycode) take hours for a megabyte."""
+_MOST_MARKUP: Final = 200_000
+"""Characters of a page that are searched for its text."""
 
 
 def decode_body(body: bytes, content_type: str = "") -> str:
-    """Decode a body by the charset it names, else as UTF-8; wrong bytes are replaced, a BOM is dropped."""
-    named = _CHARSET.search(content_type)
-    try:
-        codec = codecs.lookup(named[1]).name if named else "utf-8"
-        return body.decode(codec, "replace").removeprefix("\ufeff")
-    except (LookupError, ValueError):  # a charset that does not exist, or is no text encoding
-        return body.decode("utf-8", "replace").removeprefix("\ufeff")
+    """Decode a body by the charset it names, if that is a usual one, else as UTF-8; a BOM is dropped.
+
+    Bytes that do not fit are replaced.
+    """
+    named = _CHARSET.search(content_type[:LONGEST])
+    codec = _CODECS.get(named[1].lower(), "utf-8") if named else "utf-8"
+    return body.decode(codec, "replace").removeprefix("\ufeff")
 
 
 def parse_json(text: str) -> object:
@@ -53,16 +69,20 @@ def parse_json(text: str) -> object:
         return None
 
 
-def extract_text(text: str, content: object) -> str:
+def extract_text(text: str, content: object, redact: Callable[[str], str] = str) -> str:
     """Return an answer's message for people: one line of at most LONGEST characters; empty when there is none.
 
-    `text` is the body, `content` the same as `parse_json` read it.
+    Args:
+        text: the body.
+        content: the same as `parse_json` read it.
+        redact: takes secrets out of a text. Applied to decoded texts before they are cut, because of a secret that is
+            cut it finds nothing.
     """
     if content is None:
-        return one_line(_strip_markup(text))
+        return one_line(redact(_strip_markup(text)))
     words = ""
     for phrase in islice(_phrases(content, _DEPTH), _PHRASES):
-        line = one_line(phrase).rstrip(".")
+        line = one_line(redact(phrase)).rstrip(".")
         if line and line.casefold() not in words.casefold():
             words = f"{words}; {line}" if words else line
     return one_line(words)
@@ -91,11 +111,13 @@ def as_sentence(words: str | Phrase) -> Value:
 
 
 def _strip_markup(text: str) -> str:
+    text = text[:_MOST_MARKUP]
     if not re.search(r"(?i)<(!doctype|html|body|head|title|p|div|h1|center|pre|\?xml)\b", text):
         return text
     title = _TITLE.search(text)
     visible = _TAG.sub(" ", _INVISIBLE.sub(" ", text))
-    return html.unescape(visible if visible.strip() else title[1] if title else "")
+    # Python refuses to read a number of thousands of digits; beyond seven it is no character anyway.
+    return html.unescape(_HUGE_ENTITY.sub("\ufffd", visible if visible.strip() else title[1] if title else ""))
 
 
 def _phrases(content: object, depth: int) -> Iterator[str]:

@@ -120,7 +120,7 @@ class _Answer:
     @property
     def words(self) -> str:
         """The API's own words. Redacted after parsing, because JSON can hold a token in an escaped spelling."""
-        return one_line(self.redact(extract_text(self.text, self.content)))
+        return extract_text(self.text, self.content, self.redact)
 
     def explain(self, reason: Reason, *, words: Value | None = None, code: int | None = None) -> Finding:
         """Return a finding with the values that its sentence names."""

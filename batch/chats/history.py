@@ -18,7 +18,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from batch.chats.endpoint import chats_url, parse_endpoint
-from batch.chats.error_text import as_clause, decode_body, extract_text, one_line, parse_json
+from batch.chats.error_text import as_clause, decode_body, extract_text, parse_json
 from batch.chats.http_messages import read_body, request_headers, response_headers
 from batch.chats.response import (
     MARGIN,
@@ -160,8 +160,7 @@ class ChatsReader:
         if isinstance(answer, Fault):
             return TimelineFailure(words=_(FAULT_WORDS[answer]), for_all=True)
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            words = self._token.redact(extract_text(answer.text, parse_json(answer.text)))
-            why = as_clause(one_line(words))
+            why = as_clause(extract_text(answer.text, parse_json(answer.text), self._token.redact))
             redirected = answer.status < HTTPStatus.BAD_REQUEST
             return TimelineFailure(
                 words=_("HTTP {status}: {words}").format(status=answer.status, words=why),
@@ -200,7 +199,10 @@ def _parse_message(record: object, skew: timedelta) -> TimelineMessage | None:
     if message.from_me is not True or at is None or not isinstance(message.body_text, str):
         return None
     status = message.status if isinstance(message.status, str) else None
-    return TimelineMessage(at=at - skew, text=message.body_text, status=status)
+    try:
+        return TimelineMessage(at=at - skew, text=message.body_text, status=status)
+    except OverflowError:  # at an end of the calendar
+        return None
 
 
 def _next_wait(answer: _Answer | Fault, usual: float) -> float | None:

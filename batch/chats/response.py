@@ -41,6 +41,7 @@ DEFAULT_PAUSE: Final = 1.0
 MAX_PAUSE: Final = 86_400.0
 """Seconds; a longer pause is taken as a day."""
 
+_LONGEST_DATE: Final = 100
 _FIRST_EPOCH: Final = 1_000_000_000
 """A reset from here on is a point in time (seconds since 1970), below it a number of seconds."""
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
@@ -174,13 +175,14 @@ def _other_status(status: str | None, asked: str | None) -> bool:
 @lru_cache(maxsize=64)  # all answers of a second have the same `Date`, and each is parsed more than once
 def parse_http_date(text: str | None) -> datetime | None:
     """Parse a header's date (UTC); None when there is none or it is no date."""
+    if not text or len(text) > _LONGEST_DATE:
+        return None
     try:
-        parsed = parsedate_to_datetime(text) if text else None
-    except (ValueError, OverflowError):
+        date = parsedate_to_datetime(text)
+        # Its zone may lead beyond the year 9999.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
-    if parsed is None:
-        return None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def clock_skew(headers: Mapping[str, str], *, received: datetime) -> float | None:

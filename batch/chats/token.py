@@ -23,13 +23,15 @@ _CHARACTERS = re.compile(r"[\x21-\x7e]+")
 class Token:
     """Bearer token. Printing, formatting, logging and pickling do not show its text; only `header()` does."""
 
-    __slots__ = ("_hidden", "_text")
+    __slots__ = ("_beginnings", "_hidden", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
         parts = {text, *(part for part in text.split(".") if len(part) >= _LONG_PART)}
         longest_first = sorted(parts, key=len, reverse=True)
         self._hidden = re.compile("|".join(re.escape(part) for part in longest_first))
+        beginnings = "|".join(re.escape(part[:_LONG_PART]) for part in longest_first if len(part) >= _LONG_PART)
+        self._beginnings = re.compile(rf"(?:{beginnings or '(?!)'})[\w.~+/=-]*", re.ASCII)
 
     @classmethod
     def parse(cls, text: str, source: str) -> Token:
@@ -84,8 +86,8 @@ class Token:
         return f"Bearer {self._text}"
 
     def redact(self, text: str) -> str:
-        """Replace every occurrence of the token, and of each long part of it, in a text."""
-        return self._hidden.sub(_HIDDEN, text)
+        """Replace every occurrence of the token, of each long part of it, and of a part that was cut, in a text."""
+        return self._beginnings.sub(_HIDDEN, self._hidden.sub(_HIDDEN, text))
 
     def __repr__(self) -> str:
         return "Token(hidden)"

@@ -16,6 +16,7 @@ import pytest
 from client_ways import WAYS
 
 from batch.chats import IDLE_LIMIT, MAX_ANSWER, ChatsClient, Token, make_ssl_context
+from batch.chats import client as client_module
 from batch.chats.transport import http11
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
@@ -657,3 +658,66 @@ def test_an_answer_before_the_whole_request(status: str) -> None:
         assert (verdict.outcome, verdict.repeat, verdict.pause) == (Outcome.UNKNOWN, False, None)
     else:
         assert verdict.outcome is (Outcome.ERROR if status.startswith("400") else Outcome.PENDING)
+
+
+def test_a_defect_in_reading_an_answer_costs_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row is unknown, and the next one is sent: the run does not end."""
+    judge = client_module.judge
+    spoiled = iter([True, False])
+
+    def spoils_the_first(*args: Any, **more: Any) -> Verdict:
+        if next(spoiled):
+            raise RecursionError("a defect")
+        return judge(*args, **more)
+
+    monkeypatch.setattr(client_module, "judge", spoils_the_first)
+
+    async def run() -> list[Verdict]:
+        async with Server(answers(whole(CHAT), keep=True)) as server:
+            client = client_for(server.url)
+            verdicts = [await client.post(PAYLOAD, had_answer=True) for _ in range(2)]
+            await client.aclose()
+            return verdicts
+
+    first, second = asyncio.run(run())
+    assert (first.outcome, first.repeat, first.stop) == (Outcome.UNKNOWN, False, False)
+    assert first.finding.reason is Reason.ANSWER_LOST
+    assert second.outcome is Outcome.SUCCESS
+
+
+def test_a_defect_before_the_request_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was written, so nothing is unknown; a defect is no reason to try every row."""
+
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    async def run() -> None:
+        client = client_for("http://127.0.0.1:9")
+        monkeypatch.setattr(client, "_request", fails)
+        try:
+            await ChatsClient.post(client, PAYLOAD, had_answer=True)
+        finally:
+            await client.aclose()
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        whole(b"{}", "Date: Fri, 31 Dec 9999 23:59:59 -2300", status="400 Bad Request"),
+        whole(b"{}", "Retry-After: Fri, 31 Dec 9999 23:59:59 -2300", status="429 Too Many Requests"),
+        whole(b"<html>&#" + b"9" * 5000 + b";", status="502 Bad Gateway"),
+        whole(b"<html>" + b"<title>" * 140_000, status="400 Bad Request"),
+        whole(b"a" * MAX_ANSWER, "Content-Type: text/html; charset=punycode", status="400 Bad Request"),
+    ],
+    ids=["date", "retry-after", "entity", "titles", "punycode"],
+)
+def test_a_hostile_answer_is_read_at_once(answer: bytes) -> None:
+    """Each has a verdict of the table, soon."""
+    began = time.process_time()
+    verdict = post(answers(answer))
+    assert time.process_time() - began < 3
+    assert verdict.outcome in {Outcome.ERROR, Outcome.PENDING, Outcome.UNKNOWN}
+    assert verdict.finding.reason is not Reason.ANSWER_LOST

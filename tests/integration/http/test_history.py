@@ -149,6 +149,14 @@ def test_only_our_messages_with_text_and_time_count() -> None:
     assert [(message.at, message.status) for message in served.read.messages] == [(NOW, "sent")]
 
 
+def test_a_time_at_the_calendars_end_is_left_out() -> None:
+    """Our clock's difference leads beyond it."""
+    late = ours(created_at="9999-12-31T23:59:59Z")
+    served = serve([answer(200, timeline(late, ours()), date=NOW - timedelta(days=1))])
+    assert isinstance(served.read, Timeline)
+    assert len(served.read.messages) == 1
+
+
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_a_get_is_tried_again(status: int) -> None:
     """Twice more, after a while; `Retry-After` is obeyed."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.chats import Exchange, judge
+from batch.chats import Exchange, Token, judge
 from batch.chats.error_text import LONGEST
 from batch.chats.response import MAX_PAUSE
 from batch.chats.transport.exceptions import Fault
@@ -96,3 +96,47 @@ def test_an_answer_before_never_makes_it_more_certain(exchange: Exchange) -> Non
     before, after = judge(exchange, had_answer=False), judge(exchange, had_answer=True)
     assert (before.outcome is Outcome.UNKNOWN) is (after.outcome is Outcome.UNKNOWN)
     assert before.outcome.messaged is after.outcome.messaged
+
+
+SECRET = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJyYW5kb20tYW5zd2VycyJ9.c2VjcmV0LXNpZ25hdHVyZS1vZi1pdA"
+PIECES = st.sampled_from(
+    [
+        *("<html>", "<title>", "</title>", "<style>", "</style", "<!--", "-->", "<p", ">"),
+        *("&#", "&#x", "&amp;", "&", ";"),
+        *("9" * 5000, " " * 200, "\x00", "\u202e", "{", "}", "[", "]", '"', ":", ",", '{"id":', '"message":', "null"),
+        *(SECRET, SECRET[:40], "x" * 250, "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")),
+    ]
+) | st.text(max_size=20)  # fmt: skip
+DATES = st.builds(
+    "{}, {} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Wed", "Fri", "x"]),
+    st.integers(-1, 99),
+    st.sampled_from(["Mar", "Dec", "Jan", "13", ""]),
+    st.integers(0, 99_999),
+    *[st.integers(0, 99)] * 3,
+    st.sampled_from(["GMT", "-2300", "+2359", "-9999", "+99999999", "Z", ""]),
+)
+VALUES = DATES | st.text(max_size=30) | st.integers().map(str) | st.sampled_from(["9" * 5000, "1e999", "-1", "nan"])
+CHARSETS = st.sampled_from(
+    ["utf-8", "utf-16", "utf-7", "punycode", "idna", "base64", "iso-8859-1", "no-such", "\u00e9"]
+)
+ANY_HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(["date", "retry-after", "ratelimit-reset", "x-ratelimit-reset"], VALUES),
+        "ratelimit": VALUES.map("limit=1; reset={}".format),
+        "content-type": CHARSETS.map("text/html; charset={}".format),
+    },
+)
+ANY_BODIES = st.binary(max_size=300) | st.lists(PIECES, max_size=30).map(lambda pieces: "".join(pieces).encode("utf-8"))
+
+
+@given(status=st.integers(100, 599), headers=ANY_HEADERS, body=ANY_BODIES, had_answer=st.booleans())
+def test_every_answer_is_read(status: int, headers: dict[str, str], body: bytes, *, had_answer: bool) -> None:
+    """Whatever an answer holds it has a verdict that can be said, and nothing of the token's own is in it."""
+    exchange = Exchange(written=True, sent_at=NOW, received_at=NOW, status=status, headers=headers, body=body)
+    verdict = judge(exchange, had_answer=had_answer, redact=Token(SECRET).redact)
+    assert sentence(verdict.finding)
+    assert "c2VjcmV0LXNpZ25hdHVyZS1v" not in repr(verdict)
+    assert "eyJzdWIiOiJyYW5kb20tYW5z" not in repr(verdict)
+    assert verdict.pause is None or 0 <= verdict.pause <= MAX_PAUSE

@@ -1,9 +1,11 @@
 """Readable words out of whatever an answer holds."""
 
 import json
+import time
 
 import pytest
 
+from batch.chats import Token
 from batch.chats.error_text import LONGEST, as_clause, as_sentence, decode_body, extract_text, one_line, parse_json
 
 
@@ -97,3 +99,50 @@ def test_words_fit_the_sentence_they_stand_in() -> None:
     assert as_sentence("Bad!") == "Bad!"
     assert as_clause("Bad.") == "Bad"
     assert str(as_sentence("")) == "it gave no reason."
+
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize("name", ["punycode", "idna", "unicode_escape", "uu", "raw-unicode-escape", "x" * 100_000])
+def test_an_odd_charset_is_read_as_utf_8(name: str) -> None:
+    """Python knows codecs that take hours for a megabyte, and some that are none of a page."""
+    began = time.process_time()
+    assert decode_body(b"a" * MEGABYTE, f"text/html; charset={name}") == "a" * MEGABYTE
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<title>", "<title ", "<style>", "<head>", "<!--", "</style", "<html", "&#", "<", "&", "<p></style \n", "<script"],
+)
+def test_a_hostile_page_takes_no_time(piece: str) -> None:
+    """A megabyte of any beginning of markup is read at once, alone and between other text."""
+    for page in (
+        piece * (MEGABYTE // len(piece)),
+        "<html>" + f"{piece} {' ' * 50}" * (MEGABYTE // 60),
+        f"<html>{piece}",
+    ):
+        began = time.process_time()
+        assert len(extract_text(page, None)) <= LONGEST
+        assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("entity", ["&#" + "9" * 5000 + ";", "&#x" + "f" * 5000 + ";", "&#" + "0" * 5000 + "65"])
+def test_an_entity_of_thousands_of_digits_is_no_error(entity: str) -> None:
+    """Python refuses to read such a number; the rest of the page is read."""
+    assert extract_text(f"<html><h1>{entity} Bad</h1>", None).endswith("Bad")
+
+
+def test_a_title_serves_where_nothing_else_is_seen() -> None:
+    """Also one that is never closed."""
+    assert extract_text("<html><head><title>Gateway</head><body></body>", None) == "Gateway"
+
+
+@pytest.mark.parametrize("before", [0, 180, 224, 290, 299, 400])
+def test_a_secret_is_taken_out_before_a_text_is_cut(before: int) -> None:
+    """Of a token that is cut, nothing would be found."""
+    secret = "wk_" + "Ab3" * 42
+    for text in (json.dumps({"message": "x" * before + secret}), "<html>" + "x" * before + secret):
+        line = extract_text(text, parse_json(text), Token(secret).redact)
+        assert "Ab3" not in line

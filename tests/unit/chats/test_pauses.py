@@ -60,3 +60,24 @@ def test_the_difference_of_the_clocks() -> None:
     assert clock_skew({"date": "today"}, received=NOW) is None
     assert clock_skew({}, received=NOW) is None
     assert parse_http_date("Wed, 11 Mar 2026 12:05:00 -0000") == datetime(2026, 3, 11, 12, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", ["date", "retry-after"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fri, 31 Dec 9999 23:59:59 -2300",
+        "Fri, 31 Dec 9999 23:59:59 -9999",
+        "Mon, 01 Jan 0001 00:00:00 +2300",
+        "Mon, 01 Jan 0101 00:00:00 +2300",
+        "Wed, 11 Mar 99999 12:00:00 GMT",
+        "," * 50_000,
+        "9" * 50_000,
+        "Wed, 11 Mar 2026 12:00:00 +" + "9" * 50,
+    ],
+)
+def test_a_date_beyond_all_calendars_is_none(name: str, text: str) -> None:
+    """No header makes an error."""
+    headers = {name: text}
+    clock_skew(headers, received=NOW)
+    assert retry_after(headers, received=NOW) in {None, 0.0, MAX_PAUSE}

@@ -91,3 +91,11 @@ def test_the_expiry_of_a_jwt_is_read() -> None:
 def test_no_expiry_is_none(text: str) -> None:
     """What is no JWT, or says nothing of an end, has no expiry, and reading it does not fail."""
     assert Token(text).expires is None
+
+
+def test_a_token_that_was_cut_is_hidden_too() -> None:
+    """Servers quote the beginning of what they got; sixteen characters of it are enough to know it by."""
+    token = Token("wk_0123456789abcdefghijklmnop")
+    assert token.redact("Bad token wk_0123456789abcdef\u2026 (cut)") == "Bad token [token]\u2026 (cut)"
+    assert token.redact("wk_0123456789abcwk_0123456789abcdefghijklmnop.") == "[token][token]."
+    assert token.redact("wk_01234567") == "wk_01234567"
