@@ -1,4 +1,4 @@
-"""Where the rows of a very long sheet go, and what a cell can hold."""
+"""Texts that a cell cannot hold, and the place of a row in a workbook of several worksheets."""
 
 from batch.reporter.printable_text import LONGEST, cut_sentence, escaped, fitted, printable
 from batch.reporter.xlsx.new_workbook import position
