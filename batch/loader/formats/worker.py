@@ -24,6 +24,14 @@ _MEMORY_BYTES = 1200 * 1024 * 1024
 """Address space of the worker, where the system can limit it: half a gigabyte for the largest sheet, and the file."""
 _SECONDS = 120
 """Processor time of the worker; a million rows take about ten."""
+_START = f"""
+import runpy, sys, types
+door = sys.modules["batch.loader"] = types.ModuleType("batch.loader")
+door.__path__ = [{str(Path(__file__).parents[1])!r}]
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__")
+"""
+"""Program of a worker. The package's door would load the mapping and pydantic, which take longer than a usual file."""
 _END = "end"
 """Last line of whole output."""
 
@@ -34,7 +42,7 @@ def run_worker(source: SheetFile, module: str, *arguments: str) -> Iterator[Any]
     Raises:
         SheetError: the worker ended before its output was whole.
     """
-    command = [sys.executable, "-P", "-m", f"{__package__}.{module}", str(source.path), *arguments]
+    command = [sys.executable, "-P", "-c", _START, f"{__package__}.{module}", str(source.path), *arguments]
     with subprocess.Popen(  # noqa: S603 - our own module; the file's name is an argument, not a command
         command,
         env=_environment(),
