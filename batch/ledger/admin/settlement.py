@@ -178,8 +178,8 @@ def _read_rows(
     connection: Connection, run: str, parts: Sequence[ColumnElement[bool]], corrections: Mapping[int, Correction]
 ) -> list[RowStatus]:
     """Return the rows for which any of the conditions holds, each with the message that a report shows for it."""
-    decided = _latest_decision(messages.c.key).scalar_subquery().label("decided")
-    more = (messages.c.key, messages.c.endpoint, messages.c.campaign, messages.c.sender, decided)
+    decision_of = _latest_decision(messages.c.key).scalar_subquery().label("decision")
+    more = (messages.c.key, messages.c.endpoint, messages.c.campaign, messages.c.sender, decision_of)
     query = (
         select(*row_columns(rows), *MESSAGE_COLUMNS, *more)
         .select_from(rows.outerjoin(messages, messages.c.key == rows.c.key))
@@ -189,7 +189,7 @@ def _read_rows(
     statuses = []
     for found in (each for part in parts for each in connection.execute(query.where(part))):
         stored = StoredRow._make(found[:WIDTH])
-        result, decision = result_of(stored), found.decided
+        result, decision = result_of(stored), found.decision
         message: Any = found
         if (correction := corrections.get(stored.row)) is not None:
             shown = apply_correction(result, correction)
@@ -199,26 +199,15 @@ def _read_rows(
         if result.outcome is Outcome.SKIPPED or (message is found and stored.outcome is not None):
             statuses.append(RowStatus(run=run, result=result, state=None))
         else:
-            statuses.append(_of_message(run, result, message, decision))
+            of_message = {name: getattr(message, name) for name in ("key", "endpoint", "campaign", "sender")}
+            state, decided = State(message.state), State(decision) if decision else None
+            statuses.append(RowStatus(run=run, result=result, state=state, decided=decided, **of_message))
     return statuses
 
 
 def _latest_decision(key: Any) -> Select[Any]:
     """The state that the latest decision about a message gave it."""
     return select(decisions.c.to_state).where(decisions.c.key == key).order_by(decisions.c.number.desc()).limit(1)
-
-
-def _of_message(run: str, result: Result, message: Any, decided: str | None) -> RowStatus:
-    return RowStatus(
-        run=run,
-        result=result,
-        state=State(message.state),
-        key=message.key,
-        endpoint=message.endpoint,
-        campaign=message.campaign,
-        sender=message.sender,
-        decided=State(decided) if decided else None,
-    )
 
 
 def _write(connection: Connection, settlement: Settlement) -> None:

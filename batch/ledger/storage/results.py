@@ -49,25 +49,15 @@ class StoredRow(NamedTuple):
 WIDTH = len(StoredRow._fields)
 _ROW_FIELDS = 6
 
-MESSAGE_COLUMNS = (
-    messages.c.state,
-    messages.c.findings.label("message_findings"),
-    messages.c.again_state,
-    messages.c.again_findings,
-    messages.c.attempts,
-    messages.c.run.label("message_run"),
-    messages.c.chat_id,
-    messages.c.chat_status,
-    messages.c.evidence,
-    messages.c.http_status,
-    messages.c.sent_at,
-    messages.c.duration_ms,
+MESSAGE_COLUMNS = tuple(
+    messages.c[name.removeprefix("message_")].label(name) for name in StoredRow._fields[_ROW_FIELDS:]
 )
 """The message's part of a `StoredRow`, in its order."""
 
 OUTCOME_COLUMNS = MESSAGE_COLUMNS[:4]
 """Those of them that decide outcome and reason."""
 
+_DECIDING = ("row", "outcome", "findings", *(column.name for column in OUTCOME_COLUMNS))
 WAITING = (Finding(Reason.WAITING),)
 _EVIDENCE: dict[str | None, Evidence | None] = {None: None, "": None, **{each.value: each for each in Evidence}}
 _OUTCOMES = {each.value: each for each in Outcome}
@@ -140,14 +130,7 @@ def count_groups(groups: Iterable[Any], result: Callable[[StoredRow, Any], Resul
     tally: Counter[tuple[Outcome, str]] = Counter()
     for group in groups:
         stored = StoredRow(
-            row=group.row,
-            outcome=group.outcome,
-            findings=group.findings,
-            duplicate_of=None if group.is_first else group.row,
-            state=group.state,
-            message_findings=group.message_findings,
-            again_state=group.again_state,
-            again_findings=group.again_findings,
+            **{name: getattr(group, name) for name in _DECIDING}, duplicate_of=None if group.is_first else group.row
         )
         shown = result(stored, group)
         tally[shown.outcome, shown.reason] += group.rows
