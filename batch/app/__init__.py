@@ -1,5 +1,9 @@
-"""Puts the parts together from the settings: the only package that knows every concrete class.
+"""Use cases: one module for each command, named like it, and the services that they share.
 
-One module for each thing a person can do (`checking`, `running`, `reporting`, `settling`, `reconciling`, `demo`); the
-command line only turns words into their arguments, and a program may call them as well.
+A use case takes settings and returns a record; it prints nothing. The command line only parses and prints, so a program
+can call the same functions. This is the only package that knows all the others, and it enters each by its door.
+
+* `inputs`: from a sheet and a campaign to judged rows (`staging` is the only way), lists of people, the change guard.
+* `runs`: the folder, the log, the progress and the end of a run.
+* `init`: from a sheet to the draft of a campaign.
 """

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -25,6 +25,7 @@ from batch.app.check import Check, summarise
 from batch.app.inputs.change_guard import note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import (
+    CampaignSheet,
     Choices,
     open_campaign_sheet,
     reading_of,
@@ -186,20 +187,8 @@ class SheetRun:
             self._resources.enter_context(ledger.hold(senders, owner))
             if check.to_send and not watcher.confirm(check):
                 raise Declined(_("Nothing was sent: the question was answered with no."))
-            run = Run(
-                run=name,
-                campaign=campaign.name,
-                endpoint=source.endpoint,
-                sheet_path=str(self.sheet.absolute()),
-                sheet_sha256=source.sha256,
-                sheet_options=reading_of(campaign, source.sheet.info),
-                version=__version__,
-                started=started,
-                timezone=campaign.timezone,
-                language=settings.language_of_reports(campaign.language),
-                wanted_rate=check.rate,
-                report_dir=str(self._folder.path),
-            )
+            options, folder = reading_of(campaign, source.sheet.info), str(self._folder.path)
+            run = describe_run(name, self.sheet, source, settings, started, sheet_options=options, report_dir=folder)
             staged.staging.plan(run, owner, traits_of(campaign))
         self._folder.keep()
         return PlannedRun(
@@ -228,6 +217,26 @@ def run_sheet(
     """Send what is left of one sheet and write its report. Raises as `open_runs` and `SheetRun.execute`."""
     with open_runs([sheet], campaign, settings, choices) as (run,):
         return run.execute(token, watcher)
+
+
+def describe_run(
+    name: str, sheet: Path, source: CampaignSheet, settings: Settings, started: datetime, **details: Any
+) -> Run:
+    """Return the record of a run that is about to begin. `details`: other fields of `Run`."""
+    campaign = source.campaign
+    fields = {"campaign": campaign.name} | details
+    return Run(
+        run=name,
+        endpoint=source.endpoint,
+        sheet_path=str(sheet.absolute()),
+        sheet_sha256=source.sha256,
+        version=__version__,
+        started=started,
+        timezone=campaign.timezone,
+        language=settings.language_of_reports(campaign.language),
+        wanted_rate=settings.rate or campaign.throttle.rate,
+        **fields,
+    )
 
 
 @contextmanager

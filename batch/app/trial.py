@@ -13,11 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from batch._version import __version__
 from batch.app.inputs.change_guard import traits_of
 from batch.app.inputs.recipient_lists import RecipientLists, open_lists
 from batch.app.inputs.staging import (
-    CampaignSheet,
     Choices,
     StagedSheet,
     hash_request,
@@ -25,7 +23,7 @@ from batch.app.inputs.staging import (
     stage_sheet,
     utc_now,
 )
-from batch.app.run import hold_ledger, send
+from batch.app.run import describe_run, hold_ledger, send
 from batch.app.runs.finish import pending_finding, stop_exit_code
 from batch.app.runs.progress import SendingWatcher
 from batch.app.runs.run_folder import run_name
@@ -111,7 +109,7 @@ def send_trial(
         stack.enter_context(ledger.hold([sender_lock(message.whatsapp_phone_id, source.endpoint)], owner))
         if not watcher.confirm_trial(contact.row, people, source.endpoint):
             raise Declined(_("Nothing was sent: the question was answered with no."))
-        run = _run(name, sheet, source, settings, started)
+        run = describe_run(name, sheet, source, settings, started, campaign=_scope(loaded), trial=True)
         rows = list(_rows(run, message, people, loaded))
         _plan(ledger, run, owner, rows, campaign=loaded, lists=lists)
         sent = send(
@@ -197,20 +195,3 @@ def _rows(run: Run, message: Message, people: Sequence[str], campaign: Campaign)
 def _scope(campaign: Campaign) -> str:
     """Return the name under which a campaign's trials are listed."""
     return f"{campaign.name}{TRIAL}"
-
-
-def _run(name: str, sheet: Path, source: CampaignSheet, settings: Settings, started: datetime) -> Run:
-    campaign = source.campaign
-    return Run(
-        run=name,
-        campaign=_scope(campaign),
-        endpoint=source.endpoint,
-        sheet_path=str(sheet.absolute()),
-        sheet_sha256=source.sha256,
-        version=__version__,
-        started=started,
-        timezone=campaign.timezone,
-        language=settings.language_of_reports(campaign.language),
-        wanted_rate=settings.rate or campaign.throttle.rate,
-        trial=True,
-    )

@@ -1,1 +1,1 @@
-"""Commands: words in, words out. Data goes to stdout, talk to stderr."""
+"""The command line: `commands` parse and print, `output` has the texts, the rest is the terminal itself."""
