@@ -158,7 +158,7 @@ class ChatsClient:
         received_at = self._last_used = self._now()
         return Exchange(
             written=tracker.written,
-            premature=tracker.premature and self._transport.proxied,
+            premature=tracker.premature and self._transport.uses_proxy,
             sent_at=sent_at,
             received_at=received_at,
             fault=fault,
@@ -167,7 +167,7 @@ class ChatsClient:
             headers=headers,
             body=body,
             oversized=oversized,
-            asked_status=_asked_status(payload) if response is not None and response.is_success else None,
+            requested_status=_requested_status(payload) if response is not None and response.is_success else None,
             read_timeout=self._read_timeout,
         )
 
@@ -188,7 +188,7 @@ class ChatsClient:
             await self._transport.aclose()
 
 
-def _asked_status(payload: str) -> str | None:
+def _requested_status(payload: str) -> str | None:
     if '"status"' not in payload:  # as with most; `encode` writes names as they are
         return None
     try:

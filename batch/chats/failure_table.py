@@ -161,7 +161,7 @@ def _accepted(answer: _Answer, *, had_answer: bool) -> Verdict:
         http_status=answer.status,
         sent_at=exchange.sent_at,
         clock_skew=clock_skew(exchange.headers, received=exchange.received_at),
-        asked_status=exchange.asked_status,
+        requested_status=exchange.requested_status,
     )
     # Redacted once more: JSON can hold a token in an escaped spelling.
     status = None if signs.chat_status is None else one_line(answer.redact(signs.chat_status))
@@ -204,7 +204,7 @@ def _by_status(answer: _Answer, *, had_answer: bool) -> Verdict:
         return _rate_limited(answer)
     words = as_sentence(answer.words)
     if answer.status == HTTPStatus.TOO_EARLY:
-        return _retry_later(answer, answer.explain(Reason.TRY_LATER, words=words))
+        return _retry(answer, answer.explain(Reason.TRY_LATER, words=words))
     stops = _STOPS if had_answer else {**_STOPS, **_STOPS_AT_FIRST}
     if answer.status in stops:
         return _stopped(answer.explain(stops[answer.status], words=words))
@@ -238,7 +238,7 @@ def _treat(answer: _Answer, treatment: Treatment, finding: Finding) -> Verdict:
         case Treatment.SLOW_DOWN:
             return _rate_limited(answer, finding)
         case Treatment.RETRY:
-            return _retry_later(answer, finding)
+            return _retry(answer, finding)
 
 
 def _rate_limited(answer: _Answer, finding: Finding | None = None) -> Verdict:
@@ -254,7 +254,7 @@ def _rate_limited(answer: _Answer, finding: Finding | None = None) -> Verdict:
     )
 
 
-def _retry_later(answer: _Answer, finding: Finding) -> Verdict:
+def _retry(answer: _Answer, finding: Finding) -> Verdict:
     return Verdict(outcome=Outcome.PENDING, finding=finding, repeat=True, pause=answer.pause)
 
 

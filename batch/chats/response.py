@@ -133,7 +133,7 @@ def parse_chat(text: str) -> ChatAnswer | None:
 
 
 def find_chat_signs(
-    answer: ChatAnswer, *, http_status: int, sent_at: datetime, clock_skew: float | None, asked_status: str | None
+    answer: ChatAnswer, *, http_status: int, sent_at: datetime, clock_skew: float | None, requested_status: str | None
 ) -> ChatSigns:
     """Find the signs of a new or an old chat in an answer.
 
@@ -142,7 +142,7 @@ def find_chat_signs(
         http_status: of the answer; 201 alone says "created".
         sent_at: when the POST began, by our wall clock (aware).
         clock_skew: seconds the API's clock is ahead of ours; None when not known.
-        asked_status: the `status` in the request; None when none was asked for. Then a chat that is RESOLVED or
+        requested_status: the `status` in the request; None when none was asked for. Then a chat that is RESOLVED or
             SNOOZED had an earlier life, because a new one has no reason to be.
     """
     limit = sent_at + (timedelta(seconds=clock_skew) - MARGIN if clock_skew is not None else -MARGIN_WITHOUT_DATE)
@@ -156,7 +156,7 @@ def find_chat_signs(
         earlier_life=(answer.unread_count or 0) > 0
         or bool(answer.archived_at)
         or _not_from_us(last)
-        or _other_status(answer.status, asked_status),
+        or _other_status(answer.status, requested_status),
     )
 
 

@@ -20,7 +20,7 @@ _WHOLE: Final = 10.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebhookFailure:
-    """Why the webhook did not take the summary."""
+    """Failure to hand the summary to the webhook."""
 
     reason: str
     """A code, for the log: `timeout`, `tls`, `http` ..."""

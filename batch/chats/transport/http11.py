@@ -291,7 +291,7 @@ class Http11Transport(httpx.AsyncBaseTransport):
         self._origin: tuple[str, bytes, int | None] | None = None
 
     @property
-    def proxied(self) -> bool:
+    def uses_proxy(self) -> bool:
         """True when every connection goes through a proxy."""
         return self._proxy is not None
 

@@ -34,7 +34,7 @@ class Exchange:
     """Of the answer, up to the client's limit."""
     oversized: bool = False
     """The answer was longer than the limit, and the rest was not read."""
-    asked_status: str | None = None
+    requested_status: str | None = None
     """The chat status in the request; None when none was asked for."""
     read_timeout: float = 60.0
     """Seconds that were waited at most."""

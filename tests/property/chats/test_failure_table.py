@@ -38,7 +38,7 @@ EXCHANGES = st.builds(
     headers=HEADERS,
     body=BODIES,
     oversized=st.booleans(),
-    asked_status=st.none() | st.sampled_from(["OPEN", "RESOLVED"]),
+    requested_status=st.none() | st.sampled_from(["OPEN", "RESOLVED"]),
 ) | st.builds(
     Exchange,
     written=st.booleans(),

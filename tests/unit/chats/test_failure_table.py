@@ -105,7 +105,7 @@ def test_the_status_asked_for_is_weighed() -> None:
     """The chat's status counts against the one in the request."""
     resolved = {**ACCEPTED, "status": "RESOLVED"}
     assert judge(answered(200, resolved), had_answer=True).outcome is Outcome.REUSED
-    assert judge(answered(200, resolved, asked_status="RESOLVED"), had_answer=True).outcome is Outcome.SUCCESS
+    assert judge(answered(200, resolved, requested_status="RESOLVED"), had_answer=True).outcome is Outcome.SUCCESS
 
 
 @pytest.mark.parametrize(

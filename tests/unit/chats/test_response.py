@@ -17,7 +17,7 @@ def seen(answer: dict[str, Any], *, status: int = 200, skew: float | None = 0.0,
     """The signs of an answer."""
     chat = parse_chat(json.dumps({"id": "c-1", **answer}))
     assert chat is not None
-    return find_chat_signs(chat, http_status=status, sent_at=SENT, clock_skew=skew, asked_status=asked)
+    return find_chat_signs(chat, http_status=status, sent_at=SENT, clock_skew=skew, requested_status=asked)
 
 
 def iso(**ago: float) -> str:
