@@ -35,7 +35,7 @@ from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.other_sheets import close_others, drop_calculation_order, drop_old_summaries, withdraw
 from batch.reporter.xlsx.sheet_parts import Surroundings, tables_of
 from batch.reporter.xlsx.sheet_rows import SheetXml, cell_texts
-from batch.reporter.xlsx.sheet_scan import Survey, surveyed
+from batch.reporter.xlsx.sheet_scan import SheetExtent, scan_sheet
 from batch.reporter.xlsx.sheet_splice import Splice
 from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart, in_words_of, transplanted
 from batch.reporter.xlsx.summary_page import SummaryPage, lay_out_summary
@@ -107,7 +107,7 @@ def write_contact_sheet(target: Target, material: ReportInputs) -> Filled:
         UnsupportedMarkup: the sheet is of a kind that is not understood here.
     """
     package = target.package
-    survey = surveyed(
+    survey = scan_sheet(
         package.chunks(target.part),
         header_row=target.header_row,
         texts=partial(cell_texts, package, target.shared),
@@ -119,7 +119,6 @@ def write_contact_sheet(target: Target, material: ReportInputs) -> Filled:
         survey.patterns,
         sheet.columns,
         header_row=target.header_row,
-        free=survey.told_at_a_glance and survey.widest < sheet.columns[0],
     )
     added = _Added(cells, target.header_row, max(survey.bottom, target.header_row))
     most = package.size(target.part) + _RESULT_BYTES * material.tally.rows
@@ -141,7 +140,7 @@ def write_contact_sheet(target: Target, material: ReportInputs) -> Filled:
 class _Sheet:
     """Where the result columns are, and what makes room for them."""
 
-    def __init__(self, target: Target, survey: Survey) -> None:
+    def __init__(self, target: Target, survey: SheetExtent) -> None:
         self._header_row, self._survey = target.header_row, survey
         self.filter: Area | None = None
         self._around = Surroundings(survey)

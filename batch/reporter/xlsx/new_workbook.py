@@ -65,10 +65,10 @@ class CleanSheet:
     ) -> None:
         self._target, self._widths, self._header_row = target, widths, header_row
         self._palette, self._writer, self._results = palette, writer, results
-        self._first = min(layout.result_columns)
-        self._in_order = layout.result_columns == set(range(self._first, len(layout.header)))
+        self._in_order = min(layout.result_columns) == layout.own
         self._values = itemgetter(*(indexes[0] for indexes in layout.places))
         self._ours = {index: column for column, indexes in enumerate(layout.places) for index in indexes}
+        self._own = [index for index in range(len(layout.header)) if index not in self._ours]
         self._starts = [f'<c r="{column_letters(column)}' for column in range(1, len(layout.header) + 1)]
         self._held: list[str] = []
         self._size = 0
@@ -100,25 +100,23 @@ class CleanSheet:
             yield f'{self._starts[index]}{self._header_row}"{rest}'
 
     def _cells(self, line: TableRow, at: int) -> str:
-        row = f'{at}"'
-        if not self._in_order or line.outcome is None:
-            return self._mixed_cells(line, row)
-        theirs = self._writer.cells(self._starts[: self._first], row, line.cells[: self._first], self._palette.theirs)
-        return theirs + self._results.row(at, self._values(line.cells), line.outcome)
-
-    def _mixed_cells(self, line: TableRow, row: str) -> str:
-        """Of a sheet that has result columns already, in between its own; or of a row without a result."""
-        found = []
-        for index, value in enumerate(line.cells):
-            column = self._ours.get(index)
-            if value is None:
-                continue
-            if column is None or line.outcome is None:
-                markup = self._writer.rest(value, self._palette.theirs)
-            else:
-                markup = self._results.rest(column, value, line.outcome)
-            found.append(f"{self._starts[index]}{row}{markup}")
-        return "".join(found)
+        rest, theirs = self._writer.rest, self._palette.theirs
+        own = {
+            index: f'{self._starts[index]}{at}"{rest(value, theirs)}'
+            for index in self._own
+            if (value := line.cells[index]) is not None
+        }
+        if line.outcome is None:
+            return "".join(own.values())
+        if self._in_order:
+            return "".join(own.values()) + self._results.row(at, self._values(line.cells), line.outcome)
+        # The sheet has result columns already, in between its own.
+        results = {
+            index: f'{self._starts[index]}{at}"{self._results.rest(column, value, line.outcome)}'
+            for index, column in self._ours.items()
+            if (value := line.cells[index]) is not None
+        }
+        return "".join(markup for _, markup in sorted({**own, **results}.items()))
 
     def _height(self, line: TableRow) -> int:
         tall = max(_lines(value, width) for value, width in zip(line.cells, self._widths, strict=True))

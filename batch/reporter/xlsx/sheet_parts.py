@@ -8,7 +8,7 @@ from batch.ooxml.package import Package
 from batch.ooxml.references import Area, group_runs, parse_area
 from batch.ooxml.xml import Edits, Element, format_attributes, parse_tree
 from batch.reporter.columns import COLUMNS
-from batch.reporter.xlsx.sheet_scan import Survey
+from batch.reporter.xlsx.sheet_scan import SheetExtent
 
 _BEFORE_FILTER = ("sheetData", "sheetCalcPr", "sheetProtection", "protectedRanges", "scenarios")
 """In the order of the schema; the filter comes behind the last of them that is there."""
@@ -22,7 +22,7 @@ class Surroundings:
         UnsupportedMarkup: it is not well-formed.
     """
 
-    def __init__(self, survey: Survey) -> None:
+    def __init__(self, survey: SheetExtent) -> None:
         self._rows = b"<" + survey.patterns.prefix + b"sheetData/>"
         self._content = survey.head + self._rows + survey.tail
         self._split = len(survey.head)

@@ -1,9 +1,8 @@
-"""The rows of a worksheet's XML as pieces of bytes, in one pass and with flat memory.
+"""Rows and cells of a worksheet's XML, found by patterns in one pass and with flat memory.
 
-A `<` begins markup wherever it stands in XML, so rows and cells are found by patterns: ten times as fast as building
-elements. What the patterns rely on is checked, not hoped for: rows must follow one another without anything between
-them, and so must the cells of a row that is looked into; comments and CDATA sections are taken out first, and other
-encodings are turned into UTF-8.
+A `<` begins markup wherever it stands in XML, so patterns over bytes find rows and cells ten times as fast as a parser
+that builds elements. What they rely on is checked: nothing may stand between rows, nor between the cells of a row that
+is taken apart. Comments and CDATA sections are resolved first, and other encodings become UTF-8 (`simplify_xml`).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _SHARED = re.compile(rb"""(?:^|\s)t\s*=\s*["']s["']""")
 
 
 class Row(NamedTuple):
-    """One row: its number, its start tag, and what is inside; None for `<row/>`."""
+    """One row: its number, its start tag, and the markup inside; None for `<row/>`."""
 
     number: int
     tag: bytes
@@ -35,75 +34,73 @@ class Row(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One cell."""
+    """One cell of a row."""
 
     column: int
-    """From 1."""
+    """Counted from 1."""
     attributes: bytes
     content: bytes | None
     """Markup inside; None for `<c/>`."""
     whole: bytes
     named: bool = True
-    """It has a reference of its own, rather than being the next one."""
+    """False: it has no reference of its own and stands behind the cell before it."""
 
 
 class Patterns:
-    """How rows and cells look with the prefix that a worksheet gives its names."""
+    """Patterns for the rows and cells of a worksheet whose element names have a certain prefix (`x:`, or empty)."""
 
     def __init__(self, prefix: bytes) -> None:
         at = re.escape(prefix)
         self.prefix = prefix
         self.opening = b"<" + prefix + b"sheetData>"
         self.closing = b"</" + prefix + b"sheetData>"
-        self.usual_row = re.compile(rb"(<" + at + rb'row r="([0-9]{1,7})"(?: [\w:.-]+="[^"<>]*")*>)')
+        self.close_row = b"</" + prefix + b"row>"
         self.row = re.compile(rb"\s*(<" + at + rb"row(?=[\s/>])" + ATTRIBUTES + rb">)")
         self.row_end = re.compile(rb"</" + at + rb"row\s*>")
-        self.cell = re.compile(
+        self.formula = re.compile(rb"<" + at + rb"f(?=[\s/>])(" + ATTRIBUTES + rb")>")
+        self._cell = re.compile(
             rb"\s*(<" + at + rb"c(?=[\s/>])(" + ATTRIBUTES + rb")(?:(?<=/)>|(?<!/)>(.*?)</" + at + rb"c\s*>))",
             re.DOTALL,
         )
-        self.filled = re.compile(rb"<" + at + rb"(?:[vt](?:\s[^<>]*)?>[^<]|f[\s/>])")
-        self.formula = re.compile(rb"<" + at + rb"f(?=[\s/>])(" + ATTRIBUTES + rb")>")
+        self._filled = re.compile(rb"<" + at + rb"(?:[vt](?:\s[^<>]*)?>[^<]|f[\s/>])")
         self._cell_start = b"<" + prefix + b"c "
         self._cell_end = b"</" + prefix + b"c>"
-        value = rb"<" + at + rb"v>[^<]+</" + at + rb"v></" + at + rb"c>\Z"
-        self._usual_last = re.compile(rb"<" + at + rb'c r="([A-Z]{1,3})[0-9]+"(?: [a-z]+="[^"<>]*")*>' + value)
-        self._last = re.compile(rb"(" + ATTRIBUTES + rb")>")
+        self._tag_end = re.compile(rb"(" + ATTRIBUTES + rb")>")
         self._columns: dict[bytes, int] = {}
 
     def cells(self, content: bytes) -> tuple[list[Cell], bytes]:
-        """All cells of a row, and what follows them in it (blanks or an extension)."""
+        """Return all cells of a row, and what follows them in it (blanks or an extension).
+
+        Raises:
+            UnsupportedMarkup: something stands between the cells.
+        """
         found: list[Cell] = []
         at = column = 0
-        while match := self.cell.match(content, at):
-            cell = self._cell(match, column)
+        while match := self._cell.match(content, at):
+            cell = self._make_cell(match, column)
             found.append(cell)
             at, column = match.end(), cell.column
         rest = content[at:]
-        if b"<" + self.prefix + b"c" in rest and self.cell.search(rest):
+        if b"<" + self.prefix + b"c" in rest and self._cell.search(rest):
             raise UnsupportedMarkup("something between the cells of a row")
         return found, rest
 
     def first_cell(self, content: bytes) -> Cell | None:
-        """The first cell of a row."""
-        match = self.cell.match(content)
-        return self._cell(match, 0) if match else None
-
-    def last_value(self, content: bytes) -> int:
-        """The column of the last cell of a row when it is one with a value, written as most programs do; else 0."""
-        match = self._usual_last.match(content, content.rfind(self._cell_start)) if content else None
-        return self._column(match[1]) if match else 0
+        """Return the first cell of a row."""
+        match = self._cell.match(content)
+        return self._make_cell(match, 0) if match else None
 
     def last_cell(self, content: bytes) -> Cell | None:
-        """The last cell of a row when that is told at a glance; None when the row must be looked into."""
+        """Return the last cell of a row without a look at the others.
+
+        None when it does not name its column, or something follows it: then only `cells` can tell.
+        """
         start = content.rfind(self._cell_start)
         if start < 0:
             return None
-        tag = self._last.match(content, start + len(self._cell_start))
-        if tag is None:
-            return None
-        reference = _REFERENCE.search(tag[1])
-        if reference is None:
+        tag = self._tag_end.match(content, start + len(self._cell_start))
+        reference = _REFERENCE.search(tag[1]) if tag else None
+        if tag is None or reference is None:
             return None
         column = self._column(reference[1])
         if tag[1].endswith(b"/"):
@@ -114,10 +111,10 @@ class Patterns:
         return Cell(column, tag[1], content[tag.end() : end], content[start:])
 
     def is_filled(self, cell: Cell) -> bool:
-        """Whether there is a value or a formula in it."""
-        return cell.content is not None and self.filled.search(cell.content) is not None
+        """True when the cell has a value or a formula."""
+        return cell.content is not None and self._filled.search(cell.content) is not None
 
-    def _cell(self, match: re.Match[bytes], before: int) -> Cell:
+    def _make_cell(self, match: re.Match[bytes], before: int) -> Cell:
         reference = _REFERENCE.search(match[2])
         column = self._column(reference[1]) if reference else before + 1
         return Cell(column, match[2], match[3], match[1], reference is not None)
@@ -129,27 +126,24 @@ class Patterns:
         return number
 
 
-def without_spans(tag: bytes) -> bytes:
-    """A row's start tag without the columns that it says it spans: with ours they would be wrong."""
-    before, usual, behind = tag.partition(b' spans="')
-    if usual and b"spans" not in behind and b"'" not in before:
-        return before + behind.partition(b'"')[2]
-    return _SPANS.sub(b"", tag) if b"spans" in tag else tag
+def remove_spans(tag: bytes) -> bytes:
+    """Return a row's start tag without the range of columns that it spans: result cells would make it wrong."""
+    return _SPANS.sub(b"", tag)
 
 
 class SheetXml:
-    """A worksheet from the pieces of its XML: what is before its rows, the rows, and then what is behind them.
+    """A worksheet read from the pieces of its XML: what precedes the rows, the rows, then what follows them.
 
     Raises (also from `rows`):
-        UnsupportedMarkup: something is met that the patterns do not stand for.
+        UnsupportedMarkup: the markup is of a kind that the patterns do not cover.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(simplify_xml(chunks))
         self._buffer = b""
         self.tail = b""
-        """All behind `</sheetData>`; there after the last row."""
-        match = self._until(_SHEET_DATA, _MOST_HEAD_BYTES)
+        """All behind `</sheetData>`; available after the last row."""
+        match = self._find_sheet_data()
         self.head = self._buffer[: match.start()]
         """All before `<sheetData>`."""
         self.patterns = Patterns(match[1])
@@ -158,43 +152,24 @@ class SheetXml:
         self._end = re.compile(rb"\s*</" + re.escape(match[1]) + rb"sheetData\s*>")
 
     def rows(self) -> Iterator[Row]:
-        """All rows, once."""
+        """Yield all rows; may be called once."""
         if not self._empty:
             yield from self._rows()
-        self.tail = self._buffer + b"".join(self._limited())
+        self.tail = self._buffer + b"".join(self._remaining_chunks())
 
     def _rows(self) -> Iterator[Row]:
         at = number = 0
-        buffer = self._buffer
-        usual_row, row, row_end = self.patterns.usual_row, self.patterns.row, self.patterns.row_end
-        close = b"</" + self.patterns.prefix + b"row>"
+        buffer, pattern = self._buffer, self.patterns.row
         while True:
-            found = usual_row.match(buffer, at)
-            if found is not None:
-                end = buffer.find(close, found.end())
-                if end >= 0:
-                    number = int(found[2])
-                    yield Row(number, found[1], buffer[found.end() : end])
-                    at = end + len(close)
-                    continue
-            found = row.match(buffer, at)
+            found = pattern.match(buffer, at)
             if found is not None:
                 tag, inside = found[1], found.end()
-                said = _NUMBER.search(tag)
-                if tag.endswith(b"/>"):
-                    number = int(said[1]) if said else number + 1
-                    yield Row(number, tag, None)
-                    at = inside
-                    continue
-                end = buffer.find(close, inside)
+                empty = tag.endswith(b"/>")
+                end, after = (inside, inside) if empty else self._find_row_end(buffer, inside)
                 if end >= 0:
-                    after = end + len(close)
-                else:
-                    ended = row_end.search(buffer, inside)
-                    end, after = (ended.start(), ended.end()) if ended else (-1, -1)
-                if end >= 0:
-                    number = int(said[1]) if said else number + 1
-                    yield Row(number, tag, buffer[inside:end])
+                    reference = _NUMBER.search(tag)
+                    number = int(reference[1]) if reference else number + 1
+                    yield Row(number, tag, None if empty else buffer[inside:end])
                     at = after
                     continue
             elif ended := self._end.match(buffer, at):
@@ -206,17 +181,26 @@ class SheetXml:
             buffer = buffer[at:] + more
             at = 0
 
-    def _until(self, pattern: re.Pattern[bytes], most: int) -> re.Match[bytes]:
+    def _find_row_end(self, buffer: bytes, inside: int) -> tuple[int, int]:
+        """Return where the content of a row ends, and where its end tag does; -1 when the buffer ends before."""
+        close = self.patterns.close_row
+        end = buffer.find(close, inside)
+        if end >= 0:
+            return end, end + len(close)
+        ended = self.patterns.row_end.search(buffer, inside)  # `</row >`, which hardly any program writes
+        return ended.span() if ended else (-1, -1)
+
+    def _find_sheet_data(self) -> re.Match[bytes]:
         while True:
-            match = pattern.search(self._buffer)
+            match = _SHEET_DATA.search(self._buffer)
             if match is not None:
                 return match
             more = next(self._chunks, None)
-            if more is None or len(self._buffer) > most:
+            if more is None or len(self._buffer) > _MOST_HEAD_BYTES:
                 raise UnsupportedMarkup("a worksheet without rows")
             self._buffer += more
 
-    def _limited(self) -> Iterator[bytes]:
+    def _remaining_chunks(self) -> Iterator[bytes]:
         size = 0
         for chunk in self._chunks:
             size += len(chunk)

@@ -1,4 +1,4 @@
-"""Results put into the rows of the user's worksheet; what is not touched passes through byte for byte."""
+"""Result cells put into the rows of the user's worksheet; a row without results passes through byte for byte."""
 
 from __future__ import annotations
 
@@ -8,103 +8,98 @@ from operator import itemgetter
 
 from batch.ooxml.references import column_letters, parse_area
 from batch.ooxml.xml import UnsupportedMarkup
-from batch.reporter.xlsx.sheet_rows import Cell, Patterns, Row, without_spans
+from batch.reporter.xlsx.sheet_rows import Cell, Patterns, Row, remove_spans
 
 _PIECE = 256 * 1024
-_FIRST = itemgetter(0)
+_COLUMN = itemgetter(0)
 
 
 class Splice:
-    """Puts cells into rows, in the place of what the result columns had at and below the header."""
+    """Puts cells into rows, in place of what the result columns had at and below the header."""
 
-    def __init__(self, patterns: Patterns, columns: Collection[int], *, header_row: int, free: bool = False) -> None:
-        """`columns`: all result columns, counted from 1. `header_row` 0: there is none. `free`: it is known that no
-        row has anything at or behind the first of `columns`, so that none must be looked into."""
+    def __init__(self, patterns: Patterns, columns: Collection[int], *, header_row: int) -> None:
+        """`columns`: all result columns, counted from 1. `header_row` 0: the sheet has no header."""
         self._patterns = patterns
         self._columns = frozenset(columns)
-        self._least, self._most = min(columns), max(columns)
-        self._first_ours = _first_of(patterns.prefix, self._columns)
+        self._first, self._last = min(columns), max(columns)
+        self._first_result = _match_first_cell(patterns.prefix, self._columns)
         self._header_row = header_row
-        self._free = free
-        self._close = b"</" + patterns.prefix + b"row>"
-        self._open = b"<" + patterns.prefix + b'row r="%d">'
+        self._open_row = b"<" + patterns.prefix + b'row r="%d">'
         self._formula_start = b"<" + patterns.prefix + b"f"
         self.lost_formula = False
-        """Whether a cell with a formula had to go."""
+        """True once a cell with a formula was replaced."""
 
     def pieces(self, rows: Iterable[Row], added: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
-        """All rows with what is added to them, in pieces of some size; `added` in ascending order of rows."""
-        held: list[bytes] = []
+        """Yield all rows with the cells of `added`, in pieces of 256 KB; `added` in ascending order of rows."""
+        buffered: list[bytes] = []
         size = 0
-        for piece in self._rows(rows, added):
-            held.append(piece)
+        for piece in self._splice_rows(rows, added):
+            buffered.append(piece)
             size += len(piece)
             if size > _PIECE:
-                yield b"".join(held)
-                held.clear()
+                yield b"".join(buffered)
+                buffered.clear()
                 size = 0
-        yield b"".join(held)
+        yield b"".join(buffered)
 
-    def _rows(self, rows: Iterable[Row], added: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
+    def _splice_rows(self, rows: Iterable[Row], added: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
+        close = self._patterns.close_row
         remaining = iter(added)
         number, cells = next(remaining, (0, None))
         for row in rows:
             while cells is not None and number < row.number:
-                yield self._open % number + cells + self._close
+                yield self._open_row % number + cells + close
                 number, cells = next(remaining, (0, None))
             if cells is not None and number == row.number:
-                yield self._with(row, cells)
+                yield self._add(row, cells)
                 number, cells = next(remaining, (0, None))
             else:
-                yield self._without(row)
+                yield self._clear(row)
         while cells is not None:
-            yield self._open % number + cells + self._close
+            yield self._open_row % number + cells + close
             number, cells = next(remaining, (0, None))
 
-    def _with(self, row: Row, cells: bytes) -> bytes:
-        tag = without_spans(row.tag)
+    def _add(self, row: Row, cells: bytes) -> bytes:
+        tag = remove_spans(row.tag)
         if row.content is None:
-            return tag[:-2] + b">" + cells + self._close
-        if self._free or self._has_room(row.content):
-            return tag + row.content + cells + self._close
-        return tag + self._replaced(row, row.content, cells) + self._close
+            return tag[:-2] + b">" + cells + self._patterns.close_row
+        if self._ends_before_results(row.content):
+            return tag + row.content + cells + self._patterns.close_row
+        return tag + self._replace(row, row.content, cells) + self._patterns.close_row
 
-    def _without(self, row: Row) -> bytes:
+    def _clear(self, row: Row) -> bytes:
         if row.content is None:
             return row.tag
-        if row.number < self._header_row or self._has_room(row.content):
-            return row.tag + row.content + self._close
-        return without_spans(row.tag) + self._replaced(row, row.content, b"") + self._close
+        if row.number < self._header_row or self._ends_before_results(row.content):
+            return row.tag + row.content + self._patterns.close_row
+        return remove_spans(row.tag) + self._replace(row, row.content, b"") + self._patterns.close_row
 
-    def _has_room(self, content: bytes) -> bool:
-        if self._free:
-            return True
+    def _ends_before_results(self, content: bytes) -> bool:
         last = self._patterns.last_cell(content)
-        return last is not None and last.column < self._least
+        return last is not None and last.column < self._first
 
-    def _replaced(self, row: Row, content: bytes, cells: bytes) -> bytes:
-        """What is in the row with `cells` in the place of older results: at a look when these end it."""
-        found = self._first_ours.search(content) if self._first_ours else None
+    def _replace(self, row: Row, content: bytes, cells: bytes) -> bytes:
+        """Return the row's content with `cells` in place of older results."""
+        # A report that is fed back has its results side by side at the end of each row, without formulas. They are cut
+        # off there; taking every cell apart as below makes such a workbook take nearly three times as long.
+        found = self._first_result.search(content) if self._first_result else None
         if found is not None and content.find(self._formula_start, found.start()) < 0:
             head, last = content[: found.start()], self._patterns.last_cell(content)
             before = self._patterns.last_cell(head) if head else None
-            if last and last.column <= self._most and (not head or (before and before.column < self._least)):
+            if last and last.column <= self._last and (not head or (before and before.column < self._first)):
                 return head + cells
-        return self._merged(row, cells)
-
-    def _merged(self, row: Row, cells: bytes) -> bytes:
-        present, rest = self._patterns.cells(row.content or b"")
+        present, rest = self._patterns.cells(content)
         kept: list[tuple[int, bytes]] = []
         for cell in present:
             if cell.column in self._columns:
-                self._let_go(cell)
+                self._check_formula(cell)
             else:
-                kept.append((cell.column, cell.whole if cell.named else _named(cell, row.number)))
+                kept.append((cell.column, cell.whole if cell.named else _add_reference(cell, row.number)))
         kept += [(cell.column, cell.whole) for cell in self._patterns.cells(cells)[0]]
-        kept.sort(key=_FIRST)
+        kept.sort(key=_COLUMN)
         return b"".join([markup for _, markup in kept]) + rest
 
-    def _let_go(self, cell: Cell) -> None:
+    def _check_formula(self, cell: Cell) -> None:
         formula = self._patterns.formula.search(cell.content or b"")
         if formula is None:
             return
@@ -114,16 +109,16 @@ class Splice:
             raise UnsupportedMarkup("a formula in a result column that other cells share")
 
 
-def _first_of(prefix: bytes, columns: Collection[int]) -> re.Pattern[bytes] | None:
-    """Finds the first cell of columns that stand side by side; None for columns that do not."""
+def _match_first_cell(prefix: bytes, columns: Collection[int]) -> re.Pattern[bytes] | None:
+    """Return a pattern for the first cell of columns that stand side by side; None for columns that do not."""
     if len(columns) <= max(columns) - min(columns):
         return None
     letters = "|".join(column_letters(column) for column in columns)
     return re.compile(b"<" + re.escape(prefix) + f'c r="(?:{letters})[0-9]'.encode())
 
 
-def _named(cell: Cell, row: int) -> bytes:
-    """The cell with its reference, which it lacked: it may no longer be the next one."""
+def _add_reference(cell: Cell, row: int) -> bytes:
+    """Return the cell with a reference of its own: another cell may now stand before it."""
     start = len(cell.whole) - len(cell.whole.partition(b"c")[2])
     reference = f' r="{column_letters(cell.column)}{row}"'.encode()
     return cell.whole[:start] + reference + cell.whole[start:]

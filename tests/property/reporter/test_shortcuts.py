@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl.workbook import Workbook
 
 from batch.model.messages import Origin
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result
+from batch.ooxml.references import column_letters
 from batch.reporter import results_csv
 from batch.reporter.columns import COLUMNS, Value, place_columns, render_sentences, result_values, zoned_text
 from batch.reporter.html import rows as html_rows
@@ -24,9 +26,9 @@ from batch.reporter.html.rows import PageRows
 from batch.reporter.html.text import harmless
 from batch.reporter.results_csv import write_csv
 from batch.reporter.rows import ResultSpool, TableLayout, TableRow, make_row_renderer
-from batch.reporter.xlsx.cells import CellWriter
-from batch.reporter.xlsx.sheet_rows import without_spans
-from batch.reporter.xlsx.theme import Shades
+from batch.reporter.xlsx.cells import CellWriter, ResultCells
+from batch.reporter.xlsx.sheet_rows import remove_spans
+from batch.reporter.xlsx.theme import Brushes, Palette
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 START = datetime(2026, 2, 28, 23, 59, 58, 999_999, tzinfo=UTC)
@@ -168,13 +170,25 @@ def as_shown(cell: Value) -> Value:
 
 
 @unhurried
-@given(texts, texts)
-def test_many_cells_of_one_look_are_written_as_each_is(text: str, behind: str) -> None:
-    """The markup of a cell, and what must be counted as cut."""
-    shades = Shades(plain=1, quoted=2, wrapped=3, both=4)
-    one, many = CellWriter(), CellWriter()
-    assert many.texts(shades, behind)(text) == one.rest(text, shades) + behind
-    assert many.cut == one.cut
+@given(sheets)
+def test_result_cells_are_written_as_each_is(found: list[Result]) -> None:
+    """The markup of a row, whatever rows came before it, and what must be counted as cut."""
+    with ResultSpool(lambda: iter(found), ZONE) as kept:
+        assert list(kept.spool_results()) == found
+        rows = list(kept.rows())
+    sheet = Workbook().worksheets[0]
+    palette, places = Palette(sheet, Brushes(sheet)), [[index + 1] for index in range(len(COLUMNS))]
+    once, again = CellWriter(), CellWriter()
+    together = ResultCells(places, palette, once)
+    for each in [*rows, *rows]:
+        alone = ResultCells(places, palette, again)
+        written = "".join(
+            f'<c r="{column_letters(index + 1)}7"{alone.rest(index, value, each.outcome)}'
+            for index, value in enumerate(each.values)
+            if value is not None
+        )
+        assert together.row(7, each.values, each.outcome) == written
+    assert once.cut == again.cut
 
 
 @pytest.mark.parametrize(
@@ -189,5 +203,5 @@ def test_many_cells_of_one_look_are_written_as_each_is(text: str, behind: str) -
     ],
 )
 def test_spans_go_however_they_are_written(tag: bytes, without: bytes) -> None:
-    """The usual spelling in short, others by the pattern."""
-    assert without_spans(tag) == without
+    """In every spelling that XML allows."""
+    assert remove_spans(tag) == without

@@ -15,7 +15,7 @@ from batch.ooxml.xml import UnsupportedMarkup
 from batch.reporter.columns import COLUMNS
 from batch.reporter.xlsx.sheet_parts import Surroundings, Table
 from batch.reporter.xlsx.sheet_rows import SheetXml
-from batch.reporter.xlsx.sheet_scan import surveyed
+from batch.reporter.xlsx.sheet_scan import scan_sheet
 from batch.reporter.xlsx.sheet_splice import Splice
 from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart
 
@@ -88,14 +88,13 @@ def test_how_far_the_users_cells_reach() -> None:
         b'<row r="9"><c r="AB9" s="3"/></row></sheetData></worksheet>'
     )
     texts = [["Nome", "WEGLY_status "]]
-    found = surveyed([content], header_row=2, texts=lambda _: texts.pop())
+    found = scan_sheet([content], header_row=2, texts=lambda _: texts.pop())
     assert (found.header, found.right, found.bottom) == ({1: "Nome", 3: "WEGLY_status "}, 3, 4)
-    assert found.widest == 28
 
 
 def surroundings(head: bytes, tail: bytes = b"") -> Surroundings:
     content = b"<worksheet>" + head + b"<sheetData/>" + tail + b"</worksheet>"
-    return Surroundings(surveyed([content], header_row=1, texts=lambda _: []))
+    return Surroundings(scan_sheet([content], header_row=1, texts=lambda _: []))
 
 
 def test_columns_are_carved_out_of_the_users_record() -> None:
