@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
@@ -59,9 +59,9 @@ class CellWriter:
         style = shades.of(quoted=looks_like_formula(kept), wrapped="\n" in kept)
         return f' s="{style}"{self._text_keeping_space}{escape(escaped(kept))}{self._text_end}'
 
-    def moment(self, iso: str, shades: Shades) -> str:
+    def moment(self, iso: Value, shades: Shades) -> str:
         """Return the same for a moment as `columns` has it: its wall clock as days since the workbook's epoch."""
-        days, part = _days_since_epoch(iso)
+        days, part = _days_since_epoch(str(iso))
         return f' s="{shades.plain}"{self._value}{days - self._epoch_days + part}{self._value_end}'
 
 
@@ -104,18 +104,16 @@ class ResultCells:
                     self._forms.clear()
                 self._forms[key] = form
         pieces = form.pieces.copy()
-        for at, index, shades, behind in form.varying:
-            pieces[at] = self._rest(index, values[index], shades) + behind
+        for at, index, write, shades, behind in form.varying:
+            pieces[at] = write(values[index], shades) + behind
         return f'{row}"'.join(pieces)
 
     def rest(self, index: int, value: Value, outcome: Outcome) -> str:
         """Return one result cell's markup behind its reference; `index` is that of its column in `COLUMNS`."""
-        return self._rest(index, value, self._palette.result(index, outcome))
+        return self._write(index)(value, self._palette.result(index, outcome))
 
-    def _rest(self, index: int, value: Value, shades: Shades) -> str:
-        if index == SENT_AT and isinstance(value, str):
-            return self._writer.moment(value, shades)
-        return self._writer.rest(value, shades)
+    def _write(self, index: int) -> Callable[[Value, Shades], str]:
+        return self._writer.moment if index == SENT_AT else self._writer.rest
 
     def _make_form(self, values: Sequence[Value], outcome: Outcome) -> _Form:
         filled = [(start, index) for start, index in self._starts if values[index] is not None]
@@ -125,10 +123,10 @@ class ResultCells:
         for at, ((_, index), next_start) in enumerate(zip(filled, [*starts[1:], ""], strict=True), start=1):
             shades = self._palette.result(index, outcome)
             if index in _VARYING:
-                varying.append((at, index, shades, next_start))
+                varying.append((at, index, self._write(index), shades, next_start))
                 pieces.append("")
             else:
-                pieces.append(self._rest(index, values[index], shades) + next_start)
+                pieces.append(self._write(index)(values[index], shades) + next_start)
         return _Form(pieces, varying)
 
 
@@ -137,5 +135,5 @@ class _Form(NamedTuple):
 
     pieces: list[str]
     """To be joined by the row number; empty for a varying cell."""
-    varying: list[tuple[int, int, Shades, str]]
-    """Index in `pieces`, index in `COLUMNS`, the cell's look, and the start of the next cell behind it."""
+    varying: list[tuple[int, int, Callable[[Value, Shades], str], Shades, str]]
+    """Index in `pieces`, index in `COLUMNS`, the cell's writer and look, and the start of the next cell behind it."""

@@ -77,16 +77,15 @@ class _Scan:
             and self._patterns.is_filled(last)
             and (last.column not in self.results or self._begins_with_own(content))
         ):
-            filled = [last.column]
-            has_own = True
+            right, has_own = last.column, True
         else:
             cells, _ = self._patterns.cells(content)
             filled = [cell.column for cell in cells if self._patterns.is_filled(cell)]
-            has_own = not self.results.issuperset(filled)
+            right, has_own = max(filled, default=0), not self.results.issuperset(filled)
         if has_own:
             self.bottom = row.number
-        if not is_above_header:
-            self.right = max([self.right, *filled])
+        if right > self.right and not is_above_header:
+            self.right = right
 
     def _begins_with_own(self, content: bytes) -> bool:
         first = self._patterns.first_cell(content)
