@@ -1,4 +1,4 @@
-"""The body of the POST, as the API's page has it."""
+"""Request bodies: the model of the API's page, and the encoder that fills a campaign's messages into it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _TemplateField(_Strict):
 
 
 class ChatRequest(_Strict):
-    """The request; its fields stand in the order of the API's page, which is the order they are sent in."""
+    """Body of the POST. Its fields are sent in this order, which is that of the API's page."""
 
     whatsapp_phone_id: _UUID
     wa_contact_id: Annotated[str, StringConstraints(min_length=1, max_length=50)]
@@ -53,7 +53,7 @@ class ChatRequest(_Strict):
 
 
 def encode(message: Message) -> str:
-    """The body of the POST: compact JSON, accents as they are, nothing in it that the message does not have.
+    """Return the body of the POST: compact JSON, accents as they are, without fields that the message does not have.
 
     Raises:
         ValueError: (pydantic's) when the message breaks a rule of the API's page. Rows are checked long before, so

@@ -1,1 +1,1 @@
-"""Filters of `{Column|filter}`: a registry, and one module for each rule of its own."""
+"""Filters of `{Column|filter}`: `registry` lists them all; dates, money and names have modules of their own."""

@@ -1,4 +1,4 @@
-"""Dates in cells, written again in another form."""
+"""The filter `date:FORMAT`: dates of cells in another form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _READ = (
     re.compile(rf"(?P<y>[0-9]{{4}})([/.-])(?P<m>[0-9]{{1,2}})\2(?P<d>[0-9]{{1,2}})(?:[ T]+{_TIME})?"),
     re.compile(_TIME),
 )
-"""dd/mm/yyyy, yyyy-mm-dd, both with or without a time, and a time alone. Years have four digits: 24 could be any."""
+"""dd/mm/yyyy, yyyy-mm-dd, both with or without a time, and a time alone. Years have four digits: 24 may be any."""
 
 _SHORT_YEAR = re.compile(rf"[0-9]{{1,2}}([/.-])[0-9]{{1,2}}\1[0-9]{{2}}(?:[ T]+{_TIME})?")
 
@@ -34,9 +34,9 @@ _ANY_YEAR, _ANY_MONTH, _ANY_DAY = 2000, 1, 1
 
 
 def date_filter(form: str) -> Callable[[str], str | Reason | Finding]:
-    """A filter that writes dates as `form` says. Raises ValueError for a form that cannot be meant.
+    """Return a filter that writes dates as `form` says. Raises ValueError for a form without a known part.
 
-    A time that the form wants and the cell has not makes the cell no date; so does a date that is missing.
+    A cell without a time or date that the form asks for is refused as no date.
     """
     tokens = frozenset(_TOKEN.findall(form))
     if not tokens or any(run[0] not in _WRITTEN for run in _RUN.finditer(form)):
@@ -63,7 +63,7 @@ def _piece(moment: datetime, token: str) -> str:
 
 
 def _read(value: str) -> tuple[datetime, bool, bool] | None:
-    """The moment, whether it has a date, whether it has a time; None when it is no date."""
+    """Return the moment, True if it has a date, True if it has a time; None for a text that is no date."""
     match = next((match for form in _READ if (match := form.fullmatch(value))), None)
     if match is None:
         return None

@@ -1,7 +1,7 @@
-"""What `{Column|filter}` in a template value can do to a cell's text.
+"""Filters of `{Column|filter}` in a template value, by name.
 
-Filters are pure and know nothing of rows. Each takes text that is not empty (an empty value passes all but `default`
-untouched) and gives text, or the reason why it cannot do its work.
+Filters are pure functions of a cell's value. An empty value passes all but `default` untouched; any other becomes text,
+or the reason why it cannot.
 
     first_name      the first word, without a title (Dr., Sra.) before it: `Dr. JOÃO da Silva` -> `JOÃO`
     title           each word with a capital; da, de, do, das, dos, e stay small, and so does a word of mixed case
@@ -30,7 +30,7 @@ from batch.loader.filters.names import first_name, title
 from batch.model.reasons import Finding, Reason
 
 Filter = Callable[[str], str | Reason | Finding]
-"""Text that may be empty to text, or to the reason why not; a finding says more of what was `found`."""
+"""From a value, which may be empty, to text or the reason why not; a Finding says what was `found` in the cell."""
 
 _DEFAULT = "default"
 _NOT_DIGITS = re.compile(r"[^0-9]+")
@@ -49,7 +49,7 @@ def _urlencode(value: str) -> str:
 
 
 def default_filter(text: str) -> Filter:
-    """A filter that gives `text` for an empty value."""
+    """Return a filter that puts `text` in place of an empty value."""
     return lambda value: value if value.strip() else text
 
 
@@ -73,12 +73,12 @@ FILTERS = (*_PLAIN, *_WITH_ARGUMENT)
 
 
 def is_default(text: str) -> bool:
-    """Whether a filter as written gives an empty value a stand-in."""
+    """Return True for a filter, as written, that fills empty values."""
     return text.partition(":")[0].strip() == _DEFAULT
 
 
 def compile_filter(text: str) -> Filter:
-    """The filter that `text` (`upper`, `date:dd/mm`) names. Raises ValueError, whose text says what is wrong."""
+    """Return the filter that `text` (`upper`, `date:dd/mm`) names. Raises ValueError with a sentence for people."""
     name, colon, argument = (part.strip() for part in text.partition(":"))
     if name in _PLAIN:
         if colon:

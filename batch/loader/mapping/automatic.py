@@ -1,4 +1,4 @@
-"""What a sheet's headers say by themselves, for a campaign without `[columns]` or `[[template_fields]]`."""
+"""Automatic mapping by header names, for a campaign without `[columns]` or `[[template_fields]]`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from batch.loader.header_names import is_name_header, is_phone_header, is_result
 from batch.model.sheets import SheetInfo, SheetRow
 
 Rows = Callable[[], Iterable[SheetRow]]
-"""Gives the sheet's rows from the first, as often as asked."""
+"""Function that reads the sheet from its first row; may be called again."""
 
 _BY_CAMPAIGN = frozenset({"whatsapp_phone_id", "template.name", "template.language"})
-"""Always said by the campaign's own sections."""
+"""Fields of the sections [sender] and [template], never mapped by header."""
 
 _FIELD = re.compile(
     r"(?:card[_ ](?P<card>[0-9]{1,2})[_ ])?"
@@ -27,15 +27,15 @@ _NAMES = N_("{columns} columns could be the name: {listed}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Matched:
-    """Field of the request to its source, and why something could not be matched."""
+class ColumnMatch:
+    """Sources by field of the request, and problems of ambiguous or missing columns."""
 
     columns: dict[str, Source]
     problems: tuple[Problem, ...] = ()
 
 
-def match_columns(info: SheetInfo, rows: Rows | None) -> Matched:
-    """Fields by the headers' names: API names as they are, then the usual names of phone and name columns.
+def match_columns(info: SheetInfo, rows: Rows | None) -> ColumnMatch:
+    """Match headers to fields: API names first, then the usual names of phone and name columns.
 
     A column `status` counts only when `rows` show that all its values are of the API's enum.
     """
@@ -55,7 +55,7 @@ def match_columns(info: SheetInfo, rows: Rows | None) -> Matched:
         problems.append(
             Problem(text=_("no column of {file} is a phone column by its name").format(file=info.file), remedy=remedy)
         )
-    return Matched(
+    return ColumnMatch(
         columns={field: Column(column=found[field]) for field in FIELDS if field in found}, problems=tuple(problems)
     )
 
@@ -74,7 +74,7 @@ def _add_usual(found: dict[str, str], field: str, could_be: str, candidates: lis
 
 
 def _all_of_the_enum(info: SheetInfo, column: str, rows: Iterable[SheetRow]) -> bool:
-    """True when the column holds a value, and every value is of the enum."""
+    """Return True when the column holds values, and only those of the enum."""
     position = info.columns.index(column)
     values: set[str] = set()
     for row in rows:
@@ -86,7 +86,7 @@ def _all_of_the_enum(info: SheetInfo, column: str, rows: Iterable[SheetRow]) -> 
 
 
 def match_template_fields(info: SheetInfo) -> tuple[FieldSpec, ...]:
-    """Template fields by columns named `body_1`, `header_1`, `button_0_1`, `card_0_body_1`, in their usual order."""
+    """Return template fields for columns named `body_1`, `header_1`, `button_0_1`, `card_0_body_1`, in usual order."""
     matches = [(match, name) for name in info.columns if (match := _FIELD.fullmatch(name.strip().casefold()))]
     return tuple(_spec(match, name) for match, name in sorted(matches, key=lambda found: _order(found[0])))
 

@@ -1,4 +1,7 @@
-"""A campaign's mapping, fitted to one sheet's columns: compiled once, then asked for every row."""
+"""The mapping of a campaign to the columns of one sheet, compiled once for all rows.
+
+`compile_mapping` finds every column that the campaign names and refuses the whole with all problems at once, so that no
+row is read with a mapping that does not fit."""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ from batch.model.sheets import SheetInfo
 
 
 class ColumnFinder:
-    """Column names to their places. What cannot be found is gathered in `problems`, each once."""
+    """Places of named columns. Names without a single column are collected in `problems`, each once."""
 
     def __init__(self, info: SheetInfo) -> None:
         self._info = info
@@ -48,10 +51,10 @@ class ColumnFinder:
         self.used: set[str] = set()
 
     def find(self, wanted: str, *, key: str) -> tuple[str, int]:
-        """Name and index of the column that `wanted` names, for the campaign's `key`.
+        """Return name and index of the column that `wanted` names, for the campaign's `key`.
 
-        Accents, case, spaces and underscores do not matter where only one column is meant. When none is meant, or no
-        single one, there is a problem, and the answer is only good for finding more problems.
+        Accents, case, spaces and underscores do not matter where only one column fits. Without a single one a problem
+        is added, and the result serves only to find more problems.
         """
         name = self._name(wanted, key)
         if name is None:
@@ -98,7 +101,7 @@ _LEAST = {"index": 1, "button_index": 0, "card_index": 0}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mapping:
-    """How each field of the request is filled from a row's cells."""
+    """Sources of all fields of the request, fitted to a sheet."""
 
     phone: FieldSlot
     constants: dict[str, Any]
@@ -113,11 +116,11 @@ class Mapping:
     columns_used: frozenset[str]
     """Every column of the sheet that the campaign uses, `unique_by` included."""
     description: tuple[tuple[str, str], ...]
-    """API field to how it is filled, for people."""
+    """API field and its source, for people."""
 
 
 def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> Mapping:
-    """Fit the campaign to the sheet. Raises CampaignError with everything that does not fit."""
+    """Fit the campaign to the sheet. Raises CampaignError with every problem of the two."""
     finder = ColumnFinder(info)
     sources, problems = _sources(campaign, info, rows)
     specs = match_template_fields(info) if campaign.template_fields is None else campaign.template_fields
@@ -146,8 +149,8 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
 
 
 def wanted_columns(campaign: Campaign) -> frozenset[str]:
-    """The columns a campaign names, for finding the sheet's header."""
-    sources = [*_own_sources(campaign).values(), *(campaign.columns or {}).values()]
+    """Return the columns that a campaign names, by which the sheet's header is found."""
+    sources = [*_section_sources(campaign).values(), *(campaign.columns or {}).values()]
     texts = [spec.value for spec in campaign.template_fields or ()]
     for spec in campaign.template_fields or ():
         frame = (spec.component, spec.type, spec.index, spec.button_index, spec.card_index)
@@ -159,25 +162,25 @@ def wanted_columns(campaign: Campaign) -> frozenset[str]:
 
 
 def _sources(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> tuple[dict[str, Source], list[Problem]]:
-    """Every field that is filled, in the order of the API's page."""
+    """Return the source of each field that has one, in the order of the API's page."""
     problems: list[Problem] = []
     columns = campaign.columns
     if columns is None:
         matched = match_columns(info, rows)
         columns, problems = matched.columns, list(matched.problems)
-    given = {**_own_sources(campaign), **columns}
+    given = {**_section_sources(campaign), **columns}
     return {field: given[field] for field in FIELDS if field in given}, problems
 
 
-def _own_sources(campaign: Campaign) -> dict[str, Source]:
-    """What the sections [sender] and [template] fill by column or constant."""
+def _section_sources(campaign: Campaign) -> dict[str, Source]:
+    """Return the sources of the sections [sender] and [template]."""
     template = {"template.name": campaign.template.name, "template.language": campaign.template.language}
     sender = campaign.sender.whatsapp_phone_id
     return template if isinstance(sender, Shares) else {"whatsapp_phone_id": sender, **template}
 
 
 def _key(field: str) -> str:
-    """Where the campaign file says it."""
+    """Return the field's section and key in the campaign file."""
     if field.startswith("template."):
         return f"[template] {field.removeprefix('template.')}"
     return f"[sender] {field}" if field == "whatsapp_phone_id" else f"[columns] {field}"
@@ -260,7 +263,7 @@ def _cell_text(finder: ColumnFinder, placeholder: Placeholder, key: str) -> Cell
 
 
 def _literal_problems(parsed: ParsedText) -> Iterator[str]:
-    """What is wrong with the text around the placeholders, in every row alike."""
+    """Yield problems of the text around the placeholders, which every row has."""
     literal = [part for part in parsed.parts if isinstance(part, str)]
     refused = next((found for part in literal if (found := find_refused(part))), None)
     if refused:
@@ -282,7 +285,7 @@ def _numbering_problems(campaign: Campaign, plans: Sequence[TemplateFieldPlan]) 
 
 
 def _constant_phone(campaign: Campaign, phone: FieldSlot | None) -> Iterator[Problem]:
-    """A constant or default that is no phone is wrong in every row that has it."""
+    """Yield the problem of a constant or default that is no phone: it is wrong in every row that has it."""
     if phone is None or not phone.fallback:
         return
     read = read_phone(phone.fallback, region=campaign.phone.region)

@@ -21,7 +21,7 @@ from batch.loader.header_names import fold
 from batch.loader.mapping.automatic import Rows
 from batch.loader.mapping.compile import Mapping, compile_mapping
 from batch.loader.mapping.template_fields import TemplateShape, body_values, undocumented_warnings
-from batch.loader.mapping.values import Cells, Findings, Memo, Reader, tuple_getter
+from batch.loader.mapping.values import Cells, Findings, Memo, ValueReader, tuple_getter
 from batch.model.messages import Contact, Message
 from batch.model.phone.cells import omitted_prefix, read_phone
 from batch.model.phone.digits import Phone
@@ -48,11 +48,11 @@ class RowEvaluator:
         self._prefix = omitted_prefix(campaign.phone.format, campaign.phone.region)
         self._skips_hidden = campaign.sheet.hidden_rows == "skip"
         self._unique = [place for _, place in mapping.unique]
-        self._optout: Reader | None = None
+        self._optout: ValueReader | None = None
         if mapping.optout:
             column, place = mapping.optout
             memo = Memo(lambda cell: read_optout(cell, column))
-            self._optout = Reader(itemgetter(place), memo, frozenset({column}))
+            self._optout = ValueReader(itemgetter(place), memo, frozenset({column}))
         self._readers = [slot.reader() for slot in mapping.slots]
         self._first_of_template = len(self._readers)
         parts: list[int] = []

@@ -1,4 +1,4 @@
-"""The text of a template value: `Ola {Nome|first_name}, {{literal braces}}`."""
+"""Parser of template values: `Ola {Nome|first_name}, {{literal braces}}`."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ class Placeholder:
     column: str
     filters: tuple[Filter, ...] = ()
     may_be_empty: bool = False
-    """A `default` says what an empty cell becomes, even if that is nothing."""
+    """A `default` fills an empty cell, even if with nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParsedText:
-    """Literal text and placeholders in their order, and what could not be read."""
+    """Literal text and placeholders in order, and problems of syntax, each for people."""
 
     parts: tuple[str | Placeholder, ...]
     problems: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns named, each once, in order."""
+        """Columns of the placeholders, each once, in order."""
         return tuple(dict.fromkeys(part.column for part in self.parts if isinstance(part, Placeholder)))
 
 
 def parse_text(text: str) -> ParsedText:
-    """Takes a template value apart. Never raises: what is wrong is in `problems`, the rest is read all the same."""
+    """Split a template value. Never raises: errors are in `problems`, and the rest is parsed all the same."""
     parts: list[str | Placeholder] = []
     problems: list[str] = []
     for match in _PIECES.finditer(text):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from batch.campaign import BODY_LIMIT, count_placeholders, fill_body, placeholders
 from batch.i18n import N_, _
-from batch.loader.mapping.values import FieldSlot, Findings, Reader, ValuePattern
+from batch.loader.mapping.values import FieldSlot, Findings, ValuePattern, ValueReader
 from batch.model.messages import TemplateField
 from batch.model.phrases import Phrase, Value
 from batch.model.reasons import Finding, Reason
@@ -45,7 +45,7 @@ class TemplateFieldPlan:
         is_constant = not self.slots and tuple not in map(type, self.constants.values())
         return self.shape(()) if is_constant else None
 
-    def readers(self) -> list[Reader]:
+    def readers(self) -> list[ValueReader]:
         """Return the readers of the parts that columns fill, then that of the value."""
         return [
             reader._replace(columns=self.columns) for reader in (*(s.reader() for s in self.slots), self.value.reader())

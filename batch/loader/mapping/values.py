@@ -55,7 +55,7 @@ def _count_characters(value: object) -> int:
     return len(value) if isinstance(value, str) else 0
 
 
-class Reader(NamedTuple):
+class ValueReader(NamedTuple):
     """One value of a row: `memo[pick(cells)]`."""
 
     pick: Callable[[Cells], Any]
@@ -95,8 +95,8 @@ class FieldSlot:
         """Field and column, as values of a finding."""
         return {"field": self.label, "column": self.column or ""}
 
-    def reader(self) -> Reader:
-        return Reader(itemgetter(self.place), Memo(self.read), frozenset({self.column or ""}))
+    def reader(self) -> ValueReader:
+        return ValueReader(itemgetter(self.place), Memo(self.read), frozenset({self.column or ""}))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +136,7 @@ class ValuePattern:
         """The columns it names, each once, in order."""
         return tuple(dict.fromkeys(part.column for part in self.cells))
 
-    def reader(self) -> Reader:
+    def reader(self) -> ValueReader:
         """Compile the pattern. Its value is a text; every cell that cannot fill its place has a finding."""
         cells = self.cells
         form = "".join([part.replace("%", "%%") if isinstance(part, str) else "%s" for part in self.parts])
@@ -148,7 +148,9 @@ class ValuePattern:
             memos = [Memo(part.read) for part in cells]
             memo = Memo(lambda own: self._fill(form, [each[cell] for each, cell in zip(memos, own, strict=True)], own))
         places = [part.place for part in cells]
-        return Reader(itemgetter(*places) if len(places) == 1 else tuple_getter(places), memo, frozenset(self.columns))
+        return ValueReader(
+            itemgetter(*places) if len(places) == 1 else tuple_getter(places), memo, frozenset(self.columns)
+        )
 
     def _fill(self, form: str, texts: Sequence[str | Finding], cells: Cells) -> str | Findings:
         if Finding in map(type, texts):
