@@ -3,7 +3,7 @@
     python tests/catalogues.py            extract the texts, merge them into the .po, compile the .mo
     python tests/catalogues.py --missing  list what has no translation yet
 
-Babel does the work; what it finds is marked in the code with `_`, `N_` and `ngettext` (`batch/language.py`). The help
+Babel does the work; what it finds is marked in the code with `_`, `N_` and `ngettext` (`batch/i18n.py`). The help
 of the commands is found by walking over them: their docstrings, a paragraph each, and the `help=` of their options.
 """
 
