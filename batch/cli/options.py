@@ -58,6 +58,18 @@ class TextParam(click.ParamType[T]):
             self.fail(f"{value!r}: {error}." if self._names_value else f"{error}.", param, ctx)
 
 
+def timeout_option(text: str) -> Callable[[F], F]:
+    """Return the option `--read-timeout`, in seconds; `text` is its help."""
+    return lasting_option(
+        "--read-timeout",
+        type=click.FloatRange(min=1),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help=text,
+    )
+
+
 campaign_option = click.option(
     "-c", "--campaign", type=SHEET, required=True, help="The campaign file (TOML): sender, template, columns, speed."
 )
@@ -96,14 +108,7 @@ origin_option = lasting_option(
     metavar="URL",
     help="Sent as Origin and Referer, for a token with an allowed domain.",
 )
-read_timeout_option = lasting_option(
-    "--read-timeout",
-    type=click.FloatRange(min=1),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long an answer may take; later the row is unknown.",
-)
+read_timeout_option = timeout_option("How long an answer may take; later the row is unknown.")
 only_allowed_option = lasting_option(
     "--only-allowed",
     type=SHEET,

@@ -9,7 +9,7 @@ import click
 from batch.app.purge import PurgeReport, parse_age, purge
 from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import TextParam, json_option, lasting_option, ledger_option, yes_option
+from batch.cli.options import TextParam, json_option, ledger_option, timeout_option, yes_option
 from batch.cli.output.purge import purge_json, purge_question, purge_text
 from batch.cli.terminal import confirm, is_interactive
 from batch.model.outcomes import ExitCode
@@ -27,14 +27,7 @@ from batch.model.outcomes import ExitCode
 @click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
 @yes_option
 @ledger_option
-@lasting_option(
-    "--read-timeout",
-    type=click.FloatRange(min=1),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="As of the runs: what began to be sent less than this and 5 minutes ago may still be under way.",
-)
+@timeout_option("As of the runs: what began to be sent less than this and 5 minutes ago may still be under way.")
 @json_option
 def command(
     *,

@@ -12,7 +12,7 @@ import click
 from batch.app.settings import Settings
 from batch.app.settle import SettlementReport, settle_report, settle_rows
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import TextParam, json_option, lasting_option, ledger_option, yes_option
+from batch.cli.options import TextParam, json_option, ledger_option, timeout_option, yes_option
 from batch.cli.output.settle import settle_json, settle_question, settle_text
 from batch.cli.terminal import confirm, is_interactive
 from batch.errors import SettingsError
@@ -34,14 +34,7 @@ def _rows_option(name: str, words: str) -> Callable[[F], F]:
 @_rows_option("--not-sent", "Rows whose message was not sent: the next run sends it, like 5,7-9. Repeatable.")
 @yes_option
 @ledger_option
-@lasting_option(
-    "--read-timeout",
-    type=click.FloatRange(min=1),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="As of the run: what it began to send less than this and 5 minutes ago may still be under way.",
-)
+@timeout_option("As of the run: what it began to send less than this and 5 minutes ago may still be under way.")
 @json_option
 def command(
     *,
