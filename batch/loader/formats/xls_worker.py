@@ -89,7 +89,7 @@ class _Book(Book):  # type: ignore[misc]  # xlrd has no types
         while True:
             start = self._position
             body_start = start + 4
-            if body_start > self._end:
+            if body_start > self._end:  # a sheet without its last record may have lost rows
                 raise EOFError
             code, length = _RECORD_HEAD.unpack_from(self.mem, start)
             self._position = body_start + length
@@ -141,7 +141,7 @@ class _Book(Book):  # type: ignore[misc]  # xlrd has no types
         else:
             self._has_results = True
 
-    def uncalculated(self) -> Mapping[int, Collection[int]]:
+    def find_uncalculated(self) -> Mapping[int, Collection[int]]:
         """Return the columns of the sheet's formulas without a value, by row."""
         return {} if self._has_results and not self._is_uncalculated else self._zeros
 
@@ -231,7 +231,7 @@ def _read(arguments: Sequence[str]) -> Iterable[object]:
 def _read_rows(book: _Book, index: int) -> Iterator[object]:
     sheet: Sheet = book.get_sheet(index)
     yield sheet.nrows * sheet.ncols
-    uncalculated = book.uncalculated()
+    uncalculated = book.find_uncalculated()
     for row in range(sheet.nrows):
         cells: list[str | None] = []
         errors = dict.fromkeys(uncalculated.get(row, ()), NO_STORED_VALUE)
