@@ -104,7 +104,9 @@ class RequestEncoder:
 
     def encode(self, values: Values) -> str:
         """Return `encode(make(values))`. Only the first message of a shape is checked: rows were before."""
-        shape = (*map(type, values), *[values[place] for place in self._literal])
+        shape: tuple[object, ...] = tuple(map(type, values))
+        if self._literal:
+            shape += tuple([values[place] for place in self._literal])
         template = self._templates.get(shape)
         if template is None:
             if len(self._templates) >= _MOST_TEMPLATES:

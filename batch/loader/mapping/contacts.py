@@ -64,6 +64,7 @@ class RowEvaluator:
             self._readers += plan.readers()
         self._pick_parts, self._pick_texts = tuple_getter(parts), tuple_getter(texts)
         self._shapes = Memo(lambda parts: TemplateShape(mapping.fields, parts, self._body))
+        self._shape: TemplateShape | None = None if parts else self._shapes[()]
         self._number_place = len(self._readers)
         sender = campaign.sender.whatsapp_phone_id
         self._shares = sender if isinstance(sender, Shares) else None
@@ -114,9 +115,9 @@ class RowEvaluator:
             phone, optout, *values = self._drop_unreadable(broken, phone, optout, values)
             in_order = (phone, self._list_unreadable(row, broken), optout, *values)
             problems = tuple(chain.from_iterable(found for found in in_order if type(found) is tuple))
-        person, notes = (phone.e164, phone.notes) if type(phone) is Phone else (None, ())
+        person, notes = phone if type(phone) is Phone else (None, ())
         if not problems or tuple not in map(type, values[self._first_of_template :]):
-            shape: TemplateShape = self._shapes[self._pick_parts(values)]
+            shape = self._shape or self._shapes[self._pick_parts(values)]
             problems += shape.find_problems(self._pick_texts(values))
             if shape.notes and not problems and not (row.hidden and self._skips_hidden):
                 notes += shape.notes
@@ -162,7 +163,7 @@ class RowEvaluator:
         given = dict(self._mapping.constants) | {
             slot.field: value for slot, value in zip(self._mapping.slots, values, strict=False)
         }
-        shape: TemplateShape = self._shapes[self._pick_parts(values)]
+        shape = self._shape or self._shapes[self._pick_parts(values)]
         return Message(
             whatsapp_phone_id=values[self._sender_place],
             wa_contact_id=values[self._number_place],

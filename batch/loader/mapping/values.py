@@ -162,9 +162,11 @@ class ValuePattern:
                 ]
             )
         text = form % tuple(texts)
-        if refused := find_refused(text):
-            return (self._name(Finding(Reason.VALUE_BAD_CHARACTERS), ", ".join(self.columns), refused),)
-        return text if text.strip() else (self._name(Finding(Reason.VALUE_MISSING), ", ".join(self.columns), ""),)
+        if text.strip() and not _REFUSED.search(text):
+            return text
+        refused = find_refused(text)
+        reason = Reason.VALUE_BAD_CHARACTERS if refused else Reason.VALUE_MISSING
+        return (self._name(Finding(reason), ", ".join(self.columns), refused or ""),)
 
     def _name(self, finding: Finding, column: str, found: Value) -> Finding:
         return Finding(finding.reason, {"field": self.label, "column": column, "found": found, **finding.values})
