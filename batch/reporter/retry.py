@@ -20,27 +20,28 @@ from itertools import chain, islice
 from pathlib import Path, PurePath
 from typing import BinaryIO, Protocol
 
-from openpyxl.cell.cell import ERROR_CODES, Cell, WriteOnlyCell
+from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.styles import Alignment, Font
-from openpyxl.styles.cell_style import StyleArray
-from openpyxl.utils import get_column_letter
-from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.i18n import _, ngettext, number
 from batch.model.messages import ORIGIN_COLUMNS, Origin
 from batch.model.outcomes import Outcome
+from batch.model.phrases import Phrase
 from batch.model.reasons import Reason
 from batch.model.sheets import SheetInfo, SheetRow
+from batch.ooxml.archive import new_zip
+from batch.ooxml.references import column_letters
 from batch.reporter.atomic_file import write_atomic
 from batch.reporter.columns import COLUMNS, REASON, value_text
 from batch.reporter.inputs import ReportInputs
-from batch.reporter.printable_text import exact, fitted
+from batch.reporter.printable_text import exact, fitted, printable
 from batch.reporter.rows import ReportRow, join_by_number
 from batch.reporter.tones import TONES
-from batch.reporter.xlsx.new_workbook import MOST_ROWS
+from batch.reporter.xlsx.cells import CellWriter
+from batch.reporter.xlsx.new_workbook import MOST_ROWS, NewWorkbook, most_bytes, row_height
 from batch.reporter.xlsx.summary_sheet import free_title
-from batch.reporter.xlsx.theme import INK, MIST, MUTED, Brushes, look, set_cell, width_of
+from batch.reporter.xlsx.theme import INK, MIST, MUTED, Brushes, Palette, Shades, look, make_shades, width_of
 
 _NAME = "retry.xlsx"
 _DIGESTS = ".retry.sha256"
@@ -54,9 +55,6 @@ _SAMPLE = 200
 """Rows by which the widths of columns are chosen."""
 _NARROWEST, _WIDEST = 12, 48
 """Characters of the sheet's own columns."""
-_LINE_HEIGHT = 15.0
-_MAX_LINES = 27
-"""Excel's tallest row is 409 points."""
 _UNREADABLE = "#VALUE!"
 _FORBIDDEN_IN_TITLES = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
 _LONGEST_TITLE = 31
@@ -152,97 +150,96 @@ def write_rows(file: BinaryIO, inputs: ReportInputs, rows: Iterator[RowToCorrect
     columns = info.columns if info else ()
     own = [index for index, name in enumerate(columns) if not name.strip().casefold().startswith(_OUR_PREFIX)]
     sample = list(islice(rows, _SAMPLE))
-    book = Workbook(write_only=True)
-    book.properties.creator = "wegly-batch"
-    sheet: Worksheet = book.create_sheet(_title(info, inputs.sheet.name))
     header = [*(columns[index] for index in own), *_EXPLANATION, *ORIGIN_COLUMNS]
     widths = [*_widths(columns, own, sample), *map(width_of, header[len(own) :])]
-    for place, width in enumerate(widths, start=1):
-        sheet.column_dimensions[get_column_letter(place)].width = width
-    sheet.freeze_panes = "A2"
-    cells = _Cells(sheet, columns, own)
-    sheet.append(cells.headings(header))
-    last = 1
-    for last, each in enumerate(chain(sample, rows), start=2):
-        line = cells.line(each)
-        sheet.row_dimensions[last].height = _height(line, widths)
-        sheet.append(line)
-        del sheet.row_dimensions[last]  # written: memory must not grow with the rows
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{last}"
-    book.save(file)
+    with new_zip(file) as copy:
+        book = NewWorkbook(copy, _title(info, inputs.sheet.name))
+        cells = _Cells(book.book.worksheets[0], columns, own)
+        most = most_bytes(min(inputs.tally.rows, MOST_ROWS), len(header))
+        with book.stream(0, widths, header_row=1, most=most) as sheet:
+            sheet.add(1, cells.headings(header))
+            for at, each in enumerate(chain(sample, rows), start=2):
+                texts, markup = cells.row(at, each)
+                sheet.add(at, markup, _height(texts, widths))
+        book.finish()
     return _cut_sentence(cells.cut)
 
 
 class _Cells:
-    """The cells of one worksheet, with their looks."""
+    """Makes the cells of a row to correct."""
 
     def __init__(self, sheet: Worksheet, columns: tuple[str, ...], own: list[int]) -> None:
-        self._sheet, self._columns, self._own = sheet, columns, own
-        self._brushes = Brushes(sheet, vertical="top")
-        top = Alignment(vertical="top")
-        tone = TONES[Outcome.ERROR]
+        self._columns, self._own = columns, own
+        self._own_writer, self._writer = CellWriter(), CellWriter()
+        self._palette = Palette(sheet, Brushes(sheet, vertical="top"))
+        self._starts = [
+            f'<c r="{column_letters(number)}'
+            for number in range(1, len(own) + len(_EXPLANATION) + len(ORIGIN_COLUMNS) + 1)
+        ]
+        top, tone = Alignment(vertical="top"), TONES[Outcome.ERROR]
         at_fault = Font("Calibri", 11, bold=True, color=tone.ink)
-        self._fault = look(sheet, font=at_fault, fill=tone.tint, number_format="@", align=top)
         left = Alignment(horizontal="left", vertical="top")
-        self._grey = look(sheet, font=Font("Calibri", 10, color=MUTED), fill=MIST, align=left)
-        ink = Font("Calibri", 11, color=INK)
-        self._wrapped = look(sheet, font=ink, align=Alignment(vertical="top", wrap_text=True))
-        self._grey_heading = look(
-            sheet, font=Font("Calibri", 10, bold=True, color=MUTED), fill=MIST, align=Alignment(vertical="center")
+        wrapped = Alignment(vertical="top", wrap_text=True)
+        middle = Alignment(vertical="center")
+        grey, grey_bold = Font("Calibri", 10, color=MUTED), Font("Calibri", 10, bold=True, color=MUTED)
+        looks = (
+            look(sheet, font=at_fault, fill=tone.tint, number_format="@", align=top),
+            look(sheet, font=grey, fill=MIST, align=left),
+            look(sheet, font=Font("Calibri", 11, color=INK), align=wrapped),
+            look(sheet, font=grey_bold, fill=MIST, align=middle),
         )
-        self.cut = 0
-        """Cells whose text did not fit."""
+        self._fault, self._grey, self._wrapped, self._grey_heading = (make_shades(sheet, each) for each in looks)
 
-    def headings(self, header: list[str]) -> list[Cell]:
-        styles = [
-            *[self._brushes.their_heading] * len(self._own),
-            *[self._brushes.heading] * len(_EXPLANATION),
+    @property
+    def cut(self) -> int:
+        """Cells of the sheet whose text did not fit."""
+        return self._own_writer.cut
+
+    def headings(self, header: list[str]) -> str:
+        """Return the header's cells, for row 1."""
+        shades = [
+            *[self._palette.their_heading] * len(self._own),
+            *[self._palette.heading] * len(_EXPLANATION),
             *[self._grey_heading] * len(ORIGIN_COLUMNS),
         ]
-        return [self._cell(name, style) for name, style in zip(header, styles, strict=True)]
+        return self._join(1, [self._writer.rest(name, each) for name, each in zip(header, shades, strict=True)])
 
-    def line(self, wrong: RowToCorrect) -> list[Cell]:
+    def row(self, at: int, wrong: RowToCorrect) -> tuple[list[str | None], str]:
+        """Return the texts of a row, and its cells for row number `at`."""
         # A finding names one column, or several with commas between.
         faults = {each for name in wrong.result.columns for each in (name, *name.split(", "))}
-        given = [self._own_cell(wrong.row, index, at_fault=self._columns[index] in faults) for index in self._own]
-        reason, message, action = (wrong.result.values[place] for place in _EXPLANATION_PLACES)
-        malformed = reason == Reason.ROW_MALFORMED.value
-        if malformed:
+        texts, cells = [], []
+        for index in self._own:
+            shades = self._fault if self._columns[index] in faults else self._palette.theirs
+            text = wrong.row.cells[index]
+            texts.append(None if text is None else exact(fitted(text)))
+            cells.append(self._own_cell(text, wrong.row.errors.get(self._columns[index]), shades))
+        reason, message, action = (value_text(wrong.result.values[place]) for place in _EXPLANATION_PLACES)
+        plain = self._palette.result(_EXPLANATION_PLACES[0], Outcome.ERROR)
+        if reason == Reason.ROW_MALFORMED.value:
             action = _("Correct the cells of this row, then empty its cell wegly_reason: else it stays unreadable.")
-        plain = self._brushes.result(_EXPLANATION_PLACES[0], Outcome.ERROR)
-        explanation = [
-            self._cell(value_text(reason), self._fault if malformed else plain),
-            *(self._cell(value_text(each), self._wrapped) for each in (message, action)),
+            plain = self._fault
+        texts += [printable(each) for each in (reason, message, action)]
+        cells += [
+            self._writer.rest(reason, plain),
+            self._writer.rest(message, self._wrapped),
+            self._writer.rest(action, self._wrapped),
         ]
         origin = (wrong.origin.file, wrong.origin.row, wrong.origin.run)
-        return [*given, *explanation, *(self._cell(each, self._grey) for each in origin)]
+        texts += [each if isinstance(each, str) else None for each in origin]
+        cells += [self._writer.rest(each, self._grey) for each in origin]
+        return texts, self._join(at, cells)
 
-    def _own_cell(self, row: SheetRow, index: int, *, at_fault: bool) -> Cell:
-        """The user's cell; an error cell when it could not be read, so that it is not read as an empty one."""
-        style = self._fault if at_fault else self._brushes.theirs
-        unreadable = row.errors.get(self._columns[index])
-        text = row.cells[index]
+    def _own_cell(self, text: str | None, unreadable: Phrase | None, shades: Shades) -> str:
+        """Return the user's cell. One that could not be read is an error cell, so that it is not taken for empty."""
         if unreadable:
-            cell = self._cell(None, self._fault)
             code = unreadable.values.get("code")
-            cell.value = code if code in ERROR_CODES else _UNREADABLE
-            cell.data_type = "e"
-            return cell
-        if text is None:
-            return self._cell(None, style)
-        kept = fitted(text)
-        self.cut += kept != text
-        cell = self._cell(kept, style)
-        written = exact(kept)
-        if cell.value != written:
-            cell.value = written
-            cell.data_type = "s"
-        return cell
+            shown = code if code in ERROR_CODES else _UNREADABLE
+            return f' s="{self._fault.plain}" t="e"><v>{shown}</v></c>'
+        return f' s="{shades.plain}"/>' if text is None else self._own_writer.exact(text, shades)
 
-    def _cell(self, value: str | int | None, style: StyleArray) -> Cell:
-        cell = WriteOnlyCell(self._sheet)
-        set_cell(cell, value, style)
-        return cell
+    def _join(self, at: int, cells: list[str]) -> str:
+        return "".join(f'{start}{at}"{cell}' for start, cell in zip(self._starts, cells, strict=True))
 
 
 def _title(info: SheetInfo | None, file: str) -> str:
@@ -261,15 +258,14 @@ def _widths(columns: tuple[str, ...], own: list[int], sample: Iterable[RowToCorr
     return [float(min(max(width, _NARROWEST), _WIDEST)) for width in widths.values()]
 
 
-def _height(cells: Sequence[Cell], widths: Sequence[float]) -> float:
+def _height(texts: Sequence[str | None], widths: Sequence[float]) -> int:
     """Points for the lines of the tallest cell: Excel does not fit the height in a file that another program made."""
-    texts = [(cell.value, width) for cell, width in zip(cells, widths, strict=True) if isinstance(cell.value, str)]
     lines = [
         sum(max(1, math.ceil(len(part) * 0.95 / width)) for part in text.split("\n"))
-        for text, width in texts
-        if "\n" in text or width >= width_of(_EXPLANATION[2])
+        for text, width in zip(texts, widths, strict=True)
+        if text is not None and ("\n" in text or width >= width_of(_EXPLANATION[2]))
     ]
-    return min(max(lines, default=1), _MAX_LINES) * _LINE_HEIGHT
+    return row_height(max(lines, default=1))
 
 
 def _cut_sentence(cells: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from batch.model.csv_injection import looks_like_formula
 from batch.model.outcomes import Outcome
 from batch.ooxml.references import column_letters
 from batch.reporter.columns import COLUMNS, SENT_AT, Value
-from batch.reporter.printable_text import LONGEST, escaped, fitted, printable
+from batch.reporter.printable_text import LONGEST, escaped, exact, fitted, printable
 from batch.reporter.xlsx.theme import Palette, Shades
 
 _UNUSUAL = re.compile("[\x00-\x1f&<>\ud800-\udfff\ufffe\uffff]|_x|  |\\A\\s|\\s\\Z")
@@ -58,6 +58,14 @@ class CellWriter:
             return f' s="{shades.plain}"/>'
         style = shades.of(quoted=looks_like_formula(kept), wrapped="\n" in kept)
         return f' s="{style}"{self._text_keeping_space}{escape(escaped(kept))}{self._text_end}'
+
+    def exact(self, text: str, shades: Shades) -> str:
+        """Return the same for a text that must read back unchanged, characters that XML forbids included."""
+        kept = fitted(text)
+        self.cut += kept != text
+        shown = printable(kept)
+        style = shades.of(quoted=looks_like_formula(shown), wrapped="\n" in shown)
+        return f' s="{style}"{self._text_keeping_space}{escape(exact(kept))}{self._text_end}'
 
     def moment(self, iso: Value, shades: Shades) -> str:
         """Return the same for a moment as `columns` has it: its wall clock as days since the workbook's epoch."""

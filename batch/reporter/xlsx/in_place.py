@@ -1,14 +1,13 @@
-"""The user's own workbook with the result columns at the right of the contact sheet, and the summary in front.
+"""report.xlsx as the user's own workbook: result columns at the right of the contact sheet, the summary in front.
 
-Only the parts that must change are changed, and of these only what must: the rest of the zip file is copied as it is,
-so that nothing of it can be lost by a library that does not know it. The contact sheet streams through
-(`contact_sheet`); styles, tables and the list of sheets are spliced (`styles_part`, `tables`, `workbook_part`); the
-summary is made by openpyxl in a small workbook of its own and brought over (`transplant`).
+Only the parts that must change are changed, and only in the places that must; all others are copied byte for byte, so
+that no library can lose what it does not know. The contact sheet streams through `sheet_splice`; styles, tables and
+the list of sheets are edited (`styles`, `sheet_parts`, `workbook_part`); the summary comes from a small workbook made
+by openpyxl, whose sheet is copied over (`styles.transplanted`).
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +31,7 @@ from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import ReportRow
 from batch.reporter.statistics import Statistics
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
+from batch.reporter.xlsx.new_workbook import save_package
 from batch.reporter.xlsx.other_sheets import close_others, drop_calculation_order, drop_old_summaries, withdraw
 from batch.reporter.xlsx.sheet_parts import Surroundings, tables_of
 from batch.reporter.xlsx.sheet_rows import SheetXml, cell_texts
@@ -43,12 +43,102 @@ from batch.reporter.xlsx.summary_sheet import add_summary
 from batch.reporter.xlsx.theme import Brushes, Palette, width_of
 from batch.reporter.xlsx.workbook_part import WorkbookPart
 
+_DECLARATION = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+_RESULT_BYTES = 1500
+"""Of one row's result cells, unzipped; few rows have more."""
+_MAIN = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+_MAIN_WITH_MACROS = "application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+_STYLES_PART = "xl/styles.xml"
+"""Some programs look for it under no other name."""
+_STYLES = "application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"
 
-def saved(book: Workbook) -> Package:
-    """The workbook as a package."""
-    file = io.BytesIO()
-    book.save(file)
-    return Package(ZipFile(file))
+
+class CannotKeep(Exception):
+    """The workbook cannot be written back; the text is a sentence that says why."""
+
+
+def has_macros(path: Path) -> bool:
+    """True when the workbook has macros, so that a copy with them must be named .xlsm."""
+    with ZipFile(path) as archive:
+        return "xl/vbaProject.bin" in Package(archive)
+
+
+def write_own(file: BinaryIO, material: ReportInputs, path: Path, info: SheetInfo) -> tuple[str, ...]:
+    """Write the workbook at `path` with the results of its sheet into `file`. Memory does not grow with the rows.
+
+    Gives the sentences about what could not be kept; they are on the summary as well. `CannotKeep` may leave `file`
+    half written.
+    """
+    name = material.sheet.name
+    try:
+        with ZipFile(path) as archive, new_zip(file) as copy:
+            return _written(Package(archive), copy, material, info)
+    except (UnsupportedMarkup, *BROKEN_ZIP) as error:
+        raise CannotKeep(_("{name} cannot be written back with its own formatting.").format(name=name)) from error
+    except NoRoom as error:
+        raise CannotKeep(_("{file} has no room for the result columns at its right.").format(file=name)) from error
+
+
+def _written(package: Package, copy: ZipFile, material: ReportInputs, info: SheetInfo) -> tuple[str, ...]:
+    name = material.sheet.name
+    workbook = WorkbookPart(package)
+    tab = next((each for each in workbook.tabs if each.title == info.sheet and each.kind == "worksheet"), None)
+    if tab is None:
+        said = _("The worksheet {title!r} was not found again in {file}.")
+        raise CannotKeep(said.format(title=info.sheet, file=name))
+    lost = withdraw(package, workbook, name)
+    package.write_first(copy)
+    styles_part, styles = _styles(package, workbook)
+    target = Target(
+        package=package,
+        copy=copy,
+        part=tab.part,
+        shared=workbook.only("sharedStrings"),
+        styles=styles,
+        epoch_1904=workbook.epoch_1904,
+        header_row=info.header_row,
+    )
+    filled = write_contact_sheet(target, material)
+    problems = (*lost, *cut_sentence(filled.cut))
+    gone = drop_old_summaries(package, workbook, but=tab)
+    left = [each for each in workbook.tabs if each not in gone]
+    close_others(package, copy, [each for each in left if each != tab])
+    if gone or filled.lost_formula:
+        drop_calculation_order(package, workbook)
+    page = lay_out_summary(material, notes=problems, remarks=() if info.header_row else (_bare(),))
+    donor, title = summary_book(
+        page, material.statistics, taken=[each.title for each in left], epoch_1904=workbook.epoch_1904
+    )
+    part = transplanted(donor, package, styles, strict=workbook.strict)
+    workbook.put_first(
+        title,
+        package.relate(workbook.part, workbook.kind("worksheet"), part),
+        gone={each.relation for each in gone},
+        filters={tab.relation: filled.filter.absolute} if filled.filter else {},
+    )
+    package.put(styles_part, styles.made())
+    package.declare(workbook.part, _MAIN_WITH_MACROS if "xl/vbaProject.bin" in package else _MAIN)
+    package.write(copy)
+    return problems
+
+
+def _styles(package: Package, workbook: WorkbookPart) -> tuple[str, StylesPart]:
+    """The part with the styles; a new one for a workbook that has none."""
+    part = workbook.only("styles")
+    if part is None:
+        part = _STYLES_PART if _STYLES_PART not in package else package.free_name("xl/styles{}.xml")
+        package.put(part, in_words_of(BARE_STYLES, strict=workbook.strict))
+        package.declare(part, _STYLES)
+        package.relate(workbook.part, workbook.kind("styles"), part)
+    return part, StylesPart(package.read(part))
+
+
+def _bare() -> str:
+    words = _(
+        "The sheet has no header, so the result columns have no headings here; in their order they are {columns}. "
+        "In results.csv a header is above the rows: row 1 is its line 2, and so on."
+    )
+    return words.format(columns=", ".join(COLUMNS))
 
 
 def summary_book(
@@ -60,12 +150,7 @@ def summary_book(
     if epoch_1904:
         book.epoch = CALENDAR_MAC_1904
     add_summary(book, page, statistics, taken=taken)
-    return saved(book), book.sheetnames[0]
-
-
-_DECLARATION = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-_RESULT_BYTES = 1500
-"""Of one row's result cells, unzipped; few rows have more."""
+    return save_package(book), book.sheetnames[0]
 
 
 class NoRoom(Exception):
@@ -216,100 +301,5 @@ def _palette(styles: StylesPart) -> Palette:
     book = Workbook()
     name, size = styles.font
     palette = Palette(book.worksheets[0], Brushes(book.worksheets[0], name=name or "Calibri", size=size or 11))
-    donor = saved(book)
+    donor = save_package(book)
     return palette.renumbered(styles.adopt(donor.read("xl/styles.xml")))
-
-
-_MAIN = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
-_MAIN_WITH_MACROS = "application/vnd.ms-excel.sheet.macroEnabled.main+xml"
-_STYLES_PART = "xl/styles.xml"
-"""Some programs look for it under no other name."""
-_STYLES = "application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"
-
-
-class CannotKeep(Exception):
-    """The workbook cannot be written back; the text is a sentence that says why."""
-
-
-def has_macros(path: Path) -> bool:
-    """True when the workbook has macros, so that a copy with them must be named .xlsm."""
-    with ZipFile(path) as archive:
-        return "xl/vbaProject.bin" in Package(archive)
-
-
-def write_own(file: BinaryIO, material: ReportInputs, path: Path, info: SheetInfo) -> tuple[str, ...]:
-    """Write the workbook at `path` with the results of its sheet into `file`. Memory does not grow with the rows.
-
-    Gives the sentences about what could not be kept; they are on the summary as well. `CannotKeep` may leave `file`
-    half written.
-    """
-    name = material.sheet.name
-    try:
-        with ZipFile(path) as archive, new_zip(file) as copy:
-            return _written(Package(archive), copy, material, info)
-    except (UnsupportedMarkup, *BROKEN_ZIP) as error:
-        raise CannotKeep(_("{name} cannot be written back with its own formatting.").format(name=name)) from error
-    except NoRoom as error:
-        raise CannotKeep(_("{file} has no room for the result columns at its right.").format(file=name)) from error
-
-
-def _written(package: Package, copy: ZipFile, material: ReportInputs, info: SheetInfo) -> tuple[str, ...]:
-    name = material.sheet.name
-    workbook = WorkbookPart(package)
-    tab = next((each for each in workbook.tabs if each.title == info.sheet and each.kind == "worksheet"), None)
-    if tab is None:
-        said = _("The worksheet {title!r} was not found again in {file}.")
-        raise CannotKeep(said.format(title=info.sheet, file=name))
-    lost = withdraw(package, workbook, name)
-    package.write_first(copy)
-    styles_part, styles = _styles(package, workbook)
-    target = Target(
-        package=package,
-        copy=copy,
-        part=tab.part,
-        shared=workbook.only("sharedStrings"),
-        styles=styles,
-        epoch_1904=workbook.epoch_1904,
-        header_row=info.header_row,
-    )
-    filled = write_contact_sheet(target, material)
-    problems = (*lost, *cut_sentence(filled.cut))
-    gone = drop_old_summaries(package, workbook, but=tab)
-    left = [each for each in workbook.tabs if each not in gone]
-    close_others(package, copy, [each for each in left if each != tab])
-    if gone or filled.lost_formula:
-        drop_calculation_order(package, workbook)
-    page = lay_out_summary(material, notes=problems, remarks=() if info.header_row else (_bare(),))
-    donor, title = summary_book(
-        page, material.statistics, taken=[each.title for each in left], epoch_1904=workbook.epoch_1904
-    )
-    part = transplanted(donor, package, styles, strict=workbook.strict)
-    workbook.put_first(
-        title,
-        package.relate(workbook.part, workbook.kind("worksheet"), part),
-        gone={each.relation for each in gone},
-        filters={tab.relation: filled.filter.absolute} if filled.filter else {},
-    )
-    package.put(styles_part, styles.made())
-    package.declare(workbook.part, _MAIN_WITH_MACROS if "xl/vbaProject.bin" in package else _MAIN)
-    package.write(copy)
-    return problems
-
-
-def _styles(package: Package, workbook: WorkbookPart) -> tuple[str, StylesPart]:
-    """The part with the styles; a new one for a workbook that has none."""
-    part = workbook.only("styles")
-    if part is None:
-        part = _STYLES_PART if _STYLES_PART not in package else package.free_name("xl/styles{}.xml")
-        package.put(part, in_words_of(BARE_STYLES, strict=workbook.strict))
-        package.declare(part, _STYLES)
-        package.relate(workbook.part, workbook.kind("styles"), part)
-    return part, StylesPart(package.read(part))
-
-
-def _bare() -> str:
-    words = _(
-        "The sheet has no header, so the result columns have no headings here; in their order they are {columns}. "
-        "In results.csv a header is above the rows: row 1 is its line 2, and so on."
-    )
-    return words.format(columns=", ".join(COLUMNS))

@@ -1,15 +1,15 @@
-"""A clean workbook of the sheet's rows: for text files, for formats that cannot be written, and when the sheet is gone.
+"""New workbooks: the writer that report.xlsx and retry.xlsx share, and the report for sheets that cannot be kept.
 
-Row n of the sheet is row n of the worksheet, so that a sentence that names a row is right in both; below a header that
-the sheet lacks it is one lower. The rows are written as they come (`clean_sheet`); all around them is made by openpyxl,
-from a workbook whose worksheets of rows are empty.
+Text files, other formats and sheets that are gone get such a report. Row n of the sheet is row n of the worksheet, so
+that a sentence that names a row is right in both; below a header that the sheet lacks it is one lower.
 """
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import PurePath
@@ -20,14 +20,13 @@ from openpyxl.workbook import Workbook
 
 from batch.i18n import _, number
 from batch.ooxml.archive import new_zip, write_stream
-from batch.ooxml.package import ROOT_RELATIONS
+from batch.ooxml.package import ROOT_RELATIONS, Package
 from batch.ooxml.references import Area, column_letters
 from batch.reporter.columns import COLUMNS
 from batch.reporter.inputs import LEDGER_ONLY, ReportInputs
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import TableLayout, TableRow, lay_out_table
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
-from batch.reporter.xlsx.in_place import saved
 from batch.reporter.xlsx.summary_page import TITLE, lay_out_summary
 from batch.reporter.xlsx.summary_sheet import add_summary, free_title
 from batch.reporter.xlsx.theme import Brushes, Palette, width_of
@@ -49,57 +48,114 @@ _MOST_LINES = 27
 """Excel's tallest row is 409 points."""
 
 
-class CleanSheet:
-    """A worksheet that is being written into `target`: the header first, then lines from top to bottom."""
+def save_package(book: Workbook) -> Package:
+    """Return an openpyxl workbook as a package."""
+    file = io.BytesIO()
+    book.save(file)
+    return Package(ZipFile(file))
 
-    def __init__(
-        self,
-        target: IO[bytes],
-        layout: TableLayout,
-        widths: Sequence[float],
-        *,
-        header_row: int,
-        palette: Palette,
-        writer: CellWriter,
-        results: ResultCells,
-    ) -> None:
-        self._target, self._widths, self._header_row = target, widths, header_row
-        self._palette, self._writer, self._results = palette, writer, results
-        self._in_order = min(layout.result_columns) == layout.own
-        self._values = itemgetter(*(indexes[0] for indexes in layout.places))
-        self._ours = {index: column for column, indexes in enumerate(layout.places) for index in indexes}
-        self._own = [index for index in range(len(layout.header)) if index not in self._ours]
-        self._starts = [f'<c r="{column_letters(column)}' for column in range(1, len(layout.header) + 1)]
-        self._held: list[str] = []
+
+class SheetStream:
+    """A worksheet that is written row by row, from top to bottom: a frozen header, then rows with a filter over all."""
+
+    def __init__(self, target: IO[bytes], widths: Sequence[float], header_row: int) -> None:
+        self._target, self._columns, self._header_row = target, len(widths), header_row
+        self._buffer: list[str] = []
         self._size = 0
-        self._at = header_row
+        self._bottom = header_row
         columns = "".join(_column(number, width) for number, width in enumerate(widths, start=1))
         self._put(_HEAD.format(header_row=header_row, below=header_row + 1, columns=columns))
-        self._put(_row(header_row, "".join(self._headings(layout.header))))
 
     @property
     def area(self) -> Area:
-        """From the header to the last line so far."""
-        return Area(1, self._header_row, len(self._starts), self._at)
+        """The cells from the header to the last row so far."""
+        return Area(1, self._header_row, self._columns, self._bottom)
 
-    def add(self, line: TableRow, at: int) -> None:
-        """Write a line into row `at`, which lies below the one before."""
-        cells = self._cells(line, at)
-        self._put(_row(at, cells, self._height(line) if "\n" in cells else 0))
-        self._at = at
+    def add(self, number: int, cells: str, height: int = 0) -> None:
+        """Write a row below the last one. `cells`: its markup; `height`: points, 0 for the usual height."""
+        tall = f' ht="{height}" customHeight="1"' if height else ""
+        self._put(f'<row r="{number}"{tall}>{cells}</row>')
+        self._bottom = number
 
     def finish(self) -> None:
         """Write what follows the rows."""
         self._put(_TAIL.format(filter=self.area))
         self._flush()
 
-    def _headings(self, header: Iterable[str]) -> Iterable[str]:
-        theirs, heading = self._palette.their_heading, self._palette.heading
-        for index, name in enumerate(header):
-            rest = self._writer.rest(name, heading if index in self._ours else theirs)
-            yield f'{self._starts[index]}{self._header_row}"{rest}'
+    def _put(self, markup: str) -> None:
+        self._buffer.append(markup)
+        self._size += len(markup)
+        if self._size > _PIECE:
+            self._flush()
 
-    def _cells(self, line: TableRow, at: int) -> str:
+    def _flush(self) -> None:
+        self._target.write("".join(self._buffer).encode())
+        self._buffer.clear()
+        self._size = 0
+
+
+class NewWorkbook:
+    """A workbook written into a zip file: its rows stream, and all around them openpyxl makes of empty worksheets."""
+
+    def __init__(self, copy: ZipFile, title: str, *, first_part: int = 1) -> None:
+        """`title`: of the first worksheet. `first_part`: number of its part, 2 when a sheet will stand before it."""
+        self._copy, self._first_part = copy, first_part
+        self.book = Workbook()
+        self.book.worksheets[0].title = title
+        self.book.properties.creator = "wegly-batch"
+        self._parts = [ROOT_RELATIONS]
+        # First in the file: programs that detect a type by content look for it there.
+        copy.writestr(ROOT_RELATIONS, save_package(self.book).read(ROOT_RELATIONS))
+
+    @contextmanager
+    def stream(self, index: int, widths: Sequence[float], *, header_row: int, most: int) -> Iterator[SheetStream]:
+        """Write the rows of a worksheet of `book`. `most`: bytes that they will hardly exceed."""
+        part = f"xl/worksheets/sheet{index + self._first_part}.xml"
+        self._parts.append(part)
+        with write_stream(self._copy, part, most=most) as target:
+            sheet = SheetStream(target, widths, header_row)
+            yield sheet
+            sheet.finish()
+        self.book.worksheets[index].auto_filter.ref = str(sheet.area)
+
+    def finish(self) -> None:
+        """Write all parts but the streamed ones."""
+        save_package(self.book).write(self._copy, but=self._parts)
+
+
+def most_bytes(rows: int, columns: int) -> int:
+    """Return the unzipped size that a worksheet of results will hardly exceed."""
+    return rows * (_ROW_BYTES + _CELL_BYTES * columns)
+
+
+def row_height(lines: int) -> int:
+    """Return the height of a row in points, up to Excel's tallest."""
+    return min(lines, _MOST_LINES) * _LINE_HEIGHT
+
+
+class _ReportRows:
+    """Makes the cells of the report's rows."""
+
+    def __init__(
+        self, layout: TableLayout, widths: Sequence[float], palette: Palette, writer: CellWriter, results: ResultCells
+    ) -> None:
+        self._widths, self._palette, self._writer, self._results = widths, palette, writer, results
+        self._header = layout.header
+        self._in_order = min(layout.result_columns) == layout.own
+        self._values = itemgetter(*(indexes[0] for indexes in layout.places))
+        self._ours = {index: column for column, indexes in enumerate(layout.places) for index in indexes}
+        self._own = [index for index in range(len(layout.header)) if index not in self._ours]
+        self._starts = [f'<c r="{column_letters(column)}' for column in range(1, len(layout.header) + 1)]
+
+    def headings(self, at: int) -> str:
+        """Return the header's cells for row number `at`."""
+        looks = [self._palette.heading if index in self._ours else self._palette.their_heading
+                 for index in range(len(self._header))]  # fmt: skip
+        named = zip(self._starts, self._header, looks, strict=True)
+        return "".join(f'{start}{at}"{self._writer.rest(name, shades)}' for start, name, shades in named)
+
+    def cells(self, line: TableRow, at: int) -> str:
+        """Return a row's cells for row number `at`."""
         rest, theirs = self._writer.rest, self._palette.theirs
         own = {
             index: f'{self._starts[index]}{at}"{rest(value, theirs)}'
@@ -118,29 +174,14 @@ class CleanSheet:
         }
         return "".join(markup for _, markup in sorted({**own, **results}.items()))
 
-    def _height(self, line: TableRow) -> int:
+    def height(self, line: TableRow) -> int:
+        """Return the height in points; 0 for a row of one line."""
         tall = max(_lines(value, width) for value, width in zip(line.cells, self._widths, strict=True))
-        return min(tall, _MOST_LINES) * _LINE_HEIGHT if tall > 1 else 0
-
-    def _put(self, markup: str) -> None:
-        self._held.append(markup)
-        self._size += len(markup)
-        if self._size > _PIECE:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._target.write("".join(self._held).encode())
-        self._held.clear()
-        self._size = 0
+        return row_height(tall) if tall > 1 else 0
 
 
 def _column(number: int, width: float) -> str:
     return f'<col min="{number}" max="{number}" width="{width:g}" customWidth="1"/>'
-
-
-def _row(number: int, cells: str, height: int = 0) -> str:
-    tall = f' ht="{height}" customHeight="1"' if height else ""
-    return f'<row r="{number}"{tall}>{cells}</row>'
 
 
 def _lines(value: object, width: float) -> int:
@@ -158,7 +199,7 @@ _NARROWEST, _WIDEST = 10, 48
 _FORBIDDEN_IN_TITLES = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
 _LONGEST_TITLE = 27
 """Excel's 31, with room for ` (2)`."""
-_LINE_BYTES, _CELL_BYTES = 1500, 100
+_ROW_BYTES, _CELL_BYTES = 1500, 100
 """Unzipped: what a row's results take at most, and each of its own cells, but for few."""
 
 
@@ -183,52 +224,39 @@ def write_clean(
     layout = lay_out_table(material.sheet.info)
     report = material.table(layout)
     sample = list(islice(report, _SAMPLE))
-    with new_zip(file) as copy, _Sheets(copy, material, layout, _widths(layout, sample)) as sheets:
-        for line in chain(sample, report):
-            sheets.add(line)
-        problems = sheets.finish()
-        page = lay_out_summary(material, notes=(*notes, *problems), remarks=remarks)
-        add_summary(sheets.book, page, material.statistics)
-        saved(sheets.book).write(copy, but=sheets.parts)
-    return problems
+    with new_zip(file) as copy:
+        book = NewWorkbook(copy, free_title(_title(material), [_(TITLE)]), first_part=2)
+        if material.sheet.rows is None:
+            book.book.properties.category = LEDGER_ONLY
+        with _Sheets(book, material, layout, _widths(layout, sample)) as sheets:
+            for line in chain(sample, report):
+                sheets.add(line)
+        page = lay_out_summary(material, notes=(*notes, *sheets.problems), remarks=remarks)
+        add_summary(book.book, page, material.statistics)
+        book.finish()
+    return sheets.problems
 
 
 class _Sheets(ExitStack):
-    """The worksheets of rows, begun one after the other as the rows need them, and the workbook around them."""
+    """The worksheets of rows: one, or as many as the rows need."""
 
-    def __init__(self, copy: ZipFile, material: ReportInputs, layout: TableLayout, widths: list[float]) -> None:
+    def __init__(self, book: NewWorkbook, material: ReportInputs, layout: TableLayout, widths: list[float]) -> None:
         super().__init__()
-        self._copy, self._layout, self._widths, self._title = copy, layout, widths, _title(material)
-        self.parts = [ROOT_RELATIONS]
-        """What is written already."""
-        self.book = _book(material, free_title(self._title, [_(TITLE)]))
-        sheet = self.book.worksheets[0]
-        self._palette = Palette(sheet, Brushes(sheet, vertical="top"))
+        self._book, self._layout, self._widths, self._title = book, layout, widths, _title(material)
+        sheet = book.book.worksheets[0]
+        palette = Palette(sheet, Brushes(sheet, vertical="top"))
         self._writer = CellWriter()
-        places = [[index + 1 for index in indexes] for indexes in layout.places]
-        self._results = ResultCells(places, self._palette, self._writer)
-        self._most_bytes = material.tally.rows * (_LINE_BYTES + _CELL_BYTES * len(layout.header))
+        results = ResultCells([[index + 1 for index in indexes] for indexes in layout.places], palette, self._writer)
+        self._rows = _ReportRows(layout, widths, palette, self._writer, results)
+        self._most_bytes = most_bytes(material.tally.rows, len(layout.header))
         self._most = MOST_ROWS
         self._index = 0
         self._split: tuple[int, str] | None = None
-        copy.writestr(ROOT_RELATIONS, saved(self.book).read(ROOT_RELATIONS))
-        self._sheet = self._begun()
+        self._start()
 
-    def add(self, line: TableRow) -> None:
-        """Write a line where its row belongs."""
-        index, at = position(line.number + self._layout.shift, most=self._most)
-        while self._index < index:
-            self._end()
-            self._index += 1
-            title = free_title(self._title, [_(TITLE), *self.book.sheetnames])
-            self.book.create_sheet(title)
-            self._split = self._split or (line.number, title)
-            self._sheet = self._begun()
-        self._sheet.add(line, at)
-
-    def finish(self) -> tuple[str, ...]:
-        """End the last worksheet. Gives the sentences about what did not fit."""
-        self._end()
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Sentences about what did not fit."""
         problems = []
         if self._split:
             row, title = self._split
@@ -239,33 +267,24 @@ class _Sheets(ExitStack):
             )
         return (*problems, *cut_sentence(self._writer.cut))
 
-    def _begun(self) -> CleanSheet:
-        part = f"xl/worksheets/sheet{self._index + 2}.xml"  # as openpyxl names them, behind the summary
-        self.parts.append(part)
-        stream = self.enter_context(write_stream(self._copy, part, most=self._most_bytes))
-        return CleanSheet(
-            stream,
-            self._layout,
-            self._widths,
-            header_row=self._layout.header_row if self._index == 0 else 1,
-            palette=self._palette,
-            writer=self._writer,
-            results=self._results,
-        )
+    def add(self, line: TableRow) -> None:
+        """Write a line where its row belongs."""
+        index, at = position(line.number + self._layout.shift, most=self._most)
+        while self._index < index:
+            self.close()
+            self._index += 1
+            title = free_title(self._title, [_(TITLE), *self._book.book.sheetnames])
+            self._book.book.create_sheet(title)
+            self._split = self._split or (line.number, title)
+            self._start()
+        cells = self._rows.cells(line, at)
+        self._sheet.add(at, cells, self._rows.height(line) if "\n" in cells else 0)
 
-    def _end(self) -> None:
-        self._sheet.finish()
-        self.close()
-        self.book.worksheets[self._index].auto_filter.ref = str(self._sheet.area)
-
-
-def _book(material: ReportInputs, title: str) -> Workbook:
-    book = Workbook()
-    book.worksheets[0].title = title
-    book.properties.creator = "wegly-batch"
-    if material.sheet.rows is None:
-        book.properties.category = LEDGER_ONLY
-    return book
+    def _start(self) -> None:
+        header_row = self._layout.header_row if self._index == 0 else 1
+        stream = self._book.stream(self._index, self._widths, header_row=header_row, most=self._most_bytes)
+        self._sheet = self.enter_context(stream)
+        self._sheet.add(header_row, self._rows.headings(header_row))
 
 
 def _title(material: ReportInputs) -> str:

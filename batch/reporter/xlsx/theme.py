@@ -169,11 +169,11 @@ class Palette:
 
     def __init__(self, sheet: Worksheet, brushes: Brushes) -> None:
         """`sheet` is one of the workbook that `brushes` were made for; the numbers are that workbook's."""
-        self.heading = _shades(sheet, brushes.heading)
-        self.their_heading = _shades(sheet, brushes.their_heading)
-        self.theirs = _shades(sheet, brushes.theirs)
+        self.heading = make_shades(sheet, brushes.heading)
+        self.their_heading = make_shades(sheet, brushes.their_heading)
+        self.theirs = make_shades(sheet, brushes.theirs)
         self._results = {
-            outcome: tuple(_shades(sheet, brushes.result(column, outcome)) for column in range(len(COLUMNS)))
+            outcome: tuple(make_shades(sheet, brushes.result(column, outcome)) for column in range(len(COLUMNS)))
             for outcome in Outcome
         }
 
@@ -194,7 +194,8 @@ class Palette:
 _FORMS = ((False, False), (False, True), (True, False), (True, True))
 
 
-def _shades(sheet: Worksheet, style: StyleArray) -> Shades:
+def make_shades(sheet: Worksheet, style: StyleArray) -> Shades:
+    """Return the numbers of the four forms of a style in the sheet's workbook."""
     return Shades(*(_number(sheet, style, quoted=quoted, wrapped=wrapped) for wrapped, quoted in _FORMS))
 
 
