@@ -9,7 +9,8 @@ second is pure. Invariants:
   the request was written, by the connection's own account, or the API refused it with a status that means so.
 * One client has one connection, follows nothing, and makes exactly one request for each `post`.
 * An answer counts only for a request: bytes that lie there before a request's first byte is written end the connection,
-  a new one too; no connection through a proxy is used twice, and its premature refusals are no proof (UNKNOWN).
+  a new one too. No connection through a proxy is used twice, and its premature answers are no proof (UNKNOWN), nor is
+  a refusal that another answer follows.
 * Only a GET is repeated after any failure: `ChatsReader` reads timelines, to find messages again.
 * The webhook at a run's end gets the summary and no token.
 * The token is in one header and nowhere else: in no verdict, error, log line or repr.

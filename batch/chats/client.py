@@ -158,6 +158,7 @@ class ChatsClient:
         received_at = self._last_used = self._now()
         return Exchange(
             written=tracker.written,
+            followed=tracker.followed,
             premature=tracker.premature and self._transport.uses_proxy,
             sent_at=sent_at,
             received_at=received_at,

@@ -60,6 +60,10 @@ def judge(exchange: Exchange, *, had_answer: bool, redact: Callable[[str], str] 
         # It belongs to no request or to another, and the rest of this one may have gone through all the same.
         words = Phrase(N_("an answer came before the whole request had gone out"))
         verdict = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST, {"words": words}))
+    elif exchange.followed:
+        # One of the two belongs to the request, and the other may be an acceptance.
+        words = Phrase(N_("another answer followed the first"))
+        verdict = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST, {"words": words}))
     else:
         verdict = _answered(_Answer.of(exchange, exchange.status, redact), had_answer=had_answer)
     skew = clock_skew(exchange.headers, received=exchange.received_at)

@@ -51,11 +51,15 @@ class WriteObserver(Protocol):
     def on_premature_answer(self) -> None:
         """Bytes of an answer came while some of the request still waited to be written."""
 
+    def on_second_answer(self) -> None:
+        """More bytes followed a refusal."""
+
 
 class _NoObserver:
     def on_write(self) -> None: ...
     def on_flush(self) -> None: ...
     def on_premature_answer(self) -> None: ...
+    def on_second_answer(self) -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -187,6 +191,18 @@ class Connection(asyncio.Protocol):
         event = await self._event()
         return bytes(event.data) if isinstance(event, h11.Data) else None
 
+    async def check_refusal(self) -> None:
+        """Report to the observer if more bytes follow an answer at once: then it may not belong to the request.
+
+        An answer that a server sent at the connection's beginning may arrive after the request was written.
+        """
+        if self._h11.their_state not in {h11.DONE, h11.MUST_CLOSE}:
+            return
+        if not self._ended:
+            await asyncio.sleep(_QUIET)
+        if self._observer is not None and self._h11.trailing_data[0]:
+            self._observer.on_second_answer()
+
     def finish(self) -> None:
         """End the exchange: keep the connection if both sides are through and may go on, else close it."""
         self._observer = None
@@ -310,7 +326,11 @@ class Http11Transport(httpx.AsyncBaseTransport):
         except BaseException:
             connection.abort()
             raise
-        return httpx.Response(answer.status_code, headers=answer.headers.raw_items(), stream=_Body(connection))
+        return httpx.Response(
+            answer.status_code,
+            headers=answer.headers.raw_items(),
+            stream=_Body(connection, refusal=not 200 <= answer.status_code <= 299),  # noqa: PLR2004 - success
+        )
 
     async def aclose(self) -> None:
         """Close the connection. May be called twice, and the transport used again."""
@@ -397,8 +417,9 @@ def _head(method: str, target: bytes, headers: tuple[tuple[bytes, bytes], ...]) 
 class _Body(httpx.AsyncByteStream):
     """An answer's body, read once."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, refusal: bool) -> None:
         self._connection: Connection | None = connection
+        self._refusal = refusal
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while self._connection is not None and (chunk := await self._connection.chunk()) is not None:
@@ -406,5 +427,10 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is None:
+            return
+        try:
+            if self._refusal:
+                await connection.check_refusal()
+        finally:
             connection.finish()

@@ -22,6 +22,8 @@ class Exchange:
     """When it ended, by our wall clock (aware)."""
     premature: bool = False
     """Behind a proxy, and bytes of the answer came before the request was written whole."""
+    followed: bool = False
+    """More bytes followed the answer, which was a refusal."""
     fault: Fault | None = None
     """Cause of a missing answer; None when a whole one came."""
     detail: str = ""
@@ -49,6 +51,8 @@ class WriteTracker:
         """A byte of the request may have gone out. Certainly none while it is False: it is set before the write."""
         self.premature = False
         """Bytes of an answer came before the last byte of the request had gone out."""
+        self.followed = False
+        """More bytes came behind a refusal."""
         self.deadline: asyncio.Timeout | None = None
         """Set by the client; None leaves the time-out to others."""
         self._read_timeout = read_timeout
@@ -65,6 +69,10 @@ class WriteTracker:
     def on_premature_answer(self) -> None:
         """Note that bytes of an answer came before `on_flush`."""
         self.premature = True
+
+    def on_second_answer(self) -> None:
+        """Note that more bytes followed a refusal."""
+        self.followed = True
 
     def _restart_clock(self) -> None:
         if self.deadline is not None:

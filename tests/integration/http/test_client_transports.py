@@ -41,6 +41,9 @@ class Observer:
     def on_premature_answer(self) -> None:
         self.told.append("premature")
 
+    def on_second_answer(self) -> None:
+        self.told.append("second")
+
 
 def request(url: str, *, body: bytes = b"{}", **extensions: object) -> httpx.Request:
     """A POST as the client makes it."""

@@ -721,3 +721,23 @@ def test_a_hostile_answer_is_read_at_once(answer: bytes) -> None:
     assert time.process_time() - began < 3
     assert verdict.outcome in {Outcome.ERROR, Outcome.PENDING, Outcome.UNKNOWN}
     assert verdict.finding.reason is not Reason.ANSWER_LOST
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found", "429 Too Many Requests", "503 Unavailable"])
+@pytest.mark.parametrize("pause", [None, 0.0])
+@pytest.mark.parametrize("more", ["Retry-After: 1", "Connection: close"])
+def test_a_refusal_that_is_followed_is_unknown(status: str, pause: float | None, more: str) -> None:
+    """A stray that arrives just after the request was written, then its acceptance: nobody can know which is which."""
+    refusal = whole(b"{}", more, status=status)
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await read_request(reader):
+            writer.write(refusal if pause is not None else refusal + whole(CHAT))
+            await writer.drain()
+            if pause is not None:
+                await asyncio.sleep(pause)
+                writer.write(whole(CHAT))
+
+    verdict = post(late)
+    assert (verdict.outcome, verdict.repeat, verdict.stop, verdict.pause) == (Outcome.UNKNOWN, False, False, None)
+    assert verdict.finding.reason is Reason.ANSWER_LOST

@@ -176,6 +176,14 @@ def test_a_premature_answer_proves_nothing(status: int) -> None:
         assert "before the whole request" in sentence(verdict.finding)
 
 
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 422, 425, 429, 503])
+def test_a_refusal_that_another_answer_follows_proves_nothing(status: int) -> None:
+    """The other may be the acceptance."""
+    verdict = judge(answered(status, {}, {"retry-after": "1"}, followed=True), had_answer=True)
+    assert shape(verdict) == UNKNOWN
+    assert verdict.finding.reason is Reason.ANSWER_LOST
+
+
 def test_an_answer_outweighs_a_silent_trace() -> None:
     """An answer proves that something was written, whatever the trace says."""
     assert judge(answered(200, ACCEPTED, written=False), had_answer=True).outcome is Outcome.SUCCESS
