@@ -1,0 +1,153 @@
+"""The house keeps the rules of CONTRIBUTING: layout, names, prose, sizes."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trace_row import modules_of_one_row
+
+ROOT = Path(__file__).parents[2]
+BATCH = ROOT / "batch"
+FILES = sorted(BATCH.rglob("*.py"))
+
+MOST_MODULES = 230
+MOST_FILES_OF_A_FOLDER = 20
+MOST_LINES_OF_CODE = 21_500
+MOST_MODULES_OF_ONE_ROW = 150
+MOST_COLLOQUIAL_WORDS = 25
+
+COLLOQUIAL = re.compile(r"\b(said|told|nobody|somebody|everybody|whoever)\b", re.IGNORECASE)
+METAPHORS = frozenset(
+    ("told", "said", "heirs", "winning", "news", "left", "later", "donors", "aside", "nobody", "somebody", "everybody")
+    + ("whoever", "utils", "util", "helpers", "helper", "misc", "common")
+)
+"""Words that name no thing of the field, as a part of a file's or a public name."""
+NO_BEGINNING = re.compile(r"(What|Whether|Who|Whose|Of|As|Those|How|Why|Where|That)\b")
+"""A docstring begins with an imperative or a noun phrase."""
+
+Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@pytest.fixture(scope="module")
+def trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text("utf-8")) for path in FILES}
+
+
+def _definitions(tree: ast.Module) -> Iterator[Definition]:
+    return (node for node in ast.walk(tree) if isinstance(node, Definition))
+
+
+def _docstrings(node: Definition) -> Iterator[ast.Expr]:
+    """The strings that stand as statements: docstrings, also those of attributes."""
+    for statement in node.body:
+        if (
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Constant)
+            and isinstance(statement.value.value, str)
+        ):
+            yield statement
+
+
+def _lines_of_code(path: Path, tree: ast.Module) -> int:
+    """Lines without docstrings, comments and blank lines."""
+    prose = set(
+        chain.from_iterable(
+            range(each.lineno, (each.end_lineno or each.lineno) + 1)
+            for node in _definitions(tree)
+            for each in _docstrings(node)
+        )
+    )
+    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+    return sum(1 for at, line in enumerate(lines, 1) if line and not line.startswith("#") and at not in prose)
+
+
+def _where(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_no_folder_is_full() -> None:
+    """A folder shows at a glance what is in it."""
+    counted = Counter(path.parent for path in FILES)
+    assert {_where(folder): count for folder, count in counted.items() if count > MOST_FILES_OF_A_FOLDER} == {}
+
+
+def test_the_house_is_no_larger_than_it_must_be(trees: dict[Path, ast.Module]) -> None:
+    """Modules and lines of code; who adds a feature raises the figure together with its reason."""
+    assert len(FILES) <= MOST_MODULES
+    assert sum(_lines_of_code(path, tree) for path, tree in trees.items()) <= MOST_LINES_OF_CODE
+
+
+def test_names_are_of_the_field(trees: dict[Path, ast.Module]) -> None:
+    """No file and no public class or function is named by a metaphor or a drawer for everything."""
+    names = [(_where(path), path.stem) for path in FILES]
+    for path, tree in trees.items():
+        names += [
+            (_where(path), node.name)
+            for node in _definitions(tree)
+            if not isinstance(node, ast.Module) and not node.name.startswith("_")
+        ]
+    words = re.compile(r"[A-Z]?[a-z]+")
+    assert [(where, name) for where, name in names if METAPHORS & {word.lower() for word in words.findall(name)}] == []
+
+
+def test_no_public_class_name_stands_twice(trees: dict[Path, ast.Module]) -> None:
+    """A name means one thing in the whole project."""
+    places = defaultdict(list)
+    for path, tree in trees.items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(_where(path))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_a_docstring_begins_with_an_imperative_or_a_noun(trees: dict[Path, ast.Module]) -> None:
+    """ "Return the first open window.", not "What of the windows is open."."""
+    begins = [
+        (f"{_where(path)}:{each.lineno}", str(each.value.value).strip().split("\n")[0][:60])
+        for path, tree in trees.items()
+        for node in _definitions(tree)
+        for each in list(_docstrings(node))[:1]
+        if each is node.body[0]
+    ]
+    assert [(where, first) for where, first in begins if NO_BEGINNING.match(first)] == []
+
+
+def test_the_prose_is_plain() -> None:
+    """Words of talk are rare: what remains stands in messages to people."""
+    found = Counter({_where(path): len(COLLOQUIAL.findall(path.read_text("utf-8"))) for path in FILES})
+    assert found.total() <= MOST_COLLOQUIAL_WORDS, found.most_common(10)
+
+
+@pytest.fixture(scope="module")
+def contracts() -> list[dict[str, Any]]:
+    return list(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"])
+
+
+def test_every_layers_contract_is_exhaustive(contracts: list[dict[str, Any]]) -> None:
+    """A new module must choose its floor; and the large packages have layers inside."""
+    layers = [each for each in contracts if each["type"] == "layers"]
+    assert [each["name"] for each in layers if each.get("exhaustive") is not True] == []
+    inside = {container for each in layers for container in each.get("containers", [])}
+    assert {"batch", "batch.loader", "batch.ledger", "batch.reporter", "batch.cli"} <= inside
+
+
+def test_one_good_row_passes_few_modules() -> None:
+    """From the command line to the report: who follows one row opens no more files than these."""
+    assert len(modules_of_one_row()) <= MOST_MODULES_OF_ONE_ROW
+
+
+def test_contributing_names_what_is_there() -> None:
+    """Every path of the page exists, and the page stays short."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:batch|tests|docs|samples)/[\w./]+)`", text))
+    named |= set(re.findall(r"`((?:app|cli|ledger|loader|chats|pool|reporter|model)/[\w/]+\.py)`", text))
+    assert sorted(name for name in named if not any((base / name).exists() for base in (ROOT, BATCH))) == []
+    assert len(text.splitlines()) <= 120
