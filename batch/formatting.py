@@ -1,4 +1,4 @@
-"""Counts, rates, durations, days and moments as text for people, in the current language. Pure.
+"""Counts, rates, durations, days and moments as text for people, and records as JSON. Pure.
 
 Screens, reports and pages write them by these functions only. Numbers themselves are `i18n.number` and `i18n.decimal`.
 The day comes before the month in both languages: the users are in Brazil. Only report.html and index.html, where a
@@ -7,8 +7,13 @@ browser may show any language, write dates by Babel (`reporter.html.text`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from batch.i18n import N_, _, decimal, ngettext, number
@@ -80,3 +85,33 @@ def format_moment(at: datetime, timezone: str | None = None, *, seconds: bool = 
     """
     there = at.replace(tzinfo=at.tzinfo or UTC).astimezone(ZoneInfo(timezone)) if timezone else at
     return f"{there:%d/%m/%Y %H:%M:%S}" if seconds else f"{there:%d/%m/%Y %H:%M}"
+
+
+OMIT_NONE = {"omit_none": True}
+"""Metadata of a record's field that is left out when it is None, instead of being null."""
+
+
+def to_json(value: object, *, indent: int | None = 2) -> str:
+    """Write a value as JSON in UTF-8; `indent` None puts it on one line.
+
+    A record becomes an object with the names of its fields, in their order. A moment is ISO 8601 in whole seconds with
+    its offset, an enum its value, a path or a decimal number a text, None null. Anything else raises TypeError.
+    """
+    return json.dumps(value, ensure_ascii=False, indent=indent, default=_encode)
+
+
+def _encode(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        pairs = ((field, getattr(value, field.name)) for field in fields(value))
+        return {field.name: each for field, each in pairs if each is not None or not field.metadata.get("omit_none")}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Path | Decimal):
+        return str(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")

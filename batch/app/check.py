@@ -25,7 +25,7 @@ from batch.model.contact_limits import DAY
 from batch.model.forecast import Cap, Load, Schedule, plan_schedule
 from batch.model.messages import TemplateField
 from batch.model.outcomes import ExitCode, Outcome, exit_code_of
-from batch.model.phone.timezones import zones_of
+from batch.model.phone.brazil import zones_of
 from batch.model.reasons import Finding
 from batch.model.runs import Result
 from batch.model.sheets import SheetInfo

@@ -1,11 +1,16 @@
-"""`demo`: the samples sent to a sandbox, end to end, with nothing to configure and a ledger that is thrown away."""
+"""`demo` and `sandbox`: the imitation of the API, by itself or with the samples sent to it.
+
+The demo goes from end to end with nothing to configure, and its ledger is thrown away.
+"""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import batch
 from batch.app.inputs.staging import Choices
@@ -13,7 +18,7 @@ from batch.app.run import Watcher, run_sheet
 from batch.app.runs.finish import FinishedRun
 from batch.app.settings import Settings
 from batch.chats import Token
-from batch.sandbox import running_sandbox
+from batch.sandbox import Faults, running_sandbox, serve, special_table
 
 
 def samples() -> Path:
@@ -41,3 +46,32 @@ def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> 
         )
         token = Token.parse(_TOKEN, "the demo")
         return run_sheet(sheet, campaign, settings=here, token=token, choices=Choices(verbose=verbose), watcher=watcher)
+
+
+def special_contacts() -> list[tuple[str, str]]:
+    """Return the last four digits of each contact that fails on demand, with what it does."""
+    return [(line[:4], line[6:]) for line in special_table().splitlines()]
+
+
+def serve_sandbox(
+    announce: Callable[[str], None],
+    *,
+    faults: Mapping[str, Any],
+    port: int,
+    allowed_domain: str | None,
+    templates: Mapping[str, str],
+    log_file: Path | None,
+) -> tuple[int, int]:
+    """Serve until a signal ends it; returns how many requests were received and how many messages applied.
+
+    `announce` gets the address once it listens. `faults`: the fields of `batch.sandbox.Faults`.
+    """
+    log = serve(
+        announce=announce,
+        faults=Faults(**faults),
+        port=port,
+        allowed_domain=allowed_domain,
+        templates=dict(templates),
+        log_file=log_file,
+    )
+    return len(log.received), len(log.applied)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batch.loader import Sheet, open_sheet
 from batch.model.phrases import in_english
-from batch.model.sheet_file import limits_for
+from batch.model.sheets import limits_for
 
 
 def inspect(

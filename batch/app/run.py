@@ -46,7 +46,7 @@ from batch.i18n import _
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.runs import Run, StopCause
-from batch.model.sheet_file import limits_for
+from batch.model.sheets import limits_for
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, stop_on_signals
 from batch.spool import Spool
 

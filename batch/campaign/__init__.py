@@ -9,9 +9,8 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 * Constants are checked by the same rules (`fields`) as cells in the loader.
 """
 
-from batch.campaign.campaign import Campaign, NotifyTargets
 from batch.campaign.fields import FIELDS, STATUSES, check_value
-from batch.campaign.load import load_campaign
+from batch.campaign.load import Campaign, NotifyTargets, load_campaign
 from batch.campaign.problems import Problem, campaign_error
 from batch.campaign.scaffold import Draft, DraftField, is_writable, quote, render_campaign
 from batch.campaign.schema import FieldSpec, Webhook

@@ -6,22 +6,99 @@ import codecs
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
-from batch.campaign.campaign import Campaign, NotifyTargets, SuppressionSources
-from batch.campaign.name import fill_date, slug
 from batch.campaign.problems import Problem, campaign_error, explain_problem, format_key
 from batch.campaign.scaffold import FILL_IN_MARKS
-from batch.campaign.schema import RECIPIENT, CampaignFile, WindowSection
+from batch.campaign.schema import (
+    RECIPIENT,
+    CampaignFile,
+    CanarySection,
+    FieldSpec,
+    HistorySection,
+    PhoneSection,
+    PricesSection,
+    SenderSection,
+    SheetSection,
+    StopSection,
+    TemplateSection,
+    ThrottleSection,
+    Webhook,
+    WindowSection,
+)
 from batch.campaign.sources import Source
+from batch.campaign.units import fill_date, slug
 from batch.errors import CampaignError
 from batch.i18n import _
+from batch.model.contact_limits import ContactLimits
 from batch.model.sending_hours import Hours, Window
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SuppressionSources:
+    """Sources of suppression besides the ledger's list."""
+
+    files: tuple[Path, ...] = ()
+    """Absolute, or relative to the working directory."""
+    column: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotifyTargets:
+    """Targets of the notification at the end of a run."""
+
+    webhook: Webhook | None = None
+    prometheus: Path | None = None
+    """Absolute, or relative to the working directory."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Campaign:
+    """Valid campaign, as the rest of the program uses it."""
+
+    path: Path
+    name: str
+    """Name with its date: the scope in which a recipient is messaged once."""
+    slug: str
+    """Name as part of a folder's name."""
+    unique_by: tuple[str, ...]
+    language: str | None
+    """Language of reports; None: that of the user who runs it."""
+    timezone: str
+    sender: SenderSection
+    template: TemplateSection
+    columns: Mapping[str, Source] | None
+    """Field of the request to its source; None: columns are matched by the sheet's header."""
+    template_fields: tuple[FieldSpec, ...] | None
+    """None: columns like `body_1` become template fields."""
+    phone: PhoneSection
+    throttle: ThrottleSection
+    hours: Hours
+    history: HistorySection
+    suppress: SuppressionSources
+    prices: PricesSection | None
+    stop: StopSection
+    canary: CanarySection
+    notify: NotifyTargets
+    sheet: SheetSection
+
+    @property
+    def contact_limits(self) -> ContactLimits:
+        """Limits that hold across runs and campaigns."""
+        within = self.history.not_within
+        return ContactLimits(
+            not_within=None if within is None else timedelta(seconds=within),
+            per_24h=self.throttle.per_24h,
+            shared_cap=self.throttle.shared_cap == "account",
+            timezone=self.timezone,
+        )
+
 
 _LARGEST = 1_000_000
 """Bytes. A campaign file has a few thousand; anything larger is another file."""

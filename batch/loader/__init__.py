@@ -31,7 +31,7 @@ from batch.loader.suggest import (
     suggest_columns,
     suggest_value,
 )
-from batch.model.sheet_file import Limits
+from batch.model.sheets import Limits
 
 __all__ = [
     "ColumnFacts",

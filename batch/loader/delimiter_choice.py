@@ -9,7 +9,7 @@ from itertools import islice
 from batch.loader.formats.delimited import TextGrid, named_delimiter, split_records
 from batch.loader.formats.text_encoding import find_encoding
 from batch.loader.header_detection import HEAD_ROWS, find_header
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 
 _DELIMITERS = (";", "\t", "|", ",")
 """In the order in which they win a tie: commas also stand in plain text and in numbers."""

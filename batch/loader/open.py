@@ -21,8 +21,7 @@ from batch.loader.source import Grid
 from batch.loader.worksheet_choice import choose_tab
 from batch.model.messages import has_origins
 from batch.model.phrases import Phrase
-from batch.model.sheet_file import Limits, SheetFile
-from batch.model.sheets import SheetInfo
+from batch.model.sheets import Limits, SheetFile, SheetInfo
 
 _DEFAULT_LIMITS = Limits()
 _REASON = "wegly_reason"

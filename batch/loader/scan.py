@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from batch.i18n import N_
 from batch.loader.source import RawRow
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 
 _SHORT_AT_LEAST = 5
 _SHORT_SHARE = 4

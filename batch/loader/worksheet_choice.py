@@ -15,7 +15,7 @@ from batch.loader.scan import has_content
 from batch.loader.source import Tab
 from batch.model.messages import has_origins
 from batch.model.phrases import Phrase
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 
 _OWN_SUMMARIES = frozenset({"summary", "resumo"})
 _ONLY = N_("Only the worksheet {name} is read, not: {others}.")

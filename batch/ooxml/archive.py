@@ -17,7 +17,7 @@ from typing import IO, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from batch.i18n import N_, _
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 from batch.ooxml.xml import LocalNames, SafeParser, StartHandler, TextHandler, XmlError
 
 PROTECTED = N_("is protected by a password.")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import accumulate, islice
 
 from batch.i18n import N_
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 from batch.ooxml.archive import Archive, PartParser
 from batch.ooxml.xml import Attributes, LocalNames, SafeParser, decode_plain, has_plain_head, unescape
 

@@ -13,7 +13,7 @@ It knows the ledger and the API only by the protocols in `ports`. Invariants:
 """
 
 from batch.model.runs import StopCause
-from batch.pool.hours import NEVER
+from batch.pool.deferred import NEVER
 from batch.pool.pool import Pool, PoolResult
 from batch.pool.ports import ChatsPort, LedgerPort, PoolSettings, Progress
 from batch.pool.retries import RetryRules

@@ -21,7 +21,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import StopCause
 from batch.model.verdicts import ClaimRefusal, Verdict
-from batch.pool.hours import RecipientHours
+from batch.pool.deferred import RecipientHours
 from batch.pool.ports import ChatsPort, LedgerPort
 from batch.pool.rate_limiter import RateLimiter, StartSlot
 from batch.pool.stop import StopSignal

@@ -16,8 +16,7 @@ from batch.model.reasons import Finding, Reason
 from batch.model.runs import SenderRun, StopCause
 from batch.model.verdicts import ClaimRefusal, Verdict
 from batch.pool.attempt import Attempt, AttemptRunner, ReadyAttempt, ReadyClaims, ledger_failure
-from batch.pool.deferred import Deferral, Deferrals, DeferredQueue
-from batch.pool.hours import RecipientHours
+from batch.pool.deferred import Deferral, Deferrals, DeferredQueue, RecipientHours
 from batch.pool.ports import PoolSettings, Progress
 from batch.pool.rate_limiter import AchievedRate, RateLimiter
 from batch.pool.retries import RetryCounter

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
-from batch.json_output import OMIT_NONE, to_json
+from batch.formatting import OMIT_NONE, to_json
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence
 from batch.model.runs import Run, SenderRun, Tally, rank_reasons

@@ -25,9 +25,9 @@ MOST_MODULES_OF_ONE_ROW = 150
 MOST_COLLOQUIAL_WORDS = 25
 
 COLLOQUIAL = re.compile(r"\b(said|told|nobody|somebody|everybody|whoever)\b", re.IGNORECASE)
+DRAWERS = ("utils", "util", "helpers", "helper", "misc", "common")
 METAPHORS = frozenset(
-    ("told", "said", "heirs", "winning", "news", "left", "later", "donors", "aside", "nobody", "somebody", "everybody")
-    + ("whoever", "utils", "util", "helpers", "helper", "misc", "common")
+    {"told", "said", "heirs", "winning", "news", "left", "later", "donors", "aside", "nobody", "somebody", *DRAWERS}
 )
 """Words that name no thing of the field, as a part of a file's or a public name."""
 NO_BEGINNING = re.compile(r"(What|Whether|Who|Whose|Of|As|Those|How|Why|Where|That)\b")

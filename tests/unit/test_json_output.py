@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import pytest
 
-from batch.json_output import OMIT_NONE, to_json
+from batch.formatting import OMIT_NONE, to_json
 from batch.model.outcomes import ExitCode, Outcome
 
 

@@ -26,7 +26,7 @@ from batch.campaign import (
 from batch.errors import CampaignError, SettingsError, SheetError
 from batch.i18n import _, describe_os_error
 from batch.loader import RowEvaluator, open_sheet, wanted_columns
-from batch.model.sheet_file import limits_for
+from batch.model.sheets import limits_for
 
 _ANY_SENDER = Constant(value="0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c")
 _ANY_TEXT = Constant(value="x")

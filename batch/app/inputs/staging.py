@@ -38,8 +38,7 @@ from batch.model.messages import (
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run
-from batch.model.sheet_file import limits_for
-from batch.model.sheets import SheetInfo, SheetRow
+from batch.model.sheets import SheetInfo, SheetRow, limits_for
 
 FindRun = Callable[[str], Run | None]
 """A run's name to the ledger's run of that name, or None when it has none."""

@@ -9,8 +9,8 @@ import click
 from batch.app.inspect import describe, inspect, row_lines
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, header_row_option, json_option, trusted_option, worksheet_option
+from batch.formatting import to_json
 from batch.i18n import N_, _
-from batch.json_output import to_json
 
 
 @click.command("inspect", cls=TranslatedCommand)

@@ -11,9 +11,8 @@ from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, json_option, ledger_option
 from batch.cli.output import layout
-from batch.formatting import format_messages
+from batch.formatting import format_messages, to_json
 from batch.i18n import _, ngettext, number
-from batch.json_output import to_json
 
 _KILO = 1000
 

@@ -23,9 +23,8 @@ from batch.cli.options import (
     settings_from,
 )
 from batch.cli.output.layout import labelled_lines, outcome_table
-from batch.formatting import format_messages
+from batch.formatting import format_messages, to_json
 from batch.i18n import _
-from batch.json_output import to_json
 from batch.model.outcomes import ExitCode
 
 

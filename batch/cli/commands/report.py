@@ -12,7 +12,7 @@ from batch.cli.help_i18n import TranslatedCommand, chosen_language
 from batch.cli.options import json_option, ledger_option, reports_option
 from batch.cli.output.run import written_text
 from batch.cli.terminal import open_page
-from batch.json_output import to_json
+from batch.formatting import to_json
 from batch.model.outcomes import ExitCode
 
 

@@ -48,9 +48,8 @@ from batch.cli.output.run import alarm_text, summary_text, trial_json, trial_tex
 from batch.cli.progress import make_watcher
 from batch.cli.terminal import discard_stdout
 from batch.errors import WeglyBatchError
-from batch.formatting import format_moment
+from batch.formatting import format_moment, to_json
 from batch.i18n import _, describe_os_error, ngettext, number
-from batch.json_output import to_json
 from batch.model.outcomes import ExitCode, worst_exit_code
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
+from collections.abc import Sequence
 
 import click
 
@@ -11,9 +13,71 @@ from batch.app.report import list_runs
 from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import json_option, ledger_option
-from batch.cli.output.runs import no_runs_text, runs_text
-from batch.i18n import _
-from batch.json_output import to_json
+from batch.formatting import format_moment, format_rows, to_json
+from batch.i18n import _, number
+from batch.model.outcomes import Outcome
+from batch.model.runs import Run, Tally
+
+_GAP = "  "
+_LONGEST_NAME = 28
+"""Characters of a campaign's name in the table."""
+_LEFT = 3
+"""Columns of text, from the left; numbers are set to the right."""
+
+
+def runs_text(found: Sequence[tuple[Run, Tally]], *, columns: int | None = None) -> str:
+    """The runs, newest first. `columns` is the width of the terminal; None for lines of any length."""
+    header = [_("run"), _("started"), _("campaign"), _("rows"), *(outcome.value for outcome in Outcome), _("exit")]
+    table = [header, *(_cells(run, tally) for run, tally in found)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    if columns is None or sum(widths) + len(_GAP) * (len(widths) - 1) <= columns:
+        return "\n".join(_line(cells, widths) for cells in table)
+    return "\n\n".join(_block(run, tally, columns) for run, tally in found)
+
+
+def no_runs_text(campaign: str | None, names: Sequence[str]) -> str:
+    """The reason for an empty list. `names`: the campaigns that have runs."""
+    if campaign is None or not names:
+        return _("There are no runs yet.")
+    return _("There are no runs of a campaign whose name begins with {name!r}; there are runs of {names}.").format(
+        name=campaign, names=", ".join(names)
+    )
+
+
+def _cells(run: Run, tally: Tally) -> list[str]:
+    name = run.campaign
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
+    counts = [number(tally.counts[outcome]) for outcome in Outcome]
+    exit_code = "-" if run.exit_code is None else str(run.exit_code)
+    return [run.run, format_moment(run.started, run.timezone), name, number(tally.rows), *counts, exit_code]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    pairs = list(zip(cells, widths, strict=True))
+    left = [f"{cell:<{width}}" for cell, width in pairs[:_LEFT]]
+    return _GAP.join([*left, *(f"{cell:>{width}}" for cell, width in pairs[_LEFT:])])
+
+
+def _block(run: Run, tally: Tally, columns: int) -> str:
+    ended = _("exit {code}").format(code=run.exit_code) if run.exit_code is not None else _("not ended, or killed")
+    counts = [f"{outcome.value} {number(tally.counts[outcome])}" for outcome in Outcome if tally.counts[outcome]]
+    lines = [
+        run.run,
+        f"{format_moment(run.started, run.timezone)}, {run.campaign}, {ended}",
+        f"{format_rows(tally.rows)}: {', '.join(counts)}" if counts else format_rows(0),
+    ]
+    return "\n".join(
+        textwrap.fill(
+            line,
+            max(columns, 20),
+            initial_indent="  " if place else "",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for place, line in enumerate(lines)
+    )
 
 
 @click.command("runs", cls=TranslatedCommand)

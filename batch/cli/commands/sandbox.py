@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from batch.app.sandbox import serve_sandbox, special_contacts
+from batch.app.demo import serve_sandbox, special_contacts
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET
 from batch.i18n import _, number

@@ -22,9 +22,8 @@ from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, json_option, ledger_option, yes_option
 from batch.cli.output.layout import row_label
 from batch.cli.terminal import confirm
-from batch.formatting import format_moment
+from batch.formatting import format_moment, to_json
 from batch.i18n import _, ngettext, number
-from batch.json_output import to_json
 from batch.model.outcomes import ExitCode
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import in_english

@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 
 from batch.app.check import Check, Example, Forecast
 from batch.cli.output.layout import labelled_lines, outcome_table, row_label, section, sheet_line
-from batch.formatting import format_day, format_duration, format_messages, format_rate
+from batch.formatting import format_day, format_duration, format_messages, format_rate, to_json
 from batch.i18n import N_, _, decimal, ngettext, number
-from batch.json_output import to_json
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.reasons import advice, sentence

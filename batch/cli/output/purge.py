@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from batch.app.purge import CampaignPurge, PurgeReport
 from batch.cli.output.layout import labelled_lines
-from batch.formatting import format_moment
+from batch.formatting import format_moment, to_json
 from batch.i18n import _, ngettext, number
-from batch.json_output import to_json
 
 
 def purge_question(plan: PurgeReport) -> str:

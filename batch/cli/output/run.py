@@ -9,9 +9,8 @@ from textwrap import indent
 from batch.app.runs.finish import FinishedRun, RunReport
 from batch.app.trial import TrialResult
 from batch.cli.output.layout import labelled_lines, outcome_table, section
-from batch.formatting import format_duration, format_moment, format_rate
+from batch.formatting import format_duration, format_moment, format_rate, to_json
 from batch.i18n import N_, _, ngettext, number
-from batch.json_output import to_json
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import fill

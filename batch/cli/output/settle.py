@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from batch.app.reconcile import MatchedRow, NoMatch, ReconcileReport, UnmatchedRow
 from batch.app.settle import Change, SettlementReport
 from batch.cli.output.layout import labelled_lines, row_label
-from batch.formatting import format_moment
+from batch.formatting import format_moment, to_json
 from batch.i18n import N_, _, ngettext, number
-from batch.json_output import to_json
 from batch.model.outcomes import ExitCode, Outcome
 from batch.model.phone.cells import format_phone
 

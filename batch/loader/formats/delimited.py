@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from batch.i18n import N_
 from batch.loader.source import RawRow
 from batch.model.phrases import Phrase
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 
 STRAY_QUOTE = Phrase(N_("a quotation mark is opened and not closed properly"))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from batch.errors import SheetError
 from batch.i18n import N_, _
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 
 _CHUNK = 1024 * 1024
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

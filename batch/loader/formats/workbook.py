@@ -14,7 +14,7 @@ from batch.loader.formats.xls import GIVE, SAVE_AS, VERY_OLD, XlsBook
 from batch.loader.formats.xlsb import XlsbBook
 from batch.loader.formats.xlsx import XlsxBook
 from batch.loader.source import Grid, Tab
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 from batch.ooxml.archive import open_archive, part_key, verify
 from batch.ooxml.package import find_workbook, read_content_types
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from batch.i18n import N_, _
 from batch.model.phrases import to_json
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 
 WIDE_AREA = N_("its cells span {value} places, {most} are allowed here (limit loaded_cells)")
 

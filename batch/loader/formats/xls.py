@@ -9,7 +9,7 @@ from batch.i18n import N_, _
 from batch.loader.formats.worker import WIDE_AREA, run_worker
 from batch.loader.source import Grid, RawRow, Tab
 from batch.model.phrases import phrase_from_json
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 from batch.ooxml.archive import PROTECTED, REMOVE_PASSWORD
 
 VERY_OLD = N_("is a sheet of a very old Excel (before 1997), which is not read.")

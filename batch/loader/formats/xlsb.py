@@ -12,7 +12,7 @@ from batch.loader.formats.cell_text import ERROR_CODES, error_cell
 from batch.loader.formats.worker import WIDE_AREA, run_worker
 from batch.loader.source import Grid, RawRow, Tab
 from batch.model.phrases import Phrase, phrase_from_json
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 from batch.ooxml.archive import Archive
 from batch.ooxml.package import read_relations
 from batch.ooxml.references import LAST_ROW

@@ -16,7 +16,7 @@ from batch.loader.formats.xlsx_cells import CellReader, Converter
 from batch.loader.formats.xlsx_fast_rows import FastRows
 from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.model.phrases import Phrase
-from batch.model.sheet_file import SheetFile
+from batch.model.sheets import SheetFile
 from batch.ooxml.archive import Archive, PartParser
 from batch.ooxml.package import is_true
 from batch.ooxml.references import LAST_ROW, column_number

@@ -21,8 +21,8 @@ from typing import BinaryIO
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from batch.i18n import _, ngettext, number
+from batch.model.outcomes import Outcome
 from batch.reporter.atomic_file import write_atomic
-from batch.reporter.html.colours import tones_css
 from batch.reporter.html.figures import bar_segments, chart_columns, percentage_text, reason_bars, run_facts
 from batch.reporter.html.rows import INTERNED, MOST_TEXTS, PageRows, choose_lead_columns, own_columns
 from batch.reporter.html.text import (
@@ -38,6 +38,42 @@ from batch.reporter.inputs import ReportInputs
 from batch.reporter.rows import lay_out_table
 from batch.reporter.statistics import SENT_PER
 from batch.reporter.summary_view import headline, summarize_outcomes, verdict
+from batch.reporter.tones import TONES, Tone
+
+LIGHT_SURFACE = "FFFFFF"
+"""Behind everything on a light screen."""
+DARK_SURFACE = "1A212B"
+"""Behind everything on a dark screen."""
+_WHITE = "FFFFFF"
+
+
+def mix(one: str, other: str, part: float) -> str:
+    """Mix two colours: `part` (0 to 1) of the first, the rest of the other."""
+    pairs = zip(bytes.fromhex(one), bytes.fromhex(other), strict=True)
+    return bytes(round(a * part + b * (1 - part)) for a, b in pairs).hex().upper()
+
+
+def make_dark_tone(tone: Tone) -> Tone:
+    """Return the same tone for a dark screen."""
+    return Tone(
+        tint=mix(tone.bar, DARK_SURFACE, 0.24), ink=mix(tone.bar, _WHITE, 0.42), bar=mix(tone.bar, _WHITE, 0.88)
+    )
+
+
+def tones_css() -> str:
+    """Custom properties (`--error-ink` and so on) for both kinds of screen, and a class for each outcome."""
+    light = "".join(_properties(outcome, tone) for outcome, tone in TONES.items())
+    dark = "".join(_properties(outcome, make_dark_tone(tone)) for outcome, tone in TONES.items())
+    classes = "".join(
+        f".is-{name}{{--tint:var(--{name}-tint);--ink-of:var(--{name}-ink);--bar:var(--{name}-bar)}}\n"
+        for name in Outcome
+    )
+    return f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{classes}"
+
+
+def _properties(outcome: Outcome, tone: Tone) -> str:
+    return f"--{outcome}-tint:#{tone.tint};--{outcome}-ink:#{tone.ink};--{outcome}-bar:#{tone.bar};"
+
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

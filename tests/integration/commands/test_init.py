@@ -10,7 +10,7 @@ import pytest
 
 from batch.cli.main import _run as wegly_batch
 from batch.loader import Limits
-from batch.model import sheet_file
+from batch.model import sheets as sheet_file
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 WHO = ("--sender", SENDER, "--template", "saudacao_inicial")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from office import Office, phones
 
-from batch.cli.output.runs import no_runs_text, runs_text
+from batch.cli.commands.runs import no_runs_text, runs_text
 from batch.model.outcomes import Outcome
 from batch.model.runs import Run, Tally
 

@@ -37,8 +37,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
 from batch.model.verdicts import Verdict
 from batch.pool import attempt, pacing
-from batch.pool.deferred import DeferredQueue
-from batch.pool.hours import RecipientHours
+from batch.pool.deferred import DeferredQueue, RecipientHours
 from batch.pool.rate_limiter import RateLimiter, StartSlot
 
 SEEDS = 180

@@ -18,7 +18,7 @@ from batch.loader.formats.xlsx_cells import CellReader, NumberKind
 from batch.loader.formats.xlsx_fast_rows import FastRows
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import RawRow
-from batch.model.sheet_file import Limits, SheetFile
+from batch.model.sheets import Limits, SheetFile
 from batch.ooxml.archive import open_archive
 from batch.ooxml.shared_strings import SharedStrings
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batch.errors import SheetError
-from batch.model.sheet_file import Limits, SheetFile
+from batch.model.sheets import Limits, SheetFile
 from batch.ooxml.archive import open_archive
 from batch.ooxml.shared_strings import find_texts, read_shared_strings
 

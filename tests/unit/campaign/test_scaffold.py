@@ -20,8 +20,8 @@ from batch.campaign import (
     quote,
     render_campaign,
 )
-from batch.campaign.name import name_problem
 from batch.campaign.scaffold import fill_in
+from batch.campaign.units import name_problem
 from batch.errors import CampaignError, SettingsError
 from batch.model.sending_hours import Window
 

@@ -14,8 +14,8 @@ from batch.app.inspect import inspect
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError, SheetError
 from batch.loader import Limits, open_sheet
-from batch.model import sheet_file
-from batch.model.sheet_file import LIFTED_LIMITS, LIMITS
+from batch.model import sheets as sheet_file
+from batch.model.sheets import LIFTED_LIMITS, LIMITS
 
 CAMPAIGN = """
 [campaign]

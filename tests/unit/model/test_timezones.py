@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from batch.model.phone.brazil import AREAS
-from batch.model.phone.timezones import zones_of
+from batch.model.phone.brazil import AREAS, zones_of
 
 HOME = "America/Noronha"
 ELSEWHERE = {
@@ -76,7 +75,7 @@ def test_the_same_zones_are_the_same_object(person: str) -> None:
 def test_brazil_needs_no_tables_of_other_countries() -> None:
     """They take time to load, and nearly no campaign needs them."""
     code = (
-        "import sys; from batch.model.phone.timezones import zones_of; zones_of('+5511912345678', 'UTC'); "
+        "import sys; from batch.model.phone.brazil import zones_of; zones_of('+5511912345678', 'UTC'); "
         "sys.exit('phonenumbers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -25,9 +25,17 @@ from batch.model.outcomes import Outcome
 from batch.reporter import COLUMNS as OURS
 from batch.reporter import report, write_report
 from batch.reporter.html import rows as html_rows
-from batch.reporter.html.colours import DARK_SURFACE, LIGHT_SURFACE, make_dark_tone, mix
 from batch.reporter.html.figures import bar_segments
-from batch.reporter.html.page import REPORT_SCRIPT, join_scripts, page_css, write_html
+from batch.reporter.html.page import (
+    DARK_SURFACE,
+    LIGHT_SURFACE,
+    REPORT_SCRIPT,
+    join_scripts,
+    make_dark_tone,
+    mix,
+    page_css,
+    write_html,
+)
 from batch.reporter.html.rows import PageRows, allot_rows, choose_lead_columns
 from batch.reporter.html.text import LONGEST_CELL, harmless, rate_text, to_script_json
 from batch.reporter.rows import ReportRow, lay_out_table
