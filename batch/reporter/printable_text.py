@@ -17,12 +17,12 @@ _LINE_END = re.compile(r"\r\n?")
 
 
 def printable(text: str) -> str:
-    """The text with what neither XML nor UTF-8 can hold replaced by U+FFFD, and its line ends as Excel has them."""
+    """Replace characters that XML or UTF-8 cannot hold by U+FFFD, and line ends by those of Excel."""
     return _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", _LINE_END.sub("\n", text))
 
 
 def cut_sentence(cells: int) -> tuple[str, ...]:
-    """The sentence about cells that were cut, or nothing when none was."""
+    """Return the sentence about cells that were cut; empty when none was."""
     if not cells:
         return ()
     words = ngettext(
@@ -33,18 +33,18 @@ def cut_sentence(cells: int) -> tuple[str, ...]:
     return (words.format(cells=number(cells)),)
 
 
-def escaped(text: str) -> str:
-    """The text as a workbook's XML has it: Excel reads `_x0041_` there as `A`, so such a text is written otherwise."""
+def escape_text(text: str) -> str:
+    """Escape what Excel would read as an escape: `_x0041_` means `A` in the XML of a workbook."""
     return _LOOKS_ESCAPED.sub("_x005F_", text)
 
 
-def exact(text: str) -> str:
-    """The text as a workbook's XML has it, so that it reads back the same: what XML cannot hold becomes `_x000B_`."""
+def escape_exact(text: str) -> str:
+    """Escape a text so that it reads back the same: a character that XML cannot hold becomes `_x000B_`."""
     return _NOT_IN_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", _LIKE_AN_ESCAPE.sub("_x005F_", text))
 
 
-def fitted(text: str) -> str:
-    """The text cut to `LONGEST`; the same text when it fits. No character is cut in half."""
+def cut_text(text: str) -> str:
+    """Cut a text to `LONGEST`, never within a character; return the same text when it fits."""
     if len(text) * 2 <= LONGEST:
         return text
     units = text.encode("utf-16-le")

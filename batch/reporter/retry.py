@@ -35,7 +35,7 @@ from batch.ooxml.references import column_letters
 from batch.reporter.atomic_file import write_atomic
 from batch.reporter.columns import COLUMNS, REASON, value_text
 from batch.reporter.inputs import ReportInputs
-from batch.reporter.printable_text import exact, fitted, printable
+from batch.reporter.printable_text import cut_text, escape_exact, printable
 from batch.reporter.rows import ReportRow, join_by_number
 from batch.reporter.tones import TONES
 from batch.reporter.xlsx.cells import CellWriter
@@ -212,7 +212,7 @@ class _Cells:
         for index in self._own:
             shades = self._fault if self._columns[index] in faults else self._palette.theirs
             text = wrong.row.cells[index]
-            texts.append(None if text is None else exact(fitted(text)))
+            texts.append(None if text is None else escape_exact(cut_text(text)))
             cells.append(self._own_cell(text, wrong.row.errors.get(self._columns[index]), shades))
         reason, message, action = (value_text(wrong.result.values[place]) for place in _EXPLANATION_PLACES)
         plain = self._palette.result(_EXPLANATION_PLACES[0], Outcome.ERROR)
@@ -236,7 +236,7 @@ class _Cells:
             code = unreadable.values.get("code")
             shown = code if code in ERROR_CODES else _UNREADABLE
             return f' s="{self._fault.plain}" t="e"><v>{shown}</v></c>'
-        return f' s="{shades.plain}"/>' if text is None else self._own_writer.exact(text, shades)
+        return f' s="{shades.plain}"/>' if text is None else self._own_writer.escape_exact(text, shades)
 
     def _join(self, at: int, cells: list[str]) -> str:
         return "".join(f'{start}{at}"{cell}' for start, cell in zip(self._starts, cells, strict=True))

@@ -14,11 +14,11 @@ from batch.model.csv_injection import looks_like_formula
 from batch.model.outcomes import Outcome
 from batch.ooxml.references import column_letters
 from batch.reporter.columns import COLUMNS, SENT_AT, Value
-from batch.reporter.printable_text import LONGEST, escaped, exact, fitted, printable
+from batch.reporter.printable_text import LONGEST, cut_text, escape_exact, escape_text, printable
 from batch.reporter.xlsx.theme import Palette, Shades
 
 _UNUSUAL = re.compile("[\x00-\x1f&<>\ud800-\udfff\ufffe\uffff]|_x|  |\\A\\s|\\s\\Z")
-"""In a text that must be escaped, or whose blanks XML would not keep."""
+"""In a text that must be escape_text, or whose blanks XML would not keep."""
 _SIGNS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
 """First characters of a formula."""
 _EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - the wall clock of a cell has no zone
@@ -52,20 +52,20 @@ class CellWriter:
             style = shades.quoted if value[0] in _SIGNS else shades.plain
             return f' s="{style}"{self._text}{value}{self._text_end}'
         whole = printable(value)
-        kept = fitted(whole)
+        kept = cut_text(whole)
         self.cut += kept != whole
         if not kept:
             return f' s="{shades.plain}"/>'
         style = shades.of(quoted=looks_like_formula(kept), wrapped="\n" in kept)
-        return f' s="{style}"{self._text_keeping_space}{escape(escaped(kept))}{self._text_end}'
+        return f' s="{style}"{self._text_keeping_space}{escape(escape_text(kept))}{self._text_end}'
 
-    def exact(self, text: str, shades: Shades) -> str:
+    def escape_exact(self, text: str, shades: Shades) -> str:
         """Return the same for a text that must read back unchanged, characters that XML forbids included."""
-        kept = fitted(text)
+        kept = cut_text(text)
         self.cut += kept != text
         shown = printable(kept)
         style = shades.of(quoted=looks_like_formula(shown), wrapped="\n" in shown)
-        return f' s="{style}"{self._text_keeping_space}{escape(exact(kept))}{self._text_end}'
+        return f' s="{style}"{self._text_keeping_space}{escape(escape_exact(kept))}{self._text_end}'
 
     def moment(self, iso: Value, shades: Shades) -> str:
         """Return the same for a moment as `columns` has it: its wall clock as days since the workbook's epoch."""

@@ -3,7 +3,7 @@
 Only the parts that must change are changed, and only in the places that must; all others are copied byte for byte, so
 that no library can lose what it does not know. The contact sheet streams through `sheet_splice`; styles, tables and
 the list of sheets are edited (`styles`, `sheet_parts`, `workbook_part`); the summary comes from a small workbook made
-by openpyxl, whose sheet is copied over (`styles.transplanted`).
+by openpyxl, whose sheet is copied over (`styles.transplant_sheet`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from batch.reporter.xlsx.sheet_parts import Surroundings, tables_of
 from batch.reporter.xlsx.sheet_rows import SheetXml, cell_texts
 from batch.reporter.xlsx.sheet_scan import SheetExtent, scan_sheet
 from batch.reporter.xlsx.sheet_splice import Splice
-from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart, in_words_of, transplanted
+from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart, transplant_sheet, use_strict_names
 from batch.reporter.xlsx.summary_page import SummaryPage, lay_out_summary
 from batch.reporter.xlsx.summary_sheet import add_summary
 from batch.reporter.xlsx.theme import Brushes, Palette, width_of
@@ -63,33 +63,35 @@ def has_macros(path: Path) -> bool:
         return "xl/vbaProject.bin" in Package(archive)
 
 
-def write_own(file: BinaryIO, material: ReportInputs, path: Path, info: SheetInfo) -> tuple[str, ...]:
+def write_in_place(file: BinaryIO, inputs: ReportInputs, path: Path, info: SheetInfo) -> tuple[str, ...]:
     """Write the workbook at `path` with the results of its sheet into `file`. Memory does not grow with the rows.
 
-    Gives the sentences about what could not be kept; they are on the summary as well. `CannotKeep` may leave `file`
-    half written.
+    Returns sentences about what could not be kept; they are on the summary as well.
+
+    Raises:
+        CannotKeep: the workbook cannot be written back; `file` may be half written.
     """
-    name = material.sheet.name
+    name = inputs.sheet.name
     try:
         with ZipFile(path) as archive, new_zip(file) as copy:
-            return _written(Package(archive), copy, material, info)
+            return _write_parts(Package(archive), copy, inputs, info)
     except (UnsupportedMarkup, *BROKEN_ZIP) as error:
         raise CannotKeep(_("{name} cannot be written back with its own formatting.").format(name=name)) from error
     except NoRoom as error:
         raise CannotKeep(_("{file} has no room for the result columns at its right.").format(file=name)) from error
 
 
-def _written(package: Package, copy: ZipFile, material: ReportInputs, info: SheetInfo) -> tuple[str, ...]:
-    name = material.sheet.name
+def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: SheetInfo) -> tuple[str, ...]:
+    name = inputs.sheet.name
     workbook = WorkbookPart(package)
     tab = next((each for each in workbook.tabs if each.title == info.sheet and each.kind == "worksheet"), None)
     if tab is None:
-        said = _("The worksheet {title!r} was not found again in {file}.")
-        raise CannotKeep(said.format(title=info.sheet, file=name))
+        words = _("The worksheet {title!r} was not found again in {file}.")
+        raise CannotKeep(words.format(title=info.sheet, file=name))
     lost = withdraw(package, workbook, name)
     package.write_first(copy)
-    styles_part, styles = _styles(package, workbook)
-    target = Target(
+    styles_part, styles = _find_styles(package, workbook)
+    target = ContactSheet(
         package=package,
         copy=copy,
         part=tab.part,
@@ -98,18 +100,18 @@ def _written(package: Package, copy: ZipFile, material: ReportInputs, info: Shee
         epoch_1904=workbook.epoch_1904,
         header_row=info.header_row,
     )
-    filled = write_contact_sheet(target, material)
+    filled = write_contact_sheet(target, inputs)
     problems = (*lost, *cut_sentence(filled.cut))
     gone = drop_old_summaries(package, workbook, but=tab)
     left = [each for each in workbook.tabs if each not in gone]
     close_others(package, copy, [each for each in left if each != tab])
     if gone or filled.lost_formula:
         drop_calculation_order(package, workbook)
-    page = lay_out_summary(material, notes=problems, remarks=() if info.header_row else (_bare(),))
-    donor, title = summary_book(
-        page, material.statistics, taken=[each.title for each in left], epoch_1904=workbook.epoch_1904
+    page = lay_out_summary(inputs, notes=problems, remarks=() if info.header_row else (_no_headings_remark(),))
+    donor, title = _make_summary(
+        page, inputs.statistics, taken=[each.title for each in left], epoch_1904=workbook.epoch_1904
     )
-    part = transplanted(donor, package, styles, strict=workbook.strict)
+    part = transplant_sheet(donor, package, styles, strict=workbook.strict)
     workbook.put_first(
         title,
         package.relate(workbook.part, workbook.kind("worksheet"), part),
@@ -122,18 +124,18 @@ def _written(package: Package, copy: ZipFile, material: ReportInputs, info: Shee
     return problems
 
 
-def _styles(package: Package, workbook: WorkbookPart) -> tuple[str, StylesPart]:
+def _find_styles(package: Package, workbook: WorkbookPart) -> tuple[str, StylesPart]:
     """The part with the styles; a new one for a workbook that has none."""
     part = workbook.only("styles")
     if part is None:
         part = _STYLES_PART if _STYLES_PART not in package else package.free_name("xl/styles{}.xml")
-        package.put(part, in_words_of(BARE_STYLES, strict=workbook.strict))
+        package.put(part, use_strict_names(BARE_STYLES, strict=workbook.strict))
         package.declare(part, _STYLES)
         package.relate(workbook.part, workbook.kind("styles"), part)
     return part, StylesPart(package.read(part))
 
 
-def _bare() -> str:
+def _no_headings_remark() -> str:
     words = _(
         "The sheet has no header, so the result columns have no headings here; in their order they are {columns}. "
         "In results.csv a header is above the rows: row 1 is its line 2, and so on."
@@ -141,7 +143,7 @@ def _bare() -> str:
     return words.format(columns=", ".join(COLUMNS))
 
 
-def summary_book(
+def _make_summary(
     page: SummaryPage, statistics: Statistics, *, taken: Iterable[str], epoch_1904: bool
 ) -> tuple[Package, str]:
     """A workbook with the summary alone, and the sheet's title: one that is not `taken`."""
@@ -158,7 +160,7 @@ class NoRoom(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class ContactSheet:
     """The sheet in the user's workbook, and the copy that it is written into."""
 
     package: Package
@@ -173,18 +175,18 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Filled:
-    """What came of it."""
+class SpliceResult:
+    """Result of writing the contact sheet."""
 
     cut: int
     """The cells whose text had to be cut."""
     lost_formula: bool
-    """Whether a formula stood where a result is now."""
+    """True when a result replaced a formula."""
     filter: Area | None
     """Of the sheet's own filter; None when there is none, or it is elsewhere or a table's."""
 
 
-def write_contact_sheet(target: Target, material: ReportInputs) -> Filled:
+def write_contact_sheet(target: ContactSheet, inputs: ReportInputs) -> SpliceResult:
     """Write the sheet with its results, and its tables into the package.
 
     Raises:
@@ -192,25 +194,25 @@ def write_contact_sheet(target: Target, material: ReportInputs) -> Filled:
         UnsupportedMarkup: the sheet is of a kind that is not understood here.
     """
     package = target.package
-    survey = scan_sheet(
+    extent = scan_sheet(
         package.chunks(target.part),
         header_row=target.header_row,
         texts=partial(cell_texts, package, target.shared),
     )
-    sheet = _Sheet(target, survey)
-    writer = CellWriter(prefix=survey.patterns.prefix.decode(), epoch_1904=target.epoch_1904)
+    sheet = _ResultColumns(target, extent)
+    writer = CellWriter(prefix=extent.patterns.prefix.decode(), epoch_1904=target.epoch_1904)
     cells = ResultCells(sheet.places, _palette(target.styles), writer)
     splice = Splice(
-        survey.patterns,
+        extent.patterns,
         sheet.columns,
         header_row=target.header_row,
     )
-    added = _Added(cells, target.header_row, max(survey.bottom, target.header_row))
-    most = package.size(target.part) + _RESULT_BYTES * material.tally.rows
+    added = _ResultRows(cells, target.header_row, max(extent.bottom, target.header_row))
+    most = package.size(target.part) + _RESULT_BYTES * inputs.tally.rows
     pieces = chain(
-        (_DECLARATION, sheet.head().lstrip(), survey.patterns.opening),
-        splice.pieces(SheetXml(package.chunks(target.part)).rows(), added.of(material.rows())),
-        (survey.patterns.closing,),
+        (_DECLARATION, sheet.head().lstrip(), extent.patterns.opening),
+        splice.pieces(SheetXml(package.chunks(target.part)).rows(), added.cells(inputs.rows())),
+        (extent.patterns.closing,),
     )
 
     def whole() -> Iterator[bytes]:
@@ -219,16 +221,16 @@ def write_contact_sheet(target: Target, material: ReportInputs) -> Filled:
         yield sheet.tail()
 
     package.stream(target.copy, target.part, whole(), most=most)
-    return Filled(cut=writer.cut, lost_formula=splice.lost_formula, filter=sheet.filter)
+    return SpliceResult(cut=writer.cut, lost_formula=splice.lost_formula, filter=sheet.filter)
 
 
-class _Sheet:
-    """Where the result columns are, and what makes room for them."""
+class _ResultColumns:
+    """The result columns of the contact sheet, and the changes around its rows that make room for them."""
 
-    def __init__(self, target: Target, survey: SheetExtent) -> None:
-        self._header_row, self._survey = target.header_row, survey
+    def __init__(self, target: ContactSheet, extent: SheetExtent) -> None:
+        self._header_row, self._extent = target.header_row, extent
         self.filter: Area | None = None
-        self._around = Surroundings(survey)
+        self._around = Surroundings(extent)
         self._tables = tables_of(target.package, target.part)
         self._names = self._header()
         self.places = [[index + 1 for index in indexes] for indexes in place_columns(self._names)]
@@ -240,7 +242,7 @@ class _Sheet:
         """All before the rows."""
         around = self._around
         around.deselect()
-        around.reach(self.columns[-1], max(self._survey.bottom, self._header_row))
+        around.reach(self.columns[-1], max(self._extent.bottom, self._header_row))
         new = len(self._names)
         widths = {
             column: width_of(name)
@@ -268,18 +270,18 @@ class _Sheet:
                 names[column - 1] = name
         if any(table.grow(header_row=self._header_row, last=last, names=names) for table in self._tables):
             return
-        first = min(self.columns[0], *self._survey.header) if self._survey.header else 1
+        first = min(self.columns[0], *self._extent.header) if self._extent.header else 1
         areas = [table.area for table in self._tables if table.area]
         self.filter = self._around.filter_over(Area(first, self._header_row, last, bottom), areas)
 
     def _header(self) -> list[str | None]:
         """The header's texts, up to the last column that anything at or below the header uses."""
-        areas = [*self._around.merged, *(table.area for table in self._tables if table.area)]
+        areas = [*self._around.merged_areas, *(table.area for table in self._tables if table.area)]
         ends = [area.right for area in areas if area.bottom >= self._header_row]
-        return [self._survey.header.get(column) for column in range(1, max([self._survey.right, *ends]) + 1)]
+        return [self._extent.header.get(column) for column in range(1, max([self._extent.right, *ends]) + 1)]
 
 
-class _Added:
+class _ResultRows:
     """The cells that are added, row by row."""
 
     def __init__(self, cells: ResultCells, header_row: int, bottom: int) -> None:
@@ -287,19 +289,19 @@ class _Added:
         self.bottom = bottom
         """The last row that holds anything, as far as it was gone."""
 
-    def of(self, told: Iterator[ReportRow]) -> Iterator[tuple[int, bytes]]:
+    def cells(self, rows: Iterator[ReportRow]) -> Iterator[tuple[int, bytes]]:
         if self._header_row:
             yield self._header_row, self._cells.headings(self._header_row).encode()
         cells, row = self._cells.row, 0
-        for row, outcome, values, *_rest in told:
+        for row, outcome, values, *_rest in rows:
             yield row, cells(row, values, outcome).encode()
         self.bottom = max(self.bottom, row)
 
 
 def _palette(styles: StylesPart) -> Palette:
-    """In the workbook's own font, so that the new columns look as if they belonged there."""
+    """Return the looks in the workbook's own font, so that the new columns match the others."""
     book = Workbook()
     name, size = styles.font
     palette = Palette(book.worksheets[0], Brushes(book.worksheets[0], name=name or "Calibri", size=size or 11))
     donor = save_package(book)
-    return palette.renumbered(styles.adopt(donor.read("xl/styles.xml")))
+    return palette.renumber(styles.adopt(donor.read("xl/styles.xml")))

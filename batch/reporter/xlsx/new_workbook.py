@@ -214,25 +214,25 @@ def position(number: int, *, most: int) -> tuple[int, int]:
     return further + 1, line + 2
 
 
-def write_clean(
-    file: BinaryIO, material: ReportInputs, *, notes: tuple[str, ...] = (), remarks: tuple[str, ...] = ()
+def write_new(
+    file: BinaryIO, inputs: ReportInputs, *, notes: tuple[str, ...] = (), remarks: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     """Write the workbook into `file`. Gives the sentences about what did not fit; they are on the summary as well.
 
     `notes` and `remarks` are sentences for the summary alone.
     """
-    layout = lay_out_table(material.sheet.info)
-    report = material.table(layout)
+    layout = lay_out_table(inputs.sheet.info)
+    report = inputs.table(layout)
     sample = list(islice(report, _SAMPLE))
     with new_zip(file) as copy:
-        book = NewWorkbook(copy, free_title(_title(material), [_(TITLE)]), first_part=2)
-        if material.sheet.rows is None:
+        book = NewWorkbook(copy, free_title(_title(inputs), [_(TITLE)]), first_part=2)
+        if inputs.sheet.rows is None:
             book.book.properties.category = LEDGER_ONLY
-        with _Sheets(book, material, layout, _widths(layout, sample)) as sheets:
+        with _Sheets(book, inputs, layout, _widths(layout, sample)) as sheets:
             for line in chain(sample, report):
                 sheets.add(line)
-        page = lay_out_summary(material, notes=(*notes, *sheets.problems), remarks=remarks)
-        add_summary(book.book, page, material.statistics)
+        page = lay_out_summary(inputs, notes=(*notes, *sheets.problems), remarks=remarks)
+        add_summary(book.book, page, inputs.statistics)
         book.finish()
     return sheets.problems
 
@@ -240,15 +240,15 @@ def write_clean(
 class _Sheets(ExitStack):
     """The worksheets of rows: one, or as many as the rows need."""
 
-    def __init__(self, book: NewWorkbook, material: ReportInputs, layout: TableLayout, widths: list[float]) -> None:
+    def __init__(self, book: NewWorkbook, inputs: ReportInputs, layout: TableLayout, widths: list[float]) -> None:
         super().__init__()
-        self._book, self._layout, self._widths, self._title = book, layout, widths, _title(material)
+        self._book, self._layout, self._widths, self._title = book, layout, widths, _title(inputs)
         sheet = book.book.worksheets[0]
         palette = Palette(sheet, Brushes(sheet, vertical="top"))
         self._writer = CellWriter()
         results = ResultCells([[index + 1 for index in indexes] for indexes in layout.places], palette, self._writer)
         self._rows = _ReportRows(layout, widths, palette, self._writer, results)
-        self._most_bytes = most_bytes(material.tally.rows, len(layout.header))
+        self._most_bytes = most_bytes(inputs.tally.rows, len(layout.header))
         self._most = MOST_ROWS
         self._index = 0
         self._split: tuple[int, str] | None = None
@@ -287,10 +287,10 @@ class _Sheets(ExitStack):
         self._sheet.add(header_row, self._rows.headings(header_row))
 
 
-def _title(material: ReportInputs) -> str:
+def _title(inputs: ReportInputs) -> str:
     """The worksheet's own name, or the file's without its ending."""
-    info = material.sheet.info
-    wanted = info.sheet if info and info.sheet else PurePath(material.sheet.name).stem
+    info = inputs.sheet.info
+    wanted = info.sheet if info and info.sheet else PurePath(inputs.sheet.name).stem
     clean = wanted.translate(_FORBIDDEN_IN_TITLES).strip(" '")[:_LONGEST_TITLE]
     return "".join(character for character in clean if character.isprintable()) or _("Rows")
 
@@ -301,8 +301,8 @@ def _widths(layout: TableLayout, sample: Iterable[TableRow]) -> list[float]:
         for index, value in enumerate(line.cells):
             if isinstance(value, str):
                 widths[index] = max(widths[index], max(map(len, value.splitlines()), default=0) + 2)
-    fitted = [min(max(width, _NARROWEST), _WIDEST) for width in widths]
+    limited = [min(max(width, _NARROWEST), _WIDEST) for width in widths]
     for column, indexes in zip(COLUMNS, layout.places, strict=True):
         for index in indexes:
-            fitted[index] = width_of(column)
-    return fitted
+            limited[index] = width_of(column)
+    return limited

@@ -1,4 +1,4 @@
-"""The sheets of the user's workbook that get no results: whether one is a summary of ours, whether it is selected."""
+"""The other parts of the user's workbook: earlier summaries, selected sheets, and parts that a change invalidates."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def first_cell(package: Package, part: str) -> Cell | None:
 
 
 def is_selected(package: Package, part: str) -> bool:
-    """Whether a sheet is one of those that are selected together: all of them would be edited together."""
+    """True for a sheet of the selected group, whose sheets are all edited together."""
     head, _ = _head(simplify_xml(package.chunks(part)))
     return _SELECTED.search(head) is not None
 
 
-def deselected(package: Package, part: str) -> Iterator[bytes]:
-    """The pieces of a sheet that is selected no longer."""
+def deselect(package: Package, part: str) -> Iterator[bytes]:
+    """Yield the pieces of a sheet without its selection."""
     pieces = simplify_xml(package.chunks(part))
     head, rest = _head(pieces)
     yield _SELECTED.sub(b"", head)
@@ -62,7 +62,7 @@ _LISTS_OF_SHEETS = frozenset({"HeadingPairs", "TitlesOfParts"})
 
 
 def withdraw(package: Package, workbook: WorkbookPart, name: str) -> tuple[str, ...]:
-    """Take away what would be wrong in a changed copy. Gives the sentence about it; `name` is the user's file.
+    """Take away what would be wrong in a changed copy. Returns the sentence about it; `name` is the user's file.
 
     A signature is broken by any change; the history of a workbook that is shared in the old way knows its sheets.
     """
@@ -73,16 +73,16 @@ def withdraw(package: Package, workbook: WorkbookPart, name: str) -> tuple[str, 
     _forget_titles(package)
     if not lost:
         return ()
-    said = _("This copy of {name} lacks {lost}; your own file has them still.")
-    return (said.format(name=name, lost=", ".join(lost)),)
+    words = _("This copy of {name} lacks {lost}; your own file has them still.")
+    return (words.format(name=name, lost=", ".join(lost)),)
 
 
 def drop_old_summaries(package: Package, workbook: WorkbookPart, *, but: WorkbookTab) -> list[WorkbookTab]:
-    """Take away the summaries of earlier reports, all but the sheet `but`. Gives the sheets that are gone."""
+    """Take away the summaries of earlier reports, all but the sheet `but`. Returns the removed sheets."""
     others = [tab for tab in workbook.tabs if tab.kind == "worksheet" and tab != but and tab.part in package]
     firsts = [(tab, cell) for tab in others if (cell := first_cell(package, tab.part))]
-    said = cell_texts(package, workbook.only("sharedStrings"), [cell for __, cell in firsts])
-    gone = [tab for (tab, __), text in zip(firsts, said, strict=True) if is_ours(text)]
+    texts = cell_texts(package, workbook.only("sharedStrings"), [cell for __, cell in firsts])
+    gone = [tab for (tab, __), text in zip(firsts, texts, strict=True) if is_ours(text)]
     for tab in gone:
         package.unrelate(workbook.part, tab.relation)
         package.remove_all(tab.part)
@@ -93,7 +93,7 @@ def close_others(package: Package, copy: ZipFile, tabs: list[WorkbookTab]) -> No
     """Let none of these sheets be selected: those selected together would all be edited together."""
     for tab in tabs:
         if tab.part in package and is_selected(package, tab.part):
-            package.stream(copy, tab.part, deselected(package, tab.part), most=package.size(tab.part))
+            package.stream(copy, tab.part, deselect(package, tab.part), most=package.size(tab.part))
 
 
 def drop_calculation_order(package: Package, workbook: WorkbookPart) -> None:

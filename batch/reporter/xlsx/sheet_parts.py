@@ -1,4 +1,4 @@
-"""What stands around the rows of the user's worksheet, and what of it must make room for the result columns."""
+"""Markup around the rows of the user's worksheet (columns, filter, merged cells, tables), changed for the results."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Surroundings:
         UnsupportedMarkup: it is not well-formed.
     """
 
-    def __init__(self, survey: SheetExtent) -> None:
-        self._rows = b"<" + survey.patterns.prefix + b"sheetData/>"
-        self._content = survey.head + self._rows + survey.tail
-        self._split = len(survey.head)
+    def __init__(self, extent: SheetExtent) -> None:
+        self._rows = b"<" + extent.patterns.prefix + b"sheetData/>"
+        self._content = extent.head + self._rows + extent.tail
+        self._split = len(extent.head)
         self._root = parse_tree(self._content)
         self._prefix = self._root.prefix
         self._before, self._behind = Edits(), Edits()
 
     @property
-    def merged(self) -> list[Area]:
-        """The areas of merged cells."""
+    def merged_areas(self) -> list[Area]:
+        """The areas of merged_areas cells."""
         found = (parse_area(each.attributes.get("ref", "")) for each in self._all("mergeCells"))
         return [each for each in found if each]
 
@@ -79,7 +79,7 @@ class Surroundings:
             self._before.insert(self._behind_last(_BEFORE_COLUMNS, self._root.opened), whole)
 
     def unmerge(self, columns: Collection[int], header_row: int) -> None:
-        """Part the merged cells at or below the header that a result column goes through."""
+        """Part the merged_areas cells at or below the header that a result column goes through."""
         self._drop("mergeCells", lambda area: area.touches(columns) and area.bottom >= header_row)
 
     def unlink(self, columns: Collection[int], header_row: int) -> None:

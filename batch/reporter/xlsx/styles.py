@@ -72,7 +72,7 @@ class StylesPart:
         return (name.attributes.get("val") if name else None), float(points) if fits else None
 
     def adopt(self, content: bytes) -> Callable[[int], int]:
-        """Gives what makes the number of a style in `content`, another styles part, one of this part's.
+        """Return a function that turns style numbers of `content`, another styles part, into numbers of this part.
 
         Only what is asked for is added."""
         theirs = _Donor(content)
@@ -80,7 +80,7 @@ class StylesPart:
 
         def number(style: int) -> int:
             if style not in known:
-                known[style] = self._adopted(theirs, theirs.styles[style])
+                known[style] = self._adopt(theirs, theirs.styles[style])
             return known[style]
 
         return number
@@ -114,7 +114,7 @@ class StylesPart:
         opening = f'<{name} count="{count}">'.encode()
         edits.insert(at, self.in_prefix(opening) + b"".join(added) + self.in_prefix(f"</{name}>".encode()))
 
-    def _adopted(self, theirs: _Donor, style: Element) -> int:
+    def _adopt(self, theirs: _Donor, style: Element) -> int:
         get = style.attributes.get
         attributes = {"numFmtId": str(self._format(theirs, _whole(get("numFmtId", "0"))))}
         for name, reference in _SHARED:
@@ -202,29 +202,29 @@ _STRICT = (
 )
 
 
-def transplanted(donor: Package, package: Package, styles: StylesPart, *, strict: bool) -> str:
+def transplant_sheet(donor: Package, package: Package, styles: StylesPart, *, strict: bool) -> str:
     """Copy the first sheet of `donor`, a workbook that openpyxl wrote, and all that it refers to, into `package`.
 
     The cells' styles are added to `styles`. `strict`: the package is written by the strict form of the standard.
-    Gives the part's name; the workbook part is still to refer to it.
+    Returns the part's name; the workbook part is still to refer to it.
     """
     book = WorkbookPart(donor)
     own_styles = book.only("styles")
     sheet = book.tabs[0].part
     content = donor.read(sheet)
     if own_styles:
-        content = _restyled(content, styles, donor.read(own_styles))
-    return _Copy(donor, package, strict=strict).copied(sheet, content)
+        content = _restyle(content, styles, donor.read(own_styles))
+    return _Copy(donor, package, strict=strict).copy(sheet, content)
 
 
-def in_words_of(content: bytes, *, strict: bool) -> bytes:
+def use_strict_names(content: bytes, *, strict: bool) -> bytes:
     """Markup with the names of the strict form of the standard, where that is asked for."""
     for usual, name in _STRICT if strict else ():
         content = content.replace(usual, name)
     return content
 
 
-def _restyled(content: bytes, styles: StylesPart, donor_styles: bytes) -> bytes:
+def _restyle(content: bytes, styles: StylesPart, donor_styles: bytes) -> bytes:
     number = styles.adopt(donor_styles)
     edits = Edits()
     for element in parse_tree(content).walk():
@@ -239,17 +239,17 @@ class _Copy:
     def __init__(self, donor: Package, package: Package, *, strict: bool) -> None:
         self._donor, self._package, self._strict = donor, package, strict
 
-    def copied(self, part: str, content: bytes) -> str:
+    def copy(self, part: str, content: bytes) -> str:
         stem, ending = posixpath.splitext(part)
         name = self._package.free_name(f"{_DIGITS.sub('', stem)}{{}}{ending}")
-        self._package.put(name, in_words_of(content, strict=self._strict))
+        self._package.put(name, use_strict_names(content, strict=self._strict))
         self._package.declare(name, self._donor.content_type(part))
         self._copy_relations(part, name)
         return name
 
     def _copy_relations(self, part: str, name: str) -> None:
         places = {
-            each.id: self.copied(each.target, self._donor.read(each.target)) for each in self._donor.relations(part)
+            each.id: self.copy(each.target, self._donor.read(each.target)) for each in self._donor.relations(part)
         }
         if not places:
             return
@@ -257,4 +257,4 @@ class _Copy:
         edits = Edits()
         for each in parse_tree(content).children:
             edits.set(each, Target="/" + places[each.attributes["Id"]])
-        self._package.put(relations_name(name), in_words_of(edits.apply(content), strict=self._strict))
+        self._package.put(relations_name(name), use_strict_names(edits.apply(content), strict=self._strict))

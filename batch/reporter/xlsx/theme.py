@@ -15,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from batch.model.csv_injection import looks_like_formula
 from batch.model.outcomes import Outcome
 from batch.reporter.columns import COLUMNS, NUMBERS, SENT_AT, STATUS, Value
-from batch.reporter.printable_text import escaped, fitted, printable
+from batch.reporter.printable_text import cut_text, escape_text, printable
 from batch.reporter.tones import TONES
 
 DATE_FORMAT = "dd/mm/yyyy hh:mm:ss"
@@ -84,8 +84,8 @@ def set_cell(cell: Cell, value: Value | float | datetime, style: StyleArray | No
         _style(cell, style)
         return False
     whole = printable(value)
-    kept = fitted(whole)
-    cell.value = escaped(kept)
+    kept = cut_text(whole)
+    cell.value = escape_text(kept)
     cell.data_type = "s"
     _style(cell, style)
     if "\n" in kept:
@@ -152,7 +152,7 @@ class Shades(NamedTuple):
 
     plain: int
     quoted: int
-    """For a text that looks like a formula: it stays text even when somebody edits the cell."""
+    """For a text that looks like a formula: it stays text even when the cell is edited."""
     wrapped: int
     """For a text of several lines."""
     both: int
@@ -160,7 +160,7 @@ class Shades(NamedTuple):
     def of(self, *, quoted: bool, wrapped: bool) -> int:
         return self[2 * wrapped + quoted]
 
-    def renumbered(self, number: Callable[[int], int]) -> Shades:
+    def renumber(self, number: Callable[[int], int]) -> Shades:
         return Shades(*map(number, self))
 
 
@@ -181,12 +181,12 @@ class Palette:
         """The look of a result cell; `column` is its index in `COLUMNS`."""
         return self._results[outcome][column]
 
-    def renumbered(self, number: Callable[[int], int]) -> Palette:
+    def renumber(self, number: Callable[[int], int]) -> Palette:
         """The result looks with the numbers that their styles have in another workbook; the user's stay behind."""
         other = copy(self)
-        other.heading = self.heading.renumbered(number)
+        other.heading = self.heading.renumber(number)
         other._results = {
-            outcome: tuple(shades.renumbered(number) for shades in row) for outcome, row in self._results.items()
+            outcome: tuple(shades.renumber(number) for shades in row) for outcome, row in self._results.items()
         }
         return other
 

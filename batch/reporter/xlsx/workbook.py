@@ -8,8 +8,8 @@ from typing import BinaryIO
 from batch.i18n import N_, _
 from batch.reporter.atomic_file import write_atomic
 from batch.reporter.inputs import ReportInputs, SourceSheet
-from batch.reporter.xlsx.in_place import CannotKeep, has_macros, write_own
-from batch.reporter.xlsx.new_workbook import write_clean
+from batch.reporter.xlsx.in_place import CannotKeep, has_macros, write_in_place
+from batch.reporter.xlsx.new_workbook import write_new
 
 _OWN = frozenset({"xlsx", "xlsm"})
 _SHIFTED = N_(
@@ -18,40 +18,40 @@ _SHIFTED = N_(
 _WORKBOOKS = frozenset({"xlsx", "xlsm", "xls", "xlsb", "ods"})
 
 
-def write_workbook(folder: Path, material: ReportInputs, *, name: str = "report.xlsx") -> tuple[Path, tuple[str, ...]]:
-    """Write the workbook into the folder. Gives where it is and the sentences about what it lacks.
+def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xlsx") -> tuple[Path, tuple[str, ...]]:
+    """Write the workbook into the folder. Returns its path and sentences about what it lacks.
 
     It is named `name`; only when it has the user's macros report.xlsm, since Excel opens neither under the other's
     ending.
     """
-    path, info = material.sheet.path, material.sheet.info
+    path, info = inputs.sheet.path, inputs.sheet.info
     if path is None or info is None or info.format not in _OWN:
-        return _clean(folder / name, material, ())
+        return _clean(folder / name, inputs, ())
     target = (folder / name).with_suffix(".xlsm" if has_macros(path) else ".xlsx")
-    said: list[str] = []
+    problems: list[str] = []
 
     def write(file: BinaryIO) -> None:
-        said.extend(write_own(file, material, path, info))
+        problems.extend(write_in_place(file, inputs, path, info))
 
     try:
-        return write_atomic(target, write), tuple(said)
+        return write_atomic(target, write), tuple(problems)
     except CannotKeep as error:
         reason = _("{error} So the report has its rows in a new workbook.").format(error=error)
-    placed, problems = _clean(folder / name, material, (reason,))
-    return placed, (reason, *problems)
+    placed, others = _clean(folder / name, inputs, (reason,))
+    return placed, (reason, *others)
 
 
-def _clean(target: Path, material: ReportInputs, notes: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
-    said: list[str] = []
+def _clean(target: Path, inputs: ReportInputs, notes: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+    problems: list[str] = []
 
     def write(file: BinaryIO) -> None:
-        said.extend(write_clean(file, material, notes=notes, remarks=_plain_remarks(material.sheet)))
+        problems.extend(write_new(file, inputs, notes=notes, remarks=_plain_remarks(inputs.sheet)))
 
-    return write_atomic(target, write), tuple(said)
+    return write_atomic(target, write), tuple(problems)
 
 
 def _plain_remarks(sheet: SourceSheet) -> tuple[str, ...]:
-    """What a reader of a clean workbook should not look for in it."""
+    """Return sentences about what a new workbook lacks."""
     if sheet.info is None:
         return ()
     remarks = [] if sheet.info.header_row else [_(_SHIFTED)]

@@ -37,13 +37,13 @@ class WorkbookPart:
 
     @property
     def epoch_1904(self) -> bool:
-        """Whether days are counted from 1904."""
+        """True when days are counted from 1904."""
         properties = self._root.find("workbookPr")
         return properties is not None and is_true(properties.attributes.get("date1904"))
 
     @property
     def strict(self) -> bool:
-        """Whether the workbook is written by the strict form of the standard, whose names are others."""
+        """True for the strict form of the standard, which has namespaces of its own."""
         return _STRICT in self._root.attributes.values()
 
     def kind(self, word: str) -> str:

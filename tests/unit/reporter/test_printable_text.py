@@ -1,6 +1,6 @@
 """Texts that a cell cannot hold, and the place of a row in a workbook of several worksheets."""
 
-from batch.reporter.printable_text import LONGEST, cut_sentence, escaped, fitted, printable
+from batch.reporter.printable_text import LONGEST, cut_sentence, cut_text, escape_text, printable
 from batch.reporter.xlsx.new_workbook import position
 
 
@@ -19,14 +19,14 @@ def test_rows_beyond_a_worksheet_go_on() -> None:
 
 def test_a_cell_holds_as_much_as_excel_allows() -> None:
     """The limit counts as Excel counts; text that fits is left alone."""
-    assert fitted("a" * LONGEST) == "a" * LONGEST
-    assert len(fitted("a" * (LONGEST + 1))) == LONGEST
-    assert fitted("a" + "😀" * LONGEST) == "a" + "😀" * (LONGEST // 2)
+    assert cut_text("a" * LONGEST) == "a" * LONGEST
+    assert len(cut_text("a" * (LONGEST + 1))) == LONGEST
+    assert cut_text("a" + "😀" * LONGEST) == "a" + "😀" * (LONGEST // 2)
     assert cut_sentence(0) == ()
     assert "(1,200 cells)" in cut_sentence(1200)[0]
 
 
 def test_what_no_file_can_hold_is_shown_as_replaced() -> None:
-    """Control characters and lone surrogates are replaced, line ends are as Excel has them, escapes are escaped."""
+    """Control characters and lone surrogates are replaced, line ends are as Excel has them, escapes are escape_text."""
     assert printable("a\x00b\ud83dc\r\nd\re\tf") == "a\ufffdb\ufffdc\nd\ne\tf"
-    assert escaped("_x0041_ _x00_") == "_x005F_x0041_ _x00_"
+    assert escape_text("_x0041_ _x00_") == "_x005F_x0041_ _x00_"
