@@ -46,6 +46,16 @@ _PIECE = 256 * 1024
 _LINE_HEIGHT = 15
 _MOST_LINES = 27
 """Excel's tallest row is 409 points."""
+MOST_ROWS = 1_048_576
+"""Rows of a worksheet, the header included: Excel's limit."""
+
+_SAMPLE = 200
+_NARROWEST, _WIDEST = 10, 48
+_FORBIDDEN_IN_TITLES = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
+_LONGEST_TITLE = 27
+"""Excel's 31, with room for ` (2)`."""
+_ROW_BYTES, _CELL_BYTES = 1500, 100
+"""Unzipped: what a row's results take at most, and each of its own cells, but for few."""
 
 
 def save_package(book: Workbook) -> Package:
@@ -191,18 +201,6 @@ def _lines(value: object, width: float) -> int:
     return sum(max(1, math.ceil(len(part) * 1.1 / width)) for part in value.splitlines())
 
 
-MOST_ROWS = 1_048_576
-"""Rows of a worksheet, the header included: Excel's limit."""
-
-_SAMPLE = 200
-_NARROWEST, _WIDEST = 10, 48
-_FORBIDDEN_IN_TITLES = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
-_LONGEST_TITLE = 27
-"""Excel's 31, with room for ` (2)`."""
-_ROW_BYTES, _CELL_BYTES = 1500, 100
-"""Unzipped: what a row's results take at most, and each of its own cells, but for few."""
-
-
 def position(number: int, *, most: int) -> tuple[int, int]:
     """The worksheet (from 0) and the line in it of a row of the sheet.
 
@@ -217,7 +215,7 @@ def position(number: int, *, most: int) -> tuple[int, int]:
 def write_new(
     file: BinaryIO, inputs: ReportInputs, *, notes: tuple[str, ...] = (), remarks: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """Write the workbook into `file`. Gives the sentences about what did not fit; they are on the summary as well.
+    """Write the workbook into `file`. Returns sentences about what did not fit; they are on the summary as well.
 
     `notes` and `remarks` are sentences for the summary alone.
     """

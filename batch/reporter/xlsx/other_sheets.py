@@ -16,6 +16,7 @@ from batch.reporter.xlsx.workbook_part import WorkbookPart
 _SELECTED = re.compile(rb"""\stabSelected\s*=\s*["'](?:1|true)["']""")
 _ROWS = re.compile(rb"<(?:[\w.-]+:)?sheetData[\s/>]")
 _MOST_HEAD_BYTES = 16 * 1024 * 1024
+_LISTS_OF_SHEETS = frozenset({"HeadingPairs", "TitlesOfParts"})
 
 
 def first_cell(package: Package, part: str) -> Cell | None:
@@ -56,9 +57,6 @@ def _head(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
             at = rows.start() if rows else len(held)
             return held[:at], held[at:]
     return held, b""
-
-
-_LISTS_OF_SHEETS = frozenset({"HeadingPairs", "TitlesOfParts"})
 
 
 def withdraw(package: Package, workbook: WorkbookPart, name: str) -> tuple[str, ...]:

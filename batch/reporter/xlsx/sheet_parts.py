@@ -90,7 +90,7 @@ class Surroundings:
         )
 
     def filter_over(self, wanted: Area, tables: Iterable[Area]) -> Area | None:
-        """Let the user's filter over the table take in the columns of `wanted`, or set one there. Gives its area.
+        """Let the user's filter over the table take in the columns of `wanted`, or set one there. Returns its area.
 
         A filter that the user set elsewhere stays, and none is laid over a table: Excel calls such a file damaged.
         """
@@ -162,7 +162,7 @@ class Table:
     def grow(self, *, header_row: int, last: int, names: Sequence[str | None]) -> bool:
         """Take in the columns up to `last` when they are results; `names` is the header from column 1.
 
-        Gives whether this is the table of the rows, which has a filter of its own. A table that a query fills is left
+        Returns True for the table of the rows, which has a filter of its own. A table that a query fills is left
         as it is: its columns are the query's.
         """
         area, root = self.area, self._root

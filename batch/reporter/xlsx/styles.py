@@ -37,6 +37,16 @@ _BY_DEFAULT = {
 }
 _SHARED = (("fonts", "fontId"), ("fills", "fillId"), ("borders", "borderId"))
 _TAG = re.compile(rb"<(/?)(?=[A-Za-z])")
+_STYLED = frozenset({"c", "row", "col"})
+_DIGITS = re.compile(r"\d+$")
+_STRICT = (
+    (b"http://schemas.openxmlformats.org/spreadsheetml/2006/main", b"http://purl.oclc.org/ooxml/spreadsheetml/main"),
+    (
+        b"http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+        b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+    ),
+    (b"http://schemas.openxmlformats.org/drawingml/2006/", b"http://purl.oclc.org/ooxml/drawingml/"),
+)
 
 
 class StylesPart:
@@ -188,18 +198,6 @@ class _Donor:
 
 def _whole(text: str) -> int:
     return int(text) if text.isdecimal() else 0
-
-
-_STYLED = frozenset({"c", "row", "col"})
-_DIGITS = re.compile(r"\d+$")
-_STRICT = (
-    (b"http://schemas.openxmlformats.org/spreadsheetml/2006/main", b"http://purl.oclc.org/ooxml/spreadsheetml/main"),
-    (
-        b"http://schemas.openxmlformats.org/officeDocument/2006/relationships",
-        b"http://purl.oclc.org/ooxml/officeDocument/relationships",
-    ),
-    (b"http://schemas.openxmlformats.org/drawingml/2006/", b"http://purl.oclc.org/ooxml/drawingml/"),
-)
 
 
 def transplant_sheet(donor: Package, package: Package, styles: StylesPart, *, strict: bool) -> str:

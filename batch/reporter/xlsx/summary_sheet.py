@@ -30,6 +30,12 @@ from batch.reporter.xlsx.summary_page import MARK, TITLE, SummaryCell, SummaryPa
 from batch.reporter.xlsx.theme import INK, MUTED, RULE, look, set_cell
 
 _FONT = "Calibri"
+_WIDTHS = {"A": 2.5, "B": 13, "C": 27, "D": 10, "E": 10, "F": 56, "G": 50, "H": 32}
+_WRAPPED = {5: "F", 6: "G", 7: "H"}
+_LINE = 15.0
+_AIR = 5.0
+_CM_PER_CHARACTER = 0.196
+_CM_PER_POINT = 2.54 / 72
 
 
 def outcome_chart(sheet: Worksheet, *, first: int, names: int, numbers: int) -> BarChart:
@@ -107,14 +113,6 @@ def _characters(colour: str, size: int, *, bold: bool = False) -> CharacterPrope
 def _text(colour: str, size: int) -> RichText:
     properties = ParagraphProperties(defRPr=_characters(colour, size))
     return RichText(p=[Paragraph(pPr=properties, endParaRPr=_characters(colour, size))])
-
-
-_WIDTHS = {"A": 2.5, "B": 13, "C": 27, "D": 10, "E": 10, "F": 56, "G": 50, "H": 32}
-_WRAPPED = {5: "F", 6: "G", 7: "H"}
-_LINE = 15.0
-_AIR = 5.0
-_CM_PER_CHARACTER = 0.196
-_CM_PER_POINT = 2.54 / 72
 
 
 def is_ours(first_cell: object) -> bool:

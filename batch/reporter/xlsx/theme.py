@@ -25,6 +25,7 @@ RULE = "CBD2D9"
 _SLATE = "243B53"
 MIST = "EEF1F4"
 _WHITE = "FFFFFF"
+_FORMS = ((False, False), (False, True), (True, False), (True, True))
 
 
 class Styled(Protocol):
@@ -75,7 +76,7 @@ def look(
 
 
 def set_cell(cell: Cell, value: Value | float | datetime, style: StyleArray | None = None) -> bool:
-    """Put a value into a cell, text always as text, never as a formula. Gives whether the text had to be cut.
+    """Put a value into a cell, text always as text, never as a formula. Returns True when the text was cut.
 
     A text of several lines wraps, so that the row grows with it and nothing is drawn over the neighbours.
     """
@@ -189,9 +190,6 @@ class Palette:
             outcome: tuple(shades.renumber(number) for shades in row) for outcome, row in self._results.items()
         }
         return other
-
-
-_FORMS = ((False, False), (False, True), (True, False), (True, True))
 
 
 def make_shades(sheet: Worksheet, style: StyleArray) -> Shades:
