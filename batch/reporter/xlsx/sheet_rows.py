@@ -128,7 +128,7 @@ class Patterns:
 
 def remove_spans(tag: bytes) -> bytes:
     """Return a row's start tag without the range of columns that it spans: result cells would make it wrong."""
-    return _SPANS.sub(b"", tag)
+    return _SPANS.sub(b"", tag) if b"spans" in tag else tag
 
 
 class SheetXml:
@@ -159,13 +159,16 @@ class SheetXml:
 
     def _rows(self) -> Iterator[Row]:
         at = number = 0
-        buffer, pattern = self._buffer, self.patterns.row
+        buffer, pattern, close = self._buffer, self.patterns.row, self.patterns.close_row
         while True:
             found = pattern.match(buffer, at)
             if found is not None:
                 tag, inside = found[1], found.end()
                 empty = tag.endswith(b"/>")
-                end, after = (inside, inside) if empty else self._find_row_end(buffer, inside)
+                end = inside if empty else buffer.find(close, inside)
+                after = end if empty else end + len(close)
+                if end < 0 and (ended := self.patterns.row_end.search(buffer, inside)):  # `</row >`, written by few
+                    end, after = ended.span()
                 if end >= 0:
                     reference = _NUMBER.search(tag)
                     number = int(reference[1]) if reference else number + 1
@@ -180,15 +183,6 @@ class SheetXml:
                 raise UnsupportedMarkup("something else than rows in a worksheet")
             buffer = buffer[at:] + more
             at = 0
-
-    def _find_row_end(self, buffer: bytes, inside: int) -> tuple[int, int]:
-        """Return where the content of a row ends, and where its end tag does; -1 when the buffer ends before."""
-        close = self.patterns.close_row
-        end = buffer.find(close, inside)
-        if end >= 0:
-            return end, end + len(close)
-        ended = self.patterns.row_end.search(buffer, inside)  # `</row >`, which hardly any program writes
-        return ended.span() if ended else (-1, -1)
 
     def _find_sheet_data(self) -> re.Match[bytes]:
         while True:
