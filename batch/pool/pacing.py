@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 CUT_TO = 0.7
 """Share of the rate that is left after a 429. Gentle, because the pause that comes with it has already emptied the
@@ -34,9 +34,8 @@ CUT_ONCE_IN = 1.0
 """Seconds in which several refusals count as one: they speak of the same burst."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
-    """State of one sender's pacing."""
+class Pace(NamedTuple):
+    """State of one sender's pacing. A named tuple: two are made for each start, at a fifth of a dataclass' cost."""
 
     wanted: float
     """Starts a second that the user asked for."""
@@ -70,7 +69,7 @@ def reserve_slot(pace: Pace, now: float) -> tuple[Pace, float]:
     slot = max(due, pace.slot)
     start = max(slot, now)
     gap = 1 / min(pace.rate, sustained_rate(pace.wanted))
-    return replace(pace, due=due + gap, slot=start + shortest_gap(pace.rate)), start
+    return pace._replace(due=due + gap, slot=start + shortest_gap(pace.rate)), start
 
 
 def earliest_start(pace: Pace, starts: Sequence[float]) -> float:
@@ -113,7 +112,7 @@ def shortest_gap(rate: float) -> float:
 def recover_rate(pace: Pace, now: float) -> Pace:
     """Let the rate grow for the time since it was last computed."""
     grown = pace.rate * CLIMB_PER_SECOND ** min(max(0.0, now - pace.changed), _LONGEST_CLIMB)
-    return replace(pace, rate=min(pace.wanted, grown), changed=max(now, pace.changed))
+    return pace._replace(rate=min(pace.wanted, grown), changed=max(now, pace.changed))
 
 
 def cut_rate(pace: Pace, now: float) -> Pace:
@@ -121,7 +120,7 @@ def cut_rate(pace: Pace, now: float) -> Pace:
     pace = recover_rate(pace, now)
     if now - pace.cut_at < CUT_ONCE_IN:
         return pace
-    return replace(pace, rate=max(pace.rate * CUT_TO, pace.wanted * LOWEST), cut_at=now)
+    return pace._replace(rate=max(pace.rate * CUT_TO, pace.wanted * LOWEST), cut_at=now)
 
 
 def pause(pace: Pace, now: float, seconds: float) -> Pace:
@@ -132,8 +131,7 @@ def pause(pace: Pace, now: float, seconds: float) -> Pace:
     until = now + seconds
     if until <= pace.until:
         return pace
-    return replace(
-        pace,
+    return pace._replace(
         until=until,
         due=until,
         slot=until,
