@@ -206,6 +206,7 @@ def write_contact_sheet(target: ContactSheet, inputs: ReportInputs) -> SpliceRes
         extent.patterns,
         sheet.columns,
         header_row=target.header_row,
+        widest=extent.widest,
     )
     added = _ResultRows(cells, target.header_row, max(extent.bottom, target.header_row))
     most = package.size(target.part) + _RESULT_BYTES * inputs.tally.rows

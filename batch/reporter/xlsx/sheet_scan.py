@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from batch.ooxml.references import LAST_COLUMN
 from batch.reporter.columns import COLUMNS
 from batch.reporter.xlsx.sheet_rows import Cell, Patterns, Row, SheetXml
 
@@ -29,6 +30,12 @@ class SheetExtent:
     """The last column with content at or below the header; 0 for none."""
     bottom: int
     """The last row with content other than results of an earlier report; 0 for none."""
+    widest: int
+    """The last column with a cell in any row, even an empty one; 0 for none.
+
+    Excel's last column when the last cell of a row does not end it or does not name its column: such rows must be
+    taken apart before cells are added.
+    """
 
 
 def scan_sheet(chunks: Iterable[bytes], *, header_row: int, texts: ReadTexts) -> SheetExtent:
@@ -54,6 +61,7 @@ def scan_sheet(chunks: Iterable[bytes], *, header_row: int, texts: ReadTexts) ->
         header=header,
         right=scan.right,
         bottom=scan.bottom,
+        widest=scan.widest,
     )
 
 
@@ -67,7 +75,7 @@ class _Scan:
         self._patterns = patterns
         self.results: set[int] = set()
         """Columns that hold results of an earlier report."""
-        self.right = self.bottom = 0
+        self.right = self.bottom = self.widest = 0
 
     def add(self, row: Row, content: bytes, *, is_above_header: bool) -> None:
         # The last cell, and perhaps the first, is enough for nearly every row; only the others are taken apart.
@@ -78,10 +86,13 @@ class _Scan:
             and (last.column not in self.results or self._begins_with_own(content))
         ):
             right, has_own = last.column, True
+            reach = right
         else:
             cells, _ = self._patterns.cells(content)
             filled = [cell.column for cell in cells if self._patterns.is_filled(cell)]
             right, has_own = max(filled, default=0), not self.results.issuperset(filled)
+            reach = LAST_COLUMN if content and last is None else max((cell.column for cell in cells), default=0)
+        self.widest = max(self.widest, reach)
         if has_own:
             self.bottom = row.number
         if right > self.right and not is_above_header:

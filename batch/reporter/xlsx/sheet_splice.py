@@ -17,13 +17,15 @@ _COLUMN = itemgetter(0)
 class Splice:
     """Puts cells into rows, in place of what the result columns had at and below the header."""
 
-    def __init__(self, patterns: Patterns, columns: Collection[int], *, header_row: int) -> None:
-        """`columns`: all result columns, counted from 1. `header_row` 0: the sheet has no header."""
+    def __init__(self, patterns: Patterns, columns: Collection[int], *, header_row: int, widest: int) -> None:
+        """`columns`: all result columns, counted from 1. `header_row` 0: the sheet has no header. `widest`: the last
+        column with a cell in any row."""
         self._patterns = patterns
         self._columns = frozenset(columns)
         self._first, self._last = min(columns), max(columns)
         self._first_result = _match_first_cell(patterns.prefix, self._columns)
         self._header_row = header_row
+        self._all_end_before = widest < self._first
         self._open_row = b"<" + patterns.prefix + b'row r="%d">'
         self._formula_start = b"<" + patterns.prefix + b"f"
         self.lost_formula = False
@@ -75,6 +77,8 @@ class Splice:
         return remove_spans(row.tag) + self._replace(row, row.content, b"") + self._patterns.close_row
 
     def _ends_before_results(self, content: bytes) -> bool:
+        if self._all_end_before:
+            return True
         last = self._patterns.last_cell(content)
         return last is not None and last.column < self._first
 

@@ -70,7 +70,7 @@ def test_results_take_the_place_of_what_was_there() -> None:
         b'<row r="3"><c r="B3"><v>old</v></c></row></sheetData></worksheet>'
     )
     sheet = SheetXml([content])
-    splice = Splice(sheet.patterns, [2, 4], header_row=1)
+    splice = Splice(sheet.patterns, [2, 4], header_row=1, widest=3)
     added = [(1, b'<c r="B1"><v>h</v></c>'), (2, b'<c r="B2"><v>n</v></c>'), (5, b'<c r="D5"><v>z</v></c>')]
     assert b"".join(splice.pieces(sheet.rows(), added)) == (
         b'<row r="1"><c r="A1"/><c r="B1"><v>h</v></c></row>'
@@ -90,6 +90,7 @@ def test_how_far_the_users_cells_reach() -> None:
     texts = [["Nome", "WEGLY_status "]]
     found = scan_sheet([content], header_row=2, texts=lambda _: texts.pop())
     assert (found.header, found.right, found.bottom) == ({1: "Nome", 3: "WEGLY_status "}, 3, 4)
+    assert found.widest == 28
 
 
 def surroundings(head: bytes, tail: bytes = b"") -> Surroundings:
