@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from batch.control_characters import escape_controls
 from batch.i18n import N_, _, decimal, ngettext, number
 
 _RATES = ((N_("{n} a second"), 1), (N_("{n} a minute"), 60), (N_("{n} an hour"), 3600), (N_("{n} a day"), 86400))
@@ -92,12 +93,12 @@ OMIT_NONE = {"omit_none": True}
 
 
 def to_json(value: object, *, indent: int | None = 2) -> str:
-    """Write a value as JSON in UTF-8; `indent` None puts it on one line.
+    """Write a value as JSON in UTF-8; `indent` None puts it on one line. Control characters are escaped.
 
     A record becomes an object with the names of its fields, in their order. A moment is ISO 8601 in whole seconds with
     its offset, an enum its value, a path or a decimal number a text, None null. Anything else raises TypeError.
     """
-    return json.dumps(value, ensure_ascii=False, indent=indent, default=_encode)
+    return escape_controls(json.dumps(value, ensure_ascii=False, indent=indent, default=_encode))
 
 
 def _encode(value: object) -> object:

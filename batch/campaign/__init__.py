@@ -9,7 +9,7 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 * Constants are checked by the same rules (`fields`) as cells in the loader.
 """
 
-from batch.campaign.fields import FIELDS, STATUSES, check_value
+from batch.campaign.fields import FIELDS, STATUSES, check_value, find_control_character
 from batch.campaign.load import Campaign, NotifyTargets, load_campaign
 from batch.campaign.problems import Problem, campaign_error
 from batch.campaign.scaffold import Draft, DraftField, is_writable, quote, render_campaign
@@ -39,6 +39,7 @@ __all__ = [
     "count_placeholders",
     "describe_source",
     "fill_body",
+    "find_control_character",
     "is_writable",
     "load_campaign",
     "parse_duration",

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from batch.i18n import _
+from batch.control_characters import find_control
+from batch.i18n import N_, _
+from batch.model.phrases import Phrase, Value
 from batch.model.reasons import Finding, Reason
 
 STATUSES = ("OPEN", "RESOLVED", "SNOOZED")
@@ -56,12 +58,20 @@ FIELDS: Mapping[str, FieldRule] = MappingProxyType(
 def check_value(field: str, value: str, *, column: str = "?") -> str | Finding:
     """Return a non-empty value as it goes into the request, UUIDs in lower case, or the finding that forbids it."""
     rule = FIELDS[field]
+    where: dict[str, Value] = {"field": field, "column": column}
+    if rule.kind == "text" and (control := find_control_character(value)):
+        return Finding(Reason.VALUE_BAD_CHARACTERS, {**where, "found": control})
     if rule.kind == "text" and (rule.limit is None or len(value) <= rule.limit):
         return value
-    where = {"field": field, "column": column}
     if rule.kind == "uuid":
         return value.lower() if _UUID.fullmatch(value) else Finding(Reason.VALUE_NOT_UUID, {**where, "found": value})
     if rule.kind == "status":
         allowed = {**where, "found": value, "allowed": ", ".join(STATUSES)}
         return value if value in STATUSES else Finding(Reason.VALUE_NOT_ALLOWED, allowed)
     return Finding(Reason.VALUE_TOO_LONG, {**where, "length": len(value), "limit": rule.limit or 0})
+
+
+def find_control_character(text: str) -> Phrase | None:
+    """Return the first character, as findings name it, that steers a screen or turns the text; None without one."""
+    code = find_control(text)
+    return Phrase(N_("the control character {code}"), {"code": code}) if code else None

@@ -29,7 +29,7 @@ _COMMENT_WIDTH = 118
 _COLUMNS_LISTED = 60
 _LONGEST_NAME = 60
 """Characters of a column's name in a comment; exports of forms have whole questions as headers."""
-_ESCAPED = re.compile(r'[\x00-\x1f\x7f"\\]')
+_ESCAPED = re.compile(r'[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069"\\]')
 _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 

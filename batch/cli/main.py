@@ -6,6 +6,7 @@ Data goes to stdout, messages to stderr.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ import click
 
 from batch._version import __version__
 from batch.cli.help_i18n import TranslatedGroup, add_language_option, requested_language, translate_click
-from batch.cli.terminal import discard_stdout
+from batch.cli.terminal import discard_stdout, echo
 from batch.errors import WeglyBatchError, nearest
 from batch.i18n import N_, _, describe_os_error, system_language, use_language
 from batch.model.outcomes import EXIT_MEANINGS, ExitCode
@@ -137,7 +138,7 @@ def _run(arguments: list[str]) -> int:
         text, code = _describe_error(error)
         if text:
             with contextlib.suppress(OSError):  # the terminal is gone; the exit code still tells
-                click.echo(text, err=True)
+                echo(text, err=True)
         return code
     return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
 
@@ -147,7 +148,9 @@ def _describe_error(error: BaseException) -> tuple[str, ExitCode]:
     text, code = "", ExitCode.STOPPED
     match error:
         case click.ClickException():
-            error.show()
+            shown = io.StringIO()
+            error.show(shown)
+            text = shown.getvalue().rstrip("\n")
             code = ExitCode.REFUSED
         case click.Abort() | KeyboardInterrupt():
             text = "\n" + _("Interrupted. What was sent is recorded; run the same command again to go on.")
@@ -174,7 +177,7 @@ def _failed_printing(error: OSError) -> bool:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_code is click.echo.__code__
+    return trace is not None and trace.tb_frame.f_code is click.echo.__code__  # noqa: TID251 - not called
 
 
 def _describe_defect() -> str:

@@ -19,7 +19,8 @@ from batch.app.runs.progress import LOG_EVERY, Meter
 from batch.cli.output.check import send_question
 from batch.cli.output.progress import Paint, bar_line, plain, state_text
 from batch.cli.output.run import trial_question, waiting_text
-from batch.cli.terminal import confirm
+from batch.cli.terminal import confirm, echo
+from batch.control_characters import show_controls
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
@@ -77,7 +78,7 @@ class Bar:
         """Write a line above the bar."""
         if self._bar is not None:
             with suppress(OSError, ValueError):
-                self._bar.write(text, file=sys.stderr)
+                self._bar.write(show_controls(text), file=sys.stderr)
 
     def close(self) -> None:
         """Leave the last state as a line. May be called twice."""
@@ -142,7 +143,7 @@ class Silent:
     def say(self, text: str, *, needed: bool) -> None:
         """Print what cron should mail: only what is needed."""
         if needed:
-            click.echo(text, err=True)
+            echo(text, err=True)
 
 
 class Terminal:
@@ -218,7 +219,7 @@ class Terminal:
         self._close()
 
     def say(self, text: str, *, needed: bool) -> None:  # noqa: ARG002 - a person reads every summary
-        click.echo(text, err=True)
+        echo(text, err=True)
 
     def _open(self) -> None:
         if self._meter is not None and not self._quiet and can_draw():
@@ -233,4 +234,4 @@ class Terminal:
         if self._bar is not None:
             self._bar.write(text)
         elif not self._quiet:
-            click.echo(text, err=True)
+            echo(text, err=True)

@@ -1,15 +1,20 @@
-"""The terminal: who can answer there, yes/no questions, the browser beside it, and a stdout that takes nothing more."""
+"""The terminal: its printing and questions, the browser beside it, and a stdout that takes nothing more.
+
+All that the command line prints goes through `echo` and `prompt`; ruff refuses those of click anywhere else.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import webbrowser
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import click
 
+from batch.control_characters import show_controls
 from batch.i18n import _
 
 _YES = ("y", "yes", "s", "sim")
@@ -21,13 +26,35 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a text and a line end, control characters written out. `err`: on stderr, as messages are."""
+    click.echo(show_controls(text), err=err)  # noqa: TID251 - the one place
+
+
+def prompt(question: str, *, default: str = "", choices: Sequence[str] = ()) -> str:
+    """Ask on stderr and return the answer; Enter alone is the default. With `choices` it is one of them.
+
+    Raises click.Abort on Ctrl+C and at the end of the input.
+    """
+    shown = {show_controls(choice): choice for choice in choices}
+    answer: str = click.prompt(  # noqa: TID251 - the one place
+        show_controls(question),
+        default=show_controls(default),
+        show_default=bool(default),
+        type=click.Choice(list(shown)) if shown else None,
+        err=True,
+    )
+    return shown.get(answer, answer)
+
+
 def confirm(question: str) -> bool:
     """Ask on stderr; Enter alone is no. English answers count in every language.
 
     Raises click.Abort on Ctrl+C and at the end of the input.
     """
     answers = _("y/N")
-    return click.prompt(f"{question} [{answers}]", default="", show_default=False, value_proc=_parse_answer, err=True)
+    text = show_controls(f"{question} [{answers}]")
+    return click.prompt(text, default="", show_default=False, value_proc=_parse_answer, err=True)  # noqa: TID251
 
 
 def _parse_answer(answer: str) -> bool:
@@ -40,9 +67,9 @@ def _parse_answer(answer: str) -> bool:
 def open_page(page: Path | None) -> None:
     """Open a page in the browser; where there is none, or no page, say so on stderr."""
     if page is None:
-        click.echo(_("There is no report.html to open."), err=True)
+        echo(_("There is no report.html to open."), err=True)
     elif not _open_browser(page):
-        click.echo(_("No browser was found. The page is {page}").format(page=page), err=True)
+        echo(_("No browser was found. The page is {page}").format(page=page), err=True)
 
 
 def _open_browser(page: Path) -> bool:

@@ -102,7 +102,7 @@ class Reason(StrEnum):
     )
     VALUE_BAD_CHARACTERS = _explain(
         "value_bad_characters",
-        N_("{field} (column {column}) holds {found}, which WhatsApp refuses."),
+        N_("{field} (column {column}) holds {found}, which cannot be sent."),
         N_("Take it out of the cell and run again."),
     )
     VALUE_NOT_A_DATE = _explain(

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
+from batch.control_characters import show_controls
 from batch.formatting import OMIT_NONE, to_json
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence
@@ -173,7 +174,7 @@ def metrics_text(run: Run, tally: Tally) -> str:
 def _gauge_lines(campaign: str, name: str, text: str, values: Mapping[str, float]) -> Iterator[str]:
     """`values`: further labels, with a comma before each, to value."""
     full = f"wegly_batch_{name}"
-    escaped = campaign.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = show_controls(campaign).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     yield f"# HELP {full} {text}\n# TYPE {full} gauge\n"
     for labels, value in values.items():
         # An exit code is an enum whose text is not its number.

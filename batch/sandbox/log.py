@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from batch.control_characters import escape_controls
 from batch.errors import SettingsError
 from batch.sandbox.requests import person_of
 
@@ -110,7 +111,7 @@ class SandboxLog:
 
     def _write(self, event: str, entry: ReceivedPost | AppliedMessage) -> None:
         if self._file is not None:
-            self._file.write(json.dumps({"event": event, **asdict(entry)}, ensure_ascii=False) + "\n")
+            self._file.write(escape_controls(json.dumps({"event": event, **asdict(entry)}, ensure_ascii=False)) + "\n")
             self._file.flush()
 
 

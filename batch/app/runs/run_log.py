@@ -1,6 +1,6 @@
 """The run's log: JSON lines in `run.log`, and on the terminal when asked for.
 
-The token is taken out of every line, and whatever may be a phone.
+The token is taken out of every line, and whatever may be a phone. Control characters are escaped.
 
 A log that cannot be written never stops a run, nor the note of an outcome: lines are lost instead, and counted.
 """
@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import structlog
 
 from batch.chats import Token
+from batch.control_characters import escape_controls
 from batch.errors import WeglyBatchError
 from batch.i18n import _, describe_os_error, ngettext, number
 from batch.model.redaction import mask_numbers
@@ -127,6 +128,7 @@ class RunLog:
     def msg(self, line: str) -> None:
         if self._token is not None:
             line = self._token.redact(line)
+        line = escape_controls(line)
         self._to_file(line)
         if self._verbose:
             with suppress(OSError, ValueError):  # the terminal is gone

@@ -29,6 +29,7 @@ from batch.cli.options import (
     trusted_option,
 )
 from batch.cli.output.check import check_json, check_text
+from batch.cli.terminal import echo
 from batch.model.outcomes import ExitCode
 
 
@@ -54,5 +55,5 @@ def command(*, sheet: Path, campaign: Path, token_file: Path | None, as_json: bo
     """
     expires = token_expiry(os.environ.get("WEGLY_TOKEN"), token_file)
     found = check(sheet, campaign, settings_from(options), choices_from(options))
-    click.echo(check_json(found, expires) if as_json else check_text(found, expires))
+    echo(check_json(found, expires) if as_json else check_text(found, expires))
     return found.exit_code

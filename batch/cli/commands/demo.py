@@ -12,6 +12,7 @@ from batch.cli.help_i18n import TranslatedCommand, chosen_language
 from batch.cli.options import reports_option, verbose_option
 from batch.cli.output.run import demo_text
 from batch.cli.progress import make_watcher
+from batch.cli.terminal import echo
 from batch.model.outcomes import ExitCode
 
 
@@ -26,6 +27,6 @@ def command(*, reports: Path, verbose: bool) -> ExitCode:
     """
     watcher = make_watcher(yes=True, quiet=False)
     finished = run_demo(Settings(reports=reports, language=chosen_language()), watcher, verbose=verbose)
-    click.echo(demo_text(finished, samples()))
+    echo(demo_text(finished, samples()))
     expected = (ExitCode.DONE, ExitCode.ERRORS, ExitCode.UNKNOWN)
     return ExitCode.DONE if finished.exit_code in expected else finished.exit_code

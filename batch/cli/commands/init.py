@@ -22,7 +22,7 @@ from batch.app.init.write import WrittenCampaign, refuse_existing, write_campaig
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, header_row_option, trusted_option, worksheet_option
 from batch.cli.output.layout import labelled_lines, section, sheet_line
-from batch.cli.terminal import is_interactive
+from batch.cli.terminal import echo, is_interactive, prompt
 from batch.errors import InputError
 from batch.i18n import N_, _
 
@@ -101,21 +101,20 @@ def command(
     refuse_existing(target)
     facts = CampaignFacts(sender=sender, template=template, language=language, body=body)
     analysis = analyse_sheet(sheet, name=name, header_row=header_row, phone=phone, trusted=trusted)
-    click.echo(analysis_text(analysis), err=True)
+    echo(analysis_text(analysis), err=True)
     if is_interactive():
         analysis, facts = _ask(analysis, facts, ask_phone=phone is None)
     written = write_campaign(analysis, facts, target)
-    click.echo(campaign_text(written), err=True)
-    click.echo(str(written.file))
+    echo(campaign_text(written), err=True)
+    echo(str(written.file))
 
 
 def _ask(analysis: SheetAnalysis, facts: CampaignFacts, *, ask_phone: bool) -> tuple[SheetAnalysis, CampaignFacts]:
     """Ask the person for what the sheet cannot tell."""
-    click.echo(_("What you do not know now, leave for later with Enter."), err=True)
+    echo(_("What you do not know now, leave for later with Enter."), err=True)
     if ask_phone and len(analysis.phones) > 1:
-        names = click.Choice([each.name for each in analysis.phones])
-        best = analysis.phones[0].name
-        chosen = click.prompt(_("Column of the phones"), type=names, default=best, err=True)
+        names = [each.name for each in analysis.phones]
+        chosen = prompt(_("Column of the phones"), default=names[0], choices=names)
         analysis = choose_phone_column(analysis, chosen)
     columns = analysis.guess.columns
     if facts.sender is None and "whatsapp_phone_id" not in columns:
@@ -135,11 +134,11 @@ def _ask(analysis: SheetAnalysis, facts: CampaignFacts, *, ask_phone: bool) -> t
 
 def _prompt(text: str, take: Callable[[str], T], default: str = "") -> T | None:
     """Ask until `take` makes something of the answer; None when it is left for later."""
-    while answer := click.prompt(text, default=default, show_default=bool(default), err=True).strip():
+    while answer := prompt(text, default=default).strip():
         try:
             return take(answer)
         except (ValueError, InputError) as error:
-            click.echo(str(error), err=True)
+            echo(str(error), err=True)
     return None
 
 

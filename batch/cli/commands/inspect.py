@@ -9,6 +9,7 @@ import click
 from batch.app.inspect import describe, inspect, row_lines
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, header_row_option, json_option, trusted_option, worksheet_option
+from batch.cli.terminal import echo
 from batch.formatting import to_json
 from batch.i18n import N_, _
 
@@ -33,13 +34,13 @@ def command(
     opened = inspect(sheet, name=name, header_row=header_row, trusted=trusted)
     if as_rows:
         for line in row_lines(opened):
-            click.echo(to_json(line, indent=None))
+            echo(to_json(line, indent=None))
         return
     found = describe(opened)
     if as_json:
-        click.echo(to_json(found))
+        echo(to_json(found))
         return
-    click.echo(_text(found))
+    echo(_text(found))
 
 
 def _text(found: dict[str, object]) -> str:

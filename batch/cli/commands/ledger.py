@@ -11,6 +11,7 @@ from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, json_option, ledger_option
 from batch.cli.output import layout
+from batch.cli.terminal import echo
 from batch.formatting import format_messages, to_json
 from batch.i18n import _, ngettext, number
 
@@ -37,7 +38,7 @@ def backup(*, file: Path, ledger: str | None, as_json: bool) -> None:
     """
     copied = back_up_ledger(file, Settings(ledger=ledger))
     if as_json:
-        click.echo(_json(copied))
+        echo(_json(copied))
         return
     contents = copied.contents
     text = _(
@@ -47,7 +48,7 @@ def backup(*, file: Path, ledger: str | None, as_json: bool) -> None:
     )
     runs = ngettext("{n} run", "{n} runs", contents.runs).format(n=number(contents.runs))
     messages = format_messages(sum(contents.messages.values()))
-    click.echo(text.format(place=copied.place, size=_size(contents.size), runs=runs, messages=messages))
+    echo(text.format(place=copied.place, size=_size(contents.size), runs=runs, messages=messages))
 
 
 @command.command("info")
@@ -58,11 +59,11 @@ def info(*, ledger: str | None, as_json: bool) -> None:
     settings = Settings(ledger=ledger)
     found = describe_ledger(settings)
     if as_json:
-        click.echo(_json(found))
+        echo(_json(found))
         return
-    click.echo(_text(found))
+    echo(_text(found))
     if warning := synchronisation_warning(settings):
-        click.echo(warning, err=True)
+        echo(warning, err=True)
 
 
 def _text(found: LedgerInfo) -> str:

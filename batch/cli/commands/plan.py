@@ -23,6 +23,7 @@ from batch.cli.options import (
     settings_from,
 )
 from batch.cli.output.layout import labelled_lines, outcome_table
+from batch.cli.terminal import echo
 from batch.formatting import format_messages, to_json
 from batch.i18n import _
 from batch.model.outcomes import ExitCode
@@ -49,7 +50,7 @@ def command(*, sheet: Path, campaign: Path, out: Path, as_json: bool, **options:
     code = planned.check.exit_code
     if as_json:
         result = {"plan": out, "messages": planned.messages, "hash": planned.hash, "exit_code": code}
-        click.echo(to_json(result))
+        echo(to_json(result))
         return code
     lines = [
         (_("Plan"), f"{out}: {format_messages(planned.messages)}"),
@@ -57,5 +58,5 @@ def command(*, sheet: Path, campaign: Path, out: Path, as_json: bool, **options:
         (_("Send it"), f"wegly-batch run {sheet} -c {campaign} --plan {out}"),
     ]
     counts = outcome_table(planned.check.counts, planned.check.reasons)
-    click.echo("\n".join([counts, "", *labelled_lines(lines, least=8)]))
+    echo("\n".join([counts, "", *labelled_lines(lines, least=8)]))
     return code

@@ -11,7 +11,7 @@ from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import TextParam, json_option, ledger_option, timeout_option, yes_option
 from batch.cli.output.purge import purge_json, purge_question, purge_text
-from batch.cli.terminal import confirm, is_interactive
+from batch.cli.terminal import confirm, echo, is_interactive
 from batch.model.outcomes import ExitCode
 
 
@@ -58,5 +58,5 @@ def command(
 
     settings = Settings(ledger=ledger, read_timeout=read_timeout)
     ended = purge(older_than, campaign=campaign, dry_run=dry_run, settings=settings, confirm=agrees)
-    click.echo(purge_json(ended) if as_json else purge_text(ended))
+    echo(purge_json(ended) if as_json else purge_text(ended))
     return ended.exit_code

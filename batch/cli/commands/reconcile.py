@@ -24,6 +24,7 @@ from batch.cli.options import (
     trust_env_option,
 )
 from batch.cli.output.settle import reconcile_json, reconcile_text
+from batch.cli.terminal import echo
 from batch.model.outcomes import ExitCode
 
 
@@ -49,5 +50,5 @@ def command(
     """
     token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
     ended = reconcile(run, campaign, sheet, settings=settings_from(options), token=token)
-    click.echo(reconcile_json(ended) if as_json else reconcile_text(ended))
+    echo(reconcile_json(ended) if as_json else reconcile_text(ended))
     return ended.exit_code

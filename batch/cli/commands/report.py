@@ -11,7 +11,7 @@ from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedCommand, chosen_language
 from batch.cli.options import json_option, ledger_option, reports_option
 from batch.cli.output.run import written_text
-from batch.cli.terminal import open_page
+from batch.cli.terminal import echo, open_page
 from batch.formatting import to_json
 from batch.model.outcomes import ExitCode
 
@@ -35,9 +35,9 @@ def command(*, run: str | None, ledger: str | None, reports: Path, mask: bool, a
     settings = Settings(ledger=ledger, reports=reports, language=chosen_language())
     report = rewrite_report(run, settings, masked=mask)
     if as_json:
-        click.echo(to_json(report.summary))
+        echo(to_json(report.summary))
     else:
-        click.echo(written_text(report))
+        echo(written_text(report))
     if opens:
         open_page(report.written.page)
     return ExitCode.STOPPED if report.written.missing else ExitCode.DONE

@@ -46,7 +46,7 @@ from batch.cli.options import (
 from batch.cli.output.check import check_json, check_text
 from batch.cli.output.run import alarm_text, summary_text, trial_json, trial_text
 from batch.cli.progress import make_watcher
-from batch.cli.terminal import discard_stdout
+from batch.cli.terminal import discard_stdout, echo
 from batch.errors import WeglyBatchError
 from batch.formatting import format_moment, to_json
 from batch.i18n import _, describe_os_error, ngettext, number
@@ -139,7 +139,7 @@ def command(
         return _check(files.sheets, campaign, settings, choices, as_json=as_json)
     if not_after is not None and is_late(campaign, not_after):
         late = _("It is after {time}: nothing was sent. Run again in time.")
-        click.echo(late.format(time=f"{not_after:%H:%M}"), err=True)
+        echo(late.format(time=f"{not_after:%H:%M}"), err=True)
         return ExitCode.PENDING
     if numbers:
         token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
@@ -147,7 +147,7 @@ def command(
         trial = send_trial(
             files.sheets[0], campaign, numbers, settings=settings, token=token, choices=choices, watcher=watcher
         )
-        click.echo(trial_json(trial) if as_json else trial_text(trial))
+        echo(trial_json(trial) if as_json else trial_text(trial))
         return trial.exit_code
     return _Runner(settings, choices, token_file, as_json=as_json, quiet=quiet, yes=yes).run(files.sheets, campaign)
 
@@ -156,9 +156,9 @@ def _print_files(files: InputFiles) -> None:
     """Print what a folder stood for, so that no sheet is a surprise."""
     if files.from_folders:
         names = ", ".join(file.name for file in files.from_folders)
-        click.echo(_("Taken from the folder: {files}.").format(files=names), err=True)
+        echo(_("Taken from the folder: {files}.").format(files=names), err=True)
     for ignored in files.ignored:
-        click.echo(_("Left out of the folder: {what}.").format(what=ignored), err=True)
+        echo(_("Left out of the folder: {what}.").format(what=ignored), err=True)
 
 
 def _check(sheets: Iterable[Path], campaign: Path, settings: Settings, choices: Choices, *, as_json: bool) -> ExitCode:
@@ -166,7 +166,7 @@ def _check(sheets: Iterable[Path], campaign: Path, settings: Settings, choices: 
     codes = []
     for sheet in sheets:
         found = check(sheet, campaign, settings, choices)
-        click.echo(check_json(found) if as_json else check_text(found))
+        echo(check_json(found) if as_json else check_text(found))
         codes.append(found.exit_code)
     return worst_exit_code(codes)
 
@@ -195,11 +195,11 @@ class _Runner:
                 except WeglyBatchError as error:
                     if len(runs) == 1:
                         raise
-                    click.echo(f"{run.sheet.name}: {error.problem}\n{error.remedy}".rstrip(), err=True)
+                    echo(f"{run.sheet.name}: {error.problem}\n{error.remedy}".rstrip(), err=True)
                     self._codes.append(ExitCode(error.exit_code))
                 if self._finished and self._finished[-1].hits_all:
                     if remaining := len(runs) - len(self._codes):
-                        click.echo(_not_begun_text(remaining, len(runs)), err=True)
+                        echo(_not_begun_text(remaining, len(runs)), err=True)
                     break
         if self._json:
             self._print_json(as_list=len(sheets) > 1)
@@ -208,11 +208,11 @@ class _Runner:
     def _warn(self) -> None:
         # Once, and only to a person at a terminal: cron would mail the ledger's doubtful place every night.
         if not self._quiet and sys.stderr.isatty() and (warning := synchronisation_warning(self._settings)):
-            click.echo(warning, err=True)
+            echo(warning, err=True)
         expires = self._token.expires
         if expires is not None and expires <= datetime.now(UTC):  # it will be refused: the cause is known already
             expired = _("The token expired on {when}: get a new one from Wegly.")
-            click.echo(expired.format(when=format_moment(expires.astimezone())), err=True)
+            echo(expired.format(when=format_moment(expires.astimezone())), err=True)
 
     def _execute(self, run: SheetRun) -> None:
         watcher = make_watcher(yes=self._yes, quiet=self._quiet, expires=self._token.expires)
@@ -225,18 +225,18 @@ class _Runner:
             with suppress(OSError):  # a terminal that is gone; the exit code still tells
                 watcher.say(summary_text(ended), needed=needed)
         elif self._json and alarm:
-            click.echo(alarm, err=True)
+            echo(alarm, err=True)
         elif ended.notify_problems:
-            click.echo("\n".join(ended.notify_problems), err=True)
+            echo("\n".join(ended.notify_problems), err=True)
 
     def _print_json(self, *, as_list: bool) -> None:
         summaries = [ended.summary for ended in self._finished]
         try:
-            click.echo(to_json(summaries if as_list else summaries[0]))
+            echo(to_json(summaries if as_list else summaries[0]))
         except OSError as error:
             discard_stdout()
             problem = _("The summary could not be printed ({error}); it is in summary.json.")
-            click.echo(problem.format(error=describe_os_error(error)), err=True)
+            echo(problem.format(error=describe_os_error(error)), err=True)
 
 
 def _not_begun_text(remaining: int, sheets: int) -> str:

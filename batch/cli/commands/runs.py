@@ -13,6 +13,7 @@ from batch.app.report import list_runs
 from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import json_option, ledger_option
+from batch.cli.terminal import echo
 from batch.formatting import format_moment, format_rows, to_json
 from batch.i18n import _, number
 from batch.model.outcomes import Outcome
@@ -92,13 +93,13 @@ def command(*, campaign: str | None, limit: int | None, ledger: str | None, as_j
     """
     listing = list_runs(Settings(ledger=ledger), campaign=campaign, limit=limit)
     if as_json:
-        click.echo(to_json(listing.summaries))
+        echo(to_json(listing.summaries))
         return
     if listing.runs:
-        click.echo(runs_text(listing.runs, columns=_columns()))
+        echo(runs_text(listing.runs, columns=_columns()))
     else:
-        click.echo(no_runs_text(campaign, listing.campaigns))
-    click.echo(_("Ledger: {place}").format(place=listing.ledger), err=True)
+        echo(no_runs_text(campaign, listing.campaigns))
+    echo(_("Ledger: {place}").format(place=listing.ledger), err=True)
 
 
 def _columns() -> int | None:

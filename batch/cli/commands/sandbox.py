@@ -10,6 +10,7 @@ import click
 from batch.app.demo import serve_sandbox, special_contacts
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET
+from batch.cli.terminal import echo
 from batch.i18n import _, number
 
 _SHARE = click.FloatRange(0, 1)
@@ -80,10 +81,10 @@ def command(
     """
 
     def announce(url: str) -> None:
-        click.echo(url)
+        echo(url)
         listening = _("The sandbox listens at {url}; Ctrl+C ends it. In another terminal:").format(url=url)
         command = f"WEGLY_TOKEN=anything wegly-batch run contatos.xlsx -c boas-vindas.toml --base-url {url}"
-        click.echo(f"{listening}\n  {command}", err=True)
+        echo(f"{listening}\n  {command}", err=True)
 
     requests, messages = serve_sandbox(
         announce,
@@ -94,4 +95,4 @@ def command(
         log_file=log_file,
     )
     ended = _("Received {requests} requests, applied {messages} messages.")
-    click.echo(ended.format(requests=number(requests), messages=number(messages)), err=True)
+    echo(ended.format(requests=number(requests), messages=number(messages)), err=True)

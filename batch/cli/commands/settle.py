@@ -14,7 +14,7 @@ from batch.app.settle import SettlementReport, settle_report, settle_rows
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import TextParam, json_option, ledger_option, timeout_option, yes_option
 from batch.cli.output.settle import settle_json, settle_question, settle_text
-from batch.cli.terminal import confirm, is_interactive
+from batch.cli.terminal import confirm, echo, is_interactive
 from batch.errors import SettingsError
 from batch.i18n import _
 from batch.model.sheets import parse_rows
@@ -69,7 +69,7 @@ def command(
             _("There is no report {name!r}, and no row is named.").format(name=what),
             _("Name a report, or a run with its rows: wegly-batch settle RUN --sent 5,7-9 --not-sent 12"),
         )
-    click.echo(settle_json(ended) if as_json else settle_text(ended, shown_before=asks))
+    echo(settle_json(ended) if as_json else settle_text(ended, shown_before=asks))
 
 
 def _join(ranges: Iterable[tuple[int, ...]]) -> list[int]:

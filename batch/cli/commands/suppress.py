@@ -21,7 +21,7 @@ from batch.app.suppress import (
 from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, json_option, ledger_option, yes_option
 from batch.cli.output.layout import row_label
-from batch.cli.terminal import confirm
+from batch.cli.terminal import confirm, echo
 from batch.formatting import format_moment, to_json
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import ExitCode
@@ -67,11 +67,11 @@ def add(
         settings=Settings(ledger=ledger),
     )
     if as_json:
-        click.echo(to_json([{"phone": format_phone(person), "new": new} for person, new in found.items()]))
+        echo(to_json([{"phone": format_phone(person), "new": new} for person, new in found.items()]))
         return
     for person, new in found.items():
         state = _("is on the list now") if new else _("was on the list already")
-        click.echo(f"{format_phone(person)}  {state}")
+        echo(f"{format_phone(person)}  {state}")
 
 
 @command.command("remove")
@@ -85,7 +85,7 @@ def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | Non
     found = find_people(phones, region=region, settings=settings)
     absent = _("is not on the list")
     for person, entry in found.items():
-        click.echo(_line(entry) if entry else f"{format_phone(person)}  {absent}", err=not entry)
+        echo(_line(entry) if entry else f"{format_phone(person)}  {absent}", err=not entry)
     on_it = [person for person, entry in found.items() if entry]
     if not on_it:
         return ExitCode.DONE
@@ -95,10 +95,10 @@ def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | Non
         len(on_it),
     )
     if not yes and sys.stdin.isatty() and not confirm(question.format(n=number(len(on_it)))):
-        click.echo(_("Nobody was taken off the list."), err=True)
+        echo(_("Nobody was taken off the list."), err=True)
         return ExitCode.INTERRUPTED
     gone = remove_people(on_it, settings)
-    click.echo(_("Taken off the list: {n}.").format(n=number(len(gone))), err=True)
+    echo(_("Taken off the list: {n}.").format(n=number(len(gone))), err=True)
     return ExitCode.DONE
 
 
@@ -112,14 +112,14 @@ def list_(*, ledger: str | None, as_json: bool) -> None:
     """
     entries = list_people(Settings(ledger=ledger))
     if as_json:
-        click.echo(to_json([_as_json(entry) for entry in entries]))
+        echo(to_json([_as_json(entry) for entry in entries]))
         return
     count = 0
     for entry in entries:
-        click.echo(_line(entry))
+        echo(_line(entry))
         count += 1
     text = _("On the list: {n}.") if count else _("Nobody is on the suppression list.")
-    click.echo(text.format(n=number(count)), err=True)
+    echo(text.format(n=number(count)), err=True)
 
 
 @command.command("import")
@@ -149,16 +149,16 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
             "unreadable_count": found.unreadable_count,
             "exit_code": code,
         }
-        click.echo(to_json(result))
+        echo(to_json(result))
         return code
     for warning in found.warnings:
-        click.echo(warning, err=True)
+        echo(warning, err=True)
     added = ngettext(
         "{sheet}: {added} added to the list; {already} was on it already.",
         "{sheet}: {added} added to the list; {already} were on it already.",
         found.already,
     )
-    click.echo(added.format(sheet=sheet.name, added=number(found.added), already=number(found.already)))
+    echo(added.format(sheet=sheet.name, added=number(found.added), already=number(found.already)))
     if found.unreadable_count:
         _print_unreadable(found)
     return code
@@ -171,12 +171,12 @@ def _print_unreadable(found: ImportResult) -> None:
         "NOT on the list: whom {n} cells may mean that cannot be read:",
         count,
     )
-    click.echo(head.format(n=number(count)), err=True)
+    echo(head.format(n=number(count)), err=True)
     for each in found.unreadable[:_CELLS_SHOWN]:
-        click.echo(f"  {row_label(each.row)}: {sentence(each.finding)}", err=True)
+        echo(f"  {row_label(each.row)}: {sentence(each.finding)}", err=True)
     if count > _CELLS_SHOWN:
-        click.echo("  " + _("and {n} more").format(n=number(count - _CELLS_SHOWN)), err=True)
-    click.echo(_("Correct these cells and import the sheet again: who is on the list stays as first noted."), err=True)
+        echo("  " + _("and {n} more").format(n=number(count - _CELLS_SHOWN)), err=True)
+    echo(_("Correct these cells and import the sheet again: who is on the list stays as first noted."), err=True)
 
 
 def _line(entry: Entry) -> str:

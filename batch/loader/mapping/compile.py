@@ -267,7 +267,7 @@ def _literal_problems(parsed: ParsedText) -> Iterator[str]:
     literal = [part for part in parsed.parts if isinstance(part, str)]
     refused = next((found for part in literal if (found := find_refused(part))), None)
     if refused:
-        yield _("holds {refused}, which WhatsApp refuses").format(refused=refused)
+        yield _("holds {refused}, which cannot be sent").format(refused=refused)
 
 
 def _numbering_problems(campaign: Campaign, plans: Sequence[TemplateFieldPlan]) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from batch.campaign import find_control_character
 from batch.i18n import N_
 from batch.loader.filters.registry import Filter
 from batch.model.phrases import Phrase, Value
@@ -162,9 +163,9 @@ class ValuePattern:
                 ]
             )
         text = form % tuple(texts)
-        if text.strip() and not _REFUSED.search(text):
-            return text
         refused = find_refused(text)
+        if refused is None and text.strip():
+            return text
         reason = Reason.VALUE_BAD_CHARACTERS if refused else Reason.VALUE_MISSING
         return (self._name(Finding(reason), ", ".join(self.columns), refused or ""),)
 
@@ -191,7 +192,7 @@ def parse_whole_number(text: str, *, least: int, origin: dict[str, Value]) -> in
 
 
 def find_refused(text: str) -> Phrase | None:
-    """Return the first thing in `text` that WhatsApp refuses in a template value; None when there is none."""
+    """Return what no template value may hold and `text` holds; None when there is no such thing."""
     if (refused := _REFUSED.search(text)) is None:
-        return None
+        return find_control_character(text)
     return _REFUSED_NAMES.get(refused[0]) or Phrase(N_("{spaces} spaces in a row"), {"spaces": len(refused[0])})

@@ -12,6 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from batch.control_characters import show_controls
 from batch.model.phrases import Value
 from batch.model.reasons import Finding, Reason
 
@@ -67,12 +68,16 @@ _HARMLESS = re.compile(r"\+*[0-9\s().\[\]{}/,\-]*")
 _CUT = re.compile(r"\.\.")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE63, 0xFF0D], "-")
+_RIGHT_TO_LEFT = "\u202b\u202e\u2067"
+"""Embedding, override and isolate."""
 _QUOTES = "'\"` \u00b4\u2018\u2019\u201c\u201d"
 
 
 def extract_digits(text: str) -> Digits | Finding:
     """Return the digits of the one number in `text`, or the finding that says why there is not one."""
     found = _as_seen(text)
+    if not text.isascii() and any(map(_deceives, text)):
+        return refuse(Reason.PHONE_NOT_A_NUMBER, show_controls(found))
     plain = _plain(text)
     if not any(char.isalnum() for char in plain):
         return refuse(Reason.PHONE_MISSING, found)
@@ -83,6 +88,16 @@ def extract_digits(text: str) -> Digits | Finding:
         return refuse(Reason.PHONE_NOT_A_NUMBER, found)
     number = _from_scientific(_without_words(plain), found)
     return number if isinstance(number, Finding) else _only_digits(number, found)
+
+
+def _deceives(char: str) -> bool:
+    """Return True where people see other digits, or another order, than would be read.
+
+    A superscript or a digit in a circle is a footnote, not a digit. Other marks of direction are common in copies.
+    """
+    if char in _RIGHT_TO_LEFT:
+        return True
+    return not char.isdecimal() and any(part.isdecimal() for part in unicodedata.normalize("NFKC", char))
 
 
 def _plain(text: str) -> str:

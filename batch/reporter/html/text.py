@@ -1,7 +1,7 @@
 """Text, JSON and dates as a page in a browser can hold them. Pure.
 
-Jinja2 escapes what goes into markup. The rest is done here: characters that turn the direction of all text after them
-are written out, long texts are cut, and JSON is made so that no value can end the script element around it.
+Jinja2 escapes what goes into markup. The rest is done here: control characters are written out, long texts are cut,
+and JSON is made so that no value can end the script element around it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
+from batch.control_characters import show_controls
 from batch.formatting import format_exactly, format_rate
 from batch.i18n import N_, _, current_language
 from batch.reporter.columns import COLUMNS
@@ -21,16 +22,15 @@ from batch.reporter.printable_text import printable
 LONGEST_CELL = 2_000
 """Characters of a cell that the page shows; results.csv has the whole text."""
 
-_BIDI_MARKS = {ord(sign): f"[U+{ord(sign):04X}]" for sign in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 _UNSAFE_IN_SCRIPT = re.compile("[<>&\u2028\u2029]")
 
 
 def harmless(text: str, longest: int = LONGEST_CELL) -> str:
-    """Return the text as the page shows it: valid, without direction marks, cut to `longest` and an ellipsis."""
+    """Return the text as the page shows it: valid, control characters written out, cut to `longest` and an ellipsis."""
     if len(text) <= longest and text.isprintable():
         return text
     cut = text if len(text) <= longest else text[:longest] + "\N{HORIZONTAL ELLIPSIS}"
-    return printable(cut).translate(_BIDI_MARKS)
+    return show_controls(printable(cut))
 
 
 def to_script_json(value: object) -> str:

@@ -23,10 +23,12 @@ def test_a_line_is_json_and_private(tmp_path: Path) -> None:
     path = tmp_path / "run.log"
     with log_to(path, token=Token.parse("a-secret-token", "a test"), verbose=False) as written:
         log.info("first", value="a-secret-token")
-        log.info("second", path="relat\udce9rio")
+        log.info("second", path="relat\udce9rio \x1b\x7f\x9b31m\u202e")
         assert written.problem is None
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert [line["event"] for line in lines] == ["first", "second"]
+    assert lines[1]["path"] == "relat\udce9rio \x1b\x7f\x9b31m\u202e"
+    assert path.read_text("utf-8").replace("\n", "").isprintable()
     assert "secret" not in path.read_text("utf-8")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

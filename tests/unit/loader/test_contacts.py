@@ -28,6 +28,7 @@ whatsapp_phone_id = "{SENDER}"
 name = "saudacao_inicial"
 language = "pt_BR"
 """
+CONTROLS = (0x00, 0x07, 0x08, 0x0B, 0x1B, 0x7F, 0x85, 0x9B, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 PLAIN = (
     HEAD
     + """
@@ -306,12 +307,29 @@ def test_hidden_is_passed_on(maker: Maker) -> None:
         ("a\tb", "a tab"),
         ("a     b", "5 spaces in a row"),
         ("a" + " " * 9 + "b", "9 spaces in a row"),
+        *((f"a{chr(code)}b", f"the control character U+{code:04X}") for code in CONTROLS),
     ],
 )
 def test_what_whatsapp_refuses_in_a_value_is_an_error(make: Make, value: str, found: str) -> None:
-    """Line breaks, tabs, and more than four spaces."""
+    """Line breaks, tabs, more than four spaces, and what steers a screen or turns the text."""
     contact = make(PLAIN, _plain(Cidade=value))
-    assert _said(contact) == [f"BODY {{{{2}}}} (column Cidade) holds {found}, which WhatsApp refuses."]
+    assert _said(contact) == [f"BODY {{{{2}}}} (column Cidade) holds {found}, which cannot be sent."]
+
+
+@pytest.mark.parametrize("code", CONTROLS)
+def test_a_profile_name_holds_no_control_character(make: Make, code: int) -> None:
+    """It is shown on the screens of those who answer."""
+    text = HEAD + '[columns]\nwa_contact_id = "T"\nremote_profile_name = "N"\n'
+    contact = make(text, {"T": "11 90000-0001", "N": f"a{chr(code)}b"})
+    found = f"the control character U+{code:04X}"
+    assert _said(contact) == [f"remote_profile_name (column N) holds {found}, which cannot be sent."]
+
+
+def test_marks_of_direction_and_joiners_are_text(make: Make) -> None:
+    """Names in Arabic and emoji of several parts need them."""
+    value = "\u200eمريم\u200f 👩\u200d👧"
+    contact = make(PLAIN, _plain(Cidade=value))
+    assert contact.message is not None
 
 
 def test_four_spaces_in_a_row_are_allowed_and_strip_mends_the_rest(make: Make) -> None:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from batch.control_characters import show_controls
 from batch.model.phone.brazil import AREAS
 from batch.model.phone.cells import PHONE_RULE_VERSION, Phone, format_for_api, format_phone, is_region, read_phone
 from batch.model.reasons import Finding, Reason
@@ -223,6 +224,10 @@ REFUSED = [
     ("3003-1234", Reason.PHONE_SERVICE_NUMBER),
     ("(11) 4004-1234", Reason.PHONE_SERVICE_NUMBER),
     ("(11) 3003-1234", Reason.PHONE_SERVICE_NUMBER),
+    *((f"11 98888-777{sign}", Reason.PHONE_NOT_A_NUMBER) for sign in "\u2075\u2085\u2464\u2478\u248c\u24f9\u2780"),
+    ("11 98888-7777\u00b9", Reason.PHONE_NOT_A_NUMBER),
+    ("\u00b9\u00b9 98888-7777", Reason.PHONE_NOT_A_NUMBER),
+    *((f"11 9{sign}88887777", Reason.PHONE_NOT_A_NUMBER) for sign in "\u202b\u202e\u2067"),
     ("não tem", Reason.PHONE_NOT_A_NUMBER),
     ("#N/A", Reason.PHONE_NOT_A_NUMBER),
     ("maria@example.com", Reason.PHONE_NOT_A_NUMBER),
@@ -302,7 +307,7 @@ def test_what_cannot_be_read_for_certain_is_refused_by_name(text: str, reason: R
     """Each refusal says which trouble it is and shows the text."""
     refusal = _refusal(text)
     assert refusal.reason is reason
-    assert refusal.values["found"] == " ".join(text.split())
+    assert refusal.values["found"] == show_controls(" ".join(text.split()))
 
 
 def test_the_table_is_of_this_version_of_the_rule() -> None:

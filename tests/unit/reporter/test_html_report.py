@@ -187,7 +187,8 @@ def test_a_text_keeps_its_direction_to_itself() -> None:
     assert harmless("a\u202eb\u2066c") == "a[U+202E]b[U+2066]c"
     assert harmless("مرحبا") == "مرحبا"
     assert harmless("x" * 11, 10) == "x" * 10 + "…"
-    assert harmless("\x00\ud800") == "��"
+    assert harmless("\x00\ud800\x9b") == "��\\x9b"
+    assert harmless("a\r\nb\rc\td") == "a\nb\nc\td"
 
 
 @pytest.mark.parametrize("rows", [60, 5_000])

@@ -80,6 +80,6 @@ def test_what_the_run_does_not_have_is_left_out() -> None:
 
 def test_a_campaigns_name_is_escaped() -> None:
     """Quotes, backslashes and line breaks do not end the label."""
-    text = metrics_text(replace(RUN, campaign='a"b\\c\nd é 😀'), TALLY)
-    assert 'wegly_batch_exit_code{campaign="a\\"b\\\\c\\nd é 😀"} 3' in text.splitlines()
+    text = metrics_text(replace(RUN, campaign='a"b\\c\nd é 😀\x1b'), TALLY)
+    assert 'wegly_batch_exit_code{campaign="a\\"b\\\\c\\nd é 😀\\\\x1b"} 3' in text.splitlines()
     assert all(LINE.fullmatch(line) for line in text.splitlines() if not line.startswith("#"))
