@@ -55,7 +55,7 @@ class Patterns:
         self.opening = b"<" + prefix + b"sheetData>"
         self.closing = b"</" + prefix + b"sheetData>"
         self.close_row = b"</" + prefix + b"row>"
-        self.row = re.compile(rb"\s*(<" + at + rb"row(?=[\s/>])" + ATTRIBUTES + rb">)")
+        self.row = re.compile(rb"\s*(<" + at + rb'row(?: r="(\d{1,7})")?(?=[\s/>])' + ATTRIBUTES + rb">)")
         self.row_end = re.compile(rb"</" + at + rb"row\s*>")
         self.formula = re.compile(rb"<" + at + rb"f(?=[\s/>])(" + ATTRIBUTES + rb")>")
         self._cell = re.compile(
@@ -170,8 +170,8 @@ class SheetXml:
                 if end < 0 and (ended := self.patterns.row_end.search(buffer, inside)):  # `</row >`, written by few
                     end, after = ended.span()
                 if end >= 0:
-                    reference = _NUMBER.search(tag)
-                    number = int(reference[1]) if reference else number + 1
+                    reference = found[2] or next(iter(_NUMBER.findall(tag)), None)  # nearly all have it in front
+                    number = int(reference) if reference else number + 1
                     yield Row(number, tag, None if empty else buffer[inside:end])
                     at = after
                     continue
