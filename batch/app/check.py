@@ -108,6 +108,8 @@ class Check:
     """Starts a second of each sender."""
     forecast: Forecast
     """When it would go, by all rules together."""
+    plan_hash: str | None
+    """Of the plan that is followed, which binds every message; None: no plan."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -182,6 +184,7 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
         seconds=max(0, to_send - 1) / rate,
         rate=rate,
         forecast=_forecast(staged, senders, rate),
+        plan_hash=staged.choices.plan.hash if staged.choices.plan else None,
     )
 
 

@@ -18,7 +18,6 @@ from batch.app.inputs.recipient_lists import RecipientLists, open_lists
 from batch.app.inputs.staging import (
     Choices,
     StagedSheet,
-    hash_request,
     open_campaign_sheet,
     stage_sheet,
     utc_now,
@@ -34,7 +33,7 @@ from batch.chats import Token, encode
 from batch.errors import Declined, SettingsError
 from batch.i18n import _
 from batch.ledger import Ledger, Owner, StagedRow, sender_lock
-from batch.model.messages import TRIAL, Contact, Message, message_key
+from batch.model.messages import TRIAL, Contact, Message, hash_request, message_key
 from batch.model.outcomes import ExitCode, Outcome, exit_code_of
 from batch.model.phone.cells import format_for_api, read_phone
 from batch.model.reasons import Finding, advice, sentence

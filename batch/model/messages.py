@@ -130,6 +130,11 @@ def _hash_campaign(endpoint: str, campaign: str) -> hashlib._Hash:
     return hashlib.sha256(f"[{_json_items(endpoint, campaign_scope(campaign))}, ".encode())
 
 
+def hash_request(payload: str) -> str:
+    """Return the SHA-256 of a request's body, in hex digits: a row is sent again only if it changed."""
+    return hashlib.sha256(payload.encode()).hexdigest()
+
+
 def _json_items(*parts: str) -> str:
     return ", ".join(map(encode_basestring, parts))
 

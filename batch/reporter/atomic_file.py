@@ -16,7 +16,7 @@ _PRIVATE = 0o600
 
 
 def write_atomic(
-    target: Path, write: Callable[[BinaryIO], None], *, mode: int = _PRIVATE, elsewhere: bool = True
+    target: Path, write: Callable[[BinaryIO], object], *, mode: int = _PRIVATE, elsewhere: bool = True
 ) -> Path:
     """Let `write` fill a temporary file, then put it in place of `target` with that mode. Returns its path.
 

@@ -7,8 +7,7 @@ stamp beside the campaign file notes which ledger its runs use, so that another 
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from batch.campaign import Campaign, Constant, Source, describe_source
@@ -19,9 +18,12 @@ from batch.ledger import Ledger
 from batch.model.messages import campaign_scope
 from batch.model.phone.cells import PHONE_RULE_VERSION
 from batch.model.runs import Run, Traits, list_changes
+from batch.reporter import write_atomic
 
 _STAMPS_KEPT = 100
 """In one file: a campaign name with {yyyy-mm} makes a new stamp each month."""
+_DAMAGED = (ValueError, TypeError, RecursionError)
+"""Errors of reading a stamp file that is none; RecursionError for one that is nested thousands deep."""
 
 
 _ANOTHER_LEDGER = N_(
@@ -74,7 +76,7 @@ def read_stamps(campaign: Path, name: str) -> list[Stamp]:
         return [stamp for stamp in _all(campaign) if stamp.campaign == campaign_scope(name)]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, *_DAMAGED) as error:
         raise StampUnreadable from error
 
 
@@ -83,32 +85,35 @@ def write_stamp(campaign: Path, stamp: Stamp) -> bool:
 
     Readable by others, since the next run may be another user's; it names no person.
     """
-    path = stamp_path(campaign)
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         before = _readable(campaign)
         others = [one for one in before if (one.campaign, one.endpoint) != (stamp.campaign, stamp.endpoint)]
-        with os.fdopen(os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644), "w", encoding="utf-8") as file:
-            json.dump([asdict(one) for one in [*others, stamp][-_STAMPS_KEPT:]], file, ensure_ascii=False, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        stamps = [asdict(one) for one in [*others, stamp][-_STAMPS_KEPT:]]
+        text = json.dumps(stamps, ensure_ascii=False, indent=2).encode()
+        write_atomic(stamp_path(campaign), lambda file: file.write(text), mode=0o644, elsewhere=False)
     except OSError:
-        aside.unlink(missing_ok=True)
         return False
     return True
 
 
 def _all(campaign: Path) -> list[Stamp]:
-    """Read every stamp of the file. Raises OSError, ValueError or TypeError when it cannot be read."""
-    return [Stamp(**one) for one in json.loads(stamp_path(campaign).read_text(encoding="utf-8"))]
+    """Read every stamp of the file. Raises OSError, or one of _DAMAGED, when it cannot be read."""
+    found = json.loads(stamp_path(campaign).read_text(encoding="utf-8"))
+    if not isinstance(found, list):
+        raise TypeError("it holds no list")
+    stamps = [Stamp(**one) for one in found]
+    for stamp in stamps:
+        for field in fields(Stamp):
+            if type(getattr(stamp, field.name)).__name__ != field.type:
+                raise TypeError(f"{field.name} is no {field.type}")
+    return stamps
 
 
 def _readable(campaign: Path) -> list[Stamp]:
     """Return the stamps before a new one: of a damaged file, which was accepted, none."""
     try:
         return _all(campaign)
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, *_DAMAGED):
         return []
 
 

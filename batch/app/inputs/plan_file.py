@@ -1,25 +1,32 @@
 """The plan file: the messages that would be sent, frozen, so that what was reviewed is what goes out.
 
-It holds personal data, so it is readable by its owner alone (0600).
+It holds personal data, so it is readable by its owner alone (0600). Its hash binds all that a run compares or sends:
+campaign, endpoint, sheet, the checksums of the input files, and each row with its person and its body. A file cannot
+vouch for itself, though: who noted the hash elsewhere gives it to `run` (`--plan-hash`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from batch.campaign import Campaign
 from batch.errors import PlanChanged, SettingsError
 from batch.i18n import N_, _, describe_os_error
+from batch.model.messages import hash_request
+from batch.reporter import write_atomic
 
-FORMAT = 1
+FORMAT = 2
+"""Version of the file and of the rule of its hash. 1: the hash did not cover the head."""
 _CHUNK = 1 << 20
 _HEAD = 4096
 """Bytes in which a plan says that it is one."""
+_HEAD_HASHED = ("campaign", "endpoint", "sheet", "sheet_sha256", "campaign_sha256")
+"""What the hash covers of the head; when and by which version it was made is for people alone."""
 _OTHER_PLACE = N_("Name another place with --out.")
 _AGAIN = N_("Look at what has changed, and make the plan anew with `wegly-batch plan`. Nothing was sent.")
 
@@ -36,9 +43,9 @@ class Plan:
     sheet_sha256: str
     campaign_sha256: str
     hash: str
-    """SHA-256 over the messages, as `plan` printed it."""
-    requests: Mapping[int, str]
-    """Row to the SHA-256 of its request's body."""
+    """SHA-256 over head and messages, as `plan` printed it."""
+    requests: Mapping[int, tuple[str, str]]
+    """Row to its person and the SHA-256 of its request's body."""
 
     def refuse_changes(self, *, campaign: Campaign, endpoint: str, sheet_sha256: str) -> None:
         """Raise PlanChanged when the plan was made of another sheet, campaign or endpoint."""
@@ -55,63 +62,87 @@ class Plan:
             other = _("{file} was made for {planned}, and this run goes to {now}.")
             raise PlanChanged(other.format(file=self.path.name, planned=self.endpoint, now=endpoint), _(_AGAIN))
 
-    def refuse_other_messages(self, requests: Iterable[tuple[int, str, str, str]]) -> None:
-        """Raise PlanChanged when a planned row would get another message today: (row, person, hash, body) each."""
-        for row, _person, digest, _body in requests:
-            if self.requests.get(row, digest) != digest:
+    def refuse_other_hash(self, noted: str) -> None:
+        """Raise PlanChanged when the plan is not the one whose hash a person noted."""
+        if noted.strip().casefold() != self.hash:
+            another = _("{file} is not the plan that was looked at: its hash is {hash}.")
+            raise PlanChanged(another.format(file=self.path.name, hash=self.hash), _(_AGAIN))
+
+    def planned_rows(self, requests: Iterable[tuple[int, str, str, str]]) -> dict[int, str]:
+        """Return the planned rows among `requests`, (row, person, hash, body) each, with that hash.
+
+        Raises PlanChanged when a planned row would get another message today. Bodies are compared, not hashes: that
+        of a purged message is in the ledger's own form.
+        """
+        found = {}
+        for row, person, digest, body in requests:
+            if row not in self.requests:
+                continue
+            if self.requests[row] != (person, hash_request(body)):
                 another = _("Row {row} would get another message than {file} has.")
                 raise PlanChanged(another.format(row=row, file=self.path.name), _(_AGAIN))
+            found[row] = digest
+        return found
 
 
 def read_plan(path: Path) -> Plan:
-    """Read a plan. Raises SettingsError when there is none, or it was changed by hand."""
+    """Read a plan. Raises SettingsError when there is none, it is of another version, or it was changed by hand."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        total = hashlib.sha256()
+        data = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
+        if "campaign_sha256" in data and data.get("format") != FORMAT:
+            problem = _("The plan {file} was written by another version of wegly-batch.").format(file=path)
+            raise SettingsError(problem, _(_AGAIN))
+        head = {name: str(data[name]) for name in _HEAD_HASHED}
+        total = _hash_of_head(head)
         requests = {}
+        is_whole = True
         for each in data["messages"]:
-            body = json.dumps(each["body"], ensure_ascii=False, separators=(",", ":"))
+            body = _compact(each["body"])
             total.update(_line(each["row"], each["person"], body))
-            requests[each["row"]] = each["request_sha256"]
-        names = ("campaign", "endpoint", "sheet", "sheet_sha256", "campaign_sha256", "hash")
-        plan = Plan(path=path, requests=requests, **{name: str(data[name]) for name in names})
+            requests[each["row"]] = each["person"], each["request_sha256"]
+            is_whole = is_whole and each["request_sha256"] == hash_request(body)
+        plan = Plan(path=path, requests=requests, hash=str(data["hash"]), **head)
     except OSError as error:
         problem = _("The plan {file} cannot be read: {error}.").format(file=path, error=describe_os_error(error))
         raise SettingsError(problem, _("Check its name.")) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         problem = _("{file} is no plan of wegly-batch.").format(file=path)
         raise SettingsError(problem, _("Make one with `wegly-batch plan`.")) from None
-    if data.get("format") != FORMAT:
-        problem = _("The plan {file} was written by another version of wegly-batch.").format(file=path)
-        raise SettingsError(problem, _(_AGAIN))
-    if total.hexdigest() != plan.hash:
+    if total.hexdigest() != plan.hash or not is_whole:
         problem = _("The plan {file} was changed after it was made: its hash is another.").format(file=path)
         raise SettingsError(problem, _(_AGAIN))
     return plan
 
 
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that stands twice: a person may read the one, and JSON takes the other."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
 def write_plan(out: Path, head: Mapping[str, object], requests: Iterator[tuple[int, str, str, str]]) -> tuple[int, str]:
-    """Write a plan atomically; returns how many messages it has and their hash."""
+    """Write a plan atomically, 0600; returns how many messages it has and their hash."""
     _refuse_other_files(out)
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
-    total, count = hashlib.sha256(), 0
+    total, count = _hash_of_head({name: str(head[name]) for name in _HEAD_HASHED}), 0
+
+    def write(file: BinaryIO) -> None:
+        nonlocal count
+        file.write((json.dumps(head, ensure_ascii=False, indent=2).removesuffix("\n}") + ',\n  "messages": [').encode())
+        for row, person, _digest, payload in requests:
+            body = json.loads(payload)
+            sent = _compact(body)
+            line = {"row": row, "person": person, "request_sha256": hash_request(sent), "body": body}
+            file.write((("," if count else "") + "\n    " + json.dumps(line, ensure_ascii=False)).encode())
+            total.update(_line(row, person, sent))
+            count += 1
+        file.write(f'\n  ],\n  "hash": "{total.hexdigest()}"\n}}\n'.encode())
+
     try:
-        with os.fdopen(os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(json.dumps(head, ensure_ascii=False, indent=2).removesuffix("\n}") + ',\n  "messages": [')
-            for row, person, digest, payload in requests:
-                body = json.loads(payload)
-                line = {"row": row, "person": person, "request_sha256": digest, "body": body}
-                file.write(("," if count else "") + "\n    " + json.dumps(line, ensure_ascii=False))
-                total.update(_line(row, person, json.dumps(body, ensure_ascii=False, separators=(",", ":"))))
-                count += 1
-            file.write(f'\n  ],\n  "hash": "{total.hexdigest()}"\n}}\n')
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(out)
+        write_atomic(out, write, elsewhere=False)
     except OSError as error:
         raise _not_written(out, error) from None
-    finally:
-        aside.unlink(missing_ok=True)  # whatever ended it: the file is full of people
     return count, total.hexdigest()
 
 
@@ -134,8 +165,17 @@ def _not_written(out: Path, error: OSError) -> SettingsError:
     return SettingsError(problem, _(_OTHER_PLACE))
 
 
+def _hash_of_head(head: Mapping[str, str]) -> hashlib._Hash:
+    return hashlib.sha256(f"{FORMAT}\n{_compact([head[name] for name in _HEAD_HASHED])}\n".encode())
+
+
 def _line(row: int, person: str, body: str) -> bytes:
     return f"{row}\t{person}\t{body}\n".encode()
+
+
+def _compact(value: object) -> str:
+    """Return JSON in the form in which bodies are sent."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def sha256_of(path: Path) -> str:

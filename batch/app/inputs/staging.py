@@ -7,7 +7,6 @@ this way, so what is checked is what is sent. Nothing here writes to the ledger.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from batch.model.messages import (
     Origin,
     campaign_scope,
     has_origins,
+    hash_request,
     message_key,
     sheet_key,
 )
@@ -135,11 +135,6 @@ class CampaignSheet:
         if hidden and self._skips_hidden:
             return staged._replace(outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
         return staged._replace(outcome=Outcome.ERROR, findings=problems)
-
-
-def hash_request(payload: str) -> str:
-    """Return the SHA-256 of a request's body, in hex digits: a row is sent again only if it changed."""
-    return hashlib.sha256(payload.encode()).hexdigest()
 
 
 class PriorResults:
@@ -293,11 +288,12 @@ def refuse_missing_rows(ranges: Iterable[tuple[int, int]] | None, has_rows: Call
 def _choose(staging: Staging, choices: Choices) -> None:
     """Keep a judged sheet to the chosen rows."""
     plan = choices.plan
+    planned = None
     if plan is not None:
-        plan.refuse_other_messages(staging.requests())
+        planned = plan.planned_rows(staging.requests())
     refuse_missing_rows(choices.rows, staging.has_rows)
     if choices.rows is not None or plan is not None:
-        staging.choose(RowSelection(ranges=choices.rows, planned=plan.requests if plan else None))
+        staging.choose(RowSelection(ranges=choices.rows, planned=planned))
 
 
 def _unidentified_warnings(rows: list[int]) -> list[str]:

@@ -81,6 +81,7 @@ class _Clock(click.ParamType[time]):
     help="A trial: send the first message that would be sent to this number instead, and nothing else. Repeatable.",
 )
 @click.option("--plan", type=SHEET, metavar="PLAN", help="Send exactly the messages of a plan (`wegly-batch plan`).")
+@click.option("--plan-hash", metavar="HASH", help="Refuse a plan with another hash than this one, noted elsewhere.")
 @only_allowed_option
 @click.option("--retry-errors", is_flag=True, help="Try rows again that the API refused, though they did not change.")
 @click.option(
@@ -119,6 +120,7 @@ def command(
     token_file: Path | None,
     numbers: tuple[str, ...],
     as_json: bool,
+    plan_hash: str | None,
     quiet: bool,
     yes: bool,
     **options: Any,
@@ -129,6 +131,10 @@ def command(
     environment variable WEGLY_TOKEN or from --token-file, never from the command line.
     """
     plan = read_plan(options["plan"]) if options["plan"] else None
+    if plan_hash is not None:
+        if plan is None:
+            raise click.UsageError(_("--plan-hash goes with --plan."))
+        plan.refuse_other_hash(plan_hash)
     settings, choices = settings_from(options), choices_from(options | {"plan": plan})
     files = find_sheets(sheets, list_files(campaign, settings.only_allowed))
     _print_files(files)

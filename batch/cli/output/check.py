@@ -90,6 +90,8 @@ def send_question(plan: Check, expires: datetime | None = None) -> str:
     ]
     if plan.examples:
         about.append((_("First"), _example(plan.examples[0]).lstrip()))
+    if plan.plan_hash:
+        about.append((_("Hash"), plan.plan_hash))
     lines = labelled_lines(about)
     lines += plan.list_warnings
     if when := schedule_text(plan.forecast, expires):

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from office import CREATED, Office, person, phones
+
+from batch.app.check import check
+from batch.app.inputs.plan_file import FORMAT, read_plan, write_plan
+from batch.app.inputs.staging import Choices
+from batch.app.settings import Settings
+from batch.cli.output.check import send_question
+from batch.model.messages import hash_request
 
 
 @pytest.fixture
@@ -180,7 +188,100 @@ def test_an_edited_plan_is_refused(office: Office, sheet: Path, campaign: Path, 
     assert "plan.json" in office.refused(*office.command(sheet, campaign, "--plan", plan))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"messages": []}', '{"messages": [1]}', "no json", "\udcff"])
+def test_the_hash_binds_what_is_compared_and_sent(office: Office, sheet: Path, campaign: Path) -> None:
+    """An approved plan that is turned to another sheet: texts, people and hash stay, checksums are exchanged."""
+    plan = make(office, sheet, campaign)
+    approved = content(plan)
+    other = office.sheet(phones(3, first=5), name="b.csv")
+    turned = content(make(office, other, campaign))
+    forged = approved | {"sheet_sha256": turned["sheet_sha256"]}
+    forged["messages"] = [
+        mine | {"request_sha256": theirs["request_sha256"]}
+        for mine, theirs in zip(approved["messages"], turned["messages"], strict=True)
+    ]
+    plan.write_text(json.dumps(forged, ensure_ascii=False), encoding="utf-8")
+    assert "changed after it was made" in office.refused(*office.command(other, campaign, "--plan", plan))
+
+
+@pytest.mark.parametrize("name", ["campaign", "endpoint", "sheet", "sheet_sha256", "campaign_sha256"])
+def test_the_head_is_hashed(office: Office, sheet: Path, campaign: Path, name: str) -> None:
+    """Also the sheet's name, which a person reads."""
+    plan = make(office, sheet, campaign)
+    plan.write_text(json.dumps(content(plan) | {name: "another"}, ensure_ascii=False), encoding="utf-8")
+    assert "changed after it was made" in office.refused(*office.command(sheet, campaign, "--plan", plan))
+
+
+@pytest.mark.parametrize("lies", ["body", "person"])
+def test_a_plan_made_anew_by_hand_does_not_send_another_message(
+    office: Office, sheet: Path, campaign: Path, lies: str
+) -> None:
+    """Every hash in it is right, but a run would send another body, or to another person, than it shows."""
+    plan = make(office, sheet, campaign)
+    data = content(plan)
+    second = data["messages"][1]
+    if lies == "body":
+        second["body"]["template_fields"][0]["value"] = "Outra"
+    else:
+        second["person"] = person(phones(9)[8])
+    head = {name: value for name, value in data.items() if name not in {"messages", "hash"}}
+    bodies = [json.dumps(each["body"], ensure_ascii=False, separators=(",", ":")) for each in data["messages"]]
+    lines = zip(data["messages"], bodies, strict=True)
+    write_plan(plan, head, ((each["row"], each["person"], hash_request(body), body) for each, body in lines))
+    assert "Row 3 would get another message" in office.refused(*office.command(sheet, campaign, "--plan", plan))
+
+
+def test_a_key_that_stands_twice_is_refused(office: Office, sheet: Path, campaign: Path) -> None:
+    """A person may read the first body, and the last one would be sent."""
+    plan = make(office, sheet, campaign)
+    text = plan.read_text(encoding="utf-8")
+    plan.write_text(text.replace('"body": {', '"body": {"shown": "first"}, "body": {', 1), encoding="utf-8")
+    assert "is no plan" in office.refused(*office.command(sheet, campaign, "--plan", plan))
+
+
+def test_an_older_plan_is_to_be_made_anew(office: Office, sheet: Path, campaign: Path) -> None:
+    """Its hash followed another rule."""
+    plan = make(office, sheet, campaign)
+    plan.write_text(json.dumps(content(plan) | {"format": FORMAT - 1}, ensure_ascii=False), encoding="utf-8")
+    said = office.refused(*office.command(sheet, campaign, "--plan", plan))
+    assert "another version" in said
+    assert "wegly-batch plan" in said
+
+
+def test_the_hash_that_was_noted_elsewhere_is_asked_for(office: Office, sheet: Path, campaign: Path) -> None:
+    """A plan made anew has a right hash too, but another one."""
+    plan = make(office, sheet, campaign)
+    noted = content(plan)["hash"]
+    assert "looked at" in office.refused(*office.command(sheet, campaign, "--plan", plan, "--plan-hash", "0" * 64))
+    assert "--plan" in office.refused(*office.command(sheet, campaign, "--plan-hash", noted))
+    assert office.run(sheet, campaign, "--plan", plan, "--plan-hash", noted.upper()).rows == [CREATED] * 3
+
+
+def test_the_question_shows_the_hash(office: Office, sheet: Path, campaign: Path) -> None:
+    """Where a plan is followed, and only there."""
+    plan = read_plan(make(office, sheet, campaign))
+    settings = Settings(base_url=office.sandbox.url, ledger=f"sqlite:///{office.folder / 'asked.sqlite3'}")
+    assert plan.hash in send_question(check(sheet, campaign, settings, Choices(plan=plan)))
+    assert "Hash" not in send_question(check(sheet, campaign, settings))
+
+
+def test_no_foreseeable_name_is_written(office: Office, sheet: Path, campaign: Path) -> None:
+    """Links that another user laid where plan and stamp were once prepared are not followed."""
+    victim = office.write("victim.txt", "mine")
+    for name in (f".plan.json.{os.getpid()}", f"{campaign.name}.stamp.{os.getpid()}"):
+        (office.folder / name).symlink_to(victim)
+    plan = make(office, sheet, campaign)
+    assert not plan.is_symlink()
+    assert office.run(sheet, campaign, "--plan", plan).rows == [CREATED] * 3
+    stamp = office.folder / f"{campaign.name}.stamp"
+    assert stamp.is_file()
+    assert not stamp.is_symlink()
+    assert victim.read_text(encoding="utf-8") == "mine"
+
+
+_DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize("text", [_DEEP, "", "[]", "{}", '{"messages": []}', '{"messages": [1]}', "no json", "\udcff"])
 def test_what_is_no_plan_is_refused(office: Office, sheet: Path, campaign: Path, text: str) -> None:
     """And named."""
     plan = office.folder / "plan.json"

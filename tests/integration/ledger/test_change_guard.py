@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -277,10 +278,13 @@ def _killed(*_: object, **__: object) -> None:
     raise RuntimeError("as if killed")
 
 
-def test_a_stamp_that_cannot_be_read_is_not_taken_for_none(office: Office) -> None:
+@pytest.mark.parametrize("damage", ["{", "{}", "[1]", "[" * 100_000, '"people": "many"'])
+def test_a_stamp_that_cannot_be_read_is_not_taken_for_none(office: Office, damage: str) -> None:
     """It may say that everybody has a message."""
     office.run()
-    office.campaign.with_name("teste.toml.stamp").write_text("{", encoding="utf-8")
+    stamp = office.campaign.with_name("teste.toml.stamp")
+    wrong = re.sub(r'"people": \d+', damage, stamp.read_text(encoding="utf-8")) if "people" in damage else damage
+    stamp.write_text(wrong, encoding="utf-8")
     office.refused("cannot be read")
 
 
