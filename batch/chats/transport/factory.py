@@ -30,6 +30,8 @@ _UNUSABLE_PROXY: Final = (ValueError, httpx.InvalidURL, ImportError)
 def make_ssl_context(*, ca_file: Path | None = None, trust_env: bool = False) -> ssl.SSLContext:
     """Make a context that verifies the server's certificate and name, always. Share it among the clients of a run.
 
+    `SSLKEYLOGFILE` is not obeyed: whoever may read that file reads the token and every message.
+
     Args:
         ca_file: PEM with the authorities to trust instead of the usual ones (a company's own).
         trust_env: obey `SSL_CERT_FILE` and `SSL_CERT_DIR`.
@@ -38,14 +40,20 @@ def make_ssl_context(*, ca_file: Path | None = None, trust_env: bool = False) ->
         SettingsError: when `ca_file` cannot be read.
     """
     if ca_file is None:
-        return httpx.create_ssl_context(trust_env=trust_env)
+        return _without_key_log(httpx.create_ssl_context(trust_env=trust_env))
     try:
-        return ssl.create_default_context(cafile=str(ca_file))
+        return _without_key_log(ssl.create_default_context(cafile=str(ca_file)))
     except (OSError, ssl.SSLError):
         raise SettingsError(
             _("The file {ca_file} cannot be read as certificates (PEM).").format(ca_file=ca_file),
             _("Check its place and content."),
         ) from None
+
+
+def _without_key_log(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Take back the key log that `ssl.create_default_context` takes from the environment."""
+    context.keylog_filename = None  # type: ignore[assignment] # it takes None, which typeshed does not know
+    return context
 
 
 def make_transport(

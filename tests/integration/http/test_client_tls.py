@@ -167,6 +167,20 @@ def test_verification_cannot_be_lost() -> None:
     assert context.check_hostname
 
 
+@pytest.mark.parametrize("ca_file", [None, CERTIFICATE])
+@pytest.mark.parametrize("trust_env", [False, True])
+def test_the_keys_of_a_connection_are_never_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca_file: Path | None, *, trust_env: bool
+) -> None:
+    """Whoever may read that file reads the token."""
+    keys = tmp_path / "keys.log"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
+    context = make_ssl_context(ca_file=ca_file, trust_env=trust_env)
+    assert context.keylog_filename is None
+    post(tls=server_context(), client=context)
+    assert "SECRET" not in (keys.read_text(encoding="utf-8") if keys.exists() else "")
+
+
 def test_a_certificate_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """A missing or wrong file is an error that names it."""
     wrong = tmp_path / "ca.pem"
