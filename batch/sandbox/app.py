@@ -6,9 +6,12 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -29,6 +32,8 @@ from batch.sandbox.requests import PostedChat, Refusal, digits_of, person_of, re
 CHATS_PATH = "/integrations/external/chats"
 MAX_BODY = 1024 * 1024
 """Bytes; a longer request gets HTTP 413."""
+_HOSTS: Final = ("127.0.0.1", "localhost")
+"""Names in `Host` that are served: a page in a browser whose own name was bound anew to this machine is not."""
 
 
 def create_app(
@@ -55,7 +60,8 @@ def create_app(
             Route(CHATS_PATH + "/{chat_id}", sandbox.get),
             Route(CHATS_PATH + "/{chat_id}/timeline", sandbox.get_timeline),
             Route("/sandbox/log", sandbox.get_log),
-        ]
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False)],
     )
 
 
@@ -140,8 +146,8 @@ class _Sandbox:
             return refusal
         return _error(404, "There is no such chat.") if chat is None else JSONResponse(view(chat))
 
-    async def get_log(self, request: Request) -> Response:  # noqa: ARG002 - a route is called with its request
-        return JSONResponse(self._log.as_json())
+    async def get_log(self, request: Request) -> Response:
+        return self._key.refusal(request) or JSONResponse(self._log.as_json())
 
     async def _exchange(self, posted: PostedChat, received: ReceivedPost) -> Response:
         person = person_of(posted.wa_contact_id)

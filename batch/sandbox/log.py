@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -48,8 +49,8 @@ class AppliedMessage:
 class SandboxLog:
     """Grows only; may be read from another thread while the sandbox runs.
 
-    With a file, each entry is one line of JSON, there and flushed before the POST is answered, so that it is true
-    whenever the runner, not the sandbox, is killed.
+    With a file (0600 when it is new), each entry is one line of JSON, there and flushed before the POST is answered, so
+    that it is true whenever the runner, not the sandbox, is killed.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -117,11 +118,16 @@ class SandboxLog:
 
 def _open(file: Path) -> TextIO:
     try:
-        return file.open("a", encoding="utf-8", newline="\n")
+        return open(file, "a", encoding="utf-8", newline="\n", opener=_open_private)
     except OSError as error:
         raise SettingsError(
             f"The sandbox's log {file} cannot be written ({error.strerror}).", "Name another file."
         ) from None
+
+
+def _open_private(name: str, flags: int) -> int:
+    """Make a new file for its owner alone: it is full of people."""
+    return os.open(name, flags, 0o600)
 
 
 def _now() -> str:

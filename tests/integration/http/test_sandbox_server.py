@@ -5,6 +5,7 @@ import http.client
 import json
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -163,6 +164,7 @@ def test_the_log_is_the_same_everywhere(tmp_path: Path) -> None:
     """In process, over HTTP and in the file, line by line, before the sandbox has ended; and without the token."""
     file = tmp_path / "truth.jsonl"
     with running_sandbox(log_file=file) as box:
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
         post(box.url)
         post(box.url, wa_contact_id="11999990400")
         lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
@@ -172,6 +174,29 @@ def test_the_log_is_the_same_everywhere(tmp_path: Path) -> None:
         assert [entry["person"] for entry in over_http["applied"]] == ["+5511999990001"]
         assert over_http["applied"][0]["number"] == over_http["received"][0]["number"] == 1
     assert "Bearer" not in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", ["/sandbox/log", f"{CHATS}/any", f"{CHATS}/any/timeline"])
+def test_only_names_of_this_machine_are_served(sandbox: RunningSandbox, path: str) -> None:
+    """A browser's page whose own name was bound anew to this machine sends that name."""
+    port = urlsplit(sandbox.url).port
+    for host, served in [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("evil.example", False),
+        ("127.0.0.1.evil.x", False),
+    ]:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+            connection.request("GET", path, headers=HEADERS | {"Host": f"{host}:{port}"})
+            assert (connection.getresponse().status != 400) is served
+
+
+def test_the_log_needs_a_token_like_any_call(sandbox: RunningSandbox) -> None:
+    """It is full of people; another user of the machine may ask for it by accident."""
+    assert ask(sandbox.url, "GET", "/sandbox/log", headers={})[0] == 401
+    with running_sandbox(token="right") as locked:
+        assert ask(locked.url, "GET", "/sandbox/log")[0] == 401
+        assert ask(locked.url, "GET", "/sandbox/log", headers={"Authorization": "Bearer right"})[0] == 200
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -197,9 +222,7 @@ def test_it_ends_at_once_with_connections_open() -> None:
             address = (urlsplit(box.url).hostname or "", urlsplit(box.url).port or 0)
             idle, hanging = (stack.enter_context(socket.create_connection(address, timeout=5)) for _ in range(2))
             body = json.dumps({**REQUEST, "wa_contact_id": "11999990902"})
-            head = (
-                f"POST {CHATS} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\n"
-            )
+            head = f"POST {CHATS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\n"
             hanging.sendall(f"{head}Authorization: Bearer any\r\n\r\n{body}".encode())
             while not box.log.applied:
                 time.sleep(0.005)
