@@ -222,8 +222,9 @@ def test_it_ends_at_once_with_connections_open() -> None:
             address = (urlsplit(box.url).hostname or "", urlsplit(box.url).port or 0)
             idle, hanging = (stack.enter_context(socket.create_connection(address, timeout=5)) for _ in range(2))
             body = json.dumps({**REQUEST, "wa_contact_id": "11999990902"})
-            head = f"POST {CHATS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\n"
-            hanging.sendall(f"{head}Authorization: Bearer any\r\n\r\n{body}".encode())
+            head = f"POST {CHATS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+            fields = "Content-Type: application/json\r\nAuthorization: Bearer any\r\n\r\n"
+            hanging.sendall(f"{head}{fields}{body}".encode())
             while not box.log.applied:
                 time.sleep(0.005)
             began = time.monotonic()
