@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from batch.campaign import Campaign
 from batch.errors import PlanChanged, SettingsError
+from batch.formatting import to_json
 from batch.i18n import N_, _, describe_os_error
 from batch.model.messages import hash_request
 from batch.reporter import write_atomic
@@ -129,12 +130,12 @@ def write_plan(out: Path, head: Mapping[str, object], requests: Iterator[tuple[i
 
     def write(file: BinaryIO) -> None:
         nonlocal count
-        file.write((json.dumps(head, ensure_ascii=False, indent=2).removesuffix("\n}") + ',\n  "messages": [').encode())
+        file.write((to_json(head).removesuffix("\n}") + ',\n  "messages": [').encode())
         for row, person, _digest, payload in requests:
             body = json.loads(payload)
             sent = _compact(body)
             line = {"row": row, "person": person, "request_sha256": hash_request(sent), "body": body}
-            file.write((("," if count else "") + "\n    " + json.dumps(line, ensure_ascii=False)).encode())
+            file.write((("," if count else "") + "\n    " + to_json(line, indent=None)).encode())
             total.update(_line(row, person, sent))
             count += 1
         file.write(f'\n  ],\n  "hash": "{total.hexdigest()}"\n}}\n'.encode())

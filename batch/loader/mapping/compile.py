@@ -31,9 +31,16 @@ from batch.loader.header_names import fold, is_result_column
 from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
 from batch.loader.mapping.placeholders import ParsedText, Placeholder, parse_text
 from batch.loader.mapping.template_fields import TemplateFieldPlan, find_gaps
-from batch.loader.mapping.values import CellText, FieldSlot, ValuePattern, find_refused, parse_whole_number
+from batch.loader.mapping.values import (
+    CellText,
+    FieldSlot,
+    ValuePattern,
+    find_refused,
+    parse_whole_number,
+    refuse_controls,
+)
 from batch.model.phone.cells import read_phone
-from batch.model.phrases import Phrase
+from batch.model.phrases import Phrase, Value
 from batch.model.reasons import Finding, sentence
 from batch.model.sheets import SheetInfo
 
@@ -206,9 +213,10 @@ def _field_slot(finder: ColumnFinder, field: str, source: Source) -> FieldSlot:
 def _part_slot(finder: ColumnFinder, part: str, source: Source, number: int) -> FieldSlot:
     column, place, given = _place(finder, source, _part_key(number, part))
     label = Phrase(N_("template field {number}, {part}"), {"number": number, "part": part})
-    convert: Callable[[str], str | int | Finding] = str
+    origin: dict[str, Value] = {"field": label, "column": column or ""}
+    convert: Callable[[str], str | int | Finding] = partial(refuse_controls, origin=origin)
     if part in _LEAST:
-        convert = partial(parse_whole_number, least=_LEAST[part], origin={"field": label, "column": column or ""})
+        convert = partial(parse_whole_number, least=_LEAST[part], origin=origin)
     return FieldSlot(
         field=part, column=column, place=place, fallback=given, label=label, convert=convert, required=True
     )

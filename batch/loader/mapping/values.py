@@ -191,6 +191,12 @@ def parse_whole_number(text: str, *, least: int, origin: dict[str, Value]) -> in
     return int(text)
 
 
+def refuse_controls(text: str, *, origin: dict[str, Value]) -> str | Finding:
+    """Return the text, or a finding when it has a control character. `origin`: field and column, for the finding."""
+    control = find_control_character(text)
+    return Finding(Reason.VALUE_BAD_CHARACTERS, {**origin, "found": control}) if control else text
+
+
 def find_refused(text: str) -> Phrase | None:
     """Return what no template value may hold and `text` holds; None when there is no such thing."""
     if (refused := _REFUSED.search(text)) is None:

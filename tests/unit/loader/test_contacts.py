@@ -437,6 +437,14 @@ def test_a_component_of_a_column_is_noted_only_on_rows_with_a_message(maker: Mak
     assert fitted.evaluate(SheetRow(number=4, cells=good.cells, hidden=True)).notes == ()
 
 
+def test_a_component_of_a_column_holds_no_control_character(maker: Maker) -> None:
+    """It goes into the request as it is."""
+    text = HEAD + '[columns]\nwa_contact_id = "T"\n[[template_fields]]\ncomponent = { column = "C" }\n'
+    fitted = maker(text + 'type = "TEXT"\nindex = 1\nvalue = "a"\n', "T", "C")
+    contact = fitted.evaluate(SheetRow(number=2, cells=("11988887777", "BO\x1bDY")))
+    assert [finding.reason for finding in contact.problems] == [Reason.VALUE_BAD_CHARACTERS]
+
+
 def test_people_see_the_body_with_its_values(maker: Maker) -> None:
     """None where the campaign gives no body, or the row has no message."""
     columns = ("Telefone", "Nome", "Cidade", "Agente")
