@@ -104,7 +104,7 @@ _LARGEST = 1_000_000
 """Bytes. A campaign file has a few thousand; anything larger is another file."""
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
+_LINE = re.compile(r"(?<!\s)\s*\(at line (\d+), column \d+\)")
 _TWICE = ("Cannot overwrite", "Cannot declare")
 _SECRET = re.compile(r"(webhook\b).*")
 """The rest of such a line may be a secret address, and is not shown."""

@@ -21,7 +21,7 @@ HEAD_ROWS = 30
 
 _DATA = re.compile(
     r"""[\s+(R$US€'.,:;/\\%()xX-]*[0-9][\s0-9+()R$€.,:;/\\%EexX-]*   # numbers, phones, dates, money
-      | \S+@\S+\.\S+                                              # e-mail
+      | \S[^\s@]*+@\S[^\s.]*+\.\S+                                # e-mail
       | https?://\S*
       | [0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F-]{22}            # UUID
       | SIM | NÃO""",
@@ -151,19 +151,19 @@ def name_columns(header: Header, used: Collection[int]) -> SheetColumns:
     others get their letters: `Telefone (column F)`.
     """
     places: list[int] = []
-    names: list[str] = []
-    ambiguous: list[str] = []
+    names: dict[str, None] = {}
+    ambiguous: dict[str, None] = {}
     for index in sorted({*used, *(i for i, name in enumerate(header.names) if name)}):
         name = header.names[index] if index < len(header.names) else None
         if name is None:
             name = column_name(index)
         elif name in names:
-            ambiguous += [] if name in ambiguous else [name]
+            ambiguous[name] = None
             name = f"{name} ({column_name(index)})"
         while name in names:
             name += "*"
         places.append(index)
-        names.append(name)
+        names[name] = None
     return SheetColumns(places=tuple(places), names=tuple(names), ambiguous=tuple(ambiguous))
 
 

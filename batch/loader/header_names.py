@@ -37,7 +37,6 @@ _OTHERS = """
 """Other usual names: they help to find the header row, and map to nothing by themselves."""
 
 _SPACE_OR_UNDERSCORE = re.compile(r"[\s_\u200b\ufeff]+")
-_IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
 _LAST_NUMBER = re.compile(r"[0-9]{1,2}$")
 
@@ -54,7 +53,18 @@ def fold(name: str) -> str:
 
 def _bare(name: str) -> str:
     """Return a folded name without brackets, punctuation and `nº`."""
-    return _NOT_LETTERS.sub("", fold(_IN_BRACKETS.sub("", name).replace("º", " ").replace("°", " ")))
+    bare = _without(_without(name, "(", ")"), "[", "]")
+    return _NOT_LETTERS.sub("", fold(bare.replace("º", " ").replace("°", " ")))
+
+
+def _without(name: str, opening: str, closing: str) -> str:
+    """Remove what stands in brackets of one kind. Linear also for brackets that are never closed."""
+    kept = []
+    end = 0
+    while (start := name.find(opening, end)) >= 0 and (closed := name.find(closing, start)) >= 0:
+        kept.append(name[end:start])
+        end = closed + 1
+    return "".join([*kept, name[end:]])
 
 
 def _read_names(text: str) -> frozenset[str]:

@@ -37,10 +37,10 @@ _MOST_WORDS = 8
 _NAME_WORD = re.compile(r"[^\W\d_][^\W\d_'\u2019.-]*")
 _GREETING = re.compile(
     r"(?:ol[a\u00e1]|oie?|bom dia|boa tarde|boa noite|prezad[oa](?:\([oa]\))?|car[oa](?:\([oa]\))?|querid[oa]"
-    r"|hi|hello|hey|dear)[\s,!*_]*$",
+    r"|hi|hello|hey|dear)[\s,!*_]*+$",
     re.IGNORECASE,
 )
-_WORD_BEFORE = re.compile(r"([^\W_]+)[\s:*_#\u00ba\u00b0]*$")
+_WORD_BEFORE = re.compile(r"(?<![^\W_])([^\W_]++)[\s:*_#\u00ba\u00b0]*+$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ import re
 _BEGINS = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")  # noqa: RUF001 - the full-width signs begin a formula too
 """Blanks in front do not help: some programs drop them first."""
 _HARMLESS = re.compile(
-    r"[+-]|--+|[+-]?\d+(?:[.,]\d+)*|\+\d{1,3} [\d ()-]+|\+\d{1,3} [\d ()*-]*\*\*[\d ()*-]*", re.ASCII
+    r"[+-]|--+|[+-]?\d+(?:[.,]\d+)*|\+\d{1,3} [\d ()-]+|\+\d{1,3} [\d ()-]*+(?:\*[\d ()-]++)*\*\*[\d ()*-]*", re.ASCII
 )
 _GUARD = "'"
 

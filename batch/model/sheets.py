@@ -80,7 +80,7 @@ def parse_rows(text: str) -> tuple[int, ...]:
 def parse_ranges(text: str) -> tuple[tuple[int, int], ...]:
     """Return ((5, 5), (7, 9)) for `5,7-9`: first and last row of each part, in the order given. Raises ValueError."""
     found = []
-    for part in re.sub(r"\s*([,-])\s*", r"\1", text.strip()).split(","):
+    for part in "".join([piece.strip() for piece in re.split("([,-])", text)]).split(","):
         match = _PART.fullmatch(part)
         if match is None:
             raise ValueError(_("{part!r} is no row number and no range; write them like 5,7-9").format(part=part))

@@ -17,13 +17,15 @@ Attributes = dict[str, str]
 StartHandler = Callable[[str, Attributes], None]
 TextHandler = Callable[[str], None]
 
-ATTRIBUTES = rb"[^<>\"']*(?:\"[^\"]*\"[^<>\"']*|'[^']*'[^<>\"']*)*"
-"""Pattern of what stands between a tag's name and its end; a slash at the end may be in it."""
+ATTRIBUTES = rb"[^<>\"']*+(?:\"[^<\"]*+\"[^<>\"']*+|'[^<']*+'[^<>\"']*+)*"
+"""Pattern of what stands between a tag's name and its end; a slash at the end may be in it. No `<` stands there."""
 
 _MOST_NAMES = 10_000
-_MOST_HELD_BYTES = 64 * 1024 * 1024
+_MOST_TOKEN_BYTES = 1024 * 1024
+"""Of one tag or comment. Expat before 2.6 reads an unfinished one from its start with every piece (CVE-2023-52425)."""
+_MOST_READ_AGAIN = 64 * 1024 * 1024
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_TAG = re.compile(rb"<[^\s/>]+" + ATTRIBUTES + rb">")
+_TAG = re.compile(rb"<[^\s<>/]++" + ATTRIBUTES + rb">")
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml([^<>?]*)\?>")
 _TEXT_DECLARATION = re.compile(r"^\ufeff?<\?xml[^>]*\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([\w.:-]+)["']""")
@@ -31,9 +33,9 @@ _UTF8_NAMES = frozenset({"utf-8", "utf8", "ascii", "us-ascii"})
 _UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 _LAST_CHARACTERS = b"\xef\xbf"
 """Start of U+FFC0 to U+FFFF in UTF-8: the last two are forbidden in XML."""
-_SECTION = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
 _SECTION_START = re.compile(rb"<[!?]|<\Z")
-_CDATA = b"<![CDATA["
+_CDATA_END = b"]]>"
+_SECTIONS = ((b"<![CDATA[", _CDATA_END), (b"<!--", b"-->"), (b"<?", b"?>"))
 
 
 class UnsupportedMarkup(Exception):
@@ -63,6 +65,7 @@ class SafeParser:
     """Expat without document types: calls handlers with names as they are written."""
 
     def __init__(self, *, start: StartHandler, end: TextHandler | None = None, text: TextHandler | None = None) -> None:
+        self._fed = self._read_again = 0
         self._expat = expat.ParserCreate()
         self._expat.buffer_text = True
         self._expat.StartElementHandler = start
@@ -79,12 +82,20 @@ class SafeParser:
         """Parse the next piece.
 
         Raises:
-            XmlError: the XML is not well-formed, or declares a document type or an entity.
+            XmlError: the XML is not well-formed, declares a document type or an entity, or has a giant tag.
         """
         try:
             self._expat.Parse(piece, last)
         except expat.ExpatError as error:
             raise XmlError(expat.ErrorString(error.code), error.lineno) from None
+        if last:
+            return
+        self._fed += len(piece)
+        unfinished = self._fed - self._expat.CurrentByteIndex
+        self._read_again += unfinished
+        # Many tags of nearly a whole megabyte would take as long as one that is much larger.
+        if unfinished > _MOST_TOKEN_BYTES or self._read_again > _MOST_READ_AGAIN + 4 * self._fed:
+            raise XmlError("tag too large", self._expat.CurrentLineNumber)
 
 
 def _refuse(*_declared: object) -> None:
@@ -297,33 +308,52 @@ def simplify_xml(chunks: Iterable[bytes]) -> Iterator[bytes]:
     Raises:
         UnsupportedMarkup: an unknown encoding, a document type, or a section that does not end.
     """
-    pending = b""
+    pending = end = b""  # `end`: end of the section that is open; empty outside of one
     for chunk in _transcode(chunks):
         pending += chunk
-        if not _may_hold_section(pending):
+        if not end and not _may_hold_section(pending):
             yield pending
             pending = b""
             continue
-        pending = _SECTION.sub(_section_text, pending)
-        open_at = _SECTION_START.search(pending)
-        keep = open_at.start() if open_at else len(pending)
-        if pending.startswith(b"<!DOCTYPE", keep) or len(pending) - keep > _MOST_HELD_BYTES:
-            raise UnsupportedMarkup("a document type or an endless comment")
-        yield pending[:keep]
-        pending = pending[keep:]
-    if pending:
+        plain, at, end = _split_sections(pending, end)
+        yield plain
+        pending = pending[at:]
+    if pending or end:
         raise UnsupportedMarkup("an open comment at the end")
+
+
+def _split_sections(xml: bytes, end: bytes) -> tuple[bytes, int, bytes]:
+    """Return the plain form of `xml`, the offset up to which it goes, and the end of the section open there."""
+    pieces: list[bytes] = []
+    at = 0
+    while True:
+        if end:
+            closed = xml.find(end, at)
+            stop = closed if closed >= 0 else max(at, len(xml) - len(end) + 1)
+            if end == _CDATA_END:
+                pieces.append(_escape(xml[at:stop]))
+            if closed < 0:
+                return b"".join(pieces), stop, end
+            at = closed + len(end)
+        start = _SECTION_START.search(xml, at)
+        stop = start.start() if start else len(xml)
+        pieces.append(xml[at:stop])
+        opened = next((section for section in _SECTIONS if xml.startswith(section[0], stop)), None)
+        if opened is None:
+            if not any(opening.startswith(xml[stop : stop + len(opening)]) for opening, _end in _SECTIONS):
+                raise UnsupportedMarkup("a document type")
+            return b"".join(pieces), stop, b""
+        at, end = stop + len(opened[0]), opened[1]
+
+
+def _escape(text: bytes) -> bytes:
+    return text.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
 
 
 def _may_hold_section(xml: bytes) -> bool:
     # A search for one byte is much faster than one for two bytes of which the first is everywhere.
     begun = (b"!" in xml and b"<!" in xml) or (b"?" in xml and b"<?" in xml)
     return begun or xml.endswith(b"<")
-
-
-def _section_text(section: re.Match[bytes]) -> bytes:
-    whole = section[0]
-    return escape(whole[len(_CDATA) : -3].decode()).encode() if whole.startswith(_CDATA) else b""
 
 
 def _transcode(chunks: Iterable[bytes]) -> Iterator[bytes]:

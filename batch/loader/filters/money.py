@@ -20,7 +20,8 @@ from batch.i18n import N_
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 
-_AMOUNT = re.compile(r"(?P<sign>-?)\s*(?P<currency>R\$)?\s*(?P<minus>-?)\s*(?P<number>[0-9][0-9.,]*)", re.IGNORECASE)
+_AMOUNT = re.compile(r"(?P<sign>-?)\s*+(?P<currency>R\$)?\s*+(?P<minus>-?)\s*+(?P<number>[0-9][0-9.,]*)", re.IGNORECASE)
+"""Possessive, because three runs of blanks beside each other would be shared out in n² ways."""
 _DOT_GROUPS = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _COMMA_GROUPS = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+")
 _AMBIGUOUS = re.compile(r"[0-9]{1,3},[0-9]{3}")

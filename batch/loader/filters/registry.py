@@ -1,7 +1,7 @@
 """Filters of `{Column|filter}` in a template value, by name.
 
 Filters are pure functions of a cell's value. An empty value passes all but `default` untouched; any other becomes text,
-or the reason why it cannot.
+or the reason why it cannot; one of more than 1,000 characters is refused.
 
     first_name      the first word, without a title (Dr., Sra.) before it: `Dr. JOÃO da Silva` -> `JOÃO`
     title           each word with a capital; da, de, do, das, dos, e stay small, and so does a word of mixed case
@@ -33,6 +33,8 @@ Filter = Callable[[str], str | Reason | Finding]
 """From a value, which may be empty, to text or the reason why not; a Finding says what was `found` in the cell."""
 
 _DEFAULT = "default"
+_MOST_CHARACTERS = 1000
+"""Of a value that a filter takes; a message with all its values has at most 1,024."""
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 
 
@@ -101,4 +103,9 @@ def compile_filter(text: str) -> Filter:
 
 
 def _unless_empty(apply: Filter) -> Filter:
-    return lambda value: apply(value) if value else value
+    def filtered(value: str) -> str | Reason | Finding:
+        if len(value) > _MOST_CHARACTERS:
+            return Finding(Reason.VALUE_TOO_LONG, {"length": len(value), "limit": _MOST_CHARACTERS})
+        return apply(value) if value else value
+
+    return filtered

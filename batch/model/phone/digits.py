@@ -38,6 +38,8 @@ class Digits:
 
 
 _SHOWN_AT_MOST = 60
+_LONGEST_TEXT = 200
+"""Characters of a cell with one phone, but for a link with a message."""
 _WHOLE_NUMBER = 8
 """Digits that are a number by themselves; fewer may be an area code or a part."""
 _LONGEST = 15
@@ -58,7 +60,7 @@ _LABEL = re.compile(
     r"(?<![^\W\d_])(?:telefones?|tel|fone|celular|cel|movel|móvel|whats|whatsapp|wpp|wapp|zap|phone|mobile|cell"
     r"|contato|numero|número|num|nº|n°|no|ddd|tim|vivo|claro|oi)(?![^\W\d_])[.:]*"
 )
-_CARRIER_MARK = re.compile(r"^([\s(]*)0?[\s-]*(?:xx|\*\*)(?=[\s)-]*[0-9(])")
+_CARRIER_MARK = re.compile(r"^([\s(]*+)0?[\s-]*+(?:xx|\*\*)(?=[\s)-]*[0-9(])")
 _SCIENTIFIC = re.compile(r"\+?([0-9]+)(?:[.,]([0-9]*))?e\+?([0-9]{1,3})")
 _DECIMAL = re.compile(
     r"(\+?[0-9]{8,}|[0-9]{1,3}(?:\.[0-9]{3}){2,}(?=,)|[0-9]{1,3}(?:,[0-9]{3}){2,}(?=\.))[.,]([0-9]{1,2})"
@@ -81,10 +83,9 @@ def extract_digits(text: str) -> Digits | Finding:
     plain = _plain(text)
     if not any(char.isalnum() for char in plain):
         return refuse(Reason.PHONE_MISSING, found)
-    for international in (_LINK, _CHAT_ID):
-        if match := international.fullmatch(plain):
-            return Digits(digits=match[1], found=found, international=True)
-    if _OTHER_THING.fullmatch(plain):
+    if match := _LINK.fullmatch(plain) or _CHAT_ID.fullmatch(plain):
+        return Digits(digits=match[1], found=found, international=True)
+    if len(plain) > _LONGEST_TEXT or _OTHER_THING.fullmatch(plain):
         return refuse(Reason.PHONE_NOT_A_NUMBER, found)
     number = _from_scientific(_without_words(plain), found)
     return number if isinstance(number, Finding) else _only_digits(number, found)

@@ -58,6 +58,7 @@ class Patterns:
         self.row = re.compile(rb"\s*(<" + at + rb'row(?: r="(\d{1,7})")?(?=[\s/>])' + ATTRIBUTES + rb">)")
         self.row_end = re.compile(rb"</" + at + rb"row\s*>")
         self.formula = re.compile(rb"<" + at + rb"f(?=[\s/>])(" + ATTRIBUTES + rb")>")
+        self._any_cell = re.compile(rb"<" + at + rb"c(?=[\s/>])")
         self._cell = re.compile(
             rb"\s*(<" + at + rb"c(?=[\s/>])(" + ATTRIBUTES + rb")(?:(?<=/)>|(?<!/)>(.*?)</" + at + rb"c\s*>))",
             re.DOTALL,
@@ -81,7 +82,7 @@ class Patterns:
             found.append(cell)
             at, column = match.end(), cell.column
         rest = content[at:]
-        if b"<" + self.prefix + b"c" in rest and self._cell.search(rest):
+        if self._any_cell.search(rest):
             raise UnsupportedMarkup("something between the cells of a row")
         return found, rest
 
@@ -178,8 +179,8 @@ class SheetXml:
             elif ended := self._end.match(buffer, at):
                 self._buffer = buffer[ended.end() :]
                 return
-            more = next(self._chunks, None)
-            if more is None or len(buffer) - at > _MOST_ROW_BYTES:
+            more = self._read(len(buffer) - at)
+            if not more or len(buffer) - at > _MOST_ROW_BYTES:
                 raise UnsupportedMarkup("something else than rows in a worksheet")
             buffer = buffer[at:] + more
             at = 0
@@ -189,10 +190,21 @@ class SheetXml:
             match = _SHEET_DATA.search(self._buffer)
             if match is not None:
                 return match
-            more = next(self._chunks, None)
-            if more is None or len(self._buffer) > _MOST_HEAD_BYTES:
+            more = self._read(len(self._buffer))
+            if not more or len(self._buffer) > _MOST_HEAD_BYTES:
                 raise UnsupportedMarkup("a worksheet without rows")
             self._buffer += more
+
+    def _read(self, size: int) -> bytes:
+        """Read at least `size` bytes and one, unless the part ends before.
+
+        As many as are searched in vain already: so the time for a long row grows with its length, not the square.
+        """
+        pieces: list[bytes] = []
+        while size >= 0 and (chunk := next(self._chunks, None)) is not None:
+            pieces.append(chunk)
+            size -= len(chunk)
+        return b"".join(pieces)
 
     def _remaining_chunks(self) -> Iterator[bytes]:
         size = 0

@@ -38,7 +38,7 @@ _BY_DEFAULT = {
 _SHARED = (("fonts", "fontId"), ("fills", "fillId"), ("borders", "borderId"))
 _TAG = re.compile(rb"<(/?)(?=[A-Za-z])")
 _STYLED = frozenset({"c", "row", "col"})
-_DIGITS = re.compile(r"\d+$")
+_DIGITS = re.compile(r"(?<!\d)\d+$")
 _STRICT = (
     (b"http://schemas.openxmlformats.org/spreadsheetml/2006/main", b"http://purl.oclc.org/ooxml/spreadsheetml/main"),
     (

@@ -132,6 +132,14 @@ def test_a_value_that_could_mean_two_things_is_refused_with_the_doubt(text: str,
 
 
 @pytest.mark.parametrize("name", [name for name in FILTERS if name not in ("default", "date")])
+def test_a_value_that_is_longer_than_any_message_is_refused(name: str) -> None:
+    """Before any rule looks at it."""
+    finding = compile_filter(name)("a" * 1001)
+    assert isinstance(finding, Finding)
+    assert (finding.reason, finding.values) == (Reason.VALUE_TOO_LONG, {"length": 1001, "limit": 1000})
+
+
+@pytest.mark.parametrize("name", [name for name in FILTERS if name not in ("default", "date")])
 def test_an_empty_value_passes_untouched(name: str) -> None:
     """So that `default` may stand before or after any other filter."""
     assert compile_filter(name)("") == ""

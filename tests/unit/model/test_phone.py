@@ -338,6 +338,15 @@ def test_a_landline_and_a_mobile_that_end_alike_are_two_people() -> None:
     assert _read("(11) 3456-7890").e164 != _read("(11) 93456-7890").e164
 
 
+def test_a_text_that_is_too_long_for_a_phone_is_refused() -> None:
+    """Except a link, which may have a message behind the number."""
+    refused = read_phone("11 98888-7777" + " " * 200 + "x")
+    assert isinstance(refused, Finding)
+    assert refused.reason is Reason.PHONE_NOT_A_NUMBER
+    link = "https://api.whatsapp.com/send?phone=5511988887777&text=" + "a" * 300
+    assert isinstance(read_phone(link), Phone)
+
+
 def test_a_long_text_is_shown_cut() -> None:
     """A whole paragraph in the phone column does not fill the report."""
     assert _refusal("não sei " * 50).values["found"] == ("não sei " * 50)[:57] + "..."
