@@ -78,7 +78,7 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """Everything that a run would do now."""
+    """Forecast of a run: everything that it would do now."""
 
     campaign: str
     endpoint: str

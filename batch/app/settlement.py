@@ -65,7 +65,7 @@ def _owner(run: Run) -> Owner:
 
 
 def user_name() -> str:
-    """Return the login name, or "somebody" where the system does not know it (a container without accounts)."""
+    """Return the login name, or a word for a person where the system knows none (a container without accounts)."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):

@@ -59,7 +59,7 @@ _COMMANDS = {
     "runs": ("batch.cli.commands.runs", N_("List the runs of the ledger.")),
     "settle": ("batch.cli.commands.settle", N_("Decide the unknown rows of a run, after looking into WhatsApp.")),
     "reconcile": ("batch.cli.commands.reconcile", N_("Settle unknown rows whose message is found in the chat.")),
-    "suppress": ("batch.cli.commands.suppress", N_("Keep the list of people whom nobody messages.")),
+    "suppress": ("batch.cli.commands.suppress", N_("Keep the list of people who are never messaged.")),
     "ledger": ("batch.cli.commands.ledger", N_("Look after the ledger: copy it safely, show what it holds.")),
     "purge": ("batch.cli.commands.purge", N_("Remove people's data that are old from ledger and reports.")),
     "sandbox": ("batch.cli.commands.sandbox", N_("Start an imitation of the API on this machine.")),

@@ -106,7 +106,7 @@ def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | Non
 @ledger_option
 @json_option
 def list_(*, ledger: str | None, as_json: bool) -> None:
-    """Show everybody on the list.
+    """Show the people on the list.
 
     A line each: the number, since when (in your time), who says so, and why.
     """
@@ -131,10 +131,10 @@ def list_(*, ledger: str | None, as_json: bool) -> None:
 @ledger_option
 @json_option
 def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> ExitCode:
-    """Put everybody of SHEET on the list.
+    """Put the people of SHEET on the list.
 
     Any sheet with phones will do, also a plain list of numbers without a header. Of several columns with phones all
-    count. A cell that cannot be read but could be somebody's number is told, and the command ends with 3; all others
+    count. A cell that cannot be read but could be a person's number is named, and the command ends with 3; all others
     are on the list then.
     """
     given["reason"] = given["reason"] or _("imported")
