@@ -9,13 +9,22 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 * Constants are checked by the same rules (`fields`) as cells in the loader.
 """
 
-from batch.campaign.fields import FIELDS, STATUSES, check_value, find_control_character
 from batch.campaign.load import Campaign, NotifyTargets, load_campaign
 from batch.campaign.problems import Problem, campaign_error
 from batch.campaign.scaffold import Draft, DraftField, is_writable, quote, render_campaign
 from batch.campaign.schema import FieldSpec, Webhook
 from batch.campaign.sources import Column, Constant, Shares, Source, describe_source
-from batch.campaign.template import BODY_LIMIT, body_problem, count_placeholders, fill_body, placeholders
+from batch.campaign.template import (
+    BODY_LIMIT,
+    FIELDS,
+    STATUSES,
+    body_problem,
+    check_value,
+    count_placeholders,
+    fill_body,
+    find_control_character,
+    placeholders,
+)
 from batch.campaign.units import parse_duration, parse_rate
 
 __all__ = [

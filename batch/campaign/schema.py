@@ -16,9 +16,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictInt
 
-from batch.campaign.fields import FIELDS, check_value
 from batch.campaign.sources import BareValue, Constant, Shares, Source, read_shares, read_source
-from batch.campaign.template import body_problem
+from batch.campaign.template import FIELDS, body_problem, check_value
 from batch.campaign.units import name_problem, parse_duration, parse_rate, parse_share
 from batch.errors import nearest
 from batch.i18n import _

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-from batch.campaign.fields import FIELDS, check_value
+from batch.campaign.template import FIELDS, check_value
 from batch.errors import nearest
 from batch.i18n import N_, _, number
 from batch.model.reasons import Finding

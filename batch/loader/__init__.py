@@ -1,6 +1,6 @@
 """Sheets: opens a file, finds worksheet and header, and streams checked rows.
 
-A file passes `formats` (its format by content, and readers that make every cell text), `delimiter_choice` or
+A file passes `formats` (its format by content, and readers that make every cell text), `open` or
 `worksheet_choice`, `header_detection` and one `scan` to its end; `open_sheet` returns a `Sheet`, whose rows can be read
 as often as needed. `mapping` evaluates its rows into contacts, `filters` are the functions of its values.
 

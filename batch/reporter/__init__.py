@@ -23,8 +23,8 @@ Invariants:
 from batch.reporter.atomic_file import write_atomic
 from batch.reporter.columns import COLUMNS
 from batch.reporter.html.runs_index import write_index
-from batch.reporter.inputs import ReportFiles, SourceSheet
 from batch.reporter.report import write_report
+from batch.reporter.rows import ReportFiles, SourceSheet
 from batch.reporter.summary_json import RunSummary, summarize_run, summary_bytes, write_metrics
 from batch.reporter.summary_view import headline
 

@@ -5,24 +5,53 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from zipfile import BadZipFile, ZipFile
 from zoneinfo import ZoneInfo
 
 from batch.errors import SheetError
 from batch.formatting import format_day
 from batch.i18n import _, use_language
+from batch.model.redaction import mask_result
 from batch.model.runs import Result, Run, Tally
 from batch.reporter.atomic_file import write_atomic
 from batch.reporter.html.page import write_html
-from batch.reporter.inputs import LEDGER_ONLY, ReportFiles, ReportInputs, SourceSheet
-from batch.reporter.redacted import redact_results, redact_run, redact_sheet, redacted_name, redaction_note
 from batch.reporter.results_csv import write_csv
 from batch.reporter.retry import write_retries
-from batch.reporter.rows import ResultSpool, lay_out_table
+from batch.reporter.rows import LEDGER_ONLY, ReportFiles, ReportInputs, ResultSpool, SourceSheet, lay_out_table
 from batch.reporter.statistics import Statistics, collect_statistics
 from batch.reporter.summary_json import summary_bytes
 from batch.reporter.xlsx.workbook import write_workbook
+
+
+def redact_run(run: Run) -> Run:
+    """Remove the paths of a run, which name people's folders. The sheet's file name stays."""
+    return replace(run, sheet_path=PurePath(run.sheet_path).name, ledger="", report_dir=None)
+
+
+def redact_sheet(sheet: SourceSheet) -> SourceSheet:
+    """Remove the rows and the file of a sheet."""
+    return SourceSheet(path=None, info=None, rows=None, name=sheet.name)
+
+
+def redact_results(results: Callable[[], Iterator[Result]]) -> Callable[[], Iterator[Result]]:
+    """Remove from each result who it was. Takes and returns a function that yields the results anew."""
+    return lambda: map(mask_result, results())
+
+
+def redaction_note() -> str:
+    """The note at the head of a redacted report."""
+    return _(
+        "This report is made to be passed on: phones are masked, and of the sheet it has the row numbers only. "
+        "The full report is with whoever sent the messages."
+    )
+
+
+def redacted_name(name: str) -> str:
+    """`report (masked).xlsx`, so that it is not taken for the full report."""
+    path = PurePath(name)
+    return f"{path.stem} (masked){path.suffix}"
+
 
 _NAMES = ("report.xlsx", "results.csv", "report.html")
 _BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv", f"report ({LEDGER_ONLY}).html")

@@ -34,9 +34,8 @@ from batch.ooxml.archive import new_zip
 from batch.ooxml.references import column_letters
 from batch.reporter.atomic_file import write_atomic
 from batch.reporter.columns import COLUMNS, REASON, value_text
-from batch.reporter.inputs import ReportInputs
 from batch.reporter.printable_text import cut_text, escape_exact, printable
-from batch.reporter.rows import ReportRow, join_by_number
+from batch.reporter.rows import ReportInputs, ReportRow, join_by_number
 from batch.reporter.tones import TONES
 from batch.reporter.xlsx.cells import CellWriter
 from batch.reporter.xlsx.new_workbook import MOST_ROWS, NewWorkbook, most_bytes, row_height

@@ -1,4 +1,4 @@
-"""Report rows: rendered once per result, spooled for all output files, and joined with the rows of the sheet.
+"""Inputs and rows of a report: rows are rendered once per result, spooled for all files, joined with the sheet.
 
 The ledger is read once, so that all files agree whatever is sent meanwhile, and each sentence is rendered once. A few
 MB stay in memory, the rest goes into an unnamed temporary file that no other process can open and that is gone with
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import itemgetter
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from zoneinfo import ZoneInfo
 from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
-from batch.model.runs import Result
+from batch.model.runs import Result, Run, Tally
 from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter.columns import (
     COLUMNS,
@@ -31,6 +32,7 @@ from batch.reporter.columns import (
     result_values,
     zoned_text,
 )
+from batch.reporter.statistics import Statistics
 from batch.spool import Spool
 
 _ROW = "row"
@@ -203,3 +205,60 @@ def join_by_number(
         yield number, here, there
         row = next(rows, None) if here else row
         result = next(right, None) if there else result
+
+
+LEDGER_ONLY = "ledger only"
+"""The category of a workbook made without its sheet; the names of such files have it in parentheses."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceSheet:
+    """The user's sheet. `path`, `info` and `rows` are None when it is gone or has changed since the run."""
+
+    path: Path | None
+    """The run's private copy of the user's file, whose content is what `info` describes."""
+    info: SheetInfo | None
+    rows: Callable[[], Iterator[SheetRow]] | None
+    """Yields the rows in ascending order, from the start at each call; each has a cell for every column."""
+    name: str
+    """The file's name as the user knows it, for sentences."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportInputs:
+    """A run, its tally and statistics, its sheet and the rendered results."""
+
+    run: Run
+    tally: Tally
+    sheet: SourceSheet
+    rows: Callable[[], Iterator[ReportRow]]
+    """Yields a row for each result in ascending order, from the start at each call."""
+    statistics: Statistics
+    notes: tuple[str, ...] = ()
+    """Sentences that every form of the report shows, and `ReportFiles.problems` too."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The campaign's time zone."""
+        return ZoneInfo(self.run.timezone)
+
+    def table(self, layout: TableLayout) -> Iterator[TableRow]:
+        """Yield every row of the sheet and of the run exactly once, ascending."""
+        return join_table(self.sheet.rows() if self.sheet.rows else None, self.rows(), layout)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportFiles:
+    """Result of `write_report`."""
+
+    files: tuple[Path, ...]
+    """Files that were written whole, the workbook first."""
+    problems: tuple[str, ...] = ()
+    """Sentences: what could not be written, or not as it should be."""
+    missing: tuple[str, ...] = ()
+    """Names of the files that could not be written."""
+
+    @property
+    def page(self) -> Path | None:
+        """The page for the browser; None when it could not be written."""
+        return next((file for file in self.files if file.suffix == ".html"), None)

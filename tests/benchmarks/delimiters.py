@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from batch.loader.delimiter_choice import choose_delimiter
+from batch.loader.open import choose_delimiter
 
 DELIMITERS = ";,\t|"
 NAMES = [

@@ -31,8 +31,7 @@ from batch.ledger import Ledger
 from batch.loader import open_sheet
 from batch.reporter import COLUMNS, SourceSheet
 from batch.reporter.columns import SENT_AT
-from batch.reporter.inputs import ReportInputs
-from batch.reporter.rows import ResultSpool, make_row_renderer
+from batch.reporter.rows import ReportInputs, ResultSpool, make_row_renderer
 from batch.reporter.statistics import collect_statistics
 from batch.reporter.xlsx.workbook import write_workbook
 

@@ -18,9 +18,11 @@ ROOT = Path(__file__).parents[2]
 BATCH = ROOT / "batch"
 FILES = sorted(BATCH.rglob("*.py"))
 
-MOST_MODULES = 230
+MOST_MODULES = 231
+"""230 when the house was rebuilt, and `control_characters`; who adds one says why here."""
 MOST_FILES_OF_A_FOLDER = 20
-MOST_LINES_OF_CODE = 21_500
+MOST_LINES_OF_CODE = 23_400
+"""A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day."""
 MOST_MODULES_OF_ONE_ROW = 150
 MOST_COLLOQUIAL_WORDS = 25
 

@@ -17,8 +17,7 @@ from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun
 from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter import SourceSheet
 from batch.reporter.html.page import write_html
-from batch.reporter.inputs import ReportInputs
-from batch.reporter.rows import make_row_renderer
+from batch.reporter.rows import ReportInputs, make_row_renderer
 from batch.reporter.statistics import Statistics, collect_statistics
 from batch.reporter.xlsx.summary_page import SummaryPage, lay_out_summary
 

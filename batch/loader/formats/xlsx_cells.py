@@ -1,9 +1,11 @@
-"""Cells of an XLSX worksheet as text."""
+"""Cells of an XLSX worksheet as text, and whole rows where their markup is of the usual form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from batch.i18n import N_
 from batch.loader.formats.cell_text import (
@@ -16,8 +18,10 @@ from batch.loader.formats.cell_text import (
     serial_text,
     truth_text,
 )
+from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.model.phrases import Phrase
 from batch.ooxml.package import is_true
+from batch.ooxml.references import LAST_ROW, column_number
 from batch.ooxml.shared_strings import SharedStrings
 from batch.ooxml.xml import unescape
 
@@ -106,3 +110,107 @@ def _stored_truth(stored: str) -> str:
 
 def _stored_error(stored: str) -> str:
     raise UnreadableCell(error_cell(stored.strip()))
+
+
+_MOST_LAYOUTS = 1000
+_LONGEST_LAYOUT = 10_000
+_TEXT = r"([^<>&\x00-\x1f]*)"
+_ROW = re.compile(r'<row r="([1-9][0-9]{0,6})"([^<>/]*)')
+_CELL = re.compile(
+    r'<c r="([A-Z]{1,3})([0-9]{1,7})"([^<>/]*)'
+    rf"(?:><v>{_TEXT}</v></c>|/>|><is><t>{_TEXT}</t></is></c>)"
+)
+_KIND = re.compile(r'(?: s="([0-9]{1,6})")?(?: t="([A-Za-z]{1,10})")?')
+_ATTRIBUTES = re.compile(r'(?: [A-Za-z][A-Za-z0-9]*(?::[A-Za-z0-9]+)?="[ !#-%\'-;=?-~]*")*')
+_ATTRIBUTE = re.compile(r' ([A-Za-z0-9:]+)="([^"]*)"')
+
+
+class _Layout(NamedTuple):
+    """Columns (from 0) and converters of the cells of a row; rows of a sheet have few different layouts."""
+
+    columns: list[int]
+    converters: list[Converter]
+    is_dense: bool
+    """The cells stand in the first columns, without gaps."""
+
+
+class FastRows:
+    """Reads rows of one worksheet, each by itself."""
+
+    def __init__(self, read_cell: CellReader, columns: int) -> None:
+        self._read_cell = read_cell
+        self._columns = columns
+        self._layouts: dict[tuple[str, ...], _Layout | None] = {}
+        """By the letters and the kinds of the cells; None for a layout that is not of the usual form."""
+        self._hidden: dict[str, bool | None] = {}
+        """By the attributes of the row's tag."""
+
+    def read(self, row: str) -> RawRow | None:
+        """Read a row from `<row` to just before `</row>`; None when it must be parsed.
+
+        `row`: as `decode_plain` gives it, without comments, sections and instructions.
+        """
+        opening, _, body = row.partition(">")
+        tag = _ROW.fullmatch(opening)
+        # Before the first cell; of each cell its column, row, kind, value and text; then what follows it.
+        parts = _CELL.split(body)
+        numbers: Sequence[str | None] = parts[2::6]
+        stored: Sequence[str | None] = parts[4::6]
+        if tag is None or any(parts[::6]) or numbers.count(tag[1]) != len(numbers) or int(tag[1]) > LAST_ROW:
+            return None
+        if "<is>" in body:
+            stored = [text if value is None else value for value, text in zip(stored, parts[5::6], strict=True)]
+        layout = self._layout((*parts[1::6], *parts[3::6]))
+        hidden = self._is_hidden(tag[2])
+        if layout is None or hidden is None:
+            return None
+        try:
+            if layout.is_dense and all(stored):
+                cells = [convert(each) for convert, each in zip(layout.converters, stored, strict=True) if each]
+            else:
+                cells = _spread(layout, stored)
+        except ValueError:
+            return None
+        return RawRow(int(tag[1]), cells, NO_CELL_ERRORS, hidden)
+
+    def _layout(self, key: tuple[str, ...]) -> _Layout | None:
+        if key in self._layouts:
+            return self._layouts[key]
+        count = len(key) // 2
+        columns = [column_number(letters) - 1 for letters in key[:count]]
+        kinds = [_KIND.fullmatch(attributes) for attributes in key[count:]]
+        layout = None
+        if max(columns, default=0) < self._columns and all(kind and kind[2] != "e" for kind in kinds):
+            converters = [self._read_cell.converter(kind[2], kind[1]) for kind in kinds if kind]
+            layout = _Layout(columns, converters, columns == list(range(count)))
+        if len(self._layouts) < _MOST_LAYOUTS and sum(map(len, key)) <= _LONGEST_LAYOUT:
+            self._layouts[key] = layout
+        return layout
+
+    def _is_hidden(self, attributes: str) -> bool | None:
+        """Tell by its attributes whether a row is hidden; None when they are not of the usual form."""
+        if attributes in self._hidden:
+            return self._hidden[attributes]
+        pairs = _ATTRIBUTE.findall(attributes)
+        found = dict(pairs)
+        hidden = None
+        if _ATTRIBUTES.fullmatch(attributes) and len(found) == len(pairs) and "r" not in found:
+            hidden = is_true(found.get("hidden")) or found.get("ht") == "0"
+        if len(self._hidden) < _MOST_LAYOUTS:
+            self._hidden[attributes] = hidden
+        return hidden
+
+
+def _spread(layout: _Layout, stored: Sequence[str | None]) -> list[str | None]:
+    """Put cells at their columns; empty ones count only where another follows."""
+    cells: list[str | None] = []
+    for column, convert, each in zip(layout.columns, layout.converters, stored, strict=True):
+        text = convert(each) if each else None
+        have = len(cells)
+        if column == have:
+            if each:
+                cells.append(text)
+        elif text is not None:
+            cells.extend([None] * (column + 1 - have))
+            cells[column] = text
+    return cells

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from batch.i18n import N_, _
 from batch.loader.formats.cell_text import NO_STORED_VALUE, UnreadableCell, error_cell
-from batch.loader.formats.xlsx_cells import CellReader, Converter
-from batch.loader.formats.xlsx_fast_rows import FastRows
+from batch.loader.formats.xlsx_cells import CellReader, Converter, FastRows
 from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.model.phrases import Phrase
 from batch.model.sheets import SheetFile

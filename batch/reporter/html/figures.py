@@ -16,7 +16,7 @@ from batch.i18n import _, current_language, decimal, number
 from batch.model.outcomes import Outcome
 from batch.model.runs import Tally
 from batch.reporter.html.text import local_moment, rate_text
-from batch.reporter.inputs import ReportInputs
+from batch.reporter.rows import ReportInputs
 from batch.reporter.statistics import SentStep, Statistics
 from batch.reporter.summary_view import ReasonSummary, summarize_reasons, verdict
 

@@ -34,8 +34,7 @@ from batch.reporter.html.text import (
     script_texts,
     to_script_json,
 )
-from batch.reporter.inputs import ReportInputs
-from batch.reporter.rows import lay_out_table
+from batch.reporter.rows import ReportInputs, lay_out_table
 from batch.reporter.statistics import SENT_PER
 from batch.reporter.summary_view import headline, summarize_outcomes, verdict
 from batch.reporter.tones import TONES, Tone

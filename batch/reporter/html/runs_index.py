@@ -21,7 +21,7 @@ from batch.reporter.atomic_file import write_atomic
 from batch.reporter.html.figures import bar_segments
 from batch.reporter.html.page import render_page
 from batch.reporter.html.text import local_moment
-from batch.reporter.inputs import LEDGER_ONLY
+from batch.reporter.rows import LEDGER_ONLY
 from batch.reporter.summary_view import summarize_outcomes, verdict
 
 _NAME = "index.html"

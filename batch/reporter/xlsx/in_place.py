@@ -26,9 +26,8 @@ from batch.ooxml.package import Package
 from batch.ooxml.references import LAST_COLUMN, Area
 from batch.ooxml.xml import UnsupportedMarkup
 from batch.reporter.columns import COLUMNS, place_columns
-from batch.reporter.inputs import ReportInputs
 from batch.reporter.printable_text import cut_sentence
-from batch.reporter.rows import ReportRow
+from batch.reporter.rows import ReportInputs, ReportRow
 from batch.reporter.statistics import Statistics
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.new_workbook import save_package

@@ -23,9 +23,8 @@ from batch.ooxml.archive import new_zip, write_stream
 from batch.ooxml.package import ROOT_RELATIONS, Package
 from batch.ooxml.references import Area, column_letters
 from batch.reporter.columns import COLUMNS
-from batch.reporter.inputs import LEDGER_ONLY, ReportInputs
 from batch.reporter.printable_text import cut_sentence
-from batch.reporter.rows import TableLayout, TableRow, lay_out_table
+from batch.reporter.rows import LEDGER_ONLY, ReportInputs, TableLayout, TableRow, lay_out_table
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.summary_page import TITLE, lay_out_summary
 from batch.reporter.xlsx.summary_sheet import add_summary, free_title

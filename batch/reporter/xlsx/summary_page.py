@@ -11,7 +11,7 @@ from batch.formatting import format_exact_duration, format_moment, format_signif
 from batch.i18n import N_, _
 from batch.model.outcomes import Outcome
 from batch.model.runs import Run, Tally
-from batch.reporter.inputs import ReportInputs
+from batch.reporter.rows import ReportInputs
 from batch.reporter.statistics import SENT_PER, Statistics
 from batch.reporter.summary_view import headline, summarize_outcomes, summarize_reasons, verdict
 

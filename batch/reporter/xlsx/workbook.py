@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from batch.i18n import N_, _
 from batch.reporter.atomic_file import write_atomic
-from batch.reporter.inputs import ReportInputs, SourceSheet
+from batch.reporter.rows import ReportInputs, SourceSheet
 from batch.reporter.xlsx.in_place import CannotKeep, has_macros, write_in_place
 from batch.reporter.xlsx.new_workbook import write_new
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from batch.errors import SheetError
 from batch.loader.formats import xlsx_rows
 from batch.loader.formats.cell_text import number_text
-from batch.loader.formats.xlsx_cells import CellReader, NumberKind
-from batch.loader.formats.xlsx_fast_rows import FastRows
+from batch.loader.formats.xlsx_cells import CellReader, FastRows, NumberKind
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import RawRow
 from batch.model.sheets import Limits, SheetFile

@@ -7,8 +7,7 @@ import re
 import pytest
 
 from batch.app.runs.progress import RunProgress
-from batch.cli.output.progress import bar_line, state_text
-from batch.cli.progress import _painted, can_colour, can_draw
+from batch.cli.progress import _painted, bar_line, can_colour, can_draw, state_text
 from batch.model.outcomes import Outcome
 
 

@@ -9,9 +9,9 @@ from itertools import islice
 import pytest
 
 from batch.errors import SheetError
-from batch.loader.formats import cached_grid
-from batch.loader.formats.cached_grid import CachedGrid
+from batch.loader.formats import workbook as cached_grid
 from batch.loader.formats.cell_text import error_cell
+from batch.loader.formats.workbook import CachedGrid
 from batch.loader.source import RawRow
 
 

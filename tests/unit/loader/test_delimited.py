@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from batch.loader.delimiter_choice import choose_delimiter
 from batch.loader.formats.delimited import STRAY_QUOTE, named_delimiter, split_records
+from batch.loader.open import choose_delimiter
 
 
 def lines(text: str) -> list[str]:
