@@ -87,7 +87,7 @@ class Contact(NamedTuple):  # not a dataclass: one is made for each row, and a t
     """Facts of a good row that a person should know: a repaired phone, a landline."""
     hidden: bool = False
     opted_out: bool = False
-    """The campaign's opt-out column says that the person wants no messages."""
+    """The campaign's opt-out column holds something other than a plain no: the person gets no message."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Self
 
 from batch.i18n import N_, _
-from batch.model.phrases import Value, fill, to_json, value_from_json
+from batch.model.phrases import Phrase, Value, fill, to_json, value_from_json
 
 _SEND_AGAIN = N_("Run the same command again.")
 _CORRECT_PHONE = N_("Correct the phone and run again.")
@@ -326,14 +326,34 @@ class Finding:
     values: Mapping[str, Value] = field(default_factory=dict)
 
 
+ROW_OF_SHEET = N_("row {row} of the sheet")
+"""Place (`where`) of people whom a row of the sheet itself leaves out by its opt-out column."""
+
+_OPTOUT_COLUMN = (
+    N_("The person wants no messages by the opt-out column of the sheet ({where}): none of the person's rows is sent."),
+    N_(
+        "Leave it so; if the person wants messages again, correct the column that [suppress] column names ({where}), "
+        "and run again."
+    ),
+)
+"""Texts of SUPPRESSED where the sheet's own column leaves the person out, and not a list."""
+
+
 def sentence(finding: Finding) -> str:
     """Return the sentence of a finding in the current language. A value that is missing shows as `?`."""
-    return fill(_(finding.reason.sentence), finding.values)
+    text = _OPTOUT_COLUMN[0] if _is_of_column(finding) else finding.reason.sentence
+    return fill(_(text), finding.values)
 
 
 def advice(finding: Finding) -> str:
     """Return the action for a finding in the current language; empty when there is nothing to do."""
-    return fill(_(finding.reason.action), finding.values)
+    text = _OPTOUT_COLUMN[1] if _is_of_column(finding) else finding.reason.action
+    return fill(_(text), finding.values)
+
+
+def _is_of_column(finding: Finding) -> bool:
+    where = finding.values.get("where")
+    return finding.reason is Reason.SUPPRESSED and isinstance(where, Phrase) and where.text == ROW_OF_SHEET
 
 
 def general_sentence(reason: Reason) -> str:

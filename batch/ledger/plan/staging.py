@@ -47,7 +47,7 @@ from batch.ledger.storage.staged_tables import (
 from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase, Value
-from batch.model.reasons import Finding, findings_to_json
+from batch.model.reasons import ROW_OF_SHEET, Finding, findings_to_json
 from batch.model.runs import Result, Run, Traits
 
 _PAGE = 1000
@@ -154,7 +154,7 @@ class Staging:
                 )
             )
             if is_out and person:
-                opted_out.append((person, Phrase(N_("row {row} of the sheet"), {"row": str(row)})))
+                opted_out.append((person, Phrase(ROW_OF_SHEET, {"row": str(row)})))
         if values:
             self._connection.exec_driver_sql(self._insert, values)
         self.suppress(opted_out)

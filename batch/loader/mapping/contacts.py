@@ -16,26 +16,19 @@ from operator import itemgetter
 from typing import Any, Self
 
 from batch.campaign import Campaign, Shares, fill_body
-from batch.i18n import N_
-from batch.loader.header_names import fold
 from batch.loader.mapping.automatic import Rows
 from batch.loader.mapping.compile import Mapping, compile_mapping
+from batch.loader.mapping.optout import read_optout
 from batch.loader.mapping.template_fields import TemplateShape, body_values, undocumented_warnings
 from batch.loader.mapping.values import Cells, Findings, Memo, ValueReader, tuple_getter
 from batch.model.messages import Contact, Message
 from batch.model.phone.cells import omitted_prefix, read_phone
 from batch.model.phone.digits import Phone
-from batch.model.phrases import Phrase, Value
 from batch.model.reasons import Finding, Reason
 from batch.model.sheets import SheetInfo, SheetRow
 
 _WHOLE_ROW = ""
 _SENDER = "whatsapp_phone_id"
-_OPTOUT = Phrase(N_("the opt-out"))
-_YES_OR_NO = Phrase(N_("sim or n\u00e3o (yes or no)"))
-_YES = frozenset({"sim", "s", "yes", "y", "true", "verdadeiro", "1", "x"})
-_NO = frozenset({"nao", "n", "no", "false", "falso", "0", ""})
-"""Closed lists: any other word may mean either, and is an error of its row."""
 
 
 class RowEvaluator:
@@ -110,8 +103,10 @@ class RowEvaluator:
         optout = self._optout.memo[self._optout.pick(cells)] if self._optout else False
         values = [memo[pick(cells)] for pick, memo, _ in self._readers]
         problems: Findings = ()
+        is_out = optout is not False
         if row.errors or type(phone) is tuple or type(optout) is tuple or tuple in map(type, values):
             broken = self.columns_used & row.errors.keys()
+            is_out = is_out or bool(self._optout and self._optout.columns & broken)
             phone, optout, *values = self._drop_unreadable(broken, phone, optout, values)
             in_order = (phone, self._list_unreadable(row, broken), optout, *values)
             problems = tuple(chain.from_iterable(found for found in in_order if type(found) is tuple))
@@ -123,12 +118,12 @@ class RowEvaluator:
                 notes += shape.notes
         unique = tuple([cells[place] or "" for place in self._unique]) if self._unique else ()
         if problems or person is None:
-            return Contact(row.number, person, unique, None, None, problems, notes, row.hidden, optout is True)
+            return Contact(row.number, person, unique, None, None, problems, notes, row.hidden, is_out)
         values.append(person.removeprefix(self._prefix))
         if self._sender_place:
             values.append(self._shares.sender_of(person) if self._shares else self._sender)
         sender = values[self._sender_place]
-        return Contact(row.number, person, unique, sender, tuple(values), (), notes, row.hidden, optout)
+        return Contact(row.number, person, unique, sender, tuple(values), (), notes, row.hidden, is_out)
 
     def _read_phone(self, cells: Cells) -> Phone | Findings:
         slot = self._mapping.phone
@@ -183,14 +178,3 @@ class RowEvaluator:
         if message is None or self._body is None:
             return None
         return fill_body(self._body, body_values(message.template_fields))
-
-
-def read_optout(cell: str | None, column: str) -> bool | Findings:
-    """Return whether the cell asks for no messages; findings when it is neither a yes nor a no."""
-    word = fold(cell or "")
-    if word in _YES:
-        return True
-    if word in _NO:
-        return False
-    values: dict[str, Value] = {"field": _OPTOUT, "column": column, "found": cell or "", "allowed": _YES_OR_NO}
-    return (Finding(Reason.VALUE_NOT_ALLOWED, values),)

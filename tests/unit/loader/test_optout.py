@@ -11,7 +11,8 @@ import pytest
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError
 from batch.loader.mapping.compile import wanted_columns
-from batch.loader.mapping.contacts import RowEvaluator, read_optout
+from batch.loader.mapping.contacts import RowEvaluator
+from batch.loader.mapping.optout import read_optout
 from batch.model.messages import Contact
 from batch.model.reasons import Reason, sentence
 from batch.model.sheets import SheetInfo, SheetRow
@@ -67,6 +68,29 @@ def test_yes(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "cell",
+    [
+        *("PARAR", "Pare!", "sair", "descadastrado", "Descadastrar.", "remover", "cancelar", "bloqueado", "excluir"),
+        *(
+            "N\u00e3o enviar",
+            "n\u00e3o quero receber",
+            "sim!",
+            "STOP",
+            "stop.",
+            "Unsubscribe",
+            "un-subscribed",
+            "opt out",
+        ),
+        *("Opt-Out", "OPTOUT", "opted_out", "do not contact", "don't contact", "cancelled", "BAJA", "dar de baja"),
+        *("s\u00ed", "Desuscribirse", "no enviar", "cancelar suscripci\u00f3n", "no quiero recibir", "\u200bstop"),
+    ],
+)
+def test_a_word_of_opt_out(cell: str) -> None:
+    """In three languages; accents, case, spaces and punctuation do not matter."""
+    assert read_optout(cell, "Opt-out") is True
+
+
+@pytest.mark.parametrize(
     "cell", ["não", "NÃO", "nao", "na\u0303o", "N", "no", "False", "falso", "FALSO", "0", "", None, "  "]
 )
 def test_no(cell: str | None) -> None:
@@ -74,7 +98,10 @@ def test_no(cell: str | None) -> None:
     assert read_optout(cell, "Opt-out") is False
 
 
-@pytest.mark.parametrize("cell", ["talvez", "2", "sim!", "ok", "-", "não sei", "simm", "\N{CHECK MARK}", "nunca", "-1"])
+@pytest.mark.parametrize(
+    "cell",
+    ["talvez", "2", "x?", "ok", "-", "_", "n_o", "n\u00e3o!", "não sei", "simm", "\N{CHECK MARK}", "nunca", "-1"],
+)
 def test_anything_else_is_no_answer(cell: str) -> None:
     """The finding names the column, what was found, and what is allowed; nothing is guessed."""
     answer = read_optout(cell, "Opt-out")
@@ -104,19 +131,20 @@ def test_a_yes_counts_although_the_row_is_wrong(load: Load) -> None:
 
 
 def test_no_answer_is_an_error_of_the_row(load: Load) -> None:
-    """Nobody is messaged of whom we do not know whether they want it."""
+    """Nobody is messaged of whom we do not know whether they want it, in another row either."""
     contact = _contact(load, "talvez")
     assert [problem.reason for problem in contact.problems] == [Reason.VALUE_NOT_ALLOWED]
-    assert (contact.opted_out, contact.values) == (False, None)
+    assert (contact.opted_out, contact.values) == (True, None)
 
 
 def test_an_unreadable_cell_is_an_error_of_the_row(load: Load) -> None:
-    """The column is one that the campaign uses."""
+    """The column is one that the campaign uses; such a cell is neither empty nor a no."""
     maker = _maker(load(SUPPRESS), "Telefone", "Nome", "Opt-out")
     assert "Opt-out" in maker.columns_used
     row = SheetRow(number=2, cells=("11 98888-7777", "Ana", None), errors={"Opt-out": "error cell #N/A"})
     contact = maker.evaluate(row)
     assert [problem.reason for problem in contact.problems] == [Reason.CELL_UNREADABLE]
+    assert contact.opted_out
 
 
 def test_a_hidden_row_says_it_too(load: Load) -> None:
