@@ -1,7 +1,10 @@
-"""`ledger`: contents and backup of the ledger, without a sheet or a campaign."""
+"""`ledger`: contents and backup of the ledger, without a sheet or a campaign; and how private its file is."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +50,27 @@ def synchronisation_warning(settings: Settings) -> str | None:
         "that is not synchronised, for an older copy put back would make people new."
     )
     return warning.format(path=path, service=service)
+
+
+def exposure_warnings(settings: Settings, token_file: Path | None) -> list[str]:
+    """Warn of a token file and of a ledger whose rights let other users read them, a sentence for each.
+
+    Nothing is changed: the rights of a file that was there before are its owner's. None on Windows, whose modes say
+    nothing about other users.
+    """
+    warning = _("The rights of {file} let other users of this machine read it; mend them with: chmod 600 {quoted}")
+    files = [file for file in (token_file, _path(settings)) if file is not None and _is_exposed(file)]
+    return [warning.format(file=file, quoted=shlex.quote(str(file))) for file in files]
+
+
+def _is_exposed(file: Path) -> bool:
+    if os.name == "nt":
+        return False
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def _path(settings: Settings) -> Path:

@@ -113,7 +113,8 @@ def _make_run_folder(run: Run, settings: Settings) -> Path:
 
 def _make_folder(folder: Path) -> Path:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         problem = _("The folder {folder} cannot be made: {error}.").format(
             folder=folder, error=describe_os_error(error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +29,12 @@ def is_interactive() -> bool:
 def echo(text: str, *, err: bool = False) -> None:
     """Print a text and a line end, control characters written out. `err`: on stderr, as messages are."""
     click.echo(show_controls(text), err=err)  # noqa: TID251 - the one place
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Print sentences on stderr, a line each."""
+    for sentence in sentences:
+        echo(sentence, err=True)
 
 
 def prompt(question: str, *, default: str = "", choices: Sequence[str] = ()) -> str:

@@ -28,7 +28,10 @@ def run_name(started: datetime, slug: str) -> str:
 
 
 class RunFolder:
-    """`reports/<run>/`, 0700. Use as a context manager; unless `keep` was called, it is removed when left."""
+    """`reports/<run>/`, 0700. Use as a context manager; unless `keep` was called, it is removed when left.
+
+    `reports` is made 0700 too; where it is there already, its rights stay as they are.
+    """
 
     def __init__(self, reports: Path, run: str) -> None:
         self.path = reports.absolute() / run
@@ -37,7 +40,7 @@ class RunFolder:
 
     def __enter__(self) -> RunFolder:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.mkdir(mode=0o700)
         except OSError as error:
             raise _not_made(self.path, error) from None

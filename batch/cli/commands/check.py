@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from batch.app.check import check
+from batch.app.ledger_admin import exposure_warnings
 from batch.app.settings import token_expiry
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import (
@@ -29,7 +30,7 @@ from batch.cli.options import (
     trusted_option,
 )
 from batch.cli.output.check import check_json, check_text
-from batch.cli.terminal import echo
+from batch.cli.terminal import echo, warn
 from batch.model.outcomes import ExitCode
 
 
@@ -53,7 +54,9 @@ def command(*, sheet: Path, campaign: Path, token_file: Path | None, as_json: bo
     Sends nothing, writes nothing and needs no token; of one that is there it tells when it expires. Ends with 0 when
     every row is good, with 3 when some are not.
     """
+    settings = settings_from(options)
+    warn(exposure_warnings(settings, token_file))
     expires = token_expiry(os.environ.get("WEGLY_TOKEN"), token_file)
-    found = check(sheet, campaign, settings_from(options), choices_from(options))
+    found = check(sheet, campaign, settings, choices_from(options))
     echo(check_json(found, expires) if as_json else check_text(found, expires))
     return found.exit_code

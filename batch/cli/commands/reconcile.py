@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from batch.app.ledger_admin import exposure_warnings
 from batch.app.reconcile import reconcile
 from batch.app.settings import read_token
 from batch.cli.help_i18n import TranslatedCommand
@@ -24,7 +25,7 @@ from batch.cli.options import (
     trust_env_option,
 )
 from batch.cli.output.settle import reconcile_json, reconcile_text
-from batch.cli.terminal import echo
+from batch.cli.terminal import echo, warn
 from batch.model.outcomes import ExitCode
 
 
@@ -48,7 +49,9 @@ def command(
     body). The rows are read again from the run's sheet, or from SHEET where it was moved. What is not found stays
     unknown: it may have been sent all the same. Ends with 0 when no row of the run is unknown any more, else with 4.
     """
+    settings = settings_from(options)
+    warn(exposure_warnings(settings, token_file))
     token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
-    ended = reconcile(run, campaign, sheet, settings=settings_from(options), token=token)
+    ended = reconcile(run, campaign, sheet, settings=settings, token=token)
     echo(reconcile_json(ended) if as_json else reconcile_text(ended))
     return ended.exit_code

@@ -16,7 +16,7 @@ from batch.app.check import check
 from batch.app.inputs.input_files import InputFiles, find_sheets, is_late, list_files
 from batch.app.inputs.plan_file import read_plan
 from batch.app.inputs.staging import Choices
-from batch.app.ledger_admin import synchronisation_warning
+from batch.app.ledger_admin import exposure_warnings, synchronisation_warning
 from batch.app.run import SheetRun, open_runs
 from batch.app.runs.finish import FinishedRun
 from batch.app.settings import Settings, read_token
@@ -46,7 +46,7 @@ from batch.cli.options import (
 from batch.cli.output.check import check_json, check_text
 from batch.cli.output.run import alarm_text, summary_text, trial_json, trial_text
 from batch.cli.progress import make_watcher
-from batch.cli.terminal import discard_stdout, echo
+from batch.cli.terminal import discard_stdout, echo, warn
 from batch.errors import WeglyBatchError
 from batch.formatting import format_moment, to_json
 from batch.i18n import _, describe_os_error, ngettext, number
@@ -141,6 +141,7 @@ def command(
     if len(files.sheets) > 1 and (numbers or choices.plan):
         option, count = "--to" if numbers else "--plan", len(files.sheets)
         raise click.UsageError(_("{option} goes with one sheet; {n} are named.").format(option=option, n=number(count)))
+    warn(exposure_warnings(settings, token_file))
     if dry_run:
         return _check(files.sheets, campaign, settings, choices, as_json=as_json)
     if not_after is not None and is_late(campaign, not_after):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,24 @@ def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 
 def run(typed: Typed, url: str, *more: str) -> tuple[int, str, str]:
     return typed("run", "contatos.csv", "-c", "teste.toml", "--base-url", url, *more)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes say nothing about other users there")
+def test_what_others_may_read_is_named_with_the_command_that_mends_it(typed: Typed, tmp_path: Path) -> None:
+    """Token file and ledger, a sentence each; nothing is changed, and nothing said of what is private."""
+    token, ledger = tmp_path / "my token.txt", tmp_path / "ledger.sqlite3"
+    token.write_text("any", encoding="utf-8")
+    token.chmod(0o600)
+    with running_sandbox() as sandbox:
+        assert run(typed, sandbox.url, "--quiet", "--token-file", str(token))[::2] == (0, "")
+        token.chmod(0o644)
+        ledger.chmod(0o640)
+        for words in (("run", "--quiet"), ("check",)):
+            command = (words[0], "contatos.csv", "-c", "teste.toml", "--base-url", sandbox.url, *words[1:])
+            code, _, err = typed(*command, "--token-file", str(token))
+            assert code == 0
+            assert [line.partition("chmod 600 ")[2] for line in err.splitlines()] == [f"'{token}'", str(ledger)]
+    assert stat.S_IMODE(ledger.stat().st_mode) == 0o640
 
 
 def test_a_copy_put_back_is_noticed_by_the_next_run(typed: Typed, tmp_path: Path) -> None:

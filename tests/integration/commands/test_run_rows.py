@@ -66,6 +66,7 @@ def test_check_says_when_the_token_ends_too_soon(office: Office) -> None:
     content = json.dumps({"exp": int(time.time()) + 1800}).encode()
     token = f"e30.{base64.urlsafe_b64encode(content).decode().rstrip('=')}.c2ln"
     file = office.write("token.txt", token + "\n")
+    file.chmod(0o600)
     words = ("check", office.sheet(phones(2)), "-c", office.campaign(), "--rate", "1/h", "--token-file", file)
     code, out, err = office.type(*words)
     assert (code, err) == (0, "")

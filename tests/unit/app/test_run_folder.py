@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
+import pytest
 from filelock import FileLock
 
 from batch.app.runs.run_folder import RunFolder
@@ -38,6 +40,21 @@ def test_a_live_run_keeps_its_copy(tmp_path: Path) -> None:
         os.utime(inside, (1, 1))
         with RunFolder(tmp_path, "20260101T000000Z-a-0002"):
             assert (inside / "contatos.csv").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes say nothing about other users there")
+def test_the_folder_of_reports_is_private_too(tmp_path: Path) -> None:
+    """Whatever the umask; one that is there keeps its rights."""
+    before = os.umask(0)
+    try:
+        with RunFolder(tmp_path / "reports", "one") as folder:
+            assert [stat.S_IMODE(each.stat().st_mode) for each in (folder.path, folder.path.parent)] == [0o700] * 2
+        shared = tmp_path / "shared"
+        shared.mkdir(0o755)
+        with RunFolder(shared, "two"):
+            assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+    finally:
+        os.umask(before)
 
 
 def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path: Path) -> None:
