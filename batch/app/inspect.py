@@ -17,8 +17,8 @@ def inspect(
     header_row: int | None = None,
     trusted: bool = False,
 ) -> Sheet:
-    """Open a sheet; if it is `trusted`, whatever its size. Raises SheetError."""
-    return open_sheet(sheet, name=name, header_row=header_row, limits=limits_for(trusted=trusted))
+    """Open a sheet, however its rows end; if it is `trusted`, whatever its size. Raises SheetError."""
+    return open_sheet(sheet, name=name, header_row=header_row, limits=limits_for(trusted=trusted), has_loose_ends=True)
 
 
 def describe(sheet: Sheet) -> dict[str, object]:

@@ -377,6 +377,8 @@ class SheetSection(_Section):
     header_row: Annotated[StrictInt | None, Field(ge=1)] = None
     """Row number that Excel shows; None: the header is found."""
     hidden_rows: Literal["skip", "send"] = "skip"
+    row_ends: Literal["strict", "loose"] = "strict"
+    """loose: empty cells at the right edge of a text file's rows may be missing or too many."""
     trusted: StrictBool = False
     """Read the file whatever its size."""
 

@@ -17,7 +17,7 @@ from batch.loader.formats.text_encoding import find_encoding
 from batch.loader.formats.workbook import Content, find_content, open_workbook
 from batch.loader.header_detection import HEAD_ROWS, Header, find_header, header_at, headless, is_list, name_columns
 from batch.loader.scan import SheetScan, has_content, scan_rows
-from batch.loader.sheet import Sheet, Widths
+from batch.loader.sheet import Sheet, judge_widths
 from batch.loader.source import Grid
 from batch.loader.worksheet_choice import choose_tab
 from batch.model.messages import has_origins
@@ -26,6 +26,8 @@ from batch.model.sheets import Limits, SheetFile, SheetInfo
 
 _DELIMITERS = (";", "\t", "|", ",")
 """In the order in which they win a tie: commas also stand in plain text and in numbers."""
+_LOOSE_FIT = 0.9
+_OTHER_WIDTH = 0.4
 _SAMPLE_ROWS = 300
 _SAMPLE_LINES = 500
 _SAMPLE_CHARACTERS = 1_000_000
@@ -57,9 +59,11 @@ def _first_lines(source: SheetFile, encoding: str) -> list[str]:
 
 
 def choose_delimiter(lines: Sequence[str], wanted: Collection[str] = ()) -> str:
-    """Choose the delimiter under which most records have exactly as many cells as the header, if at least two.
+    """Choose the delimiter under which most records have as many cells as the header, if at least two.
 
-    Usual column names in the header add to that. A file of one column splits under no delimiter, and gets the first.
+    Missing and surplus empty cells at the end are forgiven, at a small price; records of one width, another than the
+    header's, count less. Usual column names in the header add to that. A file of one column splits under no delimiter,
+    and gets the first.
     """
     return max(_DELIMITERS, key=lambda delimiter: _score(lines, delimiter, wanted))
 
@@ -70,13 +74,20 @@ def _score(lines: Sequence[str], delimiter: str, wanted: Collection[str]) -> flo
         return 0.0
     header = find_header([row for row in rows[:HEAD_ROWS] if not row.fault], wanted)
     body = [row for row in rows if row.number > header.number]
-    widths = [len(row.cells) for row in body if not row.fault]
-    usual = Counter(widths).most_common(1)[0][0] if widths else 0
+    records = [row.cells for row in body if not row.fault]
+    usual, times = Counter(map(len, records)).most_common(1)[0] if records else (0, 0)
     named = len(header.names) if header.number else usual
-    share = widths.count(named) / len(body) if body else 1.0
+    fits = sum(1.0 if len(cells) == named else _LOOSE_FIT * _fits_loosely(cells, named) for cells in records)
+    if usual > 1:
+        fits = max(fits, _OTHER_WIDTH * times)
+    share = fits / len(body) if body else 1.0
     if named < 2:  # noqa: PLR2004 (one cell is no split)
         return share * 0.25
     return share + 0.1 * min(header.known, 5) + 0.001
+
+
+def _fits_loosely(cells: Sequence[str | None], named: int) -> bool:
+    return len(cells) > 1 and not any(cells[named:])
 
 
 _DEFAULT_LIMITS = Limits()
@@ -112,6 +123,7 @@ def open_sheet(
     wanted_columns: Collection[str] = (),
     limits: Limits = _DEFAULT_LIMITS,
     shown_as: str | None = None,
+    has_loose_ends: bool = False,
 ) -> Sheet:
     """Open a sheet, find its header, and read it once to its end.
 
@@ -122,10 +134,12 @@ def open_sheet(
         wanted_columns: names the campaign asks for; they help to find worksheet and header.
         limits: sizes beyond which the file is refused.
         shown_as: name of the file in messages and in `info.file`; None: its own. For a private copy of a sheet.
+        has_loose_ends: empty cells at the right edge of a text file's rows may be missing or too many.
 
     Raises:
         SheetError: the file is missing, a folder, empty, no sheet, protected by a password, damaged, too large;
-            there is no such worksheet, or several would do; the row named as the header is empty, or there is no row.
+            there is no such worksheet, or several would do; the row named as the header is empty, or there is no row;
+            no row of a text file has as many cells as its header.
     """
     source = SheetFile(path=path, name=shown_as or path.name, limits=limits)
     opened = _open(source, name, wanted_columns)
@@ -134,13 +148,13 @@ def open_sheet(
     is_text = isinstance(grid, TextGrid)
     if isinstance(grid, TextGrid):
         grid = replace(grid, width=width)
-    least = max((index for index, text in enumerate(header.names, 1) if text), default=width)
-    scan = scan_rows(source, grid.rows(), below=header.number, width=least)
+    scan = scan_rows(source, grid.rows(), below=header.number)
     if not scan.rows:
         raise source.refusal(
             _("has no rows: nothing stands below its header in row {row}.").format(row=header.number),
             _("Fill in at least one row."),
         )
+    widths = judge_widths(source, grid, header, scan, is_loose=has_loose_ends) if is_text else None
     columns = name_columns(header, {index for index in scan.used if not is_text or index < width})
     info = SheetInfo(
         file=source.name,
@@ -159,7 +173,7 @@ def open_sheet(
         hidden_count=scan.hidden,
         grid=grid,
         columns=columns,
-        widths=Widths(least=least, most=width, may_be_short=scan.omits_end) if is_text else None,
+        widths=widths,
         is_guarded=is_text and set(columns.names) >= _RESULTS_CSV,
         reason_index=columns.names.index(_REASON) if has_origins(columns.names) and _REASON in columns.names else None,
     )

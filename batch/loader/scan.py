@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from batch.i18n import N_
 from batch.loader.source import RawRow
 from batch.model.sheets import SheetFile
-
-_SHORT_AT_LEAST = 5
-_SHORT_SHARE = 4
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,19 +21,10 @@ class SheetScan:
     """Hidden rows among them."""
     used: set[int] = field(default_factory=set)
     """Indexes of the columns that hold anything."""
-    short: int = 0
-    """Rows with fewer cells than the header."""
+    widths: Counter[int] = field(default_factory=Counter)
+    """Number of cells to the rows that have as many; rows with a fault are left out."""
     ends_empty: bool = False
     """Some row is written with an empty last cell."""
-
-    @property
-    def omits_end(self) -> bool:
-        """True for a file that is written without the empty cells at the end of its rows.
-
-        No row ends with an empty cell (a writer that omits them never writes one), and at least five rows, and a
-        quarter of all, are short. Otherwise a short row is a broken one.
-        """
-        return not self.ends_empty and self.short >= _SHORT_AT_LEAST and _SHORT_SHARE * self.short >= self.rows
 
 
 def has_content(row: RawRow) -> bool:
@@ -43,8 +32,8 @@ def has_content(row: RawRow) -> bool:
     return any(row.cells) or bool(row.errors) or bool(row.fault)
 
 
-def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int, width: int) -> SheetScan:
-    """Read all rows below row number `below`. `width`: named columns of the header, counted to the last.
+def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int) -> SheetScan:
+    """Read all rows below row number `below`.
 
     Raises:
         SheetError: the sheet is damaged further down, or over a limit.
@@ -65,7 +54,7 @@ def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int, width: i
         scan.hidden += hidden
         scan.used.update(errors)
         if not fault:
-            scan.short += have < width
+            scan.widths[have] += 1
             scan.ends_empty = scan.ends_empty or (have > 0 and cells[-1] is None)
         if empty:
             empty = [index for index in empty if index >= have or cells[index] is None]

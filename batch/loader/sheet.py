@@ -1,34 +1,50 @@
-"""An opened sheet, whose rows can be read as often as needed."""
+"""An opened sheet, whose rows can be read as often as needed, and the widths of its rows.
+
+No record of a text file is read shifted: it is whole when it has as many cells as the header. Two writers leave out
+empty cells at the right edge: those that never write one, and Excel, which drops them by blocks of 16 lines (17 to 32,
+33 to 48, ...). Their short records are whole as well.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from batch.i18n import N_
-from batch.loader.header_detection import SheetColumns
-from batch.loader.scan import has_content
+from batch.i18n import N_, _
+from batch.loader.header_detection import Header, SheetColumns
+from batch.loader.scan import SheetScan, has_content
 from batch.loader.source import Grid, RawRow
 from batch.model.csv_injection import unguard
 from batch.model.phrases import Phrase
 from batch.model.reasons import Reason
-from batch.model.sheets import NO_ERRORS, SheetInfo, SheetRow
+from batch.model.sheets import NO_ERRORS, SheetFile, SheetInfo, SheetRow
 
 _STILL_MALFORMED = Phrase(N_("it could not be read in its own sheet, and wegly_reason still says so"))
 _MORE_CELLS = N_("it has {have} cells, the header has {named}; beyond it stands {shown}")
-_FEWER_CELLS = N_("it has {have} cells, the header has {named}")
+_OTHER_CELLS = N_("it has {have} cells, the header has {named}")
+_BLOCK = 16
+"""Lines over which Excel decides how many separators it writes."""
+_SHORT_AT_LEAST = 5
+_SHORT_SHARE = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Widths:
     """Numbers of cells that a record of a text file may have. Cells of workbooks know their column."""
 
-    least: int
-    """Named columns, counted to the last: fewer cells are a broken row."""
-    most: int
-    """Columns of the header: a filled cell beyond is a broken row."""
-    may_be_short: bool
+    full: int
+    """Cells of the header."""
+    may_be_short: bool = False
     """The file leaves out the empty cells at the end of its rows, so that short rows are whole."""
+    is_loose: bool = False
+    """Empty cells at the right edge may be missing or too many, by `[sheet] row_ends`."""
+    short_blocks: frozenset[int] = frozenset()
+    """Blocks of 16 lines (0: lines 1 to 16) whose rows Excel wrote without the same empty ends."""
+
+    def allows_short(self, number: int) -> bool:
+        """True if row `number` may have fewer cells than the header."""
+        return self.may_be_short or self.is_loose or (number - 1) // _BLOCK in self.short_blocks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,18 +92,87 @@ class Sheet:
 
     def _length_fault(self, raw: RawRow) -> Phrase | None:
         widths = self.widths
-        if widths is None:
-            return None
         have = len(raw.cells)
-        surplus = [cell for cell in raw.cells[widths.most :] if cell]
+        if widths is None or have == widths.full:
+            return None
+        surplus = [cell for cell in raw.cells[widths.full :] if cell]
         if surplus:
             shown = ", ".join(repr(cell[:40]) for cell in surplus[:3])
-            return Phrase(_MORE_CELLS, {"have": have, "named": widths.most, "shown": shown})
-        if have < widths.least and not widths.may_be_short:
-            return Phrase(_FEWER_CELLS, {"have": have, "named": widths.least})
-        return None
+            return Phrase(_MORE_CELLS, {"have": have, "named": widths.full, "shown": shown})
+        is_whole = widths.allows_short(raw.number) if have < widths.full else widths.is_loose
+        return None if is_whole else Phrase(_OTHER_CELLS, {"have": have, "named": widths.full})
 
     def _old_fault(self, cells: tuple[str | None, ...]) -> Phrase | None:
         # Cells of a row that was malformed may be shifted: a person clears the reason once they are right.
         malformed = self.reason_index is not None and cells[self.reason_index] == Reason.ROW_MALFORMED.value
         return _STILL_MALFORMED if malformed else None
+
+
+def judge_widths(source: SheetFile, grid: Grid, header: Header, scan: SheetScan, *, is_loose: bool) -> Widths:
+    """Find the numbers of cells that rows may have; `scan` has counted those that they have.
+
+    Raises:
+        SheetError: no row has the header's number of cells, so that columns may not be below their names.
+    """
+    most = len(header.names)
+    if is_loose:
+        return Widths(full=most, is_loose=True)
+    counts = scan.widths
+    if not header.number:
+        most = _usual_width(counts, most)
+    if not counts or set(counts) == {most}:
+        return Widths(full=most)
+    least = max((index for index, name in enumerate(header.names, 1) if name), default=most)
+    blocks = _find_equal_blocks(grid.rows(), first=max(header.number - 1, 0) // _BLOCK + 1, most=most)
+    # A header may end in empty cells that its rows do not have: the number that fits most rows is meant.
+    in_blocks = Counter(width for width, count in blocks.values() for _each in range(count))
+    full = max(range(least, most + 1), key=lambda width: (_count_whole(counts, in_blocks, width), width))
+    if not counts[full]:
+        raise source.refusal(
+            _("has {named} cells in its header (row {row}), and no row below has as many: most have {have}.").format(
+                named=full, row=header.number, have=counts.most_common(1)[0][0]
+            ),
+            _(
+                "Correct the header, so that each column stands below its name. Or, if only empty cells at the right "
+                'edge are missing or too many, write row_ends = "loose" under [sheet] in the campaign file.'
+            ),
+        )
+    short = sum(count for width, count in counts.items() if width < full)
+    omits_end = not scan.ends_empty and short >= _SHORT_AT_LEAST and _SHORT_SHARE * short >= scan.rows
+    short_blocks = frozenset(block for block, (width, _count) in blocks.items() if width < full)
+    return Widths(full=full, may_be_short=omits_end, short_blocks=short_blocks)
+
+
+def _usual_width(counts: Counter[int], most: int) -> int:
+    """Return the greatest number of cells that several rows of a sheet without a header have."""
+    return max((width for width, count in counts.items() if count > 1), default=most)
+
+
+def _count_whole(counts: Mapping[int, int], in_blocks: Mapping[int, int], full: int) -> int:
+    return counts.get(full, 0) + sum(count for width, count in in_blocks.items() if width < full)
+
+
+def _find_equal_blocks(rows: Iterable[RawRow], *, first: int, most: int) -> dict[int, tuple[int, int]]:
+    """Return the blocks from `first` on whose 16 lines have one width below `most`: block to width and rows.
+
+    A last block may have fewer lines, behind such a one.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    block, width, lines, filled = -1, 0, 0, 0
+
+    def close(size: int) -> None:
+        if block >= first and lines == size and 0 < width < most and (size == _BLOCK or block - 1 in found):
+            found[block] = (width, filled)
+
+    last = 0
+    for row in rows:
+        if (row.number - 1) // _BLOCK != block:
+            close(_BLOCK)
+            block, width, lines, filled = (row.number - 1) // _BLOCK, len(row.cells), 0, 0
+        if len(row.cells) != width:
+            width = -1
+        lines += 1
+        filled += any(row.cells)
+        last = row.number
+    close(last - block * _BLOCK)
+    return found

@@ -113,6 +113,7 @@ def _finds_same_columns(draft: Draft, analysis: SheetAnalysis, campaign: Campaig
             header_row=draft.header_row,
             wanted_columns=wanted,
             limits=limits_for(trusted=campaign.sheet.trusted),
+            has_loose_ends=True,
         ).info
     except SheetError:
         return False

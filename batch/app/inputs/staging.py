@@ -204,6 +204,7 @@ def open_campaign_sheet(
         wanted_columns=wanted_columns(campaign),
         limits=limits_for(trusted=trusted or reading.trusted),
         shown_as=shown_as,
+        has_loose_ends=reading.row_ends == "loose",
     )
     evaluator = RowEvaluator.for_sheet(campaign, opened.info, rows=opened.rows)
     digest = sha256 or sha256_of(path)
@@ -322,7 +323,10 @@ def noted_limits(options: Mapping[str, str]) -> Limits:
 
 
 def open_as_noted(path: Path, options: Mapping[str, str], *, shown_as: str) -> Sheet:
-    """Open a sheet as a run opened it (`Run.sheet_options`). Raises SheetError."""
+    """Open a sheet as a run opened it (`Run.sheet_options`), however its rows end: they are judged already.
+
+    Raises SheetError.
+    """
     row = options.get("header_row")
     return open_sheet(
         path,
@@ -330,4 +334,5 @@ def open_as_noted(path: Path, options: Mapping[str, str], *, shown_as: str) -> S
         header_row=int(row) if row else None,
         limits=noted_limits(options),
         shown_as=shown_as,
+        has_loose_ends=True,
     )

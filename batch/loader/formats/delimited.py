@@ -1,7 +1,8 @@
 """Text files of records, split at a delimiter.
 
 A line without a quotation mark is split at the delimiter. A cell that begins with a quotation mark ends at the next
-single one; two in a row stand for one, and line breaks inside belong to the cell. A quotation mark elsewhere is text.
+single one; two in a row stand for one, and line breaks inside belong to the cell. A quotation mark elsewhere is text,
+unless it seems to quote a text with a delimiter in it (`x"Bolo; 3";`): a delimiter is lost, a fault of that record.
 A quotation mark that opens a cell and is not closed properly is a fault of that line alone: the lines after it are
 read by themselves, instead of vanishing into one cell.
 """
@@ -19,6 +20,7 @@ from batch.model.phrases import Phrase
 from batch.model.sheets import SheetFile
 
 STRAY_QUOTE = Phrase(N_("a quotation mark is opened and not closed properly"))
+INNER_QUOTE = Phrase(N_("a separator seems to be missing before a quotation mark"))
 
 _TO_CLOSING = re.compile(r'([^"]*(?:""[^"]*)*)"(?!")')
 _AS_TEXT = re.compile(r'="([^"]*)"')
@@ -75,7 +77,8 @@ def split_records(lines: Iterable[str], delimiter: str, *, width: int | None = N
         taken = record.read(line, remaining, most=_LONGEST_RECORD_LINES if long_records else 0)
         long_records -= long_records > 0 and len(taken) == _LONGEST_RECORD_LINES
         if record.whole and not (taken and _is_doubtful(record.cells, text.split(delimiter), width)):
-            yield RawRow(number, [_unwrap(cell).strip() or None for cell in record.cells])
+            cells = [_unwrap(cell).strip() or None for cell in record.cells]
+            yield RawRow(number, cells, fault=INNER_QUOTE if record.lacks_delimiter else None)
         else:
             remaining.put_back(taken)
             yield RawRow(number, [cell.strip() or None for cell in text.split(delimiter)], fault=STRAY_QUOTE)
@@ -115,6 +118,8 @@ class _Record:
         self.cells: list[str] = []
         self.whole = False
         """All cells were read, and every quotation mark is closed properly."""
+        self.lacks_delimiter = False
+        """A quotation mark between texts seems to open a quoted cell."""
         self._delimiter = delimiter
         self._plain = plain
         self._open: list[str] | None = None
@@ -147,7 +152,15 @@ class _Record:
         match = self._plain.match(body, place)
         end = match.end() if match else place
         self.cells.append(body[place:end])
+        self.lacks_delimiter = self.lacks_delimiter or self._quotes_beyond(body, place, end)
         return end
+
+    def _quotes_beyond(self, body: str, place: int, end: int) -> bool:
+        """True if the last quotation mark of an unquoted cell is closed in a later cell, right before a delimiter."""
+        if body.count('"', place, end) % 2 == 0 or body[end - 1] == '"':
+            return False
+        match = _TO_CLOSING.match(body, body.rindex('"', place, end) + 1)
+        return match is not None and (match.end() == len(body) or body[match.end()] == self._delimiter)
 
     def _add_quoted(self, line: str, body: str, place: int) -> int:
         """Add the quoted text from `place` on, and return where it ends; -1 when it does not end in this line."""

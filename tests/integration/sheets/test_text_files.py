@@ -10,6 +10,7 @@ import pytest
 
 from batch.errors import SheetError
 from batch.loader import Limits, Sheet, keep_copy, open_sheet
+from batch.loader.formats.delimited import INNER_QUOTE
 
 
 def opened(tmp_path: Path, content: str | bytes, encoding: str = "utf-8", name: str = "s.csv") -> Sheet:
@@ -56,13 +57,13 @@ def test_row_numbers_are_excels(tmp_path: Path) -> None:
 
 
 def test_long_and_short_rows_are_errors_of_theirs(tmp_path: Path) -> None:
-    """Cells are never shifted; an empty surplus is no matter."""
+    """Cells are never shifted, whether the surplus is filled or empty."""
     sheet = opened(tmp_path, "Nome;Telefone;Obs\nAna;1;x;y\nBia;2\nCaio;3;z;\nDora;4;\n")
     errors = {row.number: str(row.errors.get("", "")) for row in sheet.rows()}
     assert errors == {
         2: "it has 4 cells, the header has 3; beyond it stands 'y'",
         3: "it has 2 cells, the header has 3",
-        4: "",
+        4: "it has 4 cells, the header has 3",
         5: "",
     }
 
@@ -73,6 +74,51 @@ def test_a_file_that_leaves_out_empty_ends_is_read_as_it_was_meant(tmp_path: Pat
     sheet = opened(tmp_path, f"Nome;Telefone;Obs\n{body}")
     assert [row.errors for row in sheet.rows()] == [{}] * 12
     assert plain(sheet)[1] == (3, ("P2", "2", None))
+
+
+def test_excel_leaves_out_ends_by_blocks_of_16_lines(tmp_path: Path) -> None:
+    """A block whose lines are all short is whole, and a shorter last one behind it; not a short row among full ones."""
+    short = {*range(17, 49), 65, 66}
+    lines = [f"P{row};{row}" + ("" if row in short else ";") for row in range(2, 67)]
+    lines[50 - 2] = "P50;50"
+    errors = [row.number for row in opened(tmp_path, "\n".join(["Nome;Telefone;Obs", *lines])).rows() if row.errors]
+    assert errors == [50, 65, 66]
+    lines[49 - 2 :] = ["P49;49", "P50;50"]
+    assert not any(row.errors for row in opened(tmp_path, "\n".join(["Nome;Telefone;Obs", *lines])).rows())
+    lines[20 - 2] = "P20"
+    errors = [row.number for row in opened(tmp_path, "\n".join(["Nome;Telefone;Obs", *lines])).rows() if row.errors]
+    assert errors == list(range(17, 33))
+
+
+@pytest.mark.parametrize(
+    ("content", "numbers"),
+    [
+        ("Nome;Telefone;;Obs\nAna;1;x\nBia;2;y\n", "4 cells in its header .row 1., .* most have 3"),
+        ("Nome;Telefone\nAna;1;\nBia;2;\n", "2 cells in its header .row 1., .* most have 3"),
+    ],
+)
+def test_a_header_that_no_row_fits_stops_the_file(tmp_path: Path, content: str, numbers: str) -> None:
+    """Both numbers are named, and the line by which a person says that only empty ends differ."""
+    with pytest.raises(SheetError, match=numbers) as caught:
+        opened(tmp_path, content)
+    assert 'row_ends = "loose"' in caught.value.remedy
+    sheet = open_sheet(tmp_path / "s.csv", has_loose_ends=True)
+    assert [row.cells[:2] for row in sheet.rows() if not row.errors] == [("Ana", "1"), ("Bia", "2")]
+
+
+def test_a_header_may_end_in_separators_that_rows_do_not_have(tmp_path: Path) -> None:
+    """The number of cells that rows have is meant; a row with one more is shifted."""
+    sheet = opened(tmp_path, "Nome;Telefone;\nAna;1\nBia;2\n;Caio;3\n")
+    assert [(row.number, str(row.errors.get("", ""))) for row in sheet.rows()] == [
+        (2, ""), (3, ""), (4, "it has 3 cells, the header has 2; beyond it stands '3'")]  # fmt: skip
+
+
+def test_a_separator_lost_before_a_quoted_cell_is_named(tmp_path: Path) -> None:
+    """The count of cells fits again, but the text is cut; inch marks stay text."""
+    body = 'x"Bolo; 3";Centro\nMonitor 24";Ana "Nina" Sá;Tubo 5"\nx;y;a"Bolo; 3"\n24"x;"a;b";"c"\n'
+    sheet = opened(tmp_path, f"Produto;Nome;Loja\n{body}")
+    assert [row.number for row in sheet.rows() if row.errors.get("") == INNER_QUOTE] == [2, 4]
+    assert sum(bool(row.errors) for row in sheet.rows()) == 2
 
 
 def test_a_stray_quotation_mark_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""Polluted text files: each row is right, an error of its own, or the file is refused; none is read shifted."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from batch.errors import SheetError
+from batch.loader import Sheet, open_sheet
+
+NAMES = ["Nome", "Telefone", "CPF", "Produto", "Loja", "Obs"]
+FILES = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The file of every example."""
+    return tmp_path / "s.csv"
+
+
+def make_rows(chance: random.Random, delimiter: str) -> list[list[str]]:
+    """Rows whose cells are all different, so that each text tells its column and row."""
+    rows = []
+    for number in range(chance.randint(3, 40)):
+        row = [
+            f"P{number}",
+            f"119{number:08}",
+            f"{number:03}.222.333-00",
+            f"Bolo{delimiter} {number}",
+            f"Loja {number}",
+        ]
+        row += [chance.choice(["", f"ok {number}"])]
+        if chance.random() < 0.3:
+            row[3] = f'Tubo {number}"'
+        if chance.random() < 0.3:
+            row[chance.choice([2, 3, 4])] = ""
+        rows.append(row)
+    return rows
+
+
+def write_cell(cell: str, delimiter: str) -> str:
+    return f'"{cell}"' if delimiter in cell else cell
+
+
+def pollute(chance: random.Random, line: list[str], delimiter: str) -> str:
+    """One separator more or fewer anywhere."""
+    cut = chance.randrange(1, len(line))
+    before, after = delimiter.join(line[:cut]), delimiter.join(line[cut:])
+    if chance.random() < 0.5:
+        return before + after
+    cut = chance.randrange(len(line) + 1)
+    return delimiter.join([*line[:cut], "", *line[cut:]])
+
+
+def assert_not_shifted(sheet: Sheet, rows: list[list[str]]) -> None:
+    for row in sheet.rows():
+        if "" in row.errors:
+            continue
+        found = dict(zip(sheet.info.columns, row.cells, strict=True))
+        for name, cell in zip(NAMES, rows[row.number - 2], strict=True):
+            assert name not in found or (found[name] or "") == cell, (row, name)
+
+
+@FILES
+@given(seed=st.integers(0, 1 << 32))
+def test_no_row_of_a_polluted_file_is_read_shifted(path: Path, seed: int) -> None:
+    """A separator more or fewer in rows or header, or a name more or fewer."""
+    chance = random.Random(seed)  # noqa: S311 (no secret)
+    delimiter = chance.choice(";,\t|")
+    rows = make_rows(chance, delimiter)
+    lines = [[write_cell(cell, delimiter) for cell in row] for row in (NAMES, *rows)]
+    texts = [delimiter.join(line) for line in lines]
+    kind = chance.choice(["row", "rows", "header", "name more", "name fewer"])
+    polluted = {"row": 1, "rows": 2}.get(kind, 0)
+    for at in chance.sample(range(1, len(lines)), polluted):
+        texts[at] = pollute(chance, lines[at], delimiter)
+    if kind == "header":
+        texts[0] = pollute(chance, NAMES, delimiter)
+    at = chance.randrange(len(NAMES))
+    if kind == "name more":
+        texts[0] = delimiter.join([*NAMES[:at], "Cidade", *NAMES[at:]])
+    if kind == "name fewer":
+        texts[0] = delimiter.join(NAMES[:at] + NAMES[at + 1 :])
+    path.write_text("\n".join(texts), encoding="utf-8")
+    try:
+        sheet = open_sheet(path, wanted_columns=NAMES)
+    except SheetError:
+        return
+    assert_not_shifted(sheet, rows)
+
+
+@FILES
+@given(seed=st.integers(0, 1 << 32))
+def test_no_row_of_a_good_file_is_refused(path: Path, seed: int) -> None:
+    """Whole rows, ends left out, and Excel's blocks of 16 lines."""
+    chance = random.Random(seed)  # noqa: S311 (no secret)
+    delimiter = chance.choice(";,\t|")
+    rows = make_rows(chance, delimiter)
+    style = chance.choice(["whole", "no ends", "blocks"])
+    if style == "no ends":
+        for row in rows:
+            row[5] = chance.choice(["", "ok"])
+        rows[0][5] = "ok"
+        rows += [[f"Q{number}", f"118{number:08}", "", "", "", ""] for number in range(len(rows) + 5)]
+    if style == "blocks":
+        for number in range(15, 47):
+            rows[number:number] = [[f"Q{number}", f"118{number:08}", "x", "", "", ""]] if number < len(rows) else []
+    texts = []
+    for number, row in enumerate([NAMES, *rows]):
+        cells = [write_cell(cell, delimiter) for cell in row]
+        if style == "no ends":
+            while cells and not cells[-1]:
+                cells.pop()
+        if style == "blocks" and 16 <= number < 48 and len(rows) >= 48:
+            cells = cells[:4]
+            row[4:] = ["", ""]
+        texts.append(delimiter.join(cells))
+    path.write_text("\n".join(texts), encoding="utf-8")
+    sheet = open_sheet(path, wanted_columns=NAMES)
+    assert not any(row.errors for row in sheet.rows())
+    assert_not_shifted(sheet, rows)
