@@ -20,7 +20,6 @@ Invariants:
 * Memory does not grow with the rows.
 """
 
-from batch.reporter.atomic_file import write_atomic
 from batch.reporter.columns import COLUMNS
 from batch.reporter.html.runs_index import write_index
 from batch.reporter.report import write_report
@@ -36,7 +35,6 @@ __all__ = [
     "headline",
     "summarize_run",
     "summary_bytes",
-    "write_atomic",
     "write_index",
     "write_metrics",
     "write_report",

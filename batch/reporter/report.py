@@ -9,12 +9,12 @@ from pathlib import Path, PurePath
 from zipfile import BadZipFile, ZipFile
 from zoneinfo import ZoneInfo
 
+from batch.atomic_file import write_atomic
 from batch.errors import SheetError
 from batch.formatting import format_day
 from batch.i18n import _, use_language
 from batch.model.redaction import mask_result
 from batch.model.runs import Result, Run, Tally
-from batch.reporter.atomic_file import write_atomic
 from batch.reporter.html.page import write_html
 from batch.reporter.results_csv import write_csv
 from batch.reporter.retry import write_retries

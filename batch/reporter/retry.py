@@ -24,6 +24,7 @@ from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.styles import Alignment, Font
 from openpyxl.worksheet.worksheet import Worksheet
 
+from batch.atomic_file import write_atomic
 from batch.i18n import _, ngettext, number
 from batch.model.messages import ORIGIN_COLUMNS, Origin
 from batch.model.outcomes import Outcome
@@ -32,7 +33,6 @@ from batch.model.reasons import Reason
 from batch.model.sheets import SheetInfo, SheetRow
 from batch.ooxml.archive import new_zip
 from batch.ooxml.references import column_letters
-from batch.reporter.atomic_file import write_atomic
 from batch.reporter.columns import COLUMNS, REASON, value_text
 from batch.reporter.printable_text import cut_text, escape_exact, printable
 from batch.reporter.rows import ReportInputs, ReportRow, join_by_number

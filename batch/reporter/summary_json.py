@@ -9,12 +9,12 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
+from batch.atomic_file import write_atomic
 from batch.control_characters import show_controls
 from batch.formatting import OMIT_NONE, to_json
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence
 from batch.model.runs import Run, SenderRun, Tally, rank_reasons
-from batch.reporter.atomic_file import write_atomic
 from batch.reporter.printable_text import printable
 
 _READABLE = 0o644

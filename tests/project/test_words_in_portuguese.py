@@ -26,7 +26,7 @@ from batch.loader.filters.money import brl
 from batch.loader.formats.cell_text import error_cell
 from batch.loader.mapping.values import find_refused
 from batch.loader.open import _HIDDEN
-from batch.loader.sheet import _FEWER_CELLS, _MORE_CELLS
+from batch.loader.sheet import _MORE_CELLS, _OTHER_CELLS
 from batch.model.contact_limits import duration_phrase
 from batch.model.messages import TemplateField
 from batch.model.outcomes import Outcome
@@ -77,7 +77,7 @@ def test_every_reason_has_words_of_its_own(reason: Reason) -> None:
 
 CARD = Phrase("card {card} {component}", {"card": 0, "component": "BUTTON 1"})
 INDEX = Phrase("index of {component}", {"component": CARD})
-FEWER_CELLS = Phrase(_FEWER_CELLS, {"have": 3, "named": 1200})
+OTHER_CELLS = Phrase(_OTHER_CELLS, {"have": 3, "named": 1200})
 LATE = Phrase(FAULT_WORDS[Fault.CONNECT_TIMEOUT])
 LOCKED = Phrase("the account is locked")
 NO_JSON = Phrase("no JSON, but {words}", {"words": "Bad gateway"})
@@ -88,7 +88,7 @@ CASES = [
     (
         Reason.ROW_MALFORMED,
         "found",
-        Phrase(_FEWER_CELLS, {"have": 3, "named": 1200}),
+        OTHER_CELLS,
         "ela tem 3 células, o cabeçalho tem 1.200.",
     ),
     (

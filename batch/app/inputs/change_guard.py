@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from batch.atomic_file import write_atomic
 from batch.campaign import Campaign, Constant, Source, describe_source
 from batch.chats import is_loopback
 from batch.errors import ChangeNotAccepted
@@ -18,7 +19,6 @@ from batch.ledger import Ledger
 from batch.model.messages import campaign_scope
 from batch.model.phone.cells import PHONE_RULE_VERSION
 from batch.model.runs import Run, Traits, list_changes
-from batch.reporter import write_atomic
 
 _STAMPS_KEPT = 100
 """In one file: a campaign name with {yyyy-mm} makes a new stamp each month."""

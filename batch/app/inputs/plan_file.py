@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from batch.atomic_file import write_atomic
 from batch.campaign import Campaign
 from batch.errors import PlanChanged, SettingsError
 from batch.formatting import to_json
 from batch.i18n import N_, _, describe_os_error
 from batch.model.messages import hash_request
-from batch.reporter import write_atomic
 
 FORMAT = 2
 """Version of the file and of the rule of its hash. 1: the hash did not cover the head."""

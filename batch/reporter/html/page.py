@@ -20,9 +20,9 @@ from typing import BinaryIO
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from batch.atomic_file import write_atomic
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import Outcome
-from batch.reporter.atomic_file import write_atomic
 from batch.reporter.html.figures import bar_segments, chart_columns, percentage_text, reason_bars, run_facts
 from batch.reporter.html.rows import INTERNED, MOST_TEXTS, PageRows, choose_lead_columns, own_columns
 from batch.reporter.html.text import (

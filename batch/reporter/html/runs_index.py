@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, NonNegativeInt, ValidationError, field_validator
 
+from batch.atomic_file import write_atomic
 from batch.i18n import _, describe_os_error, use_language
 from batch.model.outcomes import Outcome
-from batch.reporter.atomic_file import write_atomic
 from batch.reporter.html.figures import bar_segments
 from batch.reporter.html.page import render_page
 from batch.reporter.html.text import local_moment

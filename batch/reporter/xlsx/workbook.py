@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
+from batch.atomic_file import write_atomic
 from batch.i18n import N_, _
-from batch.reporter.atomic_file import write_atomic
 from batch.reporter.rows import ReportInputs, SourceSheet
 from batch.reporter.xlsx.in_place import CannotKeep, has_macros, write_in_place
 from batch.reporter.xlsx.new_workbook import write_new

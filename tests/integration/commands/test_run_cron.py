@@ -28,6 +28,7 @@ def home(tmp_path: Path) -> Path:
     for name in ("contatos.xlsx", "boas-vindas.toml"):
         shutil.copy(SAMPLES / name, folder)
     (folder / "token.txt").write_text("a-token\n", encoding="utf-8")
+    (folder / "token.txt").chmod(0o600)
     return tmp_path
 
 

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import pytest
 
-from batch.reporter.atomic_file import write_atomic
+from batch.atomic_file import write_atomic
 
 
 @pytest.fixture
