@@ -214,7 +214,7 @@ def pauses_are_ignored(patch: pytest.MonkeyPatch) -> None:
 def pauses_hold_one_worker_only(patch: pytest.MonkeyPatch) -> None:
     """A pause that moves the slots, but not those that others have taken already."""
     paused = pacing.pause
-    patch.setattr(pacing, "pause", lambda old, *more: replace(paused(old, *more), generation=old.generation))
+    patch.setattr(pacing, "pause", lambda old, *more: paused(old, *more)._replace(generation=old.generation))
 
 
 def starts_are_not_kept_apart(patch: pytest.MonkeyPatch) -> None:
