@@ -1,7 +1,5 @@
 """Atomic file writes: a temporary file beside the target, synced, then renamed."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Callable

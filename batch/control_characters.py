@@ -6,8 +6,6 @@ isolates of bidirectional text, and halves of surrogate pairs: Python keeps a by
 such a half, and some terminals would get the byte itself.
 """
 
-from __future__ import annotations
-
 import re
 
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -16,8 +16,6 @@
 `problem` is a sentence that says what happened and where, `remedy` one that says what to do; `str()` gives both.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

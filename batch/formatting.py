@@ -5,8 +5,6 @@ The day comes before the month in both languages: the users are in Brazil. Only 
 browser may show any language, write dates by Babel (`reporter.html.text`).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass

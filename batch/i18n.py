@@ -6,8 +6,6 @@ The catalogues are in `batch/locale`; `CONTRIBUTING.md` says how they are made. 
 translated.
 """
 
-from __future__ import annotations
-
 import gettext
 import os
 import sys

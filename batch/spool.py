@@ -4,8 +4,6 @@ The file cannot be opened by anybody else and is gone with the process. Where it
 rows must then be made anew, which costs time only.
 """
 
-from __future__ import annotations
-
 import marshal
 import weakref
 from collections.abc import Callable, Iterable, Iterator

@@ -4,8 +4,6 @@
 The forecast says when the messages would go, by rate, hours and caps together.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -3,8 +3,6 @@
 The demo goes from end to end with nothing to configure, and its ledger is thrown away.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace

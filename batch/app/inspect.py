@@ -1,7 +1,5 @@
 """`inspect`: how a sheet is read, without a campaign."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

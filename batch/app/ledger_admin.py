@@ -1,7 +1,5 @@
 """`ledger`: contents and backup of the ledger, without a sheet or a campaign; and how private its file is."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import stat

@@ -1,7 +1,5 @@
 """`plan`: freezes what would be sent."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -5,8 +5,6 @@ anywhere in between, the same command does the rest: folders are searched again 
 file still has to be rewritten.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

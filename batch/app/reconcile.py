@@ -3,8 +3,6 @@
 A message that is found is a proof; one that is not found proves nothing, and the row stays unknown.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """`report` and `runs`: what the ledger knows, written again or listed."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext

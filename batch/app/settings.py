@@ -1,7 +1,5 @@
 """Settings besides the campaign: options and environment, already resolved by the command line."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path

@@ -3,8 +3,6 @@
 All the rows named are settled, or none: whatever is wrong with one of them is found before the first is written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass

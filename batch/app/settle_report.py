@@ -1,7 +1,5 @@
 """The decisions that a person wrote into a report, matched with the ledger's rows."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

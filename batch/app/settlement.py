@@ -1,7 +1,5 @@
 """Settling unknown rows, as far as `settle` and `reconcile` share it: locks, claims that may be alive, and wording."""
 
-from __future__ import annotations
-
 import getpass
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """`suppress`: adds people to the suppression list, removes them, and lists them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

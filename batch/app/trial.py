@@ -4,8 +4,6 @@ A trial is no row's message: it never counts as sent to a person of the sheet. I
 other, and the suppression list, the hours and the allow list hold for it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Load a campaign file: decode, parse, validate, and report every problem at once."""
 
-from __future__ import annotations
-
 import codecs
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """Problems of a campaign file, joined into one error that names them all."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

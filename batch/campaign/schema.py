@@ -3,8 +3,6 @@
 Validators raise ValueError with a text that says what is allowed; `problems` adds the key and the value found.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Sources of a field's value: a column, a column with a default, a constant, or senders that share the recipients."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from typing import Literal

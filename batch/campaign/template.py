@@ -1,7 +1,5 @@
 """Text of a template, for previews and checks, and the fields of the API's request that a campaign may fill."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Parsers for rates, durations, shares and names with a date in them, as people write them."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from datetime import datetime

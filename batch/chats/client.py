@@ -1,7 +1,5 @@
 """The client: one POST at a time over one connection of its own, and a verdict for whatever happens."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import ssl

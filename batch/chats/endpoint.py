@@ -1,7 +1,5 @@
 """The API's address in one canonical spelling: the endpoint is part of every message key."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit

@@ -1,7 +1,5 @@
 """Readable text of an API answer: JSON of any shape, HTML, plain text."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

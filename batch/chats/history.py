@@ -3,8 +3,6 @@
 A GET sends nothing, so unlike a POST it may be repeated after any failure.
 """
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable

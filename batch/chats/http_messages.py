@@ -1,7 +1,5 @@
 """Header fields and bodies of requests and answers, as the client and the chat history need them."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing

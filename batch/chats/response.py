@@ -3,8 +3,6 @@
 Everything is read leniently: an answer of a wrong shape gives None, never an error.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Webhook of the user's own that gets a run's summary. It has nothing to do with the API, and gets no token."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus

@@ -3,8 +3,6 @@
 Source: `Error codes` of Meta's pages for the Cloud API, as of 2026.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

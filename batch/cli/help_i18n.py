@@ -5,8 +5,6 @@ its lines are broken. `python tests/catalogues.py` finds them by walking over th
 every command; nothing here imports a library but click, since `wegly-batch --help` has to answer at once.
 """
 
-from __future__ import annotations
-
 import inspect
 import os
 import sys

@@ -3,8 +3,6 @@
 Data goes to stdout, messages to stderr.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

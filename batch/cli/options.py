@@ -1,7 +1,5 @@
 """Options that several commands share, each lasting one with its twin in the environment."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path

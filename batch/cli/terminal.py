@@ -3,8 +3,6 @@
 All that the command line prints goes through `echo` and `prompt`; ruff refuses those of click anywhere else.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import webbrowser

@@ -6,8 +6,6 @@ above it are passed over. Where no row is one (the first full row holds numbers,
 sheet has no header: its columns are called `column A`, `column B`, ... and no row is lost.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Closed lists: a name that is not here is never guessed at, and the campaign names such a column itself.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache

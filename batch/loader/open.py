@@ -1,7 +1,5 @@
 """Opening of a sheet: its format, delimiter, worksheet, header and columns, one reading to its end; private copies."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections import Counter

@@ -1,7 +1,5 @@
 """One pass over a sheet before anything is made of it: what it holds, and whether it can be read to its end."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field

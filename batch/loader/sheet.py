@@ -5,8 +5,6 @@ empty cells at the right edge: those that never write one, and Excel, which drop
 33 to 48, ...). Their short records are whole as well.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Records that every reader of a sheet gives: tabs, rows and grids of rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

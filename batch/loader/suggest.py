@@ -4,8 +4,6 @@ It is only written into a file that a person reads and `check` judges; what is s
 gives its reasons, with figures, and names each column that looks like something and is not taken.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

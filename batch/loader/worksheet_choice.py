@@ -1,7 +1,5 @@
 """Choice of the worksheet that holds the contacts, by the first rows of each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice

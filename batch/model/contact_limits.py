@@ -1,7 +1,5 @@
 """Limits on contacting people that hold across runs and campaigns: spacing, 24-hour cap, history."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import timedelta
 

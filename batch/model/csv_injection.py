@@ -8,8 +8,6 @@ Numbers and phones stay as they are: `-5,20` is to remain a number, and `+55 11 
 LibreOffice, but text, because of its spaces; nor is a masked one (`+55 11 9****-**77`), because of its `**`.
 """
 
-from __future__ import annotations
-
 import re
 
 _BEGINS = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")  # noqa: RUF001 - the full-width signs begin a formula too

@@ -4,8 +4,6 @@ It assumes that every message is accepted, every response prompt, and that a run
 advances in steps of about a minute, and is never earlier than the rules allow.
 """
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

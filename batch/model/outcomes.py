@@ -3,8 +3,6 @@
 Every row has exactly one outcome, and in every report the outcomes add up to the rows of the sheet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from enum import IntEnum, StrEnum
 

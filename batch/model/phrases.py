@@ -6,8 +6,6 @@ ledger stores no sentence, and a report can be written again in another language
 a text that others wrote, is shown as it is.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

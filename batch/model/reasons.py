@@ -4,8 +4,6 @@ A `Finding` is a code and the values that its sentence names, some of them phras
 stores findings, never sentences, so that a report can be written again in another language or with better words.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Redaction of personal data, for reports that are passed on and for the log."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import replace

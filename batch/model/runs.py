@@ -1,7 +1,5 @@
 """Runs, the results of their rows, and the traits of a campaign that a run must not change unnoticed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -4,8 +4,6 @@ Windows are local clock time. Where clocks are put back, an hour that is shown t
 forward, a time that no clock shows is in no window.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 `parse_rows` and `parse_ranges` read row numbers as people type them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

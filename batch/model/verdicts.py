@@ -1,7 +1,5 @@
 """Verdicts on attempts: the failure table's decision about a POST, and the rules' refusals of a claim."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -4,8 +4,6 @@ Nothing is unzipped to disk, and never more than the directory declares; the dir
 read. The checksum of every part is verified once, so that damage is found before the first row is used.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import struct

@@ -4,8 +4,6 @@ Part names are compared without case, as the Open Packaging Conventions require.
 package are kept when a package is copied, and never followed.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping

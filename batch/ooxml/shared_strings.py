@@ -4,8 +4,6 @@ References come in any order, so the whole table must be at hand while rows are 
 and a list of offsets, a third to a fifth of the memory of as many Python strings.
 """
 
-from __future__ import annotations
-
 import re
 from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping

@@ -3,8 +3,6 @@
 When an attempt starts, and what its verdict means for others, is decided in `sender`.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Jobs of one sender that wait: those due later in this run, and why others were passed over."""
 
-from __future__ import annotations
-
 import heapq
 from collections import OrderedDict
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """All senders of a run together, and the result of the run."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Protocols of the ledger, the API and the progress display as the pool uses them, and the pool's settings."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime

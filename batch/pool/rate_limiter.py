@@ -1,7 +1,5 @@
 """Rate limiter of one sender on the event loop's clock, and the rate it achieved."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Retry policy of a row whose attempt certainly sent nothing: how often, and after what wait."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 FIRST_WAIT = 0.5

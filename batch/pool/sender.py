@@ -1,7 +1,5 @@
 """The workers of one sender: its jobs, its pace, its stop rules. A stop of one sender does not stop the others."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The result columns: their names, their order, and the values a result gives them. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo

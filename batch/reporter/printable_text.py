@@ -1,7 +1,5 @@
 """Text as a cell of a workbook can hold it. Pure."""
 
-from __future__ import annotations
-
 import re
 
 from batch.i18n import ngettext, number

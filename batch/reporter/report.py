@@ -1,7 +1,5 @@
 """Write the report of a run: the only entrance to this package, besides the summaries and the list of runs."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace

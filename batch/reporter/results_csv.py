@@ -6,8 +6,6 @@ A text that Excel would run as a formula is guarded by an apostrophe (`batch.mod
 stay as they are.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

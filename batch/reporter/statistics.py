@@ -4,8 +4,6 @@ Memory grows with the number of reasons and of seconds in which something was se
 seconds into steps of wall-clock time.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

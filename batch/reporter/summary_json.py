@@ -1,7 +1,5 @@
 """The summary of a run for other programs: summary.json, and a Prometheus textfile for node_exporter."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

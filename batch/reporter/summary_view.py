@@ -5,8 +5,6 @@ rows. Each medium decides about places, colours and the formats of its numbers a
 here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

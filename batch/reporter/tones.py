@@ -4,8 +4,6 @@ They are made from the Okabe-Ito set, which colour-blind people can tell apart; 
 that nothing is lost in black and white.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from batch.model.outcomes import Outcome

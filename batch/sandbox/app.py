@@ -1,7 +1,5 @@
 """The sandbox as an ASGI application: routes, keys, rate limit, validation, faults."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter, deque

@@ -1,7 +1,5 @@
 """Chats of the sandbox: one for each sender and person, made by the first message and reused by the next."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

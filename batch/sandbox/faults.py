@@ -1,7 +1,5 @@
 """Faults of the sandbox: by the last four digits of a contact, and by shares drawn at random."""
 
-from __future__ import annotations
-
 import hashlib
 import random
 from collections.abc import Callable, Mapping

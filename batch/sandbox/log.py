@@ -1,7 +1,5 @@
 """Log of truth of the sandbox: received POSTs and applied messages, to be compared with a report."""
 
-from __future__ import annotations
-
 import json
 import os
 import threading

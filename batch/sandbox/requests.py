@@ -1,7 +1,5 @@
 """Validation of requests: the request of the API's page, checked as strictly as the page allows."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

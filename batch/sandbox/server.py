@@ -1,7 +1,5 @@
 """Server of the sandbox: in a thread for tests and the demo, in the foreground for the command."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import errno

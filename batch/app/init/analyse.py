@@ -1,7 +1,5 @@
 """`init`, first half: opens a sheet and guesses which of its columns fill what; a person may know better."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Makes the draft of a campaign file from the guess about a sheet and the facts that a person gives. Pure."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

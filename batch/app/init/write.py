@@ -1,7 +1,5 @@
 """`init`, second half: the campaign file is drafted, tried on the sheet, and written."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import subprocess

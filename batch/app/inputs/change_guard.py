@@ -4,8 +4,6 @@ A run of a campaign that has sent before is stopped when ledger, endpoint or tra
 stamp beside the campaign file notes which ledger its runs use, so that another ledger or an older copy is noticed.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path

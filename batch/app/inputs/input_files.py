@@ -1,7 +1,5 @@
 """The sheets of a command: files as they are named, and the sheets of a folder."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Recipient lists read from any sheet: suppression files, and the allow list (`--only-allowed`)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -5,8 +5,6 @@ them by the rules of the plan and keeps them to the choices of the moment. `chec
 this way, so what is checked is what is sent. Nothing here writes to the ledger.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The end of a run: its outcome is noted in the ledger, the report is written, and [notify] is carried out."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

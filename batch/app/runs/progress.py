@@ -3,8 +3,6 @@
 A row costs about a microsecond. Time is that of the clock that a `Meter` is given (seconds, monotonic).
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter, deque

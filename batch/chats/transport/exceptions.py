@@ -1,7 +1,5 @@
 """Mapping of transport exceptions (httpx, OSError) to faults of an exchange."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 from collections.abc import Iterator, Mapping

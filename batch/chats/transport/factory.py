@@ -4,8 +4,6 @@ A POST goes over our own transport (`http11`) on every way, through a proxy too:
 answer that came without a request, and a post costs less. A GET may be repeated, so httpx's own client serves for it.
 """
 
-from __future__ import annotations
-
 import ssl
 import urllib.request
 from http.cookiejar import CookieJar, DefaultCookiePolicy

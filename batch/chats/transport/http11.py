@@ -5,8 +5,6 @@ that lie there before a request's first byte is written end the connection, a ne
 exchange has a connection of its own. Every failure is raised as the exception of httpx that names it, with its cause.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import select

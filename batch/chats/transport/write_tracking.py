@@ -1,7 +1,5 @@
 """Tracking of what was written of a request, as the connection itself reports it, and the record of an exchange."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """`wegly-batch ledger`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

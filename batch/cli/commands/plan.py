@@ -1,7 +1,5 @@
 """`wegly-batch plan`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`wegly-batch purge`."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import click

@@ -1,7 +1,5 @@
 """`wegly-batch run`."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """`wegly-batch runs`."""
 
-from __future__ import annotations
-
 import os
 import sys
 import textwrap

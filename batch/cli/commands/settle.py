@@ -1,7 +1,5 @@
 """`wegly-batch settle`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path

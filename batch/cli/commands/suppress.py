@@ -1,7 +1,5 @@
 """`wegly-batch suppress`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Output of `check`, the question of `run`, and the schedule in both."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from datetime import date, datetime

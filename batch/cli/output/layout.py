@@ -1,7 +1,5 @@
 """Lines that several commands print: the table of outcomes, labelled values, and which sheet was read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 from batch.formatting import format_rows

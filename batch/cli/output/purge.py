@@ -1,7 +1,5 @@
 """Output of `purge`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from batch.app.purge import CampaignPurge, PurgeReport

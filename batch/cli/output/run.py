@@ -1,7 +1,5 @@
 """Output of `run`, `demo` and `report`, and of a trial."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import indent

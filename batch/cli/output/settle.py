@@ -1,7 +1,5 @@
 """Output of `settle` and `reconcile`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from batch.app.reconcile import MatchedRow, NoMatch, ReconcileReport, UnmatchedRow

@@ -4,8 +4,6 @@ SQLite's own backup copies a snapshot; writers go on meanwhile, and what they wr
 file made by other means may lack what is still in the write-ahead log, or be torn.
 """
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import tempfile

@@ -9,8 +9,6 @@ All of it is done in small steps, so that a run of another campaign is never kep
 them: a second purge does the rest.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager

@@ -5,8 +5,6 @@ as it was read, and is noted in `decisions` in the same transaction. It can be r
 again: the API's answer then says more than any decision.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The plan's writes: a judged sheet enters the ledger in one transaction."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

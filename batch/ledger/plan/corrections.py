@@ -3,8 +3,6 @@
 What was sent as corrected is not sent as it stood, and what was sent as it stood is not sent as corrected.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

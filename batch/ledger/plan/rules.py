@@ -17,8 +17,6 @@ Everything here reads and changes temporary tables of one connection: nothing is
 history, caps and spacing are judged again at each claim (`ledger/send/contact_limits.py`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

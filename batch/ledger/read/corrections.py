@@ -9,8 +9,6 @@ One message is shown by one row of a report: a second row that was corrected int
 Duplicates of a corrected row stay duplicates of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice

@@ -1,7 +1,5 @@
 """Read-only queries over runs: results and counts of a run's rows, a campaign's traits and recipients."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence

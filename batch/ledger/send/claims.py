@@ -5,8 +5,6 @@ transaction that its caller commits, so that several workers share one commit: n
 statements are made once: building one costs more than running it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any

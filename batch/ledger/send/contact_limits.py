@@ -3,8 +3,6 @@
 They are judged in the transaction of the claim, so that what was true at the plan is not taken for true now.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """The queue of a run: its jobs in the sheet's order, and the writes of claims and outcomes."""
 
-from __future__ import annotations
-
 import asyncio
 from array import array
 from bisect import bisect_right

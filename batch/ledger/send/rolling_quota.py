@@ -5,8 +5,6 @@ cap is shared by all senders, others may send meanwhile: the count is read anew 
 us. Reading costs as much as people were reached; asking costs nothing.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from datetime import datetime, timedelta
 from itertools import islice

@@ -1,7 +1,5 @@
 """The SQLite engine of a ledger: location, access rights, durability of a commit, schema version and migrations."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import sys

@@ -1,7 +1,5 @@
 """Failures of the ledger's location: SQLite's errors mapped to remedies for people."""
 
-from __future__ import annotations
-
 import sqlite3
 
 from sqlalchemy import Engine, event

@@ -6,8 +6,6 @@ network folder gives neither, nor does a folder of the host that a virtual machi
 who was messaged, so such a place is refused before anything is written to it.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ The work of SQLAlchemy around each execution (looking up the compiled form, a co
 much as the statement itself, and while sending it competes with the event loop for the interpreter.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

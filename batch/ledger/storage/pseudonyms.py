@@ -5,8 +5,6 @@ HMAC-SHA-256 under a secret that each ledger makes for itself. The secret lies i
 trying number after number, a key or a hash alone does not. That is pseudonymization, not anonymity.
 """
 
-from __future__ import annotations
-
 import base64
 import hmac
 import secrets

@@ -1,7 +1,5 @@
 """One row's result: the join of a row with its message, and how outcome and reason follow from it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime

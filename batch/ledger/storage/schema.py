@@ -1,7 +1,5 @@
 """The tables of a ledger, for every database that SQLAlchemy supports; only `engine.py` knows which one it is."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Temporary tables of one sheet on its way into the ledger: private to one connection, gone with it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import islice
 

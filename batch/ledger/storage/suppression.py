@@ -1,7 +1,5 @@
 """The suppression list: people whom no campaign of any endpoint messages. Consent can be withdrawn at any time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The filter `date:FORMAT`: dates of cells in another form."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import datetime

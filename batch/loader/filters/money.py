@@ -11,8 +11,6 @@ English and begins the decimals in Brazil. A number that a formula computed come
 comma with four digits or more before it.
 """
 
-from __future__ import annotations
-
 import re
 from decimal import ROUND_HALF_UP, Decimal
 

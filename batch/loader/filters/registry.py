@@ -15,8 +15,6 @@ or the reason why it cannot; one of more than 1,000 characters is refused.
     urlencode       percent-encoding, for the end of a button's URL
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

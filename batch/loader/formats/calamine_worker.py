@@ -4,8 +4,6 @@ SHEET is the index of a worksheet, from 0. Sends each row that holds anything: `
 columns from 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from python_calamine import CalamineWorkbook

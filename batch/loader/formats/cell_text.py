@@ -5,8 +5,6 @@ of the 15 digits that a spreadsheet keeps. A date is dd/mm/yyyy, with a time ` H
 HH:MM. A boolean is SIM or NÃO. Number formats only tell dates from numbers; they are not imitated.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Mapping

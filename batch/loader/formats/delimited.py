@@ -7,8 +7,6 @@ A quotation mark that opens a cell and is not closed properly is a fault of that
 read by themselves, instead of vanishing into one cell.
 """
 
-from __future__ import annotations
-
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence

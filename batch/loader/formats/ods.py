@@ -1,7 +1,5 @@
 """ODS workbooks (LibreOffice), as a stream over the one part that holds all sheets."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

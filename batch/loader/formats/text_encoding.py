@@ -5,8 +5,6 @@ Brazilian Excel saves it. A file that is UTF-8 but for a few bytes is refused by
 garble names.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The format of a file by its content, the reader of a workbook of any format, and rows kept for a second reading."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from enum import StrEnum

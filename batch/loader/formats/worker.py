@@ -4,8 +4,6 @@ A few changed bytes in a binary workbook can make a library ask for more memory 
 spot. So these never run in ours: whatever ends the worker is a damaged file here.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

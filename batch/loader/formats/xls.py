@@ -1,7 +1,5 @@
 """XLS workbooks (Excel 97 to 2003), read by xlrd in a process of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

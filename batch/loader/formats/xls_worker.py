@@ -5,8 +5,6 @@ why there are none. With the index of a sheet (from 0) it sends the number of ce
 that holds anything: `[row, cells, {column: error}, is hidden]`, rows and columns from 0.
 """
 
-from __future__ import annotations
-
 import struct
 import sys
 from collections import defaultdict

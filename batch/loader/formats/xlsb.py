@@ -1,7 +1,5 @@
 """XLSB workbooks: values by python-calamine in a process of its own, and from the records what it leaves out."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field

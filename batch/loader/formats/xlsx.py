@@ -1,7 +1,5 @@
 """XLSX and XLSM workbooks: their sheets, number formats and cells."""
 
-from __future__ import annotations
-
 from batch.loader.formats.cell_text import NumberKind, number_kind
 from batch.loader.formats.xlsx_cells import CellReader
 from batch.loader.formats.xlsx_rows import WorksheetGrid

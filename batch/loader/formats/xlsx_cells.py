@@ -1,7 +1,5 @@
 """Cells of an XLSX worksheet as text, and whole rows where their markup is of the usual form."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -5,8 +5,6 @@ without a stored value, hidden rows, and the row numbers that Excel shows. The `
 it is often wrong. Memory holds one piece of the file and the rows in it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

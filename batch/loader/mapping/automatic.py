@@ -1,7 +1,5 @@
 """Automatic mapping by header names, for a campaign without `[columns]` or `[[template_fields]]`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

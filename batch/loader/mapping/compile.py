@@ -3,8 +3,6 @@
 `compile_mapping` finds every column that the campaign names and refuses the whole with all problems at once, so that no
 row is read with a mapping that does not fit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

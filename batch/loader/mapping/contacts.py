@@ -7,8 +7,6 @@ the template's fields. Else the tuple is the message: `build_message` makes a re
 its request.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain

@@ -1,7 +1,5 @@
 """Words of opt-out and consent columns, in Portuguese, English and Spanish. Pure."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

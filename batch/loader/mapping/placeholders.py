@@ -1,7 +1,5 @@
 """Parser of template values: `Ola {Nome|first_name}, {{literal braces}}`."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ All but the value of a field is nearly always the same in every row. So the fiel
 which is judged once, and the values of a row are measured against it.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ Columns of a sheet repeat their cells (names, cities, dates), so what a reader m
 came before costs one look-up.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

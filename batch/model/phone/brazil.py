@@ -5,8 +5,6 @@ Length decides, not the prefix: 10 or 11 digits are national, 12 or 13 that begi
 many of WhatsApp's own ids, is repaired, and the repaired number identifies the recipient.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache, lru_cache
 

@@ -8,8 +8,6 @@ The rules are versioned, because who counts as the same recipient must not chang
 campaign. A table of spellings in the tests pins them.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Literal
 

@@ -5,8 +5,6 @@ Only what is known to be harmless around a number is removed: spaces, brackets, 
 be a warning to people, so the number is refused.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Phones of every country but Brazil, read by the `phonenumbers` library."""
 
-from __future__ import annotations
-
 from types import MappingProxyType
 
 import phonenumbers

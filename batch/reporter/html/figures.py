@@ -3,8 +3,6 @@
 Lengths and places are hundredths of the bar or chart, as texts with two decimals.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -6,8 +6,6 @@ Content-Security-Policy allows this style and this script by their hashes and no
 or of the API can run or load anything.
 """
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

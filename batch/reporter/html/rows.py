@@ -8,8 +8,6 @@ Everything has a limit. Which rows of a very large sheet the page holds is decid
 `URGENCY`, and the page says what it leaves out. Memory does not grow with the rows.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

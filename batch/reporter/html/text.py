@@ -4,8 +4,6 @@ Jinja2 escapes what goes into markup. The rest is done here: control characters 
 and JSON is made so that no value can end the script element around it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from datetime import datetime

@@ -6,8 +6,6 @@ the list of sheets are edited (`styles`, `sheet_parts`, `workbook_part`); the su
 by openpyxl, whose sheet is copied over (`styles.transplant_sheet`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial

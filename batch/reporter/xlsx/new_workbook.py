@@ -4,8 +4,6 @@ Text files, other formats and sheets that are gone get such a report. Row n of t
 that a sentence that names a row is right in both; below a header that the sheet lacks it is one lower.
 """
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The other parts of the user's workbook: earlier summaries, selected sheets, and parts that a change invalidates."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from zipfile import ZipFile

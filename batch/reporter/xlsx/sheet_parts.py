@@ -1,7 +1,5 @@
 """Markup around the rows of the user's worksheet (columns, filter, merged cells, tables), changed for the results."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from batch.ooxml.package import Package

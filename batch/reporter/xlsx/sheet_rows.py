@@ -5,8 +5,6 @@ that builds elements. What they rely on is checked: nothing may stand between ro
 is taken apart. Comments and CDATA sections are resolved first, and other encodings become UTF-8 (`simplify_xml`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple

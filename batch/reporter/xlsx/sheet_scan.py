@@ -1,7 +1,5 @@
 """Extent of the user's worksheet, found in one pass with flat memory before results are put beside its rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Result cells put into the rows of the user's worksheet; a row without results passes through byte for byte."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Iterator
 from operator import itemgetter

@@ -1,7 +1,5 @@
 """The summary worksheet as lines of cells; `summary_sheet` writes them and knows their looks. Pure."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """report.xlsx: the user's own workbook where it can be kept, otherwise a clean one of the same rows."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import BinaryIO
 

@@ -1,7 +1,5 @@
 """The part of a workbook that lists its sheets: read, and given a first sheet."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 
 from batch.ooxml.package import Package, find_workbook, is_true, make_tab, relation_attribute
