@@ -21,11 +21,7 @@ class Spool(Generic[Given, Kept]):
     """Rows as they were recorded, in order and in blocks."""
 
     def __init__(
-        self,
-        *,
-        memory_bytes: int,
-        pack: Callable[[Given], tuple[Any, ...]],
-        unpack: Callable[[tuple[Any, ...]], Kept],
+        self, *, memory_bytes: int, pack: Callable[[Given], tuple[Any, ...]], unpack: Callable[[tuple[Any, ...]], Kept]
     ) -> None:
         """Keep `memory_bytes` in memory. `pack` makes plain values of a row, of which `unpack` makes the kept row."""
         self.is_complete = False

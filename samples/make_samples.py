@@ -61,14 +61,7 @@ def _error(
 ) -> Contact:
     """A row that is an error in the demo."""
     return Contact(
-        name=name,
-        phone=phone,
-        company=company,
-        amount=amount,
-        agent=agent,
-        note=note,
-        outcome="error",
-        reason=reason,
+        name=name, phone=phone, company=company, amount=amount, agent=agent, note=note, outcome="error", reason=reason
     )
 
 

@@ -8,13 +8,7 @@ from batch.model.phrases import in_english
 from batch.model.sheets import limits_for
 
 
-def inspect(
-    sheet: Path,
-    *,
-    name: str | None = None,
-    header_row: int | None = None,
-    trusted: bool = False,
-) -> Sheet:
+def inspect(sheet: Path, *, name: str | None = None, header_row: int | None = None, trusted: bool = False) -> Sheet:
     """Open a sheet, however its rows end; if it is `trusted`, whatever its size. Raises SheetError."""
     return open_sheet(sheet, name=name, header_row=header_row, limits=limits_for(trusted=trusted), has_loose_ends=True)
 

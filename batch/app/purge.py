@@ -20,16 +20,7 @@ from batch.app.settlement import claim_cutoff
 from batch.campaign import parse_duration
 from batch.errors import Busy, Declined, LedgerUnusable, SettingsError, nearest
 from batch.i18n import _, current_language, describe_os_error
-from batch.ledger import (
-    Ledger,
-    Owner,
-    PurgeCounts,
-    Scope,
-    campaign_lock,
-    default_url,
-    sender_lock,
-    sqlite_path,
-)
+from batch.ledger import Ledger, Owner, PurgeCounts, Scope, campaign_lock, default_url, sender_lock, sqlite_path
 from batch.model.messages import TRIAL
 from batch.model.outcomes import ExitCode
 from batch.model.runs import Run

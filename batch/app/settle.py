@@ -102,13 +102,7 @@ def settle_report(report: Path, *, settings: Settings, confirm: Confirm) -> Sett
 
 
 def _settle(
-    ledger: Ledger,
-    run: Run,
-    decide: Callable[[], list[RowDecision]],
-    *,
-    how: str,
-    settings: Settings,
-    confirm: Confirm,
+    ledger: Ledger, run: Run, decide: Callable[[], list[RowDecision]], *, how: str, settings: Settings, confirm: Confirm
 ) -> SettlementReport:
     """Look under the campaign's lock, check everything, ask, write. `decide` reads the ledger under the lock."""
     now = utc_now()

@@ -109,10 +109,7 @@ def _unknown_key(path: Sequence[str | int], known: Sequence[str]) -> Problem:
         if len(path) == 1
         else _("{section} has no key '{key}'").format(section=format_key(path[:-1]), key=key)
     )
-    return Problem(
-        text=f"{what}{nearest(key, known)}",
-        remedy=_("Known are: {known}.").format(known=", ".join(known)),
-    )
+    return Problem(text=f"{what}{nearest(key, known)}", remedy=_("Known are: {known}.").format(known=", ".join(known)))
 
 
 def _found(value: object) -> str:

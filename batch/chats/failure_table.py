@@ -17,14 +17,7 @@ from types import MappingProxyType
 from typing import Final
 
 from batch.chats.error_text import as_clause, as_sentence, decode_body, extract_text, one_line, parse_json
-from batch.chats.response import (
-    DEFAULT_PAUSE,
-    clock_skew,
-    find_chat_signs,
-    parse_chat,
-    rate_limit_reset,
-    retry_after,
-)
+from batch.chats.response import DEFAULT_PAUSE, clock_skew, find_chat_signs, parse_chat, rate_limit_reset, retry_after
 from batch.chats.transport.exceptions import FAULT_WORDS, Fault
 from batch.chats.transport.write_tracking import Exchange
 from batch.chats.whatsapp_codes import Treatment, find_code, meaning_of

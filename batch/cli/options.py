@@ -59,12 +59,7 @@ class TextParam(click.ParamType[T]):
 def timeout_option(text: str) -> Callable[[F], F]:
     """Return the option `--read-timeout`, in seconds; `text` is its help."""
     return lasting_option(
-        "--read-timeout",
-        type=click.FloatRange(min=1),
-        default=60.0,
-        show_default=True,
-        metavar="SECONDS",
-        help=text,
+        "--read-timeout", type=click.FloatRange(min=1), default=60.0, show_default=True, metavar="SECONDS", help=text
     )
 
 

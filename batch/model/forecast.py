@@ -126,13 +126,7 @@ def _parts(loads: Sequence[Load], *, shared: bool) -> list[list[Load]]:
 
 
 def plan_steps(
-    loads: Sequence[Load],
-    *,
-    rate: float,
-    people: int | None,
-    reached: Iterable[datetime],
-    hours: Hours,
-    now: datetime,
+    loads: Sequence[Load], *, rate: float, people: int | None, reached: Iterable[datetime], hours: Hours, now: datetime
 ) -> Iterator[Step]:
     """Yield the steps in which loads go that share a rate (starts per second) and a cap.
 

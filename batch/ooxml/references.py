@@ -51,10 +51,7 @@ def parse_area(reference: str) -> Area | None:
     if one is None or other is None or not (first and (one[1] or one[2])):
         return None
     return Area(
-        column_number(one[1]) or 1,
-        int(one[2] or 1),
-        column_number(other[1]) or LAST_COLUMN,
-        int(other[2] or LAST_ROW),
+        column_number(one[1]) or 1, int(one[2] or 1), column_number(other[1]) or LAST_COLUMN, int(other[2] or LAST_ROW)
     )
 
 

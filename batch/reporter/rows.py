@@ -165,11 +165,7 @@ def lay_out_table(info: SheetInfo | None) -> TableLayout:
             header[index] = name
     header_row = info.header_row if info else 1
     return TableLayout(
-        header=tuple(header),
-        places=places,
-        own=len(columns),
-        header_row=header_row or 1,
-        shift=0 if header_row else 1,
+        header=tuple(header), places=places, own=len(columns), header_row=header_row or 1, shift=0 if header_row else 1
     )
 
 

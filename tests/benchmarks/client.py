@@ -135,10 +135,7 @@ def chats_client(url: str, stack: AsyncExitStack) -> Post:
     return post
 
 
-MAKERS: dict[str, Maker] = {
-    "plain httpx, a client per worker": plain_httpx,
-    "ChatsClient": chats_client,
-}
+MAKERS: dict[str, Maker] = {"plain httpx, a client per worker": plain_httpx, "ChatsClient": chats_client}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,12 +85,7 @@ FIELD = TemplateField(component="HEADER", type="TEXT", index=1, value="", card_i
 CASES = [
     (Reason.CELL_UNREADABLE, "found", error_cell("#N/A"), "célula com erro #N/A"),
     (Reason.CELL_UNREADABLE, "found", error_cell(""), "célula com erro (desconhecido)"),
-    (
-        Reason.ROW_MALFORMED,
-        "found",
-        OTHER_CELLS,
-        "ela tem 3 células, o cabeçalho tem 1.200.",
-    ),
+    (Reason.ROW_MALFORMED, "found", OTHER_CELLS, "ela tem 3 células, o cabeçalho tem 1.200."),
     (
         Reason.ROW_MALFORMED,
         "found",
@@ -126,19 +121,9 @@ CASES = [
         "a tempo ([Errno 110] timed out).",
     ),
     (Reason.SERVER_ERROR, "words", as_sentence(""), "(HTTP ?): não disse o motivo. A mensagem"),
-    (
-        Reason.ACCOUNT_STOPPED,
-        "words",
-        as_sentence(LOCKED),
-        "(?): a conta está travada.",
-    ),
+    (Reason.ACCOUNT_STOPPED, "words", as_sentence(LOCKED), "(?): a conta está travada."),
     (Reason.API_REFUSED, "words", "Campo inválido: 7 hours", "(HTTP ?): Campo inválido: 7 hours"),
-    (
-        Reason.UNREADABLE_ANSWER,
-        "words",
-        NO_JSON,
-        "é ilegível: não é JSON, e sim Bad gateway.",
-    ),
+    (Reason.UNREADABLE_ANSWER, "words", NO_JSON, "é ilegível: não é JSON, e sim Bad gateway."),
 ]
 
 

@@ -41,10 +41,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         far_reader, far_writer = await asyncio.open_connection(host.strip("[]"), int(port))
         sides.append(far_writer)
         writer.write(CONNECTED)
-        relays = [
-            asyncio.create_task(_relay(reader, far_writer)),
-            asyncio.create_task(_relay(far_reader, writer)),
-        ]
+        relays = [asyncio.create_task(_relay(reader, far_writer)), asyncio.create_task(_relay(far_reader, writer))]
         await asyncio.wait(relays, return_when=asyncio.FIRST_COMPLETED)
         for relay in relays:
             relay.cancel()

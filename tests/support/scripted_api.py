@@ -128,13 +128,7 @@ class World:
 
     def plan(self, rows: Iterable[int | StagedRow]) -> None:
         run = Run(
-            run=self.name,
-            campaign="c",
-            endpoint="e",
-            sheet_path="s",
-            sheet_sha256="0",
-            version="0",
-            started=BEGIN,
+            run=self.name, campaign="c", endpoint="e", sheet_path="s", sheet_sha256="0", version="0", started=BEGIN
         )
         with self.ledger.stage() as staging:
             staging.add(row if isinstance(row, StagedRow) else staged(row) for row in rows)

@@ -4,17 +4,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from batch.campaign import (
-    FIELDS,
-    Column,
-    Constant,
-    Draft,
-    DraftField,
-    Source,
-    body_problem,
-    check_value,
-    placeholders,
-)
+from batch.campaign import FIELDS, Column, Constant, Draft, DraftField, Source, body_problem, check_value, placeholders
 from batch.errors import SettingsError
 from batch.i18n import _
 from batch.loader import ColumnFacts, Suggestion, column_source, suggest_value

@@ -121,11 +121,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError(N_("the connection was closed before TLS began"))
         secured = await self._loop.start_tls(
-            self._transport,
-            self,
-            context,
-            server_hostname=host,
-            ssl_handshake_timeout=_LONGEST_HANDSHAKE,
+            self._transport, self, context, server_hostname=host, ssl_handshake_timeout=_LONGEST_HANDSHAKE
         )
         if secured is None:
             raise ConnectionResetError(N_("the connection was closed before TLS began"))

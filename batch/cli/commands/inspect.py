@@ -20,13 +20,7 @@ from batch.i18n import N_, _
 @trusted_option
 @json_option
 def command(
-    *,
-    sheet: Path,
-    name: str | None,
-    header_row: int | None,
-    as_rows: bool,
-    trusted: bool,
-    as_json: bool,
+    *, sheet: Path, name: str | None, header_row: int | None, as_rows: bool, trusted: bool, as_json: bool
 ) -> None:
     """Show how SHEET is read: format, encoding, delimiter, sheet, header row, columns, and with --rows every cell."""
     opened = inspect(sheet, name=name, header_row=header_row, trusted=trusted)

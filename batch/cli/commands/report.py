@@ -19,9 +19,7 @@ from batch.model.outcomes import ExitCode
 @ledger_option
 @reports_option
 @click.option(
-    "--mask",
-    is_flag=True,
-    help="Write a report to be passed on instead: phones masked, none of the sheet's own cells.",
+    "--mask", is_flag=True, help="Write a report to be passed on instead: phones masked, none of the sheet's own cells."
 )
 @json_option
 @click.option("--open", "opens", is_flag=True, help="Open the page report.html in the browser.")

@@ -83,9 +83,7 @@ class _Clock(click.ParamType[time]):
 @only_allowed_option
 @click.option("--retry-errors", is_flag=True, help="Try rows again that the API refused, though they did not change.")
 @click.option(
-    "--resend-unknown",
-    is_flag=True,
-    help="Resend rows with an unknown outcome; some people may get the message twice.",
+    "--resend-unknown", is_flag=True, help="Resend rows with an unknown outcome; some people may get the message twice."
 )
 @accept_change_option
 @lasting_option(

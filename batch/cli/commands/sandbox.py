@@ -85,12 +85,7 @@ def command(
         echo(f"{listening}\n  {command}", err=True)
 
     requests, messages = serve_sandbox(
-        announce,
-        faults=faults,
-        port=port,
-        allowed_domain=allowed_domain,
-        templates=dict(templates),
-        log_file=log_file,
+        announce, faults=faults, port=port, allowed_domain=allowed_domain, templates=dict(templates), log_file=log_file
     )
     ended = _("Received {requests} requests, applied {messages} messages.")
     echo(ended.format(requests=number(requests), messages=number(messages)), err=True)

@@ -7,15 +7,7 @@ from typing import Any
 import click
 
 from batch.app.settings import Settings
-from batch.app.suppress import (
-    Entry,
-    ImportResult,
-    add_people,
-    find_people,
-    import_people,
-    list_people,
-    remove_people,
-)
+from batch.app.suppress import Entry, ImportResult, add_people, find_people, import_people, list_people, remove_people
 from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, json_option, ledger_option, yes_option
 from batch.cli.output.layout import row_label

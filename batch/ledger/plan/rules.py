@@ -39,12 +39,7 @@ from sqlalchemy import (
     update,
 )
 
-from batch.ledger.plan.corrections import (
-    NO_ORIGIN,
-    drop_unknown_origins,
-    find_sent_corrections,
-    find_sent_originals,
-)
+from batch.ledger.plan.corrections import NO_ORIGIN, drop_unknown_origins, find_sent_corrections, find_sent_originals
 from batch.ledger.send.contact_limits import EARLIER, recent_contact, recent_message_finding
 from batch.ledger.storage.pseudonyms import MARK, Hashes
 from batch.ledger.storage.schema import SENT_STATES, State, suppressed

@@ -126,10 +126,7 @@ def read_corrections(connection: Connection, run: str, sheet: str) -> Iterator[C
     own = corrections.alias("own")
     branches = (
         (_of_original(sheet).where(corrections.c.run != run), corrections.c.origin_sheet == sheet),
-        (
-            _of_corrections(own, own.c.row).where(own.c.run == run, corrections.c.run != run),
-            corrections.c.run == run,
-        ),
+        (_of_corrections(own, own.c.row).where(own.c.run == run, corrections.c.run != run), corrections.c.run == run),
     )
     yield from _best(connection, branches, _own_messages(rows).where(rows.c.run == run))
 

@@ -144,10 +144,7 @@ def read_tally(connection: Connection, run: str) -> Tally:
         if shown.outcome.messaged and shown.sent_at is not None:
             last_sent = shown.sent_at if last_sent is None else max(last_sent, shown.sent_at)
     return Tally(
-        counts=count_outcomes(reasons),
-        reasons=+reasons,
-        this_run=_this_run(connection, run),
-        last_sent=last_sent,
+        counts=count_outcomes(reasons), reasons=+reasons, this_run=_this_run(connection, run), last_sent=last_sent
     )
 
 

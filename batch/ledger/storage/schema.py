@@ -96,12 +96,7 @@ def _tell_postgresql(_target: MetaData, connection: Connection, **_more: object)
             index.dialect_options["postgresql"]["where"] = index.info.get("where")
 
 
-meta = Table(
-    "meta",
-    metadata,
-    Column("name", String(40), primary_key=True),
-    Column("value", Text, nullable=False),
-)
+meta = Table("meta", metadata, Column("name", String(40), primary_key=True), Column("value", Text, nullable=False))
 """ledger_id, schema_version, counter (runs begun), secret (of the keyed hashes), purged (when people's data were last
 removed), unclean (since when they may still be found in the file's free space)."""
 

@@ -70,12 +70,7 @@ doubtful = Table("doubtful", staging_metadata, Column("row", Integer, primary_ke
 
 STAGED_WITH_KNOWN = staged.outerjoin(known, known.c.row == staged.c.row)
 
-several = Table(
-    "several",
-    staging_metadata,
-    Column("key", String(64), primary_key=True),
-    prefixes=["TEMPORARY"],
-)
+several = Table("several", staging_metadata, Column("key", String(64), primary_key=True), prefixes=["TEMPORARY"])
 """Keys shared by several staged rows."""
 
 winners = Table(

@@ -260,12 +260,7 @@ def _parsed(source: Source) -> ParsedText:
 
 def _cell_text(finder: ColumnFinder, placeholder: Placeholder, key: str) -> CellText:
     column, place = finder.find(placeholder.column, key=key)
-    return CellText(
-        column=column,
-        place=place,
-        filters=placeholder.filters,
-        may_be_empty=placeholder.may_be_empty,
-    )
+    return CellText(column=column, place=place, filters=placeholder.filters, may_be_empty=placeholder.may_be_empty)
 
 
 def _literal_problems(parsed: ParsedText) -> Iterator[str]:

@@ -192,19 +192,12 @@ def write_contact_sheet(target: ContactSheet, inputs: ReportInputs) -> SpliceRes
     """
     package = target.package
     extent = scan_sheet(
-        package.chunks(target.part),
-        header_row=target.header_row,
-        texts=partial(cell_texts, package, target.shared),
+        package.chunks(target.part), header_row=target.header_row, texts=partial(cell_texts, package, target.shared)
     )
     sheet = _ResultColumns(target, extent)
     writer = CellWriter(prefix=extent.patterns.prefix.decode(), epoch_1904=target.epoch_1904)
     cells = ResultCells(sheet.places, _palette(target.styles), writer)
-    splice = Splice(
-        extent.patterns,
-        sheet.columns,
-        header_row=target.header_row,
-        widest=extent.widest,
-    )
+    splice = Splice(extent.patterns, sheet.columns, header_row=target.header_row, widest=extent.widest)
     added = _ResultRows(cells, target.header_row, max(extent.bottom, target.header_row))
     most = package.size(target.part) + _RESULT_BYTES * inputs.tally.rows
     pieces = chain(

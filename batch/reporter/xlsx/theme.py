@@ -117,11 +117,7 @@ class Brushes:
         left = Border(left=Side("thin", color=RULE))
         self.heading = look(sheet, font=_bold(name, size, _WHITE), fill=_SLATE, align=middle)
         self.their_heading = look(
-            sheet,
-            font=_bold(name, size, INK),
-            fill=MIST,
-            align=middle,
-            border=Border(bottom=Side("thin", color=RULE)),
+            sheet, font=_bold(name, size, INK), fill=MIST, align=middle, border=Border(bottom=Side("thin", color=RULE))
         )
         self.theirs = look(sheet, font=plain, number_format="@", align=Alignment(vertical=vertical))
         badge = Alignment(horizontal="left", vertical=vertical, indent=1)

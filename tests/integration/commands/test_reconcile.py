@@ -112,10 +112,7 @@ class Desk:
 
 @pytest.fixture
 def desk(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Desk]:
     """Ana's second message is applied and lost, Bia's lost and not applied, Cid has no chat and is lost."""
     monkeypatch.setenv("WEGLY_TOKEN", "a-token")

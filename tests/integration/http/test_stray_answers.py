@@ -62,12 +62,7 @@ def strays() -> Iterator[Strays]:
 @pytest.mark.parametrize("options", [(), ("--trust-env",)])
 @pytest.mark.parametrize("proxied", [False, True])
 def test_each_row_has_its_own_answer(
-    office: Office,
-    strays: Strays,
-    monkeypatch: pytest.MonkeyPatch,
-    options: tuple[str, ...],
-    *,
-    proxied: bool,
+    office: Office, strays: Strays, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], *, proxied: bool
 ) -> None:
     """With and without `--trust-env`, and through a proxy: every message once, every row accepted."""
     monkeypatch.setattr(factory, "environment_proxy", lambda _: proxy_address() if proxied else None)

@@ -25,8 +25,7 @@ def plain(sheet: Sheet) -> list[tuple[int, tuple[str | None, ...]]]:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "said"),
-    [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("utf-16", "utf-16"), ("cp1252", "cp1252")],
+    ("encoding", "said"), [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("utf-16", "utf-16"), ("cp1252", "cp1252")]
 )
 def test_encodings(tmp_path: Path, encoding: str, said: str) -> None:
     """Each is told by its content, and accents arrive whole."""
@@ -199,12 +198,7 @@ def test_text_limits(tmp_path: Path) -> None:
     """The file, a line, the cells and their text are limited, each by a setting."""
     path = tmp_path / "s.csv"
     path.write_text("Nome;Telefone\n" + "Ana;11999990001\n" * 100)
-    for limits in (
-        Limits(file_bytes=100),
-        Limits(cells=50),
-        Limits(text_characters=50),
-        Limits(columns=1),
-    ):
+    for limits in (Limits(file_bytes=100), Limits(cells=50), Limits(text_characters=50), Limits(columns=1)):
         with pytest.raises(SheetError, match="too large"):
             open_sheet(path, limits=limits)
 

@@ -176,8 +176,7 @@ S, R, E, U, W = Outcome.SUCCESS, Outcome.REUSED, Outcome.ERROR, Outcome.UNKNOWN,
     ],
 )
 def test_a_corrected_row_has_one_outcome_in_every_report(
-    first: list[tuple[str | None, bool]],
-    steps: list[tuple[str, list[tuple[str | None, bool]], bool, list[Outcome]]],
+    first: list[tuple[str | None, bool]], steps: list[tuple[str, list[tuple[str | None, bool]], bool, list[Outcome]]]
 ) -> None:
     """Sums, forecasts, row_statuses and reports agree after every run, and no row that was messaged is ever less."""
     office = Office()

@@ -71,13 +71,7 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> RowEvaluator:
     path: Path = tmp_path_factory.mktemp("campaign") / "campanha.toml"
     path.write_text(CAMPAIGN, encoding="utf-8")
     info = SheetInfo(
-        file="c.csv",
-        format="csv",
-        sheet=None,
-        encoding="utf-8",
-        delimiter=";",
-        header_row=1,
-        columns=COLUMNS,
+        file="c.csv", format="csv", sheet=None, encoding="utf-8", delimiter=";", header_row=1, columns=COLUMNS
     )
     return RowEvaluator.for_sheet(load_campaign(path, now=datetime(2026, 11, 3, tzinfo=UTC)), info)
 

@@ -38,13 +38,7 @@ class Given:
 def sheet_of(rows: list[RawRow], places: tuple[int, ...], **more: object) -> Sheet:
     columns = SheetColumns(places=places, names=tuple("ABC"[: len(places)]))
     info = SheetInfo(
-        file="a",
-        format="csv",
-        sheet=None,
-        encoding=None,
-        delimiter=None,
-        header_row=HEADER_ROW,
-        columns=columns.names,
+        file="a", format="csv", sheet=None, encoding=None, delimiter=None, header_row=HEADER_ROW, columns=columns.names
     )
     return Sheet(info=info, row_count=1, hidden_count=0, grid=Given(rows), columns=columns, **more)  # type: ignore[arg-type]
 

@@ -119,10 +119,7 @@ def test_who_is_added_after_the_plan_is_left_out_at_the_claim(ledger: Ledger) ->
     ledger.suppression.add([listed(ANA, source="ticket 7")])
     refused, sent = send(ledger, "r1")
     assert isinstance(refused, ClaimRefusal)
-    assert (refused.outcome, refused.finding) == (
-        Outcome.SKIPPED,
-        Finding(Reason.SUPPRESSED, {"where": "ticket 7"}),
-    )
+    assert (refused.outcome, refused.finding) == (Outcome.SKIPPED, Finding(Reason.SUPPRESSED, {"where": "ticket 7"}))
     assert sent == 3
     assert shown(ledger, "r1") == {2: SKIPPED, 3: ("success", "created")}
     assert results(ledger, "r1")[2].attempts == 0

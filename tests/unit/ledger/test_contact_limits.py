@@ -44,13 +44,7 @@ def planned(
     key = message_key(endpoint=ENDPOINT, campaign=campaign, person=person)
     row = StagedRow(row=2, key=key, person=person, sender=sender, payload="{}", request_hash=f"{sender}{person}")
     of = Run(
-        run=run,
-        campaign=campaign,
-        endpoint=ENDPOINT,
-        sheet_path="s",
-        sheet_sha256="0",
-        version="0",
-        started=started,
+        run=run, campaign=campaign, endpoint=ENDPOINT, sheet_path="s", sheet_sha256="0", version="0", started=started
     )
     with ledger.stage(retries) as staging:
         staging.add([row])

@@ -18,11 +18,7 @@ from batch.model.runs import SenderRun
 NOTE = Finding(Reason.NOTE_LANDLINE, {"found": "1133334444"})
 CAPPED = Finding(Reason.CAP, {"people": "5", "when": "now"})
 WRONG = Finding(Reason.VALUE_MISSING, {"field": "Nome"})
-BEFORE = [
-    *product([state.value for state in State], [None]),
-    ("pending", "error"),
-    ("pending", "unknown"),
-]
+BEFORE = [*product([state.value for state in State], [None]), ("pending", "error"), ("pending", "unknown")]
 
 
 def a_sheet() -> list[StagedRow]:

@@ -9,13 +9,7 @@ from batch.model.sheets import parse_rows
 
 @pytest.mark.parametrize(
     ("text", "rows"),
-    [
-        ("5", (5,)),
-        ("5,7-9", (5, 7, 8, 9)),
-        (" 5 , 7 - 9 ", (5, 7, 8, 9)),
-        ("9,5,5,4-6", (9, 5, 4, 6)),
-        ("7-7", (7,)),
-    ],
+    [("5", (5,)), ("5,7-9", (5, 7, 8, 9)), (" 5 , 7 - 9 ", (5, 7, 8, 9)), ("9,5,5,4-6", (9, 5, 4, 6)), ("7-7", (7,))],
 )
 def test_rows_and_ranges(text: str, rows: tuple[int, ...]) -> None:
     """In the order given, each once."""
