@@ -102,8 +102,8 @@ def _all(campaign: Path) -> list[Stamp]:
     stamps = [Stamp(**one) for one in found]
     for stamp in stamps:
         for field in fields(Stamp):
-            if type(getattr(stamp, field.name)).__name__ != field.type:
-                raise TypeError(f"{field.name} is no {field.type}")
+            if type(getattr(stamp, field.name)) is not field.type:
+                raise TypeError(f"{field.name} is of another type")
     return stamps
 
 
