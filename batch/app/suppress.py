@@ -56,10 +56,10 @@ def add_people(phones: Sequence[str], *, reason: str, source: str, region: str, 
     people = read_phones(phones, region)
     now = utc_now()
     with Ledger.open(settings.ledger) as ledger:
-        before = {person: ledger.suppression.find(person) is not None for person in people}
+        before = {person: ledger.suppression.find(person) for person in people}
         entries = (Entry(person=person, reason=reason, source=source, added=now) for person in people)
         ledger.suppression.add(entries)
-    return {person: not known for person, known in before.items()}
+    return {person: not (known and not known.endpoint) for person, known in before.items()}
 
 
 def find_people(phones: Sequence[str], *, region: str, settings: Settings) -> dict[str, Entry | None]:

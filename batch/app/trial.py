@@ -162,7 +162,7 @@ def _plan(
     with ledger.stage() as staging:
         staging.add(row._replace(key=staging.hash_key(row.key)) for row in rows if row.key)
         lists.apply(staging)
-        staging.judge()
+        staging.judge(endpoint=run.endpoint)
         for result in staging.results():
             if result.outcome is not Outcome.PENDING:
                 finding = result.findings[0]

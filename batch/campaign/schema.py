@@ -3,7 +3,6 @@
 Validators raise ValueError with a text that says what is allowed; `problems` adds the key and the value found.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from batch.campaign.template import FIELDS, body_problem, check_value
 from batch.campaign.units import name_problem, parse_duration, parse_rate, parse_share
 from batch.errors import nearest
 from batch.i18n import _
+from batch.model.messages import is_loopback
 from batch.model.phone.cells import Form, is_region
 from batch.model.reasons import Finding
 from batch.model.sending_hours import check_holidays, parse_day, parse_hours
@@ -325,7 +325,7 @@ def read_webhook(raw: object) -> Webhook:
         raise ValueError(_('this is no address; allowed is one like "https://example.org/hook"'))
     if "@" in parts.netloc:
         raise ValueError(_("a user name or password stands before the @; put a secret into the path instead"))
-    if parts.scheme == "http" and not _is_here(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(url):
         raise ValueError(_("it is not encrypted; write https:// (http:// is allowed to this machine alone)"))
     return Webhook(url=url, host=parts.netloc.lower())
 
@@ -341,15 +341,6 @@ def _split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts if named else None
-
-
-def _is_here(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def read_metrics_path(raw: object) -> str:

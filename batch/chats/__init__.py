@@ -17,7 +17,7 @@ second is pure. Invariants:
 """
 
 from batch.chats.client import MAX_ANSWER, ChatsClient
-from batch.chats.endpoint import is_loopback, parse_endpoint, parse_origin
+from batch.chats.endpoint import parse_endpoint, parse_origin
 from batch.chats.failure_table import judge
 from batch.chats.history import ChatsReader, Timeline, TimelineFailure
 from batch.chats.request import ChatRequest, RequestEncoder, encode
@@ -39,7 +39,6 @@ __all__ = [
     "Token",
     "WebhookFailure",
     "encode",
-    "is_loopback",
     "judge",
     "make_ssl_context",
     "parse_endpoint",

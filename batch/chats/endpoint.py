@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from batch.errors import SettingsError
 from batch.i18n import N_, _
+from batch.model.messages import is_loopback
 
 CHATS_PATH = "/integrations/external/chats"
 """Path of the chats below the endpoint."""
@@ -48,17 +49,6 @@ def parse_origin(url: str) -> str:
 def chats_url(endpoint: str) -> str:
     """Return the address of the chats of a canonical endpoint."""
     return endpoint + CHATS_PATH
-
-
-def is_loopback(endpoint: str) -> bool:
-    """True when the endpoint is on this machine by its name alone (`localhost`, 127.0.0.0/8, `::1`)."""
-    host = urlsplit(endpoint).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _error(what: str, url: str, problem: str) -> SettingsError:

@@ -7,6 +7,7 @@ the sheet a row came from.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import unicodedata
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from batch.i18n import N_
 from batch.model.phrases import Phrase
@@ -111,6 +113,15 @@ def normalize(value: str) -> str:
 def campaign_scope(name: str) -> str:
     """Return a campaign's name as it counts: `Boas-vindas ` and `boas-vindas` are the same campaign."""
     return normalize(name).casefold()
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Return whether an address is on this machine by its name alone (`localhost`, 127.0.0.0/8, `::1`): a rehearsal."""
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def message_key(person: str, unique: tuple[str, ...] = (), *, endpoint: str, campaign: str) -> str:

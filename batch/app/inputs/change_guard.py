@@ -10,11 +10,10 @@ from pathlib import Path
 
 from batch.atomic_file import write_atomic
 from batch.campaign import Campaign, Constant, Source, describe_source
-from batch.chats import is_loopback
 from batch.errors import ChangeNotAccepted
 from batch.i18n import N_, _, ngettext, number
 from batch.ledger import Ledger
-from batch.model.messages import campaign_scope
+from batch.model.messages import campaign_scope, is_loopback
 from batch.model.phone.cells import PHONE_RULE_VERSION
 from batch.model.runs import Run, Traits, list_changes
 

@@ -267,7 +267,7 @@ def stage_sheet(
         lists.apply(staging)
         campaign = source.campaign
         history = History(rules=campaign.contact_limits, endpoint=source.endpoint, campaign=campaign.name, now=now)
-        staging.judge(history, sheet=source.sheet_key)
+        staging.judge(history, endpoint=source.endpoint, sheet=source.sheet_key)
         _choose(staging, choices)
         warnings = (*lists.warnings, *_unidentified_warnings(unidentified))
         yield StagedSheet(source=source, staging=staging, ledger=ledger, choices=choices, now=now, warnings=warnings)

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from batch.chats.endpoint import is_loopback
 from batch.chats.transport.http11 import Http11Transport
 from batch.errors import SettingsError
 from batch.i18n import _
+from batch.model.messages import is_loopback
 
 IDLE_LIMIT: Final = 1.0
 """Seconds after which an idle connection is not used again. Servers keep theirs for 2 s or more; a request written

@@ -171,14 +171,8 @@ def _print_unreadable(found: ImportResult) -> None:
 
 def _line(entry: Entry) -> str:
     since = format_moment(entry.added.astimezone())
-    return (
-        f"{format_phone(entry.person):<20} {since:<{_DATE}}  {_plain(str(entry.source))}: {_plain(str(entry.reason))}"
-    )
-
-
-def _plain(text: str) -> str:
-    """Without what a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    line = f"{format_phone(entry.person):<20} {since:<{_DATE}}  {entry.source}: {entry.reason}"
+    return line + (" " + _("(only at {endpoint})").format(endpoint=entry.endpoint) if entry.endpoint else "")
 
 
 def _as_json(entry: Entry) -> dict[str, str]:
@@ -188,4 +182,5 @@ def _as_json(entry: Entry) -> dict[str, str]:
         "added": entry.added.isoformat(timespec="seconds"),
         "source": in_english(entry.source),
         "reason": in_english(entry.reason),
+        "endpoint": entry.endpoint,
     }

@@ -42,7 +42,7 @@ from sqlalchemy import (
 from batch.ledger.plan.corrections import NO_ORIGIN, drop_unknown_origins, find_sent_corrections, find_sent_originals
 from batch.ledger.send.contact_limits import EARLIER, recent_contact, recent_message_finding
 from batch.ledger.storage.pseudonyms import MARK, Hashes
-from batch.ledger.storage.schema import SENT_STATES, State, suppressed
+from batch.ledger.storage.schema import SENT_STATES, State, is_suppressed, suppressed
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
     PLANNED,
@@ -96,21 +96,28 @@ class History:
 
 
 def judge(
-    connection: Connection, retries: RetryOptions, *, only: str | None, history: History | None, sheet: str = ""
+    connection: Connection,
+    retries: RetryOptions,
+    *,
+    endpoint: str,
+    only: str | None,
+    history: History | None,
+    sheet: str = "",
 ) -> None:
     """Apply the rules to all staged rows, once.
 
     Args:
+        endpoint: Where the run sends; entries of the suppression list for others do not count.
         only: The allow list's name for people; None: there is none.
         history: None: history keeps no row out.
         sheet: The sheet's key, by which corrections of its rows are found.
     """
     drop_unknown_origins(connection)
-    _skip_listed(connection, only)
+    _skip_listed(connection, endpoint, only)
     _skip_sent_originals(connection, retries)
     _skip_duplicates(connection)
     _skip_corrected(connection, retries, sheet)
-    _withhold_unknown(connection, only)
+    _withhold_unknown(connection, endpoint, only)
     if history is not None and history.rules.not_within is not None:
         _skip_recently_messaged(connection, retries, history, history.rules.not_within)
 
@@ -146,17 +153,17 @@ _SENT_BEFORE = exists().where(known.c.row == staged.c.row, known.c.state.in_(SEN
 _OPEN_ROW = (staged.c.outcome.is_(None), staged.c.person.is_not(None), ~_SENT_BEFORE)
 """Neither wrong nor left out, and nothing was sent before that the row has to show."""
 
-_ON_LEDGERS_LIST = exists().where(suppressed.c.person == staged.c.person)
 _ON_SHEETS_LIST = exists().where(listed.c.list == SUPPRESSED, listed.c.person == staged.c.person)
 _ON_ALLOW_LIST = exists().where(listed.c.list == ALLOWED, listed.c.person == staged.c.person)
 
 
-def _skip_listed(connection: Connection, only: str | None) -> None:
+def _skip_listed(connection: Connection, endpoint: str, only: str | None) -> None:
     """Skip people on the suppression list, or not on the allow list (`only`, where there is one)."""
-    in_ledger = select(suppressed.c.source).where(suppressed.c.person == staged.c.person)
+    on_list = is_suppressed(staged.c.person, literal(endpoint))
+    in_ledger = select(suppressed.c.source).where(on_list).order_by(suppressed.c.endpoint).limit(1)
     of_sheet = select(listed.c.where).where(listed.c.list == SUPPRESSED, listed.c.person == staged.c.person)
     where = func.coalesce(in_ledger.scalar_subquery(), of_sheet.scalar_subquery())
-    _skip_where(connection, or_(_ON_LEDGERS_LIST, _ON_SHEETS_LIST), where, Reason.SUPPRESSED)
+    _skip_where(connection, or_(exists().where(on_list), _ON_SHEETS_LIST), where, Reason.SUPPRESSED)
     if only is not None:
         _skip_where(connection, ~_ON_ALLOW_LIST, literal(value_to_text(only)), Reason.NOT_ALLOWED)
 
@@ -216,9 +223,10 @@ def _skip_corrected(connection: Connection, retries: RetryOptions, sheet: str) -
     _update_rows(connection, [row for row, _finding, _would_go in found], {"payload": None})
 
 
-def _withhold_unknown(connection: Connection, only: str | None) -> None:
+def _withhold_unknown(connection: Connection, endpoint: str, only: str | None) -> None:
     """Keep unknown messages to people whom the lists leave out `unknown`, and do not send them again."""
-    left_out = or_(_ON_LEDGERS_LIST, _ON_SHEETS_LIST, *([~_ON_ALLOW_LIST] if only is not None else []))
+    on_list = exists().where(is_suppressed(staged.c.person, literal(endpoint)))
+    left_out = or_(on_list, _ON_SHEETS_LIST, *([~_ON_ALLOW_LIST] if only is not None else []))
     unknown = staged.c.row.in_(select(known.c.row).where(known.c.state == State.UNKNOWN.value))
     connection.execute(update(staged).where(unknown, left_out).values(payload=None))
 

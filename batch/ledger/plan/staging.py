@@ -168,16 +168,17 @@ class Staging:
         self._only = where
         put_on_list(self._connection, ALLOWED, people)
 
-    def judge(self, history: History | None = None, *, sheet: str = "") -> None:
+    def judge(self, history: History | None = None, *, endpoint: str = "", sheet: str = "") -> None:
         """Judge the whole sheet by the rules of the plan. Once, after all rows and lists were added.
 
+        `endpoint`: where the run sends; empty: only entries of the suppression list that hold everywhere count.
         `sheet`: its key (`Run.sheet_key`), by which corrections of its rows are found; empty: there are none.
         """
         self._sheet = sheet
         self._lookup.load(self._connection)
         if self._has_purged:
             rules.recognise_requests(self._connection, self._hashes)
-        rules.judge(self._connection, self._retries, only=self._only, history=history, sheet=sheet)
+        rules.judge(self._connection, self._retries, endpoint=endpoint, only=self._only, history=history, sheet=sheet)
         self._connection.commit()
 
     def choose(self, selection: RowSelection) -> None:

@@ -17,7 +17,7 @@ from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, restored_values
 from batch.ledger.storage.suppression import SuppressionEntry, suppress
-from batch.model.messages import Job, campaign_scope
+from batch.model.messages import Job, campaign_scope, is_loopback
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason, findings_to_json
@@ -204,12 +204,13 @@ def _is_known_chat(connection: Connection, held: Claim, chat_id: str, rules: Con
 
 
 def _suppress_person(connection: Connection, held: Claim, finding: Finding) -> None:
-    person, at = connection.execute(
-        select(messages.c.person, messages.c.sent_at).where(messages.c.key == held.key)
+    person, at, endpoint = connection.execute(
+        select(messages.c.person, messages.c.sent_at, messages.c.endpoint).where(messages.c.key == held.key)
     ).one()
     reason = Phrase(N_("stopped marketing messages ({code})"), {"code": finding.values.get("code", "131050")})
     source = Phrase(N_("WhatsApp, run {run}"), {"run": held.owner.run})
-    suppress(connection, SuppressionEntry(person=person, reason=reason, source=source, added=at))
+    where = endpoint if is_loopback(endpoint) else ""
+    suppress(connection, SuppressionEntry(person=person, reason=reason, source=source, added=at, endpoint=where))
 
 
 def settle_dead_claims(connection: Connection, *, endpoint: str, campaign: str, before: datetime | None = None) -> int:

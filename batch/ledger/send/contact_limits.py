@@ -28,7 +28,16 @@ from batch.formatting import format_moment
 from batch.ledger.send.rolling_quota import LATE_POST, Quota
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes
-from batch.ledger.storage.schema import State, may_have, messages, microseconds, restored_values, rows, suppressed
+from batch.ledger.storage.schema import (
+    State,
+    is_suppressed,
+    may_have,
+    messages,
+    microseconds,
+    restored_values,
+    rows,
+    suppressed,
+)
 from batch.model.contact_limits import SPACING, ContactLimits, duration_phrase
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
@@ -122,7 +131,7 @@ def claim_parameters(limiter: ContactLimiter, job: Job, owner: Owner, now: datet
 
 
 def _is_suppressed(message: Any) -> ColumnElement[bool]:
-    return exists().where(suppressed.c.person == message.c.person)
+    return exists().where(is_suppressed(message.c.person, message.c.endpoint))
 
 
 _HASHED: BindParameter[str] = bindparam("hashed", type_=messages.c.person.type)
@@ -179,9 +188,10 @@ def explain_refusal(
     state = connection.execute(select(messages.c.state).where(key)).scalar()
     if state != State.PENDING.value:
         return None
-    entry = connection.execute(select(suppressed).where(suppressed.c.person == job.person)).mappings().first()
-    if entry is not None:
-        return _skip(connection, job, owner, Finding(Reason.SUPPRESSED, {"where": value_from_text(entry["source"])}))
+    listed = is_suppressed(messages.c.person, messages.c.endpoint)
+    source = connection.execute(select(suppressed.c.source).join(messages, listed).where(key).limit(1)).scalar()
+    if source is not None:
+        return _skip(connection, job, owner, Finding(Reason.SUPPRESSED, {"where": value_from_text(source)}))
     values = {**claim_parameters(limiter, job, owner, now), "wanted": job.key}
     newest = (
         select(EARLIER.c.campaign, EARLIER.c.sent_at)

@@ -20,7 +20,7 @@ from batch.ledger.storage.errors import remedy_for, translate_failures
 from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import is_in_use, locks_folder
 from batch.ledger.storage.pseudonyms import SECRET, new_secret
-from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata
+from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata, suppressed
 
 BUSY_SECONDS = 120
 """How long a statement waits for another process's lock before it fails. The plan of a million new rows holds it for
@@ -31,8 +31,19 @@ READ: Mapping[str, Any] = {"wegly_read": True}
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: Mapping[int, Migration] = {}
-"""Version n to the step that leads to it from n - 1. The first will be 5: each change of a table brings its own."""
+
+def _limit_suppression_to_endpoints(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE suppressed RENAME TO suppressed_everywhere")
+    suppressed.create(connection)
+    connection.exec_driver_sql(
+        "INSERT INTO suppressed (person, reason, source, added)"
+        " SELECT person, reason, source, added FROM suppressed_everywhere"
+    )
+    connection.exec_driver_sql("DROP TABLE suppressed_everywhere")
+
+
+MIGRATIONS: Mapping[int, Migration] = {5: _limit_suppression_to_endpoints}
+"""Version n to the step that leads to it from n - 1: each change of a table brings its own."""
 
 OLDEST_VERSION = 4
 """The oldest version that migrations start from. Keys of earlier ones are plain hashes, under which every recipient

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TextClause,
     TypeDecorator,
+    and_,
     event,
     false,
     or_,
@@ -31,7 +32,7 @@ from sqlalchemy import (
 
 from batch.model.outcomes import Outcome
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised with every change of the tables; `MIGRATIONS` in `engine.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -192,12 +193,15 @@ so that planning a sheet does not pay for them. `key` is a keyed hash (`pseudony
 suppressed = Table(
     "suppressed",
     metadata,
-    Column("person", String(20), primary_key=True),
+    Column("person", String(20), nullable=False),
     Column("reason", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("added", UtcTime, nullable=False),
+    Column("endpoint", Text, nullable=False, server_default=""),
+    PrimaryKeyConstraint("person", "endpoint"),
 )
-"""The suppression list: people whom no campaign of any endpoint messages."""
+"""The suppression list: people whom no campaign messages. `endpoint`: where the entry holds; empty: everywhere. One
+that comes from a rehearsal holds at its address only, so that no rehearsal silences a person of the real campaigns."""
 
 campaigns = Table(
     "campaigns",
@@ -303,6 +307,11 @@ def restored_values() -> dict[str, Any]:
     """Return the values that restore a message to its outcome before it was to be tried again."""
     kept: dict[str, Any] = {name: messages.c[again] for name, again in AGAIN.items()}
     return {**kept, "payload": None, **dict.fromkeys(AGAIN.values())}
+
+
+def is_suppressed(person: ColumnElement[str], endpoint: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition of the list's entries that hold for a person at an endpoint."""
+    return and_(suppressed.c.person == person, or_(suppressed.c.endpoint == "", suppressed.c.endpoint == endpoint))
 
 
 def may_have(message: Any) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""The suppression list: people whom no campaign of any endpoint messages. Consent can be withdrawn at any time."""
+"""The suppression list: people whom no campaign messages. Consent can be withdrawn at any time."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,15 @@ from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, exists
 
 from batch.i18n import N_, _
 from batch.ledger.storage.engine import READ, translate_write_failures
-from batch.ledger.storage.schema import suppressed
+from batch.ledger.storage.schema import is_suppressed, suppressed
 from batch.model.phrases import Value, value_from_text, value_to_text
 
 _CHANGING = N_("changing the suppression list")
 _PAGE = 1000
 """People of one statement, and of one transaction of `add`."""
+_GIVEN = {column.name: bindparam(column.name, type_=column.type) for column in suppressed.columns}
 _ADD = insert(suppressed).from_select(
-    ["person", "reason", "source", "added"],
-    select(
-        bindparam("person", type_=suppressed.c.person.type),
-        bindparam("reason", type_=suppressed.c.reason.type),
-        bindparam("source", type_=suppressed.c.source.type),
-        bindparam("added", type_=suppressed.c.added.type),
-    ).where(~exists().where(suppressed.c.person == bindparam("person", type_=suppressed.c.person.type))),
+    list(_GIVEN), select(*_GIVEN.values()).where(~exists().where(is_suppressed(_GIVEN["person"], _GIVEN["endpoint"])))
 )
 
 
@@ -37,12 +32,13 @@ class SuppressionEntry:
     """Who or what put the person on the list: a file, a name, WhatsApp."""
     added: datetime
     """UTC, aware."""
+    endpoint: str = ""
+    """The one endpoint at which it holds, as of a rehearsal; empty: everywhere."""
 
 
 def suppress(connection: Connection, entry: SuppressionEntry) -> bool:
-    """Put a person on the list; False when the person was on it already, whose entry stays. The caller commits."""
-    values = _values(entry)
-    return connection.execute(_ADD, values).rowcount == 1
+    """Put a person on the list; False when an entry that holds there exists, which stays. The caller commits."""
+    return connection.execute(_ADD, _values(entry)).rowcount == 1
 
 
 class SuppressionList:
@@ -63,12 +59,13 @@ class SuppressionList:
         return new
 
     def _add(self, page: Sequence[SuppressionEntry]) -> int:
-        first = {entry.person: entry for entry in reversed(page)}
+        first = {(entry.person, entry.endpoint): entry for entry in reversed(page)}
         remedy = _("Not everybody is on it now. Check the disk, then do it again.")
         with translate_write_failures(_CHANGING, remedy), self._engine.begin() as connection:
-            listed = select(suppressed.c.person).where(suppressed.c.person.in_(first))
-            known = set(connection.execute(listed).scalars())
-            new = [_values(entry) for person, entry in first.items() if person not in known]
+            listed = select(suppressed.c.person, suppressed.c.endpoint)
+            people = suppressed.c.person.in_({person for person, _endpoint in first})
+            known = {tuple(each) for each in connection.execute(listed.where(people))}
+            new = [_values(first[each]) for each in first.keys() - known]
             if new:
                 connection.execute(insert(suppressed), new)
         return len(new)
@@ -88,21 +85,22 @@ class SuppressionList:
 
     def entries(self) -> Iterator[SuppressionEntry]:
         """Yield all entries, by date, then by number."""
-        query = select(suppressed).order_by(suppressed.c.added, suppressed.c.person)
+        query = select(suppressed).order_by(suppressed.c.added, suppressed.c.person, suppressed.c.endpoint)
         with self._engine.connect().execution_options(**READ) as connection:
             for entry in connection.execute(query.execution_options(yield_per=_PAGE)).mappings():
                 yield _entry(entry)
 
     def find(self, person: str) -> SuppressionEntry | None:
-        """Return the entry of a person, or None."""
+        """Return the entry of a person, or None. One that holds everywhere comes before those of an endpoint."""
         with self._engine.connect().execution_options(**READ) as connection:
-            entry = connection.execute(select(suppressed).where(suppressed.c.person == person)).mappings().first()
+            query = select(suppressed).where(suppressed.c.person == person).order_by(suppressed.c.endpoint)
+            entry = connection.execute(query).mappings().first()
         return _entry(entry) if entry else None
 
     def count(self) -> int:
         """Count the people on the list."""
         with self._engine.connect().execution_options(**READ) as connection:
-            return int(connection.execute(select(func.count()).select_from(suppressed)).scalar_one())
+            return int(connection.execute(select(func.count(suppressed.c.person.distinct()))).scalar_one())
 
 
 def _values(entry: SuppressionEntry) -> dict[str, object]:
@@ -111,6 +109,7 @@ def _values(entry: SuppressionEntry) -> dict[str, object]:
         "reason": value_to_text(entry.reason),
         "source": value_to_text(entry.source),
         "added": entry.added,
+        "endpoint": entry.endpoint,
     }
 
 
@@ -120,4 +119,5 @@ def _entry(stored: RowMapping) -> SuppressionEntry:
         reason=value_from_text(stored["reason"]),
         source=value_from_text(stored["source"]),
         added=stored["added"],
+        endpoint=stored["endpoint"],
     )

@@ -95,13 +95,17 @@ def test_the_list_is_of_every_campaign_and_endpoint(desk: Desk, sandbox: Running
 
 
 def test_whatsapps_131050_is_skipped_from_the_next_run_on(desk: Desk, sandbox: RunningSandbox) -> None:
-    """An error of the run that heard it; then skipped, in this campaign and in others, in whatever spelling."""
+    """An error of the run that heard it; then skipped, in this campaign and in others, in whatever spelling.
+
+    A rehearsal's answer counts at its own address: it silences nobody elsewhere.
+    """
     desk.sheet(ANA, "11 98888-0150")
     code, counts, reasons = desk.run(sandbox)
     assert (code, counts, reasons["opted_out"]) == (3, {"success": 1, "error": 1}, 1)
     (entry,) = desk.listed()
     assert (entry["person"], entry["reason"]) == ("+5511988880150", "stopped marketing messages (131050)")
     assert entry["source"].startswith("WhatsApp, run ")
+    assert entry["endpoint"] == sandbox.url
     received = len(sandbox.log.received)
     code, counts, reasons = desk.run(sandbox, "--retry-errors")
     assert (code, counts, reasons["suppressed"]) == (0, {"success": 1, "skipped": 1}, 1)
@@ -110,6 +114,11 @@ def test_whatsapps_131050_is_skipped_from_the_next_run_on(desk: Desk, sandbox: R
     code, counts, reasons = desk.run(sandbox, campaign="outra")
     assert (code, counts, reasons["suppressed"]) == (0, {"skipped": 1}, 1)
     assert len(sandbox.log.received) == received
+    with running_sandbox() as elsewhere:
+        assert desk.run(elsewhere, campaign="outra")[2]["suppressed"] == 0
+        assert len(elsewhere.log.received) == 1
+    line, _ = desk.type("suppress", "list")[1:]
+    assert f"(only at {sandbox.url})" in line
 
 
 def test_a_yes_in_a_hidden_or_wrong_row_counts_for_the_person(desk: Desk, sandbox: RunningSandbox) -> None:

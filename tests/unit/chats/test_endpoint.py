@@ -3,8 +3,8 @@
 import pytest
 
 from batch.chats import parse_endpoint, parse_origin
-from batch.chats.endpoint import is_loopback
 from batch.errors import SettingsError
+from batch.model.messages import is_loopback
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -18,7 +19,7 @@ from batch.model.runs import Result, Run, Traits
 from batch.model.verdicts import ChatSigns, ClaimRefusal, Verdict
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
-ENDPOINT, ELSEWHERE = "http://127.0.0.1:9", "http://127.0.0.1:10"
+ENDPOINT, ELSEWHERE, HERE = "https://api.wegly.com.br", "https://api.example", "http://127.0.0.1:9"
 TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
 ANA, BIA = "+5511988887001", "+5511988887002"
 CHAT = ChatSigns(chat_id="chat-1", chat_status="OPEN")
@@ -69,7 +70,7 @@ def plan(
     )
     with ledger.stage(retries or RetryOptions()) as staging:
         staging.add(rows)
-        staging.judge()
+        staging.judge(endpoint=endpoint)
         staging.plan(run, Owner.here(name), TRAITS)
 
 
@@ -191,6 +192,28 @@ def test_whatsapps_131050_counts_for_every_campaign_and_endpoint(ledger: Ledger)
         plan(ledger, name, rows, campaign=campaign, endpoint=endpoint)
         assert send(ledger, name) == [3]
         assert shown(ledger, name)[2] == SKIPPED
+
+
+def test_131050_of_a_rehearsal_counts_at_its_address_only(ledger: Ledger) -> None:
+    """An address of this machine silences nobody for the real one, whose own answer counts everywhere then."""
+    plan(ledger, "r1", [good(2, ANA, endpoint=HERE)], endpoint=HERE)
+    assert send(ledger, "r1", STOPPED) == [2]
+    plan(ledger, "r2", [good(2, ANA, endpoint=HERE, campaign="outra")], campaign="outra", endpoint=HERE)
+    assert (send(ledger, "r2"), shown(ledger, "r2")) == ([], {2: SKIPPED})
+    plan(ledger, "r3", [good(2, ANA)])
+    assert send(ledger, "r3", STOPPED) == [2]
+    assert {entry.endpoint for entry in ledger.suppression.entries()} == {"", HERE}
+    assert ledger.suppression.count() == 1
+
+
+def test_a_claim_asks_for_entries_of_its_own_address(ledger: Ledger) -> None:
+    """Also when they come between the plan and the claim."""
+    for name, endpoint in (("here", HERE), ("there", ENDPOINT)):
+        plan(ledger, name, [good(2, ANA, endpoint=endpoint)], endpoint=endpoint)
+    ledger.suppression.add([replace(listed(ANA), endpoint=HERE)])
+    (refusal,) = send(ledger, "here")
+    assert isinstance(refusal, ClaimRefusal)
+    assert (refusal.finding.reason, send(ledger, "there")) == (Reason.SUPPRESSED, [2])
 
 
 def test_131050_keeps_the_first_note(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,28 @@ def make_ledger(path: Path, version: int) -> None:
 def asked(path: Path, query: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(query).fetchall()
+
+
+VERSION_4 = """
+DROP TABLE suppressed;
+CREATE TABLE suppressed (
+    person VARCHAR(20) NOT NULL, reason TEXT NOT NULL, source TEXT NOT NULL, added BIGINT NOT NULL, PRIMARY KEY (person)
+);
+INSERT INTO suppressed VALUES ('+5511988887001', '"asked"', '"mail"', 1772366400000000);
+"""
+
+
+def test_people_on_the_list_of_version_4_are_on_it_everywhere(tmp_path: Path) -> None:
+    """Lists of that version knew no endpoints."""
+    path = tmp_path / "old.sqlite3"
+    make_ledger(path, 4)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_4)
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        (entry,) = ledger.suppression.entries()
+        assert (entry.person, entry.endpoint, entry.added) == ("+5511988887001", "", SENT)
+        assert not ledger.suppression.add([replace(entry, reason="again")])
+    assert asked(path, "SELECT value FROM meta WHERE name = 'schema_version'") == [("5",)]
 
 
 ADD_NOTE = {SCHEMA_VERSION + 1: lambda connection: connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN note TEXT")}
