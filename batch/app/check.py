@@ -106,6 +106,10 @@ class Check:
     """Starts a second of each sender."""
     forecast: Forecast
     """When it would go, by all rules together."""
+    webhook: str | None
+    """Host that gets summary.json at the end; None: no webhook."""
+    metrics: str | None
+    """Metrics file that is written at the end; None: none."""
     plan_hash: str | None
     """Of the plan that is followed, which binds every message; None: no plan."""
 
@@ -182,6 +186,8 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
         seconds=max(0, to_send - 1) / rate,
         rate=rate,
         forecast=_forecast(staged, senders, rate),
+        webhook=campaign.notify.webhook.host if campaign.notify.webhook else None,
+        metrics=str(campaign.notify.prometheus) if campaign.notify.prometheus else None,
         plan_hash=staged.choices.plan.hash if staged.choices.plan else None,
     )
 

@@ -172,6 +172,10 @@ def _given_sources(columns: BaseModel) -> Mapping[str, Source]:
 
 def _text(path: Path) -> str:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe would wait for ever
+            raise CampaignError(
+                _("{path} is a pipe or a device, not a campaign file.").format(path=path), _("Name a .toml file.")
+            )
         if path.stat().st_size > _LARGEST:
             raise CampaignError(
                 _("{path} is too large to be a campaign file.").format(path=path), _("Name the campaign's .toml file.")

@@ -29,6 +29,7 @@ def check_text(found: Check, expires: datetime | None = None) -> str:
         (_("Campaign"), found.campaign),
         (_("Endpoint"), found.endpoint),
         (_("Ledger"), found.ledger),
+        *_notified(found),
     ]
     sources = section(_("Where each field comes from"), labelled_lines(found.mapping))
     parts = ["\n".join(labelled_lines(about)), sources]
@@ -67,6 +68,8 @@ def check_json(found: Check, expires: datetime | None = None) -> str:
             "schedule": schedule_json(found.forecast, expires),
             "errors": [{"row": each.row, "reason": each.reason, "message": _message(each)} for each in found.bad],
             "examples": [_example_json(each) for each in found.examples],
+            "webhook": found.webhook,
+            "prometheus": found.metrics,
             "exit_code": found.exit_code,
         }
     )
@@ -84,6 +87,7 @@ def send_question(plan: Check, expires: datetime | None = None) -> str:
         (_("Endpoint"), plan.endpoint),
         (_("Sender"), ", ".join(plan.senders)),
         (_("Ledger"), plan.ledger),
+        *_notified(plan),
         (_("Messages"), f"{number(plan.to_send)} {_pace(plan)}"),
     ]
     if plan.examples:
@@ -96,6 +100,12 @@ def send_question(plan: Check, expires: datetime | None = None) -> str:
         lines.append(when)
     send = ngettext("Send {n} message now?", "Send {n} messages now?", plan.to_send)
     return "\n".join([*lines, send.format(n=number(plan.to_send))])
+
+
+def _notified(found: Check) -> list[tuple[str, str]]:
+    """Name the places that [notify] writes to: a campaign file may be another person's."""
+    places = [(_("Webhook"), found.webhook), (_("Metrics file"), found.metrics)]
+    return [(label, place) for label, place in places if place]
 
 
 def _bad_rows(bad: Sequence[Result], count: int) -> str:

@@ -136,6 +136,8 @@ def _first_bytes(source: SheetFile) -> bytes:
     try:
         if source.path.is_dir():
             raise source.refusal(_("is a folder, not a sheet."), _("Name the sheet inside it."))
+        if source.path.exists() and not source.path.is_file():  # reading a pipe would wait for ever
+            raise source.refusal(_("is a pipe or a device, not a file."), _("Save the sheet as a file and name that."))
         text = N_("the file has {value} bytes, {most} are allowed (limit file_bytes)")
         source.check("file_bytes", source.path.stat().st_size, text)
         with source.path.open("rb") as file:

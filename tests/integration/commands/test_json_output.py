@@ -44,6 +44,7 @@ CHECK = [
     *(f"examples[].body.{key}" for key in ("whatsapp_phone_id", "wa_contact_id", "template.name", "template.language")),
     *(f"examples[].body.template_fields[].{key}" for key in ("component", "type", "index", "value")),
     "examples[].text",
+    *("webhook", "prometheus"),
     "exit_code",
 ]
 
@@ -122,7 +123,7 @@ def test_a_run_and_what_follows(office: Office) -> None:
 def test_ledger_and_suppression_list(office: Office) -> None:
     """ledger info and backup, suppress add, list and import."""
     assert keys(json.loads(office.type("suppress", "add", "11 90000-1001", "--json")[1])) == ["[].phone", "[].new"]
-    entry = [f"[].{key}" for key in ("phone", "person", "added", "source", "reason")]
+    entry = [f"[].{key}" for key in ("phone", "person", "added", "source", "reason", "endpoint")]
     assert printed(office, "suppress", "list") == entry
     people = office.sheet(["11 90000-1002", "90000-1003"])
     assert printed(office, "suppress", "import", people, "--column", "Telefone") == [

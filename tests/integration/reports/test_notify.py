@@ -6,6 +6,7 @@ import asyncio
 import http.server
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -131,6 +132,19 @@ def test_check_dry_run_and_a_trial_tell_nobody(office: Office, listener: Listene
     assert code == 0, err
     assert listener.got == []
     assert not metrics.exists()
+
+
+def test_check_and_the_question_name_where_a_run_writes(office: Office, listener: Listener) -> None:
+    """A campaign file may be another person's: the host and the metrics file are seen before anything is sent."""
+    campaign = office.campaign(f'[notify]\nwebhook = "{listener.url}"\nprometheus = "../elsewhere/m.prom"')
+    named = ("check", office.sheet(phones(2)), "-c", campaign, "--base-url", office.sandbox.url)
+    _, out, _ = office.type(*named)
+    assert re.search(rf"^Webhook +127.0.0.1:{listener.port}$", out, re.MULTILINE)
+    assert re.search(r"^Metrics file .*elsewhere.m\.prom$", out, re.MULTILINE)
+    assert SECRET not in out
+    found = json.loads(office.type(*named, "--json")[1])
+    assert found["webhook"] == f"127.0.0.1:{listener.port}"
+    assert found["prometheus"].endswith("m.prom")
 
 
 def _refusing() -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from batch.errors import SheetError
+from batch.campaign import load_campaign
+from batch.errors import CampaignError, SheetError
 from batch.loader import Limits, open_sheet
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -198,3 +201,14 @@ def test_parts_cannot_climb_out_of_the_archive(tmp_path: Path) -> None:
     )
     with pytest.raises(SheetError, match="is missing"):
         open_sheet(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_unread(tmp_path: Path) -> None:
+    """Nobody writes into it, so that reading it would wait for ever; a campaign file and a list likewise."""
+    pipe = tmp_path / "a.csv"
+    os.mkfifo(pipe)
+    with refused("is a pipe or a device, not a file"):
+        open_sheet(pipe)
+    with pytest.raises(CampaignError, match="is a pipe or a device"):
+        load_campaign(pipe, now=datetime.now(UTC))
