@@ -10,6 +10,7 @@ LAST_COLUMN = 16_384
 """XFD, the last column of Excel."""
 LAST_ROW = 1_048_576
 
+_MOST_DIGITS = 9
 _CORNER = re.compile(r"\$?([A-Za-z]{0,3})\$?(\d{0,7})")
 
 
@@ -53,6 +54,11 @@ def parse_area(reference: str) -> Area | None:
     return Area(
         column_number(one[1]) or 1, int(one[2] or 1), column_number(other[1]) or LAST_COLUMN, int(other[2] or LAST_ROW)
     )
+
+
+def whole_number(text: str | None) -> int | None:
+    """Return the number that an attribute holds; None for another text, or one of more than nine digits."""
+    return int(text) if text and len(text) <= _MOST_DIGITS and text.isdecimal() else None
 
 
 def group_runs(numbers: Collection[int]) -> list[tuple[int, int]]:

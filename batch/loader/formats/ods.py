@@ -19,6 +19,7 @@ from batch.loader.formats.cell_text import (
 from batch.loader.source import NO_CELL_ERRORS, Grid, RawRow, Tab
 from batch.model.phrases import Phrase
 from batch.ooxml.archive import PROTECTED, Archive, PartParser
+from batch.ooxml.references import whole_number
 from batch.ooxml.xml import Attributes
 
 _CONTENT = "content.xml"
@@ -210,8 +211,7 @@ class _RowCollector:
 
 
 def _times(attributes: Attributes, name: str) -> int:
-    value = attributes.get(name, "1")
-    return max(1, int(value)) if value.isdecimal() and len(value) < 10 else 1  # noqa: PLR2004 (no sheet is so large)
+    return whole_number(attributes.get(name)) or 1
 
 
 def _space(name: str, attributes: Attributes) -> str:

@@ -6,6 +6,7 @@ from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import Grid, Tab
 from batch.ooxml.archive import Archive, part_key
 from batch.ooxml.package import is_true, make_tab, read_content_types, read_relations
+from batch.ooxml.references import whole_number
 from batch.ooxml.shared_strings import read_shared_strings
 from batch.ooxml.xml import Attributes
 
@@ -68,11 +69,11 @@ def _read_number_kinds(archive: Archive, part: str | None) -> list[NumberKind]:
 
     def start(element: str, attributes: Attributes) -> None:
         if element == "numFmt" and not inside:
-            formats[_format_id(attributes)] = attributes.get("formatCode", "")
+            formats[whole_number(attributes.get("numFmtId")) or 0] = attributes.get("formatCode", "")
         elif element == "cellXfs":
             inside.append(True)
         elif element == "xf" and inside and len(kinds) < _MOST_FORMATS:
-            kinds.append(number_kind(_format_id(attributes), formats))
+            kinds.append(number_kind(whole_number(attributes.get("numFmtId")) or 0, formats))
 
     def end(element: str) -> None:
         if element == "cellXfs":
@@ -80,8 +81,3 @@ def _read_number_kinds(archive: Archive, part: str | None) -> list[NumberKind]:
 
     archive.parse(part, start, end)
     return kinds
-
-
-def _format_id(attributes: Attributes) -> int:
-    text = attributes.get("numFmtId", "")
-    return int(text) if text.isdecimal() else 0

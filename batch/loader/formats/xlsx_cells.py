@@ -19,7 +19,7 @@ from batch.loader.formats.cell_text import (
 from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.model.phrases import Phrase
 from batch.ooxml.package import is_true
-from batch.ooxml.references import LAST_ROW, column_number
+from batch.ooxml.references import LAST_ROW, column_number, whole_number
 from batch.ooxml.shared_strings import SharedStrings
 from batch.ooxml.xml import unescape
 
@@ -90,7 +90,7 @@ class CellReader:
             raise UnreadableCell(Phrase(lost, {"digits": stored[:20]})) from None
 
     def _number(self, style: str | None) -> Converter:
-        index = int(style) if style and style.isdecimal() else 0
+        index = whole_number(style) or 0
         kind = self._kinds[index] if index < len(self._kinds) else NumberKind.NUMBER
         if kind is NumberKind.NUMBER:
             return number_text

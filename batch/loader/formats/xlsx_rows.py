@@ -16,7 +16,7 @@ from batch.model.phrases import Phrase
 from batch.model.sheets import SheetFile
 from batch.ooxml.archive import Archive, PartParser
 from batch.ooxml.package import is_true
-from batch.ooxml.references import LAST_ROW, column_number
+from batch.ooxml.references import LAST_ROW, column_number, whole_number
 from batch.ooxml.xml import Attributes, LocalNames, decode_plain, has_plain_head
 
 _SHEET_START, _SHEET_END, _ROW_END = b"<sheetData>", b"</sheetData", b"</row>"
@@ -222,8 +222,8 @@ class _RowCollector:
         stored = attributes.get("r")
         if stored is None:
             self.number += 1
-        elif stored.isdecimal() and 0 < int(stored) <= LAST_ROW:
-            self.number = int(stored)
+        elif 0 < (number := whole_number(stored) or 0) <= LAST_ROW:
+            self.number = number
         else:
             self.fault = _("a row is numbered {number!r}").format(number=stored[:20])
 

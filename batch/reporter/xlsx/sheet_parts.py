@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from batch.ooxml.package import Package
-from batch.ooxml.references import Area, group_runs, parse_area
+from batch.ooxml.references import LAST_COLUMN, Area, group_runs, parse_area, whole_number
 from batch.ooxml.xml import Edits, Element, format_attributes, parse_tree
 from batch.reporter.columns import COLUMNS
 from batch.reporter.xlsx.sheet_scan import SheetExtent
@@ -115,12 +115,12 @@ class Surroundings:
         return max((each.end for each in self._root.children if each.local in names), default=otherwise)
 
     def _carved(self, record: Element, widths: Mapping[int, float]) -> list[tuple[int, bytes]]:
-        first, last = (record.attributes.get(name, "") for name in ("min", "max"))
-        if not (first.isdecimal() and last.isdecimal()):
+        first, last = (whole_number(record.attributes.get(name)) for name in ("min", "max"))
+        if not first or not last:
             return []
-        covered = range(int(first), int(last) + 1)
+        covered = range(first, min(last, LAST_COLUMN) + 1)
         if not any(column in covered for column in widths):
-            return [(int(first), self._content[record.start : record.end])]
+            return [(first, self._content[record.start : record.end])]
         kept = {name: value for name, value in record.attributes.items() if name not in {"min", "max"}}
         left = set(covered).difference(widths)
         return [(start, _record(self._prefix, start, end, kept)) for start, end in group_runs(left)]
@@ -178,8 +178,8 @@ class Table:
         edits.set(self._root, ref=str(area))
         filtered = self._root.find("autoFilter")
         if filtered is not None:
-            totals = self._root.attributes.get("totalsRowCount", "0")
-            edits.set(filtered, ref=str(area._replace(bottom=area.bottom - (int(totals) if totals.isdecimal() else 0))))
+            totals = whole_number(self._root.attributes.get("totalsRowCount")) or 0
+            edits.set(filtered, ref=str(area._replace(bottom=area.bottom - totals)))
         columns = self._root.find("tableColumns")
         if columns is not None:
             _add(edits, columns, added)
@@ -193,9 +193,7 @@ def tables_of(package: Package, sheet_part: str) -> list[Table]:
 
 
 def _add(edits: Edits, columns: Element, added: list[str]) -> None:
-    ids = [
-        int(each.attributes.get("id", "0")) for each in columns.children if each.attributes.get("id", "").isdecimal()
-    ]
+    ids = [whole_number(each.attributes.get("id")) or 0 for each in columns.children]
     for number, name in enumerate(added, start=max(ids, default=0) + 1):
         attributes = format_attributes({"id": str(number), "name": name})
         edits.append(columns, f"<{columns.prefix}tableColumn{attributes}/>".encode())

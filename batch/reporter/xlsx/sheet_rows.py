@@ -6,11 +6,11 @@ is taken apart. Comments and CDATA sections are resolved first, and other encodi
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from batch.ooxml.package import Package
-from batch.ooxml.references import column_number
+from batch.ooxml.references import column_number, whole_number
 from batch.ooxml.shared_strings import cell_text, find_texts
 from batch.ooxml.xml import ATTRIBUTES, UnsupportedMarkup, simplify_xml
 
@@ -219,8 +219,12 @@ def cell_texts(package: Package, shared: str | None, cells: Sequence[Cell]) -> l
     Raises:
         UnsupportedMarkup: a text is not well-formed.
     """
-    values = [(cell_text(cell.whole), _SHARED.search(cell.attributes) is not None) for cell in cells]
-    numbers = {int(value) for value, refers in values if refers and value.isdecimal()}
-    table = find_texts(package.chunks(shared), numbers) if shared and numbers else {}
-    texts = [(table.get(int(value)) if value.isdecimal() else None) if refers else value for value, refers in values]
+    values = [cell_text(cell.whole) for cell in cells]
+    refers = [_SHARED.search(cell.attributes) is not None for cell in cells]
+    numbers = [whole_number(value) if shares else None for value, shares in zip(values, refers, strict=True)]
+    wanted = {number for number in numbers if number is not None}
+    table: Mapping[int | None, str] = {**find_texts(package.chunks(shared), wanted)} if shared and wanted else {}
+    texts = [
+        table.get(number) if shares else value for value, shares, number in zip(values, refers, numbers, strict=True)
+    ]
     return [text or None for text in texts]

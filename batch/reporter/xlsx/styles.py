@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 from batch.ooxml.package import Package, relations_name
+from batch.ooxml.references import whole_number
 from batch.ooxml.xml import Edits, Element, UnsupportedMarkup, format_attributes, parse_tree, quote_attribute
 from batch.reporter.xlsx.workbook_part import WorkbookPart
 
@@ -65,7 +66,7 @@ class StylesPart:
         self._lists = {name: _List(self, name) for name in ("fonts", "fills", "borders", "cellXfs")}
         formats = self._root.find("numFmts")
         self._formats = {
-            each.attributes.get("formatCode", ""): _whole(each.attributes.get("numFmtId", "0"))
+            each.attributes.get("formatCode", ""): whole_number(each.attributes.get("numFmtId")) or 0
             for each in (formats.children if formats else ())
         }
         self._next_format = max([_FIRST_OWN_FORMAT - 1, *self._formats.values()]) + 1
@@ -126,9 +127,11 @@ class StylesPart:
 
     def _adopt(self, theirs: _Donor, style: Element) -> int:
         get = style.attributes.get
-        attributes = {"numFmtId": str(self._format(theirs, _whole(get("numFmtId", "0"))))}
+        attributes = {"numFmtId": str(self._format(theirs, whole_number(get("numFmtId")) or 0))}
         for name, reference in _SHARED:
-            attributes[reference] = str(self._lists[name].number(theirs.markup(name, _whole(get(reference, "0")))))
+            attributes[reference] = str(
+                self._lists[name].number(theirs.markup(name, whole_number(get(reference)) or 0))
+            )
         attributes["xfId"] = "0"
         if get("quotePrefix") == "1":
             attributes["quotePrefix"] = "1"
@@ -184,7 +187,7 @@ class _Donor:
         self._root = parse_tree(content)
         self.styles = self._list("cellXfs")
         self.formats = {
-            _whole(each.attributes["numFmtId"]): each.attributes["formatCode"] for each in self._list("numFmts")
+            int(each.attributes["numFmtId"]): each.attributes["formatCode"] for each in self._list("numFmts")
         }
 
     def markup(self, name: str, number: int) -> bytes:
@@ -194,10 +197,6 @@ class _Donor:
     def _list(self, name: str) -> list[Element]:
         found = self._root.find(name)
         return found.children if found else []
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
 
 
 def transplant_sheet(donor: Package, package: Package, styles: StylesPart, *, strict: bool) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from batch.ooxml.package import Package, find_workbook, is_true, make_tab, relation_attribute
+from batch.ooxml.references import whole_number
 from batch.ooxml.xml import Edits, UnsupportedMarkup, format_attributes, parse_tree
 
 _FILTER = "_xlnm._FilterDatabase"
@@ -76,8 +77,8 @@ class WorkbookPart:
     def _list_first(self, edits: Edits, title: str, relation: str, gone: Collection[str]) -> None:
         first = self._sheets.children[0]
         reference = relation_attribute(first.attributes)
-        ids = [each.attributes.get("sheetId", "") for each in self._sheets.children]
-        new = max([int(each) for each in ids if each.isdecimal()], default=0) + 1
+        ids = {whole_number(each.attributes.get("sheetId")) for each in self._sheets.children}
+        new = next(number for number in range(1, len(ids) + 2) if number not in ids)
         attributes = format_attributes({"name": title, "sheetId": str(new), reference: relation})
         edits.prepend(self._sheets, f"<{first.name}{attributes}/>".encode())
         for element, tab in zip(self._sheets.children, self.tabs, strict=True):
@@ -90,16 +91,16 @@ class WorkbookPart:
         wanted = dict(filters)
         gone = 0
         for each in names:
-            local = each.attributes.get("localSheetId", "")
-            if not local.isdecimal():
+            local = whole_number(each.attributes.get("localSheetId"))
+            if local is None:
                 continue
-            place = places.get(int(local))
+            place = places.get(local)
             if place is None:
                 gone += 1
                 edits.replace(each, b"")
                 continue
             edits.set(each, localSheetId=str(place))
-            tab = self.tabs[int(local)]
+            tab = self.tabs[local]
             if each.attributes.get("name") == _FILTER and tab.relation in wanted:
                 edits.rewrite(each, _filter_text(tab.title, wanted.pop(tab.relation)))
         added = b"".join(self._filter_name(relation, area, places) for relation, area in wanted.items())
