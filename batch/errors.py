@@ -17,9 +17,32 @@
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
-from batch.i18n import _
+from batch.i18n import _, describe_os_error
+
+_Result = TypeVar("_Result")
+
+
+def attempt(work: Callable[[], _Result]) -> _Result | Exception:
+    """Return the result of `work`, or what it raised, a defect or the lack of memory included.
+
+    The one place that catches everything: whatever a report meets must not hide what was sent.
+    """
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - the reason is above
+        return error
+
+
+def describe_defect(error: Exception) -> str:
+    """Return what a caught error is, as a part of a sentence."""
+    if isinstance(error, MemoryError):
+        return _("there was not enough memory")
+    if isinstance(error, OSError):
+        return describe_os_error(error)
+    return str(error) if isinstance(error, WeglyBatchError) else _("a defect: {kind}").format(kind=type(error).__name__)
 
 
 class WeglyBatchError(Exception):

@@ -4,20 +4,23 @@ Part names are compared without case, as the Open Packaging Conventions require.
 package are kept when a package is copied, and never followed.
 """
 
+from __future__ import annotations
+
 import posixpath
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from batch.ooxml.archive import part_key, read_chunks, write_stream
+from batch.ooxml.schema import check_part
 from batch.ooxml.xml import (
     Attributes,
     Edits,
     Element,
     StartHandler,
     UnsupportedMarkup,
+    check_xml,
     parse_tree,
     parse_xml,
     quote_attribute,
@@ -26,6 +29,7 @@ from batch.ooxml.xml import (
 
 CONTENT_TYPES = "[Content_Types].xml"
 ROOT_RELATIONS = "_rels/.rels"
+_RELATIONS_TYPE = "application/vnd.openxmlformats-package.relationships+xml"
 
 _MOST_BYTES = 64 * 1024 * 1024
 """Size of a part that is read whole."""
@@ -89,12 +93,14 @@ def _resolve(part: str, target: str) -> str:
 
 
 def read_content_types(parts: Parts) -> dict[str, str]:
-    """Return the content types that are declared for single parts, by `part_key`."""
+    """Return the declared content types: of single parts by `part_key`, of endings by the ending (`.rels`)."""
     found: dict[str, str] = {}
 
     def start(element: str, attributes: Attributes) -> None:
         if element == "Override":
             found.setdefault(part_key(attributes.get("PartName", "")), attributes.get("ContentType", ""))
+        elif element == "Default":
+            found.setdefault("." + attributes.get("Extension", "").lower(), attributes.get("ContentType", ""))
 
     if CONTENT_TYPES in parts:
         parts.parse(CONTENT_TYPES, start)
@@ -125,7 +131,9 @@ class WorkbookTab:
 
 def make_tab(attributes: Attributes, relations: Mapping[str, Relation]) -> WorkbookTab:
     """Make a tab from the attributes of a `sheet` element and the workbook's relations by id."""
-    identity = attributes.get(relation_attribute(attributes), "")
+    # The attribute is `r:id` by most writers; its prefix may be any.
+    named = [value for name, value in attributes.items() if name.endswith(":id")]
+    identity = next((each for each in named if each in relations), "".join(named[:1]))
     relation = relations.get(identity)
     inside = relation is not None and not relation.outside
     return WorkbookTab(
@@ -135,11 +143,6 @@ def make_tab(attributes: Attributes, relations: Mapping[str, Relation]) -> Workb
         kind=relation.kind if relation and inside else "",
         visible=attributes.get("state", "visible") == "visible",
     )
-
-
-def relation_attribute(attributes: Attributes) -> str:
-    """Return the name of the attribute with a relation's id: `r:id` by most writers."""
-    return next((name for name in attributes if re.fullmatch(r"[^:]+:id", name)), "r:id")
 
 
 def is_true(value: str | None) -> bool:
@@ -162,9 +165,19 @@ class Package:
         return self._changed[key] is not None if key in self._changed else key in self._infos
 
     @property
+    def original(self) -> Package:
+        """The package without the changes."""
+        return Package(self._archive)
+
+    @property
     def names(self) -> list[str]:
         """Names of all parts as the package is now."""
         return [name for name in self._names.values() if name in self]
+
+    @property
+    def changed(self) -> dict[str, bytes]:
+        """The parts that were replaced or added, as they are now."""
+        return {self._names[key]: content for key, content in self._changed.items() if content is not None}
 
     def size(self, name: str) -> int:
         """Return the size of an original part in bytes, unzipped."""
@@ -255,6 +268,12 @@ class Package:
             edits.append(root, f"<{root.prefix}Override {attributes}/>".encode())
         self.put(CONTENT_TYPES, edits.apply(content))
 
+    def put_relations(self, part: str, content: bytes) -> None:
+        """Add the relations of a new part, with their content type where the package has none for the ending."""
+        self.put(relations_name(part), content)
+        if read_content_types(self).get(".rels") != _RELATIONS_TYPE:
+            self.declare(relations_name(part), _RELATIONS_TYPE)
+
     def free_name(self, form: str) -> str:
         """Return a part name that is not taken, from a form such as `xl/charts/chart{}.xml`."""
         number = 1
@@ -270,7 +289,22 @@ class Package:
         """Write a part piece by piece, before `write`. `most`: bytes that it will hardly exceed."""
         self._written.add(part_key(name))
         with write_stream(copy, self._names[part_key(name)], most=most) as target:
-            target.writelines(pieces)
+            target.writelines(check_xml(pieces))
+
+    def check_references(self) -> None:
+        """Check that what was removed is referred to no longer, and that each new part has its content type.
+
+        Raises:
+            UnsupportedMarkup: it is not so.
+        """
+        types = read_content_types(self)
+        gone = {key for key, content in self._changed.items() if content is None}
+        new = self._changed.keys() - self._infos.keys() - gone
+        wrong = [key for key in new if not types.get(key, types.get("." + key.rpartition(".")[2]))]
+        if gone:
+            wrong += gone & self._referred()
+        if wrong:
+            raise UnsupportedMarkup(f"no content type, or referred to and gone: {wrong}")
 
     def write(self, copy: ZipFile, *, but: Iterable[str] = ()) -> None:
         """Write all parts that are not written yet, the content types first. `but`: parts to leave out."""
@@ -283,6 +317,7 @@ class Package:
         self._written.add(key)
         changed = self._changed.get(key)
         if changed is not None:
+            check_part(self._names[key], changed, self._archive.read(self._infos[key]) if key in self._infos else None)
             with copy.open(self._names[key], "w") as target:
                 target.write(changed)
             return

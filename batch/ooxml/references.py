@@ -31,6 +31,11 @@ class Area(NamedTuple):
         left, right = column_letters(self.left), column_letters(self.right)
         return f"${left}${self.top}:${right}${self.bottom}"
 
+    @property
+    def cells(self) -> int:
+        """Number of cells in the area; 0 when its ends are swapped."""
+        return max(0, self.right - self.left + 1) * max(0, self.bottom - self.top + 1)
+
     def overlaps(self, other: Area) -> bool:
         """True when the areas have a cell in common."""
         return (

@@ -62,11 +62,21 @@ class LocalNames(dict[str, str]):
 
 
 class SafeParser:
-    """Expat without document types: calls handlers with names as they are written."""
+    """Expat without document types: calls handlers with names as they are written.
 
-    def __init__(self, *, start: StartHandler, end: TextHandler | None = None, text: TextHandler | None = None) -> None:
+    `namespaces`: with names as `<URI> <local name>`, and a prefix that is not declared is a fault.
+    """
+
+    def __init__(
+        self,
+        *,
+        start: StartHandler | None = None,
+        end: TextHandler | None = None,
+        text: TextHandler | None = None,
+        namespaces: bool = False,
+    ) -> None:
         self._fed = self._read_again = 0
-        self._expat = expat.ParserCreate()
+        self._expat = expat.ParserCreate(namespace_separator=" " if namespaces else None)
         self._expat.buffer_text = True
         self._expat.StartElementHandler = start
         self._expat.EndElementHandler = end
@@ -100,6 +110,19 @@ class SafeParser:
 
 def _refuse(*_declared: object) -> None:
     raise XmlError("a document type")
+
+
+def check_xml(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces of a part while they are parsed, namespaces included.
+
+    Raises:
+        XmlError: the part is not well-formed, uses a prefix that is not declared, or declares a document type.
+    """
+    parser = SafeParser(namespaces=True)
+    for piece in pieces:
+        parser.feed(piece)
+        yield piece
+    parser.feed(b"", last=True)
 
 
 def parse_xml(content: bytes, start: StartHandler) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path, PurePath
 from zipfile import BadZipFile, ZipFile
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from batch.atomic_file import write_atomic
-from batch.errors import SheetError
+from batch.errors import WeglyBatchError, attempt, describe_defect
 from batch.formatting import format_day
 from batch.i18n import _, use_language
 from batch.model.redaction import mask_result
@@ -20,6 +22,8 @@ from batch.reporter.rows import LEDGER_ONLY, ReportFiles, ReportInputs, ResultSp
 from batch.reporter.statistics import Statistics, collect_statistics
 from batch.reporter.summary_json import summary_bytes
 from batch.reporter.xlsx.workbook import write_workbook
+
+log = structlog.get_logger()
 
 
 def redact_run(run: Run) -> Run:
@@ -125,12 +129,13 @@ class _Report:
 
     def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> bool:
         """Write a file; `write` returns its path and problems. False when it could not be written."""
-        try:
-            placed, problems = write()
-        except (OSError, SheetError) as error:
-            self.problems.append(_not_written(name, error))
+        written = attempt(write)
+        if isinstance(written, Exception):
+            log.error("file_not_written", file=name, exc_info=written)
+            self.problems.append(_not_written(name, written))
             self.missing.append(name)
             return False
+        placed, problems = written
         self.files.append(placed)
         self.problems.extend(problems)
         if placed.stem != Path(name).stem:
@@ -143,10 +148,10 @@ class _Report:
         return True
 
 
-def _not_written(name: str, error: OSError | SheetError) -> str:
-    if isinstance(error, OSError):
-        return _("{name} could not be written: {error}.").format(name=name, error=error.strerror or error)
-    return _("{name} could not be written. {error}").format(name=name, error=error)
+def _not_written(name: str, error: Exception) -> str:
+    if isinstance(error, WeglyBatchError):
+        return _("{name} could not be written. {error}").format(name=name, error=error)
+    return _("{name} could not be written: {error}.").format(name=name, error=describe_defect(error))
 
 
 def _write_csv(target: Path, inputs: ReportInputs) -> Path:

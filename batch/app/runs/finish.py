@@ -14,7 +14,7 @@ from batch.app.inputs.change_guard import note_stamp
 from batch.app.inputs.staging import CampaignSheet, utc_now
 from batch.campaign import NotifyTargets, Webhook
 from batch.chats import WebhookFailure, post_webhook
-from batch.errors import LedgerFailed
+from batch.errors import LedgerFailed, attempt, describe_defect
 from batch.i18n import _, describe_os_error
 from batch.ledger import Ledger, Owner
 from batch.model.outcomes import ExitCode, exit_code_of
@@ -124,7 +124,11 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
     sheet = planned.source.sheet
     source = SourceSheet(path=planned.copy, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
     results = partial(ledger.results, run.run)
-    written = write_report(planned.folder, run=ended, tally=tally, sheet=source, results=results)
+    written = attempt(lambda: write_report(planned.folder, run=ended, tally=tally, sheet=source, results=results))
+    if isinstance(written, Exception):
+        log.error("report_not_written", exc_info=written)
+        problem = _("The report could not be written ({error}).").format(error=describe_defect(written))
+        written = ReportFiles(files=(), problems=(problem,), missing=("report.xlsx",))
     index_problems = write_index(planned.folder.parent, ended.language)
     counts = {outcome.value: count for outcome, count in tally.counts.items()}
     log.info("run_ended", exit_code=exit_code.value, cause=sent.cause, counts=counts, problems=written.problems)

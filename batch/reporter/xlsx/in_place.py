@@ -22,6 +22,7 @@ from batch.model.sheets import SheetInfo
 from batch.ooxml.archive import BROKEN_ZIP, new_zip
 from batch.ooxml.package import Package
 from batch.ooxml.references import LAST_COLUMN, Area
+from batch.ooxml.schema import check_part
 from batch.ooxml.xml import UnsupportedMarkup
 from batch.reporter.columns import COLUMNS, place_columns
 from batch.reporter.printable_text import cut_sentence
@@ -38,6 +39,7 @@ from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart, transplant_sheet
 from batch.reporter.xlsx.summary_page import SummaryPage, lay_out_summary
 from batch.reporter.xlsx.summary_sheet import add_summary
 from batch.reporter.xlsx.theme import Brushes, Palette, width_of
+from batch.reporter.xlsx.verification import check_opening
 from batch.reporter.xlsx.workbook_part import WorkbookPart
 
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -117,6 +119,8 @@ def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: Sh
     )
     package.put(styles_part, styles.made())
     package.declare(workbook.part, _MAIN_WITH_MACROS if "xl/vbaProject.bin" in package else _MAIN)
+    package.check_references()
+    check_opening(package, package.original, tab.part, now=filled.now, before=filled.before)
     package.write(copy)
     return problems
 
@@ -181,6 +185,10 @@ class SpliceResult:
     """True when a result replaced a formula."""
     filter: Area | None
     """Of the sheet's own filter; None when there is none, or it is elsewhere or a table's."""
+    before: bytes
+    """The sheet without its rows, as it was."""
+    now: bytes
+    """The same with the changes."""
 
 
 def write_contact_sheet(target: ContactSheet, inputs: ReportInputs) -> SpliceResult:
@@ -201,7 +209,7 @@ def write_contact_sheet(target: ContactSheet, inputs: ReportInputs) -> SpliceRes
     added = _ResultRows(cells, target.header_row, max(extent.bottom, target.header_row))
     most = package.size(target.part) + _RESULT_BYTES * inputs.tally.rows
     pieces = chain(
-        (_DECLARATION, sheet.head().lstrip(), extent.patterns.opening),
+        (_DECLARATION, sheet.head().lstrip(), extent.opening),
         splice.pieces(SheetXml(package.chunks(target.part)).rows(), added.cells(inputs.rows())),
         (extent.patterns.closing,),
     )
@@ -212,7 +220,9 @@ def write_contact_sheet(target: ContactSheet, inputs: ReportInputs) -> SpliceRes
         yield sheet.tail()
 
     package.stream(target.copy, target.part, whole(), most=most)
-    return SpliceResult(cut=writer.cut, lost_formula=splice.lost_formula, filter=sheet.filter)
+    before, now = extent.without_rows, sheet.without_rows
+    check_part(target.part, now, before)
+    return SpliceResult(cut=writer.cut, lost_formula=splice.lost_formula, filter=sheet.filter, before=before, now=now)
 
 
 class _ResultColumns:
@@ -249,6 +259,11 @@ class _ResultColumns:
         self._around.unmerge(self.columns, self._header_row)
         self._around.unlink(self.columns, self._header_row)
         return self._around.tail
+
+    @property
+    def without_rows(self) -> bytes:
+        """The sheet without its rows, as it is now."""
+        return self._around.whole
 
     def extend_filter(self, bottom: int) -> None:
         """Let the table of the rows, or the sheet's filter, take the result columns in."""

@@ -4,13 +4,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from batch.ooxml.package import Package
 from batch.ooxml.references import LAST_COLUMN, Area, group_runs, parse_area, whole_number
+from batch.ooxml.schema import find_place
 from batch.ooxml.xml import Edits, Element, format_attributes, parse_tree
 from batch.reporter.columns import COLUMNS
 from batch.reporter.xlsx.sheet_scan import SheetExtent
-
-_BEFORE_FILTER = ("sheetData", "sheetCalcPr", "sheetProtection", "protectedRanges", "scenarios")
-"""In the order of the schema; the filter comes behind the last of them that is there."""
-_BEFORE_COLUMNS = ("sheetPr", "dimension", "sheetViews", "sheetFormatPr")
 
 
 class Surroundings:
@@ -21,8 +18,8 @@ class Surroundings:
     """
 
     def __init__(self, extent: SheetExtent) -> None:
-        self._rows = b"<" + extent.patterns.prefix + b"sheetData/>"
-        self._content = extent.head + self._rows + extent.tail
+        self._rows = extent.opening + extent.patterns.closing
+        self._content = extent.without_rows
         self._split = len(extent.head)
         self._root = parse_tree(self._content)
         self._prefix = self._root.prefix
@@ -44,6 +41,11 @@ class Surroundings:
     def tail(self) -> bytes:
         """All behind the rows, changed."""
         return self._behind.apply(self._content)[self._split + len(self._rows) :]
+
+    @property
+    def whole(self) -> bytes:
+        """The document, changed."""
+        return self.head + self._rows + self.tail
 
     def deselect(self) -> None:
         """The sheet is no longer one of those selected together."""
@@ -74,7 +76,7 @@ class Surroundings:
         if present:
             self._before.replace(present, whole)
         else:
-            self._before.insert(self._behind_last(_BEFORE_COLUMNS, self._root.opened), whole)
+            self._before.insert(find_place(self._root, "cols"), whole)
 
     def unmerge(self, columns: Collection[int], header_row: int) -> None:
         """Part the merged_areas cells at or below the header that a result column goes through."""
@@ -104,15 +106,12 @@ class Surroundings:
             self._behind.set(present, ref=str(wanted))
         else:
             markup = f"<{self._prefix}autoFilter{format_attributes({'ref': str(wanted)})}/>".encode()
-            self._behind.insert(self._behind_last(_BEFORE_FILTER, self._root.closed), markup)
+            self._behind.insert(find_place(self._root, "autoFilter"), markup)
         return wanted
 
     def _all(self, holder: str) -> list[Element]:
         found = self._root.find(holder)
         return found.children if found else []
-
-    def _behind_last(self, names: Iterable[str], otherwise: int) -> int:
-        return max((each.end for each in self._root.children if each.local in names), default=otherwise)
 
     def _carved(self, record: Element, widths: Mapping[int, float]) -> list[tuple[int, bytes]]:
         first, last = (whole_number(record.attributes.get(name)) for name in ("min", "max"))

@@ -6,7 +6,7 @@ is taken apart. Comments and CDATA sections are resolved first, and other encodi
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from batch.ooxml.package import Package
@@ -50,7 +50,6 @@ class Patterns:
     def __init__(self, prefix: bytes) -> None:
         at = re.escape(prefix)
         self.prefix = prefix
-        self.opening = b"<" + prefix + b"sheetData>"
         self.closing = b"</" + prefix + b"sheetData>"
         self.close_row = b"</" + prefix + b"row>"
         self.row = re.compile(rb"\s*(<" + at + rb'row(?: r="(\d{1,7})")?(?=[\s/>])' + ATTRIBUTES + rb">)")
@@ -145,6 +144,8 @@ class SheetXml:
         match = self._find_sheet_data()
         self.head = self._buffer[: match.start()]
         """All before `<sheetData>`."""
+        self.opening = match[0].removesuffix(b"/>").removesuffix(b">") + b">"
+        """The start tag of the rows, with the namespaces that it declares."""
         self.patterns = Patterns(match[1])
         self._empty = match[0].endswith(b"/>")
         self._buffer = self._buffer[match.end() :]
@@ -223,8 +224,8 @@ def cell_texts(package: Package, shared: str | None, cells: Sequence[Cell]) -> l
     refers = [_SHARED.search(cell.attributes) is not None for cell in cells]
     numbers = [whole_number(value) if shares else None for value, shares in zip(values, refers, strict=True)]
     wanted = {number for number in numbers if number is not None}
-    table: Mapping[int | None, str] = {**find_texts(package.chunks(shared), wanted)} if shared and wanted else {}
-    texts = [
-        table.get(number) if shares else value for value, shares, number in zip(values, refers, numbers, strict=True)
+    table = find_texts(package.chunks(shared), wanted) if shared and wanted else {}
+    return [
+        (value if not shares else None if number is None else table.get(number)) or None
+        for value, shares, number in zip(values, refers, numbers, strict=True)
     ]
-    return [text or None for text in texts]

@@ -19,6 +19,8 @@ class SheetExtent:
 
     head: bytes
     """All before `<sheetData>`."""
+    opening: bytes
+    """`<sheetData>`, with its attributes."""
     tail: bytes
     """All behind `</sheetData>`."""
     patterns: Patterns
@@ -34,6 +36,11 @@ class SheetExtent:
     Excel's last column when the last cell of a row does not end it or does not name its column: such rows must be
     taken apart before cells are added.
     """
+
+    @property
+    def without_rows(self) -> bytes:
+        """The worksheet with none of its rows."""
+        return self.head + self.opening + self.patterns.closing + self.tail
 
 
 def scan_sheet(chunks: Iterable[bytes], *, header_row: int, texts: ReadTexts) -> SheetExtent:
@@ -54,6 +61,7 @@ def scan_sheet(chunks: Iterable[bytes], *, header_row: int, texts: ReadTexts) ->
         scan.add(row, row.content, is_above_header=row.number < header_row)
     return SheetExtent(
         head=sheet.head,
+        opening=sheet.opening,
         tail=sheet.tail,
         patterns=sheet.patterns,
         header=header,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from batch.ooxml.package import Package, relations_name
 from batch.ooxml.references import whole_number
+from batch.ooxml.schema import find_place
 from batch.ooxml.xml import Edits, Element, UnsupportedMarkup, format_attributes, parse_tree, quote_attribute
 from batch.reporter.xlsx.workbook_part import WorkbookPart
 
@@ -29,7 +30,6 @@ BARE_STYLES = (
 _MOST_STYLES = 64_000
 """Excel allows 65,490."""
 _FIRST_OWN_FORMAT = 164
-_ORDER = ("numFmts", "fonts", "fills", "borders", "cellStyleXfs", "cellXfs", "cellStyles")
 _BY_DEFAULT = {
     "fonts": ("<font/>",),
     "fills": ('<fill><patternFill patternType="none"/></fill>', '<fill><patternFill patternType="gray125"/></fill>'),
@@ -120,10 +120,11 @@ class StylesPart:
             edits.set(found, count=str(count))
             edits.append(found, b"".join(added))
             return
-        before = _ORDER[: _ORDER.index(name)]
-        at = max((each.end for each in self._root.children if each.local in before), default=self._root.opened)
         opening = f'<{name} count="{count}">'.encode()
-        edits.insert(at, self.in_prefix(opening) + b"".join(added) + self.in_prefix(f"</{name}>".encode()))
+        edits.insert(
+            find_place(self._root, name),
+            self.in_prefix(opening) + b"".join(added) + self.in_prefix(f"</{name}>".encode()),
+        )
 
     def _adopt(self, theirs: _Donor, style: Element) -> int:
         get = style.attributes.get
@@ -254,4 +255,4 @@ class _Copy:
         edits = Edits()
         for each in parse_tree(content).children:
             edits.set(each, Target="/" + places[each.attributes["Id"]])
-        self._package.put(relations_name(name), use_strict_names(edits.apply(content), strict=self._strict))
+        self._package.put_relations(name, use_strict_names(edits.apply(content), strict=self._strict))

@@ -3,11 +3,16 @@
 from pathlib import Path
 from typing import BinaryIO
 
+import structlog
+
 from batch.atomic_file import write_atomic
+from batch.errors import WeglyBatchError, attempt
 from batch.i18n import N_, _
 from batch.reporter.rows import ReportInputs, SourceSheet
 from batch.reporter.xlsx.in_place import CannotKeep, has_macros, write_in_place
 from batch.reporter.xlsx.new_workbook import write_new
+
+log = structlog.get_logger()
 
 _OWN = frozenset({"xlsx", "xlsm"})
 _SHIFTED = N_(
@@ -31,10 +36,18 @@ def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xl
     def write(file: BinaryIO) -> None:
         problems.extend(write_in_place(file, inputs, path, info))
 
-    try:
-        return write_atomic(target, write), tuple(problems)
-    except CannotKeep as error:
-        reason = _("{error} So the report has its rows in a new workbook.").format(error=error)
+    placed = attempt(lambda: write_atomic(target, write))
+    if isinstance(placed, Path):
+        return placed, tuple(problems)
+    if isinstance(placed, WeglyBatchError):
+        raise placed
+    log.warning("own_workbook_not_kept", exc_info=placed)
+    failure = (
+        placed
+        if isinstance(placed, CannotKeep)
+        else _("{name} cannot be written back with its own formatting.").format(name=inputs.sheet.name)
+    )
+    reason = _("{error} So the report has its rows in a new workbook.").format(error=failure)
     placed, others = _clean(folder / name, inputs, (reason,))
     return placed, (reason, *others)
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Mapping
 
-from batch.ooxml.package import Package, find_workbook, is_true, make_tab, relation_attribute
+from batch.ooxml.package import Package, find_workbook, is_true, make_tab
 from batch.ooxml.references import whole_number
+from batch.ooxml.schema import find_place
 from batch.ooxml.xml import Edits, UnsupportedMarkup, format_attributes, parse_tree
 
 _FILTER = "_xlnm._FilterDatabase"
-_BEFORE_NAMES = ("sheets", "functionGroups", "externalReferences")
-_BEFORE_CALCULATION = (*_BEFORE_NAMES, "definedNames")
 _STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _STRICT_RELATIONS = "http://purl.oclc.org/ooxml/officeDocument/relationships"
@@ -75,12 +74,16 @@ class WorkbookPart:
         self._package.put(self.part, edits.apply(self._content))
 
     def _list_first(self, edits: Edits, title: str, relation: str, gone: Collection[str]) -> None:
-        first = self._sheets.children[0]
-        reference = relation_attribute(first.attributes)
         ids = {whole_number(each.attributes.get("sheetId")) for each in self._sheets.children}
         new = next(number for number in range(1, len(ids) + 2) if number not in ids)
-        attributes = format_attributes({"name": title, "sheetId": str(new), reference: relation})
-        edits.prepend(self._sheets, f"<{first.name}{attributes}/>".encode())
+        # The prefix of the other sheets' references may be declared on each of them alone.
+        kind = _STRICT_RELATIONS if self.strict else _RELATIONS
+        declared = {**self._root.attributes, **self._sheets.attributes}
+        known = next((name for name, value in declared.items() if value == kind and name.startswith("xmlns:")), None)
+        prefix = known or ("xmlns:rel" if self._sheets.prefix == "r:" else "xmlns:r")
+        attributes = {"name": title, "sheetId": str(new), **({} if known else {prefix: kind})}
+        attributes[f"{prefix.removeprefix('xmlns:')}:id"] = relation
+        edits.prepend(self._sheets, f"<{self._sheets.prefix}sheet{format_attributes(attributes)}/>".encode())
         for element, tab in zip(self._sheets.children, self.tabs, strict=True):
             if tab.relation in gone:
                 edits.replace(element, b"")
@@ -110,7 +113,7 @@ class WorkbookPart:
             edits.append(holder, added)
         elif added:
             whole = f"<{self._prefix}definedNames>".encode() + added + f"</{self._prefix}definedNames>".encode()
-            edits.insert(self._behind(_BEFORE_NAMES), whole)
+            edits.insert(find_place(self._root, "definedNames"), whole)
 
     def _filter_name(self, relation: str, area: str, places: Mapping[int, int]) -> bytes:
         index = next(index for index, tab in enumerate(self.tabs) if tab.relation == relation)
@@ -129,14 +132,11 @@ class WorkbookPart:
         if present:
             edits.set(present, fullCalcOnLoad="1")
         else:
-            edits.insert(self._behind(_BEFORE_CALCULATION), f'<{self._prefix}calcPr fullCalcOnLoad="1"/>'.encode())
+            edits.insert(find_place(self._root, "calcPr"), f'<{self._prefix}calcPr fullCalcOnLoad="1"/>'.encode())
 
     @property
     def _prefix(self) -> str:
         return self._root.prefix
-
-    def _behind(self, names: Collection[str]) -> int:
-        return max(each.end for each in self._root.children if each.local in names)
 
 
 def _filter_text(title: str, area: str) -> bytes:

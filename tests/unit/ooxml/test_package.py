@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import zipfile
 
+import pytest
+
 from batch.ooxml.archive import new_zip
 from batch.ooxml.package import CONTENT_TYPES, Package
+from batch.ooxml.xml import UnsupportedMarkup
 
 
 def package_of(**parts: bytes) -> Package:
@@ -38,14 +41,44 @@ def test_parts_are_found_whatever_their_case_and_slashes() -> None:
 
 def test_a_copy_has_each_part_once_and_the_new_ones() -> None:
     """Replaced, removed and added parts, and those that were written before."""
-    package = package_of(one=b"1", two=b"2", three=b"3")
-    package.put("one", b"new")
-    package.put("four", b"4")
+    package = package_of(one=b"<a/>", two=b"2", three=b"<c/>")
+    package.put("one", b"<new/>")
+    package.put("four", b"<d/>")
     package.remove("two")
     file = io.BytesIO()
     with new_zip(file) as copy:
-        package.stream(copy, "three", [b"3", b"3"], most=2)
+        package.stream(copy, "three", [b"<c>", b"</c>"], most=2)
         package.write(copy)
     with zipfile.ZipFile(file) as archive:
         found = {name: archive.read(name) for name in archive.namelist()}
-    assert found == {"three": b"33", CONTENT_TYPES: b"<Types></Types>", "one": b"new", "four": b"4"}
+    assert found == {"three": b"<c></c>", CONTENT_TYPES: b"<Types></Types>", "one": b"<new/>", "four": b"<d/>"}
+
+
+@pytest.mark.parametrize("broken", [b"<a>", b"<a r:id='1'/>", b"<x:a/>", b"<worksheet><sheetData/><cols/></worksheet>"])
+def test_what_does_not_parse_is_not_written(broken: bytes) -> None:
+    """An open tag, a prefix that is not declared, children out of their order; in a replaced part and a stream."""
+    for name in ("one", "new"):
+        package = package_of(one=b"<a/>")
+        package.put(name, broken)
+        with new_zip(io.BytesIO()) as copy, pytest.raises(UnsupportedMarkup):
+            package.write(copy)
+    if b"cols" not in broken:
+        with new_zip(io.BytesIO()) as copy, pytest.raises(UnsupportedMarkup):
+            package_of(one=b"<a/>").stream(copy, "one", [broken], most=9)
+
+
+def test_what_is_gone_is_not_referred_to_and_what_is_new_has_a_type() -> None:
+    """A package that breaks either is refused before it is written."""
+    relations = b'<Relationships><Relationship Id="r" Type="t/x" Target="b.xml"/></Relationships>'
+    package = package_of(**{"a.xml": b"<a/>", "b.xml": b"<b/>", "_rels__a.xml.rels": relations})
+    package.check_references()
+    package.put("c.xml", b"<c/>")
+    with pytest.raises(UnsupportedMarkup):
+        package.check_references()
+    package.declare("c.xml", "text/xml")
+    package.put_relations("c.xml", b"<Relationships/>")
+    package.check_references()
+    assert package.content_type("_rels/c.xml.rels").endswith("relationships+xml")
+    package.remove("b.xml")
+    with pytest.raises(UnsupportedMarkup):
+        package.check_references()
