@@ -15,14 +15,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from batch.app.inputs.staging import utc_now
+from batch.app.runs.run_folder import is_run_folder
 from batch.app.settings import Settings
 from batch.app.settlement import claim_cutoff
+from batch.atomic_file import write_atomic
 from batch.campaign import parse_duration
 from batch.errors import Busy, Declined, LedgerUnusable, SettingsError, nearest
+from batch.formatting import to_json
 from batch.i18n import _, current_language, describe_os_error
 from batch.ledger import Ledger, Owner, PurgeCounts, Scope, campaign_lock, default_url, sender_lock, sqlite_path
 from batch.model.messages import TRIAL
 from batch.model.outcomes import ExitCode
+from batch.model.redaction import mask_file_name
 from batch.model.runs import Run
 from batch.reporter import write_index
 
@@ -35,7 +39,7 @@ _REPORT = re.compile(
     r"|run\.log|\.retry\.sha256|\.(report|results|retry|summary)\b.*\.part",
     re.DOTALL,
 )
-_COPY = re.compile(r"\.sheet(-.*)?", re.DOTALL)
+_COPY = re.compile(r"\.sheet(-[a-z0-9_]{8})?")
 """Folders with a private copy of the sheet, which a run that was killed has left behind."""
 _MASKED = "masked"
 """The folder with a report that is made to be passed on."""
@@ -208,6 +212,7 @@ def _purge_campaign(ledger: Ledger, scope: Scope, before: datetime, *, now: date
         found = ledger.retention.purge(scope, before, now=now)
         folders = _find_folders(ledger, scope, before)
         removed, problems = _remove_files(path for folder in folders for path in folder.ours)
+        problems += tuple(filter(None, (_mask_summary(folder.folder) for folder in folders if not folder.problem)))
     return CampaignPurge(found=found, folders=folders, removed=removed, problems=problems)
 
 
@@ -242,7 +247,7 @@ def _find_files(run: Run) -> RunFiles | None:
     folder = Path(run.report_dir)
     not_ours = _("The folder {folder} is not the one that the run made any more; nothing in it was removed.")
     try:
-        if folder.is_symlink() or folder.name != run.run:
+        if folder.is_symlink() or not is_run_folder(folder, run.run):
             return RunFiles(folder=folder, problem=not_ours.format(folder=folder))
         if not folder.is_dir():
             return None
@@ -276,6 +281,22 @@ def _belongs_to(folder: Path, run: Run) -> bool:
 
 def _is_real_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
+
+
+def _mask_summary(folder: Path) -> str | None:
+    """Take the sheet's name out of summary.json, which stays. Returns why it could not be, or None."""
+    path = folder / _SUMMARY
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary["input"]["name"] = mask_file_name(summary["input"]["name"])
+        content = to_json(summary).encode() + b"\n"
+        write_atomic(path, lambda file: file.write(content), elsewhere=False)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        words = describe_os_error(error) if isinstance(error, OSError) else str(error)
+        return _("{file} keeps the sheet's name: {words}.").format(file=path, words=words)
+    return None
 
 
 def _remove_files(files: Iterable[Path]) -> tuple[int, tuple[str, ...]]:

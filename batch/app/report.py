@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from batch.app.inputs.staging import noted_limits, open_as_noted
 from batch.app.runs.finish import RunReport
+from batch.app.runs.run_folder import is_run_folder
 from batch.app.settings import Settings
 from batch.errors import SettingsError, SheetError, nearest
 from batch.i18n import N_, _, describe_os_error
@@ -97,11 +98,14 @@ def find_run(ledger: Ledger, name: str | None) -> Run:
 
 def _make_run_folder(run: Run, settings: Settings) -> Path:
     """Make the run's own folder again when it is gone; where that cannot be, one below `--reports`."""
-    fallback = settings.reports.absolute() / run.run
-    if not run.report_dir:
+    fallback, own = settings.reports.absolute() / run.run, Path(run.report_dir or "")
+    if not is_run_folder(fallback, run.run):
+        problem = _("The ledger names a run {run!r}, which is no name that wegly-batch gives.")
+        raise SettingsError(problem.format(run=run.run), _("Another program wrote this ledger: name your own."))
+    if not is_run_folder(own, run.run):
         return _make_folder(fallback)
     try:
-        return _make_folder(Path(run.report_dir))
+        return _make_folder(own)
     except SettingsError as first:
         try:
             return _make_folder(fallback)

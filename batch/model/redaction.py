@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import PurePath
 
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import Value
 from batch.model.reasons import Finding
-from batch.model.runs import Result
+from batch.model.runs import RUN_NAME, Result
 
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _BRAZILIAN = re.compile(r"\+55 (\d{2}) (9?)\d{4}-\d{2}(\d{2})")
@@ -33,7 +34,6 @@ _HARMLESS = frozenset(
     ]
 )
 """Values that this program made. All others come from the sheet, the API or a person, and may identify someone."""
-_RUN = re.compile(r"\d{8}T\d{6}Z-[a-z0-9-]*-[0-9a-f]{4}")
 _WORD = re.compile(r"[A-Z_]{1,20}")
 """A status as the API has them; other texts may hold personal data."""
 _STATUS = re.compile(rf"\d{{3}}|{'|'.join(Outcome)}")
@@ -64,6 +64,11 @@ def mask_phone(e164: str) -> str:
     return f"{country} {_LAST_TWO.sub('*', rest)}" if gap else _LAST_TWO.sub("*", spaced)
 
 
+def mask_file_name(path: str) -> str:
+    """Return `sheet.xlsx` for any workbook: its folders and its name may be of a person."""
+    return f"sheet{PurePath(path).suffix.lower()}"
+
+
 def mask_numbers(text: str) -> str:
     """Mask each run of digits that may be a phone but for its last two. Ids, times and addresses stay."""
     return _NUMBERS.sub(lambda found: found["kept"] or _LAST_TWO.sub("*", found[0]), text)
@@ -75,7 +80,7 @@ def mask_finding(finding: Finding) -> Finding:
 
 
 def _masked(key: str, value: Value) -> Value:
-    shapes: Mapping[str, re.Pattern[str]] = {"run": _RUN, "status": _STATUS}
+    shapes: Mapping[str, re.Pattern[str]] = {"run": RUN_NAME, "status": _STATUS}
     harmless = key in _HARMLESS or (key in shapes and shapes[key].fullmatch(str(value)))
     return value if harmless else _ELLIPSIS
 

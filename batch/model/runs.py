@@ -1,5 +1,6 @@
 """Runs, the results of their rows, and the traits of a campaign that a run must not change unnoticed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,9 @@ from batch.i18n import _
 from batch.model.messages import Origin, sheet_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding
+
+RUN_NAME = re.compile(r"\d{8}T\d{6}Z-[a-z0-9-]*-[0-9a-f]{4}")
+"""Names of runs, of their folders too; the middle is the campaign's slug."""
 
 
 class StopCause(StrEnum):

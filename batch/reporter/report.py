@@ -13,7 +13,7 @@ from batch.atomic_file import write_atomic
 from batch.errors import WeglyBatchError, attempt, describe_defect
 from batch.formatting import format_day
 from batch.i18n import _, use_language
-from batch.model.redaction import mask_result
+from batch.model.redaction import mask_file_name, mask_result
 from batch.model.runs import Result, Run, Tally
 from batch.reporter.html.page import write_html
 from batch.reporter.results_csv import write_csv
@@ -27,13 +27,13 @@ log = structlog.get_logger()
 
 
 def redact_run(run: Run) -> Run:
-    """Remove the paths of a run, which name people's folders. The sheet's file name stays."""
-    return replace(run, sheet_path=PurePath(run.sheet_path).name, ledger="", report_dir=None)
+    """Remove the paths of a run: folders, and the sheet's file too, may be named after people."""
+    return replace(run, sheet_path=mask_file_name(run.sheet_path), ledger="", report_dir=None)
 
 
 def redact_sheet(sheet: SourceSheet) -> SourceSheet:
-    """Remove the rows and the file of a sheet."""
-    return SourceSheet(path=None, info=None, rows=None, name=sheet.name)
+    """Remove the rows, the file and the name of a sheet."""
+    return SourceSheet(path=None, info=None, rows=None, name=mask_file_name(sheet.name))
 
 
 def redact_results(results: Callable[[], Iterator[Result]]) -> Callable[[], Iterator[Result]]:

@@ -15,16 +15,24 @@ from filelock import FileLock, Timeout
 from batch.errors import SettingsError
 from batch.i18n import _, describe_os_error
 from batch.loader import Limits, SheetCopy, keep_copy
+from batch.model.runs import RUN_NAME
 
 _DEFAULT_LIMITS = Limits()
 _COPY = ".sheet"
 _ALIVE = "alive.lock"
 _YOUNG = 60.0  # seconds in which a folder may be made, but not locked yet
+_ABANDONED = 3600.0
+"""Seconds after which nothing writes to a file any more that was to become part of a report."""
 
 
 def run_name(started: datetime, slug: str) -> str:
     """Return `YYYYMMDDTHHMMSSZ-<slug>-<4 hex digits>`; `started` in UTC."""
     return f"{started:%Y%m%dT%H%M%SZ}-{slug}-{secrets.token_hex(2)}"
+
+
+def is_run_folder(folder: Path, run: str) -> bool:
+    """Return whether a folder has the run's name and that name our form: a ledger that others wrote may name any."""
+    return folder.name == run and RUN_NAME.fullmatch(run) is not None
 
 
 class RunFolder:
@@ -69,11 +77,16 @@ class RunFolder:
 
 
 def _tidy(reports: Path) -> None:
-    """Remove the copies of sheets that killed runs left behind: personal data of no further use.
+    """Remove what killed commands left behind of sheets and half-written reports: personal data of no further use.
 
     A live run holds the lock in its copy's folder, which dies with its process. A folder in which nothing else is was
     that of a run which never began, and goes too.
     """
+    for part in reports.glob("*/.*"):
+        copied, written = part.name.startswith(f"{_COPY}-"), part.name.endswith(".part")
+        with suppress(OSError):
+            if (copied or written) and time.time() - part.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(part) if copied else part.unlink()
     for inside in reports.glob(f"*/{_COPY}"):
         lock = FileLock(inside / _ALIVE, timeout=0)
         with suppress(OSError, Timeout):

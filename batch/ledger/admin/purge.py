@@ -52,7 +52,7 @@ from batch.ledger.storage.schema import (
 )
 from batch.model.messages import TRIAL, campaign_scope
 from batch.model.reasons import findings_from_json, findings_to_json
-from batch.model.redaction import mask_finding, mask_status
+from batch.model.redaction import mask_file_name, mask_finding, mask_status
 from batch.model.runs import Run
 
 UNCLEAN = "unclean"
@@ -132,10 +132,11 @@ class Retention:
             hashes = read_hashes(connection)
             for page in _message_pages(connection):
                 self._write(now, _PURGE, [_purged(each, hashes) for each in page])
-            for run in found.runs:
-                for page in _row_pages(connection, run):
-                    self._write(now, _PURGE_ROW, [_purged_row(run, each) for each in page])
-                self._write(now, update(runs).where(runs.c.run == run).values(purged=now))
+            for run in (run for run in old if run.purged is None):
+                for page in _row_pages(connection, run.run):
+                    self._write(now, _PURGE_ROW, [_purged_row(run.run, each) for each in page])
+                values = {"purged": now, "sheet_path": mask_file_name(run.sheet_path)}
+                self._write(now, update(runs).where(runs.c.run == run.run).values(values))
         return found
 
     def _write(self, now: datetime, statement: Executable, values: Sequence[Mapping[str, Any]] | None = None) -> None:

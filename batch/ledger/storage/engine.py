@@ -152,6 +152,8 @@ def configure_connections(engine: Engine) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute("PRAGMA cell_size_check=ON")
         connection.execute(_CACHE)
         if sys.platform == "darwin":  # fsync does not reach the disk there
             connection.execute("PRAGMA fullfsync=ON")
@@ -167,7 +169,20 @@ def configure_connections(engine: Engine) -> None:
 def _is_current(engine: Engine, version: int) -> bool:
     """Return whether nothing has to be written: opening the ledger then waits for no writer."""
     with engine.connect().execution_options(**READ) as connection:
+        _refuse_views(connection)
         return _read_version(connection) == version
+
+
+def _refuse_views(connection: Connection) -> None:
+    """Refuse what could show or write something else than the tables hold: wegly-batch makes no view and no trigger."""
+    query = "SELECT type, name FROM sqlite_schema WHERE type IN ('view', 'trigger')"
+    if (found := connection.exec_driver_sql(query).first()) is not None:
+        raise LedgerUnusable(
+            _("The ledger has a {kind} {name!r}, which wegly-batch does not make.").format(
+                kind=found.type, name=found.name
+            ),
+            _("Another program changed it: use a copy from before, or your own ledger."),
+        )
 
 
 def _read_version(connection: Connection) -> int | None:

@@ -86,7 +86,8 @@ def people_of(listed: Iterable[str]) -> list[str]:
 
 def test_nobody_is_new_and_nothing_of_anybody_is_left(office: Office) -> None:
     """After a purge no number, name or text is in any file, and the same sheet sends to nobody again."""
-    sheet, campaign = office.sheet([*phones(6), "nobody@home", "11 9"]), office.campaign()
+    sheet = office.sheet([*phones(6), "nobody@home", "11 9"], name="Zulmira Zanotti.csv")
+    campaign = office.campaign()
     before = office.run(sheet, campaign)
     tally = office.type("runs", "--json")[1]
     age(office)
@@ -95,7 +96,7 @@ def test_nobody_is_new_and_nothing_of_anybody_is_left(office: Office) -> None:
     assert (code, found["exit_code"], found["done"], found["clean"]) == (0, 0, True, True)
     [part] = found["campaigns"]
     assert (part["campaign"], part["runs"], part["messages"]) == ("teste", [before.summary["run"]], 6)
-    assert traces(office, [*people_of(phones(6)), "nobody@home"]) == []
+    assert traces(office, [*people_of(phones(6)), "nobody@home", "Zulmira"]) == []
     assert [file.name for file in (office.folder / "reports" / before.summary["run"]).iterdir()] == ["summary.json"]
     assert f"{before.summary['run']}/report." not in (office.folder / "reports/index.html").read_text(encoding="utf-8")
     now = json.loads(office.type("runs", "--json")[1])
@@ -366,6 +367,25 @@ def test_a_folder_that_is_not_ours_is_left_alone(office: Office) -> None:
     assert target.read_text() == "not to be touched"
     assert (elsewhere / "report.xlsx").exists()
     assert (reports / runs[2] / "report.xlsx").exists()
+
+
+def test_a_ledger_that_names_another_folder_touches_nothing_there(office: Office) -> None:
+    """A ledger of others may name any folder as that of a run: only names of our form are folders of runs."""
+    ran = office.run(office.sheet(phones(1)), office.campaign())
+    documents = office.folder / "Documents"
+    (documents / ".sheet-mine").mkdir(parents=True)
+    (documents / "report.xlsx").write_bytes(b"mine")
+    with closing(sqlite3.connect(office.folder / "ledger.sqlite3")) as connection, connection:
+        connection.execute("PRAGMA foreign_keys=OFF")
+        connection.execute("UPDATE runs SET report_dir = ?", (str(documents),))
+    assert office.type("report", ran.summary["run"])[0] == 0
+    assert (documents / "report.xlsx").read_bytes() == b"mine"
+    with closing(sqlite3.connect(office.folder / "ledger.sqlite3")) as connection, connection:
+        connection.execute("UPDATE runs SET run = 'Documents'")
+    age(office)
+    assert office.type("purge", "--older-than", "180d")[0] == 5
+    assert sorted(file.name for file in documents.iterdir()) == [".sheet-mine", "report.xlsx"]
+    assert "which is no name that wegly-batch gives" in office.type("report", "Documents")[2]
 
 
 def test_what_cannot_be_removed_is_told_and_done_later(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,7 @@ def test_a_masked_report_has_the_figures_and_nobody_in_them(office: Office, echo
         assert leaked(text, ECHOED) == [], file
         for word in ("Quiteria", "Telefone", str(office.folder), "quiteria@"):
             assert word not in text, (file, word)
-        assert text.count("Zulmira") == text.count("contatos da Zulmira"), file
+        assert "Zulmira" not in text, file
         if sys.platform != "win32":
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
 

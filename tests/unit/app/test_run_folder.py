@@ -33,6 +33,20 @@ def test_the_next_run_removes_the_copies_of_killed_ones(tmp_path: Path) -> None:
         assert not without.parent.exists()
 
 
+def test_what_a_killed_report_left_goes_too(tmp_path: Path) -> None:
+    """The copy of the sheet and half a report, an hour later; what may be written at this moment stays."""
+    folder = tmp_path / "20260101T000000Z-a-0001"
+    for name in (".sheet-ab12cd34", ".sheet-young_00"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / ".sheet.csv").write_text("Ana;11 90000-1001\n", encoding="utf-8")
+    for name in (".report.xlsx.x1.part", ".report.xlsx.x2.part"):
+        (folder / name).write_text("Ana", encoding="utf-8")
+    for name in (".sheet-ab12cd34", ".report.xlsx.x1.part"):
+        os.utime(folder / name, (1, 1))
+    with RunFolder(tmp_path, "20260101T000000Z-a-0002"):
+        assert sorted(file.name for file in folder.iterdir()) == [".report.xlsx.x2.part", ".sheet-young_00"]
+
+
 def test_a_live_run_keeps_its_copy(tmp_path: Path) -> None:
     """Its lock says that it lives, however long it takes."""
     inside = killed_run(tmp_path, "20260101T000000Z-a-0001", report=True)

@@ -63,6 +63,23 @@ def test_people_on_the_list_of_version_4_are_on_it_everywhere(tmp_path: Path) ->
     assert asked(path, "SELECT value FROM meta WHERE name = 'schema_version'") == [("5",)]
 
 
+@pytest.mark.parametrize(
+    "poison",
+    [
+        "ALTER TABLE suppressed RENAME TO s; CREATE VIEW suppressed AS SELECT * FROM s WHERE 0",
+        "CREATE TRIGGER t AFTER INSERT ON suppressed BEGIN DELETE FROM suppressed; END",
+    ],
+)
+def test_a_ledger_with_a_view_or_a_trigger_is_refused(tmp_path: Path, poison: str) -> None:
+    """Either would empty the suppression list unseen."""
+    path = tmp_path / "ledger.sqlite3"
+    make_ledger(path, SCHEMA_VERSION)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(poison)
+    with pytest.raises(LedgerUnusable, match="which wegly-batch does not make"):
+        Ledger.open(f"sqlite:///{path}")
+
+
 ADD_NOTE = {SCHEMA_VERSION + 1: lambda connection: connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN note TEXT")}
 """The next version's step, as a change of the tables would bring it."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -105,14 +107,12 @@ def test_within_another_transaction_it_lives_and_dies_with_it(tmp_path: Path) ->
 
 def test_a_list_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     """LedgerFailed, and what to do; for both ways."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
-    with engine.begin() as connection:
-        suppress(connection, entry(1))
-        for doing in ("INSERT", "DELETE"):
-            refuse = f"BEFORE {doing} ON suppressed BEGIN SELECT RAISE(FAIL, 'no room'); END"
-            connection.exec_driver_sql(f"CREATE TRIGGER refuse_{doing} {refuse}")
-    engine.dispose()
     with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as ledger:
+        ledger.suppression.add([entry(1)])
+        with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as connection:
+            for doing in ("INSERT", "DELETE"):
+                refuse = f"BEFORE {doing} ON suppressed BEGIN SELECT RAISE(FAIL, 'no room'); END"
+                connection.execute(f"CREATE TRIGGER refuse_{doing} {refuse}")
         with pytest.raises(LedgerFailed, match=r"changing the suppression list: no room.* do it again"):
             ledger.suppression.add([entry(2)])
         with pytest.raises(LedgerFailed, match=r"changing the suppression list: no room.*Nobody was taken off it"):
