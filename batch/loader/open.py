@@ -10,9 +10,10 @@ from pathlib import Path
 
 from batch.errors import SheetError
 from batch.i18n import N_, _
+from batch.loader.formats.content import Content, find_content
 from batch.loader.formats.delimited import TextGrid, named_delimiter, split_records
 from batch.loader.formats.text_encoding import find_encoding
-from batch.loader.formats.workbook import Content, find_content, open_workbook
+from batch.loader.formats.workbook import open_workbook
 from batch.loader.header_detection import HEAD_ROWS, Header, find_header, header_at, headless, is_list, name_columns
 from batch.loader.scan import SheetScan, has_content, scan_rows
 from batch.loader.sheet import Sheet, judge_widths

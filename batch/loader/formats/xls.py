@@ -4,15 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batch.i18n import N_, _
+from batch.loader.formats.content import GIVE, SAVE_AS, VERY_OLD
 from batch.loader.formats.worker import WIDE_AREA, run_worker
 from batch.loader.source import Grid, RawRow, Tab
 from batch.model.phrases import phrase_from_json
 from batch.model.sheets import SheetFile
 from batch.ooxml.archive import PROTECTED, REMOVE_PASSWORD
-
-VERY_OLD = N_("is a sheet of a very old Excel (before 1997), which is not read.")
-SAVE_AS = N_("Open it in Excel or LibreOffice, save it as XLSX, and use that.")
-GIVE = N_("Give a CSV, XLSX, XLSM, XLS, XLSB or ODS file.")
 
 _WORKER = "xls_worker"
 _REFUSALS = {
