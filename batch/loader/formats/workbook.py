@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from batch.i18n import N_, _
-from batch.loader.formats.content import GIVE, Content
+from batch.loader.formats.content import Content, other_archive, other_document
 from batch.loader.formats.ods import OdsBook
 from batch.loader.formats.xls import XlsBook
 from batch.loader.formats.xlsb import XlsbBook
@@ -139,17 +139,11 @@ def _open_archive(source: SheetFile) -> Reader:
         if "spreadsheetml" in kind or "ms-excel" in kind or (not kind and part.startswith("xl/")):
             verify(archive)
             return XlsxBook(archive, part)
-        raise source.refusal(_("is an Office document, but not a workbook."), _(GIVE))
+        raise other_document(source, kind)
     if "content.xml" in archive and "mimetype" in archive:
-        if b"spreadsheet" in archive.read("mimetype"):
+        kind = archive.read("mimetype").decode("latin-1")
+        if "spreadsheet" in kind:
             verify(archive)
             return OdsBook(archive)
-        raise source.refusal(_("is a document of LibreOffice, but not a sheet."), _(GIVE))
-    if any(name.startswith("index/") and name.endswith(".iwa") for name in archive.parts):
-        raise source.refusal(
-            _("is a sheet of Apple Numbers, which is not read."), _("Export it from Numbers as XLSX, and use that.")
-        )
-    raise source.refusal(
-        _("is a zip file without a workbook inside."),
-        " ".join((_("If a sheet is packed in it, unpack it first."), _(GIVE))),
-    )
+        raise other_document(source, kind)
+    raise other_archive(source, archive.parts)

@@ -158,8 +158,10 @@ def test_zip_files_without_a_workbook(tmp_path: Path) -> None:
         'Target="word/document.xml"/></Relationships>',
     }
     for parts, words in (
-        (word, "an Office document, but not a workbook"),
+        (word, "a Word document"),
         ({"a.txt": "x"}, "without a workbook inside"),
+        ({"dados/clientes.csv": "x"}, "a zip file that holds 'dados/clientes.csv'"),
+        ({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": "x"}, "text document of LibreOffice"),
         ({"Index/Document.iwa": "x"}, "Apple Numbers"),
     ):
         with zipfile.ZipFile(path, "w") as file:

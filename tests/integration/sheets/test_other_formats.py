@@ -391,7 +391,7 @@ def test_ods_sheets_and_passwords(tmp_path: Path) -> None:
     assert [row.cells for row in open_sheet(ods(tmp_path, hidden + shown), name="Velha").rows()] == [("Zé", "9")]
     with pytest.raises(SheetError, match="protected by a password"):
         open_sheet(ods(tmp_path, shown, manifest="<encryption-data/>"))
-    with pytest.raises(SheetError, match="not a sheet"):
+    with pytest.raises(SheetError, match="which is not read"):
         open_sheet(ods(tmp_path, shown, mime="text"))
     bomb = line(words("x").replace("<table:table-cell", '<table:table-cell table:number-columns-repeated="1000"'),
                 more='table:number-rows-repeated="1048575"')  # fmt: skip
