@@ -94,7 +94,7 @@ KINDS = {
     "atalho.lnk": (b"L\0\0\0\x01\x14\x02\0\0\0", "a shortcut", "Name the sheet itself"),
     "atalho.url": (b"[InternetShortcut]\r\nURL=https://example.com/\r\n", "a shortcut", "Name the sheet itself"),
     "~$contatos.xlsx": (b"\x03Ana" + b" " * 50, "leaves beside a sheet that is open", "Name the sheet itself"),
-    ".~lock.contatos.ods#": (b",ana,pc,28.11.2026 10:00,file:///home/ana;", "that is open", "Name the sheet itself"),
+    ".~lock.contatos.ods#": (b",ana,pc,28.11.2026 10:00,file:///x;", "that is open", "Name the sheet itself"),
 }
 
 
