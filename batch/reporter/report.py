@@ -7,8 +7,6 @@ from pathlib import Path, PurePath
 from zipfile import BadZipFile, ZipFile
 from zoneinfo import ZoneInfo
 
-import structlog
-
 from batch.atomic_file import write_atomic
 from batch.errors import WeglyBatchError, attempt, describe_defect
 from batch.formatting import format_day
@@ -18,12 +16,18 @@ from batch.model.runs import Result, Run, Tally
 from batch.reporter.html.page import write_html
 from batch.reporter.results_csv import write_csv
 from batch.reporter.retry import write_retries
-from batch.reporter.rows import LEDGER_ONLY, ReportFiles, ReportInputs, ResultSpool, SourceSheet, lay_out_table
+from batch.reporter.rows import (
+    LEDGER_ONLY,
+    ReportFiles,
+    ReportInputs,
+    ResultSpool,
+    SourceSheet,
+    lay_out_table,
+    log_defect,
+)
 from batch.reporter.statistics import Statistics, collect_statistics
 from batch.reporter.summary_json import summary_bytes
 from batch.reporter.xlsx.workbook import write_workbook
-
-log = structlog.get_logger()
 
 
 def redact_run(run: Run) -> Run:
@@ -131,7 +135,7 @@ class _Report:
         """Write a file; `write` returns its path and problems. False when it could not be written."""
         written = attempt(write)
         if isinstance(written, Exception):
-            log.error("file_not_written", file=name, exc_info=written)
+            log_defect("file_not_written", written)
             self.problems.append(_not_written(name, written))
             self.missing.append(name)
             return False

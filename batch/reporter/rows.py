@@ -17,6 +17,8 @@ from types import TracebackType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
@@ -201,6 +203,12 @@ def join_by_number(
         yield number, here, there
         row = next(rows, None) if here else row
         result = next(right, None) if there else result
+
+
+def log_defect(event: str, error: Exception) -> None:
+    """Log what kept a file from being written, where a run has a log: elsewhere it would go to the terminal."""
+    if structlog.is_configured():
+        structlog.get_logger().error(event, exc_info=error)
 
 
 LEDGER_ONLY = "ledger only"

@@ -3,16 +3,12 @@
 from pathlib import Path
 from typing import BinaryIO
 
-import structlog
-
 from batch.atomic_file import write_atomic
 from batch.errors import WeglyBatchError, attempt
 from batch.i18n import N_, _
-from batch.reporter.rows import ReportInputs, SourceSheet
+from batch.reporter.rows import ReportInputs, SourceSheet, log_defect
 from batch.reporter.xlsx.in_place import CannotKeep, has_macros, write_in_place
 from batch.reporter.xlsx.new_workbook import write_new
-
-log = structlog.get_logger()
 
 _OWN = frozenset({"xlsx", "xlsm"})
 _SHIFTED = N_(
@@ -41,7 +37,7 @@ def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xl
         return placed, tuple(problems)
     if isinstance(placed, WeglyBatchError):
         raise placed
-    log.warning("own_workbook_not_kept", exc_info=placed)
+    log_defect("own_workbook_not_kept", placed)
     failure = (
         placed
         if isinstance(placed, CannotKeep)
