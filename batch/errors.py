@@ -18,6 +18,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable
+from traceback import clear_frames
 from typing import TypeVar
 
 from batch.i18n import _, describe_os_error
@@ -33,6 +34,8 @@ def attempt(work: Callable[[], _Result]) -> _Result | Exception:
     try:
         return work()
     except Exception as error:  # noqa: BLE001 - the reason is above
+        for each in filter(None, (error, error.__cause__, error.__context__)):
+            clear_frames(each.__traceback__)  # they would keep files open as long as the error
         return error
 
 

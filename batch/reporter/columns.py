@@ -71,16 +71,16 @@ def value_text(value: Value) -> str:
     return "" if value is None else str(value)
 
 
-def place_columns(header: Sequence[str | None]) -> tuple[tuple[int, ...], ...]:
+def place_columns(header: Sequence[str | None], *, free: int | None = None) -> tuple[tuple[int, ...], ...]:
     """Return for each of `COLUMNS` its indexes from 0 in a row with this header; never empty.
 
     A column that is already there (the sheet is an earlier report) keeps its place, each copy of it. The others follow
-    to the right of `header`, in their order.
+    in their order from `free` on; None: to the right of `header`.
     """
     present: dict[str, list[int]] = {}
     for index, name in enumerate(header):
         present.setdefault((name or "").strip().casefold(), []).append(index)
-    free = len(header)
+    free = len(header) if free is None else free
     places: list[tuple[int, ...]] = []
     for column in COLUMNS:
         found = tuple(present.get(column, ()))

@@ -6,7 +6,7 @@ the list of sheets are edited (`styles`, `sheet_parts`, `workbook_part`); the su
 by openpyxl, whose sheet is copied over (`styles.transplant_sheet`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -21,24 +21,24 @@ from batch.i18n import _
 from batch.model.sheets import SheetInfo
 from batch.ooxml.archive import BROKEN_ZIP, new_zip
 from batch.ooxml.package import Package
-from batch.ooxml.references import LAST_COLUMN, Area
+from batch.ooxml.references import Area
 from batch.ooxml.schema import check_part
 from batch.ooxml.xml import UnsupportedMarkup
-from batch.reporter.columns import COLUMNS, place_columns
+from batch.reporter.columns import COLUMNS, Value
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import ReportInputs, ReportRow
 from batch.reporter.statistics import Statistics
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.new_workbook import save_package
 from batch.reporter.xlsx.other_sheets import close_others, drop_calculation_order, drop_old_summaries, withdraw
-from batch.reporter.xlsx.sheet_parts import Surroundings, tables_of
+from batch.reporter.xlsx.placement import NoRoom, ResultColumns
 from batch.reporter.xlsx.sheet_rows import SheetXml, cell_texts
-from batch.reporter.xlsx.sheet_scan import SheetExtent, scan_sheet
+from batch.reporter.xlsx.sheet_scan import scan_sheet
 from batch.reporter.xlsx.sheet_splice import Splice
 from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart, transplant_sheet, use_strict_names
 from batch.reporter.xlsx.summary_page import SummaryPage, lay_out_summary
 from batch.reporter.xlsx.summary_sheet import add_summary
-from batch.reporter.xlsx.theme import Brushes, Palette, width_of
+from batch.reporter.xlsx.theme import Brushes, Palette
 from batch.reporter.xlsx.verification import check_opening
 from batch.reporter.xlsx.workbook_part import WorkbookPart
 
@@ -156,10 +156,6 @@ def _make_summary(
     return save_package(book), book.sheetnames[0]
 
 
-class NoRoom(Exception):
-    """The result columns do not fit between the sheet's own and the last column that Excel has."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContactSheet:
     """The sheet in the user's workbook, and the copy that it is written into."""
@@ -202,11 +198,11 @@ def write_contact_sheet(target: ContactSheet, inputs: ReportInputs) -> SpliceRes
     extent = scan_sheet(
         package.chunks(target.part), header_row=target.header_row, texts=partial(cell_texts, package, target.shared)
     )
-    sheet = _ResultColumns(target, extent)
+    sheet = ResultColumns(package, target.part, extent, target.header_row, inputs)
     writer = CellWriter(prefix=extent.patterns.prefix.decode(), epoch_1904=target.epoch_1904)
     cells = ResultCells(sheet.places, _palette(target.styles), writer)
     splice = Splice(extent.patterns, sheet.columns, header_row=target.header_row, widest=extent.widest)
-    added = _ResultRows(cells, target.header_row, max(extent.bottom, target.header_row))
+    added = _ResultRows(cells, target.header_row, max(extent.bottom, target.header_row), sheet.totals_row)
     most = package.size(target.part) + _RESULT_BYTES * inputs.tally.rows
     pieces = chain(
         (_DECLARATION, sheet.head().lstrip(), extent.opening),
@@ -216,7 +212,7 @@ def write_contact_sheet(target: ContactSheet, inputs: ReportInputs) -> SpliceRes
 
     def whole() -> Iterator[bytes]:
         yield from pieces
-        sheet.extend_filter(added.bottom)
+        sheet.extend_filter(added.bottom, added.totals)
         yield sheet.tail()
 
     package.stream(target.copy, target.part, whole(), most=most)
@@ -225,75 +221,15 @@ def write_contact_sheet(target: ContactSheet, inputs: ReportInputs) -> SpliceRes
     return SpliceResult(cut=writer.cut, lost_formula=splice.lost_formula, filter=sheet.filter, before=before, now=now)
 
 
-class _ResultColumns:
-    """The result columns of the contact sheet, and the changes around its rows that make room for them."""
-
-    def __init__(self, target: ContactSheet, extent: SheetExtent) -> None:
-        self._header_row, self._extent = target.header_row, extent
-        self.filter: Area | None = None
-        self._around = Surroundings(extent)
-        self._tables = tables_of(target.package, target.part)
-        self._names = self._header()
-        self.places = [[index + 1 for index in indexes] for indexes in place_columns(self._names)]
-        self.columns = sorted(column for columns in self.places for column in columns)
-        if self.columns[-1] > LAST_COLUMN:
-            raise NoRoom
-
-    def head(self) -> bytes:
-        """All before the rows."""
-        around = self._around
-        around.deselect()
-        around.reach(self.columns[-1], max(self._extent.bottom, self._header_row))
-        new = len(self._names)
-        widths = {
-            column: width_of(name)
-            for name, columns in zip(COLUMNS, self.places, strict=True)
-            for column in columns
-            if column > new
-        }
-        around.widen(widths)
-        return around.head
-
-    def tail(self) -> bytes:
-        """All behind the rows."""
-        self._around.unmerge(self.columns, self._header_row)
-        self._around.unlink(self.columns, self._header_row)
-        return self._around.tail
-
-    @property
-    def without_rows(self) -> bytes:
-        """The sheet without its rows, as it is now."""
-        return self._around.whole
-
-    def extend_filter(self, bottom: int) -> None:
-        """Let the table of the rows, or the sheet's filter, take the result columns in."""
-        if not self._header_row:
-            return
-        last = self.columns[-1]
-        names = [*self._names, *[None] * (last - len(self._names))]
-        for name, columns in zip(COLUMNS, self.places, strict=True):
-            for column in columns:
-                names[column - 1] = name
-        if any(table.grow(header_row=self._header_row, last=last, names=names) for table in self._tables):
-            return
-        first = min(self.columns[0], *self._extent.header) if self._extent.header else 1
-        areas = [table.area for table in self._tables if table.area]
-        self.filter = self._around.filter_over(Area(first, self._header_row, last, bottom), areas)
-
-    def _header(self) -> list[str | None]:
-        """The header's texts, up to the last column that anything at or below the header uses."""
-        areas = [*self._around.merged_areas, *(table.area for table in self._tables if table.area)]
-        ends = [area.right for area in areas if area.bottom >= self._header_row]
-        return [self._extent.header.get(column) for column in range(1, max([self._extent.right, *ends]) + 1)]
-
-
 class _ResultRows:
     """The cells that are added, row by row."""
 
-    def __init__(self, cells: ResultCells, header_row: int, bottom: int) -> None:
-        self._cells, self._header_row = cells, header_row
+    def __init__(self, cells: ResultCells, header_row: int, bottom: int, totals_row: int) -> None:
+        self._cells, self._header_row, self._totals_row = cells, header_row, totals_row
         self.bottom = bottom
         """The last row that holds anything, as far as it was gone."""
+        self.totals: Sequence[Value] = ()
+        """The results in the totals row of the table, if it has any."""
 
     def cells(self, rows: Iterator[ReportRow]) -> Iterator[tuple[int, bytes]]:
         if self._header_row:
@@ -301,6 +237,8 @@ class _ResultRows:
         cells, row = self._cells.row, 0
         for row, outcome, values, *_rest in rows:
             yield row, cells(row, values, outcome).encode()
+            if row == self._totals_row:
+                self.totals = values
         self.bottom = max(self.bottom, row)
 
 

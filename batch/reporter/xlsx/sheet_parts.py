@@ -1,13 +1,17 @@
 """Markup around the rows of the user's worksheet (columns, filter, merged cells, tables), changed for the results."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from batch.ooxml.package import Package
+from batch.ooxml.package import Package, is_true
 from batch.ooxml.references import LAST_COLUMN, Area, group_runs, parse_area, whole_number
 from batch.ooxml.schema import find_place
 from batch.ooxml.xml import Edits, Element, format_attributes, parse_tree
-from batch.reporter.columns import COLUMNS
+from batch.reporter.columns import Value
 from batch.reporter.xlsx.sheet_scan import SheetExtent
+
+_USUAL_PIXELS = 64
+"""Width of a column that the user did not change."""
 
 
 class Surroundings:
@@ -47,6 +51,17 @@ class Surroundings:
         """The document, changed."""
         return self.head + self._rows + self.tail
 
+    def pixels(self, column: int) -> int:
+        """Return the width of a column on the screen, about."""
+        present = self._root.find("cols")
+        for each in present.children if present else ():
+            first, last = (whole_number(each.attributes.get(name)) or 0 for name in ("min", "max"))
+            if first <= column <= last and is_true(each.attributes.get("hidden")):
+                return 0
+            if first <= column <= last and re.fullmatch(r"\d{1,3}(\.\d+)?", each.attributes.get("width", "")):
+                return int(float(each.attributes["width"]) * 7 + 5)
+        return _USUAL_PIXELS
+
     def deselect(self) -> None:
         """The sheet is no longer one of those selected together."""
         for view in self._all("sheetViews"):
@@ -79,14 +94,20 @@ class Surroundings:
             self._before.insert(find_place(self._root, "cols"), whole)
 
     def unmerge(self, columns: Collection[int], header_row: int) -> None:
-        """Part the merged_areas cells at or below the header that a result column goes through."""
-        self._drop("mergeCells", lambda area: area.touches(columns) and area.bottom >= header_row)
+        """End the merges at or below the header before the first result column that goes through them."""
+
+        def cut(area: Area) -> Area | None:
+            ours = [column for column in columns if area.left <= column <= area.right]
+            return area._replace(right=min(ours) - 1) if ours and area.bottom >= header_row else area
+
+        self._cut("mergeCells", cut)
 
     def unlink(self, columns: Collection[int], header_row: int) -> None:
         """Take away the links of cells that results replace."""
         ours = set(columns)
-        self._drop(
-            "hyperlinks", lambda area: area.top > header_row and ours.issuperset(range(area.left, area.right + 1))
+        self._cut(
+            "hyperlinks",
+            lambda area: None if area.top > header_row and ours.issuperset(range(area.left, area.right + 1)) else area,
         )
 
     def filter_over(self, wanted: Area, tables: Iterable[Area]) -> Area | None:
@@ -124,14 +145,20 @@ class Surroundings:
         left = set(covered).difference(widths)
         return [(start, _record(self._prefix, start, end, kept)) for start, end in group_runs(left)]
 
-    def _drop(self, holder: str, unwanted: Callable[[Area], bool]) -> None:
-        """Take children away by their areas; a holder that would be left empty goes too, as the schema wants it."""
+    def _cut(self, holder: str, cut: Callable[[Area], Area | None]) -> None:
+        """Cut the areas of children; a merge of one cell and a holder left empty go, as the schema wants it."""
         found = self._root.find(holder)
         if found is None:
             return
-        gone = [
-            each for each in found.children if (area := parse_area(each.attributes.get("ref", ""))) and unwanted(area)
-        ]
+        gone = []
+        for each in found.children:
+            area = parse_area(each.attributes.get("ref", ""))
+            kept = cut(area) if area else None
+            if area and kept != area:
+                if kept is None or kept.cells < 2:  # noqa: PLR2004 (a merge has several)
+                    gone.append(each)
+                else:
+                    self._behind.set(each, ref=str(kept))
         if len(gone) == len(found.children):
             self._behind.replace(found, b"")
             return
@@ -156,32 +183,43 @@ class Table:
         self.area = parse_area(self._root.attributes.get("ref", ""))
         """None for one that is damaged: it is left alone."""
 
-    def grow(self, *, header_row: int, last: int, names: Sequence[str | None]) -> bool:
-        """Take in the columns up to `last` when they are results; `names` is the header from column 1.
+    @property
+    def totals(self) -> int:
+        """How many totals rows it has: none or one."""
+        return whole_number(self._root.attributes.get("totalsRowCount")) or 0
 
-        Returns True for the table of the rows, which has a filter of its own. A table that a query fills is left
-        as it is: its columns are the query's.
+    def is_headed_at(self, row: int) -> bool:
+        """True when its header is that row."""
+        return self.area is not None and self.area.top == row and self._root.attributes.get("headerRowCount") != "0"
+
+    def holds(self, column: int) -> bool:
+        """True when the column is one of the table's."""
+        return self.area is not None and self.area.left <= column <= self.area.right
+
+    def grow(self, *, last: int, names: Mapping[int, str], labels: Mapping[str, Value]) -> bool:
+        """Take in the columns up to `last` when they are results: `names` has these by their columns.
+
+        Returns False when others stand in between. A table that a query fills is left as it is: its columns are the
+        query's. `labels`: what stands in its totals row, by the name of the column.
         """
-        area, root = self.area, self._root
-        if area is None or area.top != header_row or root.attributes.get("headerRowCount") == "0":
+        if self.area is None:
             return False
-        added = [names[column - 1] if column <= len(names) else None for column in range(area.right + 1, last + 1)]
-        if not set(added) <= set(COLUMNS):
+        added = [names.get(column) for column in range(self.area.right + 1, last + 1)]
+        if None in added:
             return False
-        if added and root.attributes.get("tableType") != "queryTable":
-            self._put([str(name) for name in added], area._replace(right=last))
+        if added and self._root.attributes.get("tableType") != "queryTable":
+            self._put([str(name) for name in added], self.area._replace(right=last), labels)
         return True
 
-    def _put(self, added: list[str], area: Area) -> None:
+    def _put(self, added: list[str], area: Area, labels: Mapping[str, Value]) -> None:
         edits = Edits()
         edits.set(self._root, ref=str(area))
         filtered = self._root.find("autoFilter")
         if filtered is not None:
-            totals = whole_number(self._root.attributes.get("totalsRowCount")) or 0
-            edits.set(filtered, ref=str(area._replace(bottom=area.bottom - totals)))
+            edits.set(filtered, ref=str(area._replace(bottom=area.bottom - self.totals)))
         columns = self._root.find("tableColumns")
         if columns is not None:
-            _add(edits, columns, added)
+            _add(edits, columns, added, labels)
         self._package.put(self._part, edits.apply(self._content))
 
 
@@ -191,9 +229,11 @@ def tables_of(package: Package, sheet_part: str) -> list[Table]:
     return [Table(package, each.target) for each in relations if each.kind == "table" and each.target in package]
 
 
-def _add(edits: Edits, columns: Element, added: list[str]) -> None:
+def _add(edits: Edits, columns: Element, added: list[str], labels: Mapping[str, Value]) -> None:
     ids = [whole_number(each.attributes.get("id")) or 0 for each in columns.children]
     for number, name in enumerate(added, start=max(ids, default=0) + 1):
-        attributes = format_attributes({"id": str(number), "name": name})
+        label = labels.get(name)
+        total = {"totalsRowLabel": label} if isinstance(label, str) else {}
+        attributes = format_attributes({"id": str(number), "name": name, **total})
         edits.append(columns, f"<{columns.prefix}tableColumn{attributes}/>".encode())
     edits.set(columns, count=str(len(columns.all("tableColumn")) + len(added)))

@@ -71,6 +71,18 @@ def scan_sheet(chunks: Iterable[bytes], *, header_row: int, texts: ReadTexts) ->
     )
 
 
+def find_used_columns(chunks: Iterable[bytes], *, header_row: int) -> set[int]:
+    """Return all columns with content at or below the header.
+
+    Raises:
+        UnsupportedMarkup: the markup is of a kind that the patterns do not cover.
+    """
+    sheet = SheetXml(chunks)
+    patterns = sheet.patterns
+    rows = (row.content for row in sheet.rows() if row.content and row.number >= header_row)
+    return {cell.column for content in rows for cell in patterns.cells(content)[0] if patterns.is_filled(cell)}
+
+
 def _read_header(patterns: Patterns, content: bytes, texts: ReadTexts) -> dict[int, str]:
     cells = [cell for cell in patterns.cells(content)[0] if patterns.is_filled(cell)]
     return {cell.column: text for cell, text in zip(cells, texts(cells), strict=True) if text}

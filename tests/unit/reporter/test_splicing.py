@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from batch.ooxml.package import CONTENT_TYPES, Package
 from batch.ooxml.references import Area
 from batch.ooxml.xml import UnsupportedMarkup
-from batch.reporter.columns import COLUMNS
+from batch.reporter.columns import COLUMNS, Value
 from batch.reporter.xlsx.sheet_parts import Surroundings, Table
 from batch.reporter.xlsx.sheet_rows import SheetXml
 from batch.reporter.xlsx.sheet_scan import scan_sheet
@@ -110,11 +110,11 @@ def test_columns_are_carved_out_of_the_users_record() -> None:
 
 
 def test_what_is_around_the_rows_makes_room() -> None:
-    """Merged cells and links in result columns go, the filter comes where the schema has it, the rest stays."""
+    """Merges end before result columns, links in them go, the filter comes where the schema has it, the rest stays."""
     around = surroundings(
         b'<dimension ref="A1:B3"/><sheetViews><sheetView tabSelected="1" workbookViewId="0"/></sheetViews>',
-        b'<sheetProtection sheet="1"/><mergeCells count="2"><mergeCell ref="A1:D1"/>'
-        b'<mergeCell ref="B4:C5"/></mergeCells>'
+        b'<sheetProtection sheet="1"/><mergeCells count="4"><mergeCell ref="A1:D1"/>'
+        b'<mergeCell ref="B4:C5"/><mergeCell ref="C6:E6"/><mergeCell ref="B7:XFD7"/></mergeCells>'
         b'<hyperlinks><hyperlink ref="C4"/></hyperlinks><pageMargins/>',
     )
     around.deselect()
@@ -127,7 +127,7 @@ def test_what_is_around_the_rows_makes_room() -> None:
     )
     assert around.tail == (
         b'<sheetProtection sheet="1"/><autoFilter ref="A2:F9"/>'
-        b'<mergeCells count="1"><mergeCell ref="A1:D1"/></mergeCells><pageMargins/></worksheet>'
+        b'<mergeCells count="2"><mergeCell ref="A1:D1"/><mergeCell ref="B4:B5"/></mergeCells><pageMargins/></worksheet>'
     )
 
 
@@ -157,13 +157,15 @@ def test_a_table_grows_but_not_one_that_a_query_fills() -> None:
     )
     query = usual.replace(b"<table ", b'<table tableType="queryTable" ')
     package = package_of(usual=usual, query=query)
-    names = ["a", "b", COLUMNS[0]]
-    assert Table(package, "usual").grow(header_row=1, last=3, names=names)
-    assert Table(package, "query").grow(header_row=1, last=3, names=names)
-    assert not Table(package, "usual").grow(header_row=2, last=3, names=names)
+    names = {3: COLUMNS[0]}
+    labels: dict[str, Value] = {COLUMNS[0]: "skipped"}
+    assert Table(package, "usual").grow(last=3, names=names, labels=labels)
+    assert Table(package, "query").grow(last=3, names=names, labels=labels)
+    assert not Table(package, "usual").grow(last=4, names=names, labels=labels)
     assert package.read("usual") == (
         b'<table ref="A1:C4" totalsRowCount="1"><autoFilter ref="A1:C3"/><tableColumns count="3"><tableColumn id="1" '
-        b'name="a"/><tableColumn id="7" name="b"/><tableColumn id="8" name="wegly_status"/></tableColumns></table>'
+        b'name="a"/><tableColumn id="7" name="b"/><tableColumn id="8" name="wegly_status" '
+        b'totalsRowLabel="skipped"/></tableColumns></table>'
     )
     assert package.read("query") == query
 
