@@ -120,7 +120,13 @@ def report_of(path: Path, folder: Path, *, header_row: int | None = None) -> tup
     """The report of a workbook whose rows were all sent, as our loader reads them."""
     sheet = open_sheet(path, header_row=header_row)
     results = [
-        Result(row=row.number, outcome=Outcome.SUCCESS, findings=(Finding(Reason.CREATED),), sent_at=SENT)
+        Result(
+            row=row.number,
+            outcome=Outcome.SUCCESS,
+            findings=(Finding(Reason.CREATED),),
+            person=next((f"+55{digits}" for digits in map(_digits, row.cells) if len(digits) > 9), None),
+            sent_at=SENT,
+        )
         for row in sheet.rows()
     ]
     counts = Counter(each.outcome for each in results)
@@ -133,6 +139,10 @@ def report_of(path: Path, folder: Path, *, header_row: int | None = None) -> tup
     run = replace(RUN, sheet_path=str(path))
     written = write_report(folder, run=run, tally=tally, sheet=view, results=lambda: iter(results))
     return written, written.files[0]
+
+
+def _digits(text: str | None) -> str:
+    return "".join(filter(str.isdigit, text or ""))
 
 
 def content_types(path: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from batch.ooxml.package import Package
 from batch.ooxml.references import LAST_COLUMN, Area, column_number
-from batch.reporter.columns import COLUMNS, Value, place_columns
+from batch.reporter.columns import COLUMNS, SENT_AT, Value, place_columns
 from batch.reporter.rows import ReportInputs, join_by_number
 from batch.reporter.xlsx.drawings import drawn_areas
 from batch.reporter.xlsx.sheet_parts import Surroundings, Table, tables_of
@@ -91,7 +91,7 @@ class ResultColumns:
             return
         last = self.columns[-1]
         names = {column: name for name, columns in zip(COLUMNS, self.places, strict=True) for column in columns}
-        labels = dict(zip(COLUMNS, totals, strict=True)) if totals else {}
+        labels = {name: value for name, value in zip(COLUMNS, totals, strict=False) if name != COLUMNS[SENT_AT]}
         if self._own and self._own.grow(last=last, names=names, labels=labels):
             return
         tables = [table.area for table in self._tables if table.area]

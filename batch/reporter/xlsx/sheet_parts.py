@@ -185,7 +185,7 @@ class Table:
 
     @property
     def totals(self) -> int:
-        """How many totals rows it has: none or one."""
+        """Number of its totals rows: none or one."""
         return whole_number(self._root.attributes.get("totalsRowCount")) or 0
 
     def is_headed_at(self, row: int) -> bool:
