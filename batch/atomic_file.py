@@ -1,6 +1,8 @@
 """Atomic file writes: a temporary file beside the target, synced, then renamed."""
 
+import ctypes
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,6 +38,27 @@ def write_atomic(
         return placed
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def copy_web_mark(source: Path, target: Path, *, system: str = sys.platform) -> None:
+    """Mark `target` as coming from the Internet where the system has marked `source`, so that Office blocks its macros.
+
+    Windows keeps the mark in a stream of the file, macOS in an attribute; other systems have none.
+    """
+    with suppress(OSError):
+        if system == "win32":
+            Path(f"{target}:Zone.Identifier").write_bytes(Path(f"{source}:Zone.Identifier").read_bytes())
+        elif system == "darwin":
+            _copy_attribute(os.fsencode(source), os.fsencode(target), b"com.apple.quarantine")
+
+
+def _copy_attribute(source: bytes, target: bytes, name: bytes) -> None:
+    """Copy an extended attribute on macOS, for which Python has no function."""
+    library = ctypes.CDLL(None)
+    value = ctypes.create_string_buffer(4096)
+    size = library.getxattr(source, name, value, ctypes.c_size_t(len(value)), 0, 0)
+    if size > 0:
+        library.setxattr(target, name, value, ctypes.c_size_t(size), 0, 0)
 
 
 def _replace(temporary: Path, target: Path, *, names: int) -> Path:

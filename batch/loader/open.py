@@ -186,7 +186,7 @@ def _open(source: SheetFile, name: str | None, wanted: Collection[str]) -> _Open
         return _Opened(grid=text, format=kind, encoding=text.encoding, delimiter=text.delimiter)
     book = open_workbook(source, content)
     tab, remarks = choose_tab(source, book, name=name, wanted=wanted)
-    return _Opened(grid=book.grid(tab), format=book.format, tab=tab.name, remarks=remarks)
+    return _Opened(grid=book.grid(tab), format=book.format, tab=tab.name, remarks=(*remarks, *book.remarks))
 
 
 def _find_header(source: SheetFile, grid: Grid, header_row: int | None, wanted: Collection[str]) -> Header:

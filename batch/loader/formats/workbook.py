@@ -99,6 +99,7 @@ class Workbook:
     def __init__(self, reader: Reader) -> None:
         self.format = reader.format
         self.tabs = reader.tabs
+        self.remarks = reader.remarks if isinstance(reader, XlsxBook) else ()
         self._reader = reader
         self._tab: Tab | None = None
         self._grid: CachedGrid | None = None

@@ -1,9 +1,13 @@
 """XLSX and XLSM workbooks: their sheets, number formats and cells."""
 
+import re
+
+from batch.i18n import N_
 from batch.loader.formats.cell_text import NumberKind, number_kind
 from batch.loader.formats.xlsx_cells import CellReader
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import Grid, Tab
+from batch.model.phrases import Phrase
 from batch.ooxml.archive import Archive, part_key
 from batch.ooxml.package import is_true, make_tab, read_content_types, read_relations
 from batch.ooxml.references import whole_number
@@ -11,6 +15,19 @@ from batch.ooxml.shared_strings import read_shared_strings
 from batch.ooxml.xml import Attributes
 
 _MOST_FORMATS = 200_000
+_MACROS_PART = "xl/vbaProject.bin"
+_DDE = re.compile(rb"<(?:[\w.-]+:)?(?:ddeLink|oleLink)[\s/>]")
+_MACROS = N_("The workbook has macros, and report.xlsm too: let them run only if you trust where the sheet came from.")
+_STRAY_MACROS = N_("The workbook has macros, but is not of the kind that may have any: the report leaves them out.")
+_DDE_LINKS = N_(
+    "The workbook has DDE links, which can start other programs, and the report too: when Excel asks, do not update "
+    "them unless you trust where the sheet came from."
+)
+_CONNECTIONS = N_(
+    "The workbook has connections that fetch data from elsewhere, and the report too: enable them only if you trust "
+    "where the sheet came from."
+)
+_LINKS = N_("The workbook has links to other files, and the report too.")
 
 
 class XlsxBook:
@@ -29,12 +46,29 @@ class XlsxBook:
         content_type = read_content_types(archive).get(part_key(part), "")
         self.format = "xlsm" if "macroenabled" in content_type.lower() else "xlsx"
         archive.parse(part, self._start_element)
+        self.remarks = self._find_active_content()
+        """What in the workbook does something by itself, and goes on doing it in the report."""
+
+    def _find_active_content(self) -> tuple[Phrase, ...]:
+        found = {each.kind for each in self._relations.values()}
+        links = [each.target for each in self._relations.values() if each.kind == "externalLink"]
+        starts = [next(self._archive.chunks(link), b"") for link in links if link in self._archive]
+        has_macros = "vbaProject" in found or _MACROS_PART in self._archive
+        is_there = (
+            (has_macros and self.format == "xlsm", _MACROS),
+            (has_macros and self.format != "xlsm", _STRAY_MACROS),
+            (any(_DDE.search(start) for start in starts), _DDE_LINKS),
+            ("connections" in found, _CONNECTIONS),
+            (any(_DDE.search(start) is None for start in starts), _LINKS),
+        )
+        return tuple(Phrase(text) for present, text in is_there if present)
 
     def _start_element(self, element: str, attributes: Attributes) -> None:
         if element == "workbookPr":
             self._epoch_1904 |= is_true(attributes.get("date1904"))
         elif element == "calcPr":
-            self._recalculates |= is_true(attributes.get("fullCalcOnLoad"))
+            completed = is_true(attributes.get("calcCompleted"))  # as a report has it: a stored 0 is a result there
+            self._recalculates |= is_true(attributes.get("fullCalcOnLoad")) and not completed
         elif element == "sheet":
             tab = make_tab(attributes, self._relations)
             worksheet = tab.kind == "worksheet"

@@ -30,7 +30,7 @@ from batch.reporter.rows import ReportInputs, ReportRow
 from batch.reporter.statistics import Statistics
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.new_workbook import save_package
-from batch.reporter.xlsx.other_sheets import close_others, drop_calculation_order, drop_old_summaries, withdraw
+from batch.reporter.xlsx.other_sheets import MACROS, close_others, drop_calculation_order, drop_old_summaries, withdraw
 from batch.reporter.xlsx.placement import NoRoom, ResultColumns
 from batch.reporter.xlsx.sheet_rows import SheetXml, cell_texts
 from batch.reporter.xlsx.sheet_scan import scan_sheet
@@ -56,10 +56,10 @@ class CannotKeep(Exception):
     """The workbook cannot be written back; the text is a sentence that says why."""
 
 
-def has_macros(path: Path) -> bool:
-    """True when the workbook has macros, so that a copy with them must be named .xlsm."""
+def keeps_macros(path: Path, info: SheetInfo) -> bool:
+    """True when the workbook has macros and is declared as such, so that a copy must be named .xlsm."""
     with ZipFile(path) as archive:
-        return "xl/vbaProject.bin" in Package(archive)
+        return info.format == "xlsm" and MACROS in Package(archive)
 
 
 def write_in_place(file: BinaryIO, inputs: ReportInputs, path: Path, info: SheetInfo) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: Sh
     if tab is None:
         words = _("The worksheet {title!r} was not found again in {file}.")
         raise CannotKeep(words.format(title=info.sheet, file=name))
-    lost = withdraw(package, workbook, name)
+    lost = withdraw(package, workbook, name, has_macros=info.format == "xlsm")
     package.write_first(copy)
     styles_part, styles = _find_styles(package, workbook)
     target = ContactSheet(
@@ -118,7 +118,7 @@ def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: Sh
         filters={tab.relation: filled.filter.absolute} if filled.filter else {},
     )
     package.put(styles_part, styles.made())
-    package.declare(workbook.part, _MAIN_WITH_MACROS if "xl/vbaProject.bin" in package else _MAIN)
+    package.declare(workbook.part, _MAIN_WITH_MACROS if MACROS in package else _MAIN)
     package.check_references()
     check_opening(package, package.original, tab.part, now=filled.now, before=filled.before)
     package.write(copy)

@@ -13,6 +13,7 @@ from batch.reporter.xlsx.workbook_part import WorkbookPart
 
 _SELECTED = re.compile(rb"""\stabSelected\s*=\s*["'](?:1|true)["']""")
 _ROWS = re.compile(rb"<(?:[\w.-]+:)?sheetData[\s/>]")
+MACROS = "xl/vbaProject.bin"
 _MOST_HEAD_BYTES = 16 * 1024 * 1024
 _LISTS_OF_SHEETS = frozenset({"HeadingPairs", "TitlesOfParts"})
 
@@ -57,11 +58,16 @@ def _head(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     return held, b""
 
 
-def withdraw(package: Package, workbook: WorkbookPart, name: str) -> tuple[str, ...]:
+def withdraw(package: Package, workbook: WorkbookPart, name: str, *, has_macros: bool) -> tuple[str, ...]:
     """Take away what would be wrong in a changed copy. Returns the sentence about it; `name` is the user's file.
 
     A signature is broken by any change; the history of a workbook that is shared in the old way knows its sheets.
+    Macros in a workbook that is not declared as one with macros (`has_macros`) do not run there, and must not here.
     """
+    if not has_macros:
+        _drop(package, workbook.part, "vbaProject")
+        if MACROS in package:
+            package.remove_all(MACROS)
     lost = [
         *((_("the digital signature"),) if _drop(package, "", "origin") else ()),
         *((_("the change history"),) if _drop(package, workbook.part, "revisionHeaders") else ()),

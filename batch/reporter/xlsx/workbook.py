@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import BinaryIO
 
-from batch.atomic_file import write_atomic
+from batch.atomic_file import copy_web_mark, write_atomic
 from batch.errors import WeglyBatchError, attempt
 from batch.i18n import N_, _
 from batch.reporter.rows import ReportInputs, SourceSheet, log_defect
-from batch.reporter.xlsx.in_place import CannotKeep, has_macros, write_in_place
+from batch.reporter.xlsx.in_place import CannotKeep, keeps_macros, write_in_place
 from batch.reporter.xlsx.new_workbook import write_new
 
 _OWN = frozenset({"xlsx", "xlsm"})
@@ -26,7 +26,7 @@ def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xl
     path, info = inputs.sheet.path, inputs.sheet.info
     if path is None or info is None or info.format not in _OWN:
         return _clean(folder / name, inputs, ())
-    target = (folder / name).with_suffix(".xlsm" if has_macros(path) else ".xlsx")
+    target = (folder / name).with_suffix(".xlsm" if keeps_macros(path, info) else ".xlsx")
     problems: list[str] = []
 
     def write(file: BinaryIO) -> None:
@@ -34,6 +34,7 @@ def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xl
 
     placed = attempt(lambda: write_atomic(target, write))
     if isinstance(placed, Path):
+        copy_web_mark(Path(inputs.run.sheet_path), placed)
         return placed, tuple(problems)
     if isinstance(placed, WeglyBatchError):
         raise placed

@@ -130,9 +130,13 @@ class WorkbookPart:
         """Formulas that look at the result columns are calculated anew when Excel opens the file."""
         present = self._root.find("calcPr")
         if present:
-            edits.set(present, fullCalcOnLoad="1")
+            get = present.attributes.get
+            # Values that a library left to Excel stay so; others are complete, also when the report is read again.
+            complete = get("calcCompleted", "1") if not is_true(get("fullCalcOnLoad")) else get("calcCompleted")
+            edits.set(present, fullCalcOnLoad="1", calcCompleted=complete)
         else:
-            edits.insert(find_place(self._root, "calcPr"), f'<{self._prefix}calcPr fullCalcOnLoad="1"/>'.encode())
+            markup = f'<{self._prefix}calcPr calcCompleted="1" fullCalcOnLoad="1"/>'
+            edits.insert(find_place(self._root, "calcPr"), markup.encode())
 
     @property
     def _prefix(self) -> str:
