@@ -23,8 +23,9 @@ MOST_MODULES = 237
 `xlsx/verification` check what a report changes, `xlsx/placement` and `xlsx/drawings` find room for it;
 `formats/content` names what is no sheet. A new one says here why."""
 MOST_FILES_OF_A_FOLDER = 20
-MOST_LINES_OF_CODE = 23_400
-"""A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day."""
+MOST_LINES_OF_CODE = 23_700
+"""A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day;
+300 more for reports into any workbook (placement, drawings, verification)."""
 MOST_MODULES_OF_ONE_ROW = 150
 MOST_COLLOQUIAL_WORDS = 25
 
