@@ -11,7 +11,8 @@ from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import Any, Generic, TypeVar
 
-ROWS_IN_BLOCK = 500
+ROWS_IN_BLOCK = 32
+"""Rows that are in memory together; one may have some megabytes."""
 
 Given = TypeVar("Given")
 Kept = TypeVar("Kept")

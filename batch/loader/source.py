@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from batch.i18n import N_
 from batch.model.phrases import Phrase
+from batch.model.sheets import SheetFile
 
 NO_CELL_ERRORS: Mapping[int, Phrase] = MappingProxyType({})
 
@@ -34,6 +36,14 @@ class RawRow(NamedTuple):
     hidden: bool = False
     fault: Phrase | None = None
     """Fault of the row as a whole; None for none."""
+
+
+HEAVY_ROW = N_("one row has more than {most} characters (limit row_characters)")
+
+
+def check_row(source: SheetFile, row: RawRow) -> None:
+    """Refuse a row whose texts are too long together. Raises SheetError."""
+    source.check("row_characters", sum(map(len, filter(None, row.cells))), HEAVY_ROW)
 
 
 class Grid(Protocol):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from batch.errors import nearest
 from batch.i18n import N_, _
@@ -10,12 +9,14 @@ from batch.loader.formats.workbook import Workbook
 from batch.loader.header_detection import HEAD_ROWS, Header, find_header
 from batch.loader.header_names import fold, is_phone_header, is_result_column
 from batch.loader.scan import has_content
-from batch.loader.source import Tab
+from batch.loader.source import RawRow, Tab
 from batch.model.messages import has_origins
 from batch.model.phrases import Phrase
 from batch.model.sheets import SheetFile
 
 _OWN_SUMMARIES = frozenset({"summary", "resumo"})
+_ROW_WORK, _CELL_WORK, _MOST_WORK = 2, 10, 30_000_000
+"""Work to look for the header in a row, beside a unit for each character; the most takes a few seconds."""
 _ONLY = N_("Only the worksheet {name} is read, not: {others}.")
 _NO_ROWS = N_("The sheet {name} is a chart or macro sheet and is not read.")
 _HIDDEN = N_("The worksheet {name} is hidden and is not read.")
@@ -49,13 +50,13 @@ def choose_tab(
         SheetError: there is no such sheet, no sheet holds anything, or several would do; these are named.
     """
     if name is not None:
-        return _find_corrections(book, name) or _find_named(source, book.tabs, name), ()
+        return _find_corrections(source, book, name) or _find_named(source, book.tabs, name), ()
     hidden = tuple(
         Phrase(_HIDDEN if tab.worksheet else _NO_ROWS, {"name": repr(tab.name)})
         for tab in book.tabs
         if not (tab.worksheet and tab.visible)
     )
-    candidates = _find_candidates(book, wanted)
+    candidates = _find_candidates(source, book, wanted)
     if not candidates:
         raise source.refusal(
             " ".join((_("has no rows: no visible worksheet holds anything."), *map(str, hidden))),
@@ -74,11 +75,11 @@ def choose_tab(
     return chosen, hidden + ignored
 
 
-def _find_corrections(book: Workbook, name: str) -> Tab | None:
+def _find_corrections(source: SheetFile, book: Workbook, name: str) -> Tab | None:
     """Find the worksheet of rows to correct, where there is none of the name that the campaign gives the original's."""
     if any(fold(tab.name) == fold(name) for tab in book.tabs):
         return None
-    return next((each.tab for each in _find_candidates(book, ()) if has_origins(each.header.names)), None)
+    return next((each.tab for each in _find_candidates(source, book, ()) if has_origins(each.header.names)), None)
 
 
 def _find_named(source: SheetFile, tabs: Sequence[Tab], name: str) -> Tab:
@@ -96,14 +97,26 @@ def _find_named(source: SheetFile, tabs: Sequence[Tab], name: str) -> Tab:
     return found[0]
 
 
-def _find_candidates(book: Workbook, wanted: Collection[str]) -> list[_Candidate]:
+def _find_candidates(source: SheetFile, book: Workbook, wanted: Collection[str]) -> list[_Candidate]:
     """Read the heads of the visible worksheets that hold anything, without the summary beside a report's rows."""
     found = []
-    for tab in book.tabs:
-        if tab.worksheet and tab.visible:
-            head = list(islice(filter(has_content, book.grid(tab).rows()), HEAD_ROWS))
-            if head:
-                found.append(_Candidate(tab=tab, header=find_header(head, wanted)))
+    tabs = [tab for tab in book.tabs if tab.worksheet and tab.visible]
+    work = 0
+    for tab in tabs:
+        head: list[RawRow] = []
+        for row in book.grid(tab).rows():
+            work += _ROW_WORK + _CELL_WORK * len(row.cells) + sum(map(len, filter(None, row.cells)))
+            if has_content(row):
+                head.append(row)
+            if len(head) == HEAD_ROWS or (work > _MOST_WORK and len(tabs) > 1):
+                break
+        if work > _MOST_WORK and len(tabs) > 1:
+            raise source.refusal(
+                _("has worksheets that are too many and too large to look for the contacts in each."),
+                _('Say which in the campaign file: [sheet] name = "{name}".').format(name=tabs[0].name),
+            )
+        if head:
+            found.append(_Candidate(tab=tab, header=find_header(head, wanted)))
     if any(candidate.has(is_result_column) for candidate in found):
         return [candidate for candidate in found if fold(candidate.tab.name) not in _OWN_SUMMARIES]
     return found

@@ -124,6 +124,9 @@ class Limits:
     """Columns of a row; the default is Excel's own limit."""
     row_bytes: int = 16 * _MIB
     """Size of one row as it is written (one record of a text file): 500 cells as long as Excel allows."""
+    row_characters: int = 4 * _MIB
+    """Characters of one row's cells: 128 cells as long as Excel allows. In a workbook a few bytes may refer to a long
+    text, so a row is much larger than it is written."""
     shared_strings: int = 16_000_000
     """Entries of a workbook's table of texts: two for each cell of a million rows of eight columns."""
     shared_text_bytes: int = 384 * _MIB

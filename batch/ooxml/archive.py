@@ -48,6 +48,24 @@ def read_chunks(file: ZipFile, part: ZipInfo) -> Iterator[bytes]:
             yield piece
 
 
+def _open_zip(source: SheetFile) -> ZipFile:
+    try:
+        return ZipFile(source.path)
+    except _BROKEN_ANYHOW as error:
+        raise source.damage(_("the zip file around it is broken ({words})").format(words=_describe(error))) from None
+
+
+def _unzip(source: SheetFile, file: ZipFile, part: ZipInfo) -> Iterator[bytes]:
+    """Yield the content of a part in pieces. Raises SheetError for damage."""
+    try:
+        yield from read_chunks(file, part)
+    except _BROKEN_ANYHOW as error:
+        name = part_key(part.filename)
+        raise source.damage(
+            _("part {name} does not unzip ({words})").format(name=name, words=_describe(error))
+        ) from None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Archive:
     """A zip file within the limits, its directory read."""
@@ -66,13 +84,8 @@ class Archive:
             SheetError: there is no such part, or it is damaged.
         """
         part = self._part(name)
-        try:
-            with ZipFile(self.source.path) as file:
-                yield from read_chunks(file, part)
-        except _BROKEN_ANYHOW as error:
-            raise self.source.damage(
-                _("part {name} does not unzip ({words})").format(name=name, words=_describe(error))
-            ) from None
+        with _open_zip(self.source) as file:
+            yield from _unzip(self.source, file, part)
 
     def read(self, name: str, *, limit: str = "markup_bytes") -> bytes:
         """Return the whole content of a part. `limit`: field of `Limits` for its size; the default is for small parts.
@@ -157,11 +170,8 @@ def open_archive(source: SheetFile) -> Archive:
         SheetError: damaged, protected by a password, or over a limit.
     """
     _check_directory(source)
-    try:
-        with ZipFile(source.path) as file:
-            infos = file.infolist()
-    except _BROKEN_ANYHOW as error:
-        raise source.damage(_("the zip file around it is broken ({words})").format(words=_describe(error))) from None
+    with _open_zip(source) as file:
+        infos = file.infolist()
     if any(info.flag_bits & _ENCRYPTED for info in infos):
         raise source.refusal(_(PROTECTED), _(REMOVE_PASSWORD))
     _check_sizes(source, infos)
@@ -201,14 +211,17 @@ def verify(archive: Archive) -> None:
     Raises:
         SheetError: a part is damaged, or over the limit `cells`.
     """
-    for key, part in archive.parts.items():
-        cells = 0
-        if part.is_dir():
-            continue
-        for chunk in archive.chunks(key):
-            if "worksheets/" in key:
-                cells += chunk.count(b"<c ") + chunk.count(b":c ")
-                archive.source.check("cells", cells, N_("a worksheet has more than {most} cells (limit cells)"))
+    source = archive.source
+    # One reading of the directory for all parts: one for each would take the square of their number.
+    with _open_zip(source) as file:
+        for key, part in archive.parts.items():
+            cells = 0
+            if part.is_dir():
+                continue
+            for chunk in _unzip(source, file, part):
+                if "worksheets/" in key:
+                    cells += chunk.count(b"<c ") + chunk.count(b":c ")
+                    source.check("cells", cells, N_("a worksheet has more than {most} cells (limit cells)"))
 
 
 def new_zip(file: BinaryIO) -> ZipFile:

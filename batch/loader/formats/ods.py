@@ -16,10 +16,10 @@ from batch.loader.formats.cell_text import (
     plain_text,
     truth_text,
 )
-from batch.loader.source import NO_CELL_ERRORS, Grid, RawRow, Tab
+from batch.loader.source import NO_CELL_ERRORS, Grid, RawRow, Tab, check_row
 from batch.model.phrases import Phrase
 from batch.ooxml.archive import PROTECTED, Archive, PartParser
-from batch.ooxml.references import whole_number
+from batch.ooxml.references import LAST_ROW, whole_number
 from batch.ooxml.xml import Attributes
 
 _CONTENT = "content.xml"
@@ -31,6 +31,8 @@ _CELLS = frozenset(("table:table-cell", "table:covered-table-cell"))
 _NOTES = frozenset(("office:annotation", "draw:frame", "table:shapes"))
 """Elements inside a cell whose paragraphs are not its text."""
 _LONGEST_SPACE = 1000
+_CACHE = re.compile(r"'[A-Za-z][A-Za-z0-9+.-]*:.*'#", re.DOTALL)
+"""Name of a table in which LibreOffice keeps values of another file; a worksheet's name holds no colon."""
 
 
 class OdsBook:
@@ -50,6 +52,7 @@ class OdsBook:
         self.tabs = tuple(
             Tab(name=name, visible=style not in tables.hidden_styles, place=str(index))
             for index, (name, style) in enumerate(tables.found)
+            if not _CACHE.match(name)
         )
 
     def grid(self, tab: Tab) -> Grid:
@@ -74,9 +77,22 @@ class _OdsGrid:
             if collector.in_sheet:
                 source.check("row_bytes", since, N_("one row has more than {most} bytes (limit row_bytes)"))
             for row, times in collector.rows:
+                self._check(row, times)
                 for repeated in range(times):
                     yield row._replace(number=row.number + repeated)
             collector.rows.clear()
+
+    def _check(self, row: RawRow, times: int) -> None:
+        """Refuse a row that would grow too large by its repetitions, before they are made."""
+        source = self.archive.source
+        if row.number + times - 1 > LAST_ROW:
+            raise source.damage(
+                _("row {row} is repeated {times} times, beyond the last row of a sheet").format(
+                    row=number(row.number), times=number(times)
+                )
+            )
+        source.check("cells", times * len(row.cells), N_("it has more than {most} cells (limit cells)"))
+        check_row(source, row)
 
 
 def _parse_pieces(archive: Archive, **handlers: Any) -> Iterator[int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from batch.i18n import N_, _
 from batch.loader.formats.content import GIVE, SAVE_AS, VERY_OLD
 from batch.loader.formats.worker import WIDE_AREA, run_worker
-from batch.loader.source import Grid, RawRow, Tab
+from batch.loader.source import HEAVY_ROW, Grid, RawRow, Tab
 from batch.model.phrases import phrase_from_json
 from batch.model.sheets import SheetFile
 from batch.ooxml.archive import PROTECTED, REMOVE_PASSWORD
@@ -54,9 +54,11 @@ class _XlsGrid:
     place: str
 
     def rows(self) -> Iterator[RawRow]:
-        sent = run_worker(self.source, _WORKER, self.place)
+        sent = run_worker(self.source, _WORKER, self.place, str(self.source.limits.row_characters))
         self.source.check("loaded_cells", next(sent), WIDE_AREA)
         for index, cells, errors, hidden in sent:
+            if not isinstance(cells, list):
+                self.source.check("row_characters", cells, HEAVY_ROW)
             yield RawRow(
                 index + 1, cells, {int(column): phrase_from_json(error) for column, error in errors.items()}, hidden
             )

@@ -1,8 +1,9 @@
-"""Worker that reads XLS files with xlrd: `python -m batch.loader.formats.xls_worker FILE [SHEET]`.
+"""Worker that reads XLS files with xlrd: `python -m batch.loader.formats.xls_worker FILE [SHEET MOST]`.
 
 Without SHEET it sends the sheets in the order of their tabs, `[name, is worksheet, is visible]`, or one word that says
 why there are none. With the index of a sheet (from 0) it sends the number of cells of its rectangle, and then each row
-that holds anything: `[row, cells, {column: error}, is hidden]`, rows and columns from 0.
+that holds anything: `[row, cells, {column: error}, is hidden]`, rows and columns from 0. In place of the cells of a row
+with more than MOST characters it sends their number, and ends.
 """
 
 import struct
@@ -33,12 +34,14 @@ from batch.loader.formats.worker import serve
 
 _BIFF8 = 80
 _GLOBALS, _WORKSHEET = 0x0005, 0
-_FORMULA, _STRING, _CONTINUE, _EOF, _FILEPASS = 0x0006, 0x0207, 0x003C, 0x000A, 0x002F
+_FORMULAS = frozenset((0x0006, 0x0206, 0x0406))
+"""Apple Numbers writes the records of Excel 3 and 4 beside those of Excel 97."""
+_STRING, _CONTINUE, _EOF, _FILEPASS = 0x0207, 0x003C, 0x000A, 0x002F
 _BOUNDSHEET, _SST, _FORMAT, _XF, _ROW, _UNCALCED = 0x0085, 0x00FC, 0x041E, 0x00E0, 0x0208, 0x005E
 _LABELSST, _LABEL, _RSTRING, _NUMBER, _RK, _MULRK, _BOOLERR = 0x00FD, 0x0204, 0x00D6, 0x0203, 0x027E, 0x00BD, 0x0205
 _BOF, _DATEMODE, _SHRFMLA, _ARRAY, _TABLEOP = 0x0809, 0x0022, 0x04BC, 0x0221, 0x0236
 _CELLS = frozenset((_LABELSST, _LABEL, _RSTRING, _NUMBER, _RK, _MULRK, _BOOLERR))
-_PASSED_ON = frozenset((_BOF, _EOF, _CONTINUE, _DATEMODE, _FORMULA, _STRING, _SHRFMLA, _ARRAY, _TABLEOP))
+_PASSED_ON = frozenset((_BOF, _EOF, _CONTINUE, _DATEMODE, _STRING, _SHRFMLA, _ARRAY, _TABLEOP))
 """Records that xlrd gets beside cells; it ends on faults in many others, such as names, links and pictures."""
 _RECORD_HEAD = struct.Struct("<HH")
 _HIDDEN_ROW = 0x20
@@ -94,7 +97,7 @@ class _Book(Book):  # type: ignore[misc]  # xlrd has no types
             body = self.mem[body_start : self._position]
             if code in _CELLS:
                 return code, length, body
-            if code == _FORMULA:
+            if code in _FORMULAS:
                 self._note_formula(body)
             elif code == _STRING:
                 body = self._read_string(body)
@@ -211,11 +214,12 @@ class _TextReader:
 
 def _read(arguments: Sequence[str]) -> Iterable[object]:
     data = Path(arguments[0]).read_bytes()
-    streams = {entry.name for entry in CompDoc(data, logfile=sys.stderr, ignore_workbook_corruption=True).dirlist}
-    if streams & {"EncryptedPackage", "EncryptionInfo"}:
+    entries = CompDoc(data, logfile=sys.stderr, ignore_workbook_corruption=True).dirlist
+    streams = {entry.name.lower() for entry in entries}
+    if streams & {"encryptedpackage", "encryptioninfo"}:
         return ["protected"]
-    if "Workbook" not in streams:
-        return ["very old" if "Book" in streams else "no workbook"]
+    if "workbook" not in streams:
+        return ["very old" if "book" in streams else "no workbook"]
     book = _Book(data)
     if book.biff_version != _BIFF8:
         return ["very old"]
@@ -223,10 +227,10 @@ def _read(arguments: Sequence[str]) -> Iterable[object]:
         book.read_globals()
     except _Protected:
         return ["protected"]
-    return _read_rows(book, int(arguments[1])) if len(arguments) > 1 else book.tabs
+    return _read_rows(book, int(arguments[1]), int(arguments[2])) if len(arguments) > 1 else book.tabs
 
 
-def _read_rows(book: _Book, index: int) -> Iterator[object]:
+def _read_rows(book: _Book, index: int, most: int) -> Iterator[object]:
     sheet: Sheet = book.get_sheet(index)
     yield sheet.nrows * sheet.ncols
     uncalculated = book.find_uncalculated()
@@ -239,7 +243,10 @@ def _read_rows(book: _Book, index: int) -> Iterator[object]:
             except UnreadableCell as unreadable:
                 cells.append(None)
                 errors[column] = unreadable.error
-        if errors or any(cells):
+        if (characters := sum(map(len, filter(None, cells)))) > most:
+            yield row, characters, {}, False
+            return
+        if errors or characters:
             yield row, cells, errors, row in book.hidden
 
 

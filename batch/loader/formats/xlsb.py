@@ -8,7 +8,7 @@ from typing import Any
 from batch.i18n import N_, _, number
 from batch.loader.formats.cell_text import ERROR_CODES, error_cell
 from batch.loader.formats.worker import WIDE_AREA, run_worker
-from batch.loader.source import Grid, RawRow, Tab
+from batch.loader.source import Grid, RawRow, Tab, check_row
 from batch.model.phrases import Phrase, phrase_from_json
 from batch.model.sheets import SheetFile
 from batch.ooxml.archive import Archive
@@ -151,7 +151,9 @@ class _XlsbGrid:
         faults = {int(column): phrase_from_json(error) for column, error in errors.items()}
         faults |= self.marks.errors.get(index, {})
         cells = [None if column in faults else cell for column, cell in enumerate(cells)]
-        return RawRow(index + 1, cells, faults, index in self.marks.hidden)
+        row = RawRow(index + 1, cells, faults, index in self.marks.hidden)
+        check_row(self.source, row)
+        return row
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:

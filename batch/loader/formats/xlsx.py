@@ -82,6 +82,7 @@ class XlsxBook:
         """
         if self._read_cell is None:
             self._read_cell = CellReader(
+                source=self._archive.source,
                 strings=read_shared_strings(self._archive, self._find_part("sharedStrings")),
                 kinds=_read_number_kinds(self._archive, self._find_part("styles")),
                 epoch_1904=self._epoch_1904,

@@ -16,15 +16,16 @@ from batch.loader.formats.cell_text import (
     serial_text,
     truth_text,
 )
-from batch.loader.source import NO_CELL_ERRORS, RawRow
+from batch.loader.source import HEAVY_ROW, NO_CELL_ERRORS, RawRow
 from batch.model.phrases import Phrase
+from batch.model.sheets import SheetFile
 from batch.ooxml.package import is_true
 from batch.ooxml.references import LAST_ROW, column_number, whole_number
 from batch.ooxml.shared_strings import SharedStrings
 from batch.ooxml.xml import unescape
 
-_HELD_TEXT = 64 * 1024 * 1024
-"""Bytes of text that the rows of one piece may amount to."""
+_HELD_TEXT = 32 * 1024 * 1024
+"""Characters of long texts that are kept, so that cells which refer to one share it; and of the rows of one piece."""
 _LEAST_CELL = 20
 """Bytes of the shortest cell that refers to a text."""
 _LEAST_PIECE = 400
@@ -55,12 +56,23 @@ class CellReader:
     """Converts stored values to text, with the workbook's texts, formats and epoch."""
 
     def __init__(
-        self, *, strings: SharedStrings, kinds: list[NumberKind], epoch_1904: bool, recalculates: bool = False
+        self,
+        *,
+        source: SheetFile,
+        strings: SharedStrings,
+        kinds: list[NumberKind],
+        epoch_1904: bool,
+        recalculates: bool = False,
     ) -> None:
         self.recalculates = recalculates
         self.piece_bytes = max(_LEAST_PIECE, min(_MOST_PIECE, _HELD_TEXT // (strings.longest + 1) * _LEAST_CELL))
         """Bytes of a worksheet to read at a time: its cells may all refer to the longest text."""
+        self.characters = 0
+        """Characters of the long texts that were given out; to be set to 0 before each row."""
+        self._source = source
         self._strings = strings
+        self._long_texts: dict[str, str | None] = {}
+        self._held = 0
         self._kinds = kinds
         self._epoch_1904 = epoch_1904
         self._texts: Converter = _ConverterCache(self._shared).__getitem__
@@ -83,6 +95,25 @@ class CellReader:
         return _stored_error
 
     def _shared(self, stored: str) -> str | None:
+        """Return a shared text that no cache of short ones holds. Raises SheetError: the row has too many of them."""
+        if stored in self._long_texts:
+            text = self._long_texts[stored]
+        else:
+            text = self._read_shared(stored)
+            if text and len(text) > _LONGEST_CACHED:
+                self._hold(stored, text)
+        self.characters += len(text or "")
+        self._source.check("row_characters", self.characters, HEAVY_ROW)
+        return text
+
+    def _hold(self, stored: str, text: str) -> None:
+        self._held += len(text)
+        if self._held > _HELD_TEXT:
+            self._long_texts.clear()
+            self._held = len(text)
+        self._long_texts[stored] = text
+
+    def _read_shared(self, stored: str) -> str | None:
         try:
             return plain_text(self._strings[int(stored)])
         except (ValueError, IndexError):
@@ -148,6 +179,7 @@ class FastRows:
 
         `row`: as `decode_plain` gives it, without comments, sections and instructions.
         """
+        self._read_cell.characters = 0
         opening, _, body = row.partition(">")
         tag = _ROW.fullmatch(opening)
         # Before the first cell; of each cell its column, row, kind, value and text; then what follows it.

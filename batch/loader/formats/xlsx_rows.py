@@ -218,6 +218,7 @@ class _RowCollector:
         self._cells: list[str | None] = []
         self._errors: dict[int, Phrase] = {}
         self._column = -1
+        self._read_cell.characters = 0
         self._hidden = is_true(attributes.get("hidden")) or attributes.get("ht") == "0"
         stored = attributes.get("r")
         if stored is None:

@@ -121,6 +121,43 @@ def test_a_long_text_that_many_cells_refer_to(tmp_path: Path) -> None:
         open_sheet(write(tmp_path / "a.xlsx", rows, strings=strings), limits=Limits(text_characters=50_000_000))
 
 
+def test_one_row_that_refers_to_a_long_text_many_times(tmp_path: Path) -> None:
+    """Its texts are counted while it is read, and cells that refer to one text share it."""
+    strings = f'<sst xmlns="{MAIN}"><si><t>{"z" * 1_000_000}</t></si></sst>'
+    cells = '<c t="s"><v>0</v></c>' * 16_000
+    for row in (f'<row r="2">{cells}</row>', f'<row r="2"><!-- -->{cells}</row>', f'<row r="2" >{cells}</row>'):
+        with refused("limit row_characters", seconds=3, megabytes=40):
+            open_sheet(write(tmp_path / "a.xlsx", HEAD + row, strings=strings))
+
+
+def test_many_rows_that_refer_to_one_long_text(tmp_path: Path) -> None:
+    """The text is decoded once, not once for each cell, so that they are refused before they fill the memory."""
+    strings = f'<sst xmlns="{MAIN}"><si><t>{"z" * 2_000_000}</t></si></sst>'
+    rows = HEAD + "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(2, 1902))
+    with refused("limit text_characters", seconds=5, megabytes=60):
+        open_sheet(write(tmp_path / "a.xlsx", rows, strings=strings))
+
+
+def test_many_large_worksheets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice among them is work with an end: then a person says which one it is."""
+    monkeypatch.setattr("batch.loader.worksheet_choice._MOST_WORK", 100_000)
+    row = "".join(f'<c t="inlineStr"><is><t>coluna {n}</t></is></c>' for n in range(100))
+    count = 30
+    names = [f"S{n}" for n in range(count)]
+    listed = "".join(f'<sheet name="{name}" sheetId="{n + 9}" r:id="{name}"/>' for n, name in enumerate(names))
+    links = "".join(f'<Relationship Id="{n}" Type="{KINDS}/worksheet" Target="{n}.xml"/>' for n in names)
+    sheet = f'<worksheet xmlns="{MAIN}"><sheetData>{f"<row>{row}</row>" * 30}</sheetData></worksheet>'
+    more = {
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{KINDS}"><sheets>{listed}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}">{links}</Relationships>',
+        **{f"xl/{name}.xml": sheet for name in names},
+    }
+    path = write(tmp_path / "a.xlsx", HEAD, more=more)
+    with pytest.raises(SheetError, match="too many and too large"):
+        open_sheet(path)
+    assert open_sheet(path, name="S7").info.sheet == "S7"
+
+
 def test_two_cells_at_the_ends_of_the_sheet(tmp_path: Path) -> None:
     """17 thousand million places between them cost nothing, whatever the dimension says."""
     rows = HEAD + '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'

@@ -398,3 +398,48 @@ def test_ods_sheets_and_passwords(tmp_path: Path) -> None:
     path = ods(tmp_path, f'<table:table table:name="S">{ODS_HEAD}{bomb}</table:table>')
     with pytest.raises(SheetError, match="limit cells"):
         open_sheet(path, limits=Limits(cells=600_000))
+
+
+def test_ods_rows_that_are_repeated_without_end(tmp_path: Path) -> None:
+    """A row is counted before its repetitions are made."""
+    for times in (999_999_999, 1_048_576):
+        row = line(words("x"), more=f'table:number-rows-repeated="{times}"')
+        with pytest.raises(SheetError, match="beyond the last row of a sheet"):
+            open_sheet(ods(tmp_path, f'<table:table table:name="S">{ODS_HEAD}{row}</table:table>'))
+    wide = words("x" * 3000).replace("<table:table-cell", '<table:table-cell table:number-columns-repeated="2000"')
+    with pytest.raises(SheetError, match="limit row_characters"):
+        open_sheet(ods(tmp_path, f'<table:table table:name="S">{ODS_HEAD}{line(wide)}</table:table>'))
+
+
+def test_ods_tables_that_keep_values_of_another_file(tmp_path: Path) -> None:
+    """LibreOffice's copies of what a formula refers to are no worksheets; those behind them keep their place."""
+    copied = "".join(
+        f'<table:table table:name="{name}">{ODS_HEAD}{line(words("Zé") + words("9"))}</table:table>'
+        for name in ("'file:///C:/x/base.xlsx'#Clientes", "'https://x.example/a.ods'#$A", "'file:///x'#B#'C'")
+    )
+    own = f'<table:table table:name="O\'Neil">{ODS_HEAD}{line(words("Ana") + words("1"))}</table:table>'
+    sheet = open_sheet(ods(tmp_path, copied + own))
+    assert [row.cells for row in sheet.rows()] == [("Ana", "1")]
+    assert (sheet.info.sheet, sheet.info.warnings) == ("O'Neil", ())
+
+
+def test_xls_rows_that_refer_to_a_long_text(tmp_path: Path) -> None:
+    """A text of 24,000 characters is 6 MB in a row of 256 cells: refused in the reading process."""
+    more = record(0x00FC, struct.pack("<LLHB", 1, 1, 24_001, 0) + b"z")
+    more += b"".join(record(0x003C, b"\0" + b"z" * 8000) for _ in range(3))
+    row = b"".join(shared(1, column, 0) for column in range(256))
+    with pytest.raises(SheetError, match="limit row_characters"):
+        open_sheet(xls(tmp_path, HEAD + row, more))
+
+
+def test_xls_as_apple_numbers_writes_it(tmp_path: Path) -> None:
+    """Formulas in the records of Excel 3 and 4, the stream's name in capitals, seconds of times rounded."""
+    formats = b"".join(record(0x00E0, struct.pack("<HH16x", 0, each)) for each in (0, 22))
+    mark = bytes((0, 0, 0, 0, 0, 0, 255, 255))
+    text = record(0x0406, struct.pack("<HHH8sHLH", 1, 0, 0, mark, 0, 0, 0)) + record(0x0207, b"\3\0\0Ana")
+    moment = record(0x0406, struct.pack("<HHHdHLH", 1, 2, 1, 46100 + (10 * 3600 + 10 * 60 + 9.9996) / 86400, 0, 0, 0))
+    other = record(0x0206, struct.pack("<HHHdHLH", 1, 1, 0, 11999990001.0, 0, 0, 0))
+    path = tmp_path / "livro.xls"
+    path.write_bytes(compound_file(WORKBOOK=workbook_stream(HEAD + text + other + moment, more=formats)))
+    (found,) = open_sheet(path).rows()
+    assert found.cells == ("Ana", "11999990001", "19/03/2026 10:10:10")

@@ -95,7 +95,9 @@ def reader() -> CellReader:
     strings = SharedStrings()
     for text in ("Ana", "", "Zé"):
         strings.append(text)
-    return CellReader(strings=strings, kinds=[NumberKind.NUMBER, NumberKind.DATE], epoch_1904=False, recalculates=True)
+    source = SheetFile(path=Path("a.xlsx"), name="a.xlsx", limits=Limits())
+    kinds = [NumberKind.NUMBER, NumberKind.DATE]
+    return CellReader(source=source, strings=strings, kinds=kinds, epoch_1904=False, recalculates=True)
 
 
 def read_by(source: SheetFile) -> list[RawRow] | str:
