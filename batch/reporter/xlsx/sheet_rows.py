@@ -61,6 +61,10 @@ class Patterns:
             re.DOTALL,
         )
         self._filled = re.compile(rb"<" + at + rb"(?:[vt](?:\s[^<>]*)?>[^<]|f[\s/>])")
+        value = rb"<" + at + rb"v>[^<]+</" + at + rb"v>"
+        self._plain_cell = re.compile(
+            rb"<" + at + rb'c r="([A-Z]{1,3})[0-9]+"[^<>/]*>' + value + rb"</" + at + rb"c>\Z"
+        )
         self._cell_start = b"<" + prefix + b"c "
         self._cell_end = b"</" + prefix + b"c>"
         self._tag_end = re.compile(rb"(" + ATTRIBUTES + rb")>")
@@ -87,6 +91,11 @@ class Patterns:
         """Return the first cell of a row."""
         match = self._cell.match(content)
         return self._make_cell(match, 0) if match else None
+
+    def last_plain(self, content: bytes) -> int:
+        """Return the column of a row's last cell when it names it and holds a value and nothing else; 0 otherwise."""
+        found = self._plain_cell.match(content, max(content.rfind(self._cell_start), 0))
+        return self._column(found[1]) if found else 0
 
     def last_cell(self, content: bytes) -> Cell | None:
         """Return the last cell of a row without a look at the others.

@@ -97,24 +97,29 @@ class _Scan:
 
     def add(self, row: Row, content: bytes, *, is_above_header: bool) -> None:
         # The last cell, and perhaps the first, is enough for nearly every row; only the others are taken apart.
+        right = reach = self._patterns.last_plain(content)
+        has_own = True
+        if not right or right in self.results:
+            right, reach, has_own = self._take_apart(content)
+        self.widest = max(self.widest, reach)
+        if has_own:
+            self.bottom = row.number
+        if right > self.right and not is_above_header:
+            self.right = right
+
+    def _take_apart(self, content: bytes) -> tuple[int, int, bool]:
+        """Return the last filled column, the last with a cell, and whether any is the user's own."""
         last = self._patterns.last_cell(content)
         if (
             last is not None
             and self._patterns.is_filled(last)
             and (last.column not in self.results or self._begins_with_own(content))
         ):
-            right, has_own = last.column, True
-            reach = right
-        else:
-            cells, _ = self._patterns.cells(content)
-            filled = [cell.column for cell in cells if self._patterns.is_filled(cell)]
-            right, has_own = max(filled, default=0), not self.results.issuperset(filled)
-            reach = LAST_COLUMN if content and last is None else max((cell.column for cell in cells), default=0)
-        self.widest = max(self.widest, reach)
-        if has_own:
-            self.bottom = row.number
-        if right > self.right and not is_above_header:
-            self.right = right
+            return last.column, last.column, True
+        cells, _ = self._patterns.cells(content)
+        filled = [cell.column for cell in cells if self._patterns.is_filled(cell)]
+        reach = LAST_COLUMN if content and last is None else max((cell.column for cell in cells), default=0)
+        return max(filled, default=0), reach, not self.results.issuperset(filled)
 
     def _begins_with_own(self, content: bytes) -> bool:
         first = self._patterns.first_cell(content)
