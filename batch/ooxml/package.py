@@ -13,6 +13,7 @@ from typing import Protocol
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from batch.ooxml.archive import part_key, read_chunks, write_stream
+from batch.ooxml.prefixes import unify_prefixes
 from batch.ooxml.schema import check_part
 from batch.ooxml.xml import (
     Attributes,
@@ -159,6 +160,7 @@ class Package:
         self._names = {key: info.filename.replace("\\", "/").lstrip("/") for key, info in self._infos.items()}
         self._changed: dict[str, bytes | None] = {}
         self._written: set[str] = set()
+        self._unified: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
         key = part_key(name)
@@ -199,7 +201,12 @@ class Package:
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield the content of an original part in pieces."""
-        yield from read_chunks(self._archive, self._info(name))
+        pieces = read_chunks(self._archive, self._info(name))
+        return unify_prefixes(pieces) if part_key(name) in self._unified else pieces
+
+    def unify(self, name: str) -> None:
+        """Let `chunks` yield a part with one prefix for all its elements."""
+        self._unified.add(part_key(name))
 
     def put(self, name: str, content: bytes) -> None:
         """Replace a part, or add one."""

@@ -195,9 +195,12 @@ def write_contact_sheet(target: ContactSheet, inputs: ReportInputs) -> SpliceRes
         UnsupportedMarkup: the sheet is of a kind that is not understood here.
     """
     package = target.package
-    extent = scan_sheet(
-        package.chunks(target.part), header_row=target.header_row, texts=partial(cell_texts, package, target.shared)
-    )
+    texts = partial(cell_texts, package, target.shared)
+    try:
+        extent = scan_sheet(package.chunks(target.part), header_row=target.header_row, texts=texts)
+    except UnsupportedMarkup:
+        package.unify(target.part)
+        extent = scan_sheet(package.chunks(target.part), header_row=target.header_row, texts=texts)
     sheet = ResultColumns(package, target.part, extent, target.header_row, inputs)
     writer = CellWriter(prefix=extent.patterns.prefix.decode(), epoch_1904=target.epoch_1904)
     cells = ResultCells(sheet.places, _palette(target.styles), writer)

@@ -55,7 +55,7 @@ class Patterns:
         self.row = re.compile(rb"\s*(<" + at + rb'row(?: r="(\d{1,7})")?(?=[\s/>])' + ATTRIBUTES + rb">)")
         self.row_end = re.compile(rb"</" + at + rb"row\s*>")
         self.formula = re.compile(rb"<" + at + rb"f(?=[\s/>])(" + ATTRIBUTES + rb")>")
-        self._any_cell = re.compile(rb"<" + at + rb"c(?=[\s/>])")
+        self._any_cell = re.compile(rb"<(?:[\w.-]+:)?c(?=[\s/>])")
         self._cell = re.compile(
             rb"\s*(<" + at + rb"c(?=[\s/>])(" + ATTRIBUTES + rb")(?:(?<=/)>|(?<!/)>(.*?)</" + at + rb"c\s*>))",
             re.DOTALL,
@@ -84,7 +84,7 @@ class Patterns:
             at, column = match.end(), cell.column
         rest = content[at:]
         if self._any_cell.search(rest):
-            raise UnsupportedMarkup("something between the cells of a row")
+            raise UnsupportedMarkup("something between the cells of a row, or another prefix")
         return found, rest
 
     def first_cell(self, content: bytes) -> Cell | None:
