@@ -106,6 +106,8 @@ class Check:
     """Starts a second of each sender."""
     forecast: Forecast
     """When it would go, by all rules together."""
+    differing: tuple[tuple[int, int], ...]
+    """Of the first duplicates with another message the row, and the row that is sent for their person."""
     webhook: str | None
     """Host that gets summary.json at the end; None: no webhook."""
     metrics: str | None
@@ -186,6 +188,7 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
         seconds=max(0, to_send - 1) / rate,
         rate=rate,
         forecast=_forecast(staged, senders, rate),
+        differing=staged.differing,
         webhook=campaign.notify.webhook.host if campaign.notify.webhook else None,
         metrics=str(campaign.notify.prometheus) if campaign.notify.prometheus else None,
         plan_hash=staged.choices.plan.hash if staged.choices.plan else None,

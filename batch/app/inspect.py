@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from batch.loader import Sheet, open_sheet
+from batch.i18n import ngettext, number
+from batch.loader import Sheet, count_refusals, open_sheet
 from batch.model.phrases import in_english
 from batch.model.sheets import limits_for
 
@@ -16,6 +17,7 @@ def inspect(sheet: Path, *, name: str | None = None, header_row: int | None = No
 def describe(sheet: Sheet) -> dict[str, object]:
     """Return what `inspect --json` prints."""
     info = sheet.info
+    warnings = [*info.warnings, *_permission_notes(sheet)]
     return {
         "file": info.file,
         "format": info.format,
@@ -25,8 +27,20 @@ def describe(sheet: Sheet) -> dict[str, object]:
         "header_row": info.header_row,
         "columns": list(info.columns),
         "rows": sum(1 for _ in sheet.rows()),
-        "warnings": list(info.warnings),
+        "warnings": warnings,
     }
+
+
+def _permission_notes(sheet: Sheet) -> Iterator[str]:
+    for section, column, rows in count_refusals(sheet.info, sheet.rows()):
+        text = ngettext(
+            'The column {name!r} seems to say who wants no messages ({n} row): write [{section}] column = "{name}" in '
+            "the campaign.",
+            'The column {name!r} seems to say who wants no messages ({n} rows): write [{section}] column = "{name}" in '
+            "the campaign.",
+            rows,
+        )
+        yield text.format(name=column, n=number(rows), section=section)
 
 
 def row_lines(sheet: Sheet) -> Iterator[dict[str, object]]:

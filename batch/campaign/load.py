@@ -18,6 +18,7 @@ from batch.campaign.schema import (
     RECIPIENT,
     CampaignFile,
     CanarySection,
+    ConsentSection,
     FieldSpec,
     HistorySection,
     PhoneSection,
@@ -45,6 +46,8 @@ class SuppressionSources:
     files: tuple[Path, ...] = ()
     """Absolute, or relative to the working directory."""
     column: str | None = None
+    ignore: tuple[str, ...] = ()
+    """Columns that look like opt-out or consent and are none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +83,9 @@ class Campaign:
     hours: Hours
     history: HistorySection
     suppress: SuppressionSources
+    consent: ConsentSection | None
+    select: Mapping[str, tuple[str, ...]]
+    """Columns, and the texts that a row to be sent holds there."""
     prices: PricesSection | None
     stop: StopSection
     canary: CanarySection
@@ -147,8 +153,12 @@ def _campaign(file: CampaignFile, path: Path, now: datetime) -> Campaign:
         hours=Hours(tuple(_window(window, about.timezone) for window in file.window)),
         history=file.history,
         suppress=SuppressionSources(
-            files=tuple(path.parent / name for name in file.suppress.files), column=file.suppress.column
+            files=tuple(path.parent / name for name in file.suppress.files),
+            column=file.suppress.column,
+            ignore=file.suppress.ignore,
         ),
+        consent=file.consent,
+        select=file.select,
         prices=file.prices,
         stop=file.stop,
         canary=file.canary,

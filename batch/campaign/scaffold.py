@@ -67,6 +67,12 @@ class Draft:
     fields: Sequence[DraftField] = ()
     example: str = "{Nome|first_name|title}"
     """A template value of this sheet, for the comments."""
+    optout: str | None = None
+    """Column in which a yes means no messages."""
+    consent: str | None = None
+    """Column in which a no means no messages."""
+    unique_by: str | None = None
+    """Column by which rows of one person differ: only proposed."""
     tab: str | None = None
     header_row: int | None = None
     trusted: bool = False

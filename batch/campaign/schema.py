@@ -4,10 +4,10 @@ Validators raise ValueError with a text that says what is allowed; `problems` ad
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -239,21 +239,48 @@ class HistorySection(_Section):
 
     not_within: Annotated[float | None, _measure(parse_duration, '"7d"')] = None
     """Least seconds since a message of another campaign; None: no such rule."""
+    warn: Annotated[float, _measure(parse_duration, '"24h"')] = 86400.0
+    """Seconds in which a message of another campaign to most people of a new campaign is worth a warning."""
 
 
-def _files(raw: object) -> tuple[str, ...]:
-    if not isinstance(raw, list) or not all(isinstance(name, str) and name.strip() for name in raw):
-        raise ValueError(_('allowed is a list of files like ["bloqueio.csv"]'))
-    return tuple(str(name).strip() for name in raw)
+def _texts(example: str) -> PlainValidator:
+    """Validate a list of texts that are not empty."""
+
+    def validate(raw: object) -> tuple[str, ...]:
+        if not isinstance(raw, list) or not all(isinstance(text, str) and text.strip() for text in raw):
+            raise ValueError(_("allowed is a list of texts like {example}").format(example=example))
+        return tuple(str(text).strip() for text in raw)
+
+    return PlainValidator(validate)
 
 
 class SuppressSection(_Section):
     """Section [suppress]."""
 
-    files: Annotated[tuple[str, ...], PlainValidator(_files)] = ()
+    files: Annotated[tuple[str, ...], _texts('["bloqueio.csv"]')] = ()
     """Sheets of people who must not be messaged; relative paths start at the campaign file's folder."""
     column: Annotated[str | None, _sentence(_not_blank)] = None
     """Column of the sheet in which a yes means that the person wants no messages."""
+    ignore: Annotated[tuple[str, ...], _texts('["Opt-out SMS"]')] = ()
+    """Columns whose names say opt-out or consent, and which mean something else."""
+
+
+class ConsentSection(_Section):
+    """Section [consent]."""
+
+    column: Annotated[str, _sentence(_not_blank)]
+    """Column of the sheet in which only a clear yes lets a person get the message."""
+    yes: Annotated[tuple[str, ...], _texts('["sim, aceito"]')] = ()
+    """Texts that mean yes, besides the usual words."""
+
+
+def _select(raw: object) -> Mapping[str, tuple[str, ...]]:
+    table: dict[str, Any] = raw if isinstance(raw, dict) else {"": None}
+    given = {column: [values] if isinstance(values, str) else values for column, values in table.items()}
+    for values in given.values():
+        if not (isinstance(values, list) and values and all(isinstance(value, str) for value in values)):
+            raise ValueError(_('allowed are columns with lists of texts, like Status = ["ativo"]'))
+    return {column: tuple(values) for column, values in given.items()}
 
 
 _CURRENCY = re.compile("[A-Z]{3}")
@@ -385,6 +412,8 @@ class CampaignFile(_Section):
     window: tuple[WindowSection, ...] = ()
     history: HistorySection = HistorySection()
     suppress: SuppressSection = SuppressSection()
+    consent: ConsentSection | None = None
+    select: Annotated[Mapping[str, tuple[str, ...]], PlainValidator(_select), Field(default_factory=dict)]
     prices: PricesSection | None = None
     stop: StopSection = StopSection()
     canary: CanarySection = CanarySection()

@@ -16,9 +16,10 @@ Invariants:
 * Every refusal is a `SheetError` that names the file, the trouble, and what to do.
 """
 
-from batch.loader.header_names import fold, is_phone_header
+from batch.loader.header_names import fold, is_consent_header, is_optout_header, is_phone_header
 from batch.loader.mapping.compile import wanted_columns
 from batch.loader.mapping.contacts import RowEvaluator
+from batch.loader.mapping.permissions import count_refusals
 from batch.loader.mapping.placeholders import parse_text
 from batch.loader.open import SheetCopy, keep_copy, open_sheet
 from batch.loader.sheet import Sheet
@@ -41,8 +42,11 @@ __all__ = [
     "SheetCopy",
     "Suggestion",
     "column_source",
+    "count_refusals",
     "describe_columns",
     "fold",
+    "is_consent_header",
+    "is_optout_header",
     "is_phone_header",
     "keep_copy",
     "open_sheet",

@@ -88,6 +88,38 @@ def is_result_column(name: str) -> bool:
     return fold(name).startswith(fold(RESULT_PREFIX)) and name.strip().casefold().startswith(RESULT_PREFIX)
 
 
+_OPTOUT_STEMS = (
+    *("optout", "optedout", "descadastr", "unsubscri", "desinscri", "desuscri", "dessuscri", "blacklist", "blocklist"),
+    *("listanegra", "donotcontact", "donotmessage", "donotdisturb", "donotcall", "donotsend", "naocontatar"),
+    *("naocontactar", "naoperturb", "naoenvi", "naomandar", "naoreceb", "naoquer", "naodesej", "naoautoriz"),
+    *("nocontactar", "nomolestar", "noenviar", "noquier", "nodese", "noautoriz", "dardebaja", "dadodebaja"),
+    *("recusoureceb", "cancelouinscri", "suppressionlist", "bloqueadoparaenvio"),
+)
+_OPTOUT_NAMES = frozenset({"baja", "dnc", "stop", "unsub", "bloqueado", "bloqueada", "bloqueio", "blocked", "sair"})
+_CONSENT_STEMS = ("consent", "optin", "optedin", "lgpd", "gdpr", "subscribedto", "permiteenvio", "permissaodeenvio")
+_CONSENT_NAMES = frozenset({"aceite", "permissao", "subscribed", "inscrito"})
+_WILLING = ("aceit", "autoriz", "permit", "desej", "quer", "gostaria", "concord", "acept", "dese", "quier", "agree")
+_WILLING_TO = (
+    *("receb", "recib", "receiv", "mensag", "mensaj", "messag", "whats", "contat", "contact", "comunica", "notifica"),
+    *("promo", "novidad", "marketing", "sms", "ofert"),
+)
+
+
+def is_optout_header(name: str) -> bool:
+    """True for a name of a column in which a yes means no messages (`Opt-out`, `Descadastrado`, `No contactar`)."""
+    bare = _bare(name)
+    return bare in _OPTOUT_NAMES or any(stem in bare for stem in _OPTOUT_STEMS)
+
+
+def is_consent_header(name: str) -> bool:
+    """True for a name of a column in which a no means no messages (`Consentimento`, `Aceita receber mensagens?`)."""
+    # With what stands in brackets: forms write `Aceita? (LGPD)`.
+    bare = _NOT_LETTERS.sub("", fold(name))
+    willing = any(stem in bare for stem in _WILLING) and any(stem in bare for stem in _WILLING_TO)
+    named = bare in _CONSENT_NAMES or any(stem in bare for stem in _CONSENT_STEMS)
+    return (willing or named) and not is_optout_header(name)
+
+
 def is_known_header(name: str) -> bool:
     """True for a usual name of any column: it helps to find the header row, and maps to nothing by itself."""
     bare = _bare(name)

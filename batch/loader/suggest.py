@@ -5,6 +5,7 @@ gives its reasons, with figures, and names each column that looks like something
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -32,6 +33,8 @@ _OWN_SECTIONS: Mapping[str, tuple[str, ...]] = {
 """Fields of the sections [sender] and [template], and the headers that name them."""
 
 _MOST_WORDS = 8
+_NUMBER_OF_PAPER = re.compile(r"[A-Za-z]{0,4}[-/ ]?[0-9]{1,20}(?:[-/][0-9]{1,6})?")
+"""Numbers of invoices and orders: `1042`, `NF 1042`, `2026/17`; no amounts, no dates."""
 _NAME_WORD = re.compile(r"[^\W\d_][^\W\d_'\u2019.-]*")
 _GREETING = re.compile(
     r"(?:ol[a\u00e1]|oie?|bom dia|boa tarde|boa noite|prezad[oa](?:\([oa]\))?|car[oa](?:\([oa]\))?|querid[oa]"
@@ -131,6 +134,8 @@ class Suggestion:
     """Sentences by field, for some of these fields."""
     fields: tuple[FieldSpec, ...] = ()
     """Template fields by columns named `body_1` and so on."""
+    unique_by: str | None = None
+    """Column of numbers by which rows of one person differ (invoice, order); None when there is none."""
     remarks: tuple[str, ...] = ()
     """Sentences about columns that look like something and are not taken."""
 
@@ -145,7 +150,7 @@ def suggest_columns(
 ) -> Suggestion:
     """Suggest the columns. `phones`: the phone's column first, then others that could be it.
 
-    `rows()` yields the sheet's rows from the first; it is called only when there is a column `status`.
+    `rows()` yields the sheet's rows from the first.
     """
     phone = phones[0]
     others = [each for each in facts if each.name != phone.name and each.name not in info.ambiguous]
@@ -172,9 +177,34 @@ def suggest_columns(
             reasons[field] = _("{bad} of {cells} cells are not {allowed}.").format(
                 bad=number(len(bad)), cells=number(len(each.cells)), allowed=FIELDS[field].valid_values
             )
+    unique = _differing_column(info, rows, phone.name, [each for each in others if each.name not in found.values()])
+    if unique is not None:
+        differ = _("Rows of one person differ in {name!r}: to send all of them, write unique_by = [{name!r}].")
+        remarks.append(differ.format(name=unique))
     return Suggestion(
-        columns=found, reasons=reasons, fields=_template_fields(info, others, remarks), remarks=tuple(remarks)
+        columns=found,
+        reasons=reasons,
+        fields=_template_fields(info, others, remarks),
+        unique_by=unique,
+        remarks=tuple(remarks),
     )
+
+
+def _differing_column(info: SheetInfo, rows: Rows, phone: str, columns: Sequence[ColumnFacts]) -> str | None:
+    """Return the first column of numbers whose cell is another in each row of a person who stands in several rows."""
+    numbers = [each.name for each in columns if each.cells and all(map(_NUMBER_OF_PAPER.fullmatch, each.cells))]
+    places = [info.columns.index(name) for name in numbers]
+    of_phone = info.columns.index(phone)
+    seen: dict[str, list[tuple[str | None, ...]]] = defaultdict(list)
+    for row in islice((row for row in rows() if "" not in row.errors), SAMPLE_ROWS if places else 0):
+        read = read_phone(row.cells[of_phone] or "")
+        if not isinstance(read, Finding):
+            seen[read.e164].append(tuple(row.cells[place] for place in places))
+    several = [group for group in seen.values() if len(group) > 1]
+    for at, name in enumerate(numbers):
+        if several and all(len({cells[at] for cells in group}) == len(group) for group in several):
+            return name
+    return None
 
 
 def _name_column(columns: Sequence[ColumnFacts]) -> ColumnFacts | None:

@@ -88,8 +88,10 @@ class Contact(NamedTuple):  # not a dataclass: one is made for each row, and a t
     notes: tuple[Finding, ...] = ()
     """Facts of a good row that a person should know: a repaired phone, a landline."""
     hidden: bool = False
-    opted_out: bool = False
-    """The campaign's opt-out column holds something other than a plain no: the person gets no message."""
+    left_out: Finding | None = None
+    """Why no row of the person is sent, as a column of opt-out or consent says."""
+    skipped: Finding | None = None
+    """Why this row is left out whatever it holds: not selected, no consent."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -95,6 +95,11 @@ class Reason(StrEnum):
         N_("{field} (column {column}) has {length} characters; {limit} are allowed."),
         N_("Shorten the text and run again."),
     )
+    CONSENT_UNCLEAR = _explain(
+        "consent_unclear",
+        N_("{column} is {found}, which is neither a clear yes nor a no: nothing is sent."),
+        N_("Write sim or n\u00e3o there, or add the text to yes = [...] under [consent], and run again."),
+    )
     VALUE_NOT_ALLOWED = _explain(
         "value_not_allowed", N_("{field} (column {column}) is {found}; allowed are {allowed}."), _CORRECT_CELL
     )
@@ -205,6 +210,24 @@ class Reason(StrEnum):
         "suppressed",
         N_("The person is on the suppression list ({where}): nobody on it is messaged."),
         N_("Leave it so; `wegly-batch suppress remove` takes a person off the list who wants messages again."),
+    )
+    NO_CONSENT = _explain(
+        "no_consent",
+        N_("The person did not consent to messages ({where})."),
+        N_("Leave it so; with the person's consent, correct the column that [consent] column names, and run again."),
+    )
+    OPTOUT_UNUSED_COLUMN = _explain(
+        "optout_unused_column",
+        N_("The person wants no messages by a column that the campaign does not use ({where})."),
+        N_(
+            "Leave it so, and name the column under [suppress] or [consent] (column = ...); if it means something "
+            "else, name it in ignore = [...] under [suppress] and run again."
+        ),
+    )
+    NOT_SELECTED = _explain(
+        "not_selected",
+        N_("The row is not selected: {column} is {found}."),
+        N_("Leave it so; [select] in the campaign says which rows get the message."),
     )
     NOT_ALLOWED = _explain(
         "not_allowed",
@@ -324,6 +347,8 @@ class Finding:
     values: Mapping[str, Value] = field(default_factory=dict)
 
 
+LEFT_OUT_BY_COLUMN = ("suppressed", "no_consent", "optout_unused_column")
+"""Codes of reasons for which a column of the sheet leaves out all rows of a person."""
 ROW_OF_SHEET = N_("row {row} of the sheet")
 """Place (`where`) of people whom a row of the sheet itself leaves out by its opt-out column."""
 

@@ -23,9 +23,14 @@ MOST_MODULES = 238
 `xlsx/verification` check what a report changes, `ooxml/prefixes` unifies it, `xlsx/placement` and
 `xlsx/drawings` find room for it; `formats/content` names what is no sheet. A new one says here why."""
 MOST_FILES_OF_A_FOLDER = 20
-MOST_LINES_OF_CODE = 23_700
-"""A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day;
-300 more for reports into any workbook (placement, drawings, verification)."""
+LINES_OF_THE_HOUSE = 22_900
+"""A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day."""
+LINES_OF_FEATURES = {
+    "ledgers and rehearsals that are not trusted": 100,
+    "reports into any workbook": 650,
+    "consent, selection, unused opt-out columns": 400,
+}
+"""What came after the rebuild, with the lines of code that it took."""
 MOST_MODULES_OF_ONE_ROW = 150
 MOST_COLLOQUIAL_WORDS = 25
 
@@ -87,7 +92,8 @@ def test_no_folder_is_full() -> None:
 def test_the_house_is_no_larger_than_it_must_be(trees: dict[Path, ast.Module]) -> None:
     """Modules and lines of code; who adds a feature raises the figure together with its reason."""
     assert len(FILES) <= MOST_MODULES
-    assert sum(_lines_of_code(path, tree) for path, tree in trees.items()) <= MOST_LINES_OF_CODE
+    lines = sum(_lines_of_code(path, tree) for path, tree in trees.items())
+    assert lines <= LINES_OF_THE_HOUSE + sum(LINES_OF_FEATURES.values())
 
 
 def test_names_are_of_the_field(trees: dict[Path, ast.Module]) -> None:

@@ -208,8 +208,9 @@ def test_the_first_campaign_explains_every_section() -> None:
     """It is the one that people copy, so each section is in it, with a comment."""
     text = (SAMPLES / "boas-vindas.toml").read_text("utf-8")
     sections = {name for name in CampaignFile.model_fields if name != "template_fields"}
-    # As an example only: the demo works at any hour, a price is everybody's own, and nobody is told of a rehearsal.
-    examples = {"window", "prices", "notify"}
+    # As an example only: the demo works at any hour, a price is everybody's own, nobody is told of a
+    # rehearsal, and the sample's sheet asks nobody.
+    examples = {"window", "prices", "notify", "consent", "select"}
     assert set(re.findall(r"^\[(\w+)\]\n#", text, re.MULTILINE)) == sections - examples
     assert set(re.findall(r"^# \[{1,2}(\w+)\]", text, re.MULTILINE)) == examples
     assert set(tomllib.loads(text)) == set(CampaignFile.model_fields) - examples

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from batch.campaign import FIELDS, Column, Constant, Draft, DraftField, Source, body_problem, check_value, placeholders
 from batch.errors import SettingsError
 from batch.i18n import _
-from batch.loader import ColumnFacts, Suggestion, column_source, suggest_value
+from batch.loader import ColumnFacts, Suggestion, column_source, is_consent_header, is_optout_header, suggest_value
 from batch.model.reasons import Finding
 
 _OWN_SECTIONS = ("whatsapp_phone_id", "template.name", "template.language")
@@ -93,6 +93,9 @@ def draft_campaign(
         body=known.body,
         fields=tuple(_fields(guess, facts, known)),
         example=_example(guess, facts),
+        optout=next((each.name for each in facts if is_optout_header(each.name)), None),
+        consent=next((each.name for each in facts if is_consent_header(each.name)), None),
+        unique_by=guess.unique_by,
         tab=tab,
         header_row=header_row,
         trusted=trusted,

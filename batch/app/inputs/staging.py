@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from batch.app.inputs.recipient_lists import RecipientLists
 from batch.campaign import Campaign
 from batch.chats import RequestEncoder
 from batch.errors import SettingsError
-from batch.i18n import _
+from batch.i18n import _, ngettext, number
 from batch.ledger import History, Ledger, RetryOptions, RowSelection, StagedRow, Staging
 from batch.loader import Limits, RowEvaluator, Sheet, open_sheet, wanted_columns
 from batch.model.messages import (
@@ -45,6 +45,8 @@ _AT_ONCE = 1000
 """Rows that are staged with one statement."""
 _ROWS_NAMED = 5
 """Rows that a warning names."""
+_DUPLICATES_NAMED = 20
+"""Duplicates with another message that `check` lists."""
 _ROW_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _MAYBE_SENT = {Outcome.SUCCESS.value, Outcome.REUSED.value, Outcome.UNKNOWN.value}
 
@@ -118,20 +120,22 @@ class CampaignSheet:
     def _stage(
         self, contact: Contact, sent_elsewhere: Finding | None, encoder: RequestEncoder, hash_key: Callable[[str], str]
     ) -> StagedRow:
-        row, person, unique, sender, values, problems, notes, hidden, opted_out = contact
+        row, person, unique, sender, values, problems, notes, hidden, left_out, out = contact
         key = None
         if person is not None:
             key = hash_key(message_key(person, unique, endpoint=self.endpoint, campaign=self.campaign.name))
-        if sent_elsewhere is None and not (hidden and self._skips_hidden) and values is not None:
+        if hidden and self._skips_hidden:
+            out = Finding(Reason.HIDDEN_ROW)
+        if sent_elsewhere is None and out is None and values is not None:
             payload = encoder.encode(values)
             digest = hash_request(payload)
             # By position: one is made for each row, and names would cost more than the hash of the request.
-            return StagedRow(row, key, person, sender, None, (), notes, digest, payload, opted_out=opted_out)
-        staged = StagedRow(row, key, person, notes=notes, opted_out=opted_out)
+            return StagedRow(row, key, person, sender, None, (), notes, digest, payload, left_out=left_out)
+        staged = StagedRow(row, key, person, notes=notes, left_out=left_out)
         if sent_elsewhere is not None:
             return staged._replace(outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
-        if hidden and self._skips_hidden:
-            return staged._replace(outcome=Outcome.SKIPPED, findings=(Finding(Reason.HIDDEN_ROW),))
+        if out is not None:
+            return staged._replace(outcome=Outcome.SKIPPED, findings=(out,))
         return staged._replace(outcome=Outcome.ERROR, findings=problems)
 
 
@@ -221,6 +225,8 @@ class StagedSheet:
     """The moment by which it was judged."""
     warnings: tuple[str, ...]
     """About lists and people, each a sentence."""
+    differing: tuple[tuple[int, int], ...] = ()
+    """Of the first duplicates with another message the row, and the row that is sent for their person."""
 
     @property
     def campaign(self) -> Campaign:
@@ -262,15 +268,30 @@ def stage_sheet(
         else:
             evaluated = (row._replace(key=row.key and staging.hash_key(row.key)) for row in rows)
         while batch := list(islice(evaluated, _AT_ONCE)):
-            unidentified += [row.row for row in batch if row.opted_out and row.person is None]
+            unidentified += [row.row for row in batch if row.left_out and row.person is None]
             staging.add(batch)
         lists.apply(staging)
         campaign = source.campaign
         history = History(rules=campaign.contact_limits, endpoint=source.endpoint, campaign=campaign.name, now=now)
         staging.judge(history, endpoint=source.endpoint, sheet=source.sheet_key)
         _choose(staging, choices)
-        warnings = (*lists.warnings, *_unidentified_warnings(unidentified))
-        yield StagedSheet(source=source, staging=staging, ledger=ledger, choices=choices, now=now, warnings=warnings)
+        differing = staging.find_differing_duplicates(_DUPLICATES_NAMED)
+        warnings = (
+            *lists.warnings,
+            *_unidentified_warnings(unidentified),
+            *_permission_warnings(source, staging),
+            *_duplicate_warnings(*differing),
+            *_recent_campaign_warnings(staging, history, now - timedelta(seconds=campaign.history.warn)),
+        )
+        yield StagedSheet(
+            source=source,
+            staging=staging,
+            ledger=ledger,
+            choices=choices,
+            now=now,
+            warnings=warnings,
+            differing=tuple(differing[1]),
+        )
 
 
 def refuse_missing_rows(ranges: Iterable[tuple[int, int]] | None, has_rows: Callable[[int, int], bool]) -> None:
@@ -307,6 +328,66 @@ def _unidentified_warnings(rows: list[int]) -> list[str]:
         "with another number, they get a message. Correct the phones first."
     )
     return [warning.format(rows=named)]
+
+
+def _permission_warnings(source: CampaignSheet, staging: Staging) -> Iterator[str]:
+    """Say whom columns of opt-out put on the suppression list, and which such columns the campaign does not use."""
+    if added := staging.count_new_suppressions(source.endpoint):
+        text = ngettext(
+            "{n} person goes on the suppression list: the column {column} says so.",
+            "{n} people go on the suppression list: the column {column} says so.",
+            added,
+        )
+        yield text.format(n=number(added), column=source.campaign.suppress.column)
+    left_out = staging.count_excluded_people(Reason.OPTOUT_UNUSED_COLUMN)
+    for name, line in source.evaluator.unused_permissions:
+        text = _(
+            "The column {name!r} seems to say who wants no messages, and the campaign does not use it: write {line}. "
+            'If it means something else, write ignore = ["{name}"] under [suppress].'
+        )
+        yield text.format(name=name, line=line)
+    if left_out:
+        text = ngettext(
+            "{n} person is left out because of such a column.",
+            "{n} people are left out because of such columns.",
+            left_out,
+        )
+        yield text.format(n=number(left_out))
+
+
+def _duplicate_warnings(count: int, first: list[tuple[int, int]]) -> Iterator[str]:
+    """Name rows of one person that hold another message than the one which is sent."""
+    if not count:
+        return
+    named = ", ".join(_("{row} (as {first})").format(row=row, first=kept) for row, kept in first[:_ROWS_NAMED])
+    if count > _ROWS_NAMED:
+        named = _("{rows} and others").format(rows=named)
+    text = ngettext(
+        "{n} row is of a person whose other row says something else, and is not sent: {rows}. To send both, name the "
+        "column that differs (invoice, order) in unique_by.",
+        "{n} rows are of people whose other row says something else, and are not sent: {rows}. To send all, name the "
+        "column that differs (invoice, order) in unique_by.",
+        count,
+    )
+    yield text.format(n=number(count), rows=named)
+
+
+def _recent_campaign_warnings(staging: Staging, history: History, since: datetime) -> Iterator[str]:
+    """Warn when most people of a new campaign name just got a message of another one: it may be the same campaign."""
+    found = staging.count_recent_contacts(history, since)
+    if found is None:
+        return
+    campaign, people = found
+    waiting = len({person for _sender, person in staging.recipients()})
+    if 2 * people > waiting:
+        text = ngettext(
+            "{n} of {all} person got a message of the campaign {campaign} a short while ago: is this the same one "
+            "under a new name? Under the old name nobody is messaged twice.",
+            "{n} of {all} people got a message of the campaign {campaign} a short while ago: is this the same one "
+            "under a new name? Under the old name nobody is messaged twice.",
+            waiting,
+        )
+        yield text.format(n=number(people), all=number(waiting), campaign=campaign)
 
 
 def reading_of(campaign: Campaign, info: SheetInfo) -> dict[str, str]:

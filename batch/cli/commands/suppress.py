@@ -171,8 +171,15 @@ def _print_unreadable(found: ImportResult) -> None:
 
 def _line(entry: Entry) -> str:
     since = format_moment(entry.added.astimezone())
-    line = f"{format_phone(entry.person):<20} {since:<{_DATE}}  {entry.source}: {entry.reason}"
+    line = (
+        f"{format_phone(entry.person):<20} {since:<{_DATE}}  {_plain(str(entry.source))}: {_plain(str(entry.reason))}"
+    )
     return line + (" " + _("(only at {endpoint})").format(endpoint=entry.endpoint) if entry.endpoint else "")
+
+
+def _plain(text: str) -> str:
+    """Return a text on one line."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _as_json(entry: Entry) -> dict[str, str]:

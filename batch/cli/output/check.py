@@ -68,6 +68,7 @@ def check_json(found: Check, expires: datetime | None = None) -> str:
             "schedule": schedule_json(found.forecast, expires),
             "errors": [{"row": each.row, "reason": each.reason, "message": _message(each)} for each in found.bad],
             "examples": [_example_json(each) for each in found.examples],
+            "differing_duplicates": [{"row": row, "sent_as": sent} for row, sent in found.differing],
             "webhook": found.webhook,
             "prometheus": found.metrics,
             "exit_code": found.exit_code,

@@ -6,16 +6,18 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, exists, insert, literal, or_, select, update
 
 from batch.errors import LedgerFailed
-from batch.i18n import _
+from batch.i18n import N_, _
 from batch.ledger.plan.corrections import write_corrections
 from batch.ledger.plan.rules import RetryOptions, sendable
 from batch.ledger.storage.locks import Owner
-from batch.ledger.storage.schema import AGAIN, SCHEMA_VERSION, State, campaigns, messages, meta, rows, runs
-from batch.ledger.storage.staged_tables import known, staged
-from batch.model.messages import campaign_scope
+from batch.ledger.storage.schema import AGAIN, SCHEMA_VERSION, State, campaigns, messages, meta, rows, runs, suppressed
+from batch.ledger.storage.staged_tables import known, listed, new_suppressions, staged
+from batch.model.messages import campaign_scope, is_loopback
 from batch.model.outcomes import Outcome
+from batch.model.phrases import Phrase, value_to_text
 from batch.model.runs import Run, Traits
 
+_OPTED_OUT_IN_SHEET = N_("opted out in a sheet")
 _KEPT = ("row", "key", "person", "outcome", "findings", "notes", "duplicate_of")
 """The columns of a staged row that stay with its run."""
 
@@ -25,6 +27,7 @@ def write_plan(connection: Connection, retries: RetryOptions, run: Run, owner: O
     _refuse_other_version(connection)
     connection.execute(insert(runs).values(_run_values(run, owner)))
     _write_traits(connection, traits, run)
+    _suppress_opted_out(connection, run)
     _drop_payloads_of_skipped(connection)
     _write_messages(connection, retries, run)
     of_run = select(*(staged.c[name] for name in _KEPT), literal(run.run))
@@ -60,6 +63,19 @@ def _write_traits(connection: Connection, traits: Traits, run: Run) -> None:
             template=traits.template,
         )
     )
+
+
+def _suppress_opted_out(connection: Connection, run: Run) -> None:
+    """Put people who opted out in the sheet on the suppression list; of a rehearsal, for its endpoint only."""
+    entries = select(
+        listed.c.person,
+        literal(value_to_text(Phrase(_OPTED_OUT_IN_SHEET, {}))),
+        listed.c.where,
+        literal(run.started, suppressed.c.added.type),
+        literal(run.endpoint if is_loopback(run.endpoint) else ""),
+    ).where(*new_suppressions(literal(run.endpoint)))
+    names = ["person", "reason", "source", "added", "endpoint"]
+    connection.execute(insert(suppressed).from_select(names, entries))
 
 
 def _drop_payloads_of_skipped(connection: Connection) -> None:

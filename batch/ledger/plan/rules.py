@@ -47,7 +47,6 @@ from batch.ledger.storage.staged_tables import (
     ALLOWED,
     PLANNED,
     STAGED_WITH_KNOWN,
-    SUPPRESSED,
     known,
     listed,
     put_on_list,
@@ -59,7 +58,7 @@ from batch.model.contact_limits import ContactLimits
 from batch.model.messages import campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
-from batch.model.reasons import Finding, Reason, findings_to_json
+from batch.model.reasons import LEFT_OUT_BY_COLUMN, Finding, Reason, findings_to_json
 
 _PAGE = 1000
 
@@ -153,7 +152,7 @@ _SENT_BEFORE = exists().where(known.c.row == staged.c.row, known.c.state.in_(SEN
 _OPEN_ROW = (staged.c.outcome.is_(None), staged.c.person.is_not(None), ~_SENT_BEFORE)
 """Neither wrong nor left out, and nothing was sent before that the row has to show."""
 
-_ON_SHEETS_LIST = exists().where(listed.c.list == SUPPRESSED, listed.c.person == staged.c.person)
+_ON_SHEETS_LIST = exists().where(listed.c.list.in_(LEFT_OUT_BY_COLUMN), listed.c.person == staged.c.person)
 _ON_ALLOW_LIST = exists().where(listed.c.list == ALLOWED, listed.c.person == staged.c.person)
 
 
@@ -161,9 +160,14 @@ def _skip_listed(connection: Connection, endpoint: str, only: str | None) -> Non
     """Skip people on the suppression list, or not on the allow list (`only`, where there is one)."""
     on_list = is_suppressed(staged.c.person, literal(endpoint))
     in_ledger = select(suppressed.c.source).where(on_list).order_by(suppressed.c.endpoint).limit(1)
-    of_sheet = select(listed.c.where).where(listed.c.list == SUPPRESSED, listed.c.person == staged.c.person)
-    where = func.coalesce(in_ledger.scalar_subquery(), of_sheet.scalar_subquery())
-    _skip_where(connection, or_(exists().where(on_list), _ON_SHEETS_LIST), where, Reason.SUPPRESSED)
+    # The sheet's own place comes first: what is written there can be corrected there.
+    for reason in map(Reason, LEFT_OUT_BY_COLUMN):
+        of_sheet = (listed.c.list == reason.value, listed.c.person == staged.c.person)
+        where: ColumnElement[Any] = select(listed.c.where).where(*of_sheet).scalar_subquery()
+        left_out: ColumnElement[bool] = exists().where(*of_sheet)
+        if reason is Reason.SUPPRESSED:
+            where, left_out = func.coalesce(where, in_ledger.scalar_subquery()), or_(left_out, exists().where(on_list))
+        _skip_where(connection, left_out, where, reason)
     if only is not None:
         _skip_where(connection, ~_ON_ALLOW_LIST, literal(value_to_text(only)), Reason.NOT_ALLOWED)
 

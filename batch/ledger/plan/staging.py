@@ -12,7 +12,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, Integer, Label, cast, func, insert, or_, select
+from sqlalchemy import Engine, Integer, Label, and_, cast, func, insert, literal, or_, select, true
 from sqlalchemy.schema import DropTable
 
 from batch.i18n import N_, _
@@ -20,6 +20,7 @@ from batch.ledger.plan import rules
 from batch.ledger.plan.commit import write_plan
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.read.corrections import read_corrected, read_staged_corrections, show_corrections
+from batch.ledger.send.contact_limits import EARLIER, recent_contact
 from batch.ledger.send.queue import JobRows, rows_by_sender
 from batch.ledger.send.rolling_quota import read_contact_times
 from batch.ledger.storage.engine import READ, translate_write_failures
@@ -36,18 +37,21 @@ from batch.ledger.storage.results import (
 from batch.ledger.storage.schema import State, messages
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
+    OPTED_OUT,
     STAGED_WITH_KNOWN,
     SUPPRESSED,
     MessageLookup,
     known,
+    listed,
+    new_suppressions,
     put_on_list,
     staged,
     staging_metadata,
 )
-from batch.model.messages import Origin
+from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome
-from batch.model.phrases import Phrase, Value
-from batch.model.reasons import ROW_OF_SHEET, Finding, findings_to_json
+from batch.model.phrases import Value
+from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.runs import Result, Run, Traits
 
 _PAGE = 1000
@@ -69,8 +73,9 @@ class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a
     payload: str | None = None
     stands: bool = False
     """The row stands for its key though it is not sent: another ledger has sent it."""
-    opted_out: bool = False
-    """The sheet says that the person wants no messages: none of the person's rows is sent."""
+    left_out: Finding | None = None
+    """Why the sheet leaves out all rows of the person. With a value `source`: a plan puts the person on the suppression
+    list."""
     origin: Origin | None = None
     """The row of another sheet, of the same campaign and endpoint, that this one corrects."""
     origin_sheet: str | None = None
@@ -132,9 +137,9 @@ class Staging:
         """Stage rows. Row numbers must be new."""
         hash_person = self._hashes.person if self._has_purged else None
         values: list[tuple[Any, ...]] = []
-        opted_out: list[tuple[str, Value]] = []
+        lists: dict[str, list[tuple[str, Value]]] = {}
         for each in rows:
-            row, key, person, sender, outcome, findings, notes, digest, payload, stands, is_out, origin, sheet = each
+            row, key, person, sender, outcome, findings, notes, digest, payload, stands, out, origin, sheet = each
             values.append(
                 (
                     row,
@@ -153,11 +158,14 @@ class Staging:
                     origin.row if origin else None,
                 )
             )
-            if is_out and person:
-                opted_out.append((person, Phrase(ROW_OF_SHEET, {"row": str(row)})))
+            if out and person:
+                lists.setdefault(out.reason.value, []).append((person, out.values["where"]))
+                if source := out.values.get("source"):
+                    lists.setdefault(OPTED_OUT, []).append((person, source))
         if values:
             self._connection.exec_driver_sql(self._insert, values)
-        self.suppress(opted_out)
+        for name, people in lists.items():
+            put_on_list(self._connection, name, people)
 
     def suppress(self, people: Iterable[tuple[str, Value]]) -> None:
         """Suppress people in this sheet besides the ledger's list: (person, file or column). Before `judge`."""
@@ -283,6 +291,52 @@ class Staging:
             yield from found
         finally:
             found.close()
+
+    # What a person should know of people and their rows
+
+    def count_excluded_people(self, reason: Reason) -> int:
+        """Count the people whom a column of the sheet leaves out for a reason."""
+        query = select(func.count()).select_from(listed).where(listed.c.list == reason.value)
+        return int(self._connection.execute(query).scalar_one())
+
+    def count_new_suppressions(self, endpoint: str) -> int:
+        """Count the people whom a plan for this endpoint would put on the suppression list."""
+        query = select(func.count()).select_from(listed).where(*new_suppressions(literal(endpoint)))
+        return int(self._connection.execute(query).scalar_one())
+
+    def find_differing_duplicates(self, limit: int) -> tuple[int, list[tuple[int, int]]]:
+        """Find duplicates that would have got another message than the row that is sent for their person.
+
+        Returns how many there are, and of the first `limit` the row and the one that stands for it.
+        """
+        first = staged.alias("first")
+        differ = (first.c.row == staged.c.duplicate_of, first.c.request_hash != staged.c.request_hash)
+        query = select(staged.c.row, staged.c.duplicate_of).join(first, and_(*differ)).order_by(staged.c.row)
+        count = self._connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+        return int(count), [(row, kept) for row, kept in self._connection.execute(query.limit(limit))]
+
+    def count_recent_contacts(self, history: History, since: datetime) -> tuple[str, int] | None:
+        """Return the other campaign that messaged most people of this sheet since a moment, and how many; or None.
+
+        None also where this campaign has messages of its own: then people know it.
+        """
+        mine = (messages.c.endpoint == history.endpoint, messages.c.campaign == campaign_scope(history.campaign))
+        if self._connection.execute(select(messages.c.key).where(*mine).limit(1)).first() is not None:
+            return None
+        people = func.count(staged.c.person.distinct())
+        query = (
+            select(EARLIER.c.campaign, people)
+            .select_from(STAGED_WITH_KNOWN.join(EARLIER, true()))
+            .where(
+                rules.sendable(self._retries),
+                *recent_contact(staged, staged.c.hashed),
+                EARLIER.c.endpoint == history.endpoint,
+            )
+            .group_by(EARLIER.c.campaign)
+            .order_by(people.desc())
+        )
+        found = self._connection.execute(query.limit(1), {"recent_since": since}).first()
+        return None if found is None else (found[0], found[1])
 
     def plan(self, run: Run, owner: Owner, traits: Traits) -> int:
         """Write the run, its rows and its messages into the ledger in one transaction; return the ledger's counter.

@@ -16,13 +16,14 @@ from sqlalchemy import (
     Text,
     case,
     delete,
+    exists,
     insert,
     or_,
     select,
 )
 
 from batch.ledger.storage.engine import read_data_version
-from batch.ledger.storage.schema import State, messages
+from batch.ledger.storage.schema import State, is_suppressed, messages
 from batch.model.messages import campaign_scope
 from batch.model.phrases import Value, value_to_text
 
@@ -82,15 +83,16 @@ winners = Table(
 )
 """The row that stands for each key of several rows."""
 
-SUPPRESSED, ALLOWED, PLANNED = "suppressed", "allowed", "planned"
-"""Lists that hold for one sheet: people whom a file or a column suppresses, people of `--only-allowed`, and the
-requests of a frozen plan (`person` is the row's number then, and `where` the request's hash)."""
+SUPPRESSED, ALLOWED, PLANNED, OPTED_OUT = "suppressed", "allowed", "planned", "opted_out"
+"""Lists that hold for one sheet, besides those that are named after a reason (`LEFT_OUT_BY_COLUMN`): people whom a file
+suppresses, people of `--only-allowed`, the requests of a frozen plan (`person` is the row's number then, and `where`
+the request's hash), and people whom a plan puts on the ledger's suppression list."""
 
 listed = Table(
     "listed",
     staging_metadata,
     Column("person", String(20), nullable=False),
-    Column("list", String(10), nullable=False),
+    Column("list", String(30), nullable=False),
     Column("where", Text, nullable=False),
     PrimaryKeyConstraint("list", "person"),
     prefixes=["TEMPORARY"],
@@ -98,6 +100,11 @@ listed = Table(
 """The entries of these lists. `where`: the file, column or row that names the person."""
 
 _PAGE = 1000
+
+
+def new_suppressions(endpoint: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of the entries of `listed` that a plan puts on the suppression list."""
+    return listed.c.list == OPTED_OUT, ~exists().where(is_suppressed(listed.c.person, endpoint))
 
 
 def put_on_list(connection: Connection, name: str, entries: Iterable[tuple[str, Value]]) -> None:

@@ -27,6 +27,7 @@ from batch.i18n import N_, _
 from batch.loader.filters.registry import default_filter
 from batch.loader.header_names import fold, is_result_column
 from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
+from batch.loader.mapping.permissions import PermissionColumns, find_unused
 from batch.loader.mapping.placeholders import ParsedText, Placeholder, parse_text
 from batch.loader.mapping.template_fields import TemplateFieldPlan, find_gaps
 from batch.loader.mapping.values import (
@@ -116,8 +117,7 @@ class Mapping:
     fields: tuple[TemplateFieldPlan, ...]
     unique: tuple[tuple[str, int], ...]
     """Name and place of the `unique_by` columns."""
-    optout: tuple[str, int] | None
-    """Name and place of the opt-out column."""
+    permissions: PermissionColumns
     columns_used: frozenset[str]
     """Every column of the sheet that the campaign uses, `unique_by` included."""
     description: tuple[tuple[str, str], ...]
@@ -132,8 +132,7 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
     slots = {field: _field_slot(finder, field, source) for field, source in sources.items()}
     fields = tuple(_plan_field(finder, spec, number, problems) for number, spec in enumerate(specs, start=1))
     unique = tuple(finder.find(name, key="[campaign] unique_by") for name in campaign.unique_by)
-    column = campaign.suppress.column
-    optout = finder.find(column, key="[suppress] column") if column else None
+    permissions = _find_permissions(campaign, finder, info)
     problems += [
         *finder.problems,
         *_numbering_problems(campaign, fields),
@@ -147,9 +146,32 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
         slots=tuple(slot for slot in slots.values() if slot.column is not None),
         fields=fields,
         unique=unique,
-        optout=optout,
+        permissions=permissions,
         columns_used=frozenset(finder.used),
         description=tuple(_descriptions(sources, fields, specs)),
+    )
+
+
+def _find_permissions(campaign: Campaign, finder: ColumnFinder, info: SheetInfo) -> PermissionColumns:
+    """Find the columns of opt-out, consent and selection, and, once all others are found, those that look so."""
+    suppress, consent = campaign.suppress, campaign.consent
+    optout = finder.find(suppress.column, key="[suppress] column") if suppress.column else None
+    yes = finder.find(consent.column, key="[consent] column") if consent else None
+    select = [(*finder.find(name, key="[select]"), values) for name, values in campaign.select.items()]
+    ignored = {fold(name) for name in suppress.ignore}
+    unused_optout, unused_consent = find_unused(
+        (place, name)
+        for place, name in enumerate(info.columns)
+        if name not in finder.used and fold(name) not in ignored
+    )
+    return PermissionColumns(
+        file=info.file,
+        optout=optout,
+        consent=yes,
+        yes=frozenset(map(fold, consent.yes)) if consent else frozenset(),
+        select=[(name, place, frozenset(map(fold, values))) for name, place, values in select],
+        unused_optout=unused_optout,
+        unused_consent=unused_consent,
     )
 
 
@@ -162,8 +184,8 @@ def wanted_columns(campaign: Campaign) -> frozenset[str]:
         sources += [part for part in frame if part is not None]
     named = {source.column for source in (*sources, *texts) if isinstance(source, Column)}
     inside = {name for text in texts if isinstance(text, Constant) for name in parse_text(text.value).columns}
-    optout = [campaign.suppress.column] if campaign.suppress.column else []
-    return frozenset({*named, *inside, *campaign.unique_by, *optout})
+    permissions = (campaign.suppress.column, campaign.consent.column if campaign.consent else None, *campaign.select)
+    return frozenset(filter(None, (*named, *inside, *campaign.unique_by, *permissions)))
 
 
 def _sources(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> tuple[dict[str, Source], list[Problem]]:

@@ -2,23 +2,22 @@
 
 The campaign is compiled once: each field that a column fills has a memoised reader, and all that is the same in every
 row is made once. A row is then the tuple of what its readers return. Any finding among them makes the row an error,
-with all findings in a fixed order: the phone, unreadable cells, the opt-out, the fields in the order of the API's page,
-the template's fields. Else the tuple is the message: `build_message` makes a record of it, and `chats.RequestEncoder`
-its request.
+with all findings in a fixed order: the phone, unreadable cells, opt-out and consent, the fields in the order of the
+API's page, the template's fields. Else the tuple is the message: `build_message` makes a record of it, and
+`chats.RequestEncoder` its request.
 """
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
-from operator import itemgetter
 from typing import Any, Self
 
 from batch.campaign import Campaign, Shares, fill_body
 from batch.loader.mapping.automatic import Rows
 from batch.loader.mapping.compile import Mapping, compile_mapping
-from batch.loader.mapping.optout import read_optout
+from batch.loader.mapping.permissions import NO_OBJECTION
 from batch.loader.mapping.template_fields import TemplateShape, body_values, undocumented_warnings
-from batch.loader.mapping.values import Cells, Findings, Memo, ValueReader, tuple_getter
+from batch.loader.mapping.values import Cells, Findings, Memo, tuple_getter
 from batch.model.messages import Contact, Message
 from batch.model.phone.cells import omitted_prefix, read_phone
 from batch.model.phone.digits import Phone
@@ -39,11 +38,7 @@ class RowEvaluator:
         self._prefix = omitted_prefix(campaign.phone.format, campaign.phone.region)
         self._skips_hidden = campaign.sheet.hidden_rows == "skip"
         self._unique = [place for _, place in mapping.unique]
-        self._optout: ValueReader | None = None
-        if mapping.optout:
-            column, place = mapping.optout
-            memo = Memo(lambda cell: read_optout(cell, column))
-            self._optout = ValueReader(itemgetter(place), memo, frozenset({column}))
+        self._read_permission = mapping.permissions.reader()
         self._readers = [slot.reader() for slot in mapping.slots]
         self._first_of_template = len(self._readers)
         parts: list[int] = []
@@ -82,6 +77,13 @@ class RowEvaluator:
         return self._mapping.columns_used
 
     @property
+    def unused_permissions(self) -> list[tuple[str, str]]:
+        """Return columns that look like opt-out or consent and are not used, each with the line that would use it."""
+        columns = self._mapping.permissions
+        sections = (("suppress", columns.unused_optout), ("consent", columns.unused_consent))
+        return [(name, f'[{section}] column = "{name}"') for section, found in sections for name, _place in found]
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about the campaign as a whole, each a sentence."""
         return undocumented_warnings(self._mapping.fields)
@@ -98,15 +100,13 @@ class RowEvaluator:
             return Contact(row.number, None, problems=(malformed,), hidden=row.hidden)
         cells = row.cells
         phone = self._read_phone(cells)
-        optout = self._optout.memo[self._optout.pick(cells)] if self._optout else False
+        person_out, row_out, refused = self._read_permission(row) if self._read_permission else NO_OBJECTION
         values = [memo[pick(cells)] for pick, memo, _ in self._readers]
         problems: Findings = ()
-        is_out = optout is not False
-        if row.errors or type(phone) is tuple or type(optout) is tuple or tuple in map(type, values):
+        if row.errors or refused or type(phone) is tuple or tuple in map(type, values):
             broken = self.columns_used & row.errors.keys()
-            is_out = is_out or bool(self._optout and self._optout.columns & broken)
-            phone, optout, *values = self._drop_unreadable(broken, phone, optout, values)
-            in_order = (phone, self._list_unreadable(row, broken), optout, *values)
+            phone, *values = self._drop_unreadable(broken, phone, values)
+            in_order = (phone, self._list_unreadable(row, broken), refused, *values)
             problems = tuple(chain.from_iterable(found for found in in_order if type(found) is tuple))
         person, notes = phone if type(phone) is Phone else (None, ())
         if not problems or tuple not in map(type, values[self._first_of_template :]):
@@ -116,12 +116,12 @@ class RowEvaluator:
                 notes += shape.notes
         unique = tuple([cells[place] or "" for place in self._unique]) if self._unique else ()
         if problems or person is None:
-            return Contact(row.number, person, unique, None, None, problems, notes, row.hidden, is_out)
+            return Contact(row.number, person, unique, None, None, problems, notes, row.hidden, person_out, row_out)
         values.append(person.removeprefix(self._prefix))
         if self._sender_place:
             values.append(self._shares.sender_of(person) if self._shares else self._sender)
         sender = values[self._sender_place]
-        return Contact(row.number, person, unique, sender, tuple(values), (), notes, row.hidden, is_out)
+        return Contact(row.number, person, unique, sender, tuple(values), (), notes, row.hidden, person_out, row_out)
 
     def _read_phone(self, cells: Cells) -> Phone | Findings:
         slot = self._mapping.phone
@@ -131,10 +131,9 @@ class RowEvaluator:
             return (Finding(phone.reason, {**slot.origin, **phone.values}),)
         return phone
 
-    def _drop_unreadable(self, broken: AbstractSet[str], phone: Any, optout: Any, values: list[Any]) -> Iterator[Any]:
+    def _drop_unreadable(self, broken: AbstractSet[str], phone: Any, values: list[Any]) -> Iterator[Any]:
         """Put no findings in place of what unreadable cells came to: they have a finding of their own."""
         yield () if self._mapping.phone.column in broken else phone
-        yield () if self._optout and self._optout.columns & broken else optout
         for reader, value in zip(self._readers, values, strict=True):
             yield () if reader.columns & broken else value
 

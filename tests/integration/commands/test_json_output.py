@@ -44,7 +44,7 @@ CHECK = [
     *(f"examples[].body.{key}" for key in ("whatsapp_phone_id", "wa_contact_id", "template.name", "template.language")),
     *(f"examples[].body.template_fields[].{key}" for key in ("component", "type", "index", "value")),
     "examples[].text",
-    *("webhook", "prometheus"),
+    *("differing_duplicates[]", "webhook", "prometheus"),
     "exit_code",
 ]
 

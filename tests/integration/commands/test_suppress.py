@@ -228,7 +228,7 @@ def test_a_run_honours_the_campaigns_files_and_column(typed: Typed, tmp_path: Pa
         code, out, _ = run(typed, sandbox.url)
         assert (code, outcomes(out)) == (3, {"success": 1, "skipped": 3, "error": 1})
         assert len(sandbox.log.applied) == 1
-    assert on_it(typed) == []
+    assert on_it(typed) == ["+55 11 98888-7003"]
 
 
 def test_a_yes_in_a_hidden_or_wrong_row_counts_for_the_person(typed: Typed, tmp_path: Path) -> None:

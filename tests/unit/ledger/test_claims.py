@@ -14,7 +14,7 @@ from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, SuppressionEntr
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
-from batch.model.reasons import Finding, Reason
+from batch.model.reasons import ROW_OF_SHEET, Finding, Reason
 from batch.model.runs import Result, Run, Traits
 from batch.model.verdicts import ChatSigns, ClaimRefusal, Verdict
 
@@ -33,21 +33,25 @@ def listed(person: str, source: str = "by hand") -> SuppressionEntry:
     return SuppressionEntry(person=person, reason="asked for it", source=source, added=NOW)
 
 
+def out_of_column(row: int) -> Finding:
+    """The sheet's own opt-out column leaves the person out."""
+    return Finding(Reason.SUPPRESSED, {"where": Phrase(ROW_OF_SHEET, {"row": str(row)})})
+
+
 def good(
     row: int, person: str, *, campaign: str = "teste", endpoint: str = ENDPOINT, opted_out: bool = False
 ) -> StagedRow:
     """A row that may be sent."""
     key = message_key(endpoint=endpoint, campaign=campaign, person=person)
-    return StagedRow(
-        row=row, key=key, person=person, payload="{}", request_hash=person, sender="s1", opted_out=opted_out
-    )
+    left_out = out_of_column(row) if opted_out else None
+    return StagedRow(row=row, key=key, person=person, payload="{}", request_hash=person, sender="s1", left_out=left_out)
 
 
 def wrong(row: int, person: str, outcome: Outcome, reason: Reason) -> StagedRow:
     """A row that is left out by itself, and says that its person wants nothing."""
     key = message_key(endpoint=ENDPOINT, campaign="teste", person=person)
     findings = (Finding(reason, {"field": "Nome", "column": "Nome"}),)
-    return StagedRow(row=row, key=key, person=person, outcome=outcome, findings=findings, opted_out=True)
+    return StagedRow(row=row, key=key, person=person, outcome=outcome, findings=findings, left_out=out_of_column(row))
 
 
 def plan(

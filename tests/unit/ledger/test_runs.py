@@ -34,7 +34,7 @@ def a_sheet() -> list[StagedRow]:
                        request_hash="new", sender="s1") for each in [*plain, *notes]]  # fmt: skip
     nobody = StagedRow(row=300, outcome=Outcome.ERROR, findings=(WRONG,))
     out = StagedRow(row=301, key="0" * 64, person="+5511900999999", payload="x", request_hash="y", sender="s1",
-                    opted_out=True)  # fmt: skip
+                    left_out=Finding(Reason.SUPPRESSED, {"where": "a column"}))  # fmt: skip
     return [*wrong, *noted, *plain, nobody, out]
 
 

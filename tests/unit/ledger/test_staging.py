@@ -25,7 +25,7 @@ WRONG = Finding(Reason.VALUE_MISSING, {"field": "Nome"})
 ROWS = (
     staged(1),
     staged(2)._replace(notes=(NOTE,)),
-    staged(3)._replace(opted_out=True),
+    staged(3)._replace(left_out=Finding(Reason.SUPPRESSED, {"where": "a column"})),
     staged(4)._replace(outcome=Outcome.SKIPPED, findings=(WRONG,), stands=True),
     staged(5)._replace(origin=Origin(run="r0", row=7), origin_sheet="0" * 64),
     StagedRow(6),

@@ -134,7 +134,7 @@ def test_a_good_row_becomes_exactly_the_message_the_campaign_describes(make: Mak
     contact = make(PLAIN, _plain())
     assert (contact.row, contact.person, contact.sender) == (2, "+5511988887777", SENDER)
     assert (contact.problems, contact.notes, contact.unique) == ((), (), ())
-    assert (contact.hidden, contact.opted_out) == (False, False)
+    assert (contact.hidden, contact.left_out) == (False, None)
     assert contact.message == Message(
         whatsapp_phone_id=SENDER,
         wa_contact_id="11988887777",

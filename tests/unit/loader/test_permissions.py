@@ -10,9 +10,10 @@ import pytest
 
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError
+from batch.loader.header_names import is_consent_header, is_optout_header
 from batch.loader.mapping.compile import wanted_columns
 from batch.loader.mapping.contacts import RowEvaluator
-from batch.loader.mapping.optout import read_optout
+from batch.loader.mapping.permissions import Consent, read_consent, read_optout
 from batch.model.messages import Contact
 from batch.model.reasons import Reason, sentence
 from batch.model.sheets import SheetInfo, SheetRow
@@ -117,24 +118,24 @@ def test_anything_else_is_no_answer(cell: str) -> None:
 def test_a_yes_is_no_error(load: Load) -> None:
     """The contact is good, and says that the person wants nothing."""
     contact = _contact(load, "Sim")
-    assert (contact.opted_out, contact.problems) == (True, ())
+    assert (bool(contact.left_out), contact.problems) == (True, ())
     assert contact.values is not None
-    assert not _contact(load, "não").opted_out
-    assert not _contact(load, None).opted_out
+    assert not _contact(load, "não").left_out
+    assert not _contact(load, None).left_out
 
 
 def test_a_yes_counts_although_the_row_is_wrong(load: Load) -> None:
     """The errors stay errors; the person, who may stand in other rows too, is known to want nothing."""
     contact = _contact(load, "Sim", name=None)
     assert [problem.reason for problem in contact.problems] == [Reason.VALUE_MISSING]
-    assert (contact.opted_out, contact.person) == (True, "+5511988887777")
+    assert (bool(contact.left_out), contact.person) == (True, "+5511988887777")
 
 
 def test_no_answer_is_an_error_of_the_row(load: Load) -> None:
     """Nobody is messaged of whom we do not know whether they want it, in another row either."""
     contact = _contact(load, "talvez")
     assert [problem.reason for problem in contact.problems] == [Reason.VALUE_NOT_ALLOWED]
-    assert (contact.opted_out, contact.values) == (True, None)
+    assert (bool(contact.left_out), contact.values) == (True, None)
 
 
 def test_an_unreadable_cell_is_an_error_of_the_row(load: Load) -> None:
@@ -144,20 +145,20 @@ def test_an_unreadable_cell_is_an_error_of_the_row(load: Load) -> None:
     row = SheetRow(number=2, cells=("11 98888-7777", "Ana", None), errors={"Opt-out": "error cell #N/A"})
     contact = maker.evaluate(row)
     assert [problem.reason for problem in contact.problems] == [Reason.CELL_UNREADABLE]
-    assert contact.opted_out
+    assert contact.left_out
 
 
 def test_a_hidden_row_says_it_too(load: Load) -> None:
     """Often the rows with a yes are filtered away, and the same person stands elsewhere."""
     maker = _maker(load(SUPPRESS), "Telefone", "Nome", "Opt-out")
     contact = maker.evaluate(SheetRow(number=2, cells=("11 98888-7777", "Ana", "x"), hidden=True))
-    assert (contact.hidden, contact.opted_out) == (True, True)
+    assert (contact.hidden, bool(contact.left_out)) == (True, True)
 
 
 def test_without_the_key_the_column_means_nothing(load: Load) -> None:
     """Even when the sheet has one of that name."""
     maker = _maker(load(""), "Telefone", "Nome", "Opt-out")
-    assert not maker.evaluate(SheetRow(number=2, cells=("11 98888-7777", "Ana", "talvez"))).opted_out
+    assert not maker.evaluate(SheetRow(number=2, cells=("11 98888-7777", "Ana", "talvez"))).left_out
     assert "Opt-out" not in maker.columns_used
 
 
@@ -172,9 +173,9 @@ def test_the_column_helps_to_find_the_header_and_must_be_there(load: Load) -> No
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[suppress]\nfiles = "bloqueio.csv"\n', 'allowed is a list of files like ["bloqueio.csv"]'),
-        ("[suppress]\nfiles = [1]\n", "allowed is a list of files"),
-        ('[suppress]\nfiles = [" "]\n', "allowed is a list of files"),
+        ('[suppress]\nfiles = "bloqueio.csv"\n', 'allowed is a list of texts like ["bloqueio.csv"]'),
+        ("[suppress]\nfiles = [1]\n", "allowed is a list of texts"),
+        ('[suppress]\nfiles = [" "]\n', "allowed is a list of texts"),
         ('[suppress]\ncolumn = " "\n', "not empty"),
         ('[suppress]\nfile = ["bloqueio.csv"]\n', "did you mean 'files'?"),
     ],
@@ -192,3 +193,97 @@ def test_files_are_those_beside_the_campaign(load: Load, tmp_path: Path) -> None
     campaign = load(f"[suppress]\nfiles = [\"bloqueio.csv\", '{elsewhere}']\n")
     assert campaign.suppress.files == (tmp_path / "bloqueio.csv", elsewhere)
     assert campaign.suppress.column is None
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(
+            "Sim",
+            "SIM",
+            "s",
+            "x",
+            "1",
+            "TRUE",
+            "Sim, aceito",
+            "Aceito receber mensagens pelo WhatsApp",
+            "Li e concordo",
+        ),
+        *("I agree", "Autorizo", "De acordo", "opt-in", "Sí, acepto", "Yes!", "  sim  "),
+    ],
+)
+def test_a_clear_yes_is_consent(cell: str) -> None:
+    """Alone, or at the beginning of a text that takes nothing back."""
+    assert read_consent(cell) == Consent(yes=True)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["Não", "nao", "NÃO ACEITO", "No", "n", "0", "FALSE", "Não, obrigado", "recuso", "Não desejo receber", "stop"],
+)
+def test_a_no_is_no_consent(cell: str) -> None:
+    """Whatever follows it."""
+    assert read_consent(cell) == Consent(no=True)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "Sim, mas não por WhatsApp",
+        "sim, só email",
+        "talvez",
+        "-",
+        "?",
+        "2",
+        "simples",
+        "Sim e não",
+        "aceito se for grátis",
+    ],
+)
+def test_anything_else_is_unclear(cell: str) -> None:
+    """In doubt nothing is sent."""
+    assert read_consent(cell) == Consent()
+
+
+def test_an_empty_cell_of_consent_is_told_apart() -> None:
+    """It leaves out its own row only."""
+    assert read_consent(None) == read_consent(" \u200b") == Consent(empty=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Opt-out", "OPT OUT", "Descadastrado", "Unsubscribed from all email", "HasOptedOutOfEmail", "Do Not Contact"),
+        *("Não contatar", "Não deseja receber mensagens?", "No contactar", "DNC", "Bloqueado", "Dado de baja"),
+    ],
+)
+def test_names_of_opt_out(name: str) -> None:
+    """A yes there means no messages."""
+    assert is_optout_header(name)
+    assert not is_consent_header(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Consentimento", "Opt-in", "LGPD", "Aceita receber mensagens? (LGPD)", "Autoriza contato por WhatsApp?"),
+        *("Marketing consent", "Acepta recibir promociones", "Gostaria de receber novidades?"),
+    ],
+)
+def test_names_of_consent(name: str) -> None:
+    """A no there means no messages."""
+    assert is_consent_header(name)
+    assert not is_optout_header(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Nome", "Telefone", "Opção", "Status", "Saída", "Código de autorização", "Aceita cartão?", "Observação"),
+        *("Data de recebimento", "Stopover", "Cidade", "Valor recebido", "Bloco", "Quer desconto?", "Contato"),
+    ],
+)
+def test_names_of_other_columns(name: str) -> None:
+    """Nobody is left out because of them."""
+    assert not is_optout_header(name)
+    assert not is_consent_header(name)
