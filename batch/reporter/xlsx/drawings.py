@@ -1,6 +1,8 @@
 """Cells under the drawings of a worksheet: charts, pictures, text boxes, controls."""
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from functools import cache
 
 from batch.ooxml.package import Package
 from batch.ooxml.references import LAST_COLUMN, LAST_ROW, Area, whole_number
@@ -12,13 +14,13 @@ _ROW_PIXELS = 20
 """Of a row of the usual height: higher ones make a drawing end sooner."""
 
 
-def drawn_areas(package: Package, sheet_part: str, pixels: Callable[[int], int]) -> list[Area]:
-    """Return the areas under all drawings of a worksheet. `pixels`: width of a column, counted from 1.
+def drawn_areas(package: Package, sheet_part: str, column_ends: Callable[[], Sequence[int]]) -> list[Area]:
+    """Return the areas under all drawings of a worksheet. `column_ends`: where each column ends, in pixels.
 
     Raises:
         UnsupportedMarkup: a drawing is not well-formed.
     """
-    anchors = _Anchors(pixels)
+    anchors = _Anchors(column_ends)
     for each in package.relations(sheet_part):
         if each.kind == "drawing" and each.target in package:
             parser = SafeParser(start=anchors.start, end=anchors.end, text=anchors.text)
@@ -30,9 +32,9 @@ def drawn_areas(package: Package, sheet_part: str, pixels: Callable[[int], int])
 class _Anchors:
     """Parser handlers that collect the areas of anchors."""
 
-    def __init__(self, pixels: Callable[[int], int]) -> None:
+    def __init__(self, column_ends: Callable[[], Sequence[int]]) -> None:
         self.areas: list[Area] = []
-        self._pixels, self._names = pixels, LocalNames()
+        self._column_ends, self._names = cache(column_ends), LocalNames()
         self._corner, self._text = "", ""
         self._found: dict[str, int] = {}
 
@@ -70,12 +72,7 @@ class _Anchors:
             if anchor == "absoluteAnchor":
                 left = top = 1
                 wide, high = wide + get("x", 0) // _EMU_PER_PIXEL, high + get("y", 0) // _EMU_PER_PIXEL
-            right, bottom = next(self._ends(left, wide), LAST_COLUMN), top + high // _ROW_PIXELS + 1
+            ends = self._column_ends()
+            start = ends[min(left - 1, LAST_COLUMN) - 1] if left > 1 else 0
+            right, bottom = bisect_right(ends, start + wide) + 1, top + high // _ROW_PIXELS + 1
         return Area(left, top, min(max(left, right), LAST_COLUMN), min(max(top, bottom), LAST_ROW))
-
-    def _ends(self, left: int, wide: int) -> Iterator[int]:
-        """Yield the column in which so many pixels from a column on end."""
-        for column in range(left, LAST_COLUMN):
-            wide -= self._pixels(column)
-            if wide < 0:
-                yield column

@@ -6,6 +6,7 @@ gap that is wide enough is taken. The widths of columns under a drawing stay: it
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
@@ -47,7 +48,7 @@ class ResultColumns:
         self.filter: Area | None = None
         self._around = Surroundings(extent)
         self._tables = [table for table in tables_of(package, part) if table.area]
-        self._drawn = drawn_areas(package, part, self._around.pixels)
+        self._drawn = drawn_areas(package, part, self._around.column_ends)
         self.places = [[index + 1 for index in indexes] for indexes in self._find_places()]
         self.columns = sorted(column for columns in self.places for column in columns)
         self._own = self._find_own_table()
@@ -67,14 +68,13 @@ class ResultColumns:
         around = self._around
         around.deselect()
         around.reach(self.columns[-1], max(self._extent.bottom, self._header_row))
-        kept = {column for area in self._drawn for column in range(area.left, area.right + 1)}
-        kept |= self._extent.header.keys()
+        covered = _cover(self._drawn)
         around.widen(
             {
                 column: width_of(name)
                 for name, columns in zip(COLUMNS, self.places, strict=True)
                 for column in columns
-                if column not in kept
+                if not covered[column] and column not in self._extent.header
             }
         )
         return around.head
@@ -105,13 +105,13 @@ class ResultColumns:
 
     def _clip(self, wanted: Area, tables: Sequence[Area]) -> Area:
         """Return the columns of the contacts, without the tables beside them."""
-        taken = {column for each in tables for column in range(each.left, each.right + 1)}
-        free = [column for column in sorted(self._extent.header) if column not in taken]
+        taken = _cover(tables)
+        free = [column for column in sorted(self._extent.header) if not taken[column]]
         home = self._phone_column
         left = right = home if home in free else free[0] if free else wanted.left
-        while left - 1 not in taken and left - 1 >= wanted.left:
+        while left > wanted.left and not taken[left - 1]:
             left -= 1
-        while right + 1 not in taken and right + 1 <= wanted.right:
+        while right < wanted.right and not taken[right + 1]:
             right += 1
         named = [column for column in free if left <= column <= right]
         return wanted._replace(left=named[0], right=named[-1]) if named else wanted
@@ -137,11 +137,11 @@ class ResultColumns:
 
     def _find_gap(self, areas: Sequence[Area]) -> Sequence[Sequence[int]]:
         used = find_used_columns(self._package.chunks(self._part), header_row=self._header_row)
-        used |= {column for area in areas for column in range(area.left, area.right + 1)}
+        covered = _cover(areas)
         missing = sum(places[0] >= LAST_COLUMN for places in self._place(LAST_COLUMN))
         free = 0
         for column in range(min(used, default=0) + 1, LAST_COLUMN + 1):
-            free = 0 if column in used else free + 1
+            free = 0 if column in used or covered[column] else free + 1
             if free == missing:
                 return self._place(column - missing)
         raise NoRoom
@@ -151,8 +151,9 @@ class ResultColumns:
         tables = [each for each in self._tables if each.is_headed_at(self._header_row)]
         if not tables:
             return None
-        named = [column for column in self._extent.header if column not in self.columns]
-        counts = {each: sum(map(each.holds, named)) for each in tables}
+        named = sorted(self._extent.header.keys() - set(self.columns))
+        areas = {each: each.area for each in tables if each.area}
+        counts = {each: bisect_right(named, area.right) - bisect_left(named, area.left) for each, area in areas.items()}
         phone = self._phone_column if max(counts.values()) < len(named) else None
         if phone is not None:
             return next((each for each in tables if each.holds(phone)), None)
@@ -176,6 +177,14 @@ class ResultColumns:
         columns = {text.strip(): column for column, text in sorted(self._extent.header.items(), reverse=True)}
         letters = re.search(r"\bcolumn ([A-Z]{1,3})\b", name)
         return columns.get(name.strip()) or (column_number(letters[1]) if letters else None)
+
+
+def _cover(areas: Sequence[Area]) -> bytearray:
+    """Return for each column, counted from 1, whether any area goes through it."""
+    covered = bytearray(LAST_COLUMN + 1)
+    for area in areas:
+        covered[area.left : area.right + 1] = b"\1" * (area.right + 1 - area.left)
+    return covered[: LAST_COLUMN + 1]
 
 
 def _last_digits(value: Value) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import accumulate
 
 from batch.ooxml.package import Package, is_true
 from batch.ooxml.references import LAST_COLUMN, Area, group_runs, parse_area, whole_number
@@ -51,16 +52,17 @@ class Surroundings:
         """The document, changed."""
         return self.head + self._rows + self.tail
 
-    def pixels(self, column: int) -> int:
-        """Return the width of a column on the screen, about."""
-        present = self._root.find("cols")
-        for each in present.children if present else ():
-            first, last = (whole_number(each.attributes.get(name)) or 0 for name in ("min", "max"))
-            if first <= column <= last and is_true(each.attributes.get("hidden")):
-                return 0
-            if first <= column <= last and re.fullmatch(r"\d{1,3}(\.\d+)?", each.attributes.get("width", "")):
-                return int(float(each.attributes["width"]) * 7 + 5)
-        return _USUAL_PIXELS
+    def column_ends(self) -> list[int]:
+        """Return where each column ends on the screen, about, in pixels from the left."""
+        widths = [_USUAL_PIXELS] * LAST_COLUMN
+        for each in self._all("cols")[:LAST_COLUMN]:
+            first, last = (min(whole_number(each.attributes.get(name)) or 0, LAST_COLUMN) for name in ("min", "max"))
+            width = re.fullmatch(r"(\d{1,3})(\.\d+)?", each.attributes.get("width", ""))
+            pixels = int(width[1]) * 7 + 5 if width else _USUAL_PIXELS
+            if 0 < first <= last:
+                hidden = is_true(each.attributes.get("hidden"))
+                widths[first - 1 : last] = [0 if hidden else pixels] * (last - first + 1)
+        return list(accumulate(widths))
 
     def deselect(self) -> None:
         """The sheet is no longer one of those selected together."""
