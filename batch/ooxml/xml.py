@@ -98,6 +98,10 @@ class SafeParser:
             self._expat.Parse(piece, last)
         except expat.ExpatError as error:
             raise XmlError(expat.ErrorString(error.code), error.lineno) from None
+        except (LookupError, ValueError) as error:  # as the parser has them; a handler's own are defects
+            if "encoding" not in str(error):
+                raise
+            raise XmlError("unknown encoding", 1) from None
         if last:
             return
         self._fed += len(piece)

@@ -7,6 +7,7 @@ nothing. Some good workbooks it cannot open at all: a report may then be one of 
 
 import io
 import warnings
+from contextlib import redirect_stdout
 from zipfile import ZipFile
 
 from openpyxl import load_workbook
@@ -47,7 +48,7 @@ def _failure(package: Package, sheet: str, content: bytes) -> Exception | None:
     with ZipFile(file, "w") as archive:
         for name, part in parts.items():
             archive.writestr(name, part)
-    with warnings.catch_warnings(action="ignore"):
+    with warnings.catch_warnings(action="ignore"), redirect_stdout(io.StringIO()):  # it prints what it doubts
         found = attempt(lambda: load_workbook(file, keep_links=False))
     return found if isinstance(found, Exception) else None
 

@@ -59,3 +59,10 @@ def test_offsets_are_those_of_the_tags() -> None:
     parser = SafeParser(start=lambda name, _: seen.append((name, parser.offset)))
     parser.feed("<a>ã<b/></a>".encode(), last=True)
     assert seen == [("a", 0), ("b", 5)]
+
+
+@pytest.mark.parametrize("name", ["nonsense-9", "utf-7", "shift_jis", "rot13"])
+def test_an_encoding_that_the_parser_lacks_is_a_fault_of_the_part(name: str) -> None:
+    """Not a defect of the program, whichever error the parser has for it."""
+    with pytest.raises(XmlError):
+        parse_xml(f'<?xml version="1.0" encoding="{name}"?><a/>'.encode(), lambda *_: None)
