@@ -115,7 +115,9 @@ def _write_files(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportF
         "summary.json", lambda: (write_atomic(folder / "summary.json", lambda file: file.writelines([summary])), ())
     )
     if not masked:
-        write_retries(folder, inputs, report)
+        failed = attempt(lambda: write_retries(folder, inputs, report))
+        if isinstance(failed, Exception):
+            report.lack("retry.xlsx", failed)
     return ReportFiles(files=tuple(report.files), problems=tuple(report.problems), missing=tuple(report.missing))
 
 
@@ -131,13 +133,17 @@ class _Report:
         """Add a sentence about a problem."""
         self.problems.append(problem)
 
+    def lack(self, name: str, error: Exception) -> None:
+        """Note that a file could not be written."""
+        log_defect("file_not_written", error)
+        self.problems.append(_not_written(name, error))
+        self.missing.append(name)
+
     def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> bool:
         """Write a file; `write` returns its path and problems. False when it could not be written."""
         written = attempt(write)
         if isinstance(written, Exception):
-            log_defect("file_not_written", written)
-            self.problems.append(_not_written(name, written))
-            self.missing.append(name)
+            self.lack(name, written)
             return False
         placed, problems = written
         self.files.append(placed)

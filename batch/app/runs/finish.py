@@ -129,7 +129,11 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
         log.error("report_not_written", exc_info=written)
         problem = _("The report could not be written ({error}).").format(error=describe_defect(written))
         written = ReportFiles(files=(), problems=(problem,), missing=("report.xlsx",))
-    index_problems = write_index(planned.folder.parent, ended.language)
+    index_problems = attempt(lambda: write_index(planned.folder.parent, ended.language))
+    if isinstance(index_problems, Exception):
+        log.error("index_not_written", exc_info=index_problems)
+        words = _("The list of runs, {file}, could not be written: {error}.")
+        index_problems = (words.format(file="index.html", error=describe_defect(index_problems)),)
     counts = {outcome.value: count for outcome, count in tally.counts.items()}
     log.info("run_ended", exit_code=exit_code.value, cause=sent.cause, counts=counts, problems=written.problems)
     stamp_problems = () if stamped else (_stamp_problem(campaign.path),)

@@ -121,6 +121,33 @@ def test_a_number_of_any_length_takes_no_report(tmp_path: Path, parts: Parts) ->
     assert {row.number: row.cells[status] for row in found.rows()} == dict.fromkeys((2, 3, 4), "success")
 
 
+@pytest.mark.parametrize(
+    ("place", "file"),
+    [
+        ("report.write_retries", "retry.xlsx"),
+        ("report.write_html", "report.html"),
+        ("report.write_csv", "results.csv"),
+        ("xlsx.workbook._clean", "report.xlsx"),
+    ],
+)
+def test_what_ends_one_file_ends_no_other(tmp_path: Path, place: str, file: str) -> None:
+    """A defect in one writer: the file is named as missing, and all others are there."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyError("x")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"batch.reporter.{place}", fail)
+        patch.setattr(in_place, "lay_out_summary", fail)
+        written, _ = report_of(Parts().write(tmp_path / "contatos.xlsx"), tmp_path / "report")
+    assert written.missing == (file,)
+    (problem,) = (each for each in written.problems if each.startswith(file))
+    assert problem == f"{file} could not be written: a defect: KeyError."
+    assert {each.name for each in written.files} == {"report.xlsx", "results.csv", "report.html", "summary.json"} - {
+        file
+    }
+
+
 def test_a_run_whose_report_cannot_be_made_says_how_to_make_it(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages went: the exit code is that of the rows, and the command for the report is named; later it is made."""
     sheet, campaign = office.sheet(phones(2)), office.campaign()
