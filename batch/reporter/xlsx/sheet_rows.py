@@ -6,7 +6,7 @@ is taken apart. Comments and CDATA sections are resolved first, and other encodi
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from batch.ooxml.package import Package
@@ -66,6 +66,7 @@ class Patterns:
             rb"<" + at + rb'c r="([A-Z]{1,3})[0-9]+"[^<>/]*>' + value + rb"</" + at + rb"c>\Z"
         )
         self._cell_start = b"<" + prefix + b"c "
+        self._row_start = b"<" + prefix + b"row"
         self._cell_end = b"</" + prefix + b"c>"
         self._tag_end = re.compile(rb"(" + ATTRIBUTES + rb")>")
         self._columns: dict[bytes, int] = {}
@@ -92,10 +93,18 @@ class Patterns:
         match = self._cell.match(content)
         return self._make_cell(match, 0) if match else None
 
-    def last_plain(self, content: bytes) -> int:
-        """Return the column of a row's last cell when it names it and holds a value and nothing else; 0 otherwise."""
-        found = self._plain_cell.match(content, max(content.rfind(self._cell_start), 0))
-        return self._column(found[1]) if found else 0
+    def last_plain(self, block: bytes) -> tuple[set[int], int]:
+        """Return the columns in which rows end, and the last row's number; nothing when a row does not end plainly.
+
+        A plain cell names its column, and holds a value and nothing else. `block`: whole rows.
+        """
+        match, start = self._plain_cell.match, self._cell_start
+        rows = block.split(self.close_row)[:-1]
+        found = [match(row, max(row.rfind(start), 0)) for row in rows]
+        last = self.row.match(rows[-1], max(rows[-1].rfind(self._row_start), 0)) if None not in found else None
+        if last is None or not last[2]:
+            return set(), 0
+        return {self._column(letters) for letters in {each[1] for each in found if each}}, int(last[2])
 
     def last_cell(self, content: bytes) -> Cell | None:
         """Return the last cell of a row without a look at the others.
@@ -160,16 +169,24 @@ class SheetXml:
         self._buffer = self._buffer[match.end() :]
         self._end = re.compile(rb"\s*</" + re.escape(match[1]) + rb"sheetData\s*>")
 
-    def rows(self) -> Iterator[Row]:
-        """Yield all rows; may be called once."""
+    def rows(self, take: Callable[[bytes], int] | None = None) -> Iterator[Row]:
+        """Yield all rows; may be called once.
+
+        `take` gets whole rows as one block, and returns the last one's number when they need not be yielded, else 0.
+        """
         if not self._empty:
-            yield from self._rows()
+            yield from self._rows(take)
         self.tail = self._buffer + b"".join(self._remaining_chunks())
 
-    def _rows(self) -> Iterator[Row]:
-        at = number = 0
+    def _rows(self, take: Callable[[bytes], int] | None) -> Iterator[Row]:
+        at = number = offered = 0
         buffer, pattern, close = self._buffer, self.patterns.row, self.patterns.close_row
         while True:
+            if take and at >= offered:
+                offered = buffer.rfind(close, at) + len(close)
+                if offered > at + len(close) and (taken := take(buffer[at:offered])):
+                    at, number = offered, taken
+                offered = max(offered, at + 1)
             found = pattern.match(buffer, at)
             if found is not None:
                 tag, inside = found[1], found.end()
@@ -191,7 +208,7 @@ class SheetXml:
             if not more or len(buffer) - at > _MOST_ROW_BYTES:
                 raise UnsupportedMarkup("something else than rows in a worksheet")
             buffer = buffer[at:] + more
-            at = 0
+            at = offered = 0
 
     def _find_sheet_data(self) -> re.Match[bytes]:
         while True:

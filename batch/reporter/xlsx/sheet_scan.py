@@ -52,7 +52,9 @@ def scan_sheet(chunks: Iterable[bytes], *, header_row: int, texts: ReadTexts) ->
     sheet = SheetXml(chunks)
     scan = _Scan(sheet.patterns)
     header: dict[int, str] = {}
-    for row in sheet.rows():
+    for row in sheet.rows(scan.take):
+        if row.number >= header_row:
+            scan.is_below_header = True
         if row.content is None:
             continue
         if row.number == header_row:
@@ -94,13 +96,21 @@ class _Scan:
         self.results: set[int] = set()
         """Columns that hold results of an earlier report."""
         self.right = self.bottom = self.widest = 0
+        self.is_below_header = False
+        """True once the header was read, so that the columns of results are known."""
+
+    def take(self, block: bytes) -> int:
+        """Look at whole rows at once; 0 when one of them must be looked at by itself, else the last one's number."""
+        columns, number = self._patterns.last_plain(block) if self.is_below_header else (set(), 0)
+        if not number or columns & self.results:
+            return 0
+        self.right, self.widest = max(self.right, *columns), max(self.widest, *columns)
+        self.bottom = number
+        return number
 
     def add(self, row: Row, content: bytes, *, is_above_header: bool) -> None:
         # The last cell, and perhaps the first, is enough for nearly every row; only the others are taken apart.
-        right = reach = self._patterns.last_plain(content)
-        has_own = True
-        if not right or right in self.results:
-            right, reach, has_own = self._take_apart(content)
+        right, reach, has_own = self._take_apart(content)
         self.widest = max(self.widest, reach)
         if has_own:
             self.bottom = row.number
