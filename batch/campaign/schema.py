@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictInt
 
-from batch.campaign.sources import BareValue, Constant, Shares, Source, read_shares, read_source
+from batch.campaign.sources import BareValue, Column, Constant, Shares, Source, read_shares, read_source
 from batch.campaign.template import FIELDS, body_problem, check_value
 from batch.campaign.units import name_problem, parse_duration, parse_rate, parse_share
 from batch.errors import nearest
 from batch.i18n import _
 from batch.model.messages import is_loopback
+from batch.model.phone.brazil import AREAS
 from batch.model.phone.cells import Form, is_region
 from batch.model.reasons import Finding
 from batch.model.sending_hours import check_holidays, parse_day, parse_hours
@@ -178,11 +179,22 @@ class FieldSpec(_Section):
     """A `Constant` is a text with `{Column|filter}` in it."""
 
 
+def _area(raw: object) -> Source:
+    source = read_source(raw, plain="constant")
+    if (isinstance(source, Constant) and source.value not in AREAS) or (isinstance(source, Column) and source.default):
+        raise ValueError(_('allowed is an area code like "11", or { column = "DDD" }'))
+    return source
+
+
 class PhoneSection(_Section):
     """Section [phone]."""
 
     region: Annotated[str, _sentence(_region_problem)] = "BR"
     format: Form = "national"
+    country_column: Annotated[str | None, _sentence(_not_blank)] = None
+    """Column of the sheet with each row's country: its name, letters or code."""
+    area_code: Annotated[Source | None, PlainValidator(_area)] = None
+    """Area code (DDD) of numbers without one, or the column of it."""
 
 
 class ThrottleSection(_Section):

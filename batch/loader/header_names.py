@@ -78,6 +78,23 @@ def is_phone_header(name: str) -> bool:
     return bare in _PHONE_NAMES or _LAST_NUMBER.sub("", bare) in _PHONE_NAMES
 
 
+_MOBILES = ("celular", "whats", "wpp", "zap", "mobile", "movil", "movel", "cellphone")
+
+
+def is_mobile_header(name: str) -> bool:
+    """True for a name of a column of phones that says mobile or WhatsApp (`Mobile Phone Number`, `WhatsApp da mãe`)."""
+    return any(word in _bare(name) for word in _MOBILES)
+
+
+_AREAS = _read_names("ddd, area, codigo de area, cod area, area code, codigo area, prefixo")
+
+
+def is_area_header(name: str) -> bool:
+    """True for a name of a column of area codes (`DDD`, `A1_DDD`, `Código de área`)."""
+    bare = _bare(name)
+    return bare in _AREAS or bare.endswith("ddd")
+
+
 def is_name_header(name: str) -> bool:
     """True for a name of a column of people's names."""
     return _bare(name) in _PERSON_NAMES

@@ -12,7 +12,15 @@ from itertools import islice
 
 from batch.campaign import FIELDS, Column, Constant, FieldSpec, Source, check_value, is_writable
 from batch.i18n import _, number
-from batch.loader.header_names import fold, is_known_header, is_name_header, is_phone_header, is_result_column
+from batch.loader.header_names import (
+    fold,
+    is_area_header,
+    is_known_header,
+    is_mobile_header,
+    is_name_header,
+    is_phone_header,
+    is_result_column,
+)
 from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
 from batch.loader.mapping.placeholders import Placeholder, parse_text
 from batch.model.phone.cells import read_phone
@@ -104,11 +112,28 @@ def rank_phone_columns(columns: Sequence[ColumnFacts]) -> list[ColumnFacts]:
     people. Else the cells alone: four in five are phones, most of them mobiles (ids of ten digits look like
     landlines), in a column whose name says nothing else. Else a name alone, where at least one cell is a phone.
     """
-    named = [each for each in columns if is_phone_header(each.name) and each.phones]
+    named = [each for each in columns if (is_phone_header(each.name) or is_mobile_header(each.name)) and each.phones]
     good = [each for each in named if 2 * each.phones >= len(each.cells)]
     exact = [each for each in good if each.name.strip().casefold() == _PHONE]
     by_cells = [each for each in columns if not _has_another_meaning(each.name) and _is_full_of_phones(each)]
     return exact or _best_first(good) or _best_first(by_cells) or _best_first(named)
+
+
+def join_phone_columns(info: SheetInfo, rows: Rows) -> ColumnFacts | None:
+    """Return the phone that stands in two columns, area code and number, as one named `{DDD}{Telefone}`; None: none.
+
+    Four in five rows with both must be a phone then.
+    """
+    areas = [place for place, name in enumerate(info.columns) if is_area_header(name)]
+    sample = [row.cells for row in islice(rows(), SAMPLE_ROWS) if areas and "" not in row.errors]
+    best: ColumnFacts | None = None
+    for area in areas:
+        for place, name in enumerate(info.columns):
+            joined = [f"{cells[area]} {cells[place]}" for cells in sample if cells[area] and cells[place]]
+            facts = _describe("{" + info.columns[area] + "}{" + name + "}", joined, "BR")
+            if place != area and facts.phones and 5 * facts.phones >= 4 * len(joined):
+                best = max(filter(None, (best, facts)), key=lambda each: each.reach)
+    return best
 
 
 def _has_another_meaning(name: str) -> bool:
@@ -121,7 +146,8 @@ def _is_full_of_phones(column: ColumnFacts) -> bool:
 
 
 def _best_first(columns: Sequence[ColumnFacts]) -> list[ColumnFacts]:
-    return sorted(columns, key=lambda each: each.reach, reverse=True)
+    # A column of mobiles or WhatsApp is taken before another that reaches as many, or a few more.
+    return sorted(columns, key=lambda each: each.reach * (2 if is_mobile_header(each.name) else 1), reverse=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,6 +218,8 @@ def suggest_columns(
 
 def _differing_column(info: SheetInfo, rows: Rows, phone: str, columns: Sequence[ColumnFacts]) -> str | None:
     """Return the first column of numbers whose cell is another in each row of a person who stands in several rows."""
+    if phone not in info.columns:  # it stands in two
+        return None
     numbers = [each.name for each in columns if each.cells and all(map(_NUMBER_OF_PAPER.fullmatch, each.cells))]
     places = [info.columns.index(name) for name in numbers]
     of_phone = info.columns.index(phone)

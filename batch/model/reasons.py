@@ -74,6 +74,21 @@ class Reason(StrEnum):
     PHONE_NOT_A_NUMBER = _explain("phone_not_a_number", N_("{found} is not a phone number."), _CORRECT_PHONE)
     PHONE_TOO_SHORT = _explain("phone_too_short", N_("The phone {found} has too few digits."), _CORRECT_PHONE)
     PHONE_TOO_LONG = _explain("phone_too_long", N_("The phone {found} has too many digits."), _CORRECT_PHONE)
+    WHATSAPP_USER_ID = _explain(
+        "whatsapp_user_id",
+        N_("{found} is WhatsApp's own name for a person who hides the phone number; it cannot be messaged here."),
+        N_("Ask the person for the number, and fill it in."),
+    )
+    PHONE_COUNTRY_UNCLEAR = _explain(
+        "phone_country_unclear",
+        N_("The phone {found} may be of Brazil or of {region}."),
+        N_("Write + and the country's code before it, or name the column of countries in [phone] country_column."),
+    )
+    COUNTRY_UNKNOWN = _explain(
+        "country_unknown",
+        N_("{found} (column {column}) is no country that is known."),
+        N_("Write its name, its two letters (BR) or its code (+55), and run again."),
+    )
     PHONE_INVALID = _explain(
         "phone_invalid", N_("The phone {found} is not a valid number of {region}."), _CORRECT_PHONE
     )

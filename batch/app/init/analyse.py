@@ -15,6 +15,7 @@ from batch.loader import (
     describe_columns,
     fold,
     is_phone_header,
+    join_phone_columns,
     parse_text,
     rank_phone_columns,
     suggest_columns,
@@ -60,6 +61,8 @@ def analyse_sheet(
     sheet = inspect(path, name=name, header_row=header_row, trusted=trusted)
     facts = describe_columns(sheet.info, sheet.rows())
     phones = [_named(phone, facts, sheet.info)] if phone is not None else rank_phone_columns(facts)
+    if not phones and (joined := join_phone_columns(sheet.info, sheet.rows)) is not None:
+        phones = [joined]
     if not phones:
         raise _no_phone(sheet.info, facts)
     return SheetAnalysis(

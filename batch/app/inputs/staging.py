@@ -34,6 +34,7 @@ from batch.model.messages import (
     sheet_key,
 )
 from batch.model.outcomes import Outcome
+from batch.model.phone.digits import twin_of
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run
 from batch.model.sheets import SheetInfo, SheetRow, limits_for
@@ -121,17 +122,20 @@ class CampaignSheet:
         self, contact: Contact, sent_elsewhere: Finding | None, encoder: RequestEncoder, hash_key: Callable[[str], str]
     ) -> StagedRow:
         row, person, unique, sender, values, problems, notes, hidden, left_out, out = contact
-        key = None
+        key = twin = None
         if person is not None:
             key = hash_key(message_key(person, unique, endpoint=self.endpoint, campaign=self.campaign.name))
+            if other := twin_of(person):
+                twin = hash_key(message_key(other, unique, endpoint=self.endpoint, campaign=self.campaign.name))
         if hidden and self._skips_hidden:
             out = Finding(Reason.HIDDEN_ROW)
         if sent_elsewhere is None and out is None and values is not None:
             payload = encoder.encode(values)
             digest = hash_request(payload)
             # By position: one is made for each row, and names would cost more than the hash of the request.
-            return StagedRow(row, key, person, sender, None, (), notes, digest, payload, left_out=left_out)
-        staged = StagedRow(row, key, person, notes=notes, left_out=left_out)
+            good = StagedRow(row, key, person, sender, None, (), notes, digest, payload, left_out=left_out)
+            return good if twin is None else good._replace(twin_key=twin)
+        staged = StagedRow(row, key, person, notes=notes, left_out=left_out, twin_key=twin)
         if sent_elsewhere is not None:
             return staged._replace(outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
         if out is not None:

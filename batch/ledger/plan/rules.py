@@ -242,7 +242,7 @@ def _skip_recently_messaged(connection: Connection, retries: RetryOptions, histo
         .select_from(STAGED_WITH_KNOWN.join(EARLIER, true()))
         .where(
             sendable(retries),
-            *recent_contact(staged, staged.c.hashed),
+            *recent_contact(staged, staged.c.hashed, staged.c.hashed_twin),
             EARLIER.c.endpoint == history.endpoint,
             EARLIER.c.campaign != campaign_scope(history.campaign),
         )

@@ -34,7 +34,7 @@ from batch.ledger.storage.results import (
     result_of,
     row_columns,
 )
-from batch.ledger.storage.schema import State, messages
+from batch.ledger.storage.schema import SENT_STATES, State, messages
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
     OPTED_OUT,
@@ -50,6 +50,7 @@ from batch.ledger.storage.staged_tables import (
 )
 from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome
+from batch.model.phone.digits import twin_of
 from batch.model.phrases import Value
 from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.runs import Result, Run, Traits
@@ -64,6 +65,7 @@ class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a
     key: str | None = None
     """In the ledger's own form (`Staging.hash_key`)."""
     person: str | None = None
+    """E.164, in the one form by which a recipient is known."""
     sender: str | None = None
     outcome: Outcome | None = None
     """ERROR or SKIPPED when the row itself decides it."""
@@ -80,6 +82,8 @@ class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a
     """The row of another sheet, of the same campaign and endpoint, that this one corrects."""
     origin_sheet: str | None = None
     """That sheet's key (`Run.sheet_key`)."""
+    twin_key: str | None = None
+    """The key under which an older ledger may know the message: of the person's other form (`twin_of`)."""
 
 
 class Staging:
@@ -135,17 +139,19 @@ class Staging:
 
     def add(self, rows: Iterable[StagedRow]) -> None:
         """Stage rows. Row numbers must be new."""
+        rows = self._use_known_keys(list(rows))
         hash_person = self._hashes.person if self._has_purged else None
         values: list[tuple[Any, ...]] = []
         lists: dict[str, list[tuple[str, Value]]] = {}
         for each in rows:
-            row, key, person, sender, outcome, findings, notes, digest, payload, stands, out, origin, sheet = each
+            row, key, person, sender, outcome, findings, notes, digest, payload, stands, out, origin, sheet, _ = each
             values.append(
                 (
                     row,
                     key,
                     person,
                     hash_person(person) if hash_person and person else None,
+                    hash_person(twin_of(person) or person) if hash_person and person else None,
                     sender,
                     outcome,
                     stands,
@@ -166,6 +172,21 @@ class Staging:
             self._connection.exec_driver_sql(self._insert, values)
         for name, people in lists.items():
             put_on_list(self._connection, name, people)
+
+    def _use_known_keys(self, rows: list[StagedRow]) -> list[StagedRow]:
+        """Give rows the key of their person's other form where the ledger knows the message under that one."""
+        twins = {row.twin_key: row.key for row in rows if row.twin_key}
+        if not twins:
+            return rows
+        either = [*twins, *filter(None, twins.values())]
+        query = select(messages.c.key, messages.c.state).where(messages.c.key.in_(either))
+        states = {key: state for key, state in self._connection.execute(query)}  # noqa: C416 - rows are no pairs
+        self._connection.commit()
+        sent = {State(state).value for state in SENT_STATES}
+        return [
+            row._replace(key=row.twin_key) if row.twin_key in states and states.get(row.key or "") not in sent else row
+            for row in rows
+        ]
 
     def suppress(self, people: Iterable[tuple[str, Value]]) -> None:
         """Suppress people in this sheet besides the ledger's list: (person, file or column). Before `judge`."""
@@ -329,7 +350,7 @@ class Staging:
             .select_from(STAGED_WITH_KNOWN.join(EARLIER, true()))
             .where(
                 rules.sendable(self._retries),
-                *recent_contact(staged, staged.c.hashed),
+                *recent_contact(staged, staged.c.hashed, staged.c.hashed_twin),
                 EARLIER.c.endpoint == history.endpoint,
             )
             .group_by(EARLIER.c.campaign)
@@ -358,8 +379,8 @@ class Staging:
 
 
 _STAGED_COLUMNS = (
-    "row", "key", "person", "hashed", "sender", "outcome", "stands", "findings", "notes", "request_hash", "payload",
-    "origin_run", "origin_sheet", "origin_row",
+    "row", "key", "person", "hashed", "hashed_twin", "sender", "outcome", "stands", "findings", "notes", "request_hash",
+    "payload", "origin_run", "origin_sheet", "origin_row",
 )  # fmt: skip
 """In the order in which `Staging.add` gives their values."""
 

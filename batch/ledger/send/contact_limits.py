@@ -137,13 +137,15 @@ def _is_suppressed(message: Any) -> ColumnElement[bool]:
 _HASHED: BindParameter[str] = bindparam("hashed", type_=messages.c.person.type)
 
 
-def recent_contact(message: Any, hashed: ColumnElement[str] = _HASHED) -> tuple[ColumnElement[bool], ...]:
+def recent_contact(message: Any, *hashed: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions: `EARLIER` is a message to the same person since `recent_since`, and no trial.
 
-    `hashed`: the person's pseudonym, under which a purged message has it; null where none can be.
+    `hashed`: the person's pseudonyms, under which a purged message has it; null where none can be. By default that of
+    the claim's values: what a purged message with the number's other form forbids, the plan has seen already.
     """
+    pseudonyms = [EARLIER.c.person == each for each in hashed or (_HASHED,)]
     return (
-        or_(EARLIER.c.person == message.c.person, EARLIER.c.person == hashed),
+        or_(EARLIER.c.person == message.c.person, *pseudonyms),
         EARLIER.c.sent_at > bindparam("recent_since", type_=messages.c.sent_at.type),
         may_have(EARLIER),
         EARLIER.c.trial == false(),

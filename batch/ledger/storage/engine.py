@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, inspect, literal, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -20,7 +20,7 @@ from batch.ledger.storage.errors import remedy_for, translate_failures
 from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import is_in_use, locks_folder
 from batch.ledger.storage.pseudonyms import SECRET, new_secret
-from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata, suppressed
+from batch.ledger.storage.schema import SCHEMA_VERSION, messages, meta, metadata, rows, suppressed
 
 BUSY_SECONDS = 120
 """How long a statement waits for another process's lock before it fails. The plan of a million new rows holds it for
@@ -32,6 +32,15 @@ READ: Mapping[str, Any] = {"wegly_read": True}
 Migration = Callable[[Connection], None]
 
 
+def _use_one_form_of_numbers(connection: Connection) -> None:
+    """Give people whose number has two forms the one by which they are known now (`unify_forms`)."""
+    for table in (messages, rows, suppressed):
+        without = (table.c.person.like("+54%"), ~table.c.person.like("+549%"))
+        new = literal("+549") + func.substr(table.c.person, 4)
+        connection.execute(update(table).prefix_with("OR IGNORE", dialect="sqlite").where(*without).values(person=new))
+    connection.execute(delete(suppressed).where(suppressed.c.person.like("+54%"), ~suppressed.c.person.like("+549%")))
+
+
 def _limit_suppression_to_endpoints(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE suppressed RENAME TO suppressed_everywhere")
     suppressed.create(connection)
@@ -40,6 +49,7 @@ def _limit_suppression_to_endpoints(connection: Connection) -> None:
         " SELECT person, reason, source, added FROM suppressed_everywhere"
     )
     connection.exec_driver_sql("DROP TABLE suppressed_everywhere")
+    _use_one_form_of_numbers(connection)
 
 
 MIGRATIONS: Mapping[int, Migration] = {5: _limit_suppression_to_endpoints}

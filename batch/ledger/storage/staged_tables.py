@@ -36,6 +36,7 @@ staged = Table(
     Column("key", String(64)),
     Column("person", String(20)),
     Column("hashed", String(20)),
+    Column("hashed_twin", String(20)),
     Column("sender", Text),
     Column("outcome", String(10)),
     Column("stands", Boolean, nullable=False),
@@ -50,7 +51,8 @@ staged = Table(
     prefixes=["TEMPORARY"],
 )
 """The rows of one sheet before they are planned. `hashed`: the person's pseudonym, under which a purged message has
-it; null while nothing was ever purged. `stands`: the row stands for its key though it is not sent."""
+it, `hashed_twin` that of the number's other form; null while nothing was ever purged. `stands`: the row stands for its
+key though it is not sent."""
 
 known = Table(
     "known",

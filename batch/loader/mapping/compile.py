@@ -28,6 +28,7 @@ from batch.loader.filters.registry import default_filter
 from batch.loader.header_names import fold, is_result_column
 from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
 from batch.loader.mapping.permissions import PermissionColumns, find_unused
+from batch.loader.mapping.phones import PhoneColumns
 from batch.loader.mapping.placeholders import ParsedText, Placeholder, parse_text
 from batch.loader.mapping.template_fields import TemplateFieldPlan, find_gaps
 from batch.loader.mapping.values import (
@@ -109,7 +110,7 @@ _LEAST = {"index": 1, "button_index": 0, "card_index": 0}
 class Mapping:
     """Sources of all fields of the request, fitted to a sheet."""
 
-    phone: FieldSlot
+    phone: PhoneColumns
     constants: dict[str, Any]
     """Other fields whose value is the same in every row."""
     slots: tuple[FieldSlot, ...]
@@ -129,19 +130,23 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
     finder = ColumnFinder(info)
     sources, problems = _sources(campaign, info, rows)
     specs = match_template_fields(info) if campaign.template_fields is None else campaign.template_fields
-    slots = {field: _field_slot(finder, field, source) for field, source in sources.items()}
+    parts = _phone_parts(sources.get(_PHONE), info)
+    slots = {
+        field: _field_slot(finder, field, source) for field, source in sources.items() if field != _PHONE or not parts
+    }
+    phone = _phone_columns(campaign, finder, slots.get(_PHONE), parts)
     fields = tuple(_plan_field(finder, spec, number, problems) for number, spec in enumerate(specs, start=1))
     unique = tuple(finder.find(name, key="[campaign] unique_by") for name in campaign.unique_by)
     permissions = _find_permissions(campaign, finder, info)
     problems += [
         *finder.problems,
         *_numbering_problems(campaign, fields),
-        *_constant_phone(campaign, slots.get(_PHONE)),
+        *_constant_phone(campaign, slots.pop(_PHONE, None)),
     ]
     if problems:
         raise campaign_error(_("{file} with {sheet}").format(file=campaign.path.name, sheet=info.file), problems)
     return Mapping(
-        phone=slots.pop(_PHONE),
+        phone=phone,
         constants={slot.field: slot.read(None) for slot in slots.values() if slot.column is None},
         slots=tuple(slot for slot in slots.values() if slot.column is not None),
         fields=fields,
@@ -149,6 +154,34 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
         permissions=permissions,
         columns_used=frozenset(finder.used),
         description=tuple(_descriptions(sources, fields, specs)),
+    )
+
+
+def _phone_parts(source: Source | None, info: SheetInfo) -> tuple[str, ...]:
+    """Return the columns of a phone in parts, `{DDD}{Telefone}`; empty where it is one column, or no phone."""
+    if not isinstance(source, Column) or source.column in info.columns or "{" not in source.column:
+        return ()
+    return parse_text(source.column).columns
+
+
+def _phone_columns(
+    campaign: Campaign, finder: ColumnFinder, slot: FieldSlot | None, parts: Sequence[str]
+) -> PhoneColumns:
+    found = [finder.find(name, key=_key(_PHONE)) for name in parts]
+    joined = FieldSlot(
+        field=_PHONE, column=", ".join(parts), place=0, fallback="", label=_PHONE, convert=str, required=True
+    )
+    given = campaign.phone
+    country = finder.find(given.country_column, key="[phone] country_column") if given.country_column else None
+    area = given.area_code
+    code = area.value if isinstance(area, Constant) else None
+    return PhoneColumns(
+        slot=slot or joined,
+        parts=tuple(place for _name, place in found),
+        names=frozenset(name for name, _place in found),
+        region=given.region,
+        country=country,
+        area=finder.find(area.column, key="[phone] area_code") if isinstance(area, Column) else code,
     )
 
 
@@ -182,9 +215,15 @@ def wanted_columns(campaign: Campaign) -> frozenset[str]:
     for spec in campaign.template_fields or ():
         frame = (spec.component, spec.type, spec.index, spec.button_index, spec.card_index)
         sources += [part for part in frame if part is not None]
+    phone = campaign.phone
+    sources += [phone.area_code] if phone.area_code else []
     named = {source.column for source in (*sources, *texts) if isinstance(source, Column)}
+    number = (campaign.columns or {}).get(_PHONE)
+    if isinstance(number, Column) and "{" in number.column:
+        named |= set(parse_text(number.column).columns)
     inside = {name for text in texts if isinstance(text, Constant) for name in parse_text(text.value).columns}
     permissions = (campaign.suppress.column, campaign.consent.column if campaign.consent else None, *campaign.select)
+    permissions += (phone.country_column,)
     return frozenset(filter(None, (*named, *inside, *campaign.unique_by, *permissions)))
 
 

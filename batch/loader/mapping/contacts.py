@@ -17,9 +17,9 @@ from batch.loader.mapping.automatic import Rows
 from batch.loader.mapping.compile import Mapping, compile_mapping
 from batch.loader.mapping.permissions import NO_OBJECTION
 from batch.loader.mapping.template_fields import TemplateShape, body_values, undocumented_warnings
-from batch.loader.mapping.values import Cells, Findings, Memo, tuple_getter
+from batch.loader.mapping.values import Findings, Memo, tuple_getter
 from batch.model.messages import Contact, Message
-from batch.model.phone.cells import omitted_prefix, read_phone
+from batch.model.phone.cells import omitted_prefix
 from batch.model.phone.digits import Phone
 from batch.model.reasons import Finding, Reason
 from batch.model.sheets import SheetInfo, SheetRow
@@ -34,11 +34,11 @@ class RowEvaluator:
     def __init__(self, campaign: Campaign, mapping: Mapping) -> None:
         self._mapping = mapping
         self._body = campaign.template.body
-        self._region = campaign.phone.region
         self._prefix = omitted_prefix(campaign.phone.format, campaign.phone.region)
         self._skips_hidden = campaign.sheet.hidden_rows == "skip"
         self._unique = [place for _, place in mapping.unique]
         self._read_permission = mapping.permissions.reader()
+        self._read_phone = mapping.phone.reader()
         self._readers = [slot.reader() for slot in mapping.slots]
         self._first_of_template = len(self._readers)
         parts: list[int] = []
@@ -108,7 +108,7 @@ class RowEvaluator:
             phone, *values = self._drop_unreadable(broken, phone, values)
             in_order = (phone, self._list_unreadable(row, broken), refused, *values)
             problems = tuple(chain.from_iterable(found for found in in_order if type(found) is tuple))
-        person, notes = phone if type(phone) is Phone else (None, ())
+        person, notes, dialled = phone if type(phone) is Phone else (None, (), None)
         if not problems or tuple not in map(type, values[self._first_of_template :]):
             shape = self._shape or self._shapes[self._pick_parts(values)]
             problems += shape.find_problems(self._pick_texts(values))
@@ -117,29 +117,21 @@ class RowEvaluator:
         unique = tuple([cells[place] or "" for place in self._unique]) if self._unique else ()
         if problems or person is None:
             return Contact(row.number, person, unique, None, None, problems, notes, row.hidden, person_out, row_out)
-        values.append(person.removeprefix(self._prefix))
+        values.append((dialled or person).removeprefix(self._prefix))
         if self._sender_place:
             values.append(self._shares.sender_of(person) if self._shares else self._sender)
         sender = values[self._sender_place]
         return Contact(row.number, person, unique, sender, tuple(values), (), notes, row.hidden, person_out, row_out)
 
-    def _read_phone(self, cells: Cells) -> Phone | Findings:
-        slot = self._mapping.phone
-        cell = cells[slot.place] if slot.column else None
-        phone = read_phone((cell or "").strip() or slot.fallback, region=self._region)
-        if isinstance(phone, Finding):
-            return (Finding(phone.reason, {**slot.origin, **phone.values}),)
-        return phone
-
     def _drop_unreadable(self, broken: AbstractSet[str], phone: Any, values: list[Any]) -> Iterator[Any]:
         """Put no findings in place of what unreadable cells came to: they have a finding of their own."""
-        yield () if self._mapping.phone.column in broken else phone
+        yield () if self._mapping.phone.columns & broken else phone
         for reader, value in zip(self._readers, values, strict=True):
             yield () if reader.columns & broken else value
 
     def _list_unreadable(self, row: SheetRow, broken: AbstractSet[str]) -> Findings:
         """Return findings for the cells that are used and cannot be read: the phone's first, then as in the sheet."""
-        in_order = sorted(row.errors, key=lambda column: column != self._mapping.phone.column)
+        in_order = sorted(row.errors, key=lambda column: column not in self._mapping.phone.columns)
         return tuple(
             Finding(Reason.CELL_UNREADABLE, {"column": column, "found": row.errors[column]})
             for column in in_order

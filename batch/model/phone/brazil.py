@@ -9,7 +9,7 @@ import re
 from functools import cache, lru_cache
 
 from batch.i18n import N_
-from batch.model.phone.digits import Phone, refuse
+from batch.model.phone.digits import Digits, Phone, refuse
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 
@@ -46,23 +46,30 @@ _WITH_COUNTRY_AND_ZERO = (13, 14, 15, 16)
 _MOBILE_LENGTH = 9
 
 
-def read_domestic(digits: str, *, found: str) -> Phone | Finding:
-    """Read digits without `+`: with or without the country code, a leading 0 or a carrier."""
+def read_domestic(given: Digits, *, area: str = "") -> Phone | Finding:
+    """Read digits without `+`: with or without the country code, a leading 0 or a carrier. `area`: where none is."""
+    digits = given.digits
     lengths = _WITH_COUNTRY_AND_ZERO if digits.startswith(COUNTRY + "0") else _WITH_COUNTRY
     if digits.startswith(COUNTRY) and len(digits) in lengths:
         digits = digits.removeprefix(COUNTRY)
-    return read_national(digits, found=found)
+    return read_national(digits, given, area=area)
 
 
-def read_national(digits: str, *, found: str) -> Phone | Finding:
-    """Read digits without the country code: area and number, perhaps after 0 and a carrier."""
+def read_national(digits: str, given: Digits, *, area: str = "") -> Phone | Finding:
+    """Read digits without the country code: area and number, perhaps after 0 and a carrier.
+
+    `given`: the digits as they are written. `area`: the area code of a number that has none.
+    """
+    found = given.found
     if _is_service(digits):
         return refuse(Reason.PHONE_SERVICE_NUMBER, found)
     if digits.startswith("0"):
         digits = _without_carrier(digits[1:])
     length = len(digits)
     if length in _WITH_AREA:
-        return _read_subscriber(digits[:2], digits[2:], found)
+        return _read_subscriber(digits[:2], digits[2:], given)
+    if length in _WITHOUT_AREA and area:
+        return _read_subscriber(area, digits, given)
     if length in _WITHOUT_AREA:
         return refuse(Reason.PHONE_NO_AREA_CODE, found)
     return refuse(Reason.PHONE_TOO_SHORT if length < _WITHOUT_AREA[0] else Reason.PHONE_TOO_LONG, found)
@@ -82,7 +89,8 @@ def _without_carrier(digits: str) -> str:
     return digits if one_digit_too_many else rest
 
 
-def _read_subscriber(area: str, number: str, found: str) -> Phone | Finding:
+def _read_subscriber(area: str, number: str, given: Digits) -> Phone | Finding:
+    found = given.found
     if area not in AREAS:
         return refuse(Reason.PHONE_BAD_AREA_CODE, found, area=area)
     if _is_service(number):
@@ -91,7 +99,8 @@ def _read_subscriber(area: str, number: str, found: str) -> Phone | Finding:
     if len(number) == _MOBILE_LENGTH:
         return _phone(area, number) if first == "9" else refuse(Reason.PHONE_INVALID, found, region=_BRAZIL)
     if first in "6789":
-        return _phone(area, "9" + number, Finding(Reason.NOTE_NINTH_DIGIT, {"found": found}))
+        repaired = _phone(area, "9" + number, Finding(Reason.NOTE_NINTH_DIGIT, {"found": found}))
+        return repaired if given.ends_in_eight else refuse(Reason.PHONE_TOO_SHORT, found)
     if first in "2345":
         return _phone(area, number, Finding(Reason.NOTE_LANDLINE, {"found": found}))
     return refuse(Reason.PHONE_INVALID, found, region=_BRAZIL)

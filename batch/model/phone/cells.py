@@ -9,6 +9,7 @@ campaign. A table of spellings in the tests pins them.
 """
 
 import re
+from dataclasses import replace
 from typing import Literal
 
 from batch.model.phone.brazil import AREAS, COUNTRY, read_domestic, read_national
@@ -23,14 +24,20 @@ Form = Literal["national", "e164", "digits"]
 
 _BRAZIL = "BR"
 _INTERNATIONAL = "00"
+_FOREIGN_BLOCKS = (3, 3, 3)
+"""Blocks of digits in which no Brazilian number is written, and many of other countries are."""
 _USUAL_MOBILE = re.compile(r"(?:(?:\+ ?)?55 ?)?\(?([1-9][1-9])\)? ?(9[0-9]{4})[- ]?([0-9]{4})")
 _BRAZILIAN_PARTS = re.compile(r"\+55([0-9]{2})([0-9]{4,5})([0-9]{4})")
 
 
-def read_phone(text: str, *, region: str = _BRAZIL) -> Phone | Finding:
+def read_phone(text: str, *, region: str = _BRAZIL, area: str = "", sure: bool = False) -> Phone | Finding:
     """Return the phone in a cell's text, or the finding that says why there is none. Never raises for data.
 
-    `region` (two upper-case letters, a region of `phonenumbers`) is the country of numbers without a country code.
+    Args:
+        text: the cell.
+        region: two upper-case letters, a region of `phonenumbers`: the country of numbers without a country code.
+        area: Brazilian area code of numbers without one.
+        sure: the row itself names the country.
     """
     # The spellings of nearly every row. Below they are read alike, at ten times the work (a third of a whole check).
     usual = _USUAL_MOBILE.fullmatch(text) if region == _BRAZIL else None
@@ -44,12 +51,23 @@ def read_phone(text: str, *, region: str = _BRAZIL) -> Phone | Finding:
     if not cleaned.digits:
         return refuse(Reason.PHONE_NOT_A_NUMBER, cleaned.found)
     if cleaned.international and cleaned.digits.startswith(COUNTRY):
-        return read_national(cleaned.digits.removeprefix(COUNTRY), found=cleaned.found)
+        return read_national(cleaned.digits.removeprefix(COUNTRY), cleaned, area=area)
     if region == _BRAZIL and not cleaned.international:
-        return read_domestic(cleaned.digits, found=cleaned.found)
+        here = read_domestic(cleaned, area=area)
+        return here if sure or cleaned.blocks[-3:] != _FOREIGN_BLOCKS else _refuse_unclear(here, cleaned)
     from batch.model.phone import international  # noqa: PLC0415 - phonenumbers loads slowly and is seldom needed
 
     return international.read_international(cleaned, region=region)
+
+
+def _refuse_unclear(here: Phone | Finding, cleaned: Digits) -> Phone | Finding:
+    """Refuse a number that is not written as Brazilians do where it is one of another country as well."""
+    from batch.model.phone import international  # noqa: PLC0415 - phonenumbers loads slowly and is seldom needed
+
+    there = international.read_international(replace(cleaned, international=True), region=_BRAZIL)
+    if isinstance(here, Finding) or isinstance(there, Finding):
+        return here
+    return refuse(Reason.PHONE_COUNTRY_UNCLEAR, cleaned.found, region=format_phone(there.e164))
 
 
 def format_for_api(e164: str, form: Form, region: str = _BRAZIL) -> str:
@@ -81,6 +99,13 @@ def format_phone(e164: str) -> str:
     from batch.model.phone import international  # noqa: PLC0415 - phonenumbers loads slowly and is seldom needed
 
     return international.format_international(e164)
+
+
+def find_region(text: str) -> str | None:
+    """Return the region that a cell names (`Brasil`, `BR`, `+55`); None where it names none."""
+    from batch.model.phone import international  # noqa: PLC0415 - phonenumbers loads slowly and is seldom needed
+
+    return international.find_region(text)
 
 
 def is_region(text: str) -> bool:

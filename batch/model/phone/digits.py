@@ -22,6 +22,20 @@ class Phone(NamedTuple):  # not a dataclass: one is made for each row, and a tup
     """`+5511988887777`: identifies the recipient."""
     notes: tuple[Finding, ...] = ()
     """Repairs of the number, or that it is a landline."""
+    dialled: str | None = None
+    """The number as it is dialled, where that is another form of the recipient's (`twin_of`); None: `e164`."""
+
+
+_SHOWN_AT_MOST = 60
+_LONGEST_TEXT = 200
+"""Characters of a cell with one phone, but for a link with a message."""
+_WHOLE_NUMBER = 8
+"""Digits that are a number by themselves; fewer may be an area code or a part."""
+_HALF = 4
+_LONGEST = 15
+"""Digits of the longest number (E.164)."""
+_LONGEST_WRITTEN = 19
+"""The same with an international prefix, a 0 and a carrier before it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,17 +47,18 @@ class Digits:
     """Text as people see it in the sheet."""
     international: bool
     """The digits begin with a country code, as a `+` or a WhatsApp link says."""
+    blocks: tuple[int, ...] = (_LONGEST,)
+    """How many digits stand together, in the order in which they are written."""
 
+    @property
+    def ends_in_eight(self) -> bool:
+        """True when the last eight digits are written as one block or as four and four, as numbers without a ninth are.
 
-_SHOWN_AT_MOST = 60
-_LONGEST_TEXT = 200
-"""Characters of a cell with one phone, but for a link with a message."""
-_WHOLE_NUMBER = 8
-"""Digits that are a number by themselves; fewer may be an area code or a part."""
-_LONGEST = 15
-"""Digits of the longest number (E.164)."""
-_LONGEST_WRITTEN = 19
-"""The same with an international prefix, a 0 and a carrier before it."""
+        `9 0000-272` has eight digits too, and has lost one.
+        """
+        *before, last = self.blocks
+        return last >= _WHOLE_NUMBER or (last == _HALF and bool(before) and before[-1] >= _HALF)
+
 
 _OTHER_THING = re.compile(
     r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|[0-9]{1,2}/[0-9]{1,2}/(?:[0-9]{2}|[0-9]{4})|[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -73,20 +88,54 @@ _RIGHT_TO_LEFT = "\u202b\u202e\u2067"
 _QUOTES = "'\"` \u00b4\u2018\u2019\u201c\u201d"
 
 
+_HIDDEN_USER = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{6,}|@[A-Za-z][A-Za-z0-9._-]{2,}")
+"""Ids and names by which WhatsApp shows people who hide their number."""
+_AREA_ZERO = re.compile(r"\(\s*00\s*\)|00[\s.-]*9?[0-9]{4}[\s.-]?[0-9]{4}$")
+"""An area code of two zeros, as forms and exports put for none: no country's number is so short."""
+
+
+_WITHOUT_NINE = re.compile(r"\+54([0-8][0-9]{9})")
+_WITH_NINE = re.compile(r"\+549([0-9]{10})")
+
+
+def unify_forms(e164: str) -> str:
+    """Return the one form of a number that is written in two: Argentina's with the 9 of mobiles."""
+    return _WITHOUT_NINE.sub(r"+549\1", e164)
+
+
+def twin_of(e164: str) -> str | None:
+    """Return the other form of a number (`unify_forms`), under which older ledgers may know its person; None: none."""
+    match = _WITH_NINE.fullmatch(e164)
+    return f"+54{match[1]}" if match else None
+
+
 def extract_digits(text: str) -> Digits | Finding:
     """Return the digits of the one number in `text`, or the finding that says why there is not one."""
     found = _as_seen(text)
-    if not text.isascii() and any(map(_deceives, text)):
-        return refuse(Reason.PHONE_NOT_A_NUMBER, show_controls(found))
     plain = _plain(text)
-    if not any(char.isalnum() for char in plain):
-        return refuse(Reason.PHONE_MISSING, found)
-    if match := _LINK.fullmatch(plain) or _CHAT_ID.fullmatch(plain):
-        return Digits(digits=match[1], found=found, international=True)
-    if len(plain) > _LONGEST_TEXT or _OTHER_THING.fullmatch(plain):
-        return refuse(Reason.PHONE_NOT_A_NUMBER, found)
+    link = _LINK.fullmatch(plain) or _CHAT_ID.fullmatch(plain)
+    refusal = _refuse_other_things(text, "0" if link else plain, found)
+    if refusal is not None:
+        return refusal
+    if link:
+        return Digits(digits=link[1], found=found, international=True)
     number = _from_scientific(_without_words(plain), found)
     return number if isinstance(number, Finding) else _only_digits(number, found)
+
+
+def _refuse_other_things(text: str, plain: str, found: str) -> Finding | None:
+    """Refuse what is no number, by what it is; None: it may be one."""
+    if not text.isascii() and any(map(_deceives, text)):
+        return refuse(Reason.PHONE_NOT_A_NUMBER, show_controls(found))
+    if _HIDDEN_USER.fullmatch(text.strip()):
+        return refuse(Reason.WHATSAPP_USER_ID, found)
+    if _AREA_ZERO.match(plain):
+        return refuse(Reason.PHONE_BAD_AREA_CODE, found, area="00")
+    if not any(char.isalnum() for char in plain):
+        return refuse(Reason.PHONE_MISSING, found)
+    if len(plain) > _LONGEST_TEXT or _OTHER_THING.fullmatch(plain):
+        return refuse(Reason.PHONE_NOT_A_NUMBER, found)
+    return None
 
 
 def _deceives(char: str) -> bool:
@@ -139,7 +188,8 @@ def _only_digits(plain: str, found: str) -> Digits | Finding:
     digits = _NOT_DIGITS.sub("", bare)
     if len(digits) > _LONGEST_WRITTEN:
         return refuse(Reason.PHONE_TOO_LONG, found)
-    return Digits(digits=digits, found=found, international=bare.startswith("+"))
+    blocks = tuple(map(len, _NOT_DIGITS.sub(" ", bare).split()))
+    return Digits(digits=digits, found=found, international=bare.startswith("+"), blocks=blocks or (0,))
 
 
 def _holds_several(plain: str) -> bool:

@@ -1,5 +1,7 @@
 """Phones of every country but Brazil, read by the `phonenumbers` library."""
 
+import unicodedata
+from functools import cache
 from types import MappingProxyType
 
 import phonenumbers
@@ -7,7 +9,7 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType
 
 from batch.i18n import N_
 from batch.model.phone.brazil import COUNTRY, read_national
-from batch.model.phone.digits import Digits, Phone, refuse
+from batch.model.phone.digits import Digits, Phone, refuse, unify_forms
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 
@@ -21,6 +23,8 @@ _REFUSALS = MappingProxyType(
         NumberParseException.INVALID_COUNTRY_CODE: Reason.PHONE_INVALID,
     }
 )
+_MEXICO = 52
+"""Its mobiles were written with a 1 after the code until 2019, and still are."""
 _SERVICES = frozenset(
     {
         PhoneNumberType.TOLL_FREE,
@@ -42,20 +46,25 @@ def read_international(cleaned: Digits, *, region: str) -> Phone | Finding:
         reason = _REFUSALS.get(failure.error_type, Reason.PHONE_INVALID)
         return refuse(reason, found, region=ANY_COUNTRY)
     if str(number.country_code) == COUNTRY:
-        return read_national(phonenumbers.national_significant_number(number), found=found)
+        return read_national(phonenumbers.national_significant_number(number), cleaned)
     return _judge(number, found)
 
 
 def _judge(number: PhoneNumber, found: str) -> Phone | Finding:
+    if not phonenumbers.is_valid_number(number) and number.country_code == _MEXICO:
+        number = PhoneNumber(country_code=_MEXICO, national_number=int(str(number.national_number).removeprefix("1")))
     if not phonenumbers.is_valid_number(number):
         return refuse(Reason.PHONE_INVALID, found, region=_country(number))
     kind = phonenumbers.number_type(number)
     if kind in _SERVICES:
         return refuse(Reason.PHONE_SERVICE_NUMBER, found)
     landline = kind == PhoneNumberType.FIXED_LINE
+    dialled = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    e164 = unify_forms(dialled)
     return Phone(
-        e164=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
+        e164=e164,
         notes=(Finding(Reason.NOTE_LANDLINE, {"found": found}),) if landline else (),
+        dialled=None if dialled == e164 else dialled,
     )
 
 
@@ -76,6 +85,69 @@ def format_international(e164: str) -> str:
 def country_code(region: str) -> str:
     """Return the country code of a region: `351` for PT."""
     return str(phonenumbers.country_code_for_region(region))
+
+
+_ALIASES = MappingProxyType(
+    {
+        **dict.fromkeys(("usa", "eua", "eeuu", "us", "estadosunidosdaamerica", "america"), "US"),
+        **dict.fromkeys(("uk", "gbr", "inglaterra", "england", "grabretanha", "greatbritain"), "GB"),
+        "holanda": "NL",
+        "bra": "BR",
+        "prt": "PT",
+        "arg": "AR",
+        "mex": "MX",
+        "esp": "ES",
+        "chl": "CL",
+        "per": "PE",
+        "col": "CO",
+        "ury": "UY",
+        "pry": "PY",
+        "bol": "BO",
+        "deu": "DE",
+        "fra": "FR",
+        "ita": "IT",
+        "can": "CA",
+        "ago": "AO",
+        "moz": "MZ",
+        "jpn": "JP",
+        "ven": "VE",
+        "ecu": "EC",
+    }
+)
+"""Usual names and codes of countries that the names of `phonenumbers` lack."""
+
+
+def fold_name(name: str) -> str:
+    """Return a name in lower case without accents, spaces and punctuation."""
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(char for char in plain if char.isalnum())
+
+
+@cache
+def _region_names() -> dict[str, str]:
+    """Return the names of the regions in Portuguese, English and Spanish, folded, with their two letters."""
+    from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415 - only a column of countries pays for it
+
+    names = dict(_ALIASES)
+    for region, by_language in LOCALE_DATA.items():
+        for language in filter(by_language.__contains__, ("pt", "en", "es")):
+            name = by_language[language]
+            # A star leads to the language that has the same name.
+            names[fold_name(by_language[name[1:]] if name.startswith("*") else name)] = region
+    return names
+
+
+def find_region(text: str) -> str | None:
+    """Return the region that a text names (`Brasil`, `BR`, `+55`); None where it names none."""
+    digits = text.strip().removeprefix("+").lstrip("0")
+    if digits.isascii() and digits.isdigit():
+        region = phonenumbers.region_code_for_country_code(int(digits[:4]))
+        return region if region in phonenumbers.SUPPORTED_REGIONS else None
+    code = text.strip().upper()
+    if code in phonenumbers.SUPPORTED_REGIONS:
+        return code
+    named = _region_names().get(fold_name(text))
+    return named if named in phonenumbers.SUPPORTED_REGIONS else None
 
 
 def regions() -> frozenset[str]:

@@ -9,7 +9,16 @@ import pytest
 
 from batch.control_characters import show_controls
 from batch.model.phone.brazil import AREAS
-from batch.model.phone.cells import PHONE_RULE_VERSION, Phone, format_for_api, format_phone, is_region, read_phone
+from batch.model.phone.cells import (
+    PHONE_RULE_VERSION,
+    Phone,
+    find_region,
+    format_for_api,
+    format_phone,
+    is_region,
+    read_phone,
+)
+from batch.model.phone.digits import twin_of, unify_forms
 from batch.model.reasons import Finding, Reason
 
 MOBILE = "+5511999999999"
@@ -421,3 +430,110 @@ def test_brazilian_numbers_do_not_load_the_slow_library() -> None:
         "sys.exit('phonenumbers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["11 8888-7777", "11 88887777", "1188887777", "(11)8888.7777", "118888-7777", "+55 11 9888-7777", "11 8888 7777"],
+)
+def test_a_ninth_digit_is_added_to_eight_in_one_block_or_four_and_four(text: str) -> None:
+    """So numbers were written before 2016; the digit is added, and that is noted."""
+    read = _read(text)
+    assert len(read.e164) == len("+5511988887777")
+    assert [note.reason for note in read.notes] == [Reason.NOTE_NINTH_DIGIT]
+
+
+@pytest.mark.parametrize(
+    "text", ["11 9 0000-272", "11 90000-272", "(11) 9 8888 777", "11 9-8888777", "+55 11 9 8888-777"]
+)
+def test_a_number_that_lost_a_digit_is_no_other_persons(text: str) -> None:
+    """Eight digits that are written as nine were."""
+    assert _refusal(text).reason is Reason.PHONE_TOO_SHORT
+
+
+@pytest.mark.parametrize("text", ["(00) 98888-7777", "(00)988887777", "00 98888-7777", "0098888-7777", "00 8888-7777"])
+def test_an_area_code_of_zeros_is_no_country(text: str) -> None:
+    """Forms and exports put it for none; it is not Iran."""
+    refusal = _refusal(text)
+    assert (refusal.reason, refusal.values["area"]) == (Reason.PHONE_BAD_AREA_CODE, "00")
+
+
+def test_the_international_prefix_still_works() -> None:
+    """Two zeros before a whole number with its country."""
+    assert _read("0055 11 99999-9999").e164 == MOBILE
+    assert _read("00351 912 345 678").e164 == "+351912345678"
+
+
+@pytest.mark.parametrize("text", ["BR.1890869588965887", "PT.abc123XYZ", "@ana.souza", " @Ana_Souza "])
+def test_people_who_hide_their_number_have_a_reason_of_their_own(text: str) -> None:
+    """Since 2026 exports hold WhatsApp's own ids and names."""
+    assert _refusal(text).reason is Reason.WHATSAPP_USER_ID
+
+
+@pytest.mark.parametrize(
+    ("text", "dialled"),
+    [
+        ("+54 9 11 2345-6789", None),
+        ("+54 11 2345-6789", "+541123456789"),
+        ("5491123456789@c.us", None),
+        ("+54 011 15 2345-6789", None),
+    ],
+)
+def test_argentinas_two_forms_are_one_person(text: str, dialled: str | None) -> None:
+    """Known by the form with 9, sent to as it is written."""
+    read = _read(text)
+    assert (read.e164, read.dialled) == ("+5491123456789", dialled)
+    assert twin_of(read.e164) == "+541123456789"
+    assert unify_forms(twin_of(read.e164) or "") == read.e164
+
+
+def test_mexicos_one_is_no_part_of_the_number() -> None:
+    """It was dialled before mobiles until 2019."""
+    assert _read("+52 1 55 1234 5678").e164 == _read("+52 55 1234 5678").e164 == "+525512345678"
+
+
+def test_blocks_of_three_may_be_of_another_country() -> None:
+    """No Brazilian writes so: refused unless the row names its country, or it is a number of one only."""
+    assert _refusal("51 987 654 321").reason is Reason.PHONE_COUNTRY_UNCLEAR
+    assert isinstance(read_phone("51 987 654 321", region="BR", sure=True), Phone)
+    peru = read_phone("51 987 654 321", region="PE", sure=True)
+    assert isinstance(peru, Phone)
+    assert peru.e164 == "+51987654321"
+    assert _read("51 98765-4321").e164 == "+5551987654321"
+    assert _read("11.999.999.999").e164 == MOBILE
+
+
+def test_an_area_code_fills_in_a_missing_one_only() -> None:
+    """A number with its own keeps it."""
+    assert read_phone("99999-9999", area="21") == Phone("+5521999999999")
+    assert read_phone("11 99999-9999", area="21") == Phone(MOBILE)
+    landline = read_phone("3333-4444", area="21")
+    assert isinstance(landline, Phone)
+    assert landline.e164 == "+552133334444"
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        *(
+            ("BR", "BR"),
+            ("brasil", "BR"),
+            ("Brazil", "BR"),
+            ("+55", "BR"),
+            ("55", "BR"),
+            ("0055", "BR"),
+            ("Portugal", "PT"),
+        ),
+        *(("México", "MX"), ("Estados Unidos", "US"), ("EUA", "US"), ("United Kingdom", "GB"), ("España", "ES")),
+        *(("Atlântida", None), ("0", None), ("999", None), ("XX", None), ("-", None)),
+    ],
+)
+def test_countries_by_name_letters_and_code(text: str, region: str | None) -> None:
+    """In Portuguese, English and Spanish."""
+    assert find_region(text) == region
+
+
+def test_a_zero_and_no_carrier_is_refused() -> None:
+    """`019 11 99999-9999`: no carrier has that code, so a digit may be wrong."""
+    assert _refusal("019 11 99999-9999").reason is Reason.PHONE_TOO_LONG
+    assert _refusal("019 11 3333-4444").reason is Reason.PHONE_TOO_LONG
