@@ -30,7 +30,7 @@ LINES_OF_FEATURES = {
     "ledgers and rehearsals that are not trusted": 100,
     "reports into any workbook": 650,
     "consent, selection, unused opt-out columns": 400,
-    "two forms of a number, countries, area codes, numbers in parts": 250,
+    "two forms of a number, countries, area codes, numbers in parts": 300,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_MODULES_OF_ONE_ROW = 150
