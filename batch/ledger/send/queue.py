@@ -85,6 +85,8 @@ class SendQueue:
         wanted = found if upto is None else found[: bisect_right(found, upto)]
         columns = (messages.c.key, rows.c.row, messages.c.sender, messages.c.payload, messages.c.person)
         query = select(*columns).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
+        if sender is not None:  # a later plan may have given the message to another sender, whose limits are not ours
+            query = query.where(messages.c.sender == sender)
         for first in range(0, len(wanted), _PAGE):
             some = rows.c.row.in_(list(wanted[first : first + _PAGE]))
             with self._engine.connect().execution_options(**READ) as connection:

@@ -59,3 +59,16 @@ def test_a_claim_that_is_given_back_is_a_job_again(world: World, ledger: Ledger)
 
     with ledger.open_queue(owner) as sending:
         asyncio.run(work(sending))
+
+
+def test_a_message_that_a_later_plan_gave_to_another_sender_is_no_job_of_the_first(
+    world: World, ledger: Ledger
+) -> None:
+    """Where two runs meet in spite of the locks, a sender posts in no other's name, past its rate or concurrency."""
+    world.plan([1, staged(2, sender="s1")])
+    with ledger.open_queue(Owner.here("r1")) as sending:
+        world.name = "r2"
+        world.plan([1, staged(2, sender="s2")])
+        assert [job.row for job in sending.jobs("s1")] == [1]
+    with ledger.open_queue(Owner.here("r2")) as later:
+        assert [(job.row, job.sender) for job in later.jobs("s2")] == [(2, "s2")]

@@ -124,9 +124,12 @@ class Life:
         return True
 
     def _merged(self, counts: Mapping[Outcome, int]) -> dict[Outcome, int]:
-        """A row that is chosen to be tried again shows its error until it is sent, where `check` says that it waits."""
+        """A row that is chosen to be tried again shows its error until it is sent, where `check` says that it waits.
+
+        A run settles the choice of a dead run before it plans; with the locks defeated it must not, and inherits it.
+        """
         merged = dict(counts)
-        if self.fate.retry_errors:
+        if self.fate.retry_errors or not self.alone:
             merged[Outcome.PENDING] += merged.pop(Outcome.ERROR)
         return merged
 
