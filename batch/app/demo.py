@@ -51,25 +51,11 @@ def special_contacts() -> list[tuple[str, str]]:
     return [(line[:4], line[6:]) for line in special_table().splitlines()]
 
 
-def serve_sandbox(
-    announce: Callable[[str], None],
-    *,
-    faults: Mapping[str, Any],
-    port: int,
-    allowed_domain: str | None,
-    templates: Mapping[str, str],
-    log_file: Path | None,
-) -> tuple[int, int]:
+def serve_sandbox(announce: Callable[[str], None], *, faults: Mapping[str, Any], **options: Any) -> tuple[int, int]:
     """Serve until a signal ends it; returns how many requests were received and how many messages applied.
 
-    `announce` gets the address once it listens. `faults`: the fields of `batch.sandbox.Faults`.
+    `announce` gets the address once it listens. `faults`: the fields of `batch.sandbox.Faults`. `options`: the others
+    of `batch.sandbox.serve`.
     """
-    log = serve(
-        announce=announce,
-        faults=Faults(**faults),
-        port=port,
-        allowed_domain=allowed_domain,
-        templates=dict(templates),
-        log_file=log_file,
-    )
+    log = serve(announce, faults=Faults(**faults), **options)
     return len(log.received), len(log.applied)

@@ -1,5 +1,7 @@
 """Server of the sandbox: in a thread for tests and the demo, in the foreground for the command."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import errno
@@ -10,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -36,27 +38,29 @@ class RunningSandbox:
     """What it received and applied so far."""
 
 
+class SandboxOptions(TypedDict, total=False):
+    """Options of a sandbox, as of `create_app`; and those of its server."""
+
+    faults: Faults | None
+    token: str | None
+    allowed_domain: str | None
+    templates: Mapping[str, str] | None
+    port: int
+    """0, or left out: a free one."""
+    log_file: Path | None
+    """Gets the log as JSON lines."""
+
+
 @contextlib.contextmanager
-def running_sandbox(
-    *,
-    faults: Faults | None = None,
-    token: str | None = None,
-    allowed_domain: str | None = None,
-    templates: Mapping[str, str] | None = None,
-    port: int = 0,
-    log_file: Path | None = None,
-) -> Iterator[RunningSandbox]:
+def running_sandbox(**options: Unpack[SandboxOptions]) -> Iterator[RunningSandbox]:
     """Run a sandbox on this machine, in a thread of its own, listening already; it is gone when the block is left.
 
-    Arguments as of `create_app`; `port` 0 takes a free one; `log_file` gets the log as JSON lines. Open connections
-    are reset at the end.
+    Open connections are reset at the end.
 
     Raises:
         SettingsError: the port is taken, or the log cannot be written.
     """
-    with contextlib.closing(SandboxLog(log_file)) as log, _listener(port) as listener:
-        app = create_app(faults, log=log, token=token, allowed_domain=allowed_domain, templates=templates)
-        server = _Server(_config(app))
+    with _bound_server(options) as (server, listener, log):
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
         thread.start()
         try:
@@ -66,26 +70,23 @@ def running_sandbox(
             thread.join()
 
 
-def serve(
-    *,
-    announce: Callable[[str], None],
-    faults: Faults | None = None,
-    token: str | None = None,
-    allowed_domain: str | None = None,
-    templates: Mapping[str, str] | None = None,
-    port: int = 0,
-    log_file: Path | None = None,
-) -> SandboxLog:
+def serve(announce: Callable[[str], None], **options: Unpack[SandboxOptions]) -> SandboxLog:
     """Run the sandbox in the foreground until Ctrl+C, and return its log; `announce` is called with its URL.
 
-    Other arguments and errors as of `running_sandbox`.
+    Errors as of `running_sandbox`.
     """
-    with contextlib.closing(SandboxLog(log_file)) as log, _listener(port) as listener:
-        app = create_app(faults, log=log, token=token, allowed_domain=allowed_domain, templates=templates)
-        with contextlib.suppress(KeyboardInterrupt):
-            announce(_url(listener))
-            _Server(_config(app)).run(sockets=[listener])
-        return log
+    with _bound_server(options) as (server, listener, log), contextlib.suppress(KeyboardInterrupt):
+        announce(_url(listener))
+        server.run(sockets=[listener])
+    return log
+
+
+@contextlib.contextmanager
+def _bound_server(options: SandboxOptions) -> Iterator[tuple[_Server, socket.socket, SandboxLog]]:
+    """Give a server, the socket on which it listens already, and its log; these two are closed at the end."""
+    key: dict[str, Any] = {name: options.get(name) for name in ("faults", "token", "allowed_domain", "templates")}
+    with contextlib.closing(SandboxLog(options.get("log_file"))) as log, _listener(options.get("port", 0)) as listener:
+        yield _Server(_config(create_app(log=log, **key))), listener, log
 
 
 def _url(listener: socket.socket) -> str:
