@@ -178,7 +178,7 @@ def check_report(folder: Path, seed: int) -> Path:
     return made
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(SEEDS)
 def test_the_report_opens_and_is_the_users_workbook(seed: int) -> None:
     """In openpyxl and by our own loader."""
