@@ -19,7 +19,7 @@ BATCH = ROOT / "batch"
 FILES = sorted(BATCH.rglob("*.py"))
 
 MOST_MODULES = 239
-"""230 when the house was rebuilt; then `control_characters` and `mapping/optout`; `ooxml/schema` and
+"""230 when the house was rebuilt; then `control_characters` and `mapping/permissions`; `ooxml/schema` and
 `xlsx/verification` check what a report changes, `ooxml/prefixes` unifies it, `xlsx/placement` and
 `xlsx/drawings` find room for it; `formats/content` names what is no sheet, `mapping/phones` joins what makes
 a phone. A new one says here why."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from batch.app.inputs.recipient_lists import open_list
 from batch.ledger import Ledger, RetryOptions, StagedRow, SuppressionEntry
-from batch.loader.mapping.optout import read_optout
+from batch.loader.mapping.permissions import read_optout
 from batch.model.outcomes import Outcome
 from batch.model.phone.brazil import AREAS
 from batch.model.phone.cells import Phone, read_phone
