@@ -24,7 +24,7 @@ MOST_MODULES = 239
 `xlsx/drawings` find room for it; `formats/content` names what is no sheet, `mapping/phones` joins what makes
 a phone. A new one says here why."""
 MOST_FILES_OF_A_FOLDER = 20
-LINES_OF_THE_HOUSE = 22_900
+LINES_OF_THE_HOUSE = 22_890
 """A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day."""
 LINES_OF_FEATURES = {
     "ledgers and rehearsals that are not trusted": 100,
