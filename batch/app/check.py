@@ -178,7 +178,7 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
         senders=tuple(sorted(senders)),
         counts={outcome: counts[outcome] for outcome in Outcome},
         reasons=reasons,
-        warnings=(*source.evaluator.warnings, *staged.warnings),
+        warnings=(*source.warnings, *staged.warnings),
         list_warnings=staged.warnings,
         notes=notes,
         noted=noted,

@@ -22,6 +22,7 @@ from batch.loader.worksheet_choice import choose_tab
 from batch.model.messages import has_origins
 from batch.model.phrases import Phrase
 from batch.model.sheets import Limits, SheetFile, SheetInfo
+from batch.ooxml.references import Area
 
 _DELIMITERS = (";", "\t", "|", ",")
 """In the order in which they win a tie: commas also stand in plain text and in numbers."""
@@ -112,6 +113,8 @@ class _Opened:
     encoding: str | None = None
     delimiter: str | None = None
     remarks: tuple[Phrase, ...] = ()
+    totals: Sequence[Area] = ()
+    """Totals rows of tables."""
 
 
 def open_sheet(
@@ -172,6 +175,8 @@ def open_sheet(
         hidden_count=scan.hidden,
         grid=grid,
         columns=columns,
+        ending=scan.ending,
+        totals=opened.totals,
         widths=widths,
         is_guarded=is_text and set(columns.names) >= _RESULTS_CSV,
         reason_index=columns.names.index(_REASON) if has_origins(columns.names) and _REASON in columns.names else None,
@@ -186,7 +191,13 @@ def _open(source: SheetFile, name: str | None, wanted: Collection[str]) -> _Open
         return _Opened(grid=text, format=kind, encoding=text.encoding, delimiter=text.delimiter)
     book = open_workbook(source, content)
     tab, remarks = choose_tab(source, book, name=name, wanted=wanted)
-    return _Opened(grid=book.grid(tab), format=book.format, tab=tab.name, remarks=(*remarks, *book.remarks))
+    return _Opened(
+        grid=book.grid(tab),
+        format=book.format,
+        tab=tab.name,
+        remarks=(*remarks, *book.remarks),
+        totals=book.totals(tab),
+    )
 
 
 def _find_header(source: SheetFile, grid: Grid, header_row: int | None, wanted: Collection[str]) -> Header:

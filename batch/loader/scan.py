@@ -1,12 +1,14 @@
 """One pass over a sheet before anything is made of it: what it holds, and whether it can be read to its end."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from batch.i18n import N_
 from batch.loader.source import RawRow
 from batch.model.sheets import SheetFile
+
+_MOST_ENDING_ROWS = 10
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,6 +25,8 @@ class SheetScan:
     """Number of cells to the rows that have as many; rows with a fault are left out."""
     ends_empty: bool = False
     """Some row is written with an empty last cell."""
+    ending: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """Rows below the last blank row, if few, by number, and the columns that each fills: there may be a footer."""
 
 
 def has_content(row: RawRow) -> bool:
@@ -40,7 +44,9 @@ def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int) -> Sheet
     scan = SheetScan()
     written = characters = known = 0
     empty: list[int] = []  # columns that were empty in every row so far
-    for row, cells, errors, hidden, fault in rows:
+    latest = deque[RawRow](maxlen=_MOST_ENDING_ROWS + 1)
+    for raw in rows:
+        row, cells, errors, hidden, fault = raw
         have = len(cells)
         written += have
         if written > limits.cells:
@@ -48,6 +54,7 @@ def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int) -> Sheet
         inside = sum(map(len, filter(None, cells)))
         if row <= below or not (inside or errors or fault):
             continue
+        latest.append(raw)
         scan.rows += 1
         scan.hidden += hidden
         scan.used.update(errors)
@@ -67,4 +74,14 @@ def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int) -> Sheet
             text = N_("row {row} has {value} columns, {most} are allowed (limit columns)")
             source.check("columns", have, text, row=row)
     scan.used.update(set(range(known)) - set(empty))
+    scan.ending = _find_ending(list(latest))
     return scan
+
+
+def _find_ending(rows: list[RawRow]) -> Mapping[int, frozenset[int]]:
+    """Return those of the last rows that stand below a blank row which other rows stand above."""
+    first = next((at for at in range(len(rows) - 1, 0, -1) if rows[at].number > rows[at - 1].number + 1), len(rows))
+    return {
+        row.number: frozenset(column for column, cell in enumerate(row.cells) if cell) | row.errors.keys()
+        for row in rows[first:]
+    }

@@ -6,17 +6,19 @@ empty cells at the right edge: those that never write one, and Excel, which drop
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from batch.i18n import N_, _
 from batch.loader.header_detection import Header, SheetColumns
+from batch.loader.header_names import is_result_column
 from batch.loader.scan import SheetScan, has_content
 from batch.loader.source import Grid, RawRow
 from batch.model.csv_injection import unguard
 from batch.model.phrases import Phrase
 from batch.model.reasons import Reason
 from batch.model.sheets import NO_ERRORS, SheetFile, SheetInfo, SheetRow
+from batch.ooxml.references import Area
 
 _STILL_MALFORMED = Phrase(N_("it could not be read in its own sheet, and wegly_reason still says so"))
 _MORE_CELLS = N_("it has {have} cells, the header has {named}; beyond it stands {shown}")
@@ -25,6 +27,7 @@ _BLOCK = 16
 """Lines over which Excel decides how many separators it writes."""
 _SHORT_AT_LEAST = 5
 _SHORT_SHARE = 4
+_MOST_FOOTER_CELLS = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +59,10 @@ class Sheet:
     """Hidden rows among them."""
     grid: Grid
     columns: SheetColumns
+    ending: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """Rows that may be a footer (`SheetScan.ending`)."""
+    totals: Sequence[Area] = ()
+    """Totals rows of tables of the worksheet."""
     widths: Widths | None = None
     """None for workbooks."""
     is_guarded: bool = False
@@ -73,6 +80,20 @@ class Sheet:
         for raw in self.grid.rows():
             if raw.number > header_row and has_content(raw):
                 yield self._make_row(raw)
+
+    def find_no_contacts(self, phone_columns: Collection[str]) -> Mapping[int, Reason]:
+        """Return the rows that are no contacts, by number: the totals row of the contacts' table, and the footer.
+
+        A footer stands below the last blank row, at most ten rows with one or two cells each and nothing in
+        `phone_columns` (names); result columns of a report do not count.
+        """
+        by_name = dict(zip(self.columns.names, self.columns.places, strict=True))
+        phones = {place for name, place in by_name.items() if name in phone_columns}
+        own = {place for name, place in by_name.items() if is_result_column(name)}
+        found = {area.top: Reason.TOTALS_ROW for area in self.totals if area.touches([place + 1 for place in phones])}
+        if phones and not any(phones & each or len(each - own) > _MOST_FOOTER_CELLS for each in self.ending.values()):
+            found = dict.fromkeys(self.ending, Reason.FOOTER) | found
+        return found
 
     def _make_row(self, raw: RawRow) -> SheetRow:
         have = len(raw.cells)

@@ -216,6 +216,16 @@ class Reason(StrEnum):
         N_("The row is hidden in the sheet (often by a filter)."),
         N_('Show the row, or set hidden_rows = "send" in the campaign, and run again.'),
     )
+    FOOTER = _explain(
+        "footer",
+        N_("The row is no contact: it stands below the last blank row, with one or two cells and no phone."),
+        N_("If it is a person, fill in the phone and run again."),
+    )
+    TOTALS_ROW = _explain(
+        "totals_row",
+        N_("The row is no contact: it is the totals row of the table."),
+        N_("If it is a person, switch the table's totals row off, and run again."),
+    )
     SENT_ELSEWHERE = _explain(
         "sent_elsewhere",
         N_("By the sheet's own result columns the run {run} has sent it ({status}), which this ledger does not know."),

@@ -35,7 +35,7 @@ from batch.model.messages import (
 )
 from batch.model.outcomes import Outcome
 from batch.model.phone.digits import twin_of
-from batch.model.reasons import Finding, Reason
+from batch.model.reasons import Finding, Reason, advice, sentence
 from batch.model.runs import Run
 from batch.model.sheets import SheetInfo, SheetRow, limits_for
 
@@ -97,6 +97,8 @@ class CampaignSheet:
     endpoint: str
     sha256: str
     """Of the sheet's file, as hex digits."""
+    no_contacts: Mapping[int, Reason]
+    """Rows that are no contacts, by number, and what they are."""
 
     @property
     def _skips_hidden(self) -> bool:
@@ -107,6 +109,17 @@ class CampaignSheet:
         """Identity of the sheet across runs: `Run.sheet_key`."""
         name = self.campaign.name
         return sheet_key(endpoint=self.endpoint, campaign=name, sha256=self.sha256, tab=self.sheet.info.sheet)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings about the campaign, and the rows that are no contacts, each a sentence."""
+        found = []
+        for reason in dict.fromkeys(self.no_contacts.values()):
+            rows = ", ".join(str(row) for row, kind in self.no_contacts.items() if kind is reason)
+            text = _("Left out, row {rows}: {what} {remedy}")
+            finding = Finding(reason)
+            found.append(text.format(rows=rows, what=sentence(finding), remedy=advice(finding)))
+        return (*self.evaluator.warnings, *found)
 
     def evaluate(self, find_run: FindRun, hash_key: Callable[[str], str]) -> Iterator[StagedRow]:
         """Check every row of the sheet. `hash_key`: the ledger's form of a message key (`Staging.hash_key`)."""
@@ -129,6 +142,8 @@ class CampaignSheet:
                 twin = hash_key(message_key(other, unique, endpoint=self.endpoint, campaign=self.campaign.name))
         if hidden and self._skips_hidden:
             out = Finding(Reason.HIDDEN_ROW)
+        if row in self.no_contacts:
+            out = Finding(self.no_contacts[row])
         if sent_elsewhere is None and out is None and values is not None:
             payload = encoder.encode(values)
             digest = hash_request(payload)
@@ -214,7 +229,14 @@ def open_campaign_sheet(
     )
     evaluator = RowEvaluator.for_sheet(campaign, opened.info, rows=opened.rows)
     digest = sha256 or sha256_of(path)
-    return CampaignSheet(campaign=campaign, sheet=opened, evaluator=evaluator, endpoint=endpoint, sha256=digest)
+    return CampaignSheet(
+        campaign=campaign,
+        sheet=opened,
+        evaluator=evaluator,
+        endpoint=endpoint,
+        sha256=digest,
+        no_contacts=opened.find_no_contacts(evaluator.phone_columns),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from batch.model.phrases import phrase_from_json, to_json
 from batch.model.sheets import SheetFile
 from batch.ooxml.archive import open_archive, part_key, verify
 from batch.ooxml.package import find_workbook, read_content_types
+from batch.ooxml.references import Area
 from batch.spool import ROWS_IN_BLOCK, Spool
 
 _MEMORY_BYTES = 16 * 1024 * 1024
@@ -103,6 +104,10 @@ class Workbook:
         self._reader = reader
         self._tab: Tab | None = None
         self._grid: CachedGrid | None = None
+
+    def totals(self, tab: Tab) -> Sequence[Area]:
+        """Return the totals rows of a worksheet's tables. Raises SheetError: damaged."""
+        return self._reader.totals(tab) if isinstance(self._reader, XlsxBook) else ()
 
     def grid(self, tab: Tab) -> Grid:
         """Return the rows of a worksheet. Raises SheetError: damaged, hostile, or over a limit."""

@@ -10,7 +10,7 @@ from batch.loader.source import Grid, Tab
 from batch.model.phrases import Phrase
 from batch.ooxml.archive import Archive, part_key
 from batch.ooxml.package import is_true, make_tab, read_content_types, read_relations
-from batch.ooxml.references import whole_number
+from batch.ooxml.references import Area, parse_area, whole_number
 from batch.ooxml.shared_strings import read_shared_strings
 from batch.ooxml.xml import Attributes
 
@@ -89,6 +89,21 @@ class XlsxBook:
                 recalculates=self._recalculates,
             )
         return WorksheetGrid(archive=self._archive, part=tab.place, read_cell=self._read_cell)
+
+    def totals(self, tab: Tab) -> list[Area]:
+        """Return the totals rows of a worksheet's tables. Raises SheetError: damaged, or forbidden XML."""
+        found: list[Area] = []
+
+        def start(element: str, attributes: Attributes) -> None:
+            area = parse_area(attributes.get("ref", "")) if element == "table" else None
+            count = whole_number(attributes.get("totalsRowCount")) or 0
+            if area and count and area.bottom > area.top:
+                found.append(area._replace(top=area.bottom))
+
+        for relation in read_relations(self._archive, tab.place):
+            if relation.kind == "table" and relation.target in self._archive:
+                self._archive.parse(relation.target, start)
+        return found
 
     def _find_part(self, kind: str) -> str | None:
         return next((each.target for each in self._relations.values() if each.kind == kind), None)

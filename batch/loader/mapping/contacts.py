@@ -84,6 +84,12 @@ class RowEvaluator:
         return [(name, f'[{section}] column = "{name}"') for section, found in sections for name, _place in found]
 
     @property
+    def phone_columns(self) -> frozenset[str]:
+        """The columns in which the phones stand, without those of country and area; empty for a constant."""
+        phone = self._mapping.phone
+        return phone.names or frozenset({phone.slot.column} if phone.slot.column else ())
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about the campaign as a whole, each a sentence."""
         return undocumented_warnings(self._mapping.fields)

@@ -223,8 +223,10 @@ def test_each_outcome_is_on_the_row_where_its_person_stands(
             assert (row["Nome"], row["Telefone"], row["wegly_status"]) == (name, phone, outcome)
             assert row["wegly_run"] in ((first if name in before else second)["run"], None, "")
         others = {number: row["wegly_status"] for number, row in rows.items() if number not in stands.values()}
-        assert {number for number, outcome in others.items() if outcome} == _remarks(second_lines)
-        assert {outcome for outcome in others.values() if outcome} == {"error"}
+        remarks = _remarks(second_lines)
+        footer = _footer(second_lines)
+        expected = {number: "skipped" if number in footer else "error" for number in remarks}
+        assert {number: outcome for number, outcome in others.items() if outcome} == expected
         assert [row["Nome"] for row in rows.values() if NOTE in row.values()] == ["Ana"]
     assert sum(second["counts"].values()) == len(PEOPLE) + len(_remarks(second_lines))
     assert second["counts"]["pending"] == 0
@@ -233,6 +235,14 @@ def test_each_outcome_is_on_the_row_where_its_person_stands(
 def _stands(lines: Lines) -> dict[str, int]:
     """Where each person stands, by the row numbers Excel shows."""
     return {cell: number for number, line in enumerate(lines, 1) for cell in line if cell in PEOPLE}
+
+
+def _footer(lines: Lines) -> set[int]:
+    """Rows below the last blank row, if nothing stands below the phones there."""
+    blank = max((number for number, line in enumerate(lines, 1) if not any(line)), default=len(lines))
+    phones = next(line.index("Telefone") for line in lines if "Telefone" in line)
+    below = range(blank + 1, len(lines) + 1)
+    return set() if any(any(lines[number - 1][phones : phones + 1]) for number in below) else set(below)
 
 
 def _remarks(lines: Lines) -> set[int]:
