@@ -7,7 +7,9 @@ as often as needed. `mapping` evaluates its rows into contacts, `filters` are th
 Invariants:
 
 * A row that holds anything comes out exactly once, under the number Excel shows for it; none is lost or made up.
-* A cell is the text a person reads, or None with an error that says why; nothing is guessed.
+* A cell is its value as text, or None with an error that says why; nothing is guessed. Where its number format shows
+  another text, that travels beside the cells (`RawRow.shown`, `SheetRow.shown`) and costs rows without such cells
+  nothing. Only a bare `{Column}` takes it: all rules, filters and keys take the value.
 * Cells are never shifted: a record with too few or too many cells is an error of that row.
 * Reading again yields the same rows.
 * No file is trusted: sizes are limited before memory is taken (`Limits`), XML entities are refused, nothing outside

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from pathlib import Path
@@ -20,7 +20,7 @@ from batch.loader.sheet import Sheet, judge_widths
 from batch.loader.source import Grid
 from batch.loader.worksheet_choice import choose_tab
 from batch.model.messages import has_origins
-from batch.model.phrases import Phrase
+from batch.model.phrases import Phrase, Value
 from batch.model.sheets import Limits, SheetFile, SheetInfo
 from batch.ooxml.references import Area
 
@@ -99,6 +99,15 @@ _HEADLESS = N_(
     "If there is a header, name its row in the campaign file: [sheet] header_row."
 )
 _ALIKE = N_("Several columns are called {name}; the later ones are named by their letter.")
+_BY_REMARK = {
+    "unknown": N_(
+        "The number format {format} of column {column} (row {row}) is not understood: the plain number {value} is used."
+    ),
+    "rounded": N_(
+        "The number format {format} of column {column} rounds: row {row} holds {value} and shows {text}, which is what "
+        "a message says; a filter, like |brl, takes the value itself."
+    ),
+}
 _ONE_HIDDEN = N_("1 row is hidden in the sheet, often by a filter left on.")
 _HIDDEN = N_("{rows:,} rows are hidden in the sheet, often by a filter left on.")
 
@@ -168,6 +177,7 @@ def open_sheet(
         columns=columns.names,
         ambiguous=columns.ambiguous,
         remarks=(*opened.remarks, *_make_remarks(header, scan, columns.ambiguous)),
+        formats=_describe_formats(scan, dict(zip(columns.places, columns.names, strict=True))),
     )
     return Sheet(
         info=info,
@@ -238,6 +248,16 @@ def _make_remarks(header: Header, scan: SheetScan, ambiguous: tuple[str, ...]) -
     if scan.hidden:
         remarks.append(Phrase(_ONE_HIDDEN) if scan.hidden == 1 else Phrase(_HIDDEN, {"rows": scan.hidden}))
     return remarks
+
+
+def _describe_formats(scan: SheetScan, names: Mapping[int, str]) -> dict[str, tuple[Phrase, ...]]:
+    """Return by their names the columns whose number formats are not understood, or change an amount."""
+    found: dict[str, tuple[Phrase, ...]] = {}
+    for (place, remark), (row, value, text, code) in scan.remarkable.items():
+        if name := names.get(place):
+            values: dict[str, Value] = {"column": repr(name), "row": row, "value": value, "text": text, "format": code}
+            found[name] = (*found.get(name, ()), Phrase(_BY_REMARK[remark], values))
+    return found
 
 
 _CHUNK = 1024 * 1024

@@ -1,11 +1,11 @@
 """One pass over a sheet before anything is made of it: what it holds, and whether it can be read to its end."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from batch.i18n import N_
-from batch.loader.source import RawRow
+from batch.loader.source import RawRow, Shown
 from batch.model.sheets import SheetFile
 
 _MOST_ENDING_ROWS = 10
@@ -23,10 +23,18 @@ class SheetScan:
     """Indexes of the columns that hold anything."""
     widths: Counter[int] = field(default_factory=Counter)
     """Number of cells to the rows that have as many; rows with a fault are left out."""
+    remarkable: dict[tuple[int, str], tuple[int, str, str, str]] = field(default_factory=dict)
+    """Column and remark of a number format to the first row with it, its value, the shown text and the code."""
     ends_empty: bool = False
     """Some row is written with an empty last cell."""
     ending: Mapping[int, frozenset[int]] = field(default_factory=dict)
     """Rows below the last blank row, if few, by number, and the columns that each fills: there may be a footer."""
+
+    def note_formats(self, row: int, cells: Sequence[str | None], shown: Mapping[int, Shown]) -> None:
+        """Note the remarks of number formats, each with its first row."""
+        for column, (text, code, remark) in shown.items():
+            if remark:
+                self.remarkable.setdefault((column, remark), (row, cells[column] or "", text, code))
 
 
 def has_content(row: RawRow) -> bool:
@@ -46,7 +54,7 @@ def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int) -> Sheet
     empty: list[int] = []  # columns that were empty in every row so far
     latest = deque[RawRow](maxlen=_MOST_ENDING_ROWS + 1)
     for raw in rows:
-        row, cells, errors, hidden, fault = raw
+        row, cells, errors, hidden, fault, shown = raw
         have = len(cells)
         written += have
         if written > limits.cells:
@@ -58,6 +66,8 @@ def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int) -> Sheet
         scan.rows += 1
         scan.hidden += hidden
         scan.used.update(errors)
+        if shown:
+            scan.note_formats(row, cells, shown)
         if not fault:
             scan.widths[have] += 1
             scan.ends_empty = scan.ends_empty or (have > 0 and cells[-1] is None)

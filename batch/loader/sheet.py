@@ -17,7 +17,7 @@ from batch.loader.source import Grid, RawRow
 from batch.model.csv_injection import unguard
 from batch.model.phrases import Phrase
 from batch.model.reasons import Reason
-from batch.model.sheets import NO_ERRORS, SheetFile, SheetInfo, SheetRow
+from batch.model.sheets import NO_ERRORS, NO_SHOWN, SheetFile, SheetInfo, SheetRow
 from batch.ooxml.references import Area
 
 _STILL_MALFORMED = Phrase(N_("it could not be read in its own sheet, and wegly_reason still says so"))
@@ -102,12 +102,17 @@ class Sheet:
             cells = tuple(cell and unguard(cell) for cell in cells)
         fault = raw.fault or self._length_fault(raw) or self._old_fault(cells)
         if not raw.errors and not fault:
-            return SheetRow(raw.number, cells, NO_ERRORS, raw.hidden)
+            shown = self._find_shown(raw) if raw.shown else NO_SHOWN
+            return SheetRow(raw.number, cells, NO_ERRORS, raw.hidden, shown)
         names = zip(self.columns.places, self.columns.names, strict=True)
         errors = {name: raw.errors[place] for place, name in names if place in raw.errors}
         if fault:
             errors[""] = fault
-        return SheetRow(raw.number, cells, errors or NO_ERRORS, raw.hidden)
+        return SheetRow(raw.number, cells, errors or NO_ERRORS, raw.hidden, self._find_shown(raw))
+
+    def _find_shown(self, raw: RawRow) -> Mapping[int, tuple[str, str]]:
+        places = enumerate(self.columns.places)
+        return {index: raw.shown[place][:2] for index, place in places if place in raw.shown}
 
     def _length_fault(self, raw: RawRow) -> Phrase | None:
         widths = self.widths

@@ -11,6 +11,10 @@ from batch.model.sheets import SheetFile
 
 NO_CELL_ERRORS: Mapping[int, Phrase] = MappingProxyType({})
 
+Shown = tuple[str, str, str]
+"""The text that a number format shows for a cell, the format's code, and `rounded`, `unknown` (code) or nothing."""
+NO_SHOWN: Mapping[int, Shown] = MappingProxyType({})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tab:
@@ -36,6 +40,8 @@ class RawRow(NamedTuple):
     hidden: bool = False
     fault: Phrase | None = None
     """Fault of the row as a whole; None for none."""
+    shown: Mapping[int, Shown] = NO_SHOWN
+    """Column index to what its number format shows, where that is another text than the cell's."""
 
 
 HEAVY_ROW = N_("one row has more than {most} characters (limit row_characters)")

@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from batch.i18n import _, number
 from batch.model.phrases import Phrase
 
 NO_ERRORS: Mapping[str, Phrase] = MappingProxyType({})
+NO_SHOWN: Mapping[int, tuple[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +41,9 @@ class SheetInfo:
     remarks: tuple[Phrase, ...] = ()
     """Peculiarities of the sheet that people should know."""
 
+    formats: Mapping[str, tuple[Phrase, ...]] = field(default_factory=dict)
+    """Column to what people should know of its number formats where their text is used."""
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """The remarks as sentences, in the current language."""
@@ -57,6 +61,8 @@ class SheetRow(NamedTuple):  # not a dataclass: one is made for each row, and a 
     """Column name to the error of its cell (`error cell #N/A`); the key "" is for the whole row."""
     hidden: bool = False
     """Hidden in the workbook, often by a filter left on."""
+    shown: Mapping[int, tuple[str, str]] = NO_SHOWN
+    """Index of a cell to the text that its number format shows and the format's code, where that is another text."""
 
 
 _PART = re.compile(r"(\d{1,8})(?:-(\d{1,8}))?", re.ASCII)

@@ -26,7 +26,7 @@ def _read_rows(arguments: Sequence[str]) -> Iterator[object]:
             try:
                 cells.append(value_text(value))
             except UnreadableCell as unreadable:
-                cells.append(None)
+                cells.append(unreadable.text)
                 errors[column] = unreadable.error
         if errors or any(cells):
             yield index, cells, errors

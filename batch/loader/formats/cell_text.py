@@ -2,7 +2,7 @@
 
 Text stays as it is, ends trimmed. A whole number is its digits, another number its shortest decimal form with a comma,
 of the 15 digits that a spreadsheet keeps. A date is dd/mm/yyyy, with a time ` HH:MM` (seconds when not 0), a time
-HH:MM. A boolean is SIM or NÃO. Number formats only tell dates from numbers; they are not imitated.
+HH:MM. A boolean is SIM or NÃO. This is the cell's value; what its number format shows is of `number_format`.
 """
 
 import math
@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 from batch.i18n import N_
 from batch.model.phrases import Phrase, in_english
@@ -24,6 +24,12 @@ NOT_A_NUMBER = Phrase(N_("error cell: the stored number cannot be read"))
 _DAY_SECONDS = 86_400
 _DIGITS = 15
 """What a spreadsheet keeps of a number; further ones are noise of binary fractions."""
+_TOO_LONG = 10**_DIGITS
+_LONGEST_SHOWN = 50
+_LOST_DIGITS = N_(
+    "the number {digits} has lost digits: a spreadsheet keeps the first 15; take it from its source again, into a "
+    "column formatted as text"
+)
 _LAST_SERIAL = 2_958_466
 """The first serial after 31/12/9999."""
 _OFFSET_1904 = 1462
@@ -64,10 +70,12 @@ ERROR_CODES = {
 class UnreadableCell(ValueError):
     """A stored value that cannot be shown."""
 
-    def __init__(self, error: Phrase) -> None:
+    def __init__(self, error: Phrase, text: str | None = None) -> None:
         super().__init__(in_english(error))
         self.error = error
         """Fault of the cell."""
+        self.text = text
+        """Text that is left of it, by which its row may be known; None for none."""
 
 
 def error_cell(code: str) -> Phrase:
@@ -91,16 +99,23 @@ def number_text(stored: str) -> str | None:
     `stored`: any spelling that XML allows (`11999990001`, `1.19E10`).
 
     Raises:
-        UnreadableCell: it is not a finite number.
+        UnreadableCell: it is not a finite number, or a whole one of more digits than a spreadsheet keeps.
     """
     if stored.isdecimal() and stored.isascii() and stored[0] != "0":
-        return stored
+        return stored if len(stored) <= _DIGITS else _refuse_lost_digits(stored)
     if _PLAIN_INTEGER.fullmatch(stored):
-        return stored
+        return stored if len(stored.lstrip("-")) <= _DIGITS else _refuse_lost_digits(stored)
     if plain := _PLAIN_DECIMAL.fullmatch(stored):
         return f"{plain[1]},{plain[2]}"
     value = _finite(stored)
-    return None if value is None else _float_text(value)
+    if value is None:
+        return None
+    text = _float_text(value)
+    return text if abs(value) < _TOO_LONG or "," in text else _refuse_lost_digits(text)
+
+
+def _refuse_lost_digits(text: str) -> NoReturn:
+    raise UnreadableCell(Phrase(_LOST_DIGITS, {"digits": text[:_LONGEST_SHOWN]}), text)
 
 
 def _finite(stored: str) -> float | None:
@@ -230,7 +245,7 @@ _VALUE_CONVERTERS: tuple[tuple[type, Callable[[Any], str | None]], ...] = (
     (type(None), lambda _none: None),
     (str, plain_text),
     (bool, truth_text),
-    (int, str),
+    (int, lambda value: number_text(str(value))),
     (float, lambda value: number_text(repr(value))),
     (datetime, lambda value: _moment_text(_rounded(value))),
     (date, _date_text),

@@ -16,7 +16,8 @@ from batch.loader.formats.cell_text import (
     plain_text,
     truth_text,
 )
-from batch.loader.source import NO_CELL_ERRORS, Grid, RawRow, Tab, check_row
+from batch.loader.formats.number_format import as_written
+from batch.loader.source import NO_CELL_ERRORS, NO_SHOWN, Grid, RawRow, Shown, Tab, check_row
 from batch.model.phrases import Phrase
 from batch.ooxml.archive import PROTECTED, Archive, PartParser
 from batch.ooxml.references import LAST_ROW, whole_number
@@ -149,6 +150,7 @@ class _RowCollector:
     def _start_row(self, attributes: Attributes) -> None:
         self._cells: list[str | None] = []
         self._errors: dict[int, Phrase] = {}
+        self._shown: dict[int, Shown] = {}
         self._column = 0
         self._row_times = _times(attributes, "table:number-rows-repeated")
         self._hidden = attributes.get("table:visibility") in _HIDING
@@ -200,17 +202,20 @@ class _RowCollector:
 
     def _end_row(self) -> None:
         if any(self._cells) or self._errors:
-            row = RawRow(self._number, self._cells, self._errors or NO_CELL_ERRORS, self._hidden)
+            row = RawRow(
+                self._number, self._cells, self._errors or NO_CELL_ERRORS, self._hidden, None, self._shown or NO_SHOWN
+            )
             self.rows.append((row, self._row_times))
         self._number += self._row_times
 
     def _end_cell(self) -> None:
         text: str | None = None
         error: Phrase | None = None
+        written = "\n".join(self._paragraphs)
         try:
-            text = _cell_text(self._attributes, "\n".join(self._paragraphs))
+            text = _cell_text(self._attributes, written)
         except UnreadableCell as unreadable:
-            error = unreadable.error
+            text, error = unreadable.text, unreadable.error
         times = _times(self._attributes, "table:number-columns-repeated")
         first = self._column
         self._column += times
@@ -222,6 +227,9 @@ class _RowCollector:
             )
             return
         self._cells += [None] * (first - len(self._cells)) + [text] * times
+        kind = self._attributes.get("office:value-type")
+        if text and not error and (kind in _NUMBERS or kind == "date") and (shown := as_written(text, written)):
+            self._shown.update(dict.fromkeys(range(first, self._column), shown))
         if error:
             self._errors.update(dict.fromkeys(range(first, self._column), error))
 

@@ -56,9 +56,9 @@ class _XlsGrid:
     def rows(self) -> Iterator[RawRow]:
         sent = run_worker(self.source, _WORKER, self.place, str(self.source.limits.row_characters))
         self.source.check("loaded_cells", next(sent), WIDE_AREA)
-        for index, cells, errors, hidden in sent:
+        for index, cells, errors, hidden, shown in sent:
             if not isinstance(cells, list):
                 self.source.check("row_characters", cells, HEAVY_ROW)
-            yield RawRow(
-                index + 1, cells, {int(column): phrase_from_json(error) for column, error in errors.items()}, hidden
-            )
+            faults = {int(column): phrase_from_json(error) for column, error in errors.items()}
+            texts = {int(column): tuple(each) for column, each in shown.items()}
+            yield RawRow(index + 1, cells, faults, hidden, None, texts)

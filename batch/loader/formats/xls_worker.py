@@ -2,8 +2,8 @@
 
 Without SHEET it sends the sheets in the order of their tabs, `[name, is worksheet, is visible]`, or one word that says
 why there are none. With the index of a sheet (from 0) it sends the number of cells of its rectangle, and then each row
-that holds anything: `[row, cells, {column: error}, is hidden]`, rows and columns from 0. In place of the cells of a row
-with more than MOST characters it sends their number, and ends.
+that holds anything: `[row, cells, {column: error}, is hidden, {column: shown}]`, rows and columns from 0. In place of
+the cells of a row with more than MOST characters it sends their number, and ends.
 """
 
 import struct
@@ -30,6 +30,7 @@ from batch.loader.formats.cell_text import (
     serial_text,
     truth_text,
 )
+from batch.loader.formats.number_format import ShowNumber, show_cells, shower
 from batch.loader.formats.worker import serve
 
 _BIFF8 = 80
@@ -46,7 +47,8 @@ _PASSED_ON = frozenset((_BOF, _EOF, _CONTINUE, _DATEMODE, _STRING, _SHRFMLA, _AR
 _RECORD_HEAD = struct.Struct("<HH")
 _HIDDEN_ROW = 0x20
 _DATE, _ELAPSED = 100, 101
-"""Cell types beside those of xlrd."""
+"""Cell types beside those of xlrd, and from the next on one for each number format that shows another text."""
+_FIRST_SHOWN, _LAST_TYPE = 102, 255
 _CELL_TYPES = {NumberKind.NUMBER: XL_CELL_NUMBER, NumberKind.DATE: _DATE, NumberKind.ELAPSED: _ELAPSED}
 
 
@@ -70,6 +72,8 @@ class _Book(Book):  # type: ignore[misc]  # xlrd has no types
         """Some formula of the sheet stores another value."""
         self._is_uncalculated = False
         """Excel has marked the sheet's formulas as not calculated."""
+        self.shown: dict[int, tuple[int, ShowNumber]] = {}
+        """Cell types of our own: the kind of the value, and what shows it."""
         self._formats: dict[int, str] = {}
         self._format_ids: list[int] = []
         self.biff2_8_load(
@@ -82,8 +86,19 @@ class _Book(Book):  # type: ignore[misc]  # xlrd has no types
         """Read what belongs to all sheets. Raises `_Protected`."""
         self.parse_globals()
         self._sheet_list = [None] * len(self.tabs)
-        kinds = (_CELL_TYPES[number_kind(each, self._formats)] for each in self._format_ids)
+        types = {each: self._type_of(each) for each in self._format_ids}
+        kinds = (types[each] for each in self._format_ids)
         self._xf_index_to_xl_type_map = defaultdict(lambda: XL_CELL_NUMBER, enumerate(kinds))
+
+    def _type_of(self, format_id: int) -> int:
+        """Return a cell type for a number format; xlrd keeps it with each cell, in one byte."""
+        kind, show = number_kind(format_id, self._formats), shower(format_id, self._formats)
+        free = _FIRST_SHOWN + len(self.shown)
+        if show is None or free > _LAST_TYPE:
+            free = _CELL_TYPES[kind]
+        else:
+            self.shown[free] = _CELL_TYPES[kind], show
+        return free
 
     def get_record_parts(self) -> tuple[int, int, bytes]:
         """Return code, length and body of the next record that xlrd needs."""
@@ -237,17 +252,21 @@ def _read_rows(book: _Book, index: int, most: int) -> Iterator[object]:
     for row in range(sheet.nrows):
         cells: list[str | None] = []
         errors = dict.fromkeys(uncalculated.get(row, ()), NO_STORED_VALUE)
+        showers: list[tuple[int, ShowNumber]] = []
         for column, (kind, value) in enumerate(zip(sheet.row_types(row), sheet.row_values(row), strict=True)):
+            if kind in book.shown:
+                kind, show = book.shown[kind]  # noqa: PLW2901 - the kind of the value
+                showers.append((column, show))
             try:
                 cells.append(None if column in errors else _cell_text(kind, value, book.datemode == 1))
             except UnreadableCell as unreadable:
-                cells.append(None)
+                cells.append(unreadable.text)
                 errors[column] = unreadable.error
         if (characters := sum(map(len, filter(None, cells)))) > most:
-            yield row, characters, {}, False
+            yield row, characters, {}, False, {}
             return
         if errors or characters:
-            yield row, cells, errors, row in book.hidden
+            yield row, cells, errors, row in book.hidden, dict(show_cells(cells, showers))
 
 
 def _cell_text(kind: int, value: object, epoch_1904: bool) -> str | None:  # noqa: FBT001 - a fact of the workbook

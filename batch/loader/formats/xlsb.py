@@ -1,14 +1,17 @@
 """XLSB workbooks: values by python-calamine in a process of its own, and from the records what it leaves out."""
 
 import struct
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from batch.i18n import N_, _, number
 from batch.loader.formats.cell_text import ERROR_CODES, error_cell
+from batch.loader.formats.number_format import ShowNumber, show_cells, shower
 from batch.loader.formats.worker import WIDE_AREA, run_worker
-from batch.loader.source import Grid, RawRow, Tab, check_row
+from batch.loader.source import NO_SHOWN, Grid, RawRow, Tab, check_row
 from batch.model.phrases import Phrase, phrase_from_json
 from batch.model.sheets import SheetFile
 from batch.ooxml.archive import Archive
@@ -19,6 +22,10 @@ _ROW = 0
 _ERRORS = frozenset((3, 11))
 """An error cell, and a formula whose value is one."""
 _VALUES = frozenset((2, 4, 5, 6, 7, 8, 9, 10))
+_NUMBERS = frozenset((2, 5, 9))
+"""Of them those that are shown by a number format."""
+_FORMAT, _STYLE, _STYLES, _END_OF_STYLES = 44, 47, 617, 618
+_NO_STYLE = -1
 _SHORT = frozenset(range(12, 19))
 """Cells without a column of their own, which calamine does not read."""
 _END_OF_ROWS = 146
@@ -43,8 +50,11 @@ class XlsbBook:
         self._marks: list[_Marks] = []
         self.tabs: list[Tab] = []
         """Sheets in the order of their tabs; `place` is the sheet's index, from 0."""
-        worksheets = {each.id: each.target for each in read_relations(archive, part) if each.kind == "worksheet"}
+        relations = list(read_relations(archive, part))
+        worksheets = {each.id: each.target for each in relations if each.kind == "worksheet"}
+        styles = next((each.target for each in relations if each.kind == "styles" and each.target in archive), None)
         try:
+            self._showers = _read_showers(archive.read(styles)) if styles else {}
             for kind, body in _records(archive.read(part)):
                 if kind == _SHEET:
                     relation, at = _wide_text(body, 8)
@@ -62,7 +72,8 @@ class XlsbBook:
 
     def grid(self, tab: Tab) -> Grid:
         """Return the rows of a worksheet; they are read, and damage is found, when they are asked for."""
-        return _XlsbGrid(source=self._source, place=tab.place, marks=self._marks[int(tab.place)])
+        marks = self._marks[int(tab.place)]
+        return _XlsbGrid(source=self._source, place=tab.place, marks=marks, showers=self._showers)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -72,6 +83,8 @@ class _Marks:
     hidden: set[int] = field(default_factory=set)
     errors: dict[int, dict[int, Phrase]] = field(default_factory=dict)
     """Faults of cells, by row and column."""
+    styles: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    """By column the rows from which on its numbers have another style; `_NO_STYLE` for what is no number."""
     top: int = -1
     left: int = -1
     bottom: int = -1
@@ -83,6 +96,36 @@ class _Marks:
             self.top, self.left = row, column
         self.top, self.bottom = min(self.top, row), max(self.bottom, row)
         self.left, self.right = min(self.left, column), max(self.right, column)
+
+    def add_style(self, row: int, column: int, style: int) -> None:
+        """Note the style of a cell; cells come row by row."""
+        runs = self.styles.setdefault(column, [(-1, _NO_STYLE)])
+        if runs[-1][1] != style:
+            runs.append((row, style))
+
+    def showers(self, row: int, known: Mapping[int, ShowNumber]) -> Iterator[tuple[int, ShowNumber]]:
+        """Yield the columns of a row whose numbers a format shows. `known`: by style."""
+        for column, runs in self.styles.items():
+            style = runs[bisect_right(runs, row, key=itemgetter(0)) - 1][1]
+            if style in known:
+                yield column, known[style]
+
+
+def _read_showers(styles: bytes) -> dict[int, ShowNumber]:
+    """Return what shows the numbers of each cell style that shows another text. `styles`: the part."""
+    formats: dict[int, str] = {}
+    found: dict[int, ShowNumber] = {}
+    style, inside = 0, False
+    for kind, body in _records(styles):
+        if kind == _FORMAT:
+            formats[struct.unpack_from("<H", body)[0]] = _wide_text(body, 2)[0]
+        elif kind in {_STYLES, _END_OF_STYLES}:
+            inside = kind == _STYLES
+        elif kind == _STYLE and inside:
+            if show := shower(struct.unpack_from("<H", body, 2)[0], formats):
+                found[style] = show
+            style += 1
+    return found
 
 
 def _scan(archive: Archive, part: str) -> _Marks:
@@ -99,6 +142,8 @@ def _scan(archive: Archive, part: str) -> _Marks:
         elif kind in _VALUES or kind in _ERRORS:
             (column,) = struct.unpack_from("<L", body)
             marks.add(row, column)
+            is_number = kind in _NUMBERS
+            marks.add_style(row, column, int.from_bytes(body[4:7], "little") if is_number else _NO_STYLE)
             if kind in _ERRORS:
                 marks.errors.setdefault(row, {})[column] = error_cell(ERROR_CODES.get(body[8], ""))
         elif kind in _SHORT:
@@ -134,6 +179,7 @@ class _XlsbGrid:
     source: SheetFile
     place: str
     marks: _Marks
+    showers: Mapping[int, ShowNumber]
 
     def rows(self) -> Iterator[RawRow]:
         waiting = sorted(self.marks.errors)
@@ -149,9 +195,10 @@ class _XlsbGrid:
 
     def _row(self, index: int, cells: list[str | None], errors: dict[str, list[Any]]) -> RawRow:
         faults = {int(column): phrase_from_json(error) for column, error in errors.items()}
-        faults |= self.marks.errors.get(index, {})
-        cells = [None if column in faults else cell for column, cell in enumerate(cells)]
-        row = RawRow(index + 1, cells, faults, index in self.marks.hidden)
+        marked = self.marks.errors.get(index, {})
+        cells = [None if column in marked else cell for column, cell in enumerate(cells)]
+        shown = show_cells(cells, self.marks.showers(index, self.showers)) if self.showers else NO_SHOWN
+        row = RawRow(index + 1, cells, faults | marked, index in self.marks.hidden, None, shown)
         check_row(self.source, row)
         return row
 

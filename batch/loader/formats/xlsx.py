@@ -3,8 +3,9 @@
 import re
 
 from batch.i18n import N_
-from batch.loader.formats.cell_text import NumberKind, number_kind
-from batch.loader.formats.xlsx_cells import CellReader
+from batch.loader.formats.cell_text import number_kind
+from batch.loader.formats.number_format import shower
+from batch.loader.formats.xlsx_cells import CellFormat, CellReader
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import Grid, Tab
 from batch.model.phrases import Phrase
@@ -84,7 +85,7 @@ class XlsxBook:
             self._read_cell = CellReader(
                 source=self._archive.source,
                 strings=read_shared_strings(self._archive, self._find_part("sharedStrings")),
-                kinds=_read_number_kinds(self._archive, self._find_part("styles")),
+                formats=_read_formats(self._archive, self._find_part("styles")),
                 epoch_1904=self._epoch_1904,
                 recalculates=self._recalculates,
             )
@@ -109,12 +110,12 @@ class XlsxBook:
         return next((each.target for each in self._relations.values() if each.kind == kind), None)
 
 
-def _read_number_kinds(archive: Archive, part: str | None) -> list[NumberKind]:
-    """Read by the index of each cell style whether it shows numbers as dates."""
+def _read_formats(archive: Archive, part: str | None) -> list[CellFormat]:
+    """Read by the index of each cell style how it shows numbers."""
     if part is None or part not in archive:
         return []
     formats: dict[int, str] = {}
-    kinds: list[NumberKind] = []
+    ids: list[int] = []
     inside: list[bool] = []
 
     def start(element: str, attributes: Attributes) -> None:
@@ -122,12 +123,13 @@ def _read_number_kinds(archive: Archive, part: str | None) -> list[NumberKind]:
             formats[whole_number(attributes.get("numFmtId")) or 0] = attributes.get("formatCode", "")
         elif element == "cellXfs":
             inside.append(True)
-        elif element == "xf" and inside and len(kinds) < _MOST_FORMATS:
-            kinds.append(number_kind(whole_number(attributes.get("numFmtId")) or 0, formats))
+        elif element == "xf" and inside and len(ids) < _MOST_FORMATS:
+            ids.append(whole_number(attributes.get("numFmtId")) or 0)
 
     def end(element: str) -> None:
         if element == "cellXfs":
             inside.clear()
 
     archive.parse(part, start, end)
-    return kinds
+    known = {each: CellFormat(number_kind(each, formats), shower(each, formats)) for each in set(ids)}
+    return [known[each] for each in ids]

@@ -16,7 +16,8 @@ from batch.loader.formats.cell_text import (
     serial_text,
     truth_text,
 )
-from batch.loader.source import HEAVY_ROW, NO_CELL_ERRORS, RawRow
+from batch.loader.formats.number_format import ShowNumber, show_cells
+from batch.loader.source import HEAVY_ROW, NO_CELL_ERRORS, NO_SHOWN, RawRow
 from batch.model.phrases import Phrase
 from batch.model.sheets import SheetFile
 from batch.ooxml.package import is_true
@@ -52,6 +53,17 @@ class _ConverterCache(dict[str, str | None]):
         return text
 
 
+class CellFormat(NamedTuple):
+    """Way in which a cell style shows numbers."""
+
+    kind: NumberKind
+    show: ShowNumber | None
+    """None where that is the plain text."""
+
+
+_GENERAL = CellFormat(NumberKind.NUMBER, None)
+
+
 class CellReader:
     """Converts stored values to text, with the workbook's texts, formats and epoch."""
 
@@ -60,7 +72,7 @@ class CellReader:
         *,
         source: SheetFile,
         strings: SharedStrings,
-        kinds: list[NumberKind],
+        formats: list[CellFormat],
         epoch_1904: bool,
         recalculates: bool = False,
     ) -> None:
@@ -73,7 +85,7 @@ class CellReader:
         self._strings = strings
         self._long_texts: dict[str, str | None] = {}
         self._held = 0
-        self._kinds = kinds
+        self._formats = formats
         self._epoch_1904 = epoch_1904
         self._texts: Converter = _ConverterCache(self._shared).__getitem__
 
@@ -93,6 +105,10 @@ class CellReader:
         if kind in {None, "n"}:
             return self._number(style)
         return _stored_error
+
+    def shower(self, kind: str | None, style: str | None) -> ShowNumber | None:
+        """Return the function that shows the texts of this cell type and style; None where nothing is to be shown."""
+        return self._format(style).show if kind in {None, "n"} else None
 
     def _shared(self, stored: str) -> str | None:
         """Return a shared text that no cache of short ones holds. Raises SheetError: the row has too many of them."""
@@ -121,12 +137,15 @@ class CellReader:
             raise UnreadableCell(Phrase(lost, {"digits": stored[:20]})) from None
 
     def _number(self, style: str | None) -> Converter:
-        index = whole_number(style) or 0
-        kind = self._kinds[index] if index < len(self._kinds) else NumberKind.NUMBER
+        kind = self._format(style).kind
         if kind is NumberKind.NUMBER:
             return number_text
         convert = partial(serial_text, epoch_1904=self._epoch_1904, elapsed=kind is NumberKind.ELAPSED)
         return _ConverterCache(convert).__getitem__
+
+    def _format(self, style: str | None) -> CellFormat:
+        index = whole_number(style) or 0
+        return self._formats[index] if index < len(self._formats) else _GENERAL
 
 
 def _escaped_text(stored: str) -> str | None:
@@ -161,6 +180,8 @@ class _Layout(NamedTuple):
     converters: list[Converter]
     is_dense: bool
     """The cells stand in the first columns, without gaps."""
+    showers: list[tuple[int, ShowNumber]]
+    """Columns whose number format may show another text."""
 
 
 class FastRows:
@@ -201,7 +222,8 @@ class FastRows:
                 cells = _spread(layout, stored)
         except ValueError:
             return None
-        return RawRow(int(tag[1]), cells, NO_CELL_ERRORS, hidden)
+        shown = show_cells(cells, layout.showers) if layout.showers else NO_SHOWN
+        return RawRow(int(tag[1]), cells, NO_CELL_ERRORS, hidden, None, shown)
 
     def _layout(self, key: tuple[str, ...]) -> _Layout | None:
         if key in self._layouts:
@@ -212,7 +234,9 @@ class FastRows:
         layout = None
         if max(columns, default=0) < self._columns and all(kind and kind[2] != "e" for kind in kinds):
             converters = [self._read_cell.converter(kind[2], kind[1]) for kind in kinds if kind]
-            layout = _Layout(columns, converters, columns == list(range(count)))
+            found = [self._read_cell.shower(kind[2], kind[1]) for kind in kinds if kind]
+            showers = [(column, show) for column, show in zip(columns, found, strict=True) if show]
+            layout = _Layout(columns, converters, columns == list(range(count)), showers)
         if len(self._layouts) < _MOST_LAYOUTS and sum(map(len, key)) <= _LONGEST_LAYOUT:
             self._layouts[key] = layout
         return layout

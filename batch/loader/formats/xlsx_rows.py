@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from batch.i18n import N_, _
 from batch.loader.formats.cell_text import NO_STORED_VALUE, UnreadableCell, error_cell
+from batch.loader.formats.number_format import ShowNumber, show_cells
 from batch.loader.formats.xlsx_cells import CellReader, Converter, FastRows
 from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.model.phrases import Phrase
@@ -164,7 +165,7 @@ class _RowCollector:
         self._most_columns = columns
         self._names = LocalNames()
         self._known_columns: dict[str, int] = {}
-        self._converters: dict[tuple[str | None, str | None], Converter] = {}
+        self._converters: dict[tuple[str | None, str | None], tuple[Converter, ShowNumber | None]] = {}
         self._texts: list[str] = []
         self._in_phonetic = False
         self._stored: str | None = None
@@ -209,7 +210,9 @@ class _RowCollector:
         elif element == "row" and self.in_sheet:
             self.in_row = False
             self.pieces.clear()
-            self.rows.append(RawRow(self.number, self._cells, self._errors or NO_CELL_ERRORS, self._hidden))
+            shown = show_cells(self._cells, self._showers)
+            errors = self._errors or NO_CELL_ERRORS
+            self.rows.append(RawRow(self.number, self._cells, errors, self._hidden, None, shown))
         elif element == "sheetData":
             self.in_sheet = False
             self.is_finished = True
@@ -217,6 +220,7 @@ class _RowCollector:
     def _start_row(self, attributes: Attributes) -> None:
         self._cells: list[str | None] = []
         self._errors: dict[int, Phrase] = {}
+        self._showers: list[tuple[int, ShowNumber]] = []
         self._column = -1
         self._read_cell.characters = 0
         self._hidden = is_true(attributes.get("hidden")) or attributes.get("ht") == "0"
@@ -239,7 +243,7 @@ class _RowCollector:
         try:
             text = self._cell_text()
         except UnreadableCell as unreadable:
-            self._put(self._column, None)
+            self._put(self._column, unreadable.text)
             self._errors[self._column] = unreadable.error
             return
         if text is not None or (self._stored and self._column == len(self._cells)):
@@ -257,8 +261,11 @@ class _RowCollector:
             raise UnreadableCell(NO_STORED_VALUE)
         key = (kind, self._attributes.get("s"))
         if key not in self._converters:
-            self._converters[key] = self._read_cell.converter(*key)
-        return self._converters[key](self._stored)
+            self._converters[key] = self._read_cell.converter(*key), self._read_cell.shower(*key)
+        convert, show = self._converters[key]
+        if show:
+            self._showers.append((self._column, show))
+        return convert(self._stored)
 
     def _find_column(self, reference: str) -> int:
         letters = reference.rstrip("0123456789")

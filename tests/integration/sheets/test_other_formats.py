@@ -217,6 +217,22 @@ def test_xls_limits(tmp_path: Path) -> None:
         open_sheet(path, limits=Limits(loaded_bytes=100))
 
 
+def test_xls_numbers_as_their_formats_show_them(tmp_path: Path) -> None:
+    """The cell keeps its value; what Excel shows stands beside it."""
+    code = b'0" parcelas"'
+    formats = record(0x041E, struct.pack("<HHB", 164, len(code), 0) + code)
+    styles = b"".join(record(0x00E0, struct.pack("<HH16x", 0, each)) for each in (0, 10, 164, 12, 17))
+    cells = b"".join(
+        record(0x0203, struct.pack("<HHHd", 1, style, style, value))
+        for style, value in enumerate((7.0, 0.075, 3.0, 0.5, 46100.0))
+    )
+    (found,) = open_sheet(xls(tmp_path, HEAD + cells, formats + styles)).rows()
+    assert found.cells == ("7", "0,075", "3", "0,5", "19/03/2026")
+    assert found.shown == {
+        1: ("7,50%", "0.00%"), 2: ("3 parcelas", '0" parcelas"'), 3: ("0,5", "# ?/?"), 4: ("mar/26", "mmm/yy")
+    }  # fmt: skip
+
+
 # --- XLSB
 
 
@@ -238,15 +254,15 @@ def binary_text(column: int, words: str) -> bytes:
     return binary(6, struct.pack("<LL", column, 0) + wide(words))
 
 
-def binary_number(column: int, value: float) -> bytes:
-    return binary(5, struct.pack("<LLd", column, 0, value))
+def binary_number(column: int, value: float, style: int = 0) -> bytes:
+    return binary(5, struct.pack("<LLd", column, style, value))
 
 
 def binary_error(column: int, code: int) -> bytes:
     return binary(3, struct.pack("<LLB", column, 0, code))
 
 
-def xlsb(tmp_path: Path, rows: bytes) -> Path:
+def xlsb(tmp_path: Path, rows: bytes, styles: bytes = b"") -> Path:
     path = tmp_path / "livro.xlsb"
     kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -264,8 +280,12 @@ def xlsb(tmp_path: Path, rows: bytes) -> Path:
             ("xl/_rels/workbook.bin.rels", "worksheet", "worksheets/sheet1.bin"),
         ):
             link = f'<Relationship Id="rId1" Type="{kinds}/{kind}" Target="{target}"/>'
+            if kind == "worksheet":
+                link += f'<Relationship Id="rId2" Type="{kinds}/styles" Target="styles.bin"/>'
             file.writestr(name, f'<Relationships xmlns="{package}">{link}</Relationships>')
         file.writestr("xl/workbook.bin", book)
+        if styles:
+            file.writestr("xl/styles.bin", styles)
         file.writestr("xl/worksheets/sheet1.bin", sheet)
     return path
 
@@ -288,6 +308,21 @@ def test_xlsb_with_two_cells_far_apart(tmp_path: Path) -> None:
     rows = binary_row(0, binary_text(0, "Nome")) + binary_row(1_048_575, binary_number(16_383, 1))
     with pytest.raises(SheetError, match="limit loaded_cells"):
         open_sheet(xlsb(tmp_path, rows))
+
+
+def test_xlsb_numbers_as_their_formats_show_them(tmp_path: Path) -> None:
+    """By the styles of the package; a text in such a column is no number."""
+    styles = binary(615, struct.pack("<L", 1)) + binary(44, struct.pack("<H", 164) + wide("00000\\-000")) + binary(616)
+    styles += binary(617, struct.pack("<L", 2))
+    styles += b"".join(binary(47, struct.pack("<HH12x", 0xFFFF, each)) for each in (0, 164)) + binary(618)
+    rows = binary_row(0, binary_text(0, "Nome"), binary_text(1, "CEP"))
+    rows += binary_row(1, binary_text(0, "Ana"), binary_number(1, 1310100, 1))
+    rows += binary_row(2, binary_text(0, "Bia"), binary_text(1, "4538132"))
+    rows += binary_row(3, binary_text(0, "Caio"), binary_number(1, 4538132))
+    found = open_sheet(xlsb(tmp_path, rows, styles)).rows()
+    assert [(row.cells[1], dict(row.shown)) for row in found] == [
+        ("1310100", {1: ("01310-100", "00000\\-000")}), ("4538132", {}), ("4538132", {})
+    ]  # fmt: skip
 
 
 # --- ODS
@@ -331,6 +366,10 @@ def valued(kind: str, attribute: str, value: str, more: str = "") -> str:
 
 def line(*cells: str, more: str = "") -> str:
     return f"<table:table-row {more}>{''.join(cells)}</table:table-row>"
+
+
+def shown(kind: str, attribute: str, value: str, text: str) -> str:
+    return valued(kind, attribute, value).replace("/>", f"><text:p>{text}</text:p></table:table-cell>")
 
 
 ODS_HEAD = line(words("Nome"), words("Telefone"))
@@ -443,3 +482,22 @@ def test_xls_as_apple_numbers_writes_it(tmp_path: Path) -> None:
     path.write_bytes(compound_file(WORKBOOK=workbook_stream(HEAD + text + other + moment, more=formats)))
     (found,) = open_sheet(path).rows()
     assert found.cells == ("Ana", "11999990001", "19/03/2026 10:10:10")
+
+
+def test_ods_texts_that_the_file_shows(tmp_path: Path) -> None:
+    """The value stays in the cell; the shown text is Brazil's, whoever saved the file."""
+    row = line(
+        shown("percentage", "value", "0.075", "7.50%"),
+        shown("currency", "value", "1234.5", "R$ 1.234,50"),
+        shown("float", "value", "123", "000123"),
+        shown("date", "date-value", "2024-03-01", "mar/24"),
+        shown("float", "value", "0.3333333333", "0,33"),
+        shown("float", "value", "12345678901234567", "1,23456789012346E+16"),
+    )
+    sheet = open_sheet(ods(tmp_path, f'<table:table table:name="A">{ODS_HEAD}{row}</table:table>'))
+    (found,) = sheet.rows()
+    assert found.cells == ("0,075", "1234,5", "123", "01/03/2024", "0,3333333333", "12345678901234567")
+    assert [found.shown[place][0] for place in range(5)] == ["7,50%", "R$ 1.234,50", "000123", "mar/24", "0,33"]
+    assert "lost digits" in str(found.errors["column F"])
+    (remark,) = sheet.info.formats["column E"]
+    assert "rounds: row 2 holds 0,3333333333 and shows 0,33, which is what a message says" in str(remark)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from batch.errors import SheetError
 from batch.loader.formats import xlsx_rows
-from batch.loader.formats.cell_text import number_text
-from batch.loader.formats.xlsx_cells import CellReader, FastRows, NumberKind
+from batch.loader.formats.cell_text import NumberKind, number_text
+from batch.loader.formats.number_format import show_by
+from batch.loader.formats.xlsx_cells import CellFormat, CellReader, FastRows
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import RawRow
 from batch.model.sheets import Limits, SheetFile
@@ -96,8 +97,9 @@ def reader() -> CellReader:
     for text in ("Ana", "", "Zé"):
         strings.append(text)
     source = SheetFile(path=Path("a.xlsx"), name="a.xlsx", limits=Limits())
-    kinds = [NumberKind.NUMBER, NumberKind.DATE]
-    return CellReader(source=source, strings=strings, kinds=kinds, epoch_1904=False, recalculates=True)
+    percent = CellFormat(NumberKind.NUMBER, show_by("0.0%"))
+    formats = [CellFormat(NumberKind.NUMBER, None), CellFormat(NumberKind.DATE, None), percent]
+    return CellReader(source=source, strings=strings, formats=formats, epoch_1904=False, recalculates=True)
 
 
 def read_by(source: SheetFile) -> list[RawRow] | str:

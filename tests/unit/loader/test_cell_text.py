@@ -15,8 +15,7 @@ from batch.loader.formats import cell_text as cells
         ("11999990001", "11999990001"),
         ("11999990001.0", "11999990001"),
         ("1.1999990001E10", "11999990001"),
-        ("12345678901234567", "12345678901234567"),
-        ("1E+20", "100000000000000000000"),
+        ("123456789012345", "123456789012345"),
         ("0", "0"),
         ("-7", "-7"),
         ("0.1", "0,1"),
@@ -31,6 +30,22 @@ from batch.loader.formats import cell_text as cells
 def test_numbers(stored: str, text: str) -> None:
     """A whole number is its digits, another its shortest decimal form with a comma, never with an exponent."""
     assert cells.number_text(stored) == text
+
+
+@pytest.mark.parametrize(
+    ("stored", "left"),
+    [
+        ("1234567890123456", "1234567890123456"),
+        ("-12345678901234567", "-12345678901234567"),
+        ("1E+20", "100000000000000000000"),
+        ("3.52601E+43", "35260100000000000098245342242634078565171200"),
+    ],
+)
+def test_a_whole_number_of_more_digits_than_a_spreadsheet_keeps_has_lost_some(stored: str, left: str) -> None:
+    """What is left of it still stands in the key, as it did before."""
+    with pytest.raises(cells.UnreadableCell, match="lost digits") as lost:
+        cells.number_text(stored)
+    assert lost.value.text == left
 
 
 @pytest.mark.parametrize("stored", ["abc", "1E999", "nan", "0x10"])

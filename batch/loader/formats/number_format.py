@@ -1,0 +1,364 @@
+"""Number formats: the text that Excel shows a Brazilian for a number. Pure.
+
+Understood are digits, padding, grouping, decimals, percent, literal text, sections with their conditions, `General`
+with text around it, and months and years without a day (`mmm/yy`). Colours and blanks by the width of a character are
+read over. Of a format that is not understood (fractions, exponents, other calendars) the plain number stays, with a
+remark. Texts of cells come in and go out: `1234,5` and `R$ 1.234,50`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache, partial
+from typing import Literal, NamedTuple
+
+from batch.loader.formats.cell_text import NumberKind, format_kind, number_kind
+from batch.loader.source import NO_SHOWN, Shown
+
+ShowNumber = Callable[[str], Shown | None]
+"""The text of a cell to the shown one; None where that is the same."""
+
+_BRAZILIAN = {
+    5: '"R$" #,##0;-"R$" #,##0',
+    7: '"R$" #,##0.00;-"R$" #,##0.00',
+    37: "#,##0;-#,##0",
+    39: "#,##0.00;-#,##0.00",
+    41: '_-* #,##0_-;-* #,##0_-;_-* "-"_-;_-@_-',
+    42: '_-"R$"* #,##0_-;-"R$"* #,##0_-;_-"R$"* "-"_-;_-@_-',
+    43: '_-* #,##0.00_-;-* #,##0.00_-;_-* "-"??_-;_-@_-',
+    44: '_-"R$"* #,##0.00_-;-"R$"* #,##0.00_-;_-"R$"* "-"??_-;_-@_-',
+}
+_BUILT_IN = {
+    1: "0",
+    2: "0.00",
+    3: "#,##0",
+    4: "#,##0.00",
+    9: "0%",
+    10: "0.00%",
+    11: "0.00E+00",
+    12: "# ?/?",
+    13: "# ??/??",
+    17: "mmm/yy",
+    48: "##0.0E+0",
+    **{each + more: code for each, code in _BRAZILIAN.items() for more in (0, 1) if each + more < 41},  # noqa: PLR2004
+    **_BRAZILIAN,
+}
+"""Codes by the ids that a workbook need not list; of those that differ from country to country, Brazil's."""
+_LONGEST = 255
+_CACHED = 16_384
+_MOST_DECIMALS = 12
+_TOKEN = re.compile(
+    r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_(?P<blank>.)|\*(?P<fill>.)|\[(?P<bracket>[^\[\]]*)\]|(?P<general>general)'
+    r"|(?P<digit>[0#?])|(?P<point>\.)|(?P<comma>,)|(?P<percent>%)|(?P<slash>/)|(?P<odd>[eE][+-]|[@\"\\_*\[\]])|(?P<text>.)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SECTION = re.compile(r'((?:"[^"]*"|\\.|[_*].|\[[^\[\]]*\]|[^;"\\_*\[])*)(?:;|\Z)', re.DOTALL)
+_CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?[0-9]+(?:\.[0-9]+)?)")
+_IGNORED = re.compile(
+    r"(?:black|blue|cyan|green|magenta|red|white|yellow|color ?[0-9]{1,2}|\$?-[0-9a-f]{1,4})", re.IGNORECASE
+)
+_UNIT = re.compile(r"[ymdhsbgeaYMDHSBGEA]")
+"""A letter that may stand for a part of a date: not literal text."""
+_MONTHS = "janeiro,fevereiro,março,abril,maio,junho,julho,agosto,setembro,outubro,novembro,dezembro".split(",")  # noqa: SIM905
+_MONTH_TOKEN = re.compile(r'"([^"]*)"|\\(.)|(\[\$-(?:pt-BR|0?416)\])|(m{1,4}|yyyy|yy)(?![my])|([ /.-])', re.IGNORECASE)
+_DATE_TEXT = re.compile(r"[0-9]{2}/([0-9]{2})/([0-9]{4})(?: .*)?")
+_MONTH_WRITTEN = re.compile(r"([A-Za-zç]{3,9}|[0-9]{2})( de |[/ .-])([0-9]{4}|[0-9]{2})")
+_TO_BRAZILIAN = str.maketrans(",.", ".,")
+_CORE = re.compile(r"([^0-9]*)([0-9](?:.*[0-9])?)([^0-9]*)", re.DOTALL)
+_GROUPED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
+_MANY_DECIMALS = re.compile(r"\.0{9}")
+"""Decimals that no person asked for: `General`, with as many as there was room for."""
+_TESTS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
+    "<": Decimal.__lt__,
+    "<=": Decimal.__le__,
+    ">": Decimal.__gt__,
+    ">=": Decimal.__ge__,
+    "=": Decimal.__eq__,
+    "<>": Decimal.__ne__,
+}
+
+
+def shower(format_id: int, formats: Mapping[int, str]) -> ShowNumber | None:
+    """Return what shows the cells of a number format; None for a format that shows the plain text."""
+    return show_by(formats.get(format_id) or _BUILT_IN.get(format_id, ""), number_kind(format_id, formats))
+
+
+@lru_cache(maxsize=1024)
+def show_by(code: str, kind: NumberKind | None = None) -> ShowNumber | None:
+    """Return what shows the cells of a format code, such as `0.0%`; None for one that shows the plain text."""
+    kind = kind or format_kind(code)
+    if kind is NumberKind.DATE:
+        tokens = _month_and_year(code)
+        return partial(_show_month, tokens=tokens, code=code) if tokens else None
+    if kind is NumberKind.ELAPSED or code.lower() in {"", "general", "@", "0"}:
+        return None
+    return lru_cache(maxsize=_CACHED)(partial(_show_number, sections=_sections(code), code=code))
+
+
+@lru_cache(maxsize=_CACHED)
+def as_written(text: str, written: str) -> Shown | None:
+    """Return what a cell shows where the file has the shown text itself (ODS), in Brazil's form or in English.
+
+    A code that would show it is made, for a report's copy of the cell. Without one the file shows what is not
+    understood.
+    """
+    written = written.strip()
+    if not written or written == text or (_DATE_TEXT.fullmatch(text) and not _MONTH_WRITTEN.fullmatch(written)):
+        return None
+    if month := _MONTH_WRITTEN.fullmatch(written):
+        unit = "mm" if month[1].isdigit() else "mmm" if len(month[1]) <= len("mmm") else "mmmm"
+        show = show_by(f'{unit}"{month[2]}"{"y" * len(month[3])}', NumberKind.DATE)
+        return show(text) if show and (shown := show(text)) and shown[0] == written.lower() else None
+    for form in (written, written.translate(_TO_BRAZILIAN)):
+        code = _code_like(form, negative=text.startswith("-"))
+        if _MANY_DECIMALS.search(code):
+            return None
+        show = show_by(code, NumberKind.NUMBER)
+        shown = show(text) if show else None
+        if (shown[0] if shown else text) == form:
+            return shown
+    return text, written, "unknown"
+
+
+def _code_like(written: str, *, negative: bool) -> str:
+    """Return a format code by which a number would be written so: `00000\\-000` for 01310-100."""
+    before, core, behind = (_CORE.fullmatch(written) or _CORE.fullmatch("0")).groups()  # type: ignore[union-attr]
+    whole, comma, cents = core.partition(",")
+    if _GROUPED.fullmatch(whole):
+        digits = "#,##0"
+    else:
+        digits = "".join("0" if each.isdigit() else f"\\{each}" for each in whole)
+        digits = "0" if whole.isdigit() and not whole.startswith("0") else digits
+    digits += "." + "0" * len(cents) if comma else ""
+    code = _literal(before.removeprefix("-") if negative else before) + digits + _literal(behind)
+    return f"{code};{code}" if negative and not before.startswith("-") else code
+
+
+def _literal(text: str) -> str:
+    return "".join(each if each == "%" else f"\\{each}" for each in text)
+
+
+def show_cells(cells: Sequence[str | None], showers: Iterable[tuple[int, ShowNumber]]) -> Mapping[int, Shown]:
+    """Return by their columns those cells that their number formats show otherwise."""
+    have = len(cells)
+    pairs = [(at, show(text)) for at, show in showers if at < have and (text := cells[at])]
+    return {at: shown for at, shown in pairs if shown} or NO_SHOWN
+
+
+class _Section(NamedTuple):
+    """One section of a code (`#,##0.00` of `#,##0.00;-#,##0.00`)."""
+
+    whole: tuple[tuple[str, str], ...]
+    """Tokens before the decimal point, each with its kind: digit, general or text."""
+    decimals: tuple[tuple[str, str], ...]
+    grouped: bool
+    shift: int
+    """Power of ten by which the number is multiplied first: percent, or thousands that are left out."""
+    condition: tuple[str, Decimal] | None
+
+    @property
+    def places(self) -> int:
+        """Digits behind the decimal sign."""
+        return sum(kind == "digit" for kind, _token in self.decimals)
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A number as it is shown."""
+
+    text: str
+    is_exact: bool = True
+    is_zero: bool = False
+
+
+def _sections(code: str) -> tuple[_Section, ...]:
+    """Return the sections for numbers; none where the code is not understood."""
+    parts = [match[1] for match in _SECTION.finditer(code)] if len(code) <= _LONGEST else []
+    parts = parts[:-1] if parts and not parts[-1] and not code.endswith(";") else parts
+    sections = [_section(part) for part in parts[:3] if not ("@" in part and len(parts) > 1 and part is parts[-1])]
+    known = [each for each in sections if each is not None]
+    return tuple(known) if len(known) == len(sections) and ";".join(parts) == code else ()
+
+
+def _section(code: str) -> _Section | None:
+    """Parse a section; None for one that is not understood."""
+    tokens: list[tuple[str, str]] = []
+    condition: tuple[str, Decimal] | None = None
+    for match in _TOKEN.finditer(code):
+        kind, piece = str(match.lastgroup), str(match[str(match.lastgroup)])
+        if kind == "bracket":
+            text, test = _read_bracket(piece.strip())
+            if text is None and test is None:
+                return None
+            tokens += [("text", text)] if text else []
+            condition = test or condition
+        elif kind == "odd" and piece == "@" and code.strip() == "@":
+            tokens.append(("general", piece))
+        elif kind == "odd" or (kind == "text" and _UNIT.fullmatch(piece)):
+            return None
+        elif kind == "blank":
+            tokens.append(("text", " "))
+        elif kind == "fill":
+            if piece == " " and not (tokens and tokens[-1][1].endswith(" ")):
+                tokens.append(("text", " "))
+        else:
+            tokens.append(("text" if kind in {"quoted", "escaped"} else kind, piece))
+    return _arrange(tokens, condition)
+
+
+def _read_bracket(inside: str) -> tuple[str | None, tuple[str, Decimal] | None]:
+    """Return the literal text (a currency, or nothing) or the condition of brackets; neither if not understood."""
+    if found := _CONDITION.fullmatch(inside):
+        return None, (found[1], Decimal(found[2]))
+    if inside.startswith("$") and inside[1:].partition("-")[0]:
+        return inside[1:].rpartition("-")[0] if "-" in inside else inside[1:], None
+    return "" if _IGNORED.fullmatch(inside) else None, None
+
+
+def _arrange(tokens: list[tuple[str, str]], condition: tuple[str, Decimal] | None) -> _Section | None:
+    kinds = [kind for kind, _token in tokens]
+    places = [at for at, kind in enumerate(kinds) if kind == "digit"]
+    general = kinds.count("general")
+    if kinds.count("point") > 1 or general > 1 or (general and places) or ("point" in kinds and not places):
+        return None
+    if places and "slash" in kinds[places[0] : places[-1]]:
+        return None
+    point = kinds.index("point") if "point" in kinds else len(kinds)
+    whole = [at for at in places if at < point]
+    scaled = 0  # commas right behind the last digit leave out thousands, those between digits group them
+    for last in {places[-1], max(whole, default=places[-1])} if places else ():
+        behind = kinds[last + 1 :]
+        scaled += next((at for at, kind in enumerate(behind) if kind != "comma"), len(behind))
+    grouped = bool(whole) and "comma" in kinds[whole[0] : whole[-1]]
+    parts = [
+        (kind if kind in {"digit", "general"} else "text", piece, at)
+        for at, (kind, piece) in enumerate(tokens)
+        if kind not in {"comma", "point"}
+    ]
+    zeros = [at for at in places if tokens[at][1] == "0"]  # between a zero and the point all places are zeros
+    parts = [
+        (kind, "0" if kind == "digit" and zeros and min(zeros[0], point) < at < max(zeros[-1], point) else piece, at)
+        for kind, piece, at in parts
+    ]
+    section = _Section(
+        tuple((kind, piece) for kind, piece, at in parts if at < point),
+        tuple((kind, piece) for kind, piece, at in parts if at > point),
+        grouped,
+        2 * kinds.count("percent") - 3 * scaled,
+        condition,
+    )
+    return section if section.places <= _MOST_DECIMALS else None
+
+
+def _show_number(text: str, *, sections: tuple[_Section, ...], code: str) -> Shown | None:
+    if not sections:
+        return text, code, "unknown"
+    try:
+        value = Decimal(text.replace(",", "."))
+    except ArithmeticError:
+        return None
+    section, signed = _choose(sections, value)
+    shown = _write(section, abs(value)) if section else _Number("")
+    whole = f"-{shown.text}" if signed and value < 0 and not shown.is_zero else shown.text
+    whole = whole.strip()
+    return None if whole == text else (whole, code, "" if shown.is_exact else "rounded")
+
+
+def _choose(sections: tuple[_Section, ...], value: Decimal) -> tuple[_Section | None, bool]:
+    """Return the section for a value, and True where a minus stands before its text."""
+    conditions = [each.condition for each in sections]
+    if not any(conditions):
+        if value < 0 and len(sections) > 1:
+            return sections[1], False
+        return (sections[2] if value == 0 and len(sections) > 2 else sections[0]), True  # noqa: PLR2004
+    first = conditions[0] or (">", Decimal(0))
+    if _TESTS[first[0]](value, first[1]):
+        return sections[0], not _only_negative(first)
+    if len(sections) == 1:
+        return None, True
+    second = conditions[1] or (("<", Decimal(0)) if len(sections) > 2 or conditions[0] is None else None)  # noqa: PLR2004
+    if second is None or _TESTS[second[0]](value, second[1]):
+        return sections[1], second is None or not _only_negative(second)
+    return (sections[2] if len(sections) > 2 else None), True  # noqa: PLR2004
+
+
+def _only_negative(condition: tuple[str, Decimal]) -> bool:
+    return condition[0] in {"<", "<="} and condition[1] <= 0
+
+
+def _write(section: _Section, value: Decimal) -> _Number:
+    if any(kind == "general" for kind, _token in section.whole):
+        plain = format(value.normalize(), "f").replace(".", ",")
+        return _Number("".join(plain if kind == "general" else piece for kind, piece in section.whole))
+    has_digits = section.places or any(kind == "digit" for kind, _token in section.whole)
+    scaled = value.scaleb(section.shift)
+    kept = scaled.quantize(Decimal(1).scaleb(-section.places), ROUND_HALF_UP)
+    whole, _point, cents = format(kept, "f").partition(".")
+    text = _write_whole(section, whole.lstrip("0"))
+    behind = _write_decimals(section, cents)
+    comma = "," if behind[:1].isdigit() else ""
+    return _Number(
+        text + comma + behind, is_exact=not has_digits or kept == scaled, is_zero=bool(has_digits) and not kept
+    )
+
+
+def _write_whole(section: _Section, digits: str) -> str:
+    """Fill the digits into their places, from the right; the first place takes those that are left."""
+    pieces: list[str] = []
+    count = 0
+    left = sum(kind == "digit" for kind, _token in section.whole)
+    for kind, piece in reversed(section.whole):
+        if kind != "digit":
+            pieces.append(piece)
+            continue
+        left -= 1
+        for _each in range(len(digits) if left == 0 and digits else 1):
+            digit = digits[-1:] or {"0": "0", "?": " "}.get(piece, "")
+            digits = digits[:-1]
+            if digit and section.grouped and count and count % 3 == 0:
+                pieces.append(" " if digit == " " else ".")
+            pieces.append(digit)
+            count += bool(digit)
+    return "".join(reversed(pieces))
+
+
+def _write_decimals(section: _Section, cents: str) -> str:
+    needed = max((at for at, digit in enumerate(cents, 1) if digit != "0"), default=0)
+    pieces: list[str] = []
+    at = 0
+    for kind, piece in section.decimals:
+        if kind != "digit":
+            pieces.append(piece)
+            continue
+        at += 1
+        pieces.append(cents[at - 1] if piece == "0" or at <= needed else " " * (piece == "?"))
+    return "".join(pieces)
+
+
+def _month_and_year(code: str) -> tuple[tuple[Literal["unit", "text"], str], ...]:
+    """Return the tokens of a date format without a day or a time; none for any other."""
+    first = next(_SECTION.finditer(code))[1]
+    tokens: list[tuple[Literal["unit", "text"], str]] = []
+    at = 0
+    while match := _MONTH_TOKEN.match(first, at):
+        quoted, escaped, _locale, unit, plain = match.groups()
+        tokens.append(("unit", unit.lower()) if unit else ("text", quoted or escaped or plain or ""))
+        at = match.end()
+    return tuple(tokens) if at == len(first) and any(kind == "unit" for kind, _token in tokens) else ()
+
+
+def _show_month(text: str, *, tokens: tuple[tuple[str, str], ...], code: str) -> Shown | None:
+    match = _DATE_TEXT.fullmatch(text)
+    if match is None:
+        return None
+    name = _MONTHS[int(match[1]) - 1]
+    units = {
+        "m": str(int(match[1])),
+        "mm": match[1],
+        "mmm": name[:3],
+        "mmmm": name,
+        "yy": match[2][2:],
+        "yyyy": match[2],
+    }
+    return "".join(units[piece] if kind == "unit" else piece for kind, piece in tokens).strip(), code, ""
