@@ -86,6 +86,8 @@ class Campaign:
     consent: ConsentSection | None
     select: Mapping[str, tuple[str, ...]]
     """Columns, and the texts that a row to be sent holds there."""
+    allowed_words: frozenset[str]
+    """Words of `[values] allow`, in small letters."""
     prices: PricesSection | None
     stop: StopSection
     canary: CanarySection
@@ -159,6 +161,7 @@ def _campaign(file: CampaignFile, path: Path, now: datetime) -> Campaign:
         ),
         consent=file.consent,
         select=file.select,
+        allowed_words=file.values.allow,
         prices=file.prices,
         stop=file.stop,
         canary=file.canary,

@@ -313,6 +313,19 @@ def _money(raw: object) -> Decimal:
     return amount
 
 
+def _words(raw: object) -> frozenset[str]:
+    if not isinstance(raw, list) or not all(isinstance(word, str) and word.strip() for word in raw):
+        raise ValueError(_('allowed is a list of words like ["-", "N/A"]'))
+    return frozenset(str(word).strip().lower() for word in raw)
+
+
+class ValuesSection(_Section):
+    """Section [values]."""
+
+    allow: Annotated[frozenset[str], PlainValidator(_words)] = frozenset()
+    """Words and texts, in small letters, that are no fault of a cell."""
+
+
 class PricesSection(_Section):
     """Section [prices]."""
 
@@ -426,6 +439,7 @@ class CampaignFile(_Section):
     suppress: SuppressSection = SuppressSection()
     consent: ConsentSection | None = None
     select: Annotated[Mapping[str, tuple[str, ...]], PlainValidator(_select), Field(default_factory=dict)]
+    values: ValuesSection = ValuesSection()
     prices: PricesSection | None = None
     stop: StopSection = StopSection()
     canary: CanarySection = CanarySection()

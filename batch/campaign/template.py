@@ -66,6 +66,11 @@ def _is_number(name: str) -> bool:
 
 STATUSES = ("OPEN", "RESOLVED", "SNOOZED")
 
+_FORMS = {
+    "name": re.compile(r"[^A-Z\s]+"),
+    "language": re.compile(r"[a-z]{2,3}(?:_(?:[A-Z]{2}|[A-Z][a-z]{3}|[0-9]{3}))?"),
+}
+"""Of a template's name only what surely is no name is refused."""
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
@@ -73,7 +78,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 class FieldRule:
     """Rule for one field of the request."""
 
-    kind: Literal["uuid", "status", "text"]
+    kind: Literal["uuid", "status", "text", "name", "language"]
     required: bool = False
     limit: int | None = None
     """Most characters; None: no documented limit."""
@@ -85,6 +90,10 @@ class FieldRule:
             return _("a UUID like 0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c")
         if self.kind == "status":
             return _("one of {statuses}").format(statuses=", ".join(STATUSES))
+        if self.kind == "name":
+            return _("the template's name as WhatsApp has it: small letters, digits and _, like saudacao_inicial")
+        if self.kind == "language":
+            return _("a language's code as WhatsApp has it, like pt_BR, en_US or es")
         if self.limit:
             return _("a text of at most {limit} characters").format(limit=self.limit)
         return _("a text that is not empty")
@@ -94,8 +103,8 @@ FIELDS: Mapping[str, FieldRule] = MappingProxyType(
     {
         "whatsapp_phone_id": FieldRule(kind="uuid", required=True),
         "wa_contact_id": FieldRule(kind="text", required=True, limit=50),
-        "template.name": FieldRule(kind="text", required=True),
-        "template.language": FieldRule(kind="text", required=True),
+        "template.name": FieldRule(kind="name", required=True),
+        "template.language": FieldRule(kind="language", required=True),
         "person_contact_id": FieldRule(kind="uuid"),
         "remote_profile_name": FieldRule(kind="text", limit=255),
         "crm_person_id": FieldRule(kind="uuid"),
@@ -116,6 +125,9 @@ def check_value(field: str, value: str, *, column: str = "?") -> str | Finding:
         return value
     if rule.kind == "uuid":
         return value.lower() if _UUID.fullmatch(value) else Finding(Reason.VALUE_NOT_UUID, {**where, "found": value})
+    if form := _FORMS.get(rule.kind):
+        allowed = {**where, "found": value, "allowed": rule.valid_values}
+        return value if form.fullmatch(value) else Finding(Reason.VALUE_NOT_ALLOWED, allowed)
     if rule.kind == "status":
         allowed = {**where, "found": value, "allowed": ", ".join(STATUSES)}
         return value if value in STATUSES else Finding(Reason.VALUE_NOT_ALLOWED, allowed)

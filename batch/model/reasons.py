@@ -132,6 +132,24 @@ class Reason(StrEnum):
     VALUE_NOT_A_NUMBER = _explain(
         "value_not_a_number", N_("{field} (column {column}): {found} is not a number."), _CORRECT_CELL
     )
+    VALUE_NULL = _explain(
+        "value_null",
+        N_("{field} (column {column}) is {found}, which stands for an empty cell."),
+        N_(
+            "Fill in the cell, give a default in the campaign, or let the word through: [values] allow = [{word}]. "
+            "Then run again."
+        ),
+    )
+    VALUE_BROKEN = _explain(
+        "value_broken",
+        N_("{field} (column {column}) holds {found}."),
+        N_("Correct the cell, or let it through with [values] allow = [{word}], and run again."),
+    )
+    VALUE_DIGITS_LOST = _explain(
+        "value_digits_lost",
+        N_("{field} (column {column}): {found} has lost digits: it was saved in the scientific form of a spreadsheet."),
+        N_("Take the number from its source again; format the column as text before saving as CSV."),
+    )
     TEXT_TOO_LONG = _explain(
         "text_too_long",
         N_("The {field} with its values has {length} characters; WhatsApp allows {limit}."),
@@ -358,6 +376,9 @@ class Reason(StrEnum):
     )
     NOTE_UNDOCUMENTED = _explain(
         "note_undocumented", N_("{field} is {found}, which the API's page does not name; sent as it is.")
+    )
+    NOTE_INVISIBLE = _explain(
+        "note_invisible", N_("Invisible characters were taken out of the text (column {column}).")
     )
     # notes on rows that were corrected in a sheet of their own
     NOTE_CORRECTED = _explain("note_corrected", N_("Corrected in {file}, row {row} of run {run}."))

@@ -53,6 +53,8 @@ rows = st.builds(
     cells=_cells_of_rows,
     errors=st.just({}) | st.just({}) | _unreadable,
     hidden=st.booleans(),
+    shown=st.just({})
+    | st.dictionaries(st.integers(0, len(COLUMNS) - 1), st.tuples(cells.map(lambda text: text or ""), st.just("0.0"))),
 )
 """Rows of anything, every second without an odd cell."""
 

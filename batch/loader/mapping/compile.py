@@ -25,11 +25,12 @@ from batch.campaign import (
 from batch.errors import nearest
 from batch.i18n import N_, _
 from batch.loader.filters.registry import default_filter
-from batch.loader.header_names import fold, is_result_column
+from batch.loader.header_names import fold, is_name_header, is_result_column
 from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
 from batch.loader.mapping.permissions import PermissionColumns, find_unused
 from batch.loader.mapping.phones import PhoneColumns
 from batch.loader.mapping.placeholders import ParsedText, Placeholder, parse_text
+from batch.loader.mapping.suspects import CellRule
 from batch.loader.mapping.template_fields import TemplateFieldPlan, find_gaps
 from batch.loader.mapping.values import (
     CellText,
@@ -56,6 +57,9 @@ class ColumnFinder:
             self._alike.setdefault(fold(name), []).append(name)
         self.problems: list[Problem] = []
         self.used: set[str] = set()
+        self.shown: set[str] = set()
+        """Columns of which a value takes the shown text."""
+        self.allowed: frozenset[str] = frozenset()
 
     def find(self, wanted: str, *, key: str) -> tuple[str, int]:
         """Return name and index of the column that `wanted` names, for the campaign's `key`.
@@ -68,6 +72,16 @@ class ColumnFinder:
             return wanted, 0
         self.used.add(name)
         return name, self._places[name]
+
+    def shown_place(self, column: str, place: int) -> int:
+        """Return the place of a column's shown text: these follow behind all cells."""
+        self.shown.add(column)
+        return place + len(self._info.columns)
+
+    def rule(self, source: Source, *, is_name: bool = False) -> CellRule:
+        """Return what a cell of this source may hold."""
+        has_default = isinstance(source, Column) and source.default is not None
+        return CellRule(allow=self.allowed, is_name=is_name, has_default=has_default)
 
     def _name(self, wanted: str, key: str) -> str | None:
         alike = [wanted] if wanted in self._places else self._alike.get(fold(wanted), [])
@@ -101,7 +115,7 @@ class ColumnFinder:
         return _("The sheet's columns are: {columns}.").format(columns=", ".join(self._others()))
 
 
-_PHONE = "wa_contact_id"
+_PHONE, _PROFILE_NAME = "wa_contact_id", "remote_profile_name"
 _LEAST = {"index": 1, "button_index": 0, "card_index": 0}
 """Parts of a template field that are whole numbers, and the smallest that each may be."""
 
@@ -121,6 +135,8 @@ class Mapping:
     permissions: PermissionColumns
     columns_used: frozenset[str]
     """Every column of the sheet that the campaign uses, `unique_by` included."""
+    remarks: tuple[Phrase, ...]
+    """Remarks on number formats whose text goes into messages."""
     description: tuple[tuple[str, str], ...]
     """API field and its source, for people."""
 
@@ -130,6 +146,7 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
     finder = ColumnFinder(info)
     sources, problems = _sources(campaign, info, rows)
     specs = match_template_fields(info) if campaign.template_fields is None else campaign.template_fields
+    finder.allowed = campaign.allowed_words
     parts = _phone_parts(sources.get(_PHONE), info)
     slots = {
         field: _field_slot(finder, field, source) for field, source in sources.items() if field != _PHONE or not parts
@@ -153,6 +170,7 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
         unique=unique,
         permissions=permissions,
         columns_used=frozenset(finder.used),
+        remarks=tuple(remark for name in info.columns if name in finder.shown for remark in info.formats.get(name, ())),
         description=tuple(_descriptions(sources, fields, specs)),
     )
 
@@ -266,6 +284,7 @@ def _field_slot(finder: ColumnFinder, field: str, source: Source) -> FieldSlot:
         label=field,
         convert=partial(check_value, field, column=column or "?"),
         required=FIELDS[field].required,
+        rule=finder.rule(source, is_name=field == _PROFILE_NAME),
     )
 
 
@@ -277,7 +296,14 @@ def _part_slot(finder: ColumnFinder, part: str, source: Source, number: int) -> 
     if part in _LEAST:
         convert = partial(parse_whole_number, least=_LEAST[part], origin=origin)
     return FieldSlot(
-        field=part, column=column, place=place, fallback=given, label=label, convert=convert, required=True
+        field=part,
+        column=column,
+        place=place,
+        fallback=given,
+        label=label,
+        convert=convert,
+        required=True,
+        rule=finder.rule(source),
     )
 
 
@@ -321,7 +347,15 @@ def _parsed(source: Source) -> ParsedText:
 
 def _cell_text(finder: ColumnFinder, placeholder: Placeholder, key: str) -> CellText:
     column, place = finder.find(placeholder.column, key=key)
-    return CellText(column=column, place=place, filters=placeholder.filters, may_be_empty=placeholder.may_be_empty)
+    is_name = is_name_header(column) or "first_name" in placeholder.names
+    rule = CellRule(allow=finder.allowed, is_name=is_name, has_default=placeholder.may_be_empty)
+    return CellText(
+        column=column,
+        place=place if placeholder.names else finder.shown_place(column, place),
+        filters=placeholder.filters,
+        may_be_empty=placeholder.may_be_empty,
+        rule=rule,
+    )
 
 
 def _literal_problems(parsed: ParsedText) -> Iterator[str]:

@@ -10,22 +10,43 @@ API's page, the template's fields. Else the tuple is the message: `build_message
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Self
 
 from batch.campaign import Campaign, Shares, fill_body
+from batch.i18n import N_
 from batch.loader.mapping.automatic import Rows
 from batch.loader.mapping.compile import Mapping, compile_mapping
 from batch.loader.mapping.permissions import NO_OBJECTION
+from batch.loader.mapping.suspects import CellRule, Cleaned
 from batch.loader.mapping.template_fields import TemplateShape, body_values, undocumented_warnings
-from batch.loader.mapping.values import Findings, Memo, tuple_getter
+from batch.loader.mapping.values import Findings, Memo, ValueReader, tuple_getter
 from batch.model.messages import Contact, Message
 from batch.model.phone.cells import omitted_prefix
 from batch.model.phone.digits import Phone
+from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 from batch.model.sheets import SheetInfo, SheetRow
 
+_KEY = Phrase(N_("the key (unique_by)"))
 _WHOLE_ROW = ""
 _SENDER = "whatsapp_phone_id"
+
+
+def _key_reader(column: str, place: int, allowed: frozenset[str]) -> ValueReader:
+    """Return a reader that gives no value, but the findings of a cell of the key."""
+    rule = CellRule(allow=allowed, is_name=True)  # a null word is no fault of a key, which may be empty
+
+    def read(cell: str | None) -> Findings:
+        fault = rule.find_fault((cell or "").strip())
+        return (Finding(fault.reason, {"field": _KEY, "column": column, **fault.values}),) if fault else ()
+
+    return ValueReader(itemgetter(place), Memo(read), frozenset({column}))
+
+
+def _show(row: SheetRow) -> tuple[str | None, ...]:
+    """Return the cells of a row as their number formats show them."""
+    return tuple([row.shown[place][0] if place in row.shown else cell for place, cell in enumerate(row.cells)])
 
 
 class RowEvaluator:
@@ -37,6 +58,7 @@ class RowEvaluator:
         self._prefix = omitted_prefix(campaign.phone.format, campaign.phone.region)
         self._skips_hidden = campaign.sheet.hidden_rows == "skip"
         self._unique = [place for _, place in mapping.unique]
+        self._keys = [_key_reader(column, place, campaign.allowed_words) for column, place in mapping.unique]
         self._read_permission = mapping.permissions.reader()
         self._read_phone = mapping.phone.reader()
         self._readers = [slot.reader() for slot in mapping.slots]
@@ -92,7 +114,7 @@ class RowEvaluator:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about the campaign as a whole, each a sentence."""
-        return undocumented_warnings(self._mapping.fields)
+        return (*undocumented_warnings(self._mapping.fields), *map(str, self._mapping.remarks))
 
     def describe_mapping(self) -> list[tuple[str, str]]:
         """Return each API field and how it is filled (`column 'Telefone'`), for people."""
@@ -107,12 +129,15 @@ class RowEvaluator:
         cells = row.cells
         phone = self._read_phone(cells)
         person_out, row_out, refused = self._read_permission(row) if self._read_permission else NO_OBJECTION
-        values = [memo[pick(cells)] for pick, memo, _ in self._readers]
+        both = cells + (_show(row) if row.shown else cells)
+        values = [memo[pick(both)] for pick, memo, _ in self._readers]
+        kinds = set(map(type, values))
+        keys = [memo[pick(cells)] for pick, memo, _ in self._keys] if self._keys else []
         problems: Findings = ()
-        if row.errors or refused or type(phone) is tuple or tuple in map(type, values):
+        if row.errors or refused or type(phone) is tuple or tuple in kinds or any(keys):
             broken = self.columns_used & row.errors.keys()
             phone, *values = self._drop_unreadable(broken, phone, values)
-            in_order = (phone, self._list_unreadable(row, broken), refused, *values)
+            in_order = (phone, self._list_unreadable(row, broken), refused, *values, *keys)
             problems = tuple(chain.from_iterable(found for found in in_order if type(found) is tuple))
         person, notes, dialled = phone if type(phone) is Phone else (None, (), None)
         if not problems or tuple not in map(type, values[self._first_of_template :]):
@@ -120,6 +145,8 @@ class RowEvaluator:
             problems += shape.find_problems(self._pick_texts(values))
             if shape.notes and not problems and not (row.hidden and self._skips_hidden):
                 notes += shape.notes
+        if Cleaned in kinds:
+            notes += self._note_cleaned(values)
         unique = tuple([cells[place] or "" for place in self._unique]) if self._unique else ()
         if problems or person is None:
             return Contact(row.number, person, unique, None, None, problems, notes, row.hidden, person_out, row_out)
@@ -134,6 +161,11 @@ class RowEvaluator:
         yield () if self._mapping.phone.columns & broken else phone
         for reader, value in zip(self._readers, values, strict=True):
             yield () if reader.columns & broken else value
+
+    def _note_cleaned(self, values: Sequence[Any]) -> Findings:
+        readers = zip(self._readers, values, strict=False)
+        columns = dict.fromkeys(name for each, value in readers if type(value) is Cleaned for name in each.columns)
+        return (Finding(Reason.NOTE_INVISIBLE, {"column": ", ".join(sorted(columns))}),)
 
     def _list_unreadable(self, row: SheetRow, broken: AbstractSet[str]) -> Findings:
         """Return findings for the cells that are used and cannot be read: the phone's first, then as in the sheet."""

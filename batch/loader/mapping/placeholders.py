@@ -15,6 +15,8 @@ class Placeholder:
 
     column: str
     filters: tuple[Filter, ...] = ()
+    names: tuple[str, ...] = ()
+    """Names of the filters but `default`, which changes no cell that is filled."""
     may_be_empty: bool = False
     """A `default` fills an empty cell, even if with nothing."""
 
@@ -61,4 +63,6 @@ def _placeholder(inside: str, problems: list[str]) -> list[Placeholder]:
             compiled.append(compile_filter(text))
         except ValueError as failure:
             problems.append(str(failure))
-    return [Placeholder(column=column, filters=tuple(compiled), may_be_empty=any(map(is_default, filters)))]
+    names = tuple(text.partition(":")[0].strip() for text in filters if not is_default(text))
+    may_be_empty = len(names) < len(filters)
+    return [Placeholder(column=column, filters=tuple(compiled), names=names, may_be_empty=may_be_empty)]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from batch.campaign import find_control_character
 from batch.i18n import N_
 from batch.loader.filters.registry import Filter
+from batch.loader.mapping.suspects import PLAIN_RULE, CellRule, Cleaned
 from batch.model.phrases import Phrase, Value
 from batch.model.reasons import Finding, Reason
 
@@ -27,8 +28,8 @@ _MEMO_ENTRIES = 16_384
 _MEMO_CHARACTERS = 128
 """Of an entry at most: so bounded, the memo of a column takes 5 MB."""
 
-_REFUSED = re.compile(r"[\n\r\t]| {5,}")
-"""Characters that WhatsApp refuses in a template value (132018)."""
+_REFUSED = re.compile(r"[\n\r\t]| {5,}|\{\{\s*\w{1,40}\s*\}\}")
+"""Characters that WhatsApp refuses in a template value (132018), and `{{1}}`, which it may take for a placeholder."""
 _LINE_BREAK = Phrase(N_("a line break"))
 _REFUSED_NAMES = {"\n": _LINE_BREAK, "\r": _LINE_BREAK, "\t": Phrase(N_("a tab"))}
 
@@ -81,10 +82,14 @@ class FieldSlot:
     convert: Callable[[str], str | int | Finding]
     """Checks a text that is not empty, and gives it as it goes into the request."""
     required: bool
+    rule: CellRule = PLAIN_RULE
 
     def read(self, cell: str | None) -> str | int | Findings | None:
         """Return the value; None where an optional field is left out."""
-        if text := (cell or "").strip() or self.fallback:
+        own = self.rule.admit(cell.strip()) if cell and self.column else ""
+        if isinstance(own, Finding):
+            return (Finding(own.reason, {**self.origin, **own.values}),)
+        if text := own or self.fallback:
             value = self.convert(text)
             return (value,) if isinstance(value, Finding) else value
         return (Finding(Reason.VALUE_MISSING, self.origin),) if self.required else None
@@ -106,16 +111,22 @@ class CellText:
     place: int
     filters: tuple[Filter, ...]
     may_be_empty: bool
+    rule: CellRule = PLAIN_RULE
 
     def read(self, cell: str | None) -> str | Finding:
         """Return the cell after its filters."""
-        value = (cell or "").strip()
+        own = self.rule.admit(cell.strip()) if cell else ""
+        if isinstance(own, Finding):
+            return own
+        value: str = own
         for apply in self.filters:
             filtered = apply(value)
             if isinstance(filtered, _REFUSALS):
                 return filtered if isinstance(filtered, Finding) else Finding(filtered)
             value = filtered
-        return value if value.strip() or self.may_be_empty else Finding(Reason.VALUE_MISSING)
+        if not (value.strip() or self.may_be_empty):
+            return Finding(Reason.VALUE_MISSING)
+        return Cleaned(value) if type(own) is Cleaned else value
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,7 +174,7 @@ class ValuePattern:
         text = form % tuple(texts)
         refused = find_refused(text)
         if refused is None and text.strip():
-            return text
+            return Cleaned(text) if Cleaned in map(type, texts) else text
         reason = Reason.VALUE_BAD_CHARACTERS if refused else Reason.VALUE_MISSING
         return (self._name(Finding(reason), ", ".join(self.columns), refused or ""),)
 
@@ -199,4 +210,6 @@ def find_refused(text: str) -> Phrase | None:
     """Return what no template value may hold and `text` holds; None when there is no such thing."""
     if (refused := _REFUSED.search(text)) is None:
         return find_control_character(text)
+    if refused[0].startswith("{"):
+        return Phrase(N_("the placeholder {text}"), {"text": refused[0]})
     return _REFUSED_NAMES.get(refused[0]) or Phrase(N_("{spaces} spaces in a row"), {"spaces": len(refused[0])})

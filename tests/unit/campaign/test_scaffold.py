@@ -71,7 +71,7 @@ def test_a_whole_draft_loads_as_it_was_meant(tmp_path: Path) -> None:
     plain = _load(tmp_path, render_campaign(_draft()))
     assert (plain.sheet.name, plain.sheet.header_row, plain.template_fields) == (None, None, None)
     bare = _load(
-        tmp_path, f'[campaign]\nname="x"\n[sender]\nwhatsapp_phone_id="{SENDER}"\n[template]\nname="x"\nlanguage="x"'
+        tmp_path, f'[campaign]\nname="x"\n[sender]\nwhatsapp_phone_id="{SENDER}"\n[template]\nname="x"\nlanguage="en"'
     )
     assert (plain.phone, plain.throttle, plain.stop, plain.canary) == (
         bare.phone,

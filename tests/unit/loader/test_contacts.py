@@ -28,7 +28,8 @@ whatsapp_phone_id = "{SENDER}"
 name = "saudacao_inicial"
 language = "pt_BR"
 """
-CONTROLS = (0x00, 0x07, 0x08, 0x0B, 0x1B, 0x7F, 0x85, 0x9B, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+CONTROLS = (0x00, 0x07, 0x08, 0x0B, 0x1B, 0x7F, 0x85, 0x9B)
+INVISIBLE = (0xAD, 0x200B, 0x200E, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF)
 PLAIN = (
     HEAD
     + """
@@ -325,11 +326,28 @@ def test_a_profile_name_holds_no_control_character(make: Make, code: int) -> Non
     assert _said(contact) == [f"remote_profile_name (column N) holds {found}, which cannot be sent."]
 
 
-def test_marks_of_direction_and_joiners_are_text(make: Make) -> None:
-    """Names in Arabic and emoji of several parts need them."""
-    value = "\u200eمريم\u200f 👩\u200d👧"
-    contact = make(PLAIN, _plain(Cidade=value))
+@pytest.mark.parametrize("code", INVISIBLE)
+def test_what_is_not_seen_is_taken_out_and_noted(make: Make, code: int) -> None:
+    """A person never sees it, and a message may be read differently by it."""
+    contact = make(PLAIN, _plain(Cidade=f"{chr(code)}a{chr(code)}b", Nome="Ana"))
     assert contact.message is not None
+    assert contact.message.template_fields[1].value == "Ab"
+    assert [sentence(note) for note in contact.notes] == [
+        "Invisible characters were taken out of the text (column Cidade)."
+    ]
+
+
+def test_a_cell_of_nothing_that_is_seen_is_empty(make: Make) -> None:
+    """The message would have a gap."""
+    text = HEAD + '[columns]\nwa_contact_id = "T"\n[[template_fields]]\ncomponent = "BODY"\nindex = 1\nvalue = "{V}"\n'
+    assert _reasons(make(text, {"T": "11 90000-0001", "V": "\u200b\ufeff"})) == [Reason.VALUE_MISSING]
+
+
+def test_joiners_of_emoji_are_text(make: Make) -> None:
+    """Emoji of several parts need them."""
+    contact = make(PLAIN, _plain(Cidade="👩\u200d👧"))
+    assert contact.message is not None
+    assert contact.message.template_fields[1].value == "👩\u200d👧"
 
 
 def test_four_spaces_in_a_row_are_allowed_and_strip_mends_the_rest(make: Make) -> None:
