@@ -150,6 +150,9 @@ class Reason(StrEnum):
         N_("{field} (column {column}): {found} has lost digits: it was saved in the scientific form of a spreadsheet."),
         N_("Take the number from its source again; format the column as text before saving as CSV."),
     )
+    VALUE_NOT_A_NAME = _explain(
+        "value_not_a_name", N_("{field} (column {column}): {found} holds no name."), _CORRECT_CELL
+    )
     TEXT_TOO_LONG = _explain(
         "text_too_long",
         N_("The {field} with its values has {length} characters; WhatsApp allows {limit}."),

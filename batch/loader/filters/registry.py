@@ -3,7 +3,7 @@
 Filters are pure functions of a cell's value. An empty value passes all but `default` untouched; any other becomes text,
 or the reason why it cannot; one of more than 1,000 characters is refused.
 
-    first_name      the first word, without a title (Dr., Sra.) before it: `Dr. JOÃO da Silva` -> `JOÃO`
+    first_name      the first name, without title, emoji or remark: `Dr. JOÃO da Silva` -> `JOÃO`
     title           each word with a capital; da, de, do, das, dos, e stay small, and so does a word of mixed case
                     (McDonald) as it is
     upper, lower    capitals, small letters
@@ -24,42 +24,8 @@ from batch.errors import nearest
 from batch.i18n import _
 from batch.loader.filters.dates import date_filter
 from batch.loader.filters.money import brl
+from batch.loader.filters.names import first_name, title
 from batch.model.reasons import Finding, Reason
-
-_TITLES = frozenset({"dr", "dra", "sr", "sra", "srta", "prof", "profa"})
-_PARTICLES = frozenset({"da", "de", "do", "das", "dos", "e"})
-_NUMERALS = frozenset({"ii", "iii", "iv"})
-_LETTERS = re.compile(r"[^\W\d_]+")
-_APOSTROPHES = "'\u2019"
-
-
-def first_name(value: str) -> str:
-    """Return the first word that is no title (Dr., Sra.), as it is written; the title where there is nothing else."""
-    words = [word.strip(",;.") for word in value.split()]
-    names = [word for word in words if word and word.lower() not in _TITLES]
-    return names[0] if names else value.strip()
-
-
-def title(value: str) -> str:
-    """Capitalize a Brazilian name: `JOÃO D'ÁVILA DOS SANTOS` -> `João D'Ávila dos Santos`."""
-    return " ".join(_capitalize_word(word, first=place == 0) for place, word in enumerate(value.split(" ")))
-
-
-def _capitalize_word(word: str, *, first: bool) -> str:
-    lower = word.lower()
-    if lower in _PARTICLES and not first:
-        return lower
-    if lower in _NUMERALS:
-        return word.upper()
-    mixed = word != lower and word != word.upper() and word[1:] != word[1:].lower()
-    return word if mixed else _LETTERS.sub(_capitalize, lower)
-
-
-def _capitalize(match: re.Match[str]) -> str:
-    letters, start = match[0], match.start()
-    after_apostrophe = start > 0 and match.string[start - 1] in _APOSTROPHES
-    return letters if after_apostrophe and len(letters) == 1 else letters[0].upper() + letters[1:]
-
 
 Filter = Callable[[str], str | Reason | Finding]
 """From a value, which may be empty, to text or the reason why not; a Finding says what was `found` in the cell."""
