@@ -138,7 +138,7 @@ def stage_for_reading(sheet: Path, campaign: Path, settings: Settings, choices: 
     """Stage a sheet against the ledger as it is; where there is none, none is made. Raises as `stage_sheet`."""
     now = utc_now()
     loaded = load_campaign(campaign, now=now)
-    source = open_campaign_sheet(sheet, loaded, endpoint=settings.endpoint, trusted=choices.trusted)
+    source = open_campaign_sheet(sheet, loaded, endpoint=settings.endpoint, choices=choices)
     lists = open_lists(loaded, settings.only_allowed)
     with (
         Ledger.for_reading(settings.ledger) as ledger,

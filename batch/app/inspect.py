@@ -9,9 +9,20 @@ from batch.model.phrases import in_english
 from batch.model.sheets import limits_for
 
 
-def inspect(sheet: Path, *, name: str | None = None, header_row: int | None = None, trusted: bool = False) -> Sheet:
+def inspect(
+    sheet: Path,
+    *,
+    name: str | None = None,
+    header_row: int | None = None,
+    trusted: bool = False,
+    encoding: str | None = None,
+    has_loose_ends: bool = True,
+) -> Sheet:
     """Open a sheet, however its rows end; if it is `trusted`, whatever its size. Raises SheetError."""
-    return open_sheet(sheet, name=name, header_row=header_row, limits=limits_for(trusted=trusted), has_loose_ends=True)
+    limits = limits_for(trusted=trusted)
+    return open_sheet(
+        sheet, name=name, header_row=header_row, limits=limits, has_loose_ends=has_loose_ends, encoding=encoding
+    )
 
 
 def describe(sheet: Sheet) -> dict[str, object]:

@@ -111,7 +111,12 @@ class SheetRun:
             if (plan := self._choices.plan) is not None:
                 plan.refuse_changes(campaign=campaign, endpoint=endpoint, sheet_sha256=self._copy.sha256)
             self._source = open_campaign_sheet(
-                self._copy.path, campaign, endpoint=endpoint, shown_as=self.sheet.name, sha256=self._copy.sha256
+                self._copy.path,
+                campaign,
+                endpoint=endpoint,
+                shown_as=self.sheet.name,
+                sha256=self._copy.sha256,
+                choices=self._choices,
             )
             self._resources = opening.pop_all()
         return self

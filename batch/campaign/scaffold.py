@@ -77,6 +77,8 @@ class Draft:
     header_row: int | None = None
     trusted: bool = False
     """The person vouches for the sheet's size."""
+    encoding: str | None = None
+    has_loose_ends: bool = False
 
 
 def render_campaign(draft: Draft) -> str:

@@ -23,6 +23,7 @@ from batch.model.phone.brazil import AREAS
 from batch.model.phone.cells import Form, is_region
 from batch.model.reasons import Finding
 from batch.model.sending_hours import check_holidays, parse_day, parse_hours
+from batch.model.sheets import parse_encoding
 
 T = TypeVar("T")
 RECIPIENT = "recipient"
@@ -418,7 +419,11 @@ class SheetSection(_Section):
     header_row: Annotated[StrictInt | None, Field(ge=1)] = None
     """Row number that Excel shows; None: the header is found."""
     hidden_rows: Literal["skip", "send"] = "skip"
-    row_ends: Literal["strict", "loose"] = "strict"
+    encoding: Annotated[str | None, _measure(parse_encoding, '"cp850"')] = None
+    """Of a text file; None: it is found."""
+    dates: Literal["dmy", "mdy"] | None = None
+    """Order of day and month in texts; None: judged by the column, day first where nothing speaks against it."""
+    row_ends: Literal["exact", "loose"] = "exact"
     """loose: empty cells at the right edge of a text file's rows may be missing or too many."""
     trusted: StrictBool = False
     """Read the file whatever its size."""

@@ -10,7 +10,7 @@ import click
 from batch.app.inputs.staging import Choices
 from batch.app.settings import Settings, rate_from_text
 from batch.cli.help_i18n import chosen_language
-from batch.model.sheets import parse_ranges
+from batch.model.sheets import parse_encoding, parse_ranges
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -122,6 +122,12 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print the log on stderr as well.")
 retry_errors_option = click.option(
     "--retry-errors", is_flag=True, help="Count rows that the API refused as messages to send again."
+)
+encoding_option = click.option(
+    "--encoding",
+    type=TextParam("encoding", parse_encoding, type(None), names_value=False),
+    metavar="NAME",
+    help="The encoding of a text file, when it is not found: utf-8, cp1252, cp850, cp860, mac_roman.",
 )
 worksheet_option = click.option(
     "--sheet", "name", metavar="NAME", help="The worksheet to read, when a workbook has several."

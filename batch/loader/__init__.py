@@ -19,7 +19,7 @@ Invariants:
 """
 
 from batch.loader.header_names import fold, is_consent_header, is_optout_header, is_phone_header
-from batch.loader.mapping.compile import wanted_columns
+from batch.loader.mapping.compile import date_columns, wanted_columns
 from batch.loader.mapping.contacts import RowEvaluator
 from batch.loader.mapping.permissions import count_refusals
 from batch.loader.mapping.placeholders import parse_text
@@ -46,6 +46,7 @@ __all__ = [
     "Suggestion",
     "column_source",
     "count_refusals",
+    "date_columns",
     "describe_columns",
     "fold",
     "is_consent_header",

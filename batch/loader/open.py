@@ -10,11 +10,13 @@ from pathlib import Path
 
 from batch.errors import SheetError
 from batch.i18n import N_, _
+from batch.loader.filters.dates import MONTH_FIRST
 from batch.loader.formats.content import Content, find_content
-from batch.loader.formats.delimited import TextGrid, named_delimiter, split_records
-from batch.loader.formats.text_encoding import find_encoding
+from batch.loader.formats.delimited import TextGrid, find_quote, named_delimiter, split_records
+from batch.loader.formats.text_encoding import ends_with_mark, find_encoding
 from batch.loader.formats.workbook import open_workbook
 from batch.loader.header_detection import HEAD_ROWS, Header, find_header, header_at, headless, is_list, name_columns
+from batch.loader.header_names import fold
 from batch.loader.scan import SheetScan, has_content, scan_rows
 from batch.loader.sheet import Sheet, judge_widths
 from batch.loader.source import Grid
@@ -33,24 +35,37 @@ _SAMPLE_LINES = 500
 _SAMPLE_CHARACTERS = 1_000_000
 
 
-def open_text(source: SheetFile, wanted: Collection[str]) -> TextGrid:
+def open_text(source: SheetFile, wanted: Collection[str], encoding: str | None = None) -> TextGrid:
     """Find encoding and delimiter of a text file. `wanted`: column names the campaign asks for.
+
+    `encoding`: the one that a person names.
 
     Raises:
         SheetError: the file is no text of an encoding that is read.
     """
-    encoding = find_encoding(source)
-    lines = _first_lines(source, encoding)
+    grid = TextGrid(
+        source=source,
+        encoding=find_encoding(source, encoding),
+        delimiter=_DELIMITERS[0],
+        has_end_mark=ends_with_mark(source.path),
+    )
+    lines = _first_lines(grid)
     named = named_delimiter(lines[0]) if lines else None
-    delimiter = named or choose_delimiter(lines, wanted)
-    return TextGrid(source=source, encoding=encoding, delimiter=delimiter, has_mark=named is not None)
+    quote = find_quote(lines)
+    if quote not in "\"'":
+        raise source.refusal(
+            _("has its cells in {marks}, which are no quotation marks of a CSV file.").format(marks=quote),
+            _('Replace them with " in a text editor, or save the sheet again as CSV or XLSX.'),
+        )
+    delimiter = named or choose_delimiter(lines, wanted, quote)
+    return replace(grid, delimiter=delimiter, has_mark=named is not None, quote=quote)
 
 
-def _first_lines(source: SheetFile, encoding: str) -> list[str]:
+def _first_lines(grid: TextGrid) -> list[str]:
     lines: list[str] = []
     characters = 0
-    with source.path.open(encoding=encoding, newline="") as file:
-        for line in islice(file, _SAMPLE_LINES):
+    with grid.open_lines() as read:
+        for line in islice(read, _SAMPLE_LINES):
             lines.append(line)
             characters += len(line)
             if characters > _SAMPLE_CHARACTERS:
@@ -58,18 +73,29 @@ def _first_lines(source: SheetFile, encoding: str) -> list[str]:
     return lines
 
 
-def choose_delimiter(lines: Sequence[str], wanted: Collection[str] = ()) -> str:
+def choose_delimiter(lines: Sequence[str], wanted: Collection[str] = (), quote: str = '"') -> str:
     """Choose the delimiter under which most records have as many cells as the header, if at least two.
 
     Missing and surplus empty cells at the end are forgiven, at a small price; records of one width, another than the
     header's, count less. Usual column names in the header add to that. A file of one column splits under no delimiter,
-    and gets the first.
+    and gets the first; unless a space splits all of its lines alike, and usual names in its header.
     """
-    return max(_DELIMITERS, key=lambda delimiter: _score(lines, delimiter, wanted))
+    scores = {delimiter: _score(lines, delimiter, wanted, quote) for delimiter in _DELIMITERS}
+    best = max(scores, key=scores.__getitem__)
+    is_single = not any(delimiter in line for line in lines for delimiter in _DELIMITERS)
+    return " " if is_single and _splits_at_spaces(lines, wanted) else best
 
 
-def _score(lines: Sequence[str], delimiter: str, wanted: Collection[str]) -> float:
-    rows = [row for row in islice(split_records(lines, delimiter), _SAMPLE_ROWS) if any(row.cells)]
+def _splits_at_spaces(lines: Sequence[str], wanted: Collection[str]) -> bool:
+    rows = [row for row in islice(split_records(lines, " "), _SAMPLE_ROWS) if any(row.cells)]
+    if len({(len(row.cells), all(row.cells), row.fault) for row in rows}) != 1 or not all(rows[0].cells):
+        return False
+    header = find_header(rows[:1], wanted)
+    return header.known > 1 and header.known == len(header.names)
+
+
+def _score(lines: Sequence[str], delimiter: str, wanted: Collection[str], quote: str) -> float:
+    rows = [row for row in islice(split_records(lines, delimiter, quote=quote), _SAMPLE_ROWS) if any(row.cells)]
     if not rows:
         return 0.0
     header = find_header([row for row in rows[:HEAD_ROWS] if not row.fault], wanted)
@@ -135,6 +161,8 @@ def open_sheet(
     limits: Limits = _DEFAULT_LIMITS,
     shown_as: str | None = None,
     has_loose_ends: bool = False,
+    encoding: str | None = None,
+    date_columns: Collection[str] = (),
 ) -> Sheet:
     """Open a sheet, find its header, and read it once to its end.
 
@@ -146,6 +174,8 @@ def open_sheet(
         limits: sizes beyond which the file is refused.
         shown_as: name of the file in messages and in `info.file`; None: its own. For a private copy of a sheet.
         has_loose_ends: empty cells at the right edge of a text file's rows may be missing or too many.
+        encoding: of a text file; None: it is found.
+        date_columns: names of those that are judged for dates that are month first.
 
     Raises:
         SheetError: the file is missing, a folder, empty, no sheet, protected by a password, damaged, too large;
@@ -153,13 +183,15 @@ def open_sheet(
             no row of a text file has as many cells as its header.
     """
     source = SheetFile(path=path, name=shown_as or path.name, limits=limits)
-    opened = _open(source, name, wanted_columns)
+    opened = _open(source, name, wanted_columns, encoding)
     header = _find_header(source, opened.grid, header_row, wanted_columns)
     grid, width = opened.grid, len(header.names)
     is_text = isinstance(grid, TextGrid)
     if isinstance(grid, TextGrid):
         grid = replace(grid, width=width)
-    scan = scan_rows(source, grid.rows(), below=header.number)
+    named = set(map(fold, date_columns))
+    dates = [place for place, column in enumerate(header.names) if column and fold(column) in named]
+    scan = scan_rows(source, grid.rows(), below=header.number, dates=dates, is_month_first=MONTH_FIRST.match)
     if not scan.rows:
         raise source.refusal(
             _("has no rows: nothing stands below its header in row {row}.").format(row=header.number),
@@ -176,6 +208,9 @@ def open_sheet(
         header_row=header.number,
         columns=columns.names,
         ambiguous=columns.ambiguous,
+        month_first=tuple(
+            name for place, name in zip(columns.places, columns.names, strict=True) if place in scan.month_first
+        ),
         remarks=(*opened.remarks, *_make_remarks(header, scan, columns.ambiguous)),
         formats=_describe_formats(scan, dict(zip(columns.places, columns.names, strict=True))),
     )
@@ -193,10 +228,10 @@ def open_sheet(
     )
 
 
-def _open(source: SheetFile, name: str | None, wanted: Collection[str]) -> _Opened:
+def _open(source: SheetFile, name: str | None, wanted: Collection[str], encoding: str | None) -> _Opened:
     content = find_content(source)
     if content is Content.TEXT:
-        text = open_text(source, wanted)
+        text = open_text(source, wanted, encoding)
         kind = "tsv" if text.delimiter == "\t" else "csv"
         return _Opened(grid=text, format=kind, encoding=text.encoding, delimiter=text.delimiter)
     book = open_workbook(source, content)

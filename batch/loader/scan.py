@@ -1,7 +1,7 @@
 """One pass over a sheet before anything is made of it: what it holds, and whether it can be read to its end."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from batch.i18n import N_
@@ -25,6 +25,8 @@ class SheetScan:
     """Number of cells to the rows that have as many; rows with a fault are left out."""
     remarkable: dict[tuple[int, str], tuple[int, str, str, str]] = field(default_factory=dict)
     """Column and remark of a number format to the first row with it, its value, the shown text and the code."""
+    month_first: set[int] = field(default_factory=set)
+    """Indexes of the columns of dates with one that can only be month first."""
     ends_empty: bool = False
     """Some row is written with an empty last cell."""
     ending: Mapping[int, frozenset[int]] = field(default_factory=dict)
@@ -42,8 +44,15 @@ def has_content(row: RawRow) -> bool:
     return any(row.cells) or bool(row.errors) or bool(row.fault)
 
 
-def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int) -> SheetScan:
-    """Read all rows below row number `below`.
+def scan_rows(
+    source: SheetFile,
+    rows: Iterable[RawRow],
+    *,
+    below: int,
+    dates: Collection[int] = (),
+    is_month_first: Callable[[str], object] = bool,
+) -> SheetScan:
+    """Read all rows below row number `below`. `dates`: indexes of the columns whose cells `is_month_first` judges.
 
     Raises:
         SheetError: the sheet is damaged further down, or over a limit.
@@ -53,7 +62,7 @@ def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int) -> Sheet
     written = characters = known = 0
     empty: list[int] = []  # columns that were empty in every row so far
     latest = deque[RawRow](maxlen=_MOST_ENDING_ROWS + 1)
-    for raw in rows:
+    for raw in _watch_dates(rows, scan.month_first, dates, is_month_first):
         row, cells, errors, hidden, fault, shown = raw
         have = len(cells)
         written += have
@@ -86,6 +95,22 @@ def scan_rows(source: SheetFile, rows: Iterable[RawRow], *, below: int) -> Sheet
     scan.used.update(set(range(known)) - set(empty))
     scan.ending = _find_ending(list(latest))
     return scan
+
+
+def _watch_dates(
+    rows: Iterable[RawRow], found: set[int], dates: Collection[int], is_month_first: Callable[[str], object]
+) -> Iterable[RawRow]:
+    """Pass on the rows, and add those of the columns `dates` to `found` that have a date that is month first."""
+    if not dates:
+        return rows
+
+    def watch() -> Iterator[RawRow]:
+        for raw in rows:
+            have = len(raw.cells)
+            found.update(place for place in dates if place < have and is_month_first(raw.cells[place] or ""))
+            yield raw
+
+    return watch()
 
 
 def _find_ending(rows: list[RawRow]) -> Mapping[int, frozenset[int]]:

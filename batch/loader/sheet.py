@@ -5,6 +5,7 @@ empty cells at the right edge: those that never write one, and Excel, which drop
 33 to 48, ...). Their short records are whole as well.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,11 @@ from batch.ooxml.references import Area
 _STILL_MALFORMED = Phrase(N_("it could not be read in its own sheet, and wegly_reason still says so"))
 _MORE_CELLS = N_("it has {have} cells, the header has {named}; beyond it stands {shown}")
 _OTHER_CELLS = N_("it has {have} cells, the header has {named}")
+_HEADER_AGAIN = Phrase(N_("it is the header again, not a person"))
+_OTHER_HEADER = N_(
+    "a second header with other columns stands above it, in row {row}; give its rows a sheet of their own"
+)
+_DIGIT = re.compile(r"\d")
 _BLOCK = 16
 """Lines over which Excel decides how many separators it writes."""
 _SHORT_AT_LEAST = 5
@@ -76,10 +82,23 @@ class Sheet:
         Raises:
             SheetError: the file was changed or damaged since it was opened.
         """
-        header_row = self.info.header_row
+        header_row, names = self.info.header_row, frozenset(self.columns.names)
+        other = 0  # the number of a second header with other columns
         for raw in self.grid.rows():
             if raw.number > header_row and has_content(raw):
-                yield self._make_row(raw)
+                row = self._make_row(raw)
+                if row.cells[0] in names and self._is_header(row.cells, names):
+                    other = raw.number if any(map(_differ, row.cells, self.columns.names)) else 0
+                    row = row._replace(errors={**row.errors, "": _HEADER_AGAIN})
+                elif other and "" not in row.errors:
+                    row = row._replace(errors={**row.errors, "": Phrase(_OTHER_HEADER, {"row": other})})
+                yield row
+
+    def _is_header(self, cells: Sequence[str | None], names: Collection[str]) -> bool:
+        """True for a second header: words only, two names of columns, and they are half of the cells."""
+        filled = [cell for cell in cells if cell]
+        named = sum(cell in names for cell in filled)
+        return bool(self.info.header_row) and 1 < named >= len(filled) / 2 and not any(map(_DIGIT.search, filled))
 
     def find_no_contacts(self, phone_columns: Collection[str]) -> Mapping[int, Reason]:
         """Return the rows that are no contacts, by number: the totals row of the contacts' table, and the footer.
@@ -130,6 +149,10 @@ class Sheet:
         # Cells of a row that was malformed may be shifted: a person clears the reason once they are right.
         malformed = self.reason_index is not None and cells[self.reason_index] == Reason.ROW_MALFORMED.value
         return _STILL_MALFORMED if malformed else None
+
+
+def _differ(cell: str | None, name: str) -> bool:
+    return cell is not None and cell != name
 
 
 def judge_widths(source: SheetFile, grid: Grid, header: Header, scan: SheetScan, *, is_loose: bool) -> Widths:

@@ -9,6 +9,8 @@ from batch.i18n import N_
 from batch.model.phrases import Phrase
 from batch.model.sheets import SheetFile
 
+END_MARK = "\x1a"
+"""Ctrl-Z, which programs of DOS write behind the last line of a text file."""
 NO_CELL_ERRORS: Mapping[int, Phrase] = MappingProxyType({})
 
 Shown = tuple[str, str, str]

@@ -3,6 +3,7 @@
 `parse_rows` and `parse_ranges` read row numbers as people type them.
 """
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -29,7 +30,7 @@ class SheetInfo:
     sheet: str | None
     """The worksheet's name; None for text files."""
     encoding: str | None
-    """utf-8, utf-8-sig, utf-16 or cp1252; None for workbooks."""
+    """utf-8, utf-8-sig, utf-16, cp1252, cp850, cp860, mac_roman or the named one; None for workbooks."""
     delimiter: str | None
     """One character; None for workbooks."""
     header_row: int
@@ -38,6 +39,8 @@ class SheetInfo:
     """Header names in order. A column without a name is called by its letter: `column F`."""
     ambiguous: tuple[str, ...] = ()
     """Names of several columns, to which nothing may be mapped; the later ones are `Telefone (column F)`."""
+    month_first: tuple[str, ...] = ()
+    """Of the columns that were asked for, those with a date that can only be month first."""
     remarks: tuple[Phrase, ...] = ()
     """Peculiarities of the sheet that people should know."""
 
@@ -97,6 +100,18 @@ def parse_ranges(text: str) -> tuple[tuple[int, int], ...]:
             raise ValueError(_("{part!r} has more rows than a sheet").format(part=part))
         found.append((first, last))
     return tuple(found)
+
+
+def parse_encoding(name: str) -> str:
+    """Return the name of an encoding of text. Raises ValueError for any other text."""
+    try:
+        codecs.getincrementaldecoder(name)("strict").decode(b"")
+        "".encode(name)
+    except (LookupError, TypeError, ValueError):
+        raise ValueError(
+            _('{name!r} is no encoding; write one like "utf-8", "cp1252", "cp850" or "mac_roman"').format(name=name)
+        ) from None
+    return name
 
 
 _MIB = 1024 * 1024

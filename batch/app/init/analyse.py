@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from batch.app.inspect import inspect
 from batch.campaign import Constant, Source
@@ -38,6 +39,12 @@ class SheetAnalysis:
     """The header row the person named; None: it was found."""
     trusted: bool
     """The person vouches for the sheet's size."""
+    encoding: str | None
+    """The encoding the person named; None: it was found."""
+    width_problem: str
+    """Problem of rows that have another number of cells than the header; empty for none."""
+    has_loose_ends: bool = False
+    """The person says that only empty cells at the right edge make the difference."""
     facts: tuple[ColumnFacts, ...]
     phones: tuple[ColumnFacts, ...]
     """The phone's column, then others that could be it."""
@@ -51,6 +58,7 @@ def analyse_sheet(
     header_row: int | None = None,
     phone: str | None = None,
     trusted: bool = False,
+    encoding: str | None = None,
 ) -> SheetAnalysis:
     """Open a sheet and guess which columns fill what. `phone`: the name of the phone's column, if it is known.
 
@@ -58,7 +66,13 @@ def analyse_sheet(
         SheetError: the sheet cannot be read, or no column looks like phones.
         SettingsError: there is no column `phone`.
     """
-    sheet = inspect(path, name=name, header_row=header_row, trusted=trusted)
+    options: dict[str, Any] = {"name": name, "header_row": header_row, "trusted": trusted, "encoding": encoding}
+    sheet = inspect(path, **options)
+    width_problem = ""
+    try:
+        inspect(path, **options, has_loose_ends=False)
+    except SheetError as error:
+        width_problem = error.problem
     facts = describe_columns(sheet.info, sheet.rows())
     phones = [_named(phone, facts, sheet.info)] if phone is not None else rank_phone_columns(facts)
     if not phones and (joined := join_phone_columns(sheet.info, sheet.rows)) is not None:
@@ -71,6 +85,8 @@ def analyse_sheet(
         tab=sheet.info.sheet if name is not None else None,
         header_row=header_row,
         trusted=trusted,
+        encoding=encoding,
+        width_problem=width_problem,
         facts=facts,
         phones=tuple(phones),
         guess=_guessed(sheet, facts, tuple(phones)),

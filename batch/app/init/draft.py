@@ -72,6 +72,8 @@ def draft_campaign(
     tab: str | None,
     header_row: int | None,
     trusted: bool,
+    encoding: str | None,
+    has_loose_ends: bool,
 ) -> Draft:
     """Draft a campaign. `sheet`, `file`: as they are typed on the command line."""
 
@@ -99,6 +101,8 @@ def draft_campaign(
         tab=tab,
         header_row=header_row,
         trusted=trusted,
+        encoding=encoding,
+        has_loose_ends=has_loose_ends,
     )
 
 

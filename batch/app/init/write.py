@@ -72,6 +72,8 @@ def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
         tab=analysis.tab,
         header_row=analysis.header_row,
         trusted=analysis.trusted,
+        encoding=analysis.encoding,
+        has_loose_ends=analysis.has_loose_ends,
     )
     draft, problem = _try_on_sheet(draft, analysis, out.name)
     _write(out, render_campaign(draft))
@@ -112,6 +114,7 @@ def _finds_same_columns(draft: Draft, analysis: SheetAnalysis, campaign: Campaig
             wanted_columns=wanted,
             limits=limits_for(trusted=campaign.sheet.trusted),
             has_loose_ends=True,
+            encoding=campaign.sheet.encoding,
         ).info
     except SheetError:
         return False

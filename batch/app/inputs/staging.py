@@ -22,7 +22,7 @@ from batch.chats import RequestEncoder
 from batch.errors import SettingsError
 from batch.i18n import _, ngettext, number
 from batch.ledger import History, Ledger, RetryOptions, RowSelection, StagedRow, Staging
-from batch.loader import Limits, RowEvaluator, Sheet, open_sheet, wanted_columns
+from batch.loader import Limits, RowEvaluator, Sheet, date_columns, open_sheet, wanted_columns
 from batch.model.messages import (
     ORIGIN_COLUMNS,
     Contact,
@@ -75,6 +75,8 @@ class Choices:
     """Proceed even though people already messaged would be treated as new."""
     trusted: bool = False
     """`check` lifts the size limits of the sheet, as `[sheet] trusted` does."""
+    encoding: str | None = None
+    """Encoding of text files, before `[sheet] encoding`; None: that, or it is found."""
     verbose: bool = False
     """Log to stderr as well."""
 
@@ -85,6 +87,9 @@ class Choices:
     def message_limit(self, campaign: Campaign) -> int | None:
         """Messages of a run at most, by these choices and by the campaign; None: no limit."""
         return min((each for each in (self.limit, campaign.throttle.per_run) if each is not None), default=None)
+
+
+_NO_CHOICES = Choices()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +208,7 @@ def open_campaign_sheet(
     endpoint: str,
     shown_as: str | None = None,
     sha256: str | None = None,
-    trusted: bool = False,
+    choices: Choices = _NO_CHOICES,
 ) -> CampaignSheet:
     """Open a sheet and fit its campaign to it.
 
@@ -213,7 +218,7 @@ def open_campaign_sheet(
         endpoint: canonical address of the API.
         shown_as: the person's name for the sheet, where `path` is a copy.
         sha256: of the file's content; None: it is computed.
-        trusted: lift the size limits, as `[sheet] trusted` does.
+        choices: its trust and encoding count.
 
     Raises SheetError or CampaignError for what is wrong with the whole of it.
     """
@@ -223,9 +228,11 @@ def open_campaign_sheet(
         name=reading.name,
         header_row=reading.header_row,
         wanted_columns=wanted_columns(campaign),
-        limits=limits_for(trusted=trusted or reading.trusted),
+        limits=limits_for(trusted=choices.trusted or reading.trusted),
         shown_as=shown_as,
         has_loose_ends=reading.row_ends == "loose",
+        encoding=choices.encoding or reading.encoding,
+        date_columns=date_columns(campaign) if reading.dates is None else (),
     )
     evaluator = RowEvaluator.for_sheet(campaign, opened.info, rows=opened.rows)
     digest = sha256 or sha256_of(path)
@@ -417,8 +424,9 @@ def _recent_campaign_warnings(staging: Staging, history: History, since: datetim
 
 
 def reading_of(campaign: Campaign, info: SheetInfo) -> dict[str, str]:
-    """Return the reading options that `Run.sheet_options` keeps: worksheet, header row, trust."""
-    options = {"name": info.sheet, "header_row": info.header_row, "trusted": campaign.sheet.trusted or None}
+    """Return the reading options that `Run.sheet_options` keeps: worksheet, header row, trust, encoding."""
+    trusted = campaign.sheet.trusted or None
+    options = {"name": info.sheet, "header_row": info.header_row, "trusted": trusted, "encoding": info.encoding}
     return {name: str(value) for name, value in options.items() if value is not None}
 
 
@@ -440,4 +448,5 @@ def open_as_noted(path: Path, options: Mapping[str, str], *, shown_as: str) -> S
         limits=noted_limits(options),
         shown_as=shown_as,
         has_loose_ends=True,
+        encoding=options.get("encoding"),
     )

@@ -16,6 +16,7 @@ from batch.cli.options import (
     base_url_option,
     campaign_option,
     choices_from,
+    encoding_option,
     json_option,
     ledger_option,
     limit_option,
@@ -42,6 +43,7 @@ from batch.model.outcomes import ExitCode
 @token_file_option
 @base_url_option
 @rate_option
+@encoding_option
 @trusted_option
 @retry_errors_option
 @accept_change_option

@@ -18,9 +18,9 @@ from batch.app.init.analyse import (
 from batch.app.init.draft import CampaignFacts, unfilled_values
 from batch.app.init.write import WrittenCampaign, refuse_existing, write_campaign
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET, header_row_option, trusted_option, worksheet_option
+from batch.cli.options import SHEET, encoding_option, header_row_option, trusted_option, worksheet_option
 from batch.cli.output.layout import labelled_lines, section, sheet_line
-from batch.cli.terminal import echo, is_interactive, prompt
+from batch.cli.terminal import confirm, echo, is_interactive, prompt
 from batch.errors import InputError
 from batch.i18n import N_, _
 
@@ -71,6 +71,7 @@ T = TypeVar("T")
 @worksheet_option
 @header_row_option
 @trusted_option
+@encoding_option
 @click.option("--phone", metavar="COLUMN", help="The column of the phones, when it is not found.")
 @click.option("--sender", metavar="UUID", help="The id of the WhatsApp number that sends.")
 @click.option("--template", metavar="NAME", help="The name of the approved template.")
@@ -83,6 +84,7 @@ def command(
     name: str | None,
     header_row: int | None,
     trusted: bool,
+    encoding: str | None,
     phone: str | None,
     sender: str | None,
     template: str | None,
@@ -98,7 +100,7 @@ def command(
     target = out or Path(f"{sheet.stem}.toml")
     refuse_existing(target)
     facts = CampaignFacts(sender=sender, template=template, language=language, body=body)
-    analysis = analyse_sheet(sheet, name=name, header_row=header_row, phone=phone, trusted=trusted)
+    analysis = analyse_sheet(sheet, name=name, header_row=header_row, phone=phone, trusted=trusted, encoding=encoding)
     echo(analysis_text(analysis), err=True)
     if is_interactive():
         analysis, facts = _ask(analysis, facts, ask_phone=phone is None)
@@ -109,6 +111,10 @@ def command(
 
 def _ask(analysis: SheetAnalysis, facts: CampaignFacts, *, ask_phone: bool) -> tuple[SheetAnalysis, CampaignFacts]:
     """Ask the person for what the sheet cannot tell."""
+    if analysis.width_problem:
+        echo(analysis.width_problem, err=True)
+        question = _("Are only empty cells at the right edge missing or too many?")
+        analysis = replace(analysis, has_loose_ends=confirm(question))
     echo(_("What you do not know now, leave for later with Enter."), err=True)
     if ask_phone and len(analysis.phones) > 1:
         names = [each.name for each in analysis.phones]

@@ -6,7 +6,7 @@ import click
 
 from batch.app.inspect import describe, inspect, row_lines
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET, header_row_option, json_option, trusted_option, worksheet_option
+from batch.cli.options import SHEET, encoding_option, header_row_option, json_option, trusted_option, worksheet_option
 from batch.cli.terminal import echo
 from batch.formatting import to_json
 from batch.i18n import N_, _
@@ -18,12 +18,20 @@ from batch.i18n import N_, _
 @header_row_option
 @click.option("--rows", "as_rows", is_flag=True, help="Print every row as a line of JSON.")
 @trusted_option
+@encoding_option
 @json_option
 def command(
-    *, sheet: Path, name: str | None, header_row: int | None, as_rows: bool, trusted: bool, as_json: bool
+    *,
+    sheet: Path,
+    name: str | None,
+    header_row: int | None,
+    as_rows: bool,
+    trusted: bool,
+    encoding: str | None,
+    as_json: bool,
 ) -> None:
     """Show how SHEET is read: format, encoding, delimiter, sheet, header row, columns, and with --rows every cell."""
-    opened = inspect(sheet, name=name, header_row=header_row, trusted=trusted)
+    opened = inspect(sheet, name=name, header_row=header_row, trusted=trusted, encoding=encoding)
     if as_rows:
         for line in row_lines(opened):
             echo(to_json(line, indent=None))

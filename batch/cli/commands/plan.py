@@ -13,6 +13,7 @@ from batch.cli.options import (
     base_url_option,
     campaign_option,
     choices_from,
+    encoding_option,
     json_option,
     ledger_option,
     only_allowed_option,
@@ -35,6 +36,7 @@ from batch.model.outcomes import ExitCode
 @ledger_option
 @base_url_option
 @rate_option
+@encoding_option
 @retry_errors_option
 @accept_change_option
 @json_option

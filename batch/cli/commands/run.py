@@ -26,6 +26,7 @@ from batch.cli.options import (
     base_url_option,
     campaign_option,
     choices_from,
+    encoding_option,
     json_option,
     lasting_option,
     ledger_option,
@@ -96,6 +97,7 @@ class _Clock(click.ParamType[time]):
     "--wait", is_flag=True, help="Outside the campaign's hours: wait until they begin, instead of ending with 6."
 )
 @rate_option
+@encoding_option
 @lasting_option("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Attempts in flight at most.")
 @read_timeout_option
 @reports_option

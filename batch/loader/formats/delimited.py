@@ -3,6 +3,7 @@
 A line without a quotation mark is split at the delimiter. A cell that begins with a quotation mark ends at the next
 single one; two in a row stand for one, and line breaks inside belong to the cell. A quotation mark elsewhere is text,
 unless it seems to quote a text with a delimiter in it (`x"Bolo; 3";`): a delimiter is lost, a fault of that record.
+Blanks between a delimiter and a quoted cell do not count. A file whose cells stand in apostrophes has them for marks.
 A quotation mark that opens a cell and is not closed properly is a fault of that line alone: the lines after it are
 read by themselves, instead of vanishing into one cell.
 """
@@ -10,17 +11,26 @@ read by themselves, instead of vanishing into one cell.
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from batch.i18n import N_
-from batch.loader.source import RawRow
+from batch.loader.source import END_MARK, RawRow
 from batch.model.phrases import Phrase
 from batch.model.sheets import SheetFile
 
 STRAY_QUOTE = Phrase(N_("a quotation mark is opened and not closed properly"))
 INNER_QUOTE = Phrase(N_("a separator seems to be missing before a quotation mark"))
 
-_TO_CLOSING = re.compile(r'([^"]*(?:""[^"]*)*)"(?!")')
+_TO_CLOSING = {mark: re.compile(f"([^{mark}]*(?:{mark}{mark}[^{mark}]*)*){mark}(?!{mark})") for mark in "\"'"}
+_QUOTED_LINES = {
+    mark: re.compile(
+        rf"\s*{mark}[^{last}]*(?:{last}\s*([;,\t|])\s*{mark}[^{last}]*(?:{last}\s*\1\s*{mark}[^{last}]*)*)?{last}\s*"
+    )
+    for mark, last in ("''", "\u201c\u201d", "\u2018\u2019", "``")
+}
+"""Lines all of whose cells stand in such marks."""
+_MOSTLY = 2 / 3
 _AS_TEXT = re.compile(r'="([^"]*)"')
 _LONGEST_RECORD_LINES = 5_000
 _MOST_LONG_RECORDS = 20
@@ -37,15 +47,34 @@ class TextGrid:
     delimiter: str
     has_mark: bool = False
     """The first line is `sep=;`, which Excel does not count."""
+    has_end_mark: bool = False
+    """The last character is Ctrl-Z, which programs of DOS write; it is no row."""
+    quote: str = '"'
     width: int | None = None
     """Cells of a full record, once the header is known."""
 
     def rows(self) -> Iterator[RawRow]:
         """Yield the records, numbered from 1; blank lines count and are left out."""
-        with self.source.path.open(encoding=self.encoding, newline="") as lines:
+        with self.open_lines() as lines:
             if self.has_mark:
                 next(lines, None)
-            yield from split_records(lines, self.delimiter, width=self.width)
+            yield from split_records(lines, self.delimiter, width=self.width, quote=self.quote)
+
+    @contextmanager
+    def open_lines(self) -> Iterator[Iterator[str]]:
+        """Open the file, and give its lines with their ends."""
+        with self.source.path.open(encoding=self.encoding, newline="") as lines:
+            yield _strip_end_mark(lines) if self.has_end_mark else lines
+
+
+def _strip_end_mark(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines; of the last, or what is left of it, without Ctrl-Z."""
+    last = ""
+    for line in lines:
+        if last:
+            yield last
+        last = line
+    yield last.rstrip("\r\n\0" + END_MARK)
 
 
 def named_delimiter(first_line: str) -> str | None:
@@ -54,7 +83,16 @@ def named_delimiter(first_line: str) -> str | None:
     return match[1] if match else None
 
 
-def split_records(lines: Iterable[str], delimiter: str, *, width: int | None = None) -> Iterator[RawRow]:
+def find_quote(lines: Sequence[str]) -> str:
+    """Return the mark in which nearly all cells of the lines stand: an apostrophe, or one that is none; else `"`."""
+    filled = [line for line in lines if line.strip()]
+    counts = {mark: sum(map(bool, map(form.fullmatch, filled))) for mark, form in _QUOTED_LINES.items()}
+    return next((mark for mark, count in counts.items() if count and count >= _MOSTLY * len(filled)), '"')
+
+
+def split_records(
+    lines: Iterable[str], delimiter: str, *, width: int | None = None, quote: str = '"'
+) -> Iterator[RawRow]:
     """Yield records as rows, numbered from 1; blank lines count and are left out.
 
     `lines` keep their line ends. `width`: cells of a full record, None where not known: a quoted cell that swallows
@@ -67,11 +105,11 @@ def split_records(lines: Iterable[str], delimiter: str, *, width: int | None = N
     for line in remaining:
         number += 1
         text = line.rstrip("\r\n")
-        if '"' not in text:
+        if quote not in text:
             if text:
                 yield RawRow(number, [cell.strip() or None for cell in text.split(delimiter)])
             continue
-        record = _Record(delimiter, plain)
+        record = _Record(delimiter, plain, quote)
         taken = record.read(line, remaining, most=_LONGEST_RECORD_LINES if long_records else 0)
         long_records -= long_records > 0 and len(taken) == _LONGEST_RECORD_LINES
         if record.whole and not (taken and _is_doubtful(record.cells, text.split(delimiter), width)):
@@ -112,7 +150,7 @@ class _Lines:
 class _Record:
     """One record, read line by line; each line is looked at once, however many a quoted cell takes."""
 
-    def __init__(self, delimiter: str, plain: re.Pattern[str]) -> None:
+    def __init__(self, delimiter: str, plain: re.Pattern[str], quote: str) -> None:
         self.cells: list[str] = []
         self.whole = False
         """All cells were read, and every quotation mark is closed properly."""
@@ -120,6 +158,8 @@ class _Record:
         """A quotation mark between texts seems to open a quoted cell."""
         self._delimiter = delimiter
         self._plain = plain
+        self._quote = quote
+        self._to_closing = _TO_CLOSING[quote]
         self._open: list[str] | None = None
         """Pieces of a quoted cell that goes on in the next line; None between cells."""
 
@@ -139,36 +179,57 @@ class _Record:
         body = line.rstrip("\r\n")
         place = self._add_quoted(line, body, 0) if self._open is not None else self._add_cell(line, body, 0)
         while 0 <= place < len(body):
-            if body[place] != self._delimiter:
+            place = self._pass_blanks(body, place)
+            if place < len(body) and body[place] != self._delimiter:
                 return
-            place = self._add_cell(line, body, place + 1)
+            place = self._add_cell(line, body, place + 1) if place < len(body) else place
         self.whole = self._open is None
 
     def _add_cell(self, line: str, body: str, place: int) -> int:
-        if body.startswith('"', place):
+        if body.startswith(self._quote, place):
             return self._add_quoted(line, body, place + 1)
+        if body.startswith(" ", place) and (opening := self._find_opening(body, place)) is not None:
+            return self._add_quoted(line, body, opening)
         match = self._plain.match(body, place)
         end = match.end() if match else place
         self.cells.append(body[place:end])
         self.lacks_delimiter = self.lacks_delimiter or self._quotes_beyond(body, place, end)
         return end
 
+    def _pass_blanks(self, body: str, place: int) -> int:
+        """Return the place behind the blanks between a quoted cell and a delimiter or the end."""
+        end = place
+        while body.startswith(" ", end):
+            end += 1
+        return end if end == len(body) or body[end] == self._delimiter else place
+
+    def _find_opening(self, body: str, place: int) -> int | None:
+        """Return where the text of a quoted cell begins behind blanks; None where the cell is not one whole quote."""
+        while body.startswith(" ", place):
+            place += 1
+        closed = self._to_closing.match(body, place + 1) if body.startswith(self._quote, place) else None
+        if closed is None:
+            return None
+        end = self._pass_blanks(body, closed.end())
+        return place + 1 if end == len(body) or body[end] == self._delimiter else None
+
     def _quotes_beyond(self, body: str, place: int, end: int) -> bool:
         """True if the last quotation mark of an unquoted cell is closed in a later cell, right before a delimiter."""
-        if body.count('"', place, end) % 2 == 0 or body[end - 1] == '"':
+        mark = self._quote
+        if body.count(mark, place, end) % 2 == 0 or body[end - 1] == mark:
             return False
-        match = _TO_CLOSING.match(body, body.rindex('"', place, end) + 1)
+        match = self._to_closing.match(body, body.rindex(mark, place, end) + 1)
         return match is not None and (match.end() == len(body) or body[match.end()] == self._delimiter)
 
     def _add_quoted(self, line: str, body: str, place: int) -> int:
         """Add the quoted text from `place` on, and return where it ends; -1 when it does not end in this line."""
         pieces = self._open if self._open is not None else []
-        match = _TO_CLOSING.match(body, place)
+        match = self._to_closing.match(body, place)
         if match is None:
             pieces.append(line[place:])
             self._open = pieces
             return -1
         pieces.append(match[1])
-        self.cells.append("".join(pieces).replace('""', '"'))
+        self.cells.append("".join(pieces).replace(self._quote * 2, self._quote))
         self._open = None
         return match.end()

@@ -24,7 +24,8 @@ from batch.campaign import (
 )
 from batch.errors import nearest
 from batch.i18n import N_, _
-from batch.loader.filters.registry import default_filter
+from batch.loader.filters.dates import doubtful_filter, month_first_filter
+from batch.loader.filters.registry import Filter, default_filter
 from batch.loader.header_names import fold, is_name_header, is_result_column
 from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
 from batch.loader.mapping.permissions import PermissionColumns, find_unused
@@ -49,7 +50,9 @@ from batch.model.sheets import SheetInfo
 class ColumnFinder:
     """Places of named columns. Names without a single column are collected in `problems`, each once."""
 
-    def __init__(self, info: SheetInfo) -> None:
+    def __init__(self, info: SheetInfo, dates: str | None = None) -> None:
+        """`dates`: `[sheet] dates`, by which texts like 03/04/2026 are read."""
+        self._dates = dates
         self._info = info
         self._places = {name: place for place, name in enumerate(info.columns)}
         self._alike: dict[str, list[str]] = {}
@@ -82,6 +85,14 @@ class ColumnFinder:
         """Return what a cell of this source may hold."""
         has_default = isinstance(source, Column) and source.default is not None
         return CellRule(allow=self.allowed, is_name=is_name, has_default=has_default)
+
+    def date_filters(self, column: str) -> tuple[Filter, ...]:
+        """Return what comes before the filter `date`, by the order of day and month in the column."""
+        in_workbook = self._info.encoding is None
+        if self._dates == "mdy" and not in_workbook:
+            return (month_first_filter,)
+        is_doubtful = self._dates == "mdy" or (self._dates is None and column in self._info.month_first)
+        return (doubtful_filter(in_workbook=in_workbook),) if is_doubtful else ()
 
     def _name(self, wanted: str, key: str) -> str | None:
         alike = [wanted] if wanted in self._places else self._alike.get(fold(wanted), [])
@@ -143,7 +154,7 @@ class Mapping:
 
 def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> Mapping:
     """Fit the campaign to the sheet. Raises CampaignError with every problem of the two."""
-    finder = ColumnFinder(info)
+    finder = ColumnFinder(info, campaign.sheet.dates)
     sources, problems = _sources(campaign, info, rows)
     specs = match_template_fields(info) if campaign.template_fields is None else campaign.template_fields
     finder.allowed = campaign.allowed_words
@@ -243,6 +254,13 @@ def wanted_columns(campaign: Campaign) -> frozenset[str]:
     permissions = (campaign.suppress.column, campaign.consent.column if campaign.consent else None, *campaign.select)
     permissions += (phone.country_column,)
     return frozenset(filter(None, (*named, *inside, *campaign.unique_by, *permissions)))
+
+
+def date_columns(campaign: Campaign) -> frozenset[str]:
+    """Return the columns that a filter of the campaign reads as dates."""
+    texts = [spec.value.value for spec in campaign.template_fields or () if isinstance(spec.value, Constant)]
+    parts = chain.from_iterable(parse_text(text).parts for text in texts)
+    return frozenset(part.column for part in parts if isinstance(part, Placeholder) and "date" in part.names)
 
 
 def _sources(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> tuple[dict[str, Source], list[Problem]]:
@@ -352,7 +370,9 @@ def _cell_text(finder: ColumnFinder, placeholder: Placeholder, key: str) -> Cell
     return CellText(
         column=column,
         place=place if placeholder.names else finder.shown_place(column, place),
-        filters=placeholder.filters,
+        filters=(*finder.date_filters(column), *placeholder.filters)
+        if "date" in placeholder.names
+        else placeholder.filters,
         may_be_empty=placeholder.may_be_empty,
         rule=rule,
     )

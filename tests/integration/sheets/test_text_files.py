@@ -35,6 +35,62 @@ def test_encodings(tmp_path: Path, encoding: str, said: str) -> None:
     assert plain(sheet) == [(2, ("João Conceição", "11999990001"))]
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "cp850", "cp860", "mac_roman"])
+def test_old_encodings_are_told_by_their_letters(tmp_path: Path, encoding: str) -> None:
+    """Names come out as they were typed; a final Ctrl-Z of DOS is no row."""
+    names = ("João Conceição", "Ângela Araújo", "JOÃO DA CONCEIÇÃO", "Íris Simões")
+    text = "".join(["Nome;Telefone\r\n", *(f"{name};1\r\n" for name in names), "\x1a"])
+    sheet = opened(tmp_path, text, encoding)
+    assert sheet.info.encoding == encoding
+    assert [row.cells[0] for row in sheet.rows()] == list(names)
+
+
+def test_an_encoding_may_be_named(tmp_path: Path) -> None:
+    """Where several would do the file is refused with names to choose from; a named one that does not fit, too."""
+    with pytest.raises(SheetError, match="unknown encoding") as caught:
+        opened(tmp_path, "Nome;Telefone\nMARIA JOSÉ;1\n", "cp850")
+    assert 'encoding = "cp1252"' in caught.value.remedy
+    sheet = open_sheet(tmp_path / "s.csv", encoding="cp850")
+    assert plain(sheet) == [(2, ("MARIA JOSÉ", "1"))]
+    with pytest.raises(SheetError, match="not text in the encoding utf-8"):
+        open_sheet(tmp_path / "s.csv", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'Nome','Telefone','Loja'\n'Ana Sá','1','Rua A, 3'\n'D''Ávila','2','x'\n",
+        'Nome, Telefone, Loja\nAna Sá, 1, "Rua A, 3"\nD\'Ávila, 2, x\n',
+        '"Nome" ; "Telefone" ; "Loja"\n"Ana Sá" ; "1" ; "Rua A, 3"\n"D\'Ávila" ; "2" ; "x"\n',
+    ],
+)
+def test_other_quotes_and_delimiters(tmp_path: Path, text: str) -> None:
+    """Apostrophes where every cell has both, and blanks around delimiters."""
+    sheet = opened(tmp_path, text)
+    assert sheet.info.columns == ("Nome", "Telefone", "Loja")
+    assert plain(sheet) == [(2, ("Ana Sá", "1", "Rua A, 3")), (3, ("D'Ávila", "2", "x"))]
+    assert not any(row.errors for row in sheet.rows())
+
+
+def test_spaces_split_where_that_is_unmistakable(tmp_path: Path) -> None:
+    """Usual names in the header and as many words in each line; else the file has one column."""
+    assert opened(tmp_path, "Nome Telefone\nAna 1\nBia 2\n").info.columns == ("Nome", "Telefone")
+    assert opened(tmp_path, "Nome Telefone\nAna Sá 1\nBia 2\n").info.columns == ("Nome Telefone",)
+
+
+def test_typographic_marks_around_every_cell_are_refused_by_name(tmp_path: Path) -> None:
+    """They would be sent as part of the texts."""
+    with pytest.raises(SheetError, match="no quotation marks"):
+        opened(tmp_path, "\u201cNome\u201d;\u201cTelefone\u201d\n\u201cAna\u201d;\u201c1\u201d\n")
+
+
+def test_a_second_header_is_named(tmp_path: Path) -> None:
+    """It is no person; with other columns the rows below it would be shifted."""
+    body = "Ana;1;x\nNome;Telefone;Loja\nBia;2;y\nTelefone;Nome;Loja\n3;Caio;z\n"
+    sheet = opened(tmp_path, f"Nome;Telefone;Loja\n{body}")
+    assert [row.number for row in sheet.rows() if row.errors] == [3, 5, 6]
+
+
 def test_how_a_text_file_was_read(tmp_path: Path) -> None:
     """Format, delimiter, header and counts are said."""
     sheet = opened(tmp_path, "Nome\tTelefone\nAna\t1\n", name="s.xls")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.app.inputs.staging import noted_limits, open_as_noted, open_campaign_sheet, reading_of
+from batch.app.inputs.staging import Choices, noted_limits, open_as_noted, open_campaign_sheet, reading_of
 from batch.app.inspect import inspect
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError, SheetError
@@ -62,7 +62,9 @@ def test_a_campaign_may_trust_its_sheets(load: Load, sheet: Path) -> None:
     assert "write trusted = true under [sheet] in the campaign file." in caught.value.remedy
     trusting = load("[sheet]\ntrusted = true\n")
     assert open_campaign_sheet(sheet, trusting, endpoint="https://x").sheet.row_count == 2
-    assert open_campaign_sheet(sheet, load(""), endpoint="https://x", trusted=True).sheet.row_count == 2
+    assert (
+        open_campaign_sheet(sheet, load(""), endpoint="https://x", choices=Choices(trusted=True)).sheet.row_count == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,9 +88,9 @@ def test_a_run_notes_how_it_read_its_sheet(load: Load, sheet: Path) -> None:
     trusting = load("[sheet]\ntrusted = true\n")
     info = open_sheet(sheet, limits=LIFTED_LIMITS).info
     noted = reading_of(trusting, info)
-    assert noted == {"header_row": "1", "trusted": "True"}
+    assert noted == {"header_row": "1", "trusted": "True", "encoding": "utf-8"}
     assert open_as_noted(sheet, noted, shown_as="s.csv").row_count == 2
-    assert reading_of(load(""), info) == {"header_row": "1"}
+    assert reading_of(load(""), info) == {"header_row": "1", "encoding": "utf-8"}
     with pytest.raises(SheetError, match="limit cells"):
         open_as_noted(sheet, {"header_row": "1"}, shown_as="s.csv")
     assert noted_limits({"header_row": "1", "limit_cells": "64000000"}) is LIFTED_LIMITS
