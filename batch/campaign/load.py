@@ -12,7 +12,7 @@ from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
-from batch.campaign.problems import Problem, campaign_error, explain_problem, format_key
+from batch.campaign.problems import SECRET_KEYS, Problem, campaign_error, explain_problem, format_key
 from batch.campaign.scaffold import FILL_IN_MARKS
 from batch.campaign.schema import (
     RECIPIENT,
@@ -112,8 +112,9 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LINE = re.compile(r"(?<!\s)\s*\(at line (\d+), column \d+\)")
 _TWICE = ("Cannot overwrite", "Cannot declare")
-_SECRET = re.compile(r"(webhook\b).*")
-"""The rest of such a line may be a secret address, and is not shown."""
+_SECTION = re.compile(r"^[ \t]*\[[\w.]*\]?[ \t]*(?:#.*)?$", re.MULTILINE)
+_SECRET = re.compile("notify|webhook")
+"""From here to the end of its section there may be a secret address, over several lines too: no line is shown."""
 _CURLY_QUOTES = re.compile("[\u2018\u2019\u201c\u201d]")
 
 
@@ -234,11 +235,21 @@ def _syntax_problem(message: str, text: str) -> Problem:
     words = _LINE.sub("", message)
     if place is None:
         return Problem(text=_("the file is no TOML: {words}").format(words=words))
-    line = _SECRET.sub(r"\1 ...", text.split("\n")[int(place[1]) - 1].strip())
+    line = _shown_line(text.split("\n")[: int(place[1])])
     return Problem(
         text=_("line {number}, {line!r}, is no TOML: {words}").format(number=place[1], line=line, words=words),
         remedy=_syntax_remedy(words, line),
     )
+
+
+def _shown_line(lines: Sequence[str]) -> str:
+    """Return the last of the lines, without what may be a secret."""
+    text, line = "\n".join(lines), lines[-1].strip()
+    begin = max((found.start() for found in _SECTION.finditer(text)), default=0)
+    if _SECTION.fullmatch(line) or not _SECRET.search(text, begin):
+        return line
+    key = line.partition("=")[0].strip()
+    return f"{key} = ..." if key in {"notify", "webhook"} else "..."
 
 
 def _syntax_remedy(words: str, line: str) -> str:
@@ -258,7 +269,7 @@ def _find_marks(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tupl
         for place, value in enumerate(data):
             yield from _find_marks(value, (*path, place))
     elif isinstance(data, str) and data.startswith(tuple(FILL_IN_MARKS.values())):
-        what = data.partition(":")[2].strip()
+        what = _("the address") if path in SECRET_KEYS else data.partition(":")[2].strip()
         text = _("{key} is not filled in yet").format(key=format_key(path))
         yield path, Problem(text=text, remedy=_("Put there {what}.").format(what=what))
 

@@ -13,7 +13,7 @@ from batch.i18n import N_, _
 _CORRECT = N_("Correct it in the campaign file.")
 _SHOWN_AT_MOST = 80
 _LISTS = ("window", "template_fields")
-_SECRET_KEYS = (("notify",), ("notify", "webhook"))
+SECRET_KEYS = (("notify",), ("notify", "webhook"))
 """Keys whose values are not repeated."""
 _REMOVED_LIMITS = ("sheet", "limits")
 """A section of campaign files of earlier versions."""
@@ -96,7 +96,7 @@ def explain_problem(details: ErrorDetails, known: Callable[[Sequence[str | int]]
 
 def _format(path: Sequence[str | int], details: ErrorDetails, words: str, **values: object) -> str:
     # A value that may be a secret is not repeated: then only the error or what is allowed.
-    if tuple(path) in _SECRET_KEYS:
+    if tuple(path) in SECRET_KEYS:
         words = "{key}: {error}" if "error" in values else _("{key}: allowed is {allowed}")
         return words.format(key=format_key(path), **values)
     return words.format(key=format_key(path), found=_found(details["input"]), **values)

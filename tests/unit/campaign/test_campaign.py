@@ -292,6 +292,30 @@ def test_a_webhook_that_cannot_be_is_refused_and_not_repeated(load: Load, value:
     assert "s3cr3t" not in refusal
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        '[notify]\nwebhook = """\nhttps://example.org/s3cr3t\\q"""',
+        "[notify]\nwebhook = '''https://example.org/\ns3cr3t''' x",
+        '[notify]\nwebhok = "https://example.org/s3cr3t',
+        'notify.webhook = "https://example.org/s3cr3t\\q"',
+        '[notify]\nwebhook = "FILL IN: https://example.org/s3cr3t"',
+        '[notify]\nwebhook = "PREENCHA: s3cr3t"',
+    ],
+)
+def test_no_odd_line_shows_the_address(load: Load, lines: str) -> None:
+    """Over several lines, under a mistyped key, or written behind the mark of what is to be filled in."""
+    refusal = _refusal(load, f"{PLAIN}\n{lines}\n")
+    assert "s3cr3t" not in refusal
+    assert "no TOML" in refusal or "Put there the address" in refusal
+
+
+def test_lines_of_other_sections_are_shown(load: Load) -> None:
+    """A line below the address's section holds no secret, nor does the line of a section."""
+    assert "'rate = 10/s'" in _refusal(load, f'{PLAIN}\n[notify]\nprometheus = "a.prom"\n[throttle]\nrate = 10/s\n')
+    assert "'[notify'" in _refusal(load, f"{PLAIN}\n[notify\n")
+
+
 def test_a_section_of_the_wrong_kind_does_not_repeat_the_address_either(load: Load) -> None:
     """`notify = "https://..."` is a mistake that is easily made."""
     refusal = _refusal(load, f'notify = "https://example.org/s3cr3t"\n{PLAIN}')
