@@ -70,7 +70,15 @@ def rewrite_report(name: str | None, settings: Settings, *, masked: bool = False
         with ledger.snapshot(run.run) as (count, results), opening as source:
             tally = count()
             worded = replace(run, ledger=ledger.location, language=settings.language or run.language)
-            written = write_report(folder, run=worded, tally=tally, sheet=source, results=results, masked=masked)
+            written = write_report(
+                folder,
+                run=worded,
+                tally=tally,
+                sheet=source,
+                results=results,
+                masked=masked,
+                origin_mac=ledger.origin_mac,
+            )
         index_problems = () if masked else write_index(folder.parent, worded.language)
         written = replace(written, problems=(*written.problems, *index_problems))
         return RunReport(run=run, tally=tally, folder=folder, written=written)

@@ -45,7 +45,7 @@ from batch.formatting import format_moment
 from batch.i18n import _
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import ContactLimits
-from batch.model.runs import Run, StopCause
+from batch.model.runs import KEYED_ORIGINS, Run, StopCause
 from batch.model.sheets import limits_for
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, stop_on_signals
 from batch.spool import Spool
@@ -133,7 +133,7 @@ class SheetRun:
             self._evaluated = spool = Spool(memory_bytes=_ROWS_IN_MEMORY, pack=_pack, unpack=_unpack)
             self._resources.callback(spool.close)
             missing = set(self._choices.rows or ())
-            for row in spool.record(self._source.evaluate(ledger.run, lambda key: key)):
+            for row in spool.record(self._source.evaluate(ledger, lambda key: key)):
                 missing -= {(first, last) for first, last in missing if first <= row.row <= last}
         lists.refuse_unreadable()
         refuse_missing_rows(self._choices.rows, lambda first, last: (first, last) not in missing)
@@ -193,6 +193,7 @@ class SheetRun:
             if check.to_send and not watcher.confirm(check):
                 raise Declined(_("Nothing was sent: the question was answered with no."))
             options, folder = reading_of(campaign, source.sheet.info), str(self._folder.path)
+            options[KEYED_ORIGINS] = "yes"
             run = describe_run(name, self.sheet, source, settings, started, sheet_options=options, report_dir=folder)
             staged.staging.plan(run, owner, traits_of(campaign))
         self._folder.keep()

@@ -37,6 +37,7 @@ from batch.ledger.storage.schema import State, messages, meta, rows, run_senders
 from batch.ledger.storage.suppression import SuppressionList
 from batch.ledger.storage.writer import Writer
 from batch.model.contact_limits import ContactLimits
+from batch.model.messages import Origin
 from batch.model.reasons import Finding, findings_to_json
 from batch.model.runs import Result, Run, SenderRun, Tally, Traits
 
@@ -101,6 +102,10 @@ class Ledger:
     def hash_key(self, key: str) -> str:
         """Return the ledger's own form of a `message_key`."""
         return self._hashes().key(key)
+
+    def origin_mac(self, origin: Origin) -> str:
+        """Return the code that goes with an origin in retry.xlsx; only this ledger can make it."""
+        return self._hashes().origin(origin.run, origin.row)
 
     def _hashes(self) -> Hashes:
         if self._known_hashes is None:

@@ -155,6 +155,9 @@ def _json_items(*parts: str) -> str:
 ORIGIN_COLUMNS = ("wegly_origin_file", "wegly_origin_row", "wegly_origin_run")
 """Columns of `retry.xlsx` that lead each row back to the one it corrects."""
 
+ORIGIN_MAC = "wegly_origin_mac"
+"""Column beside them, a keyed hash of run and row: only the ledger that wrote an origin can have made it."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:

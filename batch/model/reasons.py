@@ -385,6 +385,13 @@ class Reason(StrEnum):
     )
     # notes on rows that were corrected in a sheet of their own
     NOTE_CORRECTED = _explain("note_corrected", N_("Corrected in {file}, row {row} of run {run}."))
+    NOTE_UNPROVEN = _explain(
+        "note_unproven",
+        N_(
+            "It names row {row} of run {run} without the code that the ledger wrote beside it, so it counts as a row "
+            "of this sheet alone."
+        ),
+    )
     NOTE_STILL_WRONG = _explain("note_still_wrong", N_("It is still an error in {file}, row {row} of run {run}."))
 
 

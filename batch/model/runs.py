@@ -13,6 +13,8 @@ from batch.model.reasons import Finding
 
 RUN_NAME = re.compile(r"\d{8}T\d{6}Z-[a-z0-9-]*-[0-9a-f]{4}")
 """Names of runs, of their folders too; the middle is the campaign's slug."""
+KEYED_ORIGINS = "keyed_origins"
+"""Entry of `Run.sheet_options`."""
 
 
 class StopCause(StrEnum):
@@ -94,11 +96,16 @@ class Run:
     ledger: str = ""
     """URL of the ledger without its password."""
     sheet_options: Mapping[str, str] = field(default_factory=dict)
-    """Options the sheet was read with (`name`, `header_row`, `trusted`), for writing the report again."""
+    """Options the sheet was read with (`name`, `header_row`, `trusted`), for another report; and `KEYED_ORIGINS`."""
     trial: bool = False
     """Sent with `--to`: its messages belong to no row of a sheet."""
     purged: datetime | None = None
     """Time at which the recipients were removed from its rows; None while they are there."""
+
+    @property
+    def has_keyed_origins(self) -> bool:
+        """True when its retry.xlsx was written with `ORIGIN_MAC`; earlier versions wrote none."""
+        return KEYED_ORIGINS in self.sheet_options
 
     @property
     def sheet_key(self) -> str:

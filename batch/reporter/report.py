@@ -11,6 +11,7 @@ from batch.atomic_file import write_atomic
 from batch.errors import WeglyBatchError, attempt, describe_defect
 from batch.formatting import format_day
 from batch.i18n import _, use_language
+from batch.model.messages import Origin
 from batch.model.redaction import mask_file_name, mask_result
 from batch.model.runs import Result, Run, Tally
 from batch.reporter.html.page import write_html
@@ -24,6 +25,7 @@ from batch.reporter.rows import (
     SourceSheet,
     lay_out_table,
     log_defect,
+    no_mac,
 )
 from batch.reporter.statistics import Statistics, collect_statistics
 from batch.reporter.summary_json import summary_bytes
@@ -73,6 +75,7 @@ def write_report(
     sheet: SourceSheet,
     results: Callable[[], Iterator[Result]],
     masked: bool = False,
+    origin_mac: Callable[[Origin], str] = no_mac,
 ) -> ReportFiles:
     """Write report.xlsx, results.csv, report.html, summary.json and, for rows to correct, retry.xlsx into `folder`.
 
@@ -86,13 +89,16 @@ def write_report(
         results: Yields one result for each row of the sheet, in ascending order, from the start at each call. Called
             once, or again when there is no room to spool them. Its errors are raised.
         masked: Write a redacted report, whose files are named `report (masked).xlsx` and so on.
+        origin_mac: Gives the code by which the ledger knows an origin of retry.xlsx as its own.
     """
     if masked:
         run, sheet, results = redact_run(run), redact_sheet(sheet), redact_results(results)
     zone = ZoneInfo(run.timezone)
     with use_language(run.language), ResultSpool(results, zone) as spool:
         statistics = collect_statistics(spool.spool_results(), zone)
-        inputs = ReportInputs(run=run, tally=tally, sheet=sheet, rows=spool.rows, statistics=statistics)
+        inputs = ReportInputs(
+            run=run, tally=tally, sheet=sheet, rows=spool.rows, statistics=statistics, origin_mac=origin_mac
+        )
         return _write_files(folder, inputs, masked=masked)
 
 

@@ -2,7 +2,8 @@
 
 Each cell is text and reads back as the loader read it, so that a row without a correction is as wrong as before: a cell
 that could not be read is an error cell again. To the right of them stand reason, message and action, then, in grey, the
-origin: the row of the sheet in which the row was wrong first. By it the ledger joins the outcome of the correction.
+origin: the row of the sheet in which the row was wrong first, with the code by which the ledger knows it as its own. By
+it the ledger joins the outcome of the correction.
 
 A file with corrections in it is never overwritten or removed: `.retry.sha256` lists the digests of the files as this
 program wrote them.
@@ -26,7 +27,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.atomic_file import write_atomic
 from batch.i18n import _, ngettext, number
-from batch.model.messages import ORIGIN_COLUMNS, Origin
+from batch.model.messages import ORIGIN_COLUMNS, ORIGIN_MAC, Origin
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
 from batch.model.reasons import Reason
@@ -49,6 +50,7 @@ _NOT_TO_CORRECT = frozenset({Reason.OPTED_OUT.value, Reason.NOT_DELIVERED_BY_CHO
 """Errors of which no cell is the cause."""
 _EXPLANATION = ("wegly_reason", "wegly_message", "wegly_action")
 _EXPLANATION_PLACES = tuple(map(COLUMNS.index, _EXPLANATION))
+_ORIGINS = (*ORIGIN_COLUMNS, ORIGIN_MAC)
 _OUR_PREFIX = "wegly_"
 _SAMPLE = 200
 """Rows by which the widths of columns are chosen."""
@@ -75,6 +77,8 @@ class RowToCorrect:
     row: SheetRow
     result: ReportRow
     origin: Origin
+    mac: str
+    """Of the origin."""
 
 
 def write_retries(folder: Path, inputs: ReportInputs, report: ReportWriter) -> None:
@@ -124,7 +128,7 @@ def _rows_to_correct(inputs: ReportInputs) -> Iterator[RowToCorrect]:
     for at, row, result in join_by_number(rows, inputs.rows()):
         if row and result and is_to_correct(result.outcome, str(result.values[REASON])):
             origin = result.origin or Origin(run=inputs.run.run, row=at, file=file)
-            yield RowToCorrect(row=row, result=result, origin=origin)
+            yield RowToCorrect(row=row, result=result, origin=origin, mac=inputs.origin_mac(origin))
 
 
 def _write_part(
@@ -149,7 +153,7 @@ def write_rows(file: BinaryIO, inputs: ReportInputs, rows: Iterator[RowToCorrect
     columns = info.columns if info else ()
     own = [index for index, name in enumerate(columns) if not name.strip().casefold().startswith(_OUR_PREFIX)]
     sample = list(islice(rows, _SAMPLE))
-    header = [*(columns[index] for index in own), *_EXPLANATION, *ORIGIN_COLUMNS]
+    header = [*(columns[index] for index in own), *_EXPLANATION, *_ORIGINS]
     widths = [*_widths(columns, own, sample), *map(width_of, header[len(own) :])]
     with new_zip(file) as copy:
         book = NewWorkbook(copy, _title(info, inputs.sheet.name))
@@ -172,8 +176,7 @@ class _Cells:
         self._own_writer, self._writer = CellWriter(), CellWriter()
         self._palette = Palette(sheet, Brushes(sheet, vertical="top"))
         self._starts = [
-            f'<c r="{column_letters(number)}'
-            for number in range(1, len(own) + len(_EXPLANATION) + len(ORIGIN_COLUMNS) + 1)
+            f'<c r="{column_letters(number)}' for number in range(1, len(own) + len(_EXPLANATION) + len(_ORIGINS) + 1)
         ]
         top, tone = Alignment(vertical="top"), TONES[Outcome.ERROR]
         at_fault = Font("Calibri", 11, bold=True, color=tone.ink)
@@ -199,7 +202,7 @@ class _Cells:
         shades = [
             *[self._palette.their_heading] * len(self._own),
             *[self._palette.heading] * len(_EXPLANATION),
-            *[self._grey_heading] * len(ORIGIN_COLUMNS),
+            *[self._grey_heading] * len(_ORIGINS),
         ]
         return self._join(1, [self._writer.rest(name, each) for name, each in zip(header, shades, strict=True)])
 
@@ -224,7 +227,7 @@ class _Cells:
             self._writer.rest(message, self._wrapped),
             self._writer.rest(action, self._wrapped),
         ]
-        origin = (wrong.origin.file, wrong.origin.row, wrong.origin.run)
+        origin = (wrong.origin.file, wrong.origin.row, wrong.origin.run, wrong.mac)
         texts += [each if isinstance(each, str) else None for each in origin]
         cells += [self._writer.rest(each, self._grey) for each in origin]
         return texts, self._join(at, cells)

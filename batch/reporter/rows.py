@@ -228,6 +228,11 @@ class SourceSheet:
     """The file's name as the user knows it, for sentences."""
 
 
+def no_mac(_origin: Origin) -> str:
+    """Return the code of origins that lead back to no ledger: none."""
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportInputs:
     """A run, its tally and statistics, its sheet and the rendered results."""
@@ -238,6 +243,8 @@ class ReportInputs:
     rows: Callable[[], Iterator[ReportRow]]
     """Yields a row for each result in ascending order, from the start at each call."""
     statistics: Statistics
+    origin_mac: Callable[[Origin], str] = no_mac
+    """As of `write_report`."""
     notes: tuple[str, ...] = ()
     """Sentences that every form of the report shows, and `ReportFiles.problems` too."""
 

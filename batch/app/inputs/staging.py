@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from hmac import compare_digest
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from batch.ledger import History, Ledger, RetryOptions, RowSelection, StagedRow,
 from batch.loader import Limits, RowEvaluator, Sheet, date_columns, open_sheet, wanted_columns
 from batch.model.messages import (
     ORIGIN_COLUMNS,
+    ORIGIN_MAC,
     Contact,
     Origin,
     campaign_scope,
@@ -126,11 +128,12 @@ class CampaignSheet:
             found.append(text.format(rows=rows, what=sentence(finding), remedy=advice(finding)))
         return (*self.evaluator.warnings, *found)
 
-    def evaluate(self, find_run: FindRun, hash_key: Callable[[str], str]) -> Iterator[StagedRow]:
+    def evaluate(self, ledger: Ledger, hash_key: Callable[[str], str]) -> Iterator[StagedRow]:
         """Check every row of the sheet. `hash_key`: the ledger's form of a message key (`Staging.hash_key`)."""
-        known = cache(find_run)
+        known = cache(ledger.run)
         prior = PriorResults(self.sheet.info, known)
-        origins = CorrectionOrigins(self.sheet.info, known, endpoint=self.endpoint, campaign=self.campaign.name)
+        scope = self.endpoint, campaign_scope(self.campaign.name)
+        origins = CorrectionOrigins(self.sheet.info, known, scope=scope, mac=ledger.origin_mac)
         encoder = RequestEncoder(self.evaluator.fill_message, self.evaluator.literal_places)
         for row in self.sheet.rows():
             contact = self.evaluator.evaluate(row)
@@ -182,13 +185,19 @@ class PriorResults:
 
 
 class CorrectionOrigins:
-    """Origin columns of a retry.xlsx; those of another ledger, campaign or endpoint mean nothing here."""
+    """Origin columns of a retry.xlsx; those of another ledger, campaign or endpoint mean nothing here.
 
-    def __init__(self, info: SheetInfo, find_run: FindRun, *, endpoint: str, campaign: str) -> None:
+    Nor does an origin without its code: with a run's name alone any of its rows could be claimed. Runs of earlier
+    versions wrote none, so that theirs are taken as they stand.
+    """
+
+    def __init__(
+        self, info: SheetInfo, find_run: FindRun, *, scope: tuple[str, str], mac: Callable[[Origin], str]
+    ) -> None:
         columns = [name.strip().casefold() for name in info.columns]
         self._places = [columns.index(name) for name in ORIGIN_COLUMNS[1:]] if has_origins(info.columns) else None
-        self._find = find_run
-        self._scope = endpoint, campaign_scope(campaign)
+        self._code = columns.index(ORIGIN_MAC) if ORIGIN_MAC in columns else None
+        self._find, self._mac, self._scope = find_run, mac, scope
 
     def add_origin(self, staged: StagedRow, row: SheetRow) -> StagedRow:
         """Return the staged row with its origin, where it has one. A row left out by its sheet corrects nothing."""
@@ -198,7 +207,12 @@ class CorrectionOrigins:
         run = self._find(name) if name and _ROW_NUMBER.fullmatch(number) else None
         if run is None or (run.endpoint, campaign_scope(run.campaign)) != self._scope:
             return staged
-        return staged._replace(origin=Origin(run=run.run, row=int(number)), origin_sheet=run.sheet_key)
+        origin = Origin(run=run.run, row=int(number))
+        code = row.cells[self._code] or "" if self._code is not None else ""
+        if (code or run.has_keyed_origins) and not compare_digest(code.encode(), self._mac(origin).encode()):
+            unproven = Finding(Reason.NOTE_UNPROVEN, {"row": number, "run": name})
+            return staged._replace(notes=(*staged.notes, unproven))
+        return staged._replace(origin=origin, origin_sheet=run.sheet_key)
 
 
 def open_campaign_sheet(
@@ -297,7 +311,7 @@ def stage_sheet(
     with ledger.stage(choices.retries) as staging:
         unidentified: list[int] = []
         if rows is None:
-            evaluated = source.evaluate(ledger.run, staging.hash_key)
+            evaluated = source.evaluate(ledger, staging.hash_key)
         else:
             evaluated = (row._replace(key=row.key and staging.hash_key(row.key)) for row in rows)
         while batch := list(islice(evaluated, _AT_ONCE)):

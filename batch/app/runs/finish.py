@@ -124,7 +124,11 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
     sheet = planned.source.sheet
     source = SourceSheet(path=planned.copy, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
     results = partial(ledger.results, run.run)
-    written = attempt(lambda: write_report(planned.folder, run=ended, tally=tally, sheet=source, results=results))
+    written = attempt(
+        lambda: write_report(
+            planned.folder, run=ended, tally=tally, sheet=source, results=results, origin_mac=ledger.origin_mac
+        )
+    )
     if isinstance(written, Exception):
         log.error("report_not_written", exc_info=written)
         problem = _("The report could not be written ({error}).").format(error=describe_defect(written))

@@ -18,6 +18,7 @@ MARK = "#"
 SECRET = "secret"  # noqa: S105 - the name of the entry
 PURGED = "purged"
 _SECRET_BYTES = 32
+_MAC_DIGITS = 24
 _SHORT_BYTES = 14
 """Of a hash in place of a value: with the mark it takes no more room than a phone number."""
 
@@ -44,6 +45,10 @@ class Hashes:
     def request(self, request_hash: str) -> str:
         """Return the pseudonym of a purged request's hash: from a plain one its text could be guessed."""
         return self._pseudonym("request", request_hash)
+
+    def origin(self, run: str, row: int) -> str:
+        """Return the code that proves an origin in retry.xlsx: text, which no spreadsheet takes for a number."""
+        return "k" + self._hash(f"origin\n{run}\n{row}").hex()[:_MAC_DIGITS]
 
     def _pseudonym(self, kind: str, value: str) -> str:
         digest = self._hash(f"{kind}\n{value}")[:_SHORT_BYTES]

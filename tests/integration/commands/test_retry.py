@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import stat
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ NO_AREA_CODE = "97001-4001"
 REFUSED = "11 97001-0422"
 """The sandbox refuses it for good."""
 FIELDS = ["wegly_reason", "wegly_message", "wegly_action", "wegly_origin_file", "wegly_origin_row", "wegly_origin_run"]
+MAC = "wegly_origin_mac"
 
 
 def page(path: Path) -> Worksheet:
@@ -80,7 +83,7 @@ def test_it_holds_the_rows_in_error_alone_as_they_are(office: Office) -> None:
     path = retry_of(office, run)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     found = table(path)
-    assert list(found[2]) == ["Nome", "Telefone", *FIELDS]
+    assert list(found[2]) == ["Nome", "Telefone", *FIELDS, MAC]
     assert [(row["Nome"], row["Telefone"]) for row in found.values()] == [
         ("Pessoa 4001", NO_AREA_CODE),
         ("Pessoa 0422", REFUSED),
@@ -90,7 +93,7 @@ def test_it_holds_the_rows_in_error_alone_as_they_are(office: Office) -> None:
     origins = [tuple(row[name] for name in FIELDS[3:]) for row in found.values()]
     assert origins == [("contatos.csv", row, run.summary["run"]) for row in (3, 4, 5)]
     sheet_of_it = page(path)
-    assert (sheet_of_it.title, sheet_of_it.freeze_panes, sheet_of_it.auto_filter.ref) == ("contatos", "A2", "A1:H4")
+    assert (sheet_of_it.title, sheet_of_it.freeze_panes, sheet_of_it.auto_filter.ref) == ("contatos", "A2", "A1:I4")
     assert {cell.number_format for cell in sheet_of_it["B"][1:]} == {"@"}
     marked = [
         cell.coordinate
@@ -445,3 +448,59 @@ def test_more_rows_than_a_worksheet_holds_are_split(office: Office, monkeypatch:
     reported(office, first)
     assert sorted(path.name for path in folder.glob("retry*")) == ["retry-2.xlsx", "retry.xlsx"]
     assert person("11 97001-4001") in office.sent()
+
+
+def forged(office: Office, origin: Mapping[str, Any], *, name: str) -> Path:
+    """A sheet made by hand whose only row claims to correct a row."""
+    book = openpyxl.Workbook()
+    (sheet,) = book.worksheets
+    sheet.append(["Nome", "Telefone", *origin])
+    sheet.append(["Mallory", "11 97001-4009", *origin.values()])
+    book.save(office.folder / name)
+    return office.folder / name
+
+
+@pytest.mark.parametrize("code", ["none", "empty", "another row's", "another's column"])
+def test_an_origin_without_its_code_corrects_nothing(office: Office, code: str) -> None:
+    """Who knows a run's name, which stands in a masked report too, cannot have its rows shown as corrected."""
+    campaign = office.campaign()
+    first = office.run(office.sheet(["abc", "abcd"]), campaign)
+    vera, other = table(retry_of(office, first)).values()
+    origin = {field: vera[field] for field in FIELDS[3:]}
+    origin |= {"none": {}, "empty": {MAC: None}, "another row's": {MAC: other[MAC]}, "another's column": {MAC: "k0"}}[
+        code
+    ]
+    second = office.run(forged(office, origin, name="forjada.xlsx"), campaign)
+    assert second.rows == [("success", "created")]
+    assert f"It names row 2 of run {first.summary['run']} without the code" in second.message(2)
+    _, lines, _ = reported(office, first)
+    assert outcomes(lines) == [("error", "phone_not_a_number")] * 2
+
+
+def test_the_code_is_of_run_and_row_and_of_the_ledger_alone(office: Office) -> None:
+    """No two rows have the same, it stays when the report is written again, and another ledger has others."""
+    sheet, campaign = office.sheet(["abc", "abcd"]), office.campaign()
+    first = office.run(sheet, campaign)
+    codes = [row[MAC] for row in table(retry_of(office, first)).values()]
+    reported(office, first)
+    assert [row[MAC] for row in table(retry_of(office, first)).values()] == codes
+    other = f"sqlite:///{office.folder / 'other.sqlite3'}"
+    second = office.run(sheet, campaign, "--ledger", other, "--accept-change")
+    codes += [row[MAC] for row in table(retry_of(office, second)).values()]
+    assert len(set(codes)) == 4
+    assert all(str(code).startswith("k") and len(str(code)) == 25 for code in codes)
+
+
+def test_a_file_of_an_earlier_version_still_corrects(office: Office) -> None:
+    """Its runs wrote no codes, so that their origins count as they stand; a code that is there must be right."""
+    sheet, campaign = office.sheet(["abc", "abcd"]), office.campaign()
+    first = office.run(sheet, campaign)
+    with closing(sqlite3.connect(office.folder / "ledger.sqlite3")) as ledger, ledger:
+        ledger.execute("UPDATE runs SET sheet_options = '{}'")
+    origins = [{field: row[field] for field in FIELDS[3:]} for row in table(retry_of(office, first)).values()]
+    old = office.run(forged(office, origins[0], name="antiga.xlsx"), campaign)
+    wrong = office.run(forged(office, origins[1] | {MAC: "k0"}, name="errada.xlsx"), campaign)
+    assert "without the code" not in old.message(2)
+    assert "without the code" in wrong.message(2)
+    _, lines, _ = reported(office, first)
+    assert outcomes(lines) == [("success", "created"), ("error", "phone_not_a_number")]
