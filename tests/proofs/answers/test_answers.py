@@ -1,0 +1,51 @@
+"""A short form of the proof, and that it would see a row that is untrue."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from answer_draw import ACCEPTED, ANY, Answer, draw
+from answer_runs import TOKEN, play, untruths
+from answer_server import Log
+
+
+def test_whatever_is_answered_every_row_is_true(tmp_path: Path) -> None:
+    """A run ends with a whole report, and each row's outcome is that of the server's log; `answers.py` has more."""
+    seen = play(1, tmp_path, rows=150, lives=1)
+    assert seen.breaches == []
+    assert seen.answers > 20
+
+
+@pytest.mark.parametrize(
+    ("status", "applied", "due", "seen"),
+    [
+        ("success", (True,), ACCEPTED, ""),
+        ("unknown", (True,), ANY, ""),
+        ("pending", (), ANY, ""),
+        ("success", (False,), ANY, "got none"),
+        ("error", (True,), ANY, "got one"),
+        ("pending", (True,), ANY, "got one"),
+        ("success", (True, True), ANY, "got 2 messages"),
+        ("error", (), ANY, "without a POST"),
+        ("unknown", (True,), ACCEPTED, "after a plain answer"),
+    ],
+)
+def test_an_untrue_row_is_seen(status: str, applied: tuple[bool, ...], due: frozenset[str], seen: str) -> None:
+    """Each way in which a row may differ from the log has its sentence."""
+    answers = [Answer(kind="x", status=200, applied=each, due=due, pieces=(b"",), end="keep") for each in applied]
+    found = " ".join(untruths("11", status, Log(answers={"11": answers} if answers else {})))
+    assert seen in found
+    assert bool(seen) == bool(found)
+
+
+def test_a_seed_gives_the_same_answers() -> None:
+    """So that a breach can be looked at again."""
+
+    def drawn(seed: int) -> list[Answer]:
+        dice = [random.Random(f"{seed} {each}") for each in range(50)]  # noqa: S311 - repeatable, no secret
+        return [draw(each, token=TOKEN, contact="11") for each in dice]
+
+    assert drawn(5) == drawn(5)
+    assert drawn(5) != drawn(6)
