@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 from unittest.mock import patch
 
+import h11
 import httpx
 import pytest
 from connect_proxy import proxy_address
 
 from batch.chats import make_ssl_context
 from batch.chats.http_messages import read_body, response_headers
-from batch.chats.transport import factory
+from batch.chats.transport import factory, http11
 
 T = TypeVar("T")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -458,3 +459,44 @@ def test_alpn_is_said_and_verification_stays() -> None:
     factory.make_transport("https://api.wegly.com.br", ssl_context=context, trust_env=False)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy", "to", "target"),
+    [
+        ("http://api.example/x", None, ("api.example", 80), None),
+        ("https://api.example/x", None, ("api.example", 443), None),
+        ("https://api.example:8443/x", None, ("api.example", 8443), None),
+        ("http://api.example/x", "http://proxy.example", ("proxy.example", 80), "api.example:80"),
+        ("https://api.example/x", "https://proxy.example", ("proxy.example", 443), "api.example:443"),
+        ("https://[::1]/x", "http://proxy.example:3128", ("proxy.example", 3128), "[::1]:443"),
+    ],
+)
+def test_a_port_that_is_not_named_is_the_schemes(
+    monkeypatch: pytest.MonkeyPatch, url: str, proxy: str | None, to: tuple[str, int], target: str | None
+) -> None:
+    """80 and 443, of the server and of a proxy before it."""
+    asked: list[Any] = []
+
+    class Connected(http11.Connection):
+        async def start_tls(self, context: ssl.SSLContext, host: str) -> None: ...
+
+        async def open_tunnel(self, request: h11.Request) -> None:
+            asked.append(request.target.decode())
+            raise httpx.ProxyError("seen")
+
+    async def work() -> None:
+        async def connect(_: Any, host: str, port: int, **__: Any) -> Any:
+            asked.append((host, port))
+            if proxy is None:
+                raise ConnectionRefusedError
+            return None, Connected()
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", connect)
+        through = httpx.Proxy(proxy) if proxy else None
+        transport = http11.Http11Transport(ssl_context=ssl.create_default_context(), idle_limit=1.0, proxy=through)
+        with pytest.raises((httpx.ConnectError, httpx.ProxyError)):
+            await transport.connect(httpx.URL(url), 5.0)
+
+    asyncio.run(work())
+    assert asked == [to, *([target] if target else [])]

@@ -34,6 +34,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.aborted = False
+        self.waiting = 0
 
     def write(self, data: Any) -> None:
         self.written += bytes(data)
@@ -45,7 +46,7 @@ class Wire(asyncio.Transport):
         return self.aborted
 
     def get_write_buffer_size(self) -> int:
-        return 0
+        return self.waiting
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
     def pause_reading(self) -> None: ...
@@ -146,3 +147,21 @@ def test_writing_is_told_before_a_byte_is_written(body: bytes) -> None:
     assert seen == [b""]
     assert wire.written.startswith(b"POST / HTTP/1.1\r\n")
     assert wire.written.endswith(b"\r\n\r\n" + body)
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 2])
+def test_a_connection_that_still_holds_some_of_a_request_ends(waiting: int) -> None:
+    """A refusal came before all of the request was out: the rest must not stand before the next one."""
+
+    async def run() -> bool:
+        connection, wire = Connection(), Wire()
+        connection.connection_made(wire)
+        connection.send(HEAD, b"{}", Observer())
+        wire.waiting = waiting
+        connection.data_received(sized(b""))
+        assert (await connection.head()).status_code == 200
+        assert await connection.chunk() is None
+        connection.finish()
+        return wire.aborted
+
+    assert asyncio.run(run()) == (waiting > 0)

@@ -82,6 +82,29 @@ def test_every_status(*, had_answer: bool, retry_after: bool) -> None:
         assert ".." not in text
 
 
+@pytest.mark.parametrize(
+    ("status", "before", "after"),
+    [
+        (301, Reason.WRONG_ADDRESS, Reason.WRONG_ADDRESS),
+        (302, Reason.REDIRECTED, Reason.REDIRECTED),
+        (400, Reason.API_REFUSED, Reason.API_REFUSED),
+        (401, Reason.NOT_AUTHORIZED, Reason.NOT_AUTHORIZED),
+        (403, Reason.FORBIDDEN, Reason.API_REFUSED),
+        (404, Reason.WRONG_ADDRESS, Reason.API_REFUSED),
+        (405, Reason.WRONG_ADDRESS, Reason.WRONG_ADDRESS),
+        (408, Reason.REQUEST_TIMEOUT, Reason.REQUEST_TIMEOUT),
+        (425, Reason.TRY_LATER, Reason.TRY_LATER),
+        (429, Reason.RATE_LIMITED, Reason.RATE_LIMITED),
+        (500, Reason.SERVER_ERROR, Reason.SERVER_ERROR),
+        (503, Reason.SERVER_ERROR, Reason.SERVER_ERROR),
+    ],
+)
+def test_a_status_has_its_own_reason(status: int, before: Reason, after: Reason) -> None:
+    """What a person is to mend differs: the token, a right, the address, the row."""
+    for had_answer, reason in ((False, before), (True, after)):
+        assert judge(answered(status, {}), had_answer=had_answer).finding.reason is reason
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 206, 299])
 @pytest.mark.parametrize("had_answer", [False, True])
 def test_a_readable_2xx_is_accepted(status: int, *, had_answer: bool) -> None:

@@ -16,15 +16,15 @@ from batch.ledger.storage.schema import messages
 from batch.model.contact_limits import DAY, ContactLimits
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
-from batch.model.reasons import Finding, Reason
+from batch.model.reasons import Finding, Reason, sentence
 from batch.model.runs import Run, Traits
 from batch.model.verdicts import ChatSigns, ClaimRefusal, Verdict
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-ENDPOINT = "http://127.0.0.1:9"
+ENDPOINT, ELSEWHERE = "http://127.0.0.1:9", "http://127.0.0.1:10"
 TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
-ANA, BIA = "+5511988887001", "+5511988887002"
+ANA, BIA, CLARA = "+5511988887001", "+5511988887002", "+5511988887003"
 SENT = Verdict(outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200)
 LOST = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST))
 CAP_1 = ContactLimits(per_24h=1)
@@ -36,15 +36,16 @@ def planned(
     person: str,
     *,
     campaign: str = "c",
+    endpoint: str = ENDPOINT,
     sender: str = "s1",
     retries: RetryOptions | None = None,
     started: datetime = NOON,
 ) -> None:
     """A run with one row."""
-    key = message_key(endpoint=ENDPOINT, campaign=campaign, person=person)
+    key = message_key(endpoint=endpoint, campaign=campaign, person=person)
     row = StagedRow(row=2, key=key, person=person, sender=sender, payload="{}", request_hash=f"{sender}{person}")
     of = Run(
-        run=run, campaign=campaign, endpoint=ENDPOINT, sheet_path="s", sheet_sha256="0", version="0", started=started
+        run=run, campaign=campaign, endpoint=endpoint, sheet_path="s", sheet_sha256="0", version="0", started=started
     )
     with ledger.stage(retries) as staging:
         staging.add([row])
@@ -60,11 +61,12 @@ def tried(
     rules: ContactLimits = CAP_1,
     verdict: Verdict | None = None,
     took: int = 100,
+    endpoint: str = ENDPOINT,
 ) -> Claim | ClaimRefusal | None:
     """Claim the run's row at a time; with a verdict, record it."""
 
     async def work() -> Claim | ClaimRefusal | None:
-        with ledger.open_queue(Owner.here(run), rules, endpoint=ENDPOINT) as sending:
+        with ledger.open_queue(Owner.here(run), rules, endpoint=endpoint) as sending:
             (job,) = sending.jobs()
             held = await sending.claim(job, at)
             if verdict is not None:
@@ -173,3 +175,53 @@ def test_finding_a_person_or_a_chat_reads_no_more_than_an_index(ledger: Ledger) 
             assert not [step for step in steps if step.startswith("SCAN") and "meta" not in step], (statement, steps)
             assert not [step for step in steps if "messages_by_campaign" in step], (statement, steps)
     assert any("chat-1" in text for text in statements if text.startswith("SELECT"))
+
+
+def test_who_was_reached_more_than_a_day_ago_needs_a_place_again(ledger: Ledger) -> None:
+    """Also in the memory of the process that reached the person: two others of this day fill the cap."""
+    quota = Quota(2, endpoint=ENDPOINT, sender="s1")
+    with ledger._engine.connect() as connection:
+        assert quota.refuses(connection, ANA, NOON) is None
+        for person, hours in ((ANA, 0), (BIA, 24.5), (CLARA, 24.6)):
+            quota.note(person, NOON + hours * HOUR)
+        assert quota.refuses(connection, ANA, NOON + 25 * HOUR) == NOON + 48.5 * HOUR + timedelta(seconds=1)
+        assert quota.refuses(connection, BIA, NOON + 25 * HOUR) is None
+
+
+def test_only_this_endpoints_messages_space_this_persons(ledger: Ledger) -> None:
+    """Neither a later message elsewhere nor another person's counts; the refusal ends six seconds after her own."""
+    for run, person, endpoint, seconds in (
+        ("r1", ANA, ENDPOINT, 0),
+        ("r2", ANA, ELSEWHERE, 3),
+        ("r3", BIA, ENDPOINT, -6),
+        ("r5", BIA, ENDPOINT, 2),
+    ):
+        planned(ledger, run, person, campaign=run, endpoint=endpoint)
+        tried(ledger, run, NOON + timedelta(seconds=seconds), verdict=SENT, rules=ContactLimits(), endpoint=endpoint)
+    planned(ledger, "r4", ANA, campaign="r4")
+    close = tried(ledger, "r4", NOON + timedelta(seconds=4), rules=ContactLimits())
+    assert isinstance(close, ClaimRefusal)
+    assert (close.outcome, close.finding.reason) == (Outcome.PENDING, Reason.SPACING)
+    assert close.until == NOON + timedelta(seconds=6, milliseconds=100)
+    assert isinstance(tried(ledger, "r4", close.until, rules=ContactLimits()), Claim)
+
+
+def test_the_sentence_of_who_has_another_campaigns_message(ledger: Ledger) -> None:
+    """Whole: whose message it was, when, and within how long; of several the latest."""
+    for run, endpoint, hours in (("primeira", ENDPOINT, 0), ("segunda", ENDPOINT, 2), ("alhures", ELSEWHERE, 2.5)):
+        planned(ledger, run, ANA, campaign=run, endpoint=endpoint)
+        tried(ledger, run, NOON + hours * HOUR, verdict=SENT, rules=ContactLimits(), endpoint=endpoint)
+    planned(ledger, "r3", ANA, campaign="terceira")
+    rules = ContactLimits(not_within=timedelta(days=7), timezone="America/Sao_Paulo")
+    recent = tried(ledger, "r3", NOON + 3 * HOUR, rules=rules)
+    assert isinstance(recent, ClaimRefusal)
+    told = "The person got a message of the campaign segunda on 03/11/2026 11:00, less than 7 days ago."
+    assert sentence(recent.finding) == told
+
+
+def test_what_was_sent_elsewhere_is_no_history_here(ledger: Ledger) -> None:
+    """Neither another endpoint's campaign nor an earlier message of the same campaign keeps a person out."""
+    planned(ledger, "r1", ANA, campaign="other", endpoint=ELSEWHERE)
+    tried(ledger, "r1", NOON, verdict=SENT, rules=ContactLimits(), endpoint=ELSEWHERE)
+    planned(ledger, "r2", ANA)
+    assert isinstance(tried(ledger, "r2", NOON + HOUR, rules=ContactLimits(not_within=timedelta(days=7))), Claim)

@@ -195,3 +195,16 @@ def test_an_unknown_original_shows_beside_an_unknown_correction(desk: Desk) -> N
     desk.run("z", [(2, P)], {P: LOST}, RETRY)
     assert desk.shown(first) == [(5, P, "answer_lost")]
     assert desk.shown(correction) == [(2, Q, "answer_lost")]
+
+
+def test_an_unknown_correction_is_not_left_out_because_its_original_was_sent(desk: Desk) -> None:
+    """The row was sent as it stood by the sheet it came from. That it may have been sent as corrected as well stays."""
+    first = desk.run("a", [(5, P)], {P: NO})
+    correction = [(2, Q)]
+    desk.run("b", correction, {Q: LOST}, of=(first, [5]))
+    desk.run("z", [(2, P)], {P: SENT}, RETRY)
+    desk.run("a", [(5, P)], {})
+    for retries in (None, RETRY):
+        assert desk.shown(desk.run("b", correction, {}, retries, of=(first, [5]))) == [(2, Q, "answer_lost")]
+    again = desk.run("b", correction, {Q: SENT}, RESEND, of=(first, [5]))
+    assert desk.shown(again) == [(2, Q, "created")]

@@ -15,7 +15,7 @@ from sqlalchemy import create_mock_engine
 from sqlalchemy.engine.mock import MockConnection
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
-from batch.ledger import Claim, Ledger, Owner, RetryOptions, StagedRow
+from batch.ledger import Claim, Ledger, Owner, RetryOptions, StagedRow, State
 from batch.ledger.storage.engine import READ, open_engine
 from batch.ledger.storage.schema import metadata
 from batch.model.messages import message_key
@@ -384,3 +384,51 @@ def test_the_indexes_by_time_hold_attempted_messages_alone(database: str) -> Non
 
 def _compiled(statement: Any, engine: MockConnection) -> str:
     return str(statement.compile(dialect=engine.dialect)).strip()
+
+
+def test_only_the_claims_of_one_endpoint_are_settled(ledger: Ledger) -> None:
+    """The same campaign may be sending at another: its claim stays open, and is recorded by its owner."""
+    plan(ledger, "r1", [good(2)])
+    held = _claim_first(ledger, "r1")
+    assert ledger.settle_dead_claims(endpoint="http://127.0.0.1:10", campaign="teste") == 0
+    assert ledger.settle_dead_claims(endpoint=ENDPOINT, campaign="outra") == 0
+    (status,) = ledger.settlements.row_statuses("r1")
+    assert status.state is State.CLAIMED
+
+    async def finish() -> None:
+        with ledger.open_queue(Owner.here("r1")) as sending:
+            assert await sending.record(held, ACCEPTED, duration_ms=9)
+
+    asyncio.run(finish())
+    assert outcomes(ledger, "r1") == {2: Outcome.SUCCESS}
+
+
+def test_a_claim_that_is_taken_back_is_no_attempt(ledger: Ledger) -> None:
+    """Its commit was doubtful: when it had taken effect, the row waits with as many attempts as before."""
+    plan(ledger, "r1", [good(2), good(3)])
+    held = _claim_first(ledger, "r1")
+
+    async def take_back() -> list[bool]:
+        with ledger.open_queue(Owner.here("r2")) as other:
+            found = [await other.withdraw(held.key)]
+        with ledger.open_queue(Owner.here("r1")) as sending:
+            return found + [await sending.withdraw(held.key) for _ in range(2)]
+
+    assert asyncio.run(take_back()) == [False, True, False]
+    assert by_row(ledger, "r1")[2].attempts == 0
+    assert send(ledger, "r1") == [2, 3]
+    assert {each.attempts for each in by_row(ledger, "r1").values()} == {1}
+
+
+def test_an_outcome_is_written_once(ledger: Ledger) -> None:
+    """A write that took effect although it failed is repeated: it meets itself, and changes nothing."""
+    plan(ledger, "r1", [good(2)])
+    held = _claim_first(ledger, "r1")
+    lost = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST))
+
+    async def record_and_repeat() -> list[bool]:
+        with ledger.open_queue(Owner.here("r1")) as sending:
+            return [await sending.record(held, each, duration_ms=9) is not None for each in (ACCEPTED, ACCEPTED, lost)]
+
+    assert asyncio.run(record_and_repeat()) == [True, False, False]
+    assert outcomes(ledger, "r1") == {2: Outcome.SUCCESS}

@@ -238,19 +238,25 @@ def test_every_decision_is_noted(unknown: Ledger) -> None:
     assert unknown.settlements.decisions("r9") == []
 
 
-def test_a_run_that_was_taken_for_dead_cannot_overrule_a_decision(ledger: Ledger) -> None:
+@pytest.mark.parametrize("sent", [True, False])
+@pytest.mark.parametrize("verdict", [LOST, REFUSED, ACCEPTED], ids=["lost", "refused", "accepted"])
+def test_a_run_that_was_taken_for_dead_cannot_overrule_a_decision(
+    ledger: Ledger, verdict: Verdict, *, sent: bool
+) -> None:
     """It may correct `unknown`; not what a person has said since."""
     plan(ledger, "r1", [good(2)])
     held = claim(ledger, "r1")
     ledger.settle_dead_claims(endpoint=ENDPOINT, campaign="teste")
-    settle(ledger, "r1", 2, sent=False)
+    settle(ledger, "r1", 2, sent=sent)
+    (before,) = ledger.results("r1")
 
     async def late() -> bool:
         with ledger.open_queue(Owner.here("r1")) as sending:
-            return await sending.record(held, LOST, duration_ms=9) is not None
+            return await sending.record(held, verdict, duration_ms=9) is not None
 
     assert not asyncio.run(late())
-    assert outcomes(ledger, "r1") == {2: Outcome.PENDING}
+    assert list(ledger.results("r1")) == [before]
+    assert before.outcome is (Outcome.SUCCESS if sent else Outcome.PENDING)
 
 
 def test_a_young_claim_is_left_alone(ledger: Ledger) -> None:

@@ -266,6 +266,8 @@ REFUSED = [
     ("+55 11 99999-99999", Reason.PHONE_TOO_LONG),
     ("012 99999-99999", Reason.PHONE_TOO_LONG),  # a typing error of (12) 99999-9999, not carrier 12 and DDD 99
     ("015 91 3100-0000", Reason.PHONE_TOO_LONG),  # the same doubt: (15) 91310-0000 with a digit too many
+    ("019 11 99999-9999", Reason.PHONE_TOO_LONG),  # no carrier has 19
+    ("019 11 3333-4444", Reason.PHONE_TOO_LONG),
     ("12345678901234567890", Reason.PHONE_TOO_LONG),
     ("11111111111", Reason.PHONE_INVALID),
     ("(11) 83333-4444", Reason.PHONE_INVALID),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -313,3 +313,51 @@ def test_few_claims_wait_for_their_connections(world: World) -> None:
     world.send(api, attempts=Counting, rate=20.0, concurrency=100)
     assert 2 <= claims.index(0) <= max(8, 20.0 * 0.25)
     assert world.outcomes() == {Outcome.SUCCESS: 200}
+
+
+def test_an_outcome_outlasts_three_seconds_without_a_disk(world: World) -> None:
+    """By the clock, however many tries that takes: it is written as it was, and nothing is posted meanwhile."""
+    world.plan(range(2, 12))
+    api = Api(latency=0.3)
+
+    tries: list[float] = []
+
+    @dataclass
+    class FullForThreeSeconds(FailingLedger):
+        async def record(self, *args: Any, **kwargs: Any) -> Any:
+            tries.append(asyncio.get_running_loop().time())
+            if tries[-1] < tries[0] + 3.0:
+                raise LedgerFailed("The disk is full.")
+            return await self.real.record(*args, **kwargs)
+
+    sent = world.send(api, attempts=FullForThreeSeconds, rate=1.0, concurrency=1)
+    assert (sent.cause, [row for _, row in api.posts]) == (StopCause.LEDGER_FAILED, [2])
+    assert (world.results()[2].outcome, world.outcomes()[Outcome.PENDING]) == (Outcome.SUCCESS, 9)
+
+
+WRONG_TEMPLATE = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.TEMPLATE_VALUES), http_status=400)
+
+
+def test_three_wrong_templates_in_a_row_stop_the_run(world: World) -> None:
+    """Two and one that was accepted, or refused for another reason, between them do not: the third in a row does."""
+    world.plan(range(2, 40))
+    script = {row: [WRONG_TEMPLATE] for row in (2, 3, 5, 6, 8, 9, 10, 11)} | {7: [REFUSED]}
+    sent = world.send(api := Api(script=script), rate=100.0, concurrency=1)
+    assert (sent.cause, max(api.rows())) == (StopCause.TEMPLATE_REFUSED, 10)
+    assert sent.finding == WRONG_TEMPLATE.finding
+    assert world.outcomes() == {Outcome.ERROR: 8, Outcome.SUCCESS: 1, Outcome.PENDING: 29}
+
+
+def test_an_address_where_nobody_answers_is_tried_three_times(world: World) -> None:
+    """Until the API has answered once; after that a row has its eight tries."""
+    world.plan([2, 3])
+    refusals: list[float] = []
+    api = Api(refusing=lambda: not refusals.append(asyncio.get_running_loop().time()))
+    sent = world.send(api, rate=10.0, concurrency=1)
+    assert (len(refusals), sent.cause, api.posts) == (3, StopCause.RETRIES_USED_UP, [])
+    assert refusals[-1] - refusals[0] < 5.0
+    later = replace(world, name="r2")
+    later.plan([2, 3])
+    tries = itertools.count()
+    sent = later.send(Api(refusing=lambda: 0 < next(tries) < 7), rate=10.0, concurrency=1)
+    assert (sent.cause, later.outcomes()) == (None, {Outcome.SUCCESS: 2})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -373,3 +374,33 @@ def test_a_connection_that_takes_too_long_sends_nothing_after_the_hours(world: W
     assert api.posts == []
     assert (sent.outcomes, sent.cause) == ({}, None)
     assert world.outcomes() == {Outcome.PENDING: 2}
+
+
+def test_a_second_interrupt_near_the_end_of_the_hours_gives_the_claim_back(world: World) -> None:
+    """The post waits for its connection, the hours would end in a minute: nothing was written, so nothing is unknown,
+    and the row waits because of the interrupt."""
+    world.plan([2, 3])
+    api = Api(reconnecting=30.0)
+
+    def client() -> Client:
+        made = Client(api)
+        post = made.post
+
+        async def interrupted(payload: str, *, had_answer: bool) -> Verdict:
+            asyncio.get_running_loop().call_later(1.0, stop_twice)
+            return await post(payload, had_answer=had_answer)
+
+        made.post = interrupted  # type: ignore[method-assign]
+        return made
+
+    def stop_twice() -> None:
+        assert world.stop
+        world.stop.request(StopCause.INTERRUPTED)
+        world.stop.abort()
+
+    api.client = client  # type: ignore[method-assign]
+    sent = world.send(api, hours=between(-60, 1), rate=10.0, concurrency=1)
+    assert (api.posts, sent.cause) == ([], StopCause.INTERRUPTED)
+    assert {(each.outcome, each.reason, each.attempts) for each in world.results().values()} == {
+        (Outcome.PENDING, "waiting", 0)
+    }
