@@ -1,0 +1,207 @@
+"""Put defects into the modules of the promise, one at a time, and see whether their tests notice.
+
+    python tests/proofs/mutation/mutate.py --count 300 --seed 1
+    python tests/proofs/mutation/mutate.py --count 60 --seed 1 --skip 60     the next sixty of the same three hundred
+
+Each defect is put into a copy of the project and meets the tests that belong to its module (`TESTS`), which stop at the
+first failure. Killed: a test fails. Timed out: the tests take several times as long as without the defect. Survived:
+they pass; it is listed, for a test to be written or for a line in `equivalent.tsv`, with the reason why nothing that
+anyone could notice has changed. Those are not counted. Exit 1 when fewer than `--least` percent are noticed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from defects import Defect, find_defects
+
+ROOT = Path(__file__).parents[3]
+EQUIVALENT = Path(__file__).with_name("equivalent.tsv")
+
+_LEDGER = (
+    "tests/unit/ledger/test_claims.py",
+    "tests/unit/ledger/test_contact_limits.py",
+    "tests/unit/ledger/test_settlement.py",
+    "tests/unit/ledger/test_ledger.py",
+    "tests/unit/ledger/test_corrections.py",
+)
+_POOL = ("tests/unit/pool/test_pool.py", "tests/unit/pool/test_sender.py")
+_PHONES = ("tests/unit/model/test_phone.py", "tests/property/model/test_phone.py")
+
+TESTS: dict[str, tuple[str, ...]] = {
+    "batch/chats/failure_table.py": (
+        "tests/unit/chats/test_failure_table.py",
+        "tests/unit/chats/test_whatsapp_codes.py",
+        "tests/property/chats/test_failure_table.py",
+    ),
+    "batch/ledger/send/claims.py": (*_LEDGER, *_POOL),
+    "batch/ledger/send/contact_limits.py": (*_LEDGER, *_POOL),
+    "batch/ledger/send/rolling_quota.py": (*_LEDGER, *_POOL),
+    "batch/ledger/plan/rules.py": (*_LEDGER, "tests/unit/ledger/test_staging.py", "tests/unit/ledger/test_purge.py"),
+    "batch/pool/attempt.py": _POOL,
+    "batch/pool/pacing.py": ("tests/unit/pool/test_pacing.py", *_POOL),
+    "batch/pool/stop.py": (*_POOL, "tests/integration/commands/test_run_signals.py"),
+    "batch/model/phone/brazil.py": _PHONES,
+    "batch/model/phone/cells.py": _PHONES,
+    "batch/model/phone/digits.py": _PHONES,
+    "batch/model/phone/international.py": _PHONES,
+    "batch/model/phone/__init__.py": _PHONES,
+    "batch/loader/formats/delimited.py": (
+        "tests/unit/loader/test_delimited.py",
+        "tests/integration/sheets/test_text_files.py",
+    ),
+    "batch/app/inputs/change_guard.py": ("tests/integration/ledger/test_change_guard.py",),
+}
+"""The modules of the promise, and the tests that belong to each: the quick ones first."""
+
+_COPIED = ("batch", "tests", "samples", "pyproject.toml", "README.md")
+_LEAST_SECONDS, _TIMES = 20.0, 6.0
+"""A defect's tests may take so long, and so many times as long as without it."""
+_MEMORY = 4 << 30
+"""Bytes of address space, where the system can limit it: a defect may fill the memory."""
+
+
+class Project:
+    """A copy of the project whose tests can be run with a defect in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        ignore = shutil.ignore_patterns("__pycache__", "browser", "benchmarks")
+        for name in _COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=ignore)
+            else:
+                shutil.copy(source, folder / name)
+        self._seconds: dict[str, float] = {}
+
+    def measure(self, module: str) -> None:
+        """Run a module's tests without a defect; they must pass."""
+        if module not in self._seconds:
+            started = time.monotonic()
+            if not self._pass(module, limit=600.0, learn=True):
+                sys.exit(f"The tests of {module} fail without any defect: {' '.join(TESTS[module])}")
+            self._seconds[module] = time.monotonic() - started
+
+    def judge(self, defect: Defect) -> str:
+        """Return `killed`, `timed out` or `survived`."""
+        self.measure(defect.module)
+        path = self._folder / defect.module
+        whole = path.read_text(encoding="utf-8")
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
+            compiled.unlink()
+        path.write_text(defect.break_source(whole), encoding="utf-8")
+        try:
+            limit = max(_LEAST_SECONDS, _TIMES * self._seconds[defect.module])
+            return "survived" if self._pass(defect.module, limit=limit) else "killed"
+        except subprocess.TimeoutExpired:
+            return "timed out"
+        finally:
+            path.write_text(whole, encoding="utf-8")
+
+    def _pass(self, module: str, *, limit: float, learn: bool = False) -> bool:
+        """Return whether the tests pass. `learn`: keep what was compiled for the runs to come."""
+        options = ["-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "--hypothesis-seed=1"]
+        environment = {**os.environ, "PYTHONPATH": str(self._folder)}
+        environment |= {} if learn else {"PYTHONDONTWRITEBYTECODE": "1"}
+        with subprocess.Popen(
+            [sys.executable, "-m", "pytest", *options, *TESTS[module]],
+            cwd=self._folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_limit_memory if os.name == "posix" else None,  # noqa: PLW1509 - one thread
+        ) as tests:
+            try:
+                return tests.wait(limit) == 0
+            finally:
+                _end(tests)
+
+
+def _limit_memory() -> None:
+    import resource  # noqa: PLC0415 - where there is one
+
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+
+
+def _end(tests: subprocess.Popen[bytes]) -> None:
+    """End what the tests have left running, with the programs that they started."""
+    if os.name == "posix":
+        try:
+            os.killpg(tests.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+    else:
+        tests.kill()
+
+
+def read_equivalent() -> dict[tuple[str, str], str]:
+    """Return the reasons of the defects that change nothing, by module and name."""
+    lines = EQUIVALENT.read_text(encoding="utf-8").splitlines()
+    fields = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return {(module, name): reason for module, name, reason in fields}
+
+
+def draw(modules: Sequence[str], seed: int) -> list[Defect]:
+    """Return all defects of the modules but the equivalent ones, in the seed's order."""
+    equivalent = read_equivalent()
+    found = [each for module in modules for each in find_defects(ROOT, module)]
+    unknown = set(equivalent) - {(each.module, each.name) for each in found} if len(modules) == len(TESTS) else set()
+    for module, name in sorted(unknown):
+        say(f"equivalent.tsv names a defect that there is not: {module} {name}")
+    defects = [each for each in found if (each.module, each.name) not in equivalent]
+    random.Random(seed).shuffle(defects)  # noqa: S311 - a sample
+    return defects
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--count", type=int, default=60, help="defects that are tried (default 60)")
+    options.add_argument("--skip", type=int, default=0, help="defects of the seed's order that are passed over")
+    options.add_argument("--seed", type=int, default=1, help="which ones (default 1)")
+    options.add_argument("--module", action="append", choices=[*TESTS], help="only of this module; may be repeated")
+    options.add_argument("--only", default="", help="only defects with this text in their name")
+    options.add_argument("--least", type=float, default=95.0, help="percent that must be noticed (default 95)")
+    options.add_argument("--list", action="store_true", help="name the defects, and try none")
+    chosen = options.parse_args()
+
+    drawn = [each for each in draw(chosen.module or [*TESTS], chosen.seed) if chosen.only in each.name]
+    defects = drawn[chosen.skip : chosen.skip + chosen.count]
+    if chosen.list:
+        for defect in defects:
+            say(f"{defect.module}:{defect.line}\t{defect.name}")
+        return 0
+    counts = dict.fromkeys(("killed", "timed out", "survived"), 0)
+    with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
+        project = Project(Path(folder))
+        for defect in defects:
+            verdict = project.judge(defect)
+            counts[verdict] += 1
+            if verdict != "killed":
+                say(f"{verdict}: {defect.module}:{defect.line}\t{defect.name}")
+    tried = sum(counts.values())
+    noticed = 100 * (tried - counts["survived"]) / tried if tried else 100.0
+    say(f"{tried} of {len(drawn)} defects: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    say(f"{noticed:.1f} % noticed; at least {chosen.least:g} % wanted")
+    return 0 if noticed >= chosen.least else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
