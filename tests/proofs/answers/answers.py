@@ -1,7 +1,10 @@
 """The long proof: random and hostile answers to whole runs. Exit 1 when a row is untrue, or a run fails.
 
-python tests/proofs/answers/answers.py --answers 20000 --seed 1
-python tests/proofs/answers/answers.py --only 17            one sheet again
+    python tests/proofs/answers/answers.py --answers 20000 --seed 1
+    python tests/proofs/answers/answers.py --only 17            one sheet again
+    python tests/proofs/answers/answers.py --client 20000       the client alone
+
+The same seed draws the same answers.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from collections import Counter
 from itertools import count
 from pathlib import Path
 
+from answer_client import post_all
 from answer_runs import play
 
 _ROWS = 400
@@ -25,7 +29,13 @@ def main() -> int:
     parser.add_argument("--answers", type=int, default=20_000, help="how many answers in all (default 20,000)")
     parser.add_argument("--seed", type=int, default=1, help="the first sheet's seed; the next has the next")
     parser.add_argument("--only", type=int, help="the seed of one sheet")
+    parser.add_argument("--client", type=int, metavar="ANSWERS", help="so many answers to the client alone")
     options = parser.parse_args()
+    if options.client:
+        posted = post_all(options.seed, options.client)
+        sys.stdout.writelines(f"{each}\n" for each in posted.breaches)
+        sys.stdout.write(f"{posted.answers} answers. Slowest: {posted.slowest:.1f} s of the processor.\n")
+        return int(bool(posted.breaches))
     answers, runs, greeted, outcomes, breaches = 0, 0, 0, Counter[str](), 0
     seconds, size, begin = 0.0, 0, time.monotonic()
     for seed in [options.only] if options.only is not None else count(options.seed):
@@ -38,6 +48,7 @@ def main() -> int:
         outcomes += seen.outcomes
         seconds, size = max(seconds, seen.most_seconds), max(size, seen.most_bytes)
         sys.stdout.flush()
+        sys.stderr.write(f"seed {seed}: {answers} answers, {breaches} breaches\n")
         if answers >= options.answers or not seen.answers:
             break
     sys.stdout.write(

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+from answer_client import post_all
 from answer_draw import ACCEPTED, ANY, Answer, draw
 from answer_runs import TOKEN, play, untruths
 from answer_server import Log
@@ -16,6 +17,13 @@ def test_whatever_is_answered_every_row_is_true(tmp_path: Path) -> None:
     seen = play(1, tmp_path, rows=150, lives=1)
     assert seen.breaches == []
     assert seen.answers > 20
+
+
+def test_every_verdict_of_the_client_is_true() -> None:
+    """Some hundred answers to posts without a run around them: no reader of answers fails, no verdict is untrue."""
+    posted = post_all(1, 300)
+    assert posted.breaches == []
+    assert posted.answers > 280
 
 
 @pytest.mark.parametrize(
