@@ -127,11 +127,16 @@ class Sheet:
         errors = {name: raw.errors[place] for place, name in names if place in raw.errors}
         if fault:
             errors[""] = fault
-        return SheetRow(raw.number, cells, errors or NO_ERRORS, raw.hidden, self._find_shown(raw))
+        # What is left of a number that lost digits is no text of the cell; only its key, and a copy of it, take it.
+        lost = {
+            index: (cell, "0") for index, cell in enumerate(cells) if cell and self.columns.places[index] in raw.errors
+        }
+        kept = tuple([None if index in lost else cell for index, cell in enumerate(cells)]) if lost else cells
+        return SheetRow(raw.number, kept, errors or NO_ERRORS, raw.hidden, {**self._find_shown(raw), **lost})
 
     def _find_shown(self, raw: RawRow) -> Mapping[int, tuple[str, str]]:
-        places = enumerate(self.columns.places)
-        return {index: raw.shown[place][:2] for index, place in places if place in raw.shown}
+        found = [(index, raw.shown.get(place)) for index, place in enumerate(self.columns.places)]
+        return {index: shown[:2] for index, shown in found if shown and shown[2] != "unknown"}
 
     def _length_fault(self, raw: RawRow) -> Phrase | None:
         widths = self.widths

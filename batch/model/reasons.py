@@ -135,15 +135,12 @@ class Reason(StrEnum):
     VALUE_NULL = _explain(
         "value_null",
         N_("{field} (column {column}) is {found}, which stands for an empty cell."),
-        N_(
-            "Fill in the cell, give a default in the campaign, or let the word through: [values] allow = [{word}]. "
-            "Then run again."
-        ),
+        N_("Fill in the cell, give a default, or list the word in the campaign ([values] allow), and run again."),
     )
     VALUE_BROKEN = _explain(
         "value_broken",
         N_("{field} (column {column}) holds {found}."),
-        N_("Correct the cell, or let it through with [values] allow = [{word}], and run again."),
+        N_("Correct the cell, or list the word in the campaign ([values] allow), and run again."),
     )
     VALUE_DIGITS_LOST = _explain(
         "value_digits_lost",

@@ -38,10 +38,21 @@ from batch.reporter.columns import COLUMNS, REASON, value_text
 from batch.reporter.printable_text import cut_text, escape_exact, printable
 from batch.reporter.rows import ReportInputs, ReportRow, join_by_number
 from batch.reporter.tones import TONES
-from batch.reporter.xlsx.cells import CellWriter
+from batch.reporter.xlsx.cells import CellWriter, number_cell
 from batch.reporter.xlsx.new_workbook import MOST_ROWS, NewWorkbook, most_bytes, row_height
 from batch.reporter.xlsx.summary_sheet import free_title
-from batch.reporter.xlsx.theme import INK, MIST, MUTED, Brushes, Palette, Shades, look, make_shades, width_of
+from batch.reporter.xlsx.theme import (
+    INK,
+    MIST,
+    MUTED,
+    Brushes,
+    Palette,
+    Shades,
+    format_styles,
+    look,
+    make_shades,
+    width_of,
+)
 
 _NAME = "retry.xlsx"
 _DIGESTS = ".retry.sha256"
@@ -190,6 +201,7 @@ class _Cells:
             look(sheet, font=Font("Calibri", 11, color=INK), align=wrapped),
             look(sheet, font=grey_bold, fill=MIST, align=middle),
         )
+        self._number_at_fault = format_styles(sheet, looks[0])
         self._fault, self._grey, self._wrapped, self._grey_heading = (make_shades(sheet, each) for each in looks)
 
     @property
@@ -215,7 +227,11 @@ class _Cells:
             shades = self._fault if self._columns[index] in faults else self._palette.theirs
             text = wrong.row.cells[index]
             texts.append(None if text is None else escape_exact(cut_text(text)))
-            cells.append(self._own_cell(text, wrong.row.errors.get(self._columns[index]), shades))
+            left, code = wrong.row.shown.get(index, ("", ""))
+            style = self._number_at_fault if shades is self._fault else self._palette.their_number
+            shown = number_cell(text or left, code, style) if code else None
+            unreadable = wrong.row.errors.get(self._columns[index])
+            cells.append(shown or self._own_cell(text, unreadable, shades))
         reason, message, action = (value_text(wrong.result.values[place]) for place in _EXPLANATION_PLACES)
         plain = self._palette.result(_EXPLANATION_PLACES[0], Outcome.ERROR)
         if reason == Reason.ROW_MALFORMED.value:

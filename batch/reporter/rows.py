@@ -8,7 +8,7 @@ this one. Where that file cannot be written, the results are read from the ledge
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import itemgetter
@@ -23,7 +23,7 @@ from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.runs import Result, Run, Tally
-from batch.model.sheets import SheetInfo, SheetRow
+from batch.model.sheets import NO_SHOWN, SheetInfo, SheetRow
 from batch.reporter.columns import (
     COLUMNS,
     STATUS,
@@ -65,6 +65,8 @@ class TableRow(NamedTuple):
     cells: tuple[Value, ...]
     outcome: Outcome | None
     """None for a row that the ledger does not know; a complete run has none."""
+    shown: Mapping[int, tuple[str, str]] = NO_SHOWN
+    """Of the sheet's own cells: `SheetRow.shown`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,7 +189,8 @@ def join_table(
         if len(cells) != layout.own:  # a row must never move the results into other columns
             cells = (*cells, *no_cells)[: layout.own]
         values = result.values if result else no_values
-        yield TableRow(number, arrange((*cells, *values)), result.outcome if result else None)
+        shown = row.shown if row else NO_SHOWN
+        yield TableRow(number, arrange((*cells, *values)), result.outcome if result else None, shown)
 
 
 def join_by_number(

@@ -148,6 +148,13 @@ class RowEvaluator:
         if Cleaned in kinds:
             notes += self._note_cleaned(values)
         unique = tuple([cells[place] or "" for place in self._unique]) if self._unique else ()
+        if unique and row.errors:
+            unique = tuple(
+                [
+                    both[place + len(cells)] or "" if not cells[place] else unique[at]
+                    for at, place in enumerate(self._unique)
+                ]
+            )
         if problems or person is None:
             return Contact(row.number, person, unique, None, None, problems, notes, row.hidden, person_out, row_out)
         values.append((dialled or person).removeprefix(self._prefix))

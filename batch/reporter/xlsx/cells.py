@@ -21,6 +21,8 @@ _UNUSUAL = re.compile("[\x00-\x1f&<>\ud800-\udfff\ufffe\uffff]|_x|  |\\A\\s|\\s\
 """In a text that must be escape_text, or whose blanks XML would not keep."""
 _SIGNS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
 """First characters of a formula."""
+_NUMBER = re.compile(r"-?[0-9]+(?:,[0-9]+)?")
+_DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})(?: ([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)?")
 _EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - the wall clock of a cell has no zone
 _DAYS_TO_1904 = 1462
 _DAY = 86_400
@@ -71,6 +73,26 @@ class CellWriter:
         """Return the same for a moment as `columns` has it: its wall clock as days since the workbook's epoch."""
         days, part = _days_since_epoch(str(iso))
         return f' s="{shades.plain}"{self._value}{days - self._epoch_days + part}{self._value_end}'
+
+
+def number_cell(text: str, code: str, style: Callable[[str], int]) -> str | None:
+    """Return the markup behind its reference of a cell that a number format shows; None for no number and no date.
+
+    As a text it would read back as another value, or without what people see. `text`: its value; `style`: from the
+    format's `code` to the number of a cell style.
+    """
+    stored = _stored_number(text)
+    return stored and f' s="{style(code)}"><v>{stored}</v></c>'
+
+
+def _stored_number(text: str) -> str | None:
+    if _NUMBER.fullmatch(text):
+        return text.replace(",", ".")
+    if match := _DATE.fullmatch(text):
+        day, month, year, hour, minute, second = (int(part or 0) for part in match.groups())
+        days, part = _days_since_epoch(datetime(year, month, day, hour, minute, second).isoformat())  # noqa: DTZ001
+        return repr(days + part)
+    return None
 
 
 @lru_cache(maxsize=1024)

@@ -23,7 +23,7 @@ from batch.ooxml.references import Area, column_letters
 from batch.reporter.columns import COLUMNS
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import LEDGER_ONLY, ReportInputs, TableLayout, TableRow, lay_out_table
-from batch.reporter.xlsx.cells import CellWriter, ResultCells
+from batch.reporter.xlsx.cells import CellWriter, ResultCells, number_cell
 from batch.reporter.xlsx.summary_page import TITLE, lay_out_summary
 from batch.reporter.xlsx.summary_sheet import add_summary, free_title
 from batch.reporter.xlsx.theme import Brushes, Palette, width_of
@@ -169,6 +169,12 @@ class _ReportRows:
             for index in self._own
             if (value := line.cells[index]) is not None
         }
+        for index in line.shown.keys() - self._ours.keys():
+            text, code = line.shown[index]
+            if markup := number_cell(str(line.cells[index] or text), code, self._palette.their_number):
+                own[index] = f'{self._starts[index]}{at}"{markup}'
+        if line.shown:
+            own = dict(sorted(own.items()))
         if line.outcome is None:
             return "".join(own.values())
         if self._in_order:

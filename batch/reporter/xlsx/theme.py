@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple, Protocol, cast
 
 from openpyxl.cell.cell import Cell, WriteOnlyCell
@@ -169,6 +170,8 @@ class Palette:
         self.heading = make_shades(sheet, brushes.heading)
         self.their_heading = make_shades(sheet, brushes.their_heading)
         self.theirs = make_shades(sheet, brushes.theirs)
+        self.their_number = format_styles(sheet, brushes.theirs)
+        """From a number format to the style of the user's numbers that it shows."""
         self._results = {
             outcome: tuple(make_shades(sheet, brushes.result(column, outcome)) for column in range(len(COLUMNS)))
             for outcome in Outcome
@@ -191,6 +194,19 @@ class Palette:
 def make_shades(sheet: Worksheet, style: StyleArray) -> Shades:
     """Return the numbers of the four forms of a style in the sheet's workbook."""
     return Shades(*(_number(sheet, style, quoted=quoted, wrapped=wrapped) for wrapped, quoted in _FORMS))
+
+
+def format_styles(sheet: Worksheet, style: StyleArray) -> Callable[[str], int]:
+    """Return a function from a number format to the number of the style with that format."""
+
+    @lru_cache(maxsize=1024)
+    def with_format(number_format: str) -> int:
+        cell = WriteOnlyCell(sheet)
+        cast("Styled", cell)._style = copy(style)
+        cell.number_format = number_format
+        return int(cell.style_id)
+
+    return with_format
 
 
 def _number(sheet: Worksheet, style: StyleArray, *, quoted: bool, wrapped: bool) -> int:

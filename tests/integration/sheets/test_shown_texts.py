@@ -1,6 +1,7 @@
 """Texts of cells in messages: as Excel shows them, the value where a filter or a key takes it, errors of the row."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,22 @@ def test_filters_and_keys_take_the_value(tmp_path: Path) -> None:
     assert evaluate(tmp_path, [(10.555, "0.00")], "{Valor|strip}")[1] == ["10,555"]
     contacts, _values, _warnings = evaluate(tmp_path, FORMATTED, campaign='unique_by = ["Valor"]')
     assert [contact.unique for contact in contacts] == [("0,075",), ("123",), ("1310100",), ("1234,5",), ("3",)]
+
+
+def test_keys_are_those_of_3bbba84(tmp_path: Path) -> None:
+    """The texts that commit made of these cells: formats, dates and invisible characters do not change who is known."""
+    day, moment = datetime(2024, 3, 1), datetime(2024, 3, 1, 10, 30)  # noqa: DTZ001 - cells have no zone
+    cells = [
+        (0.075, "0.0%"), (7, ";;;"), (0.5, "# ?/?"), (day, "mmm/yy"), (moment, "dd/mm/yyyy hh:mm"),
+        (timedelta(hours=30), "[h]:mm"), ("a\u200bb", "General"), ("\u202eabc\u202c", "General"),
+        ("x\u00ad ", "General"),
+        (True, "General"), (1 / 3, "0.00"), (-5.5, "#,##0.00;[Red]-#,##0.00"), (12345678901234567, "0"),
+    ]  # fmt: skip
+    contacts, _values, _warnings = evaluate(tmp_path, cells, "{Nome}", campaign='unique_by = ["Valor"]')
+    assert [contact.unique[0] for contact in contacts] == [
+        "0,075", "7", "0,5", "01/03/2024", "01/03/2024 10:30", "30:00", "a\u200bb", "\u202eabc\u202c", "x\u00ad",
+        "SIM", "0,333333333333333", "-5,5", "12345678901234570",
+    ]  # fmt: skip
 
 
 def test_what_a_format_changes_is_told_once_for_a_column(tmp_path: Path) -> None:
