@@ -151,7 +151,9 @@ def test_a_2xx_without_a_chat_is_unknown(body: object, words: str) -> None:
 
 def test_an_answer_beyond_the_limit_is_unreadable_even_with_an_id() -> None:
     """Half an answer is no answer, even if its beginning looks whole."""
-    assert judge(answered(200, ACCEPTED, oversized=True), had_answer=True).finding.reason is Reason.UNREADABLE_ANSWER
+    verdict = judge(answered(200, ACCEPTED, oversized=True), had_answer=True)
+    assert (verdict.finding.reason, shape(verdict)) == (Reason.UNREADABLE_ANSWER, UNKNOWN)
+    assert "far too long" in sentence(verdict.finding)
     assert judge(answered(400, {"message": "no"}, oversized=True), had_answer=True).outcome is Outcome.ERROR
 
 

@@ -1,0 +1,75 @@
+"""Stop signals: how a program's own handlers come back, and what a sleep leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+import pytest
+
+from batch.model.reasons import Finding, Reason
+from batch.pool import StopCause, StopSignal, stop_on_signals
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_signals_stop_a_run_and_nothing_after_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first stops, the second aborts; both are told; afterwards the program has its own handlers again."""
+    number = getattr(signal, name)
+    heard: list[Any] = []
+    before = signal.signal(number, lambda *_: heard.append("own"))
+
+    async def run() -> StopCause | None:
+        stop = StopSignal()
+        with stop_on_signals(stop, heard.append):
+            for _ in range(2):
+                signal.raise_signal(number)
+                await asyncio.sleep(0.01)
+            await asyncio.wait_for(stop.out_of_patience(60.0), 5.0)
+        signal.raise_signal(number)
+        return stop.cause
+
+    try:
+        cause = asyncio.run(run())
+    finally:
+        signal.signal(number, before)
+    assert cause is (StopCause.INTERRUPTED if name == "SIGINT" else StopCause.TERMINATED)
+    assert heard == [False, True, "own"]
+
+
+def test_the_first_cause_stays() -> None:
+    """Also of a child; one that is made later has it too, and a child's own cause is not the parent's."""
+
+    async def run() -> None:
+        stop = StopSignal()
+        alone, other = stop.child(), stop.child()
+        finding = Finding(Reason.RATE_LIMITED)
+        alone.request(StopCause.RETRIES_USED_UP, finding)
+        assert (alone.requested, other.requested, stop.requested) == (True, False, False)
+        stop.request(StopCause.INTERRUPTED)
+        stop.request(StopCause.LEDGER_FAILED, finding)
+        late = stop.child()
+        assert [each.cause for each in (alone, other, stop, late)] == [
+            StopCause.RETRIES_USED_UP,
+            *[StopCause.INTERRUPTED] * 3,
+        ]
+        assert (alone.finding, stop.finding) == (finding, None)
+
+    asyncio.run(run())
+
+
+def test_a_sleep_ends_with_its_time_or_with_the_run() -> None:
+    """True when it was slept; nothing is waited for when there is no time, or the run is stopping already."""
+
+    async def run() -> list[bool]:
+        stop = StopSignal()
+        found = [await stop.sleep(-1.0), await stop.sleep(0.0), await stop.sleep(0.001)]
+        sleeping = [asyncio.ensure_future(stop.sleep(60.0)) for _ in range(2)]
+        await asyncio.sleep(0)
+        stop.request(StopCause.TERMINATED)
+        async with asyncio.timeout(5.0):
+            found += [await each for each in sleeping]
+            found += [await stop.sleep(60.0), await stop.sleep(0.0)]
+        return found
+
+    assert asyncio.run(run()) == [True, True, True, False, False, False, False]
