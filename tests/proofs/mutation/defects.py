@@ -60,7 +60,7 @@ def find_defects(root: Path, module: str) -> list[Defect]:
         path = _path(node, around)
         if _is_form(path):
             continue
-        place = ".".join(each.name for each in path if isinstance(each, _NAMED)) or "module"
+        place = ".".join(each.name for each in path if isinstance(each, _NAMED)) or _assigned(path) or "module"
         for change in _changes(node, members):
             before, after = change(deepcopy(node))
             name = f"{place}: {before} => {after}"
@@ -81,6 +81,12 @@ def _path(node: ast.AST, around: Mapping[ast.AST, ast.AST]) -> list[ast.AST]:
     while path[-1] in around:
         path.append(around[path[-1]])
     return path[::-1]
+
+
+def _assigned(path: Sequence[ast.AST]) -> str:
+    """Return the name of the constant that a node of the module's own level belongs to; empty for none."""
+    target = next((each.targets[0] for each in path if isinstance(each, ast.Assign)), None)
+    return ast.unparse(target) if target is not None else ""
 
 
 def _is_form(path: Sequence[ast.AST]) -> bool:
