@@ -13,7 +13,7 @@ _REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\
 
 
 def show_controls(text: str) -> str:
-    r"""Return the text with `\x1b` and `[U+202E]` in place of such characters; `\r\n` becomes a line feed."""
+    r"""Return the text with `\x1b`, `[U+202E]` or U+FFFD in place of such characters; `\r\n` becomes a line feed."""
     return text if text.isprintable() else _STEERING.sub(_mark, text.replace("\r\n", "\n"))
 
 
@@ -35,4 +35,4 @@ def _mark(found: re.Match[str]) -> str:
     code = ord(found[0])
     if code <= 0xFF:  # noqa: PLR2004 - what `\x` can write
         return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if "\ud800" <= found[0] <= "\udfff" else f"[U+{code:04X}]"
+    return "\N{REPLACEMENT CHARACTER}" if "\ud800" <= found[0] <= "\udfff" else f"[U+{code:04X}]"

@@ -8,6 +8,7 @@ from batch.app.check import Check, stage_for_reading, summarise
 from batch.app.inputs.plan_file import FORMAT, sha256_of, write_plan
 from batch.app.inputs.staging import Choices
 from batch.app.settings import Settings
+from batch.control_characters import show_controls
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +34,7 @@ def make_plan(sheet: Path, campaign: Path, out: Path, settings: Settings, choice
             "made": staged.now.isoformat(timespec="seconds"),
             "campaign": staged.campaign.name,
             "endpoint": staged.source.endpoint,
-            "sheet": sheet.name,
+            "sheet": show_controls(sheet.name),
             "sheet_sha256": staged.source.sha256,
             "campaign_sha256": sha256_of(campaign),
         }

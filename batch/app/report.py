@@ -11,6 +11,7 @@ from batch.app.inputs.staging import noted_limits, open_as_noted
 from batch.app.runs.finish import RunReport
 from batch.app.runs.run_folder import is_run_folder
 from batch.app.settings import Settings
+from batch.control_characters import show_controls
 from batch.errors import SettingsError, SheetError, nearest
 from batch.i18n import N_, _, describe_os_error
 from batch.ledger import Ledger
@@ -156,14 +157,14 @@ def _open_copy(run: Run, inside: Path) -> SourceSheet:
     try:
         if copy.sha256 == run.sheet_sha256:
             sheet = open_as_noted(copy.path, run.sheet_options, shown_as=original.name)
-            return SourceSheet(path=copy.path, info=sheet.info, rows=sheet.rows, name=original.name)
+            return SourceSheet(path=copy.path, info=sheet.info, rows=sheet.rows, name=show_controls(original.name))
     except SheetError:
         pass  # the report says that the sheet is gone
     return _missing_sheet(run)
 
 
 def _missing_sheet(run: Run) -> SourceSheet:
-    return SourceSheet(path=None, info=None, rows=None, name=Path(run.sheet_path).name)
+    return SourceSheet(path=None, info=None, rows=None, name=show_controls(Path(run.sheet_path).name))
 
 
 def _sha256(sheet: Path) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from batch.app.inputs.recipient_lists import Unreadable, open_list
 from batch.app.inputs.staging import utc_now
 from batch.app.settings import Settings
+from batch.control_characters import show_controls
 from batch.errors import SettingsError
 from batch.i18n import _
 from batch.ledger import Ledger, SuppressionEntry
@@ -90,7 +91,7 @@ def import_people(
     """
     _refuse_no_country(region)
     found = open_list(sheet, region=region, column=column)
-    now, whence, numbers = utc_now(), source or sheet.name, 0
+    now, whence, numbers = utc_now(), source or show_controls(sheet.name), 0
 
     def entries() -> Iterator[Entry]:
         nonlocal numbers

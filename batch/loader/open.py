@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from pathlib import Path
 
+from batch.control_characters import show_controls
 from batch.errors import SheetError
 from batch.i18n import N_, _
 from batch.loader.filters.dates import MONTH_FIRST
@@ -182,7 +183,7 @@ def open_sheet(
             there is no such worksheet, or several would do; the row named as the header is empty, or there is no row;
             no row of a text file has as many cells as its header.
     """
-    source = SheetFile(path=path, name=shown_as or path.name, limits=limits)
+    source = SheetFile(path=path, name=show_controls(shown_as or path.name), limits=limits)
     opened = _open(source, name, wanted_columns, encoding)
     header = _find_header(source, opened.grid, header_row, wanted_columns)
     grid, width = opened.grid, len(header.names)
@@ -316,7 +317,7 @@ def keep_copy(source: Path, folder: Path, *, limits: Limits = _DEFAULT_LIMITS) -
     Raises:
         SheetError: the sheet is missing, a folder, empty, over the limit of size, or cannot be read or copied.
     """
-    find_content(SheetFile(path=source, name=source.name, limits=limits))
+    find_content(SheetFile(path=source, name=show_controls(source.name), limits=limits))
     target = folder / f".sheet{source.suffix}"
     partial = folder / f".sheet{source.suffix}.part"
     digest = hashlib.sha256()
@@ -333,7 +334,7 @@ def keep_copy(source: Path, folder: Path, *, limits: Limits = _DEFAULT_LIMITS) -
     except OSError as error:
         raise SheetError(
             _("{name} cannot be copied to {folder}: {reason}.").format(
-                name=source.name, folder=folder, reason=error.strerror or error
+                name=show_controls(source.name), folder=folder, reason=error.strerror or error
             ),
             _("Check the disk's free space and the folder's permissions."),
         ) from None

@@ -29,7 +29,7 @@ def test_a_character_that_steers_is_seen(sign: str) -> None:
     [
         ("\x1b[2K\x9b31m", r"\x1b[2K\x9b31m"),
         ("\u202egpj.exe", "[U+202E]gpj.exe"),
-        ("\udc9b", r"\udc9b"),
+        ("\udc9b", "\N{REPLACEMENT CHARACTER}"),
         ("a\r\nb\rc", "a\nb\\x0dc"),
     ],
 )

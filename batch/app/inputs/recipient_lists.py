@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batch.campaign import Campaign
+from batch.control_characters import show_controls
 from batch.errors import SheetError, nearest
 from batch.i18n import _, ngettext, number
 from batch.ledger import Staging
@@ -58,6 +59,11 @@ class RecipientList:
     ignored_rows: int = 0
     """Hidden rows that did not count."""
 
+    @property
+    def name(self) -> str:
+        """The file's name for people."""
+        return show_controls(self.path.name)
+
     def people(self) -> Iterator[ListedPerson]:
         """Yield the people in the sheet's order, as often as they stand there. Streams.
 
@@ -84,7 +90,7 @@ class RecipientList:
             sentences.append(_("And {n} more.").format(n=number(more)))
         problem = _("The list {file} has numbers that cannot be read, so nobody can tell whom they mean.")
         raise SheetError(
-            " ".join([problem.format(file=self.path.name), *sentences]),
+            " ".join([problem.format(file=self.name), *sentences]),
             _("Correct these cells or delete them, then run again. Nothing was sent."),
         )
 
@@ -95,21 +101,21 @@ class RecipientList:
         if len(self.columns) > 1:
             listed = ", ".join(repr(name) for name in self.columns)
             several = _("The list {file} has several columns of phones, and all of them count: {columns}.")
-            sentences.append(several.format(file=self.path.name, columns=listed))
+            sentences.append(several.format(file=self.name, columns=listed))
         if self.notes:
             cells = ngettext(
                 "The list {file} has {n} cell that holds no number; nobody is meant there.",
                 "The list {file} has {n} cells that hold no number; nobody is meant there.",
                 self.notes,
             )
-            sentences.append(cells.format(file=self.path.name, n=number(self.notes)))
+            sentences.append(cells.format(file=self.name, n=number(self.notes)))
         if self.ignored_rows:
             rows = ngettext(
                 "The list {file} has {n} hidden row; nobody there counts as allowed.",
                 "The list {file} has {n} hidden rows; nobody there counts as allowed.",
                 self.ignored_rows,
             )
-            sentences.append(rows.format(file=self.path.name, n=number(self.ignored_rows)))
+            sentences.append(rows.format(file=self.name, n=number(self.ignored_rows)))
         return tuple(sentences)
 
     def _people_of(self, row: SheetRow, places: Sequence[tuple[str, int]]) -> Iterator[str]:
@@ -163,7 +169,7 @@ def open_list(
     if not columns:
         none = _("The list {file} has no column of phones; its columns are: {columns}.")
         raise SheetError(
-            none.format(file=path.name, columns=", ".join(sheet.info.columns)),
+            none.format(file=show_controls(path.name), columns=", ".join(sheet.info.columns)),
             _('Call the column "Telefone", or put nothing but the numbers into the file.'),
         )
     return RecipientList(path=path, sheet=sheet, columns=columns, region=region, hidden_rows=hidden_rows)
@@ -217,7 +223,7 @@ class RecipientLists:
             staging.suppress(_with_places(people))
             people.refuse_unreadable()
         if self.only is not None:
-            staging.allow_only(_with_places(self.only), self.only.path.name)
+            staging.allow_only(_with_places(self.only), self.only.name)
             self.only.refuse_unreadable()
 
     def refuse_unreadable(self) -> None:
@@ -254,4 +260,4 @@ def _only(path: Path, region: str) -> RecipientList:
 
 def _with_places(people: RecipientList) -> Iterator[tuple[str, str]]:
     for listed in people.people():
-        yield listed.person, _("{file}, row {row}").format(file=people.path.name, row=listed.row)
+        yield listed.person, _("{file}, row {row}").format(file=people.name, row=listed.row)

@@ -14,6 +14,7 @@ from batch.app.inputs.change_guard import note_stamp
 from batch.app.inputs.staging import CampaignSheet, utc_now
 from batch.campaign import NotifyTargets, Webhook
 from batch.chats import WebhookFailure, post_webhook
+from batch.control_characters import show_controls
 from batch.errors import LedgerFailed, attempt, describe_defect
 from batch.i18n import _, describe_os_error
 from batch.ledger import Ledger, Owner
@@ -122,7 +123,9 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
     ended = ledger.run(run.run) or run
     ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.location)
     sheet = planned.source.sheet
-    source = SourceSheet(path=planned.copy, info=sheet.info, rows=sheet.rows, name=Path(run.sheet_path).name)
+    source = SourceSheet(
+        path=planned.copy, info=sheet.info, rows=sheet.rows, name=show_controls(Path(run.sheet_path).name)
+    )
     results = partial(ledger.results, run.run)
     written = attempt(
         lambda: write_report(

@@ -1,5 +1,6 @@
 """The tables of a ledger, for every database that SQLAlchemy supports; only `engine.py` knows which one it is."""
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -56,6 +57,27 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
+class PathText(TypeDecorator[str]):
+    """A path. The bytes of a name that is no UTF-8 are kept as they are."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
+        return value if value is None or value.isprintable() else _encodable(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - likewise
+        return os.fsdecode(value) if isinstance(value, bytes) else value
+
+
+def _encodable(value: str) -> str | bytes:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(value)
+    return value
+
+
 class State(StrEnum):
     """The state of a message: an outcome, or claimed (an attempt is in flight, or its run died)."""
 
@@ -107,13 +129,13 @@ runs = Table(
     Column("run", String(200), primary_key=True),
     Column("campaign", Text, nullable=False),
     Column("endpoint", Text, nullable=False),
-    Column("sheet_path", Text, nullable=False),
+    Column("sheet_path", PathText, nullable=False),
     Column("sheet_sha256", String(64), nullable=False),
     Column("sheet_options", Text, nullable=False),
     Column("version", String(40), nullable=False),
     Column("timezone", String(60), nullable=False),
     Column("language", String(10), nullable=False),
-    Column("report_dir", Text),
+    Column("report_dir", PathText),
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("started", UtcTime, nullable=False),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -247,3 +249,25 @@ def test_the_remedy_is_for_the_country_that_was_named(desk: Desk, words: tuple[s
     code, out, err = desk.type("suppress", "add", *words)
     assert (code, out, said in err) == (2, "", True)
     assert desk.listed() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file names of any bytes")
+def test_file_names_that_are_no_utf_8(desk: Desk, sandbox: RunningSandbox) -> None:
+    """As old archives hold them: every command works, and shows U+FFFD where the name has no letter."""
+    sheet, people = os.fsdecode(b"jo\xe3o.csv"), os.fsdecode(b"fora-jo\xe3o.csv")
+    desk.sheet(ANA, BIA)
+    (desk.folder / "contatos.csv").rename(desk.folder / sheet)
+    desk.write(people, f"{BIA}\n")
+    url = ("--base-url", sandbox.url)
+    assert desk.type("suppress", "import", people)[0] == 0
+    assert [each["source"] for each in desk.listed()] == ["fora-jo\N{REPLACEMENT CHARACTER}o.csv"]
+    assert "jo\N{REPLACEMENT CHARACTER}o.csv" in desk.type("inspect", sheet)[1]
+    assert desk.type("check", sheet, "-c", "um.toml", *url)[0] == 0
+    assert desk.type("plan", sheet, "-c", "um.toml", *url, "--out", "p.json")[0] == 0
+    code, counts, _ = desk.run(sandbox, sheet=sheet)
+    assert (code, counts) == (0, {"success": 1, "skipped": 1})
+    assert desk.type("report")[0] == 0
+    assert [path.name for path in desk.folder.glob("reports/*/report*.xlsx")] == ["report.xlsx"]
+    (desk.folder / people).unlink()
+    assert desk.type("run", ".", "-c", "um.toml", *url)[0] == 0
+    assert len(sandbox.log.applied) == 1
