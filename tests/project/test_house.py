@@ -28,7 +28,7 @@ MOST_FILES_OF_A_FOLDER = 20
 LINES_OF_THE_HOUSE = 22_890
 """A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day."""
 LINES_OF_FEATURES = {
-    "ledgers and rehearsals that are not trusted": 100,
+    "ledgers and rehearsals that are not trusted, file names of any bytes": 140,
     "reports into any workbook": 650,
     "consent, selection, unused opt-out columns": 400,
     "two forms of a number, countries, area codes, numbers in parts": 300,
