@@ -49,7 +49,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "batch/ledger/send/claims.py": (*_LEDGER, *_POOL),
     "batch/ledger/send/contact_limits.py": (*_LEDGER, *_POOL),
     "batch/ledger/send/rolling_quota.py": (*_LEDGER, *_POOL),
-    "batch/ledger/plan/rules.py": ("tests/unit/ledger/test_rules.py", *_LEDGER, "tests/unit/ledger/test_staging.py"),
+    "batch/ledger/plan/rules.py": (
+        "tests/unit/ledger/test_rules.py",
+        *_LEDGER,
+        "tests/unit/ledger/test_staging.py",
+        "tests/property/ledger/test_purge.py",
+    ),
     "batch/pool/attempt.py": _POOL,
     "batch/pool/pacing.py": ("tests/unit/pool/test_pacing.py", *_POOL),
     "batch/pool/stop.py": ("tests/unit/pool/test_stop.py", *_POOL, "tests/integration/commands/test_run_signals.py"),
