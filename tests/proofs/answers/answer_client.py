@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from batch.chats.client import ChatsClient
 from batch.chats.token import Token
+from batch.model.reasons import Reason
 from batch.model.verdicts import Verdict
 
 _CLIENTS = 8
@@ -46,7 +47,8 @@ def post_all(seed: int, count: int) -> Posted:
 
 
 def _wrong(contact: str, verdict: Verdict, log: Log) -> Iterator[str]:
-    yield from untruths(contact, verdict.outcome.value, log)
+    in_time = verdict.finding.reason is not Reason.ANSWER_TIMEOUT
+    yield from untruths(contact, verdict.outcome.value, log, in_time=in_time)
     if TOKEN[:20] in repr(verdict):
         yield f"{contact}: its verdict shows the token"
 

@@ -20,6 +20,8 @@ from typing import Any
 from answer_draw import ACCEPTED, REFUSED, UNKNOWN, WAITING
 from answer_server import Log, answering
 
+from batch.model.reasons import Reason
+
 TOKEN = "eyJhbGciOiJIUzI1NiJ9." + "Q7vTz2LmX9sK4bNf8RdW1hYc" * 18 + ".3nP0aJ6gUeEoiV5t"
 _PART = 20
 """Characters of the token that no file may show."""
@@ -148,8 +150,9 @@ def _breaches(folder: Path, ran: _Run, log: Log, statuses: dict[str, str]) -> It
     statuses.update({line["Telefone"]: line["wegly_status"] for line in lines})
     if Counter(statuses.values()) != Counter({name: n for name, n in ran.summary["counts"].items() if n}):
         yield f"its counts differ from its rows: {ran.summary['counts']}"
-    for contact, status in statuses.items():
-        yield from untruths(contact, status, log)
+    for line in lines:
+        in_time = line["wegly_reason"] != Reason.ANSWER_TIMEOUT.value
+        yield from untruths(line["Telefone"], line["wegly_status"], log, in_time=in_time)
 
 
 def _broken_files(report: Path, ran: _Run, ledger: Path) -> Iterator[str]:
@@ -173,8 +176,11 @@ def _broken_files(report: Path, ran: _Run, ledger: Path) -> Iterator[str]:
     )
 
 
-def untruths(contact: str, status: str, log: Log) -> Iterator[str]:
-    """Yield what is untrue of a row by the server's log."""
+def untruths(contact: str, status: str, log: Log, *, in_time: bool = True) -> Iterator[str]:
+    """Yield what is untrue of a row by the server's log.
+
+    `in_time`: False where the wait for the answer ended, on a busy machine too: then `unknown` is right.
+    """
     applied, answers = log.applied(contact), log.answers.get(contact, [])
     history = "; then ".join(f"{answer.kind} ({'applied' if answer.applied else 'not applied'})" for answer in answers)
     if applied > 1:
@@ -185,7 +191,7 @@ def untruths(contact: str, status: str, log: Log) -> Iterator[str]:
         yield f"{contact} is {status} and got one: {history}"
     if not answers and status not in WAITING | UNKNOWN:  # a request may be lost with a connection that just ended
         yield f"{contact} is {status} without a POST"
-    if answers and answers[-1].due and status not in answers[-1].due:
+    if in_time and answers and answers[-1].due and status not in answers[-1].due:
         yield f"{contact} is {status} after a plain answer: {history}"
     if status not in ACCEPTED | REFUSED | WAITING | UNKNOWN:
         yield f"{contact} is {status}"
