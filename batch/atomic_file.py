@@ -4,6 +4,7 @@ import ctypes
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import BinaryIO
 
 _NAMES = 9
 """How many names are tried for a file that another program holds open."""
+_WAITS = (0.05, 0.1, 0.2, 0.4)
+"""Seconds between tries to replace a file on Windows, where a virus scanner holds a new one for a moment."""
 _PRIVATE = 0o600
 """The mode of a temporary file from the start."""
 
@@ -61,8 +64,19 @@ def _copy_attribute(source: bytes, target: bytes, name: bytes) -> None:
         library.setxattr(target, name, value, ctypes.c_size_t(size), 0, 0)
 
 
-def _replace(temporary: Path, target: Path, *, names: int) -> Path:
-    """Rename to the first name that no other program holds open."""
+def _replace(
+    temporary: Path,
+    target: Path,
+    *,
+    names: int,
+    system: str = sys.platform,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Path:
+    """Rename to the first name that no other program holds open; on Windows the target itself is tried for a while."""
+    for wait in _WAITS if system == "win32" and not target.is_dir() else ():
+        with suppress(PermissionError):
+            return temporary.replace(target)
+        sleep(wait)
     others = (target.with_name(f"{target.stem} ({number}){target.suffix}") for number in range(2, names + 1))
     *candidates, last = target, *others
     for candidate in candidates:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import pytest
 
-from batch.atomic_file import write_atomic
+from batch.atomic_file import _replace, write_atomic
 
 
 @pytest.fixture
@@ -71,3 +71,28 @@ def test_a_file_held_open_by_excel_gets_another_name(folder: Path, monkeypatch: 
     assert placed.name == "report (3).xlsx"
     assert placed.read_bytes() == b"hello"
     assert target.read_bytes() == b"open"
+
+
+def test_on_windows_a_file_that_a_virus_scanner_holds_for_a_moment_keeps_its_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rename is tried again after short waits; only a file that stays held, as in Excel, leads to another name."""
+    held, waits, made = 3, [], folder / "new.part"
+    replace = Path.replace
+
+    def refused(self: Path, to: Path) -> Path:
+        nonlocal held
+        held -= to.name == "report.xlsx"
+        if to.name == "report.xlsx" and held >= 0:
+            raise PermissionError(13, "Access is denied")
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    made.write_bytes(b"hello")
+    target = folder / "report.xlsx"
+    assert _replace(made, target, names=9, system="win32", sleep=waits.append) == target
+    assert waits == [0.05, 0.1, 0.2]
+    held = 99
+    made.write_bytes(b"more")
+    assert _replace(made, target, names=9, system="win32", sleep=waits.append).name == "report (2).xlsx"
+    assert sum(waits) < 2
