@@ -3,8 +3,10 @@
 Data goes to stdout, messages to stderr.
 """
 
+import codecs
 import contextlib
 import io
+import json
 import os
 import signal
 import sys
@@ -101,10 +103,25 @@ add_language_option(cli)
 def main() -> None:
     """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
     translate_click()
+    _escape_unknown_signs()
     with use_language(requested_language(sys.argv[1:]) or system_language()):
         code = _run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl+C changes nothing any more
     sys.exit(code)
+
+
+def _escape_unknown_signs() -> None:
+    """Write signs that a console (cp850) or a pipe (cp1252) lacks as JSON does: no result may end as a UnicodeError."""
+    codecs.register_error("json", _write_as_json)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="json")
+
+
+def _write_as_json(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 class _Termination(BaseException):
