@@ -3,9 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+import structlog
 
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
@@ -14,6 +17,15 @@ from batch.pool.attempt import AttemptRunner
 from batch.pool.ports import ChatsPort, LedgerPort, PoolSettings, Progress
 from batch.pool.sender import SenderPool
 from batch.pool.stop import StopSignal
+
+_limits: Any = None
+with suppress(ImportError):  # Windows has no such module and no such limit
+    import resource as _limits
+
+log = structlog.get_logger()
+
+_OTHER_FILES = 64
+"""Files that a run has open beside its connections: ledger, sheets, logs, libraries."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,10 +75,12 @@ class Pool:
         An exception of a defect is raised after everything in flight was recorded.
         """
         upto = None if limit is None else self._runner.ledger.row_of(limit)
-        for sender in self._runner.ledger.senders():
+        senders = list(self._runner.ledger.senders())
+        settings = replace(self._settings, concurrency=fit_open_files(self._settings.concurrency, len(senders)))
+        for sender in senders:
             if sender not in self._senders:
                 self._senders[sender] = SenderPool(
-                    sender, runner=self._runner, settings=self._settings, progress=self._progress
+                    sender, runner=self._runner, settings=settings, progress=self._progress
                 )
         tasks = [asyncio.create_task(sender.run(upto)) for sender in self._senders.values()]
         try:
@@ -107,3 +121,26 @@ class Pool:
             next_at=min((sender.deferral.until for sender in senders if sender.deferral), default=None),
             senders=tuple(sender.summarize() for sender in senders),
         )
+
+
+def fit_open_files(concurrency: int, senders: int, limits: Any = _limits) -> int:
+    """Raise this process's limit of open files (256 on macOS) for all connections; return how many a sender may have.
+
+    `limits`: the system's module `resource`, None where there is no such limit.
+    """
+    if limits is None:
+        return concurrency
+    wanted = concurrency * senders + _OTHER_FILES
+    soft: int
+    hard: int
+    soft, hard = limits.getrlimit(limits.RLIMIT_NOFILE)
+    if soft == limits.RLIM_INFINITY or soft >= wanted:
+        return concurrency
+    raised = wanted if hard == limits.RLIM_INFINITY else min(wanted, hard)
+    with suppress(ValueError, OSError):
+        limits.setrlimit(limits.RLIMIT_NOFILE, (raised, hard))
+        soft = raised
+    if soft < wanted:
+        log.warning("few_open_files", allowed=soft, wanted=wanted)
+        return max(1, min(concurrency, (soft - _OTHER_FILES) // senders))
+    return concurrency

@@ -18,6 +18,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.verdicts import ChatSigns, Verdict
 from batch.pool import RetryRules, StopCause
+from batch.pool.pool import fit_open_files
 
 
 def test_every_row_is_posted_once_in_the_order_of_the_sheet(world: World) -> None:
@@ -361,3 +362,42 @@ def test_an_address_where_nobody_answers_is_tried_three_times(world: World) -> N
     tries = itertools.count()
     sent = later.send(Api(refusing=lambda: 0 < next(tries) < 7), rate=10.0, concurrency=1)
     assert (sent.cause, later.outcomes()) == (None, {Outcome.SUCCESS: 2})
+
+
+class Limits:
+    """The module `resource` of a system with these limits of open files."""
+
+    RLIMIT_NOFILE = 7
+    RLIM_INFINITY = -1
+
+    def __init__(self, soft: int, hard: int, most: int = 10_240) -> None:
+        self.now, self.most = (soft, hard), most
+
+    def getrlimit(self, _kind: int) -> tuple[int, int]:
+        return self.now
+
+    def setrlimit(self, _kind: int, limits: tuple[int, int]) -> None:
+        if limits[0] > self.most:
+            raise ValueError("current limit exceeds maximum limit")
+        self.now = limits
+
+
+def test_the_256_open_files_of_macos_are_raised_for_512_connections() -> None:
+    """The soft limit becomes what the connections of all senders need, and the hard one stays."""
+    limits = Limits(256, -1)
+    assert fit_open_files(512, 2, limits) == 512
+    assert limits.now == (1088, -1)
+
+
+def test_where_few_files_may_be_open_fewer_attempts_are_in_flight() -> None:
+    """A hard limit, or a system that refuses to raise, leaves each sender its share; a worker is always left."""
+    assert fit_open_files(512, 2, Limits(256, 264)) == 100
+    assert fit_open_files(16, 20, Limits(256, -1, most=256)) == 9
+    assert fit_open_files(16, 1, Limits(40, 40)) == 1
+
+
+def test_limits_that_suffice_are_left_as_they_are() -> None:
+    """Neither a limit that is high enough nor a system without limits changes the concurrency."""
+    assert fit_open_files(16, 1, limits := Limits(256, 300)) == 16
+    assert limits.now == (256, 300)
+    assert fit_open_files(512, 9, Limits(-1, -1)) == fit_open_files(512, 9, None) == 512
