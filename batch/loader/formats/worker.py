@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,10 @@ def _limit_this_process() -> None:
         return
     import resource  # noqa: PLC0415 - the module does not exist on Windows
 
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limits = {resource.RLIMIT_AS: _MEMORY_BYTES, resource.RLIMIT_CPU: _SECONDS, resource.RLIMIT_CORE: 0}
+    for kind, limit in limits.items():
+        hard = resource.getrlimit(kind)[1]
+        least = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        # macOS refuses a limit of memory below what it has reserved already: the time's limit holds alone then.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, (least, least))
