@@ -36,6 +36,7 @@ LINES_OF_FEATURES = {
     "names of what is no sheet, characters of a row, footers and totals rows": 250,
     "texts as Excel shows them, and what no person wrote": 470,
     "origins with a code of the ledger, secrets in odd lines": 60,
+    "limits, consoles and held files of Windows and macOS": 60,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_MODULES_OF_ONE_ROW = 150
