@@ -38,7 +38,7 @@ def find_sheets(named: Iterable[Path], lists: Collection[Path] = ()) -> InputFil
 
     Raises SheetError for a folder without any sheet.
     """
-    kept_out = {path.resolve() for path in lists}
+    kept_out = {_identity(path) for path in lists}
     sheets: list[Path] = []
     found: list[Path] = []
     ignored: list[str] = []
@@ -70,8 +70,17 @@ def is_late(campaign: Path, not_after: time) -> bool:
     return now.astimezone(ZoneInfo(load_campaign(campaign, now=now).timezone)).time() > not_after
 
 
-def _ignore_reason(file: Path, lists: Collection[Path]) -> str | None:
-    if file.resolve() in lists:
+def _identity(file: Path) -> object:
+    """Return what tells a file from others: macOS and Windows find it by names of another case or Unicode form, too."""
+    try:
+        found = file.stat()
+    except OSError:
+        return file.resolve()
+    return (found.st_dev, found.st_ino) if found.st_ino else file.resolve()  # some network folders number no files
+
+
+def _ignore_reason(file: Path, lists: Collection[object]) -> str | None:
+    if _identity(file) in lists:
         return _("a list of people that the run honours")
     if file.name.startswith("~$"):
         return _("Excel's note that a workbook is open")

@@ -6,6 +6,7 @@ The forms in which people have their lists are in `test_people_lists.py`.
 from __future__ import annotations
 
 import csv
+import os
 import runpy
 from datetime import UTC, datetime
 from pathlib import Path
@@ -223,3 +224,11 @@ def test_the_same_rule_reads_the_list_and_the_sheet(tmp_path: Path, text: str) -
     found = open_list(path, region="PT")
     expected = ["+351912345678", *([read.e164] if isinstance(read, Phone) else [])]
     assert [each.person for each in found.people()] == expected
+
+
+def test_a_list_is_known_in_its_folder_by_another_name_of_the_same_file(tmp_path: Path) -> None:
+    """As macOS and Windows take `BLOQUEIO.CSV` for `bloqueio.csv`; a hard link stands for that here."""
+    folder = _folder(tmp_path, "b.csv", "bloqueio.csv")
+    os.link(folder / "bloqueio.csv", tmp_path / "BLOQUEIO.CSV")
+    missing = tmp_path / "missing.csv"
+    assert find_sheets([folder], [tmp_path / "BLOQUEIO.CSV", missing]).sheets == (folder / "b.csv",)
