@@ -20,14 +20,14 @@ ShowNumber = Callable[[str], Shown | None]
 """The text of a cell to the shown one; None where that is the same."""
 
 _BRAZILIAN = {
-    5: '"R$" #,##0;-"R$" #,##0',
-    7: '"R$" #,##0.00;-"R$" #,##0.00',
-    37: "#,##0;-#,##0",
-    39: "#,##0.00;-#,##0.00",
-    41: '_-* #,##0_-;-* #,##0_-;_-* "-"_-;_-@_-',
-    42: '_-"R$"* #,##0_-;-"R$"* #,##0_-;_-"R$"* "-"_-;_-@_-',
-    43: '_-* #,##0.00_-;-* #,##0.00_-;_-* "-"??_-;_-@_-',
-    44: '_-"R$"* #,##0.00_-;-"R$"* #,##0.00_-;_-"R$"* "-"??_-;_-@_-',
+    5: '"R$" #,##0_);("R$" #,##0)',
+    7: '"R$" #,##0.00_);("R$" #,##0.00)',
+    37: "#,##0_);(#,##0)",
+    39: "#,##0.00_);(#,##0.00)",
+    41: '_(* #,##0_);_(* (#,##0);_(* "-"_);_(@_)',
+    42: '_("R$"* #,##0_);_("R$"* (#,##0);_("R$"* "-"_);_(@_)',
+    43: '_(* #,##0.00_);_(* (#,##0.00);_(* "-"??_);_(@_)',
+    44: '_("R$"* #,##0.00_);_("R$"* (#,##0.00);_("R$"* "-"??_);_(@_)',
 }
 _BUILT_IN = {
     1: "0",
@@ -91,7 +91,7 @@ def show_by(code: str, kind: NumberKind | None = None) -> ShowNumber | None:
     if kind is NumberKind.DATE:
         tokens = _month_and_year(code)
         return partial(_show_month, tokens=tokens, code=code) if tokens else None
-    if kind is NumberKind.ELAPSED or code.lower() in {"", "general", "@", "0"}:
+    if kind is NumberKind.ELAPSED or code.lower() in {"", "general", "@"}:
         return None
     return lru_cache(maxsize=_CACHED)(partial(_show_number, sections=_sections(code), code=code))
 

@@ -73,6 +73,7 @@ def test_a_format_that_rounds_an_amount_says_so() -> None:
 @pytest.mark.parametrize(
     ("format_id", "text", "expected"),
     [
+        (1, "1,5", "2"),
         (2, "1,5", "1,50"),
         (4, "1234,5", "1.234,50"),
         (10, "0,075", "7,50%"),
