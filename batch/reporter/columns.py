@@ -44,9 +44,9 @@ def render_sentences(result: Result) -> Sentences:
     return result.reason, " ".join(map(sentence, findings)), actions or None
 
 
-def zoned_text(moment: datetime, zone: ZoneInfo) -> str:
-    """A moment as a value, on the clock of a zone."""
-    return moment.astimezone(zone).replace(microsecond=0).isoformat()
+def zoned_text(second: int, zone: ZoneInfo) -> str:
+    """A moment in seconds since 1970 as a value, on the clock of a zone."""
+    return datetime.fromtimestamp(second, zone).isoformat()
 
 
 def result_values(result: Result, sentences: Sentences, sent_at: str | None) -> tuple[Value, ...]:

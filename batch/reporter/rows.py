@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -42,20 +42,31 @@ _ROW = "row"
 _MEMORY = 2 * 1024 * 1024
 """Bytes that are kept in memory; beyond, everything goes into the file."""
 _CACHED = 1024
-_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+_OUTCOMES: dict[Value, Outcome] = {outcome.value: outcome for outcome in Outcome}
 
 
 class ReportRow(NamedTuple):
     """One row of the report without the sheet's own cells."""
 
+    # Plain values alone, so that `Spool` keeps a row as it is.
+
     number: int
-    outcome: Outcome
     values: tuple[Value, ...]
     """One for each of `COLUMNS`."""
     columns: tuple[str, ...]
     """Columns of the sheet that its findings name; a name may list several, separated by commas."""
-    origin: Origin | None
-    """As `Result.origin`."""
+    origin_values: tuple[str, int, str] | None
+    """Run, row and file of `origin`."""
+
+    @property
+    def outcome(self) -> Outcome:
+        return _OUTCOMES[self.values[STATUS]]
+
+    @property
+    def origin(self) -> Origin | None:
+        """The row that it corrects; None for none."""
+        found = self.origin_values
+        return Origin(run=found[0], row=found[1], file=found[2]) if found else None
 
 
 class TableRow(NamedTuple):
@@ -103,7 +114,7 @@ def make_row_renderer(zone: ZoneInfo) -> Callable[[Result], ReportRow]:
     # By identity: the ledger gives alike rows the same findings. The cache holds on to them, so that no others can
     # take over their ids.
     cache: dict[tuple[int, int], _Rendered] = {}
-    moment = lru_cache(maxsize=_CACHED)(partial(zoned_text, zone=zone))
+    moment = lru_cache(maxsize=_CACHED)(partial(zoned_text, zone=zone))  # by whole seconds, which many rows share
 
     def render(result: Result) -> ReportRow:
         key = (id(result.findings), id(result.notes))
@@ -113,9 +124,10 @@ def make_row_renderer(zone: ZoneInfo) -> Callable[[Result], ReportRow]:
                 cache.clear()
             columns = tuple(str(each.values["column"]) for each in result.findings if "column" in each.values)
             known = cache[key] = _Rendered(result.findings, result.notes, render_sentences(result), columns)
-        sent_at = moment(result.sent_at.replace(microsecond=0)) if result.sent_at else None
+        sent_at = moment(int(result.sent_at.timestamp())) if result.sent_at else None
         values = result_values(result, known.sentences, sent_at)
-        return ReportRow(result.row, result.outcome, values, known.columns, result.origin)
+        origin = result.origin
+        return ReportRow(result.row, values, known.columns, (origin.run, origin.row, origin.file) if origin else None)
 
     return render
 
@@ -128,7 +140,7 @@ class ResultSpool:
         self._results, self._zone = results, zone
         render = make_row_renderer(zone)
         self._spool = Spool[Result, ReportRow](
-            memory_bytes=_MEMORY, pack=lambda result: _packed(render(result)), unpack=_unpacked
+            memory_bytes=_MEMORY, pack=lambda result: tuple(render(result)), unpack=partial(tuple.__new__, ReportRow)
         )
 
     def __enter__(self) -> ResultSpool:
@@ -146,17 +158,6 @@ class ResultSpool:
     def rows(self) -> Iterator[ReportRow]:
         """Yield the rendered rows, from the start at each call."""
         return self._spool.rows() if self._spool.is_complete else map(make_row_renderer(self._zone), self._results())
-
-
-def _packed(row: ReportRow) -> tuple[Any, ...]:
-    origin = row.origin
-    return row.number, row.values, row.columns, (origin.run, origin.row, origin.file) if origin else None
-
-
-def _unpacked(packed: tuple[Any, ...]) -> ReportRow:
-    number, values, columns, came = packed
-    origin = Origin(run=came[0], row=came[1], file=came[2]) if came else None
-    return ReportRow(number, _OUTCOMES[values[STATUS]], values, columns, origin)
 
 
 def lay_out_table(info: SheetInfo | None) -> TableLayout:

@@ -91,7 +91,7 @@ class _Group:
 def collect_statistics(results: Iterable[Result], zone: ZoneInfo) -> Statistics:
     """Group the results in one pass; steps of time are those of `zone`."""
     groups: dict[tuple[Outcome, Reason], _Group] = {}
-    seconds: Counter[tuple[datetime, Outcome]] = Counter()
+    seconds: Counter[tuple[int, Outcome]] = Counter()
     last: datetime | None = None
     messaged = frozenset(outcome for outcome in Outcome if outcome.messaged)  # a set: this runs for every row
     for each in results:
@@ -103,7 +103,7 @@ def collect_statistics(results: Iterable[Result], zone: ZoneInfo) -> Statistics:
         if group.rows <= _MAX_EXAMPLES:
             group.first.append(each.row)
         if sent_at is not None and outcome in messaged:
-            seconds[sent_at.replace(microsecond=0), outcome] += 1
+            seconds[int(sent_at.timestamp()), outcome] += 1
             if last is None or sent_at > last:
                 last = sent_at
     steps, step = _group_seconds(seconds, zone)
@@ -123,13 +123,13 @@ def step_for(span: timedelta) -> tuple[str, timedelta]:
     return name, timedelta(seconds=seconds)
 
 
-def _group_seconds(seconds: Mapping[tuple[datetime, Outcome], int], zone: ZoneInfo) -> tuple[tuple[SentStep, ...], str]:
+def _group_seconds(seconds: Mapping[tuple[int, Outcome], int], zone: ZoneInfo) -> tuple[tuple[SentStep, ...], str]:
     if not seconds:
         return (), "second"
     import pandas as pd  # noqa: PLC0415 - slow to load, large, and needed only where something was sent
 
     index = pd.MultiIndex.from_arrays(
-        [pd.to_datetime([at for at, _ in seconds], utc=True), [outcome.value for _, outcome in seconds]]
+        [pd.to_datetime([at for at, _ in seconds], unit="s", utc=True), [outcome.value for _, outcome in seconds]]
     )
     counts = pd.Series(list(seconds.values()), index=index).unstack(fill_value=0)
     # Wall-clock time without its zone: where summer time ends, two hours of the same name share a step.

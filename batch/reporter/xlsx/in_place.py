@@ -238,10 +238,11 @@ class _ResultRows:
         if self._header_row:
             yield self._header_row, self._cells.headings(self._header_row).encode()
         cells, row = self._cells.row, 0
-        for row, outcome, values, *_rest in rows:
-            yield row, cells(row, values, outcome).encode()
+        for each in rows:
+            row = each.number
+            yield row, cells(row, each.values, each.outcome).encode()
             if row == self._totals_row:
-                self.totals = values
+                self.totals = each.values
         self.bottom = max(self.bottom, row)
 
 

@@ -20,7 +20,7 @@ from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result
 from batch.ooxml.references import column_letters
 from batch.reporter import results_csv
-from batch.reporter.columns import COLUMNS, Value, place_columns, render_sentences, result_values, zoned_text
+from batch.reporter.columns import COLUMNS, Value, place_columns, render_sentences, result_values
 from batch.reporter.html import rows as html_rows
 from batch.reporter.html.rows import PageRows
 from batch.reporter.html.text import harmless
@@ -94,7 +94,7 @@ def test_what_is_kept_is_what_each_result_says(found: list[Result], how: str) ->
 
 def values(result: Result) -> tuple[Value, ...]:
     """The values of one result by itself, without anything that was rendered before."""
-    sent_at = zoned_text(result.sent_at, ZONE) if result.sent_at else None
+    sent_at = result.sent_at.astimezone(ZONE).replace(microsecond=0).isoformat() if result.sent_at else None
     return result_values(result, render_sentences(result), sent_at)
 
 
