@@ -13,7 +13,7 @@ from batch.loader import Sheet, fold, open_sheet
 from batch.model.messages import campaign_scope
 from batch.model.phone.cells import format_phone
 from batch.model.runs import Run
-from batch.model.sheets import SheetRow
+from batch.model.sheets import SheetInfo, SheetRow
 
 SETTLE_COLUMN = "wegly_settle"
 SENT_WORDS = ("sent", "yes", "enviada", "enviado", "sim")
@@ -33,6 +33,8 @@ class SettleEntry:
     """Digits only, with the country's code; empty when the cell is."""
     run: str
     """`wegly_run`: the run that gave the outcome; empty when the cell is."""
+    header_row: int = 1
+    """The report's own."""
 
 
 def read_decisions(report: Path) -> list[SettleEntry]:
@@ -45,7 +47,7 @@ def read_decisions(report: Path) -> list[SettleEntry]:
     entries: list[SettleEntry] = []
     problems: list[str] = []
     for row in sheet.rows():
-        found = _entry(row, places, sheet.info.columns[places[SETTLE_COLUMN]])
+        found = _entry(row, places, sheet.info)
         if isinstance(found, SettleEntry):
             entries.append(found)
         elif found:
@@ -75,8 +77,9 @@ def _place(sheet: Sheet, name: str) -> int:
     return found[0]
 
 
-def _entry(row: SheetRow, places: dict[str, int], column: str) -> SettleEntry | str | None:
+def _entry(row: SheetRow, places: dict[str, int], info: SheetInfo) -> SettleEntry | str | None:
     """Return a row's decision, or what is wrong with it; None when it holds none."""
+    column = info.columns[places[SETTLE_COLUMN]]
     word = row.cells[places[SETTLE_COLUMN]]
     wrong = row.errors.get(column) or (row.errors.get("") if word else None)
     if wrong:
@@ -91,6 +94,7 @@ def _entry(row: SheetRow, places: dict[str, int], column: str) -> SettleEntry | 
         sent=sent,
         phone=re.sub(r"\D", "", row.cells[places["wegly_phone"]] or ""),
         run=(row.cells[places["wegly_run"]] or "").strip(),
+        header_row=info.header_row,
     )
 
 
@@ -132,12 +136,7 @@ def match_entries(
     ledger: Ledger, entries: Sequence[SettleEntry], runs: dict[str, list[Run]], file: str
 ) -> list[RowDecision]:
     """Find the ledger's row of each entry. Raises SheetError naming all that do not agree with it."""
-    numbers = [entry.row for entry in entries]
-    sheets = {
-        run.run: {each.row: each for each in ledger.settlements.row_statuses(run.run, numbers)}
-        for followers in runs.values()
-        for run in followers
-    }
+    sheets = {run.run: _read_rows(ledger, entries, run) for followers in runs.values() for run in followers}
     decisions: list[RowDecision] = []
     problems: list[str] = []
     taken: dict[str, int] = {}
@@ -161,6 +160,14 @@ def match_entries(
             ),
         )
     return decisions
+
+
+def _read_rows(ledger: Ledger, entries: Sequence[SettleEntry], run: Run) -> dict[int, RowStatus]:
+    """Return the rows of a run by their numbers in the report, whose header may stand higher than the sheet's own."""
+    own = run.sheet_options.get("header_row")
+    shift = int(own) - entries[0].header_row if own else 0
+    numbers = [entry.row + shift for entry in entries]
+    return {each.row - shift: each for each in ledger.settlements.row_statuses(run.run, numbers)}
 
 
 def _same_message(entry: SettleEntry, here: Sequence[RowStatus]) -> RowStatus | str:

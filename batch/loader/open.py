@@ -249,8 +249,8 @@ def _open(source: SheetFile, name: str | None, wanted: Collection[str], encoding
 def _find_header(source: SheetFile, grid: Grid, header_row: int | None, wanted: Collection[str]) -> Header:
     head = list(islice(filter(has_content, grid.rows()), HEAD_ROWS))
     if header_row is not None:
-        # A sheet of rows to correct has its own header, wherever the campaign says that the original has it.
-        own = next((row.number for row in head if has_origins(row.cells)), None)
+        # Rows to correct and results.csv have their own header, wherever the campaign says that the original has it.
+        own = next((row.number for row in head if has_origins(row.cells) or _RESULTS_CSV.issubset(row.cells)), None)
         if own is not None and (header := header_at(head, own)):
             return header
     if header_row:

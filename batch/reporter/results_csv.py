@@ -1,7 +1,8 @@
 """results.csv: the report as a CSV file that Brazilian Excel opens by a double click.
 
-UTF-8 with BOM, `;`, CRLF. Line n of the file is row n of the sheet; a blank row of the sheet is a blank line. Of a
-sheet without a header, row n is line n + 1, below a header of our own.
+UTF-8 with BOM, `;`, CRLF. The header is line 1; row n of the sheet is as many lines below it as in the sheet, so that a
+blank row is a blank line. Of a sheet without a header, row n is line n + 1, below a header of our own. Values stand as
+they are: Excel makes a number of `000123` or `1E5`, and report.xlsx is the file for it.
 A text that Excel would run as a formula is guarded by an apostrophe (`batch.model.csv_injection`); numbers and phones
 stay as they are.
 """
@@ -18,14 +19,14 @@ from batch.reporter.printable_text import printable
 from batch.reporter.rows import TableLayout, TableRow
 
 _END = "\r\n"
-_MAY_BEGIN_A_FORMULA = re.compile(
-    "\0(?!(?:[+-]?[0-9]+(?:[.,][0-9]+)*|\\+[0-9]{1,3} [0-9 ()-]+)\0)[ \t']*[=+\\-@\uff1d\uff0b\uff0d\uff20]"
+_MAY_BE_A_FORMULA = re.compile(
+    "(?:;(?!(?:[+-]?[0-9]+(?:[.,][0-9]+)*|\\+[0-9]{1,3} [0-9 ()-]+);)|[,|])[ \t'\"]*[=+\\-@\uff1d\uff0b\uff0d\uff20]"
 )
-"""One of several printable texts with a NUL before and behind each; numbers and phones are left out."""
+"""Signs at a beginning, in printable texts with a `;` before and behind each; numbers and phones are left out."""
 
 
 def write_csv(file: BinaryIO, layout: TableLayout, rows: Iterable[TableRow]) -> None:
-    """Write the header at its row and each row at its number. Memory does not grow with the rows."""
+    """Write the header, and each row at its place below. Memory does not grow with the rows."""
     # Not utf-8-sig: that encodes in Python, piece by piece.
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     try:
@@ -37,7 +38,6 @@ def write_csv(file: BinaryIO, layout: TableLayout, rows: Iterable[TableRow]) -> 
 
 def _write_lines(text: TextIO, layout: TableLayout, rows: Iterable[TableRow]) -> None:
     writer = csv.writer(text, delimiter=";", lineterminator=_END)
-    text.write(_END * (layout.header_row - 1))
     writer.writerow([_cell(name) for name in layout.header])
     at = layout.header_row
     for row in rows:
@@ -50,8 +50,8 @@ def _write_lines(text: TextIO, layout: TableLayout, rows: Iterable[TableRow]) ->
 
 def _is_plain(row: TableRow) -> bool:
     """True when no cell needs a guard or a change; False also when it takes more than a look."""
-    texts = [cell for cell in row.cells if isinstance(cell, str)]
-    return "".join(texts).isprintable() and _MAY_BEGIN_A_FORMULA.search("\0".join(["", *texts, ""])) is None
+    texts = ";".join(["", *[cell for cell in row.cells if isinstance(cell, str)], ""])
+    return texts.isprintable() and _MAY_BE_A_FORMULA.search(texts) is None
 
 
 def _cell(text: str) -> str:

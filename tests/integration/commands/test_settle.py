@@ -246,6 +246,15 @@ def test_a_report_with_decisions_is_settled(desk: Desk, run: str, name: str) -> 
     assert (code, out) == (0, "3 rows were settled so before; nothing changes.\n")
 
 
+def test_a_report_whose_header_stands_higher_than_the_sheets_own_is_settled(desk: Desk) -> None:
+    """results.csv begins with the header, the sheet with a title: the rows are those of the same distance from it."""
+    desk.sheet = desk.write("contatos.csv", f"Lista de contatos;\n;\n;\n{SHEET}")
+    run = desk.run()[1]["run"]
+    report = decide(desk.report(run, "results.csv"), {3: "enviada", 4: "não enviada", 7: "Não"})
+    assert desk.settle(report)[0] == 0
+    assert [desk.states(run)[row] for row in (6, 7, 10)] == ["success", "pending", "pending"]
+
+
 def test_a_later_report_shows_rows_of_an_earlier_run(desk: Desk, run: str) -> None:
     """`wegly_run` names the first run, the row is of the later sheet, where the person stands elsewhere."""
     desk.sheet = desk.write("outros.csv", "Nome;Telefone\nEva;11 90003-0901\nNovo;11 90009-1001\nBia;11 90001-0900\n")

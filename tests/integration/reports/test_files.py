@@ -163,12 +163,12 @@ def test_the_summary_sheet_says_what_the_json_says(report: Report) -> None:
 
 
 def test_row_n_of_the_sheet_is_row_n_of_workbook_and_csv(report: Report) -> None:
-    """A header below titles and blank rows in the middle: blank lines keep the numbers."""
+    """A header below titles and blank rows in the middle: the CSV file begins with the header, and keeps distances."""
     results = [replace(each, row=row) for each, row in zip(six_results(), (5, 6, 9, 10, 11, 40), strict=True)]
     _, folder = report({each.row: (f"Ana {each.row}", "1", None) for each in results}, results, header_row=4)
     lines = csv_lines(folder)
-    assert lines[3][:3] == list(HEADER)
-    assert {number: line[3] for number, line in enumerate(lines, start=1) if line and number > 4} == {
+    assert lines[0][:3] == list(HEADER)
+    assert {number: line[3] for number, line in enumerate(lines[1:], start=5) if line} == {
         each.row: each.outcome.value for each in results
     }
     book = load_workbook(folder / "report.xlsx")

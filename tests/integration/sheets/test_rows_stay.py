@@ -179,12 +179,11 @@ class Scene:
         return {line[0].row: dict(zip(names, (cell.value for cell in line), strict=True)) for line in below}
 
     def in_csv(self, run: str) -> dict[int, dict[str, Any]]:
-        """The same of results.csv, whose records stand where the sheet's rows do."""
+        """The same of results.csv, whose records stand as far below the header in line 1 as the sheet's rows."""
         with (self.folder / "r" / run / "results.csv").open(encoding="utf-8-sig", newline="") as file:
             records = list(csv.reader(file, delimiter=";"))
-        header = next(place for place, record in enumerate(records) if "wegly_status" in record)
-        below = enumerate(records[header + 1 :], header + 2)
-        return {number: dict(zip(records[header], record, strict=True)) for number, record in below if record}
+        below = enumerate(records[1:], min(self.in_xlsx(run)))
+        return {number: dict(zip(records[0], record, strict=True)) for number, record in below if record}
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("que o WhatsApp recusa", "que não se pode enviar", "likewise"),
     (r'"format": 1,', '"format": 2,', "a plan's hash binds what is sent"),
     (r'"hash": "[0-9a-f]+"', '"hash": "<hash>"', "likewise"),
+    (r"\A(\ufeff?)[\r\n]+", r"\1", "results.csv begins with its header, below whatever titles the sheet's own is"),
 )
 """Pattern, replacement (both applied to either version's text), reason: differences to 3bbba84 that were meant.
 

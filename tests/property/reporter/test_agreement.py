@@ -113,7 +113,7 @@ def test_every_form_reads_back_to_the_same_outcomes(sheet: tuple[int, list[Sheet
         row: (found.cell(row, 3).value, found.cell(row, 4).value) for row in range(header_row + 1, found.max_row + 1)
     }
     assert {row: cells for row, cells in in_book.items() if cells[0]} == expected
-    in_csv = {number: line for number, line in enumerate(lines, start=1) if line and number > header_row}
+    in_csv = {number: line for number, line in enumerate(lines[1:], start=header_row + 1) if line}
     assert {number: (line[2], line[3]) for number, line in in_csv.items()} == expected
     assert {number: unguard(line[1]) for number, line in in_csv.items()} == {
         row.number: printable(row.cells[1] or "") for row in rows

@@ -23,3 +23,12 @@ def test_another_files_apostrophes_stay(tmp_path: Path) -> None:
     path = tmp_path / "contatos.csv"
     path.write_text("Nome;Telefone\n'=1+1;11 90000-1001\n", encoding="utf-8")
     assert [row.cells[0] for row in open_sheet(path).rows()] == ["'=1+1"]
+
+
+def test_results_begin_with_their_header_wherever_the_campaign_says_the_sheet_has_it(tmp_path: Path) -> None:
+    """The titles above the user's header are not in results.csv."""
+    path = tmp_path / "results.csv"
+    lines = ["Nome;Telefone;wegly_status;wegly_run", *(f"Ana;11 90000-100{n};success;r1" for n in range(4))]
+    path.write_text("\r\n".join(lines), encoding="utf-8-sig")
+    sheet = open_sheet(path, header_row=4)
+    assert (sheet.info.header_row, [row.number for row in sheet.rows()]) == (1, [2, 3, 4, 5])
