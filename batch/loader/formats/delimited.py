@@ -35,6 +35,8 @@ _AS_TEXT = re.compile(r'="([^"]*)"')
 _LONGEST_RECORD_LINES = 5_000
 _MOST_LONG_RECORDS = 20
 """Records that may run to that length in vain; then a file is taken to have no line breaks inside cells."""
+_NARROW = 2
+"""Cells of a record so short that a line of a long cell may look like one."""
 _EXCEL_MARK = re.compile(r'"?sep=(.)"?;*,*\s*', re.IGNORECASE)
 
 
@@ -112,7 +114,8 @@ def split_records(
         record = _Record(delimiter, plain, quote)
         taken = record.read(line, remaining, most=_LONGEST_RECORD_LINES if long_records else 0)
         long_records -= long_records > 0 and len(taken) == _LONGEST_RECORD_LINES
-        if record.whole and not (taken and _is_doubtful(record.cells, text.split(delimiter), width)):
+        alone = [len(each.split(delimiter)) for each in (text, *taken[-1:])]
+        if record.whole and not (taken and _is_doubtful(len(record.cells), alone, width)):
             cells = [_unwrap(cell).strip() or None for cell in record.cells]
             yield RawRow(number, cells, fault=INNER_QUOTE if record.lacks_delimiter else None)
         else:
@@ -120,8 +123,15 @@ def split_records(
             yield RawRow(number, [cell.strip() or None for cell in text.split(delimiter)], fault=STRAY_QUOTE)
 
 
-def _is_doubtful(joined: Sequence[str], alone: Sequence[str], width: int | None) -> bool:
-    return width is not None and len(joined) != width and len(alone) == width
+def _is_doubtful(joined: int, alone: Sequence[int], width: int | None) -> bool:
+    """True when a cell that swallowed lines seems to be a stray mark, by the cells of the record and of its lines.
+
+    `alone`: of the first and the last line. Two whole records may be joined to one: by a mark that is closed by that of
+    an inch in the next.
+    """
+    if width is None:
+        return False
+    return (joined != width and alone[0] == width) or (width > _NARROW and alone[0] >= width == alone[-1])
 
 
 def _unwrap(cell: str) -> str:
@@ -216,10 +226,16 @@ class _Record:
     def _quotes_beyond(self, body: str, place: int, end: int) -> bool:
         """True if the last quotation mark of an unquoted cell is closed in a later cell, right before a delimiter."""
         mark = self._quote
+        if body[place:end].lstrip(" ").startswith(mark):  # behind blanks: closed later, and text follows
+            closed = self._to_closing.match(body, body.index(mark, place) + 1)
+            return closed is not None and closed.end() > end
         if body.count(mark, place, end) % 2 == 0 or body[end - 1] == mark:
             return False
         match = self._to_closing.match(body, body.rindex(mark, place, end) + 1)
-        return match is not None and (match.end() == len(body) or body[match.end()] == self._delimiter)
+        if match is None:
+            return False
+        closed_at = self._pass_blanks(body, match.end())
+        return closed_at == len(body) or body[closed_at] == self._delimiter
 
     def _add_quoted(self, line: str, body: str, place: int) -> int:
         """Add the quoted text from `place` on, and return where it ends; -1 when it does not end in this line."""

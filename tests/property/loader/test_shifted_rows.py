@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from text_sheets import NAMES, TextSheet, find_shifted, read_polluted
 
 from batch.errors import SheetError
 from batch.loader import Sheet, open_sheet
 
-NAMES = ["Nome", "Telefone", "CPF", "Produto", "Loja", "Obs"]
 FILES = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -123,3 +123,30 @@ def test_no_row_of_a_good_file_is_refused(path: Path, seed: int) -> None:
     sheet = open_sheet(path, wanted_columns=NAMES)
     assert not any(row.errors for row in sheet.rows())
     assert_not_shifted(sheet, rows)
+
+
+def _read_all(path: Path, seeds: range) -> list[tuple[int, str, list[tuple[int, str]]]]:
+    found = ((seed, *read_polluted(path, seed)) for seed in seeds)
+    return [each for each in found if each[2]]
+
+
+def test_two_thousand_polluted_files(path: Path) -> None:
+    """Separators, names, quotation marks, headers and lines: each row is right, an error, or the file is refused."""
+    assert _read_all(path, range(2000)) == []
+
+
+@pytest.mark.long
+def test_twenty_thousand_polluted_files(path: Path) -> None:
+    """The same with other seeds."""
+    assert _read_all(path, range(2000, 22_000)) == []
+
+
+def test_good_files_of_any_delimiter_and_quotes(path: Path) -> None:
+    """A thousand files without a fault: no row is an error, and each cell comes out as it was written."""
+    for seed in range(1000):
+        made = TextSheet(seed)
+        path.write_text("\n".join(made.texts), encoding="utf-8")
+        sheet = open_sheet(path, wanted_columns=NAMES)
+        assert [row.number for row in sheet.rows() if row.errors] == [], seed
+        assert find_shifted(sheet, made.rows) == [], seed
+        assert sheet.row_count == len(made.rows), seed
