@@ -8,13 +8,15 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import PurePath
 from typing import IO, BinaryIO
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from openpyxl.workbook import Workbook
+from openpyxl.writer.excel import ExcelWriter
 
 from batch.i18n import _, number
 from batch.ooxml.archive import new_zip, write_stream
@@ -58,7 +60,9 @@ _ROW_BYTES, _CELL_BYTES = 1500, 100
 def save_package(book: Workbook) -> Package:
     """Return an openpyxl workbook as a package."""
     file = io.BytesIO()
-    book.save(file)
+    book.properties.modified = datetime.now(UTC).replace(tzinfo=None)  # as openpyxl does, whose `save` leaves
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:  # the archive open when the disk is full
+        ExcelWriter(book, archive).save()
     return Package(ZipFile(file))
 
 
