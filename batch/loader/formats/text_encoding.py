@@ -39,6 +39,7 @@ _SELDOM = frozenset(map(chr, {*range(0xE0, 0x100)} - {0xF7, 0xE6, 0xF0, 0xFE, 0x
 _SIGNS = frozenset(
     "\u00aa\u00ba\u00b0\u00a7\u00ae\u00a9\u2122\u00b2\u00b3\u00b9\u00bd\u00bc\u00d7\u00b7\u00bf\u00a1\u00a3\u20ac\u00b1\u00a0\u2013\u2014\u201c\u201d\u2018\u2019\u2022\u2026\u00ab\u00bb\u00b4"
 )
+_ASCII = 0x80
 _APOSTROPHES = frozenset("\u2019\u2018\u00b4")
 _NOT_SPELLED = re.compile(
     r"\u00e7(?![aou\u00e1\u00e2\u00e3\u00f3\u00f4\u00f5\u00fa\u00ed])|(?<![^\W\d_])(?:[^\Waeiou]|jo)\u00e7o|[\u00e4\u00ec\u00ef][eo]",
@@ -47,6 +48,8 @@ _NOT_SPELLED = re.compile(
 """Letters that no Portuguese word has: ends of JOÃO, SÃO and GUIMARÃES in another encoding."""
 _LIKELY = 0.9
 _CLEARLY = 3.0
+_MARGIN = 4
+"""Logarithm by which a word is likelier in another encoding than in Windows-1252, on average, to be read so."""
 _UNLIKELY = 0.005
 
 
@@ -89,7 +92,11 @@ def _find_old_encoding(source: SheetFile) -> str:
     if share >= _LIKELY:
         return "cp1252"
     judged = {name: _judge_letters(words, name) for name in decodable if name != "cp1252"}
-    likely = {name: score for name, (good, score) in judged.items() if good >= _LIKELY and score > windows + 1}
+    likely = {
+        name: score
+        for name, (good, score) in judged.items()
+        if good >= _LIKELY and score > windows + _MARGIN * len(words)
+    }
     if not likely and "cp1252" in decodable:
         return "cp1252"
     best = max(likely, key=likely.__getitem__, default="")
@@ -104,16 +111,20 @@ def _find_old_encoding(source: SheetFile) -> str:
 
 
 def _sample_words(path: Path) -> list[bytes]:
-    """Return the different words beyond ASCII of the first lines that have some."""
+    """Return the different words of the first lines that have letters beyond ASCII, but not those of such alone."""
     words: dict[bytes, None] = {}
     taken = 0
     for chunk in _chunks(path):
-        for word in _WORD.findall(chunk):
+        for word in filter(_is_word, _WORD.findall(chunk)):
             words[word] = None
             taken += len(word)
             if taken > _SAMPLE_BYTES:
                 return list(words)
     return list(words)
+
+
+def _is_word(word: bytes) -> bool:
+    return len(word) > 1 and min(word) < _ASCII
 
 
 def _decode(words: list[bytes], encoding: str) -> list[str]:

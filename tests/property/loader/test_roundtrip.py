@@ -19,10 +19,26 @@ from batch.loader.formats.cell_text import value_text
 from batch.loader.formats.delimited import split_records
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252")
-# Letters, because a pair such as "Â¡" is the same two bytes as one letter of UTF-8, which is tried first.
-LATIN = st.one_of(
-    st.characters(codec="ascii", exclude_categories=("Cc",)), st.sampled_from("áàâãéêíóôõúüçÁÀÂÃÉÊÍÓÔÕÚÜÇñ")
+# Words, because letters without sense may be those of another encoding, by which files of DOS are told.
+WORDS = st.sampled_from(
+    [
+        "João",
+        "CONCEIÇÃO",
+        "São",
+        "Ângela",
+        "Araújo",
+        "Müller",
+        "Peña",
+        "não",
+        "É",
+        "à",
+        "Goiânia",
+        "INÊS",
+        "cônjuge",
+        "Luís",
+    ]
 )
+ASCII = st.characters(codec="ascii", exclude_categories=("Cc",))
 ANY = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Co", "Cn"))
 
 FILES = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -37,7 +53,9 @@ def texts(characters: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 def text_sheets(draw: st.DrawFn) -> tuple[str, str, int, list[list[str]]]:
     """Encoding, delimiter, lines of titles above, and rows below a header of Nome, Telefone, Obs."""
     encoding = draw(st.sampled_from(ENCODINGS))
-    words = texts(LATIN if encoding == "cp1252" else ANY)
+    words = texts(ASCII if encoding == "cp1252" else ANY)
+    if encoding == "cp1252":
+        words = st.lists(st.one_of(words, WORDS), max_size=4).map(" ".join).map(str.strip)
     rows = draw(st.lists(st.tuples(words, st.integers(10**9, 10**11).map(str), words), min_size=1, max_size=8))
     return encoding, draw(st.sampled_from(";,\t|")), draw(st.integers(0, 3)), [list(row) for row in rows]
 
