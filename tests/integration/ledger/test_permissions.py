@@ -110,7 +110,8 @@ def test_an_unused_column_leaves_people_out_and_says_so(office: Office, column: 
     assert listed(office) == {}
     ignoring = office.campaign(f'[suppress]\nignore = ["{column}"]', name="outra")
     assert [status for status, _ in office.run(sheet, ignoring).rows] == ["success", "skipped", "reused"]
-    office.type("init", sheet, "--out", office.folder / "novo.toml")
+    _, _, err = office.type("init", sheet, "--out", office.folder / "novo.toml")
+    assert re.search(rf"^  \[\w+\] +column {re.escape(repr(column))}$", err, re.MULTILINE)
     written = (office.folder / "novo.toml").read_text("utf-8")
     section = "suppress" if "suppress" in line else "consent"
     assert re.search(rf'^\[{section}\]\n(?:#.*\n)*column = "{re.escape(column)}"$', written, re.MULTILINE)
