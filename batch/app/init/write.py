@@ -154,9 +154,9 @@ def _mapping(draft: Draft) -> Iterator[tuple[str, str, str]]:
             yield name, describe_source(source), draft.reasons.get(name, "")
     for name, column in draft.columns.items():
         yield name, _("column {name!r}").format(name=column), draft.reasons.get(name, "")
-    for section, column in (("suppress", draft.optout), ("consent", draft.consent)):
-        if column is not None:
-            yield f"[{section}]", _("column {name!r}").format(name=column), ""
+    for section, refusing in (("suppress", draft.optout), ("consent", draft.consent)):
+        if refusing is not None:
+            yield f"[{section}]", _("column {name!r}").format(name=refusing), ""
     for each in draft.fields:
         if each.value is not None:
             yield _label(each), _filled(each.value), ""
