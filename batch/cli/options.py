@@ -63,75 +63,93 @@ def timeout_option(text: str) -> Callable[[F], F]:
     )
 
 
-campaign_option = click.option(
-    "-c", "--campaign", type=SHEET, required=True, help="The campaign file (TOML): sender, template, columns, speed."
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout instead of text.")
-ledger_option = lasting_option(
-    "--ledger", metavar="URL", help="The ledger, as sqlite:///path. Default: one per user, in the user's data folder."
-)
-reports_option = lasting_option(
-    "--reports", type=SHEET, default="reports", show_default=True, metavar="DIR", help="Where reports are written."
-)
+_SHARED: Mapping[str, Callable[[Any], Any]] = {
+    "accept-change": click.option(
+        "--accept-change", is_flag=True, help="Proceed even though people already messaged would be treated as new."
+    ),
+    "base-url": lasting_option(
+        "--base-url",
+        envvar="WEGLY_BASE_URL",
+        metavar="URL",
+        help="The API's address. [default: https://api.wegly.com.br]",
+    ),
+    "campaign": click.option(
+        "-c",
+        "--campaign",
+        type=SHEET,
+        required=True,
+        help="The campaign file (TOML): sender, template, columns, speed.",
+    ),
+    "encoding": click.option(
+        "--encoding",
+        type=TextParam("encoding", parse_encoding, type(None), names_value=False),
+        metavar="NAME",
+        help="The encoding of a text file, when it is not found: utf-8, cp1252, cp850, cp860, mac_roman.",
+    ),
+    "header-row": click.option(
+        "--header-row", type=click.IntRange(min=1), help="The row that holds the column names, as Excel counts."
+    ),
+    "json": click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout instead of text."),
+    "ledger": lasting_option(
+        "--ledger",
+        metavar="URL",
+        help="The ledger, as sqlite:///path. Default: one per user, in the user's data folder.",
+    ),
+    "limit": click.option(
+        "--limit", type=click.IntRange(min=1), metavar="N", help="Send at most N messages of each sheet."
+    ),
+    "only-allowed": lasting_option(
+        "--only-allowed",
+        type=SHEET,
+        metavar="FILE",
+        help="A sheet of the only people who may be messaged; everybody else is skipped.",
+    ),
+    "origin": lasting_option(
+        "--origin",
+        envvar="WEGLY_ORIGIN",
+        metavar="URL",
+        help="Sent as Origin and Referer, for a token with an allowed domain.",
+    ),
+    "rate": lasting_option(
+        "--rate",
+        type=TextParam("rate", rate_from_text, float),
+        metavar="RATE",
+        help='Starts per second, minute or hour: "10/s", "600/min", "5000/h".',
+    ),
+    "read-timeout": timeout_option("How long an answer may take; later the row is unknown."),
+    "reports": lasting_option(
+        "--reports", type=SHEET, default="reports", show_default=True, metavar="DIR", help="Where reports are written."
+    ),
+    "retry-errors": click.option(
+        "--retry-errors", is_flag=True, help="Count rows that the API refused as messages to send again."
+    ),
+    "rows": click.option(
+        "--rows",
+        type=TextParam("rows", parse_ranges, tuple, names_value=False),
+        metavar="ROWS",
+        help="Send only these rows of the sheet, as Excel numbers them: 2-50,77.",
+    ),
+    "sheet": click.option(
+        "--sheet", "name", metavar="NAME", help="The worksheet to read, when a workbook has several."
+    ),
+    "token-file": lasting_option(
+        "--token-file", type=SHEET, metavar="FILE", help="A file with the token; else WEGLY_TOKEN is read."
+    ),
+    "trust-env": lasting_option("--trust-env", is_flag=True, help="Use proxy and CA settings from the environment."),
+    "trusted": click.option(
+        "--trusted", is_flag=True, help="Lift the limits that refuse files larger than any honest one."
+    ),
+    "verbose": click.option("-v", "--verbose", is_flag=True, help="Print the log on stderr as well."),
+    "yes": click.option("--yes", is_flag=True, help="Do not ask."),
+}
 
 
-trusted_option = click.option(
-    "--trusted", is_flag=True, help="Lift the limits that refuse files larger than any honest one."
-)
-limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="Send at most N messages of each sheet."
-)
-rows_option = click.option(
-    "--rows",
-    type=TextParam("rows", parse_ranges, tuple, names_value=False),
-    metavar="ROWS",
-    help="Send only these rows of the sheet, as Excel numbers them: 2-50,77.",
-)
+def shared_options(*names: str) -> Callable[[F], F]:
+    """Return what gives a command these options, named like them, in this order."""
 
+    def add(function: F) -> F:
+        for name in reversed(names):
+            function = _SHARED[name](function)
+        return function
 
-accept_change_option = click.option(
-    "--accept-change", is_flag=True, help="Proceed even though people already messaged would be treated as new."
-)
-base_url_option = lasting_option(
-    "--base-url", envvar="WEGLY_BASE_URL", metavar="URL", help="The API's address. [default: https://api.wegly.com.br]"
-)
-origin_option = lasting_option(
-    "--origin",
-    envvar="WEGLY_ORIGIN",
-    metavar="URL",
-    help="Sent as Origin and Referer, for a token with an allowed domain.",
-)
-read_timeout_option = timeout_option("How long an answer may take; later the row is unknown.")
-only_allowed_option = lasting_option(
-    "--only-allowed",
-    type=SHEET,
-    metavar="FILE",
-    help="A sheet of the only people who may be messaged; everybody else is skipped.",
-)
-rate_option = lasting_option(
-    "--rate",
-    type=TextParam("rate", rate_from_text, float),
-    metavar="RATE",
-    help='Starts per second, minute or hour: "10/s", "600/min", "5000/h".',
-)
-token_file_option = lasting_option(
-    "--token-file", type=SHEET, metavar="FILE", help="A file with the token; else WEGLY_TOKEN is read."
-)
-trust_env_option = lasting_option("--trust-env", is_flag=True, help="Use proxy and CA settings from the environment.")
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print the log on stderr as well.")
-retry_errors_option = click.option(
-    "--retry-errors", is_flag=True, help="Count rows that the API refused as messages to send again."
-)
-encoding_option = click.option(
-    "--encoding",
-    type=TextParam("encoding", parse_encoding, type(None), names_value=False),
-    metavar="NAME",
-    help="The encoding of a text file, when it is not found: utf-8, cp1252, cp850, cp860, mac_roman.",
-)
-worksheet_option = click.option(
-    "--sheet", "name", metavar="NAME", help="The worksheet to read, when a workbook has several."
-)
-header_row_option = click.option(
-    "--header-row", type=click.IntRange(min=1), help="The row that holds the column names, as Excel counts."
-)
+    return add

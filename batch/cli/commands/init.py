@@ -18,7 +18,7 @@ from batch.app.init.analyse import (
 from batch.app.init.draft import CampaignFacts, unfilled_values
 from batch.app.init.write import WrittenCampaign, refuse_existing, write_campaign
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET, encoding_option, header_row_option, trusted_option, worksheet_option
+from batch.cli.options import SHEET, shared_options
 from batch.cli.output.layout import labelled_lines, section, sheet_line
 from batch.cli.terminal import confirm, echo, is_interactive, prompt
 from batch.errors import InputError
@@ -68,10 +68,7 @@ T = TypeVar("T")
     metavar="FILE",
     help="The file to write. [default: the sheet's name with .toml, in this folder]",
 )
-@worksheet_option
-@header_row_option
-@trusted_option
-@encoding_option
+@shared_options("sheet", "header-row", "trusted", "encoding")
 @click.option("--phone", metavar="COLUMN", help="The column of the phones, when it is not found.")
 @click.option("--sender", metavar="UUID", help="The id of the WhatsApp number that sends.")
 @click.option("--template", metavar="NAME", help="The name of the approved template.")

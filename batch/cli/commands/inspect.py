@@ -1,12 +1,13 @@
 """`wegly-batch inspect`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from batch.app.inspect import describe, inspect, row_lines
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET, encoding_option, header_row_option, json_option, trusted_option, worksheet_option
+from batch.cli.options import SHEET, shared_options
 from batch.cli.terminal import echo
 from batch.formatting import to_json
 from batch.i18n import N_, _
@@ -14,24 +15,12 @@ from batch.i18n import N_, _
 
 @click.command("inspect", cls=TranslatedCommand)
 @click.argument("sheet", type=SHEET)
-@worksheet_option
-@header_row_option
+@shared_options("sheet", "header-row")
 @click.option("--rows", "as_rows", is_flag=True, help="Print every row as a line of JSON.")
-@trusted_option
-@encoding_option
-@json_option
-def command(
-    *,
-    sheet: Path,
-    name: str | None,
-    header_row: int | None,
-    as_rows: bool,
-    trusted: bool,
-    encoding: str | None,
-    as_json: bool,
-) -> None:
+@shared_options("trusted", "encoding", "json")
+def command(*, sheet: Path, as_rows: bool, as_json: bool, **options: Any) -> None:
     """Show how SHEET is read: format, encoding, delimiter, sheet, header row, columns, and with --rows every cell."""
-    opened = inspect(sheet, name=name, header_row=header_row, trusted=trusted, encoding=encoding)
+    opened = inspect(sheet, **options)
     if as_rows:
         for line in row_lines(opened):
             echo(to_json(line, indent=None))

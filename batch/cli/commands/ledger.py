@@ -1,13 +1,13 @@
 """`wegly-batch ledger`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from batch.app.ledger_admin import LedgerInfo, back_up_ledger, describe_ledger, synchronisation_warning
-from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedGroup
-from batch.cli.options import SHEET, json_option, ledger_option
+from batch.cli.options import SHEET, settings_from, shared_options
 from batch.cli.output import layout
 from batch.cli.terminal import echo
 from batch.formatting import format_messages, to_json
@@ -23,9 +23,8 @@ def command() -> None:
 
 @command.command("backup")
 @click.argument("file", type=SHEET)
-@ledger_option
-@json_option
-def backup(*, file: Path, ledger: str | None, as_json: bool) -> None:
+@shared_options("ledger", "json")
+def backup(*, file: Path, as_json: bool, **options: Any) -> None:
     """Copy the ledger to FILE, which must not be there yet. Safe while a run is sending.
 
     The copy is one file that only you can read, checked before it gets its name. It holds phone numbers and what became
@@ -34,7 +33,7 @@ def backup(*, file: Path, ledger: str | None, as_json: bool) -> None:
     To put it back, end all runs, move the ledger away together with the files beside it that end in -wal and -shm, and
     copy FILE to its place.
     """
-    copied = back_up_ledger(file, Settings(ledger=ledger))
+    copied = back_up_ledger(file, settings_from(options))
     if as_json:
         echo(_json(copied))
         return
@@ -50,11 +49,10 @@ def backup(*, file: Path, ledger: str | None, as_json: bool) -> None:
 
 
 @command.command("info")
-@ledger_option
-@json_option
-def info(*, ledger: str | None, as_json: bool) -> None:
+@shared_options("ledger", "json")
+def info(*, as_json: bool, **options: Any) -> None:
     """Show where the ledger is, its id, and what it holds. Changes nothing."""
-    settings = Settings(ledger=ledger)
+    settings = settings_from(options)
     found = describe_ledger(settings)
     if as_json:
         echo(_json(found))

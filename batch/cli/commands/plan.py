@@ -7,20 +7,7 @@ import click
 
 from batch.app.plan import make_plan
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import (
-    SHEET,
-    accept_change_option,
-    base_url_option,
-    campaign_option,
-    choices_from,
-    encoding_option,
-    json_option,
-    ledger_option,
-    only_allowed_option,
-    rate_option,
-    retry_errors_option,
-    settings_from,
-)
+from batch.cli.options import SHEET, choices_from, settings_from, shared_options
 from batch.cli.output.layout import labelled_lines, outcome_table
 from batch.cli.terminal import echo
 from batch.formatting import format_messages, to_json
@@ -30,16 +17,9 @@ from batch.model.outcomes import ExitCode
 
 @click.command("plan", cls=TranslatedCommand)
 @click.argument("sheet", type=SHEET)
-@campaign_option
+@shared_options("campaign")
 @click.option("--out", type=SHEET, required=True, metavar="PLAN", help="The file to write, as plan.json.")
-@only_allowed_option
-@ledger_option
-@base_url_option
-@rate_option
-@encoding_option
-@retry_errors_option
-@accept_change_option
-@json_option
+@shared_options("only-allowed", "ledger", "base-url", "rate", "encoding", "retry-errors", "accept-change", "json")
 def command(*, sheet: Path, campaign: Path, out: Path, as_json: bool, **options: Any) -> ExitCode:
     """Freeze what `run` would send now into the file PLAN, and print the hash of the messages.
 

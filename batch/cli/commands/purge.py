@@ -1,13 +1,13 @@
 """`wegly-batch purge`."""
 
 from datetime import timedelta
+from typing import Any
 
 import click
 
-from batch.app.purge import PurgeReport, parse_age, purge
-from batch.app.settings import Settings
+from batch.app.purge import parse_age, purge
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import TextParam, json_option, ledger_option, timeout_option, yes_option
+from batch.cli.options import TextParam, settings_from, shared_options, timeout_option
 from batch.cli.output.purge import purge_json, purge_question, purge_text
 from batch.cli.terminal import confirm, echo, is_interactive
 from batch.model.outcomes import ExitCode
@@ -23,19 +23,11 @@ from batch.model.outcomes import ExitCode
 )
 @click.option("--campaign", metavar="NAME", help="Only of the campaign of this name, as `wegly-batch runs` shows it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
-@yes_option
-@ledger_option
+@shared_options("yes", "ledger")
 @timeout_option("As of the runs: what began to be sent less than this and 5 minutes ago may still be under way.")
-@json_option
+@shared_options("json")
 def command(
-    *,
-    older_than: timedelta,
-    campaign: str | None,
-    dry_run: bool,
-    yes: bool,
-    ledger: str | None,
-    read_timeout: float,
-    as_json: bool,
+    *, older_than: timedelta, campaign: str | None, dry_run: bool, yes: bool, as_json: bool, **options: Any
 ) -> ExitCode:
     """Remove people's data that are old from the ledger and the reports, for good. Sends nothing.
 
@@ -50,11 +42,12 @@ def command(
     for what was left.
     """
     asks = not yes and is_interactive()
-
-    def agrees(plan: PurgeReport) -> bool:
-        return not asks or confirm(purge_question(plan))
-
-    settings = Settings(ledger=ledger, read_timeout=read_timeout)
-    ended = purge(older_than, campaign=campaign, dry_run=dry_run, settings=settings, confirm=agrees)
+    ended = purge(
+        older_than,
+        campaign=campaign,
+        dry_run=dry_run,
+        settings=settings_from(options),
+        confirm=lambda plan: not asks or confirm(purge_question(plan)),
+    )
     echo(purge_json(ended) if as_json else purge_text(ended))
     return ended.exit_code

@@ -10,18 +10,7 @@ from batch.app.ledger_admin import exposure_warnings
 from batch.app.reconcile import reconcile
 from batch.app.settings import read_token
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import (
-    SHEET,
-    base_url_option,
-    campaign_option,
-    json_option,
-    ledger_option,
-    origin_option,
-    read_timeout_option,
-    settings_from,
-    token_file_option,
-    trust_env_option,
-)
+from batch.cli.options import SHEET, settings_from, shared_options
 from batch.cli.output.settle import reconcile_json, reconcile_text
 from batch.cli.terminal import echo, warn
 from batch.model.outcomes import ExitCode
@@ -30,14 +19,7 @@ from batch.model.outcomes import ExitCode
 @click.command("reconcile", cls=TranslatedCommand)
 @click.argument("run")
 @click.argument("sheet", type=SHEET, required=False)
-@campaign_option
-@ledger_option
-@token_file_option
-@base_url_option
-@origin_option
-@read_timeout_option
-@trust_env_option
-@json_option
+@shared_options("campaign", "ledger", "token-file", "base-url", "origin", "read-timeout", "trust-env", "json")
 def command(
     *, run: str, sheet: Path | None, campaign: Path, token_file: Path | None, as_json: bool, **options: Any
 ) -> ExitCode:

@@ -1,13 +1,12 @@
 """`wegly-batch report`."""
 
-from pathlib import Path
+from typing import Any
 
 import click
 
 from batch.app.report import rewrite_report
-from batch.app.settings import Settings
-from batch.cli.help_i18n import TranslatedCommand, chosen_language
-from batch.cli.options import json_option, ledger_option, reports_option
+from batch.cli.help_i18n import TranslatedCommand
+from batch.cli.options import settings_from, shared_options
 from batch.cli.output.run import written_text
 from batch.cli.terminal import echo, open_page
 from batch.formatting import to_json
@@ -16,20 +15,18 @@ from batch.model.outcomes import ExitCode
 
 @click.command("report", cls=TranslatedCommand)
 @click.argument("run", required=False)
-@ledger_option
-@reports_option
+@shared_options("ledger", "reports")
 @click.option(
     "--mask", is_flag=True, help="Write a report to be passed on instead: phones masked, none of the sheet's own cells."
 )
-@json_option
+@shared_options("json")
 @click.option("--open", "opens", is_flag=True, help="Open the page report.html in the browser.")
-def command(*, run: str | None, ledger: str | None, reports: Path, mask: bool, as_json: bool, opens: bool) -> ExitCode:
+def command(*, run: str | None, mask: bool, as_json: bool, opens: bool, **options: Any) -> ExitCode:
     """Write the report of RUN again, with what the ledger knows now. Without RUN: of the newest run.
 
     The last characters of a run's name are enough. `wegly-batch runs` lists the names.
     """
-    settings = Settings(ledger=ledger, reports=reports, language=chosen_language())
-    report = rewrite_report(run, settings, masked=mask)
+    report = rewrite_report(run, settings_from(options), masked=mask)
     if as_json:
         echo(to_json(report.summary))
     else:

@@ -20,28 +20,7 @@ from batch.app.runs.finish import FinishedRun
 from batch.app.settings import Settings, read_token
 from batch.app.trial import send_trial
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import (
-    SHEET,
-    accept_change_option,
-    base_url_option,
-    campaign_option,
-    choices_from,
-    encoding_option,
-    json_option,
-    lasting_option,
-    ledger_option,
-    limit_option,
-    only_allowed_option,
-    origin_option,
-    rate_option,
-    read_timeout_option,
-    reports_option,
-    rows_option,
-    settings_from,
-    token_file_option,
-    trust_env_option,
-    verbose_option,
-)
+from batch.cli.options import SHEET, choices_from, lasting_option, settings_from, shared_options
 from batch.cli.output.check import check_json, check_text
 from batch.cli.output.run import alarm_text, summary_text, trial_json, trial_text
 from batch.cli.progress import make_watcher
@@ -67,11 +46,10 @@ class _Clock(click.ParamType[time]):
 
 @click.command("run", cls=TranslatedCommand)
 @click.argument("sheets", type=SHEET, nargs=-1, required=True, metavar="SHEET...")
-@campaign_option
+@shared_options("campaign")
 @click.option("--yes", is_flag=True, help="Do not ask before sending.")
 @click.option("--dry-run", is_flag=True, help="Only check: the same as `wegly-batch check`.")
-@limit_option
-@rows_option
+@shared_options("limit", "rows")
 @click.option(
     "--to",
     "numbers",
@@ -81,12 +59,12 @@ class _Clock(click.ParamType[time]):
 )
 @click.option("--plan", type=SHEET, metavar="PLAN", help="Send exactly the messages of a plan (`wegly-batch plan`).")
 @click.option("--plan-hash", metavar="HASH", help="Refuse a plan with another hash than this one, noted elsewhere.")
-@only_allowed_option
+@shared_options("only-allowed")
 @click.option("--retry-errors", is_flag=True, help="Try rows again that the API refused, though they did not change.")
 @click.option(
     "--resend-unknown", is_flag=True, help="Resend rows with an unknown outcome; some people may get the message twice."
 )
-@accept_change_option
+@shared_options("accept-change")
 @lasting_option(
     "--not-after",
     type=_Clock(),
@@ -96,18 +74,9 @@ class _Clock(click.ParamType[time]):
 @lasting_option(
     "--wait", is_flag=True, help="Outside the campaign's hours: wait until they begin, instead of ending with 6."
 )
-@rate_option
-@encoding_option
+@shared_options("rate", "encoding")
 @lasting_option("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Attempts in flight at most.")
-@read_timeout_option
-@reports_option
-@ledger_option
-@token_file_option
-@base_url_option
-@origin_option
-@trust_env_option
-@json_option
-@verbose_option
+@shared_options("read-timeout", "reports", "ledger", "token-file", "base-url", "origin", "trust-env", "json", "verbose")
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 def command(
     *,

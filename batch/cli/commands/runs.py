@@ -4,13 +4,13 @@ import os
 import sys
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from batch.app.report import list_runs
-from batch.app.settings import Settings
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import json_option, ledger_option
+from batch.cli.options import settings_from, shared_options
 from batch.cli.terminal import echo
 from batch.formatting import format_moment, format_rows, to_json
 from batch.i18n import _, number
@@ -82,14 +82,13 @@ def _block(run: Run, tally: Tally, columns: int) -> str:
 @click.command("runs", cls=TranslatedCommand)
 @click.option("--campaign", metavar="NAME", help="Only the runs of this campaign; the beginning of its name is enough.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N runs.")
-@ledger_option
-@json_option
-def command(*, campaign: str | None, limit: int | None, ledger: str | None, as_json: bool) -> None:
+@shared_options("ledger", "json")
+def command(*, campaign: str | None, limit: int | None, as_json: bool, **options: Any) -> None:
     """List the runs of the ledger, newest first, with the counts of their rows as they stand now.
 
     A trial (`run --to`) is marked so. A run without an exit code is going on, or was killed.
     """
-    listing = list_runs(Settings(ledger=ledger), campaign=campaign, limit=limit)
+    listing = list_runs(settings_from(options), campaign=campaign, limit=limit)
     if as_json:
         echo(to_json(listing.summaries))
         return

@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
-from batch.app.settings import Settings
 from batch.app.settle import SettlementReport, settle_report, settle_rows
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import TextParam, json_option, ledger_option, timeout_option, yes_option
+from batch.cli.options import TextParam, settings_from, shared_options, timeout_option
 from batch.cli.output.settle import settle_json, settle_question, settle_text
 from batch.cli.terminal import confirm, echo, is_interactive
 from batch.errors import SettingsError
@@ -30,19 +29,17 @@ def _rows_option(name: str, words: str) -> Callable[[F], F]:
 @click.argument("what", metavar="RUN|REPORT")
 @_rows_option("--sent", "Rows whose message was sent, like 5,7-9. Repeatable.")
 @_rows_option("--not-sent", "Rows whose message was not sent: the next run sends it, like 5,7-9. Repeatable.")
-@yes_option
-@ledger_option
+@shared_options("yes", "ledger")
 @timeout_option("As of the run: what it began to send less than this and 5 minutes ago may still be under way.")
-@json_option
+@shared_options("json")
 def command(
     *,
     what: str,
     sent: tuple[tuple[int, ...], ...],
     not_sent: tuple[tuple[int, ...], ...],
     yes: bool,
-    ledger: str | None,
-    read_timeout: float,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Decide the unknown rows of a run, after looking into WhatsApp. Sends nothing.
 
@@ -57,7 +54,7 @@ def command(
     def agrees(plan: SettlementReport) -> bool:
         return not asks or confirm(settle_question(plan))
 
-    settings = Settings(ledger=ledger, read_timeout=read_timeout)
+    settings = settings_from(options)
     if sent or not_sent:
         ended = settle_rows(what, sent=_join(sent), not_sent=_join(not_sent), settings=settings, confirm=agrees)
     elif Path(what).exists():

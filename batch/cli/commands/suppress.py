@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
-from batch.app.settings import Settings
 from batch.app.suppress import Entry, ImportResult, add_people, find_people, import_people, list_people, remove_people
 from batch.cli.help_i18n import TranslatedGroup
-from batch.cli.options import SHEET, json_option, ledger_option, yes_option
+from batch.cli.options import SHEET, settings_from, shared_options
 from batch.cli.output.layout import row_label
 from batch.cli.terminal import confirm, echo
 from batch.formatting import format_moment, to_json
@@ -43,10 +42,9 @@ def command() -> None:
 @_reason_option
 @_source_option
 @_region_option
-@ledger_option
-@json_option
+@shared_options("ledger", "json")
 def add(
-    *, phones: tuple[str, ...], reason: str | None, source: str | None, region: str, ledger: str | None, as_json: bool
+    *, phones: tuple[str, ...], reason: str | None, source: str | None, region: str, as_json: bool, **options: Any
 ) -> None:
     """Put people on the list. Who is on it already stays as first noted."""
     found = add_people(
@@ -54,7 +52,7 @@ def add(
         reason=reason or _("asked for it"),
         source=source or _("by hand"),
         region=region,
-        settings=Settings(ledger=ledger),
+        settings=settings_from(options),
     )
     if as_json:
         echo(to_json([{"phone": format_phone(person), "new": new} for person, new in found.items()]))
@@ -66,12 +64,12 @@ def add(
 
 @command.command("remove")
 @click.argument("phones", nargs=-1, required=True, metavar="PHONE...")
-@yes_option
+@shared_options("yes")
 @_region_option
-@ledger_option
-def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | None) -> ExitCode:
+@shared_options("ledger")
+def remove(*, phones: tuple[str, ...], yes: bool, region: str, **options: Any) -> ExitCode:
     """Take people off the list who want messages again. Asks first at a terminal."""
-    settings = Settings(ledger=ledger)
+    settings = settings_from(options)
     found = find_people(phones, region=region, settings=settings)
     absent = _("is not on the list")
     for person, entry in found.items():
@@ -93,14 +91,13 @@ def remove(*, phones: tuple[str, ...], yes: bool, region: str, ledger: str | Non
 
 
 @command.command("list")
-@ledger_option
-@json_option
-def list_(*, ledger: str | None, as_json: bool) -> None:
+@shared_options("ledger", "json")
+def list_(*, as_json: bool, **options: Any) -> None:
     """Show the people on the list.
 
     A line each: the number, since when (in your time), who says so, and why.
     """
-    entries = list_people(Settings(ledger=ledger))
+    entries = list_people(settings_from(options))
     if as_json:
         echo(to_json([_as_json(entry) for entry in entries]))
         return
@@ -118,8 +115,7 @@ def list_(*, ledger: str | None, as_json: bool) -> None:
 @_reason_option
 @_source_option
 @_region_option
-@ledger_option
-@json_option
+@shared_options("ledger", "json")
 def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> ExitCode:
     """Put the people of SHEET on the list.
 
@@ -128,7 +124,7 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
     are on the list then.
     """
     given["reason"] = given["reason"] or _("imported")
-    found = import_people(sheet, settings=Settings(ledger=ledger), **given)
+    found = import_people(sheet, settings=settings_from({"ledger": ledger}), **given)
     code = ExitCode.ERRORS if found.unreadable_count else ExitCode.DONE
     if as_json:
         unreadable = [{"row": each.row, "message": sentence(each.finding)} for each in found.unreadable]
