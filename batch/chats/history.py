@@ -67,7 +67,6 @@ class TimelineFailure:
 
 class _Message(LastMessage):
     body_text: object = None
-    status: object = None
 
 
 class _Record(LenientModel):
@@ -196,9 +195,8 @@ def _parse_message(record: object, skew: timedelta) -> TimelineMessage | None:
     at = message.meta_timestamp or message.created_at or parsed.event_at
     if message.from_me is not True or at is None or not isinstance(message.body_text, str):
         return None
-    status = message.status if isinstance(message.status, str) else None
     try:
-        return TimelineMessage(at=at - skew, text=message.body_text, status=status)
+        return TimelineMessage(at=at - skew, text=message.body_text, status=message.status)
     except OverflowError:  # at an end of the calendar
         return None
 

@@ -16,6 +16,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    StringConstraints,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -28,6 +29,8 @@ MARGIN: Final = timedelta(seconds=60)
 MARGIN_WITHOUT_DATE: Final = timedelta(minutes=15)
 """The same where an answer has no `Date`, so that the clocks' difference is not known."""
 
+_ROUNDING: Final = timedelta(seconds=2)
+"""How much older than the request a message may seem that it sent: `Date` and WhatsApp's times are whole seconds."""
 _LONGEST_ID: Final = 200
 _WESTERNMOST: Final = timezone(timedelta(hours=-12))
 _MILLISECONDS: Final = 100_000_000_000
@@ -51,8 +54,8 @@ _T = TypeVar("_T")
 def parse_instant(value: object) -> datetime | None:
     """Parse a date of an answer (UTC): ISO 8601, or seconds or milliseconds since 1970 (WhatsApp's form).
 
-    A time without a zone is taken as late as it may be, so that it never seems older than it is. None for anything
-    else, and for a date without a time.
+    A time without a zone is taken as late as it may be, in the westernmost zone, so that it never seems older than it
+    is. None for anything else, and for a date without a time.
     """
     try:
         if isinstance(value, str):
@@ -71,7 +74,7 @@ def _iso(text: str) -> datetime | None:
     if ":" not in text:
         return None
     date = datetime.fromisoformat(text)
-    return (date if date.tzinfo else date.replace(tzinfo=_WESTERNMOST)).astimezone(UTC)
+    return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=_WESTERNMOST)
 
 
 def _none_when_wrong(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -103,9 +106,13 @@ class LenientModel(BaseModel):
 
 
 class LastMessage(LenientModel):
-    """The fields of a chat's last message that may show an earlier life of the chat."""
+    """The fields of a chat's last message that may show an earlier life of the chat, or that it is ours."""
 
+    id: _Maybe[Annotated[str, BeforeValidator(_chat_id), AfterValidator(_not_blank)]] = None
     from_me: _Maybe[bool] = None
+    status: _Maybe[Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\A[A-Za-z_-]{1,40}\z")]] = None
+    """A plain word: it goes into the log, so that nothing of a person may be in it."""
+    agent: object = None
     origin: _Maybe[str] = None
     meta_timestamp: Instant = None
     created_at: Instant = None
@@ -146,6 +153,7 @@ def find_chat_signs(
     limit = sent_at + (timedelta(seconds=clock_skew) - MARGIN if clock_skew is not None else -MARGIN_WITHOUT_DATE)
     last = answer.last_message or LastMessage()
     dates = (answer.last_message_at, last.meta_timestamp, last.created_at)
+    is_own = _is_own(last, sent_at, clock_skew)
     return ChatSigns(
         chat_id=answer.id,
         chat_status=answer.status,
@@ -155,7 +163,17 @@ def find_chat_signs(
         or bool(answer.archived_at)
         or _not_from_us(last)
         or _other_status(answer.status, requested_status),
+        message_id=last.id if is_own else None,
+        message_status=last.status if is_own else None,
     )
+
+
+def _is_own(message: LastMessage, sent_at: datetime, clock_skew: float | None) -> bool:
+    """Return whether a chat's last message is certainly the one that a POST sent, and not an earlier one of ours."""
+    at = message.meta_timestamp or message.created_at
+    if message.from_me is not True or message.id is None or message.agent or at is None or clock_skew is None:
+        return False
+    return at.tzinfo is not _WESTERNMOST and at >= sent_at + timedelta(seconds=clock_skew) - _ROUNDING
 
 
 def _not_from_us(message: LastMessage) -> bool:

@@ -19,6 +19,10 @@ class ChatSigns:
     """A date in the response is older than the request by more than the clocks may differ."""
     earlier_life: bool = False
     """Unread messages, an archive date, a last message not from us, or another status than requested."""
+    message_id: str | None = None
+    """Id of the message that the attempt sent; None where the response does not show it for certain."""
+    message_status: str | None = None
+    """The API's word for how far that message is; None likewise."""
 
 
 def weigh(signs: ChatSigns, *, known_chat: bool) -> tuple[Outcome, Evidence]:

@@ -209,12 +209,15 @@ class AttemptRunner:
         write = partial(self.ledger.record, held, verdict, duration_ms=milliseconds, began=attempt.began)
         recorded = await self._write_patiently(write, row=job.row, outcome=verdict.outcome.value)
         outcome = recorded.outcome if recorded else verdict.outcome
+        signs = verdict.signs
         log.info(
             "attempt",
             row=job.row,
             outcome=outcome.value,
             reason=verdict.finding.reason.value,
             http_status=verdict.http_status,
+            message_id=signs.message_id if signs else None,
+            message_status=signs.message_status if signs else None,
             ms=milliseconds,
             late_ms=round(attempt.late * 1000, 1),
             ours=recorded is not None,

@@ -221,6 +221,8 @@ def _write(connection: Connection, settlement: Settlement) -> None:
         "evidence": settlement.evidence.value if settlement.evidence else None,
         "chat_id": settlement.chat_id,
         "chat_status": None,
+        "message_id": None,
+        "message_status": None,
         "payload": None,
         **NO_CLAIM,  # whose holder could else still write an outcome over the decision
     }

@@ -52,7 +52,12 @@ def _limit_suppression_to_endpoints(connection: Connection) -> None:
     _use_one_form_of_numbers(connection)
 
 
-MIGRATIONS: Mapping[int, Migration] = {5: _limit_suppression_to_endpoints}
+def _add_message_ids(connection: Connection) -> None:
+    for column in ("message_id", "message_status"):
+        connection.exec_driver_sql(f"ALTER TABLE messages ADD COLUMN {column} TEXT")
+
+
+MIGRATIONS: Mapping[int, Migration] = {5: _limit_suppression_to_endpoints, 6: _add_message_ids}
 """Version n to the step that leads to it from n - 1: each change of a table brings its own."""
 
 OLDEST_VERSION = 4

@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from batch.model.outcomes import Outcome
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Raised with every change of the tables; `MIGRATIONS` in `engine.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -191,6 +191,8 @@ messages = Table(
     Column("run", String(200)),
     Column("chat_id", Text),
     Column("chat_status", Text),
+    Column("message_id", Text),
+    Column("message_status", Text),
     Column("evidence", String(20)),
     Column("http_status", Integer),
     Column("sent_at", UtcTime),
@@ -205,12 +207,13 @@ messages = Table(
     _partial("messages_again", "again_state", where=_AGAIN),
 )
 """One per key. `payload` only while it is pending or claimed: the values to send are kept no longer than needed.
-`sent_at` is when the last attempt began (it is the claim's time while the claim is open). The `again_`
-columns: the error or unknown outcome of a message that one run is to try again; what it does not send gets it back, so
-that the choice holds for one run. `trial`: sent with `--to`, to a number that stands for no row; it counts for caps and
-spacing, and not as a message that `[history]` keeps others away from. The indexes by time hold attempted messages only,
-so that planning a sheet does not pay for them. `key` is a keyed hash (`pseudonyms.py`); of a purged message `person`,
-`chat_id` and `request_hash` are hashes too, and begin with `#`."""
+`sent_at` is when the last attempt began (it is the claim's time while the claim is open). `message_id` and
+`message_status`: of the message that the attempt sent, as its answer showed it; null where that was not certain. The
+`again_` columns: the error or unknown outcome of a message that one run is to try again; what it does not send gets it
+back, so that the choice holds for one run. `trial`: sent with `--to`, to a number that stands for no row; it counts for
+caps and spacing, and not as a message that `[history]` keeps others away from. The indexes by time hold attempted
+messages only, so that planning a sheet does not pay for them. `key` is a keyed hash (`pseudonyms.py`); of a purged
+message `person`, `chat_id` and `request_hash` are hashes too, and begin with `#`."""
 
 suppressed = Table(
     "suppressed",

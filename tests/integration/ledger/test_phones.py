@@ -46,6 +46,7 @@ def as_before(office: Office) -> None:
             " added BIGINT NOT NULL);"
             "INSERT INTO s SELECT '+54' || substr(person, 5), reason, source, added FROM suppressed;"
             "DROP TABLE suppressed; ALTER TABLE s RENAME TO suppressed;"
+            "ALTER TABLE messages DROP COLUMN message_id; ALTER TABLE messages DROP COLUMN message_status;"
             "UPDATE meta SET value = '4' WHERE name = 'schema_version'"
         )
 

@@ -20,6 +20,44 @@ def seen(answer: dict[str, Any], *, status: int = 200, skew: float | None = 0.0,
     return find_chat_signs(chat, http_status=status, sent_at=SENT, clock_skew=skew, requested_status=asked)
 
 
+def test_the_message_of_the_attempt_is_known_where_its_answer_shows_it() -> None:
+    """Ours, of a time that cannot be before the request: WhatsApp's whole seconds, or a date with its zone."""
+    last = {"id": "m-1", "from_me": True, "status": "processing"}
+    for at in ({"meta_timestamp": str(int(SENT.timestamp()))}, {"created_at": iso(seconds=-1)}):
+        signs = seen({"last_message": {**last, **at}})
+        assert (signs.message_id, signs.message_status) == ("m-1", "processing")
+
+
+@pytest.mark.parametrize(
+    ("change", "skew"),
+    [
+        ({"from_me": False}, 0.0),
+        ({"from_me": None}, 0.0),
+        ({"id": None}, 0.0),
+        ({"id": " "}, 0.0),
+        ({"id": 7.5}, 0.0),
+        ({"agent": {"id": "a-1"}}, 0.0),
+        ({"created_at": None}, 0.0),
+        ({"created_at": (SENT - timedelta(seconds=3)).isoformat()}, 0.0),
+        ({"created_at": SENT.replace(tzinfo=None).isoformat()}, 0.0),
+        ({}, None),
+        ({}, 30.0),
+    ],
+)
+def test_a_message_that_may_be_another_is_not_taken(change: dict[str, Any], skew: float | None) -> None:
+    """An agent's, an earlier one, one without a time, one of a clock that is not known: the timeline decides."""
+    last = {"id": "m-1", "from_me": True, "status": "sent", "created_at": SENT.isoformat(), **change}
+    signs = seen({"last_message": last}, skew=skew)
+    assert (signs.message_id, signs.message_status) == (None, None)
+
+
+def test_only_a_plain_word_is_a_status() -> None:
+    """What an API writes there is not for the log, if it may name a person."""
+    last = {"id": "m-1", "from_me": True, "created_at": SENT.isoformat()}
+    found = [seen({"last_message": {**last, "status": word}}).message_status for word in ("sent", "5511999990001", 7)]
+    assert found == ["sent", None, None]
+
+
 def iso(**ago: float) -> str:
     """A date this long before the request."""
     return (SENT - timedelta(**ago)).isoformat().replace("+00:00", "Z")

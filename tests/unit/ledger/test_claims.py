@@ -179,6 +179,17 @@ def test_what_was_sent_is_shown_although_the_person_is_listed(ledger: Ledger, ve
     assert (send(ledger, "r2"), shown(ledger, "r2")) == ([], before)
 
 
+def test_the_id_of_the_message_is_kept_as_the_answer_shows_it(ledger: Ledger) -> None:
+    """With its first status; an answer that shows none leaves neither."""
+    shown = replace(CHAT, message_id="m-1", message_status="processing")
+    for name, signs in (("r1", shown), ("r2", CHAT)):
+        plan(ledger, name, [good(2, ANA if name == "r1" else BIA)])
+        send(ledger, name, replace(ACCEPTED, signs=signs))
+    query = "SELECT message_id, message_status FROM messages ORDER BY person"
+    with ledger._engine.connect() as connection:
+        assert connection.exec_driver_sql(query).fetchall() == [("m-1", "processing"), (None, None)]
+
+
 def test_whatsapps_131050_counts_for_every_campaign_and_endpoint(ledger: Ledger) -> None:
     """The answer adds the person by itself, with the run that heard it; its own row stays the error that it was."""
     plan(ledger, "r1", [good(2, ANA)])

@@ -48,6 +48,10 @@ CREATE TABLE suppressed (
 );
 INSERT INTO suppressed VALUES ('+5511988887001', '"asked"', '"mail"', 1772366400000000);
 """
+VERSION_5 = """
+ALTER TABLE messages DROP COLUMN message_id;
+ALTER TABLE messages DROP COLUMN message_status;
+"""
 
 
 def test_people_on_the_list_of_version_4_are_on_it_everywhere(tmp_path: Path) -> None:
@@ -55,12 +59,24 @@ def test_people_on_the_list_of_version_4_are_on_it_everywhere(tmp_path: Path) ->
     path = tmp_path / "old.sqlite3"
     make_ledger(path, 4)
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(VERSION_4)
+        connection.executescript(VERSION_5 + VERSION_4)
     with Ledger.open(f"sqlite:///{path}") as ledger:
         (entry,) = ledger.suppression.entries()
         assert (entry.person, entry.endpoint, entry.added) == ("+5511988887001", "", SENT)
         assert not ledger.suppression.add([replace(entry, reason="again")])
-    assert asked(path, "SELECT value FROM meta WHERE name = 'schema_version'") == [("5",)]
+    assert asked(path, "SELECT value FROM meta WHERE name = 'schema_version'") == [(str(SCHEMA_VERSION),)]
+
+
+def test_messages_of_version_5_have_no_id_yet(tmp_path: Path) -> None:
+    """Their answers were not kept; the chat's timeline has to be asked."""
+    path = tmp_path / "old.sqlite3"
+    make_ledger(path, 5)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_5)
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        assert [result.outcome for result in ledger.results("r1")] == ["success"]
+    found = asked(path, "SELECT state, message_id, message_status FROM messages")
+    assert found == [("success", None, None)]
 
 
 @pytest.mark.parametrize(
