@@ -161,8 +161,8 @@ class Limits:
     loaded_bytes: int = 512 * _MIB
     """Size of an XLS file, or of an XLSB worksheet, which are read in one piece."""
     loaded_cells: int = 65_536 * 256
-    """Cells of the rectangle around the values of an XLS or XLSB worksheet, which is held in memory whole: all that
-    an XLS worksheet can have, 0.5 GB."""
+    """Cells of the rectangle around the values of an XLS worksheet, which is held in memory whole: all that it can
+    have, 0.5 GB."""
 
 
 LIMITS = Limits()

@@ -7,12 +7,12 @@ HH:MM. A boolean is SIM or NÃO. This is the cell's value; what its number forma
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from batch.i18n import N_
 from batch.model.phrases import Phrase, in_english
@@ -230,30 +230,6 @@ def _rounded(moment: datetime) -> datetime:
     """Round to the second: times are kept as fractions of a day, so 10:10:10 may be stored as 10:10:09.9999."""
     whole = moment.replace(microsecond=0)
     return whole + timedelta(seconds=1) if moment.microsecond >= 500_000 else whole  # noqa: PLR2004 (half a second)
-
-
-def value_text(value: object) -> str | None:
-    """Return a value of a reader library as text; None when it holds nothing.
-
-    Raises:
-        UnreadableCell: a number that is not finite.
-    """
-    return next(convert(value) for kind, convert in _VALUE_CONVERTERS if isinstance(value, kind))
-
-
-_VALUE_CONVERTERS: tuple[tuple[type, Callable[[Any], str | None]], ...] = (
-    (type(None), lambda _none: None),
-    (str, plain_text),
-    (bool, truth_text),
-    (int, lambda value: number_text(str(value))),
-    (float, lambda value: number_text(repr(value))),
-    (datetime, lambda value: _moment_text(_rounded(value))),
-    (date, _date_text),
-    (time, _time_text),
-    (timedelta, lambda value: _duration_text(round(value.total_seconds()))),
-    (object, lambda value: plain_text(str(value))),
-)
-"""The first type that fits counts."""
 
 
 def number_kind(format_id: int, formats: Mapping[int, str]) -> NumberKind:

@@ -1,11 +1,10 @@
 """XLSX and XLSM workbooks: their sheets, number formats and cells."""
 
 import re
+from functools import cached_property
 
 from batch.i18n import N_
-from batch.loader.formats.cell_text import number_kind
-from batch.loader.formats.number_format import shower
-from batch.loader.formats.xlsx_cells import CellFormat, CellReader
+from batch.loader.formats.xlsx_cells import CellFormat, CellReader, cell_formats
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import Grid, Tab
 from batch.model.phrases import Phrase
@@ -38,7 +37,6 @@ class XlsxBook:
         """Read the list of sheets. `part`: name of the workbook part. Raises SheetError: damaged, or forbidden XML."""
         self._archive = archive
         self._relations = {each.id: each for each in read_relations(archive, part) if not each.outside}
-        self._read_cell: CellReader | None = None
         self._epoch_1904 = False
         self._recalculates = False
         """Excel calculates all formulas when it opens the file: a stored 0 is a placeholder, as libraries write it."""
@@ -81,15 +79,17 @@ class XlsxBook:
         Raises:
             SheetError: damaged, forbidden XML, or over a limit.
         """
-        if self._read_cell is None:
-            self._read_cell = CellReader(
-                source=self._archive.source,
-                strings=read_shared_strings(self._archive, self._find_part("sharedStrings")),
-                formats=_read_formats(self._archive, self._find_part("styles")),
-                epoch_1904=self._epoch_1904,
-                recalculates=self._recalculates,
-            )
         return WorksheetGrid(archive=self._archive, part=tab.place, read_cell=self._read_cell)
+
+    @cached_property
+    def _read_cell(self) -> CellReader:
+        return CellReader(
+            source=self._archive.source,
+            strings=read_shared_strings(self._archive, self._find_part("sharedStrings")),
+            formats=_read_formats(self._archive, self._find_part("styles")),
+            epoch_1904=self._epoch_1904,
+            recalculates=self._recalculates,
+        )
 
     def totals(self, tab: Tab) -> list[Area]:
         """Return the totals rows of a worksheet's tables. Raises SheetError: damaged, or forbidden XML."""
@@ -131,5 +131,4 @@ def _read_formats(archive: Archive, part: str | None) -> list[CellFormat]:
             inside.clear()
 
     archive.parse(part, start, end)
-    known = {each: CellFormat(number_kind(each, formats), shower(each, formats)) for each in set(ids)}
-    return [known[each] for each in ids]
+    return cell_formats(ids, formats)

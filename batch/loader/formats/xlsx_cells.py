@@ -1,8 +1,8 @@
 """Cells of an XLSX worksheet as text, and whole rows where their markup is of the usual form."""
 
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from batch.i18n import N_
@@ -11,12 +11,13 @@ from batch.loader.formats.cell_text import (
     UnreadableCell,
     error_cell,
     iso_text,
+    number_kind,
     number_text,
     plain_text,
     serial_text,
     truth_text,
 )
-from batch.loader.formats.number_format import ShowNumber, show_cells
+from batch.loader.formats.number_format import ShowNumber, show_cells, shower
 from batch.loader.source import HEAVY_ROW, NO_CELL_ERRORS, NO_SHOWN, RawRow
 from batch.model.phrases import Phrase
 from batch.model.sheets import SheetFile
@@ -62,6 +63,13 @@ class CellFormat(NamedTuple):
 
 
 _GENERAL = CellFormat(NumberKind.NUMBER, None)
+_MOST_STYLES = 4096
+
+
+def cell_formats(ids: Sequence[int], formats: Mapping[int, str]) -> list[CellFormat]:
+    """Return by the index of each cell style how it shows numbers. `ids`: of their formats; `formats`: own codes."""
+    known = {each: CellFormat(number_kind(each, formats), shower(each, formats)) for each in set(ids)}
+    return [known[each] for each in ids]
 
 
 class CellReader:
@@ -87,28 +95,30 @@ class CellReader:
         self._held = 0
         self._formats = formats
         self._epoch_1904 = epoch_1904
-        self._texts: Converter = _ConverterCache(self._shared).__getitem__
+        self._converters: dict[str, Converter] = {
+            "s": _ConverterCache(self._shared).__getitem__,
+            **dict.fromkeys(("str", "inlineStr"), _escaped_text),
+            "xlsb": plain_text,
+            "b": _stored_truth,
+            "d": iso_text,
+        }
+        """By cell type; `xlsb` is a text of XLSB, without escapes."""
+        self.read_style = lru_cache(maxsize=_MOST_STYLES)(self._read_style)
+        """Return what makes text of stored values of a cell type and style, and what shows it (None: as it is).
 
-    def converter(self, kind: str | None, style: str | None) -> Converter:
-        """Return the function that makes text of stored values of this cell type and style; None for no text.
-
-        It raises UnreadableCell.
+        It makes None where there is no text, and raises UnreadableCell.
         """
-        if kind == "s":
-            return self._texts
-        if kind in {"str", "inlineStr"}:
-            return _escaped_text
-        if kind == "b":
-            return _stored_truth
-        if kind == "d":
-            return iso_text
-        if kind in {None, "n"}:
-            return self._number(style)
-        return _stored_error
 
-    def shower(self, kind: str | None, style: str | None) -> ShowNumber | None:
-        """Return the function that shows the texts of this cell type and style; None where nothing is to be shown."""
-        return self._format(style).show if kind in {None, "n"} else None
+    def _read_style(self, kind: str | None, style: str | None) -> tuple[Converter, ShowNumber | None]:
+        if kind not in {None, "n"}:
+            return self._converters.get(kind or "", _stored_error), None
+        index = whole_number(style) or 0
+        number_format = self._formats[index] if index < len(self._formats) else _GENERAL
+        if number_format.kind is NumberKind.NUMBER:
+            return number_text, number_format.show
+        is_elapsed = number_format.kind is NumberKind.ELAPSED
+        convert = partial(serial_text, epoch_1904=self._epoch_1904, elapsed=is_elapsed)
+        return _ConverterCache(convert).__getitem__, number_format.show
 
     def _shared(self, stored: str) -> str | None:
         """Return a shared text that no cache of short ones holds. Raises SheetError: the row has too many of them."""
@@ -135,17 +145,6 @@ class CellReader:
         except (ValueError, IndexError):
             lost = N_("error cell: text number {digits} is missing in the workbook")
             raise UnreadableCell(Phrase(lost, {"digits": stored[:20]})) from None
-
-    def _number(self, style: str | None) -> Converter:
-        kind = self._format(style).kind
-        if kind is NumberKind.NUMBER:
-            return number_text
-        convert = partial(serial_text, epoch_1904=self._epoch_1904, elapsed=kind is NumberKind.ELAPSED)
-        return _ConverterCache(convert).__getitem__
-
-    def _format(self, style: str | None) -> CellFormat:
-        index = whole_number(style) or 0
-        return self._formats[index] if index < len(self._formats) else _GENERAL
 
 
 def _escaped_text(stored: str) -> str | None:
@@ -233,10 +232,9 @@ class FastRows:
         kinds = [_KIND.fullmatch(attributes) for attributes in key[count:]]
         layout = None
         if max(columns, default=0) < self._columns and all(kind and kind[2] != "e" for kind in kinds):
-            converters = [self._read_cell.converter(kind[2], kind[1]) for kind in kinds if kind]
-            found = [self._read_cell.shower(kind[2], kind[1]) for kind in kinds if kind]
-            showers = [(column, show) for column, show in zip(columns, found, strict=True) if show]
-            layout = _Layout(columns, converters, columns == list(range(count)), showers)
+            found = [self._read_cell.read_style(kind[2], kind[1]) for kind in kinds if kind]
+            showers = [(column, show) for column, (_, show) in zip(columns, found, strict=True) if show]
+            layout = _Layout(columns, [convert for convert, _ in found], columns == list(range(count)), showers)
         if len(self._layouts) < _MOST_LAYOUTS and sum(map(len, key)) <= _LONGEST_LAYOUT:
             self._layouts[key] = layout
         return layout

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from batch.i18n import N_, _
 from batch.loader.formats.cell_text import NO_STORED_VALUE, UnreadableCell, error_cell
 from batch.loader.formats.number_format import ShowNumber, show_cells
-from batch.loader.formats.xlsx_cells import CellReader, Converter, FastRows
+from batch.loader.formats.xlsx_cells import CellReader, FastRows
 from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.model.phrases import Phrase
 from batch.model.sheets import SheetFile
@@ -165,7 +165,6 @@ class _RowCollector:
         self._most_columns = columns
         self._names = LocalNames()
         self._known_columns: dict[str, int] = {}
-        self._converters: dict[tuple[str | None, str | None], tuple[Converter, ShowNumber | None]] = {}
         self._texts: list[str] = []
         self._in_phonetic = False
         self._stored: str | None = None
@@ -259,10 +258,7 @@ class _RowCollector:
             return None
         if self._is_formula and self._stored == "0" and self._read_cell.recalculates:
             raise UnreadableCell(NO_STORED_VALUE)
-        key = (kind, self._attributes.get("s"))
-        if key not in self._converters:
-            self._converters[key] = self._read_cell.converter(*key), self._read_cell.shower(*key)
-        convert, show = self._converters[key]
+        convert, show = self._read_cell.read_style(kind, self._attributes.get("s"))
         if show:
             self._showers.append((self._column, show))
         return convert(self._stored)

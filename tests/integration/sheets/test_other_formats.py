@@ -88,7 +88,7 @@ def test_xls_rows_with_what_the_reader_library_leaves_out(tmp_path: Path) -> Non
         (3, ("Ana", "11999990001", None), {"Valor": error_cell("#N/A")}, False),
         (5, ("Bia", "11999990002", "1,5"), {}, True),
     ]
-    assert (sheet.info.format, sheet.info.sheet, sheet.hidden_count) == ("xls", "Contatos", 1)
+    assert (sheet.info.format, sheet.info.sheet) == ("xls", "Contatos")
 
 
 def test_xls_formulas_that_were_never_calculated(tmp_path: Path) -> None:
@@ -262,13 +262,13 @@ def binary_error(column: int, code: int) -> bytes:
     return binary(3, struct.pack("<LLB", column, 0, code))
 
 
-def xlsb(tmp_path: Path, rows: bytes, styles: bytes = b"") -> Path:
+def xlsb(tmp_path: Path, rows: bytes, styles: bytes = b"", *, texts: bytes = b"", ending: bytes = binary(146)) -> Path:
     path = tmp_path / "livro.xlsb"
     kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006/relationships"
     book = binary(131) + binary(143) + binary(156, struct.pack("<LL", 0, 1) + wide("rId1") + wide("Contatos"))
     book += binary(144) + binary(132)
-    sheet = binary(129) + binary(148, struct.pack("<LLLL", 0, 9, 0, 9)) + binary(145) + rows + binary(146) + binary(130)
+    sheet = binary(129) + binary(148, struct.pack("<LLLL", 0, 9, 0, 9)) + binary(145) + rows + ending + binary(130)
     with zipfile.ZipFile(path, "w") as file:
         file.writestr(
             "[Content_Types].xml",
@@ -282,15 +282,18 @@ def xlsb(tmp_path: Path, rows: bytes, styles: bytes = b"") -> Path:
             link = f'<Relationship Id="rId1" Type="{kinds}/{kind}" Target="{target}"/>'
             if kind == "worksheet":
                 link += f'<Relationship Id="rId2" Type="{kinds}/styles" Target="styles.bin"/>'
+                link += f'<Relationship Id="rId3" Type="{kinds}/sharedStrings" Target="sharedStrings.bin"/>'
             file.writestr(name, f'<Relationships xmlns="{package}">{link}</Relationships>')
         file.writestr("xl/workbook.bin", book)
         if styles:
             file.writestr("xl/styles.bin", styles)
+        if texts:
+            file.writestr("xl/sharedStrings.bin", texts)
         file.writestr("xl/worksheets/sheet1.bin", sheet)
     return path
 
 
-def test_xlsb_rows_with_what_the_reader_library_leaves_out(tmp_path: Path) -> None:
+def test_xlsb_rows_with_hidden_and_error_cells(tmp_path: Path) -> None:
     """Hidden rows, error cells and Excel's row numbers."""
     rows = binary_row(0, binary_text(0, "Nome"), binary_text(1, "Telefone"))
     rows += binary_row(2, binary_text(0, "Ana"), binary_number(1, 11999990001))
@@ -304,10 +307,62 @@ def test_xlsb_rows_with_what_the_reader_library_leaves_out(tmp_path: Path) -> No
 
 
 def test_xlsb_with_two_cells_far_apart(tmp_path: Path) -> None:
-    """The reader library would take the memory of all places between them."""
+    """Nothing is made of the places between them."""
     rows = binary_row(0, binary_text(0, "Nome")) + binary_row(1_048_575, binary_number(16_383, 1))
-    with pytest.raises(SheetError, match="limit loaded_cells"):
-        open_sheet(xlsb(tmp_path, rows))
+    (found,) = open_sheet(xlsb(tmp_path, rows)).rows()
+    assert (found.number, found.cells) == (1_048_576, (None, "1"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (binary_row(1_048_576, binary_number(0, 1)), "a row is numbered"),
+        (binary_row(1, binary_number(2_000_000_000, 1)), "limit columns"),
+        (binary_row(1, binary(6, struct.pack("<LLL", 0, 0, 40) + b"A\0")), "cut short"),
+        (binary_row(1, binary(5, bytes(12))), "cut short"),
+        (binary_row(1, binary(13, bytes(8))), "short form"),
+    ],
+)
+def test_xlsb_with_a_cell_that_cannot_be_true(tmp_path: Path, rows: bytes, words: str) -> None:
+    """No place is taken for it, and no half of a text or number is read."""
+    with pytest.raises(SheetError, match=words):
+        open_sheet(xlsb(tmp_path, binary_row(0, binary_text(0, "Nome")) + rows))
+
+
+def test_xlsb_that_ends_in_its_rows(tmp_path: Path) -> None:
+    """Rows may have been lost."""
+    rows = binary_row(0, binary_text(0, "Nome")) + binary_row(1, binary_text(0, "Ana"))
+    with pytest.raises(SheetError, match="cut short"):
+        open_sheet(xlsb(tmp_path, rows, ending=b""))
+
+
+def test_xlsb_values_of_each_kind(tmp_path: Path) -> None:
+    """Shared texts and rich ones, compressed numbers, truths, formulas, dates; a text that is missing is an error."""
+    styles = binary(617) + b"".join(binary(47, struct.pack("<HH12x", 0xFFFF, each)) for each in (0, 14)) + binary(618)
+    texts = binary(159) + b"".join(
+        binary(19, bytes((flags,)) + wide(word)) for flags, word in ((0, "Ana"), (1, "_x0041_"))
+    )
+
+    def cell(kind: int, column: int, value: bytes, style: int = 0) -> bytes:
+        return binary(kind, struct.pack("<LL", column, style) + value)
+
+    names = binary_row(0, *(binary_text(place, f"Coluna {place}") for place in range(10)))
+    compressed = (
+        struct.pack("<l", number)
+        for number in (11_999 << 2 | 2, 123_450 << 2 | 3, -7 << 2 | 2, 0x3FF8_0000, 0x4059_0001)
+    )
+    rows = names + binary_row(
+        1,
+        *(cell(2, place, value) for place, value in enumerate(compressed)),
+        cell(7, 5, struct.pack("<L", 0)),
+        cell(7, 6, struct.pack("<L", 1)),
+        cell(10, 7, b"\1"),
+        cell(9, 8, struct.pack("<d", 46100), style=1),
+        cell(7, 9, struct.pack("<L", 2)),
+    )
+    (found,) = open_sheet(xlsb(tmp_path, rows, styles, texts=texts)).rows()
+    assert found.cells == ("11999", "1234,5", "-7", "1,5", "1", "Ana", "_x0041_", "SIM", "19/03/2026", None)
+    assert "text number 2 is missing" in str(found.errors["Coluna 9"])
 
 
 def test_xlsb_numbers_as_their_formats_show_them(tmp_path: Path) -> None:

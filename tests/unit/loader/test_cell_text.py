@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
-
 import pytest
 
 from batch.loader.formats import cell_text as cells
@@ -108,30 +106,6 @@ def test_durations_count_hours_past_a_day() -> None:
 def test_dates_stored_as_words(stored: str, text: str) -> None:
     """ISO dates, as strict workbooks and ODS have them."""
     assert cells.iso_text(stored) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, None),
-        ("  a\n", "a"),
-        (" \xa0\t", None),
-        ("=1+1", "=1+1"),
-        ("007", "007"),
-        (True, "SIM"),
-        (False, "NÃO"),
-        (12.0, "12"),
-        (2.5, "2,5"),
-        (3, "3"),
-        (date(2024, 3, 5), "05/03/2024"),
-        (datetime(2024, 3, 5, 9, 5), "05/03/2024 09:05"),  # noqa: DTZ001 (cells have no zone)
-        (time(9, 5), "09:05"),
-        (timedelta(hours=30), "30:00"),
-    ],
-)
-def test_values_of_a_reader_library(value: object, text: str | None) -> None:
-    """Python values become the same text as stored ones."""
-    assert cells.value_text(value) == text
 
 
 @pytest.mark.parametrize(
