@@ -1,13 +1,14 @@
 """Opening of a sheet: its format, delimiter, worksheet, header and columns, one reading to its end; private copies."""
 
-import hashlib
-import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import file_digest
 from itertools import islice, takewhile
 from pathlib import Path
+from shutil import copyfileobj
 
+from batch.atomic_file import write_atomic
 from batch.control_characters import show_controls
 from batch.errors import SheetError
 from batch.i18n import N_, _
@@ -24,7 +25,7 @@ from batch.loader.source import Grid
 from batch.loader.worksheet_choice import choose_tab
 from batch.model.messages import has_origins
 from batch.model.phrases import Phrase, Value
-from batch.model.sheets import Limits, SheetFile, SheetInfo
+from batch.model.sheets import LIMITS, Limits, SheetFile, SheetInfo
 from batch.ooxml.references import Area
 
 _DELIMITERS = (";", "\t", "|", ",")
@@ -117,7 +118,6 @@ def _fits_loosely(cells: Sequence[str | None], named: int) -> bool:
     return len(cells) > 1 and not any(cells[named:])
 
 
-_DEFAULT_LIMITS = Limits()
 _REASON = "wegly_reason"
 _RESULTS_CSV = frozenset({"wegly_status", "wegly_run"})
 """Columns by which a `results.csv` of a report is recognized."""
@@ -159,7 +159,7 @@ def open_sheet(
     name: str | None = None,
     header_row: int | None = None,
     wanted_columns: Collection[str] = (),
-    limits: Limits = _DEFAULT_LIMITS,
+    limits: Limits = LIMITS,
     shown_as: str | None = None,
     has_loose_ends: bool = False,
     encoding: str | None = None,
@@ -218,7 +218,6 @@ def open_sheet(
     return Sheet(
         info=info,
         row_count=scan.rows,
-        hidden_count=scan.hidden,
         grid=grid,
         columns=columns,
         ending=scan.ending,
@@ -296,11 +295,6 @@ def _describe_formats(scan: SheetScan, names: Mapping[int, str]) -> dict[str, tu
     return found
 
 
-_CHUNK = 1024 * 1024
-_BINARY: int = getattr(os, "O_BINARY", 0)
-"""Windows changes line ends without it."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SheetCopy:
     """A private copy, and the SHA-256 of its content (64 hex digits)."""
@@ -309,7 +303,7 @@ class SheetCopy:
     sha256: str
 
 
-def keep_copy(source: Path, folder: Path, *, limits: Limits = _DEFAULT_LIMITS) -> SheetCopy:
+def keep_copy(source: Path, folder: Path, *, limits: Limits = LIMITS) -> SheetCopy:
     """Copy a sheet to `<folder>/.sheet<suffix>`, readable by its owner only, and hash what was copied.
 
     The copy is complete and on the disk when this returns; a copy that was there is replaced. `folder` must exist.
@@ -319,18 +313,11 @@ def keep_copy(source: Path, folder: Path, *, limits: Limits = _DEFAULT_LIMITS) -
     """
     find_content(SheetFile(path=source, name=show_controls(source.name), limits=limits))
     target = folder / f".sheet{source.suffix}"
-    partial = folder / f".sheet{source.suffix}.part"
-    digest = hashlib.sha256()
     try:
-        partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
-        with os.fdopen(descriptor, "wb") as copy, source.open("rb") as original:
-            while chunk := original.read(_CHUNK):
-                digest.update(chunk)
-                copy.write(chunk)
-            copy.flush()
-            os.fsync(copy.fileno())
-        partial.replace(target)
+        with source.open("rb") as original:
+            write_atomic(target, lambda copy: copyfileobj(original, copy), elsewhere=False)
+        with target.open("rb") as copy:
+            digest = file_digest(copy, "sha256")
     except OSError as error:
         raise SheetError(
             _("{name} cannot be copied to {folder}: {reason}.").format(
