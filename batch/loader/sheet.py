@@ -61,8 +61,6 @@ class Sheet:
     info: SheetInfo
     row_count: int
     """Rows that `rows()` yields."""
-    hidden_count: int
-    """Hidden rows among them."""
     grid: Grid
     columns: SheetColumns
     ending: Mapping[int, frozenset[int]] = field(default_factory=dict)

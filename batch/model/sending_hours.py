@@ -82,11 +82,6 @@ class Hours:
                 return HoursState(open=now, until=change)
         return HoursState(open=now, until=None)
 
-    def next_open(self, at: datetime, zones: tuple[str, ...]) -> datetime | None:
-        """Return `at` or the next opening (UTC); None when there is none within 400 days."""
-        span = self.state_at(at, zones)
-        return at.astimezone(UTC) if span.open else span.until
-
     def _is_open(self, at: datetime, zones: tuple[str, ...]) -> bool:
         if not self.windows:
             return True

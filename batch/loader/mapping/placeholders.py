@@ -19,8 +19,6 @@ class Placeholder:
     """Names of the filters but `default`, which changes no cell that is filled."""
     may_be_empty: bool = False
     """A `default` fills an empty cell, even if with nothing."""
-    has_date: bool = False
-    """A filter reads the cell as a date."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,7 +40,7 @@ def sheet_of(rows: list[RawRow], places: tuple[int, ...], **more: object) -> She
     info = SheetInfo(
         file="a", format="csv", sheet=None, encoding=None, delimiter=None, header_row=HEADER_ROW, columns=columns.names
     )
-    return Sheet(info=info, row_count=1, hidden_count=0, grid=Given(rows), columns=columns, **more)  # type: ignore[arg-type]
+    return Sheet(info=info, row_count=1, grid=Given(rows), columns=columns, **more)  # type: ignore[arg-type]
 
 
 @given(rows=st.lists(raw_rows, max_size=6), places=all_places)

@@ -18,6 +18,12 @@ WEEKDAYS = frozenset(range(5))
 TICK = timedelta(microseconds=1)
 
 
+def next_open(hours: Hours, at: datetime, zones: tuple[str, ...]) -> datetime | None:
+    """`at` or the next opening; None when there is none within 400 days."""
+    span = hours.state_at(at, zones)
+    return at if span.open else span.until
+
+
 def _window(hours: str, days: frozenset[int] = frozenset(range(7)), **more: str) -> Window:
     begin, end = parse_hours(hours)
     return Window(days=days, begin=begin, end=end, **more)
@@ -36,7 +42,7 @@ def test_without_windows_it_is_always_open() -> None:
     """And nothing has to be looked up."""
     at = _at("2026-11-24T03:00")
     assert Hours(()).state_at(at, BRASILIA) == HoursState(open=True, until=None)
-    assert Hours(()).next_open(at, BRASILIA) == at
+    assert next_open(Hours(()), at, BRASILIA) == at
 
 
 def test_the_begin_is_in_it_and_the_end_is_not() -> None:
@@ -53,17 +59,16 @@ def test_moments_are_told_in_utc() -> None:
     """Whatever zone they were asked in."""
     hours = Hours((_window("09:00-20:00"),))
     for at in (_at("2026-11-24T03:00"), _at("2026-11-24T10:00")):
-        span, opens = hours.state_at(at, BRASILIA), hours.next_open(at, BRASILIA)
+        span = hours.state_at(at, BRASILIA)
         assert span.until is not None
-        assert opens is not None
-        assert (span.until.tzinfo, opens.tzinfo) == (UTC, UTC)
+        assert span.until.tzinfo == UTC
 
 
 def test_the_days_between_are_closed() -> None:
     """From Friday evening to Saturday morning, and to Monday."""
     hours = Hours((_window("09:00-20:00", WEEKDAYS), _window("10:00-16:00", frozenset({5}))))
-    assert hours.next_open(_at("2026-11-27T20:00"), BRASILIA) == _at("2026-11-28T10:00")
-    assert hours.next_open(_at("2026-11-28T16:00"), BRASILIA) == _at("2026-11-30T09:00")
+    assert next_open(hours, _at("2026-11-27T20:00"), BRASILIA) == _at("2026-11-28T10:00")
+    assert next_open(hours, _at("2026-11-28T16:00"), BRASILIA) == _at("2026-11-30T09:00")
     assert hours.state_at(_at("2026-11-29T12:00"), BRASILIA).open is False
 
 
@@ -87,7 +92,7 @@ def test_past_midnight_the_day_it_began_decides() -> None:
     """Friday's window holds on Saturday morning, and Sunday's does not begin on Saturday night."""
     hours = Hours((_window("22:00-02:00", WEEKDAYS),))
     assert hours.state_at(_at("2026-11-28T01:59"), BRASILIA) == HoursState(open=True, until=_at("2026-11-28T02:00"))
-    assert hours.next_open(_at("2026-11-28T02:00"), BRASILIA) == _at("2026-11-30T22:00")
+    assert next_open(hours, _at("2026-11-28T02:00"), BRASILIA) == _at("2026-11-30T22:00")
     assert hours.state_at(_at("2026-11-30T01:00"), BRASILIA).open is False  # it would be Sunday's
 
 
@@ -95,7 +100,7 @@ def test_past_midnight_the_holiday_of_the_day_it_began_decides() -> None:
     """New Year's Eve reaches into the holiday; the holiday's own window does not open."""
     hours = Hours((_window("22:00-02:00", holidays="BR"),))
     assert hours.state_at(_at("2027-01-01T01:00"), BRASILIA) == HoursState(open=True, until=_at("2027-01-01T02:00"))
-    assert hours.next_open(_at("2027-01-01T02:00"), BRASILIA) == _at("2027-01-02T22:00")
+    assert next_open(hours, _at("2027-01-01T02:00"), BRASILIA) == _at("2027-01-02T22:00")
 
 
 def test_holidays_are_skipped_national_ones_and_the_states() -> None:
@@ -106,14 +111,14 @@ def test_holidays_are_skipped_national_ones_and_the_states() -> None:
     christmas, july = _at("2026-12-25T12:00"), _at("2026-07-09T12:00")
     assert [hours.state_at(christmas, BRASILIA).open for hours in (national, state, none)] == [False, False, True]
     assert [hours.state_at(july, BRASILIA).open for hours in (national, state, none)] == [True, False, True]
-    assert national.next_open(_at("2026-12-24T20:00"), BRASILIA) == _at("2026-12-26T09:00")
+    assert next_open(national, _at("2026-12-24T20:00"), BRASILIA) == _at("2026-12-26T09:00")
 
 
 def test_a_holiday_is_one_of_the_places_own_calendar() -> None:
     """It begins and ends at the person's midnight, not at that of UTC."""
     hours = Hours((_window("00:00-24:00", holidays="BR"),))
     assert hours.state_at(_at("2026-12-20T12:00"), BRASILIA).until == _at("2026-12-25T00:00")
-    assert hours.next_open(_at("2026-12-25T12:00", ACRE), ACRE) == _utc("2026-12-26T05:00")
+    assert next_open(hours, _at("2026-12-25T12:00", ACRE), ACRE) == _utc("2026-12-26T05:00")
 
 
 def test_recipients_hours_are_read_in_the_persons_zone_and_others_in_their_own() -> None:
@@ -121,7 +126,7 @@ def test_recipients_hours_are_read_in_the_persons_zone_and_others_in_their_own()
     recipient, fixed = Hours((_window("09:00-20:00"),)), Hours((_window("09:00-20:00", zone=BRASILIA[0]),))
     at = _utc("2026-11-24T12:30")
     assert (recipient.state_at(at, BRASILIA).open, recipient.state_at(at, ACRE).open) == (True, False)
-    assert recipient.next_open(at, ACRE) == _utc("2026-11-24T14:00")
+    assert next_open(recipient, at, ACRE) == _utc("2026-11-24T14:00")
     assert (
         fixed.state_at(at, ACRE)
         == fixed.state_at(at, BRASILIA)
@@ -132,7 +137,7 @@ def test_recipients_hours_are_read_in_the_persons_zone_and_others_in_their_own()
 def test_somebody_with_two_zones_is_messaged_when_both_suit() -> None:
     """Area 97: from nine in the west (UTC-5) to twenty in the east (UTC-4)."""
     hours, zones = Hours((_window("09:00-20:00"),)), ("America/Eirunepe", "America/Manaus")
-    assert hours.next_open(_utc("2026-11-24T10:00"), zones) == _utc("2026-11-24T14:00")
+    assert next_open(hours, _utc("2026-11-24T10:00"), zones) == _utc("2026-11-24T14:00")
     assert hours.state_at(_utc("2026-11-24T14:00"), zones) == HoursState(open=True, until=_utc("2026-11-25T00:00"))
 
 
@@ -141,14 +146,14 @@ def test_another_window_may_suit_each_zone() -> None:
     hours = Hours((_window("09:00-10:00"), _window("10:30-12:00")))
     zones = ("America/Manaus", "America/Sao_Paulo")  # an hour apart
     assert hours.state_at(_utc("2026-11-24T13:00"), zones).open is False  # 9:00 and 10:00
-    assert hours.next_open(_utc("2026-11-24T13:00"), zones) == _utc("2026-11-24T13:30")
+    assert next_open(hours, _utc("2026-11-24T13:00"), zones) == _utc("2026-11-24T13:30")
     assert hours.state_at(_utc("2026-11-24T13:30"), zones).until == _utc("2026-11-24T14:00")
 
 
 def test_hours_that_never_suit_all_zones_never_open() -> None:
     """None, and no endless search."""
     hours = Hours((_window("09:00-10:00"),))
-    assert hours.next_open(_utc("2026-11-24T12:00"), ("America/Sao_Paulo", "Asia/Tokyo")) is None
+    assert next_open(hours, _utc("2026-11-24T12:00"), ("America/Sao_Paulo", "Asia/Tokyo")) is None
     assert hours.state_at(_utc("2026-11-24T12:00"), ("America/Sao_Paulo", "Asia/Tokyo")) == HoursState(
         open=False, until=None
     )
@@ -157,19 +162,19 @@ def test_hours_that_never_suit_all_zones_never_open() -> None:
 def test_a_day_that_comes_seldom_is_found() -> None:
     """A Friday that is Christmas: a fortnight without an open moment is looked over."""
     hours = Hours((_window("09:00-10:00", frozenset({4}), holidays="BR"),))
-    assert hours.next_open(_at("2026-12-18T10:00"), BRASILIA) == _at("2027-01-08T09:00")  # 25 December and 1 January
+    assert next_open(hours, _at("2026-12-18T10:00"), BRASILIA) == _at("2027-01-08T09:00")  # 25 December and 1 January
 
 
 def test_a_time_that_no_clock_shows_is_in_no_window() -> None:
     """New York's clocks go from 2:00 to 3:00 on 14 March 2027: hours within stay closed, others are cut."""
     jump = _utc("2027-03-14T07:00")
     within = Hours((_window("02:15-02:45"),))
-    assert within.next_open(_utc("2027-03-14T00:00"), NEW_YORK) == _at("2027-03-15T02:15", NEW_YORK)
+    assert next_open(within, _utc("2027-03-14T00:00"), NEW_YORK) == _at("2027-03-15T02:15", NEW_YORK)
     ends = Hours((_window("01:00-02:30"),))
     assert ends.state_at(jump - TICK, NEW_YORK) == HoursState(open=True, until=jump)
     assert ends.state_at(jump, NEW_YORK).open is False
     begins = Hours((_window("02:30-05:00"),))
-    assert begins.next_open(jump - TICK, NEW_YORK) == jump
+    assert next_open(begins, jump - TICK, NEW_YORK) == jump
     assert begins.state_at(jump, NEW_YORK) == HoursState(open=True, until=_utc("2027-03-14T09:00"))
 
 
@@ -178,11 +183,11 @@ def test_a_time_that_clocks_show_twice_is_open_twice() -> None:
     hours = Hours((_window("01:15-01:45"),))
     first, second = _utc("2027-11-07T05:15"), _utc("2027-11-07T06:15")
     half = timedelta(minutes=30)
-    assert hours.next_open(_utc("2027-11-07T00:00"), NEW_YORK) == first
+    assert next_open(hours, _utc("2027-11-07T00:00"), NEW_YORK) == first
     assert hours.state_at(first, NEW_YORK) == HoursState(open=True, until=first + half)
     assert hours.state_at(first + half, NEW_YORK) == HoursState(open=False, until=second)
     assert hours.state_at(second, NEW_YORK) == HoursState(open=True, until=second + half)
-    assert hours.next_open(second + half, NEW_YORK) == _at("2027-11-08T01:15", NEW_YORK)
+    assert next_open(hours, second + half, NEW_YORK) == _at("2027-11-08T01:15", NEW_YORK)
 
 
 def test_hours_that_begin_in_a_repeated_hour_close_when_it_is_shown_again() -> None:
@@ -196,8 +201,8 @@ def test_hours_that_begin_in_a_repeated_hour_close_when_it_is_shown_again() -> N
 def test_an_ordinary_day_in_lisbon_is_an_hour_shorter_or_longer_in_utc_only() -> None:
     """9 to 20 by its clocks, in summer and in winter."""
     hours, zones = Hours((_window("09:00-20:00"),)), ("Europe/Lisbon",)
-    assert hours.next_open(_utc("2027-03-27T20:00"), zones) == _utc("2027-03-28T08:00")
-    assert hours.next_open(_utc("2027-10-30T20:00"), zones) == _utc("2027-10-31T09:00")
+    assert next_open(hours, _utc("2027-03-27T20:00"), zones) == _utc("2027-03-28T08:00")
+    assert next_open(hours, _utc("2027-10-30T20:00"), zones) == _utc("2027-10-31T09:00")
     around = Hours((_window("22:00-03:00", frozenset({5})),))
     assert around.state_at(_utc("2027-03-27T23:00"), zones).until == _utc("2027-03-28T02:00")
     assert around.state_at(_utc("2027-10-30T23:00"), zones).until == _utc("2027-10-31T03:00")
@@ -206,7 +211,7 @@ def test_an_ordinary_day_in_lisbon_is_an_hour_shorter_or_longer_in_utc_only() ->
 def test_a_midnight_that_no_clock_shows_does_no_harm() -> None:
     """Santiago's clocks go from 24:00 to 1:00; the day's hours are those that its clocks show."""
     hours, zones = Hours((_window("00:00-09:00", frozenset({6})),)), ("America/Santiago",)
-    begin = hours.next_open(_utc("2027-09-04T12:00"), zones)
+    begin = next_open(hours, _utc("2027-09-04T12:00"), zones)
     assert begin == _utc("2027-09-05T04:00")
     assert hours.state_at(begin, zones).until == _at("2027-09-05T09:00", zones)
 
