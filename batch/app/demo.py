@@ -12,8 +12,9 @@ from typing import Any
 
 import batch
 from batch.app.inputs.staging import Choices
-from batch.app.run import Watcher, run_sheet
+from batch.app.run import run_sheet
 from batch.app.runs.finish import FinishedRun
+from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
 from batch.chats import Token
 from batch.sandbox import Faults, running_sandbox, serve, special_table

@@ -16,12 +16,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from batch._version import __version__
-from batch.app.check import Check, summarise
+from batch.app.check import summarise
 from batch.app.inputs.change_guard import note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import (
@@ -34,7 +34,7 @@ from batch.app.inputs.staging import (
     utc_now,
 )
 from batch.app.runs.finish import FinishedRun, PlannedRun, finish_run
-from batch.app.runs.progress import Meter, MeteredWatcher, SendingWatcher, tick_every_second
+from batch.app.runs.progress import Meter, Watcher, tick_every_second
 from batch.app.runs.run_folder import RunFolder, run_name
 from batch.app.runs.run_log import log_defects, log_to
 from batch.app.settings import Settings
@@ -56,14 +56,6 @@ _CLOCK_SLACK = timedelta(minutes=5)
 """How far the wall clock may lie before the ledger's newest entry: clocks are set back a little now and then."""
 _ROWS_IN_MEMORY = 1 << 24
 """Bytes of evaluated rows of one waiting sheet that stay in memory."""
-
-
-class Watcher(SendingWatcher, Protocol):
-    """Asked before sending, and notified while it goes on."""
-
-    def confirm(self, plan: Check) -> bool: ...
-    def begin(self, plan: Check, meter: Meter) -> None: ...
-    def end(self) -> None: ...
 
 
 @contextmanager
@@ -107,15 +99,15 @@ class SheetRun:
             self._folder = opening.enter_context(
                 RunFolder(self._settings.reports, run_name(self._started, campaign.slug))
             )
-            self._copy = self._folder.copy_sheet(self.sheet, limits_for(trusted=campaign.sheet.trusted))
+            copy = self._folder.copy_sheet(self.sheet, limits_for(trusted=campaign.sheet.trusted))
             if (plan := self._choices.plan) is not None:
-                plan.refuse_changes(campaign=campaign, endpoint=endpoint, sheet_sha256=self._copy.sha256)
+                plan.refuse_changes(campaign=campaign, endpoint=endpoint, sheet_sha256=copy.sha256)
             self._source = open_campaign_sheet(
-                self._copy.path,
+                copy.path,
                 campaign,
                 endpoint=endpoint,
                 shown_as=self.sheet.name,
-                sha256=self._copy.sha256,
+                sha256=copy.sha256,
                 choices=self._choices,
             )
             self._resources = opening.pop_all()
@@ -153,20 +145,17 @@ class SheetRun:
             log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=check.to_send)
             stamped = not check.to_send or note_stamp(self._campaign, planned.ledger, run, to_send=check.to_send)
             senders = len(check.senders)
-            meter = Meter(total=check.to_send, senders=senders, wanted=check.rate * senders)
-            watcher.begin(check, meter)
+            watcher.begin(Meter(total=check.to_send, senders=senders, wanted=check.rate * senders))
             try:
                 sent = send(
                     planned.ledger,
                     planned.owner,
                     campaign=self._campaign,
-                    endpoint=run.endpoint,
                     token=token,
                     settings=settings,
                     limit=self._choices.message_limit(self._campaign),
                     watcher=watcher,
                     canary=self._campaign.canary.rows,
-                    meter=meter,
                 )
             finally:
                 watcher.end()
@@ -197,15 +186,7 @@ class SheetRun:
             run = describe_run(name, self.sheet, source, settings, started, sheet_options=options, report_dir=folder)
             staged.staging.plan(run, owner, traits_of(campaign))
         self._folder.keep()
-        return PlannedRun(
-            run=run,
-            owner=owner,
-            ledger=ledger,
-            source=source,
-            copy=self._copy.path,
-            check=check,
-            folder=self._folder.path,
-        )
+        return PlannedRun(run=run, owner=owner, ledger=ledger, source=source, check=check, folder=self._folder.path)
 
 
 def _pack(row: StagedRow) -> tuple[bytes]:
@@ -269,41 +250,37 @@ def send(
     owner: Owner,
     *,
     campaign: Campaign,
-    endpoint: str,
     token: Token,
     settings: Settings,
-    limit: int | None,
-    watcher: SendingWatcher,
-    canary: int | None,
-    meter: Meter | None = None,
+    watcher: Watcher,
+    limit: int | None = None,
+    canary: int | None = None,
     rules: ContactLimits | None = None,
 ) -> PoolResult:
     """Send the pending messages of the owner's run, at most `limit`. Every outcome is durable when it returns.
 
-    With a canary so many rows are sent alone, and the rest only when all of them were accepted. `meter` counts the
-    progress. `rules`: contact limits; None: the campaign's.
+    With a canary so many rows are sent alone, and the rest only when all of them were accepted. `rules`: contact
+    limits; None: the campaign's.
     """
-    client = _client_maker(endpoint, token, settings)
-    meter = meter or Meter(total=0)
-    metered = MeteredWatcher(meter, watcher)
+    client = _client_maker(token, settings)
 
     async def work() -> PoolResult:
         stop = StopSignal()
-        sending_by = ledger.open_queue(owner, rules or campaign.contact_limits, endpoint=endpoint)
-        with sending_by as sending, stop_on_signals(stop, lambda again: metered.on_signal(again=again)):
+        sending_by = ledger.open_queue(owner, rules or campaign.contact_limits, endpoint=settings.endpoint)
+        with sending_by as sending, stop_on_signals(stop, lambda again: watcher.on_signal(again=again)):
             pool = Pool(
                 ledger=sending,
                 client=client,
                 settings=_pool_settings(campaign, settings),
                 now=utc_now,
-                progress=metered,
+                progress=watcher,
                 stop=stop,
             )
-            telling = asyncio.create_task(tick_every_second(meter, watcher))
+            ticks = asyncio.create_task(tick_every_second(watcher))
             try:
-                return await _with_canary(pool, stop, canary, limit, metered)
+                return await _with_canary(pool, stop, canary, limit, watcher)
             finally:
-                telling.cancel()
+                ticks.cancel()
 
     # What is loaded stays: a collection of all of it would halt every worker for a tenth of a second.
     gc.collect()
@@ -315,7 +292,7 @@ def send(
 
 
 async def _with_canary(
-    pool: Pool, stop: StopSignal, canary: int | None, limit: int | None, watcher: MeteredWatcher
+    pool: Pool, stop: StopSignal, canary: int | None, limit: int | None, watcher: Watcher
 ) -> PoolResult:
     if canary is None or (limit is not None and limit <= canary):
         return await pool.run(limit)
@@ -324,8 +301,11 @@ async def _with_canary(
         return first
     if any(not outcome.messaged for outcome in first.outcomes):
         stop.request(StopCause.CANARY)
-    elif not watcher.go_on(sum(first.outcomes.values())):
-        stop.request(StopCause.INTERRUPTED)
+    else:
+        with watcher.meter.hold():
+            goes_on = watcher.go_on(sum(first.outcomes.values()))
+        if not goes_on:
+            stop.request(StopCause.INTERRUPTED)
     return await pool.run(None if limit is None else limit - canary)
 
 
@@ -342,7 +322,8 @@ def _pool_settings(campaign: Campaign, settings: Settings) -> PoolSettings:
     )
 
 
-def _client_maker(endpoint: str, token: Token, settings: Settings) -> Callable[[], ChatsClient]:
+def _client_maker(token: Token, settings: Settings) -> Callable[[], ChatsClient]:
+    endpoint = settings.endpoint
     context = make_ssl_context(trust_env=settings.trust_env) if endpoint.startswith("https:") else None
 
     def make() -> ChatsClient:

@@ -7,16 +7,14 @@ other, and the suppression list, the hours and the allow list hold for it.
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from batch.app.inputs.change_guard import traits_of
 from batch.app.inputs.recipient_lists import RecipientLists, open_lists
 from batch.app.inputs.staging import Choices, StagedSheet, open_campaign_sheet, stage_sheet, utc_now
 from batch.app.run import describe_run, hold_ledger, send
 from batch.app.runs.finish import pending_finding, stop_exit_code
-from batch.app.runs.progress import SendingWatcher
+from batch.app.runs.progress import Watcher
 from batch.app.runs.run_folder import run_name
 from batch.app.runs.run_log import quiet
 from batch.app.settings import Settings
@@ -32,12 +30,6 @@ from batch.model.reasons import Finding, advice, sentence
 from batch.model.runs import Result, Run
 
 
-class TrialWatcher(SendingWatcher, Protocol):
-    """Asked before a trial is sent."""
-
-    def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool: ...
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialResult:
     """A trial that has ended."""
@@ -50,10 +42,6 @@ class TrialResult:
     results: tuple[Result, ...]
     """One for each number, in the order given."""
     exit_code: ExitCode
-    next_at: datetime | None
-    """When it may go, where the hours or a cap kept it back."""
-    finding: Finding | None
-    """What stopped it, if anything did."""
 
 
 def read_numbers(texts: Sequence[str], *, region: str) -> tuple[str, ...]:
@@ -76,7 +64,7 @@ def send_trial(
     settings: Settings,
     token: Token,
     choices: Choices,
-    watcher: TrialWatcher,
+    watcher: Watcher,
 ) -> TrialResult:
     """Send the message of the first row that a run would send to each of `numbers` (as a person writes them).
 
@@ -107,12 +95,9 @@ def send_trial(
             ledger,
             owner,
             campaign=loaded,
-            endpoint=source.endpoint,
             token=token,
             settings=settings,
-            limit=None,
             watcher=watcher,
-            canary=None,
             rules=replace(loaded.contact_limits, not_within=None),  # one's own number may have any message
         )
         pending = pending_finding(sent.cause)
@@ -134,8 +119,6 @@ def send_trial(
             text=source.evaluator.render_body(contact),
             results=tuple(ledger.results(name)),
             exit_code=code,
-            next_at=sent.next_at,
-            finding=sent.finding,
         )
 
 

@@ -15,7 +15,7 @@ import click
 from tqdm import tqdm
 
 from batch.app.check import Check
-from batch.app.runs.progress import LOG_EVERY, Meter, RunProgress
+from batch.app.runs.progress import LOG_EVERY, Meter, RunProgress, Watcher
 from batch.cli.output.check import send_question
 from batch.cli.output.run import trial_question, waiting_text
 from batch.cli.terminal import confirm, echo
@@ -210,23 +210,8 @@ def _signals_interrupt() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-class Silent:
-    """Watcher without a person: asks nothing and prints only what is needed."""
-
-    def confirm(self, plan: Check) -> bool:  # noqa: ARG002 - the interface of a watcher
-        return True
-
-    def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:  # noqa: ARG002 - likewise
-        return True
-
-    def begin(self, plan: Check, meter: Meter) -> None: ...
-    def end(self) -> None: ...
-    def done(self, row: int, outcome: Outcome) -> None: ...
-    def waiting(self, seconds: float, finding: Finding, sender: str) -> None: ...
-    def on_signal(self, *, again: bool) -> None: ...
-    def tick(self) -> None: ...
-    def go_on(self, sent: int) -> bool:  # noqa: ARG002 - the interface of a watcher
-        return True
+class Silent(Watcher):
+    """Watcher where no person reads along: prints only what is needed."""
 
     def say(self, text: str, *, needed: bool) -> None:
         """Print what cron should mail: only what is needed."""
@@ -234,14 +219,14 @@ class Silent:
             echo(text, err=True)
 
 
-class Terminal:
+class Terminal(Watcher):
     """Watcher for a person at a terminal: asks, draws a bar, prints pauses."""
 
     def __init__(self, *, yes: bool, quiet: bool, expires: datetime | None = None) -> None:
+        super().__init__()
         self._yes = yes
         self._expires = expires
         self._quiet = quiet
-        self._meter: Meter | None = None
         self._bar: Bar | None = None
         self._ticks = 0
         self._pause_until = 0.0
@@ -253,12 +238,13 @@ class Terminal:
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:
         return self._yes or confirm(trial_question(row, people, endpoint))
 
-    def begin(self, plan: Check, meter: Meter) -> None:
-        self._meter = meter
-        if plan.to_send:
+    def begin(self, meter: Meter) -> None:
+        super().begin(meter)
+        if meter.total:
             self._open()
 
-    def done(self, row: int, outcome: Outcome) -> None:  # noqa: ARG002 - the interface of a watcher
+    def done(self, row: int, outcome: Outcome) -> None:
+        super().done(row, outcome)
         if self._bar is not None:
             self._bar.done()
 
@@ -266,24 +252,19 @@ class Terminal:
         self._ticks += 1
         if self._bar is not None:
             self._bar.draw()
-        elif self._meter is not None and not self._quiet and self._ticks % LOG_EVERY == 0:
-            self._write(state_text(self._meter.look()))
+        elif self.meter.total and not self._quiet and self._ticks % LOG_EVERY == 0:
+            self._write(state_text(self.meter.look()))
 
-    def waiting(self, seconds: float, finding: Finding, sender: str) -> None:  # noqa: ARG002 - likewise
+    def pause(self, seconds: float, finding: Finding, sender: str) -> None:
+        super().pause(seconds, finding, sender)
         until = time.monotonic() + seconds
-        if (
-            seconds >= 1 and until >= self._pause_until + 1
-        ):  # of several attempts that meet the same pause, one is printed
+        if seconds >= 1 and until >= self._pause_until + 1:  # of attempts that meet the same pause one is printed
             self._pause_until = until
             self._write(waiting_text(seconds, finding))
 
     def on_signal(self, *, again: bool) -> None:
-        words = (
-            _("Ending at once.")
-            if again
-            else _("Stopping: what is in flight is finished first. Press Ctrl+C again to end at once.")
-        )
-        self._write(words)
+        first = _("Stopping: what is in flight is finished first. Press Ctrl+C again to end at once.")
+        self._write(_("Ending at once.") if again else first)
 
     def go_on(self, sent: int) -> bool:
         if self._yes:
@@ -310,8 +291,8 @@ class Terminal:
         echo(text, err=True)
 
     def _open(self) -> None:
-        if self._meter is not None and not self._quiet and can_draw():
-            self._bar = Bar(self._meter, colour=can_colour())
+        if not self._quiet and can_draw():
+            self._bar = Bar(self.meter, colour=can_colour())
 
     def _close(self) -> None:
         if self._bar is not None:

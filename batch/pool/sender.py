@@ -98,7 +98,7 @@ class SenderPool:
             if self._announced != until:
                 self._announced = until
                 log.info("waits", until=until.isoformat(), reason=finding.reason.value)
-                self._progress.waiting(seconds, finding, self.sender)
+                self._progress.pause(seconds, finding, self.sender)
             if not await self.stop.sleep(min(seconds, LOOK_AGAIN)):
                 return False
         return not self.stop.requested
@@ -188,7 +188,7 @@ class SenderPool:
         finally:
             self._ready.finish()
         if verdict.pause is not None:
-            self._progress.waiting(verdict.pause, verdict.finding, self.sender)
+            self._progress.pause(verdict.pause, verdict.finding, self.sender)
         if not verdict.repeat:
             return False
         if verdict.finding.reason is Reason.WINDOW:  # no failure: it will be passed over, or waited for

@@ -111,7 +111,7 @@ class Nobody:
     def done(self, row: int, outcome: Outcome) -> None:
         self.seen[outcome] += 1
 
-    def waiting(self, seconds: float, finding: Finding, sender: str) -> None:
+    def pause(self, seconds: float, finding: Finding, sender: str) -> None:
         self.pauses.append(seconds)
 
 

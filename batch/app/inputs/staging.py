@@ -99,6 +99,8 @@ class CampaignSheet:
     """An open sheet and the campaign that fits it."""
 
     campaign: Campaign
+    path: Path
+    """The sheet's file, or a private copy of it."""
     sheet: Sheet
     evaluator: RowEvaluator
     endpoint: str
@@ -249,13 +251,13 @@ def open_campaign_sheet(
         date_columns=date_columns(campaign) if reading.dates is None else (),
     )
     evaluator = RowEvaluator.for_sheet(campaign, opened.info, rows=opened.rows)
-    digest = sha256 or sha256_of(path)
     return CampaignSheet(
         campaign=campaign,
+        path=path,
         sheet=opened,
         evaluator=evaluator,
         endpoint=endpoint,
-        sha256=digest,
+        sha256=sha256 or sha256_of(path),
         no_contacts=opened.find_no_contacts(evaluator.phone_columns),
     )
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -57,17 +56,8 @@ class FinishedRun(RunReport):
     """A run that has ended."""
 
     exit_code: ExitCode
-    cause: StopCause | None
-    """Why it ended before its rows were done; None when they are."""
-    finding: Finding | None
-    """Answer of the API or the system that caused it."""
-    stopped_all: bool
-    """What ended it ended it for every sender."""
-    next_at: datetime | None
-    """When the first message may go that the hours or a cap kept back; None when none was."""
-    last_sent: datetime | None
-    """When the last accepted message of the sheet was sent, by whichever run."""
-    ledger: str
+    sent: PoolResult
+    """What was sent, and why it ended before its rows were done."""
     problems: tuple[str, ...] = ()
     """Sentences about what did not go as it should besides."""
     notify_problems: tuple[str, ...] = ()
@@ -77,17 +67,17 @@ class FinishedRun(RunReport):
     def hits_all(self) -> bool:
         """True when the cause would end the run of any other sheet as well."""
         of_this_sheet = (None, StopCause.TOO_MANY_ERRORS, StopCause.CANARY, StopCause.TEMPLATE_REFUSED)
-        return self.stopped_all and self.cause not in of_this_sheet
+        return self.sent.stopped_all and self.sent.cause not in of_this_sheet
 
     @property
     def has_no_hours(self) -> bool:
         """True when no moment suits what waits: no hour of the campaign, or none within two years."""
-        return self.next_at is None or self.next_at.year == NEVER.year
+        return self.sent.next_at is None or self.sent.next_at.year == NEVER.year
 
     @property
     def headline(self) -> Sequence[str]:
         """The first lines of the report: how many rows were messaged."""
-        return headline(self.run, self.tally, last_sent=self.last_sent)
+        return headline(self.run, self.tally, last_sent=self.tally.last_sent)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,8 +88,7 @@ class PlannedRun:
     owner: Owner
     ledger: Ledger
     source: CampaignSheet
-    copy: Path
-    """The private copy of the sheet."""
+    """Of the private copy of the sheet."""
     check: Check
     folder: Path
 
@@ -123,9 +112,8 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
     ended = ledger.run(run.run) or run
     ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.location)
     sheet = planned.source.sheet
-    source = SourceSheet(
-        path=planned.copy, info=sheet.info, rows=sheet.rows, name=show_controls(Path(run.sheet_path).name)
-    )
+    name = show_controls(Path(run.sheet_path).name)
+    source = SourceSheet(path=planned.source.path, info=sheet.info, rows=sheet.rows, name=name)
     results = partial(ledger.results, run.run)
     written = attempt(
         lambda: write_report(
@@ -150,12 +138,7 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
         folder=planned.folder,
         written=written,
         exit_code=exit_code,
-        cause=sent.cause,
-        finding=sent.finding,
-        stopped_all=sent.stopped_all,
-        next_at=sent.next_at,
-        last_sent=tally.last_sent,
-        ledger=ledger.location,
+        sent=sent,
         problems=(*planned.check.list_warnings, *stamp_problems, *index_problems),
         notify_problems=_notify(campaign.notify, ended, tally, trust_env=trust_env),
     )

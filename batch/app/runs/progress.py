@@ -6,17 +6,16 @@ A row costs about a microsecond. Time is that of the clock that a `Meter` is giv
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import Protocol
 
 import structlog
 
+from batch.app.check import Check
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
-from batch.pool import Progress
 
 log = structlog.get_logger()
 
@@ -70,7 +69,7 @@ class Meter:
     ) -> None:
         """`senders`: how many there are; only when all of them pause does the run. `wanted`: messages a second of all
         of them together, by which the time is reckoned until the true rate is known."""
-        self._total = total
+        self.total = total
         self._senders = max(1, senders)
         self._wanted = wanted
         self._clock = clock
@@ -115,11 +114,11 @@ class Meter:
         now = self._clock()
         rate = self._rate(self._worked(now))
         waits = max(0.0, self._pause[1] - now)
-        left = max(0, self._total - self._done)
+        left = max(0, self.total - self._done)
         expected = rate or self._wanted
         return RunProgress(
             counts={outcome: self._counts[outcome] for outcome in Outcome},
-            total=self._total,
+            total=self.total,
             rate=rate,
             waits=waits if left else 0.0,
             eta=(waits + left / expected) if expected and left else None if left else 0.0,
@@ -154,45 +153,50 @@ class Meter:
         return (self._done - done) / (worked - since)
 
 
-class SendingWatcher(Progress, Protocol):
-    """Watches the pool and its signals, and is asked after the canary's messages."""
+class Watcher:
+    """Watcher of a run without a person: it counts what it is shown, agrees to everything, and prints nothing."""
+
+    def __init__(self) -> None:
+        self.meter = Meter(total=0)
+
+    def confirm(self, plan: Check) -> bool:  # noqa: ARG002 - for those that ask
+        """Return whether the plan is to be sent."""
+        return True
+
+    def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:  # noqa: ARG002 - likewise
+        """Return whether the message of a row is to be sent to `people`, as a trial."""
+        return True
+
+    def begin(self, meter: Meter) -> None:
+        """Take the meter of a run that begins to send."""
+        self.meter = meter
+
+    def end(self) -> None:
+        """End what `begin` began; nothing is sent any more."""
+
+    def done(self, row: int, outcome: Outcome) -> None:  # noqa: ARG002 - likewise
+        self.meter.done(outcome)
+
+    def pause(self, seconds: float, finding: Finding, sender: str) -> None:  # noqa: ARG002 - likewise
+        self.meter.pause(sender, seconds)
 
     def on_signal(self, *, again: bool) -> None: ...
-    def go_on(self, sent: int) -> bool: ...
+
+    def go_on(self, sent: int) -> bool:  # noqa: ARG002 - likewise
+        """Return whether the rest is to be sent after the canary's messages."""
+        return True
+
     def tick(self) -> None:
-        """Called every second."""
+        """Take note that a second has passed."""
 
 
-class MeteredWatcher:
-    """Passes all on to the meter, then to the watcher."""
-
-    def __init__(self, meter: Meter, watcher: SendingWatcher) -> None:
-        self._meter = meter
-        self._watcher = watcher
-
-    def done(self, row: int, outcome: Outcome) -> None:
-        self._meter.done(outcome)
-        self._watcher.done(row, outcome)
-
-    def waiting(self, seconds: float, finding: Finding, sender: str) -> None:
-        self._meter.pause(sender, seconds)
-        self._watcher.waiting(seconds, finding, sender)
-
-    def on_signal(self, *, again: bool) -> None:
-        self._watcher.on_signal(again=again)
-
-    def go_on(self, sent: int) -> bool:
-        with self._meter.hold():
-            return self._watcher.go_on(sent)
-
-
-async def tick_every_second(meter: Meter, watcher: SendingWatcher) -> None:
+async def tick_every_second(watcher: Watcher) -> None:
     """Tick for the watcher and log the progress, until it is cancelled."""
     for tick in count(1):
         await asyncio.sleep(_TICK)
         watcher.tick()
         if tick % LOG_EVERY == 0:
-            _log_progress(meter.look())
+            _log_progress(watcher.meter.look())
 
 
 def _log_progress(now: RunProgress) -> None:

@@ -49,7 +49,7 @@ def summary_text(ended: FinishedRun) -> str:
     parts.append("\n".join(ended.headline))
     parts.append(outcome_table(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
-    parts.append(written_text(ended, ledger=ended.ledger))
+    parts.append(written_text(ended, ledger=ended.run.ledger))
     parts += [*ended.problems, *ended.notify_problems]
     return "\n\n".join(parts)
 
@@ -63,8 +63,8 @@ def alarm_text(ended: FinishedRun) -> str:
 
 
 def _stop_lines(ended: FinishedRun) -> list[str]:
-    parts = [_why_stopped(ended)] if ended.cause is not None else []
-    return [*parts, _when_next(ended)] if ended.next_at is not None else parts
+    parts = [_why_stopped(ended)] if ended.sent.cause is not None else []
+    return [*parts, _when_next(ended)] if ended.sent.next_at is not None else parts
 
 
 def demo_text(ended: FinishedRun, samples: Path) -> str:
@@ -116,10 +116,10 @@ def _when_next(ended: FinishedRun) -> str:
     """The time from which messages may go that the hours or a cap kept back."""
     kept = {sender.pending.reason: sender.pending for sender in ended.tally.this_run.senders if sender.pending}
     reasons = [sentence(kept[reason]) for reason in (Reason.WINDOW, Reason.CAP) if reason in kept]
-    if ended.next_at is None or ended.has_no_hours:
+    if ended.sent.next_at is None or ended.has_no_hours:
         finding = Finding(Reason.NO_HOURS)
         return f"{sentence(finding)} {advice(finding)}"
-    when = format_moment(ended.next_at, ended.run.timezone)
+    when = format_moment(ended.sent.next_at, ended.run.timezone)
     again = _("Run the same command again at {when} ({timezone}) or later.")
     return "\n".join([*reasons, again.format(when=when, timezone=ended.run.timezone)])
 
@@ -154,10 +154,11 @@ def _rate_line(sender: SenderRun, wanted: float | None, *, several: bool) -> str
 
 
 def _why_stopped(ended: FinishedRun) -> str:
-    words = _(_STOPPED.get(ended.cause, _STOPPED_OTHERWISE)) if ended.cause else ""
+    cause, finding = ended.sent.cause, ended.sent.finding
+    words = _(_STOPPED.get(cause, _STOPPED_OTHERWISE)) if cause else ""
     stopped = [sender.sender for sender in ended.tally.this_run.senders if sender.cause]
-    if stopped and not ended.stopped_all:
-        why = "" if ended.cause is StopCause.FATAL_ANSWER else f" {words}"
+    if stopped and not ended.sent.stopped_all:
+        why = "" if cause is StopCause.FATAL_ANSWER else f" {words}"
         some = ngettext(
             "The sender {senders} stopped, and the other senders went on.",
             "The senders {senders} stopped, and the other senders went on.",
@@ -165,16 +166,16 @@ def _why_stopped(ended: FinishedRun) -> str:
         )
         words = f"{some.format(senders=', '.join(stopped))}{why}"
     cut_off = ended.tally.reasons.get((Outcome.UNKNOWN, Reason.CUT_OFF.value), 0)
-    if cut_off and ended.cause in (StopCause.INTERRUPTED, StopCause.TERMINATED):
+    if cut_off and cause in (StopCause.INTERRUPTED, StopCause.TERMINATED):
         cut = ngettext(
             "Ended at once: {n} row was cut off while being sent, and may have arrived.",
             "Ended at once: {n} rows were cut off while being sent, and may have arrived.",
             cut_off,
         )
         words = cut.format(n=number(cut_off))
-    if ended.finding is None:
+    if finding is None:
         return words
-    return "\n".join(filter(None, [words, sentence(ended.finding), advice(ended.finding)]))
+    return "\n".join(filter(None, [words, sentence(finding), advice(finding)]))
 
 
 def trial_question(row: int, people: Sequence[str], endpoint: str) -> str:

@@ -20,9 +20,9 @@ def test_of_several_attempts_that_meet_the_same_pause_one_tells(capsys: pytest.C
     """Sixteen were in flight when the API asked to slow down; a longer pause is told again."""
     watcher = Terminal(yes=True, quiet=False)
     for _ in range(16):
-        watcher.waiting(30, SLOW_DOWN, "a")
+        watcher.pause(30, SLOW_DOWN, "a")
     assert capsys.readouterr().err.count("slow down") == 1
-    watcher.waiting(90, SLOW_DOWN, "a")
+    watcher.pause(90, SLOW_DOWN, "a")
     assert capsys.readouterr().err.count("slow down") == 1
 
 
