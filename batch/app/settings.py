@@ -9,6 +9,9 @@ from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
 from batch.i18n import _, current_language, describe_os_error
 
+__all__ = ["Settings", "Token", "parse_rate", "read_token", "token_expiry"]
+"""The types and parsers of options are named here for the command line, too."""
+
 DEFAULT_BASE_URL = "https://api.wegly.com.br"
 
 
@@ -83,8 +86,3 @@ def read_token(value: str | None, file: Path | None) -> Token:
             ),
         )
     return Token.parse(value, "WEGLY_TOKEN")
-
-
-def rate_from_text(text: str) -> float:
-    """Parse `600/min` into starts a second. Raises ValueError, whose text says what is allowed."""
-    return parse_rate(text)

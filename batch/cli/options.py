@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from batch.app.inputs.staging import Choices
-from batch.app.settings import Settings, rate_from_text
+from batch.app.settings import Settings, parse_rate
 from batch.cli.help_i18n import chosen_language
 from batch.model.sheets import parse_encoding, parse_ranges
 
@@ -112,7 +112,7 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
     ),
     "rate": lasting_option(
         "--rate",
-        type=TextParam("rate", rate_from_text, float),
+        type=TextParam("rate", parse_rate, float),
         metavar="RATE",
         help='Starts per second, minute or hour: "10/s", "600/min", "5000/h".',
     ),

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from batch.app.inputs.staging import Choices
 from batch.app.ledger_admin import exposure_warnings, synchronisation_warning
 from batch.app.run import SheetRun, open_runs
 from batch.app.runs.finish import FinishedRun
-from batch.app.settings import Settings, read_token
+from batch.app.settings import Settings, Token, read_token
 from batch.app.trial import send_trial
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET, choices_from, lasting_option, settings_from, shared_options
+from batch.cli.options import SHEET, TextParam, choices_from, lasting_option, settings_from, shared_options
 from batch.cli.output.check import check_json, check_text
 from batch.cli.output.run import alarm_text, summary_text, trial_json, trial_text
 from batch.cli.progress import make_watcher
@@ -31,17 +32,12 @@ from batch.i18n import _, describe_os_error, ngettext, number
 from batch.model.outcomes import ExitCode, worst_exit_code
 
 
-class _Clock(click.ParamType[time]):
-    """HH:MM."""
-
-    name = "clock"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
-        try:
-            clock = value if isinstance(value, time) else datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007
-        except ValueError:
-            self.fail(_("{value!r}: allowed is a time like 18:00.").format(value=value), param, ctx)
-        return clock
+def _parse_clock(text: str) -> time:
+    """Parse HH:MM."""
+    try:
+        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - of the campaign's time zone
+    except ValueError:
+        raise ValueError(_("allowed is a time like 18:00")) from None
 
 
 @click.command("run", cls=TranslatedCommand)
@@ -67,7 +63,7 @@ class _Clock(click.ParamType[time]):
 @shared_options("accept-change")
 @lasting_option(
     "--not-after",
-    type=_Clock(),
+    type=TextParam("clock", _parse_clock, time),
     metavar="HH:MM",
     help="Send nothing when it is later than this (until midnight): for cron.",
 )
@@ -123,7 +119,9 @@ def command(
         )
         echo(trial_json(trial) if as_json else trial_text(trial))
         return trial.exit_code
-    return _Runner(settings, choices, token_file, as_json=as_json, quiet=quiet, yes=yes).run(files.sheets, campaign)
+    token, quiet = read_token(os.environ.get("WEGLY_TOKEN"), token_file), quiet or as_json
+    runner = _Runner(settings=settings, choices=choices, token=token, as_json=as_json, quiet=quiet, yes=yes)
+    return runner.run(files.sheets, campaign)
 
 
 def _print_files(files: InputFiles) -> None:
@@ -145,24 +143,22 @@ def _check(sheets: Iterable[Path], campaign: Path, settings: Settings, choices: 
     return worst_exit_code(codes)
 
 
+@dataclass(kw_only=True)  # it collects what has ended
 class _Runner:
     """Runs sheets one after another, and prints what a person or a program wants to know of each."""
 
-    def __init__(
-        self, settings: Settings, choices: Choices, token_file: Path | None, *, as_json: bool, quiet: bool, yes: bool
-    ) -> None:
-        self._settings = settings
-        self._choices = choices
-        self._token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
-        self._json = as_json
-        self._quiet = quiet or as_json
-        self._yes = yes
-        self._finished: list[FinishedRun] = []
-        self._codes: list[ExitCode] = []
+    settings: Settings
+    choices: Choices
+    token: Token
+    as_json: bool
+    quiet: bool
+    yes: bool
+    finished: list[FinishedRun] = field(default_factory=list)
+    codes: list[ExitCode] = field(default_factory=list)
 
     def run(self, sheets: Sequence[Path], campaign: Path) -> ExitCode:
         self._warn()
-        with open_runs(sheets, campaign, self._settings, self._choices) as runs:
+        with open_runs(sheets, campaign, self.settings, self.choices) as runs:
             for run in runs:
                 try:
                     self._execute(run)
@@ -170,41 +166,41 @@ class _Runner:
                     if len(runs) == 1:
                         raise
                     echo(f"{run.sheet.name}: {error.problem}\n{error.remedy}".rstrip(), err=True)
-                    self._codes.append(ExitCode(error.exit_code))
-                if self._finished and self._finished[-1].hits_all:
-                    if remaining := len(runs) - len(self._codes):
+                    self.codes.append(ExitCode(error.exit_code))
+                if self.finished and self.finished[-1].hits_all:
+                    if remaining := len(runs) - len(self.codes):
                         echo(_not_begun_text(remaining, len(runs)), err=True)
                     break
-        if self._json:
+        if self.as_json:
             self._print_json(as_list=len(sheets) > 1)
-        return worst_exit_code(self._codes)
+        return worst_exit_code(self.codes)
 
     def _warn(self) -> None:
         # Once, and only to a person at a terminal: cron would mail the ledger's doubtful place every night.
-        if not self._quiet and sys.stderr.isatty() and (warning := synchronisation_warning(self._settings)):
+        if not self.quiet and sys.stderr.isatty() and (warning := synchronisation_warning(self.settings)):
             echo(warning, err=True)
-        expires = self._token.expires
+        expires = self.token.expires
         if expires is not None and expires <= datetime.now(UTC):  # it will be refused: the cause is known already
             expired = _("The token expired on {when}: get a new one from Wegly.")
             echo(expired.format(when=format_moment(expires.astimezone())), err=True)
 
     def _execute(self, run: SheetRun) -> None:
-        watcher = make_watcher(yes=self._yes, quiet=self._quiet, expires=self._token.expires)
-        ended = run.execute(self._token, watcher)
-        self._finished.append(ended)
-        self._codes.append(ended.exit_code)
+        watcher = make_watcher(yes=self.yes, quiet=self.quiet, expires=self.token.expires)
+        ended = run.execute(self.token, watcher)
+        self.finished.append(ended)
+        self.codes.append(ended.exit_code)
         alarm = alarm_text(ended)
-        if not self._quiet:
-            needed = ended.exit_code is not ExitCode.DONE or bool(alarm) or self._choices.verbose
+        if not self.quiet:
+            needed = ended.exit_code is not ExitCode.DONE or bool(alarm) or self.choices.verbose
             with suppress(OSError):  # a terminal that is gone; the exit code still tells
                 watcher.say(summary_text(ended), needed=needed)
-        elif self._json and alarm:
+        elif self.as_json and alarm:
             echo(alarm, err=True)
         elif ended.notify_problems:
             echo("\n".join(ended.notify_problems), err=True)
 
     def _print_json(self, *, as_list: bool) -> None:
-        summaries = [ended.summary for ended in self._finished]
+        summaries = [ended.summary for ended in self.finished]
         try:
             echo(to_json(summaries if as_list else summaries[0]))
         except OSError as error:

@@ -7,7 +7,7 @@ import click
 
 from batch.app.demo import serve_sandbox, special_contacts
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET
+from batch.cli.options import SHEET, TextParam
 from batch.cli.terminal import echo
 from batch.i18n import _, number
 
@@ -22,18 +22,12 @@ class _WithContacts(TranslatedCommand):
             formatter.write_dl(special_contacts())
 
 
-class _Template(click.ParamType[tuple[str, str]]):
-    """NAME=TEXT."""
-
-    name = "template"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
-        name, equals, text = str(value).partition("=")
-        if not name.strip() or not equals:
-            self.fail(_("{value!r}: write the template's name, = and its text.").format(value=value), param, ctx)
-        return name.strip(), text
+def _parse_template(text: str) -> tuple[str, str]:
+    """Parse NAME=TEXT."""
+    name, equals, body = text.partition("=")
+    if not name.strip() or not equals:
+        raise ValueError(_("write the template's name, = and its text"))
+    return name.strip(), body
 
 
 @click.command("sandbox", cls=_WithContacts)
@@ -56,7 +50,7 @@ class _Template(click.ParamType[tuple[str, str]]):
 @click.option(
     "--template",
     "templates",
-    type=_Template(),
+    type=TextParam("template", _parse_template, tuple),
     multiple=True,
     metavar="NAME=TEXT",
     help="A template's text with its {{1}}, as timelines show it. Repeatable.",
