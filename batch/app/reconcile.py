@@ -6,7 +6,7 @@ A message that is found is a proof; one that is not found proves nothing, and th
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from batch.app.inputs.staging import open_campaign_sheet, utc_now
 from batch.app.report import find_run
 from batch.app.settings import Settings
-from batch.app.settlement import LEEWAY, claim_cutoff, hold_campaign, hold_senders, user_name
+from batch.app.settlement import LEEWAY, hold_campaign, hold_senders, user_name
 from batch.campaign import Campaign, load_campaign
 from batch.chats import ChatsReader, Timeline, TimelineFailure, Token
 from batch.errors import CampaignError, SettingsError, SheetError
@@ -151,7 +151,6 @@ class ReconcileReport:
     """Result of reconciling a run's unknown rows."""
 
     run: Run
-    ledger: str
     found: tuple[MatchedRow, ...]
     """Settled as sent."""
     unmatched: tuple[UnmatchedRow, ...]
@@ -173,12 +172,13 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
     with Ledger.for_reading(settings.ledger) as ledger, ExitStack() as stack:
         run = find_run(ledger, name)
         loaded = _campaign_of(run, campaign, settings)
-        hold_campaign(stack, ledger, run, before=claim_cutoff(now, settings.read_timeout))
+        hold_campaign(stack, ledger, run, now=now, read_timeout=settings.read_timeout)
         rows = ledger.settlements.row_statuses(run.run)
         unknown = [each for each in rows if each.state is State.UNKNOWN]
         hold_senders(stack, ledger, run, unknown)
         unmatched = [UnmatchedRow(row=each, why=NoMatch.LIVE) for each in rows if each.state is not State.UNKNOWN]
-        cases = collect_cases(unknown, ledger.settlements.find_related(run.endpoint, _people(unknown)))
+        people = [each.result.person for each in unknown if each.result.person]
+        cases = collect_cases(unknown, ledger.settlements.find_related(run.endpoint, people))
         texts = _texts(run, loaded, sheet, cases, ledger.hash_key)
         asked = _ask(run, loaded, [case for case in cases if case.row.key in texts], settings, token)
         judged = [match_case(case, texts, asked, read_timeout=settings.read_timeout) for case in cases]
@@ -190,7 +190,8 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
             ledger.settlements.settle(settlements, now=now, who=user_name(), how="reconcile")
         unmatched += [each for each in judged if isinstance(each, UnmatchedRow)]
         unmatched.sort(key=lambda each: each.row.row)
-        return ReconcileReport(run=run, ledger=ledger.location, found=tuple(found), unmatched=tuple(unmatched))
+        here = replace(run, ledger=ledger.location)
+        return ReconcileReport(run=here, found=tuple(found), unmatched=tuple(unmatched))
 
 
 def _campaign_of(run: Run, path: Path, settings: Settings) -> Campaign:
@@ -209,10 +210,6 @@ def _campaign_of(run: Run, path: Path, settings: Settings) -> Campaign:
             _("Name the run's address: {option}").format(option=f"--base-url {run.endpoint}"),
         )
     return loaded
-
-
-def _people(rows: Iterable[RowStatus]) -> list[str]:
-    return [each.result.person for each in rows if each.result.person]
 
 
 def _texts(

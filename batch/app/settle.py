@@ -5,7 +5,7 @@ All the rows named are settled, or none: whatever is wrong with one of them is f
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,10 @@ from batch.app.settle_report import find_runs, match_entries, read_decisions
 from batch.app.settlement import (
     LEEWAY,
     RowDecision,
-    claim_cutoff,
     explain_refusal,
     hold_campaign,
     hold_senders,
-    list_problems,
+    refuse_rows,
     row_problem,
     user_name,
 )
@@ -29,7 +28,7 @@ from batch.errors import Busy, Declined, SettingsError
 from batch.formatting import format_moment
 from batch.i18n import _
 from batch.ledger import Ledger, Settlement, SettlementCheck, State
-from batch.model.outcomes import Evidence, Outcome
+from batch.model.outcomes import Evidence
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run
 
@@ -37,25 +36,13 @@ Confirm = Callable[["SettlementReport"], bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
-    """A row before and after it is settled."""
-
-    row: int
-    person: str
-    was: Outcome
-    was_reason: str
-    becomes: Outcome
-    """SUCCESS (sent) or PENDING (not sent)."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class SettlementReport:
     """The rows that are settled, or would be once it is confirmed."""
 
     run: Run
-    ledger: str
-    changes: tuple[Change, ...]
-    same: tuple[Change, ...]
+    changes: tuple[RowDecision, ...]
+    """Each with its row as it was before."""
+    same: tuple[RowDecision, ...]
     """Rows that were settled so before; nothing changes."""
 
 
@@ -82,9 +69,7 @@ def _find_rows(ledger: Ledger, run: Run, wanted: Mapping[int, bool]) -> list[Row
     """Look the rows of a run up. Raises SettingsError naming those that its sheet does not have."""
     found = {row.row: row for row in ledger.settlements.row_statuses(run.run, list(wanted))}
     missing = [row_problem(row, _("the sheet of this run has no such row.")) for row in wanted if row not in found]
-    if missing:
-        remedy = _("The run is {run}; its report names the rows.").format(run=run.run)
-        raise SettingsError(list_problems(missing), remedy)
+    refuse_rows(missing, _("The run is {run}; its report names the rows.").format(run=run.run))
     return [RowDecision(row=found[row], sent=sent) for row, sent in sorted(wanted.items())]
 
 
@@ -107,36 +92,23 @@ def _settle(
     """Look under the campaign's lock, check everything, ask, write. `decide` reads the ledger under the lock."""
     now = utc_now()
     with ExitStack() as stack:
-        hold_campaign(stack, ledger, run, before=claim_cutoff(now, settings.read_timeout))
+        hold_campaign(stack, ledger, run, now=now, read_timeout=settings.read_timeout)
         decisions = decide()
         _refuse_live(decisions, run, settings.read_timeout)
         hold_senders(stack, ledger, run, [each.row for each in decisions])
         _refuse_decided(decisions)
-        changing = [each for each in decisions if each.check is SettlementCheck.OPEN]
         found = SettlementReport(
-            run=run,
-            ledger=ledger.location,
-            changes=tuple(map(_change, changing)),
-            same=tuple(_change(each) for each in decisions if each.check is SettlementCheck.SAME),
+            run=replace(run, ledger=ledger.location),
+            changes=tuple(each for each in decisions if each.check is SettlementCheck.OPEN),
+            same=tuple(each for each in decisions if each.check is SettlementCheck.SAME),
         )
         if found.changes:
             if not confirm(found):
                 raise Declined(_("Nothing was settled: the question was answered with no."))
             who = user_name()
-            settlements = [_settlement(each, who, format_moment(now, run.timezone)) for each in changing]
+            settlements = [_settlement(each, who, format_moment(now, run.timezone)) for each in found.changes]
             ledger.settlements.settle(settlements, now=now, who=who, how=how)
         return found
-
-
-def _change(decision: RowDecision) -> Change:
-    result = decision.row.result
-    return Change(
-        row=result.row,
-        person=result.person or "",
-        was=result.outcome,
-        was_reason=result.reason,
-        becomes=decision.becomes,
-    )
 
 
 def _settlement(decision: RowDecision, who: str, when: str) -> Settlement:
@@ -170,7 +142,5 @@ def _refuse_live(decisions: Sequence[RowDecision], run: Run, read_timeout: float
 def _refuse_decided(decisions: Sequence[RowDecision]) -> None:
     """Raise SettingsError naming every row about which there is nothing to decide."""
     refused = [each.row for each in decisions if each.check is SettlementCheck.REFUSED]
-    if refused:
-        problems = [row_problem(row.row, explain_refusal(row)) for row in refused]
-        remedy = _("Only unknown rows can be settled. Leave these out, then try again.")
-        raise SettingsError(list_problems(problems), remedy)
+    problems = [row_problem(row.row, explain_refusal(row)) for row in refused]
+    refuse_rows(problems, _("Only unknown rows can be settled. Leave these out, then try again."))

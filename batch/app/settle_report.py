@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.app.settlement import RowDecision, explain_refusal, list_problems, row_problem
+from batch.app.settlement import RowDecision, explain_refusal, refuse_rows, row_problem
 from batch.errors import SheetError
 from batch.i18n import _
 from batch.ledger import Ledger, RowStatus, State
@@ -52,13 +52,10 @@ def read_decisions(report: Path) -> list[SettleEntry]:
             entries.append(found)
         elif found:
             problems.append(found)
-    if problems:
-        raise SheetError(
-            f"{report.name}: {list_problems(problems)}",
-            _("Allowed in {column} are {sent}; {not_sent}; or nothing.").format(
-                column=SETTLE_COLUMN, sent=", ".join(SENT_WORDS), not_sent=", ".join(NOT_SENT_WORDS)
-            ),
-        )
+    allowed = _("Allowed in {column} are {sent}; {not_sent}; or nothing.").format(
+        column=SETTLE_COLUMN, sent=", ".join(SENT_WORDS), not_sent=", ".join(NOT_SENT_WORDS)
+    )
+    refuse_rows(problems, allowed, file=report.name)
     if not entries:
         problem = _("{file} holds no decision: its column {column} is empty in every row.")
         raise SheetError(
@@ -106,14 +103,11 @@ def find_runs(ledger: Ledger, entries: Iterable[SettleEntry], file: str) -> dict
     runs = ledger.runs()
     by_name = {run.run: run for run in runs}
     problems = [row_problem(each.row, _unknown_run(each)) for each in entries if each.run not in by_name]
-    if problems:
-        raise SheetError(
-            f"{file}: {list_problems(problems)}",
-            _(
-                "The ledger is {ledger}. If the report belongs to another one, name it with --ledger; "
-                "else write the report again: wegly-batch report RUN."
-            ).format(ledger=ledger.location),
-        )
+    remedy = _(
+        "The ledger is {ledger}. If the report belongs to another one, name it with --ledger; "
+        "else write the report again: wegly-batch report RUN."
+    )
+    refuse_rows(problems, remedy.format(ledger=ledger.location), file=file)
     named = [by_name[name] for name in dict.fromkeys(entry.run for entry in entries)]
     if len(set(map(_scope, named))) > 1:
         problem = _("{file} has rows of several campaigns.").format(file=file)
@@ -151,14 +145,11 @@ def match_entries(
             decisions.append(RowDecision(row=found, sent=entry.sent))
         else:
             problems.append(row_problem(entry.row, found))
-    if problems:
-        raise SheetError(
-            f"{file}: {list_problems(problems)}",
-            _(
-                "If the sheet was sorted or is old, write the report again (wegly-batch report RUN), or name the rows: "
-                "wegly-batch settle RUN --sent 5,7-9."
-            ),
-        )
+    remedy = _(
+        "If the sheet was sorted or is old, write the report again (wegly-batch report RUN), or name the rows: "
+        "wegly-batch settle RUN --sent 5,7-9."
+    )
+    refuse_rows(problems, remedy, file=file)
     return decisions
 
 

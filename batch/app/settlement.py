@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from batch.errors import SettingsError, SheetError
 from batch.i18n import N_, _, ngettext, number
 from batch.ledger import Ledger, Owner, RowStatus, SettlementCheck, State, campaign_lock, check_settlement, sender_lock
 from batch.model.outcomes import Outcome
@@ -46,9 +47,10 @@ def claim_cutoff(now: datetime, read_timeout: float) -> datetime:
     return now - timedelta(seconds=read_timeout) - LEEWAY
 
 
-def hold_campaign(stack: ExitStack, ledger: Ledger, run: Run, *, before: datetime) -> None:
-    """Hold the lock of a run's campaign on `stack`, and make its claims from before `before` unknown. Raises Busy."""
+def hold_campaign(stack: ExitStack, ledger: Ledger, run: Run, *, now: datetime, read_timeout: float) -> None:
+    """Hold the lock of a run's campaign on `stack`, and make its dead claims unknown. Raises Busy."""
     stack.enter_context(ledger.hold([campaign_lock(run.campaign, run.endpoint)], _owner(run)))
+    before = claim_cutoff(now, read_timeout)
     ledger.settle_dead_claims(endpoint=run.endpoint, campaign=run.campaign, before=before)
 
 
@@ -71,13 +73,15 @@ def user_name() -> str:
 
 
 def row_problem(row: int, problem: str) -> str:
-    """`row 5: ...`, as `list_problems` takes it."""
+    """`row 5: ...`, as `refuse_rows` takes it."""
     return _("row {row}: {problem}").format(row=row, problem=problem)
 
 
-def list_problems(problems: Sequence[str]) -> str:
-    """Say how many rows cannot be settled, with a line for each of the first."""
+def refuse_rows(problems: Sequence[str], remedy: str, *, file: str | None = None) -> None:
+    """Raise InputError for rows that cannot be settled, with a line for each of the first; `file`: a report's name."""
     count = len(problems)
+    if not count:
+        return
     head = ngettext(
         "{n} row cannot be settled, so nothing was changed:",
         "{n} rows cannot be settled, so nothing was changed:",
@@ -86,7 +90,8 @@ def list_problems(problems: Sequence[str]) -> str:
     lines = [*problems[:_PROBLEMS_SHOWN]]
     if count > _PROBLEMS_SHOWN:
         lines.append(_("and {n} more").format(n=number(count - _PROBLEMS_SHOWN)))
-    return "\n".join([head.format(n=number(count)), *(f"  {line}" for line in lines)])
+    problem = "\n".join([head.format(n=number(count)), *(f"  {line}" for line in lines)])
+    raise SettingsError(problem, remedy) if file is None else SheetError(f"{file}: {problem}", remedy)
 
 
 def explain_refusal(row: RowStatus) -> str:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from batch.app.reconcile import MatchedRow, NoMatch, ReconcileReport, UnmatchedRow
-from batch.app.settle import Change, SettlementReport
+from batch.app.settle import SettlementReport
+from batch.app.settlement import RowDecision
 from batch.cli.output.layout import labelled_lines, row_label
 from batch.formatting import format_moment, to_json
 from batch.i18n import N_, _, ngettext, number
-from batch.model.outcomes import ExitCode, Outcome
+from batch.model.outcomes import ExitCode
 from batch.model.phone.cells import format_phone
+from batch.model.runs import Result, Run
 
 _STILL_UNKNOWN: Mapping[NoMatch, str] = {
     NoMatch.LIVE: N_("it began to be sent a moment ago; come back in some minutes"),
@@ -28,7 +30,7 @@ _STILL_UNKNOWN: Mapping[NoMatch, str] = {
 
 def settle_question(plan: SettlementReport) -> str:
     """The question of `settle` before it writes."""
-    lines = [*labelled_lines([(_("Run"), plan.run.run), (_("Ledger"), plan.ledger)]), _table(plan.changes)]
+    lines = [*labelled_lines([(_("Run"), plan.run.run), (_("Ledger"), plan.run.ledger)]), _table(plan.changes)]
     count = len(plan.changes)
     return "\n".join([*lines, ngettext("Settle {n} row so?", "Settle {n} rows so?", count).format(n=number(count))])
 
@@ -40,7 +42,7 @@ def settle_text(ended: SettlementReport, *, shown_before: bool) -> str:
 
 
 def _settle_lines(ended: SettlementReport) -> list[str]:
-    sent = sum(change.becomes is Outcome.SUCCESS for change in ended.changes)
+    sent = sum(change.sent for change in ended.changes)
     waiting = len(ended.changes) - sent
     lines = []
     if ended.changes:
@@ -69,10 +71,7 @@ def settle_json(ended: SettlementReport) -> str:
     """The end of `settle`, for programs: `settle --json`."""
     return to_json(
         {
-            "run": ended.run.run,
-            "campaign": ended.run.campaign,
-            "endpoint": ended.run.endpoint,
-            "ledger": ended.ledger,
+            **_run_json(ended.run),
             "settled": [_change_json(change) for change in ended.changes],
             "settled_before": [_change_json(change) for change in ended.same],
             "exit_code": ExitCode.DONE,
@@ -80,23 +79,21 @@ def settle_json(ended: SettlementReport) -> str:
     )
 
 
-def _change_json(change: Change) -> dict[str, object]:
-    return {
-        "row": change.row,
-        "phone": _phone(change.person),
-        "was": change.was,
-        "was_reason": change.was_reason,
-        "becomes": change.becomes,
-    }
+def _run_json(run: Run) -> dict[str, object]:
+    return {"run": run.run, "campaign": run.campaign, "endpoint": run.endpoint, "ledger": run.ledger}
 
 
-def _table(changes: Sequence[Change]) -> str:
+def _change_json(change: RowDecision) -> dict[str, object]:
+    was = change.row.result
+    return {**_row_json(was), "was": was.outcome, "was_reason": was.reason, "becomes": change.becomes}
+
+
+def _table(changes: Sequence[RowDecision]) -> str:
     lines = [(_("row"), _("phone"), _("was"), _("becomes"))]
     for change in changes:
-        becomes = _("success: sent") if change.becomes is Outcome.SUCCESS else _("pending: not sent")
-        lines.append(
-            (f"{change.row}", _phone(change.person) or "", f"{change.was.value} ({change.was_reason})", becomes)
-        )
+        was = change.row.result
+        becomes = _("success: sent") if change.sent else _("pending: not sent")
+        lines.append((f"{was.row}", _phone(was.person) or "", f"{was.outcome.value} ({was.reason})", becomes))
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return "\n".join(
         f"  {line[0]:>{widths[0]}}  {line[1]:<{widths[1]}}  {line[2]:<{widths[2]}}  {line[3]}" for line in lines
@@ -107,9 +104,8 @@ def reconcile_text(ended: ReconcileReport) -> str:
     """The result of `reconcile` for each unknown row."""
     if not ended.found and not ended.unmatched:
         return _("The run {run} has no unknown rows.").format(run=ended.run.run)
-    rows = {match.row.row: _found_line(match, ended) for match in ended.found}
-    rows |= {left.row.row: _unknown_line(left) for left in ended.unmatched}
-    lines = [rows[row] for row in sorted(rows)]
+    rows: list[MatchedRow | UnmatchedRow] = [*ended.found, *ended.unmatched]
+    lines = [_row_line(each, ended.run) for each in sorted(rows, key=lambda each: each.row.row)]
     count = ngettext(
         "{n} row settled as sent, {left} still unknown.",
         "{n} rows settled as sent, {left} still unknown.",
@@ -124,22 +120,17 @@ def reconcile_text(ended: ReconcileReport) -> str:
     return "\n".join(lines)
 
 
-def _found_line(match: MatchedRow, ended: ReconcileReport) -> str:
-    words = _("settled as sent: it is in the chat, of {when}").format(when=format_moment(match.at, ended.run.timezone))
-    return f"{_row_and_phone(match)}  {words}"
-
-
-def _unknown_line(left: UnmatchedRow) -> str:
-    words = _("still unknown: {why}").format(why=_why(left))
-    return f"{_row_and_phone(left)}  {words}"
+def _row_line(each: MatchedRow | UnmatchedRow, run: Run) -> str:
+    if isinstance(each, MatchedRow):
+        found = _("settled as sent: it is in the chat, of {when}")
+        words = found.format(when=format_moment(each.at, run.timezone))
+    else:
+        words = _("still unknown: {why}").format(why=_why(each))
+    return f"  {row_label(each.row.row, 6)} {_phone(each.row.result.person) or '':<18}  {words}"
 
 
 def _why(left: UnmatchedRow) -> str:
     return _(_STILL_UNKNOWN[left.why]).format(words=left.words)
-
-
-def _row_and_phone(each: MatchedRow | UnmatchedRow) -> str:
-    return f"  {row_label(each.row.row, 6)} {_phone(each.row.result.person) or '':<18}"
 
 
 def _report_again(run: str) -> str:
@@ -150,19 +141,20 @@ def reconcile_json(ended: ReconcileReport) -> str:
     """The result of `reconcile`, for programs: `reconcile --json`."""
     return to_json(
         {
-            "run": ended.run.run,
-            "campaign": ended.run.campaign,
-            "endpoint": ended.run.endpoint,
-            "ledger": ended.ledger,
-            "settled": [{**_row_json(match), "chat_id": match.chat_id, "sent_at": match.at} for match in ended.found],
-            "unknown": [{**_row_json(left), "reason": left.why, "message": _why(left)} for left in ended.unmatched],
+            **_run_json(ended.run),
+            "settled": [
+                {**_row_json(match.row.result), "chat_id": match.chat_id, "sent_at": match.at} for match in ended.found
+            ],
+            "unknown": [
+                {**_row_json(left.row.result), "reason": left.why, "message": _why(left)} for left in ended.unmatched
+            ],
             "exit_code": ended.exit_code,
         }
     )
 
 
-def _row_json(each: MatchedRow | UnmatchedRow) -> dict[str, object]:
-    return {"row": each.row.row, "phone": _phone(each.row.result.person)}
+def _row_json(result: Result) -> dict[str, object]:
+    return {"row": result.row, "phone": _phone(result.person)}
 
 
 def _phone(person: str | None) -> str | None:
