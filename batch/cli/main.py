@@ -12,9 +12,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -25,45 +24,23 @@ from batch.errors import WeglyBatchError, nearest
 from batch.i18n import N_, _, describe_os_error, system_language, use_language
 from batch.model.outcomes import EXIT_MEANINGS, ExitCode
 
-
-class LazyGroup(TranslatedGroup):
-    """Commands by name, each with the module that defines it as `command` and its one line for the overview."""
-
-    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._lazy = lazy
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's hook
-        return list(self._lazy)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
-        if cmd_name not in self._lazy:
-            return None
-        command: click.Command = import_module(self._lazy[cmd_name][0]).command
-        add_language_option(command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
-        with formatter.section(_("Commands")):
-            formatter.write_dl([(name, _(line)) for name, (_module, line) in self._lazy.items()])
-
-
 _COMMANDS = {
-    "demo": ("batch.cli.commands.demo", N_("Send the samples to a sandbox, end to end, with nothing to configure.")),
-    "init": ("batch.cli.commands.init", N_("Write a campaign file from the header of a sheet.")),
-    "inspect": ("batch.cli.commands.inspect", N_("Show how a sheet is read: format, header row, columns, cells.")),
-    "check": ("batch.cli.commands.check", N_("Check a sheet against its campaign, with examples; sends nothing.")),
-    "plan": ("batch.cli.commands.plan", N_("Freeze what would be sent, to send exactly that later.")),
-    "run": ("batch.cli.commands.run", N_("Send what is left of a sheet, and write the report.")),
-    "report": ("batch.cli.commands.report", N_("Write the report of a run again.")),
-    "runs": ("batch.cli.commands.runs", N_("List the runs of the ledger.")),
-    "settle": ("batch.cli.commands.settle", N_("Decide the unknown rows of a run, after looking into WhatsApp.")),
-    "reconcile": ("batch.cli.commands.reconcile", N_("Settle unknown rows whose message is found in the chat.")),
-    "suppress": ("batch.cli.commands.suppress", N_("Keep the list of people who are never messaged.")),
-    "ledger": ("batch.cli.commands.ledger", N_("Look after the ledger: copy it safely, show what it holds.")),
-    "purge": ("batch.cli.commands.purge", N_("Remove people's data that are old from ledger and reports.")),
-    "sandbox": ("batch.cli.commands.sandbox", N_("Start an imitation of the API on this machine.")),
+    "demo": N_("Send the samples to a sandbox, end to end, with nothing to configure."),
+    "init": N_("Write a campaign file from the header of a sheet."),
+    "inspect": N_("Show how a sheet is read: format, header row, columns, cells."),
+    "check": N_("Check a sheet against its campaign, with examples; sends nothing."),
+    "plan": N_("Freeze what would be sent, to send exactly that later."),
+    "run": N_("Send what is left of a sheet, and write the report."),
+    "report": N_("Write the report of a run again."),
+    "runs": N_("List the runs of the ledger."),
+    "settle": N_("Decide the unknown rows of a run, after looking into WhatsApp."),
+    "reconcile": N_("Settle unknown rows whose message is found in the chat."),
+    "suppress": N_("Keep the list of people who are never messaged."),
+    "ledger": N_("Look after the ledger: copy it safely, show what it holds."),
+    "purge": N_("Remove people's data that are old from ledger and reports."),
+    "sandbox": N_("Start an imitation of the API on this machine."),
 }
+"""Names of commands, which are also those of their modules, with their lines in the overview."""
 
 _BEGIN_WITH = """
   wegly-batch demo
@@ -72,7 +49,23 @@ _BEGIN_WITH = """
 """
 
 
-class _Commands(LazyGroup):
+class _Commands(TranslatedGroup):
+    """The commands, each imported when it is typed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's hook
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"batch.cli.commands.{cmd_name}").command
+        add_language_option(command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, _(line)) for name, line in _COMMANDS.items()])
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's hook
         codes = "\n".join(f"  {code.value:>3}  {_(meaning)}" for code, meaning in EXIT_MEANINGS.items())
         exit_codes, begin_with = _("Exit codes:"), _("Begin with:")
@@ -90,7 +83,7 @@ class _Commands(LazyGroup):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Commands, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="wegly-batch")
 def cli() -> None:
     """Open one WhatsApp chat per row of a contact spreadsheet through Wegly's API, and tell row by row, truthfully,

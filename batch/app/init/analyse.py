@@ -51,22 +51,13 @@ class SheetAnalysis:
     guess: Suggestion
 
 
-def analyse_sheet(
-    path: Path,
-    *,
-    name: str | None = None,
-    header_row: int | None = None,
-    phone: str | None = None,
-    trusted: bool = False,
-    encoding: str | None = None,
-) -> SheetAnalysis:
-    """Open a sheet and guess which columns fill what. `phone`: the name of the phone's column, if it is known.
+def analyse_sheet(path: Path, *, phone: str | None = None, **options: Any) -> SheetAnalysis:
+    """Open a sheet by the options of `inspect`, and guess which columns fill what. `phone`: its column, if known.
 
     Raises:
         SheetError: the sheet cannot be read, or no column looks like phones.
         SettingsError: there is no column `phone`.
     """
-    options: dict[str, Any] = {"name": name, "header_row": header_row, "trusted": trusted, "encoding": encoding}
     sheet = inspect(path, **options)
     width_problem = ""
     try:
@@ -82,10 +73,10 @@ def analyse_sheet(
     return SheetAnalysis(
         path=path,
         sheet=sheet,
-        tab=sheet.info.sheet if name is not None else None,
-        header_row=header_row,
-        trusted=trusted,
-        encoding=encoding,
+        tab=sheet.info.sheet if options.get("name") is not None else None,
+        header_row=options.get("header_row"),
+        trusted=options.get("trusted", False),
+        encoding=options.get("encoding"),
         width_problem=width_problem,
         facts=facts,
         phones=tuple(phones),

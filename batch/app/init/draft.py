@@ -1,9 +1,14 @@
 """Makes the draft of a campaign file from the guess about a sheet and the facts that a person gives. Pure."""
 
+import os
+import shlex
+import subprocess
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from batch.app.init.analyse import SheetAnalysis
 from batch.campaign import FIELDS, Column, Constant, Draft, DraftField, Source, body_problem, check_value, placeholders
 from batch.errors import SettingsError
 from batch.i18n import _
@@ -54,28 +59,22 @@ def campaign_name(stem: str) -> str:
     return plain.strip()[:_LONGEST_NAME].strip() or "campanha"
 
 
-def unfilled_values(guess: Suggestion, facts: Sequence[ColumnFacts], body: str | None) -> dict[int, Source | None]:
+def unfilled_values(analysis: SheetAnalysis, body: str | None) -> dict[int, Source | None]:
     """Return the `{{n}}` of the body that no column `body_n` fills, each with the guess that the text suggests."""
+    guess, facts = analysis.guess, analysis.facts
     if body is None or any(each.component == Constant(value="BODY") and not each.card_index for each in guess.fields):
         return {}
     return {index: suggest_value(body, index, guess, facts) for index in placeholders(body)}
 
 
-def draft_campaign(
-    *,
-    guess: Suggestion,
-    facts: Sequence[ColumnFacts],
-    known: CampaignFacts,
-    stem: str,
-    sheet: str,
-    file: str,
-    tab: str | None,
-    header_row: int | None,
-    trusted: bool,
-    encoding: str | None,
-    has_loose_ends: bool,
-) -> Draft:
-    """Draft a campaign. `sheet`, `file`: as they are typed on the command line."""
+def quote_path(path: Path) -> str:
+    """Quote a path for this system's command line."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
+
+
+def draft_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> Draft:
+    """Draft the campaign file `out` for a sheet."""
+    guess, facts = analysis.guess, analysis.facts
 
     def own(name: str, given: str | None) -> Source | None:
         if given is not None:
@@ -83,9 +82,9 @@ def draft_campaign(
         return Column(column=guess.columns[name]) if name in guess.columns else None
 
     return Draft(
-        name=campaign_name(stem),
-        sheet=sheet,
-        file=file,
+        name=campaign_name(analysis.path.stem),
+        sheet=quote_path(analysis.path),
+        file=quote_path(out),
         all_columns=[each.name for each in facts],
         columns={name: column for name, column in guess.columns.items() if name not in _OWN_SECTIONS},
         reasons=guess.reasons,
@@ -93,23 +92,23 @@ def draft_campaign(
         template=own("template.name", known.template),
         language=own("template.language", known.language) or Constant(value="pt_BR"),
         body=known.body,
-        fields=tuple(_fields(guess, facts, known)),
+        fields=tuple(_fields(analysis, known)),
         example=_example(guess, facts),
         optout=next((each.name for each in facts if is_optout_header(each.name)), None),
         consent=next((each.name for each in facts if is_consent_header(each.name)), None),
         unique_by=guess.unique_by,
-        tab=tab,
-        header_row=header_row,
-        trusted=trusted,
-        encoding=encoding,
-        has_loose_ends=has_loose_ends,
+        tab=analysis.tab,
+        header_row=analysis.header_row,
+        trusted=analysis.trusted,
+        encoding=analysis.encoding,
+        has_loose_ends=analysis.has_loose_ends,
     )
 
 
-def _fields(guess: Suggestion, facts: Sequence[ColumnFacts], known: CampaignFacts) -> Iterator[DraftField]:
-    for index, value in unfilled_values(guess, facts, known.body).items():
+def _fields(analysis: SheetAnalysis, known: CampaignFacts) -> Iterator[DraftField]:
+    for index, value in unfilled_values(analysis, known.body).items():
         yield DraftField(component="BODY", index=index, value=known.values.get(index, value))
-    for spec in guess.fields:
+    for spec in analysis.guess.fields:
         yield DraftField(
             component=_constant(spec.component),
             index=int(_constant(spec.index)),

@@ -1,8 +1,5 @@
 """`init`, second half: the campaign file is drafted, tried on the sheet, and written."""
 
-import os
-import shlex
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -62,20 +59,7 @@ def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
     Raises SettingsError when the file is there already or cannot be written.
     """
     refuse_existing(out)
-    draft = draft_campaign(
-        guess=analysis.guess,
-        facts=analysis.facts,
-        known=known,
-        stem=analysis.path.stem,
-        sheet=_quote(analysis.path),
-        file=_quote(out),
-        tab=analysis.tab,
-        header_row=analysis.header_row,
-        trusted=analysis.trusted,
-        encoding=analysis.encoding,
-        has_loose_ends=analysis.has_loose_ends,
-    )
-    draft, problem = _try_on_sheet(draft, analysis, out.name)
+    draft, problem = _try_on_sheet(draft_campaign(analysis, known, out), analysis, out.name)
     _write(out, render_campaign(draft))
     return WrittenCampaign(
         file=out,
@@ -84,7 +68,7 @@ def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
         unfilled=tuple(_unfilled(draft)),
         problem=problem,
         has_fields=bool(draft.fields),
-        check=f"wegly-batch check {_quote(analysis.path)} -c {_quote(out)}",
+        check=f"wegly-batch check {draft.sheet} -c {draft.file}",
     )
 
 
@@ -179,8 +163,3 @@ def _unfilled(draft: Draft) -> Iterator[str]:
         yield "[template] name"
     value = _("the value of {place}")
     yield from (value.format(place=_label(each)) for each in draft.fields if each.value is None)
-
-
-def _quote(path: Path) -> str:
-    """Quote a path for this system's command line."""
-    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))

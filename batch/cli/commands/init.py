@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -78,15 +78,12 @@ def command(
     *,
     sheet: Path,
     out: Path | None,
-    name: str | None,
-    header_row: int | None,
-    trusted: bool,
-    encoding: str | None,
     phone: str | None,
     sender: str | None,
     template: str | None,
     language: str | None,
     body: str | None,
+    **options: Any,
 ) -> None:
     """Write a campaign file from the header of SHEET, with every section explained.
 
@@ -97,7 +94,7 @@ def command(
     target = out or Path(f"{sheet.stem}.toml")
     refuse_existing(target)
     facts = CampaignFacts(sender=sender, template=template, language=language, body=body)
-    analysis = analyse_sheet(sheet, name=name, header_row=header_row, phone=phone, trusted=trusted, encoding=encoding)
+    analysis = analyse_sheet(sheet, phone=phone, **options)
     echo(analysis_text(analysis), err=True)
     if is_interactive():
         analysis, facts = _ask(analysis, facts, ask_phone=phone is None)
@@ -128,7 +125,7 @@ def _ask(analysis: SheetAnalysis, facts: CampaignFacts, *, ask_phone: bool) -> t
     if facts.body is None:
         text = _("Its text, with {{1}}, {{2}} ... as WhatsApp has it, in one line")
         facts = _prompt(text, lambda answer: replace(facts, body=answer)) or facts
-    open_values = unfilled_values(analysis.guess, analysis.facts, facts.body)
+    open_values = unfilled_values(analysis, facts.body)
     answers = {index: _prompt_value(index, guess, analysis) for index, guess in open_values.items()}
     return analysis, replace(facts, values={index: value for index, value in answers.items() if value is not None})
 
