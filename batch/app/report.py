@@ -1,12 +1,12 @@
 """`report` and `runs`: what the ledger knows, written again or listed."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from batch.app.inputs.plan_file import sha256_of
 from batch.app.inputs.staging import noted_limits, open_as_noted
 from batch.app.runs.finish import RunReport
 from batch.app.runs.run_folder import is_run_folder
@@ -148,9 +148,11 @@ def _open_source(run: Run, folder: Path) -> Iterator[SourceSheet]:
 
 def _open_copy(run: Run, inside: Path) -> SourceSheet:
     original = Path(run.sheet_path)
-    if run.purged is not None:  # what was purged does not come back from the sheet
-        return _missing_sheet(run)
-    if _sha256(original) != run.sheet_sha256:
+    try:
+        # What was purged does not come back from the sheet.
+        if run.purged is not None or sha256_of(original) != run.sheet_sha256:
+            return _missing_sheet(run)
+    except OSError:
         return _missing_sheet(run)
     # What fails now is the copying: that must not pass for a sheet that is gone.
     copy = keep_copy(original, inside, limits=noted_limits(run.sheet_options))
@@ -165,12 +167,3 @@ def _open_copy(run: Run, inside: Path) -> SourceSheet:
 
 def _missing_sheet(run: Run) -> SourceSheet:
     return SourceSheet(path=None, info=None, rows=None, name=show_controls(Path(run.sheet_path).name))
-
-
-def _sha256(sheet: Path) -> str | None:
-    """None when the file cannot be read."""
-    try:
-        with sheet.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.app.inputs.recipient_lists import Unreadable, open_list
+from batch.app.inputs.recipient_lists import RecipientList, open_list
 from batch.app.inputs.staging import utc_now
 from batch.app.settings import Settings
 from batch.control_characters import show_controls
@@ -26,10 +26,8 @@ class ImportResult:
     """People who are new on the list."""
     already: int
     """Numbers of people who were on it already, by an earlier row too."""
-    unreadable: tuple[Unreadable, ...]
-    """The first cells that cannot be read, in the sheet's order."""
-    unreadable_count: int
-    warnings: tuple[str, ...]
+    people: RecipientList
+    """With the cells that cannot be read."""
 
 
 def read_phones(phones: Sequence[str], region: str) -> tuple[str, ...]:
@@ -101,13 +99,7 @@ def import_people(
 
     with Ledger.open(settings.ledger) as ledger:
         added = ledger.suppression.add(entries())
-    return ImportResult(
-        added=added,
-        already=numbers - added,
-        unreadable=tuple(found.unreadable),
-        unreadable_count=found.unreadable_count,
-        warnings=found.warnings,
-    )
+    return ImportResult(added=added, already=numbers - added, people=found)
 
 
 def _refuse_no_country(region: str) -> None:

@@ -36,10 +36,6 @@ _ANOTHER_ENDPOINT = N_(
 )
 
 
-class StampUnreadable(Exception):
-    """The stamp file cannot be read; `__cause__` says why."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stamp:
     """Ledger and endpoint of a campaign's last run."""
@@ -64,26 +60,36 @@ def stamp_path(campaign: Path) -> Path:
     return campaign.with_name(f"{campaign.name}.stamp")
 
 
-def read_stamps(campaign: Path, name: str) -> list[Stamp]:
-    """Return the stamps of a campaign name, one for each endpoint; none where there is no file.
+def _read_stamps(campaign: Campaign) -> list[Stamp]:
+    """Return the stamps of a campaign's name, one for each endpoint; none where there is no file.
 
-    Raises StampUnreadable when there is one that cannot be read: it may speak of people who have a message.
+    Raises ChangeNotAccepted when there is one that cannot be read: it may speak of people who have a message.
     """
     try:
-        return [stamp for stamp in _all(campaign) if stamp.campaign == campaign_scope(name)]
+        return [stamp for stamp in _all(campaign.path) if stamp.campaign == campaign_scope(campaign.name)]
     except FileNotFoundError:
         return []
     except (OSError, *_DAMAGED) as error:
-        raise StampUnreadable from error
+        problem = _(
+            "The note {file} cannot be read ({error}): it may say that another ledger "
+            "knows whom this campaign has messaged."
+        )
+        raise ChangeNotAccepted(
+            problem.format(file=stamp_path(campaign.path), error=error),
+            _("Ask whoever ran the campaign before, or run again with --accept-change. Nothing was sent."),
+        ) from None
 
 
-def write_stamp(campaign: Path, stamp: Stamp) -> bool:
+def _write_stamp(campaign: Path, stamp: Stamp) -> bool:
     """Replace the stamp of the same campaign and endpoint. False when the folder takes no file.
 
     Readable by others, since the next run may be another user's; it names no person.
     """
     try:
-        before = _readable(campaign)
+        try:
+            before = _all(campaign)
+        except (FileNotFoundError, *_DAMAGED):  # that it is damaged was accepted
+            before = []
         others = [one for one in before if (one.campaign, one.endpoint) != (stamp.campaign, stamp.endpoint)]
         stamps = [asdict(one) for one in [*others, stamp][-_STAMPS_KEPT:]]
         text = json.dumps(stamps, ensure_ascii=False, indent=2).encode()
@@ -106,14 +112,6 @@ def _all(campaign: Path) -> list[Stamp]:
     return stamps
 
 
-def _readable(campaign: Path) -> list[Stamp]:
-    """Return the stamps before a new one: of a damaged file, which was accepted, none."""
-    try:
-        return _all(campaign)
-    except (FileNotFoundError, *_DAMAGED):
-        return []
-
-
 def traits_of(campaign: Campaign) -> Traits:
     """Return the traits that all messages of this campaign have in common."""
     template = campaign.template
@@ -131,17 +129,7 @@ def _describe(source: Source) -> str:
 
 def refuse_changes(campaign: Campaign, ledger: Ledger, endpoint: str) -> None:
     """Raise ChangeNotAccepted when people whom the campaign has messaged would be treated as new."""
-    try:
-        stamps = read_stamps(campaign.path, campaign.name)
-    except StampUnreadable as error:
-        problem = _(
-            "The note {file} cannot be read ({error}): it may say that another ledger "
-            "knows whom this campaign has messaged."
-        )
-        raise ChangeNotAccepted(
-            problem.format(file=stamp_path(campaign.path), error=error.__cause__),
-            _("Ask whoever ran the campaign before, or run again with --accept-change. Nothing was sent."),
-        ) from None
+    stamps = _read_stamps(campaign)
     by_stamps = {stamp.endpoint: stamp.people for stamp in stamps}
     own = next((stamp for stamp in stamps if stamp.endpoint == endpoint), None)
 
@@ -178,7 +166,7 @@ def note_stamp(campaign: Campaign, ledger: Ledger, run: Run, *, to_send: int | N
         finished=to_send is None,
         people=people + (to_send or 0),
     )
-    return write_stamp(campaign.path, stamp)
+    return _write_stamp(campaign.path, stamp)
 
 
 def _of_campaign(campaign: Campaign, ledger: Ledger, endpoint: str, people: int) -> list[str]:
@@ -203,13 +191,9 @@ def _of_endpoint(people: dict[str, int], endpoint: str) -> list[str]:
     return [
         _(_ANOTHER_ENDPOINT).format(before=other, now=endpoint, people=_people(count))
         for other, count in people.items()
-        if count and other != endpoint and not _rehearsal(other, endpoint)
+        # What was sent to a sandbox on this machine was a rehearsal.
+        if count and other != endpoint and (is_loopback(endpoint) or not is_loopback(other))
     ]
-
-
-def _rehearsal(before: str, now: str) -> bool:
-    """Ignore what was sent to a sandbox on this machine where people are messaged now."""
-    return is_loopback(before) and not is_loopback(now)
 
 
 def _people(count: int) -> str:

@@ -23,7 +23,6 @@ from batch.model.messages import hash_request
 
 FORMAT = 2
 """Version of the file and of the rule of its hash. 1: the hash did not cover the head."""
-_CHUNK = 1 << 20
 _HEAD = 4096
 """Bytes in which a plan says that it is one."""
 _HEAD_HASHED = ("campaign", "endpoint", "sheet", "sheet_sha256", "campaign_sha256")
@@ -181,8 +180,5 @@ def _compact(value: object) -> str:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hex digits."""
-    total = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            total.update(chunk)
-    return total.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,5 +1,6 @@
 """`wegly-batch ledger`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def _text(found: LedgerInfo) -> str:
     lines = layout.labelled_lines(
         [
             (_("Ledger"), str(found.place)),
-            (_("Id"), contents.ledger_id),
+            (_("Id"), contents.id),
             (_("Version"), str(contents.schema_version)),
             (_("Size"), _size(contents.size)),
             (_("Runs"), number(contents.runs)),
@@ -79,19 +80,7 @@ def _text(found: LedgerInfo) -> str:
 
 
 def _json(found: LedgerInfo) -> str:
-    contents = found.contents
-    shown = {
-        "ledger": found.place,
-        "id": contents.ledger_id,
-        "schema_version": contents.schema_version,
-        "counter": contents.counter,
-        "runs": contents.runs,
-        "messages": dict(contents.messages),
-        "purged": contents.purged,
-        "size": contents.size,
-        "synchronised_by": found.synchronised_by,
-    }
-    return to_json(shown)
+    return to_json({"ledger": found.place, **asdict(found.contents), "synchronised_by": found.synchronised_by})
 
 
 def _size(count: float) -> str:

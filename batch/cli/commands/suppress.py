@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from batch.app.suppress import Entry, ImportResult, add_people, find_people, import_people, list_people, remove_people
+from batch.app.inputs.recipient_lists import RecipientList
+from batch.app.suppress import Entry, add_people, find_people, import_people, list_people, remove_people
 from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, settings_from, shared_options
 from batch.cli.output.layout import row_label
@@ -125,19 +126,20 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
     """
     given["reason"] = given["reason"] or _("imported")
     found = import_people(sheet, settings=settings_from({"ledger": ledger}), **given)
-    code = ExitCode.ERRORS if found.unreadable_count else ExitCode.DONE
+    people = found.people
+    code = ExitCode.ERRORS if people.unreadable_count else ExitCode.DONE
     if as_json:
-        unreadable = [{"row": each.row, "message": sentence(each.finding)} for each in found.unreadable]
+        unreadable = [{"row": each.row, "message": sentence(each.finding)} for each in people.unreadable]
         result = {
             "added": found.added,
             "already": found.already,
             "unreadable": unreadable,
-            "unreadable_count": found.unreadable_count,
+            "unreadable_count": people.unreadable_count,
             "exit_code": code,
         }
         echo(to_json(result))
         return code
-    for warning in found.warnings:
+    for warning in people.warnings:
         echo(warning, err=True)
     added = ngettext(
         "{sheet}: {added} added to the list; {already} was on it already.",
@@ -145,20 +147,20 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
         found.already,
     )
     echo(added.format(sheet=sheet.name, added=number(found.added), already=number(found.already)))
-    if found.unreadable_count:
-        _print_unreadable(found)
+    if people.unreadable_count:
+        _print_unreadable(people)
     return code
 
 
-def _print_unreadable(found: ImportResult) -> None:
-    count = found.unreadable_count
+def _print_unreadable(people: RecipientList) -> None:
+    count = people.unreadable_count
     head = ngettext(
         "NOT on the list: whom {n} cell may mean that cannot be read:",
         "NOT on the list: whom {n} cells may mean that cannot be read:",
         count,
     )
     echo(head.format(n=number(count)), err=True)
-    for each in found.unreadable[:_CELLS_SHOWN]:
+    for each in people.unreadable[:_CELLS_SHOWN]:
         echo(f"  {row_label(each.row)}: {sentence(each.finding)}", err=True)
     if count > _CELLS_SHOWN:
         echo("  " + _("and {n} more").format(n=number(count - _CELLS_SHOWN)), err=True)

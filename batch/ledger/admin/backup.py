@@ -25,7 +25,7 @@ _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 class LedgerContents:
     """The contents of a ledger in figures."""
 
-    ledger_id: str
+    id: str
     schema_version: int
     counter: int
     """Runs planned so far: of two copies of a ledger, the older one has less."""
@@ -96,7 +96,7 @@ def _contents(connection: sqlite3.Connection, path: Path) -> LedgerContents:
         connection.rollback()
     files = (path, path.with_name(path.name + "-wal"))
     return LedgerContents(
-        ledger_id=str(meta.get("ledger_id", "")),
+        id=str(meta.get("ledger_id", "")),
         schema_version=int(meta.get("schema_version", 0)),
         counter=int(meta.get("counter", 0)),
         runs=runs,
@@ -170,7 +170,7 @@ def _verify(part: Path, wanted: LedgerContents) -> LedgerContents:
         copy.execute("PRAGMA journal_mode=DELETE")  # so that the file needs none beside it
         found = [row[0] for row in copy.execute("PRAGMA integrity_check(3)")]
         copied = _contents(copy, part)
-    if found != ["ok"] or copied.ledger_id != wanted.ledger_id or copied.counter < wanted.counter:
+    if found != ["ok"] or copied.id != wanted.id or copied.counter < wanted.counter:
         raise LedgerUnusable(
             _("The copy was not kept: reading it back found {found}.").format(found="; ".join(map(str, found))),
             _("Try another disk. If the same is found there, the ledger itself is damaged: keep it, and older copies."),

@@ -50,9 +50,9 @@ def test_a_copy_has_all_of_it_in_one_private_file(path: Path, tmp_path: Path) ->
     assert held.messages == {"pending": 100, "success": 200}
     assert held == read_contents(copy)
     original = read_contents(path)
-    assert (original.ledger_id, original.counter, original.messages) == (held.ledger_id, held.counter, held.messages)
+    assert (original.id, original.counter, original.messages) == (held.id, held.counter, held.messages)
     with Ledger.open(f"sqlite:///{copy}") as opened:
-        assert opened.ledger_id == held.ledger_id
+        assert opened.ledger_id == held.id
 
 
 def test_a_copy_is_of_one_moment_while_somebody_writes(path: Path, tmp_path: Path) -> None:
