@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
 from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Annotated, Any, Literal
@@ -59,31 +60,10 @@ def encode(message: Message) -> str:
         ValueError: (pydantic's) when the message breaks a rule of the API's page. Rows are checked long before, so
             this is a defect of the caller; the values are not in the error's text.
     """
-    fields = tuple(
-        _TemplateField(
-            component=field.component,
-            type=field.type,
-            index=field.index,
-            value=field.value,
-            button_index=field.button_index,
-            card_index=field.card_index,
-        )
-        for field in message.template_fields
-    )
-    request = ChatRequest.model_validate(
-        {
-            "whatsapp_phone_id": message.whatsapp_phone_id,
-            "wa_contact_id": message.wa_contact_id,
-            "template": _Template(name=message.template_name, language=message.template_language),
-            "person_contact_id": message.person_contact_id,
-            "remote_profile_name": message.remote_profile_name,
-            "crm_person_id": message.crm_person_id,
-            "assigned_agent_id": message.assigned_agent_id,
-            "status": message.status,
-            "template_fields": fields or None,
-        }
-    )
-    return request.model_dump_json(exclude_none=True)
+    fields = asdict(message)
+    fields["template"] = {"name": fields.pop("template_name"), "language": fields.pop("template_language")}
+    fields["template_fields"] = fields["template_fields"] or None
+    return ChatRequest.model_validate(fields).model_dump_json(exclude_none=True)
 
 
 class RequestEncoder:
