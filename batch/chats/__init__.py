@@ -16,32 +16,24 @@ second is pure. Invariants:
 * The token is in one header and nowhere else: in no verdict, error, log line or repr.
 """
 
-from batch.chats.client import MAX_ANSWER, ChatsClient
-from batch.chats.endpoint import parse_endpoint, parse_origin
-from batch.chats.failure_table import judge
+from batch.chats.client import ChatsClient
+from batch.chats.endpoint import parse_endpoint
 from batch.chats.history import ChatsReader, Timeline, TimelineFailure
-from batch.chats.request import ChatRequest, RequestEncoder, encode
+from batch.chats.request import RequestEncoder, encode
 from batch.chats.token import Token
-from batch.chats.transport.factory import IDLE_LIMIT, make_ssl_context
-from batch.chats.transport.write_tracking import Exchange
+from batch.chats.transport.factory import make_ssl_context
 from batch.chats.webhook import WebhookFailure, post_webhook
 
 __all__ = [
-    "IDLE_LIMIT",
-    "MAX_ANSWER",
-    "ChatRequest",
     "ChatsClient",
     "ChatsReader",
-    "Exchange",
     "RequestEncoder",
     "Timeline",
     "TimelineFailure",
     "Token",
     "WebhookFailure",
     "encode",
-    "judge",
     "make_ssl_context",
     "parse_endpoint",
-    "parse_origin",
     "post_webhook",
 ]

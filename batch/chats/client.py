@@ -1,7 +1,6 @@
 """The client: one POST at a time over one connection of its own, and a verdict for whatever happens."""
 
 import asyncio
-import json
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,12 +11,13 @@ import httpx
 import structlog
 
 from batch.chats.endpoint import chats_url, parse_endpoint
-from batch.chats.failure_table import judge
-from batch.chats.http_messages import read_body, request_headers, response_headers
+from batch.chats.error_text import parse_json
+from batch.chats.failure_table import Exchange, judge
+from batch.chats.http_messages import read_body, request_headers
 from batch.chats.token import Token
+from batch.chats.transport.connection import WriteTracker
 from batch.chats.transport.exceptions import TRANSPORT_ERRORS, Fault, classify_error
 from batch.chats.transport.factory import IDLE_LIMIT, make_transport
-from batch.chats.transport.write_tracking import Exchange, WriteTracker
 from batch.i18n import N_
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
@@ -140,15 +140,13 @@ class ChatsClient:
     async def _exchange(self, payload: str, tracker: WriteTracker) -> Exchange:
         sent_at = self._now()
         response: httpx.Response | None = None
-        headers: dict[str, str] = {}
         body, oversized = b"", False
         fault, detail = None, ""
         try:
             async with asyncio.timeout(None) as tracker.deadline:
                 await self._drop_idle(sent_at)
                 response = await self._transport.handle_async_request(self._request(payload, tracker))
-                headers = response_headers(response)
-                body, oversized = await read_body(response, headers, limit=MAX_ANSWER)
+                body, oversized = await read_body(response, limit=MAX_ANSWER)
         except TimeoutError:
             fault = Fault.TIMEOUT
         except TRANSPORT_ERRORS as error:
@@ -163,7 +161,7 @@ class ChatsClient:
             fault=fault,
             detail=detail,
             status=None if response is None else response.status_code,
-            headers=headers,
+            headers={} if response is None else dict(response.headers),
             body=body,
             oversized=oversized,
             requested_status=_requested_status(payload) if response is not None and response.is_success else None,
@@ -178,7 +176,7 @@ class ChatsClient:
             self._url,
             headers=[*self._headers.raw, (b"Content-Length", b"%d" % len(body))],
             stream=httpx.ByteStream(body),
-            extensions={"timeout": self._timeouts, "observer": tracker},
+            extensions={"timeout": self._timeouts, "tracker": tracker},
         )
 
     async def _drop_idle(self, now: datetime) -> None:
@@ -188,11 +186,7 @@ class ChatsClient:
 
 
 def _requested_status(payload: str) -> str | None:
-    if '"status"' not in payload:  # as with most; `encode` writes names as they are
-        return None
-    try:
-        request = json.loads(payload)
-    except ValueError:
-        return None
+    # Most have none; `encode` writes names as they are.
+    request = parse_json(payload) if '"status"' in payload else None
     status = request.get("status") if isinstance(request, dict) else None
     return status if isinstance(status, str) else None

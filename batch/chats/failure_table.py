@@ -11,7 +11,8 @@ Pure: no clock, no network, no state. It is the last section of the API notes, l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
@@ -19,7 +20,6 @@ from typing import Final
 from batch.chats.error_text import as_clause, as_sentence, decode_body, extract_text, one_line, parse_json
 from batch.chats.response import DEFAULT_PAUSE, clock_skew, find_chat_signs, parse_chat, rate_limit_reset, retry_after
 from batch.chats.transport.exceptions import FAULT_WORDS, Fault
-from batch.chats.transport.write_tracking import Exchange
 from batch.chats.whatsapp_codes import Treatment, find_code, meaning_of
 from batch.i18n import N_
 from batch.model.outcomes import Outcome
@@ -37,6 +37,38 @@ _REFUSED_ROWS: Final = frozenset({400, 409, 413, 415, 422})
 """Statuses that are about the row, so that a code of WhatsApp's unknown to us may name the refusal."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """One POST and its answer, as seen on the wire."""
+
+    written: bool
+    """A byte of the request may have gone out."""
+    sent_at: datetime
+    """When it began, by our wall clock (aware)."""
+    received_at: datetime
+    """When it ended, by our wall clock (aware)."""
+    premature: bool = False
+    """Behind a proxy, and bytes of the answer came before the request was written whole."""
+    followed: bool = False
+    """More bytes followed the answer, which was a refusal."""
+    fault: Fault | None = None
+    """Cause of a missing answer; None when a whole one came."""
+    detail: str = ""
+    """Message of the exception behind the fault; empty for none."""
+    status: int | None = None
+    """HTTP status, if the head of an answer came; never None without a fault."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the answer, names in lower case."""
+    body: bytes = b""
+    """Of the answer, up to the client's limit."""
+    oversized: bool = False
+    """The answer was longer than the limit, and the rest was not read."""
+    requested_status: str | None = None
+    """The chat status in the request; None when none was asked for."""
+    read_timeout: float = 60.0
+    """Seconds that were waited at most."""
+
+
 def judge(exchange: Exchange, *, had_answer: bool, redact: Callable[[str], str] = str) -> Verdict:
     """Return the verdict about an exchange.
 
@@ -51,12 +83,10 @@ def judge(exchange: Exchange, *, had_answer: bool, redact: Callable[[str], str] 
         verdict = _no_answer(exchange, redact)
     elif exchange.premature:
         # It belongs to no request or to another, and the rest of this one may have gone through all the same.
-        words = Phrase(N_("an answer came before the whole request had gone out"))
-        verdict = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST, {"words": words}))
+        verdict = _lost(Phrase(N_("an answer came before the whole request had gone out")))
     elif exchange.followed:
         # One of the two belongs to the request, and the other may be an acceptance.
-        words = Phrase(N_("another answer followed the first"))
-        verdict = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST, {"words": words}))
+        verdict = _lost(Phrase(N_("another answer followed the first")))
     else:
         verdict = _answered(_Answer.of(exchange, exchange.status, redact), had_answer=had_answer)
     skew = clock_skew(exchange.headers, received=exchange.received_at)
@@ -74,11 +104,14 @@ def _not_written(exchange: Exchange, redact: Callable[[str], str]) -> Verdict:
 
 
 def _no_answer(exchange: Exchange, redact: Callable[[str], str]) -> Verdict:
-    if exchange.fault is Fault.TIMEOUT:
-        finding = Finding(Reason.ANSWER_TIMEOUT, {"seconds": exchange.read_timeout})
-    else:
-        finding = Finding(Reason.ANSWER_LOST, {"words": _fault_words(exchange, redact)})
+    if exchange.fault is not Fault.TIMEOUT:
+        return _lost(_fault_words(exchange, redact))
+    finding = Finding(Reason.ANSWER_TIMEOUT, {"seconds": exchange.read_timeout})
     return Verdict(outcome=Outcome.UNKNOWN, finding=finding)
+
+
+def _lost(words: Phrase) -> Verdict:
+    return Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST, {"words": words}))
 
 
 def _fault_words(exchange: Exchange, redact: Callable[[str], str]) -> Phrase:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from batch.chats.endpoint import chats_url, parse_endpoint
 from batch.chats.error_text import as_clause, decode_body, extract_text, parse_json
-from batch.chats.http_messages import read_body, request_headers, response_headers
+from batch.chats.http_messages import read_body, request_headers
 from batch.chats.response import (
     MARGIN,
     MARGIN_WITHOUT_DATE,
@@ -139,16 +139,15 @@ class ChatsReader:
                 asyncio.timeout(self._read_timeout),
                 self._client.stream("GET", url, headers=self._headers) as response,
             ):
-                headers = response_headers(response)
-                body, oversized = await read_body(response, headers, limit=MAX_TIMELINE)
+                body, oversized = await read_body(response, limit=MAX_TIMELINE)
         except TimeoutError:
             return Fault.TIMEOUT
         except TRANSPORT_ERRORS as error:
             return classify_error(error)[0]
         return _Answer(
             status=response.status_code,
-            headers=headers,
-            text=decode_body(body, headers.get("content-type", "")),
+            headers=dict(response.headers),
+            text=decode_body(body, response.headers.get("content-type", "")),
             received_at=self._now(),
             oversized=oversized,
         )

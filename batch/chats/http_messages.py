@@ -34,20 +34,7 @@ def request_headers(token: Token, origin: str | None, extra: Mapping[str, str] |
     return httpx.Headers(headers)
 
 
-def response_headers(response: httpx.Response) -> dict[str, str]:
-    """Return the answer's header fields, names in lower case; repeated ones are joined by a comma."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in response.headers.raw:
-        name = raw_name.decode("latin-1").lower()
-        try:
-            value = raw_value.decode("utf-8")
-        except UnicodeDecodeError:
-            value = raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
-
-
-async def read_body(response: httpx.Response, headers: Mapping[str, str], *, limit: int) -> tuple[bytes, bool]:
+async def read_body(response: httpx.Response, *, limit: int) -> tuple[bytes, bool]:
     """Read the answer's body up to `limit` bytes; True when it was longer. The response is closed on return.
 
     Some proxies compress although the request forbids it: gzip and deflate are unpacked, within the same limit.
@@ -67,7 +54,7 @@ async def read_body(response: httpx.Response, headers: Mapping[str, str], *, lim
     finally:
         await stream.aclose()
     body = b"".join(pieces)
-    if headers.get("content-encoding", "").strip().lower() in _PACKED:
+    if response.headers.get("content-encoding", "").strip().lower() in _PACKED:
         return _unpack(body, limit)
     return body[:limit], size > limit
 

@@ -1,4 +1,4 @@
-"""Mapping of transport exceptions (httpx, OSError) to faults of an exchange."""
+"""Mapping of transport exceptions (httpx, h11, OSError) to faults of an exchange."""
 
 import socket
 import ssl
@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+import h11
 import httpx
 
 from batch.i18n import N_
@@ -43,41 +44,31 @@ FAULT_WORDS: Final[Mapping[Fault, str]] = MappingProxyType(
     }
 )
 
-HTTPX_FAULTS: Final[Mapping[type[Exception], Fault]] = MappingProxyType(
+_FAULTS: Final[Mapping[type[Exception], Fault]] = MappingProxyType(
     {
-        httpx.CloseError: Fault.LOST,
         httpx.ConnectError: Fault.NOT_CONNECTED,
-        httpx.ConnectTimeout: Fault.CONNECT_TIMEOUT,
-        httpx.CookieConflict: Fault.PROTOCOL,
-        httpx.DecodingError: Fault.LOST,
-        httpx.HTTPError: Fault.LOST,
-        httpx.HTTPStatusError: Fault.LOST,
-        httpx.InvalidURL: Fault.PROTOCOL,
-        httpx.LocalProtocolError: Fault.PROTOCOL,
-        httpx.NetworkError: Fault.LOST,
-        httpx.PoolTimeout: Fault.CONNECT_TIMEOUT,
-        httpx.ProtocolError: Fault.PROTOCOL,
         httpx.ProxyError: Fault.NOT_CONNECTED,
-        httpx.ReadError: Fault.LOST,
-        httpx.ReadTimeout: Fault.TIMEOUT,
-        httpx.RemoteProtocolError: Fault.PROTOCOL,
-        httpx.RequestError: Fault.LOST,
-        httpx.RequestNotRead: Fault.LOST,
-        httpx.ResponseNotRead: Fault.LOST,
-        httpx.StreamClosed: Fault.LOST,
-        httpx.StreamConsumed: Fault.LOST,
-        httpx.StreamError: Fault.LOST,
+        httpx.ConnectTimeout: Fault.CONNECT_TIMEOUT,
+        httpx.PoolTimeout: Fault.CONNECT_TIMEOUT,
         httpx.TimeoutException: Fault.TIMEOUT,
-        httpx.TooManyRedirects: Fault.LOST,
-        httpx.TransportError: Fault.LOST,
+        TimeoutError: Fault.TIMEOUT,
+        httpx.ProtocolError: Fault.PROTOCOL,
+        h11.ProtocolError: Fault.PROTOCOL,
         httpx.UnsupportedProtocol: Fault.PROTOCOL,
-        httpx.WriteError: Fault.LOST,
-        httpx.WriteTimeout: Fault.TIMEOUT,
+        httpx.InvalidURL: Fault.PROTOCOL,
+        httpx.CookieConflict: Fault.PROTOCOL,
     }
 )
-"""Complete: a test fails when httpx has an exception that is not here."""
+"""The fault of an exception and of those derived from it; of any other it is `LOST`."""
 
-TRANSPORT_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, OSError)
+TRANSPORT_ERRORS: Final = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.CookieConflict,
+    httpx.StreamError,
+    h11.ProtocolError,
+    OSError,
+)
 """Exceptions to catch around an exchange. OSError: a TLS alert after the handshake is raised as ssl.SSLError."""
 
 
@@ -97,8 +88,7 @@ _NOT_ABOUT_TLS: Final = (
 
 
 def _fault(error: BaseException) -> Fault:
-    kinds = (HTTPX_FAULTS[kind] for kind in type(error).__mro__ if kind in HTTPX_FAULTS)
-    fault = next(kinds, Fault.TIMEOUT if isinstance(error, TimeoutError) else Fault.LOST)
+    fault = next((_FAULTS[kind] for kind in type(error).__mro__ if kind in _FAULTS), Fault.LOST)
     if fault not in {Fault.NOT_CONNECTED, Fault.LOST}:
         return fault
     causes = tuple(_causes(error))

@@ -10,6 +10,7 @@ from raw_server import ended
 
 from batch.chats import Token, make_ssl_context
 from batch.chats.transport import http11
+from batch.chats.transport.connection import Connection
 from batch.errors import SettingsError
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
@@ -151,11 +152,11 @@ def test_a_server_that_refuses_after_the_handshake_got_nothing() -> None:
 def test_a_refusal_after_the_request_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that takes longer for it than a new connection is left alone: the request may be out."""
 
-    async def clean(_: http11.Connection) -> bool:
+    async def clean(_: Connection) -> bool:
         return True
 
-    monkeypatch.setattr(http11, "_QUIET", 0.0)
-    monkeypatch.setattr(http11.Connection, "is_clean", clean)
+    monkeypatch.setattr(http11, "QUIET", 0.0)
+    monkeypatch.setattr(Connection, "is_clean", clean)
     verdict, _ = post(tls=demanding_context(), client=make_ssl_context(ca_file=CERTIFICATE))
     assert (verdict.outcome, verdict.repeat, verdict.finding.reason) == (Outcome.UNKNOWN, False, Reason.ANSWER_LOST)
 

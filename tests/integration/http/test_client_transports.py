@@ -14,8 +14,9 @@ import pytest
 from connect_proxy import proxy_address
 
 from batch.chats import make_ssl_context
-from batch.chats.http_messages import read_body, response_headers
+from batch.chats.http_messages import read_body
 from batch.chats.transport import factory, http11
+from batch.chats.transport.connection import Connection, WriteTracker
 
 T = TypeVar("T")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -25,25 +26,20 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 both = pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
 
 
-class Observer:
-    """Notes what it is told."""
+class Tracker(WriteTracker):
+    """Notes the calls."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        super().__init__()
+        self.calls: list[str] = []
         self.writes = asyncio.Event()
 
     def on_write(self) -> None:
-        self.told.append("writing")
+        self.calls.append("writing")
         self.writes.set()
 
     def on_flush(self) -> None:
-        self.told.append("wrote")
-
-    def on_premature_answer(self) -> None:
-        self.told.append("premature")
-
-    def on_second_answer(self) -> None:
-        self.told.append("second")
+        self.calls.append("wrote")
 
 
 def request(url: str, *, body: bytes = b"{}", **extensions: object) -> httpx.Request:
@@ -61,7 +57,7 @@ def transport_to(url: str, *, proxied: bool) -> httpx.AsyncBaseTransport:
 async def answered(transport: httpx.AsyncBaseTransport, asked: httpx.Request) -> tuple[int, bytes]:
     """Status and body of one exchange."""
     response = await transport.handle_async_request(asked)
-    body, _ = await read_body(response, response_headers(response), limit=1000)
+    body, _ = await read_body(response, limit=1000)
     return response.status_code, body
 
 
@@ -124,7 +120,7 @@ def breaking(answer: bytes, *, reset: bool = False) -> Handler:
 BROKEN = {
     "no answer": (breaking(b""), httpx.RemoteProtocolError),
     "no HTTP": (breaking(b"SSH-2.0-OpenSSH_9.6\r\n"), httpx.RemoteProtocolError),
-    "a short body": (breaking(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), httpx.RemoteProtocolError),
+    "a short body": (breaking(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), h11.RemoteProtocolError),
     "a reset": (breaking(b"", reset=True), httpx.ReadError),
     "a reset in a body": (breaking(OK.replace(b": 2", b": 9"), reset=True), httpx.ReadError),
     "a reset in a body without length": (breaking(b"HTTP/1.1 200 OK\r\n\r\nok", reset=True), httpx.ReadError),
@@ -134,7 +130,7 @@ BROKEN = {
 @both
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_broke_is_told_by_the_exception(name: str, proxied: bool) -> None:  # noqa: FBT001 - a parameter
-    """Without a proxy and through one the same exception of httpx is raised; no part is taken for a whole."""
+    """Without a proxy and through one the same exception is raised; no part is taken for a whole."""
     handler, error = BROKEN[name]
 
     async def work(transport: httpx.AsyncBaseTransport, url: str) -> None:
@@ -316,10 +312,10 @@ def test_an_answer_at_the_beginning_is_no_answer(proxied: bool) -> None:  # noqa
         seen.extend(await reader.read())
 
     async def work(transport: httpx.AsyncBaseTransport, url: str) -> list[str]:
-        observer = Observer()
+        tracker = Tracker()
         with pytest.raises((httpx.ConnectError, httpx.ProxyError)):
-            await answered(transport, request(url, observer=observer))
-        return observer.told
+            await answered(transport, request(url, tracker=tracker))
+        return tracker.calls
 
     assert served(greets, work, proxied=proxied) == []
     assert seen == b""
@@ -352,19 +348,19 @@ def test_what_came_since_it_was_connected_is_no_answer(proxied: bool) -> None:  
 
 @both
 def test_an_answer_before_the_whole_request_is_premature(proxied: bool) -> None:  # noqa: FBT001 - a parameter
-    """A server that answers after the head, and reads no more: the observer hears of it."""
+    """A server that answers after the head, and reads no more: the tracker has it."""
 
     async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(STRAY)
         await asyncio.sleep(0.2)
 
-    async def work(transport: httpx.AsyncBaseTransport, url: str) -> tuple[int, list[str]]:
-        observer = Observer()
-        status, _ = await answered(transport, request(url, body=b"x" * 32_000_000, observer=observer))
-        return status, observer.told
+    async def work(transport: httpx.AsyncBaseTransport, url: str) -> tuple[int, list[str], bool]:
+        tracker = Tracker()
+        status, _ = await answered(transport, request(url, body=b"x" * 32_000_000, tracker=tracker))
+        return status, tracker.calls, tracker.premature
 
-    assert served(early, work, proxied=proxied) == (429, ["writing", "premature"])
+    assert served(early, work, proxied=proxied) == (429, ["writing"], True)
 
 
 def test_the_account_is_kept_in_order() -> None:
@@ -372,19 +368,19 @@ def test_the_account_is_kept_in_order() -> None:
     body = b"x" * 16_000_000
 
     def accounted(asked: bytes) -> list[str]:
-        observers: list[Observer] = []
+        trackers: list[Tracker] = []
 
         async def reads_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await observers[0].writes.wait()
+            await trackers[0].writes.wait()
             await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(len(asked))
             writer.write(OK)
             await reader.read()
 
         async def work(transport: httpx.AsyncBaseTransport, url: str) -> list[str]:
-            observers.append(Observer())
-            assert await answered(transport, request(url, body=asked, observer=observers[0])) == (200, b"ok")
-            return observers[0].told
+            trackers.append(Tracker())
+            assert await answered(transport, request(url, body=asked, tracker=trackers[0])) == (200, b"ok")
+            return trackers[0].calls
 
         return served(reads_late, work, proxied=False)
 
@@ -401,28 +397,28 @@ def test_a_request_that_is_none_is_not_written() -> None:
         await reader.read()
 
     async def work(transport: httpx.AsyncBaseTransport, url: str) -> tuple[list[str], tuple[int, bytes]]:
-        observer = Observer()
-        wrong = request(url, observer=observer)
+        tracker = Tracker()
+        wrong = request(url, tracker=tracker)
         wrong.headers["X-Wrong"] = "a\r\nb"
-        with pytest.raises(httpx.LocalProtocolError):
+        with pytest.raises(h11.LocalProtocolError):
             await transport.handle_async_request(wrong)
-        return observer.told, await answered(transport, request(url))
+        return tracker.calls, await answered(transport, request(url))
 
     assert served(keeps, work, proxied=False) == ([], (200, b"ok"))
 
 
 def test_nothing_was_written_when_connecting_failed() -> None:
-    """The observer hears of nothing."""
+    """The tracker hears of nothing."""
 
     async def nobody(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
     async def work(transport: httpx.AsyncBaseTransport, url: str) -> list[str]:
-        observer = Observer()
-        wrong = request(url.replace("http:", "https:"), observer=observer, timeout={"connect": 0.05})
+        tracker = Tracker()
+        wrong = request(url.replace("http:", "https:"), tracker=tracker, timeout={"connect": 0.05})
         with pytest.raises(httpx.ConnectTimeout):
             await transport.handle_async_request(wrong)
-        return observer.told
+        return tracker.calls
 
     assert served(nobody, work, proxied=False) == []
 
@@ -478,8 +474,9 @@ def test_a_port_that_is_not_named_is_the_schemes(
     """80 and 443, of the server and of a proxy before it."""
     asked: list[Any] = []
 
-    class Connected(http11.Connection):
+    class Connected(Connection):
         async def start_tls(self, context: ssl.SSLContext, host: str) -> None: ...
+        def abort(self) -> None: ...
 
         async def open_tunnel(self, request: h11.Request) -> None:
             asked.append(request.target.decode())

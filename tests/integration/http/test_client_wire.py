@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from client_ways import WAYS
 
-from batch.chats import IDLE_LIMIT, MAX_ANSWER, ChatsClient, Token, make_ssl_context
+from batch.chats import ChatsClient, Token, make_ssl_context
 from batch.chats import client as client_module
-from batch.chats.transport import http11
+from batch.chats.client import MAX_ANSWER
+from batch.chats.transport import connection
+from batch.chats.transport.factory import IDLE_LIMIT
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
 from batch.model.verdicts import Verdict
@@ -415,7 +417,7 @@ def idle_posts(monkeypatch: pytest.MonkeyPatch, *, posts: int, **options: Any) -
     """
     dice = random.Random(20260311)  # noqa: S311 - repeatable pacing, no secrets
     clock = [1000.0]
-    monkeypatch.setattr(http11, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: clock[0]))
 
     async def gives_up_idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answered_at = clock[0]

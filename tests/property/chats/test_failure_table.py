@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.chats import Exchange, Token, judge
+from batch.chats import Token
 from batch.chats.error_text import LONGEST
+from batch.chats.failure_table import Exchange, judge
 from batch.chats.response import MAX_PAUSE
 from batch.chats.transport.exceptions import Fault
 from batch.model.outcomes import Outcome

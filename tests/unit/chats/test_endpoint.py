@@ -2,7 +2,7 @@
 
 import pytest
 
-from batch.chats import parse_endpoint, parse_origin
+from batch.chats.endpoint import parse_endpoint, parse_origin
 from batch.errors import SettingsError
 from batch.model.messages import is_loopback
 

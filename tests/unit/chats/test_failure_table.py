@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batch.chats import Exchange, judge
+from batch.chats.failure_table import Exchange, judge
 from batch.chats.response import DEFAULT_PAUSE
 from batch.chats.transport.exceptions import Fault
 from batch.model.outcomes import Outcome

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from batch.chats import failure_table as failures
-from batch.chats.transport.write_tracking import Exchange as WireExchange
+from batch.chats.failure_table import Exchange as WireExchange
 from batch.model.verdicts import Verdict
 from simulated.api import Api, Exchange
 from simulated.endings import Written

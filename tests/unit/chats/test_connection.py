@@ -2,7 +2,7 @@
 
 import asyncio
 
-from batch.chats.transport.write_tracking import WriteTracker
+from batch.chats.transport.connection import WriteTracker
 
 
 def test_nothing_is_written_until_the_connection_writes() -> None:
@@ -20,7 +20,7 @@ def test_a_premature_answer_stays_premature() -> None:
     tracker = WriteTracker(read_timeout=1.0)
     tracker.on_write()
     assert not tracker.premature
-    tracker.on_premature_answer()
+    tracker.premature = True
     tracker.on_flush()
     assert tracker.premature
 
@@ -31,11 +31,11 @@ def test_the_answer_is_waited_for_from_the_last_byte_on() -> None:
     async def run() -> list[float]:
         tracker, loop, left = WriteTracker(read_timeout=100.0), asyncio.get_running_loop(), []
         async with asyncio.timeout(None) as tracker.deadline:
-            for step in (tracker.on_premature_answer, tracker.on_write, tracker.on_flush):
+            for step in (tracker.on_write, tracker.on_flush):
                 tracker.deadline.reschedule(loop.time() + 5.0)
                 step()
                 await asyncio.sleep(0)
                 left.append(round((tracker.deadline.when() or 0.0) - loop.time()))
         return left
 
-    assert asyncio.run(run()) == [5, 100, 100]
+    assert asyncio.run(run()) == [100, 100]

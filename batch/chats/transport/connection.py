@@ -1,0 +1,269 @@
+"""One connection, HTTP/1.1 over asyncio, its protocol by h11; and what of a request was written into it.
+
+A request goes out in one write. An answer counts only for a request: bytes that lie there before a request's first byte
+is written end the connection, a new one too.
+"""
+
+import asyncio
+import select
+import ssl
+import sys
+import time
+from typing import Final, cast
+
+import h11
+import httpx
+
+from batch.i18n import N_
+
+LONGEST_HEAD: Final = 100 * 1024
+"""Bytes of an answer's head (or of one chunk's line) at most."""
+QUIET: Final = 0.01
+"""Seconds that a new connection is left alone, so that an answer sent right at its beginning comes before the request:
+some servers that are overloaded answer without reading."""
+_MOST_UNREAD: Final = 256 * 1024
+"""Bytes that may wait to be read before the other side is made to wait."""
+_LONGEST_HANDSHAKE: Final = 3600.0
+"""Seconds; longer than the caller's own time-out, which is raised as one."""
+_MOST_TURNS: Final = 100
+"""Turns of the event loop in which bytes that lie there are read; TLS has some of its own, e.g. session tickets."""
+_END: Final = h11.EndOfMessage()
+
+
+class WriteTracker:
+    """Account of one request's writing, kept by its connection; it starts the answer's time-out."""
+
+    def __init__(self, *, read_timeout: float = 0.0) -> None:
+        """`read_timeout`: seconds from the last written byte to the whole answer."""
+        self.written = False
+        """A byte of the request may have gone out. Certainly none while it is False: it is set before the write."""
+        self.premature = False
+        """Bytes of an answer came before the last byte of the request had gone out."""
+        self.followed = False
+        """More bytes came behind a refusal."""
+        self.deadline: asyncio.Timeout | None = None
+        """Set by the client; None leaves the time-out to others."""
+        self._read_timeout = read_timeout
+
+    def on_write(self) -> None:
+        """Note that any byte of head and body may be out from here on: they go out in one write."""
+        self.written = True
+        self.on_flush()
+
+    def on_flush(self) -> None:
+        """Let the time-out begin anew: the last byte of the request went out only now."""
+        if self.deadline is not None:
+            self.deadline.reschedule(asyncio.get_running_loop().time() + self._read_timeout)
+
+
+class Connection(asyncio.Protocol):
+    """Made by `loop.create_connection`; one exchange at a time: `send`, `head`, `chunk` until None, `finish`."""
+
+    _transport: asyncio.Transport
+    """Present from `connection_made` on, which asyncio calls first."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
+        self._layers: list[asyncio.Transport] = []
+        """The transport, and those below it when it is TLS; each buffers bytes to be written."""
+        self._tracker: WriteTracker | None = None
+        """Present while an answer is due."""
+        self._waiter: asyncio.Future[None] | None = None
+        self._closed: asyncio.Future[None] = self._loop.create_future()
+        self.error: Exception | None = None
+        """The cause of a connection that was lost; None for a regular end."""
+        self._ended = False
+        """No more bytes will come."""
+        self._unread = 0
+        self._idle_since: float | None = None
+        self.single_use = False
+        """It ends with its first exchange."""
+
+    # Called by asyncio.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._use(cast("asyncio.Transport", transport))
+
+    def data_received(self, data: bytes) -> None:
+        if self._tracker is None:
+            # An answer without a request (a 408 before closing) must never be taken for the next one's.
+            self.abort()
+            return
+        if self._unwritten():
+            self._tracker.premature = True
+        self._h11.receive_data(data)
+        self._unread += len(data)
+        if self._unread > _MOST_UNREAD:
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        self._ended = True
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.error, self._ended = exc, True
+        if not self._closed.done():
+            self._closed.set_result(None)
+        self._wake()
+
+    def resume_writing(self) -> None:
+        if self._tracker is not None:
+            self._tracker.on_flush()
+
+    # Called by its transport.
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Speak TLS from here on, with the certificate checked for `host`. Raises OSError (ssl.SSLError is one)."""
+        if self._transport.is_closing():
+            raise ConnectionResetError(N_("the connection was closed before TLS began"))
+        secured = await self._loop.start_tls(
+            self._transport, self, context, server_hostname=host, ssl_handshake_timeout=_LONGEST_HANDSHAKE
+        )
+        if secured is None:
+            raise ConnectionResetError(N_("the connection was closed before TLS began"))
+        self._use(secured)
+
+    async def open_tunnel(self, request: h11.Request) -> None:
+        """Ask a proxy for a tunnel; afterwards the connection is one to the server behind it.
+
+        Errors as of `head`; httpx.ProxyError when the proxy refuses.
+        """
+        self.send(request, b"", WriteTracker())
+        answer = await self.head()
+        if not 200 <= answer.status_code <= 299:  # noqa: PLR2004 - success
+            raise httpx.ProxyError(f"{answer.status_code} {answer.reason.decode('ascii', 'replace')}".strip())
+        if self._h11.trailing_data[0]:
+            raise httpx.ProxyError(N_("the proxy sent more than its answer"))
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
+        self._tracker, self._unread, self._idle_since = None, 0, time.monotonic()
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds since it was made or last used; infinite while it is in use or closed."""
+        return float("inf") if self._idle_since is None else time.monotonic() - self._idle_since
+
+    async def is_clean(self) -> bool:
+        """Return True when a request may be written at once: open, idle, and nothing to read.
+
+        Bytes that lie there are read first. TLS's own are no harm; the end of the connection, or an answer without a
+        request, closes it.
+        """
+        for _ in range(_MOST_TURNS):
+            if self._idle_since is None or self._ended or self._transport.is_closing():
+                return False
+            if not _readable(self._transport):
+                return True
+            await asyncio.sleep(0)
+        return False
+
+    def send(self, head: h11.Request, body: bytes, tracker: WriteTracker) -> None:
+        """Write a request. Raises h11.LocalProtocolError, with nothing written, when it is none."""
+        events: tuple[h11.Event, ...] = (head, h11.Data(data=body), _END) if body else (head, _END)
+        written = b"".join(self._h11.send(event) or b"" for event in events)
+        self._idle_since, self._tracker = None, tracker
+        tracker.on_write()
+        self._transport.write(written)
+
+    async def head(self) -> h11.Response:
+        """Return the answer's head; informational ones (1xx) are passed over.
+
+        Raises:
+            httpx.TransportError: the connection was lost.
+            h11.RemoteProtocolError: what came is no HTTP.
+        """
+        while True:
+            event = await self._event()
+            if isinstance(event, h11.Response):
+                return event
+
+    async def chunk(self) -> bytes | None:
+        """Return the next piece of the body, None after the last. Errors as of `head`."""
+        event = await self._event()
+        return bytes(event.data) if isinstance(event, h11.Data) else None
+
+    async def check_refusal(self) -> None:
+        """Note if more bytes follow an answer at once: then it may not belong to the request.
+
+        An answer that a server sent at the connection's beginning may arrive after the request was written.
+        """
+        if self._h11.their_state not in {h11.DONE, h11.MUST_CLOSE}:
+            return
+        if not self._ended:
+            await asyncio.sleep(QUIET)
+        if self._tracker is not None and self._h11.trailing_data[0]:
+            self._tracker.followed = True
+
+    def finish(self) -> None:
+        """End the exchange: keep the connection if both sides are through and may go on, else close it."""
+        self._tracker = None
+        done = self._h11.our_state is self._h11.their_state is h11.DONE and not self._h11.trailing_data[0]
+        # Where reading is paused, bytes may lie in TLS's buffers, where `is_clean` does not see them.
+        paused = self._unread > _MOST_UNREAD
+        if not done or paused or self._ended or self._unwritten() or self.single_use:
+            self.abort()
+            return
+        self._h11.start_next_cycle()
+        self._unread = 0
+        self._idle_since = time.monotonic()
+
+    def abort(self) -> None:
+        """Close at once: bytes that wait to be written are dropped. May be called twice."""
+        self._tracker = self._idle_since = None
+        self._transport.abort()
+
+    async def aclose(self) -> None:
+        """Close at once, and wait until it is closed."""
+        self.abort()
+        await self._closed
+
+    def _use(self, transport: asyncio.Transport) -> None:
+        transport.set_write_buffer_limits(high=0)  # so that asyncio tells when the last byte went out
+        self._transport = transport
+        self._layers.append(transport)
+        self._idle_since = time.monotonic()
+
+    def _unwritten(self) -> int:
+        """Return the bytes of the request that the system has not taken yet."""
+        return sum(layer.get_write_buffer_size() for layer in self._layers)
+
+    async def _event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """Return h11's next event; never NEED_DATA, because more bytes are waited for."""
+        while True:
+            event = self._h11.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            await self._more()
+
+    async def _more(self) -> None:
+        """Wait for bytes; called when all that came are used up."""
+        if self.error is not None:
+            raise httpx.ReadError(str(self.error)) from self.error
+        if self._ended:
+            if self._h11.their_state is h11.SEND_RESPONSE:
+                raise httpx.RemoteProtocolError(N_("Server disconnected without sending a response."))
+            self._h11.receive_data(b"")
+            return
+        if self._unread > _MOST_UNREAD:
+            self._transport.resume_reading()
+        self._unread = 0
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _readable(transport: asyncio.Transport) -> bool:
+    """Return True when the socket has something to read, which the event loop may not have heard of yet."""
+    number = transport.get_extra_info("socket").fileno()
+    if sys.platform == "win32":
+        return bool(select.select([number], [], [], 0)[0])
+    poll = select.poll()  # unlike select(), it takes numbers beyond 1023
+    poll.register(number, select.POLLIN)
+    return bool(poll.poll(0))
