@@ -173,6 +173,11 @@ def _describe_error(error: BaseException) -> tuple[str, ExitCode]:
         case OSError() if _failed_printing(error):
             discard_stdout()
             text = _("What was found cannot be printed: {error}.").format(error=describe_os_error(error))
+        case MemoryError():
+            text = _(
+                "There was not enough memory. What was sent is recorded; close other programs, or split the sheet into "
+                "several files, and run the same command again."
+            )
         case WeglyBatchError():
             text, code = f"{error.problem}\n{error.remedy}".rstrip(), ExitCode(error.exit_code)
         case _:

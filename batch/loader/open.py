@@ -179,20 +179,23 @@ def open_sheet(
         date_columns: names of those that are judged for dates that are month first.
 
     Raises:
-        SheetError: the file is missing, a folder, empty, no sheet, protected by a password, damaged, too large;
+        SheetError: the file is missing, a folder, empty, no sheet, protected by a password, damaged, too large
+            or larger than the memory;
             there is no such worksheet, or several would do; the row named as the header is empty, or there is no row;
             no row of a text file has as many cells as its header.
     """
     source = SheetFile(path=path, name=show_controls(shown_as or path.name), limits=limits)
-    opened = _open(source, name, wanted_columns, encoding)
-    header = _find_header(source, opened.grid, header_row, wanted_columns)
+    with source.within_memory():
+        opened = _open(source, name, wanted_columns, encoding)
+        header = _find_header(source, opened.grid, header_row, wanted_columns)
     grid, width = opened.grid, len(header.names)
     is_text = isinstance(grid, TextGrid)
     if isinstance(grid, TextGrid):
         grid = replace(grid, width=width)
     named = set(map(fold, date_columns))
     dates = [place for place, column in enumerate(header.names) if column and fold(column) in named]
-    scan = scan_rows(source, grid.rows(), below=header.number, dates=dates, is_month_first=MONTH_FIRST.match)
+    with source.within_memory():
+        scan = scan_rows(source, grid.rows(), below=header.number, dates=dates, is_month_first=MONTH_FIRST.match)
     if not scan.rows:
         raise source.refusal(
             _("has no rows: nothing stands below its header in row {row}.").format(row=header.number),

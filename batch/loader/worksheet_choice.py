@@ -102,9 +102,9 @@ def _find_candidates(source: SheetFile, book: Workbook, wanted: Collection[str])
     found = []
     tabs = [tab for tab in book.tabs if tab.worksheet and tab.visible]
     work = 0
-    for tab in tabs:
+    for tab, rows in book.walk(tabs):
         head: list[RawRow] = []
-        for row in book.grid(tab).rows():
+        for row in rows:
             work += _ROW_WORK + _CELL_WORK * len(row.cells) + sum(map(len, filter(None, row.cells)))
             if has_content(row):
                 head.append(row)

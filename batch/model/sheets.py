@@ -5,7 +5,8 @@
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -195,6 +196,21 @@ class SheetFile:
             _("is damaged and cannot be read: {detail}.").format(detail=detail),
             _("Open it in Excel or LibreOffice and save it as a new XLSX file, or take it from its source again."),
         )
+
+    def no_memory(self) -> SheetError:
+        """Return the error for a file that needs more memory than there is."""
+        return self.refusal(
+            _("needs more memory than this machine can give."),
+            _("Close other programs, or copy the rows you need into a new sheet, and use that."),
+        )
+
+    @contextmanager
+    def within_memory(self) -> Iterator[None]:
+        """Refuse the file when the memory does not suffice for what is done inside. Raises SheetError."""
+        try:
+            yield
+        except MemoryError:
+            raise self.no_memory() from None
 
     def check(self, limit: str, value: int, text: str, **more: object) -> None:
         """Refuse the file when a value is over a limit.

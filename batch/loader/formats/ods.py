@@ -1,7 +1,7 @@
 """ODS workbooks (LibreOffice), as a stream over the one part that holds all sheets."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,16 @@ class OdsBook:
         """Return the rows of a worksheet. Raises SheetError: damaged, forbidden XML, or over a limit."""
         return _OdsGrid(archive=self._archive, index=int(tab.place))
 
+    def walk(self, tabs: Iterable[Tab]) -> Iterator[tuple[Tab, Iterator[RawRow]]]:
+        """Yield worksheets, in the order of their tabs, with their rows; one parse for all, rows not taken are passed.
+
+        Raises:
+            SheetError: as `grid`.
+        """
+        parse = _Parse(self._archive)
+        for tab in tabs:
+            yield tab, parse.rows(int(tab.place))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _OdsGrid:
@@ -67,25 +77,47 @@ class _OdsGrid:
     index: int
 
     def rows(self) -> Iterator[RawRow]:
-        source = self.archive.source
-        collector = _RowCollector(self.index, source.limits.columns)
-        handlers = {"start": collector.start, "end": collector.end, "text": collector.text}
+        yield from _Parse(self.archive).rows(self.index)
+
+
+class _Parse:
+    """A parse of the part, as far as it went: rows are taken from it table by table, in their order."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._source = archive.source
+        self._collector = collector = _RowCollector(archive.source.limits.columns)
+        self._sizes = _parse_pieces(archive, start=collector.start, end=collector.end, text=collector.text)
+
+    def rows(self, table: int) -> Iterator[RawRow]:
+        """Yield the rows of a table that stands below those of earlier calls."""
+        collector = self._collector
+        collector.first = table
+        yield from self._take(table)
         since = 0
-        for size in _parse_pieces(self.archive, **handlers):
-            if collector.fault:
-                raise source.damage(collector.fault)
+        while collector.ended <= table:
+            size = next(self._sizes, None)
+            if size is None:
+                return
             since = 0 if collector.rows else since + size
             if collector.in_sheet:
-                source.check("row_bytes", since, N_("one row has more than {most} bytes (limit row_bytes)"))
-            for row, times in collector.rows:
+                self._source.check("row_bytes", since, N_("one row has more than {most} bytes (limit row_bytes)"))
+            yield from self._take(table)
+
+    def _take(self, table: int) -> Iterator[RawRow]:
+        """Yield the rows of a table that are collected; those of later ones stay."""
+        if fault := self._collector.faults.get(table):
+            raise self._source.damage(fault)
+        rows = self._collector.rows
+        self._collector.rows = [each for each in rows if each[0] > table]
+        for place, row, times in rows:
+            if place == table:
                 self._check(row, times)
                 for repeated in range(times):
                     yield row._replace(number=row.number + repeated)
-            collector.rows.clear()
 
     def _check(self, row: RawRow, times: int) -> None:
         """Refuse a row that would grow too large by its repetitions, before they are made."""
-        source = self.archive.source
+        source = self._source
         if row.number + times - 1 > LAST_ROW:
             raise source.damage(
                 _("row {row} is repeated {times} times, beyond the last row of a sheet").format(
@@ -131,16 +163,19 @@ class _TableCollector:
 
 
 class _RowCollector:
-    """Parser handlers that collect the rows of one sheet, each with the number of its repetitions."""
+    """Parser handlers that collect the rows of the sheets from one on, each with the number of its repetitions."""
 
-    def __init__(self, index: int, columns: int) -> None:
-        self.rows: list[tuple[RawRow, int]] = []
-        self.fault = ""
-        """What breaks a limit, for a message; empty for nothing."""
+    def __init__(self, columns: int) -> None:
+        self.first = 0
+        """Index of the first sheet whose rows are collected."""
+        self.rows: list[tuple[int, RawRow, int]] = []
+        """Index of the sheet, row, repetitions."""
+        self.faults: dict[int, str] = {}
+        """By sheet what breaks a limit, for a message."""
         self.in_sheet = False
-        self._index = index
+        self.ended = 0
+        """Sheets that are behind."""
         self._most_columns = columns
-        self._table = -1
         self._depth = 0
         self._note_depth = 0
         self._number = 1
@@ -163,8 +198,8 @@ class _RowCollector:
     def start(self, name: str, attributes: Attributes) -> None:
         if name == "table:table":
             self._depth += 1
-            self._table += self._depth == 1
-            self.in_sheet = self._depth == 1 and self._table == self._index
+            self._number = 1 if self._depth == 1 else self._number
+            self._judge_place()
         elif not self.in_sheet:
             return
         elif name in _CELLS:
@@ -187,7 +222,8 @@ class _RowCollector:
     def end(self, name: str) -> None:
         if name == "table:table":
             self._depth -= 1
-            self.in_sheet = self._depth == 1 and self._table == self._index
+            self.ended += self._depth == 0
+            self._judge_place()
         elif not self.in_sheet:
             return
         elif name in _CELLS:
@@ -200,12 +236,15 @@ class _RowCollector:
             self._paragraphs.append("".join(self._pieces))
             self._pieces = None
 
+    def _judge_place(self) -> None:
+        self.in_sheet = self._depth == 1 and self.ended >= self.first
+
     def _end_row(self) -> None:
         if any(self._cells) or self._errors:
             row = RawRow(
                 self._number, self._cells, self._errors or NO_CELL_ERRORS, self._hidden, None, self._shown or NO_SHOWN
             )
-            self.rows.append((row, self._row_times))
+            self.rows.append((self.ended, row, self._row_times))
         self._number += self._row_times
 
     def _end_cell(self) -> None:
@@ -222,7 +261,7 @@ class _RowCollector:
         if text is None and error is None:
             return
         if self._column > self._most_columns:
-            self.fault = _("row {row} has more than {most} columns").format(
+            self.faults[self.ended] = _("row {row} has more than {most} columns").format(
                 row=self._number, most=number(self._most_columns)
             )
             return

@@ -117,6 +117,13 @@ class Workbook:
             self._tab, self._grid = tab, CachedGrid(self._reader.grid(tab))
         return self._grid
 
+    def walk(self, tabs: Sequence[Tab]) -> Iterator[tuple[Tab, Iterator[RawRow]]]:
+        """Yield worksheets, in the order of their tabs, with their rows, to look into each. Raises SheetError."""
+        if isinstance(self._reader, OdsBook | XlsBook) and len(tabs) > 1:
+            yield from self._reader.walk(tabs)
+        else:
+            yield from ((tab, self.grid(tab).rows()) for tab in tabs)
+
 
 def open_workbook(source: SheetFile, content: Content) -> Workbook:
     """Open a workbook.

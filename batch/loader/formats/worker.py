@@ -1,4 +1,4 @@
-"""Reader libraries in a process of their own, with limits of memory and time, and their output as lines of JSON.
+"""Reader libraries in a process of their own, with limits of memory and time; requests and answers are lines of JSON.
 
 A few changed bytes in a binary workbook can make a library ask for more memory than there is, or end the process on the
 spot. So these never run in ours: whatever ends the worker is a damaged file here.
@@ -8,8 +8,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -31,34 +32,72 @@ del sys.argv[0]
 runpy.run_module(sys.argv[0], run_name="__main__")
 """
 """Program of a worker. The package's door would load the mapping and pydantic, which take longer than a usual file."""
-_END = "end"
-"""Last line of whole output."""
+_NO_MEMORY, _DAMAGED = "no memory", "damaged"
+_BLOCK_CHARACTERS = 100_000
 
 
-def run_worker(source: SheetFile, module: str, *arguments: str) -> Iterator[Any]:
-    """Run the worker `module` of this package for a file, and yield what it sends.
+class Worker:
+    """A reader of one file in a process of its own, which parses the file once for all sheets that are asked for."""
 
-    Raises:
-        SheetError: the worker ended before its output was whole.
-    """
-    command = [sys.executable, "-P", "-c", _START, f"{__package__}.{module}", str(source.path), *arguments]
+    def __init__(self, source: SheetFile, module: str, *arguments: str) -> None:
+        """`module`: the worker's in this package."""
+        self._source = source
+        self._command = [sys.executable, "-P", "-c", _START, f"{__package__}.{module}", str(source.path), *arguments]
+        self._answers: Generator[Any, str, None] | None = None
+
+    def describe(self) -> Any:
+        """Start the process, and return what it sends first. Raises SheetError like `rows`."""
+        answers = _answer(self._source, self._command)
+        description = next(answers)
+        self._answers = answers
+        return description
+
+    def rows(self, sheet: str) -> Iterator[Any]:
+        """Yield what the process sends of a sheet. It goes on until `end`.
+
+        Raises:
+            SheetError: the process ended before its output was whole, or it has not enough memory.
+        """
+        count = 0
+        while block := self._ask(sheet, count):
+            yield from block
+            count += len(block)
+
+    def end(self) -> None:
+        """End the process; it starts anew when rows are asked for."""
+        self._answers = None
+
+    def _ask(self, sheet: str, count: int) -> Any:
+        answers, self._answers = self._answers, None  # one that raises has ended
+        if answers is None:
+            answers = _answer(self._source, self._command)
+            next(answers)
+        block = answers.send(json.dumps([sheet, count]))
+        self._answers = answers
+        return block
+
+
+def _answer(source: SheetFile, command: Sequence[str]) -> Generator[Any, str, None]:
+    """Run a worker as long as this generator lives, which yields the answer to each request that it is sent."""
     with subprocess.Popen(  # noqa: S603 - our own module; the file's name is an argument, not a command
         command,
         env=_environment(),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         encoding="utf-8",
     ) as worker:
         try:
-            for line in worker.stdout or ():
-                sent = json.loads(line) if line.endswith("\n") else None
-                if sent == _END:
-                    return
-                if sent is None:
-                    break
-                yield sent
-            raise source.damage(_("its records do not make a sheet"))
+            while True:
+                line = worker.stdout.readline() if worker.stdout else ""
+                answer = json.loads(line) if line.endswith("\n") else _DAMAGED
+                if answer == _DAMAGED:
+                    raise source.damage(_("its records do not make a sheet"))
+                if answer == _NO_MEMORY:
+                    raise source.no_memory()
+                request = yield answer
+                with suppress(BrokenPipeError):
+                    print(request, file=worker.stdin, flush=True)
         finally:
             worker.kill()
 
@@ -69,14 +108,45 @@ def _environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(Path(__file__).parents[3])}
 
 
-def serve(read: Callable[[Sequence[str]], Iterable[object]]) -> None:
-    """Be a worker: send what `read` yields for the arguments of this process, each as a line of JSON."""
+def serve(open_file: Callable[[Sequence[str]], tuple[object, Callable[[int], Iterable[object]]]]) -> None:
+    """Be a worker: send a line of JSON that describes the file, and then one in answer to each line.
+
+    `open_file` returns the description, and what yields the rows of a sheet. `["7", 20]` is answered with a block of
+    those of sheet 7, from the twentieth on; an empty block is the end. The next one is made while the last is used.
+    """
     _limit_this_process()
     out, sys.stdout = sys.stdout, sys.stderr  # a library that prints does not spoil the output
     out.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # always a text file here
-    for each in read(sys.argv[1:]):
-        out.write(json.dumps(each, default=to_json) + "\n")
-    out.write(json.dumps(_END) + "\n")
+    try:
+        description, read = open_file(sys.argv[1:])
+        print(json.dumps(description), file=out, flush=True)
+        place, blocks = None, _make_blocks(())
+        block, size = next(blocks)
+        for line in sys.stdin:
+            sheet, count = json.loads(line)
+            if (sheet, count) != place:
+                blocks = _make_blocks(islice(read(int(sheet)), count, None))
+                block, size = next(blocks)
+            print(block, file=out, flush=True)
+            place = sheet, count + size
+            block, size = next(blocks)
+    except MemoryError:
+        print(json.dumps(_NO_MEMORY), file=out, flush=True)
+
+
+def _make_blocks(rows: Iterable[object]) -> Iterator[tuple[str, int]]:
+    """Yield rows as JSON lists of some size, and how many are in each; behind the last, empty ones without end."""
+    block: list[str] = []
+    size = 0
+    for row in rows:
+        block.append(json.dumps(row, default=to_json))
+        size += len(block[-1])
+        if size > _BLOCK_CHARACTERS:
+            yield f"[{','.join(block)}]", len(block)
+            block, size = [], 0
+    if block:
+        yield f"[{','.join(block)}]", len(block)
+    yield from repeat(("[]", 0))
 
 
 def _limit_this_process() -> None:

@@ -1,16 +1,16 @@
-"""Worker that reads XLS files with xlrd: `python -m batch.loader.formats.xls_worker FILE [SHEET MOST]`.
+"""Worker that reads XLS files with xlrd: `python -m batch.loader.formats.xls_worker FILE MOST`.
 
-Without SHEET it sends the sheets in the order of their tabs, `[name, is worksheet, is visible]`, or one word that says
-why there are none. With the index of a sheet (from 0) it sends the number of cells of its rectangle, and then each row
-that holds anything: `[row, cells, {column: error}, is hidden, {column: shown}]`, rows and columns from 0. In place of
-the cells of a row with more than MOST characters it sends their number, and ends.
+It describes the sheets in the order of their tabs, `[name, is worksheet, is visible]`, or says in one word why there
+are none. Of a sheet it sends the number of cells of its rectangle, and then each row that holds anything: `[row, cells,
+{column: error}, is hidden, {column: shown}]`, rows and columns from 0. In place of the cells of a row with more than
+MOST characters it sends their number, and ends.
 """
 
 import struct
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 from xlrd.biffh import XL_CELL_BOOLEAN, XL_CELL_ERROR, XL_CELL_NUMBER, XL_CELL_TEXT, unpack_unicode
@@ -82,13 +82,25 @@ class _Book(Book):  # type: ignore[misc]  # xlrd has no types
         self._end = self.base + self.stream_len
         self.biff_version = self.getbof(_GLOBALS)
 
-    def read_globals(self) -> None:
-        """Read what belongs to all sheets. Raises `_Protected`."""
-        self.parse_globals()
-        self._sheet_list = [None] * len(self.tabs)
+    def describe(self) -> object:
+        """Read what belongs to all sheets. Returns the sheets, or one word that says why there are none."""
+        if self.biff_version != _BIFF8:
+            return "very old"
+        try:
+            self.parse_globals()
+        except _Protected:
+            return "protected"
         types = {each: self._type_of(each) for each in self._format_ids}
         kinds = (types[each] for each in self._format_ids)
         self._xf_index_to_xl_type_map = defaultdict(lambda: XL_CELL_NUMBER, enumerate(kinds))
+        return self.tabs
+
+    def read_sheet(self, index: int) -> Sheet:
+        """Read a sheet, and forget the one before."""
+        self._sheet_list = [None] * len(self.tabs)
+        self.hidden, self._zeros = set(), defaultdict(list)
+        self._has_results = self._is_uncalculated = False
+        return self.get_sheet(index)
 
     def _type_of(self, format_id: int) -> int:
         """Return a cell type for a number format; xlrd keeps it with each cell, in one byte."""
@@ -227,26 +239,24 @@ class _TextReader:
         return text.decode("utf-16-le", "replace")
 
 
-def _read(arguments: Sequence[str]) -> Iterable[object]:
+def _open(arguments: Sequence[str]) -> tuple[object, Callable[[int], Iterator[object]]]:
     data = Path(arguments[0]).read_bytes()
     entries = CompDoc(data, logfile=sys.stderr, ignore_workbook_corruption=True).dirlist
     streams = {entry.name.lower() for entry in entries}
     if streams & {"encryptedpackage", "encryptioninfo"}:
-        return ["protected"]
+        return "protected", _no_rows
     if "workbook" not in streams:
-        return ["very old" if "book" in streams else "no workbook"]
+        return "very old" if "book" in streams else "no workbook", _no_rows
     book = _Book(data)
-    if book.biff_version != _BIFF8:
-        return ["very old"]
-    try:
-        book.read_globals()
-    except _Protected:
-        return ["protected"]
-    return _read_rows(book, int(arguments[1]), int(arguments[2])) if len(arguments) > 1 else book.tabs
+    return book.describe(), partial(_read_rows, book, int(arguments[1]))
 
 
-def _read_rows(book: _Book, index: int, most: int) -> Iterator[object]:
-    sheet: Sheet = book.get_sheet(index)
+def _no_rows(_index: int) -> Iterator[object]:
+    return iter(())
+
+
+def _read_rows(book: _Book, most: int, index: int) -> Iterator[object]:
+    sheet: Sheet = book.read_sheet(index)
     yield sheet.nrows * sheet.ncols
     uncalculated = book.find_uncalculated()
     for row in range(sheet.nrows):
@@ -290,4 +300,4 @@ def _date_text(stored: str, epoch_1904: bool, elapsed: bool) -> str | None:  # n
 
 
 if __name__ == "__main__":
-    serve(_read)
+    serve(_open)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from batch.cli import main as cli_main
 from batch.cli.main import _run as wegly_batch
 from batch.formatting import format_duration
 from batch.ledger import Ledger, Owner
+from batch.model.outcomes import ExitCode
 from batch.sandbox import running_sandbox
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
@@ -460,3 +462,14 @@ def test_demo_runs_by_itself(desk: Desk) -> None:
     (report,) = (desk.folder / "reports").glob("*/report.xlsx")
     assert str(report) in out
     assert not (desk.folder / "ledger.sqlite3").exists()
+
+
+def test_a_lack_of_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wherever it comes up: no traceback, and what to do."""
+
+    def no_room(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(cli_main.cli, "main", no_room)
+    assert wegly_batch(["runs"]) == ExitCode.STOPPED
+    assert capsys.readouterr().err.startswith("There was not enough memory. What was sent is recorded; close other")

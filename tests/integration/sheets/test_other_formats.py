@@ -10,6 +10,8 @@ import pytest
 
 from batch.errors import SheetError
 from batch.loader import Limits, open_sheet
+from batch.loader.formats import ods as ods_reader
+from batch.loader.formats import worker
 from batch.loader.formats.cell_text import error_cell
 
 # --- XLS: records in a stream, in a compound file
@@ -427,6 +429,7 @@ def shown(kind: str, attribute: str, value: str, text: str) -> str:
     return valued(kind, attribute, value).replace("/>", f"><text:p>{text}</text:p></table:table-cell>")
 
 
+BLANK = 'table:number-rows-repeated="3"'
 ODS_HEAD = line(words("Nome"), words("Telefone"))
 
 
@@ -557,3 +560,74 @@ def test_ods_texts_that_the_file_shows(tmp_path: Path) -> None:
     assert "lost digits" in str(found.errors["column F"])
     (remark,) = sheet.info.formats["column E"]
     assert "rounds: row 2 holds 0,3333333333 and shows 0,33, which is what a message says" in str(remark)
+
+
+def several_sheets(*sheets: bytes) -> bytes:
+    """The stream of a workbook whose sheets are A, B, ..."""
+    start = record(0x0809, struct.pack("<HHHHLL", 0x0600, 0x0005, 0, 0, 0, 0))
+    top = record(0x0809, struct.pack("<HHHHLL", 0x0600, 0x0010, 0, 0, 0, 0))
+    bodies = [top + sheet + record(0x000A) for sheet in sheets]
+    place = len(start) + len(bodies) * 13 + 4
+    bounds = b""
+    for at, body in enumerate(bodies):
+        bounds += record(0x0085, struct.pack("<LBBBBB", place, 0, 0, 1, 0, 65 + at))
+        place += len(body)
+    return start + bounds + record(0x000A) + b"".join(bodies)
+
+
+def test_many_xls_worksheets_are_looked_into_by_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which parses the file once, and keeps hidden rows and formulas of each sheet apart."""
+    processes = []
+    popen = worker.subprocess.Popen
+    monkeypatch.setattr(worker.subprocess, "Popen", lambda *a, **k: processes.append(a) or popen(*a, **k))
+    prices = label(0, 0, "Produto") + label(0, 1, "Valor") + label(1, 0, "Bolo") + formula(1, 1, bytes(8))
+    prices += hidden_row(1) + b"".join(number(row, 1, row) for row in range(2, 60))
+    people = HEAD + label(1, 0, "Ana") + number(1, 1, 11999990001) + formula(1, 2, struct.pack("<d", 2.5))
+    path = tmp_path / "livro.xls"
+    path.write_bytes(compound_file(Workbook=several_sheets(prices, prices, people, prices, prices)))
+    sheet = open_sheet(path)
+    assert [(row.number, row.cells, row.hidden) for row in sheet.rows()] == [(2, ("Ana", "11999990001", "2,5"), False)]
+    assert len(processes) == 1
+    (first, *others) = open_sheet(path, name="D").rows()
+    assert (first.hidden, "without a stored value" in str(first.errors["Valor"]), len(others)) == (True, True, 58)
+
+
+def test_a_worker_without_memory_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no damage of the file: the sentence names what is missing, and what to do."""
+    no_room = "from batch.loader.formats import worker\ndef no_room(_rows): raise MemoryError\n"
+    start = worker._START.replace("runpy.run_module(", no_room + "worker._make_blocks = no_room\nrunpy.run_module(")
+    monkeypatch.setattr(worker, "_START", start)
+    path = xls(tmp_path, HEAD + label(1, 0, "Ana"))
+    with pytest.raises(SheetError, match=r"needs more memory than this machine can give\. Close other programs"):
+        open_sheet(path)
+
+
+def test_many_ods_tables_take_one_parse_for_their_heads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever stands together in a piece of the file: each table has its own rows, numbered from 1."""
+    parses = []
+    parse_pieces = ods_reader._parse_pieces
+    monkeypatch.setattr(ods_reader, "_parse_pieces", lambda *a, **k: parses.append(a) or parse_pieces(*a, **k))
+    tables = ""
+    for at in range(60):
+        head = line(words("Nome"), words("Telefone" if at == 41 else "Preço"))
+        rows = "".join(line(words(f"{at}-{row}"), words("9")) for row in range(at % 3 * 40 + 1))
+        tables += f'<table:table table:name="T{at}">{head}{line(more=BLANK)}{rows}</table:table>'
+    path = ods(tmp_path, tables)
+    sheet = open_sheet(path)
+    assert sheet.info.sheet == "T41"
+    assert [(row.number, row.cells) for row in sheet.rows()] == [(row + 5, (f"41-{row}", "9")) for row in range(81)]
+    assert len(parses) == 3  # the list, the heads, the rows
+    for at in (0, 40, 59):
+        rows = list(open_sheet(path, name=f"T{at}").rows())
+        assert [row.cells[0] for row in rows] == [f"{at}-{row}" for row in range(at % 3 * 40 + 1)]
+
+
+def test_a_sheet_for_which_the_memory_does_not_suffice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused with a sentence, never with a traceback."""
+
+    def no_room(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(ods_reader._RowCollector, "text", no_room)
+    with pytest.raises(SheetError, match="needs more memory"):
+        open_sheet(ods(tmp_path, f'<table:table table:name="A">{ODS_HEAD}{line(words("Ana"))}</table:table>'))
