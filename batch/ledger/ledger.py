@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+import sqlalchemy as sa
 
 from batch.i18n import N_, _
 from batch.ledger.admin import purge
@@ -48,7 +48,7 @@ class Ledger:
     Raises LedgerUnusable when its location cannot be used.
     """
 
-    def __init__(self, engine: Engine, location: str) -> None:
+    def __init__(self, engine: sa.Engine, location: str) -> None:
         self._engine = engine
         self.location = location
         """For messages to people: a path, or a URL without its password."""
@@ -81,13 +81,13 @@ class Ledger:
         self.close()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self) -> Iterator[sa.Connection]:
         with self._engine.connect().execution_options(**READ) as connection:
             yield connection
 
     def _meta(self, name: str) -> str:
         with self._reading() as connection:
-            return str(connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar_one())
+            return str(connection.execute(sa.select(meta.c.value).where(meta.c.name == name)).scalar_one())
 
     @property
     def ledger_id(self) -> str:
@@ -119,8 +119,8 @@ class Ledger:
 
     def lock_names(self) -> list[str]:
         """Return the names of the locks of all campaigns and senders in the ledger, sorted."""
-        by_run = select(runs.c.campaign, runs.c.endpoint).distinct()
-        by_message = select(messages.c.sender, messages.c.endpoint).distinct()
+        by_run = sa.select(runs.c.campaign, runs.c.endpoint).distinct()
+        by_message = sa.select(messages.c.sender, messages.c.endpoint).distinct()
         with self._reading() as connection:
             names = {locks.campaign_lock(*each) for each in connection.execute(by_run)}
             names |= {locks.sender_lock(*each) for each in connection.execute(by_message)}
@@ -146,8 +146,8 @@ class Ledger:
     def latest_time(self) -> datetime | None:
         """Return the latest time that the ledger notes; None for an empty one."""
         latest = (
-            select(func.max(runs.c.started)),
-            select(func.max(messages.c.sent_at)).where(messages.c.sent_at.is_not(None)),
+            sa.select(sa.func.max(runs.c.started)),
+            sa.select(sa.func.max(messages.c.sent_at)).where(messages.c.sent_at.is_not(None)),
         )
         with self._reading() as connection:
             times = [connection.execute(query).scalar() for query in latest]
@@ -199,30 +199,30 @@ class Ledger:
             "pending_findings": findings_to_json([pending]) if pending else None,
         }
         with self._ending_run() as connection:
-            connection.execute(update(runs).where(runs.c.run == run).values(values))
+            connection.execute(sa.update(runs).where(runs.c.run == run).values(values))
             if by_sender := [reads.sender_values(run, each) for each in senders]:
-                connection.execute(insert(run_senders), by_sender)
-            scope = select(runs.c.endpoint, runs.c.campaign).where(runs.c.run == run)
+                connection.execute(sa.insert(run_senders), by_sender)
+            scope = sa.select(runs.c.endpoint, runs.c.campaign).where(runs.c.run == run)
             endpoint, campaign = connection.execute(scope).one()
             claims.restore_retries(connection, endpoint=endpoint, campaign=campaign)
 
     def note_exit(self, run: str, exit_code: int) -> None:
         """Note the exit code of a run. Durable on return."""
         with self._ending_run() as connection:
-            connection.execute(update(runs).where(runs.c.run == run).values(exit_code=exit_code))
+            connection.execute(sa.update(runs).where(runs.c.run == run).values(exit_code=exit_code))
 
     @contextmanager
-    def _ending_run(self) -> Iterator[Connection]:
+    def _ending_run(self) -> Iterator[sa.Connection]:
         remedy = _("What was sent is recorded; run again.")
         with translate_write_failures(N_("ending the run"), remedy), self._engine.begin() as connection:
             yield connection
 
     def drop_payloads(self, run: str) -> None:
         """Delete the values of a run's pending messages, for a run that is never continued. Durable on return."""
-        of_run = select(rows.c.key).where(rows.c.run == run)
+        of_run = sa.select(rows.c.key).where(rows.c.run == run)
         pending = (messages.c.key.in_(of_run), messages.c.state == State.PENDING.value)
         with self._engine.begin() as connection:
-            connection.execute(update(messages).where(*pending).values(payload=None))
+            connection.execute(sa.update(messages).where(*pending).values(payload=None))
 
     # Reading runs
 

@@ -17,22 +17,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Executable,
-    Row,
-    Select,
-    bindparam,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.exc import SQLAlchemyError
+import sqlalchemy as sa
 
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
@@ -58,7 +43,7 @@ from batch.model.runs import Run
 UNCLEAN = "unclean"
 _MESSAGES_PER_STEP = 10_000
 _ROWS_PER_STEP = 5000
-_Page = Sequence[Row[*tuple[Any, ...]]]
+_Page = Sequence[sa.Row[*tuple[Any, ...]]]
 _DOUBTFUL = (State.UNKNOWN.value, State.CLAIMED.value)
 
 
@@ -96,14 +81,14 @@ class PurgeCounts:
 class Retention:
     """Removal of old data from the ledger. All methods raise LedgerFailed when the ledger takes no writes."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def scopes(self, campaign: str | None = None) -> list[Scope]:
         """Return the campaigns that have runs, their trials too; of one name (and its trials), or all. Sorted."""
         named = None if campaign is None else {campaign_scope(campaign), campaign_scope(campaign) + TRIAL}
         with self._engine.connect().execution_options(**READ) as connection:
-            campaigns = connection.execute(select(runs.c.endpoint, runs.c.campaign).distinct()).all()
+            campaigns = connection.execute(sa.select(runs.c.endpoint, runs.c.campaign).distinct()).all()
         found = {Scope(endpoint=where, campaign=campaign_scope(name)) for where, name in campaigns}
         return sorted(scope for scope in found if named is None or scope.campaign in named)
 
@@ -136,21 +121,23 @@ class Retention:
                 for page in _row_pages(connection, run.run):
                     self._write(now, _PURGE_ROW, [_purged_row(run.run, each) for each in page])
                 values = {"purged": now, "sheet_path": mask_file_name(run.sheet_path)}
-                self._write(now, update(runs).where(runs.c.run == run.run).values(values))
+                self._write(now, sa.update(runs).where(runs.c.run == run.run).values(values))
         return found
 
-    def _write(self, now: datetime, statement: Executable, values: Sequence[Mapping[str, Any]] | None = None) -> None:
+    def _write(
+        self, now: datetime, statement: sa.Executable, values: Sequence[Mapping[str, Any]] | None = None
+    ) -> None:
         """Run one step of a purge, in a transaction of its own."""
         with self._engine.begin() as connection:
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql("PRAGMA secure_delete=ON")  # overwrites with zeros what is freed
             for name in (PURGED, UNCLEAN):
-                connection.execute(delete(meta).where(meta.c.name == name))
-                connection.execute(insert(meta).values(name=name, value=now.isoformat(timespec="seconds")))
+                connection.execute(sa.delete(meta).where(meta.c.name == name))
+                connection.execute(sa.insert(meta).values(name=name, value=now.isoformat(timespec="seconds")))
             connection.execute(statement, values)
 
     @contextmanager
-    def _old(self, scope: Scope, before: datetime) -> Iterator[tuple[Connection, Sequence[Run]]]:
+    def _old(self, scope: Scope, before: datetime) -> Iterator[tuple[sa.Connection, Sequence[Run]]]:
         """A connection whose temporary table `purge_old` has the messages to purge; and the runs that ended before."""
         all_runs = self._runs(scope)
         old = [run for run in all_runs if _ended(run) < before]
@@ -159,7 +146,7 @@ class Retention:
             purge_metadata.create_all(connection, checkfirst=False)
             try:
                 if young:
-                    connection.execute(insert(purge_runs), young)
+                    connection.execute(sa.insert(purge_runs), young)
                 _gather(connection, scope, before)
                 connection.commit()
                 yield connection, old
@@ -174,29 +161,31 @@ def _ended(run: Run) -> datetime:
     return run.finished or run.started
 
 
-def _older(scope: Scope, before: datetime) -> tuple[ColumnElement[bool], ...]:
+def _older(scope: Scope, before: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     """Messages of a campaign that were not attempted since, and of which anything is left to purge."""
-    times = [or_(column.is_(None), column < before) for column in (messages.c.sent_at, messages.c.again_sent_at)]
-    has_data = or_(~messages.c.person.startswith(MARK, autoescape=True), messages.c.payload.is_not(None))
+    times = [sa.or_(column.is_(None), column < before) for column in (messages.c.sent_at, messages.c.again_sent_at)]
+    has_data = sa.or_(~messages.c.person.startswith(MARK, autoescape=True), messages.c.payload.is_not(None))
     return (messages.c.endpoint == scope.endpoint, messages.c.campaign == scope.campaign, *times, has_data)
 
 
-def _gather(connection: Connection, scope: Scope, before: datetime) -> None:
+def _gather(connection: sa.Connection, scope: Scope, before: datetime) -> None:
     """Fill `purge_old`: messages as old that no young run has rows with, nor shows as a correction."""
-    used = select(rows.c.key).join(purge_runs, purge_runs.c.run == rows.c.run).where(rows.c.key.is_not(None))
+    used = sa.select(rows.c.key).join(purge_runs, purge_runs.c.run == rows.c.run).where(rows.c.key.is_not(None))
     of_sheet = purge_runs.c.sheet == corrections.c.origin_sheet
-    shown = select(corrections.c.key).join(purge_runs, of_sheet).where(corrections.c.key.is_not(None))
+    shown = sa.select(corrections.c.key).join(purge_runs, of_sheet).where(corrections.c.key.is_not(None))
     columns = (messages.c.key, messages.c.sender, messages.c.state)
     unused = (messages.c.key.not_in(used), messages.c.key.not_in(shown))
-    query = select(*columns).where(*_older(scope, before), *unused)
-    connection.execute(insert(purge_old).from_select([column.name for column in columns], query))
+    query = sa.select(*columns).where(*_older(scope, before), *unused)
+    connection.execute(sa.insert(purge_old).from_select([column.name for column in columns], query))
 
 
-def _count(connection: Connection, scope: Scope, before: datetime, old: Sequence[Run]) -> PurgeCounts:
-    by_state = select(purge_old.c.state, func.count()).group_by(purge_old.c.state)
+def _count(connection: sa.Connection, scope: Scope, before: datetime, old: Sequence[Run]) -> PurgeCounts:
+    by_state = sa.select(purge_old.c.state, sa.func.count()).group_by(purge_old.c.state)
     states: dict[str, int] = {state: count for state, count in connection.execute(by_state)}  # noqa: C416
-    older = connection.execute(select(func.count()).select_from(messages).where(*_older(scope, before))).scalar_one()
-    senders = connection.execute(select(purge_old.c.sender).distinct().order_by(purge_old.c.sender)).scalars().all()
+    older = connection.execute(
+        sa.select(sa.func.count()).select_from(messages).where(*_older(scope, before))
+    ).scalar_one()
+    senders = connection.execute(sa.select(purge_old.c.sender).distinct().order_by(purge_old.c.sender)).scalars().all()
     connection.commit()
     return PurgeCounts(
         scope=scope,
@@ -209,11 +198,11 @@ def _count(connection: Connection, scope: Scope, before: datetime, old: Sequence
     )
 
 
-def _message_pages(connection: Connection) -> Iterator[_Page]:
+def _message_pages(connection: sa.Connection) -> Iterator[_Page]:
     columns = (messages.c.person, messages.c.chat_id, messages.c.chat_status, messages.c.request_hash, messages.c.state)
     texts = (messages.c.findings, messages.c.again_findings)
     query = (
-        select(purge_old.c.number, messages.c.key, *columns, *texts)
+        sa.select(purge_old.c.number, messages.c.key, *columns, *texts)
         .select_from(purge_old.join(messages, messages.c.key == purge_old.c.key))
         # An open claim is left alone: it can only be younger, or its campaign's lock is not held.
         .where(messages.c.state != State.CLAIMED.value)
@@ -222,12 +211,14 @@ def _message_pages(connection: Connection) -> Iterator[_Page]:
     yield from _pages(connection, query, purge_old.c.number, _MESSAGES_PER_STEP)
 
 
-def _row_pages(connection: Connection, run: str) -> Iterator[_Page]:
-    query = select(rows.c.row, rows.c.findings, rows.c.notes).where(rows.c.run == run).order_by(rows.c.row)
+def _row_pages(connection: sa.Connection, run: str) -> Iterator[_Page]:
+    query = sa.select(rows.c.row, rows.c.findings, rows.c.notes).where(rows.c.run == run).order_by(rows.c.row)
     yield from _pages(connection, query, rows.c.row, _ROWS_PER_STEP)
 
 
-def _pages(connection: Connection, query: Select[Any], number: ColumnElement[int], size: int) -> Iterator[_Page]:
+def _pages(
+    connection: sa.Connection, query: sa.Select[Any], number: sa.ColumnElement[int], size: int
+) -> Iterator[_Page]:
     """Pages of a query whose first column is `number`, each read in a transaction of its own."""
     after = -1
     while page := connection.execute(query.where(number > after).limit(size)).all():
@@ -238,18 +229,18 @@ def _pages(connection: Connection, query: Select[Any], number: ColumnElement[int
 
 
 _PURGE = (
-    update(messages)
-    .where(messages.c.key == bindparam("of"), messages.c.state == bindparam("still"))
+    sa.update(messages)
+    .where(messages.c.key == sa.bindparam("of"), messages.c.state == sa.bindparam("still"))
     .values(
-        person=bindparam("who"),
-        chat_id=bindparam("chat"),
-        chat_status=bindparam("status"),
-        request_hash=bindparam("request"),
+        person=sa.bindparam("who"),
+        chat_id=sa.bindparam("chat"),
+        chat_status=sa.bindparam("status"),
+        request_hash=sa.bindparam("request"),
         message_id=None,
         message_status=None,
         payload=None,
-        findings=bindparam("masked"),
-        again_findings=bindparam("masked_again"),
+        findings=sa.bindparam("masked"),
+        again_findings=sa.bindparam("masked_again"),
     )
 )
 
@@ -272,9 +263,9 @@ def _purged(message: Any, hashes: Hashes) -> Mapping[str, Any]:
 
 
 _PURGE_ROW = (
-    update(rows)
-    .where(rows.c.run == bindparam("of_run"), rows.c.row == bindparam("at"))
-    .values(person=None, findings=bindparam("masked"), notes=bindparam("masked_notes"))
+    sa.update(rows)
+    .where(rows.c.run == sa.bindparam("of_run"), rows.c.row == sa.bindparam("at"))
+    .values(person=None, findings=sa.bindparam("masked"), notes=sa.bindparam("masked_notes"))
 )
 
 
@@ -288,14 +279,14 @@ def _mask(findings: str | None) -> str | None:
     return None if findings is None else findings_to_json(map(mask_finding, findings_from_json(findings)))
 
 
-def read_unclean_since(engine: Engine) -> str | None:
+def read_unclean_since(engine: sa.Engine) -> str | None:
     """Return since when purged data may lie in the file's free space (ISO 8601); None: it was rewritten since."""
     with engine.connect().execution_options(**READ) as connection:
-        found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == UNCLEAN)).scalar()
+        found: str | None = connection.execute(sa.select(meta.c.value).where(meta.c.name == UNCLEAN)).scalar()
     return found
 
 
-def wipe(engine: Engine) -> str | None:
+def wipe(engine: sa.Engine) -> str | None:
     """Rewrite the file without its free space, and empty its log. May be called again.
 
     Returns why it could not be done, without a full stop; None when nothing of the purged data is in the file any more.
@@ -304,13 +295,13 @@ def wipe(engine: Engine) -> str | None:
     try:
         if (failure := _rewrite(engine)) is None:
             with engine.begin() as connection:
-                connection.execute(delete(meta).where(meta.c.name == UNCLEAN))
-    except (sqlite3.Error, SQLAlchemyError, LedgerFailed) as error:
+                connection.execute(sa.delete(meta).where(meta.c.name == UNCLEAN))
+    except (sqlite3.Error, sa.exc.SQLAlchemyError, LedgerFailed) as error:
         return str(error)
     return failure
 
 
-def _rewrite(engine: Engine) -> str | None:
+def _rewrite(engine: sa.Engine) -> str | None:
     with closing(engine.raw_connection()) as raw:
         connection = raw.driver_connection
         if not isinstance(connection, sqlite3.Connection):

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, insert, select, update
+import sqlalchemy as sa
 
 from batch.errors import Busy
 from batch.i18n import N_, _
@@ -123,7 +123,7 @@ _DOUBTFUL = (State.UNKNOWN, State.CLAIMED)
 class Settlements:
     """Decisions about unknown rows. Made for the holder of the locks of the campaign and of the senders."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def row_statuses(self, run: str, numbers: Sequence[int] | None = None) -> list[RowStatus]:
@@ -138,7 +138,7 @@ class Settlements:
 
     def decisions(self, run: str | None = None) -> list[Decision]:
         """Return the decisions about rows of a run's sheet, or all, in the order they were made."""
-        query = select(decisions).order_by(decisions.c.number)
+        query = sa.select(decisions).order_by(decisions.c.number)
         query = query if run is None else query.where(decisions.c.run == run)
         with self._engine.connect().execution_options(**READ) as connection:
             return [_decision(each) for each in connection.execute(query).mappings()]
@@ -152,10 +152,10 @@ class Settlements:
         with translate_write_failures(N_("settling rows"), remedy), self._engine.begin() as connection:
             for each in settlements:
                 _write(connection, each)
-                connection.execute(insert(decisions).values(_decision_values(each, now=now, who=who, how=how)))
+                connection.execute(sa.insert(decisions).values(_decision_values(each, now=now, who=who, how=how)))
 
 
-def _read_row_statuses(connection: Connection, run: str, numbers: Sequence[int] | None) -> list[RowStatus]:
+def _read_row_statuses(connection: sa.Connection, run: str, numbers: Sequence[int] | None) -> list[RowStatus]:
     found = read_corrections(connection, run, sheet_of(connection, run))
     corrections = {each.at: each for each in found if each.key is not None}
     if numbers is not None:
@@ -167,19 +167,19 @@ def _read_row_statuses(connection: Connection, run: str, numbers: Sequence[int] 
     return [statuses[row] for row in sorted(statuses)]
 
 
-def _among(numbers: Sequence[int]) -> list[ColumnElement[bool]]:
+def _among(numbers: Sequence[int]) -> list[sa.ColumnElement[bool]]:
     wanted = sorted(set(numbers))
     return [rows.c.row.in_(wanted[start : start + _PAGE]) for start in range(0, len(wanted), _PAGE)]
 
 
 def _read_rows(
-    connection: Connection, run: str, parts: Sequence[ColumnElement[bool]], corrections: Mapping[int, Correction]
+    connection: sa.Connection, run: str, parts: Sequence[sa.ColumnElement[bool]], corrections: Mapping[int, Correction]
 ) -> list[RowStatus]:
     """Return the rows for which any of the conditions holds, each with the message that a report shows for it."""
     decision_of = _latest_decision(messages.c.key).scalar_subquery().label("decision")
     more = (messages.c.key, messages.c.endpoint, messages.c.campaign, messages.c.sender, decision_of)
     query = (
-        select(*row_columns(rows), *MESSAGE_COLUMNS, *more)
+        sa.select(*row_columns(rows), *MESSAGE_COLUMNS, *more)
         .select_from(rows.outerjoin(messages, messages.c.key == rows.c.key))
         .where(rows.c.run == run)
         .order_by(rows.c.row)
@@ -203,12 +203,12 @@ def _read_rows(
     return statuses
 
 
-def _latest_decision(key: Any) -> Select[Any]:
+def _latest_decision(key: Any) -> sa.Select[Any]:
     """The state that the latest decision about a message gave it."""
-    return select(decisions.c.to_state).where(decisions.c.key == key).order_by(decisions.c.number.desc()).limit(1)
+    return sa.select(decisions.c.to_state).where(decisions.c.key == key).order_by(decisions.c.number.desc()).limit(1)
 
 
-def _write(connection: Connection, settlement: Settlement) -> None:
+def _write(connection: sa.Connection, settlement: Settlement) -> None:
     row_status = settlement.row_status
     as_it_was = (
         messages.c.key == row_status.key,
@@ -226,7 +226,7 @@ def _write(connection: Connection, settlement: Settlement) -> None:
         "payload": None,
         **NO_CLAIM,  # whose holder could else still write an outcome over the decision
     }
-    if connection.execute(update(messages).where(*as_it_was).values(values)).rowcount != 1:
+    if connection.execute(sa.update(messages).where(*as_it_was).values(values)).rowcount != 1:
         raise Busy(
             _("Row {row} was changed by another process meanwhile, so no row was settled.").format(row=row_status.row),
             _("Give the same command again."),
@@ -255,10 +255,10 @@ def _decision(found: Mapping[Any, Any]) -> Decision:
     return Decision(**{name: found[name] for name in found if name != "number"} | states | {"evidence": evidence})
 
 
-def _read_related(connection: Connection, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
+def _read_related(connection: sa.Connection, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
     wanted = sorted(set(people))
     columns = [messages.c[field.name] for field in fields(RelatedMessage)]
-    query = select(*columns).where(messages.c.endpoint == endpoint, messages.c.attempts > 0)
+    query = sa.select(*columns).where(messages.c.endpoint == endpoint, messages.c.attempts > 0)
     query = query.order_by(messages.c.sent_at.desc())
     found: list[RelatedMessage] = []
     for start in range(0, len(wanted), _PAGE):

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, insert, literal, or_, select, update
+import sqlalchemy as sa
 
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
@@ -22,25 +22,25 @@ _KEPT = ("row", "key", "person", "outcome", "findings", "notes", "duplicate_of")
 """The columns of a staged row that stay with its run."""
 
 
-def write_plan(connection: Connection, retries: RetryOptions, run: Run, owner: Owner, traits: Traits) -> int:
+def write_plan(connection: sa.Connection, retries: RetryOptions, run: Run, owner: Owner, traits: Traits) -> int:
     """Write a run, its rows and its messages; return the ledger's counter. The caller commits."""
     _refuse_other_version(connection)
-    connection.execute(insert(runs).values(_run_values(run, owner)))
+    connection.execute(sa.insert(runs).values(_run_values(run, owner)))
     _write_traits(connection, traits, run)
     _suppress_opted_out(connection, run)
     _drop_payloads_of_skipped(connection)
     _write_messages(connection, retries, run)
-    of_run = select(*(staged.c[name] for name in _KEPT), literal(run.run))
-    connection.execute(insert(rows).from_select([*_KEPT, "run"], of_run))
+    of_run = sa.select(*(staged.c[name] for name in _KEPT), sa.literal(run.run))
+    connection.execute(sa.insert(rows).from_select([*_KEPT, "run"], of_run))
     write_corrections(connection, run.run)
-    counter = int(connection.execute(select(meta.c.value).where(meta.c.name == "counter")).scalar_one()) + 1
-    connection.execute(update(meta).where(meta.c.name == "counter").values(value=str(counter)))
+    counter = int(connection.execute(sa.select(meta.c.value).where(meta.c.name == "counter")).scalar_one()) + 1
+    connection.execute(sa.update(meta).where(meta.c.name == "counter").values(value=str(counter)))
     return counter
 
 
-def _refuse_other_version(connection: Connection) -> None:
+def _refuse_other_version(connection: sa.Connection) -> None:
     """Raise LedgerFailed when a newer program changed the tables, or the form of keys, since the ledger was opened."""
-    found = connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
+    found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
     if found != str(SCHEMA_VERSION):
         raise LedgerFailed(
             _(
@@ -50,12 +50,12 @@ def _refuse_other_version(connection: Connection) -> None:
         )
 
 
-def _write_traits(connection: Connection, traits: Traits, run: Run) -> None:
+def _write_traits(connection: sa.Connection, traits: Traits, run: Run) -> None:
     """Write the traits of the run's campaign in place of the earlier ones."""
     here = {"endpoint": run.endpoint, "campaign": campaign_scope(run.campaign)}
-    connection.execute(delete(campaigns).where(*(campaigns.c[name] == value for name, value in here.items())))
+    connection.execute(sa.delete(campaigns).where(*(campaigns.c[name] == value for name, value in here.items())))
     connection.execute(
-        insert(campaigns).values(
+        sa.insert(campaigns).values(
             **here,
             unique_by=json.dumps(list(traits.unique_by), ensure_ascii=False),
             region=traits.region,
@@ -65,23 +65,23 @@ def _write_traits(connection: Connection, traits: Traits, run: Run) -> None:
     )
 
 
-def _suppress_opted_out(connection: Connection, run: Run) -> None:
+def _suppress_opted_out(connection: sa.Connection, run: Run) -> None:
     """Put people who opted out in the sheet on the suppression list; of a rehearsal, for its endpoint only."""
-    entries = select(
+    entries = sa.select(
         listed.c.person,
-        literal(value_to_text(Phrase(_OPTED_OUT_IN_SHEET, {}))),
+        sa.literal(value_to_text(Phrase(_OPTED_OUT_IN_SHEET, {}))),
         listed.c.where,
-        literal(run.started, suppressed.c.added.type),
-        literal(run.endpoint if is_loopback(run.endpoint) else ""),
-    ).where(*new_suppressions(literal(run.endpoint)))
+        sa.literal(run.started, suppressed.c.added.type),
+        sa.literal(run.endpoint if is_loopback(run.endpoint) else ""),
+    ).where(*new_suppressions(sa.literal(run.endpoint)))
     names = ["person", "reason", "source", "added", "endpoint"]
-    connection.execute(insert(suppressed).from_select(names, entries))
+    connection.execute(sa.insert(suppressed).from_select(names, entries))
 
 
-def _drop_payloads_of_skipped(connection: Connection) -> None:
+def _drop_payloads_of_skipped(connection: sa.Connection) -> None:
     """Drop the values of pending messages whose row a rule leaves out; a later plan has them anew."""
     skipped = (
-        select(staged.c.key)
+        sa.select(staged.c.key)
         .join(known, known.c.row == staged.c.row)
         .where(
             known.c.state == State.PENDING.value,
@@ -90,10 +90,10 @@ def _drop_payloads_of_skipped(connection: Connection) -> None:
         )
     )
     pending = (messages.c.state == State.PENDING.value, messages.c.again_state.is_(None))
-    connection.execute(update(messages).where(messages.c.key.in_(skipped), *pending).values(payload=None))
+    connection.execute(sa.update(messages).where(messages.c.key.in_(skipped), *pending).values(payload=None))
 
 
-def _write_messages(connection: Connection, retries: RetryOptions, run: Run) -> None:
+def _write_messages(connection: sa.Connection, retries: RetryOptions, run: Run) -> None:
     """Make the sendable rows' messages pending, each with the values to send; insert those that are new."""
     fresh = {
         "person": staged.c.person,  # once more in clear where it was purged: the rules at the claim go by it
@@ -103,27 +103,27 @@ def _write_messages(connection: Connection, retries: RetryOptions, run: Run) -> 
     }
     same_key = messages.c.key == staged.c.key
     as_known = messages.c.state == known.c.state  # a look-up that was out of date makes nothing pending
-    again = update(messages).where(staged.c.row == known.c.row, sendable(retries), same_key, as_known)
+    again = sa.update(messages).where(staged.c.row == known.c.row, sendable(retries), same_key, as_known)
     # What is tried again by choice keeps its outcome aside: the run may not reach it.
-    unchanged_error = and_(known.c.state == State.ERROR.value, known.c.request_hash == staged.c.request_hash)
-    by_choice = or_(known.c.state == State.UNKNOWN.value, unchanged_error)
+    unchanged_error = sa.and_(known.c.state == State.ERROR.value, known.c.request_hash == staged.c.request_hash)
+    by_choice = sa.or_(known.c.state == State.UNKNOWN.value, unchanged_error)
     before = {again: messages.c[name] for name, again in AGAIN.items()}
     pending = {**fresh, "state": State.PENDING.value, "findings": None}
     connection.execute(again.where(~by_choice).values(pending))
     connection.execute(again.where(by_choice).values(before | pending))
-    new = select(
+    new = sa.select(
         staged.c.key,
         *fresh.values(),
-        literal(run.endpoint),
-        literal(campaign_scope(run.campaign)),
-        literal(State.PENDING.value),
-        literal(0),
-        literal(run.trial),
+        sa.literal(run.endpoint),
+        sa.literal(campaign_scope(run.campaign)),
+        sa.literal(State.PENDING.value),
+        sa.literal(0),
+        sa.literal(run.trial),
     )
-    not_known = staged.c.row.not_in(select(known.c.row))  # evaluated before the messages are searched
-    new = new.where(not_known, staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~exists().where(same_key))
+    not_known = staged.c.row.not_in(sa.select(known.c.row))  # evaluated before the messages are searched
+    new = new.where(not_known, staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~sa.exists().where(same_key))
     columns = ["key", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
-    connection.execute(insert(messages).from_select(columns, new))
+    connection.execute(sa.insert(messages).from_select(columns, new))
 
 
 def _run_values(run: Run, owner: Owner) -> dict[str, Any]:

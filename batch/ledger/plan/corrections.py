@@ -6,7 +6,7 @@ What was sent as corrected is not sent as it stood, and what was sent as it stoo
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, select, update
+import sqlalchemy as sa
 
 from batch.ledger.read.corrections import read_staged_corrections
 from batch.ledger.read.runs import select_runs
@@ -20,28 +20,28 @@ NO_ORIGIN = {"origin_run": None, "origin_sheet": None, "origin_row": None}
 _PAGE = 500
 
 
-def drop_unknown_origins(connection: Connection) -> None:
+def drop_unknown_origins(connection: sa.Connection) -> None:
     """Drop origins that the ledger does not have, and those that a row above has as well.
 
     Of a row that was copied to make another of it, one is the correction; the copy is a row of its own sheet.
     """
-    known = exists().where(rows.c.run == staged.c.origin_run, rows.c.row == staged.c.origin_row)
+    known = sa.exists().where(rows.c.run == staged.c.origin_run, rows.c.row == staged.c.origin_row)
     same = (staged.c.origin_sheet, staged.c.origin_row)
-    first = select(func.min(staged.c.row)).where(staged.c.origin_run.is_not(None)).group_by(*same)
+    first = sa.select(sa.func.min(staged.c.row)).where(staged.c.origin_run.is_not(None)).group_by(*same)
     has_one = staged.c.origin_run.is_not(None)
     for wrong in (~known, staged.c.row.not_in(first)):
-        connection.execute(update(staged).where(has_one, wrong).values(NO_ORIGIN))
+        connection.execute(sa.update(staged).where(has_one, wrong).values(NO_ORIGIN))
 
 
-def write_corrections(connection: Connection, run: str) -> None:
+def write_corrections(connection: sa.Connection, run: str) -> None:
     """Write those of the staged rows that correct a row of another sheet. The caller commits."""
     names = ["row", "key", "origin_run", "origin_sheet", "origin_row"]
-    of_others = select(*(staged.c[name] for name in names), literal(run)).where(staged.c.origin_run.is_not(None))
-    connection.execute(insert(corrections).from_select([*names, "run"], of_others))
+    of_others = sa.select(*(staged.c[name] for name in names), sa.literal(run)).where(staged.c.origin_run.is_not(None))
+    connection.execute(sa.insert(corrections).from_select([*names, "run"], of_others))
 
 
 def find_sent_corrections(
-    connection: Connection, sendable: ColumnElement[bool], sheet: str
+    connection: sa.Connection, sendable: sa.ColumnElement[bool], sheet: str
 ) -> list[tuple[int, Finding, bool]]:
     """Return (row, finding, whether it would be sent) of each good row whose correction was, or may have been, sent.
 
@@ -49,7 +49,7 @@ def find_sent_corrections(
     """
     found = {each.at: each for each in read_staged_corrections(connection, sheet) if each.of_original}
     sent = {at: each for at, each in found.items() if each.maybe_sent}
-    query = select(staged.c.row, staged.c.key, sendable.label("would_go")).select_from(STAGED_WITH_KNOWN)
+    query = sa.select(staged.c.row, staged.c.key, sendable.label("would_go")).select_from(STAGED_WITH_KNOWN)
     good = query.where(staged.c.outcome.is_(None), staged.c.key.is_not(None))
     return [
         (row, _finding(Reason.CORRECTED, sent[row].file, sent[row].result.row, sent[row].run), bool(would_go))
@@ -59,16 +59,16 @@ def find_sent_corrections(
     ]
 
 
-def find_sent_originals(connection: Connection, sendable: ColumnElement[bool]) -> Iterator[tuple[int, Finding]]:
+def find_sent_originals(connection: sa.Connection, sendable: sa.ColumnElement[bool]) -> Iterator[tuple[int, Finding]]:
     """Yield (row, finding) of each sendable row whose original was sent as it stood, or may have been.
 
     By any run of that sheet after the row was taken to be corrected.
     """
-    came = select(staged.c.origin_sheet).where(staged.c.origin_run.is_not(None)).distinct()
+    came = sa.select(staged.c.origin_sheet).where(staged.c.origin_run.is_not(None)).distinct()
     sheets = sorted(connection.execute(came).scalars())
     if not sheets:
         return
-    files = select(runs.c.sheet_sha256).where(runs.c.run.in_(select(staged.c.origin_run)))
+    files = sa.select(runs.c.sheet_sha256).where(runs.c.run.in_(sa.select(staged.c.origin_run)))
     # Rows of trials are no sheet's.
     found = select_runs(connection, runs.c.sheet_sha256.in_(files), runs.c.trial.is_(False))
     for sheet in sheets:
@@ -77,12 +77,12 @@ def find_sent_originals(connection: Connection, sendable: ColumnElement[bool]) -
 
 
 def _find_sent_in_runs(
-    connection: Connection, sendable: ColumnElement[bool], sheet: str, names: Sequence[str]
+    connection: sa.Connection, sendable: sa.ColumnElement[bool], sheet: str, names: Sequence[str]
 ) -> Iterator[tuple[int, Finding]]:
     original = messages.alias("original")
-    of_sheet = and_(rows.c.run.in_(names), rows.c.row == staged.c.origin_row, rows.c.outcome.is_(None))
+    of_sheet = sa.and_(rows.c.run.in_(names), rows.c.row == staged.c.origin_row, rows.c.outcome.is_(None))
     query = (
-        select(staged.c.row, staged.c.origin_row, staged.c.origin_run, runs.c.sheet_path)
+        sa.select(staged.c.row, staged.c.origin_row, staged.c.origin_run, runs.c.sheet_path)
         .select_from(STAGED_WITH_KNOWN)
         .join(rows, of_sheet)
         .join(original, original.c.key == rows.c.key)

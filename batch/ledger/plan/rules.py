@@ -22,22 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    String,
-    and_,
-    bindparam,
-    cast,
-    exists,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    true,
-    update,
-)
+import sqlalchemy as sa
 
 from batch.ledger.plan.corrections import NO_ORIGIN, drop_unknown_origins, find_sent_corrections, find_sent_originals
 from batch.ledger.send.contact_limits import EARLIER, recent_contact, recent_message_finding
@@ -95,7 +80,7 @@ class History:
 
 
 def judge(
-    connection: Connection,
+    connection: sa.Connection,
     retries: RetryOptions,
     *,
     endpoint: str,
@@ -121,67 +106,72 @@ def judge(
         _skip_recently_messaged(connection, retries, history, history.rules.not_within)
 
 
-def choose(connection: Connection, retries: RetryOptions, selection: RowSelection) -> None:
+def choose(connection: sa.Connection, retries: RetryOptions, selection: RowSelection) -> None:
     """Keep the run to the selected rows; the other sendable ones stay pending, with their reason."""
     if selection.ranges is not None:
-        inside = or_(*(staged.c.row.between(first, last) for first, last in selection.ranges))
+        inside = sa.or_(*(staged.c.row.between(first, last) for first, last in selection.ranges))
         _hold_back(connection, retries, ~inside, Reason.NOT_CHOSEN)
     if selection.planned is not None:
         put_on_list(connection, PLANNED, ((str(row), digest) for row, digest in selection.planned.items()))
-        same = and_(listed.c.list == PLANNED, listed.c.person == cast(staged.c.row, String))
-        as_planned = exists().where(same, listed.c.where == staged.c.request_hash)
+        same = sa.and_(listed.c.list == PLANNED, listed.c.person == sa.cast(staged.c.row, sa.String))
+        as_planned = sa.exists().where(same, listed.c.where == staged.c.request_hash)
         _hold_back(connection, retries, ~as_planned, Reason.NOT_PLANNED)
 
 
-def sendable(retries: RetryOptions) -> ColumnElement[bool]:
+def sendable(retries: RetryOptions) -> sa.ColumnElement[bool]:
     """Return the one condition for what a run sends, on `STAGED_WITH_KNOWN`."""
     again = known.c.state == State.ERROR.value
     if not retries.retry_errors:
-        again = and_(again, known.c.request_hash != staged.c.request_hash)
-    waits = or_(known.c.row.is_(None), known.c.state == State.PENDING.value, again)
+        again = sa.and_(again, known.c.request_hash != staged.c.request_hash)
+    waits = sa.or_(known.c.row.is_(None), known.c.state == State.PENDING.value, again)
     if retries.resend_unknown:
-        waits = or_(waits, known.c.state == State.UNKNOWN.value)
+        waits = sa.or_(waits, known.c.state == State.UNKNOWN.value)
     is_chosen = staged.c.findings.is_(None)
-    return and_(staged.c.outcome.is_(None), staged.c.payload.is_not(None), is_chosen, waits)
+    return sa.and_(staged.c.outcome.is_(None), staged.c.payload.is_not(None), is_chosen, waits)
 
 
 # Each rule, in the order of `judge`
 
-_SENT_BEFORE = exists().where(known.c.row == staged.c.row, known.c.state.in_(SENT_STATES))
+_SENT_BEFORE = sa.exists().where(known.c.row == staged.c.row, known.c.state.in_(SENT_STATES))
 """The message of the row's key was sent, or may have been."""
 _OPEN_ROW = (staged.c.outcome.is_(None), staged.c.person.is_not(None), ~_SENT_BEFORE)
 """Neither wrong nor left out, and nothing was sent before that the row has to show."""
 
-_ON_SHEETS_LIST = exists().where(listed.c.list.in_(LEFT_OUT_BY_COLUMN), listed.c.person == staged.c.person)
-_ON_ALLOW_LIST = exists().where(listed.c.list == ALLOWED, listed.c.person == staged.c.person)
+_ON_SHEETS_LIST = sa.exists().where(listed.c.list.in_(LEFT_OUT_BY_COLUMN), listed.c.person == staged.c.person)
+_ON_ALLOW_LIST = sa.exists().where(listed.c.list == ALLOWED, listed.c.person == staged.c.person)
 
 
-def _skip_listed(connection: Connection, endpoint: str, only: str | None) -> None:
+def _skip_listed(connection: sa.Connection, endpoint: str, only: str | None) -> None:
     """Skip people on the suppression list, or not on the allow list (`only`, where there is one)."""
-    on_list = is_suppressed(staged.c.person, literal(endpoint))
-    in_ledger = select(suppressed.c.source).where(on_list).order_by(suppressed.c.endpoint).limit(1)
+    on_list = is_suppressed(staged.c.person, sa.literal(endpoint))
+    in_ledger = sa.select(suppressed.c.source).where(on_list).order_by(suppressed.c.endpoint).limit(1)
     # The sheet's own place comes first: what is written there can be corrected there.
     for reason in map(Reason, LEFT_OUT_BY_COLUMN):
         of_sheet = (listed.c.list == reason.value, listed.c.person == staged.c.person)
-        where: ColumnElement[Any] = select(listed.c.where).where(*of_sheet).scalar_subquery()
-        left_out: ColumnElement[bool] = exists().where(*of_sheet)
+        where: sa.ColumnElement[Any] = sa.select(listed.c.where).where(*of_sheet).scalar_subquery()
+        left_out: sa.ColumnElement[bool] = sa.exists().where(*of_sheet)
         if reason is Reason.SUPPRESSED:
-            where, left_out = func.coalesce(where, in_ledger.scalar_subquery()), or_(left_out, exists().where(on_list))
+            where, left_out = (
+                sa.func.coalesce(where, in_ledger.scalar_subquery()),
+                sa.or_(left_out, sa.exists().where(on_list)),
+            )
         _skip_where(connection, left_out, where, reason)
     if only is not None:
-        _skip_where(connection, ~_ON_ALLOW_LIST, literal(value_to_text(only)), Reason.NOT_ALLOWED)
+        _skip_where(connection, ~_ON_ALLOW_LIST, sa.literal(value_to_text(only)), Reason.NOT_ALLOWED)
 
 
-def _skip_where(connection: Connection, which: ColumnElement[bool], where: ColumnElement[Any], reason: Reason) -> None:
+def _skip_where(
+    connection: sa.Connection, which: sa.ColumnElement[bool], where: sa.ColumnElement[Any], reason: Reason
+) -> None:
     # `which` stands first: it is true of few rows, and SQLite evaluates in this order.
-    query = select(staged.c.row, where).where(which, *_OPEN_ROW).order_by(staged.c.row).limit(_PAGE)
+    query = sa.select(staged.c.row, where).where(which, *_OPEN_ROW).order_by(staged.c.row).limit(_PAGE)
     after = 0
     while found := connection.execute(query.where(staged.c.row > after)).all():
         _skip(connection, [(row, Finding(reason, {"where": value_from_text(where)})) for row, where in found])
         after = found[-1].row
 
 
-def _skip_sent_originals(connection: Connection, retries: RetryOptions) -> None:
+def _skip_sent_originals(connection: sa.Connection, retries: RetryOptions) -> None:
     """Skip corrections of rows that were sent as they stood in the original after all.
 
     What may have been sent as corrected stays `unknown`, and may be sent again by choice.
@@ -192,54 +182,56 @@ def _skip_sent_originals(connection: Connection, retries: RetryOptions) -> None:
     _update_rows(connection, [row for row, _finding in found], NO_ORIGIN)
 
 
-def _skip_duplicates(connection: Connection) -> None:
+def _skip_duplicates(connection: sa.Connection) -> None:
     """Let one row stand for each key, and skip the others as its duplicates.
 
     The first row that stands for its key though it is not sent; else the first that is neither wrong nor left out; else
     the first, where the key's message was sent before. In a sheet without duplicates nothing is written.
     """
     run = connection.execute
-    is_marked = or_(staged.c.outcome.is_not(None), staged.c.findings.is_not(None))
+    is_marked = sa.or_(staged.c.outcome.is_not(None), staged.c.findings.is_not(None))
     # A row that could not be sent today still shows what an earlier run sent to this key.
-    show_sent = update(staged).where(is_marked, _SENT_BEFORE).values(outcome=None, findings=None)
-    keys = select(staged.c.key).where(staged.c.key.is_not(None)).group_by(staged.c.key).having(func.count() > 1)
-    run(insert(several).from_select(["key"], keys))
-    if run(select(several.c.key).limit(1)).first() is None:
+    show_sent = sa.update(staged).where(is_marked, _SENT_BEFORE).values(outcome=None, findings=None)
+    keys = sa.select(staged.c.key).where(staged.c.key.is_not(None)).group_by(staged.c.key).having(sa.func.count() > 1)
+    run(sa.insert(several).from_select(["key"], keys))
+    if run(sa.select(several.c.key).limit(1)).first() is None:
         run(show_sent)
         return
-    of_several = staged.c.key.in_(select(several.c.key))
-    first = select(staged.c.key, func.min(staged.c.row)).where(of_several).group_by(staged.c.key)
-    has_winner = exists().where(winners.c.key == staged.c.key)
+    of_several = staged.c.key.in_(sa.select(several.c.key))
+    first = sa.select(staged.c.key, sa.func.min(staged.c.row)).where(of_several).group_by(staged.c.key)
+    has_winner = sa.exists().where(winners.c.key == staged.c.key)
     for which in (staged.c.stands, staged.c.outcome.is_(None), _SENT_BEFORE):
-        run(insert(winners).from_select(["key", "row"], first.where(which, ~has_winner)))
-    wins = staged.c.row.in_(select(winners.c.row))
-    run(show_sent.where(or_(~of_several, wins)))
+        run(sa.insert(winners).from_select(["key", "row"], first.where(which, ~has_winner)))
+    wins = staged.c.row.in_(sa.select(winners.c.row))
+    run(show_sent.where(sa.or_(~of_several, wins)))
     # By now every key of a row without an outcome has its winner.
-    winner = select(winners.c.row).where(winners.c.key == staged.c.key).scalar_subquery()
-    is_duplicate = and_(staged.c.outcome.is_(None), of_several, ~wins)
-    run(update(staged).where(is_duplicate).values(outcome=Outcome.SKIPPED.value, duplicate_of=winner))
+    winner = sa.select(winners.c.row).where(winners.c.key == staged.c.key).scalar_subquery()
+    is_duplicate = sa.and_(staged.c.outcome.is_(None), of_several, ~wins)
+    run(sa.update(staged).where(is_duplicate).values(outcome=Outcome.SKIPPED.value, duplicate_of=winner))
 
 
-def _skip_corrected(connection: Connection, retries: RetryOptions, sheet: str) -> None:
+def _skip_corrected(connection: sa.Connection, retries: RetryOptions, sheet: str) -> None:
     """Skip rows that were sent as corrected elsewhere: a row has one message. Their duplicates stay duplicates."""
     found = find_sent_corrections(connection, sendable(retries), sheet)
     _skip(connection, [(row, finding) for row, finding, would_go in found if would_go])
     _update_rows(connection, [row for row, _finding, _would_go in found], {"payload": None})
 
 
-def _withhold_unknown(connection: Connection, endpoint: str, only: str | None) -> None:
+def _withhold_unknown(connection: sa.Connection, endpoint: str, only: str | None) -> None:
     """Keep unknown messages to people whom the lists leave out `unknown`, and do not send them again."""
-    on_list = exists().where(is_suppressed(staged.c.person, literal(endpoint)))
-    left_out = or_(on_list, _ON_SHEETS_LIST, *([~_ON_ALLOW_LIST] if only is not None else []))
-    unknown = staged.c.row.in_(select(known.c.row).where(known.c.state == State.UNKNOWN.value))
-    connection.execute(update(staged).where(unknown, left_out).values(payload=None))
+    on_list = sa.exists().where(is_suppressed(staged.c.person, sa.literal(endpoint)))
+    left_out = sa.or_(on_list, _ON_SHEETS_LIST, *([~_ON_ALLOW_LIST] if only is not None else []))
+    unknown = staged.c.row.in_(sa.select(known.c.row).where(known.c.state == State.UNKNOWN.value))
+    connection.execute(sa.update(staged).where(unknown, left_out).values(payload=None))
 
 
-def _skip_recently_messaged(connection: Connection, retries: RetryOptions, history: History, within: timedelta) -> None:
+def _skip_recently_messaged(
+    connection: sa.Connection, retries: RetryOptions, history: History, within: timedelta
+) -> None:
     """Skip what would be sent to people who have a message of another campaign since `within` ago."""
     query = (
-        select(staged.c.row, EARLIER.c.campaign, EARLIER.c.sent_at, known.c.state)
-        .select_from(STAGED_WITH_KNOWN.join(EARLIER, true()))
+        sa.select(staged.c.row, EARLIER.c.campaign, EARLIER.c.sent_at, known.c.state)
+        .select_from(STAGED_WITH_KNOWN.join(EARLIER, sa.true()))
         .where(
             sendable(retries),
             *recent_contact(staged, staged.c.hashed, staged.c.hashed_twin),
@@ -256,36 +248,36 @@ def _skip_recently_messaged(connection: Connection, retries: RetryOptions, histo
     _update_rows(connection, unknown, {"payload": None})
 
 
-def _skip(connection: Connection, found: Sequence[tuple[int, Finding]]) -> None:
+def _skip(connection: sa.Connection, found: Sequence[tuple[int, Finding]]) -> None:
     """Make rows `skipped`. `found`: (row, its reason)."""
     if found:
-        skip = _AT_ROW.values(outcome=Outcome.SKIPPED.value, findings=bindparam("json"))
+        skip = _AT_ROW.values(outcome=Outcome.SKIPPED.value, findings=sa.bindparam("json"))
         connection.execute(skip, [{"at": row, "json": findings_to_json([finding])} for row, finding in found])
 
 
-def _hold_back(connection: Connection, retries: RetryOptions, which: ColumnElement[bool], reason: Reason) -> None:
+def _hold_back(connection: sa.Connection, retries: RetryOptions, which: sa.ColumnElement[bool], reason: Reason) -> None:
     """Keep sendable rows pending in this run."""
-    held = select(staged.c.row).select_from(STAGED_WITH_KNOWN).where(sendable(retries), which)
+    held = sa.select(staged.c.row).select_from(STAGED_WITH_KNOWN).where(sendable(retries), which)
     findings = findings_to_json([Finding(reason)])
-    connection.execute(update(staged).where(staged.c.row.in_(held)).values(findings=findings))
+    connection.execute(sa.update(staged).where(staged.c.row.in_(held)).values(findings=findings))
 
 
-_AT_ROW = update(staged).where(staged.c.row == bindparam("at"))
+_AT_ROW = sa.update(staged).where(staged.c.row == sa.bindparam("at"))
 
 
-def _update_rows(connection: Connection, found: Sequence[int], values: Mapping[str, Any]) -> None:
+def _update_rows(connection: sa.Connection, found: Sequence[int], values: Mapping[str, Any]) -> None:
     if found:
         connection.execute(_AT_ROW.values(values), [{"at": row} for row in found])
 
 
-def recognise_requests(connection: Connection, hashes: Hashes) -> None:
+def recognise_requests(connection: sa.Connection, hashes: Hashes) -> None:
     """Give rows the purged form of their request's hash where the message of their key has that: it did not change.
 
     Only for errors: of others nothing asks whether their request changed.
     """
-    purged = and_(known.c.state == State.ERROR.value, known.c.request_hash.startswith(MARK, autoescape=True))
-    query = select(staged.c.row, staged.c.request_hash, known.c.request_hash.label("kept"))
+    purged = sa.and_(known.c.state == State.ERROR.value, known.c.request_hash.startswith(MARK, autoescape=True))
+    query = sa.select(staged.c.row, staged.c.request_hash, known.c.request_hash.label("kept"))
     found = connection.execute(query.select_from(STAGED_WITH_KNOWN).where(purged, staged.c.request_hash.is_not(None)))
     same = [{"at": each.row, "kept": each.kept} for each in found if hashes.request(each.request_hash) == each.kept]
     if same:
-        connection.execute(_AT_ROW.values(request_hash=bindparam("kept")), same)
+        connection.execute(_AT_ROW.values(request_hash=sa.bindparam("kept")), same)

@@ -12,8 +12,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, Integer, Label, and_, cast, func, insert, literal, or_, select, true
-from sqlalchemy.schema import DropTable
+import sqlalchemy as sa
 
 from batch.i18n import N_, _
 from batch.ledger.plan import rules
@@ -94,7 +93,7 @@ class Staging:
     """
 
     def __init__(
-        self, engine: Engine, retries: RetryOptions, planned: MutableMapping[str, JobRows] | None = None
+        self, engine: sa.Engine, retries: RetryOptions, planned: MutableMapping[str, JobRows] | None = None
     ) -> None:
         """`planned`: receives the rows that a plan is about to send, by its run."""
         self._engine = engine
@@ -112,13 +111,13 @@ class Staging:
             self._connection.detach()
         else:  # its one connection may have staged a sheet before
             for table in staging_metadata.tables.values():
-                self._connection.execute(DropTable(table, if_exists=True))
+                self._connection.execute(sa.schema.DropTable(table, if_exists=True))
         staging_metadata.create_all(self._connection, checkfirst=False)
         self._hashes = read_hashes(self._connection)
         self._has_purged = has_purged_data(self._connection)
         self._connection.commit()
         # As the driver takes it: SQLAlchemy's own way costs as much as the insert itself.
-        self._insert = str(insert(staged).compile(dialect=self._connection.dialect, column_keys=_STAGED_COLUMNS))
+        self._insert = str(sa.insert(staged).compile(dialect=self._connection.dialect, column_keys=_STAGED_COLUMNS))
         return self
 
     def __exit__(
@@ -179,7 +178,7 @@ class Staging:
         if not twins:
             return rows
         either = [*twins, *filter(None, twins.values())]
-        query = select(messages.c.key, messages.c.state).where(messages.c.key.in_(either))
+        query = sa.select(messages.c.key, messages.c.state).where(messages.c.key.in_(either))
         states = {key: state for key, state in self._connection.execute(query)}  # noqa: C416 - rows are no pairs
         self._connection.commit()
         sent = {State(state).value for state in SENT_STATES}
@@ -217,13 +216,13 @@ class Staging:
 
     def has_rows(self, first: int, last: int) -> bool:
         """Return whether the sheet has any row from `first` to `last`."""
-        inside = select(staged.c.row).where(staged.c.row.between(first, last)).limit(1)
+        inside = sa.select(staged.c.row).where(staged.c.row.between(first, last)).limit(1)
         return self._connection.execute(inside).scalar() is not None
 
     # What a run would send
 
     def _sendable(self, *columns: Any) -> Any:
-        return select(*columns).select_from(STAGED_WITH_KNOWN).where(rules.sendable(self._retries))
+        return sa.select(*columns).select_from(STAGED_WITH_KNOWN).where(rules.sendable(self._retries))
 
     def recipients(self) -> Generator[tuple[str, str]]:
         """Yield (sender, person) of each message, in the sheet's order. Close it when leaving early."""
@@ -241,8 +240,8 @@ class Staging:
 
     def count_by_sender(self) -> dict[str, int]:
         """Count the messages by sender, in the order of each sender's first row."""
-        query = self._sendable(staged.c.sender, func.count()).group_by(staged.c.sender)
-        found = self._connection.execute(query.order_by(func.min(staged.c.row)))
+        query = self._sendable(staged.c.sender, sa.func.count()).group_by(staged.c.sender)
+        found = self._connection.execute(query.order_by(sa.func.min(staged.c.row)))
         return {sender: count for sender, count in found}  # noqa: C416 - rows are no pairs for mypy
 
     def senders(self) -> tuple[str, ...]:
@@ -272,8 +271,8 @@ class Staging:
             self._is_sendable,
             *(known.c.state, known.c.message_findings, known.c.again_state, known.c.again_findings),
         )
-        row = func.min(staged.c.row).label("row")
-        query = select(*alike, row, func.count().label("rows")).select_from(STAGED_WITH_KNOWN).group_by(*alike)
+        row = sa.func.min(staged.c.row).label("row")
+        query = sa.select(*alike, row, sa.func.count().label("rows")).select_from(STAGED_WITH_KNOWN).group_by(*alike)
         groups = self._stream(query.order_by(row))
         tally = count_groups(groups, lambda stored, group: _result(stored, is_sendable=group.is_sendable))
         found = read_staged_corrections(self._connection, self._sheet)
@@ -292,18 +291,18 @@ class Staging:
 
     def _own_results(self, among: Sequence[int] | None = None, *, remarkable: bool = False) -> Iterator[Result]:
         joined = STAGED_WITH_KNOWN.outerjoin(messages, messages.c.key == staged.c.key)
-        query = select(*row_columns(staged), *MESSAGE_COLUMNS, self._is_sendable).select_from(joined)
+        query = sa.select(*row_columns(staged), *MESSAGE_COLUMNS, self._is_sendable).select_from(joined)
         if remarkable:
-            refused = or_(known.c.state == State.ERROR.value, known.c.again_state == State.ERROR.value)
-            query = query.where(or_(staged.c.outcome == Outcome.ERROR.value, staged.c.notes.is_not(None), refused))
+            refused = sa.or_(known.c.state == State.ERROR.value, known.c.again_state == State.ERROR.value)
+            query = query.where(sa.or_(staged.c.outcome == Outcome.ERROR.value, staged.c.notes.is_not(None), refused))
         if among is not None:
             query = query.where(staged.c.row.in_(among))
         for *stored, is_sendable in self._stream(query.order_by(staged.c.row)):
             yield _result(StoredRow._make(stored), is_sendable=is_sendable)
 
     @property
-    def _is_sendable(self) -> Label[int]:
-        return cast(rules.sendable(self._retries), Integer).label("is_sendable")
+    def _is_sendable(self) -> sa.Label[int]:
+        return sa.cast(rules.sendable(self._retries), sa.Integer).label("is_sendable")
 
     def _stream(self, query: Any) -> Iterator[Any]:
         """Rows of a query; a cursor that is left open would keep the plan from being written."""
@@ -317,12 +316,12 @@ class Staging:
 
     def count_excluded_people(self, reason: Reason) -> int:
         """Count the people whom a column of the sheet leaves out for a reason."""
-        query = select(func.count()).select_from(listed).where(listed.c.list == reason.value)
+        query = sa.select(sa.func.count()).select_from(listed).where(listed.c.list == reason.value)
         return int(self._connection.execute(query).scalar_one())
 
     def count_new_suppressions(self, endpoint: str) -> int:
         """Count the people whom a plan for this endpoint would put on the suppression list."""
-        query = select(func.count()).select_from(listed).where(*new_suppressions(literal(endpoint)))
+        query = sa.select(sa.func.count()).select_from(listed).where(*new_suppressions(sa.literal(endpoint)))
         return int(self._connection.execute(query).scalar_one())
 
     def find_differing_duplicates(self, limit: int) -> tuple[int, list[tuple[int, int]]]:
@@ -332,8 +331,8 @@ class Staging:
         """
         first = staged.alias("first")
         differ = (first.c.row == staged.c.duplicate_of, first.c.request_hash != staged.c.request_hash)
-        query = select(staged.c.row, staged.c.duplicate_of).join(first, and_(*differ)).order_by(staged.c.row)
-        count = self._connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+        query = sa.select(staged.c.row, staged.c.duplicate_of).join(first, sa.and_(*differ)).order_by(staged.c.row)
+        count = self._connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
         return int(count), [(row, kept) for row, kept in self._connection.execute(query.limit(limit))]
 
     def count_recent_contacts(self, history: History, since: datetime) -> tuple[str, int] | None:
@@ -342,12 +341,12 @@ class Staging:
         None also where this campaign has messages of its own: then people know it.
         """
         mine = (messages.c.endpoint == history.endpoint, messages.c.campaign == campaign_scope(history.campaign))
-        if self._connection.execute(select(messages.c.key).where(*mine).limit(1)).first() is not None:
+        if self._connection.execute(sa.select(messages.c.key).where(*mine).limit(1)).first() is not None:
             return None
-        people = func.count(staged.c.person.distinct())
+        people = sa.func.count(staged.c.person.distinct())
         query = (
-            select(EARLIER.c.campaign, people)
-            .select_from(STAGED_WITH_KNOWN.join(EARLIER, true()))
+            sa.select(EARLIER.c.campaign, people)
+            .select_from(STAGED_WITH_KNOWN.join(EARLIER, sa.true()))
             .where(
                 rules.sendable(self._retries),
                 *recent_contact(staged, staged.c.hashed, staged.c.hashed_twin),

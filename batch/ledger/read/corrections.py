@@ -14,20 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    FromClause,
-    Select,
-    and_,
-    case,
-    exists,
-    func,
-    literal,
-    or_,
-    select,
-    union_all,
-)
+import sqlalchemy as sa
 
 from batch.ledger.storage.results import MESSAGE_COLUMNS, WIDTH, StoredRow, file_name, result_of
 from batch.ledger.storage.schema import MESSAGED_STATES, State, corrections, is_one_of, may_have, messages, rows, runs
@@ -121,7 +108,7 @@ def _counts(own: Result, correction: Correction) -> bool:
     return correction.of_original and got_further and not own.outcome.messaged
 
 
-def read_corrections(connection: Connection, run: str, sheet: str) -> Iterator[Correction]:
+def read_corrections(connection: sa.Connection, run: str, sheet: str) -> Iterator[Correction]:
     """Yield the corrections of a run's rows, ascending by row. `sheet`: the key of its sheet. Streams."""
     own = corrections.alias("own")
     branches = (
@@ -131,7 +118,7 @@ def read_corrections(connection: Connection, run: str, sheet: str) -> Iterator[C
     yield from _best(connection, branches, _own_messages(rows).where(rows.c.run == run))
 
 
-def read_staged_corrections(connection: Connection, sheet: str) -> Iterator[Correction]:
+def read_staged_corrections(connection: sa.Connection, sheet: str) -> Iterator[Correction]:
     """Yield the corrections of the staged rows, ascending by row. `sheet`: the key of their sheet. Streams."""
     branches = (
         (_of_original(sheet), corrections.c.origin_sheet == sheet),
@@ -140,71 +127,71 @@ def read_staged_corrections(connection: Connection, sheet: str) -> Iterator[Corr
     yield from _best(connection, branches, _own_messages(staged))
 
 
-def _of_original(sheet: str) -> Select[Any]:
+def _of_original(sheet: str) -> sa.Select[Any]:
     """Corrections of rows of that sheet."""
-    at, yes = corrections.c.origin_row.label("at"), literal(1).label("of_original")
-    return select(at, corrections.c.run, corrections.c.row, corrections.c.key, yes).where(
+    at, yes = corrections.c.origin_row.label("at"), sa.literal(1).label("of_original")
+    return sa.select(at, corrections.c.run, corrections.c.row, corrections.c.key, yes).where(
         corrections.c.origin_sheet == sheet
     )
 
 
-def _of_corrections(own: FromClause, at: ColumnElement[int]) -> Select[Any]:
+def _of_corrections(own: sa.FromClause, at: sa.ColumnElement[int]) -> sa.Select[Any]:
     """Other corrections of the original rows that rows of `own` correct."""
-    same = and_(corrections.c.origin_sheet == own.c.origin_sheet, corrections.c.origin_row == own.c.origin_row)
-    no = literal(0).label("of_original")
+    same = sa.and_(corrections.c.origin_sheet == own.c.origin_sheet, corrections.c.origin_row == own.c.origin_row)
+    no = sa.literal(0).label("of_original")
     columns = (at.label("at"), corrections.c.run, corrections.c.row, corrections.c.key, no)
-    return select(*columns).select_from(own.join(corrections, same))
+    return sa.select(*columns).select_from(own.join(corrections, same))
 
 
-def _own_messages(own: FromClause) -> Select[Any]:
+def _own_messages(own: sa.FromClause) -> sa.Select[Any]:
     """Rows of a sheet that have a message by themselves, with its key."""
-    return select(own.c.row, own.c.key).where(own.c.outcome.is_(None), own.c.key.is_not(None))
+    return sa.select(own.c.row, own.c.key).where(own.c.outcome.is_(None), own.c.key.is_not(None))
 
 
 def _best(
-    connection: Connection, branches: Sequence[tuple[Select[Any], ColumnElement[bool]]], own: Select[Any]
+    connection: sa.Connection, branches: Sequence[tuple[sa.Select[Any], sa.ColumnElement[bool]]], own: sa.Select[Any]
 ) -> Iterator[Correction]:
     """Yield the correction that counts for each row. `branches`: queries, each with a condition for any match."""
     # Most ledgers have no corrections, and are not searched for any.
-    there = [branch for branch, any_ in branches if connection.execute(select(exists().where(any_))).scalar()]
+    there = [branch for branch, any_ in branches if connection.execute(sa.select(sa.exists().where(any_))).scalar()]
     if not there:
         return
-    placed = _placed(union_all(*there).subquery("every")).subquery("placed")
+    placed = _placed(sa.union_all(*there).subquery("every")).subquery("placed")
     same_as = _same_messages(connection, placed, own)
-    best = select(placed).where(placed.c.place == 1).order_by(placed.c.at).execution_options(yield_per=_PAGE)
+    best = sa.select(placed).where(placed.c.place == 1).order_by(placed.c.at).execution_options(yield_per=_PAGE)
     for found in connection.execute(best):
         yield _correction(found, same_as)
 
 
-def _placed(every: FromClause) -> Select[Any]:
+def _placed(every: sa.FromClause) -> sa.Select[Any]:
     """A `StoredRow` of each correction, and its place among those of the same row: 1 counts."""
-    of_row = and_(rows.c.run == every.c.run, rows.c.row == every.c.row)
+    of_row = sa.and_(rows.c.run == every.c.run, rows.c.row == every.c.row)
     joined = (
         every.outerjoin(rows, of_row)
         .outerjoin(messages, messages.c.key == every.c.key)
         .outerjoin(runs, runs.c.run == every.c.run)
     )
-    by_row = func.coalesce(rows.c.outcome, messages.c.state) == State.ERROR.value
-    accepted_at = case((is_one_of(messages.c.state, MESSAGED_STATES), messages.c.sent_at))
+    by_row = sa.func.coalesce(rows.c.outcome, messages.c.state) == State.ERROR.value
+    accepted_at = sa.case((is_one_of(messages.c.state, MESSAGED_STATES), messages.c.sent_at))
     order = (_RANK.desc(), accepted_at.desc(), every.c.run.desc(), every.c.row)
-    decided_by_row = and_(rows.c.outcome.is_not(None), rows.c.duplicate_of.is_(None))
-    person = func.coalesce(rows.c.person, messages.c.person).label("person")
+    decided_by_row = sa.and_(rows.c.outcome.is_not(None), rows.c.duplicate_of.is_(None))
+    person = sa.func.coalesce(rows.c.person, messages.c.person).label("person")
     return (
-        select(
+        sa.select(
             *(every.c.row, person, rows.c.outcome, rows.c.findings, rows.c.notes, rows.c.duplicate_of),
             *MESSAGE_COLUMNS,
             *(every.c.at, every.c.of_original, every.c.run.label("in_run"), runs.c.sheet_path, every.c.key),
             *(messages.c.endpoint, messages.c.campaign, messages.c.sender),
             _RANK.label("rank"),
-            case((and_(_RANK == _NOT_SENT, by_row), 1), else_=0).label("is_wrong"),
-            func.row_number().over(partition_by=every.c.at, order_by=order).label("place"),
+            sa.case((sa.and_(_RANK == _NOT_SENT, by_row), 1), else_=0).label("is_wrong"),
+            sa.func.row_number().over(partition_by=every.c.at, order_by=order).label("place"),
         )
         .select_from(joined)
-        .where(or_(decided_by_row, messages.c.key.is_not(None)))
+        .where(sa.or_(decided_by_row, messages.c.key.is_not(None)))
     )
 
 
-_RANK = case(
+_RANK = sa.case(
     (is_one_of(messages.c.state, MESSAGED_STATES), _ACCEPTED), (may_have(messages), _MAYBE_SENT), else_=_NOT_SENT
 )
 
@@ -230,14 +217,16 @@ def _correction(found: Any, same_as: Callable[[Any], int | None]) -> Correction:
     )
 
 
-def _same_messages(connection: Connection, placed: FromClause, own: Select[Any]) -> Callable[[Any], int | None]:
+def _same_messages(
+    connection: sa.Connection, placed: sa.FromClause, own: sa.Select[Any]
+) -> Callable[[Any], int | None]:
     """Return a function from a correction to the other row that shows its message; None when no other row does.
 
     Two passes and a table in memory, which grows with the corrections alone: a join would search the whole sheet for
     every correction.
     """
     columns = (placed.c.at, placed.c.key, placed.c.is_wrong, placed.c.rank, placed.c.of_original)
-    best = connection.execute(select(*columns).where(placed.c.place == 1).order_by(placed.c.at)).all()
+    best = connection.execute(sa.select(*columns).where(placed.c.place == 1).order_by(placed.c.at)).all()
     own_ranks = _read_own_ranks(connection, own, [found.at for found in best])
     replaced = {found.at for found in best if found.of_original and found.rank > own_ranks.get(found.at, _NOT_SENT)}
     """Rows that show a correction in place of their own message."""
@@ -256,10 +245,10 @@ def _same_messages(connection: Connection, placed: FromClause, own: Select[Any])
     return same_as
 
 
-def _read_own_ranks(connection: Connection, own: Select[Any], among: Sequence[int]) -> dict[int, int]:
+def _read_own_ranks(connection: sa.Connection, own: sa.Select[Any], among: Sequence[int]) -> dict[int, int]:
     """Return the rank of the messages that these rows have by themselves, of those that were or may have been sent."""
     table = own.subquery("own")
-    query = select(table.c.row, _RANK).join(messages, messages.c.key == table.c.key).where(may_have(messages))
+    query = sa.select(table.c.row, _RANK).join(messages, messages.c.key == table.c.key).where(may_have(messages))
     ranks: dict[int, int] = {}
     for start in range(0, len(among), _PAGE):
         part = table.c.row.in_(among[start : start + _PAGE])

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, select
+import sqlalchemy as sa
 
 from batch.ledger.read.corrections import read_corrected, read_corrections, show_corrections
 from batch.ledger.storage.engine import READ
@@ -45,26 +45,26 @@ _PAGE = 1000
 _ROWS_WITH_MESSAGES = rows.outerjoin(messages, messages.c.key == rows.c.key)
 
 
-def read_results(connection: Connection, run: str) -> Iterator[Result]:
+def read_results(connection: sa.Connection, run: str) -> Iterator[Result]:
     """Yield every row of a run's sheet as it is shown now, in the sheet's order; corrected rows as corrected. Streams.
 
     Rows of a purged run name no person, also where a younger correction of them does.
     """
-    is_purged = connection.execute(select(runs.c.purged).where(runs.c.run == run)).scalar() is not None
+    is_purged = connection.execute(sa.select(runs.c.purged).where(runs.c.run == run)).scalar() is not None
     found = read_corrections(connection, run, sheet_of(connection, run))
     for result in show_corrections(_own_results(connection, run), found):
         yield replace(mask_result(result), person=None) if is_purged else result
 
 
-def _own_results(connection: Connection, run: str, among: Sequence[int] | None = None) -> Iterator[Result]:
+def _own_results(connection: sa.Connection, run: str, among: Sequence[int] | None = None) -> Iterator[Result]:
     """Yield the results of a run's rows without their corrections, in the sheet's order. `among`: rows; None: all."""
     origin_runs = runs.alias("origin_runs")
-    corrected = and_(corrections.c.run == rows.c.run, corrections.c.row == rows.c.row)
+    corrected = sa.and_(corrections.c.run == rows.c.run, corrections.c.row == rows.c.row)
     joined = _ROWS_WITH_MESSAGES.outerjoin(corrections, corrected).outerjoin(
         origin_runs, origin_runs.c.run == corrections.c.origin_run
     )
     origin = (corrections.c.origin_run, corrections.c.origin_row, origin_runs.c.sheet_path)
-    query = select(*row_columns(rows), *MESSAGE_COLUMNS, messages.c.sender, *origin).select_from(joined)
+    query = sa.select(*row_columns(rows), *MESSAGE_COLUMNS, messages.c.sender, *origin).select_from(joined)
     query = query.where(rows.c.run == run).order_by(rows.c.row)
     if among is not None:
         query = query.where(rows.c.row.in_(among))
@@ -75,15 +75,15 @@ def _own_results(connection: Connection, run: str, among: Sequence[int] | None =
         yield result_of(StoredRow._make(stored), waiting=waiting(sender), origin=from_row)
 
 
-def sheet_of(connection: Connection, run: str) -> str:
+def sheet_of(connection: sa.Connection, run: str) -> str:
     """Return the key of the run's sheet; empty when there is no such run."""
     found = select_runs(connection, runs.c.run == run)
     return found[0].sheet_key if found else ""
 
 
-def read_senders(connection: Connection, run: str) -> tuple[SenderRun, ...]:
+def read_senders(connection: sa.Connection, run: str) -> tuple[SenderRun, ...]:
     """Return the part of each sender in a run, by the sender's id."""
-    query = select(run_senders).where(run_senders.c.run == run).order_by(run_senders.c.sender)
+    query = sa.select(run_senders).where(run_senders.c.run == run).order_by(run_senders.c.sender)
     return tuple(
         SenderRun(
             sender=found["sender"],
@@ -104,20 +104,20 @@ def sender_values(run: str, sender: SenderRun) -> dict[str, Any]:
     return values | {"run": run, "pending_findings": findings}
 
 
-def read_run(engine: Engine, run: str) -> Run | None:
+def read_run(engine: sa.Engine, run: str) -> Run | None:
     """Return the run of that name, or None."""
     return next(iter(read_runs(engine, runs.c.run == run)), None)
 
 
-def read_runs(engine: Engine, *which: ColumnElement[bool]) -> list[Run]:
+def read_runs(engine: sa.Engine, *which: sa.ColumnElement[bool]) -> list[Run]:
     """Return all runs, or those for which all of `which` holds, newest first."""
     with engine.connect().execution_options(**READ) as connection:
         return select_runs(connection, *which)
 
 
-def select_runs(connection: Connection, *which: ColumnElement[bool]) -> list[Run]:
+def select_runs(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Run]:
     """Return the runs for which all of `which` holds, newest first."""
-    query = select(runs).where(*which).order_by(runs.c.started.desc(), runs.c.run.desc())
+    query = sa.select(runs).where(*which).order_by(runs.c.started.desc(), runs.c.run.desc())
     return [_run_of(each) for each in connection.execute(query).mappings().all()]
 
 
@@ -126,15 +126,15 @@ def _run_of(found: Mapping[Any, Any]) -> Run:
     return Run(**values | {"sheet_options": json.loads(found["sheet_options"])})
 
 
-def read_waiting(connection: Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:
+def read_waiting(connection: sa.Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:
     """Return a function from a sender to why its pending rows were not attempted."""
-    kept = connection.execute(select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
+    kept = connection.execute(sa.select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
     general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
     of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
     return lambda sender: general if sender is None else of_sender.get(sender, general)
 
 
-def read_tally(connection: Connection, run: str) -> Tally:
+def read_tally(connection: sa.Connection, run: str) -> Tally:
     """Count a run's rows as they are shown now, and read what the run itself did."""
     reasons, last_sent = _count_own(connection, run)
     found = read_corrections(connection, run, sheet_of(connection, run))
@@ -148,7 +148,7 @@ def read_tally(connection: Connection, run: str) -> Tally:
     )
 
 
-def _count_own(connection: Connection, run: str) -> tuple[Counter[tuple[Outcome, str]], datetime | None]:
+def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outcome, str]], datetime | None]:
     """Count a run's rows without their corrections, and return when the last of their messages was accepted.
 
     The database groups them: reading each row of a large run would take most of the time of a list of runs.
@@ -161,8 +161,10 @@ def _count_own(connection: Connection, run: str) -> tuple[Counter[tuple[Outcome,
         *OUTCOME_COLUMNS,
         messages.c.sender,
     )
-    row, count = func.min(rows.c.row).label("row"), func.count().label("rows")
-    query = select(*alike, row, count, func.max(messages.c.sent_at).label("latest")).select_from(_ROWS_WITH_MESSAGES)
+    row, count = sa.func.min(rows.c.row).label("row"), sa.func.count().label("rows")
+    query = sa.select(*alike, row, count, sa.func.max(messages.c.sent_at).label("latest")).select_from(
+        _ROWS_WITH_MESSAGES
+    )
     groups = query.where(rows.c.run == run).group_by(*alike).order_by(row).execution_options(yield_per=_PAGE)
     last_sent: datetime | None = None
 
@@ -175,15 +177,17 @@ def _count_own(connection: Connection, run: str) -> tuple[Counter[tuple[Outcome,
     return count_groups(connection.execute(groups), result), last_sent
 
 
-def _this_run(connection: Connection, run: str) -> ThisRun:
+def _this_run(connection: sa.Connection, run: str) -> ThisRun:
     kept = connection.execute(
-        select(runs.c.attempts, runs.c.wanted_rate, runs.c.achieved_rate, runs.c.finished).where(runs.c.run == run)
+        sa.select(runs.c.attempts, runs.c.wanted_rate, runs.c.achieved_rate, runs.c.finished).where(runs.c.run == run)
     ).one()
     by_state = (
-        select(messages.c.state, func.count().label("rows")).where(messages.c.run == run).group_by(messages.c.state)
+        sa.select(messages.c.state, sa.func.count().label("rows"))
+        .where(messages.c.run == run)
+        .group_by(messages.c.state)
     )
     found: dict[str, int] = {each.state: each.rows for each in connection.execute(by_state)}
-    attempts = select(func.coalesce(func.sum(messages.c.attempts), 0)).where(messages.c.run == run)
+    attempts = sa.select(sa.func.coalesce(sa.func.sum(messages.c.attempts), 0)).where(messages.c.run == run)
     # A run that died could not note its own count.
     made = kept.attempts if kept.finished else int(connection.execute(attempts).scalar_one())
     found[State.UNKNOWN] = found.get(State.UNKNOWN, 0) + found.pop(State.CLAIMED, 0)
@@ -196,10 +200,10 @@ def _this_run(connection: Connection, run: str) -> ThisRun:
     )
 
 
-def read_traits(connection: Connection, *, endpoint: str, campaign: str) -> Traits | None:
+def read_traits(connection: sa.Connection, *, endpoint: str, campaign: str) -> Traits | None:
     """Return the traits of the campaign's last run at this endpoint, or None when there was none."""
     here = (campaigns.c.endpoint == endpoint, campaigns.c.campaign == campaign_scope(campaign))
-    found = connection.execute(select(campaigns).where(*here)).mappings().first()
+    found = connection.execute(sa.select(campaigns).where(*here)).mappings().first()
     if found is None:
         return None
     return Traits(
@@ -210,30 +214,30 @@ def read_traits(connection: Connection, *, endpoint: str, campaign: str) -> Trai
     )
 
 
-def find_endpoints(connection: Connection, campaign: str) -> list[str]:
+def find_endpoints(connection: sa.Connection, campaign: str) -> list[str]:
     """Return the endpoints where at least one person has, or may have, a message of the campaign. Fast: counts none."""
     sent = (messages.c.campaign == campaign_scope(campaign), is_one_of(messages.c.state, SENT_STATES))
     return [
         endpoint
         for endpoint in _endpoints(connection)
-        if connection.execute(select(exists().where(messages.c.endpoint == endpoint, *sent))).scalar()
+        if connection.execute(sa.select(sa.exists().where(messages.c.endpoint == endpoint, *sent))).scalar()
     ]
 
 
-def _endpoints(connection: Connection) -> Iterator[str]:
+def _endpoints(connection: sa.Connection) -> Iterator[str]:
     """Yield every endpoint, each found by the index after the one before: to read all messages for them is slow."""
-    first = select(func.min(messages.c.endpoint))
+    first = sa.select(sa.func.min(messages.c.endpoint))
     endpoint = connection.execute(first).scalar()
     while endpoint is not None:
         yield endpoint
         endpoint = connection.execute(first.where(messages.c.endpoint > endpoint)).scalar()
 
 
-def count_recipients(connection: Connection, campaign: str) -> dict[str, int]:
+def count_recipients(connection: sa.Connection, campaign: str) -> dict[str, int]:
     """Count the people who have, or may have, a message of the campaign, by endpoint."""
-    people = func.count(messages.c.person.distinct())
+    people = sa.func.count(messages.c.person.distinct())
     sent = (messages.c.campaign == campaign_scope(campaign), messages.c.state.in_(SENT_STATES))
-    query = select(messages.c.endpoint, people).where(*sent).group_by(messages.c.endpoint)
+    query = sa.select(messages.c.endpoint, people).where(*sent).group_by(messages.c.endpoint)
     found = {endpoint: count for endpoint, count in connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy
     if not has_purged_data(connection):
         return found
@@ -244,11 +248,11 @@ def count_recipients(connection: Connection, campaign: str) -> dict[str, int]:
     }
 
 
-def _count_twice(connection: Connection, hashes: Hashes, *sent: ColumnElement[bool]) -> int:
+def _count_twice(connection: sa.Connection, hashes: Hashes, *sent: sa.ColumnElement[bool]) -> int:
     """Count people who have both a purged message and another one (`unique_by`): they were counted twice."""
     is_purged = messages.c.person.startswith(MARK, autoescape=True)
-    purged = set(connection.execute(select(messages.c.person).where(*sent, is_purged)).scalars())
+    purged = set(connection.execute(sa.select(messages.c.person).where(*sent, is_purged)).scalars())
     if not purged:
         return 0
-    others = connection.execute(select(messages.c.person).where(*sent, ~is_purged).distinct()).scalars()
+    others = connection.execute(sa.select(messages.c.person).where(*sent, ~is_purged).distinct()).scalars()
     return sum(hashes.person(person) in purged for person in others)

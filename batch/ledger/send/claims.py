@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+import sqlalchemy as sa
 
 from batch.i18n import N_
 from batch.ledger.send.contact_limits import ContactLimiter, claim_parameters, explain_refusal, may_claim
@@ -42,23 +42,23 @@ class OutcomeRecord:
 
 
 _HELD = (
-    messages.c.key == bindparam("held_key"),
-    messages.c.claim_run == bindparam("held_run"),
-    messages.c.attempts == bindparam("held_attempt"),
+    messages.c.key == sa.bindparam("held_key"),
+    messages.c.claim_run == sa.bindparam("held_run"),
+    messages.c.attempts == sa.bindparam("held_attempt"),
     is_one_of(messages.c.state, (State.CLAIMED.value, State.UNKNOWN.value)),
 )
 """A claim is still its owner's: also one that was taken for dead and made `unknown`."""
 
 _CLAIM = PreparedStatement(
-    update(messages)
-    .where(messages.c.key == bindparam("wanted"), messages.c.state == State.PENDING.value, may_claim(messages))
+    sa.update(messages)
+    .where(messages.c.key == sa.bindparam("wanted"), messages.c.state == State.PENDING.value, may_claim(messages))
     .values(
         state=State.CLAIMED.value,
         attempts=messages.c.attempts + 1,
-        claim_run=bindparam("by_run"),
-        claim_host=bindparam("by_host"),
-        claim_pid=bindparam("by_pid"),
-        sent_at=bindparam("at"),
+        claim_run=sa.bindparam("by_run"),
+        claim_host=sa.bindparam("by_host"),
+        claim_pid=sa.bindparam("by_pid"),
+        sent_at=sa.bindparam("at"),
         duration_ms=None,
         http_status=None,
     )
@@ -66,40 +66,40 @@ _CLAIM = PreparedStatement(
 )
 
 _RECORD = PreparedStatement(
-    update(messages)
+    sa.update(messages)
     .where(*_HELD)
     .values(
-        state=bindparam("outcome"),
-        findings=bindparam("json"),
+        state=sa.bindparam("outcome"),
+        findings=sa.bindparam("json"),
         payload=None,
         **dict.fromkeys(AGAIN.values()),
-        run=bindparam("by_run"),
-        chat_id=bindparam("chat"),
-        chat_status=bindparam("chat_is"),
-        message_id=bindparam("message"),
-        message_status=bindparam("message_is"),
-        evidence=bindparam("sign"),
-        http_status=bindparam("status"),
-        duration_ms=bindparam("took_ms"),
-        sent_at=func.coalesce(bindparam("began", type_=messages.c.sent_at.type), messages.c.sent_at),
+        run=sa.bindparam("by_run"),
+        chat_id=sa.bindparam("chat"),
+        chat_status=sa.bindparam("chat_is"),
+        message_id=sa.bindparam("message"),
+        message_status=sa.bindparam("message_is"),
+        evidence=sa.bindparam("sign"),
+        http_status=sa.bindparam("status"),
+        duration_ms=sa.bindparam("took_ms"),
+        sent_at=sa.func.coalesce(sa.bindparam("began", type_=messages.c.sent_at.type), messages.c.sent_at),
     )
 )
 
 _ENDPOINTS_OF_CHAT = PreparedStatement(
-    select(messages.c.endpoint).where(
-        or_(
-            messages.c.chat_id == bindparam("chat"),
-            messages.c.chat_id == bindparam("hashed", type_=messages.c.chat_id.type),
+    sa.select(messages.c.endpoint).where(
+        sa.or_(
+            messages.c.chat_id == sa.bindparam("chat"),
+            messages.c.chat_id == sa.bindparam("hashed", type_=messages.c.chat_id.type),
         ),
-        messages.c.key != bindparam("held_key"),
+        messages.c.key != sa.bindparam("held_key"),
     )
 )
 """Without a condition on the endpoint, for which SQLite would read a whole campaign instead of the index by chat."""
-_ENDPOINT = select(messages.c.endpoint).where(messages.c.key == bindparam("held_key"))
+_ENDPOINT = sa.select(messages.c.endpoint).where(messages.c.key == sa.bindparam("held_key"))
 
 
 def claim(
-    connection: Connection, job: Job, owner: Owner, now: datetime, rules: ContactLimiter
+    connection: sa.Connection, job: Job, owner: Owner, now: datetime, rules: ContactLimiter
 ) -> Claim | ClaimRefusal | None:
     """Take a pending message. ClaimRefusal when a contact limit keeps it back, None when it is not pending (any more).
 
@@ -118,7 +118,7 @@ def claim(
 
 
 def release(
-    connection: Connection,
+    connection: sa.Connection,
     held: Claim,
     finding: Finding | None,
     *,
@@ -137,25 +137,25 @@ def release(
     if finding:
         values["findings"] = findings_to_json([finding])
     values |= {"run": held.owner.run} if posted else {"attempts": messages.c.attempts - 1}
-    released = connection.execute(update(messages).where(*_HELD).values(values), _ids(held)).rowcount == 1
+    released = connection.execute(sa.update(messages).where(*_HELD).values(values), _ids(held)).rowcount == 1
     rules.note_end(held.key, None)
     return released
 
 
-def withdraw(connection: Connection, key: str, owner: Owner, rules: ContactLimiter) -> bool:
+def withdraw(connection: sa.Connection, key: str, owner: Owner, rules: ContactLimiter) -> bool:
     """Make a message pending again that this run claimed without learning of it, and so did not post.
 
     For a claim whose commit failed in a way that leaves open whether it took effect. False when it did not.
     """
     open_claim = (messages.c.key == key, messages.c.claim_run == owner.run, messages.c.state == State.CLAIMED.value)
     values = {"state": State.PENDING.value, "attempts": messages.c.attempts - 1, **NO_CLAIM}
-    withdrawn = connection.execute(update(messages).where(*open_claim).values(values)).rowcount == 1
+    withdrawn = connection.execute(sa.update(messages).where(*open_claim).values(values)).rowcount == 1
     rules.note_end(key, None)
     return withdrawn
 
 
 def record(
-    connection: Connection,
+    connection: sa.Connection,
     held: Claim,
     verdict: Verdict,
     *,
@@ -199,7 +199,7 @@ def record(
     return OutcomeRecord(outcome=outcome, evidence=evidence)
 
 
-def _is_known_chat(connection: Connection, held: Claim, chat_id: str, rules: ContactLimiter) -> bool:
+def _is_known_chat(connection: sa.Connection, held: Claim, chat_id: str, rules: ContactLimiter) -> bool:
     """Return whether another message at the same endpoint went to that chat, a purged one too."""
     hashed = rules.hashes.chat(chat_id) if rules.hashes is not None else None
     values = {"chat": chat_id, "hashed": hashed, "held_key": held.key}
@@ -207,9 +207,9 @@ def _is_known_chat(connection: Connection, held: Claim, chat_id: str, rules: Con
     return bool(endpoints) and connection.execute(_ENDPOINT, {"held_key": held.key}).scalar() in endpoints
 
 
-def _suppress_person(connection: Connection, held: Claim, finding: Finding) -> None:
+def _suppress_person(connection: sa.Connection, held: Claim, finding: Finding) -> None:
     person, at, endpoint = connection.execute(
-        select(messages.c.person, messages.c.sent_at, messages.c.endpoint).where(messages.c.key == held.key)
+        sa.select(messages.c.person, messages.c.sent_at, messages.c.endpoint).where(messages.c.key == held.key)
     ).one()
     reason = Phrase(N_("stopped marketing messages ({code})"), {"code": finding.values.get("code", "131050")})
     source = Phrase(N_("WhatsApp, run {run}"), {"run": held.owner.run})
@@ -217,7 +217,9 @@ def _suppress_person(connection: Connection, held: Claim, finding: Finding) -> N
     suppress(connection, SuppressionEntry(person=person, reason=reason, source=source, added=at, endpoint=where))
 
 
-def settle_dead_claims(connection: Connection, *, endpoint: str, campaign: str, before: datetime | None = None) -> int:
+def settle_dead_claims(
+    connection: sa.Connection, *, endpoint: str, campaign: str, before: datetime | None = None
+) -> int:
     """Turn the campaign's open claims into `unknown`; return how many. `before`: only those that are older.
 
     Only the holder of the campaign's lock may call this: no other process can then be sending for it.
@@ -225,7 +227,7 @@ def settle_dead_claims(connection: Connection, *, endpoint: str, campaign: str, 
     scope = [messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign)]
     if before is not None:
         scope.append(messages.c.sent_at < before)
-    open_claims = select(messages.c.key, messages.c.claim_run).where(*scope, messages.c.state == State.CLAIMED.value)
+    open_claims = sa.select(messages.c.key, messages.c.claim_run).where(*scope, messages.c.state == State.CLAIMED.value)
     dead = connection.execute(open_claims).all()
     for key, run in dead:
         values = {
@@ -235,18 +237,18 @@ def settle_dead_claims(connection: Connection, *, endpoint: str, campaign: str, 
             "run": run,
             **dict.fromkeys(AGAIN.values()),
         }
-        connection.execute(update(messages).where(messages.c.key == key).values(values))
+        connection.execute(sa.update(messages).where(messages.c.key == key).values(values))
     return len(dead)
 
 
-def restore_retries(connection: Connection, *, endpoint: str, campaign: str) -> int:
+def restore_retries(connection: sa.Connection, *, endpoint: str, campaign: str) -> int:
     """Give messages that were to be tried again by choice, and were not sent since, their outcome back.
 
     `--resend-unknown` and `--retry-errors` hold for one run: what it does not reach stays what it was.
     """
     scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
     waiting = (messages.c.state == State.PENDING.value, messages.c.again_state.is_not(None))
-    return connection.execute(update(messages).where(*scope, *waiting).values(restored_values())).rowcount
+    return connection.execute(sa.update(messages).where(*scope, *waiting).values(restored_values())).rowcount
 
 
 def _ids(held: Claim) -> dict[str, Any]:

@@ -7,22 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    BindParameter,
-    ColumnElement,
-    Connection,
-    Table,
-    and_,
-    bindparam,
-    exists,
-    false,
-    func,
-    or_,
-    select,
-    type_coerce,
-    update,
-)
+import sqlalchemy as sa
 
 from batch.formatting import format_moment
 from batch.ledger.send.rolling_quota import LATE_POST, Quota
@@ -52,7 +37,7 @@ _RECHECK = timedelta(seconds=1)
 EARLIER = messages.alias("earlier")
 """Other messages, in the conditions below."""
 
-_ENDED = type_coerce(EARLIER.c.sent_at, BigInteger) + 1000 * func.coalesce(
+_ENDED = sa.type_coerce(EARLIER.c.sent_at, sa.BigInteger) + 1000 * sa.func.coalesce(
     EARLIER.c.duration_ms, LATE_POST // timedelta(milliseconds=1)
 )
 """Microseconds since 1970 by which an attempt was posted at the latest: its start and its duration. To connect takes a
@@ -70,7 +55,7 @@ class ContactLimiter:
         self._quotas: dict[str | None, Quota] = {}
         self._open: dict[str, Job] = {}
 
-    def cap_refuses(self, connection: Connection, job: Job, now: datetime) -> ClaimRefusal | None:
+    def cap_refuses(self, connection: sa.Connection, job: Job, now: datetime) -> ClaimRefusal | None:
         """Return the refusal of a message to a new person while the cap is reached; None when it may go."""
         quota = self._quota(job.sender)
         return self._refuse_until(quota.refuses(connection, job.person, now) if quota else None)
@@ -111,12 +96,12 @@ class ContactLimiter:
         return ClaimRefusal(outcome=Outcome.PENDING, finding=finding, until=until)
 
 
-def may_claim(message: Table) -> ColumnElement[bool]:
+def may_claim(message: sa.Table) -> sa.ColumnElement[bool]:
     """Return the condition: not suppressed, not contacted within [history], not within the spacing interval.
 
     Bind its values with `claim_parameters`.
     """
-    return and_(~_is_suppressed(message), ~_recently_by_others(message), ~_is_too_close(message))
+    return sa.and_(~_is_suppressed(message), ~_recently_by_others(message), ~_is_too_close(message))
 
 
 def claim_parameters(limiter: ContactLimiter, job: Job, owner: Owner, now: datetime) -> Mapping[str, Any]:
@@ -130,14 +115,14 @@ def claim_parameters(limiter: ContactLimiter, job: Job, owner: Owner, now: datet
     }
 
 
-def _is_suppressed(message: Any) -> ColumnElement[bool]:
-    return exists().where(is_suppressed(message.c.person, message.c.endpoint))
+def _is_suppressed(message: Any) -> sa.ColumnElement[bool]:
+    return sa.exists().where(is_suppressed(message.c.person, message.c.endpoint))
 
 
-_HASHED: BindParameter[str] = bindparam("hashed", type_=messages.c.person.type)
+_HASHED: sa.BindParameter[str] = sa.bindparam("hashed", type_=messages.c.person.type)
 
 
-def recent_contact(message: Any, *hashed: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
+def recent_contact(message: Any, *hashed: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions: `EARLIER` is a message to the same person since `recent_since`, and no trial.
 
     `hashed`: the person's pseudonyms, under which a purged message has it; null where none can be. By default that of
@@ -145,22 +130,22 @@ def recent_contact(message: Any, *hashed: ColumnElement[str]) -> tuple[ColumnEle
     """
     pseudonyms = [EARLIER.c.person == each for each in hashed or (_HASHED,)]
     return (
-        or_(EARLIER.c.person == message.c.person, *pseudonyms),
-        EARLIER.c.sent_at > bindparam("recent_since", type_=messages.c.sent_at.type),
+        sa.or_(EARLIER.c.person == message.c.person, *pseudonyms),
+        EARLIER.c.sent_at > sa.bindparam("recent_since", type_=messages.c.sent_at.type),
         may_have(EARLIER),
-        EARLIER.c.trial == false(),
+        EARLIER.c.trial == sa.false(),
     )
 
 
-def _of_other_campaign(message: Any) -> ColumnElement[bool]:
-    return and_(EARLIER.c.endpoint == message.c.endpoint, EARLIER.c.campaign != message.c.campaign)
+def _of_other_campaign(message: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(EARLIER.c.endpoint == message.c.endpoint, EARLIER.c.campaign != message.c.campaign)
 
 
-def _recently_by_others(message: Any) -> ColumnElement[bool]:
-    return exists().where(*recent_contact(message), _of_other_campaign(message))
+def _recently_by_others(message: Any) -> sa.ColumnElement[bool]:
+    return sa.exists().where(*recent_contact(message), _of_other_campaign(message))
 
 
-def _of_same_person(message: Any) -> tuple[ColumnElement[bool], ...]:
+def _of_same_person(message: Any) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         EARLIER.c.person == message.c.person,
         EARLIER.c.sent_at.is_not(None),
@@ -170,40 +155,40 @@ def _of_same_person(message: Any) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-_ON_ITS_WAY = and_(EARLIER.c.state == State.CLAIMED.value, EARLIER.c.claim_run == bindparam("sending_run"))
+_ON_ITS_WAY = sa.and_(EARLIER.c.state == State.CLAIMED.value, EARLIER.c.claim_run == sa.bindparam("sending_run"))
 """This very run is posting it at this moment."""
 
 
-def _is_too_close(message: Any) -> ColumnElement[bool]:
-    just_now = bindparam("close_since", type_=BigInteger) < _ENDED
-    return exists().where(*_of_same_person(message), or_(just_now, _ON_ITS_WAY))
+def _is_too_close(message: Any) -> sa.ColumnElement[bool]:
+    just_now = sa.bindparam("close_since", type_=sa.BigInteger) < _ENDED
+    return sa.exists().where(*_of_same_person(message), sa.or_(just_now, _ON_ITS_WAY))
 
 
 def explain_refusal(
-    connection: Connection, job: Job, owner: Owner, now: datetime, limiter: ContactLimiter
+    connection: sa.Connection, job: Job, owner: Owner, now: datetime, limiter: ContactLimiter
 ) -> ClaimRefusal | None:
     """Return why a pending message could not be claimed, and write it where it is final; None: it is not pending.
 
     The caller commits.
     """
     key = messages.c.key == job.key
-    state = connection.execute(select(messages.c.state).where(key)).scalar()
+    state = connection.execute(sa.select(messages.c.state).where(key)).scalar()
     if state != State.PENDING.value:
         return None
     listed = is_suppressed(messages.c.person, messages.c.endpoint)
-    source = connection.execute(select(suppressed.c.source).join(messages, listed).where(key).limit(1)).scalar()
+    source = connection.execute(sa.select(suppressed.c.source).join(messages, listed).where(key).limit(1)).scalar()
     if source is not None:
         return _skip(connection, job, owner, Finding(Reason.SUPPRESSED, {"where": value_from_text(source)}))
     values = {**claim_parameters(limiter, job, owner, now), "wanted": job.key}
     newest = (
-        select(EARLIER.c.campaign, EARLIER.c.sent_at)
-        .where(*recent_contact(messages), _of_other_campaign(messages), messages.c.key == bindparam("wanted"))
+        sa.select(EARLIER.c.campaign, EARLIER.c.sent_at)
+        .where(*recent_contact(messages), _of_other_campaign(messages), messages.c.key == sa.bindparam("wanted"))
         .order_by(EARLIER.c.sent_at.desc())
     )
     if (other := connection.execute(newest.limit(1), values).first()) is not None:
         return _skip(connection, job, owner, recent_message_finding(limiter.rules, other.campaign, other.sent_at))
-    others = (*_of_same_person(messages), ~_ON_ITS_WAY, messages.c.key == bindparam("wanted"))
-    ended = connection.execute(select(func.max(_ENDED)).where(*others), values).scalar()
+    others = (*_of_same_person(messages), ~_ON_ITS_WAY, messages.c.key == sa.bindparam("wanted"))
+    ended = connection.execute(sa.select(sa.func.max(_ENDED)).where(*others), values).scalar()
     close = timedelta() if ended is None else timedelta(microseconds=ended - microseconds(now)) + SPACING
     until = now + (close if close > timedelta() else _RECHECK)
     return ClaimRefusal(outcome=Outcome.PENDING, finding=Finding(Reason.SPACING), until=until)
@@ -216,18 +201,18 @@ def recent_message_finding(rules: ContactLimits, campaign: str, at: datetime) ->
     return Finding(Reason.RECENTLY_MESSAGED, values)
 
 
-def _skip(connection: Connection, job: Job, owner: Owner, finding: Finding) -> ClaimRefusal:
+def _skip(connection: sa.Connection, job: Job, owner: Owner, finding: Finding) -> ClaimRefusal:
     """Write that a rule leaves the row out; a message that was to be tried again gets its outcome back.
 
     The values to send are not kept: a plan that finds the person allowed again has them anew.
     """
     key = messages.c.key == job.key
-    before = connection.execute(select(messages.c.again_state).where(key)).scalar()
+    before = connection.execute(sa.select(messages.c.again_state).where(key)).scalar()
     if before is not None:
-        connection.execute(update(messages).where(key).values(restored_values()))
+        connection.execute(sa.update(messages).where(key).values(restored_values()))
         return ClaimRefusal(outcome=Outcome(before), finding=finding)
-    connection.execute(update(messages).where(key).values(payload=None))
+    connection.execute(sa.update(messages).where(key).values(payload=None))
     own = (rows.c.run == owner.run, rows.c.row == job.row, rows.c.key == job.key, rows.c.outcome.is_(None))
     values = {"outcome": Outcome.SKIPPED.value, "findings": findings_to_json([finding])}
-    connection.execute(update(rows).where(*own).values(values))
+    connection.execute(sa.update(rows).where(*own).values(values))
     return ClaimRefusal(outcome=Outcome.SKIPPED, finding=finding)

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, select
+import sqlalchemy as sa
 
 from batch.ledger.send import claims
 from batch.ledger.send.claims import Claim, OutcomeRecord
@@ -42,7 +42,7 @@ class SendQueue:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: sa.Engine,
         writer: Writer,
         owner: Owner,
         limiter: ContactLimiter | None = None,
@@ -69,7 +69,7 @@ class SendQueue:
 
     def row_of(self, count: int) -> int | None:
         """Return the row of the run's `count`-th job (from 1) in the sheet's order; None when there are fewer."""
-        query = select(rows.c.row).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
+        query = sa.select(rows.c.row).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
         with self._engine.connect().execution_options(**READ) as connection:
             found: int | None = connection.execute(query.offset(count - 1).limit(1)).scalar()
         return found
@@ -84,7 +84,7 @@ class SendQueue:
         found = by_sender.get(sender, ()) if sender is not None else sorted(chain(*by_sender.values()))
         wanted = found if upto is None else found[: bisect_right(found, upto)]
         columns = (messages.c.key, rows.c.row, messages.c.sender, messages.c.payload, messages.c.person)
-        query = select(*columns).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
+        query = sa.select(*columns).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
         if sender is not None:  # a later plan may have given the message to another sender, whose limits are not ours
             query = query.where(messages.c.sender == sender)
         for first in range(0, len(wanted), _PAGE):
@@ -94,7 +94,7 @@ class SendQueue:
             for key, row, of, payload, person in page:
                 yield Job(key=key, row=row, sender=of, payload=payload, person=person)
 
-    def _waiting(self) -> tuple[ColumnElement[bool], ...]:
+    def _waiting(self) -> tuple[sa.ColumnElement[bool], ...]:
         return (*_of_run(self._owner.run), messages.c.state == State.PENDING.value)
 
     def full_until(self, job: Job, now: datetime) -> ClaimRefusal | None:
@@ -126,13 +126,13 @@ class SendQueue:
         )
         return self._write(write)
 
-    def _write(self, write: Callable[[Connection], T]) -> asyncio.Future[T]:
+    def _write(self, write: Callable[[sa.Connection], T]) -> asyncio.Future[T]:
         waiting: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._writer.submit(write).add_done_callback(partial(self._resolver.resolve, waiting))
         return waiting
 
 
-def _of_run(run: str) -> tuple[ColumnElement[bool], ...]:
+def _of_run(run: str) -> tuple[sa.ColumnElement[bool], ...]:
     """Rows of `run` whose messages it may send."""
     return (
         rows.c.run == run,
@@ -150,7 +150,9 @@ def rows_by_sender(found: Iterable[Any]) -> JobRows:
     return job_rows
 
 
-def _read_job_rows(connection: Connection, run: str) -> JobRows:
+def _read_job_rows(connection: sa.Connection, run: str) -> JobRows:
     """Look up the jobs of a run that another process has planned."""
-    query = select(rows.c.row, messages.c.sender).select_from(_JOBS).where(*_of_run(run), messages.c.state.in_(_OPEN))
+    query = (
+        sa.select(rows.c.row, messages.c.sender).select_from(_JOBS).where(*_of_run(run), messages.c.state.in_(_OPEN))
+    )
     return rows_by_sender(connection.execute(query.order_by(rows.c.row).execution_options(yield_per=1000)))

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from threading import Lock
 
-from sqlalchemy import Connection, select
+import sqlalchemy as sa
 
 from batch.ledger.storage.engine import read_data_version
 from batch.ledger.storage.schema import SENT_STATES, State, is_one_of, messages
@@ -25,17 +25,17 @@ _LONGEST = timedelta(hours=1)
 
 
 def read_contact_times(
-    connection: Connection, *, endpoint: str, sender: str | None, since: datetime
+    connection: sa.Connection, *, endpoint: str, sender: str | None, since: datetime
 ) -> list[tuple[str, datetime]]:
     """Return (person, last contact) of people who have, or may have, a message since a moment, the oldest first.
 
     `sender` None: of all senders. An attempt counts from its end: by then it was posted at the latest.
     """
     columns = (messages.c.endpoint, messages.c.person)
-    now = select(*columns, messages.c.sent_at, messages.c.duration_ms).where(
+    now = sa.select(*columns, messages.c.sent_at, messages.c.duration_ms).where(
         is_one_of(messages.c.state, SENT_STATES), messages.c.sent_at > since - _LONGEST
     )
-    again = select(*columns, messages.c.again_sent_at, messages.c.again_duration_ms).where(
+    again = sa.select(*columns, messages.c.again_sent_at, messages.c.again_duration_ms).where(
         messages.c.again_state == State.UNKNOWN.value, messages.c.again_sent_at > since - _LONGEST
     )
     if sender is not None:
@@ -66,7 +66,7 @@ class Quota:
         self._doubtful = False
         self._lock = Lock()
 
-    def refuses(self, connection: Connection, person: str, now: datetime) -> datetime | None:
+    def refuses(self, connection: sa.Connection, person: str, now: datetime) -> datetime | None:
         """Return when a new person can be reached, if this one cannot be now; None when this one can."""
         with self._lock:
             if not self._read or (self._sender is None and self._others_wrote(connection)):
@@ -99,13 +99,13 @@ class Quota:
         """Let the next refusal read the count anew: a claim turned out not to have sent, so it may be too high."""
         self._doubtful = True
 
-    def _count(self, connection: Connection, now: datetime) -> None:
+    def _count(self, connection: sa.Connection, now: datetime) -> None:
         since = now - DAY - MARGIN
         found = read_contact_times(connection, endpoint=self._endpoint, sender=self._sender, since=since)
         self._last = OrderedDict(found)
         self._read, self._doubtful = True, False
 
-    def _others_wrote(self, connection: Connection) -> bool:
+    def _others_wrote(self, connection: sa.Connection) -> bool:
         """Return whether another connection may have changed the database since the last call."""
         before, self._version = self._version, read_data_version(connection)
         return self._version is None or before != self._version

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, inspect, literal, select, update
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+import sqlalchemy as sa
 
 from batch.errors import LedgerFailed, LedgerUnusable
 from batch.i18n import _
@@ -29,19 +27,23 @@ some 15 seconds, on a slow or busy machine for several times that: a run that is
 READ: Mapping[str, Any] = {"wegly_read": True}
 """Execution options of a connection that only reads: its transactions take no write lock."""
 
-Migration = Callable[[Connection], None]
+Migration = Callable[[sa.Connection], None]
 
 
-def _use_one_form_of_numbers(connection: Connection) -> None:
+def _use_one_form_of_numbers(connection: sa.Connection) -> None:
     """Give people whose number has two forms the one by which they are known now (`unify_forms`)."""
     for table in (messages, rows, suppressed):
         without = (table.c.person.like("+54%"), ~table.c.person.like("+549%"))
-        new = literal("+549") + func.substr(table.c.person, 4)
-        connection.execute(update(table).prefix_with("OR IGNORE", dialect="sqlite").where(*without).values(person=new))
-    connection.execute(delete(suppressed).where(suppressed.c.person.like("+54%"), ~suppressed.c.person.like("+549%")))
+        new = sa.literal("+549") + sa.func.substr(table.c.person, 4)
+        connection.execute(
+            sa.update(table).prefix_with("OR IGNORE", dialect="sqlite").where(*without).values(person=new)
+        )
+    connection.execute(
+        sa.delete(suppressed).where(suppressed.c.person.like("+54%"), ~suppressed.c.person.like("+549%"))
+    )
 
 
-def _limit_suppression_to_endpoints(connection: Connection) -> None:
+def _limit_suppression_to_endpoints(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE suppressed RENAME TO suppressed_everywhere")
     suppressed.create(connection)
     connection.exec_driver_sql(
@@ -52,7 +54,7 @@ def _limit_suppression_to_endpoints(connection: Connection) -> None:
     _use_one_form_of_numbers(connection)
 
 
-def _add_message_ids(connection: Connection) -> None:
+def _add_message_ids(connection: sa.Connection) -> None:
     for column in ("message_id", "message_status"):
         connection.exec_driver_sql(f"ALTER TABLE messages ADD COLUMN {column} TEXT")
 
@@ -78,7 +80,7 @@ def default_url() -> str:
 
 def display_location(url: str) -> str:
     """Return a ledger's location for messages: a path, or a URL without its password."""
-    parsed = make_url(url)
+    parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         return str(Path(parsed.database).expanduser().absolute())
     return parsed.render_as_string(hide_password=True)
@@ -87,8 +89,8 @@ def display_location(url: str) -> str:
 def sqlite_path(url: str) -> Path:
     """Return the absolute path of the file that a ledger's URL names. Raises LedgerUnusable when it names none."""
     try:
-        parsed = make_url(url)
-    except ArgumentError:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
         raise LedgerUnusable(
             _("{url!r} does not name a ledger.").format(url=url),
             _("Write sqlite:///path/to/ledger.sqlite3 (three slashes, then the path)."),
@@ -101,7 +103,9 @@ def sqlite_path(url: str) -> Path:
     return Path(parsed.database).expanduser().absolute()
 
 
-def open_engine(url: str, *, migrations: Mapping[int, Migration] = MIGRATIONS, version: int = SCHEMA_VERSION) -> Engine:
+def open_engine(
+    url: str, *, migrations: Mapping[int, Migration] = MIGRATIONS, version: int = SCHEMA_VERSION
+) -> sa.Engine:
     """Open the ledger at `url`, create it when it does not exist, and migrate its tables to `version`.
 
     What it creates or migrates is durable on return. Raises LedgerUnusable when the location cannot be used, the file
@@ -110,13 +114,13 @@ def open_engine(url: str, *, migrations: Mapping[int, Migration] = MIGRATIONS, v
     path = sqlite_path(url)
     refuse_network_folder(path)
     _prepare_file(path)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     configure_connections(engine)
     try:
         if not _is_current(engine, version):
             with engine.begin() as connection:
                 migrate(connection, path, migrations, version)
-    except DBAPIError as error:
+    except sa.exc.DBAPIError as error:
         engine.dispose()
         raise LedgerUnusable(
             _("The ledger {path} cannot be used: {error}.").format(path=path, error=error.orig),
@@ -129,9 +133,9 @@ def open_engine(url: str, *, migrations: Mapping[int, Migration] = MIGRATIONS, v
     return engine
 
 
-def memory_engine() -> Engine:
+def memory_engine() -> sa.Engine:
     """Return an empty ledger in memory, for read-only commands when no ledger file exists."""
-    engine = create_engine("sqlite://", hide_parameters=True)
+    engine = sa.create_engine("sqlite://", hide_parameters=True)
     configure_connections(engine)
     with engine.begin() as connection:
         migrate(connection, Path(":memory:"), MIGRATIONS, SCHEMA_VERSION)
@@ -158,10 +162,10 @@ def _prepare_file(path: Path) -> None:
         ) from error
 
 
-def configure_connections(engine: Engine) -> None:
+def configure_connections(engine: sa.Engine) -> None:
     """Set WAL, full synchronisation and our own transactions on every connection of `engine`."""
 
-    @event.listens_for(engine, "connect")
+    @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # sqlite3's own transactions begin late and commit by themselves
         connection.execute("PRAGMA journal_mode=WAL")
@@ -174,21 +178,21 @@ def configure_connections(engine: Engine) -> None:
             connection.execute("PRAGMA fullfsync=ON")
             connection.execute("PRAGMA checkpoint_fullfsync=ON")
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
         # IMMEDIATE waits for the lock here, where waiting is safe, and not in the middle of a transaction.
         reading = connection.get_execution_options().get("wegly_read")
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _is_current(engine: Engine, version: int) -> bool:
+def _is_current(engine: sa.Engine, version: int) -> bool:
     """Return whether nothing has to be written: opening the ledger then waits for no writer."""
     with engine.connect().execution_options(**READ) as connection:
         _refuse_views(connection)
         return _read_version(connection) == version
 
 
-def _refuse_views(connection: Connection) -> None:
+def _refuse_views(connection: sa.Connection) -> None:
     """Refuse what could show or write something else than the tables hold: wegly-batch makes no view and no trigger."""
     query = "SELECT type, name FROM sqlite_schema WHERE type IN ('view', 'trigger')"
     if (found := connection.exec_driver_sql(query).first()) is not None:
@@ -200,26 +204,26 @@ def _refuse_views(connection: Connection) -> None:
         )
 
 
-def _read_version(connection: Connection) -> int | None:
+def _read_version(connection: sa.Connection) -> int | None:
     """Return the schema version; None for an empty database."""
-    if not inspect(connection).has_table(meta.name):
+    if not sa.inspect(connection).has_table(meta.name):
         return None
-    return int(connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
+    return int(connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
 
 
-def migrate(connection: Connection, path: Path, migrations: Mapping[int, Migration], version: int) -> None:
+def migrate(connection: sa.Connection, path: Path, migrations: Mapping[int, Migration], version: int) -> None:
     """Create the tables, or bring those of an older version up to `version`. The caller commits."""
     found = _read_version(connection)
     if found is None:
         metadata.create_all(connection)
         first = {"ledger_id": uuid.uuid4().hex, "schema_version": str(version), "counter": "0", SECRET: new_secret()}
-        connection.execute(insert(meta), [{"name": name, "value": value} for name, value in first.items()])
+        connection.execute(sa.insert(meta), [{"name": name, "value": value} for name, value in first.items()])
         return
     _refuse_version(path, found, version)
     for step in range(found + 1, version + 1):
         migrations[step](connection)
     if found < version:
-        connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
+        connection.execute(sa.update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
 
 
 def _refuse_version(path: Path, found: int, version: int) -> None:
@@ -251,7 +255,7 @@ def _refuse_version(path: Path, found: int, version: int) -> None:
 
 
 @contextmanager
-def small_cache(connection: Connection) -> Iterator[None]:
+def small_cache(connection: sa.Connection) -> Iterator[None]:
     """Shrink the page cache for one sequential read, which is no slower for it."""
     shrink_cache(connection)
     try:
@@ -261,13 +265,13 @@ def small_cache(connection: Connection) -> Iterator[None]:
             connection.exec_driver_sql(_CACHE)
 
 
-def shrink_cache(connection: Connection) -> None:
+def shrink_cache(connection: sa.Connection) -> None:
     """Shrink the connection's page cache for good: the system's own cache holds the same pages."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_SMALL_CACHE)
 
 
-def read_data_version(connection: Connection) -> tuple[int, int] | None:
+def read_data_version(connection: sa.Connection) -> tuple[int, int] | None:
     """Return a value that differs once another connection has committed a change.
 
     None where that cannot be known, and in memory, where all share one connection. Inside a transaction it is the
@@ -284,12 +288,12 @@ def translate_write_failures(doing: str, remedy: str) -> Iterator[None]:
     """Raise LedgerFailed in place of SQLAlchemy's errors inside the block. `doing` is a marked text (`N_`)."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except sa.exc.SQLAlchemyError as error:
         raise write_failure(error, doing, remedy) from error
 
 
-def write_failure(error: SQLAlchemyError, doing: str, remedy: str) -> LedgerFailed:
+def write_failure(error: sa.exc.SQLAlchemyError, doing: str, remedy: str) -> LedgerFailed:
     """Return the LedgerFailed for a failed write, with the driver's words. `doing` is a marked text (`N_`)."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     problem = _("The ledger could not be written while {doing}: {cause}.").format(doing=_(doing), cause=cause)
     return LedgerFailed(problem, remedy)

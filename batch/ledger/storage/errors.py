@@ -2,8 +2,7 @@
 
 import sqlite3
 
-from sqlalchemy import Engine, event
-from sqlalchemy.engine import ExceptionContext
+import sqlalchemy as sa
 
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
@@ -52,7 +51,7 @@ def remedy_for(error: BaseException | None) -> str | None:
     return _(remedy) if remedy else None
 
 
-def translate_failures(engine: Engine, place: str) -> None:
+def translate_failures(engine: sa.Engine, place: str) -> None:
     """Make `engine` raise LedgerFailed where the ledger's location fails: disk full, read-only, damaged.
 
     For all reads and writes, those of a sheet's staging too. Errors of the statements themselves (a key that exists
@@ -60,8 +59,8 @@ def translate_failures(engine: Engine, place: str) -> None:
     """
     engine.update_execution_options(wegly_place=place)
 
-    @event.listens_for(engine, "handle_error")
-    def _translate(context: ExceptionContext) -> BaseException | None:
+    @sa.event.listens_for(engine, "handle_error")
+    def _translate(context: sa.engine.ExceptionContext) -> BaseException | None:
         return translate_failure(context.original_exception, place)
 
 

@@ -7,9 +7,7 @@ much as the statement itself, and while sending it competes with the event loop 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.expression import Executable
+import sqlalchemy as sa
 
 from batch.ledger.storage.errors import translate_failure
 
@@ -20,11 +18,11 @@ class PreparedStatement:
     Values are converted by the parameters' types; the rows that a statement returns are the driver's own.
     """
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: sa.Executable) -> None:
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+    def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any:
         """Run it in the connection's transaction, and return the driver's cursor.
 
         Raises LedgerFailed where the ledger's location fails, and sqlalchemy.exc.DBAPIError for anything else.
@@ -38,14 +36,16 @@ class PreparedStatement:
             cursor.execute(compiled.text, compiled.values(values))
         except dialect.loaded_dbapi.Error as error:
             failed = translate_failure(error, connection.get_execution_options().get("wegly_place", ""))
-            raise failed or DBAPIError.instance(compiled.text, None, error, dialect.loaded_dbapi.Error) from error
+            raise failed or sa.exc.DBAPIError.instance(
+                compiled.text, None, error, dialect.loaded_dbapi.Error
+            ) from error
         return cursor
 
 
 class _Compiled:
     """A statement in the form that a driver takes."""
 
-    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+    def __init__(self, statement: sa.Executable, dialect: sa.Dialect) -> None:
         compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every statement has it
         self.text = str(compiled)
         # A parameter that is forgotten must not become null: it would switch a rule off.

@@ -9,7 +9,7 @@ import base64
 import hmac
 import secrets
 
-from sqlalchemy import Connection, select
+import sqlalchemy as sa
 
 from batch.ledger.storage.schema import meta
 
@@ -70,11 +70,11 @@ def new_secret() -> str:
     return secrets.token_hex(_SECRET_BYTES)
 
 
-def read_hashes(connection: Connection) -> Hashes:
+def read_hashes(connection: sa.Connection) -> Hashes:
     """Return the hashes of the connection's ledger."""
-    return Hashes(bytes.fromhex(connection.execute(select(meta.c.value).where(meta.c.name == SECRET)).scalar_one()))
+    return Hashes(bytes.fromhex(connection.execute(sa.select(meta.c.value).where(meta.c.name == SECRET)).scalar_one()))
 
 
-def has_purged_data(connection: Connection) -> bool:
+def has_purged_data(connection: sa.Connection) -> bool:
     """Return whether anything was ever purged from the ledger: only then do hashes stand for values."""
-    return connection.execute(select(meta.c.value).where(meta.c.name == PURGED)).scalar() is not None
+    return connection.execute(sa.select(meta.c.value).where(meta.c.name == PURGED)).scalar() is not None

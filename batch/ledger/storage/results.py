@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause
+import sqlalchemy as sa
 
 from batch.ledger.storage.pseudonyms import clear_value
 from batch.ledger.storage.schema import State, messages
@@ -61,7 +61,7 @@ _EVIDENCE: dict[str | None, Evidence | None] = {None: None, "": None, **{each.va
 _OUTCOMES = {each.value: each for each in Outcome}
 
 
-def row_columns(table: FromClause) -> tuple[ColumnElement[Any], ...]:
+def row_columns(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
     """Return the row's part of a `StoredRow`, in its order, from the table `rows` or `staged`."""
     return tuple(table.c[name] for name in StoredRow._fields[:_ROW_FIELDS])
 

@@ -6,30 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    ColumnElement,
-    Connection,
-    Dialect,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    PrimaryKeyConstraint,
-    String,
-    Table,
-    Text,
-    TextClause,
-    TypeDecorator,
-    and_,
-    event,
-    false,
-    or_,
-    text,
-)
+import sqlalchemy as sa
 
 from batch.model.outcomes import Outcome
 
@@ -44,29 +21,29 @@ def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
-class UtcTime(TypeDecorator[datetime]):
+class UtcTime(sa.TypeDecorator[datetime]):
     """An aware UTC time, kept as whole microseconds since 1970, so that it sorts and compares alike everywhere."""
 
-    impl = BigInteger
+    impl = sa.BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
         return None if value is None else microseconds(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - likewise
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - likewise
         return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
-class PathText(TypeDecorator[str]):
+class PathText(sa.TypeDecorator[str]):
     """A path. The bytes of a name that is no UTF-8 are kept as they are."""
 
-    impl = Text
+    impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
         return value if value is None or value.isprintable() else _encodable(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - likewise
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> str | None:  # noqa: ARG002 - likewise
         return os.fsdecode(value) if isinstance(value, bytes) else value
 
 
@@ -96,111 +73,113 @@ MESSAGED_STATES = (State.SUCCESS.value, State.REUSED.value)
 """The states of messages that the API accepted."""
 
 
-def is_one_of(column: Column[str] | ColumnElement[str], states: Sequence[str]) -> ColumnElement[bool]:
+def is_one_of(column: sa.Column[str] | sa.ColumnElement[str], states: Sequence[str]) -> sa.ColumnElement[bool]:
     """Return `column IN (...)` for statements that run for every message: SQLAlchemy expands a list anew each time."""
-    return or_(*(column == state for state in states))
+    return sa.or_(*(column == state for state in states))
 
 
-_ATTEMPTED = text("sent_at IS NOT NULL")
-_AGAIN = text("again_state IS NOT NULL")
+_ATTEMPTED = sa.text("sent_at IS NOT NULL")
+_AGAIN = sa.text("again_state IS NOT NULL")
 
-metadata = MetaData()
+metadata = sa.MetaData()
 
 
-def _partial(name: str, *columns: str, where: TextClause) -> Index:
+def _partial(name: str, *columns: str, where: sa.TextClause) -> sa.Index:
     """Return a partial index. PostgreSQL gets the condition when it is used: its dialect takes a while to load."""
-    return Index(name, *columns, sqlite_where=where, info={"where": where})
+    return sa.Index(name, *columns, sqlite_where=where, info={"where": where})
 
 
-@event.listens_for(metadata, "before_create")
-def _tell_postgresql(_target: MetaData, connection: Connection, **_more: object) -> None:
+@sa.event.listens_for(metadata, "before_create")
+def _tell_postgresql(_target: sa.MetaData, connection: sa.Connection, **_more: object) -> None:
     if connection.dialect.name == "postgresql":
         for index in (index for table in metadata.tables.values() for index in table.indexes):
             index.dialect_options["postgresql"]["where"] = index.info.get("where")
 
 
-meta = Table("meta", metadata, Column("name", String(40), primary_key=True), Column("value", Text, nullable=False))
+meta = sa.Table(
+    "meta", metadata, sa.Column("name", sa.String(40), primary_key=True), sa.Column("value", sa.Text, nullable=False)
+)
 """ledger_id, schema_version, counter (runs begun), secret (of the keyed hashes), purged (when people's data were last
 removed), unclean (since when they may still be found in the file's free space)."""
 
-runs = Table(
+runs = sa.Table(
     "runs",
     metadata,
-    Column("run", String(200), primary_key=True),
-    Column("campaign", Text, nullable=False),
-    Column("endpoint", Text, nullable=False),
-    Column("sheet_path", PathText, nullable=False),
-    Column("sheet_sha256", String(64), nullable=False),
-    Column("sheet_options", Text, nullable=False),
-    Column("version", String(40), nullable=False),
-    Column("timezone", String(60), nullable=False),
-    Column("language", String(10), nullable=False),
-    Column("report_dir", PathText),
-    Column("host", Text, nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("started", UtcTime, nullable=False),
-    Column("finished", UtcTime),
-    Column("exit_code", Integer),
-    Column("pending_findings", Text),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("wanted_rate", Float),
-    Column("achieved_rate", Float),
-    Column("trial", Boolean, nullable=False, default=False, server_default=false()),
-    Column("purged", UtcTime),
+    sa.Column("run", sa.String(200), primary_key=True),
+    sa.Column("campaign", sa.Text, nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("sheet_path", PathText, nullable=False),
+    sa.Column("sheet_sha256", sa.String(64), nullable=False),
+    sa.Column("sheet_options", sa.Text, nullable=False),
+    sa.Column("version", sa.String(40), nullable=False),
+    sa.Column("timezone", sa.String(60), nullable=False),
+    sa.Column("language", sa.String(10), nullable=False),
+    sa.Column("report_dir", PathText),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started", UtcTime, nullable=False),
+    sa.Column("finished", UtcTime),
+    sa.Column("exit_code", sa.Integer),
+    sa.Column("pending_findings", sa.Text),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("wanted_rate", sa.Float),
+    sa.Column("achieved_rate", sa.Float),
+    sa.Column("trial", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    sa.Column("purged", UtcTime),
 )
 """`pending_findings`: why rows of no sender of `run_senders` were not attempted. `trial`: its rows are no sheet's, but
 the phones of `--to`, numbered from 1. `purged`: when the people were removed from its rows."""
 
-run_senders = Table(
+run_senders = sa.Table(
     "run_senders",
     metadata,
-    Column("run", String(200), ForeignKey("runs.run"), nullable=False),
-    Column("sender", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("achieved_rate", Float),
-    Column("slowed", Integer, nullable=False),
-    Column("cause", String(40)),
-    Column("pending_findings", Text),
-    PrimaryKeyConstraint("run", "sender"),
+    sa.Column("run", sa.String(200), sa.ForeignKey("runs.run"), nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("achieved_rate", sa.Float),
+    sa.Column("slowed", sa.Integer, nullable=False),
+    sa.Column("cause", sa.String(40)),
+    sa.Column("pending_findings", sa.Text),
+    sa.PrimaryKeyConstraint("run", "sender"),
 )
 """The part of each sender in a run. `slowed`: how often its rate was cut. `cause`: why it stopped before its rows were
 done. `pending_findings`: why its pending rows were not attempted."""
 
-messages = Table(
+messages = sa.Table(
     "messages",
     metadata,
-    Column("key", String(64), primary_key=True),
-    Column("endpoint", Text, nullable=False),
-    Column("campaign", Text, nullable=False),
-    Column("person", String(20), nullable=False),
-    Column("sender", Text, nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("request_hash", String(64), nullable=False),
-    Column("payload", Text),
-    Column("findings", Text),
-    Column("again_state", String(10)),
-    Column("again_findings", Text),
-    Column("again_sender", Text),
-    Column("again_sent_at", UtcTime),
-    Column("again_duration_ms", Integer),
-    Column("again_http_status", Integer),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("claim_run", String(200)),
-    Column("claim_host", Text),
-    Column("claim_pid", Integer),
-    Column("run", String(200)),
-    Column("chat_id", Text),
-    Column("chat_status", Text),
-    Column("message_id", Text),
-    Column("message_status", Text),
-    Column("evidence", String(20)),
-    Column("http_status", Integer),
-    Column("sent_at", UtcTime),
-    Column("duration_ms", Integer),
-    Column("trial", Boolean, nullable=False, default=False, server_default=false()),
-    Index("messages_by_campaign", "endpoint", "campaign", "state"),
-    Index("messages_by_chat", "chat_id"),
-    Index("messages_by_run", "run"),
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("campaign", sa.Text, nullable=False),
+    sa.Column("person", sa.String(20), nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("request_hash", sa.String(64), nullable=False),
+    sa.Column("payload", sa.Text),
+    sa.Column("findings", sa.Text),
+    sa.Column("again_state", sa.String(10)),
+    sa.Column("again_findings", sa.Text),
+    sa.Column("again_sender", sa.Text),
+    sa.Column("again_sent_at", UtcTime),
+    sa.Column("again_duration_ms", sa.Integer),
+    sa.Column("again_http_status", sa.Integer),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("claim_run", sa.String(200)),
+    sa.Column("claim_host", sa.Text),
+    sa.Column("claim_pid", sa.Integer),
+    sa.Column("run", sa.String(200)),
+    sa.Column("chat_id", sa.Text),
+    sa.Column("chat_status", sa.Text),
+    sa.Column("message_id", sa.Text),
+    sa.Column("message_status", sa.Text),
+    sa.Column("evidence", sa.String(20)),
+    sa.Column("http_status", sa.Integer),
+    sa.Column("sent_at", UtcTime),
+    sa.Column("duration_ms", sa.Integer),
+    sa.Column("trial", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    sa.Index("messages_by_campaign", "endpoint", "campaign", "state"),
+    sa.Index("messages_by_chat", "chat_id"),
+    sa.Index("messages_by_run", "run"),
     _partial("messages_by_person", "person", "sent_at", where=_ATTEMPTED),
     _partial("messages_by_time", "sender", "sent_at", where=_ATTEMPTED),
     _partial("messages_by_moment", "sent_at", where=_ATTEMPTED),
@@ -215,99 +194,99 @@ caps and spacing, and not as a message that `[history]` keeps others away from. 
 messages only, so that planning a sheet does not pay for them. `key` is a keyed hash (`pseudonyms.py`); of a purged
 message `person`, `chat_id` and `request_hash` are hashes too, and begin with `#`."""
 
-suppressed = Table(
+suppressed = sa.Table(
     "suppressed",
     metadata,
-    Column("person", String(20), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("added", UtcTime, nullable=False),
-    Column("endpoint", Text, nullable=False, server_default=""),
-    PrimaryKeyConstraint("person", "endpoint"),
+    sa.Column("person", sa.String(20), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("added", UtcTime, nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False, server_default=""),
+    sa.PrimaryKeyConstraint("person", "endpoint"),
 )
 """The suppression list: people whom no campaign messages. `endpoint`: where the entry holds; empty: everywhere. One
 that comes from a rehearsal holds at its address only, so that no rehearsal silences a person of the real campaigns."""
 
-campaigns = Table(
+campaigns = sa.Table(
     "campaigns",
     metadata,
-    Column("endpoint", Text, nullable=False),
-    Column("campaign", Text, nullable=False),
-    Column("unique_by", Text, nullable=False),
-    Column("region", String(10), nullable=False),
-    Column("phone_rule", Integer, nullable=False),
-    Column("template", Text, nullable=False),
-    PrimaryKeyConstraint("endpoint", "campaign"),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("campaign", sa.Text, nullable=False),
+    sa.Column("unique_by", sa.Text, nullable=False),
+    sa.Column("region", sa.String(10), nullable=False),
+    sa.Column("phone_rule", sa.Integer, nullable=False),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("endpoint", "campaign"),
 )
 """Traits of a campaign's messages: with another one, every person would be new, or no message would go."""
 
-rows = Table(
+rows = sa.Table(
     "rows",
     metadata,
-    Column("run", String(200), ForeignKey("runs.run"), nullable=False),
-    Column("row", Integer, nullable=False),
-    Column("key", String(64)),
-    Column("person", String(20)),
-    Column("outcome", String(10)),
-    Column("findings", Text),
-    Column("notes", Text),
-    Column("duplicate_of", Integer),
-    PrimaryKeyConstraint("run", "row"),
+    sa.Column("run", sa.String(200), sa.ForeignKey("runs.run"), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("key", sa.String(64)),
+    sa.Column("person", sa.String(20)),
+    sa.Column("outcome", sa.String(10)),
+    sa.Column("findings", sa.Text),
+    sa.Column("notes", sa.Text),
+    sa.Column("duplicate_of", sa.Integer),
+    sa.PrimaryKeyConstraint("run", "row"),
 )
 """One per row of a run's sheet. `outcome` is null where the message of `key` decides it."""
 
-corrections = Table(
+corrections = sa.Table(
     "corrections",
     metadata,
-    Column("run", String(200), nullable=False),
-    Column("row", Integer, nullable=False),
-    Column("key", String(64)),
-    Column("origin_run", String(200), nullable=False),
-    Column("origin_sheet", String(64), nullable=False),
-    Column("origin_row", Integer, nullable=False),
-    PrimaryKeyConstraint("run", "row"),
-    Index("corrections_by_origin", "origin_sheet", "origin_row"),
+    sa.Column("run", sa.String(200), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("key", sa.String(64)),
+    sa.Column("origin_run", sa.String(200), nullable=False),
+    sa.Column("origin_sheet", sa.String(64), nullable=False),
+    sa.Column("origin_row", sa.Integer, nullable=False),
+    sa.PrimaryKeyConstraint("run", "row"),
+    sa.Index("corrections_by_origin", "origin_sheet", "origin_row"),
 )
 """A row that came into the sheet of `run` to be corrected, and the row of another sheet (`Run.sheet_key`) in which it
 was wrong. `key`: its message; null when it has none, being wrong still. Grows only."""
 
-decisions = Table(
+decisions = sa.Table(
     "decisions",
     metadata,
-    Column("number", Integer, primary_key=True),
-    Column("decided_at", UtcTime, nullable=False),
-    Column("run", String(200), nullable=False),
-    Column("row", Integer, nullable=False),
-    Column("key", String(64), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("from_state", String(10), nullable=False),
-    Column("to_state", String(10), nullable=False),
-    Column("evidence", String(20)),
-    Column("who", Text, nullable=False),
-    Column("how", Text, nullable=False),
-    Index("decisions_by_key", "key"),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("decided_at", UtcTime, nullable=False),
+    sa.Column("run", sa.String(200), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("key", sa.String(64), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("from_state", sa.String(10), nullable=False),
+    sa.Column("to_state", sa.String(10), nullable=False),
+    sa.Column("evidence", sa.String(20)),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("how", sa.Text, nullable=False),
+    sa.Index("decisions_by_key", "key"),
 )
 """Decisions of people, and of `reconcile`, about unknown messages. Grows only. `row` is of the sheet of
 `run`; `attempts` are those the message had when it was decided about."""
 
-purge_metadata = MetaData()
+purge_metadata = sa.MetaData()
 
-purge_runs = Table(
+purge_runs = sa.Table(
     "purge_runs",
     purge_metadata,
-    Column("run", String(200), primary_key=True),
-    Column("sheet", String(64), nullable=False),
+    sa.Column("run", sa.String(200), primary_key=True),
+    sa.Column("sheet", sa.String(64), nullable=False),
     prefixes=["TEMPORARY"],
 )
 """The runs whose messages stay as they are; `sheet`: the key of the run's sheet, as `corrections` name it."""
 
-purge_old = Table(
+purge_old = sa.Table(
     "purge_old",
     purge_metadata,
-    Column("number", Integer, primary_key=True),
-    Column("key", String(64), nullable=False),
-    Column("sender", Text, nullable=False),
-    Column("state", String(10), nullable=False),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("key", sa.String(64), nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
     prefixes=["TEMPORARY"],
 )
 """The messages to purge, numbered."""
@@ -334,11 +313,13 @@ def restored_values() -> dict[str, Any]:
     return {**kept, "payload": None, **dict.fromkeys(AGAIN.values())}
 
 
-def is_suppressed(person: ColumnElement[str], endpoint: ColumnElement[str]) -> ColumnElement[bool]:
+def is_suppressed(person: sa.ColumnElement[str], endpoint: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """Return the condition of the list's entries that hold for a person at an endpoint."""
-    return and_(suppressed.c.person == person, or_(suppressed.c.endpoint == "", suppressed.c.endpoint == endpoint))
+    return sa.and_(
+        suppressed.c.person == person, sa.or_(suppressed.c.endpoint == "", suppressed.c.endpoint == endpoint)
+    )
 
 
-def may_have(message: Any) -> ColumnElement[bool]:
+def may_have(message: Any) -> sa.ColumnElement[bool]:
     """Return the condition: the person has the message, or may have it, also one that is to be sent again."""
-    return or_(is_one_of(message.c.state, SENT_STATES), message.c.again_state == State.UNKNOWN.value)
+    return sa.or_(is_one_of(message.c.state, SENT_STATES), message.c.again_state == State.UNKNOWN.value)

@@ -3,84 +3,71 @@
 from collections.abc import Iterable
 from itertools import islice
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    ColumnElement,
-    Connection,
-    Integer,
-    MetaData,
-    PrimaryKeyConstraint,
-    String,
-    Table,
-    Text,
-    case,
-    delete,
-    exists,
-    insert,
-    or_,
-    select,
-)
+import sqlalchemy as sa
 
 from batch.ledger.storage.engine import read_data_version
 from batch.ledger.storage.schema import State, is_suppressed, messages
 from batch.model.messages import campaign_scope
 from batch.model.phrases import Value, value_to_text
 
-staging_metadata = MetaData()
+staging_metadata = sa.MetaData()
 
-staged = Table(
+staged = sa.Table(
     "staged",
     staging_metadata,
-    Column("row", Integer, primary_key=True),
-    Column("key", String(64)),
-    Column("person", String(20)),
-    Column("hashed", String(20)),
-    Column("hashed_twin", String(20)),
-    Column("sender", Text),
-    Column("outcome", String(10)),
-    Column("stands", Boolean, nullable=False),
-    Column("findings", Text),
-    Column("notes", Text),
-    Column("duplicate_of", Integer),
-    Column("request_hash", String(64)),
-    Column("payload", Text),
-    Column("origin_run", String(200)),
-    Column("origin_sheet", String(64)),
-    Column("origin_row", Integer),
+    sa.Column("row", sa.Integer, primary_key=True),
+    sa.Column("key", sa.String(64)),
+    sa.Column("person", sa.String(20)),
+    sa.Column("hashed", sa.String(20)),
+    sa.Column("hashed_twin", sa.String(20)),
+    sa.Column("sender", sa.Text),
+    sa.Column("outcome", sa.String(10)),
+    sa.Column("stands", sa.Boolean, nullable=False),
+    sa.Column("findings", sa.Text),
+    sa.Column("notes", sa.Text),
+    sa.Column("duplicate_of", sa.Integer),
+    sa.Column("request_hash", sa.String(64)),
+    sa.Column("payload", sa.Text),
+    sa.Column("origin_run", sa.String(200)),
+    sa.Column("origin_sheet", sa.String(64)),
+    sa.Column("origin_row", sa.Integer),
     prefixes=["TEMPORARY"],
 )
 """The rows of one sheet before they are planned. `hashed`: the person's pseudonym, under which a purged message has
 it, `hashed_twin` that of the number's other form; null while nothing was ever purged. `stands`: the row stands for its
 key though it is not sent."""
 
-known = Table(
+known = sa.Table(
     "known",
     staging_metadata,
-    Column("row", Integer, primary_key=True),
-    Column("state", String(10), nullable=False),
-    Column("message_findings", Text),
-    Column("again_state", String(10)),
-    Column("again_findings", Text),
-    Column("request_hash", String(64)),
+    sa.Column("row", sa.Integer, primary_key=True),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("message_findings", sa.Text),
+    sa.Column("again_state", sa.String(10)),
+    sa.Column("again_findings", sa.Text),
+    sa.Column("request_hash", sa.String(64)),
     prefixes=["TEMPORARY"],
 )
 """The ledger's message of each staged row's key, as `MessageLookup` found it; no entry where the message is new.
 `request_hash`: of errors alone, the only ones whose retry depends on it."""
 
-doubtful = Table("doubtful", staging_metadata, Column("row", Integer, primary_key=True), prefixes=["TEMPORARY"])
+doubtful = sa.Table(
+    "doubtful", staging_metadata, sa.Column("row", sa.Integer, primary_key=True), prefixes=["TEMPORARY"]
+)
 """The rows of `known` that may have changed since the look-up."""
 
 STAGED_WITH_KNOWN = staged.outerjoin(known, known.c.row == staged.c.row)
 
-several = Table("several", staging_metadata, Column("key", String(64), primary_key=True), prefixes=["TEMPORARY"])
+several = sa.Table(
+    "several", staging_metadata, sa.Column("key", sa.String(64), primary_key=True), prefixes=["TEMPORARY"]
+)
 """Keys shared by several staged rows."""
 
-winners = Table(
+winners = sa.Table(
     "winners",
     staging_metadata,
-    Column("key", String(64), primary_key=True),
-    Column("row", Integer, nullable=False),
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("row", sa.Integer, nullable=False),
     prefixes=["TEMPORARY"],
 )
 """The row that stands for each key of several rows."""
@@ -90,13 +77,13 @@ SUPPRESSED, ALLOWED, PLANNED, OPTED_OUT = "suppressed", "allowed", "planned", "o
 suppresses, people of `--only-allowed`, the requests of a frozen plan (`person` is the row's number then, and `where`
 the request's hash), and people whom a plan puts on the ledger's suppression list."""
 
-listed = Table(
+listed = sa.Table(
     "listed",
     staging_metadata,
-    Column("person", String(20), nullable=False),
-    Column("list", String(30), nullable=False),
-    Column("where", Text, nullable=False),
-    PrimaryKeyConstraint("list", "person"),
+    sa.Column("person", sa.String(20), nullable=False),
+    sa.Column("list", sa.String(30), nullable=False),
+    sa.Column("where", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("list", "person"),
     prefixes=["TEMPORARY"],
 )
 """The entries of these lists. `where`: the file, column or row that names the person."""
@@ -104,15 +91,15 @@ listed = Table(
 _PAGE = 1000
 
 
-def new_suppressions(endpoint: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
+def new_suppressions(endpoint: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions of the entries of `listed` that a plan puts on the suppression list."""
-    return listed.c.list == OPTED_OUT, ~exists().where(is_suppressed(listed.c.person, endpoint))
+    return listed.c.list == OPTED_OUT, ~sa.exists().where(is_suppressed(listed.c.person, endpoint))
 
 
-def put_on_list(connection: Connection, name: str, entries: Iterable[tuple[str, Value]]) -> None:
+def put_on_list(connection: sa.Connection, name: str, entries: Iterable[tuple[str, Value]]) -> None:
     """Put (person, where) on a list of this sheet; the first entry of a person stays."""
     following = iter(entries)
-    statement = insert(listed).prefix_with("OR IGNORE", dialect="sqlite")
+    statement = sa.insert(listed).prefix_with("OR IGNORE", dialect="sqlite")
     while page := [
         {"list": name, "person": person, "where": value_to_text(where)} for person, where in islice(following, _PAGE)
     ]:
@@ -121,7 +108,7 @@ def put_on_list(connection: Connection, name: str, entries: Iterable[tuple[str, 
 
 _PLANNABLE = (State.PENDING.value, State.ERROR.value, State.UNKNOWN.value)
 """The states of messages that a plan may make pending."""
-_HASH_OF_ERROR = case((messages.c.state == State.ERROR.value, messages.c.request_hash))
+_HASH_OF_ERROR = sa.case((messages.c.state == State.ERROR.value, messages.c.request_hash))
 
 
 class MessageLookup:
@@ -130,12 +117,12 @@ class MessageLookup:
     def __init__(self) -> None:
         self._version: tuple[int, int] | None = None
 
-    def load(self, connection: Connection) -> None:
+    def load(self, connection: sa.Connection) -> None:
         """Look every staged key up. Within one transaction, so that all is of one moment."""
         self._version = read_data_version(connection)
         _look_up(connection)
 
-    def refresh(self, connection: Connection, *, endpoint: str, campaign: str) -> None:
+    def refresh(self, connection: sa.Connection, *, endpoint: str, campaign: str) -> None:
         """Bring `known` up to date for a plan of this campaign, unless the ledger certainly did not change.
 
         Within the writing transaction of the plan, so that nothing changes after it. Messages that were open or are so
@@ -145,15 +132,17 @@ class MessageLookup:
         if version is not None and version == self._version:
             return
         scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
-        open_now = select(messages.c.key).where(*scope, messages.c.state.in_(_PLANNABLE))
-        were_open = select(known.c.row).where(known.c.state.in_(_PLANNABLE))
-        again = select(staged.c.row).where(or_(staged.c.key.in_(open_now), staged.c.row.in_(were_open)))
-        connection.execute(insert(doubtful).from_select(["row"], again))
-        connection.execute(delete(known).where(known.c.row.in_(select(doubtful.c.row))))
-        _look_up(connection, staged.c.row.in_(select(doubtful.c.row)))
+        open_now = sa.select(messages.c.key).where(*scope, messages.c.state.in_(_PLANNABLE))
+        were_open = sa.select(known.c.row).where(known.c.state.in_(_PLANNABLE))
+        again = sa.select(staged.c.row).where(sa.or_(staged.c.key.in_(open_now), staged.c.row.in_(were_open)))
+        connection.execute(sa.insert(doubtful).from_select(["row"], again))
+        connection.execute(sa.delete(known).where(known.c.row.in_(sa.select(doubtful.c.row))))
+        _look_up(connection, staged.c.row.in_(sa.select(doubtful.c.row)))
 
 
-def _look_up(connection: Connection, *which: ColumnElement[bool]) -> None:
+def _look_up(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> None:
     columns = (messages.c.state, messages.c.findings, messages.c.again_state, messages.c.again_findings)
-    found = select(staged.c.row, *columns, _HASH_OF_ERROR).join(messages, messages.c.key == staged.c.key).where(*which)
-    connection.execute(insert(known).from_select([column.name for column in known.columns], found))
+    found = (
+        sa.select(staged.c.row, *columns, _HASH_OF_ERROR).join(messages, messages.c.key == staged.c.key).where(*which)
+    )
+    connection.execute(sa.insert(known).from_select([column.name for column in known.columns], found))

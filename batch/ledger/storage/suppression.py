@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, exists, func, insert, select
+import sqlalchemy as sa
 
 from batch.i18n import N_, _
 from batch.ledger.storage.engine import READ, translate_write_failures
@@ -15,9 +15,10 @@ from batch.model.phrases import Value, value_from_text, value_to_text
 _CHANGING = N_("changing the suppression list")
 _PAGE = 1000
 """People of one statement, and of one transaction of `add`."""
-_GIVEN = {column.name: bindparam(column.name, type_=column.type) for column in suppressed.columns}
-_ADD = insert(suppressed).from_select(
-    list(_GIVEN), select(*_GIVEN.values()).where(~exists().where(is_suppressed(_GIVEN["person"], _GIVEN["endpoint"])))
+_GIVEN = {column.name: sa.bindparam(column.name, type_=column.type) for column in suppressed.columns}
+_ADD = sa.insert(suppressed).from_select(
+    list(_GIVEN),
+    sa.select(*_GIVEN.values()).where(~sa.exists().where(is_suppressed(_GIVEN["person"], _GIVEN["endpoint"]))),
 )
 
 
@@ -36,7 +37,7 @@ class SuppressionEntry:
     """The one endpoint at which it holds, as of a rehearsal; empty: everywhere."""
 
 
-def suppress(connection: Connection, entry: SuppressionEntry) -> bool:
+def suppress(connection: sa.Connection, entry: SuppressionEntry) -> bool:
     """Put a person on the list; False when an entry that holds there exists, which stays. The caller commits."""
     return connection.execute(_ADD, _values(entry)).rowcount == 1
 
@@ -44,7 +45,7 @@ def suppress(connection: Connection, entry: SuppressionEntry) -> bool:
 class SuppressionList:
     """The list. Changes are durable on return. Raises LedgerFailed when one could not be written."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def add(self, entries: Iterable[SuppressionEntry]) -> int:
@@ -62,12 +63,12 @@ class SuppressionList:
         first = {(entry.person, entry.endpoint): entry for entry in reversed(page)}
         remedy = _("Not everybody is on it now. Check the disk, then do it again.")
         with translate_write_failures(_CHANGING, remedy), self._engine.begin() as connection:
-            listed = select(suppressed.c.person, suppressed.c.endpoint)
+            listed = sa.select(suppressed.c.person, suppressed.c.endpoint)
             people = suppressed.c.person.in_({person for person, _endpoint in first})
             known = {tuple(each) for each in connection.execute(listed.where(people))}
             new = [_values(first[each]) for each in first.keys() - known]
             if new:
-                connection.execute(insert(suppressed), new)
+                connection.execute(sa.insert(suppressed), new)
         return len(new)
 
     def remove(self, people: Iterable[str]) -> list[SuppressionEntry]:
@@ -78,14 +79,14 @@ class SuppressionList:
         with translate_write_failures(_CHANGING, remedy), self._engine.begin() as connection:
             while page := list(islice(following, _PAGE)):
                 these = suppressed.c.person.in_(page)
-                entries = connection.execute(select(suppressed).where(these)).mappings()
+                entries = connection.execute(sa.select(suppressed).where(these)).mappings()
                 removed += map(_entry, entries)
-                connection.execute(delete(suppressed).where(these))
+                connection.execute(sa.delete(suppressed).where(these))
         return removed
 
     def entries(self) -> Iterator[SuppressionEntry]:
         """Yield all entries, by date, then by number."""
-        query = select(suppressed).order_by(suppressed.c.added, suppressed.c.person, suppressed.c.endpoint)
+        query = sa.select(suppressed).order_by(suppressed.c.added, suppressed.c.person, suppressed.c.endpoint)
         with self._engine.connect().execution_options(**READ) as connection:
             for entry in connection.execute(query.execution_options(yield_per=_PAGE)).mappings():
                 yield _entry(entry)
@@ -93,14 +94,14 @@ class SuppressionList:
     def find(self, person: str) -> SuppressionEntry | None:
         """Return the entry of a person, or None. One that holds everywhere comes before those of an endpoint."""
         with self._engine.connect().execution_options(**READ) as connection:
-            query = select(suppressed).where(suppressed.c.person == person).order_by(suppressed.c.endpoint)
+            query = sa.select(suppressed).where(suppressed.c.person == person).order_by(suppressed.c.endpoint)
             entry = connection.execute(query).mappings().first()
         return _entry(entry) if entry else None
 
     def count(self) -> int:
         """Count the people on the list."""
         with self._engine.connect().execution_options(**READ) as connection:
-            return int(connection.execute(select(func.count(suppressed.c.person.distinct()))).scalar_one())
+            return int(connection.execute(sa.select(sa.func.count(suppressed.c.person.distinct()))).scalar_one())
 
 
 def _values(entry: SuppressionEntry) -> dict[str, object]:
@@ -113,7 +114,7 @@ def _values(entry: SuppressionEntry) -> dict[str, object]:
     }
 
 
-def _entry(stored: RowMapping) -> SuppressionEntry:
+def _entry(stored: sa.RowMapping) -> SuppressionEntry:
     return SuppressionEntry(
         person=stored["person"],
         reason=value_from_text(stored["reason"]),

@@ -18,14 +18,13 @@ from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+import sqlalchemy as sa
 
 from batch.i18n import N_, _
 from batch.ledger.storage.engine import shrink_cache, write_failure
 
 T = TypeVar("T")
-Write = Callable[[Connection], Any]
+Write = Callable[[sa.Connection], Any]
 _MOST = 512  # writes in one transaction: bounds how long the first of them waits
 _APART = 0.004
 """Seconds between the beginnings of two commits, at the least. A claim is made 20 ms before its start."""
@@ -37,9 +36,9 @@ class Writer:
     Use as a context manager: leaving it finishes what was submitted.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._connection: Connection | None = None
+        self._connection: sa.Connection | None = None
         self._waiting: SimpleQueue[tuple[Write, Future[Any]] | None] = SimpleQueue()
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._work,), name="ledger-writer", daemon=True
@@ -53,7 +52,7 @@ class Writer:
         self._waiting.put(None)
         self._thread.join()
 
-    def submit(self, write: Callable[[Connection], T]) -> Future[T]:
+    def submit(self, write: Callable[[sa.Connection], T]) -> Future[T]:
         """Run `write` in a transaction soon. The future resolves after its commit: what it did is durable then.
 
         The future holds LedgerFailed when the transaction failed; whether it took effect is then doubtful, and the
@@ -82,7 +81,7 @@ class Writer:
             connection = self._connected()
             with connection.begin():
                 done = [(future, write(connection)) for write, future in group]
-        except SQLAlchemyError as error:
+        except sa.exc.SQLAlchemyError as error:
             failed = write_failure(error, N_("sending"), _("Run the same command again: it sends what is left."))
             failed.__cause__ = error
             self._fail(group, failed)
@@ -97,7 +96,7 @@ class Writer:
         for _write, future in group:
             future.set_exception(error)
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> sa.Connection:
         """Return the connection of all groups: taking one from the pool and giving it back costs as much as a write."""
         if self._connection is None:
             self._connection = self._engine.connect()
@@ -109,7 +108,7 @@ class Writer:
         # After a failure the state of the connection is unknown: the next group gets a new one.
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(SQLAlchemyError):
+            with suppress(sa.exc.SQLAlchemyError):
                 connection.close()
 
 
