@@ -14,7 +14,10 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Connection, Engine
 
-from batch.ledger import Ledger, Owner, SendQueue
+from batch.ledger import Ledger, Owner
+from batch.ledger.send.contact_limits import ContactLimiter
+from batch.ledger.send.queue import SendQueue
+from batch.model.contact_limits import ContactLimits
 
 T = TypeVar("T")
 
@@ -92,7 +95,12 @@ class InlineWriter:
 @pytest.fixture
 def inline_sending() -> Callable[[Ledger, Owner], SendQueue]:
     """What `Ledger.sending` gives, for loops with a virtual clock."""
-    return lambda ledger, owner: SendQueue(ledger._engine, InlineWriter(ledger._engine), owner)  # type: ignore[arg-type]
+
+    def make(ledger: Ledger, owner: Owner) -> SendQueue:
+        limiter = ContactLimiter(ContactLimits(), endpoint="", hashes=ledger._hashes())
+        return SendQueue(ledger._engine, InlineWriter(ledger._engine), owner, limiter)  # type: ignore[arg-type]
+
+    return make
 
 
 @pytest.fixture

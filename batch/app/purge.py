@@ -165,7 +165,7 @@ def purge(
             parts=tuple(part for part in parts if part.is_worth_showing),
             suppressed=ledger.suppression.count(),
         )
-        if dry_run or (plan.empty and not ledger.needs_wipe):
+        if dry_run or (plan.empty and not ledger.retention.needs_wipe):
             return plan
         if not plan.empty and not confirm(plan):
             raise Declined(_("Nothing was removed: the question was answered with no."))
@@ -193,7 +193,7 @@ def _execute(ledger: Ledger, plan: PurgeReport, *, now: datetime, live: datetime
             busy.append(refusal.format(campaign=part.found.scope.campaign, words=error.problem))
     index_problems = tuple(_rewrite_indexes(folder.folder.parent for part in parts for folder in part.folders))
     ended = replace(plan, done=True, parts=tuple(parts), busy=tuple(busy), index_problems=index_problems)
-    if not ledger.needs_wipe:
+    if not ledger.retention.needs_wipe:
         return ended
     obstacle = _wipe(ledger)
     return replace(ended, wiped=obstacle is None, unclean=obstacle)
@@ -232,7 +232,7 @@ def _wipe(ledger: Ledger) -> str | None:
                 pass
     except Busy as error:
         return error.problem
-    return ledger.wipe()
+    return ledger.retention.wipe()
 
 
 def _find_folders(ledger: Ledger, scope: Scope, before: datetime) -> tuple[RunFiles, ...]:

@@ -19,51 +19,34 @@ Invariants:
 """
 
 from batch.ledger.admin.backup import LedgerContents, back_up, read_contents
-from batch.ledger.admin.purge import PurgeCounts, Retention, Scope
-from batch.ledger.admin.settlement import (
-    Decision,
-    RelatedMessage,
-    RowStatus,
-    Settlement,
-    SettlementCheck,
-    check_settlement,
-)
+from batch.ledger.admin.purge import PurgeCounts, Scope
+from batch.ledger.admin.settlement import RelatedMessage, RowStatus, Settlement, SettlementCheck, check_settlement
 from batch.ledger.ledger import Ledger
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.plan.staging import StagedRow, Staging
-from batch.ledger.send.claims import Claim, OutcomeRecord
-from batch.ledger.send.contact_limits import ContactLimiter
-from batch.ledger.send.queue import SendQueue
 from batch.ledger.storage.engine import default_url, sqlite_path
 from batch.ledger.storage.location import find_sync_service
 from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock
 from batch.ledger.storage.schema import State
-from batch.ledger.storage.suppression import SuppressionEntry, SuppressionList
+from batch.ledger.storage.suppression import SuppressionEntry
 
 __all__ = [
-    "Claim",
-    "ContactLimiter",
-    "Decision",
     "History",
     "Ledger",
     "LedgerContents",
-    "OutcomeRecord",
     "Owner",
     "PurgeCounts",
     "RelatedMessage",
-    "Retention",
     "RetryOptions",
     "RowSelection",
     "RowStatus",
     "Scope",
-    "SendQueue",
     "Settlement",
     "SettlementCheck",
     "StagedRow",
     "Staging",
     "State",
     "SuppressionEntry",
-    "SuppressionList",
     "back_up",
     "campaign_lock",
     "check_settlement",

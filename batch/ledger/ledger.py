@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from batch.i18n import N_, _
-from batch.ledger.admin import purge
+from batch.ledger.admin.purge import Retention
 from batch.ledger.admin.settlement import Settlements
 from batch.ledger.plan.rules import RetryOptions
 from batch.ledger.plan.staging import Staging
-from batch.ledger.read import runs as reads
+from batch.ledger.read.runs import RunReader, sender_values
 from batch.ledger.send import claims
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.queue import JobRows, SendQueue
 from batch.ledger.storage import locks
 from batch.ledger.storage.engine import (
-    READ,
+    connect_to_read,
     default_url,
-    display_location,
     memory_engine,
     open_engine,
-    small_cache,
     sqlite_path,
     translate_write_failures,
 )
@@ -39,17 +36,17 @@ from batch.ledger.storage.writer import Writer
 from batch.model.contact_limits import ContactLimits
 from batch.model.messages import Origin
 from batch.model.reasons import Finding, findings_to_json
-from batch.model.runs import Result, Run, SenderRun, Tally, Traits
+from batch.model.runs import SenderRun
 
 
-class Ledger:
+class Ledger(RunReader):
     """The durable record of keys, claims and outcomes. Opening it creates the file when it does not exist.
 
     Raises LedgerUnusable when its location cannot be used.
     """
 
     def __init__(self, engine: sa.Engine, location: str) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.location = location
         """For messages to people: a path, or a URL without its password."""
         self._known_hashes: Hashes | None = None
@@ -59,7 +56,7 @@ class Ledger:
     def open(cls, url: str | None = None) -> Ledger:
         """Open the ledger at `url` (`sqlite:///path`), or the user's own when None."""
         url = url or default_url()
-        return cls(open_engine(url), display_location(url))
+        return cls(open_engine(url), str(sqlite_path(url)))
 
     @classmethod
     def for_reading(cls, url: str | None = None) -> Ledger:
@@ -67,7 +64,7 @@ class Ledger:
         url = url or default_url()
         if not sqlite_path(url).exists():
             refuse_network_folder(sqlite_path(url))
-            return cls(memory_engine(), display_location(url))
+            return cls(memory_engine(), str(sqlite_path(url)))
         return cls.open(url)
 
     def close(self) -> None:
@@ -80,24 +77,11 @@ class Ledger:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with self._engine.connect().execution_options(**READ) as connection:
-            yield connection
-
-    def _meta(self, name: str) -> str:
-        with self._reading() as connection:
-            return str(connection.execute(sa.select(meta.c.value).where(meta.c.name == name)).scalar_one())
-
     @property
     def ledger_id(self) -> str:
         """A random id, made with the ledger and never changed; a copy has the same."""
-        return self._meta("ledger_id")
-
-    @property
-    def counter(self) -> int:
-        """Number of runs planned so far: of two copies of a ledger, the older one has less."""
-        return int(self._meta("counter"))
+        with connect_to_read(self._engine) as connection:
+            return str(connection.execute(sa.select(meta.c.value).where(meta.c.name == "ledger_id")).scalar_one())
 
     def hash_key(self, key: str) -> str:
         """Return the ledger's own form of a `message_key`."""
@@ -109,7 +93,7 @@ class Ledger:
 
     def _hashes(self) -> Hashes:
         if self._known_hashes is None:
-            with self._reading() as connection:
+            with connect_to_read(self._engine) as connection:
                 self._known_hashes = read_hashes(connection)
         return self._known_hashes
 
@@ -121,37 +105,10 @@ class Ledger:
         """Return the names of the locks of all campaigns and senders in the ledger, sorted."""
         by_run = sa.select(runs.c.campaign, runs.c.endpoint).distinct()
         by_message = sa.select(messages.c.sender, messages.c.endpoint).distinct()
-        with self._reading() as connection:
+        with connect_to_read(self._engine) as connection:
             names = {locks.campaign_lock(*each) for each in connection.execute(by_run)}
             names |= {locks.sender_lock(*each) for each in connection.execute(by_message)}
         return sorted(names)
-
-    # Before a run
-
-    def traits(self, *, endpoint: str, campaign: str) -> Traits | None:
-        """Return the traits of the campaign's last run at this endpoint; None when it has none."""
-        with self._reading() as connection:
-            return reads.read_traits(connection, endpoint=endpoint, campaign=campaign)
-
-    def find_endpoints(self, campaign: str) -> list[str]:
-        """Return the endpoints where at least one person has, or may have, a message of the campaign."""
-        with self._reading() as connection:
-            return reads.find_endpoints(connection, campaign)
-
-    def count_recipients(self, campaign: str) -> dict[str, int]:
-        """Count the people who have, or may have, a message of the campaign, by endpoint."""
-        with self._reading() as connection:
-            return reads.count_recipients(connection, campaign)
-
-    def latest_time(self) -> datetime | None:
-        """Return the latest time that the ledger notes; None for an empty one."""
-        latest = (
-            sa.select(sa.func.max(runs.c.started)),
-            sa.select(sa.func.max(messages.c.sent_at)).where(messages.c.sent_at.is_not(None)),
-        )
-        with self._reading() as connection:
-            times = [connection.execute(query).scalar() for query in latest]
-        return max((time for time in times if time is not None), default=None)
 
     def settle_dead_claims(self, *, endpoint: str, campaign: str, before: datetime | None = None) -> int:
         """Make the open claims of dead runs `unknown`, and return how many. Durable on return.
@@ -200,7 +157,7 @@ class Ledger:
         }
         with self._ending_run() as connection:
             connection.execute(sa.update(runs).where(runs.c.run == run).values(values))
-            if by_sender := [reads.sender_values(run, each) for each in senders]:
+            if by_sender := [sender_values(run, each) for each in senders]:
                 connection.execute(sa.insert(run_senders), by_sender)
             scope = sa.select(runs.c.endpoint, runs.c.campaign).where(runs.c.run == run)
             endpoint, campaign = connection.execute(scope).one()
@@ -224,35 +181,6 @@ class Ledger:
         with self._engine.begin() as connection:
             connection.execute(sa.update(messages).where(*pending).values(payload=None))
 
-    # Reading runs
-
-    def run(self, run: str) -> Run | None:
-        """Return the run of that name, or None."""
-        return reads.read_run(self._engine, run)
-
-    def runs(self) -> list[Run]:
-        """Return all runs, newest first."""
-        return reads.read_runs(self._engine)
-
-    def results(self, run: str) -> Iterator[Result]:
-        """Yield every row of a run's sheet with its outcome of this moment, in the sheet's order."""
-        with self.snapshot(run) as (_tally, results):
-            yield from results()
-
-    def tally(self, run: str) -> Tally:
-        """Count a run's rows by their outcomes of this moment."""
-        with self.snapshot(run) as (tally, _results):
-            return tally()
-
-    @contextmanager
-    def snapshot(self, run: str) -> Iterator[tuple[Callable[[], Tally], Callable[[], Iterator[Result]]]]:
-        """Give functions for the counts and rows of a run at one moment.
-
-        They agree, however often they are called, also while a run is sending.
-        """
-        with self._reading() as connection, small_cache(connection):
-            yield partial(reads.read_tally, connection, run), partial(reads.read_results, connection, run)
-
     # Administration
 
     @property
@@ -266,15 +194,6 @@ class Ledger:
         return SuppressionList(self._engine)
 
     @property
-    def retention(self) -> purge.Retention:
+    def retention(self) -> Retention:
         """Removal of people's data that are older than the retention period."""
-        return purge.Retention(self._engine)
-
-    @property
-    def needs_wipe(self) -> bool:
-        """True while purged data may still lie in the file's free space."""
-        return purge.read_unclean_since(self._engine) is not None
-
-    def wipe(self) -> str | None:
-        """Rewrite the ledger's file without its free space; return why that was not possible, or None."""
-        return purge.wipe(self._engine)
+        return Retention(self._engine)

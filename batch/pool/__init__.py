@@ -12,23 +12,19 @@ It knows the ledger and the API only by the protocols in `ports`. Invariants:
 * Time arithmetic is in pure functions (`pacing`, `retries`, `stop`); the event loop's clock drives them.
 """
 
-from batch.model.runs import StopCause
 from batch.pool.deferred import NEVER
 from batch.pool.pool import Pool, PoolResult
-from batch.pool.ports import ChatsPort, LedgerPort, PoolSettings, Progress
+from batch.pool.ports import PoolSettings, Progress
 from batch.pool.retries import RetryRules
 from batch.pool.stop import StopRules, StopSignal, stop_on_signals
 
 __all__ = [
     "NEVER",
-    "ChatsPort",
-    "LedgerPort",
     "Pool",
     "PoolResult",
     "PoolSettings",
     "Progress",
     "RetryRules",
-    "StopCause",
     "StopRules",
     "StopSignal",
     "stop_on_signals",

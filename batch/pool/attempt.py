@@ -208,8 +208,7 @@ class AttemptRunner:
         verdict, milliseconds = attempt.verdict, attempt.milliseconds
         write = partial(self.ledger.record, held, verdict, duration_ms=milliseconds, began=attempt.began)
         recorded = await self._write_patiently(write, row=job.row, outcome=verdict.outcome.value)
-        outcome = recorded.outcome if recorded else verdict.outcome
-        signs = verdict.signs
+        outcome, signs = recorded or verdict.outcome, verdict.signs
         log.info(
             "attempt",
             row=job.row,

@@ -6,21 +6,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from batch.model.messages import Job
-from batch.model.outcomes import Evidence, Outcome
+from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.sending_hours import Hours
 from batch.model.verdicts import ClaimRefusal, Verdict
 from batch.pool.retries import RetryRules
 from batch.pool.stop import StopRules
-
-
-class RecordPort(Protocol):
-    """An outcome as it is in the ledger."""
-
-    @property
-    def outcome(self) -> Outcome: ...
-    @property
-    def evidence(self) -> Evidence | None: ...
 
 
 class LedgerPort(Protocol):
@@ -37,7 +28,7 @@ class LedgerPort(Protocol):
     ) -> Awaitable[bool]: ...
     def record(
         self, held: Any, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
-    ) -> Awaitable[RecordPort | None]: ...
+    ) -> Awaitable[Outcome | None]: ...
 
 
 class ChatsPort(Protocol):

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from batch.ledger import Ledger, Owner, SendQueue, StagedRow
+from batch.ledger import Ledger, Owner, StagedRow
 from batch.ledger.send.contact_limits import ContactLimiter
+from batch.ledger.send.queue import SendQueue
 from batch.model.contact_limits import ContactLimits
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
@@ -153,7 +154,7 @@ class World:
             started = loop.time()
             self.stop = StopSignal()
             sending = self.inline(self.ledger, Owner.here(self.name))
-            sending._limiter = ContactLimiter(rules or ContactLimits(), endpoint="e")
+            sending._limiter = ContactLimiter(rules or ContactLimits(), endpoint="e", hashes=self.ledger._hashes())
             pool = Pool(
                 ledger=attempts(sending) if attempts else sending,
                 client=api.client,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from scripted_api import World
 
-from batch.ledger import Ledger, Owner, SendQueue
+from batch.ledger import Ledger, Owner
+from batch.ledger.send.queue import SendQueue
 
 
 @pytest.fixture

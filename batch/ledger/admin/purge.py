@@ -21,8 +21,8 @@ import sqlalchemy as sa
 
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
-from batch.ledger.read.runs import read_runs
-from batch.ledger.storage.engine import READ, translate_write_failures
+from batch.ledger.read.runs import select_runs
+from batch.ledger.storage.engine import connect_to_read, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK, PURGED, Hashes, clear_value, read_hashes
 from batch.ledger.storage.schema import (
     State,
@@ -87,13 +87,14 @@ class Retention:
     def scopes(self, campaign: str | None = None) -> list[Scope]:
         """Return the campaigns that have runs, their trials too; of one name (and its trials), or all. Sorted."""
         named = None if campaign is None else {campaign_scope(campaign), campaign_scope(campaign) + TRIAL}
-        with self._engine.connect().execution_options(**READ) as connection:
+        with connect_to_read(self._engine) as connection:
             campaigns = connection.execute(sa.select(runs.c.endpoint, runs.c.campaign).distinct()).all()
         found = {Scope(endpoint=where, campaign=campaign_scope(name)) for where, name in campaigns}
         return sorted(scope for scope in found if named is None or scope.campaign in named)
 
     def _runs(self, scope: Scope) -> list[Run]:
-        there = read_runs(self._engine, runs.c.endpoint == scope.endpoint)
+        with connect_to_read(self._engine) as connection:
+            there = select_runs(connection, runs.c.endpoint == scope.endpoint)
         return [run for run in there if campaign_scope(run.campaign) == scope.campaign]
 
     def old_runs(self, scope: Scope, before: datetime) -> list[Run]:
@@ -124,6 +125,33 @@ class Retention:
                 self._write(now, sa.update(runs).where(runs.c.run == run.run).values(values))
         return found
 
+    @property
+    def needs_wipe(self) -> bool:
+        """True while purged data may still lie in the file's free space."""
+        with connect_to_read(self._engine) as connection:
+            return connection.execute(sa.select(meta.c.value).where(meta.c.name == UNCLEAN)).scalar() is not None
+
+    def wipe(self) -> str | None:
+        """Rewrite the file without its free space, and empty its log. May be called again.
+
+        Returns why it could not be done, without a full stop; None when nothing of the purged data is in the file any
+        more. Writers wait meanwhile, so no run should be sending. It takes twice the ledger's size of disk.
+        """
+        try:
+            if self._rewrite():
+                with self._engine.begin() as connection:
+                    connection.execute(sa.delete(meta).where(meta.c.name == UNCLEAN))
+                return None
+        except (sqlite3.Error, sa.exc.SQLAlchemyError, LedgerFailed) as error:
+            return str(error)
+        return _("another program is reading it")
+
+    def _rewrite(self) -> bool:
+        """Return False when a reader kept the log from being emptied."""
+        with closing(self._engine.raw_connection()) as raw:
+            raw.cursor().execute("VACUUM")
+            return not raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+
     def _write(
         self, now: datetime, statement: sa.Executable, values: Sequence[Mapping[str, Any]] | None = None
     ) -> None:
@@ -142,7 +170,7 @@ class Retention:
         all_runs = self._runs(scope)
         old = [run for run in all_runs if _ended(run) < before]
         young = [{"run": run.run, "sheet": run.sheet_key} for run in all_runs if _ended(run) >= before]
-        with self._engine.connect().execution_options(**READ) as connection:
+        with connect_to_read(self._engine) as connection:
             purge_metadata.create_all(connection, checkfirst=False)
             try:
                 if young:
@@ -228,21 +256,9 @@ def _pages(
     connection.commit()
 
 
-_PURGE = (
-    sa.update(messages)
-    .where(messages.c.key == sa.bindparam("of"), messages.c.state == sa.bindparam("still"))
-    .values(
-        person=sa.bindparam("who"),
-        chat_id=sa.bindparam("chat"),
-        chat_status=sa.bindparam("status"),
-        request_hash=sa.bindparam("request"),
-        message_id=None,
-        message_status=None,
-        payload=None,
-        findings=sa.bindparam("masked"),
-        again_findings=sa.bindparam("masked_again"),
-    )
-)
+_AS_READ = (messages.c.key == sa.bindparam("of"), messages.c.state == sa.bindparam("still"))
+_PURGE = sa.update(messages).where(*_AS_READ).values(payload=None, message_id=None, message_status=None)
+"""Sets the columns of its parameters, too."""
 
 
 def _purged(message: Any, hashes: Hashes) -> Mapping[str, Any]:
@@ -252,60 +268,26 @@ def _purged(message: Any, hashes: Hashes) -> Mapping[str, Any]:
     return {
         "of": message.key,
         "still": message.state,
-        "who": message.person if person is None else hashes.person(person),
-        "status": mask_status(message.chat_status),
-        "chat": message.chat_id if chat is None else hashes.chat(chat),
+        "person": message.person if person is None else hashes.person(person),
+        "chat_status": mask_status(message.chat_status),
+        "chat_id": message.chat_id if chat is None else hashes.chat(chat),
         # Only an error is sent again when its request has changed; of the others it is never asked.
-        "request": request_hash if message.state == State.ERROR.value else "",
-        "masked": _mask(message.findings),
-        "masked_again": _mask(message.again_findings),
+        "request_hash": request_hash if message.state == State.ERROR.value else "",
+        "findings": _mask(message.findings),
+        "again_findings": _mask(message.again_findings),
     }
 
 
-_PURGE_ROW = (
-    sa.update(rows)
-    .where(rows.c.run == sa.bindparam("of_run"), rows.c.row == sa.bindparam("at"))
-    .values(person=None, findings=sa.bindparam("masked"), notes=sa.bindparam("masked_notes"))
-)
+_THIS_ROW = (rows.c.run == sa.bindparam("of_run"), rows.c.row == sa.bindparam("at"))
+_PURGE_ROW = sa.update(rows).where(*_THIS_ROW).values(person=None)
+"""Likewise."""
 
 
 def _purged_row(run: str, row: Any) -> Mapping[str, Any]:
     """Return the values of `_PURGE_ROW` for one row."""
-    return {"of_run": run, "at": row.row, "masked": _mask(row.findings), "masked_notes": _mask(row.notes)}
+    return {"of_run": run, "at": row.row, "findings": _mask(row.findings), "notes": _mask(row.notes)}
 
 
 @lru_cache(maxsize=4096)
 def _mask(findings: str | None) -> str | None:
     return None if findings is None else findings_to_json(map(mask_finding, findings_from_json(findings)))
-
-
-def read_unclean_since(engine: sa.Engine) -> str | None:
-    """Return since when purged data may lie in the file's free space (ISO 8601); None: it was rewritten since."""
-    with engine.connect().execution_options(**READ) as connection:
-        found: str | None = connection.execute(sa.select(meta.c.value).where(meta.c.name == UNCLEAN)).scalar()
-    return found
-
-
-def wipe(engine: sa.Engine) -> str | None:
-    """Rewrite the file without its free space, and empty its log. May be called again.
-
-    Returns why it could not be done, without a full stop; None when nothing of the purged data is in the file any more.
-    Writers wait meanwhile, so no run should be sending. It takes twice the ledger's size of disk.
-    """
-    try:
-        if (failure := _rewrite(engine)) is None:
-            with engine.begin() as connection:
-                connection.execute(sa.delete(meta).where(meta.c.name == UNCLEAN))
-    except (sqlite3.Error, sa.exc.SQLAlchemyError, LedgerFailed) as error:
-        return str(error)
-    return failure
-
-
-def _rewrite(engine: sa.Engine) -> str | None:
-    with closing(engine.raw_connection()) as raw:
-        connection = raw.driver_connection
-        if not isinstance(connection, sqlite3.Connection):
-            return None
-        connection.execute("VACUUM")
-        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    return _("another program is reading it") if busy else None

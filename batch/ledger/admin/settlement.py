@@ -17,7 +17,7 @@ from batch.errors import Busy
 from batch.i18n import N_, _
 from batch.ledger.read.corrections import Correction, apply_correction, read_corrections
 from batch.ledger.read.runs import sheet_of
-from batch.ledger.storage.engine import READ, translate_write_failures
+from batch.ledger.storage.engine import connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.pseudonyms import clear_value
 from batch.ledger.storage.results import MESSAGE_COLUMNS, WIDTH, StoredRow, result_of, row_columns
 from batch.ledger.storage.schema import NO_CLAIM, State, decisions, messages, rows
@@ -84,23 +84,6 @@ class Settlement:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
-    """A decision that was noted."""
-
-    decided_at: datetime
-    run: str
-    row: int
-    key: str
-    attempts: int
-    """Attempts that the message had then."""
-    from_state: State
-    to_state: State
-    evidence: Evidence | None
-    who: str
-    how: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class RelatedMessage:
     """A message to a person, for finding the chat of the person's other messages and telling them apart."""
 
@@ -115,8 +98,6 @@ class RelatedMessage:
     duration_ms: int | None
 
 
-_PAGE = 500
-"""Values in one IN (...): databases have a limit."""
 _DOUBTFUL = (State.UNKNOWN, State.CLAIMED)
 
 
@@ -128,20 +109,13 @@ class Settlements:
 
     def row_statuses(self, run: str, numbers: Sequence[int] | None = None) -> list[RowStatus]:
         """Return rows of a run's sheet in its order: those of `numbers` that it has; None: the unknown and claimed."""
-        with self._engine.connect().execution_options(**READ) as connection:
+        with connect_to_read(self._engine) as connection:
             return _read_row_statuses(connection, run, numbers)
 
     def find_related(self, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
         """Return every attempted message to these people at the endpoint, of any campaign, the latest first."""
-        with self._engine.connect().execution_options(**READ) as connection:
+        with connect_to_read(self._engine) as connection:
             return _read_related(connection, endpoint, people)
-
-    def decisions(self, run: str | None = None) -> list[Decision]:
-        """Return the decisions about rows of a run's sheet, or all, in the order they were made."""
-        query = sa.select(decisions).order_by(decisions.c.number)
-        query = query if run is None else query.where(decisions.c.run == run)
-        with self._engine.connect().execution_options(**READ) as connection:
-            return [_decision(each) for each in connection.execute(query).mappings()]
 
     def settle(self, settlements: Iterable[Settlement], *, now: datetime, who: str, how: str) -> None:
         """Write and note all of them, or none. Durable on return.
@@ -168,8 +142,7 @@ def _read_row_statuses(connection: sa.Connection, run: str, numbers: Sequence[in
 
 
 def _among(numbers: Sequence[int]) -> list[sa.ColumnElement[bool]]:
-    wanted = sorted(set(numbers))
-    return [rows.c.row.in_(wanted[start : start + _PAGE]) for start in range(0, len(wanted), _PAGE)]
+    return [rows.c.row.in_(page) for page in pages(sorted(set(numbers)))]
 
 
 def _read_rows(
@@ -249,22 +222,12 @@ def _decision_values(settlement: Settlement, *, now: datetime, who: str, how: st
     }
 
 
-def _decision(found: Mapping[Any, Any]) -> Decision:
-    evidence = Evidence(found["evidence"]) if found["evidence"] else None
-    states = {name: State(found[name]) for name in ("from_state", "to_state")}
-    return Decision(**{name: found[name] for name in found if name != "number"} | states | {"evidence": evidence})
-
-
 def _read_related(connection: sa.Connection, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
-    wanted = sorted(set(people))
     columns = [messages.c[field.name] for field in fields(RelatedMessage)]
     query = sa.select(*columns).where(messages.c.endpoint == endpoint, messages.c.attempts > 0)
     query = query.order_by(messages.c.sent_at.desc())
-    found: list[RelatedMessage] = []
-    for start in range(0, len(wanted), _PAGE):
-        some = messages.c.person.in_(wanted[start : start + _PAGE])
-        found += [_related(each) for each in connection.execute(query.where(some)).mappings()]
-    return found
+    parts = (query.where(messages.c.person.in_(page)) for page in pages(sorted(set(people))))
+    return [_related(each) for part in parts for each in connection.execute(part).mappings()]
 
 
 def _related(found: Mapping[Any, Any]) -> RelatedMessage:

@@ -4,12 +4,12 @@ What was sent as corrected is not sent as it stood, and what was sent as it stoo
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
 from batch.ledger.read.corrections import read_staged_corrections
 from batch.ledger.read.runs import select_runs
+from batch.ledger.storage.engine import pages
 from batch.ledger.storage.results import file_name
 from batch.ledger.storage.schema import corrections, may_have, messages, rows, runs
 from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, staged
@@ -17,7 +17,6 @@ from batch.model.reasons import Finding, Reason
 
 NO_ORIGIN = {"origin_run": None, "origin_sheet": None, "origin_row": None}
 """Values of a staged row that corrects nothing."""
-_PAGE = 500
 
 
 def drop_unknown_origins(connection: sa.Connection) -> None:
@@ -53,7 +52,7 @@ def find_sent_corrections(
     good = query.where(staged.c.outcome.is_(None), staged.c.key.is_not(None))
     return [
         (row, _finding(Reason.CORRECTED, sent[row].file, sent[row].result.row, sent[row].run), bool(would_go))
-        for part in _parts(sorted(sent))
+        for part in pages(sorted(sent))
         for row, key, would_go in connection.execute(good.where(staged.c.row.in_(part)))
         if key != sent[row].key
     ]
@@ -72,7 +71,7 @@ def find_sent_originals(connection: sa.Connection, sendable: sa.ColumnElement[bo
     # Rows of trials are no sheet's.
     found = select_runs(connection, runs.c.sheet_sha256.in_(files), runs.c.trial.is_(False))
     for sheet in sheets:
-        for part in _parts([run.run for run in found if run.sheet_key == sheet]):
+        for part in pages([run.run for run in found if run.sheet_key == sheet]):
             yield from _find_sent_in_runs(connection, sendable, sheet, part)
 
 
@@ -96,9 +95,3 @@ def _find_sent_in_runs(
 
 def _finding(reason: Reason, file: str, row: int, run: str) -> Finding:
     return Finding(reason, {"file": file, "row": str(row), "run": run})
-
-
-def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Parts that fit in one IN (...): databases have a limit."""
-    for start in range(0, len(values), _PAGE):
-        yield values[start : start + _PAGE]

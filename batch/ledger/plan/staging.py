@@ -22,7 +22,7 @@ from batch.ledger.read.corrections import read_corrected, read_staged_correction
 from batch.ledger.send.contact_limits import EARLIER, recent_contact
 from batch.ledger.send.queue import JobRows, rows_by_sender
 from batch.ledger.send.rolling_quota import read_contact_times
-from batch.ledger.storage.engine import READ, translate_write_failures
+from batch.ledger.storage.engine import READ, connect_to_read, translate_write_failures
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import has_purged_data, read_hashes
 from batch.ledger.storage.results import (
@@ -106,7 +106,7 @@ class Staging:
         """Return whether the connection may end with the staging; a ledger in memory would go with it."""
 
     def __enter__(self) -> Staging:
-        self._connection = self._engine.connect().execution_options(**READ)
+        self._connection = connect_to_read(self._engine)
         if self._is_file:
             self._connection.detach()
         else:  # its one connection may have staged a sheet before

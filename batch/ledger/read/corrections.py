@@ -11,11 +11,11 @@ Duplicates of a corrected row stay duplicates of it.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
+from batch.ledger.storage.engine import pages
 from batch.ledger.storage.results import MESSAGE_COLUMNS, WIDTH, StoredRow, file_name, result_of
 from batch.ledger.storage.schema import MESSAGED_STATES, State, corrections, is_one_of, may_have, messages, rows, runs
 from batch.ledger.storage.staged_tables import staged
@@ -94,9 +94,10 @@ def read_corrected(
     found: Iterator[Correction], read_own: Callable[[list[int]], Iterable[Result]]
 ) -> Iterator[tuple[Result, Result]]:
     """Yield (own result, shown result) of each corrected row. `read_own`: reads the own results of some rows."""
-    while page := {each.at: each for each in islice(found, _PAGE)}:
-        for own in read_own(list(page)):
-            yield own, apply_correction(own, page[own.row])
+    for page in pages(found):
+        at_row = {each.at: each for each in page}
+        for own in read_own(list(at_row)):
+            yield own, apply_correction(own, at_row[own.row])
 
 
 def _counts(own: Result, correction: Correction) -> bool:
@@ -250,7 +251,7 @@ def _read_own_ranks(connection: sa.Connection, own: sa.Select[Any], among: Seque
     table = own.subquery("own")
     query = sa.select(table.c.row, _RANK).join(messages, messages.c.key == table.c.key).where(may_have(messages))
     ranks: dict[int, int] = {}
-    for start in range(0, len(among), _PAGE):
-        part = table.c.row.in_(among[start : start + _PAGE])
-        ranks |= {row: rank for row, rank in connection.execute(query.where(part))}  # noqa: C416 - rows are no pairs
+    for page in pages(among):
+        part = query.where(table.c.row.in_(page))
+        ranks |= {row: rank for row, rank in connection.execute(part)}  # noqa: C416 - rows are no pairs
     return ranks

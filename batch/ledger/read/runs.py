@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import datetime
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.ledger.read.corrections import read_corrected, read_corrections, show_corrections
-from batch.ledger.storage.engine import READ
+from batch.ledger.storage.engine import connect_to_read, small_cache
 from batch.ledger.storage.pseudonyms import MARK, Hashes, has_purged_data, read_hashes
 from batch.ledger.storage.results import (
     MESSAGE_COLUMNS,
@@ -42,10 +43,91 @@ from batch.model.redaction import mask_result
 from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun, Traits
 
 _PAGE = 1000
+_SENDER_COLUMNS = [field.name for field in fields(SenderRun) if field.name != "pending"]
 _ROWS_WITH_MESSAGES = rows.outerjoin(messages, messages.c.key == rows.c.key)
 
 
-def read_results(connection: sa.Connection, run: str) -> Iterator[Result]:
+class RunReader:
+    """Runs of a ledger, their rows and counts, and what its campaigns have sent. Changes nothing."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def run(self, run: str) -> Run | None:
+        """Return the run of that name, or None."""
+        with connect_to_read(self._engine) as connection:
+            return next(iter(select_runs(connection, runs.c.run == run)), None)
+
+    def runs(self) -> list[Run]:
+        """Return all runs, newest first."""
+        with connect_to_read(self._engine) as connection:
+            return select_runs(connection)
+
+    def results(self, run: str) -> Iterator[Result]:
+        """Yield every row of a run's sheet with its outcome of this moment, in the sheet's order."""
+        with self.snapshot(run) as (_tally, results):
+            yield from results()
+
+    def tally(self, run: str) -> Tally:
+        """Count a run's rows by their outcomes of this moment."""
+        with self.snapshot(run) as (tally, _results):
+            return tally()
+
+    @contextmanager
+    def snapshot(self, run: str) -> Iterator[tuple[Callable[[], Tally], Callable[[], Iterator[Result]]]]:
+        """Give functions for the counts and rows of a run at one moment.
+
+        They agree, however often they are called, also while a run is sending.
+        """
+        with connect_to_read(self._engine) as connection, small_cache(connection):
+            yield partial(_read_tally, connection, run), partial(_read_results, connection, run)
+
+    def traits(self, *, endpoint: str, campaign: str) -> Traits | None:
+        """Return the traits of the campaign's last run at this endpoint; None when it has none."""
+        here = (campaigns.c.endpoint == endpoint, campaigns.c.campaign == campaign_scope(campaign))
+        query = sa.select(*(campaigns.c[field.name] for field in fields(Traits))).where(*here)
+        with connect_to_read(self._engine) as connection:
+            found = connection.execute(query).mappings().first()
+        return Traits(**{**found, "unique_by": tuple(json.loads(found["unique_by"]))}) if found else None
+
+    def find_endpoints(self, campaign: str) -> list[str]:
+        """Return the endpoints where at least one person has, or may have, a message of the campaign.
+
+        Fast: counts none.
+        """
+        sent = (messages.c.campaign == campaign_scope(campaign), is_one_of(messages.c.state, SENT_STATES))
+        with connect_to_read(self._engine) as connection:
+            return [
+                endpoint
+                for endpoint in _endpoints(connection)
+                if connection.execute(sa.select(sa.exists().where(messages.c.endpoint == endpoint, *sent))).scalar()
+            ]
+
+    def count_recipients(self, campaign: str) -> dict[str, int]:
+        """Count the people who have, or may have, a message of the campaign, by endpoint."""
+        people = sa.func.count(messages.c.person.distinct())
+        sent = (messages.c.campaign == campaign_scope(campaign), messages.c.state.in_(SENT_STATES))
+        query = sa.select(messages.c.endpoint, people).where(*sent).group_by(messages.c.endpoint)
+        with connect_to_read(self._engine) as connection:
+            found = {where: count for where, count in connection.execute(query)}  # noqa: C416 - rows are no pairs
+            if has_purged_data(connection):
+                hashes = read_hashes(connection)
+                for where in found:
+                    found[where] -= _count_twice(connection, hashes, *sent, messages.c.endpoint == where)
+        return found
+
+    def latest_time(self) -> datetime | None:
+        """Return the latest time that the ledger notes; None for an empty one."""
+        latest = (
+            sa.select(sa.func.max(runs.c.started)),
+            sa.select(sa.func.max(messages.c.sent_at)).where(messages.c.sent_at.is_not(None)),
+        )
+        with connect_to_read(self._engine) as connection:
+            times = [connection.execute(query).scalar() for query in latest]
+        return max((time for time in times if time is not None), default=None)
+
+
+def _read_results(connection: sa.Connection, run: str) -> Iterator[Result]:
     """Yield every row of a run's sheet as it is shown now, in the sheet's order; corrected rows as corrected. Streams.
 
     Rows of a purged run name no person, also where a younger correction of them does.
@@ -68,7 +150,7 @@ def _own_results(connection: sa.Connection, run: str, among: Sequence[int] | Non
     query = query.where(rows.c.run == run).order_by(rows.c.row)
     if among is not None:
         query = query.where(rows.c.row.in_(among))
-    waiting = read_waiting(connection, run)
+    waiting = _read_waiting(connection, run)
     for found in connection.execute(query.execution_options(yield_per=_PAGE)):
         *stored, sender, origin_run, origin_row, path = found
         from_row = Origin(run=origin_run, row=origin_row, file=file_name(path)) if origin_run is not None else None
@@ -81,16 +163,12 @@ def sheet_of(connection: sa.Connection, run: str) -> str:
     return found[0].sheet_key if found else ""
 
 
-def read_senders(connection: sa.Connection, run: str) -> tuple[SenderRun, ...]:
+def _read_senders(connection: sa.Connection, run: str) -> tuple[SenderRun, ...]:
     """Return the part of each sender in a run, by the sender's id."""
     query = sa.select(run_senders).where(run_senders.c.run == run).order_by(run_senders.c.sender)
     return tuple(
         SenderRun(
-            sender=found["sender"],
-            attempts=found["attempts"],
-            achieved_rate=found["achieved_rate"],
-            slowed=found["slowed"],
-            cause=found["cause"],
+            **{name: found[name] for name in _SENDER_COLUMNS},
             pending=findings_from_json(found["pending_findings"])[0] if found["pending_findings"] else None,
         )
         for found in connection.execute(query).mappings()
@@ -99,20 +177,8 @@ def read_senders(connection: sa.Connection, run: str) -> tuple[SenderRun, ...]:
 
 def sender_values(run: str, sender: SenderRun) -> dict[str, Any]:
     """Return a sender's part in a run as a row of `run_senders`."""
-    values = {field.name: getattr(sender, field.name) for field in fields(sender) if field.name != "pending"}
     findings = findings_to_json([sender.pending]) if sender.pending else None
-    return values | {"run": run, "pending_findings": findings}
-
-
-def read_run(engine: sa.Engine, run: str) -> Run | None:
-    """Return the run of that name, or None."""
-    return next(iter(read_runs(engine, runs.c.run == run)), None)
-
-
-def read_runs(engine: sa.Engine, *which: sa.ColumnElement[bool]) -> list[Run]:
-    """Return all runs, or those for which all of `which` holds, newest first."""
-    with engine.connect().execution_options(**READ) as connection:
-        return select_runs(connection, *which)
+    return {name: getattr(sender, name) for name in _SENDER_COLUMNS} | {"run": run, "pending_findings": findings}
 
 
 def select_runs(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Run]:
@@ -126,15 +192,15 @@ def _run_of(found: Mapping[Any, Any]) -> Run:
     return Run(**values | {"sheet_options": json.loads(found["sheet_options"])})
 
 
-def read_waiting(connection: sa.Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:
+def _read_waiting(connection: sa.Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:
     """Return a function from a sender to why its pending rows were not attempted."""
     kept = connection.execute(sa.select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
     general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
-    of_sender = {each.sender: (each.pending,) for each in read_senders(connection, run) if each.pending}
+    of_sender = {each.sender: (each.pending,) for each in _read_senders(connection, run) if each.pending}
     return lambda sender: general if sender is None else of_sender.get(sender, general)
 
 
-def read_tally(connection: sa.Connection, run: str) -> Tally:
+def _read_tally(connection: sa.Connection, run: str) -> Tally:
     """Count a run's rows as they are shown now, and read what the run itself did."""
     reasons, last_sent = _count_own(connection, run)
     found = read_corrections(connection, run, sheet_of(connection, run))
@@ -153,7 +219,7 @@ def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outco
 
     The database groups them: reading each row of a large run would take most of the time of a list of runs.
     """
-    waiting = read_waiting(connection, run)
+    waiting = _read_waiting(connection, run)
     alike = (
         rows.c.outcome,
         rows.c.findings,
@@ -196,32 +262,8 @@ def _this_run(connection: sa.Connection, run: str) -> ThisRun:
         outcomes={outcome: found[outcome.value] for outcome in Outcome if found.get(outcome.value)},
         wanted_rate=kept.wanted_rate,
         achieved_rate=kept.achieved_rate,
-        senders=read_senders(connection, run),
+        senders=_read_senders(connection, run),
     )
-
-
-def read_traits(connection: sa.Connection, *, endpoint: str, campaign: str) -> Traits | None:
-    """Return the traits of the campaign's last run at this endpoint, or None when there was none."""
-    here = (campaigns.c.endpoint == endpoint, campaigns.c.campaign == campaign_scope(campaign))
-    found = connection.execute(sa.select(campaigns).where(*here)).mappings().first()
-    if found is None:
-        return None
-    return Traits(
-        unique_by=tuple(json.loads(found["unique_by"])),
-        region=found["region"],
-        phone_rule=found["phone_rule"],
-        template=found["template"],
-    )
-
-
-def find_endpoints(connection: sa.Connection, campaign: str) -> list[str]:
-    """Return the endpoints where at least one person has, or may have, a message of the campaign. Fast: counts none."""
-    sent = (messages.c.campaign == campaign_scope(campaign), is_one_of(messages.c.state, SENT_STATES))
-    return [
-        endpoint
-        for endpoint in _endpoints(connection)
-        if connection.execute(sa.select(sa.exists().where(messages.c.endpoint == endpoint, *sent))).scalar()
-    ]
 
 
 def _endpoints(connection: sa.Connection) -> Iterator[str]:
@@ -231,21 +273,6 @@ def _endpoints(connection: sa.Connection) -> Iterator[str]:
     while endpoint is not None:
         yield endpoint
         endpoint = connection.execute(first.where(messages.c.endpoint > endpoint)).scalar()
-
-
-def count_recipients(connection: sa.Connection, campaign: str) -> dict[str, int]:
-    """Count the people who have, or may have, a message of the campaign, by endpoint."""
-    people = sa.func.count(messages.c.person.distinct())
-    sent = (messages.c.campaign == campaign_scope(campaign), messages.c.state.in_(SENT_STATES))
-    query = sa.select(messages.c.endpoint, people).where(*sent).group_by(messages.c.endpoint)
-    found = {endpoint: count for endpoint, count in connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy
-    if not has_purged_data(connection):
-        return found
-    hashes = read_hashes(connection)
-    return {
-        endpoint: count - _count_twice(connection, hashes, *sent, messages.c.endpoint == endpoint)
-        for endpoint, count in found.items()
-    }
 
 
 def _count_twice(connection: sa.Connection, hashes: Hashes, *sent: sa.ColumnElement[bool]) -> int:

@@ -18,7 +18,7 @@ from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, restored_values
 from batch.ledger.storage.suppression import SuppressionEntry, suppress
 from batch.model.messages import Job, campaign_scope, is_loopback
-from batch.model.outcomes import Evidence, Outcome
+from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.verdicts import ClaimRefusal, Verdict, weigh
@@ -33,14 +33,6 @@ class Claim:
     owner: Owner
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OutcomeRecord:
-    """The outcome as the ledger has it now: by its knowledge of the chat, `success` may have become `reused`."""
-
-    outcome: Outcome
-    evidence: Evidence | None
-
-
 _HELD = (
     messages.c.key == sa.bindparam("held_key"),
     messages.c.claim_run == sa.bindparam("held_run"),
@@ -52,45 +44,23 @@ _HELD = (
 _CLAIM = PreparedStatement(
     sa.update(messages)
     .where(messages.c.key == sa.bindparam("wanted"), messages.c.state == State.PENDING.value, may_claim(messages))
-    .values(
-        state=State.CLAIMED.value,
-        attempts=messages.c.attempts + 1,
-        claim_run=sa.bindparam("by_run"),
-        claim_host=sa.bindparam("by_host"),
-        claim_pid=sa.bindparam("by_pid"),
-        sent_at=sa.bindparam("at"),
-        duration_ms=None,
-        http_status=None,
-    )
-    .returning(messages.c.attempts)
+    .values(state=State.CLAIMED.value, attempts=messages.c.attempts + 1, duration_ms=None, http_status=None)
+    .returning(messages.c.attempts),
+    *(*NO_CLAIM, "sent_at"),
 )
 
+_OF_CHAT = ("chat_id", "chat_status", "message_id", "message_status")
+_BEGAN = sa.bindparam("began", type_=messages.c.sent_at.type)
 _RECORD = PreparedStatement(
     sa.update(messages)
     .where(*_HELD)
-    .values(
-        state=sa.bindparam("outcome"),
-        findings=sa.bindparam("json"),
-        payload=None,
-        **dict.fromkeys(AGAIN.values()),
-        run=sa.bindparam("by_run"),
-        chat_id=sa.bindparam("chat"),
-        chat_status=sa.bindparam("chat_is"),
-        message_id=sa.bindparam("message"),
-        message_status=sa.bindparam("message_is"),
-        evidence=sa.bindparam("sign"),
-        http_status=sa.bindparam("status"),
-        duration_ms=sa.bindparam("took_ms"),
-        sent_at=sa.func.coalesce(sa.bindparam("began", type_=messages.c.sent_at.type), messages.c.sent_at),
-    )
+    .values(payload=None, **dict.fromkeys(AGAIN.values()), sent_at=sa.func.coalesce(_BEGAN, messages.c.sent_at)),
+    *("state", "findings", "run", *_OF_CHAT, "evidence", "http_status", "duration_ms"),
 )
 
 _ENDPOINTS_OF_CHAT = PreparedStatement(
     sa.select(messages.c.endpoint).where(
-        sa.or_(
-            messages.c.chat_id == sa.bindparam("chat"),
-            messages.c.chat_id == sa.bindparam("hashed", type_=messages.c.chat_id.type),
-        ),
+        is_one_of(messages.c.chat_id, (sa.bindparam("chat"), sa.bindparam("hashed"))),
         messages.c.key != sa.bindparam("held_key"),
     )
 )
@@ -108,8 +78,8 @@ def claim(
     """
     if (full := rules.cap_refuses(connection, job, now)) is not None:
         return full
-    by = {"by_run": owner.run, "by_host": owner.host, "by_pid": owner.pid}
-    values = {"wanted": job.key, "at": now, **by, **claim_parameters(rules, job, owner, now)}
+    by = {"claim_run": owner.run, "claim_host": owner.host, "claim_pid": owner.pid}
+    values = {"wanted": job.key, "sent_at": now, **by, **claim_parameters(rules, job, owner, now)}
     taken = _CLAIM.run(connection, values).fetchone()
     if taken is None:
         return explain_refusal(connection, job, owner, now, rules)
@@ -162,12 +132,12 @@ def record(
     duration_ms: int,
     began: datetime | None,
     rules: ContactLimiter,
-) -> OutcomeRecord | None:
-    """Write the outcome of an attempt. None when the claim was not ours any more.
+) -> Outcome | None:
+    """Write the outcome of an attempt; return it as the ledger has it now, None when the claim was not ours any more.
 
-    A claim of ours that was taken for dead and made `unknown` is still ours to correct: we know better. A person who
-    has stopped marketing (131050) is suppressed by the same write. `began`: when the attempt began, by the wall clock;
-    None leaves the claim's time.
+    By the ledger's knowledge of the chat, `success` may have become `reused`. A claim of ours that was taken for dead
+    and made `unknown` is still ours to correct: we know better. A person who has stopped marketing (131050) is
+    suppressed by the same write. `began`: when the attempt began, by the wall clock; None leaves the claim's time.
     """
     outcome, evidence, finding = verdict.outcome, None, verdict.finding
     signs = verdict.signs
@@ -177,16 +147,13 @@ def record(
         finding = Finding(Reason.REUSED if outcome is Outcome.REUSED else Reason.CREATED)
     values = {
         **_ids(held),
-        "outcome": outcome.value,
-        "json": findings_to_json([finding]),
-        "by_run": held.owner.run,
-        "chat": signs.chat_id if signs else None,
-        "chat_is": signs.chat_status if signs else None,
-        "message": signs.message_id if signs else None,
-        "message_is": signs.message_status if signs else None,
-        "sign": evidence.value if evidence else None,
-        "status": verdict.http_status,
-        "took_ms": duration_ms,
+        "state": outcome.value,
+        "findings": findings_to_json([finding]),
+        "run": held.owner.run,
+        **{name: getattr(signs, name) if signs else None for name in _OF_CHAT},
+        "evidence": evidence.value if evidence else None,
+        "http_status": verdict.http_status,
+        "duration_ms": duration_ms,
         "began": began,
     }
     recorded = _RECORD.run(connection, values).rowcount == 1
@@ -196,13 +163,12 @@ def record(
         return None
     if finding.reason is Reason.OPTED_OUT:
         _suppress_person(connection, held, finding)
-    return OutcomeRecord(outcome=outcome, evidence=evidence)
+    return outcome
 
 
 def _is_known_chat(connection: sa.Connection, held: Claim, chat_id: str, rules: ContactLimiter) -> bool:
     """Return whether another message at the same endpoint went to that chat, a purged one too."""
-    hashed = rules.hashes.chat(chat_id) if rules.hashes is not None else None
-    values = {"chat": chat_id, "hashed": hashed, "held_key": held.key}
+    values = {"chat": chat_id, "hashed": rules.hashes.chat(chat_id), "held_key": held.key}
     endpoints = {endpoint for (endpoint,) in _ENDPOINTS_OF_CHAT.run(connection, values)}
     return bool(endpoints) and connection.execute(_ENDPOINT, {"held_key": held.key}).scalar() in endpoints
 

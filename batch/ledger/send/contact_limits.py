@@ -47,10 +47,10 @@ while, so the start alone is too early."""
 class ContactLimiter:
     """The contact limits of one run, and its counts of people. Used by the ledger's writer alone, but `full_until`."""
 
-    def __init__(self, rules: ContactLimits, *, endpoint: str, hashes: Hashes | None = None) -> None:
+    def __init__(self, rules: ContactLimits, *, endpoint: str, hashes: Hashes) -> None:
         self.rules = rules
         self.hashes = hashes
-        """For finding the messages of purged people and chats; None: none was purged."""
+        """For finding the messages of purged people and chats."""
         self._endpoint = endpoint
         self._quotas: dict[str | None, Quota] = {}
         self._open: dict[str, Job] = {}
@@ -106,11 +106,11 @@ def may_claim(message: sa.Table) -> sa.ColumnElement[bool]:
 
 def claim_parameters(limiter: ContactLimiter, job: Job, owner: Owner, now: datetime) -> Mapping[str, Any]:
     """Return the values of `may_claim`."""
-    within, hashes = limiter.rules.not_within, limiter.hashes
+    within = limiter.rules.not_within
     return {
         "close_since": microseconds(now - SPACING),
         "recent_since": _NEVER if within is None else now - within,
-        "hashed": None if within is None or hashes is None else hashes.person(job.person),
+        "hashed": None if within is None else limiter.hashes.person(job.person),
         "sending_run": owner.run,
     }
 

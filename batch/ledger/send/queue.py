@@ -7,22 +7,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
 from batch.ledger.send import claims
-from batch.ledger.send.claims import Claim, OutcomeRecord
+from batch.ledger.send.claims import Claim
 from batch.ledger.send.contact_limits import ContactLimiter
-from batch.ledger.storage.engine import READ
+from batch.ledger.storage.engine import connect_to_read
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import State, messages, rows
 from batch.ledger.storage.writer import FutureResolver, Writer
-from batch.model.contact_limits import ContactLimits
 from batch.model.messages import Job
+from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.verdicts import ClaimRefusal, Verdict
 
+P = ParamSpec("P")
 T = TypeVar("T")
 _PAGE = 500  # jobs read at a time
 _JOBS = rows.join(messages, messages.c.key == rows.c.key)
@@ -41,19 +42,13 @@ class SendQueue:
     """
 
     def __init__(
-        self,
-        engine: sa.Engine,
-        writer: Writer,
-        owner: Owner,
-        limiter: ContactLimiter | None = None,
-        *,
-        planned: JobRows | None = None,
+        self, engine: sa.Engine, writer: Writer, owner: Owner, limiter: ContactLimiter, planned: JobRows | None = None
     ) -> None:
         """`planned`: the run's jobs, from its plan in this process; None: they are looked up."""
         self._engine = engine
         self._writer = writer
         self._owner = owner
-        self._limiter = limiter or ContactLimiter(ContactLimits(), endpoint="")
+        self._limiter = limiter
         self._resolver = FutureResolver()
         self._job_rows = planned
 
@@ -63,14 +58,14 @@ class SendQueue:
 
     def _rows(self) -> JobRows:
         if self._job_rows is None:
-            with self._engine.connect().execution_options(**READ) as connection:
+            with connect_to_read(self._engine) as connection:
                 self._job_rows = _read_job_rows(connection, self._owner.run)
         return self._job_rows
 
     def row_of(self, count: int) -> int | None:
         """Return the row of the run's `count`-th job (from 1) in the sheet's order; None when there are fewer."""
         query = sa.select(rows.c.row).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
-        with self._engine.connect().execution_options(**READ) as connection:
+        with connect_to_read(self._engine) as connection:
             found: int | None = connection.execute(query.offset(count - 1).limit(1)).scalar()
         return found
 
@@ -89,7 +84,7 @@ class SendQueue:
             query = query.where(messages.c.sender == sender)
         for first in range(0, len(wanted), _PAGE):
             some = rows.c.row.in_(list(wanted[first : first + _PAGE]))
-            with self._engine.connect().execution_options(**READ) as connection:
+            with connect_to_read(self._engine) as connection:
                 page = connection.execute(query.where(some)).all()
             for key, row, of, payload, person in page:
                 yield Job(key=key, row=row, sender=of, payload=payload, person=person)
@@ -103,32 +98,30 @@ class SendQueue:
 
     def claim(self, job: Job, now: datetime) -> asyncio.Future[Claim | ClaimRefusal | None]:
         """Take a pending message; ClaimRefusal when a contact limit keeps it back, None when it cannot be had."""
-        write = partial(claims.claim, job=job, owner=self._owner, now=now, rules=self._limiter)
-        return self._write(write)
+        return self._write(claims.claim, job, self._owner, now, self._limiter)
 
     def withdraw(self, key: str) -> asyncio.Future[bool]:
         """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
-        return self._write(partial(claims.withdraw, key=key, owner=self._owner, rules=self._limiter))
+        return self._write(claims.withdraw, key, self._owner, self._limiter)
 
     def release(
         self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None
     ) -> asyncio.Future[bool]:
         """Give back a claim that certainly sent nothing. Arguments and result as in `claims.release`."""
-        write = partial(claims.release, held=held, finding=finding, posted=posted, status=status, rules=self._limiter)
-        return self._write(write)
+        return self._write(claims.release, held, finding, posted=posted, status=status, rules=self._limiter)
 
     def record(
         self, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
-    ) -> asyncio.Future[OutcomeRecord | None]:
+    ) -> asyncio.Future[Outcome | None]:
         """Write the outcome of an attempt. Arguments and result as in `claims.record`."""
-        write = partial(
-            claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began, rules=self._limiter
-        )
-        return self._write(write)
+        return self._write(claims.record, held, verdict, duration_ms=duration_ms, began=began, rules=self._limiter)
 
-    def _write(self, write: Callable[[sa.Connection], T]) -> asyncio.Future[T]:
+    def _write(
+        self, write: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
         waiting: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._writer.submit(write).add_done_callback(partial(self._resolver.resolve, waiting))
+        done = self._writer.submit(lambda connection: write(connection, *args, **kwargs))
+        done.add_done_callback(partial(self._resolver.resolve, waiting))
         return waiting
 
 

@@ -4,10 +4,11 @@ import os
 import sqlite3
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import platformdirs
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from batch.ledger.storage.locks import is_in_use, locks_folder
 from batch.ledger.storage.pseudonyms import SECRET, new_secret
 from batch.ledger.storage.schema import SCHEMA_VERSION, messages, meta, metadata, rows, suppressed
 
+T = TypeVar("T")
 BUSY_SECONDS = 120
 """How long a statement waits for another process's lock before it fails. The plan of a million new rows holds it for
 some 15 seconds, on a slow or busy machine for several times that: a run that is sending meanwhile must outlast it."""
@@ -76,14 +78,6 @@ _OLDEST_SQLITE = (3, 35, 0)  # RETURNING
 def default_url() -> str:
     """Return the URL of the user's own ledger: one per user, since people delete reports and change folders."""
     return f"sqlite:///{Path(platformdirs.user_data_dir('wegly-batch', appauthor=False)) / 'ledger.sqlite3'}"
-
-
-def display_location(url: str) -> str:
-    """Return a ledger's location for messages: a path, or a URL without its password."""
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        return str(Path(parsed.database).expanduser().absolute())
-    return parsed.render_as_string(hide_password=True)
 
 
 def sqlite_path(url: str) -> Path:
@@ -187,7 +181,7 @@ def configure_connections(engine: sa.Engine) -> None:
 
 def _is_current(engine: sa.Engine, version: int) -> bool:
     """Return whether nothing has to be written: opening the ledger then waits for no writer."""
-    with engine.connect().execution_options(**READ) as connection:
+    with connect_to_read(engine) as connection:
         _refuse_views(connection)
         return _read_version(connection) == version
 
@@ -252,6 +246,18 @@ def _refuse_version(path: Path, found: int, version: int) -> None:
             _("The ledger {path} must be brought up to date, and another program is using it.").format(path=path),
             _("Wait until it has ended, then run the same command again."),
         )
+
+
+def connect_to_read(engine: sa.Engine) -> sa.Connection:
+    """Return a connection whose transactions take no write lock."""
+    return engine.connect().execution_options(**READ)
+
+
+def pages(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:
+    """Yield parts of the values. By default they fit in one IN (...): databases have a limit."""
+    following = iter(values)
+    while page := list(islice(following, size)):
+        yield page
 
 
 @contextmanager

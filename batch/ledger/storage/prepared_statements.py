@@ -4,7 +4,7 @@ The work of SQLAlchemy around each execution (looking up the compiled form, a co
 much as the statement itself, and while sending it competes with the event loop for the interpreter.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,11 +15,13 @@ from batch.ledger.storage.errors import translate_failure
 class PreparedStatement:
     """A statement with named parameters, for any dialect, with no list that is expanded anew each time.
 
-    Values are converted by the parameters' types; the rows that a statement returns are the driver's own.
+    An update sets `columns` to the parameters of the same names. Values are converted by the parameters' types; the
+    rows that a statement returns are the driver's own.
     """
 
-    def __init__(self, statement: sa.Executable) -> None:
+    def __init__(self, statement: sa.Executable, *columns: str) -> None:
         self._statement = statement
+        self._columns = columns
         self._compiled: dict[str, _Compiled] = {}
 
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any:
@@ -30,7 +32,7 @@ class PreparedStatement:
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
-            compiled = self._compiled[dialect.name] = _Compiled(self._statement, dialect)
+            compiled = self._compiled[dialect.name] = _Compiled(self._statement, self._columns, dialect)
         cursor = connection.connection.cursor()
         try:
             cursor.execute(compiled.text, compiled.values(values))
@@ -45,8 +47,9 @@ class PreparedStatement:
 class _Compiled:
     """A statement in the form that a driver takes."""
 
-    def __init__(self, statement: sa.Executable, dialect: sa.Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every statement has it
+    def __init__(self, statement: sa.Executable, columns: Sequence[str], dialect: sa.Dialect) -> None:
+        # Every statement can be compiled, which the type does not show.
+        compiled = statement.compile(dialect=dialect, column_keys=columns)  # type: ignore[attr-defined]
         self.text = str(compiled)
         # A parameter that is forgotten must not become null: it would switch a rule off.
         self._constants = {

@@ -73,9 +73,9 @@ MESSAGED_STATES = (State.SUCCESS.value, State.REUSED.value)
 """The states of messages that the API accepted."""
 
 
-def is_one_of(column: sa.Column[str] | sa.ColumnElement[str], states: Sequence[str]) -> sa.ColumnElement[bool]:
+def is_one_of(column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
     """Return `column IN (...)` for statements that run for every message: SQLAlchemy expands a list anew each time."""
-    return sa.or_(*(column == state for state in states))
+    return sa.or_(*(column == value for value in values))
 
 
 _ATTEMPTED = sa.text("sent_at IS NOT NULL")

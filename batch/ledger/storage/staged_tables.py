@@ -1,11 +1,10 @@
 """Temporary tables of one sheet on its way into the ledger: private to one connection, gone with it."""
 
 from collections.abc import Iterable
-from itertools import islice
 
 import sqlalchemy as sa
 
-from batch.ledger.storage.engine import read_data_version
+from batch.ledger.storage.engine import pages, read_data_version
 from batch.ledger.storage.schema import State, is_suppressed, messages
 from batch.model.messages import campaign_scope
 from batch.model.phrases import Value, value_to_text
@@ -98,11 +97,9 @@ def new_suppressions(endpoint: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[
 
 def put_on_list(connection: sa.Connection, name: str, entries: Iterable[tuple[str, Value]]) -> None:
     """Put (person, where) on a list of this sheet; the first entry of a person stays."""
-    following = iter(entries)
     statement = sa.insert(listed).prefix_with("OR IGNORE", dialect="sqlite")
-    while page := [
-        {"list": name, "person": person, "where": value_to_text(where)} for person, where in islice(following, _PAGE)
-    ]:
+    values = ({"list": name, "person": person, "where": value_to_text(where)} for person, where in entries)
+    for page in pages(values, _PAGE):
         connection.execute(statement, page)
 
 

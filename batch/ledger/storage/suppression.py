@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 import sqlalchemy as sa
 
 from batch.i18n import N_, _
-from batch.ledger.storage.engine import READ, translate_write_failures
+from batch.ledger.storage.engine import connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.schema import is_suppressed, suppressed
 from batch.model.phrases import Value, value_from_text, value_to_text
 
@@ -54,10 +53,7 @@ class SuppressionList:
         In steps, so that a long list keeps no run from its claims: when it raises (or `entries` does), those of the
         steps before are on the list, and doing it again adds the rest.
         """
-        following, new = iter(entries), 0
-        while page := list(islice(following, _PAGE)):
-            new += self._add(page)
-        return new
+        return sum(map(self._add, pages(entries, _PAGE)))
 
     def _add(self, page: Sequence[SuppressionEntry]) -> int:
         first = {(entry.person, entry.endpoint): entry for entry in reversed(page)}
@@ -73,11 +69,10 @@ class SuppressionList:
 
     def remove(self, people: Iterable[str]) -> list[SuppressionEntry]:
         """Take people off the list, all or none; return the entries of those who were on it."""
-        following = iter(people)
         removed: list[SuppressionEntry] = []
         remedy = _("Nobody was taken off it. Check the disk, then try again.")
         with translate_write_failures(_CHANGING, remedy), self._engine.begin() as connection:
-            while page := list(islice(following, _PAGE)):
+            for page in pages(people, _PAGE):
                 these = suppressed.c.person.in_(page)
                 entries = connection.execute(sa.select(suppressed).where(these)).mappings()
                 removed += map(_entry, entries)
@@ -87,20 +82,20 @@ class SuppressionList:
     def entries(self) -> Iterator[SuppressionEntry]:
         """Yield all entries, by date, then by number."""
         query = sa.select(suppressed).order_by(suppressed.c.added, suppressed.c.person, suppressed.c.endpoint)
-        with self._engine.connect().execution_options(**READ) as connection:
+        with connect_to_read(self._engine) as connection:
             for entry in connection.execute(query.execution_options(yield_per=_PAGE)).mappings():
                 yield _entry(entry)
 
     def find(self, person: str) -> SuppressionEntry | None:
         """Return the entry of a person, or None. One that holds everywhere comes before those of an endpoint."""
-        with self._engine.connect().execution_options(**READ) as connection:
+        with connect_to_read(self._engine) as connection:
             query = sa.select(suppressed).where(suppressed.c.person == person).order_by(suppressed.c.endpoint)
             entry = connection.execute(query).mappings().first()
         return _entry(entry) if entry else None
 
     def count(self) -> int:
         """Count the people on the list."""
-        with self._engine.connect().execution_options(**READ) as connection:
+        with connect_to_read(self._engine) as connection:
             return int(connection.execute(sa.select(sa.func.count(suppressed.c.person.distinct()))).scalar_one())
 
 

@@ -484,7 +484,7 @@ def stepping(function):
 
 
 purging.Retention._write = stepping(purging.Retention._write)
-purging._rewrite = stepping(purging._rewrite)
+purging.Retention._rewrite = stepping(purging.Retention._rewrite)
 Path.unlink = stepping(Path.unlink)
 main()
 """

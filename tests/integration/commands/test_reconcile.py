@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from decisions import read_decisions
 
 from batch.app import reconcile as reconciling
 from batch.cli.main import _run as wegly_batch
@@ -167,7 +168,7 @@ def test_what_was_found_is_noted_and_can_be_turned_round(desk: Desk, run: str) -
     """As a decision like a person's."""
     desk.reconcile(run)
     with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger:
-        (decision,) = ledger.settlements.decisions(run)
+        (decision,) = read_decisions(ledger, run)
         assert (decision.row, decision.how, decision.evidence) == (2, "reconcile", "timeline")
     assert desk.type("settle", run, "--not-sent", "2")[0] == 0
     assert desk.results(run)[2] == ("pending", "settled_not_sent", None)

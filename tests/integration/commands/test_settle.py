@@ -16,6 +16,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from decisions import read_decisions
 
 from batch.cli.main import _run as wegly_batch
 from batch.ledger import Ledger, Owner, State
@@ -95,7 +96,7 @@ class Desk:
 
     def decided(self) -> list[tuple[int, State, State, str]]:
         with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger:
-            return [(each.row, each.from_state, each.to_state, each.how) for each in ledger.settlements.decisions()]
+            return [(each.row, each.from_state, each.to_state, each.how) for each in read_decisions(ledger)]
 
 
 @pytest.fixture

@@ -23,10 +23,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batch.chats import failure_table as failures
 from batch.errors import LedgerFailed
-from batch.ledger import Claim, Ledger, Owner, RetryOptions
+from batch.ledger import Ledger, Owner, RetryOptions
 from batch.ledger.plan import staging
 from batch.ledger.send import claims
 from batch.ledger.send import contact_limits as outreach
+from batch.ledger.send.claims import Claim
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.prepared_statements import PreparedStatement
@@ -244,11 +245,11 @@ def _claim_without(patch: pytest.MonkeyPatch, rule: str) -> None:
     """A claim that judges all rules but one; the statement is made anew, for it is made once in earnest."""
     patch.setattr(outreach, rule, lambda _: false())
     pending = (messages.c.key == bindparam("wanted"), messages.c.state == State.PENDING.value)
-    values = {"attempts": messages.c.attempts + 1, "claim_run": bindparam("by_run"), "sent_at": bindparam("at")}
-    hosts = {"claim_host": bindparam("by_host"), "claim_pid": bindparam("by_pid")}
     taking = update(messages).where(*pending, outreach.may_claim(messages))
-    taking = taking.values(state=State.CLAIMED.value, duration_ms=None, http_status=None, **values, **hosts)
-    patch.setattr(claims, "_CLAIM", PreparedStatement(taking.returning(messages.c.attempts)))
+    taking = taking.values(
+        state=State.CLAIMED.value, duration_ms=None, http_status=None, attempts=messages.c.attempts + 1
+    ).returning(messages.c.attempts)
+    patch.setattr(claims, "_CLAIM", PreparedStatement(taking, *claims._CLAIM._columns))
 
 
 def suppression_is_ignored_at_the_claim(patch: pytest.MonkeyPatch) -> None:

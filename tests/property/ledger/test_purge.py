@@ -12,7 +12,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch.ledger import Claim, History, Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
+from batch.ledger import History, Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
+from batch.ledger.send.claims import Claim
 from batch.model.contact_limits import ContactLimits
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
@@ -122,7 +123,7 @@ class Life:
                 assert self.ledger.retention.purge(scope, before, now=now) == looked
                 assert self.ledger.retention.preview(scope, before).empty
         if self._purged:
-            assert self.ledger.wipe() is None
+            assert self.ledger.retention.wipe() is None
             gone = set(PEOPLE) - self._people_since(before, purge.campaign) - set(self._listed())
             data = b"".join(file.read_bytes() for file in self.path.parent.glob(f"{self.path.name}*"))
             for person in gone:

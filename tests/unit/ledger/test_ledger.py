@@ -15,7 +15,8 @@ from sqlalchemy import create_mock_engine
 from sqlalchemy.engine.mock import MockConnection
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
-from batch.ledger import Claim, Ledger, Owner, RetryOptions, StagedRow, State
+from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, State
+from batch.ledger.send.claims import Claim
 from batch.ledger.storage.engine import READ, open_engine
 from batch.ledger.storage.schema import metadata
 from batch.model.messages import message_key

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from batch.errors import LedgerFailed
-from batch.ledger import Claim, Ledger, Owner, PurgeCounts, Scope, StagedRow, SuppressionEntry
+from batch.ledger import Ledger, Owner, PurgeCounts, Scope, StagedRow, SuppressionEntry
+from batch.ledger.send.claims import Claim
 from batch.ledger.storage.pseudonyms import Hashes, clear_value, read_hashes
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
@@ -165,7 +166,7 @@ def test_a_step_that_fails_leaves_what_the_next_purge_does(ledger: Ledger, monke
     with pytest.raises(LedgerFailed):
         purging.purge(SCOPE, BEFORE, now=NOW)
     assert len(people_in(ledger)) == 5  # the rows are still there
-    assert ledger.needs_wipe
+    assert ledger.retention.needs_wipe
     planned(ledger, "r2", PEOPLE, at=OLD)
     assert ledger.tally("r2").this_run.attempts == 0
     assert ledger.tally("r2").counts[Outcome.SUCCESS] == 5
@@ -182,13 +183,13 @@ def test_a_file_that_is_being_read_is_not_clean_yet(tmp_path: Path, monkeypatch:
         with closing(sqlite3.connect(ledger.location)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT * FROM runs").fetchone()
-            assert ledger.wipe() == "another program is reading it"
+            assert ledger.retention.wipe() == "another program is reading it"
         with closing(sqlite3.connect(ledger.location)) as writer:
             writer.execute("BEGIN IMMEDIATE")
-            assert ledger.wipe() == "database is locked"
-        assert ledger.needs_wipe
-        assert ledger.wipe() is None
-        assert not ledger.needs_wipe
+            assert ledger.retention.wipe() == "database is locked"
+        assert ledger.retention.needs_wipe
+        assert ledger.retention.wipe() is None
+        assert not ledger.retention.needs_wipe
         files = [file for file in tmp_path.glob("other.sqlite3*") if file.is_file()]
         assert [person for person in PEOPLE for file in files if person.encode() in file.read_bytes()] == []
 

@@ -8,7 +8,9 @@ from typing import Any
 from scripted_api import BEGIN, World, staged
 from sqlalchemy import event, text
 
-from batch.ledger import Claim, Ledger, Owner, SendQueue
+from batch.ledger import Ledger, Owner
+from batch.ledger.send.claims import Claim
+from batch.ledger.send.queue import SendQueue
 from batch.model.reasons import Finding, Reason
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from decisions import read_decisions
 
 from batch.errors import Busy
 from batch.ledger import (
-    Claim,
     Ledger,
     Owner,
     RetryOptions,
@@ -22,6 +22,7 @@ from batch.ledger import (
     State,
     check_settlement,
 )
+from batch.ledger.send.claims import Claim
 from batch.model.messages import message_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
@@ -219,14 +220,14 @@ def test_all_are_settled_or_none(unknown: Ledger) -> None:
             [settlement(first, sent=True), settlement(stale, sent=True)], now=NOW, who="", how=""
         )
     assert outcomes(unknown, "r1") == {2: Outcome.UNKNOWN, 3: Outcome.UNKNOWN}
-    assert unknown.settlements.decisions() == []
+    assert read_decisions(unknown) == []
 
 
 def test_every_decision_is_noted(unknown: Ledger) -> None:
     """Who, when, what of what, and how; those of other runs apart."""
     settle(unknown, "r1", 2, sent=True)
     settle(unknown, "r1", 2, sent=False)
-    first, second = unknown.settlements.decisions("r1")
+    first, second = read_decisions(unknown, "r1")
     assert (first.row, first.from_state, first.to_state, first.evidence) == (
         2,
         State.UNKNOWN,
@@ -235,7 +236,7 @@ def test_every_decision_is_noted(unknown: Ledger) -> None:
     )
     assert (second.from_state, second.to_state, second.evidence) == (State.SUCCESS, State.PENDING, None)
     assert (second.who, second.how, second.decided_at, second.attempts) == ("ana", "test", NOW, 1)
-    assert unknown.settlements.decisions("r9") == []
+    assert read_decisions(unknown, "r9") == []
 
 
 @pytest.mark.parametrize("sent", [True, False])

@@ -16,8 +16,9 @@ from batch.errors import LedgerFailed
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
+from batch.model.runs import StopCause
 from batch.model.verdicts import ChatSigns, Verdict
-from batch.pool import RetryRules, StopCause
+from batch.pool import RetryRules
 from batch.pool.pool import fit_open_files
 
 

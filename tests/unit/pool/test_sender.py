@@ -15,9 +15,10 @@ from batch.ledger import SuppressionEntry
 from batch.model.contact_limits import ContactLimits
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
+from batch.model.runs import StopCause
 from batch.model.sending_hours import Hours, Window
 from batch.model.verdicts import Verdict
-from batch.pool import NEVER, RetryRules, StopCause
+from batch.pool import NEVER, RetryRules
 
 EVERY_DAY = frozenset(range(7))
 HOUR = timedelta(hours=1)

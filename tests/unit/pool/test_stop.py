@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from batch.model.reasons import Finding, Reason
-from batch.pool import StopCause, StopSignal, stop_on_signals
+from batch.model.runs import StopCause
+from batch.pool import StopSignal, stop_on_signals
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

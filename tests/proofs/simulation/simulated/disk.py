@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
-from batch.ledger import Claim, Ledger
+from batch.ledger import Ledger
+from batch.ledger.send.claims import Claim
 from batch.ledger.storage.engine import configure_connections, migrate
 from batch.ledger.storage.schema import SCHEMA_VERSION
 from batch.ledger.storage.writer import Writer

@@ -11,13 +11,15 @@ from random import Random
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.errors import LedgerFailed
-from batch.ledger import Ledger, Owner, RetryOptions, SendQueue, Staging
+from batch.ledger import Ledger, Owner, RetryOptions, Staging
 from batch.ledger.plan.staging import History
 from batch.ledger.send.contact_limits import ContactLimiter
+from batch.ledger.send.queue import SendQueue
+from batch.ledger.storage.pseudonyms import Hashes
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Run, Traits
-from batch.pool import Pool, PoolResult, StopCause, StopSignal
+from batch.model.runs import Run, StopCause, Traits
+from batch.pool import Pool, PoolResult, StopSignal
 from simulated.api import Api
 from simulated.client import SimulatedClient
 from simulated.clock import SimulatedLoop
@@ -149,7 +151,7 @@ class Life:
             most=self.knobs.group,
             claimed=self.promise.outreach.claimed,
         )
-        outreach = ContactLimiter(self.knobs.outreach.rules, endpoint=ENDPOINT)
+        outreach = ContactLimiter(self.knobs.outreach.rules, endpoint=ENDPOINT, hashes=Hashes(b"secret"))
         timeout = self.knobs.read_timeout
         pool = Pool(
             ledger=SendQueue(ledger._engine, writer, self._owner, outreach),
