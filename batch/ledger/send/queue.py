@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -23,7 +23,6 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.verdicts import ClaimRefusal, Verdict
 
-P = ParamSpec("P")
 T = TypeVar("T")
 _PAGE = 500  # jobs read at a time
 _JOBS = rows.join(messages, messages.c.key == rows.c.key)
@@ -98,29 +97,27 @@ class SendQueue:
 
     def claim(self, job: Job, now: datetime) -> asyncio.Future[Claim | ClaimRefusal | None]:
         """Take a pending message; ClaimRefusal when a contact limit keeps it back, None when it cannot be had."""
-        return self._write(claims.claim, job, self._owner, now, self._limiter)
+        return self._write(claims.claim, job=job, owner=self._owner, now=now)
 
     def withdraw(self, key: str) -> asyncio.Future[bool]:
         """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
-        return self._write(claims.withdraw, key, self._owner, self._limiter)
+        return self._write(claims.withdraw, key=key, owner=self._owner)
 
     def release(
         self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None
     ) -> asyncio.Future[bool]:
         """Give back a claim that certainly sent nothing. Arguments and result as in `claims.release`."""
-        return self._write(claims.release, held, finding, posted=posted, status=status, rules=self._limiter)
+        return self._write(claims.release, held=held, finding=finding, posted=posted, status=status)
 
     def record(
         self, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
     ) -> asyncio.Future[Outcome | None]:
         """Write the outcome of an attempt. Arguments and result as in `claims.record`."""
-        return self._write(claims.record, held, verdict, duration_ms=duration_ms, began=began, rules=self._limiter)
+        return self._write(claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began)
 
-    def _write(
-        self, write: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> asyncio.Future[T]:
+    def _write(self, write: Callable[..., T], **values: Any) -> asyncio.Future[T]:
         waiting: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        done = self._writer.submit(lambda connection: write(connection, *args, **kwargs))
+        done = self._writer.submit(partial(write, rules=self._limiter, **values))
         done.add_done_callback(partial(self._resolver.resolve, waiting))
         return waiting
 
