@@ -139,7 +139,7 @@ def stage_for_reading(sheet: Path, campaign: Path, settings: Settings, choices: 
     now = utc_now()
     loaded = load_campaign(campaign, now=now)
     source = open_campaign_sheet(sheet, loaded, endpoint=settings.endpoint, choices=choices)
-    lists = open_lists(loaded, settings.only_allowed)
+    lists = open_lists(loaded, settings.only_allowed, choices.encoding)
     with (
         Ledger.for_reading(settings.ledger) as ledger,
         stage_sheet(source, ledger, lists=lists, choices=choices, now=now) as staged,

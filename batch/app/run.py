@@ -118,7 +118,7 @@ class SheetRun:
 
     def evaluate(self) -> None:
         """Read the sheet to its end and keep its evaluated rows. Raises InputError as `stage_sheet` does."""
-        lists = open_lists(self._campaign, self._settings.only_allowed)
+        lists = open_lists(self._campaign, self._settings.only_allowed, self._choices.encoding)
         with Ledger.for_reading(self._settings.ledger) as ledger:
             if not self._choices.accept_change:
                 refuse_changes(self._campaign, ledger, self._source.endpoint)
@@ -169,7 +169,7 @@ class SheetRun:
         started = self._started if self._evaluated is None else utc_now()
         name = self._folder.path.name
         owner = Owner.here(name)
-        lists = open_lists(campaign, settings.only_allowed)
+        lists = open_lists(campaign, settings.only_allowed, self._choices.encoding)
         ledger = self._resources.enter_context(
             hold_ledger(campaign, owner, settings, now=started, accept_change=self._choices.accept_change)
         )

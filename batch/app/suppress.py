@@ -81,14 +81,21 @@ def list_people(settings: Settings) -> Iterator[Entry]:
 
 
 def import_people(
-    sheet: Path, *, column: str | None, reason: str, source: str | None, region: str, settings: Settings
+    sheet: Path,
+    *,
+    column: str | None,
+    reason: str,
+    source: str | None,
+    region: str,
+    settings: Settings,
+    encoding: str | None = None,
 ) -> ImportResult:
     """Add the people of a sheet to the list. Cells that cannot be read are returned; the others are durable on return.
 
     Raises SheetError when the file is no sheet, or has no phones.
     """
     _refuse_no_country(region)
-    found = open_list(sheet, region=region, column=column)
+    found = open_list(sheet, region=region, column=column, encodings=(encoding,))
     now, whence, numbers = utc_now(), source or show_controls(sheet.name), 0
 
     def entries() -> Iterator[Entry]:

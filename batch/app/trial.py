@@ -76,7 +76,7 @@ def send_trial(
         loaded = load_campaign(campaign, now=started)
         people = read_numbers(numbers, region=loaded.phone.region)
         source = open_campaign_sheet(sheet, loaded, endpoint=settings.endpoint, choices=choices)
-        lists = open_lists(loaded, settings.only_allowed)
+        lists = open_lists(loaded, settings.only_allowed, choices.encoding)
         name = run_name(started, f"{loaded.slug}-trial")
         owner = Owner.here(name)
         accept = choices.accept_change

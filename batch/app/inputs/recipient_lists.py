@@ -1,7 +1,9 @@
 """Recipient lists read from any sheet: suppression files, and the allow list (`--only-allowed`)."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from batch.campaign import Campaign
@@ -143,7 +145,14 @@ class RecipientList:
 
 
 def open_list(
-    path: Path, *, region: str = "BR", column: str | None = None, named: str = "", hidden_rows: bool = True
+    path: Path,
+    *,
+    region: str = "BR",
+    column: str | None = None,
+    named: str = "",
+    hidden_rows: bool = True,
+    encodings: Sequence[str | None] = (None,),
+    has_loose_ends: bool = False,
 ) -> RecipientList:
     """Open a list of people.
 
@@ -153,11 +162,13 @@ def open_list(
         column: the one with the phones; None: every column that holds phones.
         named: where the file is named, for the message.
         hidden_rows: people in hidden rows are on the list.
+        encodings: of a text file, tried in this order; None: it is found.
+        has_loose_ends: empty cells at the right edge of a text file's rows may be missing or too many.
 
     Raises SheetError when the file is missing, no sheet, or has no phones.
     """
     try:
-        sheet = open_sheet(path, wanted_columns=(column,) if column else ())
+        sheet = _open_sheet(path, column, encodings, has_loose_ends=has_loose_ends)
     except SheetError as error:
         problem = (
             _("The list {file} cannot be used ({named}): {problem}")
@@ -173,6 +184,19 @@ def open_list(
             _('Call the column "Telefone", or put nothing but the numbers into the file.'),
         )
     return RecipientList(path=path, sheet=sheet, columns=columns, region=region, hidden_rows=hidden_rows)
+
+
+def _open_sheet(path: Path, column: str | None, encodings: Sequence[str | None], *, has_loose_ends: bool) -> Sheet:
+    """Open a sheet in the first encoding in which it can be. Raises SheetError: what is wrong under the first."""
+    wanted = (column,) if column else ()
+    first, *others = dict.fromkeys(encodings)
+    try:
+        return open_sheet(path, wanted_columns=wanted, encoding=first, has_loose_ends=has_loose_ends)
+    except SheetError:
+        for encoding in others:
+            with suppress(SheetError):
+                return open_sheet(path, wanted_columns=wanted, encoding=encoding, has_loose_ends=has_loose_ends)
+        raise
 
 
 def _may_be_phone(cell: str) -> bool:
@@ -243,19 +267,21 @@ class RecipientLists:
         return (*self.suppress, *([self.only] if self.only else []))
 
 
-def open_lists(campaign: Campaign, only_allowed: Path | None) -> RecipientLists:
-    """The lists of a campaign and of --only-allowed. Raises SheetError, naming who names the file."""
-    region = campaign.phone.region
-    named = _("the campaign {file} names it under [suppress] files").format(file=campaign.path.name)
-    return RecipientLists(
-        suppress=tuple(open_list(path, region=region, named=named) for path in campaign.suppress.files),
-        only=_only(only_allowed, region) if only_allowed else None,
+def open_lists(campaign: Campaign, only_allowed: Path | None, encoding: str | None = None) -> RecipientLists:
+    """The lists of a campaign and of --only-allowed. Raises SheetError, naming who names the file.
+
+    A list whose encoding is not found has that of the sheet: `encoding`, else the campaign's.
+    """
+    open_ = partial(
+        open_list,
+        region=campaign.phone.region,
+        encodings=(None, encoding or campaign.sheet.encoding),
+        has_loose_ends=campaign.sheet.row_ends == "loose",
     )
-
-
-def _only(path: Path, region: str) -> RecipientList:
-    """Hidden rows do not count: who filters a list to a few people means these few."""
-    return open_list(path, region=region, named=_("--only-allowed names it"), hidden_rows=False)
+    named = _("the campaign {file} names it under [suppress] files").format(file=campaign.path.name)
+    # Hidden rows do not count as allowed: who filters a list to a few people means these few.
+    only = open_(only_allowed, named=_("--only-allowed names it"), hidden_rows=False) if only_allowed else None
+    return RecipientLists(suppress=tuple(open_(path, named=named) for path in campaign.suppress.files), only=only)
 
 
 def _with_places(people: RecipientList) -> Iterator[tuple[str, str]]:

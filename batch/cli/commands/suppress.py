@@ -116,7 +116,7 @@ def list_(*, as_json: bool, **options: Any) -> None:
 @_reason_option
 @_source_option
 @_region_option
-@shared_options("ledger", "json")
+@shared_options("encoding", "ledger", "json")
 def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> ExitCode:
     """Put the people of SHEET on the list.
 

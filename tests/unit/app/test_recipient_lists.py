@@ -232,3 +232,29 @@ def test_a_list_is_known_in_its_folder_by_another_name_of_the_same_file(tmp_path
     os.link(folder / "bloqueio.csv", tmp_path / "BLOQUEIO.CSV")
     missing = tmp_path / "missing.csv"
     assert find_sheets([folder], [tmp_path / "BLOQUEIO.CSV", missing]).sheets == (folder / "b.csv",)
+
+
+def test_a_list_has_the_encoding_and_the_row_ends_of_the_sheet(tmp_path: Path) -> None:
+    """Where its own encoding is not found; one that is found stays, whatever the sheet's is."""
+    (tmp_path / "a.csv").write_bytes("Nome;Telefone\nZé;11 98888-7777\n".encode("utf-16-le"))
+    (tmp_path / "b.csv").write_text("Nome;Telefone\nZé;11 98888-6666;\nJoão;;;\n", encoding="utf-8")
+    files = '[suppress]\nfiles = ["a.csv", "b.csv"]\n'
+    with pytest.raises(SheetError, match="NUL bytes"):
+        open_lists(campaign_with(tmp_path, files), None)
+    with pytest.raises(SheetError, match=r"b\.csv has 2 cells in its header"):
+        open_lists(campaign_with(tmp_path, files), None, "utf-16-le")
+    loose = files + '[sheet]\nencoding = "utf-16-le"\nrow_ends = "loose"\n'
+    lists = open_lists(campaign_with(tmp_path, loose), tmp_path / "a.csv")
+    assert [each.person for one in lists.suppress for each in one.people()] == [ANA, BIA]
+    assert lists.only is not None
+    lists.refuse_unreadable()
+
+
+def test_a_list_is_read_in_the_encoding_that_a_person_names(tmp_path: Path) -> None:
+    """Not in the one that is found."""
+    path = tmp_path / "a.csv"
+    path.write_bytes("Número;Obs\n11 98888-7777;José\n".encode("utf-16-le"))
+    assert people(path, encodings=("utf-16-le",), column="Número") == [ANA]
+    path.write_bytes(b"Telefone\n11 98888-777")
+    with pytest.raises(SheetError, match="is not text in the encoding utf-16-le"):
+        people(path, encodings=("utf-16-le",))
