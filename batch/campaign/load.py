@@ -111,6 +111,9 @@ _LARGEST = 1_000_000
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LINE = re.compile(r"(?<!\s)\s*\(at line (\d+), column \d+\)")
+_Path = tuple[str | int, ...]
+_LONG_NUMBER = re.compile(r"[0-9][0-9_]{4000}")
+_LARGEST_NUMBER = 1 << 53
 _TWICE = ("Cannot overwrite", "Cannot declare")
 _SECTION = re.compile(r"^[ \t]*\[[\w.]*\]?[ \t]*(?:#.*)?$", re.MULTILINE)
 _SECRET = re.compile("notify|webhook")
@@ -124,6 +127,9 @@ def load_campaign(path: Path, *, now: datetime) -> Campaign:
     Raises CampaignError with every problem of the file: place, value found, values allowed.
     """
     data = _parsed(_text(path), path.name)
+    if large := [place for place, value in _walk(data) if isinstance(value, int) and abs(value) > _LARGEST_NUMBER]:
+        text = _("{key} is a number that is too large")
+        raise campaign_error(path.name, [Problem(text=text.format(key=format_key(each))) for each in large])
     unfilled = dict(_find_marks(data))
     problems = list(unfilled.values())
     try:
@@ -226,6 +232,10 @@ def _parsed(text: str, file: str) -> dict[str, object]:
         return tomllib.loads(text + "\n")  # for an error at the end of the text tomllib gives no line
     except tomllib.TOMLDecodeError as failure:
         raise campaign_error(file, [_syntax_problem(str(failure), text)]) from None
+    except ValueError:  # more digits than Python makes a number of
+        lines = (at for at, line in enumerate(text.split("\n"), 1) if _LONG_NUMBER.search(line))
+        problem = _("line {number} has a number that is too large").format(number=next(lines))
+        raise campaign_error(file, [Problem(text=problem)]) from None
     except RecursionError:
         raise campaign_error(file, [Problem(text=_("the file is no TOML: its brackets are nested too deep"))]) from None
 
@@ -260,18 +270,22 @@ def _syntax_remedy(words: str, line: str) -> str:
     return _('Correct the line; a text stands in quotes, like name = "a".')
 
 
-def _find_marks(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
+def _walk(data: object, path: _Path = ()) -> Iterator[tuple[_Path, object]]:
+    """Yield each value with its place."""
+    if isinstance(data, dict | list):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from _walk(value, (*path, key))
+    else:
+        yield path, data
+
+
+def _find_marks(data: object) -> Iterator[tuple[_Path, Problem]]:
     """Yield each place at which a value is still to be filled in, with the problem that says which."""
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from _find_marks(value, (*path, key))
-    elif isinstance(data, list):
-        for place, value in enumerate(data):
-            yield from _find_marks(value, (*path, place))
-    elif isinstance(data, str) and data.startswith(tuple(FILL_IN_MARKS.values())):
-        what = _("the address") if path in SECRET_KEYS else data.partition(":")[2].strip()
-        text = _("{key} is not filled in yet").format(key=format_key(path))
-        yield path, Problem(text=text, remedy=_("Put there {what}.").format(what=what))
+    for path, value in _walk(data):
+        if isinstance(value, str) and value.startswith(tuple(FILL_IN_MARKS.values())):
+            what = _("the address") if path in SECRET_KEYS else value.partition(":")[2].strip()
+            text = _("{key} is not filled in yet").format(key=format_key(path))
+            yield path, Problem(text=text, remedy=_("Put there {what}.").format(what=what))
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:

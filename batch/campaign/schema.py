@@ -303,14 +303,17 @@ def _currency_problem(name: str) -> str | None:
     return None if _CURRENCY.fullmatch(name) else _('allowed are three capital letters like "BRL" or "USD"')
 
 
+_MOST_MONEY = 1_000_000
+
+
 def _money(raw: object) -> Decimal:
     text = str(raw).replace(",", ".") if isinstance(raw, str | int | float) and not isinstance(raw, bool) else ""
     try:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal(-1)
-    if not (amount.is_finite() and amount >= 0):
-        raise ValueError(_('allowed is an amount like "0.35"'))
+    if not (amount.is_finite() and 0 <= amount <= _MOST_MONEY):
+        raise ValueError(_('allowed is an amount like "0.35", of at most 1,000,000'))
     return amount
 
 

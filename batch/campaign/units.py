@@ -10,6 +10,8 @@ from batch.i18n import _
 FASTEST = 10_000.0
 """Starts per second; WhatsApp grants a number 1,000 at most."""
 
+_LONGEST_DURATION = 99_999 * 86_400.0
+"""Seconds. Longer ones are no difference of two dates."""
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _RATE = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?/ ?(s|min|h)")
 _DURATION = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?(s|m|min|h|d|w)")
@@ -29,8 +31,8 @@ def parse_duration(text: str) -> float:
     """Return seconds: 900.0 for "15m". Raises ValueError with what is allowed."""
     match = _DURATION.fullmatch(text.strip())
     seconds = _number(match[1]) * _SECONDS[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise ValueError(_('allowed is a time above 0 like "90s", "15m", "2h" or "7d"'))
+    if not 0 < seconds <= _LONGEST_DURATION:
+        raise ValueError(_('allowed is a time above 0 like "90s", "15m", "2h" or "7d", of at most "99999d"'))
     return seconds
 
 

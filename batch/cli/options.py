@@ -59,7 +59,12 @@ class TextParam(click.ParamType[T]):
 def timeout_option(text: str) -> Callable[[F], F]:
     """Return the option `--read-timeout`, in seconds; `text` is its help."""
     return lasting_option(
-        "--read-timeout", type=click.FloatRange(min=1), default=60.0, show_default=True, metavar="SECONDS", help=text
+        "--read-timeout",
+        type=click.FloatRange(1, 86_400),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help=text,
     )
 
 
@@ -87,7 +92,7 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
         help="The encoding of a text file, when it is not found: utf-8, cp1252, cp850, cp860, mac_roman.",
     ),
     "header-row": click.option(
-        "--header-row", type=click.IntRange(min=1), help="The row that holds the column names, as Excel counts."
+        "--header-row", type=click.IntRange(1, 1_048_576), help="The row that holds the column names, as Excel counts."
     ),
     "json": click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout instead of text."),
     "ledger": lasting_option(
@@ -96,7 +101,7 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
         help="The ledger, as sqlite:///path. Default: one per user, in the user's data folder.",
     ),
     "limit": click.option(
-        "--limit", type=click.IntRange(min=1), metavar="N", help="Send at most N messages of each sheet."
+        "--limit", type=click.IntRange(1, 1_000_000_000), metavar="N", help="Send at most N messages of each sheet."
     ),
     "only-allowed": lasting_option(
         "--only-allowed",

@@ -81,7 +81,7 @@ def _block(run: Run, tally: Tally, columns: int) -> str:
 
 @click.command("runs", cls=TranslatedCommand)
 @click.option("--campaign", metavar="NAME", help="Only the runs of this campaign; the beginning of its name is enough.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N runs.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000_000), metavar="N", help="Only the newest N runs.")
 @shared_options("ledger", "json")
 def command(*, campaign: str | None, limit: int | None, as_json: bool, **options: Any) -> None:
     """List the runs of the ledger, newest first, with the counts of their rows as they stand now.

@@ -33,7 +33,7 @@ def _parse_template(text: str) -> tuple[str, str]:
 @click.command("sandbox", cls=_WithContacts)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port to listen on; 0 takes a free one.")
 @click.option(
-    "--latency", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Time that an answer takes."
+    "--latency", type=click.FloatRange(0, 3_600), default=0.0, metavar="SECONDS", help="Time that an answer takes."
 )
 @click.option("--latency-varies", is_flag=True, help="Let the latency vary; --latency is its mean.")
 @click.option(

@@ -68,6 +68,7 @@ hidden_rows = "send"
 """
 
 Load = Callable[[str], Campaign]
+NINES = "9" * 5000
 
 
 @pytest.fixture
@@ -259,6 +260,17 @@ def test_a_wrong_key_or_value_is_named_with_what_is_allowed(load: Load, wrong: s
         ('[sheet]\nhidden_rows = "maybe"', "allowed is 'skip', 'send'"),
         ('[sheet]\nname = ""', "allowed is a text that is not empty"),
         ("throttle = 5", "[throttle] is 5; allowed is a section"),
+        (f"[throttle]\nconcurrency = {NINES}", "has a number that is too large"),
+        (f"[throttle]\nper_24h = 0x{'f' * 5000}", "[throttle] per_24h is a number that is too large"),
+        (f"[stop]\nretries = -{NINES}", "has a number that is too large"),
+        ("[canary]\nrows = 9007199254740993", "[canary] rows is a number that is too large"),
+        (f"[canary]\nrows = 1e{NINES}", "allowed is a whole number"),
+        (f'[[template_fields]]\ncomponent = "BODY"\nindex = {{ value = {NINES} }}', "has a number that is too large"),
+        (f'[[template_fields]]\ncomponent = "BODY"\nindex = {{ value = 0x{"f" * 5000} }}', "number 1, index, value is"),
+        (f'[throttle]\nrate = "{NINES}/s"', "allowed is a rate above 0"),
+        (f'[history]\nnot_within = "{NINES}d"', 'of at most "99999d"'),
+        ('[history]\nwarn = "100000d"', 'of at most "99999d"'),
+        (f'[prices]\nper_message = "{NINES}"', "of at most 1,000,000"),
     ],
 )
 def test_each_further_section_is_checked_too(load: Load, extra: str, said: str) -> None:
