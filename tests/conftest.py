@@ -97,7 +97,7 @@ def inline_sending() -> Callable[[Ledger, Owner], SendQueue]:
     """What `Ledger.sending` gives, for loops with a virtual clock."""
 
     def make(ledger: Ledger, owner: Owner) -> SendQueue:
-        limiter = ContactLimiter(ContactLimits(), endpoint="", hashes=ledger._hashes())
+        limiter = ContactLimiter(ContactLimits(), endpoint="", hashes=ledger.hashes)
         return SendQueue(ledger._engine, InlineWriter(ledger._engine), owner, limiter)  # type: ignore[arg-type]
 
     return make

@@ -25,7 +25,7 @@ from batch.model.messages import TemplateField
 from batch.model.outcomes import ExitCode, Outcome, exit_code_of
 from batch.model.phone.brazil import zones_of
 from batch.model.reasons import Finding
-from batch.model.runs import Result
+from batch.model.runs import Result, count_outcomes
 from batch.model.sheets import SheetInfo
 
 _BAD_ROWS_SHOWN = 20
@@ -151,9 +151,6 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
     """Return what a run would do with the staged sheet."""
     source, staging, campaign = staged.source, staged.staging, staged.campaign
     reasons = staging.tally()
-    counts: Counter[Outcome] = Counter()
-    for (outcome, _reason), rows in reasons.items():
-        counts[outcome] += rows
     notes: Counter[str] = Counter()
     noted: dict[str, tuple[tuple[int, Finding], ...]] = {}
     bad: list[Result] = []
@@ -176,7 +173,7 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
         info=source.sheet.info,
         mapping=tuple(source.evaluator.describe_mapping()),
         senders=tuple(sorted(senders)),
-        counts={outcome: counts[outcome] for outcome in Outcome},
+        counts=count_outcomes(reasons),
         reasons=reasons,
         warnings=(*source.warnings, *staged.warnings),
         list_warnings=staged.warnings,

@@ -179,7 +179,7 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
         unmatched = [UnmatchedRow(row=each, why=NoMatch.LIVE) for each in rows if each.state is not State.UNKNOWN]
         people = [each.result.person for each in unknown if each.result.person]
         cases = collect_cases(unknown, ledger.settlements.find_related(run.endpoint, people))
-        texts = _texts(run, loaded, sheet, cases, ledger.hash_key)
+        texts = _texts(run, loaded, sheet, cases, ledger.hashes.key)
         asked = _ask(run, loaded, [case for case in cases if case.row.key in texts], settings, token)
         judged = [match_case(case, texts, asked, read_timeout=settings.read_timeout) for case in cases]
         if loaded.template.body is None:

@@ -78,7 +78,7 @@ def rewrite_report(name: str | None, settings: Settings, *, masked: bool = False
                 sheet=source,
                 results=results,
                 masked=masked,
-                origin_mac=ledger.origin_mac,
+                origin_mac=ledger.hashes.origin,
             )
         index_problems = () if masked else write_index(folder.parent, worded.language)
         written = replace(written, problems=(*written.problems, *index_problems))

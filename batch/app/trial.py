@@ -143,7 +143,7 @@ def _plan(
 ) -> None:
     """Plan the trial's messages. Raises SettingsError when a rule leaves one out."""
     with ledger.stage() as staging:
-        staging.add(row._replace(key=staging.hash_key(row.key)) for row in rows if row.key)
+        staging.add(row._replace(key=staging.hashes.key(row.key)) for row in rows if row.key)
         lists.apply(staging)
         staging.judge(endpoint=run.endpoint)
         for result in staging.results():

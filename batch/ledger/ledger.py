@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -34,7 +35,6 @@ from batch.ledger.storage.schema import State, messages, meta, rows, run_senders
 from batch.ledger.storage.suppression import SuppressionList
 from batch.ledger.storage.writer import Writer
 from batch.model.contact_limits import ContactLimits
-from batch.model.messages import Origin
 from batch.model.reasons import Finding, findings_to_json
 from batch.model.runs import SenderRun
 
@@ -49,7 +49,6 @@ class Ledger(RunReader):
         super().__init__(engine)
         self.location = location
         """For messages to people: a path, or a URL without its password."""
-        self._known_hashes: Hashes | None = None
         self._planned: dict[str, JobRows] = {}
 
     @classmethod
@@ -83,19 +82,11 @@ class Ledger(RunReader):
         with connect_to_read(self._engine) as connection:
             return str(connection.execute(sa.select(meta.c.value).where(meta.c.name == "ledger_id")).scalar_one())
 
-    def hash_key(self, key: str) -> str:
-        """Return the ledger's own form of a `message_key`."""
-        return self._hashes().key(key)
-
-    def origin_mac(self, origin: Origin) -> str:
-        """Return the code that goes with an origin in retry.xlsx; only this ledger can make it."""
-        return self._hashes().origin(origin.run, origin.row)
-
-    def _hashes(self) -> Hashes:
-        if self._known_hashes is None:
-            with connect_to_read(self._engine) as connection:
-                self._known_hashes = read_hashes(connection)
-        return self._known_hashes
+    @cached_property
+    def hashes(self) -> Hashes:
+        """The keyed hashes of this ledger: of keys, of purged values, and of origins in retry.xlsx."""
+        with connect_to_read(self._engine) as connection:
+            return read_hashes(connection)
 
     def hold(self, names: Iterable[str], owner: Owner) -> AbstractContextManager[None]:
         """Hold the locks of `names` while a block runs. Raises Busy when another run has one."""
@@ -131,7 +122,7 @@ class Ledger(RunReader):
         self, owner: Owner, rules: ContactLimits | None = None, *, endpoint: str = ""
     ) -> Iterator[SendQueue]:
         """Open the queue of `owner`'s run at `endpoint`, with the campaign's contact limits, for one block."""
-        limiter = ContactLimiter(rules or ContactLimits(), endpoint=endpoint, hashes=self._hashes())
+        limiter = ContactLimiter(rules or ContactLimits(), endpoint=endpoint, hashes=self.hashes)
         with Writer(self._engine) as writer:
             yield SendQueue(self._engine, writer, owner, limiter, planned=self._planned.get(owner.run))
 

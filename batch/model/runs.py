@@ -159,6 +159,11 @@ class Tally:
         return sum(self.counts.values())
 
 
+def count_outcomes(reasons: Mapping[tuple[Outcome, str], int]) -> dict[Outcome, int]:
+    """Return the rows of each of the six outcomes, from (outcome, reason code) to rows."""
+    return {each: sum(rows for (outcome, _reason), rows in reasons.items() if outcome is each) for each in Outcome}
+
+
 def rank_reasons(reasons: Mapping[tuple[Outcome, str], int]) -> list[tuple[Outcome, str, int]]:
     """Sort into (outcome, reason code, rows): most rows first, then in the order of the outcomes and by code."""
     order = list(Outcome)

@@ -154,7 +154,7 @@ class World:
             started = loop.time()
             self.stop = StopSignal()
             sending = self.inline(self.ledger, Owner.here(self.name))
-            sending._limiter = ContactLimiter(rules or ContactLimits(), endpoint="e", hashes=self.ledger._hashes())
+            sending._limiter = ContactLimiter(rules or ContactLimits(), endpoint="e", hashes=self.ledger.hashes)
             pool = Pool(
                 ledger=attempts(sending) if attempts else sending,
                 client=api.client,

@@ -131,11 +131,11 @@ class CampaignSheet:
         return (*self.evaluator.warnings, *found)
 
     def evaluate(self, ledger: Ledger, hash_key: Callable[[str], str]) -> Iterator[StagedRow]:
-        """Check every row of the sheet. `hash_key`: the ledger's form of a message key (`Staging.hash_key`)."""
+        """Check every row of the sheet. `hash_key`: the ledger's form of a message key (`Hashes.key`)."""
         known = cache(ledger.run)
         prior = PriorResults(self.sheet.info, known)
         scope = self.endpoint, campaign_scope(self.campaign.name)
-        origins = CorrectionOrigins(self.sheet.info, known, scope=scope, mac=ledger.origin_mac)
+        origins = CorrectionOrigins(self.sheet.info, known, scope=scope, mac=ledger.hashes.origin)
         encoder = RequestEncoder(self.evaluator.fill_message, self.evaluator.literal_places)
         for row in self.sheet.rows():
             contact = self.evaluator.evaluate(row)
@@ -313,9 +313,9 @@ def stage_sheet(
     with ledger.stage(choices.retries) as staging:
         unidentified: list[int] = []
         if rows is None:
-            evaluated = source.evaluate(ledger, staging.hash_key)
+            evaluated = source.evaluate(ledger, staging.hashes.key)
         else:
-            evaluated = (row._replace(key=row.key and staging.hash_key(row.key)) for row in rows)
+            evaluated = (row._replace(key=row.key and staging.hashes.key(row.key)) for row in rows)
         while batch := list(islice(evaluated, _AT_ONCE)):
             unidentified += [row.row for row in batch if row.left_out and row.person is None]
             staging.add(batch)

@@ -117,7 +117,7 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
     results = partial(ledger.results, run.run)
     written = attempt(
         lambda: write_report(
-            planned.folder, run=ended, tally=tally, sheet=source, results=results, origin_mac=ledger.origin_mac
+            planned.folder, run=ended, tally=tally, sheet=source, results=results, origin_mac=ledger.hashes.origin
         )
     )
     if isinstance(written, Exception):

@@ -131,11 +131,11 @@ class Settlements:
 
 def _read_row_statuses(connection: sa.Connection, run: str, numbers: Sequence[int] | None) -> list[RowStatus]:
     found = read_corrections(connection, run, sheet_of(connection, run))
-    corrections = {each.at: each for each in found if each.key is not None}
+    corrections = {each.at: each for each in found if each.message.key is not None}
     if numbers is not None:
         return _read_rows(connection, run, _among(numbers), corrections)
     doubtful = messages.c.state.in_([each.value for each in _DOUBTFUL]) & rows.c.outcome.is_(None)
-    elsewhere = [at for at, each in corrections.items() if each.state in _DOUBTFUL]
+    elsewhere = [at for at, each in corrections.items() if each.message.state in _DOUBTFUL]
     found_rows = _read_rows(connection, run, [doubtful, *_among(elsewhere)], corrections)
     statuses = {each.row: each for each in found_rows if each.state in _DOUBTFUL}
     return [statuses[row] for row in sorted(statuses)]
@@ -165,7 +165,8 @@ def _read_rows(
         if (correction := corrections.get(stored.row)) is not None:
             shown = apply_correction(result, correction)
             if shown is not result and shown.outcome is not Outcome.ERROR:
-                message, decision = correction, connection.execute(_latest_decision(correction.key)).scalar()
+                message = correction.message
+                decision = connection.execute(_latest_decision(message.key)).scalar()
             result = shown
         if result.outcome is Outcome.SKIPPED or (message is found and stored.outcome is not None):
             statuses.append(RowStatus(run=run, result=result, state=None))

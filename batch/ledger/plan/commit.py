@@ -1,6 +1,7 @@
 """The plan's writes: a judged sheet enters the ledger in one transaction."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from batch.ledger.storage.schema import AGAIN, SCHEMA_VERSION, State, campaigns,
 from batch.ledger.storage.staged_tables import known, listed, new_suppressions, staged
 from batch.model.messages import campaign_scope, is_loopback
 from batch.model.outcomes import Outcome
-from batch.model.phrases import Phrase, value_to_text
+from batch.model.phrases import Phrase
 from batch.model.runs import Run, Traits
 
 _OPTED_OUT_IN_SHEET = N_("opted out in a sheet")
@@ -56,11 +57,7 @@ def _write_traits(connection: sa.Connection, traits: Traits, run: Run) -> None:
     connection.execute(sa.delete(campaigns).where(*(campaigns.c[name] == value for name, value in here.items())))
     connection.execute(
         sa.insert(campaigns).values(
-            **here,
-            unique_by=json.dumps(list(traits.unique_by), ensure_ascii=False),
-            region=traits.region,
-            phone_rule=traits.phone_rule,
-            template=traits.template,
+            **here, **asdict(traits) | {"unique_by": json.dumps(traits.unique_by, ensure_ascii=False)}
         )
     )
 
@@ -69,7 +66,7 @@ def _suppress_opted_out(connection: sa.Connection, run: Run) -> None:
     """Put people who opted out in the sheet on the suppression list; of a rehearsal, for its endpoint only."""
     entries = sa.select(
         listed.c.person,
-        sa.literal(value_to_text(Phrase(_OPTED_OUT_IN_SHEET, {}))),
+        sa.literal(Phrase(_OPTED_OUT_IN_SHEET), suppressed.c.reason.type),
         listed.c.where,
         sa.literal(run.started, suppressed.c.added.type),
         sa.literal(run.endpoint if is_loopback(run.endpoint) else ""),

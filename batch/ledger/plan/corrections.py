@@ -54,7 +54,7 @@ def find_sent_corrections(
         (row, _finding(Reason.CORRECTED, sent[row].file, sent[row].result.row, sent[row].run), bool(would_go))
         for part in pages(sorted(sent))
         for row, key, would_go in connection.execute(good.where(staged.c.row.in_(part)))
-        if key != sent[row].key
+        if key != sent[row].message.key
     ]
 
 

@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from batch.ledger.plan.corrections import NO_ORIGIN, drop_unknown_origins, find_sent_corrections, find_sent_originals
 from batch.ledger.send.contact_limits import EARLIER, recent_contact, recent_message_finding
 from batch.ledger.storage.pseudonyms import MARK, Hashes
-from batch.ledger.storage.schema import SENT_STATES, State, is_suppressed, suppressed
+from batch.ledger.storage.schema import SENT_STATES, State, is_suppressed, messages, suppressed
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
     PLANNED,
@@ -229,23 +229,38 @@ def _skip_recently_messaged(
     connection: sa.Connection, retries: RetryOptions, history: History, within: timedelta
 ) -> None:
     """Skip what would be sent to people who have a message of another campaign since `within` ago."""
-    query = (
-        sa.select(staged.c.row, EARLIER.c.campaign, EARLIER.c.sent_at, known.c.state)
-        .select_from(STAGED_WITH_KNOWN.join(EARLIER, sa.true()))
-        .where(
-            sendable(retries),
-            *recent_contact(staged, staged.c.hashed, staged.c.hashed_twin),
-            EARLIER.c.endpoint == history.endpoint,
-            EARLIER.c.campaign != campaign_scope(history.campaign),
-        )
-        .order_by(staged.c.row, EARLIER.c.sent_at)
-    )
+    query = _select_contacts(retries, history, staged.c.row, EARLIER.c.campaign, EARLIER.c.sent_at, known.c.state)
+    query = query.where(EARLIER.c.campaign != campaign_scope(history.campaign))
+    query = query.order_by(staged.c.row, EARLIER.c.sent_at)
     latest = {each.row: each for each in connection.execute(query, {"recent_since": history.now - within})}
     # An unknown message that was to be sent again stays unknown.
     unknown = [row for row, each in latest.items() if each.state == State.UNKNOWN.value]
     skipped = [each for each in latest.values() if each.state != State.UNKNOWN.value]
     _skip(connection, [(row, recent_message_finding(history.rules, name, at)) for row, name, at, _state in skipped])
     _update_rows(connection, unknown, {"payload": None})
+
+
+def count_recent_contacts(
+    connection: sa.Connection, retries: RetryOptions, history: History, since: datetime
+) -> tuple[str, int] | None:
+    """Return the other campaign that messaged most people of the staged sheet since a moment, and how many; or None.
+
+    None also where this campaign has messages of its own: then people know it.
+    """
+    mine = (messages.c.endpoint == history.endpoint, messages.c.campaign == campaign_scope(history.campaign))
+    if connection.execute(sa.select(messages.c.key).where(*mine).limit(1)).first() is not None:
+        return None
+    people = sa.func.count(staged.c.person.distinct())
+    query = _select_contacts(retries, history, EARLIER.c.campaign, people).group_by(EARLIER.c.campaign)
+    found = connection.execute(query.order_by(people.desc()).limit(1), {"recent_since": since}).first()
+    return None if found is None else (found[0], found[1])
+
+
+def _select_contacts(retries: RetryOptions, history: History, *columns: Any) -> sa.Select[Any]:
+    """Return the query of messages since `recent_since`, of any campaign, to the people of sendable rows."""
+    contact = recent_contact(staged, staged.c.hashed, staged.c.hashed_twin)
+    query = sa.select(*columns).select_from(STAGED_WITH_KNOWN.join(EARLIER, sa.true()))
+    return query.where(sendable(retries), *contact, EARLIER.c.endpoint == history.endpoint)
 
 
 def _skip(connection: sa.Connection, found: Sequence[tuple[int, Finding]]) -> None:

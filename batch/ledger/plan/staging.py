@@ -7,9 +7,8 @@ Staging writes only temporary tables, so a run that is sending is never kept wai
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, MutableMapping, Sequence
 from datetime import datetime
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -19,7 +18,6 @@ from batch.ledger.plan import rules
 from batch.ledger.plan.commit import write_plan
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.read.corrections import read_corrected, read_staged_corrections, show_corrections
-from batch.ledger.send.contact_limits import EARLIER, recent_contact
 from batch.ledger.send.queue import JobRows, rows_by_sender
 from batch.ledger.send.rolling_quota import read_contact_times
 from batch.ledger.storage.engine import READ, connect_to_read, translate_write_failures
@@ -27,11 +25,12 @@ from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import has_purged_data, read_hashes
 from batch.ledger.storage.results import (
     MESSAGE_COLUMNS,
+    OUTCOME_COLUMNS,
     StoredRow,
     count_groups,
-    count_outcomes,
     result_of,
     row_columns,
+    select_groups,
 )
 from batch.ledger.storage.schema import SENT_STATES, State, messages
 from batch.ledger.storage.staged_tables import (
@@ -47,7 +46,7 @@ from batch.ledger.storage.staged_tables import (
     staged,
     staging_metadata,
 )
-from batch.model.messages import Origin, campaign_scope
+from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
 from batch.model.phone.digits import twin_of
 from batch.model.phrases import Value
@@ -62,7 +61,7 @@ class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a
 
     row: int
     key: str | None = None
-    """In the ledger's own form (`Staging.hash_key`)."""
+    """In the ledger's own form (`Hashes.key`)."""
     person: str | None = None
     """E.164, in the one form by which a recipient is known."""
     sender: str | None = None
@@ -88,7 +87,7 @@ class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a
 class Staging:
     """One sheet on its way into the ledger. Use as a context manager; leaving it forgets what was not planned.
 
-    `add` as often as needed, then `judge` once, then read (`counts`, `to_send`, `results`) or `plan`. Only `plan`
+    `add` as often as needed, then `judge` once, then read (`tally`, `to_send`, `results`) or `plan`. Only `plan`
     makes anything durable.
     """
 
@@ -113,16 +112,14 @@ class Staging:
             for table in staging_metadata.tables.values():
                 self._connection.execute(sa.schema.DropTable(table, if_exists=True))
         staging_metadata.create_all(self._connection, checkfirst=False)
-        self._hashes = read_hashes(self._connection)
+        self.hashes = read_hashes(self._connection)
         self._has_purged = has_purged_data(self._connection)
         self._connection.commit()
         # As the driver takes it: SQLAlchemy's own way costs as much as the insert itself.
         self._insert = str(sa.insert(staged).compile(dialect=self._connection.dialect, column_keys=_STAGED_COLUMNS))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._connection.rollback()
         if self._is_file:
             # The tables go with the connection: to drop them would read them all. Another connection stays open
@@ -132,14 +129,10 @@ class Staging:
         else:
             self._connection.close()
 
-    def hash_key(self, key: str) -> str:
-        """Return the ledger's own form of a `message_key`, which rows must have: else every person would be new."""
-        return self._hashes.key(key)
-
     def add(self, rows: Iterable[StagedRow]) -> None:
         """Stage rows. Row numbers must be new."""
         rows = self._use_known_keys(list(rows))
-        hash_person = self._hashes.person if self._has_purged else None
+        hash_person = self.hashes.person if self._has_purged else None
         values: list[tuple[Any, ...]] = []
         lists: dict[str, list[tuple[str, Value]]] = {}
         for each in rows:
@@ -205,7 +198,7 @@ class Staging:
         self._sheet = sheet
         self._lookup.load(self._connection)
         if self._has_purged:
-            rules.recognise_requests(self._connection, self._hashes)
+            rules.recognise_requests(self._connection, self.hashes)
         rules.judge(self._connection, self._retries, endpoint=endpoint, only=self._only, history=history, sheet=sheet)
         self._connection.commit()
 
@@ -244,10 +237,6 @@ class Staging:
         found = self._connection.execute(query.order_by(sa.func.min(staged.c.row)))
         return {sender: count for sender, count in found}  # noqa: C416 - rows are no pairs for mypy
 
-    def senders(self) -> tuple[str, ...]:
-        """Return the senders of the messages, sorted."""
-        return tuple(sorted(self.count_by_sender()))
-
     def contact_times(self, *, endpoint: str, sender: str | None, since: datetime) -> list[datetime]:
         """Return when each person was last contacted since a moment, sorted. `sender` None: by all senders."""
         found = read_contact_times(self._connection, endpoint=endpoint, sender=sender, since=since)
@@ -255,25 +244,10 @@ class Staging:
 
     # The rows as a report would show them if the run began now
 
-    def counts(self) -> Mapping[Outcome, int]:
-        """Count the rows by outcome, all six."""
-        return count_outcomes(self.tally())
-
     def tally(self) -> Counter[tuple[Outcome, str]]:
-        """Count the rows by outcome and reason code.
-
-        The database groups them, and only corrected rows are read: a large sheet is not read row by row for it.
-        """
-        alike = (
-            staged.c.outcome,
-            staged.c.findings,
-            staged.c.duplicate_of.is_(None).label("is_first"),
-            self._is_sendable,
-            *(known.c.state, known.c.message_findings, known.c.again_state, known.c.again_findings),
-        )
-        row = sa.func.min(staged.c.row).label("row")
-        query = sa.select(*alike, row, sa.func.count().label("rows")).select_from(STAGED_WITH_KNOWN).group_by(*alike)
-        groups = self._stream(query.order_by(row))
+        """Count the rows by outcome and reason code. Only corrected rows are read one by one."""
+        query = select_groups(staged, *(known.c[column.name] for column in OUTCOME_COLUMNS), self._is_sendable)
+        groups = self._stream(query.select_from(STAGED_WITH_KNOWN))
         tally = count_groups(groups, lambda stored, group: _result(stored, is_sendable=group.is_sendable))
         found = read_staged_corrections(self._connection, self._sheet)
         for own, shown in read_corrected(found, self._own_results):
@@ -336,27 +310,8 @@ class Staging:
         return int(count), [(row, kept) for row, kept in self._connection.execute(query.limit(limit))]
 
     def count_recent_contacts(self, history: History, since: datetime) -> tuple[str, int] | None:
-        """Return the other campaign that messaged most people of this sheet since a moment, and how many; or None.
-
-        None also where this campaign has messages of its own: then people know it.
-        """
-        mine = (messages.c.endpoint == history.endpoint, messages.c.campaign == campaign_scope(history.campaign))
-        if self._connection.execute(sa.select(messages.c.key).where(*mine).limit(1)).first() is not None:
-            return None
-        people = sa.func.count(staged.c.person.distinct())
-        query = (
-            sa.select(EARLIER.c.campaign, people)
-            .select_from(STAGED_WITH_KNOWN.join(EARLIER, sa.true()))
-            .where(
-                rules.sendable(self._retries),
-                *recent_contact(staged, staged.c.hashed, staged.c.hashed_twin),
-                EARLIER.c.endpoint == history.endpoint,
-            )
-            .group_by(EARLIER.c.campaign)
-            .order_by(people.desc())
-        )
-        found = self._connection.execute(query.limit(1), {"recent_since": since}).first()
-        return None if found is None else (found[0], found[1])
+        """Return the other campaign that messaged most people of this sheet since a moment, and how many; or None."""
+        return rules.count_recent_contacts(self._connection, self._retries, history, since)
 
     def plan(self, run: Run, owner: Owner, traits: Traits) -> int:
         """Write the run, its rows and its messages into the ledger in one transaction; return the ledger's counter.

@@ -45,12 +45,8 @@ class Correction:
     """Its message was sent, or may have been."""
     same_as: int | None
     """Another row of the sheet that shows the same message; None: no other row does."""
-    key: str | None
-    """Of its message; None: it has none, being wrong still. The fields below are None then as well."""
-    endpoint: str | None
-    campaign: str | None
-    sender: str | None
-    state: str | None
+    message: Any
+    """A row with key, endpoint, campaign, sender and state of its message; all None: it has none, being wrong still."""
 
 
 def show_corrections(results: Iterable[Result], found: Iterable[Correction]) -> Iterator[Result]:
@@ -210,11 +206,7 @@ def _correction(found: Any, same_as: Callable[[Any], int | None]) -> Correction:
         of_original=bool(found.of_original),
         maybe_sent=maybe_sent,
         same_as=same_as(found),
-        key=found.key,
-        endpoint=found.endpoint,
-        campaign=found.campaign,
-        sender=found.sender,
-        state=found.state,
+        message=found,
     )
 
 

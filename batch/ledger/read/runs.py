@@ -17,12 +17,13 @@ from batch.ledger.storage.pseudonyms import MARK, Hashes, has_purged_data, read_
 from batch.ledger.storage.results import (
     MESSAGE_COLUMNS,
     OUTCOME_COLUMNS,
+    WAITING,
     StoredRow,
     count_groups,
-    count_outcomes,
     file_name,
     result_of,
     row_columns,
+    select_groups,
 )
 from batch.ledger.storage.schema import (
     MESSAGED_STATES,
@@ -38,9 +39,9 @@ from batch.ledger.storage.schema import (
 )
 from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome
-from batch.model.reasons import Finding, Reason, findings_from_json, findings_to_json
+from batch.model.reasons import Finding, findings_from_json, findings_to_json
 from batch.model.redaction import mask_result
-from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun, Traits
+from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun, Traits, count_outcomes
 
 _PAGE = 1000
 _SENDER_COLUMNS = [field.name for field in fields(SenderRun) if field.name != "pending"]
@@ -150,11 +151,11 @@ def _own_results(connection: sa.Connection, run: str, among: Sequence[int] | Non
     query = query.where(rows.c.run == run).order_by(rows.c.row)
     if among is not None:
         query = query.where(rows.c.row.in_(among))
-    waiting = _read_waiting(connection, run)
+    pending = _read_pending(connection, run)
     for found in connection.execute(query.execution_options(yield_per=_PAGE)):
         *stored, sender, origin_run, origin_row, path = found
         from_row = Origin(run=origin_run, row=origin_row, file=file_name(path)) if origin_run is not None else None
-        yield result_of(StoredRow._make(stored), waiting=waiting(sender), origin=from_row)
+        yield result_of(StoredRow._make(stored), pending=pending(sender), origin=from_row)
 
 
 def sheet_of(connection: sa.Connection, run: str) -> str:
@@ -192,55 +193,45 @@ def _run_of(found: Mapping[Any, Any]) -> Run:
     return Run(**values | {"sheet_options": json.loads(found["sheet_options"])})
 
 
-def _read_waiting(connection: sa.Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:
+def _read_pending(connection: sa.Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:
     """Return a function from a sender to why its pending rows were not attempted."""
     kept = connection.execute(sa.select(runs.c.pending_findings).where(runs.c.run == run)).scalar()
-    general = findings_from_json(kept) if kept else (Finding(Reason.WAITING),)
+    general = findings_from_json(kept) if kept else WAITING
     of_sender = {each.sender: (each.pending,) for each in _read_senders(connection, run) if each.pending}
     return lambda sender: general if sender is None else of_sender.get(sender, general)
 
 
 def _read_tally(connection: sa.Connection, run: str) -> Tally:
     """Count a run's rows as they are shown now, and read what the run itself did."""
-    reasons, last_sent = _count_own(connection, run)
+    reasons, times = _count_own(connection, run)
     found = read_corrections(connection, run, sheet_of(connection, run))
     for own, shown in read_corrected(found, partial(_own_results, connection, run)):
         reasons[own.outcome, own.reason] -= 1
         reasons[shown.outcome, shown.reason] += 1
         if shown.outcome.messaged and shown.sent_at is not None:
-            last_sent = shown.sent_at if last_sent is None else max(last_sent, shown.sent_at)
+            times.append(shown.sent_at)
     return Tally(
-        counts=count_outcomes(reasons), reasons=+reasons, this_run=_this_run(connection, run), last_sent=last_sent
+        counts=count_outcomes(reasons),
+        reasons=+reasons,
+        this_run=_this_run(connection, run),
+        last_sent=max(times, default=None),
     )
 
 
-def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outcome, str]], datetime | None]:
-    """Count a run's rows without their corrections, and return when the last of their messages was accepted.
-
-    The database groups them: reading each row of a large run would take most of the time of a list of runs.
-    """
-    waiting = _read_waiting(connection, run)
-    alike = (
-        rows.c.outcome,
-        rows.c.findings,
-        rows.c.duplicate_of.is_(None).label("is_first"),
-        *OUTCOME_COLUMNS,
-        messages.c.sender,
-    )
-    row, count = sa.func.min(rows.c.row).label("row"), sa.func.count().label("rows")
-    query = sa.select(*alike, row, count, sa.func.max(messages.c.sent_at).label("latest")).select_from(
-        _ROWS_WITH_MESSAGES
-    )
-    groups = query.where(rows.c.run == run).group_by(*alike).order_by(row).execution_options(yield_per=_PAGE)
-    last_sent: datetime | None = None
+def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outcome, str]], list[datetime]]:
+    """Count a run's rows without their corrections, and return when messages of them were accepted, the last too."""
+    pending = _read_pending(connection, run)
+    latest = sa.func.max(messages.c.sent_at).label("latest")
+    query = select_groups(rows, *OUTCOME_COLUMNS, messages.c.sender).add_columns(latest).where(rows.c.run == run)
+    groups = query.select_from(_ROWS_WITH_MESSAGES).execution_options(yield_per=_PAGE)
+    times: list[datetime] = []
 
     def result(stored: StoredRow, group: Any) -> Result:
-        nonlocal last_sent
         if group.state in MESSAGED_STATES and group.latest is not None:
-            last_sent = group.latest if last_sent is None else max(last_sent, group.latest)
-        return result_of(stored, waiting=waiting(group.sender))
+            times.append(group.latest)
+        return result_of(stored, pending=pending(group.sender))
 
-    return count_groups(connection.execute(groups), result), last_sent
+    return count_groups(connection.execute(groups), result), times
 
 
 def _this_run(connection: sa.Connection, run: str) -> ThisRun:

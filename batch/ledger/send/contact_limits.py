@@ -26,7 +26,7 @@ from batch.ledger.storage.schema import (
 from batch.model.contact_limits import SPACING, ContactLimits, duration_phrase
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
-from batch.model.phrases import Value, value_from_text
+from batch.model.phrases import Value
 from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.verdicts import ClaimRefusal
 
@@ -178,7 +178,7 @@ def explain_refusal(
     listed = is_suppressed(messages.c.person, messages.c.endpoint)
     source = connection.execute(sa.select(suppressed.c.source).join(messages, listed).where(key).limit(1)).scalar()
     if source is not None:
-        return _skip(connection, job, owner, Finding(Reason.SUPPRESSED, {"where": value_from_text(source)}))
+        return _skip(connection, job, owner, Finding(Reason.SUPPRESSED, {"where": source}))
     values = {**claim_parameters(limiter, job, owner, now), "wanted": job.key}
     newest = (
         sa.select(EARLIER.c.campaign, EARLIER.c.sent_at)

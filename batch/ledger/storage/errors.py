@@ -7,27 +7,25 @@ import sqlalchemy as sa
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
 
+_MAKE_WRITABLE = N_(
+    "Make the ledger and its folder writable for you, then run the same command again: it sends only what is left."
+)
+_CLOSE_OTHERS = N_(
+    "Another program holds the ledger: close it, then run the same command again: it sends only what is left."
+)
 _REMEDIES = {
     "SQLITE_FULL": N_(
         "Free space on the ledger's disk and where temporary files go, "
         "then run the same command again: it sends only what is left."
     ),
-    "SQLITE_READONLY": N_(
-        "Make the ledger and its folder writable for you, then run the same command again: it sends only what is left."
-    ),
-    "SQLITE_PERM": N_(
-        "Make the ledger and its folder writable for you, then run the same command again: it sends only what is left."
-    ),
+    "SQLITE_READONLY": _MAKE_WRITABLE,
+    "SQLITE_PERM": _MAKE_WRITABLE,
     "SQLITE_CANTOPEN": N_(
         "Make the ledger and its folder readable and writable for you, "
         "then run the same command again: it sends only what is left."
     ),
-    "SQLITE_BUSY": N_(
-        "Another program holds the ledger: close it, then run the same command again: it sends only what is left."
-    ),
-    "SQLITE_LOCKED": N_(
-        "Another program holds the ledger: close it, then run the same command again: it sends only what is left."
-    ),
+    "SQLITE_BUSY": _CLOSE_OTHERS,
+    "SQLITE_LOCKED": _CLOSE_OTHERS,
     "SQLITE_IOERR": N_(
         "Look whether the ledger's disk or the one for temporary files is full or failing; "
         "then run the same command again: it sends only what is left."

@@ -12,6 +12,7 @@ import secrets
 import sqlalchemy as sa
 
 from batch.ledger.storage.schema import meta
+from batch.model.messages import Origin
 
 MARK = "#"
 """First character of a hash in a column that may hold the value itself; no number and no chat id begins with it."""
@@ -46,9 +47,9 @@ class Hashes:
         """Return the pseudonym of a purged request's hash: from a plain one its text could be guessed."""
         return self._pseudonym("request", request_hash)
 
-    def origin(self, run: str, row: int) -> str:
+    def origin(self, origin: Origin) -> str:
         """Return the code that proves an origin in retry.xlsx: text, which no spreadsheet takes for a number."""
-        return "k" + self._hash(f"origin\n{run}\n{row}").hex()[:_MAC_DIGITS]
+        return "k" + self._hash(f"origin\n{origin.run}\n{origin.row}").hex()[:_MAC_DIGITS]
 
     def _pseudonym(self, kind: str, value: str) -> str:
         digest = self._hash(f"{kind}\n{value}")[:_SHORT_BYTES]

@@ -66,15 +66,15 @@ def row_columns(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
     return tuple(table.c[name] for name in StoredRow._fields[:_ROW_FIELDS])
 
 
-def result_of(stored: StoredRow, *, waiting: tuple[Finding, ...] = WAITING, origin: Origin | None = None) -> Result:
-    """Return a row's result. `waiting`: why a pending row was not attempted."""
+def result_of(stored: StoredRow, *, pending: tuple[Finding, ...] = WAITING, origin: Origin | None = None) -> Result:
+    """Return a row's result. `pending`: why a pending row was not attempted."""
     findings: tuple[Finding, ...]
     if stored.duplicate_of is not None:
         outcome, findings = Outcome.SKIPPED, (Finding(Reason.DUPLICATE, {"row": str(stored.duplicate_of)}),)
     elif stored.outcome is not None:
         outcome, findings = _OUTCOMES[stored.outcome], _read_findings(stored.findings)
     else:
-        outcome, findings = _message_outcome(stored, waiting)
+        outcome, findings = _message_outcome(stored, pending)
     result = Result(
         row=stored.row,
         outcome=outcome,
@@ -97,16 +97,16 @@ def result_of(stored: StoredRow, *, waiting: tuple[Finding, ...] = WAITING, orig
     return result
 
 
-def _message_outcome(stored: StoredRow, waiting: tuple[Finding, ...]) -> tuple[Outcome, tuple[Finding, ...]]:
+def _message_outcome(stored: StoredRow, pending: tuple[Finding, ...]) -> tuple[Outcome, tuple[Finding, ...]]:
     state, findings = stored.state, stored.message_findings
     if state == State.CLAIMED:
         return Outcome.UNKNOWN, (Finding(Reason.IN_FLIGHT),)
     if state != State.PENDING:
-        return _OUTCOMES[str(state)], _read_findings(findings) or waiting
+        return _OUTCOMES[str(state)], _read_findings(findings) or pending
     if stored.again_state:  # to be tried again, and not sent yet
-        return _OUTCOMES[stored.again_state], _read_findings(stored.again_findings) or waiting
+        return _OUTCOMES[stored.again_state], _read_findings(stored.again_findings) or pending
     # Why the row is not for this run says more than an earlier try.
-    return Outcome.PENDING, _read_findings(stored.findings) or _read_findings(findings) or waiting
+    return Outcome.PENDING, _read_findings(stored.findings) or _read_findings(findings) or pending
 
 
 def _was_refused_before(stored: StoredRow) -> bool:
@@ -119,11 +119,22 @@ def _read_findings(text: str | None) -> tuple[Finding, ...]:
     return findings_from_json(text) if text else ()
 
 
-def count_groups(groups: Iterable[Any], result: Callable[[StoredRow, Any], Result]) -> Counter[tuple[Outcome, str]]:
-    """Return the rows of each (outcome, reason code), of rows that the database has grouped.
+def select_groups(table: sa.FromClause, *of_message: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Return the query for `count_groups`, from the table `rows` or `staged`: of rows alike in outcome and reason.
 
-    A group has the columns that decide outcome and reason, `row` (one of its rows), `is_first` (they are no duplicates)
-    and `rows` (their number). `result`: makes a result of a group's row and the group.
+    `of_message`: `OUTCOME_COLUMNS` and whatever else decides. The database groups, since to read each row of a large
+    sheet would take most of the time of a list of runs.
+    """
+    is_first = table.c.duplicate_of.is_(None).label("is_first")
+    alike = (table.c.outcome, table.c.findings, is_first, *of_message)
+    row = sa.func.min(table.c.row).label("row")
+    return sa.select(*alike, row, sa.func.count().label("rows")).group_by(*alike).order_by(row)
+
+
+def count_groups(groups: Iterable[Any], result: Callable[[StoredRow, Any], Result]) -> Counter[tuple[Outcome, str]]:
+    """Return the rows of each (outcome, reason code), of the groups of `select_groups`.
+
+    `result`: makes a result of a group's row and the group.
     """
     tally: Counter[tuple[Outcome, str]] = Counter()
     for group in groups:
@@ -133,11 +144,6 @@ def count_groups(groups: Iterable[Any], result: Callable[[StoredRow, Any], Resul
         shown = result(stored, group)
         tally[shown.outcome, shown.reason] += group.rows
     return tally
-
-
-def count_outcomes(tally: Counter[tuple[Outcome, str]]) -> dict[Outcome, int]:
-    """Return the rows of each of the six outcomes."""
-    return {each: sum(rows for (outcome, _reason), rows in tally.items() if outcome is each) for each in Outcome}
 
 
 def file_name(path: str | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.model.outcomes import Outcome
+from batch.model.phrases import value_from_text, value_to_text
 
 SCHEMA_VERSION = 6
 """Raised with every change of the tables; `MIGRATIONS` in `engine.py` has the step that leads to it."""
@@ -45,6 +46,19 @@ class PathText(sa.TypeDecorator[str]):
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> str | None:  # noqa: ARG002 - likewise
         return os.fsdecode(value) if isinstance(value, bytes) else value
+
+
+class PhraseText(sa.TypeDecorator[Any]):
+    """A text of others, or a phrase as JSON."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
+        return None if value is None else value_to_text(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:  # noqa: ARG002 - likewise
+        return None if value is None else value_from_text(value)
 
 
 def _encodable(value: str) -> str | bytes:
@@ -198,8 +212,8 @@ suppressed = sa.Table(
     "suppressed",
     metadata,
     sa.Column("person", sa.String(20), nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("reason", PhraseText, nullable=False),
+    sa.Column("source", PhraseText, nullable=False),
     sa.Column("added", UtcTime, nullable=False),
     sa.Column("endpoint", sa.Text, nullable=False, server_default=""),
     sa.PrimaryKeyConstraint("person", "endpoint"),

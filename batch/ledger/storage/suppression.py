@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from batch.i18n import N_, _
 from batch.ledger.storage.engine import connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.schema import is_suppressed, suppressed
-from batch.model.phrases import Value, value_from_text, value_to_text
+from batch.model.phrases import Value
 
 _CHANGING = N_("changing the suppression list")
 _PAGE = 1000
@@ -34,6 +34,10 @@ class SuppressionEntry:
     """UTC, aware."""
     endpoint: str = ""
     """The one endpoint at which it holds, as of a rehearsal; empty: everywhere."""
+
+
+def _values(entry: SuppressionEntry) -> dict[str, object]:
+    return {name: getattr(entry, name) for name in _GIVEN}
 
 
 def suppress(connection: sa.Connection, entry: SuppressionEntry) -> bool:
@@ -75,7 +79,7 @@ class SuppressionList:
             for page in pages(people, _PAGE):
                 these = suppressed.c.person.in_(page)
                 entries = connection.execute(sa.select(suppressed).where(these)).mappings()
-                removed += map(_entry, entries)
+                removed += [SuppressionEntry(**entry) for entry in entries]
                 connection.execute(sa.delete(suppressed).where(these))
         return removed
 
@@ -84,36 +88,16 @@ class SuppressionList:
         query = sa.select(suppressed).order_by(suppressed.c.added, suppressed.c.person, suppressed.c.endpoint)
         with connect_to_read(self._engine) as connection:
             for entry in connection.execute(query.execution_options(yield_per=_PAGE)).mappings():
-                yield _entry(entry)
+                yield SuppressionEntry(**entry)
 
     def find(self, person: str) -> SuppressionEntry | None:
         """Return the entry of a person, or None. One that holds everywhere comes before those of an endpoint."""
         with connect_to_read(self._engine) as connection:
             query = sa.select(suppressed).where(suppressed.c.person == person).order_by(suppressed.c.endpoint)
             entry = connection.execute(query).mappings().first()
-        return _entry(entry) if entry else None
+        return SuppressionEntry(**entry) if entry else None
 
     def count(self) -> int:
         """Count the people on the list."""
         with connect_to_read(self._engine) as connection:
             return int(connection.execute(sa.select(sa.func.count(suppressed.c.person.distinct()))).scalar_one())
-
-
-def _values(entry: SuppressionEntry) -> dict[str, object]:
-    return {
-        "person": entry.person,
-        "reason": value_to_text(entry.reason),
-        "source": value_to_text(entry.source),
-        "added": entry.added,
-        "endpoint": entry.endpoint,
-    }
-
-
-def _entry(stored: sa.RowMapping) -> SuppressionEntry:
-    return SuppressionEntry(
-        person=stored["person"],
-        reason=value_from_text(stored["reason"]),
-        source=value_from_text(stored["source"]),
-        added=stored["added"],
-        endpoint=stored["endpoint"],
-    )

@@ -60,7 +60,7 @@ def test_an_older_ledger_goes_on_protecting_people_of_either_form(office: Office
     office.run(sheet, campaign)
     with Ledger.open(f"sqlite:///{office.folder / 'ledger.sqlite3'}") as ledger, ledger.stage() as staging:
         scope = {"endpoint": office.sandbox.url, "campaign": "teste"}
-        keys = [staging.hash_key(message_key(each, **scope)) for each in ("+541123456789", "+5491123456789")]
+        keys = [staging.hashes.key(message_key(each, **scope)) for each in ("+541123456789", "+5491123456789")]
     with closing(sqlite3.connect(office.folder / "ledger.sqlite3")) as connection, connection:
         connection.execute("PRAGMA foreign_keys=OFF")
         for name in ("messages", "rows"):

@@ -107,7 +107,7 @@ class Life:
             started=now,
         )
         with self.ledger.stage(sheet.retries) as staging:
-            staging.add(row._replace(key=staging.hash_key(row.key or "")) for row in _rows(sheet))
+            staging.add(row._replace(key=staging.hashes.key(row.key or "")) for row in _rows(sheet))
             staging.judge(History(rules=rules, endpoint=ENDPOINT, campaign=sheet.campaign, now=now))
             staging.plan(run, Owner.here(name), TRAITS)
         self.runs[name] = now, sheet.campaign, {PEOPLE[person] for person, _ in sheet.rows}

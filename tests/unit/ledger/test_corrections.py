@@ -55,7 +55,7 @@ class Desk:
                 if person is None
                 else StagedRow(
                     row=row,
-                    key=staging.hash_key(message_key(endpoint="e", campaign="c", person=person, unique=())),
+                    key=staging.hashes.key(message_key(endpoint="e", campaign="c", person=person, unique=())),
                     person=person,
                     sender="s",
                     payload="{}",

@@ -22,7 +22,7 @@ from batch.ledger.storage.schema import metadata
 from batch.model.messages import message_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Result, Run, Traits
+from batch.model.runs import Result, Run, Traits, count_outcomes
 from batch.model.verdicts import ChatSigns, ClaimRefusal, Verdict
 
 NOW = datetime(2026, 11, 3, 12, 0, 0, 123456, tzinfo=UTC)
@@ -254,8 +254,8 @@ def test_a_check_sees_what_a_run_would_do_and_writes_nothing(ledger: Ledger) -> 
         staging.judge()
         assert len(staging.to_send()) == 1
         assert staging.to_send() == [(3, '{"row":3}')]
-        assert staging.senders() == ("s1",)
-        assert staging.counts() == {
+        assert staging.count_by_sender() == {"s1": 1}
+        assert count_outcomes(staging.tally()) == {
             Outcome.SUCCESS: 1,
             Outcome.REUSED: 0,
             Outcome.ERROR: 1,

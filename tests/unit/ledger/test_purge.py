@@ -52,7 +52,12 @@ def planned(
         ]
         staging.add(
             StagedRow(
-                row=row, key=staging.hash_key(key), person=person, sender="s1", payload=f"to {person}", request_hash="h"
+                row=row,
+                key=staging.hashes.key(key),
+                person=person,
+                sender="s1",
+                payload=f"to {person}",
+                request_hash="h",
             )
             for row, (key, person) in enumerate(zip(keys, people, strict=True), start=2)
         )
@@ -199,9 +204,9 @@ def test_keys_tell_nothing_without_the_secret(ledger: Ledger, tmp_path: Path) ->
     planned(ledger, "r1", PEOPLE[:1], at=OLD)
     plain = message_key(endpoint=ENDPOINT, campaign="c", person=PEOPLE[0])
     with Ledger.open(f"sqlite:///{tmp_path / 'other.sqlite3'}") as other:
-        assert other.hash_key(plain) != ledger.hash_key(plain) == ledger.hash_key(plain)
+        assert other.hashes.key(plain) != ledger.hashes.key(plain) == ledger.hashes.key(plain)
     with closing(sqlite3.connect(ledger.location)) as connection:
-        assert connection.execute("SELECT key FROM messages").fetchall() == [(ledger.hash_key(plain),)]
+        assert connection.execute("SELECT key FROM messages").fetchall() == [(ledger.hashes.key(plain),)]
 
 
 def test_a_hash_fits_where_a_value_was() -> None:

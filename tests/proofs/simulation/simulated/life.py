@@ -18,7 +18,7 @@ from batch.ledger.send.queue import SendQueue
 from batch.ledger.storage.pseudonyms import Hashes
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Run, StopCause, Traits
+from batch.model.runs import Run, StopCause, Traits, count_outcomes
 from batch.pool import Pool, PoolResult, StopSignal
 from simulated.api import Api
 from simulated.client import SimulatedClient
@@ -137,7 +137,7 @@ class Life:
 
     def _foretold(self, staging: Staging) -> Mapping[Outcome, int]:
         """What `check` would say."""
-        counts, to_send = staging.counts(), len(staging.to_send())
+        counts, to_send = count_outcomes(staging.tally()), len(staging.to_send())
         if self.alone and counts[Outcome.PENDING] != to_send:
             self.promise.broken("foretold", f"{counts}, but {to_send} to send")
         return counts
