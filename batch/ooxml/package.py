@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -15,18 +16,8 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from batch.ooxml.archive import part_key, read_chunks, write_stream
 from batch.ooxml.prefixes import unify_prefixes
 from batch.ooxml.schema import check_part
-from batch.ooxml.xml import (
-    Attributes,
-    Edits,
-    Element,
-    StartHandler,
-    UnsupportedMarkup,
-    check_xml,
-    parse_tree,
-    parse_xml,
-    quote_attribute,
-    to_utf8,
-)
+from batch.ooxml.tree import Document, Element
+from batch.ooxml.xml import Attributes, StartHandler, UnsupportedMarkup, check_xml, parse_xml, to_utf8
 
 CONTENT_TYPES = "[Content_Types].xml"
 ROOT_RELATIONS = "_rels/.rels"
@@ -213,15 +204,20 @@ class Package:
         self._names.setdefault(part_key(name), name)
         self._changed[part_key(name)] = content
 
+    @contextmanager
+    def edit(self, name: str) -> Iterator[Document]:
+        """Give a small part as it is now, and put it back with the changes when the block is left."""
+        document = Document(self.read(name))
+        yield document
+        self.put(name, document.apply())
+
     def remove(self, name: str) -> None:
         """Remove a part with its relations and its content type."""
         for each in (name, relations_name(name)):
             self._changed[part_key(each)] = None
-        types = self.read(CONTENT_TYPES)
-        edits = Edits()
-        for override in _overrides(parse_tree(types), name):
-            edits.replace(override, b"")
-        self.put(CONTENT_TYPES, edits.apply(types))
+        with self.edit(CONTENT_TYPES) as types:
+            for override in _overrides(types.root, name):
+                types.remove(override)
 
     def remove_all(self, name: str) -> None:
         """Remove a part, and then the parts that only it referred to."""
@@ -237,26 +233,19 @@ class Package:
 
     def relate(self, part: str, kind: str, target: str) -> str:
         """Add a relation to a part that has some already, and return its id. `kind`: the whole type, a URI."""
-        name = relations_name(part)
-        content = self.read(name)
-        root = parse_tree(content)
-        taken = {each.attributes.get("Id") for each in root.children}
-        new = next(each for each in (f"rId{number}" for number in range(1, len(taken) + 2)) if each not in taken)
-        edits = Edits()
-        attributes = f"Id={quote_attribute(new)} Type={quote_attribute(kind)} Target={quote_attribute('/' + target)}"
-        edits.append(root, f"<{root.prefix}Relationship {attributes}/>".encode())
-        self.put(name, edits.apply(content))
+        with self.edit(relations_name(part)) as relations:
+            taken = {each.attributes.get("Id") for each in relations.root.children}
+            new = next(each for each in (f"rId{number}" for number in range(1, len(taken) + 2)) if each not in taken)
+            attributes = {"Id": new, "Type": kind, "Target": f"/{target}"}
+            relations.append(relations.root, relations.tag("Relationship", attributes))
         return new
 
     def unrelate(self, part: str, relation: str) -> None:
         """Remove a relation by its id."""
-        name = relations_name(part)
-        content = self.read(name)
-        edits = Edits()
-        for each in parse_tree(content).children:
-            if each.attributes.get("Id") == relation:
-                edits.replace(each, b"")
-        self.put(name, edits.apply(content))
+        with self.edit(relations_name(part)) as relations:
+            for each in relations.root.children:
+                if each.attributes.get("Id") == relation:
+                    relations.remove(each)
 
     def content_type(self, part: str) -> str:
         """Return the content type that is declared for a part; empty when there is none."""
@@ -264,16 +253,13 @@ class Package:
 
     def declare(self, part: str, content_type: str) -> None:
         """Declare the content type of a part."""
-        content = self.read(CONTENT_TYPES)
-        root = parse_tree(content)
-        edits = Edits()
-        known = _overrides(root, part)
-        if known:
-            edits.set(known[0], ContentType=content_type)
-        else:
-            attributes = f"PartName={quote_attribute('/' + part)} ContentType={quote_attribute(content_type)}"
-            edits.append(root, f"<{root.prefix}Override {attributes}/>".encode())
-        self.put(CONTENT_TYPES, edits.apply(content))
+        with self.edit(CONTENT_TYPES) as types:
+            known = _overrides(types.root, part)
+            if known:
+                types.set(known[0], ContentType=content_type)
+            else:
+                attributes = {"PartName": f"/{part}", "ContentType": content_type}
+                types.append(types.root, types.tag("Override", attributes))
 
     def put_relations(self, part: str, content: bytes) -> None:
         """Add the relations of a new part, with their content type where the package has none for the ending."""

@@ -1,6 +1,7 @@
 """Order of the elements of a part: the standard fixes it, and Excel calls a file damaged that has another."""
 
-from batch.ooxml.xml import Attributes, Element, SafeParser, UnsupportedMarkup
+from batch.ooxml.tree import Element
+from batch.ooxml.xml import Attributes, SafeParser, UnsupportedMarkup
 
 _ORDERS = {
     "worksheet": (

@@ -1,15 +1,12 @@
-"""XML of untrusted files: a safe streaming parser, element trees with offsets, and edits at these offsets.
+"""XML of untrusted files: a safe streaming parser, and what a part is before and behind it.
 
 A document type is refused, and with it every entity: no entity bomb can be declared and nothing outside the part is
-read. Names keep the prefix that the writer chose; `LocalNames` and `Element.local` take it off.
+read. Names keep the prefix that the writer chose; `LocalNames` takes it off.
 """
-
-from __future__ import annotations
 
 import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
@@ -25,7 +22,6 @@ _MOST_TOKEN_BYTES = 1024 * 1024
 """Of one tag or comment. Expat before 2.6 reads an unfinished one from its start with every piece (CVE-2023-52425)."""
 _MOST_READ_AGAIN = 64 * 1024 * 1024
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_TAG = re.compile(rb"<[^\s<>/]++" + ATTRIBUTES + rb">")
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml([^<>?]*)\?>")
 _TEXT_DECLARATION = re.compile(r"^\ufeff?<\?xml[^>]*\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([\w.:-]+)["']""")
@@ -139,80 +135,6 @@ def parse_xml(content: bytes, start: StartHandler) -> None:
     SafeParser(start=lambda name, attributes: start(names[name], attributes)).feed(content, last=True)
 
 
-@dataclass(slots=True, eq=False)
-class Element:
-    """An element of a tree: name, attributes, and the byte offsets of its tags in the part."""
-
-    name: str
-    """With its prefix, as it is written."""
-    attributes: Attributes
-    start: int
-    """Offset of the start tag."""
-    opened: int
-    """Offset behind the start tag."""
-    closed: int = 0
-    """Offset of the end tag; equals `opened` for `<a/>`."""
-    end: int = 0
-    """Offset behind the end tag."""
-    children: list[Element] = field(default_factory=list)
-
-    @property
-    def local(self) -> str:
-        """Name without its prefix."""
-        return self.name.rpartition(":")[2]
-
-    @property
-    def prefix(self) -> str:
-        """Prefix with its colon; empty for none."""
-        head, colon, _ = self.name.rpartition(":")
-        return head + colon
-
-    def find(self, local: str) -> Element | None:
-        """Return the first child of that local name; None when there is none."""
-        return next((each for each in self.children if each.local == local), None)
-
-    def all(self, local: str) -> list[Element]:
-        """Return the children of that local name."""
-        return [each for each in self.children if each.local == local]
-
-    def walk(self) -> Iterator[Element]:
-        """Yield this element and its descendants, in document order."""
-        yield self
-        for each in self.children:
-            yield from each.walk()
-
-
-def parse_tree(content: bytes) -> Element:
-    """Parse a small part in UTF-8 into a tree, and return its root. Memory is many times the part's size.
-
-    Raises:
-        XmlError: the part is not well-formed, or declares a document type.
-        UnsupportedMarkup: a tag that `Edits` could not write back.
-    """
-    above: list[Element] = []
-    roots: list[Element] = []
-
-    def start(name: str, attributes: Attributes) -> None:
-        tag = _TAG.match(content, parser.offset)
-        if tag is None:
-            raise UnsupportedMarkup(f"the tag {name}")
-        element = Element(name, attributes, tag.start(), tag.end())
-        (above[-1].children if above else roots).append(element)
-        above.append(element)
-
-    def end(_name: str) -> None:
-        element = above.pop()
-        if content[element.opened - 2 : element.opened] == b"/>":
-            element.closed = element.end = element.opened
-        else:
-            element.closed = parser.offset
-            element.end = content.index(b">", element.closed) + 1
-
-    parser = SafeParser(start=start, end=end)
-    parser.feed(content, last=True)
-    return roots[0]
-
-
 def quote_attribute(text: str) -> str:
     """Return the text as an attribute value with its quotes."""
     return '"' + escape(text, {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}) + '"'
@@ -221,80 +143,6 @@ def quote_attribute(text: str) -> str:
 def format_attributes(attributes: Mapping[str, str]) -> str:
     """Return attributes as a tag has them, each with a space in front."""
     return "".join(f" {name}={quote_attribute(value)}" for name, value in attributes.items())
-
-
-@dataclass(slots=True)
-class _Change:
-    attributes: dict[str, str | None] = field(default_factory=dict)
-    first: list[bytes] = field(default_factory=list)
-    last: list[bytes] = field(default_factory=list)
-
-
-class Edits:
-    """Changes to one part, collected, then applied at once. Elements inside a replaced one must not be changed."""
-
-    def __init__(self) -> None:
-        self._changes: dict[Element, _Change] = {}
-        self._spans: list[tuple[int, int, bytes]] = []
-
-    def set(self, element: Element, **attributes: str | None) -> None:
-        """Set attributes; None removes one. A colon in a name is written as two underscores."""
-        for name, value in attributes.items():
-            self._change(element).attributes[name.replace("__", ":")] = value
-
-    def prepend(self, element: Element, markup: bytes) -> None:
-        """Insert markup as the first child."""
-        self._change(element).first.append(markup)
-
-    def append(self, element: Element, markup: bytes) -> None:
-        """Insert markup as the last child."""
-        self._change(element).last.append(markup)
-
-    def replace(self, element: Element, markup: bytes) -> None:
-        """Put markup in the element's place; empty markup removes it."""
-        self._spans.append((element.start, element.end, markup))
-
-    def rewrite(self, element: Element, markup: bytes) -> None:
-        """Replace the element's content."""
-        self._spans.append((element.opened, element.closed, markup))
-
-    def insert(self, at: int, markup: bytes) -> None:
-        """Insert markup at a byte offset between two elements."""
-        self._spans.append((at, at, markup))
-
-    def apply(self, content: bytes) -> bytes:
-        """Return the part with all changes."""
-        pieces: list[bytes] = []
-        at = 0
-        for start, end, markup in sorted(self._all(), key=lambda span: span[:2]):
-            pieces += (content[at:start], markup)
-            at = end
-        return b"".join([*pieces, content[at:]])
-
-    def _change(self, element: Element) -> _Change:
-        return self._changes.setdefault(element, _Change())
-
-    def _all(self) -> Iterator[tuple[int, int, bytes]]:
-        yield from self._spans
-        for element, change in self._changes.items():
-            first, last = b"".join(change.first), b"".join(change.last)
-            if element.end == element.opened:
-                tag = _start_tag(element, change, closes=not (first or last))
-                end = f"</{element.name}>".encode() if first or last else b""
-                yield element.start, element.end, tag + first + last + end
-                continue
-            if change.attributes:
-                yield element.start, element.opened, _start_tag(element, change) + first
-            elif first:
-                yield element.opened, element.opened, first
-            if last:
-                yield element.closed, element.closed, last
-
-
-def _start_tag(element: Element, change: _Change, *, closes: bool = False) -> bytes:
-    merged = {**element.attributes, **change.attributes}
-    kept = {name: value for name, value in merged.items() if value is not None}
-    return f"<{element.name}{format_attributes(kept)}{'/>' if closes else '>'}".encode()
 
 
 def has_plain_head(head: bytes) -> bool:

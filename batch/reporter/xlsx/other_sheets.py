@@ -6,7 +6,7 @@ from zipfile import ZipFile
 
 from batch.i18n import _
 from batch.ooxml.package import Package, Relation, WorkbookTab
-from batch.ooxml.xml import Edits, UnsupportedMarkup, parse_tree, simplify_xml
+from batch.ooxml.xml import UnsupportedMarkup, simplify_xml
 from batch.reporter.xlsx.sheet_rows import Cell, SheetXml, cell_texts
 from batch.reporter.xlsx.summary_sheet import is_ours
 from batch.reporter.xlsx.workbook_part import WorkbookPart
@@ -117,9 +117,7 @@ def _forget_titles(package: Package) -> None:
     for relation in package.relations(""):
         if relation.kind != "extended-properties" or relation.target not in package:
             continue
-        content = package.read(relation.target)
-        edits = Edits()
-        for each in parse_tree(content).children:
-            if each.local in _LISTS_OF_SHEETS:
-                edits.replace(each, b"")
-        package.put(relation.target, edits.apply(content))
+        with package.edit(relation.target) as properties:
+            for each in properties.root.children:
+                if each.local in _LISTS_OF_SHEETS:
+                    properties.remove(each)

@@ -7,7 +7,7 @@ from itertools import accumulate
 from batch.ooxml.package import Package, is_true
 from batch.ooxml.references import LAST_COLUMN, Area, group_runs, parse_area, whole_number
 from batch.ooxml.schema import find_place
-from batch.ooxml.xml import Edits, Element, format_attributes, parse_tree
+from batch.ooxml.tree import Document, Element
 from batch.reporter.columns import Value
 from batch.reporter.xlsx.sheet_scan import SheetExtent
 
@@ -23,39 +23,36 @@ class Surroundings:
     """
 
     def __init__(self, extent: SheetExtent) -> None:
-        self._rows = extent.opening + extent.patterns.closing
-        self._content = extent.without_rows
-        self._split = len(extent.head)
-        self._root = parse_tree(self._content)
-        self._prefix = self._root.prefix
-        self._before, self._behind = Edits(), Edits()
+        self._document = Document(extent.without_rows)
+        self._root = self._document.root
+        self._head_end = len(extent.head)
+        self._tail_start = len(extent.without_rows) - len(extent.tail)
 
     @property
     def merged_areas(self) -> list[Area]:
         """The areas of merged_areas cells."""
-        found = (parse_area(each.attributes.get("ref", "")) for each in self._all("mergeCells"))
+        found = (parse_area(each.attributes.get("ref", "")) for each in self._document.children("mergeCells"))
         return [each for each in found if each]
 
     @property
     def head(self) -> bytes:
         """All before the rows, changed."""
-        made = self._before.apply(self._content)
-        return made[: len(made) - (len(self._content) - self._split)]
+        return self._document.apply(0, self._head_end)
 
     @property
     def tail(self) -> bytes:
         """All behind the rows, changed."""
-        return self._behind.apply(self._content)[self._split + len(self._rows) :]
+        return self._document.apply(self._tail_start)
 
     @property
     def whole(self) -> bytes:
         """The document, changed."""
-        return self.head + self._rows + self.tail
+        return self._document.apply()
 
     def column_ends(self) -> list[int]:
         """Return where each column ends on the screen, about, in pixels from the left."""
         widths = [_USUAL_PIXELS] * LAST_COLUMN
-        for each in self._all("cols")[:LAST_COLUMN]:
+        for each in self._document.children("cols")[:LAST_COLUMN]:
             first, last = (min(whole_number(each.attributes.get(name)) or 0, LAST_COLUMN) for name in ("min", "max"))
             width = re.fullmatch(r"(\d{1,3})(\.\d+)?", each.attributes.get("width", ""))
             pixels = int(width[1]) * 7 + 5 if width else _USUAL_PIXELS
@@ -66,9 +63,9 @@ class Surroundings:
 
     def deselect(self) -> None:
         """The sheet is no longer one of those selected together."""
-        for view in self._all("sheetViews"):
+        for view in self._document.children("sheetViews"):
             if "tabSelected" in view.attributes:
-                self._before.set(view, tabSelected=None)
+                self._document.set(view, tabSelected=None)
 
     def reach(self, last: int, bottom: int) -> None:
         """Let the sheet say that its cells reach so far."""
@@ -76,24 +73,24 @@ class Surroundings:
         if dimension is not None:
             known = parse_area(dimension.attributes.get("ref", "")) or Area(1, 1, 1, 1)
             area = known._replace(right=max(known.right, last), bottom=max(known.bottom, bottom))
-            self._before.set(dimension, ref=str(area))
+            self._document.set(dimension, ref=str(area))
 
     def widen(self, widths: Mapping[int, float]) -> None:
         """Give columns their widths, and free them from what the user set for a whole range of columns.
 
         Excel keeps one record for neighbouring columns that are alike (hidden, narrow), often to the end of the sheet.
         """
-        records = [(column, _record(self._prefix, column, column, {"width": f"{width:g}", "customWidth": "1"}))
+        records = [(column, self._record(column, column, {"width": f"{width:g}", "customWidth": "1"}))
                    for column, width in widths.items()]  # fmt: skip
         present = self._root.find("cols")
         for each in present.all("col") if present else ():
             records += self._carved(each, widths)
         markup = b"".join(record for _, record in sorted(records, key=lambda each: each[0]))
-        whole = f"<{self._prefix}cols>".encode() + markup + f"</{self._prefix}cols>".encode() if markup else b""
+        whole = self._document.tag("cols", {}, markup) if markup else b""
         if present:
-            self._before.replace(present, whole)
+            self._document.replace(present, whole)
         else:
-            self._before.insert(find_place(self._root, "cols"), whole)
+            self._document.insert(find_place(self._root, "cols"), whole)
 
     def unmerge(self, columns: Collection[int], header_row: int) -> None:
         """End the merges at or below the header before the first result column that goes through them."""
@@ -126,15 +123,11 @@ class Surroundings:
         if any(wanted.overlaps(each) for each in tables):
             return None
         if present:
-            self._behind.set(present, ref=str(wanted))
+            self._document.set(present, ref=str(wanted))
         else:
-            markup = f"<{self._prefix}autoFilter{format_attributes({'ref': str(wanted)})}/>".encode()
-            self._behind.insert(find_place(self._root, "autoFilter"), markup)
+            markup = self._document.tag("autoFilter", {"ref": str(wanted)})
+            self._document.insert(find_place(self._root, "autoFilter"), markup)
         return wanted
-
-    def _all(self, holder: str) -> list[Element]:
-        found = self._root.find(holder)
-        return found.children if found else []
 
     def _carved(self, record: Element, widths: Mapping[int, float]) -> list[tuple[int, bytes]]:
         first, last = (whole_number(record.attributes.get(name)) for name in ("min", "max"))
@@ -142,10 +135,10 @@ class Surroundings:
             return []
         covered = range(first, min(last, LAST_COLUMN) + 1)
         if not any(column in covered for column in widths):
-            return [(first, self._content[record.start : record.end])]
+            return [(first, self._document.markup(record))]
         kept = {name: value for name, value in record.attributes.items() if name not in {"min", "max"}}
         left = set(covered).difference(widths)
-        return [(start, _record(self._prefix, start, end, kept)) for start, end in group_runs(left)]
+        return [(start, self._record(start, end, kept)) for start, end in group_runs(left)]
 
     def _cut(self, holder: str, cut: Callable[[Area], Area | None]) -> None:
         """Cut the areas of children; a merge of one cell and a holder left empty go, as the schema wants it."""
@@ -160,19 +153,17 @@ class Surroundings:
                 if kept is None or kept.cells < 2:  # noqa: PLR2004 (a merge has several)
                     gone.append(each)
                 else:
-                    self._behind.set(each, ref=str(kept))
+                    self._document.set(each, ref=str(kept))
         if len(gone) == len(found.children):
-            self._behind.replace(found, b"")
+            self._document.remove(found)
             return
         for each in gone:
-            self._behind.replace(each, b"")
+            self._document.remove(each)
         if gone and "count" in found.attributes:
-            self._behind.set(found, count=str(len(found.children) - len(gone)))
+            self._document.set(found, count=str(len(found.children) - len(gone)))
 
-
-def _record(prefix: str, first: int, last: int, attributes: Mapping[str, str]) -> bytes:
-    whole = format_attributes({"min": str(first), "max": str(last), **attributes})
-    return f"<{prefix}col{whole}/>".encode()
+    def _record(self, first: int, last: int, attributes: Mapping[str, str]) -> bytes:
+        return self._document.tag("col", {"min": str(first), "max": str(last), **attributes})
 
 
 class Table:
@@ -180,8 +171,7 @@ class Table:
 
     def __init__(self, package: Package, part: str) -> None:
         self._package, self._part = package, part
-        self._content = package.read(part)
-        self._root = parse_tree(self._content)
+        self._root = Document(package.read(part)).root
         self.area = parse_area(self._root.attributes.get("ref", ""))
         """None for one that is damaged: it is left alone."""
 
@@ -214,15 +204,14 @@ class Table:
         return True
 
     def _put(self, added: list[str], area: Area, labels: Mapping[str, Value]) -> None:
-        edits = Edits()
-        edits.set(self._root, ref=str(area))
-        filtered = self._root.find("autoFilter")
-        if filtered is not None:
-            edits.set(filtered, ref=str(area._replace(bottom=area.bottom - self.totals)))
-        columns = self._root.find("tableColumns")
-        if columns is not None:
-            _add(edits, columns, added, labels)
-        self._package.put(self._part, edits.apply(self._content))
+        with self._package.edit(self._part) as table:
+            table.set(table.root, ref=str(area))
+            filtered = table.root.find("autoFilter")
+            if filtered is not None:
+                table.set(filtered, ref=str(area._replace(bottom=area.bottom - self.totals)))
+            columns = table.root.find("tableColumns")
+            if columns is not None:
+                _add(table, columns, added, labels)
 
 
 def tables_of(package: Package, sheet_part: str) -> list[Table]:
@@ -231,11 +220,10 @@ def tables_of(package: Package, sheet_part: str) -> list[Table]:
     return [Table(package, each.target) for each in relations if each.kind == "table" and each.target in package]
 
 
-def _add(edits: Edits, columns: Element, added: list[str], labels: Mapping[str, Value]) -> None:
+def _add(table: Document, columns: Element, added: list[str], labels: Mapping[str, Value]) -> None:
     ids = [whole_number(each.attributes.get("id")) or 0 for each in columns.children]
     for number, name in enumerate(added, start=max(ids, default=0) + 1):
         label = labels.get(name)
         total = {"totalsRowLabel": label} if isinstance(label, str) else {}
-        attributes = format_attributes({"id": str(number), "name": name, **total})
-        edits.append(columns, f"<{columns.prefix}tableColumn{attributes}/>".encode())
-    edits.set(columns, count=str(len(columns.all("tableColumn")) + len(added)))
+        table.append(columns, table.tag("tableColumn", {"id": str(number), "name": name, **total}))
+    table.set(columns, count=str(len(columns.all("tableColumn")) + len(added)))

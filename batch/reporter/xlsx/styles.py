@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 
 from batch.ooxml.package import Package, relations_name
 from batch.ooxml.references import whole_number
 from batch.ooxml.schema import find_place
-from batch.ooxml.xml import Edits, Element, UnsupportedMarkup, format_attributes, parse_tree, quote_attribute
+from batch.ooxml.tree import Document, Element
+from batch.ooxml.xml import UnsupportedMarkup, format_attributes
 from batch.reporter.xlsx.workbook_part import WorkbookPart
 
 BARE_STYLES = (
@@ -58,16 +60,15 @@ class StylesPart:
     """
 
     def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._root = parse_tree(content)
+        self.document = Document(content)
+        self._root = self.document.root
         self._prefix = self._root.prefix.encode()
         if self._root.end == self._root.opened:
             raise UnsupportedMarkup("no styles in the part for them")
         self._lists = {name: _List(self, name) for name in ("fonts", "fills", "borders", "cellXfs")}
-        formats = self._root.find("numFmts")
         self._formats = {
             each.attributes.get("formatCode", ""): whole_number(each.attributes.get("numFmtId")) or 0
-            for each in (formats.children if formats else ())
+            for each in self.document.children("numFmts")
         }
         self._next_format = max([_FIRST_OWN_FORMAT - 1, *self._formats.values()]) + 1
         self._new_formats: list[bytes] = []
@@ -86,53 +87,40 @@ class StylesPart:
         """Return a function that turns style numbers of `content`, another styles part, into numbers of this part.
 
         Only what is asked for is added."""
-        theirs = _Donor(content)
-        known: dict[int, int] = {}
-
-        def number(style: int) -> int:
-            if style not in known:
-                known[style] = self._adopt(theirs, theirs.styles[style])
-            return known[style]
-
-        return number
+        theirs = Document(content)
+        styles = theirs.children("cellXfs")
+        formats = {
+            int(each.attributes["numFmtId"]): each.attributes["formatCode"] for each in theirs.children("numFmts")
+        }
+        return cache(lambda style: self._adopt(theirs, styles[style], formats))
 
     def made(self) -> bytes:
         """The part with all that was adopted."""
-        edits = Edits()
-        if self._new_formats:
-            self._put("numFmts", edits, self._new_formats, len(self._formats))
+        self.put("numFmts", self._new_formats, len(self._formats))
         for each in self._lists.values():
-            each.edit(edits)
-        return edits.apply(self._content)
-
-    def children(self, name: str) -> list[bytes] | None:
-        """The markup of what is in a list; None when the part lacks the list."""
-        found = self._root.find(name)
-        return [self._content[each.start : each.end] for each in found.children] if found else None
+            each.put()
+        return self.document.apply()
 
     def in_prefix(self, markup: bytes) -> bytes:
         """Markup of a part without a prefix, with this part's."""
         return _TAG.sub(rb"<\g<1>" + self._prefix, markup) if self._prefix else markup
 
-    def _put(self, name: str, edits: Edits, added: list[bytes], count: int) -> None:
-        found = self._root.find(name)
-        if found:
-            edits.set(found, count=str(count))
-            edits.append(found, b"".join(added))
-            return
-        opening = f'<{name} count="{count}">'.encode()
-        edits.insert(
-            find_place(self._root, name),
-            self.in_prefix(opening) + b"".join(added) + self.in_prefix(f"</{name}>".encode()),
-        )
+    def put(self, name: str, added: list[bytes], count: int) -> None:
+        """Put entries behind those of a list, which then has `count` of them."""
+        found, markup = self._root.find(name), b"".join(added)
+        if found and added:
+            self.document.set(found, count=str(count))
+            self.document.append(found, markup)
+        elif added:
+            whole = self.document.tag(name, {"count": str(count)}, markup)
+            self.document.insert(find_place(self._root, name), whole)
 
-    def _adopt(self, theirs: _Donor, style: Element) -> int:
+    def _adopt(self, theirs: Document, style: Element, formats: Mapping[int, str]) -> int:
         get = style.attributes.get
-        attributes = {"numFmtId": str(self._format(theirs, whole_number(get("numFmtId")) or 0))}
+        attributes = {"numFmtId": str(self._format(whole_number(get("numFmtId")) or 0, formats))}
         for name, reference in _SHARED:
-            attributes[reference] = str(
-                self._lists[name].number(theirs.markup(name, whole_number(get(reference)) or 0))
-            )
+            shared = theirs.children(name)[whole_number(get(reference)) or 0]
+            attributes[reference] = str(self._lists[name].number(theirs.markup(shared)))
         attributes["xfId"] = "0"
         if get("quotePrefix") == "1":
             attributes["quotePrefix"] = "1"
@@ -141,14 +129,14 @@ class StylesPart:
         inside = theirs.content[style.opened : style.closed]
         return self._lists["cellXfs"].number(f"<xf{format_attributes(attributes)}>".encode() + inside + b"</xf>")
 
-    def _format(self, theirs: _Donor, number: int) -> int:
-        code = theirs.formats.get(number)
+    def _format(self, number: int, formats: Mapping[int, str]) -> int:
+        code = formats.get(number)
         if code is None:
             return number
         if code not in self._formats:
             self._formats[code] = self._next_format
-            markup = f'<numFmt numFmtId="{self._next_format}" formatCode={quote_attribute(code)}/>'
-            self._new_formats.append(self.in_prefix(markup.encode()))
+            attributes = {"numFmtId": str(self._next_format), "formatCode": code}
+            self._new_formats.append(self.document.tag("numFmt", attributes))
             self._next_format += 1
         return self._formats[code]
 
@@ -158,9 +146,9 @@ class _List:
 
     def __init__(self, part: StylesPart, name: str) -> None:
         self._part, self._name = part, name
-        present = part.children(name)
-        self._added = [] if present is not None else [part.in_prefix(each.encode()) for each in _BY_DEFAULT[name]]
-        held = present if present is not None else self._added
+        is_there = part.document.root.find(name) is not None
+        self._added = [] if is_there else [part.in_prefix(each.encode()) for each in _BY_DEFAULT[name]]
+        held = list(map(part.document.markup, part.document.children(name))) or self._added
         self._count = len(held)
         self._known = {markup: number for number, markup in reversed(list(enumerate(held)))}
 
@@ -175,29 +163,9 @@ class _List:
             self._count += 1
         return self._known[written]
 
-    def edit(self, edits: Edits) -> None:
-        if self._added:
-            self._part._put(self._name, edits, self._added, self._count)
-
-
-class _Donor:
-    """The styles part of a workbook that this program made."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self._root = parse_tree(content)
-        self.styles = self._list("cellXfs")
-        self.formats = {
-            int(each.attributes["numFmtId"]): each.attributes["formatCode"] for each in self._list("numFmts")
-        }
-
-    def markup(self, name: str, number: int) -> bytes:
-        element = self._list(name)[number]
-        return self.content[element.start : element.end]
-
-    def _list(self, name: str) -> list[Element]:
-        found = self._root.find(name)
-        return found.children if found else []
+    def put(self) -> None:
+        """Put what was added into the part."""
+        self._part.put(self._name, self._added, self._count)
 
 
 def transplant_sheet(donor: Package, package: Package, styles: StylesPart, *, strict: bool) -> str:
@@ -224,11 +192,11 @@ def use_strict_names(content: bytes, *, strict: bool) -> bytes:
 
 def _restyle(content: bytes, styles: StylesPart, donor_styles: bytes) -> bytes:
     number = styles.adopt(donor_styles)
-    edits = Edits()
-    for element in parse_tree(content).walk():
+    sheet = Document(content)
+    for element in sheet.root.walk():
         for name in {"s", "style"} & element.attributes.keys() if element.local in _STYLED else ():
-            edits.set(element, **{name: str(number(int(element.attributes[name])))})
-    return edits.apply(content)
+            sheet.set(element, **{name: str(number(int(element.attributes[name])))})
+    return sheet.apply()
 
 
 class _Copy:
@@ -251,8 +219,7 @@ class _Copy:
         }
         if not places:
             return
-        content = self._donor.read(relations_name(part))
-        edits = Edits()
-        for each in parse_tree(content).children:
-            edits.set(each, Target="/" + places[each.attributes["Id"]])
-        self._package.put_relations(name, use_strict_names(edits.apply(content), strict=self._strict))
+        relations = Document(self._donor.read(relations_name(part)))
+        for each in relations.root.children:
+            relations.set(each, Target="/" + places[each.attributes["Id"]])
+        self._package.put_relations(name, use_strict_names(relations.apply(), strict=self._strict))

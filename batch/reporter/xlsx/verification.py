@@ -15,7 +15,8 @@ from openpyxl import load_workbook
 from batch.errors import attempt
 from batch.ooxml.package import CONTENT_TYPES, ROOT_RELATIONS, Package, relations_name
 from batch.ooxml.references import parse_area
-from batch.ooxml.xml import Edits, UnsupportedMarkup, parse_tree
+from batch.ooxml.tree import Document
+from batch.ooxml.xml import UnsupportedMarkup
 from batch.reporter.xlsx.workbook_part import WorkbookPart
 
 _MOST_BYTES = 4 * 1024 * 1024
@@ -74,22 +75,22 @@ def _outline(package: Package, sheet: str, content: bytes) -> dict[str, bytes]:
 
 def _keep_tables(package: Package, sheet: str, content: bytes) -> tuple[bytes, dict[str, bytes]]:
     """Return a sheet's relations with no others than to tables and links, and the tables."""
-    edits = Edits()
+    document = Document(content)
     tables = {}
-    for element, each in zip(parse_tree(content).all("Relationship"), package.relations(sheet), strict=True):
+    for element, each in zip(document.root.all("Relationship"), package.relations(sheet), strict=True):
         if each.kind == "table" and each.target in package:
             tables[each.target] = package.read(each.target)
         elif each.kind != "hyperlink":
-            edits.replace(element, b"")
-    return edits.apply(content), tables
+            document.remove(element)
+    return document.apply(), tables
 
 
 def _tame(content: bytes) -> bytes:
     """Return a sheet without merges and links where they cover more cells than openpyxl can bear."""
-    root = parse_tree(content)
-    edits = Edits()
+    document = Document(content)
+    root = document.root
     for holder in filter(None, (root.find("mergeCells"), root.find("hyperlinks"))):
         areas = (parse_area(each.attributes.get("ref", "")) for each in holder.children)
         if sum(area.cells for area in areas if area) > _MOST_CELLS:
-            edits.replace(holder, b"")
-    return edits.apply(content)
+            document.remove(holder)
+    return document.apply()

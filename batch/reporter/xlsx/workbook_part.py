@@ -1,11 +1,13 @@
 """The part of a workbook that lists its sheets: read, and given a first sheet."""
 
 from collections.abc import Collection, Mapping
+from xml.sax.saxutils import escape
 
 from batch.ooxml.package import Package, find_workbook, is_true, make_tab
 from batch.ooxml.references import whole_number
 from batch.ooxml.schema import find_place
-from batch.ooxml.xml import Edits, UnsupportedMarkup, format_attributes, parse_tree
+from batch.ooxml.tree import Document
+from batch.ooxml.xml import UnsupportedMarkup, format_attributes
 
 _FILTER = "_xlnm._FilterDatabase"
 _STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
@@ -23,8 +25,8 @@ class WorkbookPart:
     def __init__(self, package: Package) -> None:
         self._package = package
         self.part = find_workbook(package) or "xl/workbook.xml"
-        self._content = package.read(self.part)
-        self._root = parse_tree(self._content)
+        self._document = Document(package.read(self.part))
+        self._root = self._document.root
         relations = {each.id: each for each in package.relations(self.part)}
         self._relations = relations
         sheets = self._root.find("sheets")
@@ -64,16 +66,15 @@ class WorkbookPart:
             gone: the relations of sheets that are taken away.
             filters: relation of a sheet to the area of its filter (`$A$1:$B$9`).
         """
-        edits = Edits()
-        self._list_first(edits, title, relation, gone)
+        self._list_first(title, relation, gone)
         left = [tab for tab in self.tabs if tab.relation not in gone]
         places = {self.tabs.index(tab): index for index, tab in enumerate(left, start=1)}
-        self._move_names(edits, places, filters)
-        self._open_first(edits)
-        self._calculate(edits)
-        self._package.put(self.part, edits.apply(self._content))
+        self._move_names(places, filters)
+        self._open_first()
+        self._calculate()
+        self._package.put(self.part, self._document.apply())
 
-    def _list_first(self, edits: Edits, title: str, relation: str, gone: Collection[str]) -> None:
+    def _list_first(self, title: str, relation: str, gone: Collection[str]) -> None:
         ids = {whole_number(each.attributes.get("sheetId")) for each in self._sheets.children}
         new = next(number for number in range(1, len(ids) + 2) if number not in ids)
         # The prefix of the other sheets' references may be declared on each of them alone.
@@ -83,13 +84,13 @@ class WorkbookPart:
         prefix = known or ("xmlns:rel" if self._sheets.prefix == "r:" else "xmlns:r")
         attributes = {"name": title, "sheetId": str(new), **({} if known else {prefix: kind})}
         attributes[f"{prefix.removeprefix('xmlns:')}:id"] = relation
-        edits.prepend(self._sheets, f"<{self._sheets.prefix}sheet{format_attributes(attributes)}/>".encode())
+        self._document.prepend(self._sheets, f"<{self._sheets.prefix}sheet{format_attributes(attributes)}/>".encode())
         for element, tab in zip(self._sheets.children, self.tabs, strict=True):
             if tab.relation in gone:
-                edits.replace(element, b"")
+                self._document.remove(element)
 
-    def _move_names(self, edits: Edits, places: Mapping[int, int], filters: Mapping[str, str]) -> None:
-        holder = self._root.find("definedNames")
+    def _move_names(self, places: Mapping[int, int], filters: Mapping[str, str]) -> None:
+        document, holder = self._document, self._root.find("definedNames")
         names = holder.children if holder else []
         wanted = dict(filters)
         gone = 0
@@ -100,49 +101,42 @@ class WorkbookPart:
             place = places.get(local)
             if place is None:
                 gone += 1
-                edits.replace(each, b"")
+                document.remove(each)
                 continue
-            edits.set(each, localSheetId=str(place))
+            document.set(each, localSheetId=str(place))
             tab = self.tabs[local]
             if each.attributes.get("name") == _FILTER and tab.relation in wanted:
-                edits.rewrite(each, _filter_text(tab.title, wanted.pop(tab.relation)))
+                document.rewrite(each, _filter_text(tab.title, wanted.pop(tab.relation)))
         added = b"".join(self._filter_name(relation, area, places) for relation, area in wanted.items())
         if holder and gone == len(names) and not added:
-            edits.replace(holder, b"")
+            document.remove(holder)
         elif holder and added:
-            edits.append(holder, added)
+            document.append(holder, added)
         elif added:
-            whole = f"<{self._prefix}definedNames>".encode() + added + f"</{self._prefix}definedNames>".encode()
-            edits.insert(find_place(self._root, "definedNames"), whole)
+            document.insert(find_place(self._root, "definedNames"), document.tag("definedNames", {}, added))
 
     def _filter_name(self, relation: str, area: str, places: Mapping[int, int]) -> bytes:
         index = next(index for index, tab in enumerate(self.tabs) if tab.relation == relation)
-        attributes = format_attributes({"name": _FILTER, "localSheetId": str(places[index]), "hidden": "1"})
-        text = _filter_text(self.tabs[index].title, area)
-        return f"<{self._prefix}definedName{attributes}>".encode() + text + f"</{self._prefix}definedName>".encode()
+        attributes = {"name": _FILTER, "localSheetId": str(places[index]), "hidden": "1"}
+        return self._document.tag("definedName", attributes, _filter_text(self.tabs[index].title, area))
 
-    def _open_first(self, edits: Edits) -> None:
-        views = self._root.find("bookViews")
-        for view in views.children if views else ():
-            edits.set(view, activeTab="0", firstSheet="0")
+    def _open_first(self) -> None:
+        for view in self._document.children("bookViews"):
+            self._document.set(view, activeTab="0", firstSheet="0")
 
-    def _calculate(self, edits: Edits) -> None:
+    def _calculate(self) -> None:
         """Formulas that look at the result columns are calculated anew when Excel opens the file."""
         present = self._root.find("calcPr")
         if present:
             get = present.attributes.get
             # Values that a library left to Excel stay so; others are complete, also when the report is read again.
             complete = get("calcCompleted", "1") if not is_true(get("fullCalcOnLoad")) else get("calcCompleted")
-            edits.set(present, fullCalcOnLoad="1", calcCompleted=complete)
+            self._document.set(present, fullCalcOnLoad="1", calcCompleted=complete)
         else:
-            markup = f'<{self._prefix}calcPr calcCompleted="1" fullCalcOnLoad="1"/>'
-            edits.insert(find_place(self._root, "calcPr"), markup.encode())
-
-    @property
-    def _prefix(self) -> str:
-        return self._root.prefix
+            markup = self._document.tag("calcPr", {"calcCompleted": "1", "fullCalcOnLoad": "1"})
+            self._document.insert(find_place(self._root, "calcPr"), markup)
 
 
 def _filter_text(title: str, area: str) -> bytes:
-    name = title.replace("'", "''").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    name = escape(title.replace("'", "''"))
     return f"'{name}'!{area}".encode()

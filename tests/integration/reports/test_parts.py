@@ -32,7 +32,7 @@ from batch.loader import open_sheet
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
-from batch.ooxml.xml import parse_tree
+from batch.ooxml.tree import parse_tree
 from batch.reporter import COLUMNS, ReportFiles, SourceSheet, write_report
 
 SENT = datetime(2026, 11, 3, 13, 0, 5, tzinfo=UTC)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from batch.ooxml.xml import Edits, SafeParser, XmlError, parse_tree, parse_xml, to_utf8, unescape
+from batch.ooxml.tree import Document, parse_tree
+from batch.ooxml.xml import SafeParser, XmlError, parse_xml, to_utf8, unescape
 
 
 def test_edits_leave_the_rest_as_it_is() -> None:
     """Attributes, what is inside, a new child in an empty element; blanks, quotes and prefixes as they were."""
     content = b"<?xml version='1.0'?>\n<r  xmlns:q='u' ><a k='1>2' q:z=\"&amp;\"/><b>x</b ><c/></r>"
-    root = parse_tree(content)
-    first, second, third = root.children
-    edits = Edits()
-    edits.set(first, k=None, q__z='<"')
+    edits = Document(content)
+    first, second, third = edits.root.children
+    edits.set(first, **{"k": None, "q:z": '<"'})
     edits.append(first, b"<new/>")
     edits.rewrite(second, b"y")
-    edits.replace(third, b"")
-    assert edits.apply(content) == (
-        b"<?xml version='1.0'?>\n<r  xmlns:q='u' ><a q:z=\"&lt;&quot;\"><new/></a><b>y</b ></r>"
-    )
+    edits.remove(third)
+    assert edits.apply() == (b"<?xml version='1.0'?>\n<r  xmlns:q='u' ><a q:z=\"&lt;&quot;\"><new/></a><b>y</b ></r>")
 
 
 def test_other_encodings_become_utf8() -> None:
