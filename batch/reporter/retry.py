@@ -41,18 +41,7 @@ from batch.reporter.tones import TONES
 from batch.reporter.xlsx.cells import CellWriter, number_cell
 from batch.reporter.xlsx.new_workbook import MOST_ROWS, NewWorkbook, most_bytes, row_height
 from batch.reporter.xlsx.summary_sheet import free_title
-from batch.reporter.xlsx.theme import (
-    INK,
-    MIST,
-    MUTED,
-    Brushes,
-    Palette,
-    Shades,
-    format_styles,
-    look,
-    make_shades,
-    width_of,
-)
+from batch.reporter.xlsx.theme import INK, MIST, MUTED, Palette, Shades, format_styles, look, make_shades, width_of
 
 _NAME = "retry.xlsx"
 _DIGESTS = ".retry.sha256"
@@ -185,7 +174,7 @@ class _Cells:
     def __init__(self, sheet: Worksheet, columns: tuple[str, ...], own: list[int]) -> None:
         self._columns, self._own = columns, own
         self._own_writer, self._writer = CellWriter(), CellWriter()
-        self._palette = Palette(sheet, Brushes(sheet, vertical="top"))
+        self._palette = Palette(sheet, vertical="top")
         self._starts = [
             f'<c r="{column_letters(number)}' for number in range(1, len(own) + len(_EXPLANATION) + len(_ORIGINS) + 1)
         ]

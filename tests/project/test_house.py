@@ -25,7 +25,7 @@ MOST_MODULES = 242
 a phone; `number_format` shows numbers, `mapping/suspects` knows what no person wrote;
 `filters/names` finds first names. A new one says here why."""
 MOST_FILES_OF_A_FOLDER = 20
-LINES_OF_THE_HOUSE = 22_166
+LINES_OF_THE_HOUSE = 22_056
 """A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day."""
 LINES_OF_FEATURES = {
     "ledgers and rehearsals that are not trusted, file names of any bytes": 140,

@@ -44,7 +44,7 @@ from batch.model.reasons import (
 from batch.model.runs import Run, Tally, ThisRun
 from batch.model.sheets import SheetInfo
 from batch.reporter.statistics import SENT_PER, ReasonRows, SentStep, Statistics, step_for
-from batch.reporter.xlsx.summary_page import MARK
+from batch.reporter.xlsx.summary_sheet import MARK
 
 WHEN = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 
@@ -243,7 +243,7 @@ def test_the_summary_speaks_portuguese() -> None:
         this_run=ThisRun(attempts=1501, outcomes={Outcome.SUCCESS: 1}, wanted_rate=1200.0, achieved_rate=0.5),
     )
     page = summary_of(RUN, tally, figured, notes=("x",))
-    texts = [str(cell.value) for line in page.lines for cell in line if cell and cell.value is not None]
+    texts = [str(value) for line in page.iter_rows(values_only=True) for value in line if value is not None]
     assert texts[0] == MARK
     for words in (
         "Enviadas nesta execução: 1.",

@@ -9,6 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from openpyxl.workbook import Workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
 from batch.i18n import use_language
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.phrases import Phrase
@@ -19,7 +22,7 @@ from batch.reporter import SourceSheet
 from batch.reporter.html.page import write_html
 from batch.reporter.rows import ReportInputs, make_row_renderer
 from batch.reporter.statistics import Statistics, collect_statistics
-from batch.reporter.xlsx.summary_page import SummaryPage, lay_out_summary
+from batch.reporter.xlsx.summary_sheet import add_summary
 
 START = datetime(2026, 11, 3, 13, 0, tzinfo=UTC)
 COLUMNS = ("Nome", "Telefone", "Empresa", "Obs")
@@ -190,8 +193,10 @@ def hostile(rows: int, language: str = "en") -> Made:
     )
 
 
-def summary_of(run: Run, tally: Tally, statistics: Statistics, notes: tuple[str, ...] = ()) -> SummaryPage:
+def summary_of(run: Run, tally: Tally, statistics: Statistics, notes: tuple[str, ...] = ()) -> Worksheet:
     """The summary worksheet of a run whose sheet is gone."""
     gone = SourceSheet(path=None, info=None, rows=None, name="contatos.csv")
     inputs = ReportInputs(run=run, tally=tally, sheet=gone, rows=lambda: iter(()), statistics=statistics)
-    return lay_out_summary(inputs, notes=notes)
+    book = Workbook()
+    add_summary(book, inputs, notes=notes)
+    return book.worksheets[0]

@@ -6,7 +6,7 @@ the list of sheets are edited (`styles`, `sheet_parts`, `workbook_part`); the su
 by openpyxl, whose sheet is copied over (`styles.transplant_sheet`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -27,7 +27,6 @@ from batch.ooxml.xml import UnsupportedMarkup
 from batch.reporter.columns import COLUMNS, Value
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import ReportInputs, ReportRow
-from batch.reporter.statistics import Statistics
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.new_workbook import save_package
 from batch.reporter.xlsx.other_sheets import MACROS, close_others, drop_calculation_order, drop_old_summaries, withdraw
@@ -36,9 +35,8 @@ from batch.reporter.xlsx.sheet_rows import SheetXml, cell_texts
 from batch.reporter.xlsx.sheet_scan import scan_sheet
 from batch.reporter.xlsx.sheet_splice import Splice
 from batch.reporter.xlsx.styles import BARE_STYLES, StylesPart, transplant_sheet, use_strict_names
-from batch.reporter.xlsx.summary_page import SummaryPage, lay_out_summary
 from batch.reporter.xlsx.summary_sheet import add_summary
-from batch.reporter.xlsx.theme import Brushes, Palette
+from batch.reporter.xlsx.theme import Palette
 from batch.reporter.xlsx.verification import check_opening
 from batch.reporter.xlsx.workbook_part import WorkbookPart
 
@@ -106,13 +104,15 @@ def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: Sh
     close_others(package, copy, [each for each in left if each != tab])
     if gone or filled.lost_formula:
         drop_calculation_order(package, workbook)
-    page = lay_out_summary(inputs, notes=problems, remarks=() if info.header_row else (_no_headings_remark(),))
-    donor, title = _make_summary(
-        page, inputs.statistics, taken=[each.title for each in left], epoch_1904=workbook.epoch_1904
-    )
-    part = transplant_sheet(donor, package, styles, strict=workbook.strict)
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    if workbook.epoch_1904:
+        book.epoch = CALENDAR_MAC_1904
+    remarks = () if info.header_row else (_no_headings_remark(),)
+    add_summary(book, inputs, notes=problems, remarks=remarks, taken=[each.title for each in left])
+    part = transplant_sheet(save_package(book), package, styles, strict=workbook.strict)
     workbook.put_first(
-        title,
+        book.sheetnames[0],
         package.relate(workbook.part, workbook.kind("worksheet"), part),
         gone={each.relation for each in gone},
         filters={tab.relation: filled.filter.absolute} if filled.filter else {},
@@ -142,18 +142,6 @@ def _no_headings_remark() -> str:
         "In results.csv a header is above the rows: row 1 is its line 2, and so on."
     )
     return words.format(columns=", ".join(COLUMNS))
-
-
-def _make_summary(
-    page: SummaryPage, statistics: Statistics, *, taken: Iterable[str], epoch_1904: bool
-) -> tuple[Package, str]:
-    """A workbook with the summary alone, and the sheet's title: one that is not `taken`."""
-    book = Workbook()
-    book.remove(book.worksheets[0])
-    if epoch_1904:
-        book.epoch = CALENDAR_MAC_1904
-    add_summary(book, page, statistics, taken=taken)
-    return save_package(book), book.sheetnames[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,6 +238,6 @@ def _palette(styles: StylesPart) -> Palette:
     """Return the looks in the workbook's own font, so that the new columns match the others."""
     book = Workbook()
     name, size = styles.font
-    palette = Palette(book.worksheets[0], Brushes(book.worksheets[0], name=name or "Calibri", size=size or 11))
+    palette = Palette(book.worksheets[0], name=name or "Calibri", size=size or 11)
     donor = save_package(book)
     return palette.renumber(styles.adopt(donor.read("xl/styles.xml")))

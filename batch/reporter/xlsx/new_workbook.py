@@ -26,9 +26,8 @@ from batch.reporter.columns import COLUMNS
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import LEDGER_ONLY, ReportInputs, TableLayout, TableRow, lay_out_table
 from batch.reporter.xlsx.cells import CellWriter, ResultCells, number_cell
-from batch.reporter.xlsx.summary_page import TITLE, lay_out_summary
-from batch.reporter.xlsx.summary_sheet import add_summary, free_title
-from batch.reporter.xlsx.theme import Brushes, Palette, width_of
+from batch.reporter.xlsx.summary_sheet import TITLE, add_summary, free_title
+from batch.reporter.xlsx.theme import Palette, width_of
 
 _HEAD = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -236,8 +235,7 @@ def write_new(
         with _Sheets(book, inputs, layout, _widths(layout, sample)) as sheets:
             for line in chain(sample, report):
                 sheets.add(line)
-        page = lay_out_summary(inputs, notes=(*notes, *sheets.problems), remarks=remarks)
-        add_summary(book.book, page, inputs.statistics)
+        add_summary(book.book, inputs, notes=(*notes, *sheets.problems), remarks=remarks)
         book.finish()
     return sheets.problems
 
@@ -249,7 +247,7 @@ class _Sheets(ExitStack):
         super().__init__()
         self._book, self._layout, self._widths, self._title = book, layout, widths, _title(inputs)
         sheet = book.book.worksheets[0]
-        palette = Palette(sheet, Brushes(sheet, vertical="top"))
+        palette = Palette(sheet, vertical="top")
         self._writer = CellWriter()
         results = ResultCells([[index + 1 for index in indexes] for indexes in layout.places], palette, self._writer)
         self._rows = _ReportRows(layout, widths, palette, self._writer, results)

@@ -8,7 +8,7 @@ from batch.i18n import _
 from batch.ooxml.package import Package, Relation, WorkbookTab
 from batch.ooxml.xml import UnsupportedMarkup, simplify_xml
 from batch.reporter.xlsx.sheet_rows import Cell, SheetXml, cell_texts
-from batch.reporter.xlsx.summary_sheet import is_ours
+from batch.reporter.xlsx.summary_sheet import MARK
 from batch.reporter.xlsx.workbook_part import WorkbookPart
 
 _SELECTED = re.compile(rb"""\stabSelected\s*=\s*["'](?:1|true)["']""")
@@ -84,7 +84,7 @@ def drop_old_summaries(package: Package, workbook: WorkbookPart, *, but: Workboo
     others = [tab for tab in workbook.tabs if tab.kind == "worksheet" and tab != but and tab.part in package]
     firsts = [(tab, cell) for tab in others if (cell := first_cell(package, tab.part))]
     texts = cell_texts(package, workbook.only("sharedStrings"), [cell for __, cell in firsts])
-    gone = [tab for (tab, __), text in zip(firsts, texts, strict=True) if is_ours(text)]
+    gone = [tab for (tab, __), text in zip(firsts, texts, strict=True) if text == MARK]
     for tab in gone:
         package.unrelate(workbook.part, tab.relation)
         package.remove_all(tab.part)

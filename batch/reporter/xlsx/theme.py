@@ -76,73 +76,27 @@ def look(
     return cast("Styled", cell)._style
 
 
-def set_cell(cell: Cell, value: Value | float | datetime, style: StyleArray | None = None) -> bool:
-    """Put a value into a cell, text always as text, never as a formula. Returns True when the text was cut.
+def make_cell(sheet: Worksheet, value: Value | float | datetime, style: StyleArray) -> Cell:
+    """Return a cell with a value: text always as text, never as a formula; a moment without a zone.
 
     A text of several lines wraps, so that the row grows with it and nothing is drawn over the neighbours.
     """
-    if not isinstance(value, str):
-        cell.value = value.replace(tzinfo=None) if isinstance(value, datetime) else value
-        _style(cell, style)
-        return False
-    whole = printable(value)
-    kept = cut_text(whole)
-    cell.value = escape_text(kept)
-    cell.data_type = "s"
-    _style(cell, style)
-    if "\n" in kept:
-        cell.alignment = _wrapped(cell)
-    if looks_like_formula(kept):
+    cell: Cell = WriteOnlyCell(sheet)
+    kept = cut_text(printable(value)) if isinstance(value, str) else ""
+    cell.value = escape_text(kept) if isinstance(value, str) else value
+    if isinstance(value, str):
+        cell.data_type = "s"
+    cast("Styled", cell)._style = copy(style)  # after the value, for which openpyxl has formats of its own
+    _shade(cell, quoted=looks_like_formula(kept), wrapped="\n" in kept)
+    return cell
+
+
+def _shade(cell: Cell, *, quoted: bool, wrapped: bool) -> None:
+    if wrapped:
+        now = cell.alignment
+        cell.alignment = Alignment(horizontal=now.horizontal, vertical=now.vertical, indent=now.indent, wrap_text=True)
+    if quoted:
         cell.quotePrefix = True
-    return kept != whole
-
-
-def _wrapped(cell: Cell) -> Alignment:
-    present = cell.alignment
-    return Alignment(horizontal=present.horizontal, vertical=present.vertical, indent=present.indent, wrap_text=True)
-
-
-def _style(cell: Cell, style: StyleArray | None) -> None:
-    if style is not None:
-        cast("Styled", cell)._style = copy(style)
-
-
-class Brushes:
-    """The styles of a table of rows: headings, the user's cells, and the result cells by outcome."""
-
-    def __init__(
-        self, sheet: Worksheet, *, name: str = "Calibri", size: float = 11, vertical: str | None = None
-    ) -> None:
-        plain = Font(name=name, size=size, color=INK)
-        middle = Alignment(vertical="center")
-        left = Border(left=Side("thin", color=RULE))
-        self.heading = look(sheet, font=_bold(name, size, _WHITE), fill=_SLATE, align=middle)
-        self.their_heading = look(
-            sheet, font=_bold(name, size, INK), fill=MIST, align=middle, border=Border(bottom=Side("thin", color=RULE))
-        )
-        self.theirs = look(sheet, font=plain, number_format="@", align=Alignment(vertical=vertical))
-        badge = Alignment(horizontal="left", vertical=vertical, indent=1)
-        self._status = {
-            outcome: look(sheet, font=_bold(name, size, tone.ink), fill=tone.tint, align=badge, border=left)
-            for outcome, tone in TONES.items()
-        }
-        self._text = look(sheet, font=plain, align=Alignment(vertical=vertical))
-        self._number = look(sheet, font=plain, align=Alignment(horizontal="right", vertical=vertical, indent=1))
-        self._date = look(
-            sheet, font=plain, number_format=DATE_FORMAT, align=Alignment(horizontal="left", vertical=vertical)
-        )
-
-    def result(self, column: int, outcome: Outcome) -> StyleArray:
-        """The style of a result cell; `column` is its index in `COLUMNS`."""
-        if column == STATUS:
-            return self._status[outcome]
-        if column == SENT_AT:
-            return self._date
-        return self._number if column in NUMBERS else self._text
-
-
-def _bold(name: str, size: float, colour: str) -> Font:
-    return Font(name=name, size=size, bold=True, color=colour)
 
 
 class Shades(NamedTuple):
@@ -165,15 +119,39 @@ class Shades(NamedTuple):
 class Palette:
     """The looks of a table of rows: headings, the user's cells, and the result cells by outcome."""
 
-    def __init__(self, sheet: Worksheet, brushes: Brushes) -> None:
-        """`sheet` is one of the workbook that `brushes` were made for; the numbers are that workbook's."""
-        self.heading = make_shades(sheet, brushes.heading)
-        self.their_heading = make_shades(sheet, brushes.their_heading)
-        self.theirs = make_shades(sheet, brushes.theirs)
-        self.their_number = format_styles(sheet, brushes.theirs)
+    def __init__(
+        self, sheet: Worksheet, *, name: str = "Calibri", size: float = 11, vertical: str | None = None
+    ) -> None:
+        """Make them for the sheet's workbook, in a font of that name and size."""
+
+        def bold(colour: str) -> Font:
+            return Font(name=name, size=size, bold=True, color=colour)
+
+        plain, middle = Font(name=name, size=size, color=INK), Alignment(vertical="center")
+        side = Side("thin", color=RULE)
+        heading = look(sheet, font=bold(_WHITE), fill=_SLATE, align=middle)
+        their_heading = look(sheet, font=bold(INK), fill=MIST, align=middle, border=Border(bottom=side))
+        theirs = look(sheet, font=plain, number_format="@", align=Alignment(vertical=vertical))
+        badge, left = Alignment(horizontal="left", vertical=vertical, indent=1), Border(left=side)
+        status = {
+            outcome: look(sheet, font=bold(tone.ink), fill=tone.tint, align=badge, border=left)
+            for outcome, tone in TONES.items()
+        }
+        text = look(sheet, font=plain, align=Alignment(vertical=vertical))
+        number = look(sheet, font=plain, align=Alignment(horizontal="right", vertical=vertical, indent=1))
+        begins = Alignment(horizontal="left", vertical=vertical)
+        date = look(sheet, font=plain, number_format=DATE_FORMAT, align=begins)
+        others = {SENT_AT: date, **dict.fromkeys(NUMBERS, number)}
+        self.heading = make_shades(sheet, heading)
+        self.their_heading = make_shades(sheet, their_heading)
+        self.theirs = make_shades(sheet, theirs)
+        self.their_number = format_styles(sheet, theirs)
         """From a number format to the style of the user's numbers that it shows."""
         self._results = {
-            outcome: tuple(make_shades(sheet, brushes.result(column, outcome)) for column in range(len(COLUMNS)))
+            outcome: tuple(
+                make_shades(sheet, status[outcome] if column == STATUS else others.get(column, text))
+                for column in range(len(COLUMNS))
+            )
             for outcome in Outcome
         }
 
@@ -212,9 +190,5 @@ def format_styles(sheet: Worksheet, style: StyleArray) -> Callable[[str], int]:
 def _number(sheet: Worksheet, style: StyleArray, *, quoted: bool, wrapped: bool) -> int:
     cell = WriteOnlyCell(sheet)
     cast("Styled", cell)._style = copy(style)
-    if wrapped:
-        now = cell.alignment
-        cell.alignment = Alignment(horizontal=now.horizontal, vertical=now.vertical, indent=now.indent, wrap_text=True)
-    if quoted:
-        cell.quotePrefix = True
+    _shade(cell, quoted=quoted, wrapped=wrapped)
     return int(cell.style_id)

@@ -63,10 +63,10 @@ def test_what_openpyxl_opens_no_longer_is_not_the_report(tmp_path: Path, monkeyp
 def test_no_defect_takes_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: Exception) -> None:
     """Whatever ends the writing of the user's workbook, there is a clean one, and it says so."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise defect
 
-    monkeypatch.setattr(in_place, "lay_out_summary", fail)
+    monkeypatch.setattr(in_place, "add_summary", fail)
     clean_report(tmp_path)
 
 
@@ -138,7 +138,7 @@ def test_what_ends_one_file_ends_no_other(tmp_path: Path, place: str, file: str)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(f"batch.reporter.{place}", fail)
-        patch.setattr(in_place, "lay_out_summary", fail)
+        patch.setattr(in_place, "add_summary", fail)
         written, _ = report_of(Parts().write(tmp_path / "contatos.xlsx"), tmp_path / "report")
     assert written.missing == (file,)
     (problem,) = (each for each in written.problems if each.startswith(file))

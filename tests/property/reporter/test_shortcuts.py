@@ -28,7 +28,7 @@ from batch.reporter.results_csv import write_csv
 from batch.reporter.rows import ResultSpool, TableLayout, TableRow, make_row_renderer
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.sheet_rows import remove_spans
-from batch.reporter.xlsx.theme import Brushes, Palette
+from batch.reporter.xlsx.theme import Palette
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 START = datetime(2026, 2, 28, 23, 59, 58, 999_999, tzinfo=UTC)
@@ -177,7 +177,7 @@ def test_result_cells_are_written_as_each_is(found: list[Result]) -> None:
         assert list(kept.spool_results()) == found
         rows = list(kept.rows())
     sheet = Workbook().worksheets[0]
-    palette, places = Palette(sheet, Brushes(sheet)), [[index + 1] for index in range(len(COLUMNS))]
+    palette, places = Palette(sheet), [[index + 1] for index in range(len(COLUMNS))]
     once, again = CellWriter(), CellWriter()
     together = ResultCells(places, palette, once)
     for each in [*rows, *rows]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from openpyxl.worksheet.worksheet import Worksheet
 from report_factory import summary_of
 
 from batch.model.outcomes import Outcome
@@ -12,7 +13,7 @@ from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, SenderRun, Tally, ThisRun
 from batch.reporter import headline, summary_bytes
 from batch.reporter.statistics import ReasonRows, Statistics
-from batch.reporter.xlsx.summary_page import MARK, SummaryPage
+from batch.reporter.xlsx.summary_sheet import MARK
 
 RUN = Run(
     run="20261103T130000Z-novembro-3fa9",
@@ -51,8 +52,8 @@ TALLY = Tally(
 )
 
 
-def texts(page: SummaryPage) -> list[str]:
-    return [str(cell.value) for line in page.lines for cell in line if cell and cell.value is not None]
+def texts(page: Worksheet) -> list[str]:
+    return [str(value) for line in page.iter_rows(values_only=True) for value in line if value is not None]
 
 
 def test_the_summary_has_the_keys_of_the_design() -> None:
@@ -150,9 +151,9 @@ def test_the_page_puts_what_needs_a_person_first() -> None:
 def test_the_page_counts_every_outcome_and_all_rows() -> None:
     """The six outcomes are there also when they are 0, and the sum is that of the sheet."""
     page = summary_of(RUN, TALLY, Statistics(), notes=())
-    rows = page.lines[page.places["outcomes"] - 1 :][: len(Outcome) + 1]
-    numbers = [line[3].value for line in rows if line[3]]
-    assert numbers == [5, 2, 3, 0, 0, 1, 11]
+    lines = list(page.iter_rows(values_only=True))
+    first = next(at for at, line in enumerate(lines) if line[1] == "success")
+    assert [line[3] for line in lines[first : first + len(Outcome) + 1]] == [5, 2, 3, 0, 0, 1, 11]
 
 
 def test_the_page_names_the_ledger_only_when_it_is_known() -> None:
@@ -160,6 +161,4 @@ def test_the_page_names_the_ledger_only_when_it_is_known() -> None:
     page = summary_of(replace(RUN, ledger="/data/ledger.sqlite3"), TALLY, Statistics())
     assert "/data/ledger.sqlite3" in texts(page)
     assert "Ledger" not in texts(summary_of(RUN, TALLY, Statistics()))
-    assert [
-        line[2].value for line in page.lines if line[1:2] and line[1] and line[1].value == "Attempts" and line[2]
-    ] == [8]
+    assert [line[2] for line in page.iter_rows(values_only=True) if line[1] == "Attempts"] == [8]
