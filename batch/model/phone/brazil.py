@@ -72,7 +72,7 @@ def read_national(digits: str, given: Digits, *, area: str = "") -> Phone | Find
         return _read_subscriber(area, digits, given)
     if length in _WITHOUT_AREA:
         return refuse(Reason.PHONE_NO_AREA_CODE, found)
-    return refuse(Reason.PHONE_TOO_SHORT if length < _WITHOUT_AREA[0] else Reason.PHONE_TOO_LONG, found)
+    return refuse(Reason.PHONE_TOO_SHORT if length < min(_WITHOUT_AREA) else Reason.PHONE_TOO_LONG, found)
 
 
 def _is_service(digits: str) -> bool:

@@ -32,10 +32,8 @@ _LONGEST_TEXT = 200
 _WHOLE_NUMBER = 8
 """Digits that are a number by themselves; fewer may be an area code or a part."""
 _HALF = 4
-_LONGEST = 15
-"""Digits of the longest number (E.164)."""
 _LONGEST_WRITTEN = 19
-"""The same with an international prefix, a 0 and a carrier before it."""
+"""Digits of the longest number (E.164: 15) with an international prefix, a 0 and a carrier before it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +45,7 @@ class Digits:
     """Text as people see it in the sheet."""
     international: bool
     """The digits begin with a country code, as a `+` or a WhatsApp link says."""
-    blocks: tuple[int, ...] = (_LONGEST,)
+    blocks: tuple[int, ...] = (_WHOLE_NUMBER,)
     """How many digits stand together, in the order in which they are written."""
 
     @property
@@ -82,7 +80,7 @@ _BETWEEN_NUMBERS = re.compile(r"[/;,|&\n\r\\]|(?<![^\W\d_])(?:e|ou|or|and|y)(?![
 _HARMLESS = re.compile(r"\+*[0-9\s().\[\]{}/,\-]*")
 _CUT = re.compile(r"\.\.")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
-_DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE63, 0xFF0D], "-")
+_DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-")
 _RIGHT_TO_LEFT = "\u202b\u202e\u2067"
 """Embedding, override and isolate."""
 _QUOTES = "'\"` \u00b4\u2018\u2019\u201c\u201d"
@@ -161,8 +159,8 @@ def _plain(text: str) -> str:
 
 
 def _without_words(plain: str) -> str:
-    plain = _LABEL.sub(" ", _SCHEME.sub("", plain, count=1)).strip(" :\t\n\r")
-    return _CARRIER_MARK.sub(r"\g<1>0", plain, count=1)
+    plain = _LABEL.sub(" ", _SCHEME.sub("", plain)).strip(" :\t\n\r")
+    return _CARRIER_MARK.sub(r"\g<1>0", plain)
 
 
 def _from_scientific(plain: str, found: str) -> str | Finding:
@@ -189,7 +187,7 @@ def _only_digits(plain: str, found: str) -> Digits | Finding:
     if len(digits) > _LONGEST_WRITTEN:
         return refuse(Reason.PHONE_TOO_LONG, found)
     blocks = tuple(map(len, _NOT_DIGITS.sub(" ", bare).split()))
-    return Digits(digits=digits, found=found, international=bare.startswith("+"), blocks=blocks or (0,))
+    return Digits(digits=digits, found=found, international=bare.startswith("+"), blocks=blocks)
 
 
 def _holds_several(plain: str) -> bool:
@@ -198,15 +196,14 @@ def _holds_several(plain: str) -> bool:
     `11/99999-9999` is one number; `(11) 3333-4444/45` names two.
     """
     parts = [digits for part in _BETWEEN_NUMBERS.split(plain) if (digits := _NOT_DIGITS.sub("", part))]
-    if len(parts) > 1 and any(len(part) >= _WHOLE_NUMBER for part in parts[:-1]):
+    if any(len(part) >= _WHOLE_NUMBER for part in parts[:-1]):
         return True
-    groups = _NOT_DIGITS.sub(" ", plain).split()
-    return sum(map(len, groups)) > _LONGEST and _splits_in_two([len(group) for group in groups])
+    return _splits_in_two([len(group) for group in _NOT_DIGITS.sub(" ", plain).split()])
 
 
 def _splits_in_two(lengths: list[int]) -> bool:
     return any(
-        sum(lengths[:cut]) >= _WHOLE_NUMBER and sum(lengths[cut:]) >= _WHOLE_NUMBER for cut in range(1, len(lengths))
+        sum(lengths[:cut]) >= _WHOLE_NUMBER and sum(lengths[cut:]) >= _WHOLE_NUMBER for cut in range(len(lengths))
     )
 
 

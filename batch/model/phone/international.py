@@ -20,7 +20,6 @@ _REFUSALS = MappingProxyType(
         NumberParseException.TOO_SHORT_NSN: Reason.PHONE_TOO_SHORT,
         NumberParseException.TOO_LONG: Reason.PHONE_TOO_LONG,
         NumberParseException.NOT_A_NUMBER: Reason.PHONE_NOT_A_NUMBER,
-        NumberParseException.INVALID_COUNTRY_CODE: Reason.PHONE_INVALID,
     }
 )
 _MEXICO = 52
@@ -89,9 +88,8 @@ def country_code(region: str) -> str:
 
 _ALIASES = MappingProxyType(
     {
-        **dict.fromkeys(("usa", "eua", "eeuu", "us", "estadosunidosdaamerica", "america"), "US"),
+        **dict.fromkeys(("usa", "eua", "eeuu", "estadosunidosdaamerica", "america"), "US"),
         **dict.fromkeys(("uk", "gbr", "inglaterra", "england", "grabretanha", "greatbritain"), "GB"),
-        "holanda": "NL",
         "bra": "BR",
         "prt": "PT",
         "arg": "AR",
