@@ -163,19 +163,19 @@ class _Answer:
 
 
 def _answered(answer: _Answer, *, had_answer: bool) -> Verdict:
-    status = answer.status
-    if 200 <= status <= 299:  # noqa: PLR2004 - success
-        return _accepted(answer, had_answer=had_answer)
-    if 300 <= status <= 399:  # noqa: PLR2004 - redirects
-        return _redirected(answer)
-    if 400 <= status <= 499:  # noqa: PLR2004 - refusals
-        return _refused(answer, had_answer=had_answer)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE and answer.pause is not None:
+    match answer.status // 100:
+        case 1:  # the other side switched to another protocol, and answers no more
+            words = Phrase(N_("HTTP {status} ends no request"), {"status": answer.status})
+            finding = answer.explain(Reason.ANSWER_LOST, words=words)
+            return Verdict(outcome=Outcome.UNKNOWN, finding=finding, stop=not had_answer)
+        case 2:
+            return _accepted(answer, had_answer=had_answer)
+        case 3:
+            return _redirected(answer)
+        case 4:
+            return _refused(answer, had_answer=had_answer)
+    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and answer.pause is not None:
         return _rate_limited(answer)
-    if status < 500:  # noqa: PLR2004 - 1xx: the other side switched to another protocol, and answers no more
-        words = Phrase(N_("HTTP {status} ends no request"), {"status": status})
-        finding = answer.explain(Reason.ANSWER_LOST, words=words)
-        return Verdict(outcome=Outcome.UNKNOWN, finding=finding, stop=not had_answer)
     finding = answer.explain(Reason.SERVER_ERROR, words=as_sentence(answer.words))
     return Verdict(outcome=Outcome.UNKNOWN, finding=finding)
 

@@ -9,7 +9,7 @@ import pytest
 
 from batch.chats.failure_table import Exchange, judge
 from batch.chats.response import DEFAULT_PAUSE
-from batch.chats.transport.exceptions import Fault
+from batch.chats.transport.exceptions import FAULT_WORDS, Fault
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason, sentence
 from batch.model.verdicts import Verdict
@@ -134,11 +134,12 @@ def test_the_status_asked_for_is_weighed() -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("", "empty"),
-        ("<html><title>Login</title><h1>Welcome</h1></html>", "Welcome"),
-        ('{"id": "3c90', "cut"),
-        ({"message": "queued"}, "queued"),
-        ([ACCEPTED], "no id"),
+        ("", "it is empty"),
+        ("<html><title>Login</title><h1>Welcome</h1></html>", "no JSON, but Login Welcome"),
+        ('{"id": "3c90', "its JSON is cut or damaged"),
+        ({"message": "queued"}, "no id in it; queued"),
+        ({}, "no id in it"),
+        ([ACCEPTED], "no id in it"),
     ],
 )
 def test_a_2xx_without_a_chat_is_unknown(body: object, words: str) -> None:
@@ -146,7 +147,14 @@ def test_a_2xx_without_a_chat_is_unknown(body: object, words: str) -> None:
     verdict = judge(answered(200, body), had_answer=False)
     assert shape(verdict) == UNKNOWN_STOP
     assert verdict.finding.reason is Reason.UNREADABLE_ANSWER
-    assert words in sentence(verdict.finding)
+    assert f"is unreadable: {words}. The" in sentence(verdict.finding)
+
+
+def test_no_other_status_is_an_acceptance() -> None:
+    """A chat in the body of an answer that is no 2xx is none."""
+    for status in range(100, 600):
+        verdict = judge(answered(status, ACCEPTED), had_answer=True)
+        assert (verdict.outcome is Outcome.SUCCESS) is (200 <= status <= 299), status
 
 
 def test_an_answer_beyond_the_limit_is_unreadable_even_with_an_id() -> None:
@@ -176,6 +184,17 @@ def test_anything_written_and_no_whole_answer_is_unknown(fault: Fault, status: i
     wanted = Reason.ANSWER_TIMEOUT if fault is Fault.TIMEOUT else Reason.ANSWER_LOST
     assert verdict.finding.reason is wanted
     assert "?" not in sentence(verdict.finding)
+
+
+@pytest.mark.parametrize("fault", [*Fault, None])
+def test_what_went_wrong_is_named_with_its_detail(fault: Fault | None) -> None:
+    """Of a time-out after the request its seconds; without a fault of its own the connection was lost."""
+    words = FAULT_WORDS[fault or Fault.LOST]
+    for written in {False, fault is not Fault.TIMEOUT}:
+        exchange = Exchange(written=written, sent_at=NOW, received_at=NOW, fault=fault)
+        assert words in sentence(judge(exchange, had_answer=True).finding)
+        exchange = dataclasses.replace(exchange, detail="errno 104")
+        assert f"{words} (errno 104)" in sentence(judge(exchange, had_answer=True).finding)
 
 
 def test_the_time_that_was_waited_is_named() -> None:
@@ -271,6 +290,13 @@ def test_whatsapps_code_refines_a_refusal(code: int, reason: Reason, wanted: obj
     assert verdict.finding.values["code"] == str(code)
     assert verdict.slow_down is (code == 130429)
     assert "?" not in sentence(verdict.finding)
+
+
+def test_an_unknown_code_names_the_refusal_of_a_row_only() -> None:
+    """Of a status that is about more than the row its own reason is the better one."""
+    verdicts = {status: judge(answered(status, whatsapp(139999)), had_answer=True) for status in range(400, 500)}
+    refused = {status for status, each in verdicts.items() if each.finding.reason is Reason.WHATSAPP_REFUSED}
+    assert refused == {400, 409, 413, 415, 422}
 
 
 @pytest.mark.parametrize("code", [131026, 130429, 131056, 190, 132001, 139999])
