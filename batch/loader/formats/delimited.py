@@ -113,7 +113,7 @@ def split_records(
             continue
         record = _Record(delimiter, plain, quote)
         taken = record.read(line, remaining, most=_LONGEST_RECORD_LINES if long_records else 0)
-        long_records -= long_records > 0 and len(taken) == _LONGEST_RECORD_LINES
+        long_records -= len(taken) == _LONGEST_RECORD_LINES
         alone = [len(each.split(delimiter)) for each in (text, *taken[-1:])]
         if record.whole and not (taken and _is_doubtful(len(record.cells), alone, width)):
             cells = [_unwrap(cell).strip() or None for cell in record.cells]

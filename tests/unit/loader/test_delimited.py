@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batch.loader.formats.delimited import STRAY_QUOTE, named_delimiter, split_records
+from batch.loader.formats.delimited import INNER_QUOTE, STRAY_QUOTE, find_quote, named_delimiter, split_records
 from batch.loader.open import choose_delimiter
 
 
@@ -52,6 +52,86 @@ def test_a_quoted_cell_that_swallows_whole_rows_is_doubted() -> None:
     """Closed properly, but then the record has too few cells, and its first line alone has the right number."""
     found = read('Nome;Fone;Obs\n"Ana;1;x\nBia;2;y"\nCaio;3;z\n', width=3)
     assert [(row[0], row[2]) for row in found] == [(1, ""), (2, str(STRAY_QUOTE)), (3, ""), (4, "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ('1;"2;3\n4;5";6\n', [(1, ["1", '"2', "3"], True), (2, ["4", '5"', "6"], False)]),
+        ('1;"2;3;x\n4;5";6\n', [(1, ["1", '"2', "3", "x"], True), (2, ["4", '5"', "6"], False)]),
+        ('1;"2\n4;5";6\n', [(1, ["1", "2\n4;5", "6"], False)]),
+        ('1;"2;3\n4";6\n', [(1, ["1", "2;3\n4", "6"], False)]),
+        ('1;2;"3\n4";5;6\n', [(1, ["1", "2", '"3'], True), (2, ['4"', "5", "6"], False)]),
+        ('1;2;"3\n4";5\n', [(1, ["1", "2", '"3'], True), (2, ['4"', "5"], False)]),
+        ('1;2\n1;"2\n3"\n', [(1, ["1", "2"], False), (2, ["1", "2\n3"], False)]),
+        ('1;"2\nx;y;z\n4;5";6\n', [(1, ["1", "2\nx;y;z\n4;5", "6"], False)]),
+    ],
+)
+def test_lines_that_are_whole_records_are_not_joined(text: str, rows: list[tuple[int, list[str], bool]]) -> None:
+    """Of three cells: where the first line alone has them and the record has not, or the last line has them too."""
+    found = [(number, cells, fault == str(STRAY_QUOTE)) for number, cells, fault in read(text, width=3)]
+    assert found == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        (';"x";1\n', [None, "x", "1"]),
+        ('"a;\nb";2\n', ["a;\nb", "2"]),
+        ('"a\nb\nc";2\n', ["a\nb\nc", "2"]),
+        ('"a\n;b\nc";2\n', ["a\n;b\nc", "2"]),
+        ('a; "" ;b\n', ["a", None, "b"]),
+        ('"a";"b"  \n', ["a", "b"]),
+        ('"a"  ; "b;c" ;d\n', ["a", "b;c", "d"]),
+        ('x; "b" c;d\n', ["x", '"b" c', "d"]),
+        ('"";"a"\n', [None, "a"]),
+        ('"a";\n', ["a", None]),
+        ('"a";;"b"\n', ["a", None, "b"]),
+    ],
+)
+def test_a_quoted_cell_may_stand_anywhere(text: str, cells: list[str | None]) -> None:
+    """Behind an empty one, over several lines, with blanks around, before nothing."""
+    assert read(text) == [(1, cells, "")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['x"Bolo; 3";1\n', 'x"Bolo; 3"\n', 'x"Bolo; 3" ;1\n', 'a;x"Bolo; 3";1\n', '"a";x"Bolo; 3";1\n', ' "B; 3"x;1\n'],
+)
+def test_a_delimiter_seems_to_be_missing_before_a_quotation_mark(text: str) -> None:
+    """A text with a delimiter in it is quoted right behind another text."""
+    assert [fault for _number, _cells, fault in read(text)] == [str(INNER_QUOTE)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['x"Bolo; 3"y;1\n', 'x"Bolo"; 3;1\n', '5";3"\n', 'x"";"1"\n', 'a"b;c"d"e;f\n', ' "B;1\n', 'tubo 5" fino;1\n'],
+)
+def test_other_quotation_marks_inside_are_text(text: str) -> None:
+    """Closed in the same cell, or before more text."""
+    assert [fault for _number, _cells, fault in read(text)] == [""]
+
+
+def test_a_cell_of_very_many_lines_is_a_stray_mark() -> None:
+    """One of 5,001 lines is read as a cell."""
+    for more, rows in ((5000, 1), (5001, 5002)):
+        assert len(read('"x\n' + "y\n" * (more - 1) + 'z"\n')) == rows
+
+
+def test_after_many_stray_marks_no_cell_goes_on_in_the_next_line() -> None:
+    """Each costs thousands of lines that are read twice; a file of quoted cells is not taken for one of stray marks."""
+    cell = '"Caio\nSá";2\n'
+    assert read(cell * 25)[-1] == (25, ["Caio\nSá", "2"], "")
+    stray = '"Ana;1\n' + "x;1\n" * 5000
+    assert read(stray * 19 + cell)[-1] == (19 * 5001 + 1, ["Caio\nSá", "2"], "")
+    assert read(stray * 20 + cell)[-1] == (20 * 5001 + 2, ['Sá"', "2"], "")
+
+
+def test_nearly_all_lines_must_stand_in_other_marks() -> None:
+    """A name in apostrophes is none; nor is a file without lines."""
+    assert find_quote(["'a';'b'\n", "'c';'d'\n", "e;f\n", "\n"]) == "'"
+    assert find_quote(["'a';'b'\n", "c;d\n", "e;f\n"]) == '"'
+    assert find_quote([]) == '"'
 
 
 def test_text_after_a_closing_quotation_mark_is_a_fault() -> None:
