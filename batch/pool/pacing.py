@@ -101,7 +101,7 @@ def _second(wanted: float) -> float:
 
 def most_in_a_second(rate: float) -> int:
     """Return the starts that any moving second may hold: the rate plus 1 %, or plus one where that is more."""
-    return max(1, math.floor(max(rate + 1, rate * CATCH_UP)))
+    return math.floor(max(rate + 1, rate * CATCH_UP))
 
 
 def shortest_gap(rate: float) -> float:

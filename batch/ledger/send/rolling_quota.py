@@ -45,7 +45,7 @@ def read_contact_times(
         for where, person, began, took in connection.execute(query):
             ended = began + (LATE_POST if took is None else timedelta(milliseconds=took))
             # Compared here: a condition on the endpoint would lead SQLite to an index that reads every message.
-            if where == endpoint and ended > since and ended > last.get(person, since):
+            if where == endpoint and ended > last.get(person, since):
                 last[person] = ended
     return sorted(last.items(), key=lambda each: each[1])
 

@@ -188,6 +188,67 @@ def test_who_was_reached_more_than_a_day_ago_needs_a_place_again(ledger: Ledger)
         assert quota.refuses(connection, BIA, NOON + 25 * HOUR) is None
 
 
+def test_a_place_is_free_a_day_and_a_second_after_the_oldest_contact(ledger: Ledger) -> None:
+    """To the microsecond, in memory; while a count is in doubt it keeps no one waiting without the ledger."""
+    quota, free = Quota(1, endpoint=ENDPOINT, sender="s1"), NOON + DAY + timedelta(seconds=1)
+    with ledger._engine.connect() as connection:
+        assert quota.refuses(connection, ANA, NOON) is None
+        quota.note(ANA, NOON)
+        assert quota.full_until(CLARA, free - timedelta(microseconds=1)) == free
+        assert quota.full_until(CLARA, free) is None
+        assert quota.full_until(ANA, NOON + HOUR) is None
+        quota.note(BIA, NOON + HOUR)
+        assert quota.refuses(connection, ANA, free - timedelta(microseconds=1)) is None
+        assert quota.refuses(connection, ANA, free) == free + HOUR
+        quota.doubt()
+        assert quota.full_until(CLARA, free) is None
+        assert quota.refuses(connection, CLARA, free) is None
+
+
+def test_a_person_who_is_reached_again_keeps_her_place_for_longer(ledger: Ledger) -> None:
+    """The next one is free a day after the other's message."""
+    quota = Quota(2, endpoint=ENDPOINT, sender="s1")
+    with ledger._engine.connect() as connection:
+        assert quota.refuses(connection, ANA, NOON) is None
+        for hours, person in enumerate((ANA, BIA, ANA)):
+            quota.note(person, NOON + hours * HOUR)
+        assert quota.refuses(connection, CLARA, NOON + 3 * HOUR) == NOON + HOUR + DAY + timedelta(seconds=1)
+
+
+def test_a_shared_cap_is_read_anew_when_others_have_written(ledger: Ledger) -> None:
+    """And only then: between that the count in memory stands."""
+    quota, free = Quota(2, endpoint=ENDPOINT, sender=None), NOON + DAY + timedelta(seconds=1, milliseconds=100)
+    with ledger._engine.connect() as connection:
+        for _ in range(2):
+            assert quota.refuses(connection, CLARA, NOON) is None
+        quota.note(BIA, NOON)
+        quota.note(CLARA, NOON)
+        assert quota.refuses(connection, ANA, NOON) is not None
+        connection.rollback()
+        planned(ledger, "r1", ANA)
+        tried(ledger, "r1", NOON, verdict=SENT)
+        assert quota.refuses(connection, CLARA, NOON) is None
+        connection.rollback()
+        planned(ledger, "r2", BIA)
+        tried(ledger, "r2", NOON, verdict=SENT, rules=ContactLimits())
+        assert quota.refuses(connection, CLARA, NOON) == free
+
+
+def test_the_ledger_tells_who_was_reached_here_within_a_day(ledger: Ledger) -> None:
+    """The oldest first, whoever it is; an unknown one that waits to be sent again counts, none of elsewhere does."""
+    rules = ContactLimits(per_24h=2)
+    for run, person, endpoint, hours in (("r1", BIA, ENDPOINT, 0), ("r2", ANA, ENDPOINT, 1), ("r3", ANA, ELSEWHERE, 2)):
+        planned(ledger, run, person, campaign=run, endpoint=endpoint)
+        tried(ledger, run, NOON + hours * HOUR, verdict=LOST, took=0, rules=rules, endpoint=endpoint)
+    planned(ledger, "r4", BIA, campaign="r1", retries=RetryOptions(resend_unknown=True))
+    planned(ledger, "r5", CLARA, campaign="r5")
+    full = tried(ledger, "r5", NOON + 3 * HOUR, rules=rules)
+    assert isinstance(full, ClaimRefusal)
+    assert full.until == NOON + DAY + timedelta(seconds=1)
+    assert isinstance(tried(ledger, "r5", full.until - timedelta(microseconds=1), rules=rules), ClaimRefusal)
+    assert isinstance(tried(ledger, "r5", full.until, rules=rules), Claim)
+
+
 def test_only_this_endpoints_messages_space_this_persons(ledger: Ledger) -> None:
     """Neither a later message elsewhere nor another person's counts; the refusal ends six seconds after her own."""
     for run, person, endpoint, seconds in (

@@ -6,19 +6,20 @@ import asyncio
 import stat
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_mock_engine
+from sqlalchemy import create_mock_engine, select
 from sqlalchemy.engine.mock import MockConnection
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, State
 from batch.ledger.send.claims import Claim
 from batch.ledger.storage.engine import READ, open_engine
-from batch.ledger.storage.schema import metadata
+from batch.ledger.storage.schema import messages, metadata
+from batch.model.contact_limits import DAY, ContactLimits
 from batch.model.messages import message_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
@@ -205,7 +206,8 @@ def test_a_chat_that_the_ledger_knows_is_reused(ledger: Ledger) -> None:
     plan(ledger, "r1", [good(2), good(3)])
     send(ledger, "r1")
     assert outcomes(ledger, "r1") == {2: Outcome.SUCCESS, 3: Outcome.REUSED}
-    assert by_row(ledger, "r1")[3].evidence is Evidence.KNOWN_CHAT
+    second = by_row(ledger, "r1")[3]
+    assert (second.evidence, second.reason) == (Evidence.KNOWN_CHAT, "reused")
 
 
 def test_open_claims_of_a_dead_run_become_unknown(ledger: Ledger) -> None:
@@ -419,6 +421,62 @@ def test_a_claim_that_is_taken_back_is_no_attempt(ledger: Ledger) -> None:
     assert by_row(ledger, "r1")[2].attempts == 0
     assert send(ledger, "r1") == [2, 3]
     assert {each.attempts for each in by_row(ledger, "r1").values()} == {1}
+
+
+def test_a_claim_that_is_given_back_frees_its_place_and_leaves_nothing(ledger: Ledger) -> None:
+    """Released or withdrawn: its person no longer counts for the cap, and the row is free."""
+    plan(ledger, "r1", [good(2), good(3)])
+
+    async def give_back() -> None:
+        with ledger.open_queue(Owner.here("r1"), ContactLimits(per_24h=1), endpoint=ENDPOINT) as sending:
+            first, second = sending.jobs()
+            held = await sending.claim(first, NOW)
+            assert isinstance(held, Claim)
+            assert isinstance(await sending.claim(second, NOW), ClaimRefusal)
+            assert await sending.release(held, None, posted=False)
+            assert isinstance(await sending.claim(second, NOW), Claim)
+            assert await sending.withdraw(second.key)
+            assert isinstance(await sending.claim(first, NOW), Claim)
+            assert await sending.withdraw(first.key)
+
+    asyncio.run(give_back())
+    with ledger._engine.connect() as connection:
+        columns = (messages.c.state, messages.c.claim_run, messages.c.claim_host, messages.c.claim_pid)
+        assert set(map(tuple, connection.execute(select(*columns)))) == {("pending", None, None, None)}
+
+
+def test_a_running_process_counts_a_person_from_the_end_of_the_attempt(ledger: Ledger) -> None:
+    """A post that took twenty seconds may have gone out at its end."""
+    plan(ledger, "r1", [good(2), good(3)])
+
+    async def send_two() -> list[object]:
+        with ledger.open_queue(Owner.here("r1"), ContactLimits(per_24h=1), endpoint=ENDPOINT) as sending:
+            first, second = sending.jobs()
+            held = await sending.claim(first, NOW)
+            assert isinstance(held, Claim)
+            await sending.record(held, ACCEPTED, duration_ms=20_000, began=NOW)
+            return [await sending.claim(second, NOW + DAY + timedelta(seconds=seconds)) for seconds in (20, 21)]
+
+    refused, claimed = asyncio.run(send_two())
+    assert isinstance(refused, ClaimRefusal)
+    assert isinstance(claimed, Claim)
+
+
+def test_only_an_open_claim_of_the_message_is_taken_back(ledger: Ledger) -> None:
+    """Neither another one of the same run, nor an outcome."""
+    plan(ledger, "r1", [good(2), good(3)])
+
+    async def take_back() -> None:
+        with ledger.open_queue(Owner.here("r1")) as sending:
+            (first, second) = [await sending.claim(job, NOW) for job in list(sending.jobs())]
+            assert isinstance(first, Claim)
+            assert isinstance(second, Claim)
+            assert await sending.withdraw(first.key)
+            assert await sending.record(second, ACCEPTED, duration_ms=9)
+            assert not await sending.withdraw(second.key)
+
+    asyncio.run(take_back())
+    assert outcomes(ledger, "r1") == {2: Outcome.PENDING, 3: Outcome.SUCCESS}
 
 
 def test_an_outcome_is_written_once(ledger: Ledger) -> None:

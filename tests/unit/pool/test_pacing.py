@@ -18,6 +18,7 @@ from batch.pool.pacing import (
     pause,
     recover_rate,
     reserve_slot,
+    shortest_gap,
     sustained_rate,
 )
 from batch.pool.pacing import most_in_a_second as allowed_in_a_second
@@ -121,6 +122,65 @@ def test_the_rate_is_cut_once_for_a_burst_of_refusals_and_climbs_back() -> None:
     assert cut_rate(once, 12.0).rate < once.rate
     assert recover_rate(once, 20.0).rate > once.rate
     assert recover_rate(once, 1e6).rate == 100.0
+    assert cut_rate(once, 11.0).rate < once.rate
+    assert cut_rate(once, 70.0).rate == pytest.approx(70.0)
+
+
+def test_after_a_pause_the_rate_is_what_it_was_and_can_be_cut() -> None:
+    """Meanwhile it neither falls nor climbs, and a refusal that comes late speaks of the same burst."""
+    cut = cut_rate(Pace.begin(100.0, 0.0), 0.0)
+    paused = pause(cut, 0.0, 30.0)
+    assert recover_rate(paused, 20.0).rate == cut_rate(paused, 29.5).rate == cut.rate
+    assert cut_rate(paused, 30.0).rate == pytest.approx(49.0)
+    assert pause(paused, 10.0, 20.0) == paused
+
+
+def test_slots_follow_the_rate_as_it_climbs() -> None:
+    """And are 1 % closer than it while lateness is made up for: of two seconds, not of more."""
+    cut = cut_rate(Pace.begin(100.0, 0.0), 0.0)
+    assert reserve_slot(cut, 20.0)[0].rate == recover_rate(cut, 20.0).rate > cut.rate
+    pace, first = reserve_slot(Pace.begin(10.0, 0.0), 10.0)
+    _, second = reserve_slot(pace, 10.0)
+    assert (first, second) == (10.0, pytest.approx(10.0 + 1 / 10.1))
+    assert pace.due == pytest.approx(8.0 + 1 / sustained_rate(10.0))
+
+
+@pytest.mark.parametrize(
+    ("rate", "starts", "earliest"),
+    [
+        (10.0, [5.0], 5.098),  # a gap, less the jitter of a timer
+        (10.0, [0.0, *([5.0] * 9)], 5.098),
+        (10.0, [5.0] * 11, 6.09),  # the eleventh of a second, counted over a little more than one
+        (600.0, [0.0, 0.001], 0.001 + 2 / 3000),  # two together are held to half of their gaps
+        (600.0, [0.001], float("-inf")),
+    ],
+)
+def test_late_starts_may_come_closer_together_but_not_as_they_like(
+    rate: float, starts: list[float], earliest: float
+) -> None:
+    """By no more than a timer is uneven, and never more in a second than it may hold."""
+    assert earliest_start(Pace.begin(rate, 0.0), starts) == pytest.approx(earliest)
+
+
+@pytest.mark.parametrize(
+    ("rate", "sustained", "most", "hurried"),
+    [
+        (0.5, 0.5, 1, 0.505),
+        (0.995, 0.975369, 1, 1.00495),
+        (1.0, 1.0, 2, 1.01),
+        (1.5, 1.5, 2, 1.515),
+        (10.0, 9.990826, 11, 10.1),
+        (60.0, 59.497537, 61, 60.6),
+        (100.0, 98.512315, 101, 101.0),
+        (100.5, 98.512315, 101, 101.0),
+        (600.0, 591.073892, 606, 606.0),
+    ],
+)
+def test_the_figures_of_a_rate(rate: float, sustained: float, most: int, hurried: float) -> None:
+    """What goes in the long run, what a second may hold, and how fast lateness is made up for."""
+    assert sustained_rate(rate) == pytest.approx(sustained)
+    assert allowed_in_a_second(rate) == most
+    assert 1 / shortest_gap(rate) == pytest.approx(hurried)
 
 
 def test_the_rate_never_falls_to_nothing() -> None:
