@@ -36,6 +36,8 @@ class Defect:
     module: str
     """Its path from the project's folder, with slashes."""
     line: int
+    lines: range | None
+    """Of the statement that is changed; None for one at a module's or a class's own level."""
     name: str
     """`function: before => after`, with ` #2` where the function has it before: stays when other lines move."""
     position: int
@@ -68,7 +70,9 @@ def find_defects(root: Path, module: str) -> list[Defect]:
             if seen[name] > 1:
                 name += f" #{seen[name]}"
             line = max(getattr(each, "lineno", 0) for each in path)
-            found.append(Defect(module=module, line=line, name=name, position=position, change=change))
+            found.append(
+                Defect(module=module, line=line, lines=_lines(path), name=name, position=position, change=change)
+            )
     return sorted(found, key=lambda each: (each.line, each.name))
 
 
@@ -81,6 +85,13 @@ def _path(node: ast.AST, around: Mapping[ast.AST, ast.AST]) -> list[ast.AST]:
     while path[-1] in around:
         path.append(around[path[-1]])
     return path[::-1]
+
+
+def _lines(path: Sequence[ast.AST]) -> range | None:
+    if not any(isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)) for each in path):
+        return None
+    statement = next(each for each in reversed(path) if isinstance(each, ast.stmt))
+    return range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
 
 
 def _assigned(path: Sequence[ast.AST]) -> str:
@@ -154,8 +165,18 @@ def _of_statements(node: ast.AST) -> Iterator[Change]:
         return
     for field in ("body", "orelse", "finalbody"):
         for index, statement in enumerate(getattr(node, field, ())):
-            if isinstance(statement, _DELETED) and not _is_text(statement) and not _is_log(statement):
+            if isinstance(statement, _DELETED) and not (
+                _is_text(statement) or _is_log(statement) or _is_end(node, statement)
+            ):
                 yield _delete(field, index)
+
+
+def _is_end(node: ast.AST, statement: ast.stmt) -> bool:
+    """Return True for the `return None` with which a function ends, and would end without it."""
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or statement is not node.body[-1]:
+        return False
+    value = statement.value if isinstance(statement, ast.Return) else statement
+    return value is None or (isinstance(value, ast.Constant) and value.value is None)
 
 
 def _set(field: str, value: object) -> Change:

@@ -12,18 +12,24 @@ anyone could notice has changed. Those are not counted. Exit 1 when fewer than `
 from __future__ import annotations
 
 import argparse
+import json
+import multiprocessing
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
+import pytest
 from defects import Defect, find_defects
+from hypothesis import Phase, settings
+from reach import Choice, Tracer
 
 ROOT = Path(__file__).parents[3]
 EQUIVALENT = Path(__file__).with_name("equivalent.tsv")
@@ -72,10 +78,13 @@ TESTS: dict[str, tuple[str, ...]] = {
 """The modules of the promise, and the tests that belong to each: the quick ones first."""
 
 _COPIED = ("batch", "tests", "samples", "pyproject.toml", "README.md")
-_LEAST_SECONDS, _TIMES = 20.0, 6.0
+_LEAST_SECONDS, _TIMES = 60.0, 6.0
 """A defect's tests may take so long, and so many times as long as without it."""
 _MEMORY = 4 << 30
 """Bytes of address space, where the system can limit it: a defect may fill the memory."""
+_LIBRARIES = ["pytest", "hypothesis", "httpx", "openpyxl", "pydantic", "sqlalchemy.dialects.sqlite", "structlog"]
+"""What is loaded once for all defects, where a process can be forked: never a module of the project."""
+_PROCESSES = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 
 
 class Project:
@@ -90,50 +99,79 @@ class Project:
                 shutil.copytree(source, folder / name, ignore=ignore)
             else:
                 shutil.copy(source, folder / name)
-        self._seconds: dict[str, float] = {}
+        self._traces: dict[tuple[str, ...], dict[str, Any]] = {}
 
-    def measure(self, module: str) -> None:
-        """Run a module's tests without a defect; they must pass."""
-        if module not in self._seconds:
-            started = time.monotonic()
-            if not self._pass(module, limit=600.0, learn=True):
-                sys.exit(f"The tests of {module} fail without any defect: {' '.join(TESTS[module])}")
-            self._seconds[module] = time.monotonic() - started
+    def trace(self, tests: tuple[str, ...]) -> dict[str, Any]:
+        """Return each test's seconds and lines, run without a defect; they must pass."""
+        if tests not in self._traces:
+            target = self._folder / "trace.json"
+            if not _pass(self._folder, tests, [Tracer(self._folder, [*TESTS], target)], limit=1200.0, learn=True):
+                sys.exit(f"The tests fail without any defect: {' '.join(tests)}")
+            self._traces[tests] = json.loads(target.read_text(encoding="utf-8"))
+        return self._traces[tests]
 
     def judge(self, defect: Defect) -> str:
         """Return `killed`, `timed out` or `survived`."""
-        self.measure(defect.module)
+        tests = tuple(dict.fromkeys(TESTS[defect.module]))
+        traced = self.trace(tests)
         path = self._folder / defect.module
         whole = path.read_text(encoding="utf-8")
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
             compiled.unlink()
         path.write_text(defect.break_source(whole), encoding="utf-8")
+        seconds = {test: each["seconds"] for test, each in traced.items() if _reaches(each, defect)}
+        files = [file for file in tests if any(test.startswith(f"{file}::") for test in seconds)]
+        choice = Choice(seconds, traced.keys() - seconds.keys())
         try:
-            limit = max(_LEAST_SECONDS, _TIMES * self._seconds[defect.module])
-            return "survived" if self._pass(defect.module, limit=limit) else "killed"
-        except subprocess.TimeoutExpired:
+            limit = max(_LEAST_SECONDS, _TIMES * sum(seconds.values()))
+            return "survived" if not files or _pass(self._folder, files, [choice], limit=limit) else "killed"
+        except TimeoutError:
             return "timed out"
         finally:
             path.write_text(whole, encoding="utf-8")
 
-    def _pass(self, module: str, *, limit: float, learn: bool = False) -> bool:
-        """Return whether the tests pass. `learn`: keep what was compiled for the runs to come."""
-        options = ["-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "--hypothesis-seed=1"]
-        environment = {**os.environ, "PYTHONPATH": str(self._folder)}
-        environment |= {} if learn else {"PYTHONDONTWRITEBYTECODE": "1"}
-        with subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options, *TESTS[module]],
-            cwd=self._folder,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=_limit_memory if os.name == "posix" else None,  # noqa: PLW1509 - one thread
-        ) as tests:
-            try:
-                return tests.wait(limit) == 0
-            finally:
-                _end(tests)
+
+def _reaches(traced: dict[str, Any], defect: Defect) -> bool:
+    """Return True for a test that runs the defect's statement, or none of the modules: it may start a program.
+
+    What a module's own level holds may be read by others, so that no line tells.
+    """
+    lines = traced["lines"]
+    return defect.lines is None or not lines or any(each in defect.lines for each in lines.get(defect.module, ()))
+
+
+def _pass(folder: Path, tests: Sequence[str], plugins: Sequence[object], *, limit: float, learn: bool = False) -> bool:
+    """Return whether tests of a copy pass. `learn`: keep what was compiled for the runs to come."""
+    process = _PROCESSES.Process(target=_run_tests, args=(folder, tests, plugins), kwargs={"learn": learn})
+    process.start()
+    process.join(limit)
+    try:
+        if process.exitcode is None:
+            raise TimeoutError
+        return process.exitcode in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    finally:
+        _end(process)
+
+
+def _run_tests(folder: Path, tests: Sequence[str], plugins: Sequence[object], *, learn: bool) -> None:
+    """Run tests in this process, which ends with pytest's code."""
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 1)
+    os.dup2(silent, 2)
+    if os.name == "posix":
+        _limit_memory()
+        os.setsid()
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    os.environ["PYTHONPATH"] = str(folder)
+    if not learn:
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        sys.dont_write_bytecode = True
+    # A failing example is enough, it need not be the shortest.
+    phases = (Phase.explicit, Phase.generate)
+    settings.register_profile("mutation", deadline=None, database=None, phases=phases)
+    options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "--hypothesis-seed=1", "--hypothesis-profile=mutation"]
+    sys.exit(pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning", *tests], plugins=plugins))
 
 
 def _limit_memory() -> None:
@@ -142,15 +180,13 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
-def _end(tests: subprocess.Popen[bytes]) -> None:
-    """End what the tests have left running, with the programs that they started."""
-    if os.name == "posix":
-        try:
-            os.killpg(tests.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-    else:
-        tests.kill()
+def _end(process: BaseProcess) -> None:
+    """End the tests, and what they have left running."""
+    if os.name == "posix" and process.pid is not None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
 
 
 def read_equivalent() -> dict[tuple[str, str], str]:
@@ -199,6 +235,8 @@ def main() -> int:
             say(f"{defect.module}:{defect.line}\t{defect.name}")
         return 0
     counts = dict.fromkeys(("killed", "timed out", "survived"), 0)
+    if os.name == "posix":
+        _PROCESSES.set_forkserver_preload(_LIBRARIES)
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         project = Project(Path(folder))
         for defect in defects:
