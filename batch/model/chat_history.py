@@ -18,12 +18,29 @@ _FAILED = frozenset({"failed", "error", "undelivered"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TimelineMessage:
-    """Message of ours in a chat's history."""
+    """Message in a chat's history."""
 
     at: datetime
     """Time of sending by our clock (aware)."""
-    text: str
+    text: str = ""
+    """Empty where it has none."""
     status: str | None = None
+    """The API's word."""
+    id: str | None = None
+    from_me: bool = True
+    """Ours; else the person's."""
+    by_agent: bool = False
+    """Of ours, one that an agent wrote."""
+    is_history: bool = False
+    """Taken over from another history."""
+    kind: str = "text"
+    """The API's type, in small letters."""
+    quoted: str | None = None
+    """Id of the message that it quotes."""
+    code: int | None = None
+    """WhatsApp's code for its failure."""
+    words: str = ""
+    """The API's words for its failure."""
 
     @property
     def has_failed(self) -> bool:
@@ -61,16 +78,16 @@ def find_message(
     """Return the message that an attempt has sent, or why none is certain.
 
     Args:
-        timeline: our messages in the chat, in any order.
+        timeline: our messages with a text in the chat, in any order.
         text: rendered text of the attempt's message.
         span: time in which it can have been sent.
         others: spans of other attempts at this person whose text is the same or unknown.
     """
-    same = [message for message in timeline if _plain(message.text) == _plain(text) and span.contains(message.at)]
+    same = [message for message in timeline if is_same_text(message.text, text) and span.contains(message.at)]
     good = [message for message in same if not message.has_failed]
     if not good:
         return Trace.FAILED if same else Trace.NOTHING
-    rest = [message.at for message in timeline if _plain(message.text) != _plain(text)]
+    rest = [message.at for message in timeline if not is_same_text(message.text, text)]
     rivals = _unexplained([other for other in others if other.overlaps(span)], rest)
     return min(good, key=lambda message: message.at) if len(good) > rivals else Trace.ANOTHERS
 
@@ -83,6 +100,11 @@ def _unexplained(spans: list[Span], times: Iterable[datetime]) -> int:
         if taken is not None:
             left.remove(taken)
     return len(left)
+
+
+def is_same_text(one: str, other: str) -> bool:
+    """Return whether two texts are the same message."""
+    return _plain(one) == _plain(other)
 
 
 def _plain(text: str) -> str:

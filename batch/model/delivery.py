@@ -1,0 +1,236 @@
+"""Delivery: what became of a message after the API accepted it, as far as looks into its chat have shown.
+
+A look shows one moment. So nothing is claimed beyond what some look has shown, a state only climbs, and whatever order
+looks come in, the same is known after them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from batch.model.chat_history import Span, TimelineMessage, is_same_text
+from batch.model.replies import OptOutWords, Reply, find_reply, join_replies
+
+LOOKS = tuple(timedelta(minutes=minutes) for minutes in (10, 120, 1440, 3 * 1440, 7 * 1440, 30 * 1440))
+"""Times of the looks after a message was sent. WhatsApp gives up after 30 days."""
+STOPPED_MARKETING = 131050
+"""WhatsApp's code for a person who wants no more marketing messages from the sender."""
+_FAILURE_STANDS = timedelta(hours=24)
+"""How long a failure is doubted: `delivered` may follow it."""
+
+
+class DeliveryState(StrEnum):
+    """The furthest state that a look has shown. Each stands above the ones before it, and is never left for them."""
+
+    NOT_FOUND = "not_found"
+    """Not in the chat, which proves nothing."""
+    NOT_TOLD_APART = "not_told_apart"
+    """Several messages of ours may be it."""
+    OTHER = "other"
+    """In the chat, with a word that is not known here, or none."""
+    PROCESSING = "processing"
+    SENT = "sent"
+    FAILED = "failed"
+    """It stands while no look has shown `delivered` or `read`."""
+    DELIVERED = "delivered"
+    READ = "read"
+
+    @property
+    def arrived(self) -> bool:
+        return self in (DeliveryState.DELIVERED, DeliveryState.READ)
+
+
+_RANK = {state: rank for rank, state in enumerate(DeliveryState)}
+_WORDS: Mapping[str, DeliveryState] = {
+    **{state.value: state for state in DeliveryState if _RANK[state] > _RANK[DeliveryState.OTHER]},
+    "played": DeliveryState.READ,
+    "error": DeliveryState.FAILED,
+    "undelivered": DeliveryState.FAILED,
+}
+
+
+def state_of(word: str | None) -> DeliveryState:
+    """Return the state that an API's word stands for."""
+    return _WORDS.get((word or "").strip().casefold(), DeliveryState.OTHER)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """What one look has shown of a message."""
+
+    at: datetime
+    """Time of the look."""
+    state: DeliveryState
+    message_id: str | None = None
+    word: str | None = None
+    """The API's own word for the state."""
+    code: int | None = None
+    words: str = ""
+    """Of a failure: WhatsApp's code, and the API's words, without a full stop; as far as it gives them."""
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """What all looks together have shown of a message."""
+
+    state: DeliveryState
+    seen_at: datetime
+    """The first look that showed this state. When it began is not known."""
+    looked_at: datetime
+    """The latest look."""
+    looks: int = 1
+    word: str | None = None
+    code: int | None = None
+    words: str = ""
+    reply: Reply | None = None
+
+
+def add_sighting(known: Delivery | None, seen: Sighting) -> Delivery:
+    """Return what is known after one more look."""
+    new = Delivery(
+        state=seen.state,
+        seen_at=seen.at,
+        looked_at=seen.at,
+        word=seen.word,
+        code=seen.code,
+        words=seen.words,
+        reply=seen.reply,
+    )
+    if known is None:
+        return new
+    first, second = sorted((known, new), key=lambda each: (-_RANK[each.state], each.seen_at, each.word or ""))
+    is_same = first.state is second.state
+    return Delivery(
+        state=first.state,
+        seen_at=first.seen_at,
+        looked_at=max(known.looked_at, seen.at),
+        looks=known.looks + 1,
+        word=first.word,
+        code=first.code or (second.code if is_same else None),
+        words=first.words or (second.words if is_same else ""),
+        reply=join_replies(known.reply, seen.reply),
+    )
+
+
+def next_look(sent_at: datetime, known: Delivery | None) -> datetime | None:
+    """Return when a message is due for a look; None when it is settled.
+
+    A message that was read is looked at until the 7 days of its replies are over; a failure until it has stood for a
+    day.
+    """
+    if known is None:
+        return sent_at + LOOKS[0]
+    planned = [at for at in (sent_at + each for each in LOOKS) if at > known.looked_at]
+    if known.state is DeliveryState.READ:
+        planned = [at for at in planned if at <= sent_at + LOOKS[4]]
+    elif known.state is DeliveryState.FAILED:
+        stands = known.seen_at + _FAILURE_STANDS
+        planned = [at for at in planned if at < stands] or ([stands] if known.looked_at < stands else [])
+    return next(iter(planned), None)
+
+
+def match_message(
+    timeline: Sequence[TimelineMessage],
+    *,
+    message_id: str | None,
+    span: Span,
+    text: str | None = None,
+    others: Iterable[tuple[str | None, Span]] = (),
+) -> TimelineMessage | DeliveryState:
+    """Return the message of an attempt that was accepted, or NOT_FOUND or NOT_TOLD_APART.
+
+    By its id; else as the only message of ours in its time; else by its text. A message that an agent wrote, or that
+    was taken over from another history, is found by its id alone.
+
+    Args:
+        timeline: messages of the chat, in any order.
+        message_id: as the answer to the attempt, or an earlier look, has shown it.
+        span: time in which it can have been sent.
+        text: its rendered text; None when it is not known.
+        others: id, if known, and span of other attempts at the person in this chat.
+    """
+    ours = [each for each in timeline if each.from_me]
+    by_id = next((each for each in ours if message_id is not None and each.id == message_id), None)
+    if by_id is not None:
+        return by_id
+    others = tuple(others)
+    taken = {other for other, _span in others if other is not None}
+    rivals = [each for other, each in others if other is None and each.overlaps(span)]
+    near = [
+        each
+        for each in ours
+        if not each.is_history and not each.by_agent and span.contains(each.at) and each.id not in taken
+    ]
+    if not near:
+        return DeliveryState.NOT_FOUND
+    if len(near) <= len(rivals):
+        return DeliveryState.NOT_TOLD_APART
+    if len(near) > 1:
+        near = [each for each in near if text is not None and is_same_text(each.text, text)]
+    return near[0] if len(near) == 1 else DeliveryState.NOT_TOLD_APART
+
+
+def see(
+    timeline: Sequence[TimelineMessage],
+    found: TimelineMessage | DeliveryState,
+    *,
+    at: datetime,
+    span: Span,
+    words: OptOutWords | None = None,
+) -> Sighting:
+    """Return what a look at `at` shows. `found`: what `match_message` has found in the timeline.
+
+    Where the message is not found, only an opt-out after all its time counts as a reply: it is obeyed whatever it
+    answers.
+    """
+    if isinstance(found, DeliveryState):
+        reply = find_reply(timeline, TimelineMessage(at=span.end), words)
+        return Sighting(at=at, state=found, reply=reply if reply is not None and reply.opts_out else None)
+    return Sighting(
+        at=at,
+        state=state_of(found.status),
+        message_id=found.id,
+        word=found.status,
+        code=found.code,
+        words=found.words,
+        reply=find_reply(timeline, found, words),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryCounts:
+    """Messages that the API accepted, by what looks have shown of them."""
+
+    messaged: int = 0
+    states: Mapping[DeliveryState, int] = field(default_factory=dict)
+    """Of those that were looked at."""
+    codes: Mapping[tuple[int | None, str], int] = field(default_factory=dict)
+    """Failed messages by WhatsApp's code and the API's words, as far as it gave any."""
+    replied: int = 0
+    opted_out: int = 0
+    looked_at: datetime | None = None
+    """The latest look; None when there was none."""
+
+    @property
+    def delivered(self) -> int:
+        """At least so many arrived: a message that was read was delivered."""
+        return self.states.get(DeliveryState.DELIVERED, 0) + self.read
+
+    @property
+    def read(self) -> int:
+        return self.states.get(DeliveryState.READ, 0)
+
+    @property
+    def failed(self) -> int:
+        return self.states.get(DeliveryState.FAILED, 0)
+
+    @property
+    def on_the_way(self) -> int:
+        return sum(self.states.get(each, 0) for each in (DeliveryState.PROCESSING, DeliveryState.SENT))
+
+    @property
+    def not_known(self) -> int:
+        """Not looked at, not found, not told apart, or with another word."""
+        return self.messaged - self.delivered - self.failed - self.on_the_way

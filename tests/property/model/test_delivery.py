@@ -1,0 +1,173 @@
+"""Delivery: whatever order looks come in, nothing is claimed beyond what they have shown, and no state climbs down."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch.model.chat_history import Span, TimelineMessage
+from batch.model.delivery import (
+    LOOKS,
+    Delivery,
+    DeliveryState,
+    Sighting,
+    add_sighting,
+    match_message,
+    next_look,
+    see,
+    state_of,
+)
+from batch.model.replies import OPT_OUT, Reply
+
+SENT = datetime(2026, 11, 3, 12, tzinfo=UTC)
+ORDER = list(DeliveryState)
+
+
+def at(seconds: float) -> datetime:
+    return SENT + timedelta(seconds=seconds)
+
+
+replies = st.none() | st.builds(
+    Reply,
+    at=st.integers(1, 9).map(at),
+    kind=st.sampled_from(["text", "media", OPT_OUT, "button:Sim"]),
+    tied=st.booleans(),
+    undecided=st.booleans(),
+)
+sightings = st.builds(
+    Sighting,
+    at=st.integers(600, 10_000_000).map(at),
+    state=st.sampled_from(ORDER),
+    code=st.none() | st.just(131026),
+    reply=replies,
+)
+
+
+def known(seen: list[Sighting]) -> Delivery:
+    found = reduce(add_sighting, seen, None)
+    assert found is not None
+    return found
+
+
+@given(st.lists(sightings, min_size=1, max_size=6), st.randoms())
+def test_a_state_never_climbs_down(seen: list[Sighting], random: st.DataObject) -> None:
+    """After each look it is the highest that any look has shown, and dates from the first that showed it."""
+    for count in range(1, len(seen) + 1):
+        found, shown = known(seen[:count]), seen[:count]
+        highest = max((each.state for each in shown), key=ORDER.index)
+        assert found.state is highest
+        assert found.seen_at == min(each.at for each in shown if each.state is highest)
+        assert found.looks == count
+        opted_out = any(each.reply is not None and each.reply.opts_out for each in shown)
+        assert (found.reply is not None and found.reply.opts_out) == opted_out
+    mixed = list(seen)
+    random.shuffle(mixed)  # type: ignore[attr-defined]
+    one, other = known(seen), known(mixed)
+    assert (one.state, one.seen_at, one.looked_at, one.reply) == (
+        other.state,
+        other.seen_at,
+        other.looked_at,
+        other.reply,
+    )
+
+
+@given(st.lists(sightings, min_size=1, max_size=6))
+def test_looks_end(seen: list[Sighting]) -> None:
+    """Each next one is later than the last, none is later than the last of the plan or a failure's day."""
+    found = known(seen)
+    due = next_look(SENT, found)
+    if due is not None:
+        assert found.looked_at < due <= max(SENT + LOOKS[-1], found.seen_at + timedelta(days=1))
+    assert next_look(SENT, None) == SENT + LOOKS[0]
+
+
+def looks(word: str, delay: timedelta = timedelta()) -> list[timedelta]:
+    """Times after sending at which a message is looked at that always shows the same."""
+    found, times, due = None, [], next_look(SENT, None)
+    while due is not None:
+        times.append(due + delay - SENT)
+        found = add_sighting(found, Sighting(at=due + delay, state=state_of(word)))
+        due = next_look(SENT, found)
+    return times
+
+
+def test_the_looks_of_a_message() -> None:
+    """Six; fewer once it is settled; a look that comes late takes the place of those it missed."""
+    day = timedelta(days=1)
+    assert looks("sent") == list(LOOKS)
+    assert looks("read") == list(LOOKS[:5])
+    assert looks("failed") == [LOOKS[0], LOOKS[1], day, LOOKS[0] + day]
+    assert looks("delivered", timedelta(days=40)) == [timedelta(days=40, minutes=10)]
+    assert looks("failed", timedelta(days=40)) == [timedelta(days=40, minutes=10), timedelta(days=81, minutes=10)]
+
+
+def test_words_of_the_api() -> None:
+    """Those that are known, in any case; all others are kept apart."""
+    assert [
+        state_of(word) for word in ("Sent", "READ", "played", "failed", "undelivered", "processing", "queued", None)
+    ] == ["sent", "read", "read", "failed", "failed", "processing", "other", "other"]
+
+
+messages = st.builds(
+    TimelineMessage,
+    at=st.integers(-100, 100).map(at),
+    text=st.sampled_from(["A", "B"]),
+    id=st.integers(1, 6).map(str),
+    from_me=st.booleans(),
+    by_agent=st.booleans(),
+    is_history=st.booleans(),
+    status=st.sampled_from(["sent", "read", None]),
+)
+spans = st.tuples(st.integers(-50, 20), st.integers(0, 60)).map(lambda each: Span(start=at(each[0]), end=at(sum(each))))
+
+
+@given(
+    st.lists(messages, max_size=5, unique_by=lambda each: each.id),
+    st.none() | st.integers(1, 6).map(str),
+    spans,
+    st.none() | st.sampled_from(["A", "B"]),
+    st.lists(st.tuples(st.none() | st.integers(1, 6).map(str), spans), max_size=3),
+)
+def test_a_matched_message_is_one_that_the_attempt_can_have_sent(
+    timeline: list[TimelineMessage],
+    message_id: str | None,
+    span: Span,
+    text: str | None,
+    others: list[tuple[str | None, Span]],
+) -> None:
+    """By its id; else ours, in its time, of no agent, not another's, and the only one that it can be."""
+    found = match_message(timeline, message_id=message_id, span=span, text=text, others=others)
+    if isinstance(found, DeliveryState):
+        assert see(timeline, found, at=at(999), span=span).state is found
+        return
+    assert found.from_me
+    if found.id == message_id:
+        return
+    assert span.contains(found.at)
+    assert not found.by_agent
+    assert not found.is_history
+    assert found.id not in {other for other, _ in others}
+    taken = {other for other, _ in others}
+    rest = [
+        each
+        for each in timeline
+        if each.from_me
+        and not each.by_agent
+        and not each.is_history
+        and span.contains(each.at)
+        and each.id not in taken
+    ]
+    assert len(rest) == 1 or [each for each in rest if each.text == text] == [found]
+    assert len(rest) > sum(other is None and each.overlaps(span) for other, each in others)
+
+
+def test_an_opt_out_counts_where_our_message_is_not_found() -> None:
+    """Whatever it answers; other replies to a message that is not there do not."""
+    span = Span(start=at(0), end=at(60))
+    for text, kind in (("Sair", OPT_OUT), ("Oi", None)):
+        timeline = [TimelineMessage(at=at(90), from_me=False, text=text)]
+        seen = see(timeline, DeliveryState.NOT_FOUND, at=at(600), span=span)
+        assert (seen.reply.kind if seen.reply else None) == kind

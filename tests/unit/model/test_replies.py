@@ -1,0 +1,87 @@
+"""Replies: what opts a person out by itself, what a person has to read, and which message answers ours."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from batch.model.chat_history import TimelineMessage
+from batch.model.replies import OptOutWords, Reply, find_reply
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+OURS = TimelineMessage(at=NOON, id="m-1", text="Oi, Ana")
+
+
+def theirs(text: str = "Oi", seconds: float = 60, *, kind: str = "text", quoted: str | None = None) -> TimelineMessage:
+    at = NOON + timedelta(seconds=seconds)
+    return TimelineMessage(at=at, from_me=False, text=text, kind=kind, quoted=quoted)
+
+
+def reply(*messages: TimelineMessage, words: OptOutWords | None = None) -> Reply | None:
+    return find_reply([OURS, *messages], OURS, words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SAIR", "sair.", " Pare! ", "Parar 🙏", "PÁRE", "*STOP*", "não quero  mais receber", "Baja", "Descadastrar"],
+)
+def test_a_whole_reply_opts_out(text: str) -> None:
+    """However it is written: capitals, accents, punctuation, emoji."""
+    found = reply(theirs(text))
+    assert found is not None
+    assert (found.kind, found.undecided) == ("opt_out", False)
+
+
+@pytest.mark.parametrize(
+    "text", ["quero sair hoje às 5", "Não quero esse, quero o azul", "cancelar", "Pode parar de ligar?", "isso é spam"]
+)
+def test_a_word_in_a_sentence_is_for_a_person_to_decide(text: str) -> None:
+    """It may be about something else: an appointment, a product."""
+    found = reply(theirs(text))
+    assert found is not None
+    assert (found.kind, found.undecided) == ("text", True)
+
+
+@pytest.mark.parametrize("text", ["Oi", "obrigada!", "sairemos às 5", "comparar preços", ""])
+def test_other_texts_are_only_replies(text: str) -> None:
+    """A word inside another word is none."""
+    assert reply(theirs(text)) == Reply(at=NOON + timedelta(seconds=60), kind="text")
+
+
+def test_a_button_opts_out_only_when_the_campaign_names_it() -> None:
+    """`Cancelar` of an appointment opts nobody out, and `Sair` on a button may be an answer as well."""
+    words = OptOutWords().and_also(["chega"], ["Não quero receber!"])
+    kinds = [
+        (found := reply(theirs(text, kind=kind), words=words)) and found.kind
+        for text, kind in [
+            ("Cancelar", "button"),
+            ("Sair", "interactive"),
+            ("NAO QUERO RECEBER", "button"),
+            ("Chega!", "text"),
+            ("foto", "image"),
+        ]
+    ]
+    assert kinds == ["button:Cancelar", "button:Sair", "opt_out", "opt_out", "media"]
+
+
+def test_only_what_comes_after_ours_and_before_the_next_is_its_reply() -> None:
+    """Yesterday's message is none, nor one after the agent's own; one that quotes ours always is."""
+    agents = TimelineMessage(at=NOON + timedelta(seconds=100), by_agent=True)
+    assert reply(theirs(seconds=-5)) is None
+    assert reply(theirs("SAIR", seconds=0)) is None
+    assert reply(agents, theirs("SAIR", seconds=160)) is None
+    found = reply(agents, theirs("Oi", seconds=160, quoted="m-1"))
+    assert found is not None
+    assert found.tied
+
+
+def test_the_first_message_is_the_reply_and_an_opt_out_behind_it_still_counts() -> None:
+    """A reply counts for a week; an opt-out whenever it comes."""
+    week = timedelta(days=7).total_seconds()
+    assert reply(theirs(seconds=week + 1)) is None
+    first = reply(theirs("Quem é?", seconds=5), theirs("para sair, como faço", seconds=9))
+    assert first == Reply(at=NOON + timedelta(seconds=5), kind="text", undecided=True)
+    late = reply(theirs("Quem é?", seconds=5), theirs("Sair", seconds=week * 2))
+    assert late is not None
+    assert late.opts_out
