@@ -126,7 +126,7 @@ def match_case(
             continue
         span = _span(row.result.sent_at, None, timeline.margin, read_timeout)
         spans = [_span_of(other, other.sent_at, timeline.margin, read_timeout) for other in others if other.sent_at]
-        found = find_message(timeline.messages, text=text, span=span, others=spans)
+        found = find_message(timeline.ours, text=text, span=span, others=spans)
         if isinstance(found, TimelineMessage):
             return MatchedRow(row=row, chat_id=chat, at=found.at)
         if found is not Trace.NOTHING:

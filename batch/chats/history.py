@@ -16,7 +16,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from batch.chats.endpoint import chats_url, parse_endpoint
-from batch.chats.error_text import as_clause, decode_body, extract_text, parse_json
+from batch.chats.error_text import as_clause, decode_body, extract_text, one_line, parse_json
 from batch.chats.http_messages import read_body, request_headers
 from batch.chats.response import (
     MARGIN,
@@ -24,12 +24,14 @@ from batch.chats.response import (
     Instant,
     LastMessage,
     LenientModel,
+    Maybe,
     clock_skew,
     retry_after,
 )
 from batch.chats.token import Token
 from batch.chats.transport.exceptions import FAULT_WORDS, TRANSPORT_ERRORS, Fault, classify_error
 from batch.chats.transport.factory import make_http_client
+from batch.chats.whatsapp_codes import find_code
 from batch.i18n import _
 from batch.model.chat_history import TimelineMessage
 
@@ -42,17 +44,28 @@ _LONGEST_WAIT: Final = 60.0
 _FOR_ALL: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.TOO_MANY_REQUESTS})
 _RETRIED: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _HOPELESS: Final = frozenset({Fault.NO_NAME, Fault.TLS})
+_MOST_PAGES: Final = 20
+_AGENTS: Final = ("AGENT", "USER")
+"""Values of `sent_via` for messages that a person at the desk wrote."""
+_FAILURE_KEYS: Final = ("error", "errors", "error_code", "error_message", "failure", "failure_reason", "status_reason")
 
 _utc_now: Final = partial(datetime.now, UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeline:
-    """Our messages in a chat."""
+    """Messages in a chat, ours and the person's."""
 
     messages: tuple[TimelineMessage, ...]
     margin: timedelta
     """How far its times may be wrong: little when the API's clock is known."""
+    is_cut: bool = False
+    """The API has more messages, some of which may be of the time that was asked for."""
+
+    @property
+    def ours(self) -> list[TimelineMessage]:
+        """Our messages that have a text."""
+        return [message for message in self.messages if message.from_me and message.text]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,10 +76,16 @@ class TimelineFailure:
     """Why, for people, without a full stop."""
     for_all: bool
     """Every other chat would meet the same."""
+    status: int | None = None
+    """Of the answer; None where none came."""
 
 
 class _Message(LastMessage):
+    type: object = None
+    sent_via: object = None
+    is_history: object = None
     body_text: object = None
+    quoted_message: object = None
 
 
 class _Record(LenientModel):
@@ -75,7 +94,18 @@ class _Record(LenientModel):
 
 
 class _Timeline(LenientModel):
+    total: Maybe[int] = None
     records: list[object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimelinePage:
+    """One answer of a timeline."""
+
+    messages: tuple[TimelineMessage, ...]
+    records: int
+    total: int | None
+    """Records of the whole timeline, as the API counts them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,9 +147,34 @@ class ChatsReader:
         self._now = now
         self._sleep = sleep
 
-    async def timeline(self, chat_id: str) -> Timeline | TimelineFailure:
-        """Read a chat's timeline, in up to three tries. Never raises for failures of the network or the server."""
+    async def timeline(self, chat_id: str, *, since: datetime | None = None) -> Timeline | TimelineFailure:
+        """Read a chat's timeline, each answer in up to three tries. Never raises for failures of network or server.
+
+        Nothing documents its pages. Where it counts more records than it gave, `?page=2` and so on are asked for, until
+        all are there, a page brings nothing new, or pages that go back in time have reached `since`.
+        """
         url = f"{self._url}/{quote(chat_id, safe='')}/timeline"
+        answer = await self._ask(url)
+        page = self._read(answer)
+        if isinstance(page, TimelineFailure):
+            return page
+        messages, records, number, cut = dict.fromkeys(page.messages), page.records, 1, _has_more(page, page.records)
+        while cut and number < _MOST_PAGES and not _reaches(page, since):
+            number += 1
+            page = self._read(await self._ask(f"{url}?page={number}"))
+            if isinstance(page, TimelineFailure):
+                return page
+            if not page.records or (page.messages and messages.keys() >= set(page.messages)):
+                break
+            messages |= dict.fromkeys(page.messages)
+            records += page.records
+            cut = _has_more(page, records)
+        seconds = None if isinstance(answer, Fault) else clock_skew(answer.headers, received=answer.received_at)
+        margin = MARGIN_WITHOUT_DATE if seconds is None else MARGIN
+        return Timeline(messages=tuple(messages), margin=margin, is_cut=cut and not _reaches(page, since))
+
+    async def _ask(self, url: str) -> _Answer | Fault:
+        """Get an answer, in up to three tries."""
         answer = await self._get(url)
         for wait in _WAITS:
             pause = _next_wait(answer, wait)
@@ -127,7 +182,7 @@ class ChatsReader:
                 break
             await self._sleep(pause)
             answer = await self._get(url)
-        return self._read(answer)
+        return answer
 
     async def aclose(self) -> None:
         """Close the connection. May be called twice."""
@@ -152,7 +207,7 @@ class ChatsReader:
             oversized=oversized,
         )
 
-    def _read(self, answer: _Answer | Fault) -> Timeline | TimelineFailure:
+    def _read(self, answer: _Answer | Fault) -> TimelinePage | TimelineFailure:
         if isinstance(answer, Fault):
             return TimelineFailure(words=_(FAULT_WORDS[answer]), for_all=True)
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
@@ -161,30 +216,42 @@ class ChatsReader:
             return TimelineFailure(
                 words=_("HTTP {status}: {words}").format(status=answer.status, words=why),
                 for_all=redirected or answer.status in _FOR_ALL,
+                status=answer.status,
             )
-        seconds = clock_skew(answer.headers, received=answer.received_at)
-        messages = None if answer.oversized else parse_timeline(answer.text, skew=timedelta(seconds=seconds or 0))
-        if messages is None:
-            return TimelineFailure(
-                words=_("HTTP {status}, but its answer is no timeline").format(status=answer.status), for_all=False
-            )
-        return Timeline(messages=messages, margin=MARGIN_WITHOUT_DATE if seconds is None else MARGIN)
+        skew = timedelta(seconds=clock_skew(answer.headers, received=answer.received_at) or 0)
+        page = None if answer.oversized else parse_timeline(answer.text, skew=skew, redact=self._token.redact)
+        if page is None:
+            words = _("HTTP {status}, but its answer is no timeline").format(status=answer.status)
+            return TimelineFailure(words=words, for_all=False, status=answer.status)
+        return page
 
 
-def parse_timeline(text: str, *, skew: timedelta) -> tuple[TimelineMessage, ...] | None:
-    """Parse our messages in a timeline, with times by our own clock; None when the text is no timeline.
+def _has_more(page: TimelinePage, records: int) -> bool:
+    return page.records > 0 and page.total is not None and page.total > records
 
-    `skew`: how far the API's clock is ahead of ours. Records that are no message of ours, or have no time or text, are
+
+def _reaches(page: TimelinePage, since: datetime | None) -> bool:
+    """Return whether a page goes back in time, and further than `since`: the pages behind it are older still."""
+    times = [message.at for message in page.messages]
+    return since is not None and bool(times) and times == sorted(times, reverse=True) and times[-1] < since
+
+
+def parse_timeline(text: str, *, skew: timedelta, redact: Callable[[str], str] = str) -> TimelinePage | None:
+    """Parse the messages in a timeline, with times by our own clock; None when the text is no timeline.
+
+    `skew`: how far the API's clock is ahead of ours. Records that are no message, or do not show whose and of when, are
     left out.
     """
     try:
-        records = _Timeline.model_validate_json(text).records
+        parsed = _Timeline.model_validate_json(text)
     except ValidationError:
         return None
-    return tuple(message for record in records if (message := _parse_message(record, skew)) is not None)
+    found = (_parse_message(record, skew, redact) for record in parsed.records)
+    messages = tuple(message for message in found if message is not None)
+    return TimelinePage(messages=messages, records=len(parsed.records), total=parsed.total)
 
 
-def _parse_message(record: object, skew: timedelta) -> TimelineMessage | None:
+def _parse_message(record: object, skew: timedelta, redact: Callable[[str], str]) -> TimelineMessage | None:
     try:
         parsed = _Record.model_validate(record)
     except ValidationError:
@@ -192,12 +259,43 @@ def _parse_message(record: object, skew: timedelta) -> TimelineMessage | None:
     message = parsed.message
     # WhatsApp's own time first: a message that was taken over from another history was created here later.
     at = message.meta_timestamp or message.created_at or parsed.event_at
-    if message.from_me is not True or at is None or not isinstance(message.body_text, str):
+    if message.from_me is None or at is None:
         return None
     try:
-        return TimelineMessage(at=at - skew, text=message.body_text, status=message.status)
+        at -= skew
     except OverflowError:  # at an end of the calendar
         return None
+    code, words = _find_failure(record, redact)
+    return TimelineMessage(
+        at=at,
+        text=message.body_text if isinstance(message.body_text, str) else "",
+        status=message.status,
+        id=None if message.id is None else one_line(redact(message.id)),
+        from_me=message.from_me,
+        by_agent=bool(message.agent) or message.sent_via in _AGENTS,
+        is_history=message.is_history is True,
+        kind=message.type.casefold() if isinstance(message.type, str) else "",
+        quoted=_read_id(message.quoted_message),
+        code=code,
+        words=words,
+    )
+
+
+def _find_failure(record: object, redact: Callable[[str], str]) -> tuple[int | None, str]:
+    """Find why a message failed: WhatsApp's code, and the API's words. No field for it is documented."""
+    message = record["message"] if isinstance(record, dict) else None
+    given = {key: message[key] for key in _FAILURE_KEYS if message.get(key)} if isinstance(message, dict) else {}
+    if not given:
+        return None, ""
+    code = find_code([given, {"code": given.get("error_code")}])
+    return code, extract_text("", given, redact).rstrip(".")
+
+
+def _read_id(quoted: object) -> str | None:
+    """Return the id in a `quoted_message`: an object with one, or the id itself."""
+    if isinstance(quoted, dict):
+        quoted = quoted.get("id") or quoted.get("message_id")
+    return quoted if isinstance(quoted, str) else None
 
 
 def _next_wait(answer: _Answer | Fault, usual: float) -> float | None:

@@ -95,7 +95,7 @@ def _not_blank(value: str) -> str:
     return text
 
 
-_Maybe = Annotated[_T | None, WrapValidator(_none_when_wrong)]
+Maybe = Annotated[_T | None, WrapValidator(_none_when_wrong)]
 Instant = Annotated[datetime | None, BeforeValidator(parse_instant)]
 
 
@@ -108,12 +108,12 @@ class LenientModel(BaseModel):
 class LastMessage(LenientModel):
     """The fields of a chat's last message that may show an earlier life of the chat, or that it is ours."""
 
-    id: _Maybe[Annotated[str, BeforeValidator(_chat_id), AfterValidator(_not_blank)]] = None
-    from_me: _Maybe[bool] = None
-    status: _Maybe[Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\A[A-Za-z_-]{1,40}\z")]] = None
+    id: Maybe[Annotated[str, BeforeValidator(_chat_id), AfterValidator(_not_blank)]] = None
+    from_me: Maybe[bool] = None
+    status: Maybe[Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\A[A-Za-z_-]{1,40}\z")]] = None
     """A plain word: it goes into the log, so that nothing of a person may be in it."""
     agent: object = None
-    origin: _Maybe[str] = None
+    origin: Maybe[str] = None
     meta_timestamp: Instant = None
     created_at: Instant = None
 
@@ -122,11 +122,11 @@ class ChatAnswer(LenientModel):
     """A chat. Only `id` is required; what is missing, null or of a wrong type is None."""
 
     id: Annotated[str, BeforeValidator(_chat_id), AfterValidator(_not_blank)]
-    status: _Maybe[str] = None
-    unread_count: _Maybe[int] = None
+    status: Maybe[str] = None
+    unread_count: Maybe[int] = None
     archived_at: object = None
     last_message_at: Instant = None
-    last_message: _Maybe[LastMessage] = None
+    last_message: Maybe[LastMessage] = None
 
 
 def parse_chat(text: str) -> ChatAnswer | None:

@@ -55,7 +55,7 @@ class Served:
         return self.read.words
 
 
-def serve(answers: Sequence[bytes], *, chat: str = "c-1", **options: object) -> Served:
+def serve(answers: Sequence[bytes], *, chat: str = "c-1", since: datetime | None = None, **options: object) -> Served:
     """Read one timeline from a server that gives these answers one after the other, each on its own connection."""
     served = Served()
     left = list(answers)
@@ -75,7 +75,7 @@ def serve(answers: Sequence[bytes], *, chat: str = "c-1", **options: object) -> 
         settings = {"token": Token.parse(SECRET, "test"), "read_timeout": 5.0, "now": lambda: NOW, **options}
         client = ChatsReader(endpoint=url, sleep=sleep, **settings)  # type: ignore[arg-type]  # any option
         try:
-            served.read = await client.timeline(chat)
+            served.read = await client.timeline(chat, since=since)
         finally:
             await client.aclose()
             server.close()
@@ -146,7 +146,55 @@ def test_only_our_messages_with_text_and_time_count() -> None:
     body["records"] += [None, 7, {"event_type": "NOTE"}, {"message": None}]
     served = serve([answer(200, json.dumps(body))])
     assert isinstance(served.read, Timeline)
-    assert [(message.at, message.status) for message in served.read.messages] == [(NOW, "sent")]
+    assert [(message.at, message.status) for message in served.read.ours] == [(NOW, "sent")]
+
+
+def test_a_message_is_read_with_all_that_tells_it_apart() -> None:
+    """Whose it is, what it quotes, why it failed; the token in an API's words is not."""
+    failed = ours(id="m-1", status="failed", errors=[{"code": 131026, "message": f"Undeliverable to {SECRET}."}])
+    reply = ours(
+        id="m-2", from_me=False, type="BUTTON", body_text="Sim", quoted_message={"id": "m-1", "body_text": "Oi"}
+    )
+    agents = ours(id="m-3", agent={"id": "a-1"}, is_history=True)
+    served = serve([answer(200, timeline(failed, reply, agents))])
+    assert isinstance(served.read, Timeline)
+    one, two, three = served.read.messages
+    assert (one.id, one.status, one.code, one.words) == ("m-1", "failed", 131026, "Undeliverable to [token]")
+    assert (two.from_me, two.kind, two.text, two.quoted) == (False, "button", "Sim", "m-1")
+    assert (three.by_agent, three.is_history) == (True, True)
+
+
+def page(*seconds: float, total: int = 6) -> bytes:
+    at = [(NOW + timedelta(seconds=each)).isoformat() for each in seconds]
+    return answer(200, timeline(*[ours(id=each, created_at=each) for each in at], total=total))
+
+
+def test_a_timeline_in_pages_is_read_to_its_end() -> None:
+    """As long as they bring what is new."""
+    served = serve([page(9, 8), page(7, 6), page(5, 4)])
+    assert isinstance(served.read, Timeline)
+    assert (len(served.read.messages), served.read.is_cut) == (6, False)
+    assert [line.split()[1].partition("?")[2] for line in served.requests] == ["", "page=2", "page=3"]
+
+
+def test_an_api_without_pages_is_asked_once_more() -> None:
+    """It gives the same again; what it keeps back may be anything."""
+    served = serve([page(9, 8), page(9, 8)])
+    assert isinstance(served.read, Timeline)
+    assert (len(served.read.messages), served.read.is_cut) == (2, True)
+
+
+def test_pages_that_go_back_in_time_are_read_as_far_as_is_needed() -> None:
+    """Newest first: what is older than the message is not asked for. Oldest first: all of it is."""
+    served = serve([page(9, 8), page(7, -3)], since=NOW)
+    assert isinstance(served.read, Timeline)
+    assert (len(served.read.messages), served.read.is_cut) == (4, False)
+    assert len(serve([page(-3, -2), page(-1, 2), page(3, 4)], since=NOW).requests) == 3
+
+
+def test_a_page_that_fails_is_a_look_that_failed() -> None:
+    """Half a timeline is none."""
+    assert serve([page(9, 8), answer(404, '{"message": "Nao"}')]).words == "HTTP 404: Nao"
 
 
 def test_a_time_at_the_calendars_end_is_left_out() -> None:
@@ -192,7 +240,7 @@ def test_who_asks_for_hours_is_not_waited_for() -> None:
 def test_a_refusal_is_not_tried_again(status: int, for_all: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """No redirect is followed; what every chat would meet is said to be so."""
     served = serve([answer(status, '{"message": "Nao"}', "Location: http://127.0.0.1:1/")])
-    assert served.read == TimelineFailure(words=f"HTTP {status}: Nao", for_all=for_all)
+    assert served.read == TimelineFailure(words=f"HTTP {status}: Nao", for_all=for_all, status=status)
     assert len(served.requests) == 1
 
 
