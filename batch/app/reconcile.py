@@ -1,10 +1,10 @@
-"""`reconcile`: settles unknown rows whose message is found in a chat that an earlier run recorded.
+"""Unknown rows whose message is found in a chat that an earlier run recorded: `follow -c` settles them.
 
 A message that is found is a proof; one that is not found proves nothing, and the row stays unknown.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from batch.i18n import _
 from batch.ledger import Ledger, RelatedMessage, RowStatus, Settlement, State
 from batch.model.chat_history import Span, TimelineMessage, Trace, find_message
 from batch.model.messages import campaign_scope, message_key
-from batch.model.outcomes import Evidence, ExitCode, Outcome
+from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run
 
@@ -156,11 +156,6 @@ class ReconcileReport:
     unmatched: tuple[UnmatchedRow, ...]
     """Unknown as before, with the reason of each."""
 
-    @property
-    def exit_code(self) -> ExitCode:
-        """0 when no row of the run is unknown any more."""
-        return ExitCode.UNKNOWN if self.unmatched else ExitCode.DONE
-
 
 def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settings, token: Token) -> ReconcileReport:
     """Ask the API about the unknown rows of a run, and settle those whose message is found. Sends no message.
@@ -171,7 +166,7 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
     now = utc_now()
     with Ledger.for_reading(settings.ledger) as ledger, ExitStack() as stack:
         run = find_run(ledger, name)
-        loaded = _campaign_of(run, campaign, settings)
+        loaded = read_campaign(run, campaign, settings)
         hold_campaign(stack, ledger, run, now=now, read_timeout=settings.read_timeout)
         rows = ledger.settlements.row_statuses(run.run)
         unknown = [each for each in rows if each.state is State.UNKNOWN]
@@ -179,7 +174,7 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
         unmatched = [UnmatchedRow(row=each, why=NoMatch.LIVE) for each in rows if each.state is not State.UNKNOWN]
         people = [each.result.person for each in unknown if each.result.person]
         cases = collect_cases(unknown, ledger.settlements.find_related(run.endpoint, people))
-        texts = _texts(run, loaded, sheet, cases, ledger.hashes.key)
+        texts = read_texts(run, loaded, sheet, {case.row.key for case in cases if case.chats}, ledger.hashes.key)
         asked = _ask(run, loaded, [case for case in cases if case.row.key in texts], settings, token)
         judged = [match_case(case, texts, asked, read_timeout=settings.read_timeout) for case in cases]
         if loaded.template.body is None:
@@ -187,14 +182,14 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
         found = [each for each in judged if isinstance(each, MatchedRow)]
         settlements = [_settlement(match, run, now) for match in found]
         if settlements:
-            ledger.settlements.settle(settlements, now=now, who=user_name(), how="reconcile")
+            ledger.settlements.settle(settlements, now=now, who=user_name(), how="follow")
         unmatched += [each for each in judged if isinstance(each, UnmatchedRow)]
         unmatched.sort(key=lambda each: each.row.row)
         here = replace(run, ledger=ledger.location)
         return ReconcileReport(run=here, found=tuple(found), unmatched=tuple(unmatched))
 
 
-def _campaign_of(run: Run, path: Path, settings: Settings) -> Campaign:
+def read_campaign(run: Run, path: Path, settings: Settings) -> Campaign:
     """Load the campaign as it was named when the run began. Raises InputError for another campaign or address."""
     loaded = load_campaign(path, now=run.started)
     if campaign_scope(loaded.name) != campaign_scope(run.campaign):
@@ -203,27 +198,31 @@ def _campaign_of(run: Run, path: Path, settings: Settings) -> Campaign:
             other.format(file=path.name, name=loaded.name, run=run.run, campaign=run.campaign),
             _("Name the campaign file of that run with -c."),
         )
+    refuse_elsewhere(run, settings)
+    return loaded
+
+
+def refuse_elsewhere(run: Run, settings: Settings) -> None:
+    """Raise SettingsError when a run was sent to another address than the one that would be asked about it."""
     if settings.endpoint != run.endpoint:
         elsewhere = _("The run {run} was sent to {endpoint}, but {asked} would be asked about it.")
         raise SettingsError(
             elsewhere.format(run=run.run, endpoint=run.endpoint, asked=settings.endpoint),
             _("Name the run's address: {option}").format(option=f"--base-url {run.endpoint}"),
         )
-    return loaded
 
 
-def _texts(
-    run: Run, campaign: Campaign, sheet: Path | None, cases: Sequence[UnknownCase], hash_key: Callable[[str], str]
+def read_texts(
+    run: Run, campaign: Campaign, sheet: Path | None, wanted: Set[str], hash_key: Callable[[str], str]
 ) -> dict[str, str]:
-    """Render the messages of the cases with a known chat, by key. Empty when the campaign gives no text."""
-    wanted = {case.row.key for case in cases if case.chats}
+    """Render the messages of these keys, by key, as far as the sheet has them. Empty without a text in the campaign."""
     if not wanted or campaign.template.body is None:
         return {}
     path = sheet or Path(run.sheet_path)
     if sheet is None and not path.exists():
         raise SheetError(
             _("The sheet of the run {run} is not at {path} any more.").format(run=run.run, path=path),
-            _("Name where it is now: wegly-batch reconcile RUN -c CAMPAIGN SHEET"),
+            _("Name where it is now: wegly-batch follow RUN -c CAMPAIGN --file SHEET"),
         )
     source = open_campaign_sheet(path, campaign, endpoint=run.endpoint)
     skip_hidden = campaign.sheet.hidden_rows == "skip"

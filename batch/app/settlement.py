@@ -1,4 +1,4 @@
-"""Settling unknown rows, as far as `settle` and `reconcile` share it: locks, claims that may be alive, and wording."""
+"""Settling unknown rows, as far as `settle` and `follow` share it: locks, claims that may be alive, and wording."""
 
 import getpass
 from collections.abc import Iterable, Mapping, Sequence

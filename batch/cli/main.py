@@ -24,6 +24,7 @@ from batch.errors import WeglyBatchError, nearest
 from batch.i18n import N_, _, describe_os_error, system_language, use_language
 from batch.model.outcomes import EXIT_MEANINGS, ExitCode
 
+_RENAMED = {"reconcile": "follow"}
 _COMMANDS = {
     "demo": N_("Send the samples to a sandbox, end to end, with nothing to configure."),
     "init": N_("Write a campaign file from the header of a sheet."),
@@ -31,10 +32,10 @@ _COMMANDS = {
     "check": N_("Check a sheet against its campaign, with examples; sends nothing."),
     "plan": N_("Freeze what would be sent, to send exactly that later."),
     "run": N_("Send what is left of a sheet, and write the report."),
+    "follow": N_("Look what arrived, who answered and who opted out."),
     "report": N_("Write the report of a run again."),
     "runs": N_("List the runs of the ledger."),
     "settle": N_("Decide the unknown rows of a run, after looking into WhatsApp."),
-    "reconcile": N_("Settle unknown rows whose message is found in the chat."),
     "suppress": N_("Keep the list of people who are never messaged."),
     "ledger": N_("Look after the ledger: copy it safely, show what it holds."),
     "purge": N_("Remove people's data that are old from ledger and reports."),
@@ -77,7 +78,7 @@ class _Commands(TranslatedGroup):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
-            hint = nearest(args[0], _COMMANDS)
+            hint = nearest(_RENAMED.get(args[0], args[0]), _COMMANDS)
             problem = _("There is no command {name!r}{hint}.").format(name=args[0], hint=hint)
             ctx.fail(problem.replace("?.", "?"))
         return super().resolve_command(ctx, args)

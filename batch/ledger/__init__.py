@@ -1,7 +1,7 @@
 """The durable record of keys, claims and outcomes, across runs and campaigns. SQLAlchemy is used here alone.
 
 `plan` stages a sheet and decides which rows go, `send` claims and records, `read` gives results, `admin` is for
-people: settlement, retention, backup. All stand on `storage`.
+people: settlement, retention, backup; `deliveries` notes what looks into the chats have shown. All stand on `storage`.
 
 Invariants:
 
@@ -21,19 +21,23 @@ Invariants:
 from batch.ledger.admin.backup import LedgerContents, back_up, read_contents
 from batch.ledger.admin.purge import PurgeCounts, Scope
 from batch.ledger.admin.settlement import RelatedMessage, RowStatus, Settlement, SettlementCheck, check_settlement
+from batch.ledger.deliveries.looks import FollowedMessage, FollowScope, OtherAttempt, UndecidedReply
 from batch.ledger.ledger import Ledger
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.plan.staging import StagedRow, Staging
 from batch.ledger.storage.engine import default_url, sqlite_path
 from batch.ledger.storage.location import find_sync_service
-from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock
+from batch.ledger.storage.locks import Owner, campaign_lock, follow_lock, sender_lock
 from batch.ledger.storage.schema import State
 from batch.ledger.storage.suppression import SuppressionEntry
 
 __all__ = [
+    "FollowScope",
+    "FollowedMessage",
     "History",
     "Ledger",
     "LedgerContents",
+    "OtherAttempt",
     "Owner",
     "PurgeCounts",
     "RelatedMessage",
@@ -47,11 +51,13 @@ __all__ = [
     "Staging",
     "State",
     "SuppressionEntry",
+    "UndecidedReply",
     "back_up",
     "campaign_lock",
     "check_settlement",
     "default_url",
     "find_sync_service",
+    "follow_lock",
     "read_contents",
     "sender_lock",
     "sqlite_path",

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from batch.i18n import N_, _
 from batch.ledger.admin.purge import Retention
 from batch.ledger.admin.settlement import Settlements
+from batch.ledger.deliveries.looks import Deliveries
 from batch.ledger.plan.rules import RetryOptions
 from batch.ledger.plan.staging import Staging
 from batch.ledger.read.runs import RunReader, sender_values
@@ -178,6 +179,11 @@ class Ledger(RunReader):
     def settlements(self) -> Settlements:
         """Decisions about unknown rows."""
         return Settlements(self._engine)
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Looks at accepted messages."""
+        return Deliveries(self._engine)
 
     @property
     def suppression(self) -> SuppressionList:

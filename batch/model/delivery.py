@@ -57,7 +57,7 @@ def state_of(word: str | None) -> DeliveryState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sighting:
-    """What one look has shown of a message."""
+    """A message as one look has shown it."""
 
     at: datetime
     """Time of the look."""
@@ -73,7 +73,7 @@ class Sighting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """What all looks together have shown of a message."""
+    """A message as all looks together have shown it."""
 
     state: DeliveryState
     seen_at: datetime
@@ -232,5 +232,5 @@ class DeliveryCounts:
 
     @property
     def not_known(self) -> int:
-        """Not looked at, not found, not told apart, or with another word."""
+        """Not looked at, not found, ambiguous, or with another word."""
         return self.messaged - self.delivered - self.failed - self.on_the_way

@@ -46,7 +46,7 @@ class OptOutWords:
 
     words: frozenset[str] = frozenset(_OPT_OUTS.strip().replace("\n", "|").split("|"))
     buttons: frozenset[str] = frozenset()
-    """None by default: `Cancelar` of an appointment opts nobody out."""
+    """None by default: `Cancelar` may be about an appointment."""
 
     def and_also(self, words: Iterable[str], buttons: Iterable[str]) -> "OptOutWords":
         """Return these and more, as people write them."""

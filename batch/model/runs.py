@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from batch.i18n import _
+from batch.model.delivery import DeliveryCounts
 from batch.model.messages import Origin, sheet_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding
@@ -153,6 +154,8 @@ class Tally:
     this_run: ThisRun = field(default_factory=ThisRun)
     last_sent: datetime | None = None
     """Time of the sheet's last accepted message, of any run; None when there is none."""
+    delivery: DeliveryCounts | None = None
+    """Of the sheet's own messages; None when none was looked at."""
 
     @property
     def rows(self) -> int:

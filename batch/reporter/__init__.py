@@ -24,15 +24,25 @@ from batch.reporter.columns import COLUMNS
 from batch.reporter.html.runs_index import write_index
 from batch.reporter.report import write_report
 from batch.reporter.rows import ReportFiles, SourceSheet
-from batch.reporter.summary_json import RunSummary, summarize_run, summary_bytes, write_metrics
-from batch.reporter.summary_view import headline
+from batch.reporter.summary_json import (
+    DeliverySummary,
+    RunSummary,
+    summarize_delivery,
+    summarize_run,
+    summary_bytes,
+    write_metrics,
+)
+from batch.reporter.summary_view import delivery_headline, headline
 
 __all__ = [
     "COLUMNS",
+    "DeliverySummary",
     "ReportFiles",
     "RunSummary",
     "SourceSheet",
+    "delivery_headline",
     "headline",
+    "summarize_delivery",
     "summarize_run",
     "summary_bytes",
     "write_index",

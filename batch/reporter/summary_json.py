@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from batch.atomic_file import write_atomic
 from batch.control_characters import show_controls
 from batch.formatting import OMIT_NONE, to_json
+from batch.model.delivery import DeliveryCounts, DeliveryState
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence
 from batch.model.runs import Run, SenderRun, Tally, rank_reasons
@@ -63,6 +64,34 @@ class AttemptsSummary:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FailureCount:
+    """Messages that failed alike, as far as the API gave a reason."""
+
+    code: int | None
+    words: str
+    messages: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliverySummary:
+    """Accepted messages by what looks have shown of them; all but `read` and the replies add up to `messaged`."""
+
+    messaged: int
+    delivered: int
+    """At least so many: those that were read among them."""
+    read: int
+    failed: int
+    on_the_way: int
+    not_known: int
+    """Not looked at, not found, ambiguous, or with a word that is not known here."""
+    replied: int
+    opted_out: int
+    looked_at: datetime
+    states: Mapping[str, int]
+    failures: tuple[FailureCount, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunSummary:
     """The content of summary.json, and of `--json`. Other programs read these names, so none is ever changed.
 
@@ -80,6 +109,8 @@ class RunSummary:
     """All six outcomes, as they stand after the run."""
     reasons: tuple[ReasonCount, ...]
     this_run: AttemptsSummary
+    delivery: DeliverySummary | None = field(default=None, metadata=OMIT_NONE)
+    """Once a message was looked at."""
     exit_code: int | None
     purged: datetime | None = field(default=None, metadata=OMIT_NONE)
     """When personal data were removed."""
@@ -108,8 +139,29 @@ def summarize_run(run: Run, tally: Tally) -> RunSummary:
             achieved_rate=this.achieved_rate,
             senders=tuple(map(_sender_summary, this.senders)),
         ),
+        delivery=summarize_delivery(tally.delivery, zone) if tally.delivery else None,
         exit_code=run.exit_code,
         purged=run.purged and run.purged.astimezone(zone),
+    )
+
+
+def summarize_delivery(counts: DeliveryCounts, zone: ZoneInfo) -> DeliverySummary | None:
+    """Return the summary of what arrived; None when nothing was looked at."""
+    if counts.looked_at is None:
+        return None
+    failures = sorted(counts.codes.items(), key=lambda each: (-each[1], each[0][0] or 0, each[0][1]))
+    return DeliverySummary(
+        messaged=counts.messaged,
+        delivered=counts.delivered,
+        read=counts.read,
+        failed=counts.failed,
+        on_the_way=counts.on_the_way,
+        not_known=counts.not_known,
+        replied=counts.replied,
+        opted_out=counts.opted_out,
+        looked_at=counts.looked_at.astimezone(zone),
+        states={state.value: counts.states.get(state, 0) for state in DeliveryState},
+        failures=tuple(FailureCount(code=code, words=words, messages=n) for (code, words), n in failures),
     )
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from batch.formatting import format_day
+from batch.formatting import format_day, format_moment
 from batch.i18n import N_, _, ngettext, number
+from batch.model.delivery import DeliveryCounts
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence, sentence
 from batch.model.runs import Run, Tally, rank_reasons
@@ -74,7 +75,30 @@ def headline(run: Run, tally: Tally, *, last_sent: datetime | None = None) -> tu
 
     `last_sent`: when the last message of the sheet was sent (aware), for a run that sent nothing itself.
     """
-    return tuple(filter(None, (_this_run(run, tally, last_sent), _messaged(tally), _remaining(tally))))
+    delivery = delivery_headline(tally.delivery, run.timezone) if tally.delivery else ""
+    return tuple(filter(None, (_this_run(run, tally, last_sent), _messaged(tally), delivery, _remaining(tally))))
+
+
+def delivery_headline(counts: DeliveryCounts, timezone: str) -> str:
+    """Say what arrived, as far as looks have shown it. `timezone`: of the look's time."""
+    found = _(
+        "Delivered at least {delivered} of {messaged} messaged (read at least {read}), failed {failed}, "
+        "on the way {way}{unknown}; {replied} replied, {opted_out} opted out. Looked {when}."
+    )
+    unknown = _(", not known {n}").format(n=number(counts.not_known)) if counts.not_known else ""
+    looked_at = counts.looked_at
+    when = "" if looked_at is None else format_moment(looked_at, timezone)
+    return found.format(
+        delivered=number(counts.delivered),
+        messaged=number(counts.messaged),
+        read=number(counts.read),
+        failed=number(counts.failed),
+        way=number(counts.on_the_way),
+        unknown=unknown,
+        replied=number(counts.replied),
+        opted_out=number(counts.opted_out),
+        when=when,
+    )
 
 
 def _this_run(run: Run, tally: Tally, last_sent: datetime | None) -> str:

@@ -71,8 +71,8 @@ def _unknown_line(count: int, *, done: bool) -> str:
         )
     else:
         words = ngettext(
-            "{n} of them is unknown and loses its phone: to decide it (settle, reconcile), do that before.",
-            "{n} of them are unknown and lose their phones: to decide them (settle, reconcile), do that before.",
+            "{n} of them is unknown and loses its phone: to decide it (settle, follow), do that before.",
+            "{n} of them are unknown and lose their phones: to decide them (settle, follow), do that before.",
             count,
         )
     return words.format(n=number(count))

@@ -27,6 +27,7 @@ from batch.ledger.storage.pseudonyms import MARK, PURGED, Hashes, clear_value, r
 from batch.ledger.storage.schema import (
     State,
     corrections,
+    deliveries,
     messages,
     meta,
     purge_metadata,
@@ -118,6 +119,7 @@ class Retention:
             hashes = read_hashes(connection)
             for page in _message_pages(connection):
                 self._write(now, _PURGE, [_purged(each, hashes) for each in page])
+                self._write(now, _PURGE_LOOK, [{"of": each.key} for each in page])
             for run in (run for run in old if run.purged is None):
                 for page in _row_pages(connection, run.run):
                     self._write(now, _PURGE_ROW, [_purged_row(run.run, each) for each in page])
@@ -259,6 +261,11 @@ def _pages(
 _AS_READ = (messages.c.key == sa.bindparam("of"), messages.c.state == sa.bindparam("still"))
 _PURGE = sa.update(messages).where(*_AS_READ).values(payload=None, message_id=None, message_status=None)
 """Sets the columns of its parameters, too."""
+
+
+_PURGE_LOOK = (
+    sa.update(deliveries).where(deliveries.c.key == sa.bindparam("of")).values(word=None, words="", next_look=None)
+)
 
 
 def _purged(message: Any, hashes: Hashes) -> Mapping[str, Any]:

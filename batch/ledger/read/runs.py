@@ -31,20 +31,24 @@ from batch.ledger.storage.schema import (
     State,
     campaigns,
     corrections,
+    deliveries,
     is_one_of,
     messages,
     rows,
     run_senders,
     runs,
 )
+from batch.model.delivery import STOPPED_MARKETING, Delivery, DeliveryCounts, DeliveryState
 from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, findings_from_json, findings_to_json
 from batch.model.redaction import mask_result
+from batch.model.replies import OPT_OUT, Reply
 from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun, Traits, count_outcomes
 
 _PAGE = 1000
 _SENDER_COLUMNS = [field.name for field in fields(SenderRun) if field.name != "pending"]
+_ANY_LOOK = sa.select(sa.exists().select_from(deliveries))
 _ROWS_WITH_MESSAGES = rows.outerjoin(messages, messages.c.key == rows.c.key)
 
 
@@ -210,11 +214,13 @@ def _read_tally(connection: sa.Connection, run: str) -> Tally:
         reasons[shown.outcome, shown.reason] += 1
         if shown.outcome.messaged and shown.sent_at is not None:
             times.append(shown.sent_at)
+    of_sheet = messages.c.key.in_(sa.select(rows.c.key).where(rows.c.run == run))
     return Tally(
         counts=count_outcomes(reasons),
         reasons=+reasons,
         this_run=_this_run(connection, run),
         last_sent=max(times, default=None),
+        delivery=count_deliveries(connection, of_sheet) if connection.scalar(_ANY_LOOK) else None,
     )
 
 
@@ -232,6 +238,53 @@ def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outco
         return result_of(stored, pending=pending(group.sender))
 
     return count_groups(connection.execute(groups), result), times
+
+
+ACCEPTED = is_one_of(messages.c.state, MESSAGED_STATES)
+LOOKED_AT = tuple(
+    deliveries.c[name].label(f"look_{name}")
+    for name in (
+        *("attempts", "state", "word", "seen_at", "looked_at", "looks", "code", "words"),
+        *("replied_at", "reply", "reply_tied", "reply_undecided"),
+    )
+)
+"""The columns of which `delivery_of` makes a record."""
+
+
+def delivery_of(found: Mapping[Any, Any]) -> Delivery:
+    """Return what looks have shown of a message. `found`: a row with the columns `LOOKED_AT`."""
+    kept = {name: found[f"look_{name}"] for name in ("word", "seen_at", "looked_at", "looks", "code", "words")}
+    reply = None
+    if found["look_reply"] is not None:
+        reply = Reply(
+            at=found["look_replied_at"],
+            kind=found["look_reply"],
+            tied=found["look_reply_tied"],
+            undecided=found["look_reply_undecided"],
+        )
+    return Delivery(**kept, state=DeliveryState(found["look_state"]), reply=reply)
+
+
+def count_deliveries(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> DeliveryCounts | None:
+    """Count the accepted messages for which all of `which` holds by what looks have shown; None when there was none."""
+    same = sa.and_(deliveries.c.key == messages.c.key, deliveries.c.attempts == messages.c.attempts)
+    alike = (deliveries.c.state, deliveries.c.code, deliveries.c.words, deliveries.c.reply)
+    query = sa.select(*alike, sa.func.count().label("number"), sa.func.max(deliveries.c.looked_at).label("latest"))
+    groups = query.select_from(messages.outerjoin(deliveries, same)).where(ACCEPTED, *which).group_by(*alike)
+    states, codes, counts = Counter[DeliveryState](), Counter[tuple[int | None, str]](), Counter[str]()
+    latest: datetime | None = None
+    for each in connection.execute(groups):
+        counts["messaged"] += each.number
+        if each.state is None:
+            continue
+        states[state := DeliveryState(each.state)] += each.number
+        if state is DeliveryState.FAILED:
+            codes[each.code, each.words] += each.number
+        counts["replied"] += each.number if each.reply else 0
+        opted_out = each.reply == OPT_OUT or (state is DeliveryState.FAILED and each.code == STOPPED_MARKETING)
+        counts["opted_out"] += each.number if opted_out else 0
+        latest = each.latest if latest is None else max(latest, each.latest)
+    return DeliveryCounts(states=states, codes=codes, looked_at=latest, **counts) if latest else None
 
 
 def _this_run(connection: sa.Connection, run: str) -> ThisRun:

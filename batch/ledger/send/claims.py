@@ -11,15 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batch.i18n import N_
 from batch.ledger.send.contact_limits import ContactLimiter, claim_parameters, explain_refusal, may_claim
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, restored_values
-from batch.ledger.storage.suppression import SuppressionEntry, suppress
+from batch.ledger.storage.suppression import suppress_by_code
 from batch.model.messages import Job, campaign_scope, is_loopback
 from batch.model.outcomes import Outcome
-from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.verdicts import ClaimRefusal, Verdict, weigh
 
@@ -177,10 +175,8 @@ def _suppress_person(connection: sa.Connection, held: Claim, finding: Finding) -
     person, at, endpoint = connection.execute(
         sa.select(messages.c.person, messages.c.sent_at, messages.c.endpoint).where(messages.c.key == held.key)
     ).one()
-    reason = Phrase(N_("stopped marketing messages ({code})"), {"code": finding.values.get("code", "131050")})
-    source = Phrase(N_("WhatsApp, run {run}"), {"run": held.owner.run})
-    where = endpoint if is_loopback(endpoint) else ""
-    suppress(connection, SuppressionEntry(person=person, reason=reason, source=source, added=at, endpoint=where))
+    code, where = str(finding.values.get("code", "131050")), endpoint if is_loopback(endpoint) else ""
+    suppress_by_code(connection, person, code, run=held.owner.run, added=at, endpoint=where)
 
 
 def settle_dead_claims(

@@ -19,7 +19,7 @@ from batch.ledger.storage.errors import remedy_for, translate_failures
 from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import is_in_use, locks_folder
 from batch.ledger.storage.pseudonyms import SECRET, new_secret
-from batch.ledger.storage.schema import SCHEMA_VERSION, messages, meta, metadata, rows, suppressed
+from batch.ledger.storage.schema import SCHEMA_VERSION, deliveries, messages, meta, metadata, rows, suppressed
 
 T = TypeVar("T")
 BUSY_SECONDS = 120
@@ -61,7 +61,7 @@ def _add_message_ids(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE messages ADD COLUMN {column} TEXT")
 
 
-MIGRATIONS: Mapping[int, Migration] = {5: _limit_suppression_to_endpoints, 6: _add_message_ids}
+MIGRATIONS: Mapping[int, Migration] = {5: _limit_suppression_to_endpoints, 6: _add_message_ids, 7: deliveries.create}
 """Version n to the step that leads to it from n - 1: each change of a table brings its own."""
 
 OLDEST_VERSION = 4

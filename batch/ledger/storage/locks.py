@@ -36,10 +36,11 @@ class Owner:
         return cls(run=run, host=socket.gethostname(), pid=os.getpid())
 
 
-_CAMPAIGN, _SENDER = "campaign", "sender"
+_CAMPAIGN, _SENDER, _FOLLOW = "campaign", "sender", "follow"
 _HELD = {
     _CAMPAIGN: N_("Another run holds the campaign {whose}: {holder}."),
     _SENDER: N_("Another run holds the sender {whose}: {holder}."),
+    _FOLLOW: N_("Another pass asks {whose} what became of messages: {holder}."),
 }
 
 
@@ -53,9 +54,14 @@ def sender_lock(sender: str, endpoint: str) -> str:
     return f"{_SENDER} {sender} ({endpoint})"
 
 
+def follow_lock(endpoint: str) -> str:
+    """Return the name of the lock for asking what became of messages at an endpoint."""
+    return f"{_FOLLOW} {endpoint}"
+
+
 @contextmanager
 def hold(folder: Path, names: Iterable[str], owner: Owner) -> Iterator[None]:
-    """Hold the locks of `names` (`campaign ...`, `sender ...`) while the block runs.
+    """Hold the locks of `names` (`campaign ...`, `sender ...`, `follow ...`) while the block runs.
 
     Raises Busy, naming the holder, when another run has one of them, and LedgerUnusable when they cannot be made; then
     none is held.

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Raised with every change of the tables; `MIGRATIONS` in `engine.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -208,6 +208,28 @@ caps and spacing, and not as a message that `[history]` keeps others away from. 
 messages only, so that planning a sheet does not pay for them. `key` is a keyed hash (`pseudonyms.py`); of a purged
 message `person`, `chat_id` and `request_hash` are hashes too, and begin with `#`."""
 
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("word", sa.String(40)),
+    sa.Column("seen_at", UtcTime, nullable=False),
+    sa.Column("looked_at", UtcTime, nullable=False),
+    sa.Column("looks", sa.Integer, nullable=False),
+    sa.Column("next_look", UtcTime),
+    sa.Column("code", sa.Integer),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("replied_at", UtcTime),
+    sa.Column("reply", sa.Text),
+    sa.Column("reply_tied", sa.Boolean, nullable=False),
+    sa.Column("reply_undecided", sa.Boolean, nullable=False),
+    sa.Index("deliveries_by_next_look", "next_look"),
+)
+"""What looks into the chat have shown of a message, one row per key (`Delivery`). `attempts`: those that the message
+had; with another number the row is of an earlier message, and counts no more. `next_look`: null once it is settled."""
+
 suppressed = sa.Table(
     "suppressed",
     metadata,
@@ -280,7 +302,7 @@ decisions = sa.Table(
     sa.Column("how", sa.Text, nullable=False),
     sa.Index("decisions_by_key", "key"),
 )
-"""Decisions of people, and of `reconcile`, about unknown messages. Grows only. `row` is of the sheet of
+"""Decisions of people, and of `follow`, about unknown messages. Grows only. `row` is of the sheet of
 `run`; `attempts` are those the message had when it was decided about."""
 
 purge_metadata = sa.MetaData()

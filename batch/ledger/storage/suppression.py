@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from batch.i18n import N_, _
 from batch.ledger.storage.engine import connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.schema import is_suppressed, suppressed
-from batch.model.phrases import Value
+from batch.model.phrases import Phrase, Value
 
 _CHANGING = N_("changing the suppression list")
 _PAGE = 1000
@@ -43,6 +43,16 @@ def _values(entry: SuppressionEntry) -> dict[str, object]:
 def suppress(connection: sa.Connection, entry: SuppressionEntry) -> bool:
     """Put a person on the list; False when an entry that holds there exists, which stays. The caller commits."""
     return connection.execute(_ADD, _values(entry)).rowcount == 1
+
+
+def suppress_by_code(
+    connection: sa.Connection, person: str, code: str, *, run: str, added: datetime, endpoint: str
+) -> bool:
+    """Put a person on the list who has stopped marketing messages, as WhatsApp's code says; else as `suppress`."""
+    reason = Phrase(N_("stopped marketing messages ({code})"), {"code": code})
+    source = Phrase(N_("WhatsApp, run {run}"), {"run": run})
+    entry = SuppressionEntry(person=person, reason=reason, source=source, added=added, endpoint=endpoint)
+    return suppress(connection, entry)
 
 
 class SuppressionList:

@@ -96,7 +96,7 @@ def test_before_a_run(office: Office) -> None:
 
 
 def test_a_run_and_what_follows(office: Office) -> None:
-    """run, report, runs, settle, reconcile, purge: the summary is the same everywhere."""
+    """run, report, runs, settle, follow, purge: the summary is the same everywhere."""
     sheet, campaign = office.sheet(["11 90000-1001", "11 90000-0900", "11 90000-0904"]), office.campaign()
     code, out, _said = office.type("run", sheet, "-c", campaign, "--yes", "--json")
     summary = json.loads(out)
@@ -113,8 +113,10 @@ def test_a_run_and_what_follows(office: Office) -> None:
     again = [each.replace("settled", "settled_before") for each in settled]
     assert printed(office, *settle) == [*about, "settled[]", *again, "exit_code"]
     unknown = [f"unknown[].{key}" for key in ("row", "phone", "reason", "message")]
-    reconcile = ("reconcile", run, "-c", campaign, "--read-timeout", "1")
-    assert printed(office, *reconcile) == [*about, "settled[]", *unknown, "exit_code"]
+    assert printed(office, "follow", run, "-c", campaign, "--read-timeout", "1") == [
+        *("endpoint", "ledger", "runs[]", "since", "looks", "changed", "due", "delivery"),
+        *("opted_out[]", "to_decide[]", "settled[]", *unknown, "reports[]", "problems[]", "stopped", "exit_code"),
+    ]
     assert printed(office, "purge", "--older-than", "30d", "--dry-run") == [
         *("ledger", "before", "done", "campaigns[]", "suppressed", "problems[]", "clean", "exit_code")
     ]

@@ -113,15 +113,15 @@ def test_words_of_the_api() -> None:
 
 messages = st.builds(
     TimelineMessage,
-    at=st.integers(-100, 100).map(at),
+    at=st.integers(-20, 40).map(at),
     text=st.sampled_from(["A", "B"]),
     id=st.integers(1, 6).map(str),
-    from_me=st.booleans(),
-    by_agent=st.booleans(),
-    is_history=st.booleans(),
+    from_me=st.sampled_from([True, True, True, False]),
+    by_agent=st.sampled_from([False, False, False, True]),
+    is_history=st.sampled_from([False, False, False, True]),
     status=st.sampled_from(["sent", "read", None]),
 )
-spans = st.tuples(st.integers(-50, 20), st.integers(0, 60)).map(lambda each: Span(start=at(each[0]), end=at(sum(each))))
+spans = st.tuples(st.integers(-20, 10), st.integers(0, 60)).map(lambda each: Span(start=at(each[0]), end=at(sum(each))))
 
 
 @given(
@@ -162,6 +162,19 @@ def test_a_matched_message_is_one_that_the_attempt_can_have_sent(
     ]
     assert len(rest) == 1 or [each for each in rest if each.text == text] == [found]
     assert len(rest) > sum(other is None and each.overlaps(span) for other, each in others)
+
+
+def test_several_messages_in_its_time_are_told_apart_by_their_text() -> None:
+    """Where that is known, and is one message's alone; and one message is not that of two attempts."""
+    span = Span(start=at(0), end=at(60))
+    two = [TimelineMessage(at=at(1), text="A"), TimelineMessage(at=at(2), text="B")]
+    assert match_message(two, message_id=None, span=span, text="B") is two[1]
+    assert match_message(two, message_id=None, span=span) is DeliveryState.NOT_TOLD_APART
+    assert match_message([*two, two[1]], message_id=None, span=span, text="B") is DeliveryState.NOT_TOLD_APART
+    other = [(None, span)]
+    assert match_message(two[:1], message_id=None, span=span, text="A", others=other) is DeliveryState.NOT_TOLD_APART
+    assert match_message(two, message_id=None, span=span, text="A", others=other) is two[0]
+    assert match_message(two[:1], message_id=None, span=span, others=[("x", span)]) is two[0]
 
 
 def test_an_opt_out_counts_where_our_message_is_not_found() -> None:

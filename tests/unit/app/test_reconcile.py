@@ -8,7 +8,7 @@ import pytest
 
 from batch.app.reconcile import MatchedRow, NoMatch, UnknownCase, UnmatchedRow, collect_cases, match_case
 from batch.chats import Timeline, TimelineFailure
-from batch.cli.output.settle import _STILL_UNKNOWN
+from batch.cli.output.follow import _STILL_UNKNOWN
 from batch.ledger import RelatedMessage, RowStatus, State
 from batch.model.chat_history import TimelineMessage
 from batch.model.outcomes import Evidence, Outcome

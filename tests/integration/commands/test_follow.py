@@ -1,4 +1,4 @@
-"""`reconcile` at the command line, over the sandbox: found in the chat is sent, not found proves nothing."""
+"""`follow -c` and unknown rows, over the sandbox: found in the chat is sent, not found proves nothing."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ class Desk:
         assert out, err
         return str(json.loads(out)["run"])
 
-    def reconcile(self, run: str, *more: object, campaign: Path | None = None) -> tuple[int, str, str]:
+    def follow(self, run: str, *more: object, campaign: Path | None = None) -> tuple[int, str, str]:
         where = ("--base-url", self.sandbox.url)
-        return self.type("reconcile", run, "-c", campaign or self.second, *where, *more)
+        return self.type("follow", run, "-c", campaign or self.second, *where, *more)
 
     def answer(self, run: str, *more: object, campaign: Path | None = None) -> tuple[int, dict[str, Any]]:
         """Exit code and JSON."""
-        code, out, err = self.reconcile(run, "--json", *more, campaign=campaign)
+        code, out, err = self.follow(run, "--json", *more, campaign=campaign)
         assert out, err
         return code, json.loads(out)
 
@@ -132,10 +132,10 @@ def run(desk: Desk) -> str:
 
 
 def test_only_what_is_found_in_the_chat_is_settled(desk: Desk, run: str) -> None:
-    """The truth of the sandbox's own log; nothing is posted; 4 while a row is unknown."""
+    """The truth of the sandbox's own log; nothing is posted."""
     posted = len(desk.sandbox.log.received)
     code, found = desk.answer(run)
-    assert (code, found["exit_code"]) == (4, 4)
+    assert (code, found["exit_code"]) == (0, 0)
     assert [(each["row"], each["phone"]) for each in found["settled"]] == [(2, "+55 11 90000-1001")]
     assert list(found["settled"][0]) == ["row", "phone", "chat_id", "sent_at"]
     assert [(each["row"], each["reason"]) for each in found["unknown"]] == [(3, "not_found"), (4, "no_chat")]
@@ -147,8 +147,8 @@ def test_only_what_is_found_in_the_chat_is_settled(desk: Desk, run: str) -> None
 
 def test_the_table_says_why_and_what_to_do(desk: Desk, run: str) -> None:
     """Each unknown row, and that absence proves nothing; then the way to settle by hand."""
-    code, out, err = desk.reconcile(run)
-    assert (code, err) == (4, "")
+    code, out, err = desk.follow(run)
+    assert (code, err) == (0, "")
     assert "row 2      +55 11 90000-1001   settled as sent: it is in the chat" in out
     assert "row 3      +55 11 90001-1002   still unknown: not found in the chat, which proves nothing" in out
     assert "row 4      +55 11 90002-1003   still unknown: no run of this ledger has recorded a chat" in out
@@ -156,20 +156,20 @@ def test_the_table_says_why_and_what_to_do(desk: Desk, run: str) -> None:
     assert f"wegly-batch settle {run}" in out
 
 
-def test_when_nothing_is_left_it_ends_with_0(desk: Desk, run: str) -> None:
+def test_when_nothing_is_left_it_says_so(desk: Desk, run: str) -> None:
     """What is not found is for a person; the run after it sends each once at most."""
-    desk.reconcile(run)
+    desk.follow(run)
     assert desk.type("settle", run, "--sent", "4", "--not-sent", "3")[0] == 0
-    code, out, _ = desk.reconcile(run)
-    assert (code, out) == (0, f"The run {run} has no unknown rows.\n")
+    code, out, _ = desk.follow(run)
+    assert (code, out.splitlines()[0]) == (0, f"The run {run} has no unknown rows.")
 
 
 def test_what_was_found_is_noted_and_can_be_turned_round(desk: Desk, run: str) -> None:
     """As a decision like a person's."""
-    desk.reconcile(run)
+    desk.follow(run)
     with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger:
         (decision,) = read_decisions(ledger, run)
-        assert (decision.row, decision.how, decision.evidence) == (2, "reconcile", "timeline")
+        assert (decision.row, decision.how, decision.evidence) == (2, "follow", "timeline")
     assert desk.type("settle", run, "--not-sent", "2")[0] == 0
     assert desk.results(run)[2] == ("pending", "settled_not_sent", None)
 
@@ -179,18 +179,18 @@ def test_without_the_templates_text_nothing_can_be_known_again(desk: Desk, run: 
     desk.sheet.unlink()
     bare = desk.write("bare.toml", campaign("segunda", "saudacao", body=False))
     code, found = desk.answer(run, campaign=bare)
-    assert code == 4
+    assert code == 0
     assert {each["reason"] for each in found["unknown"]} == {"no_body"}
 
 
 def test_a_moved_sheet_is_named(desk: Desk, run: str) -> None:
     """Rows are known again by their key: the sheet may have been sorted, and lack some."""
     desk.sheet.unlink()
-    code, out, err = desk.reconcile(run)
+    code, out, err = desk.follow(run)
     assert (code, out) == (2, "")
     assert "is not at" in err
     other = desk.write("outra.csv", "Telefone;Nome\n11 90009-1009;Novo\n+55 11 90000 1001;Ana\n")
-    code, found = desk.answer(run, other)
+    code, found = desk.answer(run, "--file", other)
     assert [each["row"] for each in found["settled"]] == [2]
     assert [(each["row"], each["reason"]) for each in found["unknown"]] == [(3, "not_in_sheet"), (4, "no_chat")]
 
@@ -234,19 +234,19 @@ def test_a_row_that_just_began_to_be_sent_is_left_alone(desk: Desk, run: str, mo
 def test_what_the_api_refuses_is_said_for_every_row(desk: Desk, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong token: asked once, said of each row, in the API's words and without the token."""
     monkeypatch.setenv("WEGLY_TOKEN", "invalid")
-    code, out, err = desk.reconcile(run)
-    assert code == 4
+    code, out, err = desk.follow(run)
+    assert code == 0
     assert out.count("the API did not give the chat: HTTP 401: Unauthorized") == 2
     assert "invalid" not in out + err
 
 
 def test_the_run_must_be_of_this_campaign_and_address(desk: Desk, run: str) -> None:
     """A token never goes to an address that the run did not use."""
-    code, _, err = desk.reconcile(run, campaign=desk.first)
+    code, _, err = desk.follow(run, campaign=desk.first)
     assert code == 2
     assert "'primeira'" in err
     assert "'segunda'" in err
-    code, _, err = desk.type("reconcile", run, "-c", desk.second)
+    code, _, err = desk.type("follow", run, "-c", desk.second)
     assert code == 2
     assert f"--base-url {desk.sandbox.url}" in err
 
@@ -255,7 +255,7 @@ def test_a_campaign_in_use_is_busy(desk: Desk, run: str) -> None:
     """Exit 75, nothing asked."""
     held = f"campaign segunda ({desk.sandbox.url})"
     with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger, ledger.hold([held], Owner.here("another")):
-        code, out, err = desk.reconcile(run)
+        code, out, err = desk.follow(run)
     assert (code, out) == (75, "")
     assert "another" in err
 

@@ -1,0 +1,216 @@
+"""Looks at accepted messages: those that are due, and the record of one, with the opt-out that it shows.
+
+Each look is one transaction, so that a pass that is ended anywhere has lost none, and repeats at most the last one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from batch.formatting import format_moment
+from batch.i18n import N_, _
+from batch.ledger.read.runs import ACCEPTED, LOOKED_AT, count_deliveries, delivery_of
+from batch.ledger.storage.engine import connect_to_read, pages, translate_write_failures
+from batch.ledger.storage.pseudonyms import MARK
+from batch.ledger.storage.schema import SENT_STATES, deliveries, is_one_of, is_suppressed, messages, rows, runs
+from batch.ledger.storage.suppression import SuppressionEntry, suppress, suppress_by_code
+from batch.model.delivery import (
+    LOOKS,
+    STOPPED_MARKETING,
+    Delivery,
+    DeliveryCounts,
+    DeliveryState,
+    Sighting,
+    add_sighting,
+    next_look,
+)
+from batch.model.messages import is_loopback
+from batch.model.phrases import Phrase
+from batch.model.replies import Reply
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FollowScope:
+    """Accepted messages to follow, at one endpoint."""
+
+    endpoint: str
+    runs: tuple[str, ...] = ()
+    """Those of these runs' sheets; empty: by time."""
+    since: datetime | None = None
+    """Those that were sent since; None: whenever."""
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions for a message to be of them."""
+        found = [messages.c.endpoint == self.endpoint, ACCEPTED]
+        if self.runs:
+            found.append(messages.c.key.in_(sa.select(rows.c.key).where(rows.c.run.in_(self.runs))))
+        if self.since is not None:
+            found.append(messages.c.sent_at >= self.since)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FollowedMessage:
+    """A message that the API accepted."""
+
+    key: str
+    endpoint: str
+    person: str
+    sender: str
+    run: str
+    timezone: str
+    """Of its run."""
+    chat_id: str
+    message_id: str | None
+    """As its answer, or a look, has shown it; None where none has."""
+    sent_at: datetime
+    duration_ms: int | None
+    attempts: int
+    delivery: Delivery | None
+    """What looks have shown so far; None when there was none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OtherAttempt:
+    """An attempt at a person in whose chat a message is looked for."""
+
+    key: str
+    person: str
+    sender: str
+    message_id: str | None
+    sent_at: datetime
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UndecidedReply:
+    """A reply with a word of opt-out in a longer text, of a person who is not on the suppression list."""
+
+    person: str
+    run: str
+    timezone: str
+    at: datetime
+
+
+class Deliveries:
+    """Accepted messages as looks have shown them. Methods that write raise LedgerFailed when the ledger takes none."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def due(self, scope: FollowScope, now: datetime) -> list[FollowedMessage]:
+        """Return the messages that are due for a look, the longest due first."""
+        never = sa.and_(deliveries.c.key.is_(None), messages.c.sent_at <= now - LOOKS[0])
+        is_due = sa.or_(never, deliveries.c.next_look <= now)
+        # A purged chat's id is a hash.
+        has_chat = sa.and_(messages.c.chat_id.is_not(None), ~messages.c.chat_id.startswith(MARK, autoescape=True))
+        query = (
+            sa.select(*_MESSAGE, *LOOKED_AT)
+            .select_from(messages.join(runs, runs.c.run == messages.c.run).outerjoin(deliveries, _OF_MESSAGE))
+            .where(*scope.conditions(), is_due, has_chat)
+            .order_by(deliveries.c.next_look.is_not(None), deliveries.c.next_look, messages.c.sent_at)
+        )
+        with connect_to_read(self._engine) as connection:
+            return [_message_of(found) for found in connection.execute(query).mappings()]
+
+    def find_others(self, endpoint: str, people: Iterable[str]) -> Mapping[str, Sequence[OtherAttempt]]:
+        """Return every message that these people have, or may have, at the endpoint, by person."""
+        query = sa.select(*(messages.c[field.name] for field in fields(OtherAttempt)))
+        sent = (messages.c.endpoint == endpoint, is_one_of(messages.c.state, SENT_STATES), messages.c.attempts > 0)
+        found: dict[str, list[OtherAttempt]] = {}
+        with connect_to_read(self._engine) as connection:
+            for some in pages(sorted(set(people))):
+                for each in connection.execute(query.where(messages.c.person.in_(some), *sent)).mappings():
+                    other = OtherAttempt(**each)
+                    found.setdefault(other.person, []).append(other)
+        return found
+
+    def record(self, message: FollowedMessage, seen: Sighting) -> tuple[Delivery, bool] | None:
+        """Record a look; return what is known now, and if it has put the person on the suppression list.
+
+        Durable on return. None: the message was sent again meanwhile, so that the look says nothing of it.
+        """
+        remedy = _("Check the disk, then give the same command again: it goes on where this one ended.")
+        with translate_write_failures(N_("recording a look"), remedy), self._engine.begin() as connection:
+            same = (messages.c.key == message.key, messages.c.attempts == message.attempts, ACCEPTED)
+            if not connection.execute(sa.select(sa.exists().where(*same))).scalar():
+                return None
+            found = connection.execute(sa.select(*LOOKED_AT).where(deliveries.c.key == message.key)).mappings().first()
+            known = delivery_of(found) if found is not None and found["look_attempts"] == message.attempts else None
+            now = add_sighting(known, seen)
+            connection.execute(sa.delete(deliveries).where(deliveries.c.key == message.key))
+            connection.execute(sa.insert(deliveries).values(_values(message, now)))
+            if seen.message_id is not None:
+                unnamed = (messages.c.key == message.key, messages.c.message_id.is_(None))
+                connection.execute(sa.update(messages).where(*unnamed).values(message_id=seen.message_id))
+            return now, _suppress(connection, message, now, seen.at)
+
+    def count(self, scope: FollowScope) -> DeliveryCounts | None:
+        """Count the messages of a scope; None when none was looked at."""
+        with connect_to_read(self._engine) as connection:
+            return count_deliveries(connection, *scope.conditions())
+
+    def undecided(self, scope: FollowScope) -> list[UndecidedReply]:
+        """Return the replies that a person has to read, the oldest first."""
+        listed = sa.exists().where(is_suppressed(messages.c.person, messages.c.endpoint))
+        query = (
+            sa.select(messages.c.person, messages.c.run, runs.c.timezone, deliveries.c.replied_at.label("at"))
+            .select_from(messages.join(deliveries, _OF_MESSAGE).join(runs, runs.c.run == messages.c.run))
+            .where(*scope.conditions(), deliveries.c.reply_undecided, ~listed)
+            .where(~messages.c.person.startswith(MARK, autoescape=True))
+            .order_by(deliveries.c.replied_at)
+        )
+        with connect_to_read(self._engine) as connection:
+            return [UndecidedReply(**found) for found in connection.execute(query).mappings()]
+
+
+_OF_MESSAGE = sa.and_(deliveries.c.key == messages.c.key, deliveries.c.attempts == messages.c.attempts)
+_OWN = ("key", "endpoint", "person", "sender", "run", "chat_id", "message_id", "sent_at", "duration_ms", "attempts")
+_MESSAGE = (*(messages.c[name] for name in _OWN), runs.c.timezone)
+
+
+def _message_of(found: Mapping[Any, Any]) -> FollowedMessage:
+    delivery = delivery_of(found) if found["look_state"] is not None else None
+    return FollowedMessage(**{name: found[name] for name in (*_OWN, "timezone")}, delivery=delivery)
+
+
+def _values(message: FollowedMessage, now: Delivery) -> dict[str, Any]:
+    reply = now.reply
+    return {
+        "key": message.key,
+        "attempts": message.attempts,
+        "state": now.state.value,
+        "word": now.word,
+        "seen_at": now.seen_at,
+        "looked_at": now.looked_at,
+        "looks": now.looks,
+        "next_look": next_look(message.sent_at, now),
+        "code": now.code,
+        "words": now.words,
+        "replied_at": reply.at if reply else None,
+        "reply": reply.kind if reply else None,
+        "reply_tied": reply is not None and reply.tied,
+        "reply_undecided": reply is not None and reply.undecided,
+    }
+
+
+def _suppress(connection: sa.Connection, message: FollowedMessage, now: Delivery, at: datetime) -> bool:
+    """Put a person on the suppression list whose reply, or WhatsApp's code, opts them out."""
+    where = message.endpoint if is_loopback(message.endpoint) else ""
+    if now.state is DeliveryState.FAILED and now.code == STOPPED_MARKETING:
+        return suppress_by_code(connection, message.person, str(now.code), run=message.run, added=at, endpoint=where)
+    reply: Reply | None = now.reply
+    if reply is None or not reply.opts_out:
+        return False
+    values = {"run": message.run, "when": format_moment(reply.at, message.timezone)}
+    entry = SuppressionEntry(
+        person=message.person,
+        reason=Phrase(N_("answered that they want no more messages")),
+        source=Phrase(N_("reply, run {run}, {when}"), values),
+        added=at,
+        endpoint=where,
+    )
+    return suppress(connection, entry)

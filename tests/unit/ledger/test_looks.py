@@ -1,0 +1,182 @@
+"""Looks in the ledger: which messages are due, what a look leaves, and who is on the suppression list after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from batch.errors import LedgerFailed
+from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, StagedRow
+from batch.ledger.admin.purge import Scope
+from batch.model.delivery import DeliveryState, Sighting
+from batch.model.messages import message_key
+from batch.model.replies import Reply
+from batch.model.runs import Run, Traits
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+API, HERE = "https://api.example", "http://127.0.0.1:9"
+TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="t")
+
+
+def later(**more: float) -> datetime:
+    return NOON + timedelta(**more)
+
+
+def send(ledger: Ledger, run: str, rows: Iterable[int], *, endpoint: str = API, at: datetime = NOON) -> None:
+    """A run whose messages, one for each row, were accepted; row 9 was not."""
+    about = Run(run=run, campaign=run, endpoint=endpoint, sheet_path="s", sheet_sha256=run, version="0", started=at)
+    people = {row: f"+55119700{row:05d}" for row in rows}
+    with ledger.stage() as staging:
+        staging.add(
+            StagedRow(
+                row=row,
+                key=message_key(endpoint=endpoint, campaign=run, person=person),
+                person=person,
+                sender="s1",
+                payload=str(row),
+                request_hash=str(row),
+            )
+            for row, person in people.items()
+        )
+        staging.judge()
+        staging.plan(about, Owner.here(run), TRAITS)
+    with ledger._engine.begin() as connection:
+        for row, person in people.items():
+            state = "error" if row == 9 else "success"
+            connection.exec_driver_sql(
+                "UPDATE messages SET state = ?, attempts = 1, chat_id = ?, sent_at = ?, duration_ms = 300, run = ?"
+                " WHERE person = ? AND campaign = ?",
+                (state, f"chat-{row}", round(at.timestamp() * 1_000_000), run, person, run),
+            )
+
+
+def due(ledger: Ledger, now: datetime, **scope: object) -> list[FollowedMessage]:
+    return ledger.deliveries.due(FollowScope(endpoint=API, **scope), now)  # type: ignore[arg-type]
+
+
+def look(ledger: Ledger, message: FollowedMessage, state: str, at: datetime, **more: object) -> bool | None:
+    """Whether the look put the person on the list; None: it was not recorded."""
+    seen = Sighting(at=at, state=DeliveryState(state), message_id="m-1", **more)  # type: ignore[arg-type]
+    recorded = ledger.deliveries.record(message, seen)
+    return None if recorded is None else recorded[1]
+
+
+def test_what_is_due(ledger: Ledger) -> None:
+    """Accepted messages at their times; what was looked at is due at the next; what is settled, never."""
+    send(ledger, "r1", [2, 3, 9])
+    assert due(ledger, later(minutes=9)) == []
+    one, other = due(ledger, later(minutes=10))
+    assert (one.chat_id, one.sent_at, one.duration_ms, one.delivery) == ("chat-2", NOON, 300, None)
+    assert look(ledger, one, "sent", later(minutes=11)) is False
+    assert [each.chat_id for each in due(ledger, later(minutes=30))] == ["chat-3"]
+    assert [each.chat_id for each in due(ledger, later(hours=2))] == ["chat-3", "chat-2"]
+    assert look(ledger, other, "read", later(days=8)) is False
+    (left,) = due(ledger, later(days=60))
+    assert (left.chat_id, left.message_id) == ("chat-2", "m-1")
+    assert left.delivery is not None
+    assert (left.delivery.state, left.delivery.looks) == ("sent", 1)
+
+
+def test_what_is_followed(ledger: Ledger) -> None:
+    """The messages of some runs' sheets, or those since a moment; of one address alone."""
+    send(ledger, "r1", [2])
+    send(ledger, "r2", [3], at=later(days=3))
+    send(ledger, "r3", [4], endpoint=HERE)
+    now = later(days=9)
+    assert [each.run for each in due(ledger, now)] == ["r1", "r2"]
+    assert [each.run for each in due(ledger, now, runs=("r2",))] == ["r2"]
+    assert [each.run for each in due(ledger, now, since=later(days=1))] == ["r2"]
+
+
+def test_a_look_at_a_message_that_was_sent_again_says_nothing(ledger: Ledger) -> None:
+    """Neither is what was seen of the first one known of the second."""
+    send(ledger, "r1", [2])
+    (before,) = due(ledger, later(hours=1))
+    look(ledger, before, "failed", later(hours=1))
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE messages SET attempts = 2, message_id = NULL")
+    assert look(ledger, before, "delivered", later(hours=2)) is None
+    (again,) = due(ledger, later(hours=1))
+    assert again.delivery is None
+    look(ledger, again, "sent", later(hours=2))
+    counts = ledger.tally("r1").delivery
+    assert counts is not None
+    assert dict(counts.states) == {DeliveryState.SENT: 1}
+
+
+def test_who_opts_out_is_on_the_list_at_once(ledger: Ledger) -> None:
+    """By the whole reply or WhatsApp's 131050; in the transaction of the look, for every campaign."""
+    send(ledger, "r1", [2, 3, 4, 5])
+    first, second, third, fourth = due(ledger, later(hours=1))
+    now = later(hours=1)
+    assert look(ledger, first, "read", now, reply=Reply(at=later(minutes=2), kind="opt_out")) is True
+    assert look(ledger, second, "failed", now, code=131050) is True
+    assert look(ledger, third, "read", now, reply=Reply(at=now, kind="text", undecided=True)) is False
+    assert look(ledger, fourth, "failed", now, code=131026, words="Undeliverable") is False
+    one, two = ledger.suppression.entries()
+    assert (one.person, str(one.source), one.added, one.endpoint) == (
+        first.person,
+        "reply, run r1, 03/11/2026 09:02",
+        now,
+        "",
+    )
+    assert (two.person, str(two.source)) == (second.person, "WhatsApp, run r1")
+    (undecided,) = ledger.deliveries.undecided(FollowScope(endpoint=API))
+    assert (undecided.person, undecided.at) == (third.person, now)
+    ledger.suppression.add([replace(one, person=third.person)])
+    assert ledger.deliveries.undecided(FollowScope(endpoint=API)) == []
+    counts = ledger.tally("r1").delivery
+    assert counts is not None
+    assert (counts.messaged, counts.delivered, counts.read, counts.failed, counts.not_known) == (4, 2, 2, 2, 0)
+    assert (counts.replied, counts.opted_out, counts.looked_at) == (2, 2, now)
+    assert dict(counts.codes) == {(131050, ""): 1, (131026, "Undeliverable"): 1}
+
+
+def test_an_opt_out_of_a_rehearsal_holds_at_its_address(ledger: Ledger) -> None:
+    """It silences nobody of the real campaigns."""
+    send(ledger, "r1", [2], endpoint=HERE)
+    (message,) = ledger.deliveries.due(FollowScope(endpoint=HERE), later(hours=1))
+    look(ledger, message, "read", later(hours=1), reply=Reply(at=NOON, kind="opt_out"))
+    (entry,) = ledger.suppression.entries()
+    assert entry.endpoint == HERE
+
+
+def test_a_look_that_cannot_be_written_is_made_again(ledger: Ledger) -> None:
+    """Neither state nor list have anything of it."""
+    send(ledger, "r1", [2])
+    (message,) = due(ledger, later(hours=1))
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE suppressed RENAME TO elsewhere")
+    with pytest.raises(LedgerFailed):
+        look(ledger, message, "read", later(hours=1), reply=Reply(at=NOON, kind="opt_out"))
+    assert [each.delivery for each in due(ledger, later(hours=1))] == [None]
+
+
+def test_a_purge_leaves_what_became_of_a_message_and_nobody(ledger: Ledger) -> None:
+    """The state and the code stay for the counts; the API's words go, and nothing is looked at any more."""
+    send(ledger, "r1", [2])
+    (message,) = due(ledger, later(hours=1))
+    look(ledger, message, "failed", later(hours=1), code=131026, words="Not to +5511970000002", word="failed")
+    ledger.retention.purge(Scope(endpoint=API, campaign="r1"), later(days=300), now=later(days=301))
+    assert due(ledger, later(days=302)) == []
+    counts = ledger.tally("r1").delivery
+    assert counts is not None
+    assert dict(counts.codes) == {(131026, ""): 1}
+    with ledger._engine.connect() as connection:
+        dump = connection.exec_driver_sql("SELECT * FROM deliveries").fetchall()
+    assert "970000002" not in str(dump)
+
+
+def test_others_are_all_that_a_person_may_have(ledger: Ledger) -> None:
+    """Of every campaign at the address, with the ids that are known."""
+    send(ledger, "r1", [2, 9])
+    send(ledger, "r2", [2])
+    (first, _second) = due(ledger, later(hours=1))
+    look(ledger, first, "sent", later(hours=1))
+    found = ledger.deliveries.find_others(API, [first.person, "+5511970000009"])
+    assert {person: [each.message_id for each in others] for person, others in found.items()} == {
+        first.person: ["m-1", None]
+    }
