@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from math import ceil
 from typing import Any, TypeVar
 
 import structlog
@@ -19,9 +18,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import StopCause
 from batch.model.verdicts import ClaimRefusal, Verdict
-from batch.pool.deferred import RecipientHours
 from batch.pool.ports import ChatsPort, LedgerPort
-from batch.pool.rate_limiter import RateLimiter, StartSlot
 from batch.pool.stop import StopSignal
 
 log = structlog.get_logger()
@@ -36,10 +33,6 @@ CLOCK_SLACK = timedelta(minutes=5)
 _NOT_REACHED = (Reason.NOT_CONNECTED, Reason.WINDOW)
 RECORD_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between tries to write an outcome or a release: losing either leaves its row `unknown`."""
-AHEAD = 0.25
-"""Seconds of starts for which claims and connections are made ready. More of them would only wait: each with a claim
-that is an unknown row if the machine dies, and a connection that grows old."""
-_LEAST_AHEAD = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -244,59 +237,3 @@ class AttemptRunner:
 def ledger_failure(failed: LedgerFailed) -> Finding:
     """Return the finding of a run that stops because its ledger takes no writes."""
     return Finding(Reason.LEDGER_FAILED, {"words": str(failed)})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReadyAttempt:
-    """A claimed job whose moment has come."""
-
-    held: Any
-    client: ChatsPort | Attempt
-    """The connection to post over; else the attempt that failed to connect."""
-    due: float
-    """When it was to begin, by the loop's clock."""
-
-
-class ReadyClaims:
-    """Claims of one sender made ready shortly before their moment. Must be made and used on a running event loop."""
-
-    def __init__(self, runner: AttemptRunner, limiter: RateLimiter, hours: RecipientHours, *, rate: float) -> None:
-        """`rate`: starts a second."""
-        self._runner = runner
-        self._limiter = limiter
-        self._hours = hours
-        self.ahead = asyncio.Semaphore(max(_LEAST_AHEAD, ceil(rate * AHEAD)))
-        """To be held from the slot to the moment of the start."""
-        self.held = 0
-        """Claims that were made ready, or are being so, and are not `finish`ed."""
-
-    async def prepare(self, job: Job, held: Any, slot: StartSlot) -> ReadyAttempt | None:
-        """Connect, and wait for the slot's moment: then the post must follow at once, and after it `finish`.
-
-        None: the moment did not come, and the claim was given back.
-        """
-        self.held += 1
-        ready = None
-        try:
-            client = await self._runner.connect(held)
-            if isinstance(client, Attempt) or await self._wait_for_start(job, held, slot, client):
-                ready = ReadyAttempt(held=held, client=client, due=slot.time)
-        finally:
-            self.held -= ready is None
-        return ready
-
-    def finish(self) -> None:
-        """Note that a claim's outcome or release is written."""
-        self.held -= 1
-
-    async def _wait_for_start(self, job: Job, held: Any, slot: StartSlot, client: ChatsPort) -> bool:
-        """Wait for the moment of the start; when it does not come, or this is cancelled, give the claim back."""
-        started = False
-        try:
-            started = await self._limiter.start(slot)
-            # A job that waited past the end of its hours is passed over.
-            started = started and self._hours.closed_until(job, self._runner.now()) is None
-        finally:
-            if not started:
-                await self._runner.give_back(held, client)
-        return started

@@ -58,28 +58,18 @@ class Deferral:
     until: datetime
 
 
-class Deferrals:
+class Deferrals(dict[Reason, Deferral]):
     """The soonest deferral of each reason, in one pass over a sender's jobs."""
 
-    def __init__(self) -> None:
-        self._by_reason: dict[Reason, Deferral] = {}
-
-    def clear(self) -> None:
-        self._by_reason.clear()
-
     def add(self, finding: Finding, until: datetime) -> None:
-        known = self._by_reason.get(finding.reason)
+        known = self.get(finding.reason)
         if known is None or until < known.until:
-            self._by_reason[finding.reason] = Deferral(finding=finding, until=until)
-
-    def get(self, reason: Reason) -> Deferral | None:
-        """Return the soonest of that reason; None when there is none."""
-        return self._by_reason.get(reason)
+            self[finding.reason] = Deferral(finding=finding, until=until)
 
     @property
     def soonest(self) -> Deferral | None:
         """None when no job was passed over."""
-        return min(self._by_reason.values(), key=lambda each: each.until, default=None)
+        return min(self.values(), key=lambda each: each.until, default=None)
 
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)

@@ -3,7 +3,10 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
 
 import structlog
 
@@ -13,10 +16,10 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import SenderRun, StopCause
 from batch.model.verdicts import ClaimRefusal, Verdict
-from batch.pool.attempt import Attempt, AttemptRunner, ReadyAttempt, ReadyClaims, ledger_failure
+from batch.pool.attempt import Attempt, AttemptRunner, ledger_failure
 from batch.pool.deferred import Deferral, Deferrals, DeferredQueue, RecipientHours
-from batch.pool.ports import PoolSettings, Progress
-from batch.pool.rate_limiter import AchievedRate, RateLimiter
+from batch.pool.ports import ChatsPort, PoolSettings, Progress
+from batch.pool.rate_limiter import AchievedRate, RateLimiter, StartSlot
 from batch.pool.retries import RetryCounter
 from batch.pool.stop import CLOCK_OFF, OutcomeMonitor
 
@@ -31,7 +34,22 @@ LOOK_AGAIN = 30.0
 """Seconds after which a wait for an hour reads the wall clock again: a machine may have slept."""
 FOR_ALL = frozenset({Reason.NOT_AUTHORIZED, Reason.WRONG_ADDRESS})
 """Answers that every sender would get alike."""
+AHEAD = 0.25
+"""Seconds of starts for which claims and connections are made ready. More of them would only wait: each with a claim
+that is an unknown row if the machine dies, and a connection that grows old."""
+_LEAST_AHEAD = 8
 _AT_ONCE = 500  # jobs passed over before others get a turn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadyAttempt:
+    """A claimed job whose moment has come."""
+
+    held: Any
+    client: ChatsPort | Attempt
+    """The connection to post over; else the attempt that failed to connect."""
+    due: float
+    """When it was to begin, by the loop's clock."""
 
 
 class SenderPool:
@@ -52,7 +70,10 @@ class SenderPool:
         self._monitor = OutcomeMonitor(settings.stop)
         self._hours = RecipientHours(settings.hours, settings.home)
         self._deferred = DeferredQueue()
-        self._ready = ReadyClaims(runner, self._limiter, self._hours, rate=settings.rate)
+        self._ahead = asyncio.Semaphore(max(_LEAST_AHEAD, ceil(settings.rate * AHEAD)))
+        """Held from the slot to the moment of the start."""
+        self._held = 0
+        """Claims that are made ready, or were so, and whose outcome or release is not written yet."""
         self._announced: datetime | None = None
 
     @property
@@ -136,7 +157,7 @@ class SenderPool:
         if (until := self._hours.closed_until(job, now)) is not None:
             self._deferrals.add(self._hours.explain(until), until)
             return True
-        full = None if self._ready.held else self._runner.ledger.full_until(job, now)
+        full = None if self._held else self._runner.ledger.full_until(job, now)
         if full is not None and full.until is not None and full.until > now + CAP_PATIENCE:
             self._deferrals.add(full.finding, full.until)
             return True
@@ -147,7 +168,7 @@ class SenderPool:
         retries = RetryCounter(self._settings.retries)
         again = True
         while again:
-            async with self._ready.ahead:
+            async with self._ahead:
                 ready = await self._prepare(job)
             if ready is None:
                 return
@@ -171,9 +192,33 @@ class SenderPool:
             if held is None:
                 log.info("not_ours", row=job.row)
                 return None
-            if (ready := await self._ready.prepare(job, held, slot)) is not None:
+            if (ready := await self._connect(job, held, slot)) is not None:
                 return ready
         return None
+
+    async def _connect(self, job: Job, held: Any, slot: StartSlot) -> ReadyAttempt | None:
+        """Connect, and wait for the slot's moment. None: the moment did not come, and the claim was given back."""
+        self._held += 1
+        ready = None
+        try:
+            client = await self._runner.connect(held)
+            if isinstance(client, Attempt) or await self._wait_for_start(job, held, slot, client):
+                ready = ReadyAttempt(held=held, client=client, due=slot.time)
+        finally:
+            self._held -= ready is None
+        return ready
+
+    async def _wait_for_start(self, job: Job, held: Any, slot: StartSlot, client: ChatsPort) -> bool:
+        """Wait for the moment of the start; when it does not come, or this is cancelled, give the claim back."""
+        started = False
+        try:
+            started = await self._limiter.start(slot)
+            # A job that waited past the end of its hours is passed over.
+            started = started and self._hours.closed_until(job, self._runner.now()) is None
+        finally:
+            if not started:
+                await self._runner.give_back(held, client)
+        return started
 
     async def _attempt(self, job: Job, ready: ReadyAttempt, retries: RetryCounter) -> bool:
         """Post once, and record or release; True when the job is to be tried again now."""
@@ -186,7 +231,7 @@ class SenderPool:
                 return False
             await self._runner.release(job, ready.held, verdict)
         finally:
-            self._ready.finish()
+            self._held -= 1
         if verdict.pause is not None:
             self._progress.pause(verdict.pause, verdict.finding, self.sender)
         if not verdict.repeat:
@@ -220,7 +265,7 @@ class SenderPool:
             return False
         if refused.until <= self._runner.now() + CAP_PATIENCE:
             return await self._sleep_until(refused.until, refused.finding)
-        if self._ready.held:  # an attempt in flight may turn out not to count
+        if self._held:  # an attempt in flight may turn out not to count
             return await self.stop.sleep(0.5)
         self._deferrals.add(refused.finding, refused.until)
         return False
