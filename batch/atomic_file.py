@@ -37,7 +37,7 @@ def write_atomic(
                 os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         placed = _replace(temporary, target, names=_NAMES if elsewhere else 1)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return placed
     finally:
         temporary.unlink(missing_ok=True)
@@ -85,7 +85,8 @@ def _replace(
     return temporary.replace(last)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make a rename in a folder durable."""
     if os.name == "nt":
         return  # Windows cannot open a folder for this, and keeps the rename by itself.
     handle = os.open(folder, os.O_RDONLY)

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch.atomic_file import sync_folder
 from batch.errors import LedgerUnusable
 from batch.i18n import _
 from batch.ledger.storage.errors import remedy_for
@@ -193,8 +194,4 @@ def _rename(part: Path, target: Path) -> None:
         if os.path.lexists(target):
             raise FileExistsError(target) from None
         part.rename(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(target.parent)

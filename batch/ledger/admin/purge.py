@@ -159,8 +159,7 @@ class Retention:
     ) -> None:
         """Run one step of a purge, in a transaction of its own."""
         with self._engine.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("PRAGMA secure_delete=ON")  # overwrites with zeros what is freed
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")  # overwrites with zeros what is freed
             for name in (PURGED, UNCLEAN):
                 connection.execute(sa.delete(meta).where(meta.c.name == name))
                 connection.execute(sa.insert(meta).values(name=name, value=now.isoformat(timespec="seconds")))

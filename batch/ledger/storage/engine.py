@@ -267,23 +267,21 @@ def small_cache(connection: sa.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql(_CACHE)
+        connection.exec_driver_sql(_CACHE)
 
 
 def shrink_cache(connection: sa.Connection) -> None:
     """Shrink the connection's page cache for good: the system's own cache holds the same pages."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_SMALL_CACHE)
+    connection.exec_driver_sql(_SMALL_CACHE)
 
 
 def read_data_version(connection: sa.Connection) -> tuple[int, int] | None:
     """Return a value that differs once another connection has committed a change.
 
-    None where that cannot be known, and in memory, where all share one connection. Inside a transaction it is the
+    None in memory, where all share one connection. Inside a transaction it is the
     version that the transaction sees.
     """
-    if connection.dialect.name != "sqlite" or not connection.engine.url.database:
+    if not connection.engine.url.database:
         return None
     changes = int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
     return id(connection.connection.dbapi_connection), changes

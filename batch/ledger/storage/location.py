@@ -9,8 +9,8 @@ who was messaged, so such a place is refused before anything is written to it.
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any
 
 from batch.errors import LedgerUnusable
 from batch.i18n import _
@@ -48,14 +48,6 @@ _SYNC_SERVICES = {
 _DRIVE_REMOTE = 4  # GetDriveTypeW
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mount:
-    """A file system and the folder where it begins."""
-
-    folder: str
-    fstype: str
-
-
 def refuse_network_folder(path: Path) -> None:
     """Raise LedgerUnusable when the ledger `path` would lie in a network folder. It need not be there yet."""
     kind = _network_kind(Path(os.path.realpath(path)))
@@ -89,16 +81,19 @@ def is_unc(path: str) -> bool:
     return plain.startswith("\\\\")
 
 
-def mount_of(path: PurePath, mounts: Iterable[Mount]) -> Mount | None:
-    """Return the mount that holds an absolute path without links; of several on one folder the last, which is seen."""
-    found: Mount | None = None
-    longest = -1
+def mount_of(path: PurePath, mounts: Iterable[Any]) -> Any | None:
+    """Return the mount that holds an absolute path without links; of several on one folder the last, which is seen.
+
+    `mounts`: partitions as psutil gives them.
+    """
     parts = _parts(path)
-    for mount in mounts:
-        folder = _parts(type(path)(mount.folder))
-        if parts[: len(folder)] == folder and len(folder) >= longest:
-            found, longest = mount, len(folder)
-    return found
+
+    def depth(mount: Any) -> int:
+        folder = _parts(type(path)(mount.mountpoint))
+        return len(folder) if parts[: len(folder)] == folder else 0
+
+    *_others, deepest = None, *sorted(filter(depth, mounts), key=depth)
+    return deepest
 
 
 def find_sync_service(path: PurePath) -> str | None:
@@ -129,15 +124,10 @@ if sys.platform == "win32":
 else:
 
     def _network_kind(real: Path) -> str | None:
-        mount = mount_of(real, _mounts())
+        try:
+            mount = mount_of(real, psutil.disk_partitions(all=True))
+        except (OSError, psutil.Error):  # where the system shows no mounts, the ledger's own writes must tell
+            return None
         if mount is None or not is_network(mount.fstype):
             return None
-        return _("{kind} at {folder}").format(kind=mount.fstype, folder=mount.folder)
-
-    def _mounts() -> list[Mount]:
-        """Return the mount table; empty where the system does not show it: then the ledger's own writes must tell."""
-        try:
-            found = psutil.disk_partitions(all=True)
-        except (OSError, psutil.Error):
-            return []
-        return [Mount(folder=each.mountpoint, fstype=each.fstype) for each in found]
+        return _("{kind} at {folder}").format(kind=mount.fstype, folder=mount.mountpoint)

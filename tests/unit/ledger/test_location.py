@@ -10,7 +10,7 @@ import pytest
 
 from batch.errors import LedgerUnusable
 from batch.ledger import Ledger
-from batch.ledger.storage.location import Mount, find_sync_service, is_network, is_unc, mount_of
+from batch.ledger.storage.location import find_sync_service, is_network, is_unc, mount_of
 
 Partition = namedtuple("Partition", ["device", "mountpoint", "fstype", "opts"])
 with_mounts = pytest.mark.skipif(sys.platform == "win32", reason="Windows tells the kind of a drive, not of a mount")
@@ -67,11 +67,11 @@ def test_a_windows_path_tells_by_its_beginning(path: str, *, network: bool) -> N
 def test_the_nearest_mount_holds_a_path() -> None:
     """Whole folder names are compared, and of two mounts on one folder the later one counts."""
     mounts = [
-        Mount(folder="/", fstype="ext4"),
-        Mount(folder="/mnt/da", fstype="nfs"),
-        Mount(folder="/mnt/dados", fstype="autofs"),
-        Mount(folder="/mnt/dados", fstype="nfs4"),
-        Mount(folder="/mnt/dados/local", fstype="xfs"),
+        Partition("", "/", "ext4", "rw"),
+        Partition("", "/mnt/da", "nfs", "rw"),
+        Partition("", "/mnt/dados", "autofs", "rw"),
+        Partition("", "/mnt/dados", "nfs4", "rw"),
+        Partition("", "/mnt/dados/local", "xfs", "rw"),
     ]
 
     def fstype(path: str) -> str | None:
