@@ -110,12 +110,24 @@ class Settlements:
     def row_statuses(self, run: str, numbers: Sequence[int] | None = None) -> list[RowStatus]:
         """Return rows of a run's sheet in its order: those of `numbers` that it has; None: the unknown and claimed."""
         with connect_to_read(self._engine) as connection:
-            return _read_row_statuses(connection, run, numbers)
+            found = read_corrections(connection, run, sheet_of(connection, run))
+            corrections = {each.at: each for each in found if each.message.key is not None}
+            if numbers is not None:
+                return _read_rows(connection, run, _among(numbers), corrections)
+            doubtful = messages.c.state.in_([each.value for each in _DOUBTFUL]) & rows.c.outcome.is_(None)
+            elsewhere = [at for at, each in corrections.items() if each.message.state in _DOUBTFUL]
+            found_rows = _read_rows(connection, run, [doubtful, *_among(elsewhere)], corrections)
+        statuses = {each.row: each for each in found_rows if each.state in _DOUBTFUL}
+        return [statuses[row] for row in sorted(statuses)]
 
     def find_related(self, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
         """Return every attempted message to these people at the endpoint, of any campaign, the latest first."""
+        columns = [messages.c[field.name] for field in fields(RelatedMessage)]
+        query = sa.select(*columns).where(messages.c.endpoint == endpoint, messages.c.attempts > 0)
+        query = query.order_by(messages.c.sent_at.desc())
+        parts = (query.where(messages.c.person.in_(page)) for page in pages(sorted(set(people))))
         with connect_to_read(self._engine) as connection:
-            return _read_related(connection, endpoint, people)
+            return [_related(each) for part in parts for each in connection.execute(part).mappings()]
 
     def settle(self, settlements: Iterable[Settlement], *, now: datetime, who: str, how: str) -> None:
         """Write and note all of them, or none. Durable on return.
@@ -126,19 +138,8 @@ class Settlements:
         with translate_write_failures(N_("settling rows"), remedy), self._engine.begin() as connection:
             for each in settlements:
                 _write(connection, each)
-                connection.execute(sa.insert(decisions).values(_decision_values(each, now=now, who=who, how=how)))
-
-
-def _read_row_statuses(connection: sa.Connection, run: str, numbers: Sequence[int] | None) -> list[RowStatus]:
-    found = read_corrections(connection, run, sheet_of(connection, run))
-    corrections = {each.at: each for each in found if each.message.key is not None}
-    if numbers is not None:
-        return _read_rows(connection, run, _among(numbers), corrections)
-    doubtful = messages.c.state.in_([each.value for each in _DOUBTFUL]) & rows.c.outcome.is_(None)
-    elsewhere = [at for at, each in corrections.items() if each.message.state in _DOUBTFUL]
-    found_rows = _read_rows(connection, run, [doubtful, *_among(elsewhere)], corrections)
-    statuses = {each.row: each for each in found_rows if each.state in _DOUBTFUL}
-    return [statuses[row] for row in sorted(statuses)]
+                noted = {"decided_at": now, "who": who, "how": how, **_decision_values(each)}
+                connection.execute(sa.insert(decisions).values(noted))
 
 
 def _among(numbers: Sequence[int]) -> list[sa.ColumnElement[bool]]:
@@ -190,9 +191,9 @@ def _write(connection: sa.Connection, settlement: Settlement) -> None:
         messages.c.attempts == row_status.result.attempts,
     )
     values = {
-        "state": settlement.outcome.value,
+        "state": settlement.outcome,
         "findings": findings_to_json([settlement.finding]),
-        "evidence": settlement.evidence.value if settlement.evidence else None,
+        "evidence": settlement.evidence,
         "chat_id": settlement.chat_id,
         "chat_status": None,
         "message_id": None,
@@ -207,28 +208,15 @@ def _write(connection: sa.Connection, settlement: Settlement) -> None:
         )
 
 
-def _decision_values(settlement: Settlement, *, now: datetime, who: str, how: str) -> dict[str, Any]:
+def _decision_values(settlement: Settlement) -> dict[str, Any]:
     status = settlement.row_status
     return {
-        "decided_at": now,
-        "run": status.run,
-        "row": status.row,
-        "key": status.key,
+        **{name: getattr(status, name) for name in ("run", "row", "key")},
         "attempts": status.result.attempts,
         "from_state": status.state,
-        "to_state": settlement.outcome.value,
-        "evidence": settlement.evidence.value if settlement.evidence else None,
-        "who": who,
-        "how": how,
+        "to_state": settlement.outcome,
+        "evidence": settlement.evidence,
     }
-
-
-def _read_related(connection: sa.Connection, endpoint: str, people: Iterable[str]) -> list[RelatedMessage]:
-    columns = [messages.c[field.name] for field in fields(RelatedMessage)]
-    query = sa.select(*columns).where(messages.c.endpoint == endpoint, messages.c.attempts > 0)
-    query = query.order_by(messages.c.sent_at.desc())
-    parts = (query.where(messages.c.person.in_(page)) for page in pages(sorted(set(people))))
-    return [_related(each) for part in parts for each in connection.execute(part).mappings()]
 
 
 def _related(found: Mapping[Any, Any]) -> RelatedMessage:

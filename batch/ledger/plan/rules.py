@@ -17,7 +17,7 @@ Everything here reads and changes temporary tables of one connection: nothing is
 history, caps and spacing are judged again at each claim (`ledger/send/contact_limits.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -179,7 +179,7 @@ def _skip_sent_originals(connection: sa.Connection, retries: RetryOptions) -> No
     found = list(find_sent_originals(connection, sendable(replace(retries, resend_unknown=False))))
     _skip(connection, found)
     # The message of its key belongs to another row then, and corrects nothing.
-    _update_rows(connection, [row for row, _finding in found], NO_ORIGIN)
+    _set(connection, ({"at": row, **NO_ORIGIN} for row, _finding in found))
 
 
 def _skip_duplicates(connection: sa.Connection) -> None:
@@ -214,7 +214,7 @@ def _skip_corrected(connection: sa.Connection, retries: RetryOptions, sheet: str
     """Skip rows that were sent as corrected elsewhere: a row has one message. Their duplicates stay duplicates."""
     found = find_sent_corrections(connection, sendable(retries), sheet)
     _skip(connection, [(row, finding) for row, finding, would_go in found if would_go])
-    _update_rows(connection, [row for row, _finding, _would_go in found], {"payload": None})
+    _set(connection, ({"at": row, "payload": None} for row, _finding, _would_go in found))
 
 
 def _withhold_unknown(connection: sa.Connection, endpoint: str, only: str | None) -> None:
@@ -234,10 +234,10 @@ def _skip_recently_messaged(
     query = query.order_by(staged.c.row, EARLIER.c.sent_at)
     latest = {each.row: each for each in connection.execute(query, {"recent_since": history.now - within})}
     # An unknown message that was to be sent again stays unknown.
-    unknown = [row for row, each in latest.items() if each.state == State.UNKNOWN.value]
+    unknown = ({"at": row, "payload": None} for row, each in latest.items() if each.state == State.UNKNOWN.value)
     skipped = [each for each in latest.values() if each.state != State.UNKNOWN.value]
     _skip(connection, [(row, recent_message_finding(history.rules, name, at)) for row, name, at, _state in skipped])
-    _update_rows(connection, unknown, {"payload": None})
+    _set(connection, unknown)
 
 
 def count_recent_contacts(
@@ -265,9 +265,8 @@ def _select_contacts(retries: RetryOptions, history: History, *columns: Any) -> 
 
 def _skip(connection: sa.Connection, found: Sequence[tuple[int, Finding]]) -> None:
     """Make rows `skipped`. `found`: (row, its reason)."""
-    if found:
-        skip = _AT_ROW.values(outcome=Outcome.SKIPPED.value, findings=sa.bindparam("json"))
-        connection.execute(skip, [{"at": row, "json": findings_to_json([finding])} for row, finding in found])
+    skipped = {"outcome": Outcome.SKIPPED.value}
+    _set(connection, ({"at": row, "findings": findings_to_json([finding]), **skipped} for row, finding in found))
 
 
 def _hold_back(connection: sa.Connection, retries: RetryOptions, which: sa.ColumnElement[bool], reason: Reason) -> None:
@@ -277,12 +276,10 @@ def _hold_back(connection: sa.Connection, retries: RetryOptions, which: sa.Colum
     connection.execute(sa.update(staged).where(staged.c.row.in_(held)).values(findings=findings))
 
 
-_AT_ROW = sa.update(staged).where(staged.c.row == sa.bindparam("at"))
-
-
-def _update_rows(connection: sa.Connection, found: Sequence[int], values: Mapping[str, Any]) -> None:
-    if found:
-        connection.execute(_AT_ROW.values(values), [{"at": row} for row in found])
+def _set(connection: sa.Connection, changes: Iterable[Mapping[str, Any]]) -> None:
+    """Set columns of staged rows, the same in all `changes`. `at`: the row."""
+    if values := list(changes):
+        connection.execute(sa.update(staged).where(staged.c.row == sa.bindparam("at")), values)
 
 
 def recognise_requests(connection: sa.Connection, hashes: Hashes) -> None:
@@ -293,6 +290,5 @@ def recognise_requests(connection: sa.Connection, hashes: Hashes) -> None:
     purged = sa.and_(known.c.state == State.ERROR.value, known.c.request_hash.startswith(MARK, autoescape=True))
     query = sa.select(staged.c.row, staged.c.request_hash, known.c.request_hash.label("kept"))
     found = connection.execute(query.select_from(STAGED_WITH_KNOWN).where(purged, staged.c.request_hash.is_not(None)))
-    same = [{"at": each.row, "kept": each.kept} for each in found if hashes.request(each.request_hash) == each.kept]
-    if same:
-        connection.execute(_AT_ROW.values(request_hash=sa.bindparam("kept")), same)
+    same = (each for each in found if hashes.request(each.request_hash) == each.kept)
+    _set(connection, ({"at": each.row, "request_hash": each.kept} for each in same))
