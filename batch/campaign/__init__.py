@@ -9,10 +9,10 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 * Constants are checked by the same rules (`fields`) as cells in the loader.
 """
 
-from batch.campaign.load import Campaign, NotifyTargets, load_campaign
+from batch.campaign.load import Campaign, load_campaign
 from batch.campaign.problems import Problem, campaign_error
 from batch.campaign.scaffold import Draft, DraftField, is_writable, quote, render_campaign
-from batch.campaign.schema import FieldSpec, Webhook
+from batch.campaign.schema import FieldSpec, NotifySection, Webhook
 from batch.campaign.sources import Column, Constant, Shares, Source, describe_source
 from batch.campaign.template import (
     BODY_LIMIT,
@@ -37,7 +37,7 @@ __all__ = [
     "Draft",
     "DraftField",
     "FieldSpec",
-    "NotifyTargets",
+    "NotifySection",
     "Problem",
     "Shares",
     "Source",

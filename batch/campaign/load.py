@@ -4,33 +4,15 @@ import codecs
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
 from batch.campaign.problems import SECRET_KEYS, Problem, campaign_error, explain_problem, format_key
 from batch.campaign.scaffold import FILL_IN_MARKS
-from batch.campaign.schema import (
-    RECIPIENT,
-    CampaignFile,
-    CanarySection,
-    ConsentSection,
-    FieldSpec,
-    HistorySection,
-    PhoneSection,
-    PricesSection,
-    SenderSection,
-    SheetSection,
-    StopSection,
-    TemplateSection,
-    ThrottleSection,
-    Webhook,
-    WindowSection,
-)
+from batch.campaign.schema import RECIPIENT, CampaignFile, CampaignSection, WindowSection
 from batch.campaign.sources import Source
 from batch.campaign.units import fill_date, slug
 from batch.errors import CampaignError
@@ -39,60 +21,27 @@ from batch.model.contact_limits import ContactLimits
 from batch.model.sending_hours import Hours, Window
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SuppressionSources:
-    """Sources of suppression besides the ledger's list."""
-
-    files: tuple[Path, ...] = ()
-    """Absolute, or relative to the working directory."""
-    column: str | None = None
-    ignore: tuple[str, ...] = ()
-    """Columns that look like opt-out or consent and are none."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NotifyTargets:
-    """Targets of the notification at the end of a run."""
-
-    webhook: Webhook | None = None
-    prometheus: Path | None = None
-    """Absolute, or relative to the working directory."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Campaign:
-    """Valid campaign, as the rest of the program uses it."""
+class Campaign(CampaignSection, CampaignFile):
+    """Valid campaign: the sections of its file, and the keys of [campaign] as its own."""
 
     path: Path
     name: str
     """Name with its date: the scope in which a recipient is messaged once."""
-    slug: str
-    """Name as part of a folder's name."""
-    unique_by: tuple[str, ...]
-    language: str | None
-    """Language of reports; None: that of the user who runs it."""
-    timezone: str
-    sender: SenderSection
-    template: TemplateSection
-    columns: Mapping[str, Source] | None
-    """Field of the request to its source; None: columns are matched by the sheet's header."""
-    template_fields: tuple[FieldSpec, ...] | None
-    """None: columns like `body_1` become template fields."""
-    phone: PhoneSection
-    throttle: ThrottleSection
-    hours: Hours
-    history: HistorySection
-    suppress: SuppressionSources
-    consent: ConsentSection | None
-    select: Mapping[str, tuple[str, ...]]
-    """Columns, and the texts that a row to be sent holds there."""
-    allowed_words: frozenset[str]
-    """Words of `[values] allow`, in small letters."""
-    prices: PricesSection | None
-    stop: StopSection
-    canary: CanarySection
-    notify: NotifyTargets
-    sheet: SheetSection
+
+    @property
+    def slug(self) -> str:
+        """Name as part of a folder's name."""
+        return slug(self.name)
+
+    @property
+    def column_sources(self) -> Mapping[str, Source] | None:
+        """Field of the request to its source; None: columns are matched by the sheet's header."""
+        return {field: source for field, source in self.columns if source is not None} if self.columns else None
+
+    @property
+    def hours(self) -> Hours:
+        """Sending hours."""
+        return Hours(tuple(_window(window, self.timezone) for window in self.window))
 
     @property
     def contact_limits(self) -> ContactLimits:
@@ -133,61 +82,22 @@ def load_campaign(path: Path, *, now: datetime) -> Campaign:
     unfilled = dict(_find_marks(data))
     problems = list(unfilled.values())
     try:
-        file = CampaignFile.model_validate(data)
+        file = CampaignFile.model_validate(data, context=path.parent)
     except ValidationError as invalid:
         wrong = [details for details in invalid.errors(include_url=False) if details["loc"] not in unfilled]
         problems += [explain_problem(details, _known_keys) for details in wrong]
-        raise campaign_error(path.name, _without_echoes(problems)) from None
+        # Several checks may find the same problem.
+        raise campaign_error(path.name, list(dict.fromkeys(problems))) from None
     if problems:
         raise campaign_error(path.name, problems)
-    return _campaign(file, path, now)
-
-
-def _campaign(file: CampaignFile, path: Path, now: datetime) -> Campaign:
-    about = file.campaign
-    name = fill_date(about.name, now=now, timezone=about.timezone)
-    return Campaign(
-        path=path,
-        name=name,
-        slug=slug(name),
-        unique_by=about.unique_by,
-        language=about.language,
-        timezone=about.timezone,
-        sender=file.sender,
-        template=file.template,
-        columns=_given_sources(file.columns) if file.columns else None,
-        template_fields=file.template_fields,
-        phone=file.phone,
-        throttle=file.throttle,
-        hours=Hours(tuple(_window(window, about.timezone) for window in file.window)),
-        history=file.history,
-        suppress=SuppressionSources(
-            files=tuple(path.parent / name for name in file.suppress.files),
-            column=file.suppress.column,
-            ignore=file.suppress.ignore,
-        ),
-        consent=file.consent,
-        select=file.select,
-        allowed_words=file.values.allow,
-        prices=file.prices,
-        stop=file.stop,
-        canary=file.canary,
-        notify=NotifyTargets(
-            webhook=file.notify.webhook,
-            prometheus=path.parent / file.notify.prometheus if file.notify.prometheus else None,
-        ),
-        sheet=file.sheet,
-    )
+    name = fill_date(file.campaign.name, now=now, timezone=file.campaign.timezone)
+    return Campaign.model_construct(**dict(file) | dict(file.campaign) | {"path": path, "name": name})
 
 
 def _window(section: WindowSection, home: str) -> Window:
     begin, end = section.hours
     zone = None if section.timezone == RECIPIENT else section.timezone or home
     return Window(days=section.days, begin=begin, end=end, zone=zone, holidays=section.holidays)
-
-
-def _given_sources(columns: BaseModel) -> Mapping[str, Source]:
-    return MappingProxyType({field: source for field, source in columns if source is not None})
 
 
 def _text(path: Path) -> str:
@@ -286,11 +196,6 @@ def _find_marks(data: object) -> Iterator[tuple[_Path, Problem]]:
             what = _("the address") if path in SECRET_KEYS else value.partition(":")[2].strip()
             text = _("{key} is not filled in yet").format(key=format_key(path))
             yield path, Problem(text=text, remedy=_("Put there {what}.").format(what=what))
-
-
-def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:
-    # Several checks may find the same problem.
-    return list(dict.fromkeys(problems))
 
 
 def _known_keys(place: Sequence[str | int]) -> list[str]:

@@ -4,20 +4,21 @@ Validators raise ValueError with a text that says what is allowed; `problems` ad
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictInt, ValidationInfo
 
 from batch.campaign.sources import BareValue, Column, Constant, Shares, Source, read_shares, read_source
 from batch.campaign.template import FIELDS, body_problem, check_value
 from batch.campaign.units import name_problem, parse_duration, parse_rate, parse_share
 from batch.errors import nearest
-from batch.i18n import _
+from batch.i18n import N_, _
 from batch.model.messages import is_loopback
 from batch.model.phone.brazil import AREAS
 from batch.model.phone.cells import Form, is_region
@@ -42,10 +43,14 @@ def _sentence(problem_of: Callable[[str], str | None]) -> PlainValidator:
     return PlainValidator(validate)
 
 
-def _measure(parse: Callable[[str], T], example: str) -> PlainValidator:
+def _measure(
+    parse: Callable[[str], T], example: str = "", *, shape: str = N_("allowed is a text in quotes like {example}")
+) -> PlainValidator:
+    """Validate a text that `parse` takes. `shape`: marked, what is allowed, like the `example`."""
+
     def validate(raw: object) -> T:
         if not isinstance(raw, str):
-            raise ValueError(_("allowed is a text in quotes like {example}").format(example=example))  # noqa: TRY004 - pydantic takes ValueError
+            raise ValueError(_(shape).format(example=example))  # noqa: TRY004 - pydantic takes ValueError
         return parse(raw)
 
     return PlainValidator(validate)
@@ -91,13 +96,33 @@ def _check_fixed_value(field: str, source: Source) -> None:
         raise ValueError(_("allowed is {allowed}").format(allowed=rule.valid_values))
 
 
-def _names(raw: object) -> tuple[str, ...]:
-    if not isinstance(raw, list) or not all(isinstance(name, str) and name.strip() for name in raw):
-        raise ValueError(_('allowed is a list of column names like ["Fatura"]'))
-    names = tuple(str(name).strip() for name in raw)
+def _texts(
+    shape: str, make: Callable[[list[str]], object] = tuple, *, example: str = "", least: int = 0
+) -> PlainValidator:
+    """Validate a list of texts that are not empty. `shape`: marked, what is allowed, like the `example`."""
+
+    def validate(raw: object) -> object:
+        given = raw if isinstance(raw, list) else [raw]
+        texts = [text.strip() for text in given if isinstance(text, str)]
+        if given is not raw or not all(texts) or len(texts) < max(least, len(given)):
+            raise ValueError(_(shape).format(example=example))
+        return make(texts)
+
+    return PlainValidator(validate)
+
+
+_TEXTS = N_("allowed is a list of texts like {example}")
+
+
+def _distinct(names: list[str]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError(_("a column stands in it twice"))
-    return names
+    return tuple(names)
+
+
+def _resolve_all(names: Sequence[str], info: ValidationInfo) -> tuple[Path, ...]:
+    """Return paths that start at the campaign file's folder, unless they are absolute."""
+    return tuple(Path(info.context or "") / name for name in names)
 
 
 def _zone_problem(name: str) -> str | None:
@@ -124,7 +149,9 @@ class CampaignSection(_Section):
     """Section [campaign]."""
 
     name: Annotated[str, _sentence(name_problem)]
-    unique_by: Annotated[tuple[str, ...], PlainValidator(_names)] = ()
+    unique_by: Annotated[
+        tuple[str, ...], _texts(N_('allowed is a list of column names like ["Fatura"]'), _distinct)
+    ] = ()
     language: Literal["pt_BR", "en"] | None = None
     """Language of reports; None: that of the user who runs it."""
     timezone: Annotated[str, _sentence(_zone_problem)] = "America/Sao_Paulo"
@@ -213,12 +240,6 @@ class ThrottleSection(_Section):
     """Most messages of one run; None: no limit."""
 
 
-def _days(raw: object) -> frozenset[int]:
-    if not isinstance(raw, list) or not raw or not all(isinstance(day, str) for day in raw):
-        raise ValueError(_('allowed is a list of days like ["mon", "tue", "wed", "thu", "fri"]'))
-    return frozenset(parse_day(str(day)) for day in raw)
-
-
 def _window_zone(raw: object) -> str:
     problem = _zone_problem(raw) if isinstance(raw, str) else _('allowed is "recipient" or a zone in quotes')
     if raw != RECIPIENT and problem:
@@ -228,22 +249,26 @@ def _window_zone(raw: object) -> str:
     return str(raw)
 
 
-def _holidays(raw: object) -> str:
-    if not isinstance(raw, str):
-        raise ValueError(_('allowed is a country in quotes like "BR", or a state of it like "BR-SP"'))  # noqa: TRY004
-    return check_holidays(raw)
-
-
 class WindowSection(_Section):
     """Section [[window]]: sending hours on some days."""
 
-    days: Annotated[frozenset[int], PlainValidator(_days)] = frozenset(range(7))
+    days: Annotated[
+        frozenset[int],
+        _texts(
+            N_('allowed is a list of days like ["mon", "tue", "wed", "thu", "fri"]'),
+            lambda days: frozenset(map(parse_day, days)),
+            least=1,
+        ),
+    ] = frozenset(range(7))
     """Monday is 0."""
     hours: Annotated[tuple[int, int], _measure(parse_hours, '"09:00-20:00"')]
     """Minutes from midnight; the end is exclusive."""
     timezone: Annotated[str | None, PlainValidator(_window_zone)] = None
     """`recipient` or a zone; None: the campaign's zone."""
-    holidays: Annotated[str | None, PlainValidator(_holidays)] = None
+    holidays: Annotated[
+        str | None,
+        _measure(check_holidays, shape=N_('allowed is a country in quotes like "BR", or a state of it like "BR-SP"')),
+    ] = None
     """Country or state on whose public holidays the window stays closed; None: no holidays."""
 
 
@@ -256,25 +281,14 @@ class HistorySection(_Section):
     """Seconds in which a message of another campaign to most people of a new campaign is worth a warning."""
 
 
-def _texts(example: str) -> PlainValidator:
-    """Validate a list of texts that are not empty."""
-
-    def validate(raw: object) -> tuple[str, ...]:
-        if not isinstance(raw, list) or not all(isinstance(text, str) and text.strip() for text in raw):
-            raise ValueError(_("allowed is a list of texts like {example}").format(example=example))
-        return tuple(str(text).strip() for text in raw)
-
-    return PlainValidator(validate)
-
-
 class SuppressSection(_Section):
     """Section [suppress]."""
 
-    files: Annotated[tuple[str, ...], _texts('["bloqueio.csv"]')] = ()
+    files: Annotated[tuple[Path, ...], _texts(_TEXTS, example='["bloqueio.csv"]'), AfterValidator(_resolve_all)] = ()
     """Sheets of people who must not be messaged; relative paths start at the campaign file's folder."""
     column: Annotated[str | None, _sentence(_not_blank)] = None
     """Column of the sheet in which a yes means that the person wants no messages."""
-    ignore: Annotated[tuple[str, ...], _texts('["Opt-out SMS"]')] = ()
+    ignore: Annotated[tuple[str, ...], _texts(_TEXTS, example='["Opt-out SMS"]')] = ()
     """Columns whose names say opt-out or consent, and which mean something else."""
 
 
@@ -283,7 +297,7 @@ class ConsentSection(_Section):
 
     column: Annotated[str, _sentence(_not_blank)]
     """Column of the sheet in which only a clear yes lets a person get the message."""
-    yes: Annotated[tuple[str, ...], _texts('["sim, aceito"]')] = ()
+    yes: Annotated[tuple[str, ...], _texts(_TEXTS, example='["sim, aceito"]')] = ()
     """Texts that mean yes, besides the usual words."""
 
 
@@ -317,16 +331,13 @@ def _money(raw: object) -> Decimal:
     return amount
 
 
-def _words(raw: object) -> frozenset[str]:
-    if not isinstance(raw, list) or not all(isinstance(word, str) and word.strip() for word in raw):
-        raise ValueError(_('allowed is a list of words like ["-", "N/A"]'))
-    return frozenset(str(word).strip().lower() for word in raw)
-
-
 class ValuesSection(_Section):
     """Section [values]."""
 
-    allow: Annotated[frozenset[str], PlainValidator(_words)] = frozenset()
+    allow: Annotated[
+        frozenset[str],
+        _texts(N_('allowed is a list of words like ["-", "N/A"]'), lambda words: frozenset(map(str.lower, words))),
+    ] = frozenset()
     """Words and texts, in small letters, that are no fault of a cell."""
 
 
@@ -399,11 +410,11 @@ def _split(url: str) -> SplitResult | None:
     return parts if named else None
 
 
-def read_metrics_path(raw: object) -> str:
+def read_metrics_path(raw: object, info: ValidationInfo) -> Path:
     """Validate the path of `[notify] prometheus`. Raises ValueError."""
     if not isinstance(raw, str) or not raw.strip() or "\0" in raw or not raw.strip().endswith(_METRICS):
         raise ValueError(_('allowed is a path in quotes that ends in .prom, like "/var/lib/metrics/wegly.prom"'))
-    return raw.strip()
+    return _resolve_all([raw.strip()], info)[0]
 
 
 class NotifySection(_Section):
@@ -411,7 +422,7 @@ class NotifySection(_Section):
 
     webhook: Annotated[Webhook | None, PlainValidator(read_webhook)] = None
     """Address that gets summary.json by POST at the end of a run; None: no webhook."""
-    prometheus: Annotated[str | None, PlainValidator(read_metrics_path)] = None
+    prometheus: Annotated[Path | None, PlainValidator(read_metrics_path)] = None
     """Textfile for node_exporter; a relative path starts at the campaign file's folder. None: no file."""
 
 

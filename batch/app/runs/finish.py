@@ -11,7 +11,7 @@ import structlog
 from batch.app.check import Check
 from batch.app.inputs.change_guard import note_stamp
 from batch.app.inputs.staging import CampaignSheet, utc_now
-from batch.campaign import NotifyTargets, Webhook
+from batch.campaign import NotifySection, Webhook
 from batch.chats import WebhookFailure, post_webhook
 from batch.control_characters import show_controls
 from batch.errors import LedgerFailed, attempt, describe_defect
@@ -190,7 +190,7 @@ def _stamp_problem(campaign: Path) -> str:
     return problem.format(file=f"{campaign.name}.stamp")
 
 
-def _notify(targets: NotifyTargets, run: Run, tally: Tally, *, trust_env: bool) -> tuple[str, ...]:
+def _notify(targets: NotifySection, run: Run, tally: Tally, *, trust_env: bool) -> tuple[str, ...]:
     """Write the metrics and post the summary, as far as the campaign asks for it; return a sentence for each failure.
 
     Takes some ten seconds at most; a signal ends it at once. Raises nothing for what fails.

@@ -157,7 +157,7 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
     finder = ColumnFinder(info, campaign.sheet.dates)
     sources, problems = _sources(campaign, info, rows)
     specs = match_template_fields(info) if campaign.template_fields is None else campaign.template_fields
-    finder.allowed = campaign.allowed_words
+    finder.allowed = campaign.values.allow
     parts = _phone_parts(sources.get(_PHONE), info)
     slots = {
         field: _field_slot(finder, field, source) for field, source in sources.items() if field != _PHONE or not parts
@@ -239,7 +239,7 @@ def _find_permissions(campaign: Campaign, finder: ColumnFinder, info: SheetInfo)
 
 def wanted_columns(campaign: Campaign) -> frozenset[str]:
     """Return the columns that a campaign names, by which the sheet's header is found."""
-    sources = [*_section_sources(campaign).values(), *(campaign.columns or {}).values()]
+    sources = [*_section_sources(campaign).values(), *(campaign.column_sources or {}).values()]
     texts = [spec.value for spec in campaign.template_fields or ()]
     for spec in campaign.template_fields or ():
         frame = (spec.component, spec.type, spec.index, spec.button_index, spec.card_index)
@@ -247,7 +247,7 @@ def wanted_columns(campaign: Campaign) -> frozenset[str]:
     phone = campaign.phone
     sources += [phone.area_code] if phone.area_code else []
     named = {source.column for source in (*sources, *texts) if isinstance(source, Column)}
-    number = (campaign.columns or {}).get(_PHONE)
+    number = (campaign.column_sources or {}).get(_PHONE)
     if isinstance(number, Column) and "{" in number.column:
         named |= set(parse_text(number.column).columns)
     inside = {name for text in texts if isinstance(text, Constant) for name in parse_text(text.value).columns}
@@ -266,7 +266,7 @@ def date_columns(campaign: Campaign) -> frozenset[str]:
 def _sources(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> tuple[dict[str, Source], list[Problem]]:
     """Return the source of each field that has one, in the order of the API's page."""
     problems: list[Problem] = []
-    columns = campaign.columns
+    columns = campaign.column_sources
     if columns is None:
         matched = match_columns(info, rows)
         columns, problems = matched.columns, list(matched.problems)

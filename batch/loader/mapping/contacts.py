@@ -58,7 +58,7 @@ class RowEvaluator:
         self._prefix = omitted_prefix(campaign.phone.format, campaign.phone.region)
         self._skips_hidden = campaign.sheet.hidden_rows == "skip"
         self._unique = [place for _, place in mapping.unique]
-        self._keys = [_key_reader(column, place, campaign.allowed_words) for column, place in mapping.unique]
+        self._keys = [_key_reader(column, place, campaign.values.allow) for column, place in mapping.unique]
         self._read_permission = mapping.permissions.reader()
         self._read_phone = mapping.phone.reader()
         self._readers = [slot.reader() for slot in mapping.slots]

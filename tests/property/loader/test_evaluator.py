@@ -75,7 +75,7 @@ def test_the_recipient_is_whom_the_phone_cell_names(folder: Path, text: str, row
     """No other cell has a say, also in a row that is wrong; and the phone comes first among the findings."""
     campaign, evaluator = fit(text, folder)
     contact = evaluator.evaluate(row)
-    source = (campaign.columns or {})["wa_contact_id"]
+    source = (campaign.column_sources or {})["wa_contact_id"]
     constant = getattr(source, "value", None)
     if "" in row.errors:
         assert [finding.reason for finding in contact.problems] == [Reason.ROW_MALFORMED]

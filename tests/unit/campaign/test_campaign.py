@@ -95,7 +95,7 @@ def test_a_short_file_has_the_defaults_of_the_design(load: Load, tmp_path: Path)
     assert (campaign.language, campaign.timezone) == (None, "America/Sao_Paulo")
     assert campaign.sender.whatsapp_phone_id == Constant(value=SENDER)
     assert (campaign.template.name, campaign.template.body) == (Constant(value="saudacao_inicial"), None)
-    assert campaign.columns is None
+    assert campaign.column_sources is None
     assert campaign.template_fields is None
     assert (campaign.phone.region, campaign.phone.format) == ("BR", "national")
     assert (campaign.throttle.rate, campaign.throttle.concurrency) == (10.0, 16)
@@ -111,7 +111,7 @@ def test_everything_can_be_given(load: Load) -> None:
     assert campaign.sender.whatsapp_phone_id == Column(column="Remetente", default=SENDER)
     assert campaign.template.name == Column(column="Modelo", default="padrao")
     assert campaign.template.language == Column(column="Idioma", default="pt_BR")
-    assert campaign.columns == {
+    assert campaign.column_sources == {
         "wa_contact_id": Column(column="Telefone"),
         "remote_profile_name": Column(column="Nome"),
         "person_contact_id": Column(column="Pessoa", default=""),

@@ -59,7 +59,7 @@ def test_a_whole_draft_loads_as_it_was_meant(tmp_path: Path) -> None:
     text = render_campaign(draft)
     campaign = _load(tmp_path, text)
     assert (campaign.name, campaign.unique_by, campaign.template.body) == ("contatos", (), "Olá {{1}}")
-    assert campaign.columns == {
+    assert campaign.column_sources == {
         "wa_contact_id": Column(column="Telefone"),
         "remote_profile_name": Column(column="Nome"),
     }
@@ -117,7 +117,7 @@ def test_odd_texts_come_back(tmp_path: Path) -> None:
     )
     campaign = _load(tmp_path, render_campaign(draft))
     assert (campaign.template.body, campaign.sheet.name) == (ODD, ODD)
-    assert campaign.columns == {"wa_contact_id": Column(column=ODD.strip())}
+    assert campaign.column_sources == {"wa_contact_id": Column(column=ODD.strip())}
     assert campaign.template_fields is not None
     assert campaign.template_fields[0].value == Column(column=ODD.strip(), default=ODD.strip())
 
