@@ -9,7 +9,7 @@ from typing import Literal
 
 from batch.control_characters import find_control
 from batch.i18n import N_, _
-from batch.model.phrases import Phrase, Value
+from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 
 BODY_LIMIT = 1024
@@ -69,6 +69,7 @@ STATUSES = ("OPEN", "RESOLVED", "SNOOZED")
 _FORMS = {
     "name": re.compile(r"[^A-Z\s]+"),
     "language": re.compile(r"[a-z]{2,3}(?:_(?:[A-Z]{2}|[A-Z][a-z]{3}|[0-9]{3}))?"),
+    "status": re.compile("|".join(STATUSES)),
 }
 """Of a template's name only what surely is no name is refused."""
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -115,23 +116,23 @@ FIELDS: Mapping[str, FieldRule] = MappingProxyType(
 """Fields of a request except `template_fields`, in the order of the API's page."""
 
 
-def check_value(field: str, value: str, *, column: str = "?") -> str | Finding:
-    """Return a non-empty value as it goes into the request, UUIDs in lower case, or the finding that forbids it."""
+def check_value(field: str, value: str) -> str | Finding:
+    """Return a non-empty value as it goes into the request, UUIDs in lower case, or the finding that forbids it.
+
+    The finding does not name the field.
+    """
     rule = FIELDS[field]
-    where: dict[str, Value] = {"field": field, "column": column}
     if rule.kind == "text" and (control := find_control_character(value)):
-        return Finding(Reason.VALUE_BAD_CHARACTERS, {**where, "found": control})
+        return Finding(Reason.VALUE_BAD_CHARACTERS, {"found": control})
     if rule.kind == "text" and (rule.limit is None or len(value) <= rule.limit):
         return value
     if rule.kind == "uuid":
-        return value.lower() if _UUID.fullmatch(value) else Finding(Reason.VALUE_NOT_UUID, {**where, "found": value})
+        return value.lower() if _UUID.fullmatch(value) else Finding(Reason.VALUE_NOT_UUID, {"found": value})
     if form := _FORMS.get(rule.kind):
-        allowed = {**where, "found": value, "allowed": rule.valid_values}
-        return value if form.fullmatch(value) else Finding(Reason.VALUE_NOT_ALLOWED, allowed)
-    if rule.kind == "status":
-        allowed = {**where, "found": value, "allowed": ", ".join(STATUSES)}
-        return value if value in STATUSES else Finding(Reason.VALUE_NOT_ALLOWED, allowed)
-    return Finding(Reason.VALUE_TOO_LONG, {**where, "length": len(value), "limit": rule.limit or 0})
+        allowed = ", ".join(STATUSES) if rule.kind == "status" else rule.valid_values
+        refusal = Finding(Reason.VALUE_NOT_ALLOWED, {"found": value, "allowed": allowed})
+        return value if form.fullmatch(value) else refusal
+    return Finding(Reason.VALUE_TOO_LONG, {"length": len(value), "limit": rule.limit or 0})
 
 
 def find_control_character(text: str) -> Phrase | None:

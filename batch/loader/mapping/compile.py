@@ -3,7 +3,7 @@
 `compile_mapping` finds every column that the campaign names and refuses the whole with all problems at once, so that no
 row is read with a mapping that does not fit."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -22,16 +22,14 @@ from batch.campaign import (
     check_value,
     describe_source,
 )
-from batch.errors import nearest
 from batch.i18n import N_, _
-from batch.loader.filters.dates import doubtful_filter, month_first_filter
-from batch.loader.filters.registry import Filter, default_filter
-from batch.loader.header_names import fold, is_name_header, is_result_column
+from batch.loader.filters.registry import default_filter
+from batch.loader.header_names import fold, is_name_header
 from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
+from batch.loader.mapping.column_finder import ColumnFinder
 from batch.loader.mapping.permissions import PermissionColumns, find_unused
 from batch.loader.mapping.phones import PhoneColumns
 from batch.loader.mapping.placeholders import ParsedText, Placeholder, parse_text
-from batch.loader.mapping.suspects import CellRule
 from batch.loader.mapping.template_fields import TemplateFieldPlan, find_gaps
 from batch.loader.mapping.values import (
     CellText,
@@ -42,89 +40,9 @@ from batch.loader.mapping.values import (
     refuse_controls,
 )
 from batch.model.phone.cells import read_phone
-from batch.model.phrases import Phrase, Value
+from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, sentence
 from batch.model.sheets import SheetInfo
-
-
-class ColumnFinder:
-    """Places of named columns. Names without a single column are collected in `problems`, each once."""
-
-    def __init__(self, info: SheetInfo, dates: str | None = None) -> None:
-        """`dates`: `[sheet] dates`, by which texts like 03/04/2026 are read."""
-        self._dates = dates
-        self._info = info
-        self._places = {name: place for place, name in enumerate(info.columns)}
-        self._alike: dict[str, list[str]] = {}
-        for name in info.columns:
-            self._alike.setdefault(fold(name), []).append(name)
-        self.problems: list[Problem] = []
-        self.used: set[str] = set()
-        self.shown: set[str] = set()
-        """Columns of which a value takes the shown text."""
-        self.allowed: frozenset[str] = frozenset()
-
-    def find(self, wanted: str, *, key: str) -> tuple[str, int]:
-        """Return name and index of the column that `wanted` names, for the campaign's `key`.
-
-        Accents, case, spaces and underscores do not matter where only one column fits. Without a single one a problem
-        is added, and the result serves only to find more problems.
-        """
-        name = self._name(wanted, key)
-        if name is None:
-            return wanted, 0
-        self.used.add(name)
-        return name, self._places[name]
-
-    def shown_place(self, column: str, place: int) -> int:
-        """Return the place of a column's shown text: these follow behind all cells."""
-        self.shown.add(column)
-        return place + len(self._info.columns)
-
-    def rule(self, source: Source, *, is_name: bool = False) -> CellRule:
-        """Return what a cell of this source may hold."""
-        has_default = isinstance(source, Column) and source.default is not None
-        return CellRule(allow=self.allowed, is_name=is_name, has_default=has_default)
-
-    def date_filters(self, column: str) -> tuple[Filter, ...]:
-        """Return what comes before the filter `date`, by the order of day and month in the column."""
-        in_workbook = self._info.encoding is None
-        if self._dates == "mdy" and not in_workbook:
-            return (month_first_filter,)
-        is_doubtful = self._dates == "mdy" or (self._dates is None and column in self._info.month_first)
-        return (doubtful_filter(in_workbook=in_workbook),) if is_doubtful else ()
-
-    def _name(self, wanted: str, key: str) -> str | None:
-        alike = [wanted] if wanted in self._places else self._alike.get(fold(wanted), [])
-        if len(alike) > 1 or set(alike) & set(self._info.ambiguous):
-            several = _("{key}: several columns of {file} are named {column!r}").format(
-                key=key, file=self._info.file, column=wanted
-            )
-            self._add(several, _("Rename one of them in the sheet, or name another column."))
-            return None
-        if not alike:
-            self._add(
-                _("{key}: no column {column!r}{nearest}").format(
-                    key=key, column=wanted, nearest=nearest(wanted, self._others())
-                ),
-                self._listed(),
-            )
-            return None
-        return alike[0]
-
-    def _add(self, text: str, remedy: str) -> None:
-        problem = Problem(text=text, remedy=remedy)
-        if problem not in self.problems:
-            self.problems.append(problem)
-
-    def _others(self) -> list[str]:
-        return [name for name in self._info.columns if not is_result_column(name)]
-
-    def _listed(self) -> str:
-        if not self._others():
-            return _("The sheet's columns are: none.")
-        return _("The sheet's columns are: {columns}.").format(columns=", ".join(self._others()))
-
 
 _PHONE, _PROFILE_NAME = "wa_contact_id", "remote_profile_name"
 _LEAST = {"index": 1, "button_index": 0, "card_index": 0}
@@ -154,10 +72,30 @@ class Mapping:
 
 def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> Mapping:
     """Fit the campaign to the sheet. Raises CampaignError with every problem of the two."""
-    finder = ColumnFinder(info, campaign.sheet.dates)
+    mapping, problems, _finder = _compile(campaign, info, rows)
+    if problems:
+        raise campaign_error(_("{file} with {sheet}").format(file=campaign.path.name, sheet=info.file), problems)
+    return mapping
+
+
+_NO_SHEET = SheetInfo(file="", format="", sheet=None, encoding=None, delimiter=None, header_row=0, columns=())
+
+
+def wanted_columns(campaign: Campaign) -> frozenset[str]:
+    """Return the columns that a campaign names, by which the sheet's header is found."""
+    return frozenset(_compile(campaign, _NO_SHEET, None)[2].wanted)
+
+
+def date_columns(campaign: Campaign) -> frozenset[str]:
+    """Return the columns that a filter of the campaign reads as dates."""
+    return frozenset(_compile(campaign, _NO_SHEET, None)[2].dates)
+
+
+def _compile(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> tuple[Mapping, list[Problem], ColumnFinder]:
+    """Return the mapping, the problems that make it none, and the finder, which knows what was asked for."""
+    finder = ColumnFinder(info, campaign)
     sources, problems = _sources(campaign, info, rows)
     specs = match_template_fields(info) if campaign.template_fields is None else campaign.template_fields
-    finder.allowed = campaign.values.allow
     parts = _phone_parts(sources.get(_PHONE), info)
     slots = {
         field: _field_slot(finder, field, source) for field, source in sources.items() if field != _PHONE or not parts
@@ -171,9 +109,7 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
         *_numbering_problems(campaign, fields),
         *_constant_phone(campaign, slots.pop(_PHONE, None)),
     ]
-    if problems:
-        raise campaign_error(_("{file} with {sheet}").format(file=campaign.path.name, sheet=info.file), problems)
-    return Mapping(
+    mapping = Mapping(
         phone=phone,
         constants={slot.field: slot.read(None) for slot in slots.values() if slot.column is None},
         slots=tuple(slot for slot in slots.values() if slot.column is not None),
@@ -184,6 +120,7 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
         remarks=tuple(remark for name in info.columns if name in finder.shown for remark in info.formats.get(name, ())),
         description=tuple(_descriptions(sources, fields, specs)),
     )
+    return mapping, problems, finder
 
 
 def _phone_parts(source: Source | None, info: SheetInfo) -> tuple[str, ...]:
@@ -237,32 +174,6 @@ def _find_permissions(campaign: Campaign, finder: ColumnFinder, info: SheetInfo)
     )
 
 
-def wanted_columns(campaign: Campaign) -> frozenset[str]:
-    """Return the columns that a campaign names, by which the sheet's header is found."""
-    sources = [*_section_sources(campaign).values(), *(campaign.column_sources or {}).values()]
-    texts = [spec.value for spec in campaign.template_fields or ()]
-    for spec in campaign.template_fields or ():
-        frame = (spec.component, spec.type, spec.index, spec.button_index, spec.card_index)
-        sources += [part for part in frame if part is not None]
-    phone = campaign.phone
-    sources += [phone.area_code] if phone.area_code else []
-    named = {source.column for source in (*sources, *texts) if isinstance(source, Column)}
-    number = (campaign.column_sources or {}).get(_PHONE)
-    if isinstance(number, Column) and "{" in number.column:
-        named |= set(parse_text(number.column).columns)
-    inside = {name for text in texts if isinstance(text, Constant) for name in parse_text(text.value).columns}
-    permissions = (campaign.suppress.column, campaign.consent.column if campaign.consent else None, *campaign.select)
-    permissions += (phone.country_column,)
-    return frozenset(filter(None, (*named, *inside, *campaign.unique_by, *permissions)))
-
-
-def date_columns(campaign: Campaign) -> frozenset[str]:
-    """Return the columns that a filter of the campaign reads as dates."""
-    texts = [spec.value.value for spec in campaign.template_fields or () if isinstance(spec.value, Constant)]
-    parts = chain.from_iterable(parse_text(text).parts for text in texts)
-    return frozenset(part.column for part in parts if isinstance(part, Placeholder) and "date" in part.names)
-
-
 def _sources(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> tuple[dict[str, Source], list[Problem]]:
     """Return the source of each field that has one, in the order of the API's page."""
     problems: list[Problem] = []
@@ -293,43 +204,26 @@ def _part_key(number: int, part: str) -> str:
 
 
 def _field_slot(finder: ColumnFinder, field: str, source: Source) -> FieldSlot:
-    column, place, given = _place(finder, source, _key(field))
-    return FieldSlot(
-        field=field,
-        column=column,
-        place=place,
-        fallback=given,
-        label=field,
-        convert=partial(check_value, field, column=column or "?"),
-        required=FIELDS[field].required,
-        rule=finder.rule(source, is_name=field == _PROFILE_NAME),
-    )
+    """Return the slot of a field of the request."""
+    rule = {"required": FIELDS[field].required, "is_name": field == _PROFILE_NAME}
+    return _slot(finder, source, _key(field), field=field, label=field, convert=partial(check_value, field), **rule)
 
 
 def _part_slot(finder: ColumnFinder, part: str, source: Source, number: int) -> FieldSlot:
-    column, place, given = _place(finder, source, _part_key(number, part))
+    """Return the slot of a part of a template field."""
     label = Phrase(N_("template field {number}, {part}"), {"number": number, "part": part})
-    origin: dict[str, Value] = {"field": label, "column": column or ""}
-    convert: Callable[[str], str | int | Finding] = partial(refuse_controls, origin=origin)
-    if part in _LEAST:
-        convert = partial(parse_whole_number, least=_LEAST[part], origin=origin)
-    return FieldSlot(
-        field=part,
-        column=column,
-        place=place,
-        fallback=given,
-        label=label,
-        convert=convert,
-        required=True,
-        rule=finder.rule(source),
-    )
+    convert = partial(parse_whole_number, least=_LEAST[part]) if part in _LEAST else refuse_controls
+    return _slot(finder, source, _part_key(number, part), field=part, label=label, convert=convert)
 
 
-def _place(finder: ColumnFinder, source: Source, key: str) -> tuple[str | None, int, str]:
-    """Return column, place, and the constant or default."""
+def _slot(
+    finder: ColumnFinder, source: Source, key: str, *, required: bool = True, is_name: bool = False, **more: Any
+) -> FieldSlot:
     if isinstance(source, Constant):
-        return None, 0, source.value
-    return *finder.find(source.column, key=key), source.default or ""
+        return FieldSlot(column=None, place=0, fallback=source.value, required=required, **more)
+    column, place = finder.find(source.column, key=key)
+    rule = finder.rule(is_name=is_name, has_default=source.default is not None)
+    return FieldSlot(column=column, place=place, fallback=source.default or "", required=required, rule=rule, **more)
 
 
 def _plan_field(finder: ColumnFinder, spec: FieldSpec, number: int, problems: list[Problem]) -> TemplateFieldPlan:
@@ -366,7 +260,6 @@ def _parsed(source: Source) -> ParsedText:
 def _cell_text(finder: ColumnFinder, placeholder: Placeholder, key: str) -> CellText:
     column, place = finder.find(placeholder.column, key=key)
     is_name = is_name_header(column) or "first_name" in placeholder.names
-    rule = CellRule(allow=finder.allowed, is_name=is_name, has_default=placeholder.may_be_empty)
     return CellText(
         column=column,
         place=place if placeholder.names else finder.shown_place(column, place),
@@ -374,7 +267,7 @@ def _cell_text(finder: ColumnFinder, placeholder: Placeholder, key: str) -> Cell
         if "date" in placeholder.names
         else placeholder.filters,
         may_be_empty=placeholder.may_be_empty,
-        rule=rule,
+        rule=finder.rule(is_name=is_name, has_default=placeholder.may_be_empty),
     )
 
 

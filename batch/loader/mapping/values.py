@@ -80,19 +80,17 @@ class FieldSlot:
     label: str | Phrase
     """The field as findings name it."""
     convert: Callable[[str], str | int | Finding]
-    """Checks a text that is not empty, and gives it as it goes into the request."""
+    """Checks a text that is not empty, and gives it as it goes into the request; its findings name no field."""
     required: bool
     rule: CellRule = PLAIN_RULE
 
     def read(self, cell: str | None) -> str | int | Findings | None:
         """Return the value; None where an optional field is left out."""
-        own = self.rule.admit(cell.strip()) if cell and self.column else ""
-        if isinstance(own, Finding):
-            return (Finding(own.reason, {**self.origin, **own.values}),)
-        if text := own or self.fallback:
-            value = self.convert(text)
-            return (value,) if isinstance(value, Finding) else value
-        return (Finding(Reason.VALUE_MISSING, self.origin),) if self.required else None
+        value: str | int | Finding | None = self.rule.admit(cell.strip()) if cell and self.column else ""
+        if isinstance(value, str):
+            missing = Finding(Reason.VALUE_MISSING) if self.required else None
+            value = self.convert(text) if (text := value or self.fallback) else missing
+        return (Finding(value.reason, {**self.origin, **value.values}),) if isinstance(value, Finding) else value
 
     @property
     def origin(self) -> dict[str, Value]:
@@ -189,21 +187,20 @@ def tuple_getter(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, 
     return lambda items: tuple([items[place] for place in places])
 
 
-def parse_whole_number(text: str, *, least: int, origin: dict[str, Value]) -> int | Finding:
-    """Return a whole number from `least` up. `origin`: field and column, for the finding."""
-    values = {**origin, "found": text}
+def parse_whole_number(text: str, *, least: int) -> int | Finding:
+    """Return a whole number from `least` up."""
     if not (text.isascii() and text.isdigit()):
-        return Finding(Reason.VALUE_NOT_A_NUMBER, values)
+        return Finding(Reason.VALUE_NOT_A_NUMBER, {"found": text})
     if int(text) < least:
         allowed = Phrase(N_("{least} and up"), {"least": least})
-        return Finding(Reason.VALUE_NOT_ALLOWED, {**values, "allowed": allowed})
+        return Finding(Reason.VALUE_NOT_ALLOWED, {"found": text, "allowed": allowed})
     return int(text)
 
 
-def refuse_controls(text: str, *, origin: dict[str, Value]) -> str | Finding:
-    """Return the text, or a finding when it has a control character. `origin`: field and column, for the finding."""
+def refuse_controls(text: str) -> str | Finding:
+    """Return the text, or a finding when it has a control character."""
     control = find_control_character(text)
-    return Finding(Reason.VALUE_BAD_CHARACTERS, {**origin, "found": control}) if control else text
+    return Finding(Reason.VALUE_BAD_CHARACTERS, {"found": control}) if control else text
 
 
 def find_refused(text: str) -> Phrase | None:
