@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from batch.i18n import _
+from batch.i18n import N_, _
 from batch.model.delivery import DeliveryCounts
 from batch.model.messages import Origin, sheet_key
 from batch.model.outcomes import Evidence, Outcome
@@ -187,39 +187,34 @@ class Traits:
     """Name and language, as the campaign gives them."""
 
 
+_CHANGES = {
+    "unique_by": N_(
+        "unique_by was {before} and is now {now}: {people} who already have a message would count as "
+        "new and get another one."
+    ),
+    "region": N_(
+        "[phone] region was {before} and is now {now}: numbers without a country become other "
+        "people, and {people} who already have a message may get another one."
+    ),
+    "phone_rule": N_(
+        "This version reads phones by rule {now}, the campaign was sent with rule {before}: some of "
+        "{people} who already have a message may count as new."
+    ),
+    "template": N_(
+        "The template was {before} and is now {now}: choose a new name for the campaign, since in "
+        "this one {people} already have a message and would get nothing."
+    ),
+}
+"""Trait to the effect of its change."""
+
+
 def list_changes(before: Traits, now: Traits, people: str) -> list[str]:
     """Describe each trait that differs and its effect; empty when none does. `people`: text like `9,812 people`."""
-    found = []
-    if before.unique_by != now.unique_by:
-        found.append(
-            _(
-                "unique_by was {before} and is now {now}: {people} who already have a message would count as "
-                "new and get another one."
-            ).format(before=_listed(before.unique_by), now=_listed(now.unique_by), people=people)
-        )
-    if before.region != now.region:
-        found.append(
-            _(
-                "[phone] region was {before} and is now {now}: numbers without a country become other "
-                "people, and {people} who already have a message may get another one."
-            ).format(before=before.region, now=now.region, people=people)
-        )
-    if before.phone_rule != now.phone_rule:
-        found.append(
-            _(
-                "This version reads phones by rule {now}, the campaign was sent with rule {before}: some of "
-                "{people} who already have a message may count as new."
-            ).format(now=now.phone_rule, before=before.phone_rule, people=people)
-        )
-    if before.template != now.template:
-        found.append(
-            _(
-                "The template was {before} and is now {now}: choose a new name for the campaign, since in "
-                "this one {people} already have a message and would get nothing."
-            ).format(before=before.template, now=now.template, people=people)
-        )
-    return found
+    pairs = [(text, getattr(before, trait), getattr(now, trait)) for trait, text in _CHANGES.items()]
+    return [
+        _(text).format(before=_shown(old), now=_shown(new), people=people) for text, old, new in pairs if old != new
+    ]
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names) if names else _("empty")
+def _shown(trait: object) -> object:
+    return (", ".join(trait) or _("empty")) if isinstance(trait, tuple) else trait

@@ -81,9 +81,13 @@ def format_for_api(e164: str, form: Form, region: str = _BRAZIL) -> str:
 
 def omitted_prefix(form: Form, region: str = _BRAZIL) -> str:
     """Return what `format_for_api` omits of a number that begins with it."""
-    if form == "national":
-        return f"+{_country_code(region)}"
-    return "+" if form == "digits" else ""
+    if form != "national":
+        return "+" if form == "digits" else ""
+    if region == _BRAZIL:
+        return f"+{COUNTRY}"
+    from batch.model.phone import international  # noqa: PLC0415 - phonenumbers loads slowly and is seldom needed
+
+    return f"+{international.country_code(region)}"
 
 
 def format_phone(e164: str) -> str:
@@ -110,16 +114,4 @@ def find_region(text: str) -> str | None:
 
 def is_region(text: str) -> bool:
     """Return True for a region that `read_phone` takes: `BR`, `PT`."""
-    if text == _BRAZIL:
-        return True
-    from batch.model.phone import international  # noqa: PLC0415 - phonenumbers loads slowly and is seldom needed
-
-    return text in international.regions()
-
-
-def _country_code(region: str) -> str:
-    if region == _BRAZIL:
-        return COUNTRY
-    from batch.model.phone import international  # noqa: PLC0415 - phonenumbers loads slowly and is seldom needed
-
-    return international.country_code(region)
+    return text == _BRAZIL or find_region(text) == text

@@ -86,33 +86,12 @@ def country_code(region: str) -> str:
     return str(phonenumbers.country_code_for_region(region))
 
 
-_ALIASES = MappingProxyType(
-    {
-        **dict.fromkeys(("usa", "eua", "eeuu", "estadosunidosdaamerica", "america"), "US"),
-        **dict.fromkeys(("uk", "gbr", "inglaterra", "england", "grabretanha", "greatbritain"), "GB"),
-        "bra": "BR",
-        "prt": "PT",
-        "arg": "AR",
-        "mex": "MX",
-        "esp": "ES",
-        "chl": "CL",
-        "per": "PE",
-        "col": "CO",
-        "ury": "UY",
-        "pry": "PY",
-        "bol": "BO",
-        "deu": "DE",
-        "fra": "FR",
-        "ita": "IT",
-        "can": "CA",
-        "ago": "AO",
-        "moz": "MZ",
-        "jpn": "JP",
-        "ven": "VE",
-        "ecu": "EC",
-    }
-)
-"""Usual names and codes of countries that the names of `phonenumbers` lack."""
+_ALIASES = {
+    **dict.fromkeys(("eua", "eeuu", "estadosunidosdaamerica", "america"), "US"),
+    **dict.fromkeys(("uk", "inglaterra", "england", "grabretanha", "greatbritain"), "GB"),
+}
+"""Usual names of countries that the names of `phonenumbers` lack."""
+_ALPHA_3 = 3
 
 
 def fold_name(name: str) -> str:
@@ -123,10 +102,17 @@ def fold_name(name: str) -> str:
 
 @cache
 def _region_names() -> dict[str, str]:
-    """Return the names of the regions in Portuguese, English and Spanish, folded, with their two letters."""
-    from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415 - only a column of countries pays for it
+    """Return the names of the regions in Portuguese, English and Spanish, folded, with their two letters.
 
-    names = dict(_ALIASES)
+    The codes of three letters are names too, as CLDR lists them.
+    """
+    from babel.core import get_global  # noqa: PLC0415 - only a column of countries pays for it
+    from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415 - likewise
+
+    codes = get_global("territory_aliases").items()
+    names = {
+        code.lower(): region for code, (region, *_) in codes if len(code) == _ALPHA_3 and code.isalpha()
+    } | _ALIASES
     for region, by_language in LOCALE_DATA.items():
         for language in filter(by_language.__contains__, ("pt", "en", "es")):
             name = by_language[language]
@@ -146,8 +132,3 @@ def find_region(text: str) -> str | None:
         return code
     named = _region_names().get(fold_name(text))
     return named if named in phonenumbers.SUPPORTED_REGIONS else None
-
-
-def regions() -> frozenset[str]:
-    """Return the two-letter regions that `read_phone` takes."""
-    return frozenset(phonenumbers.SUPPORTED_REGIONS)

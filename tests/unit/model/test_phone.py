@@ -555,6 +555,7 @@ def test_an_area_code_fills_in_a_missing_one_only() -> None:
         *(("Holanda", "NL"), ("bra", "BR"), ("prt", "PT"), ("arg", "AR"), ("mex", "MX"), ("esp", "ES"), ("chl", "CL")),
         *(("per", "PE"), ("col", "CO"), ("ury", "UY"), ("pry", "PY"), ("bol", "BO"), ("deu", "DE"), ("fra", "FR")),
         *(("ita", "IT"), ("can", "CA"), ("ago", "AO"), ("moz", "MZ"), ("jpn", "JP"), ("ven", "VE"), ("ecu", "EC")),
+        ("SWE", "SE"),
         *(("Atlântida", None), ("0", None), ("999", None), ("XX", None), ("-", None)),
     ],
 )
