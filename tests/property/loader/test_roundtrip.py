@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date, datetime
+from datetime import date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from hypothesis import strategies as st
 
 from batch.errors import SheetError
 from batch.loader import open_sheet
-from batch.loader.formats.cell_text import value_text
 from batch.loader.formats.delimited import split_records
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252")
@@ -90,7 +90,20 @@ VALUES = st.one_of(
 
 def shown(value: Any) -> str | None:
     """What a person should read; a time of midnight is the day alone."""
-    return value_text(value) if not isinstance(value, str) else (value.strip() or None)
+    match value:
+        case None | str():
+            return (value or "").strip() or None
+        case bool():
+            return "SIM" if value else "NÃO"
+        case int():
+            return str(value)
+        case float():
+            return (
+                f"{Decimal(repr(value)):f}".rstrip("0").rstrip(".").replace(".", ",") if value % 1 else str(int(value))
+            )
+    clock = f"{value:%H:%M:%S}".removesuffix(":00") if isinstance(value, datetime | time) else "00:00"
+    day = f"{value.day:02}/{value.month:02}/{value.year:04}" if isinstance(value, date) else ""
+    return clock if not day else day if clock == "00:00" else f"{day} {clock}"
 
 
 @FILES
