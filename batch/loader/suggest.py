@@ -21,7 +21,7 @@ from batch.loader.header_names import (
     is_phone_header,
     is_result_column,
 )
-from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
+from batch.loader.mapping.columns import Rows, match_columns, match_template_fields
 from batch.loader.mapping.placeholders import Placeholder, parse_text
 from batch.model.phone.cells import read_phone
 from batch.model.reasons import Finding, Reason

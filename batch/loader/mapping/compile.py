@@ -25,8 +25,7 @@ from batch.campaign import (
 from batch.i18n import N_, _
 from batch.loader.filters.registry import default_filter
 from batch.loader.header_names import fold, is_name_header
-from batch.loader.mapping.automatic import Rows, match_columns, match_template_fields
-from batch.loader.mapping.column_finder import ColumnFinder
+from batch.loader.mapping.columns import ColumnFinder, Rows, match_columns, match_template_fields
 from batch.loader.mapping.permissions import PermissionColumns, find_unused
 from batch.loader.mapping.phones import PhoneColumns
 from batch.loader.mapping.placeholders import ParsedText, Placeholder, parse_text

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from batch.campaign import Campaign, Shares, fill_body
 from batch.i18n import N_
-from batch.loader.mapping.automatic import Rows
+from batch.loader.mapping.columns import Rows
 from batch.loader.mapping.compile import Mapping, compile_mapping
 from batch.loader.mapping.permissions import NO_OBJECTION
 from batch.loader.mapping.suspects import CellRule, Cleaned
