@@ -56,6 +56,7 @@ class PageRows:
     ) -> None:
         self._rows = rows
         self._places = [*(indexes[0] for indexes in layout.places), *own]
+        self._own = own
         self._in_full = [True, *(not interned for interned in INTERNED), *(False for _ in own)]
         self._left = allot_rows(counts, MOST_ROWS)
         self._left_plain = allot_rows(counts, MOST_PLAIN)
@@ -100,6 +101,9 @@ class PageRows:
 
     def _printable(self, row: TableRow) -> tuple[Value, ...]:
         cells = [row.cells[place] for place in self._places]
+        if row.shown:
+            shown = [row.shown.get(place, (row.cells[place],))[0] for place in self._own]
+            cells[len(COLUMNS) :] = shown
         whole = "".join([cell for cell in cells if isinstance(cell, str)])
         if len(whole) <= LONGEST_CELL and whole.isprintable():
             return (row.number, *cells)  # `harmless` would change nothing

@@ -19,7 +19,10 @@ def read(path: Path) -> list[tuple[str | None, str | None]]:
 
 
 def test_rows_to_correct_keep_what_their_numbers_show(office: Office) -> None:
-    """As texts they would be sent as 0,075 and 123 once their name is corrected; what lost digits stays an error."""
+    """As texts they would be sent as 0,075 and 123 once their name is corrected; what lost digits stays an error.
+
+    The page shows what the person gets; results.csv, which may be fed back, has the values that keys are made of.
+    """
     book = Workbook()
     sheet = book.active
     assert sheet is not None
@@ -31,7 +34,11 @@ def test_rows_to_correct_keep_what_their_numbers_show(office: Office) -> None:
     book.save(office.folder / "a.xlsx")
     ran = office.run(office.folder / "a.xlsx", office.campaign())
     assert ran.code == 3
-    retry = office.folder / "reports" / ran.summary["run"] / "retry.xlsx"
+    folder = office.folder / "reports" / ran.summary["run"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert [shown for _, shown in SHOWN if shown not in page] == []
+    assert [ran.lines[2][column] for column in "ABCDE"] == [value for value, _ in SHOWN]
+    retry = folder / "retry.xlsx"
     assert read(retry)[:5] == SHOWN
     assert "lost digits" in str(next(open_sheet(retry).rows()).errors["F"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batch.errors import SheetError
+from batch.loader.filters import names
 from batch.loader.formats import xlsx_rows
 from batch.loader.formats.cell_text import NumberKind, number_text
 from batch.loader.formats.number_format import show_by
@@ -150,3 +152,20 @@ def test_a_decimal_number_is_its_shortest_form(stored: str) -> None:
     shortest = f"{value:.15g}"
     plain = str(int(value)) if value.is_integer() else shortest.replace(".", ",")
     assert number_text(stored) == plain or "e" in shortest
+
+
+WORDS = [
+    *("Ana", "Souza", "João", "D'Ávila", "S.", "dr", "Dra.", "Sr", "Jr", "12", "Bia2", "-", "An4", "4An", "www.x.com"),
+    *("vip", "ltda", "da", "Maria-José", "10º", "É", "me", "ME", ".", "1.2", "-a", "'"),
+]
+
+
+@unhurried
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), st.sampled_from((" ", " ", "", ",", "  ")))
+def test_a_usual_name_has_the_first_name_of_the_careful_way(words: list[str], between: str) -> None:
+    """Digits, dots, apostrophes and hyphens behind the first word change nothing."""
+    text = between.join(words)
+    found = names.first_name(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(names, "_USUAL", re.compile("(?!)"))
+        assert names.first_name(text) == found
