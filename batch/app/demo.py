@@ -17,7 +17,7 @@ from batch.app.runs.finish import FinishedRun
 from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
 from batch.chats import Token
-from batch.sandbox import Faults, running_sandbox, serve, special_table
+from batch.sandbox import Faults, running_sandbox, serve, special_table, ways_table
 
 
 def samples() -> Path:
@@ -49,7 +49,7 @@ def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> 
 
 def special_contacts() -> list[tuple[str, str]]:
     """Return the last four digits of each contact that fails on demand, with what it does."""
-    return [(line[:4], line[6:]) for line in special_table().splitlines()]
+    return [(line[:4], line[6:]) for line in f"{special_table()}\n{ways_table()}".splitlines()]
 
 
 def serve_sandbox(announce: Callable[[str], None], *, faults: Mapping[str, Any], **options: Any) -> tuple[int, int]:

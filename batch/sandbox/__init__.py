@@ -1,7 +1,8 @@
 """A local imitation of the API, for trying out and for tests.
 
 It accepts the requests of the API's page, refuses all others, keeps one chat for each sender and person, and fails on
-demand: by the last four digits of a contact (`SPECIAL_CONTACTS`) and by shares (`Faults`). Invariants:
+demand: by the last four digits of a contact (`SPECIAL_CONTACTS`) and by shares (`Faults`). What it accepted moves:
+sent, delivered, read, or otherwise by the digits (`WAYS`). Invariants:
 
 * Its log is the truth: a message is in `applied` exactly when a real API would have sent it, whatever the answer.
 * It listens on this machine only, and keeps no token.
@@ -11,9 +12,11 @@ from batch.sandbox.app import create_app
 from batch.sandbox.faults import SPECIAL_CONTACTS, Faults, special_table
 from batch.sandbox.log import AppliedMessage, ReceivedPost, SandboxLog
 from batch.sandbox.server import RunningSandbox, running_sandbox, serve
+from batch.sandbox.ways import WAYS, ways_table
 
 __all__ = [
     "SPECIAL_CONTACTS",
+    "WAYS",
     "AppliedMessage",
     "Faults",
     "ReceivedPost",
@@ -23,4 +26,5 @@ __all__ = [
     "running_sandbox",
     "serve",
     "special_table",
+    "ways_table",
 ]

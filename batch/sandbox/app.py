@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -116,6 +117,8 @@ class _Sandbox:
         self._chats = chats
         self._rate = _Rate(faults.rate_limit)
         self._attempts: Counter[tuple[str, str]] = Counter()
+        self._asked: Counter[str] = Counter()
+        """Requests for the timeline of each chat."""
 
     async def post(self, request: Request) -> Response:
         body = await _read_body(request)
@@ -136,7 +139,14 @@ class _Sandbox:
         return self._read(request, Chat.as_json)
 
     async def get_timeline(self, request: Request) -> Response:
-        return self._read(request, Chat.timeline)
+        page = request.query_params.get("page", "1")
+
+        chat_id = request.path_params["chat_id"]
+        self._asked[chat_id] += 1
+        chat = self._chats.get(chat_id)
+        if chat is not None and self._asked[chat_id] <= chat.way.refusals:
+            return self._key.refusal(request) or _error(429, "Too many requests", {"Retry-After": "1"})
+        return self._read(request, partial(Chat.timeline, page=int(page) if page.isdecimal() else 1))
 
     def _read(self, request: Request, view: Callable[[Chat], dict[str, object]]) -> Response:
         chat = self._chats.get(request.path_params["chat_id"])

@@ -7,9 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from batch.sandbox.requests import PostedChat, person_of
+from batch.sandbox.requests import PostedChat, digits_of, person_of
+from batch.sandbox.ways import USUAL, Way, way_of
 
 _OLD: Final = timedelta(days=30)
+
+
+def now() -> datetime:
+    """Return the sandbox's time."""
+    return datetime.now(UTC)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -18,6 +24,9 @@ class _ChatMessage:
     at: datetime
     from_me: bool
     text: str
+    way: Way = USUAL
+    """Of one of ours."""
+    kind: str = "text"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -36,7 +45,8 @@ class Chat:
 
     def as_json(self) -> dict[str, object]:
         """Return the documented answer, with all its fields."""
-        last = self.messages[-1] if self.messages else None
+        moment = now()
+        last = max((each for each in self.messages if each.at <= moment), key=lambda each: each.at, default=None)
         number = person_of(self.contact)
         return {
             "id": self.id,
@@ -53,17 +63,25 @@ class Chat:
             "phone_number": {"id": self.sender, "display_number": "+55 11 4000-0000"},
             "assigned_agent": None if self.agent is None else _agent_json(self.agent),
             "last_message_at": None if last is None else _iso(last.at),
-            "last_message": None if last is None else _message_json(last),
+            "last_message": None if last is None else _message_json(last, moment),
             "crm_person": None if self.crm_person is None else {"id": self.crm_person, "name": self.name},
         }
 
-    def timeline(self) -> dict[str, object]:
-        """Return its messages as the API's timeline, newest first."""
+    def timeline(self, *, page: int = 1) -> dict[str, object]:
+        """Return its messages as the API's timeline, newest first; of a timeline in pages, one (from 1)."""
+        moment = now()
         records = [
-            {"id": sent.id, "event_type": "MESSAGE", "event_at": _iso(sent.at), "message": _message_json(sent)}
-            for sent in reversed(self.messages)
+            {"id": sent.id, "event_type": "MESSAGE", "event_at": _iso(sent.at), "message": _message_json(sent, moment)}
+            for sent in sorted(self.messages, key=lambda each: each.at, reverse=True)
+            if sent.at <= moment
         ]
-        return {"total": len(records), "records": records}
+        size = self.way.page or len(records)
+        return {"total": len(records), "records": records[(page - 1) * size : page * size]}
+
+    @property
+    def way(self) -> Way:
+        """The way of the person's messages."""
+        return way_of(digits_of(self.contact))
 
 
 class Chats:
@@ -90,8 +108,16 @@ class Chats:
             chat = self._add(people, _old_chat(request))
         answer = None if chat is None else chat.as_json()
         chat = chat or self._add(people, _new_chat(request))
-        chat.messages.append(_new_message(self._text(request), from_me=True))
-        return chat, answer or chat.as_json()
+        way = chat.way
+        chat.messages.append(_new_message(self._text(request), from_me=True, way=way))
+        answer = answer or chat.as_json()
+        if way.twice:
+            chat.messages.append(_new_message("Outra mensagem", from_me=True))
+        if way.reply:
+            kind = "button" if way.is_button else "text"
+            at = now() + timedelta(seconds=way.reply_after)
+            chat.messages.append(_ChatMessage(id=str(uuid4()), at=at, from_me=False, text=way.reply, kind=kind))
+        return chat, answer
 
     def _add(self, people: tuple[str, str], chat: Chat) -> Chat:
         self._by_people[people] = self._by_id[chat.id] = chat
@@ -127,18 +153,20 @@ def _old_chat(request: PostedChat) -> Chat:
     return chat
 
 
-def _new_message(text: str, *, from_me: bool, ago: timedelta = timedelta()) -> _ChatMessage:
-    return _ChatMessage(id=str(uuid4()), at=datetime.now(UTC) - ago, from_me=from_me, text=text)
+def _new_message(text: str, *, from_me: bool, ago: timedelta = timedelta(), way: Way = USUAL) -> _ChatMessage:
+    return _ChatMessage(id=str(uuid4()), at=now() - ago, from_me=from_me, text=text, way=way)
 
 
-def _message_json(sent: _ChatMessage) -> dict[str, object]:
+def _message_json(sent: _ChatMessage, moment: datetime) -> dict[str, object]:
+    status = sent.way.status((moment - sent.at).total_seconds()) if sent.from_me else "received"
     return {
         "id": sent.id,
-        "type": "template" if sent.from_me else "text",
+        "type": "template" if sent.from_me else sent.kind,
         "origin": "OUTBOUND" if sent.from_me else "INBOUND",
         "from_me": sent.from_me,
         "sent_via": "INTEGRATION" if sent.from_me else "CONTACT",
-        "status": "processing" if sent.from_me else "received",
+        "status": status,
+        "error": sent.way.error if status == "failed" else None,
         "body_text": sent.text,
         "content_payload": {},
         "reactions": [],

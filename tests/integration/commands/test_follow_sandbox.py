@@ -1,0 +1,51 @@
+"""`run` and then `follow` over the sandbox: each way of a message, from the report to the suppression list."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from office import Office
+
+from batch.app import follow as following
+from batch.sandbox import WAYS, chats
+
+
+def test_each_way_of_a_message_is_seen_twenty_minutes_later(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrived, failed, was answered; who is on the list, and who is to be decided about."""
+    contacts = {digits: f"11 9{row:04}-{digits}" for row, digits in enumerate(WAYS, 7100)}
+    sheet, campaign = office.sheet(contacts.values()), office.campaign()
+    first = office.run(sheet, campaign)
+    assert first.summary["counts"]["success"] == len(WAYS)
+    assert "delivery" not in first.summary
+    real_now, real_here = chats.now, following.utc_now
+    monkeypatch.setattr(chats, "now", lambda: real_now() + timedelta(minutes=15))
+    monkeypatch.setattr(following, "utc_now", lambda: real_here() + timedelta(minutes=15))
+    code, out, err = office.type(
+        "follow", first.summary["run"], "--base-url", office.sandbox.url, "--rate", "90/s", "--json"
+    )
+    assert code == 0, err
+    ended = json.loads(out)
+    shown = ended["delivery"]
+    assert {state: count for state, count in shown["states"].items() if count} == {
+        "processing": 1,
+        "sent": 1,
+        "failed": 5,
+        "delivered": 1,
+        "read": 8,
+    }
+    assert {each["code"] for each in shown["failures"]} == {131026, 131049, 131050, 132015, None}
+    assert (shown["replied"], shown["opted_out"]) == (4, 2)
+    listed = {"".join(filter(str.isdigit, each["phone"]))[-4:] for each in ended["opted_out"]}
+    assert listed == {"0706", "0709"}
+    assert [each["phone"][-4:] for each in ended["to_decide"]] == ["0710"]
+    assert len(office.sandbox.log.received) == len(WAYS)
+    code, out, err = office.type("report", first.summary["run"], "--json")
+    assert json.loads(out)["delivery"] == shown
+    head = (office.folder / "reports" / first.summary["run"] / "report.html").read_text("utf-8")
+    assert (
+        "Delivered at least 9 of 16 messaged (read at least 8), failed 5, on the way 2; 4 replied, 2 opted out." in head
+    )
+    again = office.run(sheet, office.campaign(name="outra"))
+    assert [row for row in again.rows if row[1] == "suppressed"] == [("skipped", "suppressed")] * 2
