@@ -348,10 +348,12 @@ def test_secrets_are_taken_out_of_everything() -> None:
     def hide(text: str) -> str:
         return text.replace(secret, "[token]")
 
+    own_message = {"id": secret, "from_me": True, "created_at": "2026-03-11T12:00:01Z"}
     for exchange in (
         answered(400, {"message": f"bad {secret}"}),
         answered(400, f'{{"message": "bad {escaped}"}}'),
         answered(200, f'{{"id": "{escaped}", "status": "{escaped}"}}'),
+        answered(201, {"id": "1", "last_message": own_message}, {"date": "Wed, 11 Mar 2026 12:00:00 GMT"}),
         answered(500, f"<html>{secret}"),
         failed(Fault.LOST, detail=f"lost {secret}"),
         failed(Fault.TLS, written=False, detail=f"tls {secret}"),

@@ -152,6 +152,14 @@ def test_what_was_sent_as_it_stood_is_not_sent_as_corrected(desk: Desk, verdict:
     assert desk.shown(first) == [(5, P, said), (6, W, "created")]
 
 
+def test_of_two_copies_of_a_correction_the_first_corrects(desk: Desk) -> None:
+    """The other is a row of its own sheet, and so is one of a sheet that the ledger does not have."""
+    first = desk.run("a", [(5, P)], {P: NO})
+    desk.run("a", [(5, P)], {P: SENT}, RETRY)
+    copied = desk.run("b", [(2, Q), (3, W), (4, R)], {W: SENT, R: SENT}, of=(first, [5, 5, 99]))
+    assert desk.shown(copied) == [(2, Q, "sent_in_original"), (3, W, "created"), (4, R, "created")]
+
+
 def test_the_original_counts_as_any_run_of_its_sheet_sent_it(desk: Desk) -> None:
     """Its phone could not be read in the first run, and then the campaign said how."""
     first = desk.run("a", [(5, None)], {})

@@ -144,14 +144,15 @@ def test_an_error_is_tried_again_only_when_its_request_changed_or_on_demand(ledg
     assert by_row(ledger, "r4")[2].attempts == 3
 
 
-def test_unknown_is_never_sent_again(ledger: Ledger) -> None:
+def test_what_was_sent_or_is_unknown_is_never_sent_again(ledger: Ledger) -> None:
     """Not by a changed request, and not by --retry-errors."""
     lost = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST))
-    plan(ledger, "r1", [good(2)])
-    send(ledger, "r1", lambda _: lost)
-    plan(ledger, "r2", [good(2, request_hash="other")], retry_errors=True)
-    assert send(ledger, "r2") == []
-    assert outcomes(ledger, "r2") == {2: Outcome.UNKNOWN}
+    plan(ledger, "r1", [good(2), good(3)])
+    send(ledger, "r1", lambda row: lost if row == 2 else ACCEPTED)
+    for run, retry_errors in (("r2", False), ("r3", True)):
+        plan(ledger, run, [good(2, request_hash="a"), good(3, request_hash="b")], retry_errors=retry_errors)
+        assert send(ledger, run) == []
+        assert outcomes(ledger, run) == {2: Outcome.UNKNOWN, 3: Outcome.SUCCESS}
 
 
 def test_only_one_of_many_claims_wins(ledger: Ledger, tmp_path: Path) -> None:
@@ -349,6 +350,7 @@ def test_no_table_is_unknown_to_the_upgrade_path() -> None:
         "campaigns",
         "corrections",
         "decisions",
+        "deliveries",
         "messages",
         "meta",
         "rows",

@@ -118,7 +118,7 @@ def test_an_unknown_message_stays_so_beside_another_campaigns(world: World) -> N
     ("chosen", "go", "reason"),
     [
         (RowSelection(ranges=((3, 4), (6, 6))), [3, 4, 6], "not_chosen"),
-        (RowSelection(planned={2: "2", 4: "changed", 9: "9"}), [2], "not_planned"),
+        (RowSelection(planned={2: "2", 4: "changed", 8: "4", 9: "9"}), [2], "not_planned"),
         (RowSelection(ranges=((2, 3),), planned={3: "3", 4: "4"}), [3], None),
         (RowSelection(), [2, 3, 4, 5, 6], None),
     ],

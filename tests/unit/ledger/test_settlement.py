@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from decisions import read_decisions
+from sqlalchemy import select
 
 from batch.errors import Busy
 from batch.ledger import (
@@ -23,6 +24,7 @@ from batch.ledger import (
     check_settlement,
 )
 from batch.ledger.send.claims import Claim
+from batch.ledger.storage.schema import messages
 from batch.model.messages import message_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
@@ -264,11 +266,45 @@ def test_a_young_claim_is_left_alone(ledger: Ledger) -> None:
     """Only claims from before the given time become unknown; an open one cannot be decided."""
     plan(ledger, "r1", [good(2), good(3)])
     claim(ledger, "r1", NOW - timedelta(minutes=7))
-    claim(ledger, "r1", NOW)
+    claim(ledger, "r1", NOW - timedelta(minutes=6))
     settled = ledger.settle_dead_claims(endpoint=ENDPOINT, campaign="teste", before=NOW - timedelta(minutes=6))
     assert settled == 1
     assert [row_status.state for row_status in ledger.settlements.row_statuses("r1")] == [State.UNKNOWN, State.CLAIMED]
     assert rulings(ledger, "r1", 3) == (SettlementCheck.REFUSED, SettlementCheck.REFUSED)
+
+
+def test_a_dead_claim_keeps_no_values_and_no_earlier_outcome(unknown: Ledger) -> None:
+    """It is unknown by the run that died, and nothing gives back that it was to be sent again."""
+    plan(unknown, "r2", [good(2)], RetryOptions(resend_unknown=True))
+    claim(unknown, "r2")
+    unknown.settle_dead_claims(endpoint=ENDPOINT, campaign="teste")
+    with unknown._engine.connect() as connection:
+        query = select(messages.c.run, messages.c.payload, messages.c.again_state, messages.c.again_findings)
+        assert sorted(map(tuple, connection.execute(query))) == [("r1", None, None, None), ("r2", None, None, None)]
+
+
+def states(ledger: Ledger) -> list[str]:
+    """Of all messages, sorted."""
+    with ledger._engine.connect() as connection:
+        return sorted(connection.execute(select(messages.c.state)).scalars())
+
+
+def test_what_was_to_be_tried_again_waits_for_its_own_run(unknown: Ledger) -> None:
+    """The end of another campaign's or endpoint's run gives nothing back, and what is being sent stays claimed."""
+    plan(unknown, "r2", [good(2), good(3)], RetryOptions(resend_unknown=True))
+    held = claim(unknown, "r2")
+    for endpoint, campaign in ((ENDPOINT, "outra"), ("http://127.0.0.1:10", "teste")):
+        other = f"{endpoint} {campaign}"
+        run = Run(
+            run=other, campaign=campaign, endpoint=endpoint, sheet_path="s", sheet_sha256="0", version="0", started=NOW
+        )
+        with unknown.stage() as staging:
+            staging.plan(run, Owner.here(other), TRAITS)
+        unknown.finish_run(other, finished=NOW, attempts=0, achieved_rate=None, pending=None)
+    assert states(unknown) == ["claimed", "pending"]
+    unknown.finish_run("r2", finished=NOW, attempts=0, achieved_rate=None, pending=None)
+    assert states(unknown) == ["claimed", "unknown"]
+    assert held.attempt == 2
 
 
 def test_a_row_of_its_own_outcome_has_no_message_to_decide(ledger: Ledger) -> None:
