@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
@@ -98,11 +98,9 @@ class StopSignal:
     async def out_of_patience(self, grace: float) -> None:
         """Return `grace` seconds after the stop was requested, or at once when it is aborted."""
         await self._event.wait()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self._abort.wait()
-        except TimeoutError:
-            return
 
     async def sleep(self, seconds: float) -> bool:
         """Sleep; False when the run stops first."""

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import StopCause
+from batch.model.verdicts import Verdict
 from batch.pool import StopSignal, stop_on_signals
+from batch.pool.stop import OutcomeMonitor, StopRules
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
@@ -57,6 +60,28 @@ def test_the_first_cause_stays() -> None:
         assert (alone.finding, stop.finding) == (finding, None)
 
     asyncio.run(run())
+
+
+def test_each_stop_rule_begins_at_its_figure() -> None:
+    """A fifth of errors from fifty attempts on, five unknown in a row, three refusals of the template in a row."""
+    good, unknown = (
+        Verdict(outcome=each, finding=Finding(Reason.CREATED)) for each in (Outcome.SUCCESS, Outcome.UNKNOWN)
+    )
+    error = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED))
+    template = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.TEMPLATE_VALUES))
+    for verdicts, cause in (
+        ([error] * 10 + [good] * 40, StopCause.TOO_MANY_ERRORS),
+        ([error] * 49, None),
+        ([error] * 9 + [good] * 41, None),
+        ([good] * 50, None),
+        ([good, *[unknown] * 5], StopCause.UNKNOWNS_IN_A_ROW),
+        ([*[unknown] * 4, good, *[unknown] * 4], None),
+        ([good, *[template] * 3], StopCause.TEMPLATE_REFUSED),
+        ([*[template] * 2, error, *[template] * 2], None),
+    ):
+        monitor = OutcomeMonitor(StopRules())
+        assert [monitor.add(each) for each in verdicts] == [*[None] * (len(verdicts) - 1), cause]
+    assert OutcomeMonitor(StopRules(errors=0.0)).add(good) is None
 
 
 def test_a_sleep_ends_with_its_time_or_with_the_run() -> None:

@@ -1,0 +1,273 @@
+"""The steps of one attempt: what is posted, recorded and given back, whatever comes in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from batch.errors import LedgerFailed
+from batch.model.messages import Job
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import StopCause
+from batch.model.verdicts import ChatSigns, ClaimRefusal, Verdict
+from batch.pool.attempt import CLOCK_SLACK, Attempt, AttemptRunner
+from batch.pool.stop import StopSignal
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+JOB = Job(key="k", row=2, person="+5511988887001", sender="s1", payload="{}")
+SENT = Verdict(outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200, signs=ChatSigns(chat_id="c"))
+REFUSED = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), http_status=400)
+OFFLINE = Verdict(outcome=Outcome.PENDING, finding=Finding(Reason.NOT_CONNECTED), repeat=True)
+FULL = ClaimRefusal(outcome=Outcome.PENDING, finding=Finding(Reason.CAP))
+
+
+@dataclass
+class Notes:
+    """A ledger that notes what it is asked to write; the first writes may fail."""
+
+    held: object = "claim"
+    claiming: float = 0.0
+    """Seconds that a claim takes."""
+    claim_fails: bool = False
+    failures: int = 0
+    written: list[Any] = field(default_factory=list)
+
+    async def claim(self, _job: Job, _now: datetime) -> Any:
+        await asyncio.sleep(self.claiming)
+        if self.claim_fails:
+            raise LedgerFailed("The disk is full.")
+        return self.held
+
+    async def withdraw(self, key: str) -> bool:
+        return self._note("withdraw", key)
+
+    async def release(self, held: Any, finding: Finding | None, *, posted: bool, status: int | None = None) -> bool:
+        return self._note("release", held, finding and finding.reason, posted, status)
+
+    async def record(self, held: Any, verdict: Verdict, *, duration_ms: int, began: datetime) -> None:
+        self._note("record", held, verdict.outcome, verdict.finding.reason, duration_ms, began)
+
+    def _note(self, *what: Any) -> bool:
+        if self.failures:
+            self.failures -= 1
+            raise LedgerFailed("The disk is full.")
+        self.written.append(what)
+        return True
+
+
+@dataclass
+class Wire:
+    """A connection: what it answers, after how many seconds, and whether bytes go out meanwhile."""
+
+    answer: Verdict = SENT
+    refusal: Verdict | None = None
+    seconds: float = 1.0
+    writes_at: float = 0.0
+    written: bool = False
+    asked: list[bool] = field(default_factory=list)
+
+    async def connect(self) -> Verdict | None:
+        await asyncio.sleep(self.seconds)
+        return self.refusal
+
+    async def post(self, _payload: object, *, had_answer: bool) -> Verdict:
+        self.asked.append(had_answer)
+        await asyncio.sleep(self.writes_at)
+        self.written = True
+        await asyncio.sleep(self.seconds)
+        return self.answer
+
+    async def aclose(self) -> None:
+        self.asked.clear()
+
+
+Timed = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+def runner_of(ledger: Notes, wire: Wire, now: Callable[[], datetime] | None = None) -> AttemptRunner:
+    """Must be called on a running loop; its wall clock goes with the loop's."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    clock = now or (lambda: NOON + timedelta(seconds=loop.time() - begin))
+    return AttemptRunner(ledger=ledger, client=lambda: wire, now=clock, stop=StopSignal())
+
+
+async def cancelled(work: Coroutine[Any, Any, Any], after: float) -> None:
+    task = asyncio.ensure_future(work)
+    await asyncio.sleep(after)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_a_clock_that_goes_back_by_more_than_minutes_stops_the_run(in_virtual_time: Timed) -> None:
+    """From the latest moment that was seen; a little less is put up with, and does not count as the latest."""
+    hour = NOON + timedelta(hours=1)
+    times = iter([NOON, hour, hour - CLOCK_SLACK, hour - CLOCK_SLACK - timedelta(seconds=1)])
+
+    async def look() -> None:
+        runner = runner_of(Notes(), Wire(), times.__next__)
+        assert [runner.check_clock() for _ in range(2)] == [True, True]
+        assert runner.stop.cause is None
+        assert not runner.check_clock()
+        assert runner.stop.cause is StopCause.CLOCK_WRONG
+
+    in_virtual_time(look())
+
+
+@pytest.mark.parametrize(
+    ("ledger", "written"),
+    [
+        (Notes(claiming=2.0), [("release", "claim", None, False, None)]),
+        (Notes(claiming=2.0, held=None), []),
+        (Notes(claiming=2.0, held=FULL), []),
+        (Notes(claiming=2.0, claim_fails=True), [("withdraw", "k")]),
+    ],
+)
+def test_a_claim_that_is_cut_off_is_given_back(in_virtual_time: Timed, ledger: Notes, written: list[object]) -> None:
+    """It may be durable already; where the ledger failed it is withdrawn."""
+
+    async def claim() -> None:
+        await cancelled(runner_of(ledger, Wire()).claim(JOB), after=1.0)
+
+    in_virtual_time(claim())
+    assert ledger.written == written
+
+
+def test_a_claim_that_fails_is_withdrawn_and_stops_the_run(in_virtual_time: Timed) -> None:
+    """Also where the withdrawal fails at first."""
+    ledger = Notes(claim_fails=True, failures=2)
+
+    async def claim() -> None:
+        runner = runner_of(ledger, Wire())
+        assert await runner.claim(JOB) is None
+        assert runner.stop.cause is StopCause.LEDGER_FAILED
+        assert runner.stop.finding == Finding(Reason.LEDGER_FAILED, {"words": str(LedgerFailed("The disk is full."))})
+
+    in_virtual_time(claim())
+    assert ledger.written == [("withdraw", "k")]
+
+
+def test_a_connection_is_made_once_and_used_again(in_virtual_time: Timed) -> None:
+    """One that cannot be made is an attempt with its verdict; one that is cut off gives the claim back."""
+    ledger, made = Notes(), list[Wire]()
+
+    def make() -> Wire:
+        made.append(Wire(refusal=OFFLINE if not made else None))
+        return made[-1]
+
+    async def connect() -> None:
+        runner = runner_of(ledger, Wire())
+        runner._make_client = make
+        failed = await runner.connect("claim")
+        assert isinstance(failed, Attempt)
+        assert (failed.verdict, failed.milliseconds, failed.began) == (OFFLINE, 1000, NOON)
+        made[0].refusal = None
+        assert await runner.connect("claim") is made[0]
+        await cancelled(runner.connect("second"), after=0.5)
+        assert await runner.connect("claim") is made[1]
+        assert len(made) == 2
+        await runner.give_back("third", made[1])
+        made[1].asked.append(True)
+        await runner.aclose()
+        assert made[1].asked == []
+
+    in_virtual_time(connect())
+    assert ledger.written == [("release", "second", None, False, None), ("release", "third", None, False, None)]
+
+
+def test_a_post_knows_whether_its_sender_had_an_answer(in_virtual_time: Timed) -> None:
+    """A readable one of the same sender; the API is reached by any answer, but not where no connection came about."""
+    wire = Wire(answer=OFFLINE)
+
+    async def post() -> None:
+        runner = runner_of(Notes(), wire)
+        found = []
+        for answer in (OFFLINE, REFUSED, SENT, SENT):
+            wire.answer = answer
+            attempt = await runner.post(
+                wire, JOB, "claim", print, due=asyncio.get_running_loop().time() - 0.5, closes=None
+            )
+            assert (attempt.verdict, attempt.milliseconds, attempt.late) == (answer, 1000, 0.5)
+            found.append((runner.reached, set(runner.answered)))
+            assert runner._idle.pop() is wire
+        assert found == [(False, set()), (True, set()), (True, {"s1"}), (True, {"s1"})]
+        early = await runner.post(wire, JOB, "claim", print, due=asyncio.get_running_loop().time() + 9, closes=None)
+        assert early.late == 0.0
+
+    in_virtual_time(post())
+    assert wire.asked == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("closes", [None, NOON + timedelta(seconds=30)])
+def test_a_post_that_is_cut_off_is_unknown_only_if_a_byte_went_out(
+    in_virtual_time: Timed, closes: datetime | None
+) -> None:
+    """Else the claim is given back; the connection is idle again."""
+    for writes_at, written in (
+        (0.5, ("record", "claim", Outcome.UNKNOWN, Reason.CUT_OFF, 1000, NOON)),
+        (5.0, ("release", "claim", None, False, None)),
+    ):
+        ledger, wire, outcomes = Notes(), Wire(writes_at=writes_at, seconds=60.0), list[Outcome]()
+
+        async def post(ledger: Notes = ledger, wire: Wire = wire, outcomes: list[Outcome] = outcomes) -> None:
+            runner = runner_of(ledger, wire)
+            note = lambda _job, outcome, _verdict: outcomes.append(outcome)  # noqa: E731
+            await cancelled(runner.post(wire, JOB, "claim", note, due=0.0, closes=closes), after=1.0)
+            assert runner._idle == [wire]
+
+        in_virtual_time(post())
+        assert ledger.written == [written]
+        assert outcomes == ([Outcome.UNKNOWN] if writes_at < 1 else [])
+
+
+@pytest.mark.parametrize(
+    ("writes_at", "seconds", "closes", "reason"),
+    [
+        (40.0, 1.0, 30, Reason.WINDOW),
+        (10.0, 60.0, 30, Reason.CREATED),
+        (1.0, 1.0, 30, Reason.CREATED),
+        (1.0, 1.0, -5, Reason.WINDOW),
+    ],
+)
+def test_nothing_goes_out_after_the_hours_end(
+    in_virtual_time: Timed, writes_at: float, seconds: float, closes: int, reason: Reason
+) -> None:
+    """What was begun is waited for; what was not waits for the next hours, and the run goes on."""
+    wire = Wire(writes_at=writes_at, seconds=seconds)
+
+    async def post() -> Attempt:
+        runner = runner_of(Notes(), wire)
+        end = NOON + timedelta(seconds=closes)
+        return await runner.post(wire, JOB, "claim", print, due=0.0, closes=end)
+
+    attempt = in_virtual_time(post())
+    assert attempt.verdict.finding.reason is reason
+    if reason is Reason.WINDOW:
+        assert (attempt.verdict.outcome, attempt.verdict.repeat, wire.written) == (Outcome.PENDING, True, False)
+
+
+def test_what_is_released_says_whether_the_api_answered(in_virtual_time: Timed) -> None:
+    """With its status; a write that fails is tried again for seconds, and then is an error."""
+    ledger = Notes(failures=5)
+    throttled = Verdict(outcome=Outcome.PENDING, finding=Finding(Reason.RATE_LIMITED), http_status=429)
+
+    async def release() -> None:
+        runner = runner_of(ledger, Wire())
+        await runner.release(JOB, "first", throttled)
+        await runner.release(JOB, "second", OFFLINE)
+        ledger.failures = 6
+        with pytest.raises(LedgerFailed):
+            await runner.release(JOB, "third", OFFLINE)
+
+    in_virtual_time(release())
+    assert ledger.written == [
+        ("release", "first", Reason.RATE_LIMITED, True, 429),
+        ("release", "second", Reason.NOT_CONNECTED, False, None),
+    ]
