@@ -61,7 +61,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/unit/ledger/test_staging.py",
         "tests/property/ledger/test_purge.py",
     ),
-    "batch/pool/attempt.py": _POOL,
+    "batch/pool/attempt.py": ("tests/unit/pool/test_attempt.py", *_POOL),
     "batch/pool/pacing.py": ("tests/unit/pool/test_pacing.py", *_POOL),
     "batch/pool/stop.py": ("tests/unit/pool/test_stop.py", *_POOL, "tests/integration/commands/test_run_signals.py"),
     "batch/model/phone/brazil.py": _PHONES,
@@ -78,7 +78,7 @@ TESTS: dict[str, tuple[str, ...]] = {
 """The modules of the promise, and the tests that belong to each: the quick ones first."""
 
 _COPIED = ("batch", "tests", "samples", "pyproject.toml", "README.md")
-_LEAST_SECONDS, _TIMES = 60.0, 6.0
+_LEAST_SECONDS, _TIMES = 40.0, 6.0
 """A defect's tests may take so long, and so many times as long as without it."""
 _MEMORY = 4 << 30
 """Bytes of address space, where the system can limit it: a defect may fill the memory."""
