@@ -40,7 +40,7 @@ LINES_OF_FEATURES = {
     "limits, consoles and held files of Windows and macOS": 60,
     "formulas behind separators in cells, the header of results.csv in line 1": 30,
     "delivery: ids of messages, looks, replies, opt-outs by reply, follow, messages of the sandbox that move": 1120,
-    "many worksheets in one parse, a lack of memory by name, encodings of lists": 165,
+    "many worksheets in one parse, a lack of memory by name, encodings of lists, numbers shown": 172,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_MODULES_OF_ONE_ROW = 150
