@@ -24,18 +24,7 @@ from batch.i18n import N_, _
 from batch.ledger.read.runs import select_runs
 from batch.ledger.storage.engine import connect_to_read, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK, PURGED, Hashes, clear_value, read_hashes
-from batch.ledger.storage.schema import (
-    State,
-    corrections,
-    deliveries,
-    messages,
-    meta,
-    purge_metadata,
-    purge_old,
-    purge_runs,
-    rows,
-    runs,
-)
+from batch.ledger.storage.schema import State, corrections, deliveries, messages, meta, rows, runs
 from batch.model.messages import TRIAL, campaign_scope
 from batch.model.reasons import findings_from_json, findings_to_json
 from batch.model.redaction import mask_file_name, mask_finding, mask_status
@@ -46,6 +35,28 @@ _MESSAGES_PER_STEP = 10_000
 _ROWS_PER_STEP = 5000
 _Page = Sequence[sa.Row[*tuple[Any, ...]]]
 _DOUBTFUL = (State.UNKNOWN.value, State.CLAIMED.value)
+
+_TABLES = sa.MetaData()
+
+_YOUNG = sa.Table(
+    "purge_runs",
+    _TABLES,
+    sa.Column("run", sa.String(200), primary_key=True),
+    sa.Column("sheet", sa.String(64), nullable=False),
+    prefixes=["TEMPORARY"],
+)
+"""The runs whose messages stay as they are; `sheet`: the key of the run's sheet, as `corrections` name it."""
+
+_OLD = sa.Table(
+    "purge_old",
+    _TABLES,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("key", sa.String(64), nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    prefixes=["TEMPORARY"],
+)
+"""The messages to purge, numbered."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -167,21 +178,21 @@ class Retention:
 
     @contextmanager
     def _old(self, scope: Scope, before: datetime) -> Iterator[tuple[sa.Connection, Sequence[Run]]]:
-        """A connection whose temporary table `purge_old` has the messages to purge; and the runs that ended before."""
+        """A connection whose temporary table `_OLD` has the messages to purge; and the runs that ended before."""
         all_runs = self._runs(scope)
         old = [run for run in all_runs if _ended(run) < before]
         young = [{"run": run.run, "sheet": run.sheet_key} for run in all_runs if _ended(run) >= before]
         with connect_to_read(self._engine) as connection:
-            purge_metadata.create_all(connection, checkfirst=False)
+            _TABLES.create_all(connection, checkfirst=False)
             try:
                 if young:
-                    connection.execute(sa.insert(purge_runs), young)
+                    connection.execute(sa.insert(_YOUNG), young)
                 _gather(connection, scope, before)
                 connection.commit()
                 yield connection, old
             finally:
                 connection.rollback()
-                purge_metadata.drop_all(connection, checkfirst=False)
+                _TABLES.drop_all(connection, checkfirst=False)
                 connection.commit()
 
 
@@ -198,23 +209,23 @@ def _older(scope: Scope, before: datetime) -> tuple[sa.ColumnElement[bool], ...]
 
 
 def _gather(connection: sa.Connection, scope: Scope, before: datetime) -> None:
-    """Fill `purge_old`: messages as old that no young run has rows with, nor shows as a correction."""
-    used = sa.select(rows.c.key).join(purge_runs, purge_runs.c.run == rows.c.run).where(rows.c.key.is_not(None))
-    of_sheet = purge_runs.c.sheet == corrections.c.origin_sheet
-    shown = sa.select(corrections.c.key).join(purge_runs, of_sheet).where(corrections.c.key.is_not(None))
+    """Fill `_OLD`: messages as old that no young run has rows with, nor shows as a correction."""
+    used = sa.select(rows.c.key).join(_YOUNG, _YOUNG.c.run == rows.c.run).where(rows.c.key.is_not(None))
+    of_sheet = _YOUNG.c.sheet == corrections.c.origin_sheet
+    shown = sa.select(corrections.c.key).join(_YOUNG, of_sheet).where(corrections.c.key.is_not(None))
     columns = (messages.c.key, messages.c.sender, messages.c.state)
     unused = (messages.c.key.not_in(used), messages.c.key.not_in(shown))
     query = sa.select(*columns).where(*_older(scope, before), *unused)
-    connection.execute(sa.insert(purge_old).from_select([column.name for column in columns], query))
+    connection.execute(sa.insert(_OLD).from_select([column.name for column in columns], query))
 
 
 def _count(connection: sa.Connection, scope: Scope, before: datetime, old: Sequence[Run]) -> PurgeCounts:
-    by_state = sa.select(purge_old.c.state, sa.func.count()).group_by(purge_old.c.state)
+    by_state = sa.select(_OLD.c.state, sa.func.count()).group_by(_OLD.c.state)
     states: dict[str, int] = {state: count for state, count in connection.execute(by_state)}  # noqa: C416
     older = connection.execute(
         sa.select(sa.func.count()).select_from(messages).where(*_older(scope, before))
     ).scalar_one()
-    senders = connection.execute(sa.select(purge_old.c.sender).distinct().order_by(purge_old.c.sender)).scalars().all()
+    senders = connection.execute(sa.select(_OLD.c.sender).distinct().order_by(_OLD.c.sender)).scalars().all()
     connection.commit()
     return PurgeCounts(
         scope=scope,
@@ -231,13 +242,13 @@ def _message_pages(connection: sa.Connection) -> Iterator[_Page]:
     columns = (messages.c.person, messages.c.chat_id, messages.c.chat_status, messages.c.request_hash, messages.c.state)
     texts = (messages.c.findings, messages.c.again_findings)
     query = (
-        sa.select(purge_old.c.number, messages.c.key, *columns, *texts)
-        .select_from(purge_old.join(messages, messages.c.key == purge_old.c.key))
+        sa.select(_OLD.c.number, messages.c.key, *columns, *texts)
+        .select_from(_OLD.join(messages, messages.c.key == _OLD.c.key))
         # An open claim is left alone: it can only be younger, or its campaign's lock is not held.
         .where(messages.c.state != State.CLAIMED.value)
-        .order_by(purge_old.c.number)
+        .order_by(_OLD.c.number)
     )
-    yield from _pages(connection, query, purge_old.c.number, _MESSAGES_PER_STEP)
+    yield from _pages(connection, query, _OLD.c.number, _MESSAGES_PER_STEP)
 
 
 def _row_pages(connection: sa.Connection, run: str) -> Iterator[_Page]:

@@ -305,28 +305,6 @@ decisions = sa.Table(
 """Decisions of people, and of `follow`, about unknown messages. Grows only. `row` is of the sheet of
 `run`; `attempts` are those the message had when it was decided about."""
 
-purge_metadata = sa.MetaData()
-
-purge_runs = sa.Table(
-    "purge_runs",
-    purge_metadata,
-    sa.Column("run", sa.String(200), primary_key=True),
-    sa.Column("sheet", sa.String(64), nullable=False),
-    prefixes=["TEMPORARY"],
-)
-"""The runs whose messages stay as they are; `sheet`: the key of the run's sheet, as `corrections` name it."""
-
-purge_old = sa.Table(
-    "purge_old",
-    purge_metadata,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("key", sa.String(64), nullable=False),
-    sa.Column("sender", sa.Text, nullable=False),
-    sa.Column("state", sa.String(10), nullable=False),
-    prefixes=["TEMPORARY"],
-)
-"""The messages to purge, numbered."""
-
 
 AGAIN = {
     "state": "again_state",
