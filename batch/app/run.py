@@ -299,7 +299,7 @@ async def _with_canary(
     first = await pool.run(canary)
     if first.cause is not None or first.jobs < canary:
         return first
-    if any(not outcome.messaged for outcome in first.outcomes):
+    if any(not outcome.is_accepted for outcome in first.outcomes):
         stop.request(StopCause.CANARY)
     else:
         with watcher.meter.hold():

@@ -99,7 +99,7 @@ def explain_refusal(row: RowStatus) -> str:
     first = row.result.findings[0]
     if first.reason is Reason.DUPLICATE:
         return _("it is a duplicate of row {row}; settle that one.").format(row=first.values["row"])
-    if row.decided is not None and row.result.outcome.messaged:
+    if row.decided is not None and row.result.outcome.is_accepted:
         refusal = _("it is {outcome} ({reason}): it was sent again after it had been settled.")
     else:
         refusal = _(_REFUSALS.get(row.state, _NOT_TO_BE_SENT))

@@ -26,7 +26,7 @@ class Outcome(StrEnum):
     """Not attempted yet."""
 
     @property
-    def messaged(self) -> bool:
+    def is_accepted(self) -> bool:
         """True when the API certainly accepted a message to the recipient."""
         return self in (Outcome.SUCCESS, Outcome.REUSED)
 

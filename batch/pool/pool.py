@@ -107,8 +107,8 @@ class Pool:
 
     def _result(self) -> PoolResult:
         senders = list(self._senders.values())
-        stopped = [sender for sender in senders if sender.stop.requested]
-        first = self._stop if self._stop.requested or not stopped else stopped[0].stop
+        stopped = [sender for sender in senders if sender.stop.is_requested]
+        first = self._stop if self._stop.is_requested or not stopped else stopped[0].stop
         rates = [sender.starts.rate for sender in senders if sender.starts.rate is not None]
         return PoolResult(
             jobs=sum(sender.jobs for sender in senders),

@@ -36,7 +36,7 @@ class RateLimiter:
 
     async def next_slot(self) -> StartSlot | None:
         """Wait until shortly before the next free slot; None when the run stops meanwhile."""
-        while not self._stop.requested:
+        while not self._stop.is_requested:
             self._pace, time = pacing.reserve_slot(self._pace, self._loop.time())
             slot = StartSlot(time, self._pace.generation)
             if not await self._wait_until(time - CLAIM_LEAD):
@@ -57,7 +57,7 @@ class RateLimiter:
             while (earliest := pacing.earliest_start(self._pace, self._starts)) > self._loop.time():
                 if not await self._wait_until(earliest):
                     return False
-            if slot.generation != self._pace.generation or self._stop.requested:
+            if slot.generation != self._pace.generation or self._stop.is_requested:
                 return False
             self._starts.append(self._loop.time())
             return True

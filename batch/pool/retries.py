@@ -19,14 +19,14 @@ class RetryRules:
     """Time from the first failure within which a retry may begin."""
 
 
-def next_wait(rules: RetryRules, *, failures: int, since_first: float, requested: float | None) -> float | None:
+def next_wait(rules: RetryRules, *, failures: int, since_first: float, pause: float | None) -> float | None:
     """Return the seconds until the next try of a row that failed `failures` times; None when the limit is used up.
 
-    `requested`: seconds that the API asked to wait; they count when longer than our own doubling wait.
+    `pause`: seconds that the API asked to wait; they count when longer than our own doubling wait.
     """
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures - 1, 16))
-    if requested is not None:
-        wait = max(wait, requested) if failures > 1 else requested
+    if pause is not None:
+        wait = max(wait, pause) if failures > 1 else pause
     if failures > rules.tries or since_first + wait > rules.seconds:
         return None
     return wait
@@ -40,7 +40,7 @@ class RetryCounter:
         self._failures = 0
         self._first = 0.0
 
-    def next_wait(self, now: float, requested: float | None, *, reached: bool = True) -> float | None:
+    def next_wait(self, now: float, pause: float | None, *, reached: bool = True) -> float | None:
         """Count a failure at `now` (seconds, monotonic) and return the wait as `next_wait` does.
 
         `reached`: the API has answered in this run; until then there are FIRST_CONNECTION tries.
@@ -51,4 +51,4 @@ class RetryCounter:
         if not reached and self._failures >= FIRST_CONNECTION:
             return None
         since_first = now - self._first
-        return next_wait(self._rules, failures=self._failures, since_first=since_first, requested=requested)
+        return next_wait(self._rules, failures=self._failures, since_first=since_first, pause=pause)

@@ -122,7 +122,7 @@ class SenderPool:
                 self._progress.pause(seconds, finding, self.sender)
             if not await self.stop.sleep(min(seconds, LOOK_AGAIN)):
                 return False
-        return not self.stop.requested
+        return not self.stop.is_requested
 
     async def _work(self, jobs: Iterator[Job]) -> None:
         try:
@@ -138,7 +138,7 @@ class SenderPool:
     async def _next(self, jobs: Iterator[Job]) -> Job | None:
         """Return the next job that may go now; None when there is none, or the run is stopping."""
         passed = 0
-        while not self.stop.requested:
+        while not self.stop.is_requested:
             now = self._runner.now()
             job = self._deferred.pop_due(now) or next(jobs, None)
             if job is None:

@@ -77,7 +77,7 @@ class StopSignal:
         return child
 
     @property
-    def requested(self) -> bool:
+    def is_requested(self) -> bool:
         return self.cause is not None
 
     def request(self, cause: StopCause, finding: Finding | None = None) -> None:
@@ -104,7 +104,7 @@ class StopSignal:
 
     async def sleep(self, seconds: float) -> bool:
         """Sleep; False when the run stops first."""
-        if self.requested:
+        if self.is_requested:
             return False
         if seconds <= 0:
             return True

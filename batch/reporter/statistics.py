@@ -76,7 +76,7 @@ class Statistics:
     step: str = "second"
     """The length of each step: a key of `SENT_PER`."""
     last_sent: datetime | None = None
-    """When the last of all messaged rows was sent, UTC; None when there is none."""
+    """When the last of all accepted rows was sent, UTC; None when there is none."""
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ def collect_statistics(results: Iterable[Result], zone: ZoneInfo) -> Statistics:
     groups: dict[tuple[Outcome, Reason], _Group] = {}
     seconds: Counter[tuple[int, Outcome]] = Counter()
     last: datetime | None = None
-    messaged = frozenset(outcome for outcome in Outcome if outcome.messaged)  # a set: this runs for every row
+    accepted = frozenset(outcome for outcome in Outcome if outcome.is_accepted)  # a set: this runs for every row
     for each in results:
         outcome, finding, sent_at = each.outcome, each.findings[0], each.sent_at
         group = groups.get((outcome, finding.reason))
@@ -102,7 +102,7 @@ def collect_statistics(results: Iterable[Result], zone: ZoneInfo) -> Statistics:
         group.rows += 1
         if group.rows <= _MAX_EXAMPLES:
             group.first.append(each.row)
-        if sent_at is not None and outcome in messaged:
+        if sent_at is not None and outcome in accepted:
             seconds[int(sent_at.timestamp()), outcome] += 1
             if last is None or sent_at > last:
                 last = sent_at

@@ -103,7 +103,7 @@ def delivery_headline(counts: DeliveryCounts, timezone: str) -> str:
 
 def _this_run(run: Run, tally: Tally, last_sent: datetime | None) -> str:
     now, messaged = (
-        sum(rows for outcome, rows in counts.items() if outcome.messaged)
+        sum(rows for outcome, rows in counts.items() if outcome.is_accepted)
         for counts in (tally.this_run.outcomes, tally.counts)
     )
     before = messaged - now

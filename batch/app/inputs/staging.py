@@ -139,7 +139,7 @@ class CampaignSheet:
         encoder = RequestEncoder(self.evaluator.fill_message, self.evaluator.literal_places)
         for row in self.sheet.rows():
             contact = self.evaluator.evaluate(row)
-            yield origins.add_origin(self._stage(contact, prior.finding(row), encoder, hash_key), row)
+            yield origins.add_origin(self._stage(contact, prior.find_refusal(row), encoder, hash_key), row)
 
     def _stage(
         self, contact: Contact, sent_elsewhere: Finding | None, encoder: RequestEncoder, hash_key: Callable[[str], str]
@@ -176,7 +176,7 @@ class PriorResults:
         self._places = [info.columns.index(name) for name in names] if set(names) <= set(info.columns) else None
         self._find = find_run
 
-    def finding(self, row: SheetRow) -> Finding | None:
+    def find_refusal(self, row: SheetRow) -> Finding | None:
         """Return why the row must not be sent, or None."""
         if self._places is None:
             return None

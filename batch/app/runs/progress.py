@@ -54,7 +54,7 @@ class RunProgress:
     @property
     def sent(self) -> int:
         """Messages that were accepted, into new chats and old ones."""
-        return sum(number for outcome, number in self.counts.items() if outcome.messaged)
+        return sum(number for outcome, number in self.counts.items() if outcome.is_accepted)
 
     @property
     def remaining(self) -> int:

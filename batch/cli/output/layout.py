@@ -21,7 +21,7 @@ def outcome_table(counts: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome,
         of_it = [(reason, rows) for kind, reason, rows in rank_reasons(reasons) if kind is outcome]
         lines.append(f"  {outcome.value:<{width}}{number(counts[outcome]):>8}")
         # "success" and "waiting" say nothing that the outcome itself does not.
-        if not outcome.messaged and of_it != [(Reason.WAITING.value, counts[outcome])]:
+        if not outcome.is_accepted and of_it != [(Reason.WAITING.value, counts[outcome])]:
             lines += [f"  {number(rows):>{width + 6}}  {reason}" for reason, rows in of_it]
     return "\n".join([*lines, f"  {label:<{width}}{number(sum(counts.values())):>8}"])
 

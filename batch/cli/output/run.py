@@ -212,7 +212,7 @@ def _trial_row(result: Result) -> dict[str, object]:
 
 def _trial_line(result: Result) -> str:
     happened = sentence(result.findings[0])
-    if result.outcome.messaged:
+    if result.outcome.is_accepted:
         remedy = _("Look at it in WhatsApp, then run without --to.")
     elif result.outcome is Outcome.UNKNOWN:
         remedy = _("Look in WhatsApp.")

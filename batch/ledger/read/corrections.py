@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from batch.ledger.storage.engine import pages
 from batch.ledger.storage.results import MESSAGE_COLUMNS, WIDTH, StoredRow, file_name, result_of
-from batch.ledger.storage.schema import MESSAGED_STATES, State, corrections, is_one_of, may_have, messages, rows, runs
+from batch.ledger.storage.schema import ACCEPTED_STATES, State, corrections, is_one_of, may_have, messages, rows, runs
 from batch.ledger.storage.staged_tables import staged
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -101,8 +101,8 @@ def _counts(own: Result, correction: Correction) -> bool:
     if own.outcome is Outcome.ERROR or own.findings[0].reason is Reason.CORRECTED:
         return True
     became = correction.result.outcome
-    got_further = became.messaged or (became is Outcome.UNKNOWN and own.outcome is not Outcome.UNKNOWN)
-    return correction.of_original and got_further and not own.outcome.messaged
+    got_further = became.is_accepted or (became is Outcome.UNKNOWN and own.outcome is not Outcome.UNKNOWN)
+    return correction.of_original and got_further and not own.outcome.is_accepted
 
 
 def read_corrections(connection: sa.Connection, run: str, sheet: str) -> Iterator[Correction]:
@@ -169,7 +169,7 @@ def _placed(every: sa.FromClause) -> sa.Select[Any]:
         .outerjoin(runs, runs.c.run == every.c.run)
     )
     by_row = sa.func.coalesce(rows.c.outcome, messages.c.state) == State.ERROR.value
-    accepted_at = sa.case((is_one_of(messages.c.state, MESSAGED_STATES), messages.c.sent_at))
+    accepted_at = sa.case((is_one_of(messages.c.state, ACCEPTED_STATES), messages.c.sent_at))
     order = (_RANK.desc(), accepted_at.desc(), every.c.run.desc(), every.c.row)
     decided_by_row = sa.and_(rows.c.outcome.is_not(None), rows.c.duplicate_of.is_(None))
     person = sa.func.coalesce(rows.c.person, messages.c.person).label("person")
@@ -189,7 +189,7 @@ def _placed(every: sa.FromClause) -> sa.Select[Any]:
 
 
 _RANK = sa.case(
-    (is_one_of(messages.c.state, MESSAGED_STATES), _ACCEPTED), (may_have(messages), _MAYBE_SENT), else_=_NOT_SENT
+    (is_one_of(messages.c.state, ACCEPTED_STATES), _ACCEPTED), (may_have(messages), _MAYBE_SENT), else_=_NOT_SENT
 )
 
 

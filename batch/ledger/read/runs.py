@@ -26,7 +26,7 @@ from batch.ledger.storage.results import (
     select_groups,
 )
 from batch.ledger.storage.schema import (
-    MESSAGED_STATES,
+    ACCEPTED_STATES,
     SENT_STATES,
     State,
     campaigns,
@@ -212,7 +212,7 @@ def _read_tally(connection: sa.Connection, run: str) -> Tally:
     for own, shown in read_corrected(found, partial(_own_results, connection, run)):
         reasons[own.outcome, own.reason] -= 1
         reasons[shown.outcome, shown.reason] += 1
-        if shown.outcome.messaged and shown.sent_at is not None:
+        if shown.outcome.is_accepted and shown.sent_at is not None:
             times.append(shown.sent_at)
     of_sheet = messages.c.key.in_(sa.select(rows.c.key).where(rows.c.run == run))
     return Tally(
@@ -233,14 +233,14 @@ def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outco
     times: list[datetime] = []
 
     def result(stored: StoredRow, group: Any) -> Result:
-        if group.state in MESSAGED_STATES and group.latest is not None:
+        if group.state in ACCEPTED_STATES and group.latest is not None:
             times.append(group.latest)
         return result_of(stored, pending=pending(group.sender))
 
     return count_groups(connection.execute(groups), result), times
 
 
-ACCEPTED = is_one_of(messages.c.state, MESSAGED_STATES)
+ACCEPTED = is_one_of(messages.c.state, ACCEPTED_STATES)
 LOOKED_AT = tuple(
     deliveries.c[name].label(f"look_{name}")
     for name in (

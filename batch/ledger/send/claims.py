@@ -209,8 +209,8 @@ def restore_retries(connection: sa.Connection, *, endpoint: str, campaign: str) 
     `--resend-unknown` and `--retry-errors` hold for one run: what it does not reach stays what it was.
     """
     scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
-    waiting = (messages.c.state == State.PENDING.value, messages.c.again_state.is_not(None))
-    return connection.execute(sa.update(messages).where(*scope, *waiting).values(restored_values())).rowcount
+    pending = (messages.c.state == State.PENDING.value, messages.c.again_state.is_not(None))
+    return connection.execute(sa.update(messages).where(*scope, *pending).values(restored_values())).rowcount
 
 
 def _ids(held: Claim) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class SendQueue:
 
     def row_of(self, count: int) -> int | None:
         """Return the row of the run's `count`-th job (from 1) in the sheet's order; None when there are fewer."""
-        query = sa.select(rows.c.row).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
+        query = sa.select(rows.c.row).select_from(_JOBS).where(*self._are_pending()).order_by(rows.c.row)
         with connect_to_read(self._engine) as connection:
             found: int | None = connection.execute(query.offset(count - 1).limit(1)).scalar()
         return found
@@ -78,7 +78,7 @@ class SendQueue:
         found = by_sender.get(sender, ()) if sender is not None else sorted(chain(*by_sender.values()))
         wanted = found if upto is None else found[: bisect_right(found, upto)]
         columns = (messages.c.key, rows.c.row, messages.c.sender, messages.c.payload, messages.c.person)
-        query = sa.select(*columns).select_from(_JOBS).where(*self._waiting()).order_by(rows.c.row)
+        query = sa.select(*columns).select_from(_JOBS).where(*self._are_pending()).order_by(rows.c.row)
         if sender is not None:  # a later plan may have given the message to another sender, whose limits are not ours
             query = query.where(messages.c.sender == sender)
         for first in range(0, len(wanted), _PAGE):
@@ -88,7 +88,7 @@ class SendQueue:
             for key, row, of, payload, person in page:
                 yield Job(key=key, row=row, sender=of, payload=payload, person=person)
 
-    def _waiting(self) -> tuple[sa.ColumnElement[bool], ...]:
+    def _are_pending(self) -> tuple[sa.ColumnElement[bool], ...]:
         return (*_of_run(self._owner.run), messages.c.state == State.PENDING.value)
 
     def full_until(self, job: Job, now: datetime) -> ClaimRefusal | None:
@@ -116,10 +116,10 @@ class SendQueue:
         return self._write(claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began)
 
     def _write(self, write: Callable[..., T], **values: Any) -> asyncio.Future[T]:
-        waiting: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         done = self._writer.submit(partial(write, rules=self._limiter, **values))
-        done.add_done_callback(partial(self._resolver.resolve, waiting))
-        return waiting
+        done.add_done_callback(partial(self._resolver.resolve, future))
+        return future
 
 
 def _of_run(run: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -83,7 +83,7 @@ class State(StrEnum):
 SENT_STATES = (State.SUCCESS.value, State.REUSED.value, State.UNKNOWN.value, State.CLAIMED.value)
 """The states of messages that a person has, or may have."""
 
-MESSAGED_STATES = (State.SUCCESS.value, State.REUSED.value)
+ACCEPTED_STATES = (State.SUCCESS.value, State.REUSED.value)
 """The states of messages that the API accepted."""
 
 

@@ -39,7 +39,7 @@ class Writer:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._connection: sa.Connection | None = None
-        self._waiting: SimpleQueue[tuple[Write, Future[Any]] | None] = SimpleQueue()
+        self._writes: SimpleQueue[tuple[Write, Future[Any]] | None] = SimpleQueue()
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._work,), name="ledger-writer", daemon=True
         )
@@ -49,7 +49,7 @@ class Writer:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._waiting.put(None)
+        self._writes.put(None)
         self._thread.join()
 
     def submit(self, write: Callable[[sa.Connection], T]) -> Future[T]:
@@ -59,20 +59,20 @@ class Writer:
         caller must not act as if it had.
         """
         future: Future[T] = Future()
-        self._waiting.put((write, future))
+        self._writes.put((write, future))
         return future
 
     def _work(self) -> None:
         begun = 0.0
-        while (first := self._waiting.get()) is not None:
+        while (first := self._writes.get()) is not None:
             time.sleep(max(0.0, begun + _APART - time.monotonic()))
             begun = time.monotonic()
             group = [first]
             with suppress(Empty):
-                while len(group) < _MOST and (following := self._waiting.get_nowait()) is not None:
+                while len(group) < _MOST and (following := self._writes.get_nowait()) is not None:
                     group.append(following)
                 if len(group) < _MOST:
-                    self._waiting.put(None)  # the end, which the outer loop is to see
+                    self._writes.put(None)  # the end, which the outer loop is to see
             self._commit(group)
         self._disconnect()
 
@@ -123,17 +123,17 @@ class FutureResolver:
         self._lock = Lock()
         self._is_scheduled = False
 
-    def resolve(self, waiting: asyncio.Future[Any], done: Future[Any]) -> None:
-        """Give `waiting`, a future of the loop, the result of `done`, which is there. Any thread may call it.
+    def resolve(self, target: asyncio.Future[Any], done: Future[Any]) -> None:
+        """Give `target`, a future of the loop, the result of `done`, which is there. Any thread may call it.
 
         A result is dropped when its future was cancelled, or the loop is closed.
         """
         with self._lock:
-            self._finished.append((waiting, done))
+            self._finished.append((target, done))
             if self._is_scheduled:
                 return
             self._is_scheduled = True
-        loop = waiting.get_loop()
+        loop = target.get_loop()
         if not loop.is_closed():
             loop.call_soon_threadsafe(self._deliver)
 
@@ -141,14 +141,14 @@ class FutureResolver:
         with self._lock:
             self._is_scheduled = False
             finished, self._finished = self._finished, deque()
-        for waiting, done in finished:
-            if waiting.done():
+        for target, done in finished:
+            if target.done():
                 continue
             if done.cancelled():
-                waiting.cancel()
+                target.cancel()
                 continue
             error = done.exception()
             if error is None:
-                waiting.set_result(done.result())
+                target.set_result(done.result())
             else:
-                waiting.set_exception(error)
+                target.set_exception(error)

@@ -65,9 +65,10 @@ def reason_bars(tally: Tally, statistics: Statistics) -> list[tuple[ReasonSummar
     The length is empty for messaged rows: they are so many that all other bars would be dots.
     """
     reasons = summarize_reasons(tally, statistics)
-    longest = max((each.rows for each in reasons if not each.outcome.messaged), default=1)
+    longest = max((each.rows for each in reasons if not each.outcome.is_accepted), default=1)
     return [
-        (each, "" if each.outcome.messaged else f"{max(1.0, percentage(each.rows, longest)):.2f}") for each in reasons
+        (each, "" if each.outcome.is_accepted else f"{max(1.0, percentage(each.rows, longest)):.2f}")
+        for each in reasons
     ]
 
 

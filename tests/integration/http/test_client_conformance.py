@@ -110,7 +110,7 @@ def test_a_special_contact(sandbox: RunningSandbox, digits: str) -> None:
     (verdict,) = posts(sandbox.url, payload(contact), read_timeout=0.3 if digits == "0902" else 5.0)
     seen = (verdict.outcome, verdict.finding.reason, verdict.repeat, verdict.stop, sandbox.log.applied_to(contact))
     assert seen == CONFORMANCE[digits]
-    assert verdict.outcome.messaged is (verdict.signs is not None)
+    assert verdict.outcome.is_accepted is (verdict.signs is not None)
     assert SECRET not in repr(verdict)
 
 

@@ -35,7 +35,7 @@ REASONS = {
 
 def a_result(row: int, outcome: Outcome = Outcome.SUCCESS) -> Result:
     """A result of that outcome; the messaged ones were sent at a known time."""
-    sent = SENT if outcome.messaged else None
+    sent = SENT if outcome.is_accepted else None
     return Result(
         row=row, outcome=outcome, findings=(Finding(REASONS[outcome]),), person="+5511988887777", sent_at=sent
     )

@@ -70,7 +70,7 @@ def test_verdicts_are_well_formed(exchange: Exchange, *, had_answer: bool) -> No
     """What each outcome may and must carry, for any exchange."""
     verdict = judge(exchange, had_answer=had_answer)
     assert verdict.outcome in {Outcome.SUCCESS, Outcome.REUSED, Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING}
-    assert verdict.outcome.messaged is (verdict.signs is not None)
+    assert verdict.outcome.is_accepted is (verdict.signs is not None)
     assert not (verdict.repeat and verdict.stop)
     if verdict.outcome is Outcome.PENDING:
         assert verdict.repeat or verdict.stop
@@ -96,7 +96,7 @@ def test_an_answer_before_never_makes_it_more_certain(exchange: Exchange) -> Non
     """`had_answer` decides whether the run stops and whom a 403 or 404 speaks of, never whether something was sent."""
     before, after = judge(exchange, had_answer=False), judge(exchange, had_answer=True)
     assert (before.outcome is Outcome.UNKNOWN) is (after.outcome is Outcome.UNKNOWN)
-    assert before.outcome.messaged is after.outcome.messaged
+    assert before.outcome.is_accepted is after.outcome.is_accepted
 
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJyYW5kb20tYW5zd2VycyJ9.c2VjcmV0LXNpZ25hdHVyZS1vZi1pdA"

@@ -122,11 +122,11 @@ class Office:
             tally = self.ledger.tally(run.run)
             assert len(results) == count == tally.rows
             assert tally.reasons == Counter((each.outcome, each.reason) for each in results)
-            shown = [each.person for each in results if each.outcome.messaged]
+            shown = [each.person for each in results if each.outcome.is_accepted]
             assert len(set(shown)) == len(shown), "a message is shown by two rows"
             for each in results:
                 place = (run.sheet_key, each.row)
-                messaged = each.outcome.messaged
+                messaged = each.outcome.is_accepted
                 once = each.outcome is Outcome.SKIPPED and each.reason == Reason.DUPLICATE.value
                 assert messaged or once or place not in self.messaged_rows
                 if messaged:

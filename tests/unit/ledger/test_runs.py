@@ -90,6 +90,6 @@ def test_the_tally_of_a_run_is_what_its_rows_say(world: World, ledger: Ledger, p
     rows, tally = list(ledger.results("r2")), ledger.tally("r2")
     assert tally.reasons == Counter((row.outcome, row.reason) for row in rows)
     assert tally.rows == len(rows)
-    assert tally.last_sent == max(row.sent_at for row in rows if row.outcome.messaged and row.sent_at)
+    assert tally.last_sent == max(row.sent_at for row in rows if row.outcome.is_accepted and row.sent_at)
     if pending is not None:
         assert tally.reasons[Outcome.PENDING, Reason.CAP.value] == 2

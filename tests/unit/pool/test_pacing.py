@@ -195,7 +195,7 @@ def test_the_rate_never_falls_to_nothing() -> None:
 def test_a_repeat_waits_as_told_and_ends_at_its_limits(failures: int, since: float, told: float | None) -> None:
     """Never sooner than the API said, never beyond the tries or the time."""
     rules = RetryRules(tries=8, seconds=900)
-    wait = next_wait(rules, failures=failures, since_first=since, requested=told)
+    wait = next_wait(rules, failures=failures, since_first=since, pause=told)
     if wait is None:
         assert failures > 8 or since + max(LONGEST_WAIT, told or 0) > 900
     else:

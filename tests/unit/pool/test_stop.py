@@ -49,7 +49,7 @@ def test_the_first_cause_stays() -> None:
         alone, other = stop.child(), stop.child()
         finding = Finding(Reason.RATE_LIMITED)
         alone.request(StopCause.RETRIES_USED_UP, finding)
-        assert (alone.requested, other.requested, stop.requested) == (True, False, False)
+        assert (alone.is_requested, other.is_requested, stop.is_requested) == (True, False, False)
         stop.request(StopCause.INTERRUPTED)
         stop.request(StopCause.LEDGER_FAILED, finding)
         late = stop.child()
