@@ -197,6 +197,9 @@ def serving(api: MovingApi) -> Iterator[MovingApi]:
         daemon_threads = True
         request_queue_size = 256
 
+        def handle_error(self, *_: object) -> None:
+            """Say nothing of a client that was killed."""
+
     server = Server(("127.0.0.1", 0), Handler)
     api.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
