@@ -12,7 +12,7 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 from batch.campaign.load import Campaign, load_campaign
 from batch.campaign.problems import Problem, campaign_error
 from batch.campaign.scaffold import Draft, DraftField, is_writable, quote, render_campaign
-from batch.campaign.schema import FieldSpec, NotifySection, Webhook
+from batch.campaign.schema import FieldSpec, NotifySection
 from batch.campaign.sources import Column, Constant, Shares, Source, describe_source
 from batch.campaign.template import (
     BODY_LIMIT,
@@ -25,35 +25,4 @@ from batch.campaign.template import (
     find_control_character,
     placeholders,
 )
-from batch.campaign.units import parse_duration, parse_rate
-
-__all__ = [
-    "BODY_LIMIT",
-    "FIELDS",
-    "STATUSES",
-    "Campaign",
-    "Column",
-    "Constant",
-    "Draft",
-    "DraftField",
-    "FieldSpec",
-    "NotifySection",
-    "Problem",
-    "Shares",
-    "Source",
-    "Webhook",
-    "body_problem",
-    "campaign_error",
-    "check_value",
-    "count_placeholders",
-    "describe_source",
-    "fill_body",
-    "find_control_character",
-    "is_writable",
-    "load_campaign",
-    "parse_duration",
-    "parse_rate",
-    "placeholders",
-    "quote",
-    "render_campaign",
-]
+from batch.campaign.validators import Webhook, parse_duration, parse_rate

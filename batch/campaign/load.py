@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from batch.campaign.problems import SECRET_KEYS, Problem, campaign_error, explain_problem, format_key
 from batch.campaign.scaffold import FILL_IN_MARKS
-from batch.campaign.schema import RECIPIENT, CampaignFile, CampaignSection, WindowSection
+from batch.campaign.schema import CampaignFile, CampaignSection, WindowSection
 from batch.campaign.sources import Source
-from batch.campaign.units import fill_date, slug
+from batch.campaign.validators import RECIPIENT, fill_date, slug
 from batch.errors import CampaignError
 from batch.i18n import _
 from batch.model.contact_limits import ContactLimits

@@ -4,9 +4,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import PlainValidator
+
 from batch.campaign.template import FIELDS, check_value
 from batch.errors import nearest
 from batch.i18n import N_, _, number
+from batch.model.phone.brazil import AREAS
 from batch.model.reasons import Finding
 
 
@@ -174,3 +177,60 @@ def _weight(share: object) -> float:
             _('share is {share!r}; allowed is a percentage like "60%", or a number above 0').format(share=share)
         )
     return weight
+
+
+def source_validator(plain: BareValue, field: str | None = None) -> PlainValidator:
+    """Validate a source whose constant and default are valid values of the field."""
+
+    def validate(raw: object) -> Source:
+        source = read_source(raw, plain=plain)
+        if field:
+            _check_fixed_value(field, source)
+        elif source == Constant(value=""):
+            raise ValueError(_("allowed is a text that is not empty"))
+        return source
+
+    return PlainValidator(validate)
+
+
+def number_validator(least: int) -> PlainValidator:
+    """Validate a source of whole numbers from `least` up."""
+
+    def validate(raw: object) -> Source:
+        source = read_source(raw, plain="number")
+        given = _fixed_value(source)
+        if given and int(given) < least:
+            raise ValueError(_("allowed is a whole number from {least} up").format(least=least))
+        return source
+
+    return PlainValidator(validate)
+
+
+def _fixed_value(source: Source) -> str | None:
+    return source.value if isinstance(source, Constant) else source.default
+
+
+def _check_fixed_value(field: str, source: Source) -> None:
+    given = _fixed_value(source)
+    rule = FIELDS[field]
+    if given and isinstance(check_value(field, given), Finding):
+        raise ValueError(_("allowed is {allowed}").format(allowed=rule.valid_values))
+    if rule.required and isinstance(source, Constant) and not given:
+        raise ValueError(_("allowed is {allowed}").format(allowed=rule.valid_values))
+
+
+def read_area_code(raw: object) -> Source:
+    """Return the source of an area code. Raises ValueError."""
+    source = read_source(raw, plain="constant")
+    if (isinstance(source, Constant) and source.value not in AREAS) or (isinstance(source, Column) and source.default):
+        raise ValueError(_('allowed is an area code like "11", or { column = "DDD" }'))
+    return source
+
+
+def read_sender(raw: object) -> Source | Shares:
+    """Return the sender, its column, or several senders. Raises ValueError."""
+    if isinstance(raw, list):
+        return read_shares(raw)
+    source = read_source(raw, plain="constant")
+    _check_fixed_value("whatsapp_phone_id", source)
+    return source

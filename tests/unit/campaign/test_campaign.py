@@ -10,7 +10,7 @@ import pytest
 
 from batch.campaign import Campaign, Column, Constant, load_campaign
 from batch.campaign.template import fill_body, placeholders
-from batch.campaign.units import parse_duration, parse_rate, parse_share
+from batch.campaign.validators import parse_duration, parse_rate, parse_share
 from batch.errors import CampaignError
 
 NOW = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)

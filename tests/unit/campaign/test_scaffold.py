@@ -21,7 +21,7 @@ from batch.campaign import (
     render_campaign,
 )
 from batch.campaign.scaffold import fill_in
-from batch.campaign.units import name_problem
+from batch.campaign.validators import name_problem
 from batch.errors import CampaignError, SettingsError
 from batch.model.sending_hours import Window
 
