@@ -23,17 +23,3 @@ from batch.chats.request import RequestEncoder, encode
 from batch.chats.token import Token
 from batch.chats.transport.factory import make_ssl_context
 from batch.chats.webhook import WebhookFailure, post_webhook
-
-__all__ = [
-    "ChatsClient",
-    "ChatsReader",
-    "RequestEncoder",
-    "Timeline",
-    "TimelineFailure",
-    "Token",
-    "WebhookFailure",
-    "encode",
-    "make_ssl_context",
-    "parse_endpoint",
-    "post_webhook",
-]

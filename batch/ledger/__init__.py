@@ -30,35 +30,3 @@ from batch.ledger.storage.location import find_sync_service
 from batch.ledger.storage.locks import Owner, campaign_lock, follow_lock, sender_lock
 from batch.ledger.storage.schema import State
 from batch.ledger.storage.suppression import SuppressionEntry
-
-__all__ = [
-    "FollowScope",
-    "FollowedMessage",
-    "History",
-    "Ledger",
-    "LedgerContents",
-    "OtherAttempt",
-    "Owner",
-    "PurgeCounts",
-    "RelatedMessage",
-    "RetryOptions",
-    "RowSelection",
-    "RowStatus",
-    "Scope",
-    "Settlement",
-    "SettlementCheck",
-    "StagedRow",
-    "Staging",
-    "State",
-    "SuppressionEntry",
-    "UndecidedReply",
-    "back_up",
-    "campaign_lock",
-    "check_settlement",
-    "default_url",
-    "find_sync_service",
-    "follow_lock",
-    "read_contents",
-    "sender_lock",
-    "sqlite_path",
-]

@@ -36,28 +36,3 @@ from batch.loader.suggest import (
     suggest_value,
 )
 from batch.model.sheets import Limits
-
-__all__ = [
-    "ColumnFacts",
-    "Limits",
-    "RowEvaluator",
-    "Sheet",
-    "SheetCopy",
-    "Suggestion",
-    "column_source",
-    "count_refusals",
-    "date_columns",
-    "describe_columns",
-    "fold",
-    "is_consent_header",
-    "is_optout_header",
-    "is_phone_header",
-    "join_phone_columns",
-    "keep_copy",
-    "open_sheet",
-    "parse_text",
-    "rank_phone_columns",
-    "suggest_columns",
-    "suggest_value",
-    "wanted_columns",
-]

@@ -17,15 +17,3 @@ from batch.pool.pool import Pool, PoolResult
 from batch.pool.ports import PoolSettings, Progress
 from batch.pool.retries import RetryRules
 from batch.pool.stop import StopRules, StopSignal, stop_on_signals
-
-__all__ = [
-    "NEVER",
-    "Pool",
-    "PoolResult",
-    "PoolSettings",
-    "Progress",
-    "RetryRules",
-    "StopRules",
-    "StopSignal",
-    "stop_on_signals",
-]

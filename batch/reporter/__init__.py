@@ -33,19 +33,3 @@ from batch.reporter.summary_json import (
     write_metrics,
 )
 from batch.reporter.summary_view import delivery_headline, headline
-
-__all__ = [
-    "COLUMNS",
-    "DeliverySummary",
-    "ReportFiles",
-    "RunSummary",
-    "SourceSheet",
-    "delivery_headline",
-    "headline",
-    "summarize_delivery",
-    "summarize_run",
-    "summary_bytes",
-    "write_index",
-    "write_metrics",
-    "write_report",
-]

@@ -13,18 +13,3 @@ from batch.sandbox.faults import SPECIAL_CONTACTS, Faults, special_table
 from batch.sandbox.log import AppliedMessage, ReceivedPost, SandboxLog
 from batch.sandbox.server import RunningSandbox, running_sandbox, serve
 from batch.sandbox.ways import WAYS, ways_table
-
-__all__ = [
-    "SPECIAL_CONTACTS",
-    "WAYS",
-    "AppliedMessage",
-    "Faults",
-    "ReceivedPost",
-    "RunningSandbox",
-    "SandboxLog",
-    "create_app",
-    "running_sandbox",
-    "serve",
-    "special_table",
-    "ways_table",
-]
