@@ -17,7 +17,7 @@ from pathlib import Path
 from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import Choices, StagedSheet, open_campaign_sheet, stage_sheet, utc_now
 from batch.app.settings import Settings
-from batch.campaign import load_campaign
+from batch.campaign import Campaign, load_campaign
 from batch.ledger import Ledger
 from batch.model.contact_limits import DAY
 from batch.model.forecast import Cap, Load, Schedule, plan_schedule
@@ -37,22 +37,17 @@ _NOTED_ROWS_SHOWN = 3
 class Forecast:
     """Times and cost of the waiting messages."""
 
+    campaign: Campaign
+    """Its time zone is that of the days and times that are shown."""
     schedule: Schedule
     now: datetime
-    timezone: str
-    """Zone of the days and times that are shown."""
-    per_24h: int | None
-    shared_cap: bool
-    per_run: int | None
-    has_windows: bool
     cost: Decimal | None
-    """None when the campaign gives no price."""
-    currency: str | None
+    """In the currency of the campaign's prices; None when it gives none."""
 
     @property
     def is_bounded(self) -> bool:
         """True when hours or a cap, and not the rate alone, decide how long sending takes."""
-        return self.has_windows or self.per_24h is not None
+        return bool(self.campaign.hours.windows) or self.campaign.throttle.per_24h is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +73,7 @@ class Example:
 class Check:
     """Forecast of a run: everything that it would do now."""
 
-    campaign: str
+    campaign: Campaign
     endpoint: str
     ledger: str
     info: SheetInfo
@@ -100,20 +95,19 @@ class Check:
     bad: tuple[Result, ...]
     """The first rows in error that a correction of the sheet would mend."""
     examples: tuple[Example, ...]
-    seconds: float
-    """How long sending takes at the campaign's rate."""
     rate: float
     """Starts a second of each sender."""
     forecast: Forecast
     """When it would go, by all rules together."""
     differing: tuple[tuple[int, int], ...]
     """Of the first duplicates with another message the row, and the row that is sent for their person."""
-    webhook: str | None
-    """Host that gets summary.json at the end; None: no webhook."""
-    metrics: str | None
-    """Metrics file that is written at the end; None: none."""
     plan_hash: str | None
     """Of the plan that is followed, which binds every message; None: no plan."""
+
+    @property
+    def seconds(self) -> float:
+        """How long sending takes at the campaign's rate."""
+        return max(0, self.to_send - 1) / self.rate
 
     @property
     def exit_code(self) -> ExitCode:
@@ -167,7 +161,7 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
     to_send = waiting if limit is None else min(waiting, limit)
     rate = settings.rate or campaign.throttle.rate
     return Check(
-        campaign=campaign.name,
+        campaign=campaign,
         endpoint=source.endpoint,
         ledger=staged.ledger.location,
         info=source.sheet.info,
@@ -182,12 +176,9 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
         to_send=to_send,
         bad=tuple(bad),
         examples=tuple(_examples(staged)),
-        seconds=max(0, to_send - 1) / rate,
         rate=rate,
         forecast=_forecast(staged, senders, rate),
         differing=staged.differing,
-        webhook=campaign.notify.webhook.host if campaign.notify.webhook else None,
-        metrics=str(campaign.notify.prometheus) if campaign.notify.prometheus else None,
         plan_hash=staged.choices.plan.hash if staged.choices.plan else None,
     )
 
@@ -224,17 +215,8 @@ def _forecast(staged: StagedSheet, waiting: Mapping[str, int], rate: float) -> F
     schedule = plan_schedule(
         loads, rate=rate, cap=cap, used=used, hours=campaign.hours, now=now, timezone=campaign.timezone
     )
-    return Forecast(
-        schedule=schedule,
-        now=now,
-        timezone=campaign.timezone,
-        per_24h=rules.per_24h,
-        shared_cap=rules.shared_cap,
-        per_run=campaign.throttle.per_run,
-        has_windows=bool(campaign.hours.windows),
-        cost=sum(load.messages for load in loads) * prices.per_message if prices else None,
-        currency=prices.currency if prices else None,
-    )
+    cost = sum(load.messages for load in loads) * prices.per_message if prices else None
+    return Forecast(campaign=campaign, schedule=schedule, now=now, cost=cost)
 
 
 def _loads(staged: StagedSheet, by_sender: Mapping[str, int]) -> list[Load]:

@@ -26,7 +26,7 @@ def check_text(found: Check, expires: datetime | None = None) -> str:
     """The check for people: the sheet, its errors, what would be sent, and when. `expires`: the token."""
     about = [
         (_("Sheet"), sheet_line(found.info, sum(found.counts.values()))),
-        (_("Campaign"), found.campaign),
+        (_("Campaign"), found.campaign.name),
         (_("Endpoint"), found.endpoint),
         (_("Ledger"), found.ledger),
         *_notified(found),
@@ -52,9 +52,10 @@ def check_text(found: Check, expires: datetime | None = None) -> str:
 
 def check_json(found: Check, expires: datetime | None = None) -> str:
     """The check for programs: `check --json`."""
+    notify = found.campaign.notify
     return to_json(
         {
-            "campaign": found.campaign,
+            "campaign": found.campaign.name,
             "endpoint": found.endpoint,
             "ledger": found.ledger,
             "sheet": found.info.file,
@@ -69,8 +70,8 @@ def check_json(found: Check, expires: datetime | None = None) -> str:
             "errors": [{"row": each.row, "reason": each.reason, "message": _message(each)} for each in found.bad],
             "examples": [_example_json(each) for each in found.examples],
             "differing_duplicates": [{"row": row, "sent_as": sent} for row, sent in found.differing],
-            "webhook": found.webhook,
-            "prometheus": found.metrics,
+            "webhook": notify.webhook and notify.webhook.host,
+            "prometheus": notify.prometheus,
             "exit_code": found.exit_code,
         }
     )
@@ -84,7 +85,7 @@ def _example_json(example: Example) -> dict[str, object]:
 def send_question(plan: Check, expires: datetime | None = None) -> str:
     """The question of `run` before it sends. `expires`: the token."""
     about = [
-        (_("Campaign"), plan.campaign),
+        (_("Campaign"), plan.campaign.name),
         (_("Endpoint"), plan.endpoint),
         (_("Sender"), ", ".join(plan.senders)),
         (_("Ledger"), plan.ledger),
@@ -105,8 +106,9 @@ def send_question(plan: Check, expires: datetime | None = None) -> str:
 
 def _notified(found: Check) -> list[tuple[str, str]]:
     """Name the places that [notify] writes to: a campaign file may be another person's."""
-    places = [(_("Webhook"), found.webhook), (_("Metrics file"), found.metrics)]
-    return [(label, place) for label, place in places if place]
+    webhook, metrics = found.campaign.notify.webhook, found.campaign.notify.prometheus
+    places = [(_("Webhook"), webhook.host)] if webhook else []
+    return [*places, (_("Metrics file"), str(metrics))] if metrics else places
 
 
 def _bad_rows(bad: Sequence[Result], count: int) -> str:
@@ -171,14 +173,14 @@ def schedule_text(found: Forecast, expires: datetime | None) -> str:
 
 def schedule_json(found: Forecast, expires: datetime | None) -> dict[str, object]:
     """The object `schedule` of `check --json`."""
-    schedule, zone = found.schedule, ZoneInfo(found.timezone)
-    cost = None if found.cost is None else {"amount": found.cost, "currency": found.currency}
+    schedule, zone = found.schedule, ZoneInfo(found.campaign.timezone)
+    prices = found.campaign.prices
     return {
         "first": schedule.first and schedule.first.astimezone(zone),
         "last": schedule.last and schedule.last.astimezone(zone),
         "days": [{"date": day, "messages": count} for day, count in schedule.days],
         "never": schedule.never,
-        "cost": cost,
+        "cost": prices and {"amount": found.cost, "currency": prices.currency},
         "token_expires": expires and expires.astimezone(zone),
         "token_expires_before_end": _expires_early(found, expires),
     }
@@ -211,21 +213,21 @@ def _days(found: Forecast) -> list[tuple[str, str]]:
 
 
 def _limits(found: Forecast) -> list[tuple[str, str]]:
-    limits = []
-    if found.per_24h is not None:
-        cap = _cap(found.per_24h, shared=found.shared_cap)
+    limits, per_run = [], found.campaign.throttle.per_run
+    if found.campaign.throttle.per_24h is not None:
+        cap = _cap(found.campaign.throttle.per_24h, shared=found.campaign.contact_limits.shared_cap)
         if len(found.schedule.days) > 1:
             cap = _("{cap}: run it again each day, or by cron").format(cap=cap)
         limits.append((_("limit"), cap))
     messages = sum(count for _day, count in found.schedule.days)
-    if found.per_run is not None and messages > found.per_run:
-        runs = -(-messages // found.per_run)
+    if per_run is not None and messages > per_run:
+        runs = -(-messages // per_run)
         limit = ngettext(
             "{n} message a run ([throttle] per_run): {runs} runs at least",
             "{n} messages a run ([throttle] per_run): {runs} runs at least",
-            found.per_run,
+            per_run,
         )
-        limits.append((_("limit"), limit.format(n=number(found.per_run), runs=number(runs))))
+        limits.append((_("limit"), limit.format(n=number(per_run), runs=number(runs))))
     return limits
 
 
@@ -246,10 +248,11 @@ def _cap(people: int, *, shared: bool) -> str:
 
 
 def _cost(found: Forecast) -> list[tuple[str, str]]:
-    if found.cost is None:
+    prices = found.campaign.prices
+    if found.cost is None or prices is None:
         return []
     about = _("about {currency} {amount}")
-    return [(_("cost"), about.format(currency=found.currency, amount=decimal(float(found.cost), 2)))]
+    return [(_("cost"), about.format(currency=prices.currency, amount=decimal(float(found.cost), 2)))]
 
 
 def _token(found: Forecast, expires: datetime | None) -> list[tuple[str, str]]:
@@ -268,8 +271,8 @@ def _expires_early(found: Forecast, expires: datetime | None) -> bool:
 
 
 def _moment(at: datetime, found: Forecast) -> str:
-    local = at.astimezone(ZoneInfo(found.timezone))
-    days = (local.date() - found.now.astimezone(ZoneInfo(found.timezone)).date()).days
+    local = at.astimezone(ZoneInfo(found.campaign.timezone))
+    days = (local.date() - found.now.astimezone(ZoneInfo(found.campaign.timezone)).date()).days
     moment = f"{_day(local.date())} {local:%H:%M}"
     if days < 0:
         return moment
