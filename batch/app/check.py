@@ -14,8 +14,9 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
+from batch.app.inputs.campaign_sheet import Choices, open_campaign_sheet
 from batch.app.inputs.recipient_lists import open_lists
-from batch.app.inputs.staging import Choices, StagedSheet, open_campaign_sheet, stage_sheet, utc_now
+from batch.app.inputs.staging import StagedSheet, stage_sheet, utc_now
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.ledger import Ledger

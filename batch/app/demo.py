@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import batch
-from batch.app.inputs.staging import Choices
+from batch.app.inputs.campaign_sheet import Choices
 from batch.app.run import run_sheet
 from batch.app.runs.finish import FinishedRun
 from batch.app.runs.progress import Watcher

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from batch._version import __version__
 from batch.app.check import Check, stage_for_reading, summarise
+from batch.app.inputs.campaign_sheet import Choices
 from batch.app.inputs.plan_file import FORMAT, sha256_of, write_plan
-from batch.app.inputs.staging import Choices
 from batch.app.settings import Settings
 from batch.control_characters import show_controls
 

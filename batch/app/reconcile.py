@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from batch.app.inputs.staging import open_campaign_sheet, utc_now
+from batch.app.inputs.campaign_sheet import open_campaign_sheet
+from batch.app.inputs.staging import utc_now
 from batch.app.report import find_run
 from batch.app.settings import Settings
 from batch.app.settlement import LEEWAY, hold_campaign, hold_senders, user_name

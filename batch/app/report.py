@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from batch.app.inputs.campaign_sheet import noted_limits, open_as_noted
 from batch.app.inputs.plan_file import sha256_of
-from batch.app.inputs.staging import noted_limits, open_as_noted
 from batch.app.runs.finish import RunReport
 from batch.app.runs.run_folder import is_run_folder
 from batch.app.settings import Settings

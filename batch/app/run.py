@@ -22,17 +22,10 @@ import structlog
 
 from batch._version import __version__
 from batch.app.check import summarise
+from batch.app.inputs.campaign_sheet import CampaignSheet, Choices, open_campaign_sheet, reading_of
 from batch.app.inputs.change_guard import note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import open_lists
-from batch.app.inputs.staging import (
-    CampaignSheet,
-    Choices,
-    open_campaign_sheet,
-    reading_of,
-    refuse_missing_rows,
-    stage_sheet,
-    utc_now,
-)
+from batch.app.inputs.staging import refuse_missing_rows, stage_sheet, utc_now
 from batch.app.runs.finish import FinishedRun, PlannedRun, finish_run
 from batch.app.runs.progress import Meter, Watcher, tick_every_second
 from batch.app.runs.run_folder import RunFolder, run_name

@@ -9,9 +9,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from batch.app.inputs.campaign_sheet import Choices, open_campaign_sheet
 from batch.app.inputs.change_guard import traits_of
 from batch.app.inputs.recipient_lists import RecipientLists, open_lists
-from batch.app.inputs.staging import Choices, StagedSheet, open_campaign_sheet, stage_sheet, utc_now
+from batch.app.inputs.staging import StagedSheet, stage_sheet, utc_now
 from batch.app.run import describe_run, hold_ledger, send
 from batch.app.runs.finish import pending_finding, stop_exit_code
 from batch.app.runs.progress import Watcher

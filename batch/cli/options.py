@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from batch.app.inputs.staging import Choices
+from batch.app.inputs.campaign_sheet import Choices
 from batch.app.settings import Settings, parse_rate
 from batch.cli.help_i18n import chosen_language
 from batch.model.sheets import parse_encoding, parse_ranges

@@ -26,9 +26,10 @@ from typing import Any, TypeVar
 from inputs import CAMPAIGN, write_csv, write_xlsx
 from measuring import Cost, measured
 
+from batch.app.inputs.campaign_sheet import CampaignSheet, Choices, open_campaign_sheet, reading_of
 from batch.app.inputs.change_guard import traits_of
 from batch.app.inputs.recipient_lists import RecipientLists
-from batch.app.inputs.staging import CampaignSheet, Choices, open_campaign_sheet, reading_of, stage_sheet
+from batch.app.inputs.staging import stage_sheet
 from batch.campaign import Campaign, load_campaign
 from batch.ledger import Ledger, Owner, Staging
 from batch.model.runs import Run

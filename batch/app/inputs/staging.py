@@ -1,48 +1,24 @@
 """Staging: the one way from a campaign and a sheet to rows that are judged against a ledger.
 
-`open_campaign_sheet` opens the sheet and fits the campaign to it, `stage_sheet` evaluates its rows, stages them, judges
-them by the rules of the plan and keeps them to the choices of the moment. `check`, `plan`, `run` and `run --to` all go
-this way, so what is checked is what is sent. Nothing here writes to the ledger.
+`stage_sheet` evaluates the rows of a `CampaignSheet`, stages them, judges them by the rules of the plan and keeps them
+to the choices of the moment. `check`, `plan`, `run` and `run --to` all go this way, so what is checked is what is sent.
+Nothing here writes to the ledger.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from hmac import compare_digest
 from itertools import islice
-from pathlib import Path
 
+from batch.app.inputs.campaign_sheet import CampaignSheet, Choices
 from batch.app.inputs.change_guard import refuse_changes
-from batch.app.inputs.plan_file import Plan, sha256_of
 from batch.app.inputs.recipient_lists import RecipientLists
 from batch.campaign import Campaign
-from batch.chats import RequestEncoder
 from batch.errors import SettingsError
 from batch.i18n import _, ngettext, number
-from batch.ledger import History, Ledger, RetryOptions, RowSelection, StagedRow, Staging
-from batch.loader import Limits, RowEvaluator, Sheet, date_columns, open_sheet, wanted_columns
-from batch.model.messages import (
-    ORIGIN_COLUMNS,
-    ORIGIN_MAC,
-    Contact,
-    Origin,
-    campaign_scope,
-    has_origins,
-    hash_request,
-    message_key,
-    sheet_key,
-)
-from batch.model.outcomes import Outcome
-from batch.model.phone.digits import twin_of
-from batch.model.reasons import Finding, Reason, advice, sentence
-from batch.model.runs import Run
-from batch.model.sheets import SheetInfo, SheetRow, limits_for
-
-FindRun = Callable[[str], Run | None]
-"""A run's name to the ledger's run of that name, or None when it has none."""
+from batch.ledger import History, Ledger, RowSelection, StagedRow, Staging
+from batch.model.reasons import Reason
 
 _AT_ONCE = 1000
 """Rows that are staged with one statement."""
@@ -50,216 +26,11 @@ _ROWS_NAMED = 5
 """Rows that a warning names."""
 _DUPLICATES_NAMED = 20
 """Duplicates with another message that `check` lists."""
-_ROW_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
-_MAYBE_SENT = {Outcome.SUCCESS.value, Outcome.REUSED.value, Outcome.UNKNOWN.value}
 
 
 def utc_now() -> datetime:
     """Return the wall clock, in UTC."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choices:
-    """Choices of one command, never from the environment."""
-
-    limit: int | None = None
-    """Messages of a run at most; None: as many as there are."""
-    rows: tuple[tuple[int, int], ...] | None = None
-    """First and last rows of the sheet (`--rows`); None: all of it."""
-    plan: Plan | None = None
-    """The only messages that may be sent, as `plan` froze them."""
-    retry_errors: bool = False
-    """Rows in error are sent again though their request did not change."""
-    resend_unknown: bool = False
-    """Unknown rows are sent again: some people may get a second message."""
-    accept_change: bool = False
-    """Proceed even though people already messaged would be treated as new."""
-    trusted: bool = False
-    """`check` lifts the size limits of the sheet, as `[sheet] trusted` does."""
-    encoding: str | None = None
-    """Encoding of text files, before `[sheet] encoding`; None: that, or it is found."""
-    verbose: bool = False
-    """Log to stderr as well."""
-
-    @property
-    def retries(self) -> RetryOptions:
-        return RetryOptions(retry_errors=self.retry_errors, resend_unknown=self.resend_unknown)
-
-    def message_limit(self, campaign: Campaign) -> int | None:
-        """Messages of a run at most, by these choices and by the campaign; None: no limit."""
-        return min((each for each in (self.limit, campaign.throttle.per_run) if each is not None), default=None)
-
-
-_NO_CHOICES = Choices()
-
-
-@dataclass(frozen=True, kw_only=True)
-class CampaignSheet:
-    """An open sheet and the campaign that fits it."""
-
-    campaign: Campaign
-    path: Path
-    """The sheet's file, or a private copy of it."""
-    sheet: Sheet
-    evaluator: RowEvaluator
-    endpoint: str
-    sha256: str
-    """Of the sheet's file, as hex digits."""
-    no_contacts: Mapping[int, Reason]
-    """Rows that are no contacts, by number, and what they are."""
-
-    @property
-    def _skips_hidden(self) -> bool:
-        return self.campaign.sheet.hidden_rows == "skip"
-
-    @property
-    def sheet_key(self) -> str:
-        """Identity of the sheet across runs: `Run.sheet_key`."""
-        name = self.campaign.name
-        return sheet_key(endpoint=self.endpoint, campaign=name, sha256=self.sha256, tab=self.sheet.info.sheet)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Warnings about the campaign, and the rows that are no contacts, each a sentence."""
-        found = []
-        for reason in dict.fromkeys(self.no_contacts.values()):
-            rows = ", ".join(str(row) for row, kind in self.no_contacts.items() if kind is reason)
-            text = _("Left out, row {rows}: {what} {remedy}")
-            finding = Finding(reason)
-            found.append(text.format(rows=rows, what=sentence(finding), remedy=advice(finding)))
-        return (*self.evaluator.warnings, *found)
-
-    def evaluate(self, ledger: Ledger, hash_key: Callable[[str], str]) -> Iterator[StagedRow]:
-        """Check every row of the sheet. `hash_key`: the ledger's form of a message key (`Hashes.key`)."""
-        known = cache(ledger.run)
-        prior = PriorResults(self.sheet.info, known)
-        scope = self.endpoint, campaign_scope(self.campaign.name)
-        origins = CorrectionOrigins(self.sheet.info, known, scope=scope, mac=ledger.hashes.origin)
-        encoder = RequestEncoder(self.evaluator.fill_message, self.evaluator.literal_places)
-        for row in self.sheet.rows():
-            contact = self.evaluator.evaluate(row)
-            yield origins.add_origin(self._stage(contact, prior.find_refusal(row), encoder, hash_key), row)
-
-    def _stage(
-        self, contact: Contact, sent_elsewhere: Finding | None, encoder: RequestEncoder, hash_key: Callable[[str], str]
-    ) -> StagedRow:
-        row, person, unique, sender, values, problems, notes, hidden, left_out, out = contact
-        key = twin = None
-        if person is not None:
-            key = hash_key(message_key(person, unique, endpoint=self.endpoint, campaign=self.campaign.name))
-            if other := twin_of(person):
-                twin = hash_key(message_key(other, unique, endpoint=self.endpoint, campaign=self.campaign.name))
-        if hidden and self._skips_hidden:
-            out = Finding(Reason.HIDDEN_ROW)
-        if row in self.no_contacts:
-            out = Finding(self.no_contacts[row])
-        if sent_elsewhere is None and out is None and values is not None:
-            payload = encoder.encode(values)
-            digest = hash_request(payload)
-            # By position: one is made for each row, and names would cost more than the hash of the request.
-            good = StagedRow(row, key, person, sender, None, (), notes, digest, payload, left_out=left_out)
-            return good if twin is None else good._replace(twin_key=twin)
-        staged = StagedRow(row, key, person, notes=notes, left_out=left_out, twin_key=twin)
-        if sent_elsewhere is not None:
-            return staged._replace(outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
-        if out is not None:
-            return staged._replace(outcome=Outcome.SKIPPED, findings=(out,))
-        return staged._replace(outcome=Outcome.ERROR, findings=problems)
-
-
-class PriorResults:
-    """Result columns of a report that is fed back: what they show as sent by a run that this ledger does not know."""
-
-    def __init__(self, info: SheetInfo, find_run: FindRun) -> None:
-        names = ("wegly_status", "wegly_run")
-        self._places = [info.columns.index(name) for name in names] if set(names) <= set(info.columns) else None
-        self._find = find_run
-
-    def find_refusal(self, row: SheetRow) -> Finding | None:
-        """Return why the row must not be sent, or None."""
-        if self._places is None:
-            return None
-        status, run = (row.cells[place] for place in self._places)
-        if not run or (status or "").strip().lower() not in _MAYBE_SENT or self._find(run):
-            return None
-        return Finding(Reason.SENT_ELSEWHERE, {"run": run, "status": status or ""})
-
-
-class CorrectionOrigins:
-    """Origin columns of a retry.xlsx; those of another ledger, campaign or endpoint mean nothing here.
-
-    Nor does an origin without its code: with a run's name alone any of its rows could be claimed. Runs of earlier
-    versions wrote none, so that theirs are taken as they stand.
-    """
-
-    def __init__(
-        self, info: SheetInfo, find_run: FindRun, *, scope: tuple[str, str], mac: Callable[[Origin], str]
-    ) -> None:
-        columns = [name.strip().casefold() for name in info.columns]
-        self._places = [columns.index(name) for name in ORIGIN_COLUMNS[1:]] if has_origins(info.columns) else None
-        self._code = columns.index(ORIGIN_MAC) if ORIGIN_MAC in columns else None
-        self._find, self._mac, self._scope = find_run, mac, scope
-
-    def add_origin(self, staged: StagedRow, row: SheetRow) -> StagedRow:
-        """Return the staged row with its origin, where it has one. A row left out by its sheet corrects nothing."""
-        if self._places is None or staged.outcome is Outcome.SKIPPED:
-            return staged
-        number, name = (row.cells[place] or "" for place in self._places)
-        run = self._find(name) if name and _ROW_NUMBER.fullmatch(number) else None
-        if run is None or (run.endpoint, campaign_scope(run.campaign)) != self._scope:
-            return staged
-        origin = Origin(run=run.run, row=int(number))
-        code = row.cells[self._code] or "" if self._code is not None else ""
-        if (code or run.has_keyed_origins) and not compare_digest(code.encode(), self._mac(origin).encode()):
-            unproven = Finding(Reason.NOTE_UNPROVEN, {"row": number, "run": name})
-            return staged._replace(notes=(*staged.notes, unproven))
-        return staged._replace(origin=origin, origin_sheet=run.sheet_key)
-
-
-def open_campaign_sheet(
-    path: Path,
-    campaign: Campaign,
-    *,
-    endpoint: str,
-    shown_as: str | None = None,
-    sha256: str | None = None,
-    choices: Choices = _NO_CHOICES,
-) -> CampaignSheet:
-    """Open a sheet and fit its campaign to it.
-
-    Args:
-        path: the sheet, or a private copy of it.
-        campaign: names columns, worksheet and header row.
-        endpoint: canonical address of the API.
-        shown_as: the person's name for the sheet, where `path` is a copy.
-        sha256: of the file's content; None: it is computed.
-        choices: its trust and encoding count.
-
-    Raises SheetError or CampaignError for what is wrong with the whole of it.
-    """
-    reading = campaign.sheet
-    opened = open_sheet(
-        path,
-        name=reading.name,
-        header_row=reading.header_row,
-        wanted_columns=wanted_columns(campaign),
-        limits=limits_for(trusted=choices.trusted or reading.trusted),
-        shown_as=shown_as,
-        has_loose_ends=reading.row_ends == "loose",
-        encoding=choices.encoding or reading.encoding,
-        date_columns=date_columns(campaign) if reading.dates is None else (),
-    )
-    evaluator = RowEvaluator.for_sheet(campaign, opened.info, rows=opened.rows)
-    return CampaignSheet(
-        campaign=campaign,
-        path=path,
-        sheet=opened,
-        evaluator=evaluator,
-        endpoint=endpoint,
-        sha256=sha256 or sha256_of(path),
-        no_contacts=opened.find_no_contacts(evaluator.phone_columns),
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -437,32 +208,3 @@ def _recent_campaign_warnings(staging: Staging, history: History, since: datetim
             waiting,
         )
         yield text.format(n=number(people), all=number(waiting), campaign=campaign)
-
-
-def reading_of(campaign: Campaign, info: SheetInfo) -> dict[str, str]:
-    """Return the reading options that `Run.sheet_options` keeps: worksheet, header row, trust, encoding."""
-    trusted = campaign.sheet.trusted or None
-    options = {"name": info.sheet, "header_row": info.header_row, "trusted": trusted, "encoding": info.encoding}
-    return {name: str(value) for name, value in options.items() if value is not None}
-
-
-def noted_limits(options: Mapping[str, str]) -> Limits:
-    """Return the limits of a run's sheet. A run of an earlier version that had limits of its own counts as trusted."""
-    return limits_for(trusted=any(name == "trusted" or name.startswith("limit_") for name in options))
-
-
-def open_as_noted(path: Path, options: Mapping[str, str], *, shown_as: str) -> Sheet:
-    """Open a sheet as a run opened it (`Run.sheet_options`), however its rows end: they are judged already.
-
-    Raises SheetError.
-    """
-    row = options.get("header_row")
-    return open_sheet(
-        path,
-        name=options.get("name"),
-        header_row=int(row) if row else None,
-        limits=noted_limits(options),
-        shown_as=shown_as,
-        has_loose_ends=True,
-        encoding=options.get("encoding"),
-    )

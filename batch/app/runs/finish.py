@@ -9,8 +9,9 @@ from pathlib import Path
 import structlog
 
 from batch.app.check import Check
+from batch.app.inputs.campaign_sheet import CampaignSheet
 from batch.app.inputs.change_guard import note_stamp
-from batch.app.inputs.staging import CampaignSheet, utc_now
+from batch.app.inputs.staging import utc_now
 from batch.campaign import NotifySection, Webhook
 from batch.chats import WebhookFailure, post_webhook
 from batch.control_characters import show_controls

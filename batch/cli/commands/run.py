@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from batch.app.check import check
+from batch.app.inputs.campaign_sheet import Choices
 from batch.app.inputs.input_files import InputFiles, find_sheets, is_late, list_files
 from batch.app.inputs.plan_file import read_plan
-from batch.app.inputs.staging import Choices
 from batch.app.ledger_admin import exposure_warnings, synchronisation_warning
 from batch.app.run import SheetRun, open_runs
 from batch.app.runs.finish import FinishedRun

@@ -12,8 +12,8 @@ import pytest
 from office import CREATED, Office, person, phones
 
 from batch.app.check import check
+from batch.app.inputs.campaign_sheet import Choices
 from batch.app.inputs.plan_file import FORMAT, read_plan, write_plan
-from batch.app.inputs.staging import Choices
 from batch.app.settings import Settings
 from batch.cli.output.check import send_question
 from batch.model.messages import hash_request

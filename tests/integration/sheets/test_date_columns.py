@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.app.inputs.staging import open_campaign_sheet
+from batch.app.inputs.campaign_sheet import open_campaign_sheet
 from batch.campaign import load_campaign
 
 CAMPAIGN = """

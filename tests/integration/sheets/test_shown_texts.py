@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from batch.app.inputs.staging import open_campaign_sheet, utc_now
+from batch.app.inputs.campaign_sheet import open_campaign_sheet
+from batch.app.inputs.staging import utc_now
 from batch.campaign import load_campaign
 from batch.errors import CampaignError
 from batch.model.messages import Contact

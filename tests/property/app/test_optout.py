@@ -10,8 +10,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from batch.app.inputs.campaign_sheet import Choices, open_campaign_sheet
 from batch.app.inputs.recipient_lists import RecipientLists
-from batch.app.inputs.staging import Choices, open_campaign_sheet, stage_sheet
+from batch.app.inputs.staging import stage_sheet
 from batch.campaign import load_campaign
 from batch.ledger import Ledger
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.app.inputs.staging import Choices, noted_limits, open_as_noted, open_campaign_sheet, reading_of
+from batch.app.inputs.campaign_sheet import Choices, noted_limits, open_as_noted, open_campaign_sheet, reading_of
 from batch.app.inspect import inspect
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError, SheetError
