@@ -22,8 +22,9 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from batch.cli.help_i18n import CLICK_PLURALS, help_texts
+from batch.cli.help_i18n import paragraphs
 from batch.cli.main import cli
+from batch.model.runs import StopCause
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "batch" / "locale"
@@ -46,6 +47,43 @@ _OPTIONS = {
 }
 """The first pattern that fits a file counts."""
 
+CLICK_WORDS = (
+    "Aborted!",
+    "Argument {name!r} takes {nargs} values.",
+    "Choose from:\n\t{choices}",
+    "Commands",
+    "Error: {message}",
+    "Error: {e.message}",
+    "Invalid value for {param_hint}: {message}",
+    "Invalid value: {message}",
+    "Missing argument",
+    "Missing command.",
+    "Missing option",
+    "Missing parameter",
+    "No such command {name!r}.",
+    "No such option {name!r}.",
+    "Option {name!r} does not take a value.",
+    "Options",
+    "Show the version and exit.",
+    "Show this message and exit.",
+    "Try '{command} {option}' for help.",
+    "Usage:",
+    "default: {default}",
+    "env var: {var}",
+    "required",
+    "{value!r} is not a valid {number_type}.",
+    "{value} is not in the range {range}.",
+)
+"""Texts of click that a command of this program can say, word for word as click has them."""
+
+CLICK_PLURALS = (
+    ("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),
+    ("Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"),
+    ("Option {name!r} requires an argument.", "Option {name!r} requires {nargs} arguments."),
+    ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."),
+)
+"""Likewise, for one and for several."""
+
 
 def extracted() -> Catalog:
     """Every marked text of the code, sorted, without places: a moved line changes nothing."""
@@ -55,9 +93,20 @@ def extracted() -> Catalog:
     for command in _commands(cli, click.Context(cli)):
         for text in help_texts(command):
             found.add(text)
-    for forms in CLICK_PLURALS:
-        found.add(forms)
+    # A summary has the cause that stopped a sender in words.
+    causes = (each.replace("_", " ") for each in (*StopCause, "defect"))
+    for text in (*CLICK_WORDS, *CLICK_PLURALS, *causes):
+        found.add(text)
     return found
+
+
+def help_texts(command: click.Command) -> Iterator[str]:
+    """Yield every text of a command's own help that is to be translated."""
+    if command.help:
+        yield from paragraphs(command.help)
+    for param in command.params:
+        if isinstance(param, click.Option) and param.help:
+            yield from paragraphs(param.help)
 
 
 def _commands(command: click.Command, ctx: click.Context) -> Iterator[click.Command]:

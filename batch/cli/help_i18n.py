@@ -8,57 +8,20 @@ every command; nothing here imports a library but click, since `wegly-batch --he
 import inspect
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from batch.i18n import LANGUAGES, N_, _, ngettext, parse_language, set_language
+from batch.i18n import LANGUAGES, _, ngettext, parse_language, set_language
 
 _CHOSEN = "batch.i18n"
 """Key of click's context under which the chosen language is kept."""
 _VARIABLE = "WEGLY_BATCH_LANG"
 _SHOW_HELP = "Show this message and exit."
 _CLICK_MODULES = ("core", "decorators", "exceptions", "formatting", "parser", "termui", "types")
-
-CLICK_WORDS = (
-    N_("Aborted!"),
-    N_("Argument {name!r} takes {nargs} values."),
-    N_("Choose from:\n\t{choices}"),
-    N_("Commands"),
-    N_("Error: {message}"),
-    N_("Error: {e.message}"),
-    N_("Invalid value for {param_hint}: {message}"),
-    N_("Invalid value: {message}"),
-    N_("Missing argument"),
-    N_("Missing command."),
-    N_("Missing option"),
-    N_("Missing parameter"),
-    N_("No such command {name!r}."),
-    N_("No such option {name!r}."),
-    N_("Option {name!r} does not take a value."),
-    N_("Options"),
-    N_("Show the version and exit."),
-    N_("Show this message and exit."),
-    N_("Try '{command} {option}' for help."),
-    N_("Usage:"),
-    N_("default: {default}"),
-    N_("env var: {var}"),
-    N_("required"),
-    N_("{value!r} is not a valid {number_type}."),
-    N_("{value} is not in the range {range}."),
-)
-"""Those that a command of this program can say, word for word as click has them."""
-
-CLICK_PLURALS = (
-    ("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),
-    ("Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"),
-    ("Option {name!r} requires an argument.", "Option {name!r} requires {nargs} arguments."),
-    ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."),
-)
-"""Likewise, for one and for several."""
 
 
 def translate_click() -> None:
@@ -117,15 +80,6 @@ def _translate(describe_source: Helped) -> Helped:
 def paragraphs(text: str) -> list[str]:
     """Return the paragraphs of a help text, each as one line."""
     return [" ".join(each.split()) for each in inspect.cleandoc(text).split("\n\n")]
-
-
-def help_texts(command: click.Command) -> Iterator[str]:
-    """Yield every text of a command's own help that is to be translated."""
-    if command.help:
-        yield from paragraphs(command.help)
-    for param in command.params:
-        if isinstance(param, click.Option) and param.help:
-            yield from paragraphs(param.help)
 
 
 class _Language(click.ParamType[str]):

@@ -28,19 +28,6 @@ _STOPPED = {
     StopCause.CLOCK_WRONG: N_("Stopped: this machine's clock went back, or is more than 5 minutes off the API's."),
 }
 _STOPPED_OTHERWISE = N_("Stopped.")
-_CAUSES = (  # for the catalogues alone: the line of a sender has its cause in words
-    N_("interrupted"),
-    N_("terminated"),
-    N_("fatal answer"),
-    N_("too many errors"),
-    N_("unknowns in a row"),
-    N_("template refused"),
-    N_("retries used up"),
-    N_("ledger failed"),
-    N_("clock wrong"),
-    N_("canary"),
-    N_("defect"),
-)
 
 
 def summary_text(ended: FinishedRun) -> str:
