@@ -12,7 +12,7 @@ from typing import Any
 
 import batch
 from batch.app.inputs.campaign_sheet import Choices
-from batch.app.run import run_sheet
+from batch.app.run import open_runs
 from batch.app.runs.finish import FinishedRun
 from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
@@ -44,7 +44,8 @@ def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> 
             rate=settings.rate or _RATE,
         )
         token = Token.parse(_TOKEN, "the demo")
-        return run_sheet(sheet, campaign, settings=here, token=token, choices=Choices(verbose=verbose), watcher=watcher)
+        with open_runs([sheet], campaign, here, Choices(verbose=verbose)) as (run,):
+            return run.execute(token, watcher)
 
 
 def special_contacts() -> list[tuple[str, str]]:

@@ -15,7 +15,6 @@ from batch.control_characters import show_controls
 class FrozenPlan:
     """A plan that was written."""
 
-    path: Path
     messages: int
     hash: str
     check: Check
@@ -39,4 +38,4 @@ def make_plan(sheet: Path, campaign: Path, out: Path, settings: Settings, choice
             "campaign_sha256": sha256_of(campaign),
         }
         messages, digest = write_plan(out, head, staged.staging.requests())
-    return FrozenPlan(path=out, messages=messages, hash=digest, check=found)
+    return FrozenPlan(messages=messages, hash=digest, check=found)

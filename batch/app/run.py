@@ -29,13 +29,13 @@ from batch.app.inputs.staging import refuse_missing_rows, stage_sheet, utc_now
 from batch.app.runs.finish import FinishedRun, PlannedRun, finish_run
 from batch.app.runs.progress import Meter, Watcher, tick_every_second
 from batch.app.runs.run_folder import RunFolder, run_name
-from batch.app.runs.run_log import log_defects, log_to
+from batch.app.runs.run_log import log_to
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import ChatsClient, Token, make_ssl_context
 from batch.errors import ClockWrong, Declined
 from batch.formatting import format_moment
-from batch.i18n import _
+from batch.i18n import _, current_language
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.runs import KEYED_ORIGINS, Run, StopCause
@@ -134,7 +134,6 @@ class SheetRun:
             run, check, settings = planned.run, planned.check, self._settings
             log_path = planned.folder / "run.log"
             run_log = self._resources.enter_context(log_to(log_path, token=token, verbose=self._choices.verbose))
-            self._resources.enter_context(log_defects())
             log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=check.to_send)
             stamped = not check.to_send or note_stamp(self._campaign, planned.ledger, run, to_send=check.to_send)
             senders = len(check.senders)
@@ -191,14 +190,6 @@ def _unpack(values: tuple[bytes]) -> StagedRow:
     return row
 
 
-def run_sheet(
-    sheet: Path, campaign: Path, *, settings: Settings, token: Token, choices: Choices, watcher: Watcher
-) -> FinishedRun:
-    """Send what is left of one sheet and write its report. Raises as `open_runs` and `SheetRun.execute`."""
-    with open_runs([sheet], campaign, settings, choices) as (run,):
-        return run.execute(token, watcher)
-
-
 def describe_run(
     name: str, sheet: Path, source: CampaignSheet, settings: Settings, started: datetime, **details: Any
 ) -> Run:
@@ -213,7 +204,7 @@ def describe_run(
         version=__version__,
         started=started,
         timezone=campaign.timezone,
-        language=settings.language_of_reports(campaign.language),
+        language=settings.language or campaign.language or current_language(),
         wanted_rate=settings.rate or campaign.throttle.rate,
         **fields,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from batch.campaign import parse_rate
 from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
-from batch.i18n import _, current_language, describe_os_error
+from batch.i18n import _, describe_os_error
 
 __all__ = ["Settings", "Token", "parse_rate", "read_token", "token_expiry"]
 """The types and parsers of options are named here for the command line, too."""
@@ -37,11 +37,7 @@ class Settings:
     wait: bool = False
     """Wait for the hours of the campaign to begin."""
     language: str | None = None
-    """Of everything a person reads, as the person chose it; None: reports as the campaign says."""
-
-    def language_of_reports(self, campaign: str | None) -> str:
-        """Return the language of a report: chosen by the person, else by the campaign, else by the person's system."""
-        return self.language or campaign or current_language()
+    """Of everything a person reads, as the person chose it; None: reports as the campaign says, else the system."""
 
     @property
     def endpoint(self) -> str:

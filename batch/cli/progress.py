@@ -25,8 +25,6 @@ from batch.i18n import _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 
-Paint = Callable[[str, str], str]
-"""Takes a text and the name of a colour; returns the text in that colour."""
 Groups = list[list[tuple[str, str]]]
 """Groups of (text, colour): a gap is between groups, a comma inside them."""
 
@@ -36,20 +34,15 @@ _GAP = "  "
 _BAR = "{bar}"
 
 
-def plain(text: str, colour: str) -> str:  # noqa: ARG001 - a `Paint`
-    """Return the text without any colour."""
-    return text
-
-
-def bar_line(now: RunProgress, columns: int, *, ended: bool = False, paint: Paint = plain) -> str:
+def bar_line(now: RunProgress, columns: int, *, ended: bool = False, colour: bool = False) -> str:
     """Return the fullest line that fits into so many columns; `{bar}` stands where there is room for a bar."""
     line = ""
     for groups in _lines(now, ended=ended):
-        line = _join(groups, paint)
+        line = _join(groups)
         # Colours take no columns.
-        if len(_join(groups, plain).replace(_BAR, " " * _SHORTEST_BAR)) <= columns:
+        if len(click.unstyle(line).replace(_BAR, " " * _SHORTEST_BAR)) <= columns:
             break
-    return line
+    return line if colour else click.unstyle(line)
 
 
 def _lines(now: RunProgress, *, ended: bool) -> Iterator[Groups]:
@@ -68,8 +61,9 @@ def _lines(now: RunProgress, *, ended: bool) -> Iterator[Groups]:
     yield [[(share, "")]]
 
 
-def _join(groups: Groups, paint: Paint) -> str:
-    texts = (", ".join(paint(text, colour) if colour else text for text, colour in group) for group in groups if group)
+def _join(groups: Groups) -> str:
+    styled = [[click.style(text, fg=colour) if colour else text for text, colour in group] for group in groups]
+    texts = (", ".join(group) for group in styled if group)
     return _GAP.join(texts)
 
 
@@ -138,7 +132,7 @@ class Bar:
         self._meter = meter
         self._clock = clock
         self._drawn = clock()
-        self._paint: Paint = _painted if colour else plain
+        self._colour = colour
         self._bar: tqdm[NoReturn] | None = tqdm(total=meter.look().total, leave=True, delay=1)
         self._bar.delay = 0  # it must not draw before we say what, and what it draws may fail
         self.draw()
@@ -155,7 +149,7 @@ class Bar:
         self._drawn = self._clock()
         now, columns = self._meter.look(), _columns() - 1
         self._bar.n, self._bar.ncols = now.done, columns
-        self._bar.bar_format = bar_line(now, columns, ended=ended, paint=self._paint)
+        self._bar.bar_format = bar_line(now, columns, ended=ended, colour=self._colour)
         try:
             self._bar.refresh()
         except (OSError, ValueError):  # the terminal is gone
@@ -182,10 +176,6 @@ def _columns() -> int:
         return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_COLUMNS
     except (OSError, ValueError):
         return _USUAL_COLUMNS
-
-
-def _painted(text: str, colour: str) -> str:
-    return click.style(text, fg=colour)
 
 
 def make_watcher(*, yes: bool, quiet: bool, expires: datetime | None = None) -> Silent | Terminal:

@@ -72,15 +72,11 @@ def open_page(page: Path | None) -> None:
     """Open a page in the browser; where there is none, or no page, say so on stderr."""
     if page is None:
         echo(_("There is no report.html to open."), err=True)
-    elif not _open_browser(page):
-        echo(_("No browser was found. The page is {page}").format(page=page), err=True)
-
-
-def _open_browser(page: Path) -> bool:
-    try:
-        return webbrowser.open(page.absolute().as_uri())
-    except (webbrowser.Error, OSError):
-        return False
+        return
+    with suppress(webbrowser.Error, OSError):
+        if webbrowser.open(page.absolute().as_uri()):
+            return
+    echo(_("No browser was found. The page is {page}").format(page=page), err=True)
 
 
 def discard_stdout() -> None:

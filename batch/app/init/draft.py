@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batch.app.init.analyse import SheetAnalysis
+from batch.app.init.analyse import SheetAnalysis, value_text
 from batch.campaign import FIELDS, Column, Constant, Draft, DraftField, Source, body_problem, check_value, placeholders
 from batch.errors import SettingsError
 from batch.i18n import _
@@ -110,20 +110,16 @@ def _fields(analysis: SheetAnalysis, known: CampaignFacts) -> Iterator[DraftFiel
         yield DraftField(component="BODY", index=index, value=known.values.get(index, value))
     for spec in analysis.guess.fields:
         yield DraftField(
-            component=_constant(spec.component),
-            index=int(_constant(spec.index)),
+            component=value_text(spec.component),
+            index=int(value_text(spec.index)),
             value=column_source(spec.value.column) if isinstance(spec.value, Column) else spec.value,
             button_index=_number(spec.button_index),
             card_index=_number(spec.card_index),
         )
 
 
-def _constant(source: Source) -> str:
-    return source.value if isinstance(source, Constant) else source.column
-
-
 def _number(source: Source | None) -> int | None:
-    return None if source is None else int(_constant(source))
+    return None if source is None else int(value_text(source))
 
 
 def _example(guess: Suggestion, facts: Sequence[ColumnFacts]) -> str:

@@ -17,7 +17,6 @@ from batch.i18n import _, describe_os_error
 from batch.loader import Limits, SheetCopy, keep_copy
 from batch.model.runs import RUN_NAME
 
-_DEFAULT_LIMITS = Limits()
 _COPY = ".sheet"
 _ALIVE = "alive.lock"
 _YOUNG = 60.0  # seconds in which a folder may be made, but not locked yet
@@ -61,7 +60,7 @@ class RunFolder:
         self._alive.release()
         shutil.rmtree(self.path / _COPY if self._kept else self.path, ignore_errors=True)
 
-    def copy_sheet(self, sheet: Path, limits: Limits = _DEFAULT_LIMITS) -> SheetCopy:
+    def copy_sheet(self, sheet: Path, limits: Limits) -> SheetCopy:
         """Copy the sheet, so that the run reads one state of it whatever happens to the original. Raises SheetError."""
         inside = self.path / _COPY
         try:

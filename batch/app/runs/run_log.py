@@ -34,7 +34,10 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 
 @contextmanager
 def log_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog]:
-    """Send structlog's events to `path` (0600, appended), and to stderr when `verbose`, while the block runs."""
+    """Send structlog's events to `path` (0600, appended), and to stderr when `verbose`, while the block runs.
+
+    The traceback of a defect is logged before it is raised on.
+    """
     lines = RunLog(path, token=token, verbose=verbose)
     structlog.configure(
         processors=[
@@ -51,21 +54,14 @@ def log_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog
     )
     try:
         yield lines
-    finally:
-        quiet()
-        lines.close()
-
-
-@contextmanager
-def log_defects() -> Iterator[None]:
-    """Log the traceback of a defect before it is raised on."""
-    try:
-        yield
     except WeglyBatchError:
         raise
     except Exception:
         structlog.get_logger().exception("defect")
         raise
+    finally:
+        quiet()
+        lines.close()
 
 
 def quiet() -> None:

@@ -26,11 +26,11 @@ def outcome_table(counts: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome,
     return "\n".join([*lines, f"  {label:<{width}}{number(sum(counts.values())):>8}"])
 
 
-def labelled_lines(pairs: Iterable[tuple[str, str]], least: int = 0, indent: str = "") -> list[str]:
+def labelled_lines(pairs: Iterable[tuple[str, str]], least: int = 0) -> list[str]:
     """A line for each label with its value, aligned. `least`: characters of the labels' column at least."""
     listed = list(pairs)
     width = max([least, *(len(label) for label, _value in listed)])
-    return [f"{indent}{label:<{width}}  {value}" for label, value in listed]
+    return [f"{label:<{width}}  {value}" for label, value in listed]
 
 
 def section(heading: str, lines: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from batch.app.runs.run_folder import RunFolder
+from batch.loader import Limits
 
 
 def killed_run(reports: Path, name: str, *, report: bool) -> Path:
@@ -77,10 +78,10 @@ def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path: Path) -> None:
     sheet.write_text("Nome;Telefone\n", encoding="utf-8")
     reports = tmp_path / "reports"
     with RunFolder(reports, "one") as folder:
-        copy = folder.copy_sheet(sheet)
+        copy = folder.copy_sheet(sheet, Limits())
         assert copy.path.exists()
     assert not folder.path.exists()
     with RunFolder(reports, "two") as folder:
-        folder.copy_sheet(sheet)
+        folder.copy_sheet(sheet, Limits())
         folder.keep()
     assert list(folder.path.iterdir()) == []

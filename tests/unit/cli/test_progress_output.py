@@ -7,7 +7,7 @@ import re
 import pytest
 
 from batch.app.runs.progress import RunProgress
-from batch.cli.progress import _painted, bar_line, can_colour, can_draw, state_text
+from batch.cli.progress import bar_line, can_colour, can_draw, state_text
 from batch.model.outcomes import Outcome
 
 
@@ -80,10 +80,10 @@ def test_a_rate_is_said_in_the_unit_that_fits(rate: float, said: str) -> None:
 
 def test_only_what_went_wrong_is_coloured_and_the_width_counts_without_it() -> None:
     """Errors red, unknown yellow, and the same line as without colours."""
-    line = bar_line(headway(), 80, paint=_painted)
+    line = bar_line(headway(), 80, colour=True)
     assert re.sub(r"\x1b\[[0-9;]*m", "", line) == bar_line(headway(), 80)
     assert re.findall(r"\x1b\[(\d+)m([a-z]+)", line) == [("31", "errors"), ("33", "unknown")]
-    assert "\x1b" not in bar_line(headway(error=0, unknown=0), 80, paint=_painted)
+    assert "\x1b" not in bar_line(headway(error=0, unknown=0), 80, colour=True)
 
 
 def test_who_asks_gets_one_sentence() -> None:
