@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from batch.i18n import ngettext, number
 from batch.loader import Sheet, count_refusals, open_sheet
@@ -25,7 +26,7 @@ def inspect(
     )
 
 
-def describe(sheet: Sheet) -> dict[str, object]:
+def describe(sheet: Sheet) -> dict[str, Any]:
     """Return what `inspect --json` prints."""
     info = sheet.info
     warnings = [*info.warnings, *_permission_notes(sheet)]

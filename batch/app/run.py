@@ -63,8 +63,8 @@ def open_runs(
     with ExitStack() as stack:
         runs: list[SheetRun] = []
         for sheet in sheets:
-            started = utc_now()
-            run = SheetRun(sheet, load_campaign(campaign, now=started), settings, choices, started)
+            now = utc_now()
+            run = SheetRun(sheet, load_campaign(campaign, now=now), settings, choices, now)
             runs.append(stack.enter_context(run))
             if len(sheets) > 1:
                 run.evaluate()
@@ -74,14 +74,12 @@ def open_runs(
 class SheetRun:
     """The run of one sheet. As a context manager it holds the run's folder and the copy of the sheet in it."""
 
-    def __init__(
-        self, sheet: Path, campaign: Campaign, settings: Settings, choices: Choices, started: datetime
-    ) -> None:
+    def __init__(self, sheet: Path, campaign: Campaign, settings: Settings, choices: Choices, now: datetime) -> None:
         self.sheet = sheet
         self._campaign = campaign
         self._settings = settings
         self._choices = choices
-        self._started = started
+        self._started = now
         self._resources = ExitStack()
         self._evaluated: Spool[StagedRow, StagedRow] | None = None
         """The rows of a sheet that waits for its turn; None: they are evaluated when they are staged."""
@@ -89,9 +87,8 @@ class SheetRun:
     def __enter__(self) -> SheetRun:
         with self._resources as opening:
             campaign, endpoint = self._campaign, self._settings.endpoint
-            self._folder = opening.enter_context(
-                RunFolder(self._settings.reports, run_name(self._started, campaign.slug))
-            )
+            folder = RunFolder(self._settings.reports, run_name(self._started, campaign.slug))
+            self._folder = opening.enter_context(folder)
             copy = self._folder.copy_sheet(self.sheet, limits_for(trusted=campaign.sheet.trusted))
             if (plan := self._choices.plan) is not None:
                 plan.refuse_changes(campaign=campaign, endpoint=endpoint, sheet_sha256=copy.sha256)

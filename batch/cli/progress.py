@@ -18,7 +18,7 @@ from batch.app.check import Check
 from batch.app.runs.progress import LOG_EVERY, Meter, RunProgress, Watcher
 from batch.cli.output.check import send_question
 from batch.cli.output.run import trial_question, waiting_text
-from batch.cli.terminal import confirm, echo
+from batch.cli.terminal import columns_of, confirm, echo
 from batch.control_characters import show_controls
 from batch.formatting import format_duration, format_rate, format_short_rate
 from batch.i18n import _, ngettext, number
@@ -147,7 +147,7 @@ class Bar:
         if self._bar is None:
             return
         self._drawn = self._clock()
-        now, columns = self._meter.look(), _columns() - 1
+        now, columns = self._meter.look(), (columns_of(sys.stderr) or _USUAL_COLUMNS) - 1
         self._bar.n, self._bar.ncols = now.done, columns
         self._bar.bar_format = bar_line(now, columns, ended=ended, colour=self._colour)
         try:
@@ -171,20 +171,13 @@ class Bar:
             self._bar = None
 
 
-def _columns() -> int:
-    try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_COLUMNS
-    except (OSError, ValueError):
-        return _USUAL_COLUMNS
-
-
-def make_watcher(*, yes: bool, quiet: bool, expires: datetime | None = None) -> Silent | Terminal:
-    """Return a `Terminal` where a person can see and answer, else a `Silent` one; `quiet` shows nothing but still asks.
+def make_watcher(*, yes: bool, quiet: bool, expires: datetime | None = None) -> Watcher:
+    """Return a `Terminal` where a person can see and answer, else one without; `quiet` shows nothing but still asks.
 
     `expires`: of the token; None: not known.
     """
     if not sys.stderr.isatty():
-        return Silent()
+        return Watcher()
     return Terminal(yes=yes or not sys.stdin.isatty(), quiet=quiet, expires=expires)
 
 
@@ -200,17 +193,10 @@ def _signals_interrupt() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-class Silent(Watcher):
-    """Watcher where no person reads along: prints only what is needed."""
-
-    def say(self, text: str, *, needed: bool) -> None:
-        """Print what cron should mail: only what is needed."""
-        if needed:
-            echo(text, err=True)
-
-
 class Terminal(Watcher):
     """Watcher for a person at a terminal: asks, draws a bar, prints pauses."""
+
+    has_reader = True
 
     def __init__(self, *, yes: bool, quiet: bool, expires: datetime | None = None) -> None:
         super().__init__()
@@ -259,7 +245,7 @@ class Terminal(Watcher):
     def go_on(self, sent: int) -> bool:
         if self._yes:
             return True
-        self._close()
+        self.end()
         question = ngettext(
             "The first {n} message was accepted. Look at it in WhatsApp. Send the rest?",
             "The first {n} messages were accepted. Look at one in WhatsApp. Send the rest?",
@@ -275,19 +261,13 @@ class Terminal(Watcher):
         return goes_on
 
     def end(self) -> None:
-        self._close()
-
-    def say(self, text: str, *, needed: bool) -> None:  # noqa: ARG002 - a person reads every summary
-        echo(text, err=True)
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
     def _open(self) -> None:
         if not self._quiet and can_draw():
             self._bar = Bar(self.meter, colour=can_colour())
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
 
     def _write(self, text: str) -> None:
         if self._bar is not None:

@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -27,6 +28,14 @@ def is_interactive() -> bool:
 def echo(text: str, *, err: bool = False) -> None:
     """Print a text and a line end, control characters written out. `err`: on stderr, as messages are."""
     click.echo(show_controls(text), err=err)  # noqa: TID251 - the one place
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """Return the width of the terminal at a stream; None for a file or a pipe, whose lines have any length."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def warn(sentences: Iterable[str]) -> None:

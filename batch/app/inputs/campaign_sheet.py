@@ -31,11 +31,7 @@ from batch.model.messages import (
 from batch.model.outcomes import Outcome
 from batch.model.phone.digits import twin_of
 from batch.model.reasons import Finding, Reason, advice, sentence
-from batch.model.runs import Run
 from batch.model.sheets import SheetInfo, SheetRow, limits_for
-
-FindRun = Callable[[str], Run | None]
-"""A run's name to the ledger's run of that name, or None when it has none."""
 
 _ROW_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _MAYBE_SENT = {Outcome.SUCCESS.value, Outcome.REUSED.value, Outcome.UNKNOWN.value}
@@ -92,10 +88,6 @@ class CampaignSheet:
     """Rows that are no contacts, by number, and what they are."""
 
     @property
-    def _skips_hidden(self) -> bool:
-        return self.campaign.sheet.hidden_rows == "skip"
-
-    @property
     def sheet_key(self) -> str:
         """Identity of the sheet across runs: `Run.sheet_key`."""
         name = self.campaign.name
@@ -114,14 +106,12 @@ class CampaignSheet:
 
     def evaluate(self, ledger: Ledger, hash_key: Callable[[str], str]) -> Iterator[StagedRow]:
         """Check every row of the sheet. `hash_key`: the ledger's form of a message key (`Hashes.key`)."""
-        known = cache(ledger.run)
-        prior = PriorResults(self.sheet.info, known)
         scope = self.endpoint, campaign_scope(self.campaign.name)
-        origins = CorrectionOrigins(self.sheet.info, known, scope=scope, mac=ledger.hashes.origin)
+        earlier = EarlierRuns(self.sheet.info, ledger, scope=scope)
         encoder = RequestEncoder(self.evaluator.fill_message, self.evaluator.literal_places)
         for row in self.sheet.rows():
             contact = self.evaluator.evaluate(row)
-            yield origins.add_origin(self._stage(contact, prior.finding(row), encoder, hash_key), row)
+            yield earlier.add_origin(self._stage(contact, earlier.find_result(row), encoder, hash_key), row)
 
     def _stage(
         self, contact: Contact, sent_elsewhere: Finding | None, encoder: RequestEncoder, hash_key: Callable[[str], str]
@@ -132,7 +122,7 @@ class CampaignSheet:
             key = hash_key(message_key(person, unique, endpoint=self.endpoint, campaign=self.campaign.name))
             if other := twin_of(person):
                 twin = hash_key(message_key(other, unique, endpoint=self.endpoint, campaign=self.campaign.name))
-        if hidden and self._skips_hidden:
+        if hidden and self.campaign.sheet.hidden_rows == "skip":
             out = Finding(Reason.HIDDEN_ROW)
         if row in self.no_contacts:
             out = Finding(self.no_contacts[row])
@@ -150,44 +140,36 @@ class CampaignSheet:
         return staged._replace(outcome=Outcome.ERROR, findings=problems)
 
 
-class PriorResults:
-    """Result columns of a report that is fed back: what they show as sent by a run that this ledger does not know."""
+class EarlierRuns:
+    """Runs that columns of a sheet name: the result columns of a report, the origin columns of a retry.xlsx.
 
-    def __init__(self, info: SheetInfo, find_run: FindRun) -> None:
-        names = ("wegly_status", "wegly_run")
-        self._places = [info.columns.index(name) for name in names] if set(names) <= set(info.columns) else None
-        self._find = find_run
+    Origins of another ledger, campaign or endpoint mean nothing here. Nor does an origin without its code: with a run's
+    name alone any of its rows could be claimed. Runs of earlier versions wrote none, so that theirs are taken as they
+    stand.
+    """
 
-    def finding(self, row: SheetRow) -> Finding | None:
-        """Return why the row must not be sent, or None."""
-        if self._places is None:
+    def __init__(self, info: SheetInfo, ledger: Ledger, *, scope: tuple[str, str]) -> None:
+        """`scope`: endpoint and scope of the campaign."""
+        names, columns = ("wegly_status", "wegly_run"), [name.strip().casefold() for name in info.columns]
+        self._results = [info.columns.index(name) for name in names] if set(names) <= set(info.columns) else None
+        self._origins = [columns.index(name) for name in ORIGIN_COLUMNS[1:]] if has_origins(info.columns) else None
+        self._code = columns.index(ORIGIN_MAC) if ORIGIN_MAC in columns else None
+        self._find, self._mac, self._scope = cache(ledger.run), ledger.hashes.origin, scope
+
+    def find_result(self, row: SheetRow) -> Finding | None:
+        """Return that the row was sent by a run that this ledger does not know, or None."""
+        if self._results is None:
             return None
-        status, run = (row.cells[place] for place in self._places)
+        status, run = (row.cells[place] for place in self._results)
         if not run or (status or "").strip().lower() not in _MAYBE_SENT or self._find(run):
             return None
         return Finding(Reason.SENT_ELSEWHERE, {"run": run, "status": status or ""})
 
-
-class CorrectionOrigins:
-    """Origin columns of a retry.xlsx; those of another ledger, campaign or endpoint mean nothing here.
-
-    Nor does an origin without its code: with a run's name alone any of its rows could be claimed. Runs of earlier
-    versions wrote none, so that theirs are taken as they stand.
-    """
-
-    def __init__(
-        self, info: SheetInfo, find_run: FindRun, *, scope: tuple[str, str], mac: Callable[[Origin], str]
-    ) -> None:
-        columns = [name.strip().casefold() for name in info.columns]
-        self._places = [columns.index(name) for name in ORIGIN_COLUMNS[1:]] if has_origins(info.columns) else None
-        self._code = columns.index(ORIGIN_MAC) if ORIGIN_MAC in columns else None
-        self._find, self._mac, self._scope = find_run, mac, scope
-
     def add_origin(self, staged: StagedRow, row: SheetRow) -> StagedRow:
         """Return the staged row with its origin, where it has one. A row left out by its sheet corrects nothing."""
-        if self._places is None or staged.outcome is Outcome.SKIPPED:
+        if self._origins is None or staged.outcome is Outcome.SKIPPED:
             return staged
-        number, name = (row.cells[place] or "" for place in self._places)
+        number, name = (row.cells[place] or "" for place in self._origins)
         run = self._find(name) if name and _ROW_NUMBER.fullmatch(number) else None
         if run is None or (run.endpoint, campaign_scope(run.campaign)) != self._scope:
             return staged

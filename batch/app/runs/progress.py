@@ -156,6 +156,9 @@ class Meter:
 class Watcher:
     """Watcher of a run without a person: it counts what it is shown, agrees to everything, and prints nothing."""
 
+    has_reader = False
+    """True when a person reads along, also what needs no attention."""
+
     def __init__(self) -> None:
         self.meter = Meter(total=0)
 

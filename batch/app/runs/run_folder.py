@@ -8,7 +8,6 @@ import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock, Timeout
 
@@ -54,9 +53,7 @@ class RunFolder:
         _tidy(self.path.parent)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._alive.release()
         shutil.rmtree(self.path / _COPY if self._kept else self.path, ignore_errors=True)
 

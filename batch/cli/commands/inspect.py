@@ -32,13 +32,10 @@ def command(*, sheet: Path, as_rows: bool, as_json: bool, **options: Any) -> Non
     echo(_text(found))
 
 
-def _text(found: dict[str, object]) -> str:
-    columns = found["columns"]
-    names = ", ".join(columns) if isinstance(columns, (list, tuple)) else ""
-    warnings = found["warnings"]
+def _text(found: dict[str, Any]) -> str:
     pairs = [(_(label), str(found[key])) for key, label in _LABELS.items() if found[key] is not None]
-    pairs.append((_(_COLUMNS), names))
-    pairs += [(_(_NOTE), str(warning)) for warning in warnings] if isinstance(warnings, (list, tuple)) else []
+    pairs.append((_(_COLUMNS), ", ".join(found["columns"])))
+    pairs += [(_(_NOTE), warning) for warning in found["warnings"]]
     width = max(len(_(label)) for label in (*_LABELS.values(), _COLUMNS, _NOTE)) + 1
     return "\n".join(f"{label:<{width}}{text}" for label, text in pairs)
 

@@ -191,9 +191,11 @@ class _Runner:
         self.codes.append(ended.exit_code)
         alarm = alarm_text(ended)
         if not self.quiet:
-            needed = ended.exit_code is not ExitCode.DONE or bool(alarm) or self.choices.verbose
+            # Cron mails whatever is printed: without a reader that is only what needs one.
+            needed = ended.exit_code is not ExitCode.DONE or alarm or self.choices.verbose
             with suppress(OSError):  # a terminal that is gone; the exit code still tells
-                watcher.say(summary_text(ended), needed=needed)
+                if needed or watcher.has_reader:
+                    echo(summary_text(ended), err=True)
         elif self.as_json and alarm:
             echo(alarm, err=True)
         elif ended.notify_problems:

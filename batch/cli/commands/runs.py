@@ -1,6 +1,5 @@
 """`wegly-batch runs`."""
 
-import os
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ import click
 from batch.app.report import list_runs
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import settings_from, shared_options
-from batch.cli.terminal import echo
+from batch.cli.terminal import columns_of, echo
 from batch.formatting import format_moment, format_rows, to_json
 from batch.i18n import _, number
 from batch.model.outcomes import Outcome
@@ -93,15 +92,7 @@ def command(*, campaign: str | None, limit: int | None, as_json: bool, **options
         echo(to_json(listing.summaries))
         return
     if listing.runs:
-        echo(runs_text(listing.runs, columns=_columns()))
+        echo(runs_text(listing.runs, columns=columns_of(sys.stdout)))
     else:
         echo(no_runs_text(campaign, listing.campaigns))
     echo(_("Ledger: {place}").format(place=listing.ledger), err=True)
-
-
-def _columns() -> int | None:
-    """Columns of the terminal; None for a file or a pipe, whose lines have any length."""
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or None
-    except (OSError, ValueError):
-        return None
