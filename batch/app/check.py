@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
-from batch.app.inputs.campaign_sheet import Choices, open_campaign_sheet
+from batch.app.inputs.campaign_sheet import NO_CHOICES, Choices, open_campaign_sheet
 from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import StagedSheet, stage_sheet, utc_now
 from batch.app.settings import Settings
@@ -116,10 +116,7 @@ class Check:
         return exit_code_of({**self.counts, Outcome.PENDING: 0})
 
 
-_NO_CHOICES = Choices()
-
-
-def check(sheet: Path, campaign: Path, settings: Settings, choices: Choices = _NO_CHOICES) -> Check:
+def check(sheet: Path, campaign: Path, settings: Settings, choices: Choices = NO_CHOICES) -> Check:
     """Check a sheet against its campaign and the ledger. Writes nothing, needs no token.
 
     Raises InputError for what is wrong with the whole of either, and for a change that would re-message people.

@@ -28,18 +28,11 @@ def inspect(
 
 def describe(sheet: Sheet) -> dict[str, Any]:
     """Return what `inspect --json` prints."""
-    info = sheet.info
-    warnings = [*info.warnings, *_permission_notes(sheet)]
+    names = ("file", "format", "sheet", "encoding", "delimiter", "header_row", "columns")
     return {
-        "file": info.file,
-        "format": info.format,
-        "sheet": info.sheet,
-        "encoding": info.encoding,
-        "delimiter": info.delimiter,
-        "header_row": info.header_row,
-        "columns": list(info.columns),
-        "rows": sum(1 for _ in sheet.rows()),
-        "warnings": warnings,
+        **{name: getattr(sheet.info, name) for name in names},
+        "rows": sheet.row_count,
+        "warnings": [*sheet.info.warnings, *_permission_notes(sheet)],
     }
 
 

@@ -69,7 +69,7 @@ class Choices:
         return min((each for each in (self.limit, campaign.throttle.per_run) if each is not None), default=None)
 
 
-_NO_CHOICES = Choices()
+NO_CHOICES = Choices()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +188,7 @@ def open_campaign_sheet(
     endpoint: str,
     shown_as: str | None = None,
     sha256: str | None = None,
-    choices: Choices = _NO_CHOICES,
+    choices: Choices = NO_CHOICES,
 ) -> CampaignSheet:
     """Open a sheet and fit its campaign to it.
 

@@ -136,18 +136,21 @@ def _choose(staging: Staging, choices: Choices) -> None:
         staging.choose(RowSelection(ranges=choices.rows, planned=planned))
 
 
+def _name_rows(rows: list[str]) -> str:
+    """Name the first of some rows."""
+    named = ", ".join(rows[:_ROWS_NAMED])
+    return _("{rows} and others").format(rows=named) if len(rows) > _ROWS_NAMED else named
+
+
 def _unidentified_warnings(rows: list[int]) -> list[str]:
     """Warn of people who opted out in a row whose phone cannot be read: another row may still message them."""
     if not rows:
         return []
-    named = ", ".join(map(str, rows[:_ROWS_NAMED]))
-    if len(rows) > _ROWS_NAMED:
-        named = _("{rows} and others").format(rows=named)
     warning = _(
         "The opt-out column says yes in rows whose phone cannot be read ({rows}): if these people stand in the sheet "
         "with another number, they get a message. Correct the phones first."
     )
-    return [warning.format(rows=named)]
+    return [warning.format(rows=_name_rows([str(row) for row in rows]))]
 
 
 def _permission_warnings(source: CampaignSheet, staging: Staging) -> Iterator[str]:
@@ -179,9 +182,7 @@ def _duplicate_warnings(count: int, first: list[tuple[int, int]]) -> Iterator[st
     """Name rows of one person that hold another message than the one which is sent."""
     if not count:
         return
-    named = ", ".join(_("{row} (as {first})").format(row=row, first=kept) for row, kept in first[:_ROWS_NAMED])
-    if count > _ROWS_NAMED:
-        named = _("{rows} and others").format(rows=named)
+    named = _name_rows([_("{row} (as {first})").format(row=row, first=kept) for row, kept in first])
     text = ngettext(
         "{n} row is of a person whose other row says something else, and is not sent: {rows}. To send both, name the "
         "column that differs (invoice, order) in unique_by.",

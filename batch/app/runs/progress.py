@@ -199,16 +199,12 @@ async def tick_every_second(watcher: Watcher) -> None:
         await asyncio.sleep(_TICK)
         watcher.tick()
         if tick % LOG_EVERY == 0:
-            _log_progress(watcher.meter.look())
-
-
-def _log_progress(now: RunProgress) -> None:
-    """Log the state also where a bar is shown: the bar is gone afterwards."""
-    log.info(
-        "progress",
-        counts={outcome.value: number for outcome, number in now.counts.items()},
-        left=now.remaining,
-        achieved_rate=None if now.rate is None else round(now.rate, 3),
-        waits_seconds=round(now.waits),
-        eta_seconds=None if now.eta is None else round(now.eta),
-    )
+            now = watcher.meter.look()
+            log.info(  # also where a bar is shown: it is gone afterwards
+                "progress",
+                counts={outcome.value: number for outcome, number in now.counts.items()},
+                left=now.remaining,
+                achieved_rate=None if now.rate is None else round(now.rate, 3),
+                waits_seconds=round(now.waits),
+                eta_seconds=None if now.eta is None else round(now.eta),
+            )

@@ -30,12 +30,6 @@ _NO_FIELDS = N_(
 )
 
 
-def analysis_text(analysis: SheetAnalysis) -> str:
-    """The sheet as it was read."""
-    info = analysis.sheet.info
-    return section(sheet_line(info, analysis.sheet.row_count), info.warnings)
-
-
 def campaign_text(written: WrittenCampaign) -> str:
     """The guesses with their reasons, what is left to fill in, and the next command."""
     guesses = ((name, f"{how}: {why.rstrip('.')}" if why else how) for name, how, why in written.mapping)
@@ -95,7 +89,8 @@ def command(
     refuse_existing(target)
     facts = CampaignFacts(sender=sender, template=template, language=language, body=body)
     analysis = analyse_sheet(sheet, phone=phone, **options)
-    echo(analysis_text(analysis), err=True)
+    info = analysis.sheet.info
+    echo(section(sheet_line(info, analysis.sheet.row_count), info.warnings), err=True)
     if is_interactive():
         analysis, facts = _ask(analysis, facts, ask_phone=phone is None)
     written = write_campaign(analysis, facts, target)

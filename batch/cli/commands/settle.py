@@ -1,9 +1,10 @@
 """`wegly-batch settle`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -16,19 +17,14 @@ from batch.errors import SettingsError
 from batch.i18n import _
 from batch.model.sheets import parse_rows
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _rows_option(name: str, words: str) -> Callable[[F], F]:
-    return click.option(
-        name, type=TextParam("rows", parse_rows, tuple, names_value=False), multiple=True, metavar="ROWS", help=words
-    )
+_ROWS = TextParam("rows", parse_rows, tuple, names_value=False)
+_rows_option = partial(click.option, type=_ROWS, multiple=True, metavar="ROWS")
 
 
 @click.command("settle", cls=TranslatedCommand)
 @click.argument("what", metavar="RUN|REPORT")
-@_rows_option("--sent", "Rows whose message was sent, like 5,7-9. Repeatable.")
-@_rows_option("--not-sent", "Rows whose message was not sent: the next run sends it, like 5,7-9. Repeatable.")
+@_rows_option("--sent", help="Rows whose message was sent, like 5,7-9. Repeatable.")
+@_rows_option("--not-sent", help="Rows whose message was not sent: the next run sends it, like 5,7-9. Repeatable.")
 @shared_options("yes", "ledger")
 @timeout_option("As of the run: what it began to send less than this and 5 minutes ago may still be under way.")
 @shared_options("json")

@@ -1,7 +1,7 @@
 """Output of `check`, the question of `run`, and the schedule in both."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from textwrap import indent
 from zoneinfo import ZoneInfo
@@ -186,19 +186,18 @@ def schedule_json(found: Forecast, expires: datetime | None) -> dict[str, object
     }
 
 
-def _times(found: Forecast) -> list[tuple[str, str]]:
+def _times(found: Forecast) -> Iterator[tuple[str, str]]:
     first, last = found.schedule.first, found.schedule.last
     if first is None or last is None:
-        never = found.schedule.never
         none = _("{messages}: no hour of the campaign suits them")
-        return [(_("never"), none.format(messages=format_messages(never)))] if never else []
-    if not found.is_bounded and (last - found.now).total_seconds() < _SOON:
-        return []
-    times = [(_("first message"), _moment(first, found)), (_("last message"), _moment(last, found))]
-    if found.schedule.never:
+    elif not found.is_bounded and (last - found.now).total_seconds() < _SOON:
+        return
+    else:
+        yield _("first message"), _moment(first, found)
+        yield _("last message"), _moment(last, found)
         none = _("{messages}: no moment within two years")
-        times.append((_("never"), none.format(messages=format_messages(found.schedule.never))))
-    return times
+    if never := found.schedule.never:
+        yield _("never"), none.format(messages=format_messages(never))
 
 
 def _days(found: Forecast) -> list[tuple[str, str]]:
@@ -212,13 +211,13 @@ def _days(found: Forecast) -> list[tuple[str, str]]:
     return shown
 
 
-def _limits(found: Forecast) -> list[tuple[str, str]]:
-    limits, per_run = [], found.campaign.throttle.per_run
+def _limits(found: Forecast) -> Iterator[tuple[str, str]]:
+    per_run = found.campaign.throttle.per_run
     if found.campaign.throttle.per_24h is not None:
         cap = _cap(found.campaign.throttle.per_24h, shared=found.campaign.contact_limits.shared_cap)
         if len(found.schedule.days) > 1:
             cap = _("{cap}: run it again each day, or by cron").format(cap=cap)
-        limits.append((_("limit"), cap))
+        yield _("limit"), cap
     messages = sum(count for _day, count in found.schedule.days)
     if per_run is not None and messages > per_run:
         runs = -(-messages // per_run)
@@ -227,8 +226,7 @@ def _limits(found: Forecast) -> list[tuple[str, str]]:
             "{n} messages a run ([throttle] per_run): {runs} runs at least",
             per_run,
         )
-        limits.append((_("limit"), limit.format(n=number(per_run), runs=number(runs))))
-    return limits
+        yield _("limit"), limit.format(n=number(per_run), runs=number(runs))
 
 
 def _cap(people: int, *, shared: bool) -> str:
