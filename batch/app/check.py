@@ -107,7 +107,7 @@ class Check:
 
     @property
     def seconds(self) -> float:
-        """How long sending takes at the campaign's rate."""
+        """Seconds that sending takes at the campaign's rate."""
         return max(0, self.to_send - 1) / self.rate
 
     @property

@@ -18,15 +18,16 @@ ROOT = Path(__file__).parents[2]
 BATCH = ROOT / "batch"
 FILES = sorted(BATCH.rglob("*.py"))
 
-MOST_MODULES = 249
+MOST_MODULES = 250
 """230 when the house was rebuilt; then `control_characters` and `mapping/permissions`; `ooxml/schema` and
 `xlsx/verification` check what a report changes, `ooxml/prefixes` unifies it, `xlsx/placement` and
 `xlsx/drawings` find room for it; `formats/content` names what is no sheet, `mapping/phones` joins what makes
 a phone; `number_format` shows numbers, `mapping/suspects` knows what no person wrote;
 `filters/names` finds first names; `model/delivery`, `model/replies`, `ledger/deliveries`, `app/follow`, its output
-and `sandbox/ways` say what became of accepted messages. A new one says here why."""
+and `sandbox/ways` say what became of accepted messages; `inputs/campaign_sheet` halves `staging`, which had 466
+lines. A new one says here why."""
 MOST_FILES_OF_A_FOLDER = 20
-LINES_OF_THE_HOUSE = 21_742
+LINES_OF_THE_HOUSE = 21_611
 """A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day."""
 LINES_OF_FEATURES = {
     "ledgers and rehearsals that are not trusted, file names of any bytes": 140,
