@@ -68,11 +68,6 @@ class SandboxLog:
         """Every message that counts as sent, in order."""
         return tuple(self._applied)
 
-    def applied_to(self, contact: str) -> int:
-        """Count the messages that a contact got; its number may be in any form."""
-        person = person_of(contact)
-        return sum(entry.person == person for entry in self.applied)
-
     def note_received(self, body: str) -> ReceivedPost:
         """Note a POST and return its entry."""
         with self._lock:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from decisions import read_decisions
+from sandbox_log import applied_to
 
 from batch.app import reconcile as reconciling
 from batch.cli.main import _run as wegly_batch
@@ -214,7 +215,7 @@ def test_a_campaign_with_the_same_text_may_have_sent_it(desk: Desk) -> None:
     """One message is not the proof of two attempts; two messages are."""
     desk.run(desk.write("gemea.toml", campaign("gemea", "saudacao")))
     run = desk.run(desk.second)
-    assert [desk.sandbox.log.applied_to(person) for person in (ANA, BIA)] == [2, 1]
+    assert [applied_to(desk.sandbox.log, person) for person in (ANA, BIA)] == [2, 1]
     _, found = desk.answer(run)
     assert [each["row"] for each in found["settled"]] == [2]
     assert [(each["row"], each["reason"]) for each in found["unknown"]] == [(3, "not_told_apart"), (4, "no_chat")]

@@ -17,6 +17,7 @@ from typing import Any
 import openpyxl
 import pytest
 from decisions import read_decisions
+from sandbox_log import applied_to
 
 from batch.cli.main import _run as wegly_batch
 from batch.ledger import Ledger, Owner, State
@@ -205,7 +206,7 @@ def test_not_sent_goes_out_once_and_is_then_not_decided_any_more(desk: Desk) -> 
         assert desk.settle(first["run"], "--not-sent", "2")[0] == 0
         code, second = desk.run()
         assert (code, desk.run()[0]) == (0, 0)
-        assert desk.sandbox.log.applied_to("11 90000-1001") == 1
+        assert applied_to(desk.sandbox.log, "11 90000-1001") == 1
     for option in ("--sent", "--not-sent"):
         said = desk.settle(second["run"], option, "2")
         refused(said, "row 2: it is success (created): it was sent again after it had been settled")
@@ -218,7 +219,7 @@ def test_the_other_way_until_it_is_sent_again(desk: Desk, run: str) -> None:
     assert (code, out) == (0, "1 row was settled so before; nothing changes.\n")
     assert desk.settle(run, "--sent", "3")[0] == 0
     desk.run()
-    assert desk.sandbox.log.applied_to("11 90001-0900") == 1
+    assert applied_to(desk.sandbox.log, "11 90001-0900") == 1
     assert len(desk.decided()) == 2
 
 

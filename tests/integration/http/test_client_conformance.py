@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from client_ways import WAYS
+from sandbox_log import applied_to
 
 from batch.chats import ChatsClient, Token, encode, make_ssl_context
 from batch.model.messages import Message, TemplateField
@@ -108,7 +109,7 @@ def test_a_special_contact(sandbox: RunningSandbox, digits: str) -> None:
     """The verdict agrees with what the server's own log says it applied."""
     contact = f"1199999{digits}"
     (verdict,) = posts(sandbox.url, payload(contact), read_timeout=0.3 if digits == "0902" else 5.0)
-    seen = (verdict.outcome, verdict.finding.reason, verdict.repeat, verdict.stop, sandbox.log.applied_to(contact))
+    seen = (verdict.outcome, verdict.finding.reason, verdict.repeat, verdict.stop, applied_to(sandbox.log, contact))
     assert seen == CONFORMANCE[digits]
     assert verdict.outcome.is_accepted is (verdict.signs is not None)
     assert SECRET not in repr(verdict)
@@ -122,7 +123,7 @@ def test_what_asks_to_come_back_is_accepted_the_second_time(sandbox: RunningSand
     assert (first.outcome, first.repeat) == (Outcome.PENDING, True)
     assert first.pause == (None if digits == "0425" else 1.0)
     assert second.outcome is Outcome.SUCCESS
-    assert sandbox.log.applied_to(contact) == 1
+    assert applied_to(sandbox.log, contact) == 1
 
 
 @pytest.mark.parametrize(("digits", "reason"), [("0403", Reason.FORBIDDEN), ("0404", Reason.WRONG_ADDRESS)])
@@ -150,14 +151,14 @@ def test_one_person_has_one_chat(sandbox: RunningSandbox) -> None:
     forms = ("41988887777", "5541988887777", "+55 41 98888-7777", "4188887777")
     verdicts = posts(sandbox.url, *(payload(form) for form in forms))
     assert len({verdict.signs.chat_id for verdict in verdicts if verdict.signs}) == 1
-    assert sandbox.log.applied_to("41988887777") == len(forms)
+    assert applied_to(sandbox.log, "41988887777") == len(forms)
 
 
 def test_a_wrong_token_stops(sandbox: RunningSandbox) -> None:
     """HTTP 401: nothing sent, the row stays pending, the run stops."""
     (verdict,) = posts(sandbox.url, payload("11999940001"), token=Token.parse("invalid", "test"))
     assert (verdict.outcome, verdict.stop, verdict.finding.reason) == (Outcome.PENDING, True, Reason.NOT_AUTHORIZED)
-    assert sandbox.log.applied_to("11999940001") == 0
+    assert applied_to(sandbox.log, "11999940001") == 0
 
 
 def test_the_origin_is_sent_when_the_key_needs_it() -> None:
