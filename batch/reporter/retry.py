@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path, PurePath
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.styles import Alignment, Font
@@ -31,15 +31,15 @@ from batch.model.messages import ORIGIN_COLUMNS, ORIGIN_MAC, Origin
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
 from batch.model.reasons import Reason
-from batch.model.sheets import SheetInfo, SheetRow
+from batch.model.sheets import SheetRow
 from batch.ooxml.archive import new_zip
 from batch.ooxml.references import column_letters
 from batch.reporter.columns import COLUMNS, REASON, value_text
 from batch.reporter.printable_text import cut_text, escape_exact, printable
-from batch.reporter.rows import ReportInputs, ReportRow, join_by_number
+from batch.reporter.rows import FileWriter, ReportInputs, ReportRow, join_by_number, write_noting
 from batch.reporter.tones import TONES
 from batch.reporter.xlsx.cells import CellWriter, number_cell
-from batch.reporter.xlsx.new_workbook import MOST_ROWS, NewWorkbook, most_bytes, row_height
+from batch.reporter.xlsx.new_workbook import MOST_ROWS, NewWorkbook, fit_widths, most_bytes, own_title, row_height
 from batch.reporter.xlsx.summary_sheet import free_title
 from batch.reporter.xlsx.theme import INK, MIST, MUTED, Palette, Shades, format_styles, look, make_shades, width_of
 
@@ -54,20 +54,12 @@ _ORIGINS = (*ORIGIN_COLUMNS, ORIGIN_MAC)
 _OUR_PREFIX = "wegly_"
 _SAMPLE = 200
 """Rows by which the widths of columns are chosen."""
-_NARROWEST, _WIDEST = 12, 48
+_NARROWEST = 12
 """Characters of the sheet's own columns."""
 _UNREADABLE = "#VALUE!"
-_FORBIDDEN_IN_TITLES = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
 _LONGEST_TITLE = 31
 _SUMMARIES = ["Summary", "Resumo"]
 """Names of worksheets that are not read as sheets of contacts."""
-
-
-class ReportWriter(Protocol):
-    """Takes the files of a report, and the problems with them."""
-
-    def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> bool: ...
-    def say(self, problem: str) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +73,7 @@ class RowToCorrect:
     """Of the origin."""
 
 
-def write_retries(folder: Path, inputs: ReportInputs, report: ReportWriter) -> None:
+def write_retries(folder: Path, inputs: ReportInputs, report: FileWriter) -> None:
     """Write retry.xlsx into `folder`, and `retry-2.xlsx` and so on for the rows that one worksheet cannot hold.
 
     Without rows to correct, an earlier file without corrections is removed. Without the sheet nothing can be written,
@@ -90,14 +82,16 @@ def write_retries(folder: Path, inputs: ReportInputs, report: ReportWriter) -> N
     known = _KnownFiles(folder)
     count = sum(each.rows for each in inputs.statistics.reasons if is_to_correct(each.outcome, each.reason))
     if count and inputs.sheet.rows is None:
-        report.say(_("Without the sheet its rows cannot be put into a retry.xlsx; one of before stays as it is."))
+        report.problems.append(
+            _("Without the sheet its rows cannot be put into a retry.xlsx; one of before stays as it is.")
+        )
         return
     most = MOST_ROWS - 1
     names = [_NAME, *(f"retry-{part}.xlsx" for part in range(2, -(-count // most) + 1))] if count else []
     for name in names or [_NAME]:
         if known.is_changed(folder / name):
             words = _("{file} was changed since it was written, so it stays as it is; move it away to get a new one.")
-            report.say(words.format(file=name))
+            report.problems.append(words.format(file=name))
             return
     rows = _rows_to_correct(inputs)
     written: list[Path] = []
@@ -111,9 +105,8 @@ def write_retries(folder: Path, inputs: ReportInputs, report: ReportWriter) -> N
             "{n} rows are to be corrected, more than a worksheet holds: run {files}, each as a sheet.",
             count,
         )
-        report.say(words.format(n=number(count), files=", ".join(names)))
-    for problem in known.remove_all_but(written):
-        report.say(problem)
+        report.problems.append(words.format(n=number(count), files=", ".join(names)))
+    report.problems.extend(known.remove_all_but(written))
 
 
 def is_to_correct(outcome: Outcome, reason: str) -> bool:
@@ -134,17 +127,17 @@ def _rows_to_correct(inputs: ReportInputs) -> Iterator[RowToCorrect]:
 def _write_part(
     target: Path, inputs: ReportInputs, rows: Iterator[RowToCorrect], known: _KnownFiles, written: list[Path]
 ) -> tuple[Path, tuple[str, ...]]:
-    problems: list[str] = []
-
-    def write(file: BinaryIO) -> None:
-        problems.extend(write_rows(file, inputs, rows))
+    def write(file: BinaryIO) -> tuple[str, ...]:
+        problems = write_rows(file, inputs, rows)
         file.flush()
         file.seek(0)
         # Before the file is in place: wherever this ends, a file that is there without corrections is a known one.
         known.add(_digest(file))
+        return problems
 
-    written.append(write_atomic(target, write))
-    return written[-1], tuple(problems)
+    made = write_noting(target, write)
+    written.append(made[0])
+    return made
 
 
 def write_rows(file: BinaryIO, inputs: ReportInputs, rows: Iterator[RowToCorrect]) -> tuple[str, ...]:
@@ -154,9 +147,10 @@ def write_rows(file: BinaryIO, inputs: ReportInputs, rows: Iterator[RowToCorrect
     own = [index for index, name in enumerate(columns) if not name.strip().casefold().startswith(_OUR_PREFIX)]
     sample = list(islice(rows, _SAMPLE))
     header = [*(columns[index] for index in own), *_EXPLANATION, *_ORIGINS]
-    widths = [*_widths(columns, own, sample), *map(width_of, header[len(own) :])]
+    own_cells = ([each.row.cells[index] for index in own] for each in sample)
+    widths = [*fit_widths(header[: len(own)], own_cells, narrowest=_NARROWEST), *map(width_of, header[len(own) :])]
     with new_zip(file) as copy:
-        book = NewWorkbook(copy, _title(info, inputs.sheet.name))
+        book = NewWorkbook(copy, free_title(own_title(inputs.sheet, _LONGEST_TITLE) or "Rows", _SUMMARIES))
         cells = _Cells(book.book.worksheets[0], columns, own)
         most = most_bytes(min(inputs.tally.rows, MOST_ROWS), len(header))
         with book.stream(0, widths, header_row=1, most=most) as sheet:
@@ -247,22 +241,6 @@ class _Cells:
 
     def _join(self, at: int, cells: list[str]) -> str:
         return "".join(f'{start}{at}"{cell}' for start, cell in zip(self._starts, cells, strict=True))
-
-
-def _title(info: SheetInfo | None, file: str) -> str:
-    """The worksheet's own name, by which a campaign may ask for it, or the name of the file."""
-    wanted = info.sheet if info and info.sheet else PurePath(file).stem
-    clean = "".join(each for each in wanted.translate(_FORBIDDEN_IN_TITLES) if each.isprintable())
-    return free_title(clean.strip(" '")[:_LONGEST_TITLE] or "Rows", _SUMMARIES)
-
-
-def _widths(columns: tuple[str, ...], own: list[int], sample: Iterable[RowToCorrect]) -> list[float]:
-    widths = {index: len(columns[index]) + 4 for index in own}
-    for each in sample:
-        for index in own:
-            longest = max(map(len, (each.row.cells[index] or "").splitlines()), default=0)
-            widths[index] = max(widths[index], longest + 2)
-    return [float(min(max(width, _NARROWEST), _WIDEST)) for width in widths.values()]
 
 
 def _height(texts: Sequence[str | None], widths: Sequence[float]) -> int:

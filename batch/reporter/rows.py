@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
 
+from batch.atomic_file import write_atomic
+from batch.errors import WeglyBatchError, attempt, describe_defect
+from batch.i18n import _
 from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
-from batch.model.reasons import Finding
 from batch.model.runs import Result, Run, Tally
 from batch.model.sheets import NO_SHOWN, SheetInfo, SheetRow
 from batch.reporter.columns import (
@@ -100,20 +101,11 @@ class TableLayout:
         return frozenset(index for indexes in self.places for index in indexes)
 
 
-class _Rendered(NamedTuple):
-    """The part of a row that is the same for all results with the same findings and notes."""
-
-    findings: tuple[Finding, ...]
-    notes: tuple[Finding, ...]
-    sentences: Sentences
-    columns: tuple[str, ...]
-
-
 def make_row_renderer(zone: ZoneInfo) -> Callable[[Result], ReportRow]:
     """Return a function that renders results in the current language, with times of `zone`."""
-    # By identity: the ledger gives alike rows the same findings. The cache holds on to them, so that no others can
-    # take over their ids.
-    cache: dict[tuple[int, int], _Rendered] = {}
+    # By identity: the ledger gives alike rows the same findings and notes, of which sentences and columns are made.
+    # The cache holds on to a result that has them, so that no others can take over their ids.
+    cache: dict[tuple[int, int], tuple[Result, Sentences, tuple[str, ...]]] = {}
     moment = lru_cache(maxsize=_CACHED)(partial(zoned_text, zone=zone))  # by whole seconds, which many rows share
 
     def render(result: Result) -> ReportRow:
@@ -123,17 +115,18 @@ def make_row_renderer(zone: ZoneInfo) -> Callable[[Result], ReportRow]:
             if len(cache) >= _CACHED:
                 cache.clear()
             columns = tuple(str(each.values["column"]) for each in result.findings if "column" in each.values)
-            known = cache[key] = _Rendered(result.findings, result.notes, render_sentences(result), columns)
+            known = cache[key] = (result, render_sentences(result), columns)
         sent_at = moment(int(result.sent_at.timestamp())) if result.sent_at else None
-        values = result_values(result, known.sentences, sent_at)
+        _, sentences, columns = known
+        values = result_values(result, sentences, sent_at)
         origin = result.origin
-        return ReportRow(result.row, values, known.columns, (origin.run, origin.row, origin.file) if origin else None)
+        return ReportRow(result.row, values, columns, (origin.run, origin.row, origin.file) if origin else None)
 
     return render
 
 
 class ResultSpool:
-    """The results of a run on their way into the report. Use as a context manager."""
+    """The results of a run on their way into the report, until `close`."""
 
     def __init__(self, results: Callable[[], Iterator[Result]], zone: ZoneInfo) -> None:
         """`results()` yields them in ascending order of rows, from the start at each call."""
@@ -143,12 +136,8 @@ class ResultSpool:
             memory_bytes=_MEMORY, pack=lambda result: tuple(render(result)), unpack=partial(tuple.__new__, ReportRow)
         )
 
-    def __enter__(self) -> ResultSpool:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Forget the rows."""
         self._spool.close()
 
     def spool_results(self) -> Iterator[Result]:
@@ -277,3 +266,53 @@ class ReportFiles:
     def page(self) -> Path | None:
         """The page for the browser; None when it could not be written."""
         return next((file for file in self.files if file.suffix == ".html"), None)
+
+
+class FileWriter:
+    """The files that were written so far, and the problems with them."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self._files: list[Path] = []
+        self.problems = problems
+        self._missing: list[str] = []
+
+    @property
+    def made(self) -> ReportFiles:
+        """The report as far as it was written."""
+        return ReportFiles(files=tuple(self._files), problems=tuple(self.problems), missing=tuple(self._missing))
+
+    def note_missing(self, name: str, error: Exception) -> None:
+        """Note that a file could not be written."""
+        log_defect("file_not_written", error)
+        self.problems.append(_not_written(name, error))
+        self._missing.append(name)
+
+    def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> bool:
+        """Write a file; `write` returns its path and problems. False when it could not be written."""
+        written = attempt(write)
+        if isinstance(written, Exception):
+            self.note_missing(name, written)
+            return False
+        placed, problems = written
+        self._files.append(placed)
+        self.problems.extend(problems)
+        if placed.stem != Path(name).stem:
+            wanted = f"{Path(name).stem}{placed.suffix}"
+            self.problems.append(
+                _("{wanted} is open in another program, so it was written as {name}.").format(
+                    wanted=wanted, name=placed.name
+                )
+            )
+        return True
+
+
+def _not_written(name: str, error: Exception) -> str:
+    if isinstance(error, WeglyBatchError):
+        return _("{name} could not be written. {error}").format(name=name, error=error)
+    return _("{name} could not be written: {error}.").format(name=name, error=describe_defect(error))
+
+
+def write_noting(target: Path, write: Callable[[BinaryIO], Iterable[str]]) -> tuple[Path, tuple[str, ...]]:
+    """Write a file, whole or not at all; return its path, and the sentences that `write` returned."""
+    problems: list[str] = []
+    return write_atomic(target, lambda file: problems.extend(write(file))), tuple(problems)

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -69,7 +70,7 @@ def _ours(ledger: Ledger, sheet: Path, folder: Path) -> tuple[float, float]:
     opened = open_sheet(sheet)
     view = SourceSheet(path=sheet, info=opened.info, rows=opened.rows, name=sheet.name)
     zone = ZoneInfo(run.timezone)
-    with ledger.snapshot(run.run) as (count, results), ResultSpool(results, zone) as spool:
+    with ledger.snapshot(run.run) as (count, results), closing(ResultSpool(results, zone)) as spool:
         tally = count()
         wall, cpu = time.perf_counter(), time.process_time()
         statistics = collect_statistics(spool.spool_results(), zone)

@@ -37,8 +37,6 @@ from batch.reporter.statistics import SENT_PER
 from batch.reporter.summary_view import headline, summarize_outcomes, verdict
 from batch.reporter.tones import TONES, Tone
 
-LIGHT_SURFACE = "FFFFFF"
-"""Behind everything on a light screen."""
 DARK_SURFACE = "1A212B"
 """Behind everything on a dark screen."""
 _WHITE = "FFFFFF"
@@ -139,17 +137,16 @@ def write_html(target: Path, inputs: ReportInputs) -> Path:
 
 
 def _values(inputs: ReportInputs) -> dict[str, object]:
-    run, tally = inputs.run, inputs.tally
+    run, tally, info = inputs.run, inputs.tally, inputs.sheet.info
     table = _table(inputs)
-    info = inputs.sheet.info
     return {
         "run": run,
+        "tally": tally,
         "verdict": verdict(run.exit_code),
         "headline": headline(run, tally, last_sent=inputs.statistics.last_sent),
         "began": local_moment(run.started, inputs.zone),
         "notes": inputs.notes,
         "remarks": info.warnings if info else (),
-        "rows_of_all": tally.rows,
         "counts": summarize_outcomes(tally.counts),
         "segments": bar_segments(tally.counts),
         "reasons": reason_bars(tally, inputs.statistics),
@@ -157,8 +154,6 @@ def _values(inputs: ReportInputs) -> dict[str, object]:
         "most": max((each.new + each.existing for each in inputs.statistics.sent), default=0),
         "sent_title": _(SENT_PER[inputs.statistics.step]),
         "facts": list(run_facts(inputs)),
-        "senders": tally.this_run.senders,
-        "wanted": rate_text(tally.this_run.wanted_rate),
         "table": table,
         "chunks": table.rows.chunks(),
         "settings": to_script_json(_settings(inputs, table)),

@@ -9,7 +9,6 @@ by openpyxl, whose sheet is copied over (`styles.transplant_sheet`).
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZipFile
@@ -88,16 +87,9 @@ def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: Sh
     lost = withdraw(package, workbook, name, has_macros=info.format == "xlsm")
     package.write_first(copy)
     styles_part, styles = _find_styles(package, workbook)
-    target = ContactSheet(
-        package=package,
-        copy=copy,
-        part=tab.part,
-        shared=workbook.only("sharedStrings"),
-        styles=styles,
-        epoch_1904=workbook.epoch_1904,
-        header_row=info.header_row,
+    filled = _write_contact_sheet(
+        package, copy, inputs, workbook=workbook, part=tab.part, styles=styles, header_row=info.header_row
     )
-    filled = write_contact_sheet(target, inputs)
     problems = (*lost, *cut_sentence(filled.cut))
     gone = drop_old_summaries(package, workbook, but=tab)
     left = [each for each in workbook.tabs if each not in gone]
@@ -145,21 +137,6 @@ def _no_headings_remark() -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ContactSheet:
-    """The sheet in the user's workbook, and the copy that it is written into."""
-
-    package: Package
-    copy: ZipFile
-    part: str
-    shared: str | None
-    """The part with the workbook's shared texts."""
-    styles: StylesPart
-    epoch_1904: bool
-    header_row: int
-    """0: the sheet has no header; the results go to the right of its cells, without headings."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class SpliceResult:
     """Result of writing the contact sheet."""
 
@@ -175,40 +152,46 @@ class SpliceResult:
     """The same with the changes."""
 
 
-def write_contact_sheet(target: ContactSheet, inputs: ReportInputs) -> SpliceResult:
-    """Write the sheet with its results, and its tables into the package.
+def _write_contact_sheet(
+    package: Package,
+    copy: ZipFile,
+    inputs: ReportInputs,
+    *,
+    workbook: WorkbookPart,
+    part: str,
+    styles: StylesPart,
+    header_row: int,
+) -> SpliceResult:
+    """Write the worksheet `part` with its results, and its tables into the package.
+
+    `header_row` 0: the sheet has no header; the results go to the right of its cells, without headings.
 
     Raises:
         NoRoom: there are not enough columns left.
         UnsupportedMarkup: the sheet is of a kind that is not understood here.
     """
-    package = target.package
-    texts = partial(cell_texts, package, target.shared)
+    texts = partial(cell_texts, package, workbook.only("sharedStrings"))
     try:
-        extent = scan_sheet(package.chunks(target.part), header_row=target.header_row, texts=texts)
+        extent = scan_sheet(package.chunks(part), header_row=header_row, texts=texts)
     except UnsupportedMarkup:
-        package.unify(target.part)
-        extent = scan_sheet(package.chunks(target.part), header_row=target.header_row, texts=texts)
-    sheet = ResultColumns(package, target.part, extent, target.header_row, inputs)
-    writer = CellWriter(prefix=extent.patterns.prefix.decode(), epoch_1904=target.epoch_1904)
-    cells = ResultCells(sheet.places, _palette(target.styles), writer)
-    splice = Splice(extent.patterns, sheet.columns, header_row=target.header_row, widest=extent.widest)
-    added = _ResultRows(cells, target.header_row, max(extent.bottom, target.header_row), sheet.totals_row)
-    most = package.size(target.part) + _RESULT_BYTES * inputs.tally.rows
-    pieces = chain(
-        (_DECLARATION, sheet.head().lstrip(), extent.opening),
-        splice.pieces(SheetXml(package.chunks(target.part)).rows(), added.cells(inputs.rows())),
-        (extent.patterns.closing,),
-    )
+        package.unify(part)
+        extent = scan_sheet(package.chunks(part), header_row=header_row, texts=texts)
+    sheet = ResultColumns(package, part, extent, header_row, inputs)
+    writer = CellWriter(prefix=extent.patterns.prefix.decode(), epoch_1904=workbook.epoch_1904)
+    cells = ResultCells(sheet.places, _palette(styles), writer)
+    splice = Splice(extent.patterns, sheet.columns, header_row=header_row, widest=extent.widest)
+    added = _ResultRows(cells, header_row, max(extent.bottom, header_row), sheet.totals_row)
 
     def whole() -> Iterator[bytes]:
-        yield from pieces
+        yield from (_DECLARATION, sheet.head().lstrip(), extent.opening)
+        yield from splice.pieces(SheetXml(package.chunks(part)).rows(), added.cells(inputs.rows()))
+        yield extent.patterns.closing
         sheet.extend_filter(added.bottom, added.totals)
         yield sheet.tail()
 
-    package.stream(target.copy, target.part, whole(), most=most)
+    package.stream(copy, part, whole(), most=package.size(part) + _RESULT_BYTES * inputs.tally.rows)
     before, now = extent.without_rows, sheet.without_rows
-    check_part(target.part, now, before)
+    check_part(part, now, before)
     return SpliceResult(cut=writer.cut, lost_formula=splice.lost_formula, filter=sheet.filter, before=before, now=now)
 
 

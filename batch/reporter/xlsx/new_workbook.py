@@ -22,9 +22,9 @@ from batch.i18n import _, number
 from batch.ooxml.archive import new_zip, write_stream
 from batch.ooxml.package import ROOT_RELATIONS, Package
 from batch.ooxml.references import Area, column_letters
-from batch.reporter.columns import COLUMNS
+from batch.reporter.columns import COLUMNS, Value
 from batch.reporter.printable_text import cut_sentence
-from batch.reporter.rows import LEDGER_ONLY, ReportInputs, TableLayout, TableRow, lay_out_table
+from batch.reporter.rows import LEDGER_ONLY, ReportInputs, SourceSheet, TableLayout, TableRow, lay_out_table
 from batch.reporter.xlsx.cells import CellWriter, ResultCells, number_cell
 from batch.reporter.xlsx.summary_sheet import TITLE, add_summary, free_title
 from batch.reporter.xlsx.theme import Palette, width_of
@@ -245,8 +245,9 @@ class _Sheets(ExitStack):
 
     def __init__(self, book: NewWorkbook, inputs: ReportInputs, layout: TableLayout, widths: list[float]) -> None:
         super().__init__()
-        self._book, self._layout, self._widths, self._title = book, layout, widths, _title(inputs)
+        self._book, self._layout, self._widths = book, layout, widths
         sheet = book.book.worksheets[0]
+        self._title = _title(inputs)
         palette = Palette(sheet, vertical="top")
         self._writer = CellWriter()
         results = ResultCells([[index + 1 for index in indexes] for indexes in layout.places], palette, self._writer)
@@ -291,21 +292,29 @@ class _Sheets(ExitStack):
 
 
 def _title(inputs: ReportInputs) -> str:
-    """The worksheet's own name, or the file's without its ending."""
-    info = inputs.sheet.info
-    wanted = info.sheet if info and info.sheet else PurePath(inputs.sheet.name).stem
-    clean = wanted.translate(_FORBIDDEN_IN_TITLES).strip(" '")[:_LONGEST_TITLE]
-    return "".join(character for character in clean if character.isprintable()) or _("Rows")
+    return own_title(inputs.sheet, _LONGEST_TITLE) or _("Rows")
+
+
+def own_title(sheet: SourceSheet, longest: int) -> str:
+    """The worksheet's own name, or the file's without its ending, as a title; empty when nothing is left of it."""
+    wanted = sheet.info.sheet if sheet.info and sheet.info.sheet else PurePath(sheet.name).stem
+    clean = "".join(each for each in wanted.translate(_FORBIDDEN_IN_TITLES) if each.isprintable())
+    return clean.strip(" '")[:longest]
+
+
+def fit_widths(names: Sequence[str], rows: Iterable[Sequence[Value]], *, narrowest: int = _NARROWEST) -> list[float]:
+    """Return the width of each column, in characters, for its name and its texts in the first rows."""
+    widths = [float(len(name) + 4) for name in names]
+    for cells in rows:
+        for index, value in enumerate(cells):
+            if isinstance(value, str):
+                widths[index] = max(widths[index], max(map(len, value.splitlines()), default=0) + 2)
+    return [min(max(width, narrowest), _WIDEST) for width in widths]
 
 
 def _widths(layout: TableLayout, sample: Iterable[TableRow]) -> list[float]:
-    widths = [float(len(name) + 4) for name in layout.header]
-    for line in sample:
-        for index, value in enumerate(line.cells):
-            if isinstance(value, str):
-                widths[index] = max(widths[index], max(map(len, value.splitlines()), default=0) + 2)
-    limited = [min(max(width, _NARROWEST), _WIDEST) for width in widths]
+    widths = fit_widths(layout.header, (line.cells for line in sample))
     for column, indexes in zip(COLUMNS, layout.places, strict=True):
         for index in indexes:
-            limited[index] = width_of(column)
-    return limited
+            widths[index] = width_of(column)
+    return widths

@@ -1,12 +1,11 @@
 """report.xlsx: the user's own workbook where it can be kept, otherwise a clean one of the same rows."""
 
 from pathlib import Path
-from typing import BinaryIO
 
-from batch.atomic_file import copy_web_mark, write_atomic
+from batch.atomic_file import copy_web_mark
 from batch.errors import WeglyBatchError, attempt
 from batch.i18n import N_, _
-from batch.reporter.rows import ReportInputs, SourceSheet, log_defect
+from batch.reporter.rows import ReportInputs, SourceSheet, log_defect, write_noting
 from batch.reporter.xlsx.in_place import CannotKeep, keeps_macros, write_in_place
 from batch.reporter.xlsx.new_workbook import write_new
 
@@ -27,21 +26,16 @@ def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xl
     if path is None or info is None or info.format not in _OWN:
         return _clean(folder / name, inputs, ())
     target = (folder / name).with_suffix(".xlsm" if keeps_macros(path, info) else ".xlsx")
-    problems: list[str] = []
-
-    def write(file: BinaryIO) -> None:
-        problems.extend(write_in_place(file, inputs, path, info))
-
-    placed = attempt(lambda: write_atomic(target, write))
-    if isinstance(placed, Path):
-        copy_web_mark(Path(inputs.run.sheet_path), placed)
-        return placed, tuple(problems)
-    if isinstance(placed, WeglyBatchError):
-        raise placed
-    log_defect("own_workbook_not_kept", placed)
+    made = attempt(lambda: write_noting(target, lambda file: write_in_place(file, inputs, path, info)))
+    if isinstance(made, tuple):
+        copy_web_mark(Path(inputs.run.sheet_path), made[0])
+        return made
+    if isinstance(made, WeglyBatchError):
+        raise made
+    log_defect("own_workbook_not_kept", made)
     failure = (
-        placed
-        if isinstance(placed, CannotKeep)
+        made
+        if isinstance(made, CannotKeep)
         else _("{name} cannot be written back with its own formatting.").format(name=inputs.sheet.name)
     )
     reason = _("{error} So the report has its rows in a new workbook.").format(error=failure)
@@ -50,12 +44,8 @@ def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xl
 
 
 def _clean(target: Path, inputs: ReportInputs, notes: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
-    problems: list[str] = []
-
-    def write(file: BinaryIO) -> None:
-        problems.extend(write_new(file, inputs, notes=notes, remarks=_plain_remarks(inputs.sheet)))
-
-    return write_atomic(target, write), tuple(problems)
+    remarks = _plain_remarks(inputs.sheet)
+    return write_noting(target, lambda file: write_new(file, inputs, notes=notes, remarks=remarks))
 
 
 def _plain_remarks(sheet: SourceSheet) -> tuple[str, ...]:

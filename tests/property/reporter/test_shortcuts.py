@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -77,7 +78,7 @@ def test_what_is_kept_is_what_each_result_says(found: list[Result], how: str) ->
     """Values, columns and origins, from memory, from a file, and made anew where nothing can be kept; rows that share
     their findings, and rows that do not."""
     shared = [replace(each, row=each.row + 10, findings=found[0].findings, notes=found[0].notes) for each in found]
-    with pytest.MonkeyPatch.context() as patch, ResultSpool(lambda: iter([*found, *shared]), ZONE) as kept:
+    with pytest.MonkeyPatch.context() as patch, closing(ResultSpool(lambda: iter([*found, *shared]), ZONE)) as kept:
         if how == "in a file":
             kept._spool._file.rollover()
         if how == "no room":
@@ -106,7 +107,7 @@ def _full(_: bytes) -> int:
 @given(sheets)
 def test_the_last_kept_are_told_while_others_are_read(found: list[Result]) -> None:
     """Two readers of what is kept do not disturb each other."""
-    with ResultSpool(lambda: iter(found), ZONE) as kept:
+    with closing(ResultSpool(lambda: iter(found), ZONE)) as kept:
         assert list(kept.spool_results()) == found
         pairs: Iterator[tuple[object, object]] = zip(kept.rows(), kept.rows(), strict=True)
         assert all(one == other for one, other in pairs)
@@ -173,7 +174,7 @@ def as_shown(cell: Value) -> Value:
 @given(sheets)
 def test_result_cells_are_written_as_each_is(found: list[Result]) -> None:
     """The markup of a row, whatever rows came before it, and what must be counted as cut."""
-    with ResultSpool(lambda: iter(found), ZONE) as kept:
+    with closing(ResultSpool(lambda: iter(found), ZONE)) as kept:
         assert list(kept.spool_results()) == found
         rows = list(kept.rows())
     sheet = Workbook().worksheets[0]
