@@ -186,14 +186,11 @@ class AttemptRunner:
         """Release a claim with which nothing was posted, durably; its connection is idle again."""
         if client is not None:
             self._idle.append(client)
-        await self._write_patiently(lambda: self.ledger.release(held, None, posted=False))
+        await self._write_patiently(lambda: self.ledger.release(held, None))
 
     async def release(self, job: Job, held: Any, verdict: Verdict) -> None:
         """Release a claim whose attempt certainly sent nothing, durably."""
-        status = verdict.http_status
-        await self._write_patiently(
-            lambda: self.ledger.release(held, verdict.finding, posted=status is not None, status=status)
-        )
+        await self._write_patiently(lambda: self.ledger.release(held, verdict.finding, status=verdict.http_status))
         log.info("released", row=job.row, reason=verdict.finding.reason.value, http_status=verdict.http_status)
 
     async def record(self, job: Job, held: Any, attempt: Attempt, on_outcome: OnOutcome) -> None:

@@ -86,25 +86,18 @@ def claim(
 
 
 def release(
-    connection: sa.Connection,
-    held: Claim,
-    finding: Finding | None,
-    *,
-    posted: bool,
-    status: int | None,
-    rules: ContactLimiter,
+    connection: sa.Connection, held: Claim, finding: Finding | None, *, status: int | None, rules: ContactLimiter
 ) -> bool:
     """Give back a claim that certainly sent nothing: the message is pending again. False when it was not ours any more.
 
     Args:
         finding: Why; None leaves the earlier one.
-        posted: The API answered, with a refusal. Else no request was made, and the attempt does not count.
-        status: The HTTP status of that answer, or None.
+        status: Of the API's answer, a refusal; None: no request was made, and the attempt does not count.
     """
     values: dict[str, Any] = {"state": State.PENDING.value, **NO_CLAIM, "http_status": status}
     if finding:
         values["findings"] = findings_to_json([finding])
-    values |= {"run": held.owner.run} if posted else {"attempts": messages.c.attempts - 1}
+    values |= {"run": held.owner.run} if status is not None else {"attempts": messages.c.attempts - 1}
     released = connection.execute(sa.update(messages).where(*_HELD).values(values), _ids(held)).rowcount == 1
     rules.note_end(held.key, None)
     return released

@@ -103,11 +103,9 @@ class SendQueue:
         """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
         return self._write(claims.withdraw, key=key, owner=self._owner)
 
-    def release(
-        self, held: Claim, finding: Finding | None, *, posted: bool, status: int | None = None
-    ) -> asyncio.Future[bool]:
+    def release(self, held: Claim, finding: Finding | None, *, status: int | None = None) -> asyncio.Future[bool]:
         """Give back a claim that certainly sent nothing. Arguments and result as in `claims.release`."""
-        return self._write(claims.release, held=held, finding=finding, posted=posted, status=status)
+        return self._write(claims.release, held=held, finding=finding, status=status)
 
     def record(
         self, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None

@@ -162,7 +162,7 @@ async def _sent(ledger: Ledger, run: str, sheet: Sheet, rules: ContactLimits, no
             if end == "killed":
                 return False
             if end == "released":
-                await sending.release(held, Finding(Reason.RATE_LIMITED), posted=True, status=429)
+                await sending.release(held, Finding(Reason.RATE_LIMITED), status=429)
             else:
                 await sending.record(held, _verdict(end, job.person), duration_ms=5, began=at)
     return True

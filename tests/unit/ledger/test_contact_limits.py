@@ -104,7 +104,7 @@ def test_what_a_second_try_did_not_send_is_as_it_was(ledger: Ledger) -> None:
             (job,) = sending.jobs()
             held = await sending.claim(job, NOON + HOUR)
             assert isinstance(held, Claim)
-            await sending.release(held, None, posted=False)
+            await sending.release(held, None)
 
     asyncio.run(claim_and_release())
     ledger.finish_run("r2", finished=NOON + HOUR, attempts=0, achieved_rate=None, pending=None)

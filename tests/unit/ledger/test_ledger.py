@@ -185,12 +185,12 @@ def test_a_released_claim_waits_again_and_counts_only_when_the_api_answered(ledg
             held = await sending.claim(job, NOW)
             assert held
             assert await sending.claim(job, NOW) is None
-            assert await sending.release(held, Finding(Reason.NOT_CONNECTED), posted=False)
+            assert await sending.release(held, Finding(Reason.NOT_CONNECTED))
             held = await sending.claim(job, NOW)
             assert held
             assert held.attempt == 1
-            assert await sending.release(held, Finding(Reason.RATE_LIMITED, {"status": "429"}), posted=True, status=429)
-            assert not await sending.release(held, None, posted=True)
+            assert await sending.release(held, Finding(Reason.RATE_LIMITED, {"status": "429"}), status=429)
+            assert not await sending.release(held, None, status=429)
 
     asyncio.run(work())
     result = by_row(ledger, "r1")[2]
@@ -435,7 +435,7 @@ def test_a_claim_that_is_given_back_frees_its_place_and_leaves_nothing(ledger: L
             held = await sending.claim(first, NOW)
             assert isinstance(held, Claim)
             assert isinstance(await sending.claim(second, NOW), ClaimRefusal)
-            assert await sending.release(held, None, posted=False)
+            assert await sending.release(held, None)
             assert isinstance(await sending.claim(second, NOW), Claim)
             assert await sending.withdraw(second.key)
             assert isinstance(await sending.claim(first, NOW), Claim)

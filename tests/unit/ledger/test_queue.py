@@ -55,7 +55,7 @@ def test_a_claim_that_is_given_back_is_a_job_again(world: World, ledger: Ledger)
         assert isinstance(held, Claim)
         with Ledger.open(f"sqlite:///{ledger.location}") as again, again.open_queue(owner) as other:
             assert [job.row for job in other.jobs()] == [2]
-            assert await sending.release(held, Finding(Reason.INTERRUPTED), posted=False)
+            assert await sending.release(held, Finding(Reason.INTERRUPTED))
             assert [job.row for job in other.jobs()] == [1, 2]
         assert [job.row for job in sending.jobs()] == [1, 2]
 

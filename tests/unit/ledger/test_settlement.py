@@ -205,7 +205,7 @@ def test_an_attempt_that_certainly_sent_nothing_does_not_close_the_question(unkn
         with unknown.open_queue(Owner.here("r2")) as sending:
             held = await sending.claim(next(sending.jobs()), NOW)
             assert held
-            await sending.release(held, Finding(Reason.RATE_LIMITED), posted=True, status=429)
+            await sending.release(held, Finding(Reason.RATE_LIMITED), status=429)
 
     asyncio.run(throttled())
     settle(unknown, "r2", 2, sent=True)

@@ -47,8 +47,8 @@ class Notes:
     async def withdraw(self, key: str) -> bool:
         return self._note("withdraw", key)
 
-    async def release(self, held: Any, finding: Finding | None, *, posted: bool, status: int | None = None) -> bool:
-        return self._note("release", held, finding and finding.reason, posted, status)
+    async def release(self, held: Any, finding: Finding | None, *, status: int | None = None) -> bool:
+        return self._note("release", held, finding and finding.reason, status)
 
     async def record(self, held: Any, verdict: Verdict, *, duration_ms: int, began: datetime) -> None:
         self._note("record", held, verdict.outcome, verdict.finding.reason, duration_ms, began)
@@ -124,7 +124,7 @@ def test_a_clock_that_goes_back_by_more_than_minutes_stops_the_run(in_virtual_ti
 @pytest.mark.parametrize(
     ("ledger", "written"),
     [
-        (Notes(claiming=2.0), [("release", "claim", None, False, None)]),
+        (Notes(claiming=2.0), [("release", "claim", None, None)]),
         (Notes(claiming=2.0, held=None), []),
         (Notes(claiming=2.0, held=FULL), []),
         (Notes(claiming=2.0, claim_fails=True), [("withdraw", "k")]),
@@ -179,7 +179,7 @@ def test_a_connection_is_made_once_and_used_again(in_virtual_time: Timed) -> Non
         assert made[1].asked == []
 
     in_virtual_time(connect())
-    assert ledger.written == [("release", "second", None, False, None), ("release", "third", None, False, None)]
+    assert ledger.written == [("release", "second", None, None), ("release", "third", None, None)]
 
 
 def test_a_post_knows_whether_its_sender_had_an_answer(in_virtual_time: Timed) -> None:
@@ -212,7 +212,7 @@ def test_a_post_that_is_cut_off_is_unknown_only_if_a_byte_went_out(
     """Else the claim is given back; the connection is idle again."""
     for writes_at, written in (
         (0.5, ("record", "claim", Outcome.UNKNOWN, Reason.CUT_OFF, 1000, NOON)),
-        (5.0, ("release", "claim", None, False, None)),
+        (5.0, ("release", "claim", None, None)),
     ):
         ledger, wire, outcomes = Notes(), Wire(writes_at=writes_at, seconds=60.0), list[Outcome]()
 
@@ -268,6 +268,6 @@ def test_what_is_released_says_whether_the_api_answered(in_virtual_time: Timed) 
 
     in_virtual_time(release())
     assert ledger.written == [
-        ("release", "first", Reason.RATE_LIMITED, True, 429),
-        ("release", "second", Reason.NOT_CONNECTED, False, None),
+        ("release", "first", Reason.RATE_LIMITED, 429),
+        ("release", "second", Reason.NOT_CONNECTED, None),
     ]
