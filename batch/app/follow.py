@@ -36,7 +36,7 @@ _READERS_PER_RATE = 2
 """An answer may take this many seconds without slowing the looks."""
 _PATIENCE = 5
 """Failed looks in a row that end a pass."""
-_REFUSALS = 3
+_REFUSALS = 10
 """Chats that the API may refuse (403, 404) before it has given any: then it refuses all of them."""
 _USUAL_ANSWER = 60_000
 """Milliseconds that an attempt may have taken whose time is not known."""
@@ -224,7 +224,8 @@ class _Pass:
         chats: dict[tuple[str, str], list[FollowedMessage]] = {}
         for message in due:
             chats.setdefault((message.endpoint, message.chat_id), []).append(message)
-        self._chats = list(chats.values())
+        # The latest first: a chat of long ago may be gone, and not all of the first ones are to be.
+        self._chats = sorted(chats.values(), key=lambda chat: max(each.sent_at for each in chat), reverse=True)
         self._others: Mapping[str, Sequence[OtherAttempt]] = {}
         if due:
             self._others = self._ledger.find_others(due[0].endpoint, [message.person for message in due])
@@ -313,7 +314,7 @@ class _Pass:
         )
         if timeline.is_cut and isinstance(found, TimelineMessage) and found.id != message.message_id:
             found = DeliveryState.NOT_FOUND  # of what is not shown, some may be it as well
-        return see(timeline.messages, found, at=utc_now(), span=own)
+        return see(timeline.messages, found, at=utc_now(), span=own, words=message.opt_outs)
 
     def _record(self, message: FollowedMessage, seen: Sighting) -> None:
         recorded = self._ledger.record(message, seen)

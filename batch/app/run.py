@@ -193,6 +193,7 @@ def describe_run(
     """Return the record of a run that is about to begin. `details`: other fields of `Run`."""
     campaign = source.campaign
     fields = {"campaign": campaign.name} | details
+    replies = {"words": campaign.suppress.reply_words, "buttons": campaign.suppress.buttons}
     return Run(
         run=name,
         endpoint=source.endpoint,
@@ -203,6 +204,7 @@ def describe_run(
         timezone=campaign.timezone,
         language=settings.language or campaign.language or current_language(),
         wanted_rate=settings.rate or campaign.throttle.rate,
+        reply_opt_outs={name: each for name, each in replies.items() if each},
         **fields,
     )
 

@@ -156,6 +156,10 @@ class SuppressSection(_Section):
     """Column of the sheet in which a yes means that the person wants no messages."""
     ignore: Annotated[tuple[str, ...], validators.parse_list(validators.TEXTS, example='["Opt-out SMS"]')] = ()
     """Columns whose names say opt-out or consent, and which mean something else."""
+    reply_words: Annotated[tuple[str, ...], validators.parse_list(validators.TEXTS, example='["chega"]')] = ()
+    """Whole replies that opt a person out, besides the usual ones."""
+    buttons: Annotated[tuple[str, ...], validators.parse_list(validators.TEXTS, example='["Não quero receber"]')] = ()
+    """Labels of buttons that opt a person out."""
 
 
 class ConsentSection(_Section):

@@ -1,7 +1,7 @@
 """Runs, the results of their rows, and the traits of a campaign that a run must not change unnoticed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -98,6 +98,8 @@ class Run:
     """URL of the ledger without its password."""
     sheet_options: Mapping[str, str] = field(default_factory=dict)
     """Options the sheet was read with (`name`, `header_row`, `trusted`), for another report; and `KEYED_ORIGINS`."""
+    reply_opt_outs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Whole replies (`words`) and labels of buttons (`buttons`) that opt out, besides the usual ones."""
     trial: bool = False
     """Sent with `--to`: its messages belong to no row of a sheet."""
     purged: datetime | None = None

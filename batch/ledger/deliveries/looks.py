@@ -3,9 +3,11 @@
 Each look is one transaction, so that a pass that is ended anywhere has lost none, and repeats at most the last one.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,7 +31,7 @@ from batch.model.delivery import (
 )
 from batch.model.messages import is_loopback
 from batch.model.phrases import Phrase
-from batch.model.replies import Reply
+from batch.model.replies import OptOutWords, Reply
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +73,8 @@ class FollowedMessage:
     attempts: int
     delivery: Delivery | None
     """What looks have shown so far; None when there was none."""
+    opt_outs: OptOutWords
+    """Replies that opt its person out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,12 +173,19 @@ class Deliveries:
 
 _OF_MESSAGE = sa.and_(deliveries.c.key == messages.c.key, deliveries.c.attempts == messages.c.attempts)
 _OWN = ("key", "endpoint", "person", "sender", "run", "chat_id", "message_id", "sent_at", "duration_ms", "attempts")
-_MESSAGE = (*(messages.c[name] for name in _OWN), runs.c.timezone)
+_MESSAGE = (*(messages.c[name] for name in _OWN), runs.c.timezone, runs.c.reply_opt_outs)
 
 
 def _message_of(found: Mapping[Any, Any]) -> FollowedMessage:
     delivery = delivery_of(found) if found["look_state"] is not None else None
-    return FollowedMessage(**{name: found[name] for name in (*_OWN, "timezone")}, delivery=delivery)
+    values = {name: found[name] for name in (*_OWN, "timezone")}
+    return FollowedMessage(**values, delivery=delivery, opt_outs=_opt_outs(found["reply_opt_outs"]))
+
+
+@lru_cache(maxsize=64)
+def _opt_outs(kept: str | None) -> OptOutWords:
+    given = json.loads(kept or "{}")
+    return OptOutWords().and_also(given.get("words", ()), given.get("buttons", ()))
 
 
 def _values(message: FollowedMessage, now: Delivery) -> dict[str, Any]:

@@ -127,4 +127,5 @@ def _run_values(run: Run, owner: Owner) -> dict[str, Any]:
     named = ("run", "campaign", "endpoint", "sheet_path", "sheet_sha256", "version", "timezone", "language")
     values = {name: getattr(run, name) for name in (*named, "report_dir", "started", "wanted_rate", "trial")}
     options = json.dumps(dict(run.sheet_options), ensure_ascii=False)
-    return values | {"sheet_options": options, "host": owner.host, "pid": owner.pid}
+    replies = json.dumps(run.reply_opt_outs, ensure_ascii=False) if run.reply_opt_outs else None
+    return values | {"sheet_options": options, "reply_opt_outs": replies, "host": owner.host, "pid": owner.pid}

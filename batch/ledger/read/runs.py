@@ -194,7 +194,8 @@ def select_runs(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> li
 
 def _run_of(found: Mapping[Any, Any]) -> Run:
     values = {field.name: found[field.name] for field in fields(Run) if field.name in found}
-    return Run(**values | {"sheet_options": json.loads(found["sheet_options"])})
+    texts = {name: json.loads(found[name] or "{}") for name in ("sheet_options", "reply_opt_outs")}
+    return Run(**values | texts)
 
 
 def _read_pending(connection: sa.Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:

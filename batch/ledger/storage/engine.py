@@ -61,7 +61,16 @@ def _add_message_ids(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE messages ADD COLUMN {column} TEXT")
 
 
-MIGRATIONS: Mapping[int, Migration] = {5: _limit_suppression_to_endpoints, 6: _add_message_ids, 7: deliveries.create}
+def _add_reply_opt_outs(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN reply_opt_outs TEXT")
+
+
+MIGRATIONS: Mapping[int, Migration] = {
+    5: _limit_suppression_to_endpoints,
+    6: _add_message_ids,
+    7: deliveries.create,
+    8: _add_reply_opt_outs,
+}
 """Version n to the step that leads to it from n - 1: each change of a table brings its own."""
 
 OLDEST_VERSION = 4

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Raised with every change of the tables; `MIGRATIONS` in `engine.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -140,8 +140,10 @@ runs = sa.Table(
     sa.Column("achieved_rate", sa.Float),
     sa.Column("trial", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Column("purged", UtcTime),
+    sa.Column("reply_opt_outs", sa.Text),
 )
-"""`pending_findings`: why rows of no sender of `run_senders` were not attempted. `trial`: its rows are no sheet's, but
+"""`reply_opt_outs`: replies that opt out of its messages, besides the usual ones (JSON, `Run.reply_opt_outs`).
+`pending_findings`: why rows of no sender of `run_senders` were not attempted. `trial`: its rows are no sheet's, but
 the phones of `--to`, numbered from 1. `purged`: when the people were removed from its rows."""
 
 run_senders = sa.Table(

@@ -166,10 +166,10 @@ def test_the_rate_is_kept(desk: Callable[..., Desk]) -> None:
     assert loop_times[-1] - loop_times[0] >= 0.97 * 39 / 100
 
 
-@pytest.mark.parametrize(("status", "gets"), [(401, 1), (403, 3), (404, 3)])
+@pytest.mark.parametrize(("status", "gets"), [(401, 1), (403, 10), (404, 10)])
 def test_an_api_that_refuses_ends_the_pass(desk: Callable[..., Desk], status: int, gets: int) -> None:
     """With 5, and nothing is recorded; one chat that is gone ends nothing."""
-    here = desk(*[moving(row, "read") for row in range(2, 12)])
+    here = desk(*[moving(row, "read") for row in range(2, 14)])
     here.at(AFTER[0])
     answer, refused = here.api.answer, list(here.api.by_chat)
 
@@ -179,7 +179,7 @@ def test_an_api_that_refuses_ends_the_pass(desk: Callable[..., Desk], status: in
 
     here.api.answer = refuse  # type: ignore[method-assign]
     ended = here.follow(rate=20.0)
-    assert (ended.exit_code, ended.refused, ended.due, ended.looks) == (5, True, 10, 0)
+    assert (ended.exit_code, ended.refused, ended.due, ended.looks) == (5, True, 12, 0)
     assert ended.stopped == f"HTTP {status}: Nao"
     assert here.api.gets <= gets + 15
     del refused[1:]

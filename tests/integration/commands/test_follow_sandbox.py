@@ -13,9 +13,10 @@ from batch.sandbox import WAYS, chats
 
 
 def test_each_way_of_a_message_is_seen_twenty_minutes_later(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What arrived, failed, was answered; who is on the list, and who is to be decided about."""
+    """What arrived, failed, was answered; who is on the list, by the campaign's words too; who is to be decided."""
     contacts = {digits: f"11 9{row:04}-{digits}" for row, digits in enumerate(WAYS, 7100)}
-    sheet, campaign = office.sheet(contacts.values()), office.campaign()
+    more = '[suppress]\nreply_words = ["Obrigada"]\nbuttons = ["não quero receber"]'
+    sheet, campaign = office.sheet(contacts.values()), office.campaign(more)
     first = office.run(sheet, campaign)
     assert first.summary["counts"]["success"] == len(WAYS)
     assert "delivery" not in first.summary
@@ -36,16 +37,16 @@ def test_each_way_of_a_message_is_seen_twenty_minutes_later(office: Office, monk
         "read": 8,
     }
     assert {each["code"] for each in shown["failures"]} == {131026, 131049, 131050, 132015, None}
-    assert (shown["replied"], shown["opted_out"]) == (4, 2)
+    assert (shown["replied"], shown["opted_out"]) == (4, 4)
     listed = {"".join(filter(str.isdigit, each["phone"]))[-4:] for each in ended["opted_out"]}
-    assert listed == {"0706", "0709"}
+    assert listed == {"0706", "0709", "0711", "0714"}
     assert [each["phone"][-4:] for each in ended["to_decide"]] == ["0710"]
     assert len(office.sandbox.log.received) == len(WAYS)
     code, out, err = office.type("report", first.summary["run"], "--json")
     assert json.loads(out)["delivery"] == shown
     head = (office.folder / "reports" / first.summary["run"] / "report.html").read_text("utf-8")
     assert (
-        "Delivered at least 9 of 16 messaged (read at least 8), failed 5, on the way 2; 4 replied, 2 opted out." in head
+        "Delivered at least 9 of 16 messaged (read at least 8), failed 5, on the way 2; 4 replied, 4 opted out." in head
     )
     again = office.run(sheet, office.campaign(name="outra"))
-    assert [row for row in again.rows if row[1] == "suppressed"] == [("skipped", "suppressed")] * 2
+    assert [row for row in again.rows if row[1] == "suppressed"] == [("skipped", "suppressed")] * 4

@@ -48,7 +48,8 @@ CREATE TABLE suppressed (
 );
 INSERT INTO suppressed VALUES ('+5511988887001', '"asked"', '"mail"', 1772366400000000);
 """
-VERSION_6 = "DROP TABLE deliveries;"
+VERSION_7 = "ALTER TABLE runs DROP COLUMN reply_opt_outs;"
+VERSION_6 = f"{VERSION_7} DROP TABLE deliveries;"
 VERSION_5 = """
 ALTER TABLE messages DROP COLUMN message_id;
 ALTER TABLE messages DROP COLUMN message_status;
