@@ -631,3 +631,32 @@ def test_a_sheet_for_which_the_memory_does_not_suffice(tmp_path: Path, monkeypat
     monkeypatch.setattr(ods_reader._RowCollector, "text", no_room)
     with pytest.raises(SheetError, match="needs more memory"):
         open_sheet(ods(tmp_path, f'<table:table table:name="A">{ODS_HEAD}{line(words("Ana"))}</table:table>'))
+
+
+TIMES = {
+    "[h]:mm": ((25 * 3600 + 30 * 60) / 86400, "PT25H30M00S", "25:30"),
+    "[h]:mm:ss": (59.6 / 86400, "PT00H00M59.6S", "00:01"),
+    "[mm]:ss": ((90 * 60 + 30) / 86400, "PT01H30M30S", "01:30:30"),
+    "hh:mm:ss": ((10 * 3600 + 10 * 60 + 9.9996) / 86400, "PT10H10M09.9996S", "10:10:10"),
+}
+"""By format the serial number, the ODS value that LibreOffice writes for it, and the text."""
+
+
+def test_durations_and_seconds_are_the_same_in_xlsb_and_ods(tmp_path: Path) -> None:
+    """Seconds are rounded, never cut; hours go beyond a day."""
+    names = ["Telefone", *TIMES]
+    styles = b"".join(binary(44, struct.pack("<H", 164 + at) + wide(code)) for at, code in enumerate(TIMES)) + binary(
+        617
+    )
+    styles += b"".join(binary(47, struct.pack("<HH12x", 0xFFFF, each)) for each in (0, 164, 165, 166, 167)) + binary(
+        618
+    )
+    rows = binary_row(0, *(binary_text(at, name) for at, name in enumerate(names)))
+    cells = [binary_number(at, serial, at) for at, (serial, _, _) in enumerate(TIMES.values(), 1)]
+    rows += binary_row(1, binary_text(0, "11 97001-2001"), *cells)
+    table = line(*map(words, names)) + line(
+        words("11 97001-2001"), *(shown("time", "time-value", value, "x") for _, value, _ in TIMES.values())
+    )
+    files = xlsb(tmp_path, rows, styles), ods(tmp_path, f'<table:table table:name="A">{table}</table:table>')
+    texts = tuple(text for _, _, text in TIMES.values())
+    assert [next(iter(open_sheet(file).rows())).cells[1:] for file in files] == [texts, texts]
