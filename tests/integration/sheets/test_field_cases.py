@@ -4,6 +4,8 @@ Each stands for a whole kind of fault, whose rules have tests of their own; here
 """
 
 import json
+import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -74,6 +76,20 @@ CASES: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     "05-us-dates/us.csv": dict.fromkeys(range(2, 10), ("error", "value_not_a_date")),
     "06-dos-mac-encodings/cp850.csv": {2: (SENT, "João"), 3: (SENT, "Ângela")},
     "06-dos-mac-encodings/cp850_ctrlz.csv": {2: (SENT, "Ana")},
+    "11-world-phones/fones.csv": {
+        **dict.fromkeys((5, 9, 23), ("error", "phone_too_long")),
+        **dict.fromkeys((8, 10), ("error", "phone_invalid")),
+        **dict.fromkeys((15, 22), ("error", "phone_not_a_number")),
+        3: ("skipped", "duplicate"),
+        18: ("error", "phone_several"),
+        21: ("error", "phone_too_short"),
+    },
+    "12-ods/contatos.ods": {
+        2: (SENT, "Ana Souza", "10", "7,50%"),
+        3: (SENT, "Bia Li ma", "R$ 1.234,50", "10%"),
+        4: ("error", "value_missing"),
+        5: (SENT, "Caio Luz", "000123", "SIM"),
+    },
     "20-row-merge/secoes.xlsx": {2: ("error", "phone_missing"), 5: ("error", "phone_missing")},
     "22-side-table/lado.xlsx": {},
     "23-totals-row/totais.xlsx": {6: ("skipped", "totals_row")},
@@ -99,3 +115,112 @@ def test_a_case_comes_out_as_it_must(office: Office, sheet: str) -> None:
     expected = CASES[sheet]
     assert {row: found[row] for row in expected} == expected
     assert {row[0] for number, row in found.items() if number not in expected} <= {SENT}
+
+
+@pytest.mark.parametrize(
+    ("sheet", "words"),
+    [
+        ("51-shifted-rows/C_header_long.csv", "has 6 cells in its header (row 1), and no row below has as many"),
+        ("52-bombs/one_row_bomb.xlsx", "one row has more than 4,194,304 characters (limit row_characters)"),
+        ("10-not-a-sheet/contatos.vcf", "a list of contacts of an address book (vCard)"),
+        ("10-not-a-sheet/mhtml.xls", "a saved web page or e-mail (MHTML)"),
+    ],
+)
+def test_a_case_is_refused_by_name(office: Office, sheet: str, words: str) -> None:
+    """By `check`, and by `run` before anything is sent."""
+    path = office.folder / Path(sheet).name
+    path.write_bytes((FIELD / sheet).read_bytes())
+    campaign = office.campaign()
+    assert words in office.refused("check", path, "-c", campaign)
+    assert words in office.refused(*office.command(path, campaign))
+
+
+@pytest.mark.parametrize(
+    ("sheet", "lines", "expected"),
+    [
+        (
+            "08-google-forms/respostas.csv",
+            ["[consent]", 'column = "Aceita receber mensagens? (LGPD)"'],
+            {2: ("success", "created"), 3: ("skipped", "no_consent")},
+        ),
+        (
+            "42-ddd-column/protheus.csv",
+            ['wa_contact_id = "{A1_DDD}{A1_TEL}"'],
+            {2: ("success", "created"), 3: ("success", "created")},
+        ),
+        (
+            "43-crm-exports/hubspot.csv",
+            ['wa_contact_id = "Mobile Phone Number"', 'column = "Unsubscribed from all email"'],
+            {2: ("skipped", "suppressed"), 3: ("success", "created")},
+        ),
+        (
+            "43-crm-exports/optout.csv",
+            ["[suppress]", 'column = "Opt-out"'],
+            {2: ("skipped", "suppressed"), 3: ("success", "created")},
+        ),
+    ],
+)
+def test_what_init_proposes_is_what_the_sheet_means(
+    office: Office,
+    sheet: str,
+    lines: list[str],
+    expected: Mapping[int, tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the address filled in, the file is sent as it is, whatever the hour."""
+    monkeypatch.chdir(office.folder)
+    path = office.folder / Path(sheet).name
+    path.write_bytes((FIELD / sheet).read_bytes())
+    assert office.type("init", path)[0] == 0
+    campaign = path.with_suffix(".toml")
+    text = campaign.read_text("utf-8")
+    assert [line for line in lines if line not in text.splitlines()] == []
+    for key, value in (("whatsapp_phone_id", "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"), ("name", "saudacao")):
+        text = re.sub(rf'(?m)^{key} = "FILL IN.*"$', f'{key} = "{value}"', text)
+    campaign.write_text(re.sub(r"(?ms)^\[\[window\]\].*?(?=^\[)", "", text), "utf-8")
+    code, _, err = office.type("check", path, "-c", campaign)
+    assert code == 0, err
+    ran = office.run(path, campaign)
+    assert {row: (line["wegly_status"], line["wegly_reason"]) for row, line in ran.lines.items()} == expected
+
+
+def test_an_unused_optout_column_leaves_people_out(office: Office) -> None:
+    """And the line to add is given."""
+    path = office.folder / "optout.csv"
+    path.write_bytes((FIELD / "43-crm-exports/optout.csv").read_bytes())
+    campaign = office.campaign()
+    assert '[suppress] column = "Opt-out"' in "".join(office.type("check", path, "-c", campaign)[1:])
+    assert office.run(path, campaign).rows == [("skipped", "optout_unused_column"), ("success", "created")]
+
+
+def test_an_xls_whose_count_of_texts_is_off_is_sent(office: Office) -> None:
+    """As Excel and LibreOffice read it."""
+    path = office.folder / "contagem.xls"
+    path.write_bytes((FIELD / "49-xls-sst-count/contagem.xls").read_bytes())
+    assert {status for status, _ in office.run(path, office.campaign()).rows} == {"success"}
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "20-row-merge/secoes.xlsx",
+        "22-side-table/lado.xlsx",
+        "23-totals-row/totais.xlsx",
+        "31-fed-back-zero/zeros.xlsx",
+        "32-chart-at-right/grafico.xlsx",
+        "45-ns-on-sheet-element/openxmlsdk.xlsx",
+    ],
+)
+def test_the_report_of_a_case_is_the_users_workbook(office: Office, sheet: str) -> None:
+    """With all its parts, and nothing of the user's is moved or covered by the results."""
+    run_case(office, sheet)
+    (report,) = (office.folder / "reports").glob("*/report.xlsx")
+    with zipfile.ZipFile(FIELD / sheet) as own, zipfile.ZipFile(report) as made:
+        assert set(own.namelist()) <= set(made.namelist())
+    before, after = openpyxl.load_workbook(FIELD / sheet), openpyxl.load_workbook(report)
+    assert set(before.sheetnames) <= set(after.sheetnames)
+    for worksheet in before:
+        values = {
+            cell.coordinate: cell.value for row in worksheet.iter_rows() for cell in row if cell.value is not None
+        }
+        assert {place: after[worksheet.title][place].value for place in values} == values
