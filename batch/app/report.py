@@ -80,6 +80,8 @@ def rewrite_report(name: str | None, settings: Settings, *, masked: bool = False
                 masked=masked,
                 origin_mac=ledger.hashes.origin,
             )
+        if written.missing and (damage := ledger.find_damage()):
+            raise damage
         index_problems = () if masked else write_index(folder.parent, worded.language)
         written = replace(written, problems=(*written.problems, *index_problems))
         return RunReport(run=run, tally=tally, folder=folder, written=written)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from batch.errors import LedgerFailed, WeglyBatchError
 from batch.i18n import N_, _
 from batch.ledger.admin.purge import Retention
 from batch.ledger.admin.settlement import Settlements
@@ -33,6 +34,7 @@ from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes, read_hashes
 from batch.ledger.storage.schema import State, messages, meta, rows, run_senders, runs
+from batch.ledger.storage.soundness import find_damage
 from batch.ledger.storage.suppression import SuppressionList
 from batch.ledger.storage.writer import Writer
 from batch.model.contact_limits import ContactLimits
@@ -74,8 +76,18 @@ class Ledger(RunReader):
     def __enter__(self) -> Ledger:
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self.close()
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Close the ledger. Raises LedgerFailed in place of a defect that its contents explain."""
+        try:
+            is_defect = isinstance(error, Exception) and not isinstance(error, WeglyBatchError)
+            if is_defect and (damage := self.find_damage()):
+                raise damage from error
+        finally:
+            self.close()
+
+    def find_damage(self) -> LedgerFailed | None:
+        """Return the error that names what is wrong with the ledger's contents, or None. Reads all of it."""
+        return find_damage(self._engine, self.location)
 
     @property
     def ledger_id(self) -> str:

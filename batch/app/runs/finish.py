@@ -125,6 +125,8 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
         log.error("report_not_written", exc_info=written)
         problem = _("The report could not be written ({error}).").format(error=describe_defect(written))
         written = ReportFiles(files=(), problems=(problem,), missing=("report.xlsx",))
+    if written.missing and (damage := ledger.find_damage()):
+        written = replace(written, problems=(*written.problems, str(damage)))
     index_problems = attempt(lambda: write_index(planned.folder.parent, ended.language))
     if isinstance(index_problems, Exception):
         log.error("index_not_written", exc_info=index_problems)

@@ -38,6 +38,7 @@ from batch.ledger.storage.schema import (
     run_senders,
     runs,
 )
+from batch.ledger.storage.soundness import check_types
 from batch.model.delivery import STOPPED_MARKETING, Delivery, DeliveryCounts, DeliveryState
 from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome
@@ -93,7 +94,10 @@ class RunReader:
         query = sa.select(*(campaigns.c[field.name] for field in fields(Traits))).where(*here)
         with connect_to_read(self._engine) as connection:
             found = connection.execute(query).mappings().first()
-        return Traits(**{**found, "unique_by": tuple(json.loads(found["unique_by"]))}) if found else None
+        if found is None:
+            return None
+        check_types(campaigns, found)
+        return Traits(**{**found, "unique_by": tuple(json.loads(found["unique_by"]))})
 
     def find_endpoints(self, campaign: str) -> list[str]:
         """Return the endpoints where at least one person has, or may have, a message of the campaign.
@@ -171,13 +175,13 @@ def sheet_of(connection: sa.Connection, run: str) -> str:
 def _read_senders(connection: sa.Connection, run: str) -> tuple[SenderRun, ...]:
     """Return the part of each sender in a run, by the sender's id."""
     query = sa.select(run_senders).where(run_senders.c.run == run).order_by(run_senders.c.sender)
-    return tuple(
-        SenderRun(
-            **{name: found[name] for name in _SENDER_COLUMNS},
-            pending=findings_from_json(found["pending_findings"])[0] if found["pending_findings"] else None,
-        )
-        for found in connection.execute(query).mappings()
-    )
+    return tuple(map(_sender_of, connection.execute(query).mappings()))
+
+
+def _sender_of(found: Mapping[Any, Any]) -> SenderRun:
+    check_types(run_senders, found)
+    pending = findings_from_json(found["pending_findings"])[0] if found["pending_findings"] else None
+    return SenderRun(**{name: found[name] for name in _SENDER_COLUMNS}, pending=pending)
 
 
 def sender_values(run: str, sender: SenderRun) -> dict[str, Any]:
@@ -193,6 +197,7 @@ def select_runs(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> li
 
 
 def _run_of(found: Mapping[Any, Any]) -> Run:
+    check_types(runs, found)
     values = {field.name: found[field.name] for field in fields(Run) if field.name in found}
     texts = {name: json.loads(found[name] or "{}") for name in ("sheet_options", "reply_opt_outs")}
     return Run(**values | texts)

@@ -1,6 +1,7 @@
 """The SQLite engine of a ledger: location, access rights, durability of a commit, schema version and migrations."""
 
 import os
+import re
 import sqlite3
 import sys
 import uuid
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 
 from batch.errors import LedgerFailed, LedgerUnusable
 from batch.i18n import _
-from batch.ledger.storage.errors import remedy_for, translate_failures
+from batch.ledger.storage.errors import DAMAGED, remedy_for, remedy_for_code, translate_failures
 from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import is_in_use, locks_folder
 from batch.ledger.storage.pseudonyms import SECRET, new_secret
@@ -211,7 +212,10 @@ def _read_version(connection: sa.Connection) -> int | None:
     """Return the schema version; None for an empty database."""
     if not sa.inspect(connection).has_table(meta.name):
         return None
-    return int(connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
+    found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
+    if not isinstance(found, str) or not re.fullmatch(r"\d{1,9}", found, re.ASCII):
+        raise LedgerUnusable(_("The ledger has no version in its table `meta`."), remedy_for_code(DAMAGED))
+    return int(found)
 
 
 def migrate(connection: sa.Connection, path: Path, migrations: Mapping[int, Migration], version: int) -> None:

@@ -13,6 +13,7 @@ _MAKE_WRITABLE = N_(
 _CLOSE_OTHERS = N_(
     "Another program holds the ledger: close it, then run the same command again: it sends only what is left."
 )
+DAMAGED = "SQLITE_CORRUPT"
 _REMEDIES = {
     "SQLITE_FULL": N_(
         "Free space on the ledger's disk and where temporary files go, "
@@ -30,7 +31,7 @@ _REMEDIES = {
         "Look whether the ledger's disk or the one for temporary files is full or failing; "
         "then run the same command again: it sends only what is left."
     ),
-    "SQLITE_CORRUPT": N_(
+    DAMAGED: N_(
         "Put back the newest copy that `wegly-batch ledger backup` made, and keep the damaged file: "
         "who was messaged since that copy can be read in the reports."
     ),
@@ -45,8 +46,12 @@ def remedy_for(error: BaseException | None) -> str | None:
     name = getattr(error, "sqlite_errorname", None)
     if not isinstance(name, str):
         return None
-    remedy = _REMEDIES.get("_".join(name.split("_")[:2]))
-    return _(remedy) if remedy else None
+    return remedy_for_code("_".join(name.split("_")[:2])) or None
+
+
+def remedy_for_code(name: str) -> str:
+    """Return one sentence on what to do about an error of this primary result code; empty when there is none."""
+    return _(_REMEDIES[name]) if name in _REMEDIES else ""
 
 
 def translate_failures(engine: sa.Engine, place: str) -> None:

@@ -1,14 +1,16 @@
 """The suppression list: people whom no campaign messages. Consent can be withdrawn at any time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from batch.i18n import N_, _
 from batch.ledger.storage.engine import connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.schema import is_suppressed, suppressed
+from batch.ledger.storage.soundness import check_types
 from batch.model.phrases import Phrase, Value
 
 _CHANGING = N_("changing the suppression list")
@@ -38,6 +40,11 @@ class SuppressionEntry:
 
 def _values(entry: SuppressionEntry) -> dict[str, object]:
     return {name: getattr(entry, name) for name in _GIVEN}
+
+
+def _entry(stored: Mapping[Any, Any]) -> SuppressionEntry:
+    check_types(suppressed, stored)
+    return SuppressionEntry(**stored)
 
 
 def suppress(connection: sa.Connection, entry: SuppressionEntry) -> bool:
@@ -89,7 +96,7 @@ class SuppressionList:
             for page in pages(people, _PAGE):
                 these = suppressed.c.person.in_(page)
                 entries = connection.execute(sa.select(suppressed).where(these)).mappings()
-                removed += [SuppressionEntry(**entry) for entry in entries]
+                removed += map(_entry, entries)
                 connection.execute(sa.delete(suppressed).where(these))
         return removed
 
@@ -98,14 +105,14 @@ class SuppressionList:
         query = sa.select(suppressed).order_by(suppressed.c.added, suppressed.c.person, suppressed.c.endpoint)
         with connect_to_read(self._engine) as connection:
             for entry in connection.execute(query.execution_options(yield_per=_PAGE)).mappings():
-                yield SuppressionEntry(**entry)
+                yield _entry(entry)
 
     def find(self, person: str) -> SuppressionEntry | None:
         """Return the entry of a person, or None. One that holds everywhere comes before those of an endpoint."""
         with connect_to_read(self._engine) as connection:
             query = sa.select(suppressed).where(suppressed.c.person == person).order_by(suppressed.c.endpoint)
             entry = connection.execute(query).mappings().first()
-        return SuppressionEntry(**entry) if entry else None
+        return _entry(entry) if entry else None
 
     def count(self) -> int:
         """Count the people on the list."""
