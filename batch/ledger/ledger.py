@@ -52,6 +52,14 @@ class Ledger(RunReader):
         super().__init__(engine)
         self.location = location
         """For messages to people: a path, or a URL without its password."""
+        self.settlements = Settlements(engine)
+        """Decisions about unknown rows."""
+        self.deliveries = Deliveries(engine)
+        """Looks at accepted messages."""
+        self.suppression = SuppressionList(engine)
+        """People who are messaged by no campaign."""
+        self.retention = Retention(engine)
+        """Removal of people's data that are older than the retention period."""
         self._planned: dict[str, JobRows] = {}
 
     @classmethod
@@ -184,25 +192,3 @@ class Ledger(RunReader):
         pending = (messages.c.key.in_(of_run), messages.c.state == State.PENDING.value)
         with self._engine.begin() as connection:
             connection.execute(sa.update(messages).where(*pending).values(payload=None))
-
-    # Administration
-
-    @property
-    def settlements(self) -> Settlements:
-        """Decisions about unknown rows."""
-        return Settlements(self._engine)
-
-    @property
-    def deliveries(self) -> Deliveries:
-        """Looks at accepted messages."""
-        return Deliveries(self._engine)
-
-    @property
-    def suppression(self) -> SuppressionList:
-        """People who are messaged by no campaign."""
-        return SuppressionList(self._engine)
-
-    @property
-    def retention(self) -> Retention:
-        """Removal of people's data that are older than the retention period."""
-        return Retention(self._engine)

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
 from batch.ledger.read.runs import select_runs
-from batch.ledger.storage.engine import connect_to_read, translate_write_failures
+from batch.ledger.storage.engine import LedgerPart, connect_to_read, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK, PURGED, Hashes, clear_value, read_hashes
 from batch.ledger.storage.schema import State, corrections, deliveries, messages, meta, rows, runs
 from batch.model.messages import TRIAL, campaign_scope
@@ -90,11 +90,8 @@ class PurgeCounts:
         return not self.runs and not self.messages
 
 
-class Retention:
+class Retention(LedgerPart):
     """Removal of old data from the ledger. All methods raise LedgerFailed when the ledger takes no writes."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
 
     def scopes(self, campaign: str | None = None) -> list[Scope]:
         """Return the campaigns that have runs, their trials too; of one name (and its trials), or all. Sorted."""

@@ -17,7 +17,7 @@ from batch.errors import Busy
 from batch.i18n import N_, _
 from batch.ledger.read.corrections import Correction, apply_correction, read_corrections
 from batch.ledger.read.runs import sheet_of
-from batch.ledger.storage.engine import connect_to_read, pages, translate_write_failures
+from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.pseudonyms import clear_value
 from batch.ledger.storage.results import MESSAGE_COLUMNS, WIDTH, StoredRow, result_of, row_columns
 from batch.ledger.storage.schema import NO_CLAIM, State, decisions, messages, rows
@@ -101,11 +101,8 @@ class RelatedMessage:
 _DOUBTFUL = (State.UNKNOWN, State.CLAIMED)
 
 
-class Settlements:
+class Settlements(LedgerPart):
     """Decisions about unknown rows. Made for the holder of the locks of the campaign and of the senders."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
 
     def row_statuses(self, run: str, numbers: Sequence[int] | None = None) -> list[RowStatus]:
         """Return rows of a run's sheet in its order: those of `numbers` that it has; None: the unknown and claimed."""

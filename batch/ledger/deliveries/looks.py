@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from batch.formatting import format_moment
 from batch.i18n import N_, _
 from batch.ledger.read.runs import ACCEPTED, LOOKED_AT, count_deliveries, delivery_of
-from batch.ledger.storage.engine import connect_to_read, pages, translate_write_failures
+from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK
 from batch.ledger.storage.schema import SENT_STATES, deliveries, is_one_of, is_suppressed, messages, rows, runs
 from batch.ledger.storage.suppression import SuppressionEntry, suppress, suppress_by_code
@@ -99,11 +99,8 @@ class UndecidedReply:
     at: datetime
 
 
-class Deliveries:
+class Deliveries(LedgerPart):
     """Accepted messages as looks have shown them. Methods that write raise LedgerFailed when the ledger takes none."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
 
     def due(self, scope: FollowScope, now: datetime) -> list[FollowedMessage]:
         """Return the messages that are due for a look, the longest due first."""

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.ledger.read.corrections import read_corrected, read_corrections, show_corrections
-from batch.ledger.storage.engine import connect_to_read, small_cache
+from batch.ledger.storage.engine import LedgerPart, connect_to_read, small_cache
 from batch.ledger.storage.pseudonyms import MARK, Hashes, has_purged_data, read_hashes
 from batch.ledger.storage.results import (
     MESSAGE_COLUMNS,
@@ -53,11 +53,8 @@ _ANY_LOOK = sa.select(sa.exists().select_from(deliveries))
 _ROWS_WITH_MESSAGES = rows.outerjoin(messages, messages.c.key == rows.c.key)
 
 
-class RunReader:
+class RunReader(LedgerPart):
     """Runs of a ledger, their rows and counts, and what its campaigns have sent. Changes nothing."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
 
     def run(self, run: str) -> Run | None:
         """Return the run of that name, or None."""

@@ -172,9 +172,7 @@ def _suppress_person(connection: sa.Connection, held: Claim, finding: Finding) -
     suppress_by_code(connection, person, code, run=held.owner.run, added=at, endpoint=where)
 
 
-def settle_dead_claims(
-    connection: sa.Connection, *, endpoint: str, campaign: str, before: datetime | None = None
-) -> int:
+def settle_dead_claims(connection: sa.Connection, *, endpoint: str, campaign: str, before: datetime | None) -> int:
     """Turn the campaign's open claims into `unknown`; return how many. `before`: only those that are older.
 
     Only the holder of the campaign's lock may call this: no other process can then be sending for it.

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from batch.ledger.send import claims
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.contact_limits import ContactLimiter
-from batch.ledger.storage.engine import connect_to_read
+from batch.ledger.storage.engine import connect_to_read, pages
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import State, messages, rows
 from batch.ledger.storage.writer import FutureResolver, Writer
@@ -24,7 +24,6 @@ from batch.model.reasons import Finding
 from batch.model.verdicts import ClaimRefusal, Verdict
 
 T = TypeVar("T")
-_PAGE = 500  # jobs read at a time
 _JOBS = rows.join(messages, messages.c.key == rows.c.key)
 JobRows = Mapping[str, "array[int]"]
 """Sender to the rows of a run that are its jobs, or may become so again, ascending. Only a plan makes a message pending
@@ -81,10 +80,9 @@ class SendQueue:
         query = sa.select(*columns).select_from(_JOBS).where(*self._are_pending()).order_by(rows.c.row)
         if sender is not None:  # a later plan may have given the message to another sender, whose limits are not ours
             query = query.where(messages.c.sender == sender)
-        for first in range(0, len(wanted), _PAGE):
-            some = rows.c.row.in_(list(wanted[first : first + _PAGE]))
+        for some in pages(wanted):
             with connect_to_read(self._engine) as connection:
-                page = connection.execute(query.where(some)).all()
+                page = connection.execute(query.where(rows.c.row.in_(some))).all()
             for key, row, of, payload, person in page:
                 yield Job(key=key, row=row, sender=of, payload=payload, person=person)
 
@@ -140,7 +138,6 @@ def rows_by_sender(found: Iterable[Any]) -> JobRows:
 
 def _read_job_rows(connection: sa.Connection, run: str) -> JobRows:
     """Look up the jobs of a run that another process has planned."""
-    query = (
-        sa.select(rows.c.row, messages.c.sender).select_from(_JOBS).where(*_of_run(run), messages.c.state.in_(_OPEN))
-    )
-    return rows_by_sender(connection.execute(query.order_by(rows.c.row).execution_options(yield_per=1000)))
+    query = sa.select(rows.c.row, messages.c.sender).select_from(_JOBS).order_by(rows.c.row)
+    query = query.where(*_of_run(run), messages.c.state.in_(_OPEN))
+    return rows_by_sender(connection.execute(query.execution_options(yield_per=1000)))

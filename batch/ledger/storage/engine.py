@@ -38,9 +38,8 @@ def _use_one_form_of_numbers(connection: sa.Connection) -> None:
     for table in (messages, rows, suppressed):
         without = (table.c.person.like("+54%"), ~table.c.person.like("+549%"))
         new = sa.literal("+549") + sa.func.substr(table.c.person, 4)
-        connection.execute(
-            sa.update(table).prefix_with("OR IGNORE", dialect="sqlite").where(*without).values(person=new)
-        )
+        update = sa.update(table).prefix_with("OR IGNORE", dialect="sqlite")
+        connection.execute(update.where(*without).values(person=new))
     connection.execute(
         sa.delete(suppressed).where(suppressed.c.person.like("+54%"), ~suppressed.c.person.like("+549%"))
     )
@@ -259,6 +258,13 @@ def _refuse_version(path: Path, found: int, version: int) -> None:
             _("The ledger {path} must be brought up to date, and another program is using it.").format(path=path),
             _("Wait until it has ended, then run the same command again."),
         )
+
+
+class LedgerPart:
+    """A part of a ledger, which opens connections of its own."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
 
 
 def connect_to_read(engine: sa.Engine) -> sa.Connection:

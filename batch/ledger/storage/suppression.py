@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.i18n import N_, _
-from batch.ledger.storage.engine import connect_to_read, pages, translate_write_failures
+from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.schema import is_suppressed, suppressed
 from batch.ledger.storage.soundness import check_types
 from batch.model.phrases import Phrase, Value
@@ -62,11 +62,8 @@ def suppress_by_code(
     return suppress(connection, entry)
 
 
-class SuppressionList:
+class SuppressionList(LedgerPart):
     """The list. Changes are durable on return. Raises LedgerFailed when one could not be written."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
 
     def add(self, entries: Iterable[SuppressionEntry]) -> int:
         """Put people on the list; return how many are new on it. Entries that exist stay as they are.

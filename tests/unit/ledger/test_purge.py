@@ -15,6 +15,7 @@ import pytest
 
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger, Owner, PurgeCounts, Scope, StagedRow, SuppressionEntry
+from batch.ledger.admin.purge import Retention
 from batch.ledger.send.claims import Claim
 from batch.ledger.storage.pseudonyms import Hashes, clear_value, read_hashes
 from batch.model.messages import message_key
@@ -158,7 +159,7 @@ def test_a_step_that_fails_leaves_what_the_next_purge_does(ledger: Ledger, monke
     """The disk is full in the middle: what was done is whole, and nobody is new."""
     monkeypatch.setattr("batch.ledger.admin.purge._MESSAGES_PER_STEP", 2)
     planned(ledger, "r1", PEOPLE, at=OLD)
-    purging = ledger.retention
+    purging = Retention(ledger._engine)
     steps = iter(range(1))
 
     def write(now: datetime, *step: Any) -> None:
