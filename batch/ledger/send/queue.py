@@ -24,6 +24,7 @@ from batch.model.reasons import Finding
 from batch.model.verdicts import ClaimRefusal, Verdict
 
 T = TypeVar("T")
+_PAGE = 500  # jobs read at a time
 _JOBS = rows.join(messages, messages.c.key == rows.c.key)
 JobRows = Mapping[str, "array[int]"]
 """Sender to the rows of a run that are its jobs, or may become so again, ascending. Only a plan makes a message pending
@@ -80,7 +81,7 @@ class SendQueue:
         query = sa.select(*columns).select_from(_JOBS).where(*self._are_pending()).order_by(rows.c.row)
         if sender is not None:  # a later plan may have given the message to another sender, whose limits are not ours
             query = query.where(messages.c.sender == sender)
-        for some in pages(wanted):
+        for some in pages(wanted, _PAGE):
             with connect_to_read(self._engine) as connection:
                 page = connection.execute(query.where(rows.c.row.in_(some))).all()
             for key, row, of, payload, person in page:
