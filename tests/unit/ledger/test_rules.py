@@ -103,6 +103,27 @@ def test_a_person_of_another_campaign_is_left_out_for_a_while(world: World) -> N
         assert plan.would_go == [2, 3, 4, 5]
 
 
+def test_the_campaign_that_most_people_know_is_counted(world: World) -> None:
+    """By people of rows that would go, since a moment, here; none where this campaign has messages itself."""
+    sent(world, "r0", "antiga", {row: accepted() for row in (2, 3, 4)}, 8 * DAY)
+    sent(world, "r1", "outra", {2: accepted()}, DAY)
+    sent(world, "r2", "terceira", {2: accepted(), 3: LOST, 4: REFUSED}, DAY)
+    history = History(rules=ContactLimits(), endpoint="e", campaign="nova", now=BEGIN)
+
+    def counted(history: History, rows: Iterable[int] = (2, 3, 4), days: int = 2) -> tuple[str, int] | None:
+        with world.ledger.stage() as staging:
+            staging.add(staged(row)._replace(key=f"nova{row}") for row in rows)
+            staging.judge(endpoint="e")
+            return staging.count_recent_contacts(history, BEGIN - days * DAY)
+
+    assert counted(history) == ("terceira", 2)
+    assert counted(history, rows=[2, 9]) in {("outra", 1), ("terceira", 1)}
+    assert counted(history, days=9) == ("antiga", 3)
+    assert counted(history, rows=[8, 9]) is None
+    assert counted(replace(history, endpoint="f")) is None
+    assert counted(replace(history, campaign="Antiga")) is None
+
+
 def test_an_unknown_message_stays_so_beside_another_campaigns(world: World) -> None:
     """It is not sent again, and not said to be left out: it may have arrived."""
     sent(world, "r0", "c", {2: LOST, 3: LOST}, DAY)
