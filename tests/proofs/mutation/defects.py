@@ -37,7 +37,8 @@ class Defect:
     """Its path from the project's folder, with slashes."""
     line: int
     lines: range | None
-    """Of the statement that is changed; None for one at a module's or a class's own level."""
+    """Of the statement that is changed; None where tests depend on it that do not run it: at a module's or a class's
+    own level, and in a function whose results are kept."""
     name: str
     """`function: before => after`, with ` #2` where the function has it before: stays when other lines move."""
     position: int
@@ -88,7 +89,8 @@ def _path(node: ast.AST, around: Mapping[ast.AST, ast.AST]) -> list[ast.AST]:
 
 
 def _lines(path: Sequence[ast.AST]) -> range | None:
-    if not any(isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)) for each in path):
+    functions = [each for each in path if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    if not functions or any("cache" in ast.unparse(each) for each in functions[0].decorator_list):
         return None
     statement = next(each for each in reversed(path) if isinstance(each, ast.stmt))
     return range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)

@@ -73,7 +73,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/unit/loader/test_delimited.py",
         "tests/integration/sheets/test_text_files.py",
     ),
-    "batch/app/inputs/change_guard.py": ("tests/integration/ledger/test_change_guard.py",),
+    "batch/app/inputs/change_guard.py": (
+        "tests/unit/app/test_change_guard.py",
+        "tests/integration/ledger/test_change_guard.py",
+    ),
 }
 """The modules of the promise, and the tests that belong to each: the quick ones first."""
 
@@ -134,7 +137,7 @@ class Project:
 def _reaches(traced: dict[str, Any], defect: Defect) -> bool:
     """Return True for a test that runs the defect's statement, or none of the modules: it may start a program.
 
-    What a module's own level holds may be read by others, so that no line tells.
+    Where the defect has no lines, others read what was made there before.
     """
     lines = traced["lines"]
     return defect.lines is None or not lines or any(each in defect.lines for each in lines.get(defect.module, ()))
