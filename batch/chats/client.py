@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 import structlog
 
-from batch.chats.endpoint import chats_url, parse_endpoint
+from batch.chats.endpoint import CHATS_PATH, parse_endpoint
 from batch.chats.error_text import parse_json
 from batch.chats.failure_table import Exchange, judge
 from batch.chats.http_messages import read_body, request_headers
@@ -70,7 +70,7 @@ class ChatsClient:
             SettingsError: for an endpoint, origin or proxy that cannot be used.
         """
         endpoint = parse_endpoint(endpoint)
-        self._url = httpx.URL(chats_url(endpoint))
+        self._url = httpx.URL(endpoint + CHATS_PATH)
         self._token = token
         headers = request_headers(token, origin, {"Content-Type": "application/json"})
         self._headers = httpx.Headers([(b"Host", self._url.netloc), *headers.raw])  # a list would show the token

@@ -46,11 +46,6 @@ def parse_origin(url: str) -> str:
     return _base(parts, url, "origin")
 
 
-def chats_url(endpoint: str) -> str:
-    """Return the address of the chats of a canonical endpoint."""
-    return endpoint + CHATS_PATH
-
-
 def _error(what: str, url: str, problem: str) -> SettingsError:
     return SettingsError(
         _("The {what} {url!r} {problem}.").format(what=_(what), url=url, problem=_(problem)),

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
@@ -88,7 +89,7 @@ def judge(exchange: Exchange, *, had_answer: bool, redact: Callable[[str], str] 
         # One of the two belongs to the request, and the other may be an acceptance.
         verdict = _lost(Phrase(N_("another answer followed the first")))
     else:
-        verdict = _answered(_Answer.of(exchange, exchange.status, redact), had_answer=had_answer)
+        verdict = _answered(_Answer(exchange=exchange, status=exchange.status, redact=redact), had_answer=had_answer)
     skew = clock_skew(exchange.headers, received=exchange.received_at)
     return replace(verdict, http_status=exchange.status, clock_skew=skew)
 
@@ -121,26 +122,22 @@ def _fault_words(exchange: Exchange, redact: Callable[[str], str]) -> Phrase:
     return Phrase("{fault} ({detail})", {"fault": fault, "detail": Phrase(detail)}) if detail else fault
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class _Answer:
     """A whole answer, parsed once for all rules."""
 
     exchange: Exchange
     status: int
-    text: str
     redact: Callable[[str], str]
-    pause: float | None
-    """Seconds by `Retry-After`."""
 
-    @classmethod
-    def of(cls, exchange: Exchange, status: int, redact: Callable[[str], str]) -> _Answer:
-        return cls(
-            exchange=exchange,
-            status=status,
-            text=decode_body(exchange.body, exchange.headers.get("content-type", "")),
-            redact=redact,
-            pause=retry_after(exchange.headers, received=exchange.received_at),
-        )
+    @cached_property
+    def text(self) -> str:
+        return decode_body(self.exchange.body, self.exchange.headers.get("content-type", ""))
+
+    @property
+    def pause(self) -> float | None:
+        """Seconds by `Retry-After`."""
+        return retry_after(self.exchange.headers, received=self.exchange.received_at)
 
     @property
     def content(self) -> object:

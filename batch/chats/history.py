@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from batch.chats.endpoint import chats_url, parse_endpoint
+from batch.chats.endpoint import CHATS_PATH, parse_endpoint
 from batch.chats.error_text import as_clause, decode_body, extract_text, one_line, parse_json
 from batch.chats.http_messages import read_body, request_headers
 from batch.chats.response import (
@@ -137,7 +137,7 @@ class ChatsReader:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Arguments and errors as of `ChatsClient`; `sleep` waits between tries."""
-        self._url = chats_url(parse_endpoint(endpoint))
+        self._url = parse_endpoint(endpoint) + CHATS_PATH
         self._token = token
         self._headers = request_headers(token, origin)
         self._read_timeout = read_timeout

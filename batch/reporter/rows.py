@@ -100,6 +100,12 @@ class TableLayout:
         """The indexes of all result columns."""
         return frozenset(index for indexes in self.places for index in indexes)
 
+    @property
+    def own_columns(self) -> tuple[int, ...]:
+        """The indexes of all others: those of the sheet itself."""
+        results = self.result_columns
+        return tuple(index for index in range(len(self.header)) if index not in results)
+
 
 def make_row_renderer(zone: ZoneInfo) -> Callable[[Result], ReportRow]:
     """Return a function that renders results in the current language, with times of `zone`."""

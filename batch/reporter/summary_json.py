@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from batch.atomic_file import write_atomic
@@ -13,7 +12,7 @@ from batch.formatting import OMIT_NONE, to_json
 from batch.model.delivery import DeliveryCounts, DeliveryState
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence
-from batch.model.runs import Run, SenderRun, Tally, rank_reasons
+from batch.model.runs import Run, Tally, rank_reasons
 from batch.reporter.printable_text import printable
 
 _READABLE = 0o644
@@ -131,13 +130,31 @@ def summarize_run(run: Run, tally: Tally) -> RunSummary:
         started=run.started.astimezone(zone),
         finished=run.finished and run.finished.astimezone(zone),
         counts=_all_six(tally.counts),
-        reasons=tuple(_reason_count(*each) for each in rank_reasons(tally.reasons)),
+        reasons=tuple(
+            ReasonCount(
+                outcome=outcome,
+                reason=reason,
+                rows=rows,
+                message=general_sentence(Reason(reason)),
+                action=advice(Finding(Reason(reason))),
+            )
+            for outcome, reason, rows in rank_reasons(tally.reasons)
+        ),
         this_run=AttemptsSummary(
             attempts=this.attempts,
             outcomes=_all_six(this.outcomes),
             wanted_rate=this.wanted_rate,
             achieved_rate=this.achieved_rate,
-            senders=tuple(map(_sender_summary, this.senders)),
+            senders=tuple(
+                SenderSummary(
+                    sender=each.sender,
+                    attempts=each.attempts,
+                    achieved_rate=each.achieved_rate,
+                    slowed=each.slowed,
+                    stopped=each.cause,
+                )
+                for each in this.senders
+            ),
         ),
         delivery=summarize_delivery(tally.delivery, zone) if tally.delivery else None,
         exit_code=run.exit_code,
@@ -169,23 +186,6 @@ def _all_six(counts: Mapping[Outcome, int]) -> Mapping[Outcome, int]:
     return {outcome: counts.get(outcome, 0) for outcome in Outcome}
 
 
-def _reason_count(outcome: Outcome, reason: str, rows: int) -> ReasonCount:
-    code = Reason(reason)
-    return ReasonCount(
-        outcome=outcome, reason=reason, rows=rows, message=general_sentence(code), action=advice(Finding(code))
-    )
-
-
-def _sender_summary(sender: SenderRun) -> SenderSummary:
-    return SenderSummary(
-        sender=sender.sender,
-        attempts=sender.attempts,
-        achieved_rate=sender.achieved_rate,
-        slowed=sender.slowed,
-        stopped=sender.cause,
-    )
-
-
 def summary_bytes(run: Run, tally: Tally) -> bytes:
     """The whole content of summary.json."""
     return to_json(summarize_run(run, tally)).encode() + b"\n"
@@ -193,11 +193,8 @@ def summary_bytes(run: Run, tally: Tally) -> bytes:
 
 def write_metrics(target: Path, run: Run, tally: Tally) -> None:
     """Write the Prometheus textfile, whole or not at all. Raises OSError."""
-
-    def write(file: BinaryIO) -> None:
-        file.write(metrics_text(run, tally).encode())
-
-    write_atomic(target, write, mode=_READABLE, elsewhere=False)
+    text = metrics_text(run, tally).encode()
+    write_atomic(target, lambda file: file.write(text), mode=_READABLE, elsewhere=False)
 
 
 def metrics_text(run: Run, tally: Tally) -> str:

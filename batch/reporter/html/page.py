@@ -22,7 +22,7 @@ from batch.atomic_file import write_atomic
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.reporter.html.figures import bar_segments, chart_columns, percentage_text, reason_bars, run_facts
-from batch.reporter.html.rows import INTERNED, MOST_TEXTS, PageRows, choose_lead_columns, own_columns
+from batch.reporter.html.rows import INTERNED, MOST_TEXTS, PageRows, choose_lead_columns
 from batch.reporter.html.text import (
     column_names,
     harmless,
@@ -179,7 +179,7 @@ class _Table:
 
 def _table(inputs: ReportInputs) -> _Table:
     layout = lay_out_table(inputs.sheet.info)
-    own = own_columns(layout, has_sheet=inputs.sheet.info is not None)
+    own = layout.own_columns if inputs.sheet.info else ()  # of a sheet gone it is the row number, which is there
 
     def rows(most: int | None = None) -> PageRows:
         return PageRows(islice(inputs.table(layout), most), layout, own, inputs.tally.counts)

@@ -41,13 +41,6 @@ def allot_rows(counts: Mapping[Outcome, int], most: int) -> dict[Outcome, int]:
     return allotted
 
 
-def own_columns(layout: TableLayout, *, has_sheet: bool) -> tuple[int, ...]:
-    """The indexes of the user's own columns in the cells of a row; empty when the sheet is gone."""
-    return (
-        tuple(index for index in range(len(layout.header)) if index not in layout.result_columns) if has_sheet else ()
-    )
-
-
 class PageRows:
     """The rows of a report on their way into the page. Exhaust `chunks` once; the other attributes are valid after."""
 

@@ -28,7 +28,7 @@ from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import ReportInputs, ReportRow
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.new_workbook import save_package
-from batch.reporter.xlsx.other_sheets import MACROS, close_others, drop_calculation_order, drop_old_summaries, withdraw
+from batch.reporter.xlsx.other_sheets import MACROS, close_others, drop_old_summaries, drop_parts, withdraw
 from batch.reporter.xlsx.placement import NoRoom, ResultColumns
 from batch.reporter.xlsx.sheet_rows import SheetXml, cell_texts
 from batch.reporter.xlsx.sheet_scan import scan_sheet
@@ -95,7 +95,7 @@ def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: Sh
     left = [each for each in workbook.tabs if each not in gone]
     close_others(package, copy, [each for each in left if each != tab])
     if gone or filled.lost_formula:
-        drop_calculation_order(package, workbook)
+        drop_parts(package, workbook.part, "calcChain")  # it names a formula that is gone; Excel makes it anew
     book = Workbook()
     book.remove(book.worksheets[0])
     if workbook.epoch_1904:

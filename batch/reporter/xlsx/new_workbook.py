@@ -154,7 +154,7 @@ class _ReportRows:
         self._in_order = min(layout.result_columns) == layout.own
         self._values = itemgetter(*(indexes[0] for indexes in layout.places))
         self._ours = {index: column for column, indexes in enumerate(layout.places) for index in indexes}
-        self._own = [index for index in range(len(layout.header)) if index not in self._ours]
+        self._own = layout.own_columns
         self._starts = [f'<c r="{column_letters(column)}' for column in range(1, len(layout.header) + 1)]
 
     def headings(self, at: int) -> str:

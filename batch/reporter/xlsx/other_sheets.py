@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from zipfile import ZipFile
 
 from batch.i18n import _
@@ -31,21 +32,6 @@ def first_cell(package: Package, part: str) -> Cell | None:
     return cell if cell and cell.column == 1 else None
 
 
-def is_selected(package: Package, part: str) -> bool:
-    """True for a sheet of the selected group, whose sheets are all edited together."""
-    head, _ = _head(simplify_xml(package.chunks(part)))
-    return _SELECTED.search(head) is not None
-
-
-def deselect(package: Package, part: str) -> Iterator[bytes]:
-    """Yield the pieces of a sheet without its selection."""
-    pieces = simplify_xml(package.chunks(part))
-    head, rest = _head(pieces)
-    yield _SELECTED.sub(b"", head)
-    yield rest
-    yield from pieces
-
-
 def _head(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     """All before the rows, and what was read beyond; all of a chart sheet."""
     held = b""
@@ -65,12 +51,12 @@ def withdraw(package: Package, workbook: WorkbookPart, name: str, *, has_macros:
     Macros in a workbook that is not declared as one with macros (`has_macros`) do not run there, and must not here.
     """
     if not has_macros:
-        _drop(package, workbook.part, "vbaProject")
+        drop_parts(package, workbook.part, "vbaProject")
         if MACROS in package:
             package.remove_all(MACROS)
     lost = [
-        *((_("the digital signature"),) if _drop(package, "", "origin") else ()),
-        *((_("the change history"),) if _drop(package, workbook.part, "revisionHeaders") else ()),
+        *((_("the digital signature"),) if drop_parts(package, "", "origin") else ()),
+        *((_("the change history"),) if drop_parts(package, workbook.part, "revisionHeaders") else ()),
     ]
     _forget_titles(package)
     if not lost:
@@ -93,17 +79,14 @@ def drop_old_summaries(package: Package, workbook: WorkbookPart, *, but: Workboo
 
 def close_others(package: Package, copy: ZipFile, tabs: list[WorkbookTab]) -> None:
     """Let none of these sheets be selected: those selected together would all be edited together."""
-    for tab in tabs:
-        if tab.part in package and is_selected(package, tab.part):
-            package.stream(copy, tab.part, deselect(package, tab.part), most=package.size(tab.part))
+    for part in (tab.part for tab in tabs if tab.part in package):
+        pieces = simplify_xml(package.chunks(part))
+        head, rest = _head(pieces)
+        if _SELECTED.search(head):
+            package.stream(copy, part, chain((_SELECTED.sub(b"", head), rest), pieces), most=package.size(part))
 
 
-def drop_calculation_order(package: Package, workbook: WorkbookPart) -> None:
-    """Take the order of calculation away: it names a formula that is gone, and Excel makes it anew."""
-    _drop(package, workbook.part, "calcChain")
-
-
-def _drop(package: Package, source: str, kind: str) -> list[Relation]:
+def drop_parts(package: Package, source: str, kind: str) -> list[Relation]:
     """Take away what a part refers to by this kind, and what only that refers to."""
     found = [each for each in package.relations(source) if each.kind == kind and not each.outside]
     for each in found:

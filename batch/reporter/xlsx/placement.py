@@ -28,8 +28,6 @@ _LAST_DIGITS = 8
 """Of a phone: what is in front of them is written in many ways."""
 _PHONE = COLUMNS.index("wegly_phone")
 
-Places = Sequence[Sequence[int]]
-
 
 class NoRoom(Exception):
     """The result columns do not fit anywhere in the sheet."""
