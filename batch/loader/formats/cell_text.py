@@ -40,6 +40,32 @@ _PLAIN_DECIMAL = re.compile(r"(-?(?:0|[1-9][0-9]{0,8}))\.([0-9]{0,3}[1-9])")
 _ISO_DURATION = re.compile(
     r"(-)?P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:[.,][0-9]+)?)S)?)?"
 )
+_BRAZILIAN = {
+    5: '"R$" #,##0_);("R$" #,##0)',
+    7: '"R$" #,##0.00_);("R$" #,##0.00)',
+    37: "#,##0_);(#,##0)",
+    39: "#,##0.00_);(#,##0.00)",
+    41: '_(* #,##0_);_(* (#,##0);_(* "-"_);_(@_)',
+    42: '_("R$"* #,##0_);_("R$"* (#,##0);_("R$"* "-"_);_(@_)',
+    43: '_(* #,##0.00_);_(* (#,##0.00);_(* "-"??_);_(@_)',
+    44: '_("R$"* #,##0.00_);_("R$"* (#,##0.00);_("R$"* "-"??_);_(@_)',
+}
+_BUILT_IN = {
+    1: "0",
+    2: "0.00",
+    3: "#,##0",
+    4: "#,##0.00",
+    9: "0%",
+    10: "0.00%",
+    11: "0.00E+00",
+    12: "# ?/?",
+    13: "# ??/??",
+    17: "mmm/yy",
+    48: "##0.0E+0",
+    **{each + more: code for each, code in _BRAZILIAN.items() for more in (0, 1) if each + more < 41},  # noqa: PLR2004
+    **_BRAZILIAN,
+}
+"""Codes by the ids that a workbook need not list; of those that differ from country to country, Brazil's."""
 _BUILT_IN_DATES = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
 _BUILT_IN_ELAPSED = frozenset((46,))
 _NOT_CODES = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\[\]]*\]', re.IGNORECASE | re.DOTALL)
@@ -230,6 +256,11 @@ def _rounded(moment: datetime) -> datetime:
     """Round to the second: times are kept as fractions of a day, so 10:10:10 may be stored as 10:10:09.9999."""
     whole = moment.replace(microsecond=0)
     return whole + timedelta(seconds=1) if moment.microsecond >= 500_000 else whole  # noqa: PLR2004 (half a second)
+
+
+def format_code(format_id: int, formats: Mapping[int, str]) -> str:
+    """Return the code of a number format; empty for General and those whose code is not needed."""
+    return formats.get(format_id) or _BUILT_IN.get(format_id, "")
 
 
 def number_kind(format_id: int, formats: Mapping[int, str]) -> NumberKind:

@@ -13,38 +13,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
-from batch.loader.formats.cell_text import NumberKind, format_kind, number_kind
+from batch.loader.formats.cell_text import NumberKind, format_code, format_kind, number_kind
 from batch.loader.source import NO_SHOWN, Shown
 
 ShowNumber = Callable[[str], Shown | None]
 """The text of a cell to the shown one; None where that is the same."""
 
-_BRAZILIAN = {
-    5: '"R$" #,##0_);("R$" #,##0)',
-    7: '"R$" #,##0.00_);("R$" #,##0.00)',
-    37: "#,##0_);(#,##0)",
-    39: "#,##0.00_);(#,##0.00)",
-    41: '_(* #,##0_);_(* (#,##0);_(* "-"_);_(@_)',
-    42: '_("R$"* #,##0_);_("R$"* (#,##0);_("R$"* "-"_);_(@_)',
-    43: '_(* #,##0.00_);_(* (#,##0.00);_(* "-"??_);_(@_)',
-    44: '_("R$"* #,##0.00_);_("R$"* (#,##0.00);_("R$"* "-"??_);_(@_)',
-}
-_BUILT_IN = {
-    1: "0",
-    2: "0.00",
-    3: "#,##0",
-    4: "#,##0.00",
-    9: "0%",
-    10: "0.00%",
-    11: "0.00E+00",
-    12: "# ?/?",
-    13: "# ??/??",
-    17: "mmm/yy",
-    48: "##0.0E+0",
-    **{each + more: code for each, code in _BRAZILIAN.items() for more in (0, 1) if each + more < 41},  # noqa: PLR2004
-    **_BRAZILIAN,
-}
-"""Codes by the ids that a workbook need not list; of those that differ from country to country, Brazil's."""
 _LONGEST = 255
 _CACHED = 16_384
 _MOST_DECIMALS = 12
@@ -81,7 +55,7 @@ _TESTS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
 
 def shower(format_id: int, formats: Mapping[int, str]) -> ShowNumber | None:
     """Return what shows the cells of a number format; None for a format that shows the plain text."""
-    return show_by(formats.get(format_id) or _BUILT_IN.get(format_id, ""), number_kind(format_id, formats))
+    return show_by(format_code(format_id, formats), number_kind(format_id, formats))
 
 
 @lru_cache(maxsize=1024)
