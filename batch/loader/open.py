@@ -139,20 +139,6 @@ _ONE_HIDDEN = N_("1 row is hidden in the sheet, often by a filter left on.")
 _HIDDEN = N_("{rows:,} rows are hidden in the sheet, often by a filter left on.")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Opened:
-    """Rows without a header yet, and how they are stored."""
-
-    grid: Grid
-    format: str
-    tab: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    remarks: tuple[Phrase, ...] = ()
-    totals: Sequence[Area] = ()
-    """Totals rows of tables."""
-
-
 def open_sheet(
     path: Path,
     *,
@@ -186,9 +172,9 @@ def open_sheet(
     """
     source = SheetFile(path=path, name=show_controls(shown_as or path.name), limits=limits)
     with source.within_memory():
-        opened = _open(source, name, wanted_columns, encoding)
-        header = _find_header(source, opened.grid, header_row, wanted_columns)
-    grid, width = opened.grid, len(header.names)
+        grid, totals, info = _open(source, name, wanted_columns, encoding)
+        header = _find_header(source, grid, header_row, wanted_columns)
+    width = len(header.names)
     is_text = isinstance(grid, TextGrid)
     if isinstance(grid, TextGrid):
         grid = replace(grid, width=width)
@@ -203,19 +189,15 @@ def open_sheet(
         )
     widths = judge_widths(source, grid, header, scan, is_loose=has_loose_ends) if is_text else None
     columns = name_columns(header, {index for index in scan.used if not is_text or index < width})
-    info = SheetInfo(
-        file=source.name,
-        format=opened.format,
-        sheet=opened.tab,
-        encoding=opened.encoding,
-        delimiter=opened.delimiter,
+    info = replace(
+        info,
         header_row=header.number,
         columns=columns.names,
         ambiguous=columns.ambiguous,
         month_first=tuple(
             name for place, name in zip(columns.places, columns.names, strict=True) if place in scan.month_first
         ),
-        remarks=(*opened.remarks, *_make_remarks(header, scan, columns.ambiguous)),
+        remarks=(*info.remarks, *_make_remarks(header, scan, columns.ambiguous)),
         formats=_describe_formats(scan, dict(zip(columns.places, columns.names, strict=True))),
     )
     return Sheet(
@@ -224,28 +206,26 @@ def open_sheet(
         grid=grid,
         columns=columns,
         ending=scan.ending,
-        totals=opened.totals,
+        totals=totals,
         widths=widths,
         is_guarded=is_text and set(columns.names) >= _RESULTS_CSV,
         reason_index=columns.names.index(_REASON) if has_origins(columns.names) and _REASON in columns.names else None,
     )
 
 
-def _open(source: SheetFile, name: str | None, wanted: Collection[str], encoding: str | None) -> _Opened:
+def _open(
+    source: SheetFile, name: str | None, wanted: Collection[str], encoding: str | None
+) -> tuple[Grid, Sequence[Area], SheetInfo]:
+    """Return the rows without a header yet, totals rows of tables, and what is known of the sheet."""
     content = find_content(source)
     if content is Content.TEXT:
         text = open_text(source, wanted, encoding)
         kind = "tsv" if text.delimiter == "\t" else "csv"
-        return _Opened(grid=text, format=kind, encoding=text.encoding, delimiter=text.delimiter)
+        return text, (), SheetInfo(file=source.name, format=kind, encoding=text.encoding, delimiter=text.delimiter)
     book = open_workbook(source, content)
     tab, remarks = choose_tab(source, book, name=name, wanted=wanted)
-    return _Opened(
-        grid=book.grid(tab),
-        format=book.format,
-        tab=tab.name,
-        remarks=(*remarks, *book.remarks),
-        totals=book.totals(tab),
-    )
+    info = SheetInfo(file=source.name, format=book.format, sheet=tab.name, remarks=(*remarks, *book.remarks))
+    return book.grid(tab), book.totals(tab), info
 
 
 def _find_header(source: SheetFile, grid: Grid, header_row: int | None, wanted: Collection[str]) -> Header:

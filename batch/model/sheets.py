@@ -28,15 +28,15 @@ class SheetInfo:
     """The file's name, without its folder."""
     format: str
     """csv, tsv, xlsx, xlsm, xls, xlsb or ods: the format of the content, whatever the file's name."""
-    sheet: str | None
+    sheet: str | None = None
     """The worksheet's name; None for text files."""
-    encoding: str | None
+    encoding: str | None = None
     """utf-8, utf-8-sig, utf-16, cp1252, cp850, cp860, mac_roman or the named one; None for workbooks."""
-    delimiter: str | None
+    delimiter: str | None = None
     """One character; None for workbooks."""
-    header_row: int
+    header_row: int = 0
     """Row number of the header, from 1; 0 when the sheet has none."""
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = ()
     """Header names in order. A column without a name is called by its letter: `column F`."""
     ambiguous: tuple[str, ...] = ()
     """Names of several columns, to which nothing may be mapped; the later ones are `Telefone (column F)`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from batch.i18n import N_, _
 from batch.loader.formats.content import Content, other_archive, other_document
@@ -78,20 +78,8 @@ def _unpack(row: tuple[Any, ...]) -> RawRow:
     return RawRow(number, cells, unpacked, hidden, phrase_from_json(fault) if fault else None, shown)
 
 
-class Reader(Protocol):
-    """A reader of one format whose list of sheets is known."""
-
-    format: str
-    """xlsx, xlsm, xls, xlsb or ods."""
-
-    @property
-    def tabs(self) -> Sequence[Tab]:
-        """Sheets in the order of their tabs."""
-        ...
-
-    def grid(self, tab: Tab) -> Grid:
-        """Return the rows of a worksheet. Raises SheetError: damaged, hostile, or over a limit."""
-        ...
+Reader = XlsxBook | OdsBook | XlsBook | XlsbBook
+"""A reader of one format whose list of sheets is known."""
 
 
 class Workbook:

@@ -77,7 +77,7 @@ def compile_mapping(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> M
     return mapping
 
 
-_NO_SHEET = SheetInfo(file="", format="", sheet=None, encoding=None, delimiter=None, header_row=0, columns=())
+_NO_SHEET = SheetInfo(file="", format="")
 
 
 def wanted_columns(campaign: Campaign) -> frozenset[str]:
