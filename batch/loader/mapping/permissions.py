@@ -7,7 +7,7 @@ the person. Words are known in Portuguese, English and Spanish.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -128,6 +128,10 @@ def read_consent(cell: str | None, more: frozenset[str] = frozenset()) -> Consen
     return Consent(no=is_optout_word(cell))
 
 
+def _is_refused(cell: str | None) -> bool:
+    return read_consent(cell).no
+
+
 class Permission(NamedTuple):
     """The permission columns' say on a row; all empty: nothing against it."""
 
@@ -155,7 +159,7 @@ def count_refusals(info: SheetInfo, rows: Iterable[SheetRow]) -> list[tuple[str,
     """Count the rows that refuse messages in columns that look so: the section that would use it, the column, rows."""
     optout, consent = find_unused(enumerate(info.columns))
     found = [("suppress", name, place, Memo(is_optout_word)) for name, place in optout]
-    found += [("consent", name, place, Memo(lambda cell: read_consent(cell).no)) for name, place in consent]
+    found += [("consent", name, place, Memo(_is_refused)) for name, place in consent]
     counts = Counter[str]()
     for row in rows if found else ():
         counts.update(name for _section, name, place, memo in found if memo[row.cells[place]])
@@ -182,8 +186,8 @@ class PermissionColumns:
         steps = [
             *([self._optout_step(*self.optout)] if self.optout else []),
             *([self._consent_step(*self.consent)] if self.consent else []),
-            *(_step(each, is_optout_word, _unused) for each in self.unused_optout),
-            *(_step(each, lambda cell: read_consent(cell).no, _unused) for each in self.unused_consent),
+            *(_unused_step(*each, is_optout_word) for each in self.unused_optout),
+            *(_unused_step(*each, _is_refused) for each in self.unused_consent),
             *(_select_step(*each) for each in self.select),
         ]
         if not steps:
@@ -220,9 +224,9 @@ class PermissionColumns:
             if answer.yes or column in row.errors:
                 return NO_OBJECTION
             if answer.no:
-                return Permission(_no_consent(column, row))
+                return Permission(_refuse(Reason.NO_CONSENT, column, row))
             if answer.empty:
-                return Permission(None, _no_consent(column, row))
+                return Permission(None, _refuse(Reason.NO_CONSENT, column, row))
             values = {"column": column, "found": row.cells[place] or ""}
             return Permission(problems=(Finding(Reason.CONSENT_UNCLEAR, values),))
 
@@ -233,24 +237,14 @@ CELL_OF_FILE = N_("{file}, column {column}, row {row}")
 _COLUMN_OF_ROW = N_("column {column}, row {row}")
 
 
-def _place_of(column: str, row: SheetRow) -> Mapping[str, Value]:
-    return {"where": Phrase(_COLUMN_OF_ROW, {"column": column, "row": str(row.number)})}
+def _refuse(reason: Reason, column: str, row: SheetRow) -> Finding:
+    return Finding(reason, {"where": Phrase(_COLUMN_OF_ROW, {"column": column, "row": str(row.number)})})
 
 
-def _no_consent(column: str, row: SheetRow) -> Finding:
-    return Finding(Reason.NO_CONSENT, _place_of(column, row))
-
-
-def _unused(column: str, row: SheetRow) -> Finding:
-    return Finding(Reason.OPTOUT_UNUSED_COLUMN, _place_of(column, row))
-
-
-def _step(
-    column: tuple[str, int], is_no: Callable[[str | None], bool], finding: Callable[[str, SheetRow], Finding]
-) -> _Step:
-    name, place = column
+def _unused_step(column: str, place: int, is_no: Callable[[str | None], bool]) -> _Step:
     memo = Memo(is_no)
-    return lambda row: Permission(finding(name, row)) if memo[row.cells[place]] else NO_OBJECTION
+    reason = Reason.OPTOUT_UNUSED_COLUMN
+    return lambda row: Permission(_refuse(reason, column, row)) if memo[row.cells[place]] else NO_OBJECTION
 
 
 def _select_step(column: str, place: int, allowed: frozenset[str]) -> _Step:

@@ -12,25 +12,26 @@ from batch.i18n import N_
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 
-_NULLS = frozenset(
+
+def _read_list(text: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in text.replace("\n", " ").split(","))
+
+
+_NULLS = _read_list(
     """
     null,(null),<null>,[null],none,<none>,nan,<nan>,nat,nil,undefined,n/a,n.a.,n.a,<na>,n/d,n.d.,n/i,[object object],
     -,--,---,\u2013,\u2014,?,??,???,...,\u2026,(blank),[blank],(empty),(vazio),(em branco),(vacío),(en blanco),(vacías),
     vazio,em branco,não informado,nao informado,não consta,nao consta,não disponível,nao disponivel,sem informação,
     sem informacao,sem dados,não se aplica,nao se aplica,not available,not applicable,no data,no informado,
     no disponible,no aplica,sin datos,sin información
-    """.replace("\n", "")
-    .replace(" " * 4, "")
-    .split(",")
+    """
 ) | {"NA"}
 """Whole cells that stand for no value; all but `NA` in any case."""
-_NAMELESS = frozenset(
+_NAMELESS = _read_list(
     """
     sem nome,sem cadastro,no name,noname,sin nombre,desconhecido,desconocido,unknown,true,false,verdadeiro,verdadero,
     falso,nome,name,nombre,*,**,***,.,..,_,__,xxx,xxxx,xxxxx,xxxxxx
-    """.replace("\n", "")
-    .replace(" " * 4, "")
-    .split(",")
+    """
 )
 """Whole cells that are no person's name."""
 _LOADING = frozenset({"loading...", "carregando...", "cargando...", "loading…", "carregando…", "cargando…"})
