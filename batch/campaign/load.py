@@ -16,7 +16,7 @@ from batch.campaign.schema import CampaignFile, CampaignSection, WindowSection
 from batch.campaign.sources import Source
 from batch.campaign.validators import RECIPIENT, fill_date, slug
 from batch.errors import CampaignError
-from batch.i18n import _
+from batch.i18n import N_, _
 from batch.model.contact_limits import ContactLimits
 from batch.model.sending_hours import Hours, Window
 
@@ -103,29 +103,25 @@ def _window(section: WindowSection, home: str) -> Window:
 def _text(path: Path) -> str:
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe would wait for ever
-            raise CampaignError(
-                _("{path} is a pipe or a device, not a campaign file.").format(path=path), _("Name a .toml file.")
-            )
+            raise _refusal(path, N_("{path} is a pipe or a device, not a campaign file."), _NAME_FILE)
         if path.stat().st_size > _LARGEST:
-            raise CampaignError(
-                _("{path} is too large to be a campaign file.").format(path=path), _("Name the campaign's .toml file.")
-            )
+            raise _refusal(path, N_("{path} is too large to be a campaign file."), _NAME_CAMPAIGN)
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise CampaignError(
-            _("There is no campaign file {path}.").format(path=path), _("Check the name and the folder.")
-        ) from None
+        raise _refusal(path, N_("There is no campaign file {path}."), N_("Check the name and the folder.")) from None
     except OSError as failure:
-        reason = failure.strerror or str(failure)
-        raise CampaignError(
-            _("The campaign file {path} cannot be read: {reason}.").format(path=path, reason=reason),
-            _("Name a .toml file."),
-        ) from None
+        text = N_("The campaign file {path} cannot be read: {reason}.")
+        raise _refusal(path, text, _NAME_FILE, reason=failure.strerror or str(failure)) from None
     if raw.startswith(_WORKBOOKS):
-        raise CampaignError(
-            _("{path} is a workbook, not a campaign file.").format(path=path), _("Name the campaign's .toml file.")
-        )
+        raise _refusal(path, N_("{path} is a workbook, not a campaign file."), _NAME_CAMPAIGN)
     return _decoded(raw).replace("\r\n", "\n").replace("\r", "\n")
+
+
+_NAME_FILE, _NAME_CAMPAIGN = N_("Name a .toml file."), N_("Name the campaign's .toml file.")
+
+
+def _refusal(path: Path, text: str, remedy: str, **values: str) -> CampaignError:
+    return CampaignError(_(text).format(path=path, **values), _(remedy))
 
 
 def _decoded(raw: bytes) -> str:

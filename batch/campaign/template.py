@@ -75,29 +75,28 @@ _FORMS = {
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
+_VALID_VALUES = {
+    "uuid": N_("a UUID like 0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"),
+    "status": N_("one of {statuses}"),
+    "name": N_("the template's name as WhatsApp has it: small letters, digits and _, like saudacao_inicial"),
+    "language": N_("a language's code as WhatsApp has it, like pt_BR, en_US or es"),
+    "text": N_("a text of at most {limit} characters"),
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldRule:
     """Rule for one field of the request."""
 
     kind: Literal["uuid", "status", "text", "name", "language"]
     required: bool = False
-    limit: int | None = None
-    """Most characters; None: no documented limit."""
+    limit: int = 0
+    """Most characters of a text."""
 
     @property
     def valid_values(self) -> str:
         """Description of valid values, for error messages."""
-        if self.kind == "uuid":
-            return _("a UUID like 0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c")
-        if self.kind == "status":
-            return _("one of {statuses}").format(statuses=", ".join(STATUSES))
-        if self.kind == "name":
-            return _("the template's name as WhatsApp has it: small letters, digits and _, like saudacao_inicial")
-        if self.kind == "language":
-            return _("a language's code as WhatsApp has it, like pt_BR, en_US or es")
-        if self.limit:
-            return _("a text of at most {limit} characters").format(limit=self.limit)
-        return _("a text that is not empty")
+        return _(_VALID_VALUES[self.kind]).format(statuses=", ".join(STATUSES), limit=self.limit)
 
 
 FIELDS: Mapping[str, FieldRule] = MappingProxyType(
@@ -124,7 +123,7 @@ def check_value(field: str, value: str) -> str | Finding:
     rule = FIELDS[field]
     if rule.kind == "text" and (control := find_control_character(value)):
         return Finding(Reason.VALUE_BAD_CHARACTERS, {"found": control})
-    if rule.kind == "text" and (rule.limit is None or len(value) <= rule.limit):
+    if rule.kind == "text" and len(value) <= rule.limit:
         return value
     if rule.kind == "uuid":
         return value.lower() if _UUID.fullmatch(value) else Finding(Reason.VALUE_NOT_UUID, {"found": value})
@@ -132,7 +131,7 @@ def check_value(field: str, value: str) -> str | Finding:
         allowed = ", ".join(STATUSES) if rule.kind == "status" else rule.valid_values
         refusal = Finding(Reason.VALUE_NOT_ALLOWED, {"found": value, "allowed": allowed})
         return value if form.fullmatch(value) else refusal
-    return Finding(Reason.VALUE_TOO_LONG, {"length": len(value), "limit": rule.limit or 0})
+    return Finding(Reason.VALUE_TOO_LONG, {"length": len(value), "limit": rule.limit})
 
 
 def find_control_character(text: str) -> Phrase | None:
