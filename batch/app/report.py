@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from batch.app.inputs.campaign_sheet import noted_limits, open_as_noted
+from batch.app.inputs.campaign_sheet import limits_of_run, reopen_sheet
 from batch.app.inputs.plan_file import sha256_of
 from batch.app.runs.finish import RunReport
 from batch.app.runs.run_folder import is_run_folder
@@ -157,10 +157,10 @@ def _open_copy(run: Run, inside: Path) -> SourceSheet:
     except OSError:
         return _missing_sheet(run)
     # What fails now is the copying: that must not pass for a sheet that is gone.
-    copy = keep_copy(original, inside, limits=noted_limits(run.sheet_options))
+    copy = keep_copy(original, inside, limits=limits_of_run(run.sheet_options))
     try:
         if copy.sha256 == run.sheet_sha256:
-            sheet = open_as_noted(copy.path, run.sheet_options, shown_as=original.name)
+            sheet = reopen_sheet(copy.path, run.sheet_options, shown_as=original.name)
             return SourceSheet(path=copy.path, info=sheet.info, rows=sheet.rows, name=show_controls(original.name))
     except SheetError:
         pass  # the report says that the sheet is gone

@@ -127,13 +127,13 @@ def _choose_language(ctx: click.Context, param: click.Parameter, value: str | No
         ctx.meta[_CHOSEN] = value
 
 
-def chosen_language() -> str | None:
+def language_option() -> str | None:
     """The language that `--lang` or WEGLY_BATCH_LANG names; None when neither is given."""
     found: str | None = click.get_current_context().meta.get(_CHOSEN)
     return found
 
 
-def requested_language(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> str | None:
+def find_language(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> str | None:
     """Look for `--lang` or WEGLY_BATCH_LANG before anything else is parsed: mistakes in the rest are in it too.
 
     None when neither names one of `LANGUAGES`; click complains of that later.

@@ -18,7 +18,7 @@ from typing import NoReturn
 import click
 
 from batch._version import __version__
-from batch.cli.help_i18n import TranslatedGroup, add_language_option, requested_language, translate_click
+from batch.cli.help_i18n import TranslatedGroup, add_language_option, find_language, translate_click
 from batch.cli.terminal import discard_stdout, echo
 from batch.errors import WeglyBatchError, nearest
 from batch.i18n import N_, _, describe_os_error, system_language, use_language
@@ -98,7 +98,7 @@ def main() -> None:
     """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
     translate_click()
     _escape_unknown_signs()
-    with use_language(requested_language(sys.argv[1:]) or system_language()):
+    with use_language(find_language(sys.argv[1:]) or system_language()):
         code = _run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl+C changes nothing any more
     sys.exit(code)

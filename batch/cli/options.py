@@ -9,7 +9,7 @@ import click
 
 from batch.app.inputs.campaign_sheet import Choices
 from batch.app.settings import Settings, parse_rate
-from batch.cli.help_i18n import chosen_language
+from batch.cli.help_i18n import language_option
 from batch.model.sheets import parse_encoding, parse_ranges
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,7 +29,7 @@ def lasting_option(*names: str, **attributes: Any) -> Callable[[F], F]:
 def settings_from(options: Mapping[str, Any]) -> Settings:
     """Return the settings that are among the values of a command's options."""
     named = {field.name: options[field.name] for field in fields(Settings) if field.name in options}
-    return Settings(**named, language=chosen_language())
+    return Settings(**named, language=language_option())
 
 
 def choices_from(options: Mapping[str, Any]) -> Choices:

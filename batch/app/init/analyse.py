@@ -80,7 +80,7 @@ def analyse_sheet(path: Path, *, phone: str | None = None, **options: Any) -> Sh
         width_problem=width_problem,
         facts=facts,
         phones=tuple(phones),
-        guess=_guessed(sheet, facts, tuple(phones)),
+        guess=_suggest(sheet, facts, tuple(phones)),
     )
 
 
@@ -88,10 +88,10 @@ def choose_phone_column(analysis: SheetAnalysis, name: str) -> SheetAnalysis:
     """Take another column as the phone's. Raises SettingsError when there is none of that name."""
     chosen = _named(name, analysis.facts, analysis.sheet.info)
     phones = (chosen, *(each for each in analysis.phones if each.name != chosen.name))
-    return replace(analysis, phones=phones, guess=_guessed(analysis.sheet, analysis.facts, phones))
+    return replace(analysis, phones=phones, guess=_suggest(analysis.sheet, analysis.facts, phones))
 
 
-def _guessed(sheet: Sheet, facts: tuple[ColumnFacts, ...], phones: tuple[ColumnFacts, ...]) -> Suggestion:
+def _suggest(sheet: Sheet, facts: tuple[ColumnFacts, ...], phones: tuple[ColumnFacts, ...]) -> Suggestion:
     best = phones[0]
     if best.name in sheet.info.ambiguous:
         several = _(

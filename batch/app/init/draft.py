@@ -59,7 +59,7 @@ def campaign_name(stem: str) -> str:
     return plain.strip()[:_LONGEST_NAME].strip() or "campanha"
 
 
-def unfilled_values(analysis: SheetAnalysis, body: str | None) -> dict[int, Source | None]:
+def values_to_fill(analysis: SheetAnalysis, body: str | None) -> dict[int, Source | None]:
     """Return the `{{n}}` of the body that no column `body_n` fills, each with the guess that the text suggests."""
     guess, facts = analysis.guess, analysis.facts
     if body is None or any(each.component == Constant(value="BODY") and not each.card_index for each in guess.fields):
@@ -106,7 +106,7 @@ def draft_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
 
 
 def _fields(analysis: SheetAnalysis, known: CampaignFacts) -> Iterator[DraftField]:
-    for index, value in unfilled_values(analysis, known.body).items():
+    for index, value in values_to_fill(analysis, known.body).items():
         yield DraftField(component="BODY", index=index, value=known.values.get(index, value))
     for spec in analysis.guess.fields:
         yield DraftField(

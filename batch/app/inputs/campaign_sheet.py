@@ -233,12 +233,12 @@ def reading_of(campaign: Campaign, info: SheetInfo) -> dict[str, str]:
     return {name: str(value) for name, value in options.items() if value is not None}
 
 
-def noted_limits(options: Mapping[str, str]) -> Limits:
+def limits_of_run(options: Mapping[str, str]) -> Limits:
     """Return the limits of a run's sheet. A run of an earlier version that had limits of its own counts as trusted."""
     return limits_for(trusted=any(name == "trusted" or name.startswith("limit_") for name in options))
 
 
-def open_as_noted(path: Path, options: Mapping[str, str], *, shown_as: str) -> Sheet:
+def reopen_sheet(path: Path, options: Mapping[str, str], *, shown_as: str) -> Sheet:
     """Open a sheet as a run opened it (`Run.sheet_options`), however its rows end: they are judged already.
 
     Raises SheetError.
@@ -248,7 +248,7 @@ def open_as_noted(path: Path, options: Mapping[str, str], *, shown_as: str) -> S
         path,
         name=options.get("name"),
         header_row=int(row) if row else None,
-        limits=noted_limits(options),
+        limits=limits_of_run(options),
         shown_as=shown_as,
         has_loose_ends=True,
         encoding=options.get("encoding"),

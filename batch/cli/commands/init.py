@@ -15,7 +15,7 @@ from batch.app.init.analyse import (
     parse_value,
     value_text,
 )
-from batch.app.init.draft import CampaignFacts, unfilled_values
+from batch.app.init.draft import CampaignFacts, values_to_fill
 from batch.app.init.write import WrittenCampaign, refuse_existing, write_campaign
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, shared_options
@@ -120,7 +120,7 @@ def _ask(analysis: SheetAnalysis, facts: CampaignFacts, *, ask_phone: bool) -> t
     if facts.body is None:
         text = _("Its text, with {{1}}, {{2}} ... as WhatsApp has it, in one line")
         facts = _prompt(text, lambda answer: replace(facts, body=answer)) or facts
-    open_values = unfilled_values(analysis, facts.body)
+    open_values = values_to_fill(analysis, facts.body)
     answers = {index: _prompt_value(index, guess, analysis) for index, guess in open_values.items()}
     return analysis, replace(facts, values={index: value for index, value in answers.items() if value is not None})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.app.inputs.campaign_sheet import Choices, noted_limits, open_as_noted, open_campaign_sheet, reading_of
+from batch.app.inputs.campaign_sheet import Choices, limits_of_run, open_campaign_sheet, reading_of, reopen_sheet
 from batch.app.inspect import inspect
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError, SheetError
@@ -89,11 +89,11 @@ def test_a_run_notes_how_it_read_its_sheet(load: Load, sheet: Path) -> None:
     info = open_sheet(sheet, limits=LIFTED_LIMITS).info
     noted = reading_of(trusting, info)
     assert noted == {"header_row": "1", "trusted": "True", "encoding": "utf-8"}
-    assert open_as_noted(sheet, noted, shown_as="s.csv").row_count == 2
+    assert reopen_sheet(sheet, noted, shown_as="s.csv").row_count == 2
     assert reading_of(load(""), info) == {"header_row": "1", "encoding": "utf-8"}
     with pytest.raises(SheetError, match="limit cells"):
-        open_as_noted(sheet, {"header_row": "1"}, shown_as="s.csv")
-    assert noted_limits({"header_row": "1", "limit_cells": "64000000"}) is LIFTED_LIMITS
+        reopen_sheet(sheet, {"header_row": "1"}, shown_as="s.csv")
+    assert limits_of_run({"header_row": "1", "limit_cells": "64000000"}) is LIFTED_LIMITS
 
 
 def test_a_command_may_trust_without_a_campaign(sheet: Path) -> None:
