@@ -246,15 +246,7 @@ class _Pass:
         pace, waiting = _Pace(rate), iter(self._chats)
 
         async def read() -> None:
-            reader = ChatsReader(
-                endpoint=settings.endpoint,
-                token=token,
-                origin=settings.origin,
-                read_timeout=settings.read_timeout,
-                trust_env=settings.trust_env,
-                now=utc_now,
-                sleep=pace.pause,
-            )
+            reader = settings.make_client(ChatsReader, token, now=utc_now, sleep=pace.pause)
             try:
                 for chat in waiting:
                     await pace.slot()

@@ -236,12 +236,11 @@ def _wipe(ledger: Ledger) -> str | None:
 
 
 def _find_folders(ledger: Ledger, scope: Scope, before: datetime) -> tuple[RunFiles, ...]:
-    found = filter(None, map(_find_files, ledger.retention.old_runs(scope, before)))
-    return tuple(files for files in found if files.ours or files.others or files.problem)
+    return tuple(filter(None, map(_find_files, ledger.retention.old_runs(scope, before))))
 
 
 def _find_files(run: Run) -> RunFiles | None:
-    """Look into the folder of a run; None when the run has none, or it is not there any more."""
+    """Look into the folder of a run; None when the run has none, or nothing in it is to be removed or reported."""
     if run.report_dir is None:
         return None
     folder = Path(run.report_dir)
@@ -264,7 +263,7 @@ def _find_files(run: Run) -> RunFiles | None:
         problem = _("The folder {folder} cannot be read: {words}.")
         return RunFiles(folder=folder, problem=problem.format(folder=folder, words=describe_os_error(error)))
     others = tuple(path for path in inside if path not in ours and path.name not in (_SUMMARY, _MASKED))
-    return RunFiles(folder=folder, ours=ours, others=others)
+    return RunFiles(folder=folder, ours=ours, others=others) if ours or others else None
 
 
 def _belongs_to(folder: Path, run: Run) -> bool:

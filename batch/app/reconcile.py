@@ -176,7 +176,7 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
         people = [each.result.person for each in unknown if each.result.person]
         cases = collect_cases(unknown, ledger.settlements.find_related(run.endpoint, people))
         texts = read_texts(run, loaded, sheet, {case.row.key for case in cases if case.chats}, ledger.hashes.key)
-        asked = _ask(run, loaded, [case for case in cases if case.row.key in texts], settings, token)
+        asked = _ask(loaded, [case for case in cases if case.row.key in texts], settings, token)
         judged = [match_case(case, texts, asked, read_timeout=settings.read_timeout) for case in cases]
         if loaded.template.body is None:
             judged = [UnmatchedRow(row=each.row, why=NoMatch.NO_BODY) for each in judged]
@@ -244,7 +244,7 @@ def read_texts(
 
 
 def _ask(
-    run: Run, campaign: Campaign, cases: Sequence[UnknownCase], settings: Settings, token: Token
+    campaign: Campaign, cases: Sequence[UnknownCase], settings: Settings, token: Token
 ) -> Mapping[str, Timeline | TimelineFailure]:
     """Read each chat's timeline, one after the other, no faster than the campaign's rate; by chat id."""
     chats = list(dict.fromkeys(chat for case in cases for chat in case.chats))
@@ -252,13 +252,7 @@ def _ask(
         return {}
 
     async def work() -> dict[str, Timeline | TimelineFailure]:
-        reader = ChatsReader(
-            endpoint=run.endpoint,
-            token=token,
-            origin=settings.origin,
-            read_timeout=settings.read_timeout,
-            trust_env=settings.trust_env,
-        )
+        reader = settings.make_client(ChatsReader, token)
         asked: dict[str, Timeline | TimelineFailure] = {}
         hopeless: TimelineFailure | None = None
         try:

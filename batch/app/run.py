@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -245,7 +245,7 @@ def send(
     With a canary so many rows are sent alone, and the rest only when all of them were accepted. `rules`: contact
     limits; None: the campaign's.
     """
-    client = _client_maker(token, settings)
+    context = make_ssl_context(trust_env=settings.trust_env) if settings.endpoint.startswith("https:") else None
 
     async def work() -> PoolResult:
         stop = StopSignal()
@@ -253,7 +253,7 @@ def send(
         with sending_by as sending, stop_on_signals(stop, lambda again: watcher.on_signal(again=again)):
             pool = Pool(
                 ledger=sending,
-                client=client,
+                client=lambda: settings.make_client(ChatsClient, token, ssl_context=context),
                 settings=_pool_settings(campaign, settings),
                 now=utc_now,
                 progress=watcher,
@@ -303,20 +303,3 @@ def _pool_settings(campaign: Campaign, settings: Settings) -> PoolSettings:
         home=campaign.timezone,
         wait=settings.wait,
     )
-
-
-def _client_maker(token: Token, settings: Settings) -> Callable[[], ChatsClient]:
-    endpoint = settings.endpoint
-    context = make_ssl_context(trust_env=settings.trust_env) if endpoint.startswith("https:") else None
-
-    def make() -> ChatsClient:
-        return ChatsClient(
-            endpoint=endpoint,
-            token=token,
-            origin=settings.origin,
-            read_timeout=settings.read_timeout,
-            ssl_context=context,
-            trust_env=settings.trust_env,
-        )
-
-    return make

@@ -1,8 +1,10 @@
 """Settings besides the campaign: options and environment, already resolved by the command line."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from batch.campaign import parse_rate
 from batch.chats import Token, parse_endpoint
@@ -11,6 +13,8 @@ from batch.i18n import _, describe_os_error
 
 __all__ = ["Settings", "Token", "parse_rate", "read_token", "token_expiry"]
 """The types and parsers of options are named here for the command line, too."""
+
+Client = TypeVar("Client")
 
 DEFAULT_BASE_URL = "https://api.wegly.com.br"
 
@@ -38,6 +42,17 @@ class Settings:
     """Wait for the hours of the campaign to begin."""
     language: str | None = None
     """Of everything a person reads, as the person chose it; None: reports as the campaign says, else the system."""
+
+    def make_client(self, kind: Callable[..., Client], token: Token, **more: Any) -> Client:
+        """Make a client of the API, of this kind."""
+        return kind(
+            endpoint=self.endpoint,
+            token=token,
+            origin=self.origin,
+            read_timeout=self.read_timeout,
+            trust_env=self.trust_env,
+            **more,
+        )
 
     @property
     def endpoint(self) -> str:

@@ -100,9 +100,9 @@ def import_people(
 
     def entries() -> Iterator[Entry]:
         nonlocal numbers
-        for listed in found.people():
+        for person, _row in found.people():
             numbers += 1
-            yield Entry(person=listed.person, reason=reason, source=whence, added=now)
+            yield Entry(person=person, reason=reason, source=whence, added=now)
 
     with Ledger.open(settings.ledger) as ledger:
         added = ledger.suppression.add(entries())

@@ -50,23 +50,24 @@ class Plan:
     def refuse_changes(self, *, campaign: Campaign, endpoint: str, sheet_sha256: str) -> None:
         """Raise PlanChanged when the plan was made of another sheet, campaign or endpoint."""
         if self.sheet_sha256 != sheet_sha256:
-            changed = _("The sheet is not the one that {file} was made of ({sheet}).")
-            raise PlanChanged(changed.format(file=self.path.name, sheet=self.sheet), _(_AGAIN))
+            raise self._refusal(_("The sheet is not the one that {file} was made of ({sheet})."), sheet=self.sheet)
         if self.campaign_sha256 != sha256_of(campaign.path):
-            changed = _("The campaign file has changed since {file} was made.")
-            raise PlanChanged(changed.format(file=self.path.name), _(_AGAIN))
+            raise self._refusal(_("The campaign file has changed since {file} was made."))
         if self.campaign != campaign.name:
             other = _("{file} was made for the campaign {planned!r}, and this is {now!r}.")
-            raise PlanChanged(other.format(file=self.path.name, planned=self.campaign, now=campaign.name), _(_AGAIN))
+            raise self._refusal(other, planned=self.campaign, now=campaign.name)
         if self.endpoint != endpoint:
             other = _("{file} was made for {planned}, and this run goes to {now}.")
-            raise PlanChanged(other.format(file=self.path.name, planned=self.endpoint, now=endpoint), _(_AGAIN))
+            raise self._refusal(other, planned=self.endpoint, now=endpoint)
 
     def refuse_other_hash(self, noted: str) -> None:
         """Raise PlanChanged when the plan is not the one whose hash a person noted."""
         if noted.strip().casefold() != self.hash:
             another = _("{file} is not the plan that was looked at: its hash is {hash}.")
-            raise PlanChanged(another.format(file=self.path.name, hash=self.hash), _(_AGAIN))
+            raise self._refusal(another, hash=self.hash)
+
+    def _refusal(self, problem: str, **values: object) -> PlanChanged:
+        return PlanChanged(problem.format(file=self.path.name, **values), _(_AGAIN))
 
     def planned_rows(self, requests: Iterable[tuple[int, str, str, str]]) -> dict[int, str]:
         """Return the planned rows among `requests`, (row, person, hash, body) each, with that hash.
@@ -79,8 +80,7 @@ class Plan:
             if row not in self.requests:
                 continue
             if self.requests[row] != (person, hash_request(body)):
-                another = _("Row {row} would get another message than {file} has.")
-                raise PlanChanged(another.format(row=row, file=self.path.name), _(_AGAIN))
+                raise self._refusal(_("Row {row} would get another message than {file} has."), row=row)
             found[row] = digest
         return found
 

@@ -26,15 +26,6 @@ _PHONE_WORDS = ("fone", "celular", "whats", "zap", "phone", "mobile", "recado", 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ListedPerson:
-    """A person on a list."""
-
-    person: str
-    """E.164."""
-    row: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Unreadable:
     """A cell that is no phone but has digits enough to be one, or a row that is damaged."""
 
@@ -66,8 +57,8 @@ class RecipientList:
         """The file's name for people."""
         return show_controls(self.path.name)
 
-    def people(self) -> Iterator[ListedPerson]:
-        """Yield the people in the sheet's order, as often as they stand there. Streams.
+    def people(self) -> Iterator[tuple[str, int]]:
+        """Yield each person (E.164) with the row, in the sheet's order, as often as they stand there. Streams.
 
         Raises SheetError when the file was changed or damaged since it was opened.
         """
@@ -79,7 +70,7 @@ class RecipientList:
                 self.ignored_rows += 1
                 continue
             for person in self._people_of(row, places):
-                yield ListedPerson(person=person, row=row.number)
+                yield person, row.number
 
     def refuse_unreadable(self) -> None:
         """Raise SheetError when `people` met numbers that cannot be read: one of them may be in the sheet to send."""
@@ -285,5 +276,5 @@ def open_lists(campaign: Campaign, only_allowed: Path | None, encoding: str | No
 
 
 def _with_places(people: RecipientList) -> Iterator[tuple[str, str]]:
-    for listed in people.people():
-        yield listed.person, _("{file}, row {row}").format(file=people.name, row=listed.row)
+    for person, row in people.people():
+        yield person, _("{file}, row {row}").format(file=people.name, row=row)

@@ -60,7 +60,7 @@ def _listed(cells: Sequence[str], header: str | None) -> set[str]:
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, delimiter=";").writerows([[cell] for cell in ([header] if header else []) + list(cells)])
         found = open_list(path)
-        listed = {each.person for each in found.people()}
+        listed = {person for person, _row in found.people()}
         found.refuse_unreadable()
         return listed
 

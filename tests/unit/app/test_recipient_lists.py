@@ -44,7 +44,7 @@ ANA, BIA = "+5511988887777", "+5511988886666"
 
 def people(path: Path, **more: object) -> list[str]:
     found = open_list(path, **more)  # type: ignore[arg-type]
-    listed = [each.person for each in found.people()]
+    listed = [person for person, _row in found.people()]
     found.refuse_unreadable()
     return listed
 
@@ -88,7 +88,7 @@ def test_the_whole_table_suppresses_its_people(tmp_path: Path, ledger: Ledger) -
 def test_what_cannot_be_read_is_never_taken_for_somebody(tmp_path: Path, text: str, reason: Reason) -> None:
     """It refuses the list when it could be somebody (5,51E+12 too), and is passed over when it is a note."""
     found = open_list(table(tmp_path / "lista.csv", ["11988887777", text, "11988886666"], "Telefone"))
-    assert [each.person for each in found.people()] == [ANA, BIA]
+    assert [person for person, _row in found.people()] == [ANA, BIA]
     signs = sum(character.isdigit() or character in "*X" for character in text)
     somebody = reason is Reason.PHONE_DIGITS_LOST or (signs >= 8 and any(map(str.isdigit, text)))
     assert found.unreadable_count == somebody
@@ -223,7 +223,7 @@ def test_the_same_rule_reads_the_list_and_the_sheet(tmp_path: Path, text: str) -
     path = table(tmp_path / "lista.csv", ["912 345 678", text], "Telefone")
     found = open_list(path, region="PT")
     expected = ["+351912345678", *([read.e164] if isinstance(read, Phone) else [])]
-    assert [each.person for each in found.people()] == expected
+    assert [person for person, _row in found.people()] == expected
 
 
 def test_a_list_is_known_in_its_folder_by_another_name_of_the_same_file(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_list_has_the_encoding_and_the_row_ends_of_the_sheet(tmp_path: Path) -
         open_lists(campaign_with(tmp_path, files), None, "utf-16-le")
     loose = files + '[sheet]\nencoding = "utf-16-le"\nrow_ends = "loose"\n'
     lists = open_lists(campaign_with(tmp_path, loose), tmp_path / "a.csv")
-    assert [each.person for one in lists.suppress for each in one.people()] == [ANA, BIA]
+    assert [person for one in lists.suppress for person, _row in one.people()] == [ANA, BIA]
     assert lists.only is not None
     lists.refuse_unreadable()
 
