@@ -147,7 +147,8 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
     noted: dict[str, tuple[tuple[int, Finding], ...]] = {}
     bad: list[Result] = []
     for result in staging.results(remarkable=True):
-        for code, note in _first_notes(result).items():
+        own = result.notes if result.outcome is Outcome.PENDING else ()
+        for code, note in {each.reason.value: each for each in reversed(own)}.items():  # the first of each code
             notes[code] += 1
             if notes[code] <= _NOTED_ROWS_SHOWN:
                 noted[code] = (*noted.get(code, ()), (result.row, note))
@@ -179,12 +180,6 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
         differing=staged.differing,
         plan_hash=staged.choices.plan.hash if staged.choices.plan else None,
     )
-
-
-def _first_notes(result: Result) -> dict[str, Finding]:
-    """The first note of each code, of a row that would be sent."""
-    notes = result.notes if result.outcome is Outcome.PENDING else ()
-    return {note.reason.value: note for note in reversed(notes)}
 
 
 def _examples(staged: StagedSheet) -> Iterator[Example]:

@@ -65,8 +65,6 @@ def token_expiry(value: str | None, file: Path | None) -> datetime | None:
 
     Raises SettingsError for a file that cannot be read.
     """
-    if value is None and file is None:
-        return None
     try:
         return read_token(value, file).expires
     except SettingsError:

@@ -134,7 +134,11 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
         index_problems = (words.format(file="index.html", error=describe_defect(index_problems)),)
     counts = {outcome.value: count for outcome, count in tally.counts.items()}
     log.info("run_ended", exit_code=exit_code.value, cause=sent.cause, counts=counts, problems=written.problems)
-    stamp_problems = () if stamped else (_stamp_problem(campaign.path),)
+    stamp_problem = _(
+        "The note {file} could not be written beside the campaign file: a later run with another "
+        "ledger would not be noticed. See that the disk has space and that you may write to the campaign's folder."
+    )
+    stamp_problems = () if stamped else (stamp_problem.format(file=f"{campaign.path.name}.stamp"),)
     return FinishedRun(
         run=ended,
         tally=tally,
@@ -183,14 +187,6 @@ def stop_exit_code(cause: StopCause | None) -> ExitCode | None:
     """Return the exit code of what ended a run early; None when nothing did."""
     codes = {None: None, StopCause.INTERRUPTED: ExitCode.INTERRUPTED, StopCause.TERMINATED: ExitCode.TERMINATED}
     return codes.get(cause, ExitCode.STOPPED)
-
-
-def _stamp_problem(campaign: Path) -> str:
-    problem = _(
-        "The note {file} could not be written beside the campaign file: a later run with another "
-        "ledger would not be noticed. See that the disk has space and that you may write to the campaign's folder."
-    )
-    return problem.format(file=f"{campaign.name}.stamp")
 
 
 def _notify(targets: NotifySection, run: Run, tally: Tally, *, trust_env: bool) -> tuple[str, ...]:

@@ -26,10 +26,7 @@ def command(*, sheet: Path, as_rows: bool, as_json: bool, **options: Any) -> Non
             echo(to_json(line, indent=None))
         return
     found = describe(opened)
-    if as_json:
-        echo(to_json(found))
-        return
-    echo(_text(found))
+    echo(to_json(found) if as_json else _text(found))
 
 
 def _text(found: dict[str, Any]) -> str:

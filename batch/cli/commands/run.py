@@ -129,8 +129,7 @@ def _print_files(files: InputFiles) -> None:
     if files.from_folders:
         names = ", ".join(file.name for file in files.from_folders)
         echo(_("Taken from the folder: {files}.").format(files=names), err=True)
-    for ignored in files.ignored:
-        echo(_("Left out of the folder: {what}.").format(what=ignored), err=True)
+    warn(_("Left out of the folder: {what}.").format(what=ignored) for ignored in files.ignored)
 
 
 def _check(sheets: Iterable[Path], campaign: Path, settings: Settings, choices: Choices, *, as_json: bool) -> ExitCode:

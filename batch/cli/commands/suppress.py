@@ -11,7 +11,7 @@ from batch.app.suppress import Entry, add_people, find_people, import_people, li
 from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, settings_from, shared_options
 from batch.cli.output.layout import row_label
-from batch.cli.terminal import confirm, echo
+from batch.cli.terminal import confirm, echo, warn
 from batch.formatting import format_moment, to_json
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import ExitCode
@@ -139,8 +139,7 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
         }
         echo(to_json(result))
         return code
-    for warning in people.warnings:
-        echo(warning, err=True)
+    warn(people.warnings)
     added = ngettext(
         "{sheet}: {added} added to the list; {already} was on it already.",
         "{sheet}: {added} added to the list; {already} were on it already.",
