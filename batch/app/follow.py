@@ -55,6 +55,8 @@ class FollowReport:
     runs: tuple[Run, ...]
     """Runs that were named; empty: all messages since `since`."""
     since: datetime | None
+    timezone: str
+    """By whose clock times are shown: of the named run, else of the latest one."""
     looks: int
     changed: int
     """Looks that showed another state, or a reply."""
@@ -82,11 +84,6 @@ class FollowReport:
         if self.refused:
             return ExitCode.STOPPED
         return ExitCode.PENDING if self.due else ExitCode.DONE
-
-    @property
-    def timezone(self) -> str:
-        """The clock by which times are shown."""
-        return self.runs[0].timezone if self.runs else "UTC"
 
     @property
     def delivery(self) -> DeliverySummary | None:
@@ -143,6 +140,7 @@ def follow(choices: FollowChoices, *, settings: Settings, token: Token, on_look:
                 ledger=ledger.location,
                 runs=runs,
                 since=since,
+                timezone=next((run.timezone for run in (*runs, *ledger.runs()) if run.endpoint == endpoint), "UTC"),
                 looks=passing.looks,
                 changed=passing.changed,
                 due=len(ledger.deliveries.due(scope, utc_now())),

@@ -44,6 +44,7 @@ def follow_text(ended: FollowReport) -> str:
         lines.append(left.format(n=number(ended.due)))
     if ended.headline:
         lines.append(ended.headline)
+    lines += _failure_lines(ended)
     lines += _opt_out_lines(ended)
     if ended.unknown:
         unknown = ngettext(
@@ -55,6 +56,18 @@ def follow_text(ended: FollowReport) -> str:
         lines.append(unknown.format(n=number(ended.unknown), command=f"wegly-batch follow {run} -c CAMPAIGN"))
     lines += [_("Report: {folder}").format(folder=report.folder) for report in ended.reports]
     return "\n".join([*lines, *ended.problems])
+
+
+def _failure_lines(ended: FollowReport) -> list[str]:
+    """A line for each reason of failures, the most frequent first."""
+    failures = ended.delivery.failures if ended.delivery else ()
+    reasons = [
+        (number(each.messages), "" if each.code is None else f"{each.code}", each.words or _("the API gave no words"))
+        for each in failures
+    ]
+    width = max((len(count) for count, _code, _words in reasons), default=0)
+    failed = _("failed")
+    return [f"  {count:>{width}} {failed:<8} {code:<7} {words}" for count, code, words in reasons]
 
 
 def _opt_out_lines(ended: FollowReport) -> list[str]:

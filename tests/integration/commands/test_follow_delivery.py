@@ -227,8 +227,9 @@ def test_what_a_person_reads(
     out = capsys.readouterr().out
     assert (
         "Delivered at least 2 of 5 messaged (read at least 1), failed 1, on the way 1, not known 1; "
-        "2 replied, 2 opted out. Looked 05/11/2026 12:00." in out
+        "2 replied, 2 opted out. Looked 05/11/2026 09:00." in out
     )
+    assert "  1 failed   131050  Nao entregue" in out
     assert 'wegly-batch suppress add "+55 11 90000-0003"' in out
     assert wegly_batch([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
