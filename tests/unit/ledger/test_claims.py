@@ -8,9 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
+from batch.ledger.storage.schema import messages
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
@@ -164,6 +166,8 @@ def test_what_was_chosen_to_be_tried_again_is_not_tried(
         ledger.suppression.add([listed(ANA)])
     done = send(ledger, "r2")
     assert not [each for each in done if not isinstance(each, ClaimRefusal)]
+    with ledger._engine.connect() as connection:
+        assert connection.execute(select(messages.c.state)).scalars().all() == [verdict.outcome.value]
     assert shown(ledger, "r2") == {2: SKIPPED if early and verdict is FAILED else said}
     assert results(ledger, "r1")[2].attempts == 1
 

@@ -234,6 +234,23 @@ def test_a_shared_cap_is_read_anew_when_others_have_written(ledger: Ledger) -> N
         assert quota.refuses(connection, CLARA, NOON) == free
 
 
+@pytest.mark.parametrize("settled", [False, True])
+def test_an_attempt_without_an_end_may_have_been_posted_for_half_a_minute(ledger: Ledger, *, settled: bool) -> None:
+    """Of a run that died, for the cap and for spacing, whether its claim is settled or open."""
+    planned(ledger, "r1", ANA)
+    tried(ledger, "r1", NOON)
+    if settled:
+        assert ledger.settle_dead_claims(endpoint=ENDPOINT, campaign="c") == 1
+    planned(ledger, "r2", BIA, campaign="other")
+    full = tried(ledger, "r2", NOON + HOUR)
+    assert isinstance(full, ClaimRefusal)
+    assert full.until == NOON + DAY + timedelta(seconds=31)
+    planned(ledger, "r3", ANA, campaign="third")
+    close = tried(ledger, "r3", NOON + timedelta(seconds=20))
+    assert isinstance(close, ClaimRefusal)
+    assert close.until == NOON + timedelta(seconds=36)
+
+
 def test_the_ledger_tells_who_was_reached_here_within_a_day(ledger: Ledger) -> None:
     """The oldest first, whoever it is; an unknown one that waits to be sent again counts, none of elsewhere does."""
     rules = ContactLimits(per_24h=2)

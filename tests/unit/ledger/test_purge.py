@@ -43,6 +43,7 @@ def planned(
     campaign: str = "C",
     unique: str = "",
     sent: bool = True,
+    verdict: Verdict | None = None,
 ) -> None:
     """A run that began and ended then; it sends all it may."""
     of = Run(run=run, campaign=campaign, endpoint=ENDPOINT, sheet_path="s", sheet_sha256="0", version="0", started=at)
@@ -65,16 +66,16 @@ def planned(
         staging.judge()
         staging.plan(of, Owner.here(run), TRAITS)
     if sent:
-        asyncio.run(send(ledger, run, at))
+        asyncio.run(send(ledger, run, at, verdict or SENT))
         ledger.finish_run(run, finished=at, attempts=0, achieved_rate=None, pending=None)
 
 
-async def send(ledger: Ledger, run: str, at: datetime) -> None:
+async def send(ledger: Ledger, run: str, at: datetime, verdict: Verdict) -> None:
     with ledger.open_queue(Owner.here(run), endpoint=ENDPOINT) as sending:
         for job in sending.jobs():
             held = await sending.claim(job, at)
             assert isinstance(held, Claim)
-            await sending.record(held, SENT, duration_ms=5, began=at)
+            await sending.record(held, verdict, duration_ms=5, began=at)
 
 
 def purge(ledger: Ledger, scope: Scope = SCOPE) -> PurgeCounts:
@@ -98,6 +99,15 @@ def test_the_age_of_a_message_is_that_of_its_last_use(ledger: Ledger) -> None:
     assert [result.person for result in ledger.results("r2")] == PEOPLE[2:4]
     assert [run.purged for run in ledger.runs()] == [None, NOW]
     assert purge(ledger) == PurgeCounts(scope=SCOPE, kept=1)
+
+
+def test_a_purged_refusal_stands_until_its_request_changes(ledger: Ledger) -> None:
+    """The request is known by its hash, so that a purge makes no one be sent to again."""
+    refused = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), http_status=400)
+    planned(ledger, "r1", PEOPLE[:1], at=OLD, verdict=refused)
+    assert purge(ledger).messages == 1
+    planned(ledger, "r2", PEOPLE[:1], at=NOW)
+    assert ledger.tally("r2").counts[Outcome.ERROR] == 1
 
 
 def test_a_waiting_message_of_a_dead_run_loses_its_values(ledger: Ledger) -> None:

@@ -130,7 +130,7 @@ def test_after_many_stray_marks_no_cell_goes_on_in_the_next_line() -> None:
 def test_nearly_all_lines_must_stand_in_other_marks() -> None:
     """A name in apostrophes is none; nor is a file without lines."""
     assert find_quote(["'a';'b'\n", "'c';'d'\n", "e;f\n", "\n"]) == "'"
-    assert find_quote(["'a';'b'\n", "c;d\n", "e;f\n"]) == '"'
+    assert find_quote(["'a';'b'\n", "'c';'d'\n", "e;f\n", "g;h\n"]) == '"'
     assert find_quote([]) == '"'
 
 
