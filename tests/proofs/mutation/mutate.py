@@ -122,7 +122,9 @@ class Project:
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
             compiled.unlink()
         path.write_text(defect.break_source(whole), encoding="utf-8")
-        seconds = {test: each["seconds"] for test, each in traced.items() if _reaches(each, defect)}
+        before, *_ = traced.values()
+        loaded = defect.lines is not None and _runs(before, defect)
+        seconds = {test: each["seconds"] for test, each in traced.items() if loaded or _reaches(each, defect)}
         files = [file for file in tests if any(test.startswith(f"{file}::") for test in seconds)]
         choice = Choice(seconds, traced.keys() - seconds.keys())
         try:
@@ -139,8 +141,11 @@ def _reaches(traced: dict[str, Any], defect: Defect) -> bool:
 
     Where the defect has no lines, others read what was made there before.
     """
-    lines = traced["lines"]
-    return defect.lines is None or not lines or any(each in defect.lines for each in lines.get(defect.module, ()))
+    return defect.lines is None or not traced["lines"] or _runs(traced, defect)
+
+
+def _runs(traced: dict[str, Any], defect: Defect) -> bool:
+    return any(each in (defect.lines or ()) for each in traced["lines"].get(defect.module, ()))
 
 
 def _pass(folder: Path, tests: Sequence[str], plugins: Sequence[object], *, limit: float, learn: bool = False) -> bool:
@@ -170,6 +175,9 @@ def _run_tests(folder: Path, tests: Sequence[str], plugins: Sequence[object], *,
     if not learn:
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
         sys.dont_write_bytecode = True
+    for tracer in plugins:
+        if isinstance(tracer, Tracer):
+            tracer.begin()
     # A failing example is enough, it need not be the shortest.
     phases = (Phase.explicit, Phase.generate)
     settings.register_profile("mutation", deadline=None, database=None, phases=phases)

@@ -16,7 +16,7 @@ import pytest
 
 
 class Tracer:
-    """Notes for every test how long it takes and which lines of the modules it runs, in a file."""
+    """Notes each test's seconds and the lines of the modules that it runs, in a file; under "" what ran before."""
 
     def __init__(self, folder: Path, modules: Collection[str], target: Path) -> None:
         self._modules = {str(folder / module): module for module in modules}
@@ -24,8 +24,13 @@ class Tracer:
         self._lines = defaultdict[str, set[int]](set)
         self._found: dict[str, dict[str, Any]] = {}
 
+    def begin(self) -> None:
+        """Note also what runs before the tests: what modules make as they are loaded, the tests only use."""
+        sys.settrace(self._enter)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._found.setdefault("", {"seconds": 0.0, "lines": self._noted()})
         self._lines = defaultdict(set)
         started = time.monotonic()
         threading.settrace(self._enter)
@@ -35,8 +40,10 @@ class Tracer:
         finally:
             sys.settrace(None)
             threading.settrace(None)  # type: ignore[arg-type] - as the library's documentation has it
-            lines = {module: sorted(numbers) for module, numbers in self._lines.items()}
-            self._found[item.nodeid] = {"seconds": time.monotonic() - started, "lines": lines}
+            self._found[item.nodeid] = {"seconds": time.monotonic() - started, "lines": self._noted()}
+
+    def _noted(self) -> dict[str, list[int]]:
+        return {module: sorted(numbers) for module, numbers in self._lines.items()}
 
     def pytest_sessionfinish(self) -> None:
         self._target.write_text(json.dumps(self._found), encoding="utf-8")
