@@ -65,6 +65,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._virtual = 1000.0
+        self._clock_resolution = 1e-9  # that of Windows would fire timers early, as no loop of a run does
         real_select = self._selector.select
 
         def select(timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:

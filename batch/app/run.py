@@ -40,7 +40,7 @@ from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.runs import KEYED_ORIGINS, Run, StopCause
 from batch.model.sheets import limits_for
-from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, stop_on_signals
+from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, precise_loop, stop_on_signals
 from batch.spool import Spool
 
 log = structlog.get_logger()
@@ -269,7 +269,8 @@ def send(
     gc.collect()
     gc.freeze()
     try:
-        return asyncio.run(work())
+        with asyncio.Runner(loop_factory=precise_loop) as runner:
+            return runner.run(work())
     finally:
         gc.unfreeze()
 

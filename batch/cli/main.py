@@ -129,7 +129,7 @@ def _terminate(*_: object) -> NoReturn:
 def _listen_to_signals() -> None:
     if hasattr(signal, "SIGUSR1"):  # it once asked a run for its state; its default would kill the process
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         number = getattr(signal, name, None)
         # A closed terminal ends a run as a polite kill does, unless nohup has it ignored.
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:

@@ -25,6 +25,8 @@ _MOST_UNREAD: Final = 256 * 1024
 """Bytes that may wait to be read before the other side is made to wait."""
 _LONGEST_HANDSHAKE: Final = 3600.0
 """Seconds; longer than the caller's own time-out, which is raised as one."""
+_TURNS_OF_A_READ: Final = 2 if sys.platform == "win32" else 0
+"""Turns of the loop until it has what a read brought: on Windows one is always under way and takes the bytes."""
 _MOST_TURNS: Final = 100
 """Turns of the event loop in which bytes that lie there are read; TLS has some of its own, e.g. session tickets."""
 _END: Final = h11.EndOfMessage()
@@ -150,6 +152,8 @@ class Connection(asyncio.Protocol):
         Bytes that lie there are read first. TLS's own are no harm; the end of the connection, or an answer without a
         request, closes it.
         """
+        for _ in range(_TURNS_OF_A_READ):
+            await asyncio.sleep(0)
         for _ in range(_MOST_TURNS):
             if self._idle_since is None or self._ended or self._transport.is_closing():
                 return False
