@@ -1,11 +1,11 @@
 """Files that are there whole or not at all."""
 
 import os
-import stat
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from rights import is_private
 
 from batch.atomic_file import _replace, write_atomic
 
@@ -26,7 +26,7 @@ def test_a_file_is_written_and_only_its_owner_may_read_it(folder: Path) -> None:
     """The content is there, mode 0600, and nothing else is left in the folder."""
     placed = write_atomic(folder / "a.txt", hello)
     assert placed.read_bytes() == b"hello"
-    assert stat.S_IMODE(placed.stat().st_mode) == 0o600
+    assert is_private(placed)
     assert list(folder.iterdir()) == [placed]
 
 
@@ -52,7 +52,7 @@ def test_the_file_is_durable_before_it_gets_its_name(folder: Path, monkeypatch: 
     monkeypatch.setattr(os, "fsync", lambda handle: (steps.append("fsync"), fsync(handle))[1])
     monkeypatch.setattr(Path, "replace", lambda self, to: (steps.append("replace"), replace(self, to))[1])
     write_atomic(folder / "a.txt", hello)
-    assert steps == ["fsync", "replace", "fsync"]
+    assert steps == ["fsync", "replace", "fsync"][: 2 if os.name == "nt" else 3]  # Windows keeps a rename by itself
 
 
 def test_a_file_held_open_by_excel_gets_another_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

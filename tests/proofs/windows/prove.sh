@@ -3,10 +3,12 @@
 # Needs wine (on Debian: apt-get install wine wine64), unzip, and the pip of a Python 3.11. Keeps what it makes in $WINE_PYTHON.
 set -euo pipefail
 
-root=$(git -C "$(dirname "${BASH_SOURCE[0]}")" rev-parse --show-toplevel)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 here=${WINE_PYTHON:-${TMPDIR:-/tmp}/wegly-batch-wine}
 python=$here/python
-export WINEPREFIX=$here/prefix WINEARCH=win64 WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml=" PYTHONDONTWRITEBYTECODE=1
+# Tests start Python anew, which then needs the place of the package.
+PYTHONPATH=Z:$(tr / '\\' <<<"$root")
+export PYTHONPATH WINEPREFIX=$here/prefix WINEARCH=win64 WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml=" PYTHONDONTWRITEBYTECODE=1
 
 download() { pip download -q --platform win_amd64 --python-version 3.11 --only-binary=:all: -d "$here/wheels" "$@"; }
 

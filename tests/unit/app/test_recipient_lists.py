@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import os
 import runpy
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -174,6 +175,7 @@ def _folder(tmp_path: Path, *names: str) -> Path:
     return folder
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only administrators make links")
 def test_a_folder_is_its_sheets_without_lists_and_leftovers(tmp_path: Path) -> None:
     """By name, each file that is left out with its reason; a list is known by any way to it."""
     folder = _folder(tmp_path, "b.csv", "A.XLSX", "bloqueio.csv", "~$A.xlsx", ".c.csv", "report.xlsx", "nota.pdf")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import stat
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rights import is_private
 from sqlalchemy import create_mock_engine, select
 from sqlalchemy.engine.mock import MockConnection
 
@@ -302,10 +302,10 @@ def test_the_ledger_and_its_folder_are_private(tmp_path: Path) -> None:
     path = tmp_path / "new" / "ledger.sqlite3"
     with Ledger.open(f"sqlite:///{path}") as opened:
         plan(opened, "r1", [good(2)])
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
-    assert modes["ledger.sqlite3-wal"] == 0o600
-    assert set(modes.values()) == {0o600}
+        assert is_private(path.parent)
+        private = {file.name: is_private(file) for file in path.parent.iterdir() if file.is_file()}
+    assert private["ledger.sqlite3-wal"]
+    assert all(private.values())
 
 
 def test_commits_are_fully_durable(tmp_path: Path) -> None:

@@ -29,6 +29,6 @@ def test_results_begin_with_their_header_wherever_the_campaign_says_the_sheet_ha
     """The titles above the user's header are not in results.csv."""
     path = tmp_path / "results.csv"
     lines = ["Nome;Telefone;wegly_status;wegly_run", *(f"Ana;11 90000-100{n};success;r1" for n in range(4))]
-    path.write_text("\r\n".join(lines), encoding="utf-8-sig")
+    path.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
     sheet = open_sheet(path, header_row=4)
     assert (sheet.info.header_row, [row.number for row in sheet.rows()]) == (1, [2, 3, 4, 5])

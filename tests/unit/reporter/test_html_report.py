@@ -7,7 +7,6 @@ import hashlib
 import html
 import json
 import re
-import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 from page_data import page_counts, page_reasons, page_rows, page_settings
 from report_factory import COLUMNS, HOSTILE, Made, hostile, phone, result
+from rights import is_private
 
 from batch.i18n import use_language
 from batch.model.outcomes import Outcome
@@ -368,7 +368,7 @@ def test_the_page_is_private_and_one_of_the_files(tmp_path: Path) -> None:
         tmp_path, run=made.run(), tally=made.tally(), sheet=made.view(), results=lambda: iter(made.results())
     )
     assert written.page == tmp_path / "report.html"
-    assert stat.S_IMODE((tmp_path / "report.html").stat().st_mode) == 0o600
+    assert is_private(tmp_path / "report.html")
     assert not list(tmp_path.glob("*.part"))
 
 
