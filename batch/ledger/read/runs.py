@@ -196,8 +196,9 @@ def select_runs(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> li
 def _run_of(found: Mapping[Any, Any]) -> Run:
     check_types(runs, found)
     values = {field.name: found[field.name] for field in fields(Run) if field.name in found}
-    texts = {name: json.loads(found[name] or "{}") for name in ("sheet_options", "reply_opt_outs")}
-    return Run(**values | texts)
+    opt_outs = found["reply_opt_outs"]
+    texts = {"sheet_options": found["sheet_options"], "reply_opt_outs": "{}" if opt_outs is None else opt_outs}
+    return Run(**values | {name: json.loads(text) for name, text in texts.items()})
 
 
 def _read_pending(connection: sa.Connection, run: str) -> Callable[[str | None], tuple[Finding, ...]]:

@@ -56,21 +56,17 @@ def _limit_suppression_to_endpoints(connection: sa.Connection) -> None:
     _use_one_form_of_numbers(connection)
 
 
-def _add_message_ids(connection: sa.Connection) -> None:
-    for column in ("message_id", "message_status"):
-        connection.exec_driver_sql(f"ALTER TABLE messages ADD COLUMN {column} TEXT")
+def _add_deliveries(connection: sa.Connection) -> None:
+    for column in (
+        "messages ADD COLUMN message_id",
+        "messages ADD COLUMN message_status",
+        "runs ADD COLUMN reply_opt_outs",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE {column} TEXT")
+    deliveries.create(connection)
 
 
-def _add_reply_opt_outs(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN reply_opt_outs TEXT")
-
-
-MIGRATIONS: Mapping[int, Migration] = {
-    5: _limit_suppression_to_endpoints,
-    6: _add_message_ids,
-    7: deliveries.create,
-    8: _add_reply_opt_outs,
-}
+MIGRATIONS: Mapping[int, Migration] = {5: _limit_suppression_to_endpoints, 6: _add_deliveries}
 """Version n to the step that leads to it from n - 1: each change of a table brings its own."""
 
 OLDEST_VERSION = 4

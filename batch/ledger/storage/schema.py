@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 6
 """Raised with every change of the tables; `MIGRATIONS` in `engine.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

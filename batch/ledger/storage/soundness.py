@@ -55,7 +55,7 @@ def find_damage(engine: sa.Engine, place: str) -> LedgerFailed | None:
 
 
 def _unsound(connection: sa.Connection) -> Iterator[str]:
-    entries = dict(connection.execute(sa.select(meta.c.name, meta.c.value)).tuples().all())
+    entries = {entry.name: entry.value for entry in connection.execute(sa.select(meta.c.name, meta.c.value))}
     yield from (f"meta.{name}" for name, read in _ENTRIES.items() if not _can(read, entries.get(name)))
     for column in (column for table in metadata.sorted_tables for column in table.columns):
         raw: sa.ColumnElement[Any] = sa.literal_column(f'"{column.table.name}"."{column.name}"')

@@ -48,11 +48,11 @@ CREATE TABLE suppressed (
 );
 INSERT INTO suppressed VALUES ('+5511988887001', '"asked"', '"mail"', 1772366400000000);
 """
-VERSION_7 = "ALTER TABLE runs DROP COLUMN reply_opt_outs;"
-VERSION_6 = f"{VERSION_7} DROP TABLE deliveries;"
 VERSION_5 = """
+DROP TABLE deliveries;
 ALTER TABLE messages DROP COLUMN message_id;
 ALTER TABLE messages DROP COLUMN message_status;
+ALTER TABLE runs DROP COLUMN reply_opt_outs;
 """
 
 
@@ -61,7 +61,7 @@ def test_people_on_the_list_of_version_4_are_on_it_everywhere(tmp_path: Path) ->
     path = tmp_path / "old.sqlite3"
     make_ledger(path, 4)
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(VERSION_6 + VERSION_5 + VERSION_4)
+        connection.executescript(VERSION_5 + VERSION_4)
     with Ledger.open(f"sqlite:///{path}") as ledger:
         (entry,) = ledger.suppression.entries()
         assert (entry.person, entry.endpoint, entry.added) == ("+5511988887001", "", SENT)
@@ -70,28 +70,19 @@ def test_people_on_the_list_of_version_4_are_on_it_everywhere(tmp_path: Path) ->
 
 
 def test_messages_of_version_5_have_no_id_yet(tmp_path: Path) -> None:
-    """Their answers were not kept; the chat's timeline has to be asked."""
+    """Their answers were not kept; the chat's timeline has to be asked, as if it were a message of today."""
     path = tmp_path / "old.sqlite3"
     make_ledger(path, 5)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(VERSION_6 + VERSION_5)
-    with Ledger.open(f"sqlite:///{path}") as ledger:
-        assert [result.outcome for result in ledger.results("r1")] == ["success"]
-    found = asked(path, "SELECT state, message_id, message_status FROM messages")
-    assert found == [("success", None, None)]
-
-
-def test_nothing_was_looked_at_in_a_ledger_of_version_6(tmp_path: Path) -> None:
-    """Its messages are due for a look as those of today are."""
-    path = tmp_path / "old.sqlite3"
-    make_ledger(path, 6)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(VERSION_6)
+        connection.executescript(VERSION_5)
         connection.execute("UPDATE messages SET run = 'r1', chat_id = 'chat-1'")
     with Ledger.open(f"sqlite:///{path}") as ledger:
+        assert [result.outcome for result in ledger.results("r1")] == ["success"]
         (due,) = ledger.deliveries.due(FollowScope(endpoint="e"), SENT + timedelta(hours=1))
         assert (due.chat_id, due.delivery) == ("chat-1", None)
         assert ledger.tally("r1").delivery is None
+    found = asked(path, "SELECT state, message_id, message_status FROM messages")
+    assert found == [("success", None, None)]
 
 
 @pytest.mark.parametrize(
