@@ -254,7 +254,11 @@ def test_an_attempt_without_an_end_may_have_been_posted_for_half_a_minute(ledger
 def test_the_ledger_tells_who_was_reached_here_within_a_day(ledger: Ledger) -> None:
     """The oldest first, whoever it is; an unknown one that waits to be sent again counts, none of elsewhere does."""
     rules = ContactLimits(per_24h=2)
-    for run, person, endpoint, hours in (("r1", BIA, ENDPOINT, 0), ("r2", ANA, ENDPOINT, 1), ("r3", ANA, ELSEWHERE, 2)):
+    for run, person, endpoint, hours in (
+        ("r1", BIA, ENDPOINT, 0),
+        ("r2", ANA, ENDPOINT, 1),
+        ("r3", CLARA, ELSEWHERE, 2),
+    ):
         planned(ledger, run, person, campaign=run, endpoint=endpoint)
         tried(ledger, run, NOON + hours * HOUR, verdict=LOST, took=0, rules=rules, endpoint=endpoint)
     planned(ledger, "r4", BIA, campaign="r1", retries=RetryOptions(resend_unknown=True))
@@ -295,6 +299,15 @@ def test_the_sentence_of_who_has_another_campaigns_message(ledger: Ledger) -> No
     assert isinstance(recent, ClaimRefusal)
     told = "The person got a message of the campaign segunda on 03/11/2026 11:00, less than 7 days ago."
     assert sentence(recent.finding) == told
+
+
+def test_a_chat_that_is_known_elsewhere_is_new_here(ledger: Ledger) -> None:
+    """Two endpoints may give the same id to two chats."""
+    answered = replace(SENT, signs=ChatSigns(chat_id="chat-1"))
+    for run, endpoint in (("r1", ELSEWHERE), ("r2", ENDPOINT)):
+        planned(ledger, run, ANA, endpoint=endpoint)
+        tried(ledger, run, NOON, verdict=answered, rules=ContactLimits(), endpoint=endpoint)
+    assert [result.outcome for result in ledger.results("r2")] == [Outcome.SUCCESS]
 
 
 def test_what_was_sent_elsewhere_is_no_history_here(ledger: Ledger) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow
+from batch.ledger.storage.staged_tables import staged
 from batch.model.messages import Origin, message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -150,6 +152,18 @@ def test_what_was_sent_as_it_stood_is_not_sent_as_corrected(desk: Desk, verdict:
     assert desk.shown(stale) == [(2, Q, "sent_in_original"), (3, W, "created")]
     said = verdict.finding.reason.value
     assert desk.shown(first) == [(5, P, said), (6, W, "created")]
+
+
+def test_a_plan_says_that_a_row_was_sent_as_corrected(desk: Desk) -> None:
+    """Before anything is sent, where its error would be tried again."""
+    first = desk.run("a", [(5, P)], {P: NO})
+    desk.run("b", [(2, Q)], {Q: SENT}, of=(first, [5]))
+    with desk.ledger.stage(RETRY) as staging:
+        key = staging.hashes.key(message_key(endpoint="e", campaign="c", person=P, unique=()))
+        staging.add([StagedRow(row=5, key=key, person=P, sender="s", payload="{}", request_hash=P)])
+        staging.judge(sheet=first.sheet_key)
+        (kept,) = staging._connection.execute(select(staged.c.outcome, staged.c.payload)).all()
+        assert tuple(kept) == ("skipped", None)
 
 
 def test_of_two_copies_of_a_correction_the_first_corrects(desk: Desk) -> None:

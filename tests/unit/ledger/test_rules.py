@@ -113,6 +113,8 @@ def test_the_campaign_that_most_people_know_is_counted(world: World) -> None:
     def counted(history: History, rows: Iterable[int] = (2, 3, 4), days: int = 2) -> tuple[str, int] | None:
         with world.ledger.stage() as staging:
             staging.add(staged(row)._replace(key=f"nova{row}") for row in rows)
+            wrong = {"outcome": Outcome.ERROR, "findings": (Finding(Reason.VALUE_MISSING),), "payload": None}
+            staging.add(staged(row)._replace(row=row + 90, key=f"wrong{row}", **wrong) for row in (2, 3, 4))
             staging.judge(endpoint="e")
             return staging.count_recent_contacts(history, BEGIN - days * DAY)
 

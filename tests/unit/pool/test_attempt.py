@@ -167,7 +167,7 @@ def test_a_connection_is_made_once_and_used_again(in_virtual_time: Timed) -> Non
         runner._make_client = make
         failed = await runner.connect("claim")
         assert isinstance(failed, Attempt)
-        assert (failed.verdict, failed.milliseconds, failed.began) == (OFFLINE, 1000, NOON)
+        assert failed == Attempt(verdict=OFFLINE, milliseconds=1000, began=NOON, late=0.0)
         made[0].refusal = None
         assert await runner.connect("claim") is made[0]
         await cancelled(runner.connect("second"), after=0.5)
