@@ -14,6 +14,9 @@ CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _REFUSED = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
 _RESET = b"\1\0\0\0\0\0\0\0"
 
+first_bytes_wait = 0.0
+"""Seconds that the proxy waits for what the far side says by itself, to pass it on right behind its own answer."""
+
 
 @cache
 def proxy_address() -> str:
@@ -40,7 +43,11 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         host, _, port = target.rpartition(":")
         far_reader, far_writer = await asyncio.open_connection(host.strip("[]"), int(port))
         sides.append(far_writer)
-        writer.write(CONNECTED)
+        first = b""
+        if first_bytes_wait:
+            with contextlib.suppress(TimeoutError):
+                first = await asyncio.wait_for(far_reader.read(0x10000), first_bytes_wait)
+        writer.write(CONNECTED + first)
         relays = [asyncio.create_task(_relay(reader, far_writer)), asyncio.create_task(_relay(far_reader, writer))]
         await asyncio.wait(relays, return_when=asyncio.FIRST_COMPLETED)
         for relay in relays:

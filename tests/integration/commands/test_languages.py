@@ -151,7 +151,7 @@ def test_the_option_wins_over_the_environment_wherever_it_stands(desk: Desk) -> 
         (("run", "c.csv"), "Erro: Falta a opção '-c' / '--campaign'."),
         (("check",), "Erro: Falta o argumento 'SHEET'."),
         (("inspect", "c.csv", "--header-row", "x"), "'x' não é um número válido."),
-        (("inspect", "c.csv", "--header-row", "0"), "0 não está no intervalo x>=1."),
+        (("inspect", "c.csv", "--header-row", "0"), "0 não está no intervalo 1<=x<=1048576."),
         (("runs", "um", "dois"), "Erro: Argumentos a mais (um dois)"),
         (("run", "c.csv", "-c", "c.toml", "--not-after", "cedo"), "'cedo': vale uma hora como 18:00."),
     ],

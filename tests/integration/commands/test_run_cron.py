@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Path:
 def crontab_command() -> str:
     """What stands behind the five fields of the crontab's line."""
     lines = (SAMPLES / "crontab.example").read_text(encoding="utf-8").splitlines()
-    (line,) = [line for line in lines if line[:1].isdigit()]
+    (line,) = [line for line in lines if line[:1].isdigit() and " run " in line]
     return line.split(maxsplit=5)[5]
 
 
