@@ -37,17 +37,25 @@ def run_case(office: Office, sheet: str, *, campaign: Path | None = None) -> dic
         head = next((number for number, row in rows.items() if "wegly_status" in row), None)
         if head is None:
             continue
-        at = rows[head].index("wegly_status")
-        found.update({number: (row[at], row[at + 1]) for number, row in rows.items() if number > head and row[at]})
+        at, phone = rows[head].index("wegly_status"), rows[head].index("wegly_phone")
+        below = {number: row for number, row in rows.items() if number > head and row[at]}
+        found.update({number: (row[at], row[at + 1], row[phone]) for number, row in below.items()})
     assert len(found) == sum(summary["counts"].values())
     texts = {}
     for received in office.sandbox.log.received:
         body = json.loads(received.body)
-        texts[body["wa_contact_id"]] = tuple(field["value"] for field in body["template_fields"])
-    order = iter([tuple(fields) for fields in texts.values()])
+        assert texts.setdefault(
+            _digits(body["wa_contact_id"]), tuple(field["value"] for field in body["template_fields"])
+        )
     return {
-        row: (SENT, *next(order)) if status == SENT else (status, reason) for row, (status, reason) in found.items()
+        row: (SENT, *texts[_digits(phone)]) if status == SENT else (status, reason)
+        for row, (status, reason, phone) in found.items()
     }
+
+
+def _digits(phone: str) -> str:
+    """Return the end of a number, which all of its spellings share."""
+    return "".join(filter(str.isdigit, phone))[-7:]
 
 
 CASES: Mapping[str, Mapping[int, tuple[str, ...]]] = {
