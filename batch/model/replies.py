@@ -99,7 +99,7 @@ def join_replies(one: Reply | None, other: Reply | None) -> Reply | None:
     if not known:
         return None
     first = min(known, key=lambda each: (not each.opts_out, each.at, each.kind))
-    same = [each for each in known if each.at == first.at]
+    same = [each for each in known if (each.at, each.kind) == (first.at, first.kind)]
     return replace(first, tied=any(each.tied for each in same), undecided=_is_undecided(first, known))
 
 
