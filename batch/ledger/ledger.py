@@ -22,6 +22,7 @@ from batch.ledger.send import claims
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.queue import JobRows, SendQueue
 from batch.ledger.storage import locks
+from batch.ledger.storage.damage import find_damage
 from batch.ledger.storage.engine import (
     connect_to_read,
     default_url,
@@ -34,7 +35,6 @@ from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes, read_hashes
 from batch.ledger.storage.schema import State, messages, meta, rows, run_senders, runs
-from batch.ledger.storage.soundness import find_damage
 from batch.ledger.storage.suppression import SuppressionList
 from batch.ledger.storage.writer import Writer
 from batch.model.contact_limits import ContactLimits

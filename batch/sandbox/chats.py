@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
+from batch.sandbox.deliveries import USUAL, Way, way_of
 from batch.sandbox.requests import PostedChat, digits_of, person_of
-from batch.sandbox.ways import USUAL, Way, way_of
 
 _OLD: Final = timedelta(days=30)
 

@@ -24,8 +24,8 @@ MOST_MODULES = 251
 `xlsx/drawings` find room for it; `formats/content` names what is no sheet, `mapping/phones` joins what makes
 a phone; `number_format` shows numbers, `mapping/suspects` knows what no person wrote;
 `filters/names` finds first names; `model/delivery`, `model/replies`, `ledger/deliveries`, `app/follow`, its output
-and `sandbox/ways` say what became of accepted messages; `inputs/campaign_sheet` halves `staging`, which had 466
-lines; `storage/soundness` finds what no run wrote. A new one says here why."""
+and `sandbox/deliveries` say what became of accepted messages; `inputs/campaign_sheet` halves `staging`, which had 466
+lines; `storage/damage` finds what no run wrote. A new one says here why."""
 MOST_FILES_OF_A_FOLDER = 20
 LINES_OF_THE_HOUSE = 21_429
 """A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day."""

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.ledger.read.corrections import read_corrected, read_corrections, show_corrections
+from batch.ledger.storage.damage import check_types
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, small_cache
 from batch.ledger.storage.pseudonyms import MARK, Hashes, has_purged_data, read_hashes
 from batch.ledger.storage.results import (
@@ -38,7 +39,6 @@ from batch.ledger.storage.schema import (
     run_senders,
     runs,
 )
-from batch.ledger.storage.soundness import check_types
 from batch.model.delivery import STOPPED_MARKETING, Delivery, DeliveryCounts, DeliveryState
 from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome

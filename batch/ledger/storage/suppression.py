@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.i18n import N_, _
+from batch.ledger.storage.damage import check_types
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.schema import is_suppressed, suppressed
-from batch.ledger.storage.soundness import check_types
 from batch.model.phrases import Phrase, Value
 
 _CHANGING = N_("changing the suppression list")
