@@ -168,7 +168,7 @@ def _looked(staging: Staging, watch: Watch) -> None:
     with watch.running():
         staging.tally()
         deque(staging.results(remarkable=True), maxlen=0)
-        staging.senders()
+        staging.count_by_sender()
         deque(staging.recipients(), maxlen=0)
         staging.to_send(3)
 
