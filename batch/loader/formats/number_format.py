@@ -41,6 +41,9 @@ _MONTH_WRITTEN = re.compile(r"([A-Za-zç]{3,9}|[0-9]{2})( de |[/ .-])([0-9]{4}|[
 _TO_BRAZILIAN = str.maketrans(",.", ".,")
 _CORE = re.compile(r"([^0-9]*)([0-9](?:.*[0-9])?)([^0-9]*)", re.DOTALL)
 _GROUPED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
+_BLOCK = re.compile(r"t*d+(?:t*|\.d+t*)")
+"""Kinds of the tokens of a code: texts, digits, decimals."""
+_POSITIVE = re.compile(r"([0-9]{1,20})(?:,([0-9]{1,20}))?")
 _MANY_DECIMALS = re.compile(r"\.0{9}")
 """Decimals that no person asked for: `General`, with as many as there was room for."""
 _TESTS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
@@ -67,7 +70,10 @@ def show_by(code: str, kind: NumberKind | None = None) -> ShowNumber | None:
         return partial(_show_month, tokens=tokens, code=code) if tokens else None
     if kind is NumberKind.ELAPSED or code.lower() in {"", "general", "@"}:
         return None
-    return lru_cache(maxsize=_CACHED)(partial(_show_number, sections=_sections(code), code=code))
+    sections = _sections(code)
+    show = lru_cache(maxsize=_CACHED)(partial(_show_number, sections=sections, code=code))
+    usual = _find_block(sections)
+    return partial(_show_in_block, block=usual, code=code, other=show) if usual else show
 
 
 @lru_cache(maxsize=_CACHED)
@@ -135,6 +141,17 @@ class _Section(NamedTuple):
     def places(self) -> int:
         """Digits behind the decimal sign."""
         return sum(kind == "digit" for kind, _token in self.decimals)
+
+
+class _Block(NamedTuple):
+    """A format that writes a positive number as one block of digits between texts: `"R$" #,##0.00`."""
+
+    before: str
+    zeros: int
+    """Digits before the decimal sign that are always written."""
+    grouped: bool
+    places: int
+    behind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +240,40 @@ def _arrange(tokens: list[tuple[str, str]], condition: tuple[str, Decimal] | Non
         condition,
     )
     return section if section.places <= _MOST_DECIMALS else None
+
+
+def _find_block(sections: tuple[_Section, ...]) -> _Block | None:
+    """Return how positive numbers are written by the usual codes; None for all others."""
+    if not sections or sections[0].shift or any(section.condition for section in sections):
+        return None
+    first = sections[0]
+    whole, decimals = ("".join(kind[0] for kind, _token in tokens) for tokens in (first.whole, first.decimals))
+    digits = [token for kind, token in first.whole if kind == "digit"]
+    texts = [token for kind, token in (*first.whole, *first.decimals) if kind != "digit"]
+    before = whole.index("d") if digits else 0
+    behind = "".join(texts[before:])
+    is_block = _BLOCK.fullmatch(whole + "." + decimals if decimals else whole)
+    zeros, cents = digits.count("0"), [token for kind, token in first.decimals if kind == "digit"]
+    if not is_block or "?" in digits or set(cents) - {"0"} or behind[:1].isdigit() or (first.grouped and zeros > 1):
+        return None
+    return _Block("".join(texts[:before]), zeros, first.grouped, len(cents), behind)
+
+
+def _show_in_block(text: str, *, block: _Block, code: str, other: ShowNumber) -> Shown | None:
+    """Show by a block what is positive and needs no rounding, in a sixth of the time; anything else by `other`.
+
+    A tenth of `check` went into the amounts of a sheet that has a format of money.
+    """
+    match = _POSITIVE.fullmatch(text)
+    whole, cents = match.groups("") if match else ("", "")
+    if len(cents) > block.places or not (whole + cents).strip("0"):
+        return other(text)
+    digits = whole.lstrip("0").rjust(block.zeros, "0")
+    if block.grouped and len(digits) > 3:  # noqa: PLR2004 - a group
+        digits = f"{int(digits):,}".replace(",", ".")
+    comma = "," if block.places else ""
+    shown = f"{block.before}{digits}{comma}{cents.ljust(block.places, '0')}{block.behind}".strip()
+    return None if shown == text else (shown, code, "")
 
 
 def _show_number(text: str, *, sections: tuple[_Section, ...], code: str) -> Shown | None:
