@@ -135,8 +135,8 @@ _PEOPLE = [
     ("", "11988881003", "10", ""),
     ("Dra. Célia 😀", "5511988881004", "0,5", "não"),
     ("Eva Reis", "+55 11 98888-1005", "12", "=1+1"),
-    ("Ana Souza", "11988881001", "1234,5", ""),
     ("Curta", "1198888", "3", ""),
+    ("Ana Souza", "11988881001", "1234,5", ""),
     ("Sem valor", "11988881006", "", ""),
     ("Recusada", "11988880400", "9", ""),
     ("Fora do WhatsApp", "11988880131", "9", ""),
@@ -188,7 +188,7 @@ def _book(*, rows: int = 0) -> Workbook:
     for row in _rows():
         sheet.append(list(row))
     for at in range(rows):
-        sheet.append([f"Pessoa {at}", f"1197777{at:04d}", at + 0.5, "", FIRST])
+        sheet.append([f"Pessoa {at}", f"1197{at:04d}7777", at + 0.5, "", FIRST])
     return book
 
 
