@@ -14,26 +14,13 @@ from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
 from batch.loader.formats.cell_text import NumberKind, format_code, format_kind, number_kind
+from batch.loader.formats.format_code import SECTION, FormatSection, parse_sections
 from batch.loader.source import NO_SHOWN, Shown
 
 ShowNumber = Callable[[str], Shown | None]
 """The text of a cell to the shown one; None where that is the same."""
 
-_LONGEST = 255
 _CACHED = 16_384
-_MOST_DECIMALS = 12
-_TOKEN = re.compile(
-    r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_(?P<blank>.)|\*(?P<fill>.)|\[(?P<bracket>[^\[\]]*)\]|(?P<general>general)'
-    r"|(?P<digit>[0#?])|(?P<point>\.)|(?P<comma>,)|(?P<percent>%)|(?P<slash>/)|(?P<odd>[eE][+-]|[@\"\\_*\[\]])|(?P<text>.)",
-    re.IGNORECASE | re.DOTALL,
-)
-_SECTION = re.compile(r'((?:"[^"]*"|\\.|[_*].|\[[^\[\]]*\]|[^;"\\_*\[])*)(?:;|\Z)', re.DOTALL)
-_CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?[0-9]+(?:\.[0-9]+)?)")
-_IGNORED = re.compile(
-    r"(?:black|blue|cyan|green|magenta|red|white|yellow|color ?[0-9]{1,2}|\$?-[0-9a-f]{1,4})", re.IGNORECASE
-)
-_UNIT = re.compile(r"[ymdhsbgeaYMDHSBGEA]")
-"""A letter that may stand for a part of a date: not literal text."""
 _MONTHS = "janeiro,fevereiro,março,abril,maio,junho,julho,agosto,setembro,outubro,novembro,dezembro".split(",")  # noqa: SIM905
 _MONTH_TOKEN = re.compile(r'"([^"]*)"|\\(.)|(\[\$-(?:pt-BR|0?416)\])|(m{1,4}|yyyy|yy)(?![my])|([ /.-])', re.IGNORECASE)
 _DATE_TEXT = re.compile(r"[0-9]{2}/([0-9]{2})/([0-9]{4})(?: .*)?")
@@ -70,7 +57,7 @@ def show_by(code: str, kind: NumberKind | None = None) -> ShowNumber | None:
         return partial(_show_month, tokens=tokens, code=code) if tokens else None
     if kind is NumberKind.ELAPSED or code.lower() in {"", "general", "@"}:
         return None
-    sections = _sections(code)
+    sections = parse_sections(code)
     show = lru_cache(maxsize=_CACHED)(partial(_show_number, sections=sections, code=code))
     usual = _find_block(sections)
     return partial(_show_in_block, block=usual, code=code, other=show) if usual else show
@@ -126,23 +113,6 @@ def show_cells(cells: Sequence[str | None], showers: Iterable[tuple[int, ShowNum
     return {at: shown for at, shown in pairs if shown} or NO_SHOWN
 
 
-class _Section(NamedTuple):
-    """One section of a code (`#,##0.00` of `#,##0.00;-#,##0.00`)."""
-
-    whole: tuple[tuple[str, str], ...]
-    """Tokens before the decimal point, each with its kind: digit, general or text."""
-    decimals: tuple[tuple[str, str], ...]
-    grouped: bool
-    shift: int
-    """Power of ten by which the number is multiplied first: percent, or thousands that are left out."""
-    condition: tuple[str, Decimal] | None
-
-    @property
-    def places(self) -> int:
-        """Digits behind the decimal sign."""
-        return sum(kind == "digit" for kind, _token in self.decimals)
-
-
 class _Block(NamedTuple):
     """A format that writes a positive number as one block of digits between texts: `"R$" #,##0.00`."""
 
@@ -163,86 +133,7 @@ class _Number:
     is_zero: bool = False
 
 
-def _sections(code: str) -> tuple[_Section, ...]:
-    """Return the sections for numbers; none where the code is not understood."""
-    parts = [match[1] for match in _SECTION.finditer(code)] if len(code) <= _LONGEST else []
-    parts = parts[:-1] if parts and not parts[-1] and not code.endswith(";") else parts
-    sections = [_section(part) for part in parts[:3] if not ("@" in part and len(parts) > 1 and part is parts[-1])]
-    known = [each for each in sections if each is not None]
-    return tuple(known) if len(known) == len(sections) and ";".join(parts) == code else ()
-
-
-def _section(code: str) -> _Section | None:
-    """Parse a section; None for one that is not understood."""
-    tokens: list[tuple[str, str]] = []
-    condition: tuple[str, Decimal] | None = None
-    for match in _TOKEN.finditer(code):
-        kind, piece = str(match.lastgroup), str(match[str(match.lastgroup)])
-        if kind == "bracket":
-            text, test = _read_bracket(piece.strip())
-            if text is None and test is None:
-                return None
-            tokens += [("text", text)] if text else []
-            condition = test or condition
-        elif kind == "odd" and piece == "@" and code.strip() == "@":
-            tokens.append(("general", piece))
-        elif kind == "odd" or (kind == "text" and _UNIT.fullmatch(piece)):
-            return None
-        elif kind == "blank":
-            tokens.append(("text", " "))
-        elif kind == "fill":
-            if piece == " " and not (tokens and tokens[-1][1].endswith(" ")):
-                tokens.append(("text", " "))
-        else:
-            tokens.append(("text" if kind in {"quoted", "escaped"} else kind, piece))
-    return _arrange(tokens, condition)
-
-
-def _read_bracket(inside: str) -> tuple[str | None, tuple[str, Decimal] | None]:
-    """Return the literal text (a currency, or nothing) or the condition of brackets; neither if not understood."""
-    if found := _CONDITION.fullmatch(inside):
-        return None, (found[1], Decimal(found[2]))
-    if inside.startswith("$") and inside[1:].partition("-")[0]:
-        return inside[1:].rpartition("-")[0] if "-" in inside else inside[1:], None
-    return "" if _IGNORED.fullmatch(inside) else None, None
-
-
-def _arrange(tokens: list[tuple[str, str]], condition: tuple[str, Decimal] | None) -> _Section | None:
-    kinds = [kind for kind, _token in tokens]
-    places = [at for at, kind in enumerate(kinds) if kind == "digit"]
-    general = kinds.count("general")
-    if kinds.count("point") > 1 or general > 1 or (general and places) or ("point" in kinds and not places):
-        return None
-    if places and "slash" in kinds[places[0] : places[-1]]:
-        return None
-    point = kinds.index("point") if "point" in kinds else len(kinds)
-    whole = [at for at in places if at < point]
-    scaled = 0  # commas right behind the last digit leave out thousands, those between digits group them
-    for last in {places[-1], max(whole, default=places[-1])} if places else ():
-        behind = kinds[last + 1 :]
-        scaled += next((at for at, kind in enumerate(behind) if kind != "comma"), len(behind))
-    grouped = bool(whole) and "comma" in kinds[whole[0] : whole[-1]]
-    parts = [
-        (kind if kind in {"digit", "general"} else "text", piece, at)
-        for at, (kind, piece) in enumerate(tokens)
-        if kind not in {"comma", "point"}
-    ]
-    zeros = [at for at in places if tokens[at][1] == "0"]  # between a zero and the point all places are zeros
-    parts = [
-        (kind, "0" if kind == "digit" and zeros and min(zeros[0], point) < at < max(zeros[-1], point) else piece, at)
-        for kind, piece, at in parts
-    ]
-    section = _Section(
-        tuple((kind, piece) for kind, piece, at in parts if at < point),
-        tuple((kind, piece) for kind, piece, at in parts if at > point),
-        grouped,
-        2 * kinds.count("percent") - 3 * scaled,
-        condition,
-    )
-    return section if section.places <= _MOST_DECIMALS else None
-
-
-def _find_block(sections: tuple[_Section, ...]) -> _Block | None:
+def _find_block(sections: tuple[FormatSection, ...]) -> _Block | None:
     """Return how positive numbers are written by the usual codes; None for all others."""
     if not sections or sections[0].shift or any(section.condition for section in sections):
         return None
@@ -276,7 +167,7 @@ def _show_in_block(text: str, *, block: _Block, code: str, other: ShowNumber) ->
     return None if shown == text else (shown, code, "")
 
 
-def _show_number(text: str, *, sections: tuple[_Section, ...], code: str) -> Shown | None:
+def _show_number(text: str, *, sections: tuple[FormatSection, ...], code: str) -> Shown | None:
     if not sections:
         return text, code, "unknown"
     try:
@@ -290,7 +181,7 @@ def _show_number(text: str, *, sections: tuple[_Section, ...], code: str) -> Sho
     return None if whole == text else (whole, code, "" if shown.is_exact else "rounded")
 
 
-def _choose(sections: tuple[_Section, ...], value: Decimal) -> tuple[_Section | None, bool]:
+def _choose(sections: tuple[FormatSection, ...], value: Decimal) -> tuple[FormatSection | None, bool]:
     """Return the section for a value, and True where a minus stands before its text."""
     conditions = [each.condition for each in sections]
     if not any(conditions):
@@ -312,7 +203,7 @@ def _only_negative(condition: tuple[str, Decimal]) -> bool:
     return condition[0] in {"<", "<="} and condition[1] <= 0
 
 
-def _write(section: _Section, value: Decimal) -> _Number:
+def _write(section: FormatSection, value: Decimal) -> _Number:
     if any(kind == "general" for kind, _token in section.whole):
         plain = format(value.normalize(), "f").replace(".", ",")
         return _Number("".join(plain if kind == "general" else piece for kind, piece in section.whole))
@@ -328,7 +219,7 @@ def _write(section: _Section, value: Decimal) -> _Number:
     )
 
 
-def _write_whole(section: _Section, digits: str) -> str:
+def _write_whole(section: FormatSection, digits: str) -> str:
     """Fill the digits into their places, from the right; the first place takes those that are left."""
     pieces: list[str] = []
     count = 0
@@ -348,7 +239,7 @@ def _write_whole(section: _Section, digits: str) -> str:
     return "".join(reversed(pieces))
 
 
-def _write_decimals(section: _Section, cents: str) -> str:
+def _write_decimals(section: FormatSection, cents: str) -> str:
     needed = max((at for at, digit in enumerate(cents, 1) if digit != "0"), default=0)
     pieces: list[str] = []
     at = 0
@@ -363,7 +254,7 @@ def _write_decimals(section: _Section, cents: str) -> str:
 
 def _month_and_year(code: str) -> tuple[tuple[Literal["unit", "text"], str], ...]:
     """Return the tokens of a date format without a day or a time; none for any other."""
-    first = next(_SECTION.finditer(code))[1]
+    first = next(SECTION.finditer(code))[1]
     tokens: list[tuple[Literal["unit", "text"], str]] = []
     at = 0
     while match := _MONTH_TOKEN.match(first, at):

@@ -3,7 +3,8 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batch.loader.formats.number_format import _find_block, _sections, _show_number, show_by
+from batch.loader.formats.format_code import parse_sections
+from batch.loader.formats.number_format import _find_block, _show_number, show_by
 
 CODES = (
     "0", "0.00", "#,##0", "#,##0.00", '"R$" #,##0.00', "R$ #,##0.00;-R$ #,##0.00", '#,##0.00;(#,##0.00);"zero"',
@@ -21,9 +22,9 @@ def test_a_block_is_shown_as_its_section(code: str, number: str) -> None:
     """Rounded numbers, zeros and negative ones included, whichever way they take."""
     show = show_by(code)
     assert show is not None
-    assert show(number) == _show_number(number, sections=_sections(code), code=code)
+    assert show(number) == _show_number(number, sections=parse_sections(code), code=code)
 
 
 def test_the_usual_codes_are_blocks() -> None:
     """Else the property above would hold without a block."""
-    assert [code for code in CODES if _find_block(_sections(code))] == list(CODES[:17])
+    assert [code for code in CODES if _find_block(parse_sections(code))] == list(CODES[:17])
