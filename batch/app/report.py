@@ -16,7 +16,7 @@ from batch.errors import SettingsError, SheetError, nearest
 from batch.i18n import N_, _, describe_os_error
 from batch.ledger import Ledger
 from batch.loader import keep_copy
-from batch.model.runs import Run, Tally
+from batch.model.runs import CLEAN_REPORT, Run, Tally
 from batch.reporter import RunSummary, SourceSheet, summarize_run, write_index, write_report
 
 _REMEDY = N_("Free space there, or name another place with --reports. The ledger keeps everything until then.")
@@ -70,7 +70,9 @@ def rewrite_report(name: str | None, settings: Settings, *, masked: bool = False
         opening = nullcontext(_missing_sheet(run)) if masked else _open_source(run, folder)
         with ledger.snapshot(run.run) as (count, results), opening as source:
             tally = count()
-            worded = replace(run, ledger=ledger.location, language=settings.language or run.language)
+            options = {**run.sheet_options, **({CLEAN_REPORT: "yes"} if settings.clean_report else {})}
+            language = settings.language or run.language
+            worded = replace(run, ledger=ledger.location, language=language, sheet_options=options)
             written = write_report(
                 folder,
                 run=worded,

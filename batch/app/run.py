@@ -38,7 +38,7 @@ from batch.formatting import format_moment
 from batch.i18n import _, current_language
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import ContactLimits
-from batch.model.runs import KEYED_ORIGINS, Run, StopCause
+from batch.model.runs import CLEAN_REPORT, KEYED_ORIGINS, Run, StopCause
 from batch.model.sheets import limits_for
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, precise_loop, stop_on_signals
 from batch.spool import Spool
@@ -171,7 +171,7 @@ class SheetRun:
             if check.to_send and not watcher.confirm(check):
                 raise Declined(_("Nothing was sent: the question was answered with no."))
             options, folder = reading_of(campaign, source.sheet.info), str(self._folder.path)
-            options[KEYED_ORIGINS] = "yes"
+            options |= dict.fromkeys([KEYED_ORIGINS, *([CLEAN_REPORT] if settings.clean_report else [])], "yes")
             run = describe_run(name, self.sheet, source, settings, started, sheet_options=options, report_dir=folder)
             staged.staging.plan(run, owner, traits_of(campaign))
         self._folder.keep()

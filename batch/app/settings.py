@@ -38,6 +38,8 @@ class Settings:
     """Use proxy and CA settings of the environment."""
     only_allowed: Path | None = None
     """A list of the only people who may be messaged."""
+    clean_report: bool = False
+    """Reports are clean workbooks of values, though the sheet is a workbook that could be kept."""
     wait: bool = False
     """Wait for the hours of the campaign to begin."""
     language: str | None = None

@@ -85,6 +85,11 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
         required=True,
         help="The campaign file (TOML): sender, template, columns, speed.",
     ),
+    "clean-report": lasting_option(
+        "--clean-report",
+        is_flag=True,
+        help="Make report.xlsx a clean workbook of values, without the sheet's own macros, links and formulas.",
+    ),
     "encoding": click.option(
         "--encoding",
         type=TextParam("encoding", parse_encoding, type(None), names_value=False),

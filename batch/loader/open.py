@@ -224,7 +224,7 @@ def _open(
         return text, (), SheetInfo(file=source.name, format=kind, encoding=text.encoding, delimiter=text.delimiter)
     book = open_workbook(source, content)
     tab, remarks = choose_tab(source, book, name=name, wanted=wanted)
-    info = SheetInfo(file=source.name, format=book.format, sheet=tab.name, remarks=(*remarks, *book.remarks))
+    info = SheetInfo(file=source.name, format=book.format, sheet=tab.name, remarks=remarks, active=book.active)
     return book.grid(tab), book.totals(tab), info
 
 

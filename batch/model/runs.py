@@ -14,8 +14,8 @@ from batch.model.reasons import Finding
 
 RUN_NAME = re.compile(r"\d{8}T\d{6}Z-[a-z0-9-]*-[0-9a-f]{4}")
 """Names of runs, of their folders too; the middle is the campaign's slug."""
-KEYED_ORIGINS = "keyed_origins"
-"""Entry of `Run.sheet_options`."""
+KEYED_ORIGINS, CLEAN_REPORT = "keyed_origins", "clean_report"
+"""Entries of `Run.sheet_options`."""
 
 
 class StopCause(StrEnum):
@@ -97,7 +97,7 @@ class Run:
     ledger: str = ""
     """URL of the ledger without its password."""
     sheet_options: Mapping[str, str] = field(default_factory=dict)
-    """Options the sheet was read with (`name`, `header_row`, `trusted`), for another report; and `KEYED_ORIGINS`."""
+    """Options the sheet was read with (`name`, `header_row`, `trusted`), and its report was asked for with."""
     reply_opt_outs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Whole replies (`words`) and labels of buttons (`buttons`) that opt out, besides the usual ones."""
     trial: bool = False
@@ -109,6 +109,11 @@ class Run:
     def has_keyed_origins(self) -> bool:
         """True when its retry.xlsx was written with `ORIGIN_MAC`; earlier versions wrote none."""
         return KEYED_ORIGINS in self.sheet_options
+
+    @property
+    def has_clean_report(self) -> bool:
+        """True when report.xlsx has values alone, whatever the sheet's workbook holds."""
+        return CLEAN_REPORT in self.sheet_options
 
     @property
     def sheet_key(self) -> str:

@@ -44,14 +44,15 @@ class SheetInfo:
     """Of the columns that were asked for, those with a date that can only be month first."""
     remarks: tuple[Phrase, ...] = ()
     """Peculiarities of the sheet that people should know."""
-
+    active: tuple[Phrase, ...] = ()
+    """Content of a workbook that acts by itself or by a click, also in a report that is a copy of it."""
     formats: Mapping[str, tuple[Phrase, ...]] = field(default_factory=dict)
     """Column to what people should know of its number formats where their text is used."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """The remarks as sentences, in the current language."""
-        return tuple(map(str, self.remarks))
+        return tuple(map(str, (*self.remarks, *self.active)))
 
 
 class SheetRow(NamedTuple):  # not a dataclass: one is made for each row, and a tuple takes a quarter of the time

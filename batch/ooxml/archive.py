@@ -8,7 +8,7 @@ import errno
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, BinaryIO
@@ -86,6 +86,14 @@ class Archive:
         part = self._part(name)
         with _open_zip(self.source) as file:
             yield from _unzip(self.source, file, part)
+
+    def walk(self, names: Iterable[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield parts by `part_key` with their pieces. The directory is read once for all of them.
+
+        For each part it would take the square of their number.
+        """
+        with _open_zip(self.source) as file:
+            yield from ((name, _unzip(self.source, file, self._part(name))) for name in names)
 
     def read(self, name: str, *, limit: str = "markup_bytes") -> bytes:
         """Return the whole content of a part. `limit`: field of `Limits` for its size; the default is for small parts.
@@ -205,23 +213,23 @@ def _check_sizes(source: SheetFile, infos: list[ZipInfo]) -> None:
             source.check("ratio", info.file_size // max(1, info.compress_size), text, name=info.filename)
 
 
-def verify(archive: Archive) -> None:
+def verify(archive: Archive, look: Callable[[str, bytes], None] | None = None) -> None:
     """Unzip every part once, keeping nothing: verify checksums, and count the cells of worksheets.
+
+    `look`: called with the key of each part and each of its pieces.
 
     Raises:
         SheetError: a part is damaged, or over the limit `cells`.
     """
     source = archive.source
-    # One reading of the directory for all parts: one for each would take the square of their number.
-    with _open_zip(source) as file:
-        for key, part in archive.parts.items():
-            cells = 0
-            if part.is_dir():
-                continue
-            for chunk in _unzip(source, file, part):
-                if "worksheets/" in key:
-                    cells += chunk.count(b"<c ") + chunk.count(b":c ")
-                    source.check("cells", cells, N_("a worksheet has more than {most} cells (limit cells)"))
+    for key, pieces in archive.walk(key for key, part in archive.parts.items() if not part.is_dir()):
+        cells = 0
+        for chunk in pieces:
+            if "worksheets/" in key:
+                cells += chunk.count(b"<c ") + chunk.count(b":c ")
+                source.check("cells", cells, N_("a worksheet has more than {most} cells (limit cells)"))
+            if look:
+                look(key, chunk)
 
 
 def new_zip(file: BinaryIO) -> ZipFile:

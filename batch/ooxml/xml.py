@@ -152,6 +152,11 @@ def has_plain_head(head: bytes) -> bool:
     return b"<!" not in rest and b"<?" not in rest and _find_encoding(head) == "utf-8"
 
 
+def is_utf8(head: bytes) -> bool:
+    """True when the start of a part names no other encoding."""
+    return _find_encoding(head) in _UTF8_NAMES
+
+
 def decode_plain(block: bytes) -> str | None:
     """Decode markup in UTF-8; None when it is none, or may hold a character that XML forbids."""
     if _LAST_CHARACTERS in block:

@@ -15,7 +15,7 @@ from batch.model.outcomes import ExitCode
 
 @click.command("report", cls=TranslatedCommand)
 @click.argument("run", required=False)
-@shared_options("ledger", "reports")
+@shared_options("ledger", "reports", "clean-report")
 @click.option(
     "--mask", is_flag=True, help="Write a report to be passed on instead: phones masked, none of the sheet's own cells."
 )

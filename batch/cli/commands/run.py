@@ -72,7 +72,18 @@ def _parse_clock(text: str) -> time:
 )
 @shared_options("rate", "encoding")
 @lasting_option("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Attempts in flight at most.")
-@shared_options("read-timeout", "reports", "ledger", "token-file", "base-url", "origin", "trust-env", "json", "verbose")
+@shared_options(
+    "read-timeout",
+    "reports",
+    "clean-report",
+    "ledger",
+    "token-file",
+    "base-url",
+    "origin",
+    "trust-env",
+    "json",
+    "verbose",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 def command(
     *,

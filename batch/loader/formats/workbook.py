@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from batch.i18n import N_, _
+from batch.loader.formats.active_content import ActiveContent
 from batch.loader.formats.content import Content, other_archive, other_document
 from batch.loader.formats.ods import OdsBook
 from batch.loader.formats.xls import XlsBook
@@ -88,7 +89,7 @@ class Workbook:
     def __init__(self, reader: Reader) -> None:
         self.format = reader.format
         self.tabs = reader.tabs
-        self.remarks = reader.remarks if isinstance(reader, XlsxBook) else ()
+        self.active = reader.active if isinstance(reader, XlsxBook) else ()
         self._reader = reader
         self._tab: Tab | None = None
         self._grid: CachedGrid | None = None
@@ -138,8 +139,9 @@ def _open_archive(source: SheetFile) -> Reader:
             verify(archive)
             return XlsbBook(archive, part)
         if "spreadsheetml" in kind or "ms-excel" in kind or (not kind and part.startswith("xl/")):
-            verify(archive)
-            return XlsxBook(archive, part)
+            active = ActiveContent()
+            verify(archive, active.note)
+            return XlsxBook(archive, part, active)
         raise other_document(source, kind)
     if "content.xml" in archive and "mimetype" in archive:
         kind = archive.read("mimetype").decode("latin-1")

@@ -1,13 +1,11 @@
 """XLSX and XLSM workbooks: their sheets, number formats and cells."""
 
-import re
 from functools import cached_property
 
-from batch.i18n import N_
+from batch.loader.formats.active_content import ActiveContent
 from batch.loader.formats.xlsx_cells import CellFormat, CellReader, cell_formats
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import Grid, Tab
-from batch.model.phrases import Phrase
 from batch.ooxml.archive import Archive, part_key
 from batch.ooxml.package import is_true, make_tab, read_content_types, read_relations
 from batch.ooxml.references import Area, parse_area, whole_number
@@ -15,26 +13,16 @@ from batch.ooxml.shared_strings import read_shared_strings
 from batch.ooxml.xml import Attributes
 
 _MOST_FORMATS = 200_000
-_MACROS_PART = "xl/vbaProject.bin"
-_DDE = re.compile(rb"<(?:[\w.-]+:)?(?:ddeLink|oleLink)[\s/>]")
-_MACROS = N_("The workbook has macros, and report.xlsm too: let them run only if you trust where the sheet came from.")
-_STRAY_MACROS = N_("The workbook has macros, but is not of the kind that may have any: the report leaves them out.")
-_DDE_LINKS = N_(
-    "The workbook has DDE links, which can start other programs, and the report too: when Excel asks, do not update "
-    "them unless you trust where the sheet came from."
-)
-_CONNECTIONS = N_(
-    "The workbook has connections that fetch data from elsewhere, and the report too: enable them only if you trust "
-    "where the sheet came from."
-)
-_LINKS = N_("The workbook has links to other files, and the report too.")
 
 
 class XlsxBook:
     """A workbook whose sheets are known; texts and formats are read for the first worksheet that is asked for."""
 
-    def __init__(self, archive: Archive, part: str) -> None:
-        """Read the list of sheets. `part`: name of the workbook part. Raises SheetError: damaged, or forbidden XML."""
+    def __init__(self, archive: Archive, part: str, active: ActiveContent | None = None) -> None:
+        """Read the list of sheets. `part`: name of the workbook part; `active`: what passed by of its parts.
+
+        Raises SheetError: damaged, or forbidden XML.
+        """
         self._archive = archive
         self._relations = {each.id: each for each in read_relations(archive, part) if not each.outside}
         self._epoch_1904 = False
@@ -45,22 +33,8 @@ class XlsxBook:
         content_type = read_content_types(archive).get(part_key(part), "")
         self.format = "xlsm" if "macroenabled" in content_type.lower() else "xlsx"
         archive.parse(part, self._start_element)
-        self.remarks = self._find_active_content()
+        self.active = active.describe(archive, takes_macros=self.format == "xlsm") if active else ()
         """What in the workbook does something by itself, and goes on doing it in the report."""
-
-    def _find_active_content(self) -> tuple[Phrase, ...]:
-        found = {each.kind for each in self._relations.values()}
-        links = [each.target for each in self._relations.values() if each.kind == "externalLink"]
-        starts = [next(self._archive.chunks(link), b"") for link in links if link in self._archive]
-        has_macros = "vbaProject" in found or _MACROS_PART in self._archive
-        is_there = (
-            (has_macros and self.format == "xlsm", _MACROS),
-            (has_macros and self.format != "xlsm", _STRAY_MACROS),
-            (any(_DDE.search(start) for start in starts), _DDE_LINKS),
-            ("connections" in found, _CONNECTIONS),
-            (any(_DDE.search(start) is None for start in starts), _LINKS),
-        )
-        return tuple(Phrase(text) for present, text in is_there if present)
 
     def _start_element(self, element: str, attributes: Attributes) -> None:
         if element == "workbookPr":

@@ -28,7 +28,7 @@ from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import ReportInputs, ReportRow
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
 from batch.reporter.xlsx.new_workbook import save_package
-from batch.reporter.xlsx.other_sheets import MACROS, close_others, drop_old_summaries, drop_parts, withdraw
+from batch.reporter.xlsx.other_sheets import close_others, drop_old_summaries, drop_parts, has_macros, withdraw
 from batch.reporter.xlsx.placement import NoRoom, ResultColumns
 from batch.reporter.xlsx.sheet_rows import SheetXml, cell_texts
 from batch.reporter.xlsx.sheet_scan import scan_sheet
@@ -55,8 +55,10 @@ class CannotKeep(Exception):
 
 def keeps_macros(path: Path, info: SheetInfo) -> bool:
     """True when the workbook has macros and is declared as such, so that a copy must be named .xlsm."""
+    if info.format != "xlsm":
+        return False
     with ZipFile(path) as archive:
-        return info.format == "xlsm" and MACROS in Package(archive)
+        return has_macros(package := Package(archive), WorkbookPart(package))
 
 
 def write_in_place(file: BinaryIO, inputs: ReportInputs, path: Path, info: SheetInfo) -> tuple[str, ...]:
@@ -84,7 +86,9 @@ def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: Sh
     if tab is None:
         words = _("The worksheet {title!r} was not found again in {file}.")
         raise CannotKeep(words.format(title=info.sheet, file=name))
-    lost = withdraw(package, workbook, name, has_macros=info.format == "xlsm")
+    lost = withdraw(package, workbook, name, takes_macros=info.format == "xlsm")
+    if info.format != "xlsm" and has_macros(package, workbook):
+        raise CannotKeep(_("{name} has macro sheets, but is not of the kind that may have any.").format(name=name))
     package.write_first(copy)
     styles_part, styles = _find_styles(package, workbook)
     filled = _write_contact_sheet(
@@ -110,7 +114,7 @@ def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: Sh
         filters={tab.relation: filled.filter.absolute} if filled.filter else {},
     )
     package.put(styles_part, styles.made())
-    package.declare(workbook.part, _MAIN_WITH_MACROS if MACROS in package else _MAIN)
+    package.declare(workbook.part, _MAIN_WITH_MACROS if has_macros(package, workbook) else _MAIN)
     package.check_references()
     check_opening(package, package.original, tab.part, now=filled.now, before=filled.before)
     package.write(copy)

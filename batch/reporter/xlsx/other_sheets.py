@@ -14,7 +14,8 @@ from batch.reporter.xlsx.workbook_part import WorkbookPart
 
 _SELECTED = re.compile(rb"""\stabSelected\s*=\s*["'](?:1|true)["']""")
 _ROWS = re.compile(rb"<(?:[\w.-]+:)?sheetData[\s/>]")
-MACROS = "xl/vbaProject.bin"
+_MACROS = "xl/vbaProject.bin"
+_KINDS_OF_MACROS = frozenset({"vbaProject", "xlMacrosheet", "xlIntlMacrosheet"})
 _MOST_HEAD_BYTES = 16 * 1024 * 1024
 _LISTS_OF_SHEETS = frozenset({"HeadingPairs", "TitlesOfParts"})
 
@@ -44,16 +45,22 @@ def _head(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     return held, b""
 
 
-def withdraw(package: Package, workbook: WorkbookPart, name: str, *, has_macros: bool) -> tuple[str, ...]:
+def has_macros(package: Package, workbook: WorkbookPart) -> bool:
+    """True when the workbook has a part for macros, or macro sheets of the old kind, which need none."""
+    kinds = {each.kind for each in package.relations(workbook.part)}
+    return _MACROS in package or not kinds.isdisjoint(_KINDS_OF_MACROS)
+
+
+def withdraw(package: Package, workbook: WorkbookPart, name: str, *, takes_macros: bool) -> tuple[str, ...]:
     """Take away what would be wrong in a changed copy. Returns the sentence about it; `name` is the user's file.
 
     A signature is broken by any change; the history of a workbook that is shared in the old way knows its sheets.
-    Macros in a workbook that is not declared as one with macros (`has_macros`) do not run there, and must not here.
+    Macros in a workbook that is not declared as one with macros (`takes_macros`) do not run there, and must not here.
     """
-    if not has_macros:
+    if not takes_macros:
         drop_parts(package, workbook.part, "vbaProject")
-        if MACROS in package:
-            package.remove_all(MACROS)
+        if _MACROS in package:
+            package.remove_all(_MACROS)
     lost = [
         *((_("the digital signature"),) if drop_parts(package, "", "origin") else ()),
         *((_("the change history"),) if drop_parts(package, workbook.part, "revisionHeaders") else ()),

@@ -1,5 +1,7 @@
 """report.xlsx: the user's own workbook where it can be kept, otherwise a clean one of the same rows."""
 
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from batch.atomic_file import copy_web_mark
@@ -23,9 +25,10 @@ def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xl
     ending.
     """
     path, info = inputs.sheet.path, inputs.sheet.info
-    if path is None or info is None or info.format not in _OWN:
+    if path is None or info is None or info.format not in _OWN or inputs.run.has_clean_report:
         return _clean(folder / name, inputs, ())
     target = (folder / name).with_suffix(".xlsm" if keeps_macros(path, info) else ".xlsx")
+    _remove_other(target)
     made = attempt(lambda: write_noting(target, lambda file: write_in_place(file, inputs, path, info)))
     if isinstance(made, tuple):
         copy_web_mark(Path(inputs.run.sheet_path), made[0])
@@ -44,8 +47,18 @@ def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xl
 
 
 def _clean(target: Path, inputs: ReportInputs, notes: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
-    remarks = _plain_remarks(inputs.sheet)
+    remarks, info = _plain_remarks(inputs.sheet), inputs.sheet.info
+    if info is not None:
+        inputs = replace(inputs, sheet=replace(inputs.sheet, info=replace(info, active=())))
+    _remove_other(target)
     return write_noting(target, lambda file: write_new(file, inputs, notes=notes, remarks=remarks))
+
+
+def _remove_other(target: Path) -> None:
+    """Remove an earlier report with macros where this has none, or the other way round: its outcomes are old."""
+    if target.stem == "report":
+        with suppress(OSError):  # open in Excel
+            target.with_suffix({".xlsx": ".xlsm", ".xlsm": ".xlsx"}[target.suffix]).unlink(missing_ok=True)
 
 
 def _plain_remarks(sheet: SourceSheet) -> tuple[str, ...]:
