@@ -4,46 +4,29 @@ It reads, and sends nothing. Every look is recorded by itself, so that a pass ma
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http import HTTPStatus
-from math import ceil
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from batch.app.inputs.staging import utc_now
+from batch.app.looks import DEFAULT_RATE, LookPass, OnLook
 from batch.app.reconcile import ReconcileReport, read_campaign, read_texts, reconcile, refuse_elsewhere
 from batch.app.report import find_run, rewrite_report
 from batch.app.runs.finish import RunReport
 from batch.app.settings import Settings
-from batch.chats import ChatsReader, Timeline, TimelineFailure, Token
+from batch.chats import Token
 from batch.errors import SettingsError, WeglyBatchError
 from batch.i18n import _
-from batch.ledger import FollowedMessage, FollowScope, Ledger, OtherAttempt, Owner, UndecidedReply, follow_lock
-from batch.model.chat_history import Span, TimelineMessage
-from batch.model.delivery import DeliveryCounts, DeliveryState, Sighting, match_message, see
+from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, UndecidedReply, follow_lock
+from batch.model.delivery import DeliveryCounts
 from batch.model.outcomes import ExitCode
 from batch.model.runs import Run
 from batch.reporter import DeliverySummary, delivery_headline, summarize_delivery
 
-DEFAULT_RATE = 2.0
-"""Looks a second."""
 DEFAULT_SINCE = timedelta(days=31)
 """How old a message may be: the last look is after 30 days."""
-_MOST_READERS = 16
-_READERS_PER_RATE = 2
-"""An answer may take this many seconds without slowing the looks."""
-_PATIENCE = 5
-"""Failed looks in a row that end a pass."""
-_REFUSALS = 10
-"""Chats that the API may refuse (403, 404) before it has given any: then it refuses all of them."""
-_USUAL_ANSWER = 60_000
-"""Milliseconds that an attempt may have taken whose time is not known."""
-_WIDEST_MARGIN = timedelta(minutes=15)
-
-OnLook = Callable[[int, int], None]
-"""Called with the looks made and those to make."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +113,8 @@ def follow(choices: FollowChoices, *, settings: Settings, token: Token, on_look:
             if choices.campaign is not None:
                 loaded = read_campaign(runs[0], choices.campaign, settings)
                 texts = read_texts(runs[0], loaded, choices.sheet, {each.key for each in due}, ledger.hashes.key)
-            passing = _Pass(ledger, due[: choices.limit], texts, on_look)
+            rate = settings.rate or DEFAULT_RATE
+            passing = LookPass(ledger, due[: choices.limit], rate=rate, texts=texts, on_look=on_look)
             if due:
                 asyncio.run(passing.work(settings, token))
             touched = [*(run.run for run in runs if settled and settled.found), *passing.touched]
@@ -182,144 +166,3 @@ def _write_reports(
         except WeglyBatchError as error:
             problems.append(f"{error.problem} {error.remedy}".rstrip())
     return tuple(reports), tuple(problems)
-
-
-class _Pace:
-    """Evenly spaced starts, and pauses that hold for every reader."""
-
-    def __init__(self, rate: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._apart = 1 / rate
-        self._next = self._loop.time()
-        self._until = 0.0
-        """End of the last pause."""
-
-    async def slot(self) -> None:
-        """Wait for the next free start."""
-        at = -1.0
-        while at < self._until:
-            at = max(self._next, self._loop.time())
-            self._next = at + self._apart
-            await asyncio.sleep(at - self._loop.time())
-
-    async def pause(self, seconds: float) -> None:
-        """Wait, and let no other start meanwhile."""
-        self._until = max(self._until, self._loop.time() + seconds)
-        self._next = max(self._next, self._until)
-        await asyncio.sleep(seconds)
-
-
-class _Pass:
-    """The looks of one pass, and what they came to."""
-
-    def __init__(
-        self, ledger: Ledger, due: Sequence[FollowedMessage], texts: Mapping[str, str], on_look: OnLook
-    ) -> None:
-        self._ledger = ledger.deliveries
-        self._texts = texts
-        self._on_look = on_look
-        self._total = len(due)
-        chats: dict[tuple[str, str], list[FollowedMessage]] = {}
-        for message in due:
-            chats.setdefault((message.endpoint, message.chat_id), []).append(message)
-        # The latest first: a chat of long ago may be gone, and not all of the first ones are to be.
-        self._chats = sorted(chats.values(), key=lambda chat: max(each.sent_at for each in chat), reverse=True)
-        self._others: Mapping[str, Sequence[OtherAttempt]] = {}
-        if due:
-            self._others = self._ledger.find_others(due[0].endpoint, [message.person for message in due])
-        self._has_answer = False
-        self._refused_chats: list[list[FollowedMessage]] = []
-        self._failures = 0
-        self.looks = self.changed = 0
-        self.opted_out: list[FollowedMessage] = []
-        self.touched: dict[str, None] = {}
-        """Runs whose messages have changed."""
-        self._refusal = ""
-        self.stopped = ""
-        self.refused = False
-
-    async def work(self, settings: Settings, token: Token) -> None:
-        """Make the looks, no faster than the rate, one for all messages of a chat."""
-        rate = settings.rate or DEFAULT_RATE
-        pace, waiting = _Pace(rate), iter(self._chats)
-
-        async def read() -> None:
-            reader = settings.make_client(ChatsReader, token, now=utc_now, sleep=pace.pause)
-            try:
-                for chat in waiting:
-                    await pace.slot()
-                    if self.stopped:
-                        return
-                    since = min(message.sent_at for message in chat) - _WIDEST_MARGIN
-                    self._note(chat, await reader.timeline(chat[0].chat_id, since=since))
-            finally:
-                await reader.aclose()
-
-        readers = min(_MOST_READERS, max(1, ceil(rate * _READERS_PER_RATE)), len(self._chats))
-        await asyncio.gather(*(read() for _ in range(readers)))
-        if self._refused_chats and not self._has_answer and not self.stopped:
-            self.refused, self.stopped = True, self._refusal
-
-    def _note(self, chat: Sequence[FollowedMessage], read: Timeline | TimelineFailure) -> None:
-        if isinstance(read, TimelineFailure):
-            self._note_failure(list(chat), read)
-            return
-        self._has_answer, self._failures = True, 0
-        for message in (each for refused in self._refused_chats for each in refused):
-            self._record(message, _no_sight())
-        self._refused_chats.clear()
-        for message in chat:
-            self._record(message, self._look(message, read))
-
-    def _note_failure(self, chat: list[FollowedMessage], failure: TimelineFailure) -> None:
-        if failure.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
-            if self._has_answer:  # this chat is gone, and the look at it is made
-                for message in chat:
-                    self._record(message, _no_sight())
-                return
-            self._refused_chats.append(chat)
-            self._refusal = failure.words
-            if len(self._refused_chats) >= _REFUSALS:
-                self.refused, self.stopped = True, failure.words
-            return
-        self._failures += 1
-        if failure.status == HTTPStatus.UNAUTHORIZED:
-            self.refused = True
-        if self.refused or failure.for_all or self._failures >= _PATIENCE:
-            self.stopped = failure.words
-
-    def _look(self, message: FollowedMessage, timeline: Timeline) -> Sighting:
-        def span(began: datetime, milliseconds: int | None) -> Span:
-            took = timedelta(milliseconds=_USUAL_ANSWER if milliseconds is None else milliseconds)
-            return Span(start=began - timeline.margin, end=began + took + timeline.margin)
-
-        own = span(message.sent_at, message.duration_ms)
-        others = [
-            (other.message_id, span(other.sent_at, other.duration_ms))
-            for other in self._others.get(message.person, ())
-            if other.key != message.key and other.sender.casefold() == message.sender.casefold()
-        ]
-        found = match_message(
-            timeline.messages, message_id=message.message_id, span=own, text=self._texts.get(message.key), others=others
-        )
-        if timeline.is_cut and isinstance(found, TimelineMessage) and found.id != message.message_id:
-            found = DeliveryState.NOT_FOUND  # of what is not shown, some may be it as well
-        return see(timeline.messages, found, at=utc_now(), span=own, words=message.opt_outs)
-
-    def _record(self, message: FollowedMessage, seen: Sighting) -> None:
-        recorded = self._ledger.record(message, seen)
-        self.looks += 1
-        if recorded is not None:
-            known, suppressed = recorded
-            before = message.delivery
-            if before is None or (before.state, before.reply) != (known.state, known.reply):
-                self.changed += 1
-                self.touched.setdefault(message.run)
-            if suppressed:
-                self.opted_out.append(message)
-        self._on_look(self.looks, self._total)
-
-
-def _no_sight() -> Sighting:
-    """A look at a chat that the API does not give."""
-    return Sighting(at=utc_now(), state=DeliveryState.NOT_FOUND)

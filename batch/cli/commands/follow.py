@@ -9,8 +9,9 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from batch.app.follow import DEFAULT_RATE, FollowChoices, follow
+from batch.app.follow import FollowChoices, follow
 from batch.app.ledger_admin import exposure_warnings
+from batch.app.looks import DEFAULT_RATE
 from batch.app.purge import parse_age
 from batch.app.settings import parse_rate, read_token
 from batch.cli.help_i18n import TranslatedCommand

@@ -12,6 +12,7 @@ import pytest
 from moving_messages import Moving, MovingApi, accept, compare, draw, known, serving
 
 from batch.app import follow as following
+from batch.app import looks
 from batch.app.follow import FollowChoices, FollowReport, follow
 from batch.app.settings import Settings
 from batch.chats import Token
@@ -63,13 +64,18 @@ def desk(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     async def at_once(pace: Any, seconds: float) -> None:
         """A pause that takes no time."""
 
-    monkeypatch.setattr(following._Pace, "pause", at_once)
+    monkeypatch.setattr(looks.LookPace, "pause", at_once)
 
     def make(*messages: Moving) -> Desk:
         servers.append(serving(MovingApi(messages, BEGAN)))
         api = servers[-1].__enter__()
         accept(ledger, api)
-        return Desk(api, ledger, lambda now: monkeypatch.setattr(following, "utc_now", lambda: now))
+
+        def set_clock(now: datetime) -> None:
+            for module in (following, looks):
+                monkeypatch.setattr(module, "utc_now", lambda: now)
+
+        return Desk(api, ledger, set_clock)
 
     yield make
     for each in servers:
@@ -151,17 +157,17 @@ def test_the_rate_is_kept(desk: Callable[..., Desk]) -> None:
     here = desk(*[moving(row, "read") for row in range(2, 42)])
     here.at(AFTER[0])
     loop_times: list[float] = []
-    slot = following._Pace.slot
+    slot = looks.LookPace.slot
 
     async def noted(pace: Any) -> None:
         await slot(pace)
         loop_times.append(pace._loop.time())
 
-    following._Pace.slot = noted  # type: ignore[method-assign]
+    looks.LookPace.slot = noted  # type: ignore[method-assign]
     try:
         here.follow(rate=100.0)
     finally:
-        following._Pace.slot = slot  # type: ignore[method-assign]
+        looks.LookPace.slot = slot  # type: ignore[method-assign]
     assert len(loop_times) == 40
     assert loop_times[-1] - loop_times[0] >= 0.97 * 39 / 100
 

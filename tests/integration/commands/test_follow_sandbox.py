@@ -9,6 +9,7 @@ import pytest
 from office import Office
 
 from batch.app import follow as following
+from batch.app import looks
 from batch.sandbox import WAYS, chats
 
 
@@ -22,7 +23,8 @@ def test_each_way_of_a_message_is_seen_twenty_minutes_later(office: Office, monk
     assert "delivery" not in first.summary
     real_now, real_here = chats.now, following.utc_now
     monkeypatch.setattr(chats, "now", lambda: real_now() + timedelta(minutes=15))
-    monkeypatch.setattr(following, "utc_now", lambda: real_here() + timedelta(minutes=15))
+    for module in (following, looks):
+        monkeypatch.setattr(module, "utc_now", lambda: real_here() + timedelta(minutes=15))
     code, out, err = office.type(
         "follow", first.summary["run"], "--base-url", office.sandbox.url, "--rate", "90/s", "--json"
     )

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 from moving_messages import MovingApi, accept, compare, draw, known, serving
 
 from batch.app import follow as following
+from batch.app import looks
 from batch.app.follow import FollowChoices, follow
 from batch.app.settings import Settings
 from batch.chats import Token
@@ -67,7 +68,7 @@ def prove_month(folder: Path, count: int, seed: int) -> list[str]:
         before: dict[str, tuple[str, int]] = {}
         for passed in AFTER:
             api.now = BEGAN + passed
-            following.utc_now = lambda now=api.now: now
+            following.utc_now = looks.utc_now = lambda now=api.now: now
             for _again in range(4):
                 due = ledger.deliveries.due(FollowScope(endpoint=api.url), api.now)
                 each = [api.by_chat[message.chat_id] for message in due]
@@ -78,7 +79,7 @@ def prove_month(folder: Path, count: int, seed: int) -> list[str]:
                 if not left:
                     break
         gets = api.gets
-    following.utc_now = real_now
+    following.utc_now = looks.utc_now = real_now
     wrong += [f"{gets} requests, and {most} were to make"] if gets > most else []
     wrong += ["something was posted"] if api.posts else []
     sys.stdout.write(f"a month of {count} messages: {gets} requests of at most {most}, {len(wrong)} wrong\n")

@@ -1,0 +1,182 @@
+"""Looks into the chats of accepted messages: paced, and each recorded by itself.
+
+A look reads, and sends nothing. 429 holds all of them up; 401, 403 and 404 end a pass before it has recorded anything.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from math import ceil
+from types import MappingProxyType
+
+from batch.app.inputs.staging import utc_now
+from batch.app.settings import Settings
+from batch.chats import ChatsReader, Timeline, TimelineFailure, Token
+from batch.ledger import FollowedMessage, Ledger, OtherAttempt
+from batch.model.chat_history import Span, TimelineMessage
+from batch.model.delivery import DeliveryState, Sighting, match_message, see
+
+DEFAULT_RATE = 2.0
+"""Looks a second."""
+_MOST_READERS = 16
+_READERS_PER_RATE = 2
+"""An answer may take this many seconds without slowing the looks."""
+_PATIENCE = 5
+"""Failed looks in a row that end a pass."""
+_REFUSALS = 10
+"""Chats that the API may refuse (403, 404) before it has given any: then it refuses all of them."""
+_USUAL_ANSWER = 60_000
+"""Milliseconds that an attempt may have taken whose time is not known."""
+_WIDEST_MARGIN = timedelta(minutes=15)
+
+OnLook = Callable[[int, int], None]
+"""Called with the looks made and those to make."""
+
+
+class LookPace:
+    """Evenly spaced starts, and pauses that hold for every reader."""
+
+    def __init__(self, rate: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._apart = 1 / rate
+        self._next = self._loop.time()
+        self._until = 0.0
+        """End of the last pause."""
+
+    async def slot(self) -> None:
+        """Wait for the next free start."""
+        at = -1.0
+        while at < self._until:
+            at = max(self._next, self._loop.time())
+            self._next = at + self._apart
+            await asyncio.sleep(at - self._loop.time())
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, and let no other start meanwhile."""
+        self._until = max(self._until, self._loop.time() + seconds)
+        self._next = max(self._next, self._until)
+        await asyncio.sleep(seconds)
+
+
+class LookPass:
+    """The looks of one pass, and what they came to."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        due: Sequence[FollowedMessage],
+        *,
+        rate: float = DEFAULT_RATE,
+        texts: Mapping[str, str] = MappingProxyType({}),
+        on_look: OnLook = lambda *_: None,
+    ) -> None:
+        """`due`: messages of one endpoint. `texts`: key to rendered text, as far as it is known."""
+        self._ledger = ledger.deliveries
+        self._rate = rate
+        self._texts = texts
+        self._on_look = on_look
+        self._total = len(due)
+        chats: dict[tuple[str, str], list[FollowedMessage]] = {}
+        for message in due:
+            chats.setdefault((message.endpoint, message.chat_id), []).append(message)
+        # The latest first: a chat of long ago may be gone, and not all of the first ones are to be.
+        self._chats = sorted(chats.values(), key=lambda chat: max(each.sent_at for each in chat), reverse=True)
+        self._others: Mapping[str, Sequence[OtherAttempt]] = {}
+        if due:
+            self._others = self._ledger.find_others(due[0].endpoint, [message.person for message in due])
+        self._has_answer = False
+        self._refused_chats: list[list[FollowedMessage]] = []
+        self._failures = 0
+        self.looks = self.changed = 0
+        self.opted_out: list[FollowedMessage] = []
+        self.touched: dict[str, None] = {}
+        """Runs whose messages have changed."""
+        self._refusal = ""
+        self.stopped = ""
+        self.refused = False
+
+    async def work(self, settings: Settings, token: Token) -> None:
+        """Make the looks, no faster than the rate, one for all messages of a chat."""
+        pace, waiting = LookPace(self._rate), iter(self._chats)
+
+        async def read() -> None:
+            reader = settings.make_client(ChatsReader, token, now=utc_now, sleep=pace.pause)
+            try:
+                for chat in waiting:
+                    await pace.slot()
+                    if self.stopped:
+                        return
+                    since = min(message.sent_at for message in chat) - _WIDEST_MARGIN
+                    self._note(chat, await reader.timeline(chat[0].chat_id, since=since))
+            finally:
+                await reader.aclose()
+
+        readers = min(_MOST_READERS, max(1, ceil(self._rate * _READERS_PER_RATE)), len(self._chats))
+        await asyncio.gather(*(read() for _ in range(readers)))
+        if self._refused_chats and not self._has_answer and not self.stopped:
+            self.refused, self.stopped = True, self._refusal
+
+    def _note(self, chat: Sequence[FollowedMessage], read: Timeline | TimelineFailure) -> None:
+        if isinstance(read, TimelineFailure):
+            self._note_failure(list(chat), read)
+            return
+        self._has_answer, self._failures = True, 0
+        for message in (each for refused in self._refused_chats for each in refused):
+            self._record(message, _no_sight())
+        self._refused_chats.clear()
+        for message in chat:
+            self._record(message, self._look(message, read))
+
+    def _note_failure(self, chat: list[FollowedMessage], failure: TimelineFailure) -> None:
+        if failure.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+            if self._has_answer:  # this chat is gone, and the look at it is made
+                for message in chat:
+                    self._record(message, _no_sight())
+                return
+            self._refused_chats.append(chat)
+            self._refusal = failure.words
+            if len(self._refused_chats) >= _REFUSALS:
+                self.refused, self.stopped = True, failure.words
+            return
+        self._failures += 1
+        if failure.status == HTTPStatus.UNAUTHORIZED:
+            self.refused = True
+        if self.refused or failure.for_all or self._failures >= _PATIENCE:
+            self.stopped = failure.words
+
+    def _look(self, message: FollowedMessage, timeline: Timeline) -> Sighting:
+        def span(began: datetime, milliseconds: int | None) -> Span:
+            took = timedelta(milliseconds=_USUAL_ANSWER if milliseconds is None else milliseconds)
+            return Span(start=began - timeline.margin, end=began + took + timeline.margin)
+
+        own = span(message.sent_at, message.duration_ms)
+        others = [
+            (other.message_id, span(other.sent_at, other.duration_ms))
+            for other in self._others.get(message.person, ())
+            if other.key != message.key and other.sender.casefold() == message.sender.casefold()
+        ]
+        found = match_message(
+            timeline.messages, message_id=message.message_id, span=own, text=self._texts.get(message.key), others=others
+        )
+        if timeline.is_cut and isinstance(found, TimelineMessage) and found.id != message.message_id:
+            found = DeliveryState.NOT_FOUND  # of what is not shown, some may be it as well
+        return see(timeline.messages, found, at=utc_now(), span=own, words=message.opt_outs)
+
+    def _record(self, message: FollowedMessage, seen: Sighting) -> None:
+        recorded = self._ledger.record(message, seen)
+        self.looks += 1
+        if recorded is not None:
+            known, suppressed = recorded
+            before = message.delivery
+            if before is None or (before.state, before.reply) != (known.state, known.reply):
+                self.changed += 1
+                self.touched.setdefault(message.run)
+            if suppressed:
+                self.opted_out.append(message)
+        self._on_look(self.looks, self._total)
+
+
+def _no_sight() -> Sighting:
+    """A look at a chat that the API does not give."""
+    return Sighting(at=utc_now(), state=DeliveryState.NOT_FOUND)
