@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -19,6 +19,7 @@ from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import StagedSheet, stage_sheet, utc_now
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
+from batch.i18n import ngettext, number
 from batch.ledger import Ledger
 from batch.model.contact_limits import DAY
 from batch.model.forecast import Cap, Load, Schedule, plan_schedule
@@ -122,7 +123,21 @@ def check(sheet: Path, campaign: Path, settings: Settings, choices: Choices = NO
     Raises InputError for what is wrong with the whole of either, and for a change that would re-message people.
     """
     with stage_for_reading(sheet, campaign, settings, choices) as staged:
-        return summarise(staged, settings)
+        warnings = (*staged.warnings, *_look_warnings(staged.due_looks().people))
+        return summarise(replace(staged, warnings=warnings), settings)
+
+
+def _look_warnings(people: int) -> Iterator[str]:
+    """Say at how many people a run would look first."""
+    if people:
+        text = ngettext(
+            "{n} person has an earlier message that is due for a look: `run` looks first, for 10 minutes at most, and "
+            "leaves out a person who opted out by reply.",
+            "{n} people have earlier messages that are due for a look: `run` looks first, for 10 minutes at most, and "
+            "leaves out people who opted out by reply.",
+            people,
+        )
+        yield text.format(n=number(people))
 
 
 @contextmanager

@@ -20,13 +20,10 @@ from batch.chats import Token
 from batch.errors import SettingsError, WeglyBatchError
 from batch.i18n import _
 from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, UndecidedReply, follow_lock
-from batch.model.delivery import DeliveryCounts
+from batch.model.delivery import FOLLOWED, DeliveryCounts
 from batch.model.outcomes import ExitCode
 from batch.model.runs import Run
 from batch.reporter import DeliverySummary, delivery_headline, summarize_delivery
-
-DEFAULT_SINCE = timedelta(days=31)
-"""How old a message may be: the last look is after 30 days."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +82,7 @@ class FollowChoices:
 
     runs: Sequence[str] = ()
     since: timedelta | None = None
-    """None: of named runs all, else `DEFAULT_SINCE`."""
+    """None: of named runs all, else `FOLLOWED`."""
     limit: int | None = None
     """Looks at the most."""
     campaign: Path | None = None
@@ -103,7 +100,7 @@ def follow(choices: FollowChoices, *, settings: Settings, token: Token, on_look:
     now, endpoint = utc_now(), settings.endpoint
     with Ledger.for_reading(settings.ledger) as ledger:
         runs = tuple(_find_runs(ledger, choices, settings))
-        since = None if runs and choices.since is None else now - (choices.since or DEFAULT_SINCE)
+        since = None if runs and choices.since is None else now - (choices.since or FOLLOWED)
         scope = FollowScope(endpoint=endpoint, runs=tuple(run.run for run in runs), since=since)
         with ledger.hold([follow_lock(endpoint)], Owner.here(_("a pass of `follow`"))):
             settled, texts = None, dict[str, str]()

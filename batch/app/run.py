@@ -25,7 +25,7 @@ from batch.app.check import summarise
 from batch.app.inputs.campaign_sheet import CampaignSheet, Choices, open_campaign_sheet, reading_of
 from batch.app.inputs.change_guard import note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import open_lists
-from batch.app.inputs.staging import refuse_missing_rows, stage_sheet, utc_now
+from batch.app.inputs.staging import StagedSheet, refuse_missing_rows, stage_sheet, utc_now
 from batch.app.runs.finish import FinishedRun, PlannedRun, finish_run
 from batch.app.runs.progress import Meter, Watcher, tick_every_second
 from batch.app.runs.run_folder import RunFolder, run_name
@@ -127,7 +127,7 @@ class SheetRun:
         it returns.
         """
         with self._resources:
-            planned = self._plan(watcher)
+            planned = self._plan(token, watcher)
             run, check, settings = planned.run, planned.check, self._settings
             log_path = planned.folder / "run.log"
             run_log = self._resources.enter_context(log_to(log_path, token=token, verbose=self._choices.verbose))
@@ -151,7 +151,7 @@ class SheetRun:
             finished = finish_run(planned, sent, stamped=stamped, trust_env=settings.trust_env)
             return replace(finished, problems=(*finished.problems, *filter(None, [run_log.problem])))
 
-    def _plan(self, watcher: Watcher) -> PlannedRun:
+    def _plan(self, token: Token, watcher: Watcher) -> PlannedRun:
         """Judge every row and write the plan into the ledger, once the person agrees. Locks and ledger stay held."""
         settings, source, campaign = self._settings, self._source, self._campaign
         # A sheet that waited for others begins now: what is reported as its duration is its own.
@@ -163,8 +163,23 @@ class SheetRun:
             hold_ledger(campaign, owner, settings, now=started, accept_change=self._choices.accept_change)
         )
         ledger.settle_dead_claims(endpoint=source.endpoint, campaign=campaign.name)
-        rows = self._evaluated.rows() if self._evaluated and self._evaluated.is_complete else None
-        with stage_sheet(source, ledger, lists=lists, choices=self._choices, now=started, rows=rows) as staged:
+
+        def stage() -> StagedSheet:
+            rows = self._evaluated.rows() if self._evaluated and self._evaluated.is_complete else None
+            return staging.enter_context(
+                stage_sheet(source, ledger, lists=lists, choices=self._choices, now=started, rows=rows)
+            )
+
+        with ExitStack() as staging:
+            staged = stage()
+            if staged.due_looks().people:
+                from batch.app.runs.run_looks import add_look_warnings, look_first  # noqa: PLC0415 - for those that look
+
+                looked = look_first(staged, owner, settings=settings, token=token, watcher=watcher)
+                if looked.opted_out:
+                    staging.close()
+                    staged = stage()
+                staged = add_look_warnings(staged, looked)
             check = summarise(staged, settings)
             senders = [sender_lock(sender, source.endpoint) for sender in check.senders]
             self._resources.enter_context(ledger.hold(senders, owner))

@@ -211,6 +211,14 @@ class Terminal(Watcher):
     def confirm(self, plan: Check) -> bool:
         return self._yes or confirm(send_question(plan, self._expires))
 
+    def look_first(self, people: int, seconds: float) -> None:
+        words = ngettext(
+            "Looking into the chat of {n} person first, for {time} at most: earlier messages are due for a look.",
+            "Looking into the chats of {n} people first, for {time} at most: earlier messages are due for a look.",
+            people,
+        )
+        self._write(words.format(n=number(people), time=format_duration(seconds)))
+
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:
         return self._yes or confirm(trial_question(row, people, endpoint))
 

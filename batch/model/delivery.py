@@ -14,6 +14,8 @@ from batch.model.replies import OptOutWords, Reply, find_reply, join_replies
 
 LOOKS = tuple(timedelta(minutes=minutes) for minutes in (10, 120, 1440, 3 * 1440, 7 * 1440, 30 * 1440))
 """Times of the looks after a message was sent. WhatsApp gives up after 30 days."""
+FOLLOWED = LOOKS[-1] + timedelta(days=1)
+"""How old a message may be that is looked at without being named."""
 STOPPED_MARKETING = 131050
 """WhatsApp's code for a person who wants no more marketing messages from the sender."""
 _FAILURE_STANDS = timedelta(hours=24)

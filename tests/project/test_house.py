@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 BATCH = ROOT / "batch"
 FILES = sorted(BATCH.rglob("*.py"))
 
-MOST_MODULES = 254
+MOST_MODULES = 255
 """230 when the house was rebuilt; then `control_characters` and `mapping/permissions`; `ooxml/schema` and
 `xlsx/verification` check what a report changes, `ooxml/prefixes` unifies it, `xlsx/placement` and
 `xlsx/drawings` find room for it; `formats/content` names what is no sheet, `mapping/phones` joins what makes
@@ -45,7 +45,7 @@ LINES_OF_FEATURES = {
     "many worksheets in one parse, a lack of memory by name, encodings of lists, numbers shown": 172,
     "ledgers with values that no run wrote": 118,
     "active content of workbooks by the parser, clean reports": 142,
-    "looks of a run: the due ones first, canary and stop by delivery, unreachable people, undelivered again": 20,
+    "looks of a run: the due ones first, canary and stop by delivery, unreachable people, undelivered again": 127,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_MODULES_OF_ONE_ROW = 150

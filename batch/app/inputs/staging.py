@@ -17,7 +17,8 @@ from batch.app.inputs.recipient_lists import RecipientLists
 from batch.campaign import Campaign
 from batch.errors import SettingsError
 from batch.i18n import _, ngettext, number
-from batch.ledger import History, Ledger, RowSelection, StagedRow, Staging
+from batch.ledger import DueLooks, History, Ledger, RowSelection, StagedRow, Staging
+from batch.model.delivery import FOLLOWED
 from batch.model.reasons import Reason
 
 _AT_ONCE = 1000
@@ -51,6 +52,11 @@ class StagedSheet:
     @property
     def campaign(self) -> Campaign:
         return self.source.campaign
+
+    def due_looks(self) -> DueLooks:
+        """Return the looks that are due, at this moment of the ledger, at the people who would be messaged."""
+        limit = self.choices.message_limit(self.campaign)
+        return self.staging.due_looks(self.source.endpoint, self.now - FOLLOWED, self.now, limit=limit)
 
 
 @contextmanager

@@ -166,6 +166,9 @@ class Watcher:
         """Return whether the plan is to be sent."""
         return True
 
+    def look_first(self, people: int, seconds: float) -> None:
+        """Take note that the chats of so many people are looked into before anything is sent, for so long at most."""
+
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:  # noqa: ARG002 - likewise
         """Return whether the message of a row is to be sent to `people`, as a trial."""
         return True

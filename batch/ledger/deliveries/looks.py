@@ -104,18 +104,8 @@ class Deliveries(LedgerPart):
 
     def due(self, scope: FollowScope, now: datetime) -> list[FollowedMessage]:
         """Return the messages that are due for a look, the longest due first."""
-        never = sa.and_(deliveries.c.key.is_(None), messages.c.sent_at <= now - LOOKS[0])
-        is_due = sa.or_(never, deliveries.c.next_look <= now)
-        # A purged chat's id is a hash.
-        has_chat = sa.and_(messages.c.chat_id.is_not(None), ~messages.c.chat_id.startswith(MARK, autoescape=True))
-        query = (
-            sa.select(*_MESSAGE, *LOOKED_AT)
-            .select_from(messages.join(runs, runs.c.run == messages.c.run).outerjoin(deliveries, _OF_MESSAGE))
-            .where(*scope.conditions(), is_due, has_chat)
-            .order_by(deliveries.c.next_look.is_not(None), deliveries.c.next_look, messages.c.sent_at)
-        )
         with connect_to_read(self._engine) as connection:
-            return [_message_of(found) for found in connection.execute(query).mappings()]
+            return read_due(connection, now, *scope.conditions())
 
     def find_others(self, endpoint: str, people: Iterable[str]) -> Mapping[str, Sequence[OtherAttempt]]:
         """Return every message that these people have, or may have, at the endpoint, by person."""
@@ -168,9 +158,32 @@ class Deliveries(LedgerPart):
             return [UndecidedReply(**found) for found in connection.execute(query).mappings()]
 
 
+def read_due(
+    connection: sa.Connection, now: datetime, *which: sa.ColumnElement[bool], most: int | None = None
+) -> list[FollowedMessage]:
+    """Return the messages that are due for a look, as `Deliveries.due`, at most so many. `which`: of accepted ones."""
+    query = select_due(now, *which).order_by(
+        deliveries.c.next_look.is_not(None), deliveries.c.next_look, messages.c.sent_at
+    )
+    return [_message_of(found) for found in connection.execute(query.limit(most)).mappings()]
+
+
+def select_due(now: datetime, *which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Return the query of messages that are due for a look."""
+    never = sa.and_(deliveries.c.key.is_(None), messages.c.sent_at <= now - LOOKS[0])
+    return _select_messages(sa.or_(never, deliveries.c.next_look <= now), *which)
+
+
 _OF_MESSAGE = sa.and_(deliveries.c.key == messages.c.key, deliveries.c.attempts == messages.c.attempts)
 _OWN = ("key", "endpoint", "person", "sender", "run", "chat_id", "message_id", "sent_at", "duration_ms", "attempts")
 _MESSAGE = (*(messages.c[name] for name in _OWN), runs.c.timezone, runs.c.reply_opt_outs)
+
+
+def _select_messages(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Return the query of messages with what looks have shown of them. A purged chat's id is a hash: it has none."""
+    has_chat = (messages.c.chat_id.is_not(None), ~messages.c.chat_id.startswith(MARK, autoescape=True))
+    joined = messages.join(runs, runs.c.run == messages.c.run).outerjoin(deliveries, _OF_MESSAGE)
+    return sa.select(*_MESSAGE, *LOOKED_AT).select_from(joined).where(*has_chat, *which)
 
 
 def _message_of(found: Mapping[Any, Any]) -> FollowedMessage:

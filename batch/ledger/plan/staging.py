@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from batch.i18n import N_, _
+from batch.ledger.deliveries.looks import FollowedMessage, read_due, select_due
 from batch.ledger.plan import rules
 from batch.ledger.plan.commit import write_plan
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.read.corrections import read_corrected, read_staged_corrections, show_corrections
+from batch.ledger.read.runs import ACCEPTED
 from batch.ledger.send.queue import JobRows, rows_by_sender
 from batch.ledger.send.rolling_quota import read_contact_times
 from batch.ledger.storage.engine import READ, connect_to_read, translate_write_failures
@@ -54,6 +57,16 @@ from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.runs import Result, Run, Traits
 
 _PAGE = 1000
+_MOST_LOOKS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueLooks:
+    """Looks that are due at people who would be messaged."""
+
+    people: int
+    messages: tuple[FollowedMessage, ...] = ()
+    """Their messages that are due, the longest due first; the first 10,000."""
 
 
 class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a tuple takes a quarter of the time
@@ -230,6 +243,23 @@ class Staging:
         """Return (row, payload) of the messages, in the sheet's order, at most `limit`."""
         query = self._sendable(staged.c.row, staged.c.payload).order_by(staged.c.row).limit(limit)
         return [(row, payload) for row, payload in self._connection.execute(query)]
+
+    def due_looks(self, endpoint: str, since: datetime, now: datetime, *, limit: int | None) -> DueLooks:
+        """Return the due looks at people whom the first `limit` messages would go to, at what was sent since then."""
+        here = (
+            sa.func.coalesce(messages.c.endpoint, "") == endpoint
+        )  # no plain column: SQLite would read all that is here
+        sent = (messages.c.sent_at >= since, ACCEPTED, here)
+        self._connection.commit()  # to see the looks that were made since
+        if not self._connection.execute(sa.select(sa.exists().where(*sent))).scalar():
+            return DueLooks(people=0)
+        chosen = self._sendable(staged.c.person).order_by(staged.c.row).limit(limit)
+        which = (*sent, messages.c.person.in_(chosen))
+        query = select_due(now, *which).with_only_columns(sa.func.count(messages.c.person.distinct()))
+        people = self._connection.execute(query).scalar_one()
+        found = read_due(self._connection, now, *which, most=_MOST_LOOKS) if people else []
+        self._connection.commit()
+        return DueLooks(people=people, messages=tuple(found))
 
     def count_by_sender(self) -> dict[str, int]:
         """Count the messages by sender, in the order of each sender's first row."""
