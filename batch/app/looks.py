@@ -93,8 +93,18 @@ class LookPass:
         self.touched: dict[str, None] = {}
         """Runs whose messages have changed."""
         self._refusal = ""
-        self.stopped = ""
-        self.refused = False
+        self._stopped = ""
+        self._refused = False
+
+    @property
+    def refused(self) -> bool:
+        """True when the API refuses to be asked: it gave none of the chats."""
+        return self._refused or (bool(self._refused_chats) and not self._has_answer and not self._stopped)
+
+    @property
+    def stopped(self) -> str:
+        """Reason for which the pass made no further looks, without a full stop; empty when it made all."""
+        return self._stopped or (self._refusal if self.refused else "")
 
     async def work(self, settings: Settings, token: Token) -> None:
         """Make the looks, no faster than the rate, one for all messages of a chat."""
@@ -105,7 +115,7 @@ class LookPass:
             try:
                 for chat in waiting:
                     await pace.slot()
-                    if self.stopped:
+                    if self._stopped:
                         return
                     since = min(message.sent_at for message in chat) - _WIDEST_MARGIN
                     self._note(chat, await reader.timeline(chat[0].chat_id, since=since))
@@ -114,8 +124,6 @@ class LookPass:
 
         readers = min(_MOST_READERS, max(1, ceil(self._rate * _READERS_PER_RATE)), len(self._chats))
         await asyncio.gather(*(read() for _ in range(readers)))
-        if self._refused_chats and not self._has_answer and not self.stopped:
-            self.refused, self.stopped = True, self._refusal
 
     def _note(self, chat: Sequence[FollowedMessage], read: Timeline | TimelineFailure) -> None:
         if isinstance(read, TimelineFailure):
@@ -137,13 +145,13 @@ class LookPass:
             self._refused_chats.append(chat)
             self._refusal = failure.words
             if len(self._refused_chats) >= _REFUSALS:
-                self.refused, self.stopped = True, failure.words
+                self._refused, self._stopped = True, failure.words
             return
         self._failures += 1
         if failure.status == HTTPStatus.UNAUTHORIZED:
-            self.refused = True
-        if self.refused or failure.for_all or self._failures >= _PATIENCE:
-            self.stopped = failure.words
+            self._refused = True
+        if self._refused or failure.for_all or self._failures >= _PATIENCE:
+            self._stopped = failure.words
 
     def _look(self, message: FollowedMessage, timeline: Timeline) -> Sighting:
         def span(began: datetime, milliseconds: int | None) -> Span:

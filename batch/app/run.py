@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -31,17 +31,21 @@ from batch.app.runs.progress import Meter, Watcher, tick_every_second
 from batch.app.runs.run_folder import RunFolder, run_name
 from batch.app.runs.run_log import log_to
 from batch.app.settings import Settings
-from batch.campaign import Campaign, load_campaign
+from batch.campaign import Campaign, CanarySection, load_campaign
 from batch.chats import ChatsClient, Token, make_ssl_context
 from batch.errors import ClockWrong, Declined
 from batch.formatting import format_moment
 from batch.i18n import _, current_language
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import ContactLimits
-from batch.model.runs import CLEAN_REPORT, KEYED_ORIGINS, Run, StopCause
+from batch.model.delivery import SAMPLE_AFTER
+from batch.model.runs import CLEAN_REPORT, KEYED_ORIGINS, Run
 from batch.model.sheets import limits_for
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, precise_loop, stop_on_signals
 from batch.spool import Spool
+
+if TYPE_CHECKING:
+    from batch.app.runs.run_looks import RunLooks
 
 log = structlog.get_logger()
 
@@ -144,12 +148,12 @@ class SheetRun:
                     settings=settings,
                     limit=self._choices.message_limit(self._campaign),
                     watcher=watcher,
-                    canary=self._campaign.canary.rows,
+                    canary=self._campaign.canary,
                 )
             finally:
                 watcher.end()
             finished = finish_run(planned, sent, stamped=stamped, trust_env=settings.trust_env)
-            return replace(finished, problems=(*finished.problems, *filter(None, [run_log.problem])))
+            return replace(finished, problems=(*finished.problems, *watcher.problems, *filter(None, [run_log.problem])))
 
     def _plan(self, token: Token, watcher: Watcher) -> PlannedRun:
         """Judge every row and write the plan into the ledger, once the person agrees. Locks and ledger stay held."""
@@ -175,11 +179,11 @@ class SheetRun:
             if staged.due_looks().people:
                 from batch.app.runs.run_looks import add_look_warnings, look_first  # noqa: PLC0415 - for those that look
 
-                looked = look_first(staged, owner, settings=settings, token=token, watcher=watcher)
+                looked, why = look_first(staged, owner, settings=settings, token=token, watcher=watcher)
                 if looked.opted_out:
                     staging.close()
                     staged = stage()
-                staged = add_look_warnings(staged, looked)
+                staged = add_look_warnings(staged, looked, why)
             check = summarise(staged, settings)
             senders = [sender_lock(sender, source.endpoint) for sender in check.senders]
             self._resources.enter_context(ledger.hold(senders, owner))
@@ -252,12 +256,12 @@ def send(
     settings: Settings,
     watcher: Watcher,
     limit: int | None = None,
-    canary: int | None = None,
+    canary: CanarySection | None = None,
     rules: ContactLimits | None = None,
 ) -> PoolResult:
     """Send the pending messages of the owner's run, at most `limit`. Every outcome is durable when it returns.
 
-    With a canary so many rows are sent alone, and the rest only when all of them were accepted. `rules`: contact
+    With a canary some rows are sent alone, and the rest only when these were accepted, and sent on. `rules`: contact
     limits; None: the campaign's.
     """
     context = make_ssl_context(trust_env=settings.trust_env) if settings.endpoint.startswith("https:") else None
@@ -274,11 +278,25 @@ def send(
                 progress=watcher,
                 stop=stop,
             )
-            ticks = asyncio.create_task(tick_every_second(watcher))
+
+            def looks() -> RunLooks:
+                from batch.app.runs.run_looks import RunLooks  # noqa: PLC0415 - for those that look
+
+                share = campaign.stop.undelivered
+                return RunLooks(ledger, owner.run, settings, token, stop=stop, watcher=watcher, undelivered=share)
+
+            tasks = [asyncio.create_task(each) for each in (tick_every_second(watcher), _sample(stop, looks))]
             try:
-                return await _with_canary(pool, stop, canary, limit, watcher)
+                if canary is None or canary.rows is None or (limit is not None and limit <= canary.rows):
+                    return await pool.run(limit)
+                template = traits_of(campaign).template
+                return await looks().send_canary(pool, sending, canary.rows, canary.look, limit, template=template)
             finally:
-                ticks.cancel()
+                for task in tasks:
+                    task.cancel()
+                for ended in await asyncio.gather(*tasks, return_exceptions=True):
+                    if isinstance(ended, Exception):
+                        log.error("looks_failed", exc_info=ended)
 
     # What is loaded stays: a collection of all of it would halt every worker for a tenth of a second.
     gc.collect()
@@ -290,22 +308,11 @@ def send(
         gc.unfreeze()
 
 
-async def _with_canary(
-    pool: Pool, stop: StopSignal, canary: int | None, limit: int | None, watcher: Watcher
-) -> PoolResult:
-    if canary is None or (limit is not None and limit <= canary):
-        return await pool.run(limit)
-    first = await pool.run(canary)
-    if first.cause is not None or first.jobs < canary:
-        return first
-    if any(not outcome.is_accepted for outcome in first.outcomes):
-        stop.request(StopCause.CANARY)
-    else:
-        with watcher.meter.hold():
-            goes_on = watcher.go_on(sum(first.outcomes.values()))
-        if not goes_on:
-            stop.request(StopCause.INTERRUPTED)
-    return await pool.run(None if limit is None else limit - canary)
+async def _sample(stop: StopSignal, looks: Callable[[], RunLooks]) -> None:
+    """Look at some of a long run's messages while it sends."""
+    began = utc_now()
+    if await stop.sleep(SAMPLE_AFTER.total_seconds()):
+        await looks().sample(began)
 
 
 def _pool_settings(campaign: Campaign, settings: Settings) -> PoolSettings:

@@ -12,7 +12,7 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 from batch.campaign.load import Campaign, load_campaign
 from batch.campaign.problems import Problem, campaign_error
 from batch.campaign.scaffold import Draft, DraftField, is_writable, quote, render_campaign
-from batch.campaign.schema import FieldSpec, NotifySection
+from batch.campaign.schema import CanarySection, FieldSpec, NotifySection
 from batch.campaign.sources import Column, Constant, Shares, Source, describe_source
 from batch.campaign.template import (
     BODY_LIMIT,

@@ -197,6 +197,8 @@ class StopSection(_Section):
     """Share of errors at which the run stops, after at least 50 attempts."""
     unknowns: Annotated[StrictInt, Field(ge=1)] = 5
     """Consecutive unknown outcomes at which the run stops."""
+    undelivered: Annotated[float, validators.parse_with(validators.parse_share, '"20%"')] = 0.2
+    """Share of failed messages, among those looked at, above which the run stops."""
     retries: Annotated[StrictInt, Field(ge=0, le=1000)] = 8
     """Safe retries of one row before the run stops."""
     retry_for: Annotated[float, validators.parse_with(validators.parse_duration, '"15m"')] = 900.0
@@ -208,6 +210,8 @@ class CanarySection(_Section):
 
     rows: Annotated[StrictInt | None, Field(ge=1)] = None
     """Rows that are sent alone first; None: no canary."""
+    look: Annotated[float, validators.parse_with(validators.parse_wait, '"3m"')] = 180.0
+    """Seconds that may pass until all of them are sent on; 0: it is enough that they were accepted."""
 
 
 class NotifySection(_Section):

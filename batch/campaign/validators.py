@@ -55,6 +55,11 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def parse_wait(text: str) -> float:
+    """Return seconds as `parse_duration`, and 0.0 for "0s"."""
+    return 0.0 if _DURATION.fullmatch(text.strip()) and not text.strip(" 0.,smhdwin") else parse_duration(text)
+
+
 def parse_share(text: str) -> float:
     """Return a share of one: 0.2 for "20%". Raises ValueError with what is allowed."""
     match = _SHARE.fullmatch(text.strip())

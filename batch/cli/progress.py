@@ -219,6 +219,14 @@ class Terminal(Watcher):
         )
         self._write(words.format(n=number(people), time=format_duration(seconds)))
 
+    def look_at_canary(self, messages: int, seconds: float) -> None:
+        words = ngettext(
+            "Looking whether the first {n} message is sent on, for {time} at most.",
+            "Looking whether the first {n} messages are sent on, for {time} at most.",
+            messages,
+        )
+        self._write(words.format(n=number(messages), time=format_duration(seconds)))
+
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:
         return self._yes or confirm(trial_question(row, people, endpoint))
 

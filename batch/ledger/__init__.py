@@ -25,6 +25,7 @@ from batch.ledger.deliveries.looks import FollowedMessage, FollowScope, OtherAtt
 from batch.ledger.ledger import Ledger
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.plan.staging import DueLooks, StagedRow, Staging
+from batch.ledger.send.queue import SendQueue
 from batch.ledger.storage.engine import default_url, sqlite_path
 from batch.ledger.storage.location import find_sync_service
 from batch.ledger.storage.locks import Owner, campaign_lock, follow_lock, sender_lock

@@ -14,6 +14,8 @@ from batch.model.replies import OptOutWords, Reply, find_reply, join_replies
 
 LOOKS = tuple(timedelta(minutes=minutes) for minutes in (10, 120, 1440, 3 * 1440, 7 * 1440, 30 * 1440))
 """Times of the looks after a message was sent. WhatsApp gives up after 30 days."""
+SAMPLE_AFTER = timedelta(minutes=5)
+"""When a run looks at some of its messages, after each was sent."""
 FOLLOWED = LOOKS[-1] + timedelta(days=1)
 """How old a message may be that is looked at without being named."""
 STOPPED_MARKETING = 131050
@@ -37,6 +39,11 @@ class DeliveryState(StrEnum):
     """It stands while no look has shown `delivered` or `read`."""
     DELIVERED = "delivered"
     READ = "read"
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """True when WhatsApp has taken the message over."""
+        return self is DeliveryState.SENT or self.arrived
 
     @property
     def arrived(self) -> bool:

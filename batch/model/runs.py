@@ -35,6 +35,10 @@ class StopCause(StrEnum):
     CLOCK_WRONG = "clock_wrong"
     CANARY = "canary"
     """Not all of the first rows were accepted."""
+    UNDELIVERED = "undelivered"
+    """Of the messages that were looked at too many failed, or none was sent on."""
+    LOOKS_REFUSED = "looks_refused"
+    """The API refused to be asked what became of the first rows."""
     DEFECT = "defect"
 
 

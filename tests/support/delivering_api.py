@@ -24,6 +24,7 @@ TIMES = {
     "messages": ["sent_at", "again_sent_at"],
     "deliveries": ["seen_at", "looked_at", "next_look", "replied_at"],
     "runs": ["started", "finished"],
+    "canaries": ["passed"],
 }
 """Columns of a ledger that hold times, by table."""
 

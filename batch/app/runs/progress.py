@@ -161,6 +161,8 @@ class Watcher:
 
     def __init__(self) -> None:
         self.meter = Meter(total=0)
+        self.problems: list[str] = []
+        """Sentences for the run's end."""
 
     def confirm(self, plan: Check) -> bool:  # noqa: ARG002 - for those that ask
         """Return whether the plan is to be sent."""
@@ -168,6 +170,9 @@ class Watcher:
 
     def look_first(self, people: int, seconds: float) -> None:
         """Take note that the chats of so many people are looked into before anything is sent, for so long at most."""
+
+    def look_at_canary(self, messages: int, seconds: float) -> None:
+        """Take note that the first messages are looked at until they are sent on, for so long at most."""
 
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:  # noqa: ARG002 - likewise
         """Return whether the message of a row is to be sent to `people`, as a trial."""

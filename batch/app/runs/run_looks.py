@@ -1,26 +1,66 @@
-"""Looks of a run: the due ones at its people, before it sends.
+"""Looks of a run: the due ones at its people before it sends, at its first messages, and at some while it sends.
 
 Loaded only where a run looks: most of what it needs serves reading alone.
 """
 
 import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 
-from batch.app.inputs.staging import StagedSheet
+import structlog
+
+from batch.app.inputs.staging import StagedSheet, utc_now
 from batch.app.looks import DEFAULT_RATE, LookPass
 from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
 from batch.chats import Token
 from batch.errors import Busy
-from batch.i18n import _, ngettext, number
-from batch.ledger import Owner, follow_lock
+from batch.i18n import N_, _, ngettext, number
+from batch.ledger import FollowedMessage, Ledger, Owner, SendQueue, follow_lock
+from batch.model.delivery import SAMPLE_AFTER, DeliveryState
+from batch.model.phone.cells import format_phone
+from batch.model.runs import StopCause
+from batch.pool import Pool, PoolResult, StopSignal
+
+log = structlog.get_logger()
 
 LOOKING = 600.0
 """Seconds that a run looks at most before it sends."""
+CANARY_COUNTS = timedelta(hours=24)
+"""How long a canary that passed counts for its template and sender."""
+ROUND = 1.0
+"""Seconds before the first round of looks at the canary; each later one waits twice as long, up to `_LONGEST_ROUND`."""
+_LONGEST_ROUND = 15.0
+SAMPLE_OF = 100
+"""One of so many messages is looked at while a run sends."""
+SAMPLE_EVERY = 15.0
+"""Seconds between two choices of them."""
+FEWEST_SAMPLES = 30
+"""Looks before a share of failures means anything."""
+_SAMPLES = 100
+"""Latest looks by which a run is judged: a template may be paused in the middle of it."""
+_FOREVER = 1e6
+_SHOWN = 30
+"""Messages that a stop names."""
+_STATES: Mapping[DeliveryState | None, str] = {
+    None: N_("not looked at"),
+    DeliveryState.NOT_FOUND: N_("not found in the chat"),
+    DeliveryState.NOT_TOLD_APART: N_("one of several messages"),
+    DeliveryState.OTHER: N_("not known"),
+    DeliveryState.PROCESSING: N_("in processing still"),
+    DeliveryState.SENT: N_("sent"),
+    DeliveryState.FAILED: N_("failed"),
+    DeliveryState.DELIVERED: N_("delivered"),
+    DeliveryState.READ: N_("read"),
+}
 
 
-def look_first(staged: StagedSheet, owner: Owner, *, settings: Settings, token: Token, watcher: Watcher) -> LookPass:
+def look_first(
+    staged: StagedSheet, owner: Owner, *, settings: Settings, token: Token, watcher: Watcher
+) -> tuple[LookPass, str]:
     """Make the due looks at the people whom a run is about to message, for 10 minutes at most.
 
     Each is durable at once. What another pass of `follow` is looking at is left to it.
@@ -38,12 +78,12 @@ def look_first(staged: StagedSheet, owner: Owner, *, settings: Settings, token: 
         with staged.ledger.hold([follow_lock(settings.endpoint)], owner):
             asyncio.run(look())
     except Busy as busy:
-        passing.stopped = busy.problem.rstrip(".")
-    return passing
+        return passing, busy.problem.rstrip(".")
+    return passing, passing.stopped or _("the 10 minutes for it were over")
 
 
-def add_look_warnings(staged: StagedSheet, passing: LookPass) -> StagedSheet:
-    """Add what the looks have shown, and at how many people none was made, to the warnings of a staged sheet."""
+def add_look_warnings(staged: StagedSheet, passing: LookPass, why: str) -> StagedSheet:
+    """Add to the warnings of a staged sheet what the looks have shown, how many are left, and why."""
     warnings = []
     if passing.opted_out:
         found = ngettext(
@@ -60,6 +100,167 @@ def add_look_warnings(staged: StagedSheet, passing: LookPass) -> StagedSheet:
             "look first: wegly-batch follow",
             people,
         )
-        why = passing.stopped or _("the 10 minutes for it were over")
         warnings.append(left.format(n=number(people), why=why))
     return replace(staged, warnings=(*staged.warnings, *warnings))
+
+
+class RunLooks:
+    """Looks at the messages of a run that is sending, and the stop that they ask for."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        run: str,
+        settings: Settings,
+        token: Token,
+        *,
+        stop: StopSignal,
+        watcher: Watcher,
+        undelivered: float,
+    ) -> None:
+        """`undelivered`: the share of failed messages above which the run stops."""
+        self._ledger = ledger
+        self._run = run
+        self._settings = settings
+        self._token = token
+        self._stop = stop
+        self._watcher = watcher
+        self._undelivered = undelivered
+        self._loop = asyncio.get_running_loop()
+
+    async def send_canary(
+        self, pool: Pool, queue: SendQueue, rows: int, look: float, limit: int | None, *, template: str
+    ) -> PoolResult:
+        """Send so many rows alone, and the rest only when all were accepted, and sent on within `look` seconds.
+
+        A canary that passed lately for the template and all senders is enough. `look` 0: no looks.
+        """
+        began, passed = utc_now(), self._ledger.deliveries.canary_senders
+        if look and set(queue.senders()) <= passed(self._settings.endpoint, template, began - CANARY_COUNTS):
+            log.info("canary_counts", template=template)
+            return await pool.run(limit)
+        first = await pool.run(rows)
+        if first.cause is not None or first.jobs < rows or queue.row_of(1) is None:
+            return first
+        if any(not outcome.is_accepted for outcome in first.outcomes):
+            self._stop.request(StopCause.CANARY)
+        else:
+            with self._watcher.meter.hold():
+                goes_on = not look or await self._pass_canary(began, look, template)
+                if not goes_on or not self._watcher.go_on(sum(first.outcomes.values())):
+                    self._stop.request(StopCause.INTERRUPTED)
+        return await pool.run(None if limit is None else limit - rows)
+
+    async def _pass_canary(self, began: datetime, seconds: float, template: str) -> bool:
+        """Look until each message is sent on or failed, or the time is over; True when the rest may go."""
+        until, wait = self._loop.time() + seconds, ROUND
+        sent = dict(self._read(began))
+        self._watcher.look_at_canary(len(sent), seconds)
+        while waiting := [message for message in sent.values() if not _is_judged(message)]:
+            left = until - self._loop.time()
+            if left <= 0:
+                break
+            if not await self._stop.sleep(min(wait, left)):
+                return False
+            passing = await self._look(waiting, until - self._loop.time())
+            sent, wait = dict(self._read(began)), min(2 * wait, _LONGEST_ROUND)
+            if passing.refused:
+                self._refuse(passing.stopped)
+                return False
+        if self._stop.is_requested or self._stops(sent):
+            return False
+        senders = {message.sender for message in sent.values()}
+        self._ledger.deliveries.note_canary(self._settings.endpoint, senders, template, utc_now())
+        log.info("canary_passed", messages=len(sent))
+        return True
+
+    async def sample(self, began: datetime) -> None:
+        """Look at one of every 100 messages 5 minutes after it was sent; stop the run by what the latest 100 show."""
+        count, since = 0, began
+        seen: deque[tuple[int, FollowedMessage]] = deque(maxlen=_SAMPLES)
+        while not self._stop.is_requested:
+            until, chosen = utc_now() - SAMPLE_AFTER, []
+            for at, row in self._ledger.deliveries.rows_sent(self._run, since, until):
+                count += 1
+                if count % SAMPLE_OF == 0:
+                    chosen.append((at, row))
+            if chosen:
+                passing = await self._look(self._read_some(chosen).values())
+                seen += self._read_some(chosen).items()
+                if passing.refused:
+                    words = _("While sending no further messages of this run were looked at: {why}.")
+                    self._watcher.problems.append(words.format(why=passing.stopped))
+                    return
+                if len(seen) >= FEWEST_SAMPLES and self._stops(dict(seen)):
+                    return
+            since = max(since, until)
+            await self._stop.sleep(SAMPLE_EVERY)
+
+    def _read_some(self, chosen: Iterable[tuple[datetime, int]]) -> dict[int, FollowedMessage]:
+        moment = timedelta(microseconds=1)
+        return {row: message for at, row in chosen for found, message in self._read(at, at + moment) if found == row}
+
+    def _read(self, since: datetime, until: datetime | None = None) -> Iterable[tuple[int, FollowedMessage]]:
+        return self._ledger.deliveries.sent_by(self._run, since, until).items()
+
+    async def _look(self, messages: Iterable[FollowedMessage], seconds: float | None = None) -> LookPass:
+        """Make a look at each message, for so many seconds at most, and until the run stops."""
+        passing = LookPass(self._ledger, list(messages), rate=DEFAULT_RATE)
+        looking = asyncio.ensure_future(passing.work(self._settings, self._token))
+        patience = asyncio.ensure_future(self._stop.sleep(_FOREVER if seconds is None else seconds))
+        try:
+            await asyncio.wait({looking, patience}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            patience.cancel()
+            looking.cancel()
+            await asyncio.gather(looking, patience, return_exceptions=True)
+        if not looking.cancelled():
+            looking.result()
+        return passing
+
+    def _stops(self, sent: Mapping[int, FollowedMessage]) -> bool:
+        """Stop the run when too many of these messages failed, or none was sent on."""
+        states = [_state_of(message) for message in sent.values()]
+        failed, going = (
+            states.count(DeliveryState.FAILED),
+            sum(each is not None and each.is_on_its_way for each in states),
+        )
+        if failed <= self._undelivered * len(states) and going:
+            return False
+        words = _("{all} messages were looked at: {failed} failed, {going} were sent on.")
+        lines = [words.format(all=number(len(states)), failed=number(failed), going=number(going))]
+        lines += [_message_line(row, message) for row, message in sorted(sent.items())[:_SHOWN]]
+        lines.append(
+            _(
+                "Look in Wegly at the template (its name, language and state) and at the sender, and correct the "
+                "campaign. Then run the same command again: it sends what is left, the first rows alone again."
+            )
+        )
+        self._watcher.problems.append("\n".join(lines))
+        log.warning("undelivered", messages=len(states), failed=failed, sent_on=going)
+        self._stop.request(StopCause.UNDELIVERED)
+        return True
+
+    def _refuse(self, why: str) -> None:
+        words = _(
+            "The API refuses to be asked what became of messages ({why}), so that the first rows prove nothing. See "
+            'that the token may read chats; or write look = "0s" under [canary] to go on once they are accepted.'
+        )
+        self._watcher.problems.append(words.format(why=why))
+        self._stop.request(StopCause.LOOKS_REFUSED)
+
+
+def _state_of(message: FollowedMessage) -> DeliveryState | None:
+    return message.delivery.state if message.delivery else None
+
+
+def _is_judged(message: FollowedMessage) -> bool:
+    state = _state_of(message)
+    return state is not None and (state.is_on_its_way or state is DeliveryState.FAILED)
+
+
+def _message_line(row: int, message: FollowedMessage) -> str:
+    known = message.delivery
+    about = (known.code, known.words or (known.word if known.state is DeliveryState.OTHER else None)) if known else ()
+    state = " ".join([_(_STATES[_state_of(message)]), *(str(each) for each in about if each)])
+    return _("  row {row}, {phone}: {state}").format(row=row, phone=format_phone(message.person), state=state)

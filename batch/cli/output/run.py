@@ -25,6 +25,10 @@ _STOPPED = {
     StopCause.RETRIES_USED_UP: N_("Stopped: a row was tried as often as [stop] retries and retry_for allow."),
     StopCause.LEDGER_FAILED: N_("Stopped: the ledger could not be written, and without it nothing may be sent."),
     StopCause.CANARY: N_("Stopped: not all of the first rows ([canary] in the campaign) were accepted."),
+    StopCause.UNDELIVERED: N_(
+        "Stopped: the messages that were looked at failed, or were not sent on ([stop] undelivered in the campaign)."
+    ),
+    StopCause.LOOKS_REFUSED: N_("Stopped: the API does not let us look what became of the first rows ([canary] look)."),
     StopCause.CLOCK_WRONG: N_("Stopped: this machine's clock went back, or is more than 5 minutes off the API's."),
 }
 _STOPPED_OTHERWISE = N_("Stopped.")

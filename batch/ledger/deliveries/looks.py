@@ -17,7 +17,16 @@ from batch.i18n import N_, _
 from batch.ledger.read.runs import ACCEPTED, LOOKED_AT, count_deliveries, delivery_of
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK
-from batch.ledger.storage.schema import SENT_STATES, deliveries, is_one_of, is_suppressed, messages, rows, runs
+from batch.ledger.storage.schema import (
+    SENT_STATES,
+    canaries,
+    deliveries,
+    is_one_of,
+    is_suppressed,
+    messages,
+    rows,
+    runs,
+)
 from batch.ledger.storage.suppression import SuppressionEntry, suppress, suppress_by_code
 from batch.model.delivery import (
     LOOKS,
@@ -124,8 +133,7 @@ class Deliveries(LedgerPart):
 
         Durable on return. None: the message was sent again meanwhile, so that the look says nothing of it.
         """
-        remedy = _("Check the disk, then give the same command again: it goes on where this one ended.")
-        with translate_write_failures(N_("recording a look"), remedy), self._engine.begin() as connection:
+        with translate_write_failures(N_("recording a look"), _(_AGAIN)), self._engine.begin() as connection:
             same = (messages.c.key == message.key, messages.c.attempts == message.attempts, ACCEPTED)
             if not connection.execute(sa.select(sa.exists().where(*same))).scalar():
                 return None
@@ -138,6 +146,35 @@ class Deliveries(LedgerPart):
                 unnamed = (messages.c.key == message.key, messages.c.message_id.is_(None))
                 connection.execute(sa.update(messages).where(*unnamed).values(message_id=seen.message_id))
             return now, _suppress(connection, message, now, seen.at)
+
+    def sent_by(self, run: str, since: datetime, until: datetime | None = None) -> dict[int, FollowedMessage]:
+        """Return the accepted messages that a run has sent, by row: those of `since`, and before `until`."""
+        with connect_to_read(self._engine) as connection:
+            found = connection.execute(
+                _select_messages(*_sent_by(run, since, until)).join(*_ROW).add_columns(rows.c.row)
+            )
+            return {each["row"]: _message_of(each) for each in found.mappings()}
+
+    def rows_sent(self, run: str, since: datetime, until: datetime) -> list[tuple[datetime, int]]:
+        """Return the times and rows of the same, by time."""
+        query = sa.select(messages.c.sent_at, rows.c.row).join(*_ROW).where(*_sent_by(run, since, until))
+        with connect_to_read(self._engine) as connection:
+            return [(at, row) for at, row in connection.execute(query.order_by(messages.c.sent_at, rows.c.row))]
+
+    def note_canary(self, endpoint: str, senders: Iterable[str], template: str, at: datetime) -> None:
+        """Note that the first messages of these senders with a template were sent on. Durable on return."""
+        here = {"endpoint": endpoint, "template": template}
+        with translate_write_failures(N_("recording a look"), _(_AGAIN)), self._engine.begin() as connection:
+            for sender in senders:
+                same = (canaries.c[name] == value for name, value in (here | {"sender": sender}).items())
+                connection.execute(sa.delete(canaries).where(*same))
+                connection.execute(sa.insert(canaries).values(**here, sender=sender, passed=at))
+
+    def canary_senders(self, endpoint: str, template: str, since: datetime) -> set[str]:
+        """Return the senders whose first messages with a template were sent on since a moment."""
+        here = (canaries.c.endpoint == endpoint, canaries.c.template == template, canaries.c.passed >= since)
+        with connect_to_read(self._engine) as connection:
+            return set(connection.execute(sa.select(canaries.c.sender).where(*here)).scalars())
 
     def count(self, scope: FollowScope) -> DeliveryCounts | None:
         """Count the messages of a scope; None when none was looked at."""
@@ -156,6 +193,16 @@ class Deliveries(LedgerPart):
         )
         with connect_to_read(self._engine) as connection:
             return [UndecidedReply(**found) for found in connection.execute(query).mappings()]
+
+
+_AGAIN = N_("Check the disk, then give the same command again: it goes on where this one ended.")
+_ROW = (rows, sa.and_(rows.c.run == messages.c.run, rows.c.key == messages.c.key, rows.c.duplicate_of.is_(None)))
+
+
+def _sent_by(run: str, since: datetime, until: datetime | None) -> list[sa.ColumnElement[bool]]:
+    of_run = sa.func.coalesce(messages.c.run, "") == run  # no plain column: SQLite would read all of the run each time
+    before = [messages.c.sent_at < until] if until is not None else []
+    return [of_run, ACCEPTED, messages.c.sent_at >= since, *before]
 
 
 def read_due(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Raised with every change of the tables; `MIGRATIONS` in `engine.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -232,6 +232,14 @@ deliveries = sa.Table(
 """What looks into the chat have shown of a message, one row per key (`Delivery`). `attempts`: those that the message
 had; with another number the row is of an earlier message, and counts no more. `next_look`: null once it is settled."""
 
+canaries = sa.Table(
+    "canaries",
+    metadata,
+    *(sa.Column(name, sa.Text, primary_key=True) for name in ("endpoint", "sender", "template")),
+    sa.Column("passed", UtcTime, nullable=False),
+)
+"""When the first messages of a sender with a template were last seen to be sent on."""
+
 suppressed = sa.Table(
     "suppressed",
     metadata,
@@ -308,14 +316,7 @@ decisions = sa.Table(
 `run`; `attempts` are those the message had when it was decided about."""
 
 
-AGAIN = {
-    "state": "again_state",
-    "findings": "again_findings",
-    "sender": "again_sender",
-    "sent_at": "again_sent_at",
-    "duration_ms": "again_duration_ms",
-    "http_status": "again_http_status",
-}
+AGAIN = {name: f"again_{name}" for name in ("state", "findings", "sender", "sent_at", "duration_ms", "http_status")}
 """Columns of a message to those that keep them while it is to be tried again."""
 
 

@@ -46,7 +46,7 @@ def as_before(office: Office) -> None:
             " added BIGINT NOT NULL);"
             "INSERT INTO s SELECT '+54' || substr(person, 5), reason, source, added FROM suppressed;"
             "DROP TABLE suppressed; ALTER TABLE s RENAME TO suppressed;"
-            "ALTER TABLE runs DROP COLUMN reply_opt_outs; DROP TABLE deliveries;"
+            "ALTER TABLE runs DROP COLUMN reply_opt_outs; DROP TABLE deliveries; DROP TABLE canaries;"
             "ALTER TABLE messages DROP COLUMN message_id;"
             "ALTER TABLE messages DROP COLUMN message_status;"
             "UPDATE meta SET value = '4' WHERE name = 'schema_version'"

@@ -48,6 +48,9 @@ CREATE TABLE suppressed (
 );
 INSERT INTO suppressed VALUES ('+5511988887001', '"asked"', '"mail"', 1772366400000000);
 """
+VERSION_6 = """
+DROP TABLE canaries;
+"""
 VERSION_5 = """
 DROP TABLE deliveries;
 ALTER TABLE messages DROP COLUMN message_id;
@@ -61,7 +64,7 @@ def test_people_on_the_list_of_version_4_are_on_it_everywhere(tmp_path: Path) ->
     path = tmp_path / "old.sqlite3"
     make_ledger(path, 4)
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(VERSION_5 + VERSION_4)
+        connection.executescript(VERSION_6 + VERSION_5 + VERSION_4)
     with Ledger.open(f"sqlite:///{path}") as ledger:
         (entry,) = ledger.suppression.entries()
         assert (entry.person, entry.endpoint, entry.added) == ("+5511988887001", "", SENT)
@@ -74,7 +77,7 @@ def test_messages_of_version_5_have_no_id_yet(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite3"
     make_ledger(path, 5)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(VERSION_5)
+        connection.executescript(VERSION_6 + VERSION_5)
         connection.execute("UPDATE messages SET run = 'r1', chat_id = 'chat-1'")
     with Ledger.open(f"sqlite:///{path}") as ledger:
         assert [result.outcome for result in ledger.results("r1")] == ["success"]
@@ -83,6 +86,20 @@ def test_messages_of_version_5_have_no_id_yet(tmp_path: Path) -> None:
         assert ledger.tally("r1").delivery is None
     found = asked(path, "SELECT state, message_id, message_status FROM messages")
     assert found == [("success", None, None)]
+
+
+def test_a_ledger_of_version_6_has_passed_no_canary(tmp_path: Path) -> None:
+    """Its messages are as they were, and the next run looks at its first ones."""
+    path = tmp_path / "old.sqlite3"
+    make_ledger(path, 6)
+    before = asked(path, "SELECT key, state, attempts, sent_at FROM messages")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(VERSION_6)
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        assert ledger.deliveries.canary_senders("e", "t", SENT) == set()
+        ledger.deliveries.note_canary("e", ["s"], "t", SENT)
+        assert ledger.deliveries.canary_senders("e", "t", SENT) == {"s"}
+    assert asked(path, "SELECT key, state, attempts, sent_at FROM messages") == before
 
 
 @pytest.mark.parametrize(

@@ -348,6 +348,7 @@ def test_no_table_is_unknown_to_the_upgrade_path() -> None:
     """A new table needs a new schema version: this list and `SCHEMA_VERSION` change together."""
     assert sorted(metadata.tables) == [
         "campaigns",
+        "canaries",
         "corrections",
         "decisions",
         "deliveries",
