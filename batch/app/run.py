@@ -180,7 +180,8 @@ class SheetRun:
                 from batch.app.runs.run_looks import add_look_warnings, look_first  # noqa: PLC0415 - for those that look
 
                 looked, why = look_first(staged, owner, settings=settings, token=token, watcher=watcher)
-                if looked.opted_out:
+                # What else a look shows may matter to the plan: who could not be reached.
+                if looked.opted_out or (looked.changed and campaign.history.skip_unreachable):
                     staging.close()
                     staged = stage()
                 staged = add_look_warnings(staged, looked, why)

@@ -46,9 +46,10 @@ class Campaign(CampaignSection, CampaignFile):
     @property
     def contact_limits(self) -> ContactLimits:
         """Limits that hold across runs and campaigns."""
-        within = self.history.not_within
+        within, unreachable = self.history.not_within, self.history.skip_unreachable
         return ContactLimits(
             not_within=None if within is None else timedelta(seconds=within),
+            skip_unreachable=None if unreachable is None else timedelta(seconds=unreachable),
             per_24h=self.throttle.per_24h,
             shared_cap=self.throttle.shared_cap == "account",
             timezone=self.timezone,

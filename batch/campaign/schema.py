@@ -141,6 +141,8 @@ class HistorySection(_Section):
     """Least seconds since a message of another campaign; None: no such rule."""
     warn: Annotated[float, validators.parse_with(validators.parse_duration, '"24h"')] = 86400.0
     """Seconds in which a message of another campaign to most people of a new campaign is worth a warning."""
+    skip_unreachable: Annotated[float | None, validators.parse_with(validators.parse_duration, '"180d"')] = None
+    """Seconds for which a person is left out whom WhatsApp could not reach (131026); None: no such rule."""
 
 
 class SuppressSection(_Section):

@@ -26,6 +26,8 @@ class ContactLimits:
 
     not_within: timedelta | None = None
     """Least time since a message of another campaign ([history]); None: no such limit."""
+    skip_unreachable: timedelta | None = None
+    """Time for which a person is left out whom WhatsApp could not reach; None: no such limit."""
     per_24h: int | None = None
     """Unique recipients in any moving 24 hours, counted in the ledger; None: no cap."""
     shared_cap: bool = False

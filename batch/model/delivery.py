@@ -20,6 +20,8 @@ FOLLOWED = LOOKS[-1] + timedelta(days=1)
 """How old a message may be that is looked at without being named."""
 STOPPED_MARKETING = 131050
 """WhatsApp's code for a person who wants no more marketing messages from the sender."""
+UNREACHABLE = 131026
+"""WhatsApp's code for a number that cannot get the message, in practice mostly one that is not on WhatsApp."""
 _FAILURE_STANDS = timedelta(hours=24)
 """How long a failure is doubted: `delivered` may follow it."""
 

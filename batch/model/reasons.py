@@ -282,6 +282,11 @@ class Reason(StrEnum):
         N_("The person got a message of the campaign {campaign} on {when}, less than {within} ago."),
         N_("Run again later, or shorten [history] not_within in the campaign."),
     )
+    UNREACHABLE = _explain(
+        "unreachable",
+        N_("WhatsApp could not reach the person's number on {when} (131026), less than {within} ago."),
+        N_("Ask the person for another number, or shorten [history] skip_unreachable in the campaign."),
+    )
     CORRECTED = _explain(
         "corrected", N_("The row was corrected in {file}, row {row} of run {run}, and counts as it stands there.")
     )

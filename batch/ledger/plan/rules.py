@@ -8,6 +8,7 @@ are left; every row that one of them leaves out gets its reason:
 3. `duplicate`: another row of the sheet stands for the same key.
 4. `corrected`: the row was corrected in another sheet, and sent from there.
 5. `recently_messaged`: the person has a message of another campaign within `[history] not_within`.
+6. `unreachable`: WhatsApp could not reach the person within `[history] skip_unreachable`.
 
 `choose` keeps a run to some rows (`not_chosen`, `not_planned`: they stay pending). Of the rest `sendable` is the one
 condition for what a run sends: new messages, pending ones, errors whose request changed, and what `RetryOptions` adds.
@@ -25,7 +26,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.ledger.plan.corrections import NO_ORIGIN, drop_unknown_origins, find_sent_corrections, find_sent_originals
-from batch.ledger.send.contact_limits import EARLIER, recent_contact, recent_message_finding
+from batch.ledger.send.contact_limits import (
+    EARLIER,
+    recent_contact,
+    recent_message_finding,
+    unreachable_finding,
+    unreached,
+)
 from batch.ledger.storage.pseudonyms import MARK, Hashes
 from batch.ledger.storage.schema import SENT_STATES, State, is_suppressed, messages, suppressed
 from batch.ledger.storage.staged_tables import (
@@ -104,6 +111,8 @@ def judge(
     _withhold_unknown(connection, endpoint, only)
     if history is not None and history.rules.not_within is not None:
         _skip_recently_messaged(connection, retries, history, history.rules.not_within)
+    if history is not None and history.rules.skip_unreachable is not None:
+        _skip_unreachable(connection, retries, history, history.rules.skip_unreachable)
 
 
 def choose(connection: sa.Connection, retries: RetryOptions, selection: RowSelection) -> None:
@@ -233,11 +242,27 @@ def _skip_recently_messaged(
     query = query.where(EARLIER.c.campaign != campaign_scope(history.campaign))
     query = query.order_by(staged.c.row, EARLIER.c.sent_at)
     latest = {each.row: each for each in connection.execute(query, {"recent_since": history.now - within})}
-    # An unknown message that was to be sent again stays unknown.
-    unknown = ({"at": row, "payload": None} for row, each in latest.items() if each.state == State.UNKNOWN.value)
-    skipped = [each for each in latest.values() if each.state != State.UNKNOWN.value]
-    _skip(connection, [(row, recent_message_finding(history.rules, name, at)) for row, name, at, _state in skipped])
-    _set(connection, unknown)
+    rules = history.rules
+    _leave_out(
+        connection, [(e.row, e.state, recent_message_finding(rules, e.campaign, e.sent_at)) for e in latest.values()]
+    )
+
+
+def _skip_unreachable(connection: sa.Connection, retries: RetryOptions, history: History, within: timedelta) -> None:
+    """Skip what would be sent to people whom WhatsApp could not reach since `within` ago."""
+    failed = unreached(staged, staged.c.hashed, staged.c.hashed_twin)
+    query = _select_earlier(retries, history, failed, staged.c.row, EARLIER.c.sent_at, known.c.state)
+    query = query.order_by(staged.c.row, EARLIER.c.sent_at)
+    latest = {each.row: each for each in connection.execute(query, {"unreached_since": history.now - within})}
+    rules = history.rules
+    _leave_out(connection, [(e.row, e.state, unreachable_finding(rules, e.sent_at)) for e in latest.values()])
+
+
+def _leave_out(connection: sa.Connection, found: Sequence[tuple[int, str | None, Finding]]) -> None:
+    """Skip rows. `found`: (row, state of its message, reason). An unknown one, that was to be sent again, stays so."""
+    unknown = State.UNKNOWN.value
+    _skip(connection, [(row, finding) for row, state, finding in found if state != unknown])
+    _set(connection, ({"at": row, "payload": None} for row, state, _finding in found if state == unknown))
 
 
 def count_recent_contacts(
@@ -258,9 +283,15 @@ def count_recent_contacts(
 
 def _select_contacts(retries: RetryOptions, history: History, *columns: Any) -> sa.Select[Any]:
     """Return the query of messages since `recent_since`, of any campaign, to the people of sendable rows."""
-    contact = recent_contact(staged, staged.c.hashed, staged.c.hashed_twin)
+    return _select_earlier(retries, history, recent_contact(staged, staged.c.hashed, staged.c.hashed_twin), *columns)
+
+
+def _select_earlier(
+    retries: RetryOptions, history: History, which: Iterable[sa.ColumnElement[bool]], *columns: Any
+) -> sa.Select[Any]:
+    """Return the query of earlier messages for which all of `which` holds, to the people of sendable rows."""
     query = sa.select(*columns).select_from(STAGED_WITH_KNOWN.join(EARLIER, sa.true()))
-    return query.where(sendable(retries), *contact, EARLIER.c.endpoint == history.endpoint)
+    return query.where(sendable(retries), *which, EARLIER.c.endpoint == history.endpoint)
 
 
 def _skip(connection: sa.Connection, found: Sequence[tuple[int, Finding]]) -> None:

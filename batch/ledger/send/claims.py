@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batch.ledger.send.contact_limits import ContactLimiter, claim_parameters, explain_refusal, may_claim
+from batch.ledger.send.contact_limits import ContactLimiter, claim_parameters, explain_refusal, is_reachable, may_claim
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, restored_values
@@ -39,13 +39,19 @@ _HELD = (
 )
 """A claim is still its owner's: also one that was taken for dead and made `unknown`."""
 
-_CLAIM = PreparedStatement(
-    sa.update(messages)
-    .where(messages.c.key == sa.bindparam("wanted"), messages.c.state == State.PENDING.value, may_claim(messages))
-    .values(state=State.CLAIMED.value, attempts=messages.c.attempts + 1, duration_ms=None, http_status=None)
-    .returning(messages.c.attempts),
-    *(*NO_CLAIM, "sent_at"),
-)
+
+def _make_claim(*rules: sa.ColumnElement[bool]) -> PreparedStatement:
+    return PreparedStatement(
+        sa.update(messages)
+        .where(messages.c.key == sa.bindparam("wanted"), messages.c.state == State.PENDING.value, *rules)
+        .values(state=State.CLAIMED.value, attempts=messages.c.attempts + 1, duration_ms=None, http_status=None)
+        .returning(messages.c.attempts),
+        *(*NO_CLAIM, "sent_at"),
+    )
+
+
+_CLAIM = _make_claim(may_claim(messages))
+_CLAIM_REACHABLE = _make_claim(may_claim(messages), is_reachable(messages))
 
 _OF_CHAT = ("chat_id", "chat_status", "message_id", "message_status")
 _BEGAN = sa.bindparam("began", type_=messages.c.sent_at.type)
@@ -78,7 +84,8 @@ def claim(
         return full
     by = {"claim_run": owner.run, "claim_host": owner.host, "claim_pid": owner.pid}
     values = {"wanted": job.key, "sent_at": now, **by, **claim_parameters(rules, job, owner, now)}
-    taken = _CLAIM.run(connection, values).fetchone()
+    statement = _CLAIM if rules.rules.skip_unreachable is None else _CLAIM_REACHABLE
+    taken = statement.run(connection, values).fetchone()
     if taken is None:
         return explain_refusal(connection, job, owner, now, rules)
     rules.note_claim(job, now)

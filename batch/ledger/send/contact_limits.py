@@ -15,6 +15,8 @@ from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes
 from batch.ledger.storage.schema import (
     State,
+    deliveries,
+    is_one_of,
     is_suppressed,
     may_have,
     messages,
@@ -24,6 +26,7 @@ from batch.ledger.storage.schema import (
     suppressed,
 )
 from batch.model.contact_limits import SPACING, ContactLimits, duration_phrase
+from batch.model.delivery import UNREACHABLE, DeliveryState
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Value
@@ -104,15 +107,21 @@ def may_claim(message: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(~_is_suppressed(message), ~_recently_by_others(message), ~_is_too_close(message))
 
 
+def is_reachable(message: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition of `[history] skip_unreachable`, for campaigns that have it. Values likewise."""
+    return ~sa.exists().where(*unreached(message))
+
+
 def claim_parameters(limiter: ContactLimiter, job: Job, owner: Owner, now: datetime) -> Mapping[str, Any]:
     """Return the values of `may_claim`."""
-    within = limiter.rules.not_within
-    return {
+    within, unreachable = limiter.rules.not_within, limiter.rules.skip_unreachable
+    values = {
         "close_since": microseconds(now - SPACING),
         "recent_since": _NEVER if within is None else now - within,
-        "hashed": None if within is None else limiter.hashes.person(job.person),
+        "hashed": None if within is None and unreachable is None else limiter.hashes.person(job.person),
         "sending_run": owner.run,
     }
+    return values if unreachable is None else {**values, "unreached_since": now - unreachable}
 
 
 def _is_suppressed(message: Any) -> sa.ColumnElement[bool]:
@@ -125,16 +134,44 @@ _HASHED: sa.BindParameter[str] = sa.bindparam("hashed", type_=messages.c.person.
 def recent_contact(message: Any, *hashed: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions: `EARLIER` is a message to the same person since `recent_since`, and no trial.
 
+    `hashed`: as of `_to_same_person`.
+    """
+    return (*_to_same_person(message, "recent_since", *hashed), may_have(EARLIER), EARLIER.c.trial == sa.false())
+
+
+def _to_same_person(message: Any, since: str, *hashed: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions: `EARLIER` went to the same person since the moment of that parameter.
+
     `hashed`: the person's pseudonyms, under which a purged message has it; null where none can be. By default that of
     the claim's values: what a purged message with the number's other form forbids, the plan has seen already.
     """
     pseudonyms = [EARLIER.c.person == each for each in hashed or (_HASHED,)]
-    return (
-        sa.or_(EARLIER.c.person == message.c.person, *pseudonyms),
-        EARLIER.c.sent_at > sa.bindparam("recent_since", type_=messages.c.sent_at.type),
-        may_have(EARLIER),
-        EARLIER.c.trial == sa.false(),
+    moment = sa.bindparam(since, type_=messages.c.sent_at.type)
+    return sa.or_(EARLIER.c.person == message.c.person, *pseudonyms), EARLIER.c.sent_at > moment
+
+
+def unreached(message: Any, *hashed: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions: WhatsApp could not reach the person with `EARLIER`, and no later message arrived.
+
+    It is a message since `unreached_since`, refused or failed with 131026. `hashed`: as of `_to_same_person`.
+    """
+    later, of_later = messages.alias("later"), deliveries.alias("of_later")
+    failed = sa.exists().where(
+        deliveries.c.key == EARLIER.c.key,
+        deliveries.c.attempts == EARLIER.c.attempts,
+        deliveries.c.state == DeliveryState.FAILED.value,
+        deliveries.c.code == UNREACHABLE,
     )
+    refused = sa.and_(EARLIER.c.state == State.ERROR.value, EARLIER.c.findings.contains(Reason.NOT_ON_WHATSAPP.value))
+    arrived = sa.exists().where(
+        later.c.person == EARLIER.c.person,
+        later.c.sent_at > EARLIER.c.sent_at,
+        of_later.c.key == later.c.key,
+        of_later.c.attempts == later.c.attempts,
+        is_one_of(of_later.c.state, [each.value for each in DeliveryState if each.arrived]),
+    )
+    here = EARLIER.c.endpoint == message.c.endpoint if "endpoint" in message.c else sa.true()
+    return (*_to_same_person(message, "unreached_since", *hashed), here, sa.or_(failed, refused), ~arrived)
 
 
 def _of_other_campaign(message: Any) -> sa.ColumnElement[bool]:
@@ -187,6 +224,11 @@ def explain_refusal(
     )
     if (other := connection.execute(newest.limit(1), values).first()) is not None:
         return _skip(connection, job, owner, recent_message_finding(limiter.rules, other.campaign, other.sent_at))
+    if limiter.rules.skip_unreachable is not None:
+        failed = sa.select(EARLIER.c.sent_at).where(*unreached(messages), messages.c.key == sa.bindparam("wanted"))
+        at = connection.execute(failed.order_by(EARLIER.c.sent_at.desc()).limit(1), values).scalar()
+        if at is not None:
+            return _skip(connection, job, owner, unreachable_finding(limiter.rules, at))
     others = (*_of_same_person(messages), ~_ON_ITS_WAY, messages.c.key == sa.bindparam("wanted"))
     ended = connection.execute(sa.select(sa.func.max(_ENDED)).where(*others), values).scalar()
     close = timedelta() if ended is None else timedelta(microseconds=ended - microseconds(now)) + SPACING
@@ -199,6 +241,12 @@ def recent_message_finding(rules: ContactLimits, campaign: str, at: datetime) ->
     within: Value = duration_phrase(rules.not_within) if rules.not_within else ""
     values: dict[str, Value] = {"campaign": campaign, "when": format_moment(at, rules.timezone), "within": within}
     return Finding(Reason.RECENTLY_MESSAGED, values)
+
+
+def unreachable_finding(rules: ContactLimits, at: datetime) -> Finding:
+    """Return the finding of a person whom WhatsApp could not reach with the message of that time."""
+    within: Value = duration_phrase(rules.skip_unreachable) if rules.skip_unreachable else ""
+    return Finding(Reason.UNREACHABLE, {"when": format_moment(at, rules.timezone), "within": within})
 
 
 def _skip(connection: sa.Connection, job: Job, owner: Owner, finding: Finding) -> ClaimRefusal:
