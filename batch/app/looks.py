@@ -68,12 +68,14 @@ class LookPass:
         due: Sequence[FollowedMessage],
         *,
         rate: float = DEFAULT_RATE,
+        pace: LookPace | None = None,
         texts: Mapping[str, str] = MappingProxyType({}),
         on_look: OnLook = lambda *_: None,
     ) -> None:
-        """`due`: messages of one endpoint. `texts`: key to rendered text, as far as it is known."""
+        """`due`: messages of one endpoint. `pace`: shared with other passes. `texts`: key to rendered text."""
         self._ledger = ledger.deliveries
         self._rate = rate
+        self._pace = pace
         self._texts = texts
         self._on_look = on_look
         self._total = len(due)
@@ -108,7 +110,7 @@ class LookPass:
 
     async def work(self, settings: Settings, token: Token) -> None:
         """Make the looks, no faster than the rate, one for all messages of a chat."""
-        pace, waiting = LookPace(self._rate), iter(self._chats)
+        pace, waiting = self._pace or LookPace(self._rate), iter(self._chats)
 
         async def read() -> None:
             reader = settings.make_client(ChatsReader, token, now=utc_now, sleep=pace.pause)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +150,7 @@ class SheetRun:
                     limit=self._choices.message_limit(self._campaign),
                     watcher=watcher,
                     canary=self._campaign.canary,
+                    looks_again=self._choices.retry_undelivered,
                 )
             finally:
                 watcher.end()
@@ -258,12 +260,13 @@ def send(
     watcher: Watcher,
     limit: int | None = None,
     canary: CanarySection | None = None,
+    looks_again: bool = False,
     rules: ContactLimits | None = None,
 ) -> PoolResult:
     """Send the pending messages of the owner's run, at most `limit`. Every outcome is durable when it returns.
 
-    With a canary some rows are sent alone, and the rest only when these were accepted, and sent on. `rules`: contact
-    limits; None: the campaign's.
+    With a canary some rows are sent alone, and the rest only when these were accepted, and sent on. `looks_again`: some
+    replace failed messages, and are looked at right before. `rules`: contact limits; None: the campaign's.
     """
     context = make_ssl_context(trust_env=settings.trust_env) if settings.endpoint.startswith("https:") else None
 
@@ -271,6 +274,14 @@ def send(
         stop = StopSignal()
         sending_by = ledger.open_queue(owner, rules or campaign.contact_limits, endpoint=settings.endpoint)
         with sending_by as sending, stop_on_signals(stop, lambda again: watcher.on_signal(again=again)):
+
+            @cache
+            def looks() -> RunLooks:
+                from batch.app.runs.run_looks import RunLooks  # noqa: PLC0415 - for those that look
+
+                share = campaign.stop.undelivered
+                return RunLooks(ledger, owner.run, settings, token, stop=stop, watcher=watcher, undelivered=share)
+
             pool = Pool(
                 ledger=sending,
                 client=lambda: settings.make_client(ChatsClient, token, ssl_context=context),
@@ -278,14 +289,8 @@ def send(
                 now=utc_now,
                 progress=watcher,
                 stop=stop,
+                look=looks().look_again if looks_again else None,
             )
-
-            def looks() -> RunLooks:
-                from batch.app.runs.run_looks import RunLooks  # noqa: PLC0415 - for those that look
-
-                share = campaign.stop.undelivered
-                return RunLooks(ledger, owner.run, settings, token, stop=stop, watcher=watcher, undelivered=share)
-
             tasks = [asyncio.create_task(each) for each in (tick_every_second(watcher), _sample(stop, looks))]
             try:
                 if canary is None or canary.rows is None or (limit is not None and limit <= canary.rows):

@@ -12,6 +12,9 @@ Invariants:
 * A message leaves `claimed` only by release (certainly nothing was sent), by a recorded outcome, or, when its run
   died, as `unknown`.
 * Once `success`, `reused` or `unknown`, no plan makes a message pending again.
+* A message that is to replace a failed one (`retry_of`) has a key of its own: the failed one's claim and outcome stay.
+  There is one at most for each message and person of a campaign, claimed only within two minutes of a look that shows
+  the failure; unclaimed it ends with its run.
 * A decision about an `unknown` message is noted in the transaction that carries it out. It may be reversed until the
   message was sent again. A message that it made pending has no payload: only a plan that gives it one sends it.
 * `payload` is kept only while a message is pending or claimed.

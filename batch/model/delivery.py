@@ -22,6 +22,12 @@ STOPPED_MARKETING = 131050
 """WhatsApp's code for a person who wants no more marketing messages from the sender."""
 UNREACHABLE = 131026
 """WhatsApp's code for a number that cannot get the message, in practice mostly one that is not on WhatsApp."""
+TEMPLATE_PAUSED = 132015
+REPEATABLE = (131049, 131000, 131016, 130429, 131057)
+"""WhatsApp's codes of failures after which a message may be sent once more; so may one of `TEMPLATE_PAUSED`, once
+another of its template and sender was sent on."""
+RETRY_AFTER = timedelta(hours=24)
+"""Least time between a failed message and the one that replaces it: Meta punishes earlier ones."""
 _FAILURE_STANDS = timedelta(hours=24)
 """How long a failure is doubted: `delivered` may follow it."""
 

@@ -282,6 +282,9 @@ class Reason(StrEnum):
         N_("The person got a message of the campaign {campaign} on {when}, less than {within} ago."),
         N_("Run again later, or shorten [history] not_within in the campaign."),
     )
+    NOT_FAILED = _explain(
+        "not_failed", N_("The look right before sending again showed no failure that may be repeated.")
+    )
     UNREACHABLE = _explain(
         "unreachable",
         N_("WhatsApp could not reach the person's number on {when} (131026), less than {within} ago."),

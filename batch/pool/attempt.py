@@ -52,10 +52,17 @@ class AttemptRunner:
     """The steps of an attempt, and what all senders of a run share: ledger, connections, clock, stop signal."""
 
     def __init__(
-        self, *, ledger: LedgerPort, client: Callable[[], ChatsPort], now: Callable[[], datetime], stop: StopSignal
+        self,
+        *,
+        ledger: LedgerPort,
+        client: Callable[[], ChatsPort],
+        now: Callable[[], datetime],
+        stop: StopSignal,
+        look: Callable[[Job], Awaitable[None]] | None = None,
     ) -> None:
-        """`client` makes a connection; `now` gives the wall clock in UTC."""
+        """`client` makes a connection; `now` gives the wall clock in UTC; `look` is awaited right before each claim."""
         self.ledger = ledger
+        self.look = look
         self.now = now
         self.stop = stop
         self.answered: set[str] = set()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.runs import SenderRun, StopCause
@@ -61,9 +62,13 @@ class Pool:
         now: Callable[[], datetime],
         progress: Progress,
         stop: StopSignal,
+        look: Callable[[Job], Awaitable[None]] | None = None,
     ) -> None:
-        """`client` makes a connection of its own; `now` gives the wall clock in UTC."""
-        self._runner = AttemptRunner(ledger=ledger, client=client, now=now, stop=stop)
+        """`client` makes a connection of its own; `now` gives the wall clock in UTC.
+
+        `look` is awaited right before each claim, which goes by what it has shown.
+        """
+        self._runner = AttemptRunner(ledger=ledger, client=client, now=now, stop=stop, look=look)
         self._settings = settings
         self._progress = progress
         self._stop = stop

@@ -186,6 +186,8 @@ class SenderPool:
         while (slot := await self._limiter.next_slot()) is not None:
             if not self._runner.check_clock() or self._pass_over(job):
                 return None
+            if self._runner.look is not None:
+                await self._runner.look(job)
             held = await self._runner.claim(job)
             if isinstance(held, ClaimRefusal):
                 return held

@@ -6,7 +6,7 @@ is fed back, and the origin columns of a retry.xlsx.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from hmac import compare_digest
 from pathlib import Path
@@ -51,6 +51,8 @@ class Choices:
     """Rows in error are sent again though their request did not change."""
     resend_unknown: bool = False
     """Unknown rows are sent again: some people may get a second message."""
+    retry_undelivered: bool = False
+    """Rows whose message failed after it was accepted are sent once more, where a look shows the failure still."""
     accept_change: bool = False
     """Proceed even though people already messaged would be treated as new."""
     trusted: bool = False
@@ -62,7 +64,7 @@ class Choices:
 
     @property
     def retries(self) -> RetryOptions:
-        return RetryOptions(retry_errors=self.retry_errors, resend_unknown=self.resend_unknown)
+        return RetryOptions(**{field.name: getattr(self, field.name) for field in fields(RetryOptions)})
 
     def message_limit(self, campaign: Campaign) -> int | None:
         """Messages of a run at most, by these choices and by the campaign; None: no limit."""

@@ -107,6 +107,7 @@ def stage_sheet(
             *_unidentified_warnings(unidentified),
             *_permission_warnings(source, staging),
             *_duplicate_warnings(*differing),
+            *_retry_warnings(staging.count_undelivered()),
             *_recent_campaign_warnings(staging, history, now - timedelta(seconds=campaign.history.warn)),
         )
         yield StagedSheet(
@@ -197,6 +198,17 @@ def _duplicate_warnings(count: int, first: list[tuple[int, int]]) -> Iterator[st
         count,
     )
     yield text.format(n=number(count), rows=named)
+
+
+def _retry_warnings(count: int) -> Iterator[str]:
+    """Say how many failed messages are to be replaced."""
+    if count:
+        text = ngettext(
+            "{n} message failed after it was accepted, and goes once more if a look right before shows it failed.",
+            "{n} messages failed after they were accepted; each goes once more if a look right before shows it failed.",
+            count,
+        )
+        yield text.format(n=number(count))
 
 
 def _recent_campaign_warnings(staging: Staging, history: History, since: datetime) -> Iterator[str]:

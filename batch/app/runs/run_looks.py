@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from batch.app.inputs.staging import StagedSheet, utc_now
-from batch.app.looks import DEFAULT_RATE, LookPass
+from batch.app.looks import DEFAULT_RATE, LookPace, LookPass
 from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
 from batch.chats import Token
@@ -21,6 +21,7 @@ from batch.errors import Busy
 from batch.i18n import N_, _, ngettext, number
 from batch.ledger import FollowedMessage, Ledger, Owner, SendQueue, follow_lock
 from batch.model.delivery import SAMPLE_AFTER, DeliveryState
+from batch.model.messages import Job
 from batch.model.phone.cells import format_phone
 from batch.model.runs import StopCause
 from batch.pool import Pool, PoolResult, StopSignal
@@ -42,6 +43,9 @@ FEWEST_SAMPLES = 30
 """Looks before a share of failures means anything."""
 _SAMPLES = 100
 """Latest looks by which a run is judged: a template may be paused in the middle of it."""
+_ONE_LOOK = 20.0
+"""Seconds that the look at a message may take which is to be replaced."""
+_MOST_REFUSALS = 5
 _FOREVER = 1e6
 _SHOWN = 30
 """Messages that a stop names."""
@@ -127,6 +131,10 @@ class RunLooks:
         self._watcher = watcher
         self._undelivered = undelivered
         self._loop = asyncio.get_running_loop()
+        self._pace = LookPace(DEFAULT_RATE)
+        self._failed = ledger.deliveries.replaced_by(run)
+        """Failed messages, by the keys of those that are to replace them."""
+        self._refusals = 0
 
     async def send_canary(
         self, pool: Pool, queue: SendQueue, rows: int, look: float, limit: int | None, *, template: str
@@ -205,7 +213,7 @@ class RunLooks:
 
     async def _look(self, messages: Iterable[FollowedMessage], seconds: float | None = None) -> LookPass:
         """Make a look at each message, for so many seconds at most, and until the run stops."""
-        passing = LookPass(self._ledger, list(messages), rate=DEFAULT_RATE)
+        passing = LookPass(self._ledger, list(messages), rate=DEFAULT_RATE, pace=self._pace)
         looking = asyncio.ensure_future(passing.work(self._settings, self._token))
         patience = asyncio.ensure_future(self._stop.sleep(_FOREVER if seconds is None else seconds))
         try:
@@ -217,6 +225,20 @@ class RunLooks:
         if not looking.cancelled():
             looking.result()
         return passing
+
+    async def look_again(self, job: Job) -> None:
+        """Look at the message that this one is to replace: its claim is refused unless the look shows the failure.
+
+        Where the API refuses to be asked, no look is made any more, and nothing is replaced.
+        """
+        failed = self._failed.get(job.key)
+        if failed is None or self._refusals >= _MOST_REFUSALS:
+            return
+        passing = await self._look([failed], _ONE_LOOK)
+        self._refusals = self._refusals + 1 if passing.refused else 0
+        if self._refusals == _MOST_REFUSALS:
+            words = _("Failed messages were not sent again: the API refuses to be asked what became of them ({why}).")
+            self._watcher.problems.append(words.format(why=passing.stopped))
 
     def _stops(self, sent: Mapping[int, FollowedMessage]) -> bool:
         """Stop the run when too many of these messages failed, or none was sent on."""

@@ -60,6 +60,11 @@ def _parse_clock(text: str) -> time:
 @click.option(
     "--resend-unknown", is_flag=True, help="Resend rows with an unknown outcome; some people may get the message twice."
 )
+@click.option(
+    "--retry-undelivered",
+    is_flag=True,
+    help="Send messages once more that failed after they were accepted, when a look shows that they failed still.",
+)
 @shared_options("accept-change")
 @lasting_option(
     "--not-after",

@@ -161,6 +161,15 @@ class Deliveries(LedgerPart):
         with connect_to_read(self._engine) as connection:
             return [(at, row) for at, row in connection.execute(query.order_by(messages.c.sent_at, rows.c.row))]
 
+    def replaced_by(self, run: str) -> dict[str, FollowedMessage]:
+        """Return the failed messages that messages of a run are to replace, by the keys of those."""
+        again = messages.alias("again")
+        of_run = sa.select(rows.c.key).where(rows.c.run == run)
+        query = _select_messages(again.c.retry_of.is_not(None), again.c.key.in_(of_run))
+        query = query.join(again, again.c.retry_of == messages.c.key).add_columns(again.c.key.label("by"))
+        with connect_to_read(self._engine) as connection:
+            return {each["by"]: _message_of(each) for each in connection.execute(query).mappings()}
+
     def note_canary(self, endpoint: str, senders: Iterable[str], template: str, at: datetime) -> None:
         """Note that the first messages of these senders with a template were sent on. Durable on return."""
         here = {"endpoint": endpoint, "template": template}

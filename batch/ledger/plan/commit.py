@@ -11,8 +11,21 @@ from batch.i18n import N_, _
 from batch.ledger.plan.corrections import write_corrections
 from batch.ledger.plan.rules import RetryOptions, sendable
 from batch.ledger.storage.locks import Owner
-from batch.ledger.storage.schema import AGAIN, SCHEMA_VERSION, State, campaigns, messages, meta, rows, runs, suppressed
-from batch.ledger.storage.staged_tables import known, listed, new_suppressions, staged
+from batch.ledger.storage.pseudonyms import read_hashes
+from batch.ledger.storage.schema import (
+    ACCEPTED_STATES,
+    AGAIN,
+    SCHEMA_VERSION,
+    State,
+    campaigns,
+    is_one_of,
+    messages,
+    meta,
+    rows,
+    runs,
+    suppressed,
+)
+from batch.ledger.storage.staged_tables import STAGED_WITH_KNOWN, known, listed, new_suppressions, staged, undelivered
 from batch.model.messages import campaign_scope, is_loopback
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
@@ -30,6 +43,8 @@ def write_plan(connection: sa.Connection, retries: RetryOptions, run: Run, owner
     _write_traits(connection, traits, run)
     _suppress_opted_out(connection, run)
     _drop_payloads_of_skipped(connection)
+    if retries.retry_undelivered:  # first: what is written then finds no failed message under these rows' keys
+        _write_retries(connection, retries, run)
     _write_messages(connection, retries, run)
     of_run = sa.select(*(staged.c[name] for name in _KEPT), sa.literal(run.run))
     connection.execute(sa.insert(rows).from_select([*_KEPT, "run"], of_run))
@@ -121,6 +136,32 @@ def _write_messages(connection: sa.Connection, retries: RetryOptions, run: Run) 
     new = new.where(not_known, staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~sa.exists().where(same_key))
     columns = ["key", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
     connection.execute(sa.insert(messages).from_select(columns, new))
+
+
+def _write_retries(connection: sa.Connection, retries: RetryOptions, run: Run) -> None:
+    """Write the messages that are to replace failed ones, each of a key of its own, which the row has from now on.
+
+    The failed message stays as it is.
+    """
+    failed = messages.alias("failed")
+    query = (
+        sa.select(
+            staged.c.row, failed.c.key, *(staged.c[name] for name in ("person", "sender", "request_hash", "payload"))
+        )
+        .add_columns(failed.c.state.label("again_state"), failed.c.findings.label("again_findings"))
+        .select_from(STAGED_WITH_KNOWN.join(undelivered, undelivered.c.row == staged.c.row))
+        .join(failed, failed.c.key == staged.c.key)
+        .where(sendable(retries), is_one_of(failed.c.state, ACCEPTED_STATES))
+    )
+    hashes = read_hashes(connection)
+    of_run = {"endpoint": run.endpoint, "campaign": campaign_scope(run.campaign), "state": State.PENDING.value}
+    for found in connection.execute(query).mappings().all():
+        values, of_failed = dict(found), found["key"]
+        row, key = values.pop("row"), hashes.key(f"retry of {of_failed}")
+        connection.execute(
+            sa.insert(messages).values({**values, **of_run, "key": key, "retry_of": of_failed, "attempts": 0})
+        )
+        connection.execute(sa.update(staged).where(staged.c.row == row).values(key=key))
 
 
 def _run_values(run: Run, owner: Owner) -> dict[str, Any]:

@@ -34,7 +34,15 @@ from batch.ledger.send.contact_limits import (
     unreached,
 )
 from batch.ledger.storage.pseudonyms import MARK, Hashes
-from batch.ledger.storage.schema import SENT_STATES, State, is_suppressed, messages, suppressed
+from batch.ledger.storage.schema import (
+    ACCEPTED_STATES,
+    SENT_STATES,
+    State,
+    deliveries,
+    is_suppressed,
+    messages,
+    suppressed,
+)
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
     PLANNED,
@@ -44,9 +52,11 @@ from batch.ledger.storage.staged_tables import (
     put_on_list,
     several,
     staged,
+    undelivered,
     winners,
 )
 from batch.model.contact_limits import ContactLimits
+from batch.model.delivery import REPEATABLE, RETRY_AFTER, TEMPLATE_PAUSED, DeliveryState
 from batch.model.messages import campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
@@ -63,6 +73,8 @@ class RetryOptions:
     """Rows in error, though their request did not change."""
     resend_unknown: bool = False
     """Unknown rows, though they may have been sent: some people may get a second message."""
+    retry_undelivered: bool = False
+    """Rows whose message was accepted and failed, once, where a look right before shows the failure still."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,11 +116,13 @@ def judge(
         sheet: The sheet's key, by which corrections of its rows are found.
     """
     drop_unknown_origins(connection)
+    if retries.retry_undelivered and history is not None:
+        find_undelivered(connection, history.now)
     _skip_listed(connection, endpoint, only)
     _skip_sent_originals(connection, retries)
     _skip_duplicates(connection)
     _skip_corrected(connection, retries, sheet)
-    _withhold_unknown(connection, endpoint, only)
+    _withhold_sent(connection, endpoint, only)
     if history is not None and history.rules.not_within is not None:
         _skip_recently_messaged(connection, retries, history, history.rules.not_within)
     if history is not None and history.rules.skip_unreachable is not None:
@@ -135,8 +149,44 @@ def sendable(retries: RetryOptions) -> sa.ColumnElement[bool]:
     waits = sa.or_(known.c.row.is_(None), known.c.state == State.PENDING.value, again)
     if retries.resend_unknown:
         waits = sa.or_(waits, known.c.state == State.UNKNOWN.value)
+    if retries.retry_undelivered:
+        waits = sa.or_(waits, staged.c.row.in_(sa.select(undelivered.c.row)))
     is_chosen = staged.c.findings.is_(None)
     return sa.and_(staged.c.outcome.is_(None), staged.c.payload.is_not(None), is_chosen, waits)
+
+
+def find_undelivered(connection: sa.Connection, now: datetime) -> None:
+    """List the rows whose message failed and may be replaced, the first of each person, who was sent none so before.
+
+    As far as looks have shown by now; each is looked at once more right before it is sent.
+    """
+    other, others_look = messages.alias("other"), deliveries.alias("others_look")
+    is_back = sa.exists().where(
+        (other.c.endpoint == messages.c.endpoint) & (other.c.campaign == messages.c.campaign),
+        (other.c.sender == messages.c.sender) & (other.c.sent_at > messages.c.sent_at),
+        (others_look.c.key == other.c.key) & (others_look.c.attempts == other.c.attempts),
+        others_look.c.state.in_([each.value for each in DeliveryState if each.is_on_its_way]),
+    )
+    again = messages.alias("again")
+    was_replaced = sa.exists().where(
+        (again.c.endpoint == messages.c.endpoint) & (again.c.campaign == messages.c.campaign),
+        again.c.retry_of.is_not(None),
+        sa.or_(
+            again.c.retry_of == messages.c.key,
+            again.c.person.in_([staged.c.person, staged.c.hashed, staged.c.hashed_twin]),
+        ),
+    )
+    failed = (
+        *(staged.c.outcome.is_(None), staged.c.findings.is_(None), staged.c.payload.is_not(None)),
+        *(messages.c.state.in_(ACCEPTED_STATES), messages.c.retry_of.is_(None), messages.c.trial == sa.false()),
+        messages.c.sent_at <= now - RETRY_AFTER,
+        *(deliveries.c.attempts == messages.c.attempts, deliveries.c.state == DeliveryState.FAILED.value),
+        sa.or_(deliveries.c.code.in_(REPEATABLE), sa.and_(deliveries.c.code == TEMPLATE_PAUSED, is_back)),
+        ~was_replaced,
+    )
+    found = staged.join(messages, messages.c.key == staged.c.key).join(deliveries, deliveries.c.key == messages.c.key)
+    first = sa.select(sa.func.min(staged.c.row)).select_from(found).where(*failed).group_by(staged.c.person)
+    connection.execute(sa.insert(undelivered).from_select(["row"], first))
 
 
 # Each rule, in the order of `judge`
@@ -185,7 +235,8 @@ def _skip_sent_originals(connection: sa.Connection, retries: RetryOptions) -> No
 
     What may have been sent as corrected stays `unknown`, and may be sent again by choice.
     """
-    found = list(find_sent_originals(connection, sendable(replace(retries, resend_unknown=False))))
+    by_default = replace(retries, resend_unknown=False, retry_undelivered=False)
+    found = list(find_sent_originals(connection, sendable(by_default)))
     _skip(connection, found)
     # The message of its key belongs to another row then, and corrects nothing.
     _set(connection, ({"at": row, **NO_ORIGIN} for row, _finding in found))
@@ -221,17 +272,18 @@ def _skip_duplicates(connection: sa.Connection) -> None:
 
 def _skip_corrected(connection: sa.Connection, retries: RetryOptions, sheet: str) -> None:
     """Skip rows that were sent as corrected elsewhere: a row has one message. Their duplicates stay duplicates."""
-    found = find_sent_corrections(connection, sendable(retries), sheet)
+    found = find_sent_corrections(connection, sendable(replace(retries, retry_undelivered=False)), sheet)
     _skip(connection, [(row, finding) for row, finding, would_go in found if would_go])
     _set(connection, ({"at": row, "payload": None} for row, _finding, _would_go in found))
 
 
-def _withhold_unknown(connection: sa.Connection, endpoint: str, only: str | None) -> None:
-    """Keep unknown messages to people whom the lists leave out `unknown`, and do not send them again."""
+def _withhold_sent(connection: sa.Connection, endpoint: str, only: str | None) -> None:
+    """Keep unknown and failed messages to people whom the lists leave out as they are: they are not sent again."""
     on_list = sa.exists().where(is_suppressed(staged.c.person, sa.literal(endpoint)))
     left_out = sa.or_(on_list, _ON_SHEETS_LIST, *([~_ON_ALLOW_LIST] if only is not None else []))
-    unknown = staged.c.row.in_(sa.select(known.c.row).where(known.c.state == State.UNKNOWN.value))
-    connection.execute(sa.update(staged).where(unknown, left_out).values(payload=None))
+    unknown = sa.select(known.c.row).where(known.c.state == State.UNKNOWN.value)
+    again = sa.or_(staged.c.row.in_(unknown), staged.c.row.in_(sa.select(undelivered.c.row)))
+    connection.execute(sa.update(staged).where(again, left_out).values(payload=None))
 
 
 def _skip_recently_messaged(
@@ -259,10 +311,9 @@ def _skip_unreachable(connection: sa.Connection, retries: RetryOptions, history:
 
 
 def _leave_out(connection: sa.Connection, found: Sequence[tuple[int, str | None, Finding]]) -> None:
-    """Skip rows. `found`: (row, state of its message, reason). An unknown one, that was to be sent again, stays so."""
-    unknown = State.UNKNOWN.value
-    _skip(connection, [(row, finding) for row, state, finding in found if state != unknown])
-    _set(connection, ({"at": row, "payload": None} for row, state, _finding in found if state == unknown))
+    """Skip rows. `found`: (row, state of its message, reason). One that was to be sent again stays what it is."""
+    _skip(connection, [(row, finding) for row, state, finding in found if state not in SENT_STATES])
+    _set(connection, ({"at": row, "payload": None} for row, state, _finding in found if state in SENT_STATES))
 
 
 def count_recent_contacts(

@@ -35,7 +35,7 @@ from batch.ledger.storage.results import (
     row_columns,
     select_groups,
 )
-from batch.ledger.storage.schema import SENT_STATES, State, messages
+from batch.ledger.storage.schema import SENT_STATES, State, is_one_of, messages
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
     OPTED_OUT,
@@ -48,6 +48,7 @@ from batch.ledger.storage.staged_tables import (
     put_on_list,
     staged,
     staging_metadata,
+    undelivered,
 )
 from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
@@ -127,6 +128,7 @@ class Staging:
         staging_metadata.create_all(self._connection, checkfirst=False)
         self.hashes = read_hashes(self._connection)
         self._has_purged = has_purged_data(self._connection)
+        self._has_retries = self._connection.scalar(sa.select(sa.exists().where(messages.c.retry_of.is_not(None))))
         self._connection.commit()
         # As the driver takes it: SQLAlchemy's own way costs as much as the insert itself.
         self._insert = str(sa.insert(staged).compile(dialect=self._connection.dialect, column_keys=_STAGED_COLUMNS))
@@ -144,7 +146,7 @@ class Staging:
 
     def add(self, rows: Iterable[StagedRow]) -> None:
         """Stage rows. Row numbers must be new."""
-        rows = self._use_known_keys(list(rows))
+        rows = self._use_retries(self._use_known_keys(list(rows)))
         hash_person = self.hashes.person if self._has_purged else None
         values: list[tuple[Any, ...]] = []
         lists: dict[str, list[tuple[str, Value]]] = {}
@@ -192,6 +194,22 @@ class Staging:
             row._replace(key=row.twin_key) if row.twin_key in states and states.get(row.key or "") not in sent else row
             for row in rows
         ]
+
+    def _use_retries(self, rows: list[StagedRow]) -> list[StagedRow]:
+        """Give rows the key of the message that replaced theirs, which had failed: it is the one to show."""
+        if not self._has_retries:
+            return rows
+        keys = {row.key for row in rows if row.key}
+        sent = (messages.c.retry_of.in_(keys), is_one_of(messages.c.state, SENT_STATES))
+        query = sa.select(messages.c.retry_of, messages.c.key).where(*sent)
+        found = {of: key for of, key in self._connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy
+        self._connection.commit()
+        return [row._replace(key=found[row.key]) if row.key in found else row for row in rows]
+
+    def count_undelivered(self) -> int:
+        """Count the failed messages that would be sent once more."""
+        again = staged.c.row.in_(sa.select(undelivered.c.row))
+        return int(self._connection.execute(self._sendable(sa.func.count()).where(again)).scalar_one())
 
     def suppress(self, people: Iterable[tuple[str, Value]]) -> None:
         """Suppress people in this sheet besides the ledger's list: (person, file or column). Before `judge`."""

@@ -11,7 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batch.ledger.send.contact_limits import ContactLimiter, claim_parameters, explain_refusal, is_reachable, may_claim
+from batch.ledger.send.contact_limits import (
+    ContactLimiter,
+    claim_parameters,
+    drop_retries,
+    explain_refusal,
+    is_reachable,
+    may_claim,
+)
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, restored_values
@@ -204,10 +211,12 @@ def settle_dead_claims(connection: sa.Connection, *, endpoint: str, campaign: st
 def restore_retries(connection: sa.Connection, *, endpoint: str, campaign: str) -> int:
     """Give messages that were to be tried again by choice, and were not sent since, their outcome back.
 
-    `--resend-unknown` and `--retry-errors` hold for one run: what it does not reach stays what it was.
+    `--resend-unknown`, `--retry-errors` and `--retry-undelivered` hold for one run: what it does not reach stays as
+    it was.
     """
     scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
     pending = (messages.c.state == State.PENDING.value, messages.c.again_state.is_not(None))
+    drop_retries(connection, *scope)
     return connection.execute(sa.update(messages).where(*scope, *pending).values(restored_values())).rowcount
 
 

@@ -14,7 +14,10 @@ from batch.ledger.send.rolling_quota import LATE_POST, Quota
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes
 from batch.ledger.storage.schema import (
+    ACCEPTED_STATES,
+    IS_RETRY,
     State,
+    corrections,
     deliveries,
     is_one_of,
     is_suppressed,
@@ -23,10 +26,11 @@ from batch.ledger.storage.schema import (
     microseconds,
     restored_values,
     rows,
+    runs,
     suppressed,
 )
 from batch.model.contact_limits import SPACING, ContactLimits, duration_phrase
-from batch.model.delivery import UNREACHABLE, DeliveryState
+from batch.model.delivery import REPEATABLE, TEMPLATE_PAUSED, UNREACHABLE, DeliveryState
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Value
@@ -104,7 +108,29 @@ def may_claim(message: sa.Table) -> sa.ColumnElement[bool]:
 
     Bind its values with `claim_parameters`.
     """
-    return sa.and_(~_is_suppressed(message), ~_recently_by_others(message), ~_is_too_close(message))
+    return sa.and_(~_is_suppressed(message), ~_recently_by_others(message), ~_is_too_close(message), may_retry(message))
+
+
+FRESH = timedelta(minutes=2)
+"""How old the look may be that shows the failure of a message that is to be replaced."""
+
+
+def may_retry(message: Any) -> sa.ColumnElement[bool]:
+    """Return the condition: it replaces no message, or one that a look of just now, of this run, has shown failed."""
+    failed, begun = messages.alias("failed"), sa.select(runs.c.started).where(runs.c.run == sa.bindparam("sending_run"))
+    is_failed = sa.exists().where(
+        failed.c.key == message.c.retry_of,
+        is_one_of(failed.c.state, ACCEPTED_STATES),
+        deliveries.c.key == failed.c.key,
+        deliveries.c.attempts == failed.c.attempts,
+        deliveries.c.state == DeliveryState.FAILED.value,
+        is_one_of(deliveries.c.code, (*REPEATABLE, TEMPLATE_PAUSED)),
+        deliveries.c.looked_at > sa.bindparam("looked_since", type_=deliveries.c.looked_at.type),
+        deliveries.c.looked_at > begun.scalar_subquery(),
+    )
+    # Sent before, it is a message like others: unknown, and to be sent again by choice.
+    again = sa.func.coalesce(message.c.again_state, "")
+    return sa.or_(message.c.retry_of.is_(None), ~is_one_of(again, ACCEPTED_STATES), is_failed)
 
 
 def is_reachable(message: sa.Table) -> sa.ColumnElement[bool]:
@@ -120,6 +146,7 @@ def claim_parameters(limiter: ContactLimiter, job: Job, owner: Owner, now: datet
         "recent_since": _NEVER if within is None else now - within,
         "hashed": None if within is None and unreachable is None else limiter.hashes.person(job.person),
         "sending_run": owner.run,
+        "looked_since": now - FRESH,
     }
     return values if unreachable is None else {**values, "unreached_since": now - unreachable}
 
@@ -229,6 +256,9 @@ def explain_refusal(
         at = connection.execute(failed.order_by(EARLIER.c.sent_at.desc()).limit(1), values).scalar()
         if at is not None:
             return _skip(connection, job, owner, unreachable_finding(limiter.rules, at))
+    may = sa.select(may_retry(messages)).where(messages.c.key == sa.bindparam("wanted"))
+    if not connection.execute(may, values).scalar():
+        return _skip(connection, job, owner, Finding(Reason.NOT_FAILED))
     others = (*_of_same_person(messages), ~_ON_ITS_WAY, messages.c.key == sa.bindparam("wanted"))
     ended = connection.execute(sa.select(sa.func.max(_ENDED)).where(*others), values).scalar()
     close = timedelta() if ended is None else timedelta(microseconds=ended - microseconds(now)) + SPACING
@@ -249,6 +279,20 @@ def unreachable_finding(rules: ContactLimits, at: datetime) -> Finding:
     return Finding(Reason.UNREACHABLE, {"when": format_moment(at, rules.timezone), "within": within})
 
 
+def drop_retries(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> int:
+    """Give up messages that were to replace failed ones and were not claimed: their rows show the failed ones again.
+
+    `which`: conditions of them. Return how many; the caller commits.
+    """
+    found = sa.select(messages.c.key).where(IS_RETRY, *which)
+    if connection.execute(found.limit(1)).first() is None:
+        return 0
+    for table in (rows, corrections):
+        of_failed = sa.select(messages.c.retry_of).where(messages.c.key == table.c.key).scalar_subquery()
+        connection.execute(sa.update(table).where(table.c.key.in_(found)).values(key=of_failed))
+    return connection.execute(sa.delete(messages).where(IS_RETRY, *which)).rowcount
+
+
 def _skip(connection: sa.Connection, job: Job, owner: Owner, finding: Finding) -> ClaimRefusal:
     """Write that a rule leaves the row out; a message that was to be tried again gets its outcome back.
 
@@ -256,6 +300,8 @@ def _skip(connection: sa.Connection, job: Job, owner: Owner, finding: Finding) -
     """
     key = messages.c.key == job.key
     before = connection.execute(sa.select(messages.c.again_state).where(key)).scalar()
+    if drop_retries(connection, key):
+        return ClaimRefusal(outcome=Outcome.SKIPPED, finding=finding)
     if before is not None:
         connection.execute(sa.update(messages).where(key).values(restored_values()))
         return ClaimRefusal(outcome=Outcome(before), finding=finding)

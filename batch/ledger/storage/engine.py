@@ -20,7 +20,17 @@ from batch.ledger.storage.errors import DAMAGED, remedy_for, remedy_for_code, tr
 from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import is_in_use, locks_folder
 from batch.ledger.storage.pseudonyms import SECRET, new_secret
-from batch.ledger.storage.schema import SCHEMA_VERSION, canaries, deliveries, messages, meta, metadata, rows, suppressed
+from batch.ledger.storage.schema import (
+    RETRIES,
+    SCHEMA_VERSION,
+    canaries,
+    deliveries,
+    messages,
+    meta,
+    metadata,
+    rows,
+    suppressed,
+)
 
 T = TypeVar("T")
 BUSY_SECONDS = 120
@@ -66,7 +76,17 @@ def _add_deliveries(connection: sa.Connection) -> None:
     deliveries.create(connection)
 
 
-MIGRATIONS: Mapping[int, Migration] = {5: _limit_suppression_to_endpoints, 6: _add_deliveries, 7: canaries.create}
+def _add_canaries_and_retries(connection: sa.Connection) -> None:
+    canaries.create(connection)
+    connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN retry_of VARCHAR(64)")
+    RETRIES.create(connection)
+
+
+MIGRATIONS: Mapping[int, Migration] = {
+    5: _limit_suppression_to_endpoints,
+    6: _add_deliveries,
+    7: _add_canaries_and_retries,
+}
 """Version n to the step that leads to it from n - 1: each change of a table brings its own."""
 
 OLDEST_VERSION = 4

@@ -193,6 +193,7 @@ messages = sa.Table(
     sa.Column("sent_at", UtcTime),
     sa.Column("duration_ms", sa.Integer),
     sa.Column("trial", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    sa.Column("retry_of", sa.String(64)),
     sa.Index("messages_by_campaign", "endpoint", "campaign", "state"),
     sa.Index("messages_by_chat", "chat_id"),
     sa.Index("messages_by_run", "run"),
@@ -200,15 +201,18 @@ messages = sa.Table(
     _partial("messages_by_time", "sender", "sent_at", where=_ATTEMPTED),
     _partial("messages_by_moment", "sent_at", where=_ATTEMPTED),
     _partial("messages_again", "again_state", where=_AGAIN),
+    RETRIES := _partial("messages_retries", "retry_of", where=sa.text("retry_of IS NOT NULL")),
 )
 """One per key. `payload` only while it is pending or claimed: the values to send are kept no longer than needed.
 `sent_at` is when the last attempt began (it is the claim's time while the claim is open). `message_id` and
 `message_status`: of the message that the attempt sent, as its answer showed it; null where that was not certain. The
 `again_` columns: the error or unknown outcome of a message that one run is to try again; what it does not send gets it
 back, so that the choice holds for one run. `trial`: sent with `--to`, to a number that stands for no row; it counts for
-caps and spacing, and not as a message that `[history]` keeps others away from. The indexes by time hold attempted
-messages only, so that planning a sheet does not pay for them. `key` is a keyed hash (`pseudonyms.py`); of a purged
-message `person`, `chat_id` and `request_hash` are hashes too, and begin with `#`."""
+caps and spacing, and not as a message that `[history]` keeps others away from. `retry_of`: the key of a failed message
+that this one is to replace; until it is claimed its `again_` columns show the other's outcome, and the end of its run
+gives it up. The indexes by time hold attempted messages only, so that planning a sheet does not
+pay for them. `key` is a keyed hash (`pseudonyms.py`); of a purged message `person`, `chat_id` and `request_hash` are
+hashes too, and begin with `#`."""
 
 deliveries = sa.Table(
     "deliveries",
@@ -328,6 +332,14 @@ def restored_values() -> dict[str, Any]:
     """Return the values that restore a message to its outcome before it was to be tried again."""
     kept: dict[str, Any] = {name: messages.c[again] for name, again in AGAIN.items()}
     return {**kept, "payload": None, **dict.fromkeys(AGAIN.values())}
+
+
+IS_RETRY = sa.and_(
+    messages.c.state == State.PENDING.value,
+    messages.c.retry_of.is_not(None),
+    is_one_of(messages.c.again_state, ACCEPTED_STATES),
+)
+"""The condition of a message that is to replace a failed one, and was not claimed yet."""
 
 
 def is_suppressed(person: sa.ColumnElement[str], endpoint: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

@@ -55,6 +55,11 @@ doubtful = sa.Table(
 )
 """The rows of `known` that may have changed since the look-up."""
 
+undelivered = sa.Table(
+    "undelivered", staging_metadata, sa.Column("row", sa.Integer, primary_key=True), prefixes=["TEMPORARY"]
+)
+"""The rows whose accepted message failed, and may be sent once more by choice."""
+
 STAGED_WITH_KNOWN = staged.outerjoin(known, known.c.row == staged.c.row)
 
 several = sa.Table(

@@ -1,0 +1,241 @@
+"""`run --retry-undelivered`: a failed message is replaced once, where a look right before shows the failure still."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from copy import deepcopy
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from delivering_api import DeliveringApi, Fate, delivering, failing
+from office import Office, Ran, phones
+
+from batch.app.runs import run_looks
+from batch.ledger import Ledger
+from batch.model.messages import Job
+
+AGAIN = "--retry-undelivered"
+FAILED = {
+    "2002": failing(131049),
+    "2003": failing(131026),
+    "2004": failing(131000),
+    "2005": Fate(steps=[]),
+    "2006": Fate(steps=[(0, "sent")]),
+    "2007": failing(None),
+    "2008": failing(131050),
+}
+
+
+@pytest.fixture
+def api() -> Iterator[DeliveringApi]:
+    with delivering(DeliveringApi(deepcopy(FAILED))) as served:
+        yield served
+
+
+class Desk:
+    """A campaign of yesterday, followed since, and a person who sends again what failed."""
+
+    def __init__(self, office: Office, api: DeliveringApi) -> None:
+        self.office, self.api = office, api
+
+    def run(self, *options: str, more: str = "", count: int = 8, **about: Any) -> Ran:
+        sheet, campaign = self.office.sheet(phones(count)), self.office.campaign(more, **about)
+        return self.office.run(sheet, campaign, "--base-url", self.api.url, *options)
+
+    def pass_time(self, passed: timedelta) -> None:
+        self.api.pass_time(passed, os.environ["WEGLY_BATCH_LEDGER"])
+
+    def follow(self) -> None:
+        assert self.office.type("follow", "--base-url", self.api.url, "--rate", "90/s")[0] == 0
+
+    def messages(self) -> dict[str, tuple[Any, ...]]:
+        """All that the ledger keeps of each message, by its key."""
+        with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger, ledger._engine.connect() as connection:
+            found = connection.exec_driver_sql("SELECT * FROM messages").all()
+        return {each[0]: tuple(each) for each in found}
+
+
+@pytest.fixture
+def desk(office: Office, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(run_looks, "DEFAULT_RATE", 500.0)
+    made = Desk(office, api)
+    made.run()
+    made.pass_time(timedelta(hours=25))
+    made.follow()
+    return made
+
+
+def test_what_failed_and_may_be_repeated_goes_once_more(desk: Desk, api: DeliveringApi) -> None:
+    """After a look of that moment; never by itself, never another code or state, and never a second time."""
+    kept = desk.messages()
+    desk.run()
+    assert sum(api.posts().values()) == 8
+    api.log.clear()
+    ran = desk.run(AGAIN)
+    assert ran.code == 0
+    assert api.posts() == {"2002": 1, "2004": 1}
+    for person in ("2002", "2004"):
+        own = [(kind, what) for kind, who, what in api.log if who.endswith(person)]
+        assert own == [("GET", "failed"), ("POST", "saudacao")]
+    assert [row[0] for row in ran.rows] == ["success", "reused", "success", "reused"] + ["success"] * 4
+    assert "2 messages failed after they were accepted" in ran.said
+    assert {line["wegly_run"] for row, line in ran.lines.items() if row in (3, 5)} == {ran.summary["run"]}
+    now = desk.messages()
+    assert {key: now[key] for key in kept} == kept  # what is kept of the first ones stays, to the last byte
+    assert len(now) == 10
+    desk.pass_time(timedelta(hours=30))
+    desk.follow()
+    assert desk.run(AGAIN).lines[3]["wegly_run"] == ran.summary["run"]
+    assert sum(api.posts().values()) == 2
+
+
+def test_not_within_a_day_of_the_failed_message(desk: Desk, api: DeliveringApi) -> None:
+    """Meta punishes earlier ones."""
+    api.log.clear()
+    desk.run(name="b")
+    desk.pass_time(timedelta(hours=23))
+    desk.follow()
+    desk.run(AGAIN, name="b")
+    assert api.posts()["2002"] == 1
+    desk.pass_time(timedelta(hours=2))
+    desk.run(AGAIN, name="b")
+    assert api.posts()["2002"] == 2
+
+
+def test_what_was_delivered_after_all_is_not_sent_again(desk: Desk, api: DeliveringApi) -> None:
+    """The look right before shows it; the row is what it was, and nothing is left behind."""
+    kept = desk.messages()
+    api.fates.clear()
+    api.usual = Fate()
+    for message in api.sent:
+        message.fate = Fate()
+    api.log.clear()
+    ran = desk.run(AGAIN)
+    assert ran.code == 0
+    assert not api.posts()
+    assert [row[0] for row in ran.rows] == ["success"] * 8
+    assert desk.messages() == kept
+
+
+def test_a_state_that_changes_between_look_and_claim_is_not_sent(
+    desk: Desk, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass of `follow` has seen it delivered; or the look is three minutes old."""
+    look = run_looks.RunLooks.look_again
+    change = "state = 'delivered'"
+
+    async def look_and_change(self: Any, job: Job) -> None:
+        await look(self, job)
+        with self._ledger._engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE deliveries SET {change} WHERE state = 'failed'")  # noqa: S608 - ours
+
+    monkeypatch.setattr(run_looks.RunLooks, "look_again", look_and_change)
+    api.log.clear()
+    change = "looked_at = looked_at - 180000000"
+    desk.run(AGAIN)
+    assert not api.posts()
+    change = "state = 'delivered'"
+    desk.run(AGAIN)
+    assert not api.posts()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_nothing_is_sent_again_where_looks_are_refused(desk: Desk, api: DeliveringApi, status: int) -> None:
+    """What new rows there are, are sent."""
+    api.refuses = status
+    api.log.clear()
+    ran = desk.run(AGAIN, count=9)
+    assert (ran.code, api.posts()) == (0, {"2009": 1})
+
+
+def test_the_rules_of_outreach_hold(desk: Desk, api: DeliveringApi) -> None:
+    """List, history, rows and an opt-out that the look itself shows."""
+    api.log.clear()
+    desk.office.type("suppress", "add", "11 97001-2002")
+    for message in api.sent:
+        if message.person.endswith("2004"):
+            message.fate.reply = "SAIR"
+    ran = desk.run(AGAIN)
+    assert not api.posts()
+    assert [row[0] for row in ran.rows] == ["success"] * 8
+
+
+def test_only_chosen_rows_and_people_without_a_recent_message(desk: Desk, api: DeliveringApi) -> None:
+    """`--rows`, and `[history] not_within`."""
+    api.log.clear()
+    desk.run(AGAIN, "--rows", "5")
+    assert api.posts() == {"2004": 1}
+    desk.run(name="b")
+    before = api.posts()
+    ran = desk.run(AGAIN, more='[history]\nnot_within = "7d"')
+    assert api.posts() == before
+    assert ran.rows[1][0] == "success"
+
+
+def test_a_person_gets_one_at_most(office: Office, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of the person's messages failed."""
+    monkeypatch.setattr(run_looks, "DEFAULT_RATE", 500.0)
+    desk = Desk(office, api)
+    sheet = office.write("c.csv", "Nome;Telefone;Fatura\nAna;11 97001-2002;1\nAna;11 97001-2002;2\n")
+    campaign = office.campaign(about='unique_by = ["Fatura"]')
+    office.run(sheet, campaign, "--base-url", api.url)
+    for _ in range(3):
+        desk.pass_time(timedelta(hours=25))
+        desk.follow()
+        office.run(sheet, campaign, "--base-url", api.url, AGAIN)
+    assert api.posts() == {"2002": 3}
+
+
+def test_a_paused_template_is_tried_again_once_it_is_back(desk: Desk, api: DeliveringApi) -> None:
+    """When a later message of the same template and sender was sent on."""
+    api.usual = failing(132015)
+    desk.run(count=9)
+    desk.pass_time(timedelta(hours=25))
+    desk.follow()
+    api.log.clear()
+    desk.run(AGAIN, "--rows", "10", count=9)
+    assert not api.posts()
+    api.usual = Fate()
+    desk.run(count=10)
+    desk.pass_time(timedelta(hours=1))
+    desk.follow()
+    desk.run(AGAIN, "--rows", "10", count=9)
+    assert api.posts() == {"2009": 1, "2010": 1}
+
+
+def test_a_run_that_died_leaves_nothing_to_send(
+    desk: Desk, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between look and claim: the next plain run sends nothing, and shows the first outcomes; one that asks for
+    it again does it then."""
+    kept = desk.messages()
+    api.log.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(run_looks.RunLooks, "look_again", lambda *_: os._exit(9))
+        pid = os.fork() if hasattr(os, "fork") else pytest.skip("needs fork")
+        if pid == 0:
+            desk.run(AGAIN)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    assert len(desk.messages()) == len(kept) + 2
+    ran = desk.run()
+    assert [row[0] for row in ran.rows] == ["success"] * 8
+    assert desk.messages() == kept
+    assert not api.posts()
+    desk.run(AGAIN)
+    assert api.posts() == {"2002": 1, "2004": 1}
+
+
+def test_an_answer_that_is_lost_is_unknown_and_never_repeated(
+    desk: Desk, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message may have been sent once more: its row says so in every later report."""
+    api.log.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(api, "post", lambda body: DeliveringApi.post(api, body) and None)
+        ran = desk.run(AGAIN, "--rows", "3")
+    assert (ran.code, ran.rows[1][0], api.posts()) == (5, "unknown", {"2002": 1})
+    desk.pass_time(timedelta(hours=30))
+    ran = desk.run(AGAIN, "--rows", "3")
+    assert (ran.code, ran.rows[1][0], api.posts()) == (4, "unknown", {"2002": 1})
