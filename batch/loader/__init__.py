@@ -8,8 +8,8 @@ Invariants:
 
 * A row that holds anything comes out exactly once, under the number Excel shows for it; none is lost or made up.
 * A cell is its value as text, or None with an error that says why; nothing is guessed. Where its number format shows
-  another text, that travels beside the cells (`RawRow.shown`, `SheetRow.shown`) and costs rows without such cells
-  nothing. Only a bare `{Column}` takes it: all rules, filters and keys take the value.
+  another text, that travels beside the cells (`RawRow.codes`, `SheetRow.shown`) and is found only when it is asked
+  for. Only a bare `{Column}` takes it: all rules, filters and keys take the value.
 * Cells are never shifted: a record with too few or too many cells is an error of that row.
 * Reading again yields the same rows.
 * No file is trusted: sizes are limited before memory is taken (`Limits`), XML entities are refused, nothing outside
@@ -19,7 +19,7 @@ Invariants:
 """
 
 from batch.loader.header_names import fold, is_consent_header, is_optout_header, is_phone_header
-from batch.loader.mapping.compile import date_columns, wanted_columns
+from batch.loader.mapping.compile import date_columns, text_columns, wanted_columns
 from batch.loader.mapping.contacts import RowEvaluator
 from batch.loader.mapping.permissions import count_refusals
 from batch.loader.mapping.placeholders import parse_text

@@ -149,6 +149,7 @@ def open_sheet(
     shown_as: str | None = None,
     has_loose_ends: bool = False,
     encoding: str | None = None,
+    text_columns: Collection[str] | None = None,
     date_columns: Collection[str] = (),
 ) -> Sheet:
     """Open a sheet, find its header, and read it once to its end.
@@ -162,6 +163,7 @@ def open_sheet(
         shown_as: name of the file in messages and in `info.file`; None: its own. For a private copy of a sheet.
         has_loose_ends: empty cells at the right edge of a text file's rows may be missing or too many.
         encoding: of a text file; None: it is found.
+        text_columns: names of those whose shown texts are used, so that their number formats are judged; None: all.
         date_columns: names of those that are judged for dates that are month first.
 
     Raises:
@@ -178,10 +180,12 @@ def open_sheet(
     is_text = isinstance(grid, TextGrid)
     if isinstance(grid, TextGrid):
         grid = replace(grid, width=width)
-    named = set(map(fold, date_columns))
-    dates = [place for place, column in enumerate(header.names) if column and fold(column) in named]
+    texts = None if text_columns is None else _find_places(header, text_columns)
+    dates = _find_places(header, date_columns)
     with source.within_memory():
-        scan = scan_rows(source, grid.rows(), below=header.number, dates=dates, is_month_first=MONTH_FIRST.match)
+        scan = scan_rows(
+            source, grid.rows(), below=header.number, texts=texts, dates=dates, is_month_first=MONTH_FIRST.match
+        )
     if not scan.rows:
         raise source.refusal(
             _("has no rows: nothing stands below its header in row {row}.").format(row=header.number),
@@ -258,6 +262,12 @@ def _find_header(source: SheetFile, grid: Grid, header_row: int | None, wanted: 
             _("Name the header's row in the campaign file: [sheet] header_row = 7."),
         )
     return header
+
+
+def _find_places(header: Header, names: Collection[str]) -> tuple[int, ...]:
+    """Return the indexes of the columns with one of the names."""
+    named = set(map(fold, names))
+    return tuple(place for place, column in enumerate(header.names) if column and fold(column) in named)
 
 
 def _make_remarks(header: Header, scan: SheetScan, ambiguous: tuple[str, ...]) -> list[Phrase]:

@@ -1,11 +1,12 @@
 """One pass over a sheet before anything is made of it: what it holds, and whether it can be read to its end."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from batch.i18n import N_
-from batch.loader.source import RawRow, Shown
+from batch.loader.formats.number_format import show
+from batch.loader.source import RawRow
 from batch.model.sheets import SheetFile
 
 _MOST_ENDING_ROWS = 10
@@ -32,11 +33,13 @@ class SheetScan:
     ending: Mapping[int, frozenset[int]] = field(default_factory=dict)
     """Rows below the last blank row, if few, by number, and the columns that each fills: there may be a footer."""
 
-    def note_formats(self, row: int, cells: Sequence[str | None], shown: Mapping[int, Shown]) -> None:
-        """Note the remarks of number formats, each with its first row."""
-        for column, (text, code, remark) in shown.items():
-            if remark:
-                self.remarkable.setdefault((column, remark), (row, cells[column] or "", text, code))
+    def note_formats(self, raw: RawRow, columns: Collection[int] | None) -> None:
+        """Note the remarks of the number formats of some columns (None: of all), each with its first row."""
+        for column in raw.codes if columns is None else raw.codes.keys() & columns:
+            text = raw.cells[column] if column < len(raw.cells) else None
+            shown = show(text, raw.codes[column]) if text else None
+            if shown and shown[2]:
+                self.remarkable.setdefault((column, shown[2]), (raw.number, text or "", *shown[:2]))
 
 
 def has_content(row: RawRow) -> bool:
@@ -49,10 +52,19 @@ def scan_rows(
     rows: Iterable[RawRow],
     *,
     below: int,
+    texts: Collection[int] | None = None,
     dates: Collection[int] = (),
     is_month_first: Callable[[str], object] = bool,
 ) -> SheetScan:
-    """Read all rows below row number `below`. `dates`: indexes of the columns whose cells `is_month_first` judges.
+    """Read all rows below row number `below`.
+
+    Args:
+        source: the file.
+        rows: those of the sheet.
+        below: number of the header's row; 0: there is none.
+        texts: indexes of the columns whose shown texts are used, and number formats judged; None: all.
+        dates: indexes of the columns whose cells `is_month_first` judges.
+        is_month_first: judges the text of a cell.
 
     Raises:
         SheetError: the sheet is damaged further down, or over a limit.
@@ -62,8 +74,8 @@ def scan_rows(
     written = characters = known = 0
     empty: list[int] = []  # columns that were empty in every row so far
     latest = deque[RawRow](maxlen=_MOST_ENDING_ROWS + 1)
-    for raw in _watch_dates(rows, scan.month_first, dates, is_month_first):
-        row, cells, errors, hidden, fault, shown = raw
+    for raw in rows:
+        row, cells, errors, hidden, fault, codes = raw
         have = len(cells)
         written += have
         if written > limits.cells:
@@ -75,13 +87,14 @@ def scan_rows(
         scan.rows += 1
         scan.hidden += hidden
         scan.used.update(errors)
-        if shown:
-            scan.note_formats(row, cells, shown)
+        if dates:
+            scan.month_first.update(place for place in dates if place < have and is_month_first(cells[place] or ""))
+        if codes and texts != ():
+            scan.note_formats(raw, texts)
         if not fault:
             scan.widths[have] += 1
             scan.ends_empty = scan.ends_empty or (have > 0 and cells[-1] is None)
-        if empty:
-            empty = [index for index in empty if index >= have or cells[index] is None]
+        empty = [index for index in empty if index >= have or cells[index] is None]
         if have > known:
             empty += [index for index in range(known, have) if cells[index] is None]
             known = have
@@ -95,22 +108,6 @@ def scan_rows(
     scan.used.update(set(range(known)) - set(empty))
     scan.ending = _find_ending(list(latest))
     return scan
-
-
-def _watch_dates(
-    rows: Iterable[RawRow], found: set[int], dates: Collection[int], is_month_first: Callable[[str], object]
-) -> Iterable[RawRow]:
-    """Pass on the rows, and add those of the columns `dates` to `found` that have a date that is month first."""
-    if not dates:
-        return rows
-
-    def watch() -> Iterator[RawRow]:
-        for raw in rows:
-            have = len(raw.cells)
-            found.update(place for place in dates if place < have and is_month_first(raw.cells[place] or ""))
-            yield raw
-
-    return watch()
 
 
 def _find_ending(rows: list[RawRow]) -> Mapping[int, frozenset[int]]:

@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from batch.i18n import N_, _
+from batch.loader.formats.number_format import ShownCells
 from batch.loader.header_detection import Header, SheetColumns
 from batch.loader.header_names import is_result_column
 from batch.loader.scan import SheetScan, has_content
-from batch.loader.source import Grid, RawRow
+from batch.loader.source import NO_CODES, Grid, RawRow
 from batch.model.csv_injection import unguard
 from batch.model.phrases import Phrase
 from batch.model.reasons import Reason
@@ -81,10 +82,14 @@ class Sheet:
             SheetError: the file was changed or damaged since it was opened.
         """
         header_row, names = self.info.header_row, frozenset(self.columns.names)
+        codes, own = NO_CODES, NO_CODES  # of rows of one layout: the same object
         other = 0  # the number of a second header with other columns
         for raw in self.grid.rows():
             if raw.number > header_row and has_content(raw):
-                row = self._make_row(raw)
+                if raw.codes is not codes:
+                    places = enumerate(self.columns.places)
+                    codes, own = raw.codes, {at: raw.codes[place] for at, place in places if place in raw.codes}
+                row = self._make_row(raw, own)
                 if row.cells[0] in names and self._is_header(row.cells, names):
                     other = raw.number if any(map(_differ, row.cells, self.columns.names)) else 0
                     row = row._replace(errors={**row.errors, "": _HEADER_AGAIN})
@@ -112,14 +117,14 @@ class Sheet:
             found = dict.fromkeys(self.ending, Reason.FOOTER) | found
         return found
 
-    def _make_row(self, raw: RawRow) -> SheetRow:
+    def _make_row(self, raw: RawRow, codes: Mapping[int, str]) -> SheetRow:
         have = len(raw.cells)
         cells = tuple([raw.cells[place] if place < have else None for place in self.columns.places])
         if self.is_guarded:
             cells = tuple(cell and unguard(cell) for cell in cells)
         fault = raw.fault or self._length_fault(raw) or self._old_fault(cells)
         if not raw.errors and not fault:
-            shown = self._find_shown(raw) if raw.shown else NO_SHOWN
+            shown = ShownCells(cells, codes) if codes else NO_SHOWN
             return SheetRow(raw.number, cells, NO_ERRORS, raw.hidden, shown)
         names = zip(self.columns.places, self.columns.names, strict=True)
         errors = {name: raw.errors[place] for place, name in names if place in raw.errors}
@@ -130,11 +135,7 @@ class Sheet:
             index: (cell, "0") for index, cell in enumerate(cells) if cell and self.columns.places[index] in raw.errors
         }
         kept = tuple([None if index in lost else cell for index, cell in enumerate(cells)]) if lost else cells
-        return SheetRow(raw.number, kept, errors or NO_ERRORS, raw.hidden, {**self._find_shown(raw), **lost})
-
-    def _find_shown(self, raw: RawRow) -> Mapping[int, tuple[str, str]]:
-        found = [(index, raw.shown.get(place)) for index, place in enumerate(self.columns.places)]
-        return {index: shown[:2] for index, shown in found if shown and shown[2] != "unknown"}
+        return SheetRow(raw.number, kept, errors or NO_ERRORS, raw.hidden, {**ShownCells(cells, codes), **lost})
 
     def _length_fault(self, raw: RawRow) -> Phrase | None:
         widths = self.widths

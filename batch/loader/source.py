@@ -13,9 +13,7 @@ END_MARK = "\x1a"
 """Ctrl-Z, which programs of DOS write behind the last line of a text file."""
 NO_CELL_ERRORS: Mapping[int, Phrase] = MappingProxyType({})
 
-Shown = tuple[str, str, str]
-"""The text that a number format shows for a cell, the format's code, and `rounded`, `unknown` (code) or nothing."""
-NO_SHOWN: Mapping[int, Shown] = MappingProxyType({})
+NO_CODES: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,8 +40,8 @@ class RawRow(NamedTuple):
     hidden: bool = False
     fault: Phrase | None = None
     """Fault of the row as a whole; None for none."""
-    shown: Mapping[int, Shown] = NO_SHOWN
-    """Column index to what its number format shows, where that is another text than the cell's."""
+    codes: Mapping[int, str] = NO_CODES
+    """Column index to the code of a number format that may show another text than the cell's (`number_format.show`)."""
 
 
 HEAVY_ROW = N_("one row has more than {most} characters (limit row_characters)")

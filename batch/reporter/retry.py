@@ -206,11 +206,12 @@ class _Cells:
         # A finding names one column, or several with commas between.
         faults = {each for name in wrong.result.columns for each in (name, *name.split(", "))}
         texts, cells = [], []
+        numbers = dict(wrong.row.shown)
         for index in self._own:
             shades = self._fault if self._columns[index] in faults else self._palette.theirs
             text = wrong.row.cells[index]
             texts.append(None if text is None else escape_exact(cut_text(text)))
-            left, code = wrong.row.shown.get(index, ("", ""))
+            left, code = numbers.get(index, ("", ""))
             style = self._number_at_fault if shades is self._fault else self._palette.their_number
             shown = number_cell(text or left, code, style) if code else None
             unreadable = wrong.row.errors.get(self._columns[index])

@@ -16,7 +16,7 @@ from batch.campaign import Campaign
 from batch.chats import RequestEncoder
 from batch.i18n import _
 from batch.ledger import Ledger, RetryOptions, StagedRow
-from batch.loader import Limits, RowEvaluator, Sheet, date_columns, open_sheet, wanted_columns
+from batch.loader import Limits, RowEvaluator, Sheet, date_columns, open_sheet, text_columns, wanted_columns
 from batch.model.messages import (
     ORIGIN_COLUMNS,
     ORIGIN_MAC,
@@ -214,6 +214,7 @@ def open_campaign_sheet(
         shown_as=shown_as,
         has_loose_ends=reading.row_ends == "loose",
         encoding=choices.encoding or reading.encoding,
+        text_columns=text_columns(campaign),
         date_columns=date_columns(campaign) if reading.dates is None else (),
     )
     evaluator = RowEvaluator.for_sheet(campaign, opened.info, rows=opened.rows)

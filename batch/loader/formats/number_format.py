@@ -7,20 +7,23 @@ remark. Texts of cells come in and go out: `1234,5` and `R$ 1.234,50`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
-from batch.loader.formats.cell_text import NumberKind, format_code, format_kind, number_kind
+from batch.loader.formats.cell_text import NumberKind, format_code, format_kind
 from batch.loader.formats.format_code import SECTION, FormatSection, parse_sections
-from batch.loader.source import NO_SHOWN, Shown
 
+Shown = tuple[str, str, str]
+"""The text that a number format shows for a cell, the format's code, and `rounded`, `unknown` (code) or nothing."""
 ShowNumber = Callable[[str], Shown | None]
 """The text of a cell to the shown one; None where that is the same."""
 
 _CACHED = 16_384
+_WRITTEN = "[?]"
+"""In place of a code that is not understood, before the shown text; no code begins so."""
 _MONTHS = "janeiro,fevereiro,março,abril,maio,junho,julho,agosto,setembro,outubro,novembro,dezembro".split(",")  # noqa: SIM905
 _MONTH_TOKEN = re.compile(r'"([^"]*)"|\\(.)|(\[\$-(?:pt-BR|0?416)\])|(m{1,4}|yyyy|yy)(?![my])|([ /.-])', re.IGNORECASE)
 _DATE_TEXT = re.compile(r"[0-9]{2}/([0-9]{2})/([0-9]{4})(?: .*)?")
@@ -43,15 +46,24 @@ _TESTS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
 }
 
 
-def shower(format_id: int, formats: Mapping[int, str]) -> ShowNumber | None:
-    """Return what shows the cells of a number format; None for a format that shows the plain text."""
-    return show_by(format_code(format_id, formats), number_kind(format_id, formats))
+def find_code(format_id: int, formats: Mapping[int, str]) -> str:
+    """Return the code of a number format that may show another text than the cell's; empty for any other."""
+    code = format_code(format_id, formats)
+    return code if show_by(code) else ""
+
+
+def show(text: str, code: str) -> Shown | None:
+    """Return what the format code shows for the text of a cell; None where that is the same."""
+    by_code = show_by(code)
+    return by_code(text) if by_code else None
 
 
 @lru_cache(maxsize=1024)
-def show_by(code: str, kind: NumberKind | None = None) -> ShowNumber | None:
+def show_by(code: str) -> ShowNumber | None:
     """Return what shows the cells of a format code, such as `0.0%`; None for one that shows the plain text."""
-    kind = kind or format_kind(code)
+    if code.startswith(_WRITTEN):
+        return partial(_show_unknown, written=code.removeprefix(_WRITTEN))
+    kind = format_kind(code)
     if kind is NumberKind.DATE:
         tokens = _month_and_year(code)
         return partial(_show_month, tokens=tokens, code=code) if tokens else None
@@ -64,28 +76,26 @@ def show_by(code: str, kind: NumberKind | None = None) -> ShowNumber | None:
 
 
 @lru_cache(maxsize=_CACHED)
-def as_written(text: str, written: str) -> Shown | None:
-    """Return what a cell shows where the file has the shown text itself (ODS), in Brazil's form or in English.
+def code_as_written(text: str, written: str) -> str:
+    """Return a code that shows a cell as the file has it (ODS), in Brazil's form or in English; empty for none needed.
 
-    A code that would show it is made, for a report's copy of the cell. Without one the file shows what is not
-    understood.
+    Where none would, the file shows what is not understood, and `show` says so.
     """
     written = written.strip()
     if not written or written == text or (_DATE_TEXT.fullmatch(text) and not _MONTH_WRITTEN.fullmatch(written)):
-        return None
+        return ""
     if month := _MONTH_WRITTEN.fullmatch(written):
         unit = "mm" if month[1].isdigit() else "mmm" if len(month[1]) <= len("mmm") else "mmmm"
-        show = show_by(f'{unit}"{month[2]}"{"y" * len(month[3])}', NumberKind.DATE)
-        return show(text) if show and (shown := show(text)) and shown[0] == written.lower() else None
+        code = f'{unit}"{month[2]}"{"y" * len(month[3])}'
+        return code if (shown := show(text, code)) and shown[0] == written.lower() else ""
     for form in (written, written.translate(_TO_BRAZILIAN)):
         code = _code_like(form, negative=text.startswith("-"))
         if _MANY_DECIMALS.search(code):
-            return None
-        show = show_by(code, NumberKind.NUMBER)
-        shown = show(text) if show else None
+            return ""
+        shown = show(text, code)
         if (shown[0] if shown else text) == form:
-            return shown
-    return text, written, "unknown"
+            return code if shown else ""
+    return _WRITTEN + written
 
 
 def _code_like(written: str, *, negative: bool) -> str:
@@ -106,11 +116,30 @@ def _literal(text: str) -> str:
     return "".join(each if each == "%" else f"\\{each}" for each in text)
 
 
-def show_cells(cells: Sequence[str | None], showers: Iterable[tuple[int, ShowNumber]]) -> Mapping[int, Shown]:
-    """Return by their columns those cells that their number formats show otherwise."""
-    have = len(cells)
-    pairs = [(at, show(text)) for at, show in showers if at < have and (text := cells[at])]
-    return {at: shown for at, shown in pairs if shown} or NO_SHOWN
+class ShownCells(Mapping[int, tuple[str, str]]):
+    """Cells of a row that number formats show otherwise, by index: the shown text and the format's code.
+
+    Each is found when it is asked for: of most rows none ever is.
+    """
+
+    __slots__ = ("_cells", "_codes")
+
+    def __init__(self, cells: Sequence[str | None], codes: Mapping[int, str]) -> None:
+        """`codes`: as `RawRow.codes`, by the index in `cells`."""
+        self._cells, self._codes = cells, codes
+
+    def __getitem__(self, index: int) -> tuple[str, str]:
+        """Return text and code. Raises KeyError where the text is the cell's, or the code is not understood."""
+        shown = show(self._cells[index] or "", self._codes[index])
+        if not shown or shown[2] == "unknown":
+            raise KeyError(index)
+        return shown[:2]
+
+    def __iter__(self) -> Iterator[int]:
+        return (index for index in self._codes if index in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _index in self)
 
 
 class _Block(NamedTuple):
@@ -153,7 +182,7 @@ def _find_block(sections: tuple[FormatSection, ...]) -> _Block | None:
 def _show_in_block(text: str, *, block: _Block, code: str, other: ShowNumber) -> Shown | None:
     """Show by a block what is positive and needs no rounding, in a sixth of the time; anything else by `other`.
 
-    A tenth of `check` went into the amounts of a sheet that has a format of money.
+    Else an eighth of a report would go into the amounts of a sheet that has a format of money.
     """
     match = _POSITIVE.fullmatch(text)
     whole, cents = match.groups("") if match else ("", "")
@@ -165,6 +194,10 @@ def _show_in_block(text: str, *, block: _Block, code: str, other: ShowNumber) ->
     comma = "," if block.places else ""
     shown = f"{block.before}{digits}{comma}{cents.ljust(block.places, '0')}{block.behind}".strip()
     return None if shown == text else (shown, code, "")
+
+
+def _show_unknown(text: str, *, written: str) -> Shown:
+    return text, written, "unknown"
 
 
 def _show_number(text: str, *, sections: tuple[FormatSection, ...], code: str) -> Shown | None:

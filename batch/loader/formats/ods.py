@@ -16,8 +16,8 @@ from batch.loader.formats.cell_text import (
     plain_text,
     truth_text,
 )
-from batch.loader.formats.number_format import as_written
-from batch.loader.source import NO_CELL_ERRORS, NO_SHOWN, Grid, RawRow, Shown, Tab, check_row
+from batch.loader.formats.number_format import code_as_written
+from batch.loader.source import NO_CELL_ERRORS, Grid, RawRow, Tab, check_row
 from batch.model.phrases import Phrase
 from batch.ooxml.archive import PROTECTED, Archive, PartParser
 from batch.ooxml.references import LAST_ROW, whole_number
@@ -185,7 +185,7 @@ class _RowCollector:
     def _start_row(self, attributes: Attributes) -> None:
         self._cells: list[str | None] = []
         self._errors: dict[int, Phrase] = {}
-        self._shown: dict[int, Shown] = {}
+        self._codes: dict[int, str] = {}
         self._column = 0
         self._row_times = _times(attributes, "table:number-rows-repeated")
         self._hidden = attributes.get("table:visibility") in _HIDING
@@ -241,9 +241,8 @@ class _RowCollector:
 
     def _end_row(self) -> None:
         if any(self._cells) or self._errors:
-            row = RawRow(
-                self._number, self._cells, self._errors or NO_CELL_ERRORS, self._hidden, None, self._shown or NO_SHOWN
-            )
+            errors = self._errors or NO_CELL_ERRORS
+            row = RawRow(self._number, self._cells, errors, self._hidden, None, self._codes)
             self.rows.append((self.ended, row, self._row_times))
         self._number += self._row_times
 
@@ -267,8 +266,8 @@ class _RowCollector:
             return
         self._cells += [None] * (first - len(self._cells)) + [text] * times
         kind = self._attributes.get("office:value-type")
-        if text and not error and (kind in _NUMBERS or kind == "date") and (shown := as_written(text, written)):
-            self._shown.update(dict.fromkeys(range(first, self._column), shown))
+        if text and not error and (kind in _NUMBERS or kind == "date") and (code := code_as_written(text, written)):
+            self._codes.update(dict.fromkeys(range(first, self._column), code))
         if error:
             self._errors.update(dict.fromkeys(range(first, self._column), error))
 

@@ -66,17 +66,17 @@ class CachedGrid:
 
 def _pack(row: RawRow) -> tuple[object, ...]:
     # marshal writes no class of ours; an empty dict means the same as a mapping proxy.
-    number, cells, errors, hidden, fault, shown = row
+    number, cells, errors, hidden, fault, codes = row
     packed = {column: to_json(error) for column, error in errors.items()} if errors else {}
-    return number, cells, packed, hidden, to_json(fault) if fault else None, dict(shown)
+    return number, cells, packed, hidden, to_json(fault) if fault else None, codes or {}
 
 
 def _unpack(row: tuple[Any, ...]) -> RawRow:
-    number, cells, errors, hidden, fault, shown = row
+    number, cells, errors, hidden, fault, codes = row
     if not errors and not fault:
         return RawRow._make(row)
     unpacked = {column: phrase_from_json(error) for column, error in errors.items()}
-    return RawRow(number, cells, unpacked, hidden, phrase_from_json(fault) if fault else None, shown)
+    return RawRow(number, cells, unpacked, hidden, phrase_from_json(fault) if fault else None, codes)
 
 
 Reader = XlsxBook | OdsBook | XlsBook | XlsbBook

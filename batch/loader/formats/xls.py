@@ -67,9 +67,9 @@ class _XlsGrid:
         """Yield the rows, and let the process be."""
         sent = self.worker.rows(self.place)
         self.source.check("loaded_cells", next(sent), WIDE_AREA)
-        for index, cells, errors, hidden, shown in sent:
+        for index, cells, errors, hidden, codes in sent:
             if not isinstance(cells, list):
                 self.source.check("row_characters", cells, HEAVY_ROW)
             faults = {int(column): phrase_from_json(error) for column, error in errors.items()}
-            texts = {int(column): tuple(each) for column, each in shown.items()}
-            yield RawRow(index + 1, cells, faults, hidden, None, texts)
+            by_column = {int(column): code for column, code in codes.items()}
+            yield RawRow(index + 1, cells, faults, hidden, None, by_column)

@@ -2,7 +2,7 @@
 
 It describes the sheets in the order of their tabs, `[name, is worksheet, is visible]`, or says in one word why there
 are none. Of a sheet it sends the number of cells of its rectangle, and then each row that holds anything: `[row, cells,
-{column: error}, is hidden, {column: shown}]`, rows and columns from 0. In place of the cells of a row with more than
+{column: error}, is hidden, {column: code}]`, rows and columns from 0. In place of the cells of a row with more than
 MOST characters it sends their number, and ends.
 """
 
@@ -30,7 +30,7 @@ from batch.loader.formats.cell_text import (
     serial_text,
     truth_text,
 )
-from batch.loader.formats.number_format import ShowNumber, show_cells, shower
+from batch.loader.formats.number_format import find_code
 from batch.loader.formats.worker import serve
 
 _BIFF8 = 80
@@ -72,8 +72,8 @@ class _Book(Book):  # type: ignore[misc]  # xlrd has no types
         """Some formula of the sheet stores another value."""
         self._is_uncalculated = False
         """Excel has marked the sheet's formulas as not calculated."""
-        self.shown: dict[int, tuple[int, ShowNumber]] = {}
-        """Cell types of our own: the kind of the value, and what shows it."""
+        self.shown: dict[int, tuple[int, str]] = {}
+        """Cell types of our own: the kind of the value, and the code of a format that may show it otherwise."""
         self._formats: dict[int, str] = {}
         self._format_ids: list[int] = []
         self.biff2_8_load(
@@ -104,12 +104,12 @@ class _Book(Book):  # type: ignore[misc]  # xlrd has no types
 
     def _type_of(self, format_id: int) -> int:
         """Return a cell type for a number format; xlrd keeps it with each cell, in one byte."""
-        kind, show = number_kind(format_id, self._formats), shower(format_id, self._formats)
+        kind, code = number_kind(format_id, self._formats), find_code(format_id, self._formats)
         free = _FIRST_SHOWN + len(self.shown)
-        if show is None or free > _LAST_TYPE:
+        if not code or free > _LAST_TYPE:
             free = _CELL_TYPES[kind]
         else:
-            self.shown[free] = _CELL_TYPES[kind], show
+            self.shown[free] = _CELL_TYPES[kind], code
         return free
 
     def get_record_parts(self) -> tuple[int, int, bytes]:
@@ -262,11 +262,10 @@ def _read_rows(book: _Book, most: int, index: int) -> Iterator[object]:
     for row in range(sheet.nrows):
         cells: list[str | None] = []
         errors = dict.fromkeys(uncalculated.get(row, ()), NO_STORED_VALUE)
-        showers: list[tuple[int, ShowNumber]] = []
+        codes: dict[int, str] = {}
         for column, (kind, value) in enumerate(zip(sheet.row_types(row), sheet.row_values(row), strict=True)):
             if kind in book.shown:
-                kind, show = book.shown[kind]  # noqa: PLW2901 - the kind of the value
-                showers.append((column, show))
+                kind, codes[column] = book.shown[kind]  # noqa: PLW2901 - the kind of the value
             try:
                 cells.append(None if column in errors else _cell_text(kind, value, book.datemode == 1))
             except UnreadableCell as unreadable:
@@ -276,7 +275,7 @@ def _read_rows(book: _Book, most: int, index: int) -> Iterator[object]:
             yield row, characters, {}, False, {}
             return
         if errors or characters:
-            yield row, cells, errors, row in book.hidden, dict(show_cells(cells, showers))
+            yield row, cells, errors, row in book.hidden, codes
 
 
 def _cell_text(kind: int, value: object, epoch_1904: bool) -> str | None:  # noqa: FBT001 - a fact of the workbook

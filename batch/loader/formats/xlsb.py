@@ -8,7 +8,6 @@ from functools import cached_property
 
 from batch.i18n import N_, _, number
 from batch.loader.formats.cell_text import ERROR_CODES, UnreadableCell
-from batch.loader.formats.number_format import ShowNumber, show_cells
 from batch.loader.formats.xlsx_cells import CellFormat, CellReader, cell_formats
 from batch.loader.source import Grid, RawRow, Tab, check_row
 from batch.model.phrases import Phrase
@@ -125,21 +124,21 @@ class _XlsbGrid:
             raise source.damage(_("a row is numbered {number!r}").format(number=number(index + 1)))
         cells: list[str | None] = []
         errors: dict[int, Phrase] = {}
-        showers: list[tuple[int, ShowNumber]] = []
+        codes: dict[int, str] = {}
         self.read_cell.characters = 0
         for kind, body in stored:
             column, style = struct.unpack_from("<LL", body)
             source.check("columns", column + 1, N_("it has more than {most} columns (limit columns)"))
             cells += [None] * (column + 1 - len(cells))
             type_, read = _STORED[kind]
-            convert, show = self.read_cell.read_style(type_, str(style & _STYLE_BITS))
-            if show:
-                showers.append((column, show))
+            convert, code = self.read_cell.read_style(type_, str(style & _STYLE_BITS))
+            if code:
+                codes[column] = code
             try:
                 cells[column] = convert(read(body))
             except UnreadableCell as unreadable:
                 cells[column], errors[column] = unreadable.text, unreadable.error
-        row = RawRow(index + 1, cells, errors, bool(flags & _HIDDEN), None, show_cells(cells, showers))
+        row = RawRow(index + 1, cells, errors, bool(flags & _HIDDEN), None, codes)
         check_row(source, row)
         return row
 

@@ -17,8 +17,8 @@ from batch.loader.formats.cell_text import (
     serial_text,
     truth_text,
 )
-from batch.loader.formats.number_format import ShowNumber, show_cells, shower
-from batch.loader.source import HEAVY_ROW, NO_CELL_ERRORS, NO_SHOWN, RawRow
+from batch.loader.formats.number_format import find_code
+from batch.loader.source import HEAVY_ROW, NO_CELL_ERRORS, RawRow
 from batch.model.phrases import Phrase
 from batch.model.sheets import SheetFile
 from batch.ooxml.package import is_true
@@ -58,17 +58,17 @@ class CellFormat(NamedTuple):
     """Way in which a cell style shows numbers."""
 
     kind: NumberKind
-    show: ShowNumber | None
-    """None where that is the plain text."""
+    code: str
+    """That of a format that may show another text than the plain one; empty for any other."""
 
 
-_GENERAL = CellFormat(NumberKind.NUMBER, None)
+_GENERAL = CellFormat(NumberKind.NUMBER, "")
 _MOST_STYLES = 4096
 
 
 def cell_formats(ids: Sequence[int], formats: Mapping[int, str]) -> list[CellFormat]:
     """Return by the index of each cell style how it shows numbers. `ids`: of their formats; `formats`: own codes."""
-    known = {each: CellFormat(number_kind(each, formats), shower(each, formats)) for each in set(ids)}
+    known = {each: CellFormat(number_kind(each, formats), find_code(each, formats)) for each in set(ids)}
     return [known[each] for each in ids]
 
 
@@ -104,30 +104,35 @@ class CellReader:
         }
         """By cell type; `xlsb` is a text of XLSB, without escapes."""
         self.read_style = lru_cache(maxsize=_MOST_STYLES)(self._read_style)
-        """Return what makes text of stored values of a cell type and style, and what shows it (None: as it is).
+        """Return what makes text of stored values of a cell type and style, and the code that may show it otherwise.
 
         It makes None where there is no text, and raises UnreadableCell.
         """
 
-    def _read_style(self, kind: str | None, style: str | None) -> tuple[Converter, ShowNumber | None]:
+    def _read_style(self, kind: str | None, style: str | None) -> tuple[Converter, str]:
         if kind not in {None, "n"}:
-            return self._converters.get(kind or "", _stored_error), None
+            return self._converters.get(kind or "", _stored_error), ""
         index = whole_number(style) or 0
         number_format = self._formats[index] if index < len(self._formats) else _GENERAL
         if number_format.kind is NumberKind.NUMBER:
-            return number_text, number_format.show
+            return number_text, number_format.code
         is_elapsed = number_format.kind is NumberKind.ELAPSED
         convert = partial(serial_text, epoch_1904=self._epoch_1904, elapsed=is_elapsed)
-        return _ConverterCache(convert).__getitem__, number_format.show
+        return _ConverterCache(convert).__getitem__, number_format.code
 
     def _shared(self, stored: str) -> str | None:
         """Return a shared text that no cache of short ones holds. Raises SheetError: the row has too many of them."""
         if stored in self._long_texts:
             text = self._long_texts[stored]
         else:
-            text = self._read_shared(stored)
-            if text and len(text) > _LONGEST_CACHED:
-                self._hold(stored, text)
+            try:
+                text = plain_text(self._strings[int(stored)])
+            except (ValueError, IndexError):
+                lost = N_("error cell: text number {digits} is missing in the workbook")
+                raise UnreadableCell(Phrase(lost, {"digits": stored[:20]})) from None
+            if not text or len(text) <= _LONGEST_CACHED:
+                return text
+            self._hold(stored, text)
         self.characters += len(text or "")
         self._source.check("row_characters", self.characters, HEAVY_ROW)
         return text
@@ -138,13 +143,6 @@ class CellReader:
             self._long_texts.clear()
             self._held = len(text)
         self._long_texts[stored] = text
-
-    def _read_shared(self, stored: str) -> str | None:
-        try:
-            return plain_text(self._strings[int(stored)])
-        except (ValueError, IndexError):
-            lost = N_("error cell: text number {digits} is missing in the workbook")
-            raise UnreadableCell(Phrase(lost, {"digits": stored[:20]})) from None
 
 
 def _escaped_text(stored: str) -> str | None:
@@ -179,8 +177,8 @@ class _Layout(NamedTuple):
     converters: list[Converter]
     is_dense: bool
     """The cells stand in the first columns, without gaps."""
-    showers: list[tuple[int, ShowNumber]]
-    """Columns whose number format may show another text."""
+    codes: Mapping[int, str]
+    """`RawRow.codes`: one object for all rows of the layout."""
 
 
 class FastRows:
@@ -221,8 +219,7 @@ class FastRows:
                 cells = _spread(layout, stored)
         except ValueError:
             return None
-        shown = show_cells(cells, layout.showers) if layout.showers else NO_SHOWN
-        return RawRow(int(tag[1]), cells, NO_CELL_ERRORS, hidden, None, shown)
+        return RawRow(int(tag[1]), cells, NO_CELL_ERRORS, hidden, None, layout.codes)
 
     def _layout(self, key: tuple[str, ...]) -> _Layout | None:
         if key in self._layouts:
@@ -233,8 +230,8 @@ class FastRows:
         layout = None
         if max(columns, default=0) < self._columns and all(kind and kind[2] != "e" for kind in kinds):
             found = [self._read_cell.read_style(kind[2], kind[1]) for kind in kinds if kind]
-            showers = [(column, show) for column, (_, show) in zip(columns, found, strict=True) if show]
-            layout = _Layout(columns, [convert for convert, _ in found], columns == list(range(count)), showers)
+            codes = {column: code for column, (_, code) in zip(columns, found, strict=True) if code}
+            layout = _Layout(columns, [convert for convert, _ in found], columns == list(range(count)), codes)
         if len(self._layouts) < _MOST_LAYOUTS and sum(map(len, key)) <= _LONGEST_LAYOUT:
             self._layouts[key] = layout
         return layout

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from batch.i18n import N_, _
 from batch.loader.formats.cell_text import NO_STORED_VALUE, UnreadableCell, error_cell
-from batch.loader.formats.number_format import ShowNumber, show_cells
 from batch.loader.formats.xlsx_cells import CellReader, FastRows
 from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.model.phrases import Phrase
@@ -209,9 +208,8 @@ class _RowCollector:
         elif element == "row" and self.in_sheet:
             self.in_row = False
             self.pieces.clear()
-            shown = show_cells(self._cells, self._showers)
             errors = self._errors or NO_CELL_ERRORS
-            self.rows.append(RawRow(self.number, self._cells, errors, self._hidden, None, shown))
+            self.rows.append(RawRow(self.number, self._cells, errors, self._hidden, None, self._codes))
         elif element == "sheetData":
             self.in_sheet = False
             self.is_finished = True
@@ -219,7 +217,7 @@ class _RowCollector:
     def _start_row(self, attributes: Attributes) -> None:
         self._cells: list[str | None] = []
         self._errors: dict[int, Phrase] = {}
-        self._showers: list[tuple[int, ShowNumber]] = []
+        self._codes: dict[int, str] = {}
         self._column = -1
         self._read_cell.characters = 0
         self._hidden = is_true(attributes.get("hidden")) or attributes.get("ht") == "0"
@@ -258,9 +256,9 @@ class _RowCollector:
             return None
         if self._is_formula and self._stored == "0" and self._read_cell.recalculates:
             raise UnreadableCell(NO_STORED_VALUE)
-        convert, show = self._read_cell.read_style(kind, self._attributes.get("s"))
-        if show:
-            self._showers.append((self._column, show))
+        convert, code = self._read_cell.read_style(kind, self._attributes.get("s"))
+        if code:
+            self._codes[self._column] = code
         return convert(self._stored)
 
     def _find_column(self, reference: str) -> int:

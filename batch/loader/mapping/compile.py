@@ -61,6 +61,8 @@ class Mapping:
     unique: tuple[tuple[str, int], ...]
     """Name and place of the `unique_by` columns."""
     permissions: PermissionColumns
+    texts: tuple[int, ...]
+    """Places of the columns of which a value takes the shown text."""
     columns_used: frozenset[str]
     """Every column of the sheet that the campaign uses, `unique_by` included."""
     remarks: tuple[Phrase, ...]
@@ -83,6 +85,11 @@ _NO_SHEET = SheetInfo(file="", format="")
 def wanted_columns(campaign: Campaign) -> frozenset[str]:
     """Return the columns that a campaign names, by which the sheet's header is found."""
     return frozenset(_compile(campaign, _NO_SHEET, None)[2].wanted)
+
+
+def text_columns(campaign: Campaign) -> frozenset[str] | None:
+    """Return the columns whose shown texts a campaign uses; None where the sheet's header decides that."""
+    return None if campaign.template_fields is None else frozenset(_compile(campaign, _NO_SHEET, None)[2].shown)
 
 
 def date_columns(campaign: Campaign) -> frozenset[str]:
@@ -115,6 +122,7 @@ def _compile(campaign: Campaign, info: SheetInfo, rows: Rows | None) -> tuple[Ma
         fields=fields,
         unique=unique,
         permissions=permissions,
+        texts=tuple(place for place, name in enumerate(info.columns) if name in finder.shown),
         columns_used=frozenset(finder.used),
         remarks=tuple(remark for name in info.columns if name in finder.shown for remark in info.formats.get(name, ())),
         description=tuple(_descriptions(sources, fields, specs)),

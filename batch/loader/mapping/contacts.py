@@ -26,7 +26,7 @@ from batch.model.phone.cells import omitted_prefix
 from batch.model.phone.digits import Phone
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
-from batch.model.sheets import SheetInfo, SheetRow
+from batch.model.sheets import NO_SHOWN, SheetInfo, SheetRow
 
 _KEY = Phrase(N_("the key (unique_by)"))
 _WHOLE_ROW = ""
@@ -44,11 +44,6 @@ def _key_reader(column: str, place: int, allowed: frozenset[str]) -> ValueReader
     return ValueReader(itemgetter(place), Memo(read), frozenset({column}))
 
 
-def _show(row: SheetRow) -> tuple[str | None, ...]:
-    """Return the cells of a row as their number formats show them."""
-    return tuple([row.shown[place][0] if place in row.shown else cell for place, cell in enumerate(row.cells)])
-
-
 class RowEvaluator:
     """Evaluates the rows of a sheet for a campaign. Pure: the same row gives the same contact."""
 
@@ -62,6 +57,7 @@ class RowEvaluator:
         self._read_permission = mapping.permissions.reader()
         self._read_phone = mapping.phone.reader()
         self._readers = [slot.reader() for slot in mapping.slots]
+        self._texts = mapping.texts
         self._first_of_template = len(self._readers)
         parts: list[int] = []
         texts: list[int] = []
@@ -129,7 +125,7 @@ class RowEvaluator:
         cells = row.cells
         phone = self._read_phone(cells)
         person_out, row_out, refused = self._read_permission(row) if self._read_permission else NO_OBJECTION
-        both = cells + (_show(row) if row.shown else cells)
+        both = cells + (self._show(row) if self._texts and row.shown is not NO_SHOWN else cells)
         values = [memo[pick(both)] for pick, memo, _ in self._readers]
         kinds = set(map(type, values))
         keys = [memo[pick(cells)] for pick, memo, _ in self._keys] if self._keys else []
@@ -150,10 +146,7 @@ class RowEvaluator:
         unique = tuple([cells[place] or "" for place in self._unique]) if self._unique else ()
         if unique and row.errors:
             unique = tuple(
-                [
-                    both[place + len(cells)] or "" if not cells[place] else unique[at]
-                    for at, place in enumerate(self._unique)
-                ]
+                [text or row.shown.get(place, ("",))[0] for text, place in zip(unique, self._unique, strict=True)]
             )
         if problems or person is None:
             return Contact(row.number, person, unique, None, None, problems, notes, row.hidden, person_out, row_out)
@@ -162,6 +155,11 @@ class RowEvaluator:
             values.append(self._shares.sender_of(person) if self._shares else self._sender)
         sender = values[self._sender_place]
         return Contact(row.number, person, unique, sender, tuple(values), (), notes, row.hidden, person_out, row_out)
+
+    def _show(self, row: SheetRow) -> tuple[str | None, ...]:
+        """Return the cells of a row, with the shown text of those whose text is used."""
+        found = {place: shown[0] for place in self._texts if (shown := row.shown.get(place))}
+        return tuple([found.get(place, cell) for place, cell in enumerate(row.cells)]) if found else row.cells
 
     def _drop_unreadable(self, broken: AbstractSet[str], phone: Any, values: list[Any]) -> Iterator[Any]:
         """Put no findings in place of what unreadable cells came to: they have a finding of their own."""

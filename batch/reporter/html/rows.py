@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from batch.model.outcomes import Outcome
+from batch.model.sheets import NO_SHOWN
 from batch.reporter.columns import COLUMNS, NUMBERS, Value
 from batch.reporter.html.text import LONGEST_CELL, harmless, to_script_json
 from batch.reporter.rows import TableLayout, TableRow
@@ -94,9 +95,9 @@ class PageRows:
 
     def _printable(self, row: TableRow) -> tuple[Value, ...]:
         cells = [row.cells[place] for place in self._places]
-        if row.shown:
-            shown = [row.shown.get(place, (row.cells[place],))[0] for place in self._own]
-            cells[len(COLUMNS) :] = shown
+        if row.shown is not NO_SHOWN:
+            shown = dict(row.shown)
+            cells[len(COLUMNS) :] = [shown.get(place, (row.cells[place],))[0] for place in self._own]
         whole = "".join([cell for cell in cells if isinstance(cell, str)])
         if len(whole) <= LONGEST_CELL and whole.isprintable():
             return (row.number, *cells)  # `harmless` would change nothing

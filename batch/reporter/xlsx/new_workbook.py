@@ -172,11 +172,12 @@ class _ReportRows:
             for index in self._own
             if (value := line.cells[index]) is not None
         }
-        for index in line.shown.keys() - self._ours.keys():
-            text, code = line.shown[index]
+        shown = dict(line.shown)
+        for index in shown.keys() - self._ours.keys():
+            text, code = shown[index]
             if markup := number_cell(str(line.cells[index] or text), code, self._palette.their_number):
                 own[index] = f'{self._starts[index]}{at}"{markup}'
-        if line.shown:
+        if shown:
             own = dict(sorted(own.items()))
         if line.outcome is None:
             return "".join(own.values())

@@ -16,7 +16,6 @@ from batch.errors import SheetError
 from batch.loader.filters import names
 from batch.loader.formats import xlsx_rows
 from batch.loader.formats.cell_text import NumberKind, number_text
-from batch.loader.formats.number_format import show_by
 from batch.loader.formats.xlsx_cells import CellFormat, CellReader, FastRows
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import RawRow
@@ -99,8 +98,8 @@ def reader() -> CellReader:
     for text in ("Ana", "", "Zé"):
         strings.append(text)
     source = SheetFile(path=Path("a.xlsx"), name="a.xlsx", limits=Limits())
-    percent = CellFormat(NumberKind.NUMBER, show_by("0.0%"))
-    formats = [CellFormat(NumberKind.NUMBER, None), CellFormat(NumberKind.DATE, None), percent]
+    percent = CellFormat(NumberKind.NUMBER, "0.0%")
+    formats = [CellFormat(NumberKind.NUMBER, ""), CellFormat(NumberKind.DATE, ""), percent]
     return CellReader(source=source, strings=strings, formats=formats, epoch_1904=False, recalculates=True)
 
 
