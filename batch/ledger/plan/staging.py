@@ -130,8 +130,11 @@ class Staging:
         self._has_purged = has_purged_data(self._connection)
         self._has_retries = self._connection.scalar(sa.select(sa.exists().where(messages.c.retry_of.is_not(None))))
         self._connection.commit()
-        # As the driver takes it: SQLAlchemy's own way costs as much as the insert itself.
-        self._insert = str(sa.insert(staged).compile(dialect=self._connection.dialect, column_keys=_STAGED_COLUMNS))
+        # As the driver takes them: SQLAlchemy's own way costs as much as the insert itself.
+        dialect = self._connection.dialect
+        by_row = sa.update(staged).where(staged.c.row == sa.bindparam("at"))
+        self._insert = str(sa.insert(staged).compile(dialect=dialect, column_keys=_USUAL_COLUMNS))
+        self._update = str(by_row.compile(dialect=dialect, column_keys=_RARE_COLUMNS))
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -148,35 +151,34 @@ class Staging:
         """Stage rows. Row numbers must be new."""
         rows = self._use_retries(self._use_known_keys(list(rows)))
         hash_person = self.hashes.person if self._has_purged else None
-        values: list[tuple[Any, ...]] = []
+        usual: list[tuple[Any, ...]] = []
+        rare: list[tuple[Any, ...]] = []
         lists: dict[str, list[tuple[str, Value]]] = {}
         for each in rows:
             row, key, person, sender, outcome, findings, notes, digest, payload, stands, out, origin, sheet, _ = each
-            values.append(
-                (
-                    row,
-                    key,
-                    person,
-                    hash_person(person) if hash_person and person else None,
-                    hash_person(twin_of(person) or person) if hash_person and person else None,
-                    sender,
-                    outcome,
-                    stands,
-                    findings_to_json(findings) if findings else None,
-                    findings_to_json(notes) if notes else None,
-                    digest,
-                    payload,
-                    origin.run if origin else None,
-                    sheet,
-                    origin.row if origin else None,
+            usual.append((row, key, person, sender, digest, payload))
+            if hash_person or outcome or findings or notes or stands or origin:
+                rare.append(
+                    (
+                        hash_person(person) if hash_person and person else None,
+                        hash_person(twin_of(person) or person) if hash_person and person else None,
+                        outcome,
+                        stands,
+                        findings_to_json(findings) if findings else None,
+                        findings_to_json(notes) if notes else None,
+                        origin.run if origin else None,
+                        sheet,
+                        origin.row if origin else None,
+                        row,
+                    )
                 )
-            )
             if out and person:
                 lists.setdefault(out.reason.value, []).append((person, out.values["where"]))
                 if source := out.values.get("source"):
                     lists.setdefault(OPTED_OUT, []).append((person, source))
-        if values:
-            self._connection.exec_driver_sql(self._insert, values)
+        for statement, values in ((self._insert, usual), (self._update, rare)):
+            if values:
+                self._connection.exec_driver_sql(statement, values)
         for name, people in lists.items():
             put_on_list(self._connection, name, people)
 
@@ -380,11 +382,11 @@ class Staging:
         return counter
 
 
-_STAGED_COLUMNS = (
-    "row", "key", "person", "hashed", "hashed_twin", "sender", "outcome", "stands", "findings", "notes", "request_hash",
-    "payload", "origin_run", "origin_sheet", "origin_row",
+_USUAL_COLUMNS = ("row", "key", "person", "sender", "request_hash", "payload")
+_RARE_COLUMNS = (
+    "hashed", "hashed_twin", "outcome", "stands", "findings", "notes", "origin_run", "origin_sheet", "origin_row",
 )  # fmt: skip
-"""In the order in which `Staging.add` gives their values."""
+"""In the order in which `Staging.add` gives their values. Nulls for the rare ones would double the insert's cost."""
 
 
 def _result(stored: StoredRow, *, is_sendable: int | None) -> Result:

@@ -119,7 +119,7 @@ def read_staged_corrections(connection: sa.Connection, sheet: str) -> Iterator[C
     """Yield the corrections of the staged rows, ascending by row. `sheet`: the key of their sheet. Streams."""
     branches = (
         (_of_original(sheet), corrections.c.origin_sheet == sheet),
-        (_of_corrections(staged, staged.c.row), staged.c.origin_sheet.is_not(None)),
+        (_of_corrections(staged, staged.c.row), staged.c.origin_run.is_not(None)),
     )
     yield from _best(connection, branches, _own_messages(staged))
 

@@ -33,7 +33,7 @@ class Hashes:
 
     def key(self, key: str) -> str:
         """Return the ledger's own form of a `message_key`: 64 hex digits."""
-        return self._hash(key).hex()
+        return self._hash(key).hexdigest()
 
     def person(self, person: str) -> str:
         """Return the pseudonym of a purged person, 20 characters."""
@@ -49,16 +49,16 @@ class Hashes:
 
     def origin(self, origin: Origin) -> str:
         """Return the code that proves an origin in retry.xlsx: text, which no spreadsheet takes for a number."""
-        return "k" + self._hash(f"origin\n{origin.run}\n{origin.row}").hex()[:_MAC_DIGITS]
+        return "k" + self._hash(f"origin\n{origin.run}\n{origin.row}").hexdigest()[:_MAC_DIGITS]
 
     def _pseudonym(self, kind: str, value: str) -> str:
-        digest = self._hash(f"{kind}\n{value}")[:_SHORT_BYTES]
+        digest = self._hash(f"{kind}\n{value}").digest()[:_SHORT_BYTES]
         return MARK + base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
-    def _hash(self, value: str) -> bytes:
+    def _hash(self, value: str) -> hmac.HMAC:
         keyed = self._keyed.copy()
         keyed.update(value.encode())
-        return keyed.digest()
+        return keyed
 
 
 def clear_value(value: str | None) -> str | None:

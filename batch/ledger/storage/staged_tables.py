@@ -21,7 +21,7 @@ staged = sa.Table(
     sa.Column("hashed_twin", sa.String(20)),
     sa.Column("sender", sa.Text),
     sa.Column("outcome", sa.String(10)),
-    sa.Column("stands", sa.Boolean, nullable=False),
+    sa.Column("stands", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("findings", sa.Text),
     sa.Column("notes", sa.Text),
     sa.Column("duplicate_of", sa.Integer),
@@ -30,6 +30,7 @@ staged = sa.Table(
     sa.Column("origin_run", sa.String(200)),
     sa.Column("origin_sheet", sa.String(64)),
     sa.Column("origin_row", sa.Integer),
+    sa.Index("staged_with_origin", "origin_run", sqlite_where=sa.text("origin_run IS NOT NULL")),
     prefixes=["TEMPORARY"],
 )
 """The rows of one sheet before they are planned. `hashed`: the person's pseudonym, under which a purged message has
