@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
 import signal
 from collections.abc import Callable, Coroutine, Iterator
@@ -24,6 +25,9 @@ T = TypeVar("T")
 # Started in the background a shell has Ctrl+C ignored, and every program that a test starts would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The program is started some hundred times: a setting that forbids it to keep its bytecode would compile it each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long an example takes says more about the machine than about the rule.
 settings.register_profile("ours", deadline=None)
