@@ -190,7 +190,7 @@ def _execute(ledger: Ledger, plan: PurgeReport, *, now: datetime, live: datetime
     ended = replace(plan, done=True, parts=tuple(parts), busy=tuple(busy), index_problems=index_problems)
     if not ledger.retention.needs_wipe:
         return ended
-    obstacle = _wipe(ledger)
+    obstacle = wipe_ledger(ledger)
     return replace(ended, wiped=obstacle is None, unclean=obstacle)
 
 
@@ -218,7 +218,7 @@ def _rewrite_indexes(reports: Iterable[Path]) -> Iterator[str]:
             yield from write_index(folder, current_language())
 
 
-def _wipe(ledger: Ledger) -> str | None:
+def wipe_ledger(ledger: Ledger) -> str | None:
     """Rewrite the ledger's file unless a run is sending, which would have to wait; return why it was not, or None."""
     owner = Owner.here("purge")
     try:

@@ -36,6 +36,7 @@ _COMMANDS = {
     "report": N_("Write the report of a run again."),
     "runs": N_("List the runs of the ledger."),
     "settle": N_("Decide the unknown rows of a run, after looking into WhatsApp."),
+    "person": N_("Show or erase what the ledger knows of one person."),
     "suppress": N_("Keep the list of people who are never messaged."),
     "ledger": N_("Look after the ledger: copy it safely, show what it holds."),
     "purge": N_("Remove people's data that are old from ledger and reports."),

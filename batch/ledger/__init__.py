@@ -22,6 +22,7 @@ Invariants:
 """
 
 from batch.ledger.admin.backup import LedgerContents, back_up, read_contents
+from batch.ledger.admin.people import PersonMessage, PersonRecord
 from batch.ledger.admin.purge import PurgeCounts, Scope
 from batch.ledger.admin.settlement import RelatedMessage, RowStatus, Settlement, SettlementCheck, check_settlement
 from batch.ledger.deliveries.looks import FollowedMessage, FollowScope, OtherAttempt, UndecidedReply

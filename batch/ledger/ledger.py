@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from batch.errors import LedgerFailed, WeglyBatchError
 from batch.i18n import N_, _
+from batch.ledger.admin.people import People
 from batch.ledger.admin.purge import Retention
 from batch.ledger.admin.settlement import Settlements
 from batch.ledger.deliveries.looks import Deliveries
@@ -60,6 +61,8 @@ class Ledger(RunReader):
         """People who are messaged by no campaign."""
         self.retention = Retention(engine)
         """Removal of people's data that are older than the retention period."""
+        self.people = People(engine)
+        """Everything about one person."""
         self._planned: dict[str, JobRows] = {}
 
     @classmethod

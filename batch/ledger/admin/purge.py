@@ -126,11 +126,11 @@ class Retention(LedgerPart):
             found = _count(connection, scope, before, old)
             hashes = read_hashes(connection)
             for page in _message_pages(connection):
-                self._write(now, _PURGE, [_purged(each, hashes) for each in page])
-                self._write(now, _PURGE_LOOK, [{"of": each.key} for each in page])
+                self._write(now, PURGE_MESSAGE, [purged_values(each, hashes) for each in page])
+                self._write(now, PURGE_LOOK, [{"of": each.key} for each in page])
             for run in (run for run in old if run.purged is None):
                 for page in _row_pages(connection, run.run):
-                    self._write(now, _PURGE_ROW, [_purged_row(run.run, each) for each in page])
+                    self._write(now, PURGE_ROW, [purged_row(run.run, each) for each in page])
                 values = {"purged": now, "sheet_path": mask_file_name(run.sheet_path)}
                 self._write(now, sa.update(runs).where(runs.c.run == run.run).values(values))
         return found
@@ -167,10 +167,7 @@ class Retention(LedgerPart):
     ) -> None:
         """Run one step of a purge, in a transaction of its own."""
         with self._engine.begin() as connection:
-            connection.exec_driver_sql("PRAGMA secure_delete=ON")  # overwrites with zeros what is freed
-            for name in (PURGED, UNCLEAN):
-                connection.execute(sa.delete(meta).where(meta.c.name == name))
-                connection.execute(sa.insert(meta).values(name=name, value=now.isoformat(timespec="seconds")))
+            begin_purge(connection, now)
             connection.execute(statement, values)
 
     @contextmanager
@@ -191,6 +188,14 @@ class Retention(LedgerPart):
                 connection.rollback()
                 _TABLES.drop_all(connection, checkfirst=False)
                 connection.commit()
+
+
+def begin_purge(connection: sa.Connection, now: datetime) -> None:
+    """Note that data leave in this transaction, and that they may lie in the file's free space after it."""
+    connection.exec_driver_sql("PRAGMA secure_delete=ON")  # overwrites with zeros what is freed
+    for name in (PURGED, UNCLEAN):
+        connection.execute(sa.delete(meta).where(meta.c.name == name))
+        connection.execute(sa.insert(meta).values(name=name, value=now.isoformat(timespec="seconds")))
 
 
 def _ended(run: Run) -> datetime:
@@ -266,17 +271,17 @@ def _pages(
 
 
 _AS_READ = (messages.c.key == sa.bindparam("of"), messages.c.state == sa.bindparam("still"))
-_PURGE = sa.update(messages).where(*_AS_READ).values(payload=None, message_id=None, message_status=None)
+PURGE_MESSAGE = sa.update(messages).where(*_AS_READ).values(payload=None, message_id=None, message_status=None)
 """Sets the columns of its parameters, too."""
 
 
-_PURGE_LOOK = (
+PURGE_LOOK = (
     sa.update(deliveries).where(deliveries.c.key == sa.bindparam("of")).values(word=None, words="", next_look=None)
 )
 
 
-def _purged(message: Any, hashes: Hashes) -> Mapping[str, Any]:
-    """Return the values of `_PURGE` for one message."""
+def purged_values(message: Any, hashes: Hashes) -> Mapping[str, Any]:
+    """Return the values of `PURGE_MESSAGE` for one message."""
     person, chat, request = map(clear_value, (message.person, message.chat_id, message.request_hash))
     request_hash = message.request_hash if request is None else hashes.request(request)
     return {
@@ -293,12 +298,12 @@ def _purged(message: Any, hashes: Hashes) -> Mapping[str, Any]:
 
 
 _THIS_ROW = (rows.c.run == sa.bindparam("of_run"), rows.c.row == sa.bindparam("at"))
-_PURGE_ROW = sa.update(rows).where(*_THIS_ROW).values(person=None)
+PURGE_ROW = sa.update(rows).where(*_THIS_ROW).values(person=None)
 """Likewise."""
 
 
-def _purged_row(run: str, row: Any) -> Mapping[str, Any]:
-    """Return the values of `_PURGE_ROW` for one row."""
+def purged_row(run: str, row: Any) -> Mapping[str, Any]:
+    """Return the values of `PURGE_ROW` for one row."""
     return {"of_run": run, "at": row.row, "findings": _mask(row.findings), "notes": _mask(row.notes)}
 
 

@@ -42,7 +42,8 @@ def _values(entry: SuppressionEntry) -> dict[str, object]:
     return {name: getattr(entry, name) for name in _GIVEN}
 
 
-def _entry(stored: Mapping[Any, Any]) -> SuppressionEntry:
+def entry_of(stored: Mapping[Any, Any]) -> SuppressionEntry:
+    """Return the entry of a row of `suppressed`. Raises LedgerFailed for values that no run wrote."""
     check_types(suppressed, stored)
     return SuppressionEntry(**stored)
 
@@ -93,7 +94,7 @@ class SuppressionList(LedgerPart):
             for page in pages(people, _PAGE):
                 these = suppressed.c.person.in_(page)
                 entries = connection.execute(sa.select(suppressed).where(these)).mappings()
-                removed += map(_entry, entries)
+                removed += map(entry_of, entries)
                 connection.execute(sa.delete(suppressed).where(these))
         return removed
 
@@ -102,14 +103,14 @@ class SuppressionList(LedgerPart):
         query = sa.select(suppressed).order_by(suppressed.c.added, suppressed.c.person, suppressed.c.endpoint)
         with connect_to_read(self._engine) as connection:
             for entry in connection.execute(query.execution_options(yield_per=_PAGE)).mappings():
-                yield _entry(entry)
+                yield entry_of(entry)
 
     def find(self, person: str) -> SuppressionEntry | None:
         """Return the entry of a person, or None. One that holds everywhere comes before those of an endpoint."""
         with connect_to_read(self._engine) as connection:
             query = sa.select(suppressed).where(suppressed.c.person == person).order_by(suppressed.c.endpoint)
             entry = connection.execute(query).mappings().first()
-        return _entry(entry) if entry else None
+        return entry_of(entry) if entry else None
 
     def count(self) -> int:
         """Count the people on the list."""
