@@ -1,7 +1,7 @@
 """One pass over a sheet before anything is made of it: what it holds, and whether it can be read to its end."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from batch.i18n import N_
@@ -74,7 +74,7 @@ def scan_rows(
     written = characters = known = 0
     empty: list[int] = []  # columns that were empty in every row so far
     latest = deque[RawRow](maxlen=_MOST_ENDING_ROWS + 1)
-    for raw in rows:
+    for raw in _watch_sameness(source, rows):
         row, cells, errors, hidden, fault, codes = raw
         have = len(cells)
         written += have
@@ -108,6 +108,22 @@ def scan_rows(
     scan.used.update(set(range(known)) - set(empty))
     scan.ending = _find_ending(list(latest))
     return scan
+
+
+def _watch_sameness(source: SheetFile, rows: Iterable[RawRow]) -> Iterator[RawRow]:
+    """Pass on the rows, until too many hold the same as one of them. Raises SheetError."""
+    mark: Sequence[str | None] = ()  # the row of each power of two, so that rows that alternate are found as well
+    same, turn, most = 0, 1, source.limits.same_rows
+    for count, raw in enumerate(rows, start=1):
+        cells = raw.cells
+        if cells == mark:
+            same += 1
+            if same > most and sum(map(bool, cells)) > 1:
+                text = N_("it has more than {most} rows like row {row} (limit same_rows)")
+                source.check("same_rows", same, text, row=raw.number)
+        elif count >= turn:
+            mark, turn, same = cells, 2 * count, 1
+        yield raw
 
 
 def _find_ending(rows: list[RawRow]) -> Mapping[int, frozenset[int]]:

@@ -143,6 +143,9 @@ class Limits:
     """Sheets of a workbook; the first rows of each are read."""
     cells: int = 32_000_000
     """Cells written in one worksheet, empty ones included: four times a million rows of eight columns."""
+    same_rows: int = 100_000
+    """Rows that hold the same as one of them in each of two cells or more: in a zip file or an ODS a few bytes make a
+    million. One filled cell is a column that was filled down to the end."""
     columns: int = 16_384
     """Columns of a row; the default is Excel's own limit."""
     row_bytes: int = 16 * _MIB

@@ -16,6 +16,7 @@ import pytest
 from batch.campaign import load_campaign
 from batch.errors import CampaignError, SheetError
 from batch.loader import Limits, open_sheet
+from batch.model.sheets import LIFTED_LIMITS
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 KINDS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -95,6 +96,30 @@ def test_every_limit_refuses_by_its_name(tmp_path: Path, limits: Limits, words: 
     assert open_sheet(path).row_count == 18
     with pytest.raises(SheetError, match=words):
         open_sheet(path, limits=limits)
+
+
+PERSON = '<row><c t="s"><v>0</v></c><c><v>11900000001</v></c></row>'
+OTHER = PERSON.replace("0001", "0002")
+SHARED = f'<sst xmlns="{MAIN}"><si><t>Ana</t></si></sst>'
+
+
+@pytest.mark.parametrize("rows", [PERSON * 3000, (PERSON + OTHER) * 2000])
+def test_a_few_kilobytes_of_the_same_rows_are_no_million_of_people(tmp_path: Path, rows: str) -> None:
+    """Zip makes 70 KB of 300,000 alike rows, or of two that alternate: refused after some of them."""
+    with pytest.raises(SheetError, match="limit same_rows"):
+        open_sheet(write(tmp_path / "a.xlsx", HEAD + rows, strings=SHARED), limits=Limits(same_rows=600))
+
+
+def test_a_column_filled_down_to_the_end_is_read(tmp_path: Path) -> None:
+    """Rows with one filled cell are no bomb but a habit; trusted files may have any."""
+    rows = '<row><c t="s"><v>0</v></c></row>' * 30
+    assert (
+        open_sheet(write(tmp_path / "a.xlsx", HEAD + rows, strings=SHARED), limits=Limits(same_rows=5)).row_count == 30
+    )
+    people = write(tmp_path / "b.xlsx", HEAD + PERSON * 30, strings=SHARED)
+    assert open_sheet(people, limits=LIFTED_LIMITS).row_count == 30
+    with pytest.raises(SheetError, match="limit same_rows"):
+        open_sheet(people, limits=Limits(same_rows=5))
 
 
 def test_one_endless_row_does_not_fill_the_memory(tmp_path: Path) -> None:

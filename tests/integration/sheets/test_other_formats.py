@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import zipfile
 from pathlib import Path
 
@@ -660,3 +661,20 @@ def test_durations_and_seconds_are_the_same_in_xlsb_and_ods(tmp_path: Path) -> N
     files = xlsb(tmp_path, rows, styles), ods(tmp_path, f'<table:table table:name="A">{table}</table:table>')
     texts = tuple(text for _, _, text in TIMES.values())
     assert [next(iter(open_sheet(file).rows())).cells[1:] for file in files] == [texts, texts]
+
+
+def test_rows_that_are_alike_without_end(tmp_path: Path) -> None:
+    """An ODS says a million in 500 bytes; XLSB and XLS write each one. All are refused by the same limit."""
+    head = line(words("Nome"), words("Telefone"))
+    alike = line(words("Ana"), words("11 90000-0001"), more='table:number-rows-repeated="1000000"')
+    began = time.process_time()
+    with pytest.raises(SheetError, match="limit same_rows"):
+        open_sheet(ods(tmp_path, f'<table:table table:name="P">{head}{alike}</table:table>'))
+    assert time.process_time() - began < 10
+    few = Limits(same_rows=20)
+    rows = b"".join(binary_row(each, binary_text(0, "Ana"), binary_text(1, "11 90000-0001")) for each in range(1, 40))
+    with pytest.raises(SheetError, match="limit same_rows"):
+        open_sheet(xlsb(tmp_path, binary_row(0, binary_text(0, "Nome"), binary_text(1, "Telefone")) + rows), limits=few)
+    rows = b"".join(label(each, 0, "Ana") + number(each, 1, 11900000001) for each in range(1, 40))
+    with pytest.raises(SheetError, match="limit same_rows"):
+        open_sheet(xls(tmp_path, HEAD + rows), limits=few)
