@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 
@@ -12,6 +13,7 @@ from batch.model.chat_history import Span, TimelineMessage
 from batch.model.delivery import (
     LOOKS,
     Delivery,
+    DeliveryCounts,
     DeliveryState,
     Sighting,
     add_sighting,
@@ -184,3 +186,72 @@ def test_an_opt_out_counts_where_our_message_is_not_found() -> None:
         timeline = [TimelineMessage(at=at(90), from_me=False, text=text)]
         seen = see(timeline, DeliveryState.NOT_FOUND, at=at(600), span=span)
         assert (seen.reply.kind if seen.reply else None) == kind
+
+
+def test_what_one_look_has_shown_of_a_failure_is_kept() -> None:
+    """Its code and words, and an API's word for the state, also where another look at it shows none."""
+    named = Sighting(at=at(601), state=DeliveryState.FAILED, word="undelivered", code=131026, words="Undeliverable")
+    plain = Sighting(at=at(600), state=DeliveryState.FAILED, word="failed")
+    for looks_made in ([named, plain], [plain, named]):
+        found = known(looks_made)
+        assert (found.word, found.code, found.words) == ("failed", 131026, "Undeliverable")
+    found = known([named, Sighting(at=at(700), state=DeliveryState.READ, word="read")])
+    assert (found.word, found.code, found.words) == ("read", None, "")
+    same = [replace(plain, at=at(601), word=word) for word in ("undelivered", "failed")]
+    assert known(same).word == known(same[::-1]).word == "failed"
+
+
+def test_a_message_is_found_by_its_id_wherever_it_stands() -> None:
+    """Also one that an agent wrote, at another time, among several; never a person's own message with that id."""
+    span = Span(start=at(0), end=at(60))
+    wanted = TimelineMessage(at=at(900), id="m-1", by_agent=True)
+    timeline = [TimelineMessage(at=at(1), id="m-2"), wanted, TimelineMessage(at=at(2), id="m-3")]
+    assert match_message(timeline, message_id="m-1", span=span) is wanted
+    theirs = TimelineMessage(at=at(1), id="m-1", from_me=False)
+    assert match_message([theirs], message_id="m-1", span=span) is DeliveryState.NOT_FOUND
+    assert match_message([replace(wanted, id=None)], message_id=None, span=span) is DeliveryState.NOT_FOUND
+
+
+def test_the_states_of_a_message_that_whatsapp_has_taken_over() -> None:
+    """Sent, delivered and read; the last two have arrived."""
+    assert [each for each in ORDER if each.is_on_its_way] == ["sent", "delivered", "read"]
+    assert [each for each in ORDER if each.arrived] == ["delivered", "read"]
+
+
+def test_messages_of_other_attempts_are_not_its_own() -> None:
+    """Those with an id of another; without one, as many as the others whose time is the same. None left: not found."""
+    span = Span(start=at(0), end=at(60))
+    timeline = [TimelineMessage(at=at(1), id="m-1"), TimelineMessage(at=at(2), id="m-2")]
+    others: list[tuple[str | None, Span]] = [("m-1", span), ("m-9", span)]
+    assert match_message(timeline, message_id=None, span=span, others=iter(others)) is timeline[1]
+    elsewhere = Span(start=at(61), end=at(90))
+    assert match_message(timeline[:1], message_id=None, span=span, others=iter([(None, elsewhere)])) is timeline[0]
+    taken = [("m-1", span), ("m-2", span)]
+    assert match_message(timeline, message_id=None, span=span, others=taken) is DeliveryState.NOT_FOUND
+
+
+def test_a_look_shows_the_found_message_as_the_api_has_it() -> None:
+    """Its id, state, word, code and words, and the reply to it."""
+    ours = TimelineMessage(at=at(1), id="m-1", status="Undelivered", code=131026, words="Undeliverable")
+    timeline = [ours, TimelineMessage(at=at(9), from_me=False, text="Oi")]
+    assert see(timeline, ours, at=at(600), span=Span(start=at(0), end=at(60))) == Sighting(
+        at=at(600),
+        state=DeliveryState.FAILED,
+        message_id="m-1",
+        word="Undelivered",
+        code=131026,
+        words="Undeliverable",
+        reply=Reply(at=at(9), kind="text"),
+    )
+
+
+def test_counts_say_of_every_message_what_is_known() -> None:
+    """Nothing where no look was made; a message that was read arrived; what no look has shown is not known."""
+    none = DeliveryCounts(messaged=3)
+    assert (none.delivered, none.read, none.failed, none.on_the_way, none.not_known) == (0, 0, 0, 0, 3)
+    states = {state: 2**number for number, state in enumerate(ORDER)}
+    counts = DeliveryCounts(messaged=1000, states=states)
+    sent = states[DeliveryState.SENT]
+    assert (counts.read, counts.delivered, counts.failed) == (128, 192, 32)
+    assert counts.on_the_way in {sent, sent + states[DeliveryState.PROCESSING]}
+    assert counts.not_known == 1000 - 192 - 32 - counts.on_the_way

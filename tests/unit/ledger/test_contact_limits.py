@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
+from batch.ledger import FollowScope, History, Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.schema import messages
 from batch.model.contact_limits import DAY, ContactLimits
+from batch.model.delivery import DeliveryState, Sighting
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, sentence
@@ -316,3 +318,115 @@ def test_what_was_sent_elsewhere_is_no_history_here(ledger: Ledger) -> None:
     tried(ledger, "r1", NOON, verdict=SENT, rules=ContactLimits(), endpoint=ELSEWHERE)
     planned(ledger, "r2", ANA)
     assert isinstance(tried(ledger, "r2", NOON + HOUR, rules=ContactLimits(not_within=timedelta(days=7))), Claim)
+
+
+FAILED, READ = (DeliveryState.FAILED, 131026), (DeliveryState.READ, None)
+NOT_THERE = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.NOT_ON_WHATSAPP), http_status=400)
+WRONG = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), http_status=400)
+Past = Verdict | tuple[DeliveryState, int | None]
+"""An answer that was no success, or what a look has shown of a message."""
+
+PEOPLE: dict[str, tuple[dict[float, Past], bool]] = {
+    "failed": ({0: FAILED}, False),
+    "refused": ({0: NOT_THERE}, False),
+    "arrived before": ({-1: READ, 0: FAILED}, False),
+    "not arrived later": ({0: FAILED, 2: (DeliveryState.SENT, None)}, False),
+    "arrived later": ({0: FAILED, 2: (DeliveryState.DELIVERED, None)}, True),
+    "read later": ({0: NOT_THERE, 2: READ}, True),
+    "refused for another reason": ({0: WRONG}, True),
+    "failed for another reason": ({0: (DeliveryState.FAILED, 131049)}, True),
+    "not failed": ({0: (DeliveryState.SENT, 131026)}, True),
+    "long ago": ({-21: FAILED}, True),
+    "elsewhere": ({0.5: FAILED}, True),
+    "sent again since": ({0: FAILED}, True),
+    "nothing": ({}, True),
+}
+"""What became of people's messages, by the hours after noon, and if they are reachable."""
+PHONES = {name: f"+55119888870{number:02d}" for number, name in enumerate(PEOPLE, 10)}
+
+
+def messaged(ledger: Ledger, hours: float) -> None:
+    """The messages that people had at that time, each person one, and a look at those that were accepted."""
+    run, at = f"r{hours}", NOON + hours * HOUR
+    endpoint = ELSEWHERE if hours == 0.5 else ENDPOINT
+    had = {PHONES[name]: past[hours] for name, (past, _) in PEOPLE.items() if hours in past}
+    with ledger.stage() as staging:
+        staging.add(new_rows(run, had, endpoint=endpoint))
+        staging.judge()
+        staging.plan(run_of(run, endpoint), Owner.here(run), TRAITS)
+
+    async def work() -> None:
+        with ledger.open_queue(Owner.here(run), ContactLimits(), endpoint=endpoint) as sending:
+            for job in sending.jobs():
+                held, past = await sending.claim(job, at), had[job.person]
+                assert isinstance(held, Claim)
+                answer = past if isinstance(past, Verdict) else replace(SENT, signs=ChatSigns(chat_id=job.key))
+                await sending.record(held, answer, duration_ms=100, began=at)
+
+    asyncio.run(work())
+    for message in ledger.deliveries.due(FollowScope(endpoint=endpoint, runs=(run,)), at + HOUR):
+        state, code = had[message.person]  # type: ignore[misc] - an accepted one
+        assert ledger.deliveries.record(message, Sighting(at=at + HOUR, state=state, code=code)) is not None
+
+
+def new_rows(campaign: str, people: Iterable[str], *, endpoint: str = ENDPOINT) -> list[StagedRow]:
+    return [
+        StagedRow(
+            row=row,
+            key=message_key(endpoint=endpoint, campaign=campaign, person=person),
+            person=person,
+            sender="s1",
+            payload="{}",
+            request_hash=person,
+        )
+        for row, person in enumerate(people, 2)
+    ]
+
+
+def run_of(name: str, endpoint: str = ENDPOINT) -> Run:
+    return Run(run=name, campaign=name, endpoint=endpoint, sheet_path="s", sheet_sha256="0", version="0", started=NOON)
+
+
+def test_who_could_not_be_reached_is_left_out_at_the_plan_and_at_the_claim(ledger: Ledger) -> None:
+    """By 131026 alone, here, of this person, of the latest attempt, and only until a later message arrived."""
+    for hours in sorted({each for past, _ in PEOPLE.values() for each in past}):
+        messaged(ledger, hours)
+    with ledger._engine.begin() as connection:
+        again = update(messages).where(messages.c.person == PHONES["sent again since"])
+        connection.execute(again.values(attempts=2))
+    rules, now = ContactLimits(skip_unreachable=DAY, timezone="America/Sao_Paulo"), NOON + 4 * HOUR
+    rows = new_rows("new", PHONES.values())
+    with ledger.stage() as staging:
+        staging.add(rows)
+        staging.judge(History(rules=rules, endpoint=ENDPOINT, campaign="new", now=now), endpoint=ENDPOINT)
+        at_plan = {each.row: each.findings for each in staging.results() if each.outcome is Outcome.SKIPPED}
+    with ledger.stage() as staging:
+        staging.add(rows)
+        staging.judge()
+        staging.plan(run_of("new"), Owner.here("new"), TRAITS)
+
+    async def claim() -> dict[int, tuple[Finding, ...]]:
+        with ledger.open_queue(Owner.here("new"), rules, endpoint=ENDPOINT) as sending:
+            tries = {job.row: await sending.claim(job, now) for job in sending.jobs()}
+        assert all(isinstance(each, (Claim, ClaimRefusal)) for each in tries.values())
+        return {row: (each.finding,) for row, each in tries.items() if isinstance(each, ClaimRefusal)}
+
+    at_claim = asyncio.run(claim())
+    unreachable = {name for name, (_, reachable) in PEOPLE.items() if not reachable}
+    assert {name for row, name in enumerate(PHONES, 2) if row in at_claim} == unreachable
+    assert {row: tuple(found) for row, found in at_plan.items()} == at_claim
+    told = "WhatsApp could not reach the person's number on 03/11/2026 09:00 (131026), less than 1 day ago."
+    assert {sentence(finding) for (finding,) in at_claim.values()} == {told}
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdict"), [(ContactLimits(skip_unreachable=DAY), NOT_THERE), (ContactLimits(not_within=DAY), SENT)]
+)
+def test_the_time_of_a_rule_ends_to_the_moment(ledger: Ledger, rules: ContactLimits, verdict: Verdict) -> None:
+    """A message of exactly that long ago is no history."""
+    planned(ledger, "r1", ANA, campaign="other")
+    tried(ledger, "r1", NOON, verdict=verdict, rules=ContactLimits())
+    for run, moments, refused in (("r2", 1, True), ("r3", 0, False)):
+        planned(ledger, run, ANA, campaign=run)
+        held = tried(ledger, run, NOON + DAY - moments * timedelta(microseconds=1), rules=rules)
+        assert isinstance(held, ClaimRefusal) is refused

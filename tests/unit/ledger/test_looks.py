@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import insert, literal, select
 
 from batch.errors import LedgerFailed
 from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, StagedRow
 from batch.ledger.admin.purge import Scope
+from batch.ledger.storage.schema import rows
 from batch.model.delivery import DeliveryState, Sighting
 from batch.model.messages import message_key
 from batch.model.replies import Reply
@@ -89,6 +91,7 @@ def test_what_is_followed(ledger: Ledger) -> None:
     assert [each.run for each in due(ledger, now)] == ["r1", "r2"]
     assert [each.run for each in due(ledger, now, runs=("r2",))] == ["r2"]
     assert [each.run for each in due(ledger, now, since=later(days=1))] == ["r2"]
+    assert [each.run for each in due(ledger, now, since=later(days=3))] == ["r2"]
 
 
 def test_a_look_at_a_message_that_was_sent_again_says_nothing(ledger: Ledger) -> None:
@@ -180,3 +183,97 @@ def test_others_are_all_that_a_person_may_have(ledger: Ledger) -> None:
     assert {person: [each.message_id for each in others] for person, others in found.items()} == {
         first.person: ["m-1", None]
     }
+
+
+def test_others_of_another_address_or_without_an_attempt_are_none(ledger: Ledger) -> None:
+    """Nor another person's; an unknown message is one, since the person may have it."""
+    send(ledger, "r1", [2, 3, 4])
+    send(ledger, "r2", [2], endpoint=HERE)
+    send(ledger, "r3", [2], at=later(hours=1))
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE messages SET state = 'unknown' WHERE campaign = 'r3'")
+        connection.exec_driver_sql("UPDATE messages SET attempts = 0 WHERE person LIKE '%4'")
+    found = ledger.deliveries.find_others(API, ["+5511970000002", "+5511970000004"])
+    assert {person: [each.sent_at for each in others] for person, others in found.items()} == {
+        "+5511970000002": [NOON, later(hours=1)]
+    }
+
+
+def test_a_look_is_recorded_at_its_own_message_alone(ledger: Ledger) -> None:
+    """A message that is unknown or in error by now has no delivery; an id that is known is kept."""
+    send(ledger, "r1", [2, 3])
+    first, second = due(ledger, later(hours=1))
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE messages SET message_id = 'answered' WHERE person LIKE '%2'")
+        connection.exec_driver_sql("UPDATE messages SET state = 'unknown' WHERE person LIKE '%3'")
+    assert look(ledger, second, "sent", later(hours=1)) is None
+    assert look(ledger, replace(first, key="gone"), "sent", later(hours=1)) is None
+    assert look(ledger, first, "sent", later(hours=1)) is False
+    (left,) = due(ledger, later(hours=3))
+    assert (left.message_id, left.delivery and left.delivery.state) == ("answered", "sent")
+
+
+def test_what_a_run_has_sent_since_a_moment(ledger: Ledger) -> None:
+    """Its accepted messages by row, and their times: from the moment on, and before the end."""
+    send(ledger, "r1", [2, 3, 4, 9])
+    send(ledger, "r2", [5])
+    with ledger._engine.begin() as connection:
+        for row in (3, 4):
+            at = round(later(minutes=row).timestamp() * 1_000_000)
+            connection.exec_driver_sql("UPDATE messages SET sent_at = ? WHERE chat_id = ?", (at, f"chat-{row}"))
+    three, four = later(minutes=3), later(minutes=4)
+    sent = ledger.deliveries.sent_by("r1", NOON)
+    assert {row: (each.chat_id, each.sent_at) for row, each in sent.items()} == {
+        2: ("chat-2", NOON),
+        3: ("chat-3", three),
+        4: ("chat-4", four),
+    }
+    assert list(ledger.deliveries.sent_by("r1", three)) == [3, 4]
+    assert list(ledger.deliveries.sent_by("r1", NOON, four)) == [2, 3]
+    assert ledger.deliveries.rows_sent("r1", NOON, four) == [(NOON, 2), (three, 3)]
+
+
+def test_a_duplicate_is_no_message_of_its_own(ledger: Ledger) -> None:
+    """The row that was sent stands for it."""
+    send(ledger, "r1", [2])
+    with ledger._engine.begin() as connection:
+        other = {"row": literal(1), "duplicate_of": literal(2)}
+        columns = [other.get(column.name, column) for column in rows.c]
+        connection.execute(insert(rows).from_select(rows.c.keys(), select(*columns)))
+    assert list(ledger.deliveries.sent_by("r1", NOON)) == [2]
+
+
+def test_the_first_messages_that_were_sent_on_are_of_a_sender_a_template_and_an_address(ledger: Ledger) -> None:
+    """Since a moment, that one included; noted again they are of the later time."""
+    for endpoint, senders, template, hours in (
+        (API, ["s1", "s2"], "t", 0),
+        (API, ["s3"], "other", 0),
+        (HERE, ["s4"], "t", 0),
+        (API, ["s2"], "t", 2),
+    ):
+        ledger.deliveries.note_canary(endpoint, senders, template, later(hours=hours))
+    assert ledger.deliveries.canary_senders(API, "t", NOON) == {"s1", "s2"}
+    assert ledger.deliveries.canary_senders(API, "t", later(hours=2)) == {"s2"}
+    assert ledger.deliveries.canary_senders(API, "t", later(hours=3)) == set()
+    assert ledger.deliveries.canary_senders(API, "other", NOON) == {"s3"}
+    assert ledger.deliveries.canary_senders(HERE, "t", NOON) == {"s4"}
+
+
+def test_counts_and_replies_are_of_the_messages_that_are_followed(ledger: Ledger) -> None:
+    """None before any look; replies that a person has to read with their run and time, the oldest first."""
+    send(ledger, "r1", [2, 3, 4])
+    send(ledger, "r2", [5])
+    scope = FollowScope(endpoint=API, runs=("r1",))
+    assert ledger.deliveries.count(scope) is None
+    messages = due(ledger, later(hours=1))
+    for minutes, message in zip((9, 5, 7, 3), messages, strict=True):
+        reply = Reply(at=later(minutes=minutes), kind="text", undecided=minutes != 7)
+        look(ledger, message, "read", later(hours=1), reply=reply)
+    undecided = ledger.deliveries.undecided(scope)
+    assert [(each.person, each.run, each.at) for each in undecided] == [
+        ("+5511970000003", "r1", later(minutes=5)),
+        ("+5511970000002", "r1", later(minutes=9)),
+    ]
+    counts = ledger.deliveries.count(scope)
+    assert counts is not None
+    assert (counts.messaged, counts.read, counts.replied) == (3, 3, 3)

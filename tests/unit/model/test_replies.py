@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from batch.model.chat_history import TimelineMessage
-from batch.model.replies import OptOutWords, Reply, find_reply
+from batch.model.replies import OptOutWords, Reply, find_reply, join_replies
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 OURS = TimelineMessage(at=NOON, id="m-1", text="Oi, Ana")
@@ -71,6 +72,8 @@ def test_only_what_comes_after_ours_and_before_the_next_is_its_reply() -> None:
     assert reply(theirs(seconds=-5)) is None
     assert reply(theirs("SAIR", seconds=0)) is None
     assert reply(agents, theirs("SAIR", seconds=160)) is None
+    assert reply(agents, theirs("SAIR", seconds=100)) is None
+    assert reply(agents, theirs("SAIR", seconds=160, quoted="m-0")) is None
     found = reply(agents, theirs("Oi", seconds=160, quoted="m-1"))
     assert found is not None
     assert found.tied
@@ -80,8 +83,26 @@ def test_the_first_message_is_the_reply_and_an_opt_out_behind_it_still_counts() 
     """A reply counts for a week; an opt-out whenever it comes."""
     week = timedelta(days=7).total_seconds()
     assert reply(theirs(seconds=week + 1)) is None
+    assert reply(theirs(seconds=week)) is not None
     first = reply(theirs("Quem é?", seconds=5), theirs("para sair, como faço", seconds=9))
     assert first == Reply(at=NOON + timedelta(seconds=5), kind="text", undecided=True)
     late = reply(theirs("Quem é?", seconds=5), theirs("Sair", seconds=week * 2))
     assert late is not None
     assert late.opts_out
+
+
+def test_the_label_of_a_button_is_kept_as_far_as_a_report_shows_it() -> None:
+    """Forty signs, without the blanks around it."""
+    found = reply(theirs(f"  {'a' * 41} ", kind="button"))
+    assert found == Reply(at=NOON + timedelta(seconds=60), kind=f"button:{'a' * 40}")
+
+
+def test_two_looks_know_of_a_reply_what_either_has_shown() -> None:
+    """A text that a person has to read stays one, until an opt-out makes the decision needless."""
+    plain, later = Reply(at=NOON, kind="text"), Reply(at=NOON + timedelta(seconds=1), kind="text", undecided=True)
+    left = Reply(at=NOON + timedelta(seconds=2), kind="opt_out", tied=True)
+    assert join_replies(None, None) is None
+    assert join_replies(plain, None) == join_replies(None, plain) == plain
+    assert join_replies(later, plain) == replace(plain, undecided=True)
+    assert join_replies(plain, replace(plain, tied=True)) == replace(plain, tied=True)
+    assert join_replies(later, left) == join_replies(left, later) == left
