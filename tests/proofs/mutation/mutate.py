@@ -45,6 +45,13 @@ _LEDGER = (
 )
 _POOL = ("tests/unit/pool/test_pool.py", "tests/unit/pool/test_sender.py")
 _PHONES = ("tests/unit/model/test_phone.py", "tests/unit/model/test_timezones.py", "tests/property/model/test_phone.py")
+_LOOKS = (
+    "tests/unit/model/test_replies.py",
+    "tests/unit/model/test_chat_history.py",
+    "tests/property/model/test_delivery.py",
+    "tests/unit/ledger/test_looks.py",
+)
+_FOLLOW = ("tests/integration/commands/test_follow.py", "tests/integration/commands/test_follow_delivery.py")
 
 TESTS: dict[str, tuple[str, ...]] = {
     "batch/chats/failure_table.py": (
@@ -77,6 +84,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/unit/app/test_change_guard.py",
         "tests/integration/ledger/test_change_guard.py",
     ),
+    "batch/ledger/deliveries/looks.py": ("tests/unit/ledger/test_looks.py", *_FOLLOW),
+    "batch/model/delivery.py": _LOOKS,
+    "batch/model/replies.py": _LOOKS,
+    "batch/app/follow.py": _FOLLOW,
 }
 """The modules of the promise, and the tests that belong to each: the quick ones first."""
 
@@ -102,16 +113,25 @@ class Project:
                 shutil.copytree(source, folder / name, ignore=ignore)
             else:
                 shutil.copy(source, folder / name)
-        self._traces: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._traces: dict[str, Any] = {}
+        self._traced: set[str] = set()
 
     def trace(self, tests: tuple[str, ...]) -> dict[str, Any]:
-        """Return each test's seconds and lines, run without a defect; they must pass."""
-        if tests not in self._traces:
+        """Return the seconds and lines of each test, and of what ran before; without a defect all must pass.
+
+        No file is traced twice: many belong to several modules.
+        """
+        if new := [file for file in tests if file not in self._traced]:
             target = self._folder / "trace.json"
-            if not _pass(self._folder, tests, [Tracer(self._folder, [*TESTS], target)], limit=1200.0, learn=True):
-                sys.exit(f"The tests fail without any defect: {' '.join(tests)}")
-            self._traces[tests] = json.loads(target.read_text(encoding="utf-8"))
-        return self._traces[tests]
+            if not _pass(self._folder, new, [Tracer(self._folder, [*TESTS], target)], limit=1200.0, learn=True):
+                sys.exit(f"The tests fail without any defect: {' '.join(new)}")
+            found = json.loads(target.read_text(encoding="utf-8"))
+            known = self._traces.get("", {"seconds": 0.0, "lines": {}})["lines"]
+            for module, lines in known.items():
+                found[""]["lines"][module] = sorted({*lines, *found[""]["lines"].get(module, ())})
+            self._traces |= found
+            self._traced.update(new)
+        return {name: each for name, each in self._traces.items() if not name or name.split("::")[0] in tests}
 
     def judge(self, defect: Defect) -> str:
         """Return `killed`, `timed out` or `survived`."""
@@ -122,7 +142,7 @@ class Project:
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
             compiled.unlink()
         path.write_text(defect.break_source(whole), encoding="utf-8")
-        before, *_ = traced.values()
+        before = traced.pop("")
         loaded = defect.lines is not None and _runs(before, defect)
         seconds = {test: each["seconds"] for test, each in traced.items() if loaded or _reaches(each, defect)}
         files = [file for file in tests if any(test.startswith(f"{file}::") for test in seconds)]
