@@ -6,17 +6,21 @@ The demo goes from end to end with nothing to configure, and its ledger is throw
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import batch
+from batch.app.follow import FollowChoices, FollowReport, follow
 from batch.app.inputs.campaign_sheet import Choices
+from batch.app.inputs.staging import utc_now
 from batch.app.run import open_runs
 from batch.app.runs.finish import FinishedRun
 from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
 from batch.chats import Token
+from batch.model.outcomes import ExitCode
 from batch.sandbox import Faults, running_sandbox, serve, special_table, ways_table
 
 
@@ -29,10 +33,15 @@ def samples() -> Path:
 
 _TOKEN = "demo-token"  # noqa: S105 - the sandbox takes any
 _RATE = 100.0
+LATER = timedelta(hours=2)
+"""How long after its run the demo looks what arrived: the sandbox's clock is set on by it."""
 
 
-def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> FinishedRun:
-    """Send `samples/contatos.xlsx` to a sandbox on a free loopback port and write the report."""
+def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> tuple[FinishedRun, FollowReport | None]:
+    """Send `samples/contatos.xlsx` to a sandbox on a free loopback port, look what arrived, and write the report.
+
+    None in place of the looks: the run was interrupted.
+    """
     with TemporaryDirectory(prefix="wegly-batch-demo-") as folder, running_sandbox() as sandbox:
         sheet, campaign = (
             Path(shutil.copy(samples() / name, folder)) for name in ("contatos.xlsx", "boas-vindas.toml")
@@ -45,7 +54,14 @@ def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> 
         )
         token = Token.parse(_TOKEN, "the demo")
         with open_runs([sheet], campaign, here, Choices(verbose=verbose)) as (run,):
-            return run.execute(token, watcher)
+            finished = run.execute(token, watcher)
+        if finished.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+            return finished, None
+        sandbox.log.passed = LATER
+        choices = FollowChoices(runs=[finished.run.run])
+        return finished, follow(
+            choices, settings=here, token=token, on_look=lambda *_: None, clock=lambda: utc_now() + LATER
+        )
 
 
 def special_contacts() -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from batch.app.inputs.staging import utc_now
-from batch.app.looks import DEFAULT_RATE, LookPass, OnLook
+from batch.app.looks import DEFAULT_RATE, Clock, LookPass, OnLook
 from batch.app.reconcile import ReconcileReport, read_campaign, read_texts, reconcile, refuse_elsewhere
 from batch.app.report import find_run, rewrite_report
 from batch.app.runs.finish import RunReport
@@ -91,13 +91,16 @@ class FollowChoices:
     """That run's sheet, where it was moved."""
 
 
-def follow(choices: FollowChoices, *, settings: Settings, token: Token, on_look: OnLook) -> FollowReport:
+def follow(
+    choices: FollowChoices, *, settings: Settings, token: Token, on_look: OnLook, clock: Clock | None = None
+) -> FollowReport:
     """Make the looks that are due, and write the reports of the runs again whose messages have changed.
 
-    Durable on return. Raises InputError for a run or campaign that does not fit, Busy when another pass, or (with a
-    campaign) a run of it, is at work.
+    Durable on return. `clock` None: the machine's. Raises InputError for a run or campaign that does not fit, Busy when
+    another pass, or (with a campaign) a run of it, is at work.
     """
-    now, endpoint = utc_now(), settings.endpoint
+    clock = clock or utc_now
+    now, endpoint = clock(), settings.endpoint
     with Ledger.for_reading(settings.ledger) as ledger:
         runs = tuple(_find_runs(ledger, choices, settings))
         since = None if runs and choices.since is None else now - (choices.since or FOLLOWED)
@@ -106,12 +109,12 @@ def follow(choices: FollowChoices, *, settings: Settings, token: Token, on_look:
             settled, texts = None, dict[str, str]()
             if choices.campaign is not None:
                 settled = reconcile(runs[0].run, choices.campaign, choices.sheet, settings=settings, token=token)
-            due = ledger.deliveries.due(scope, utc_now())
+            due = ledger.deliveries.due(scope, clock())
             if choices.campaign is not None:
                 loaded = read_campaign(runs[0], choices.campaign, settings)
                 texts = read_texts(runs[0], loaded, choices.sheet, {each.key for each in due}, ledger.hashes.key)
             rate = settings.rate or DEFAULT_RATE
-            passing = LookPass(ledger, due[: choices.limit], rate=rate, texts=texts, on_look=on_look)
+            passing = LookPass(ledger, due[: choices.limit], rate=rate, texts=texts, on_look=on_look, now=clock)
             if due:
                 asyncio.run(passing.work(settings, token))
             touched = [*(run.run for run in runs if settled and settled.found), *passing.touched]
@@ -124,7 +127,7 @@ def follow(choices: FollowChoices, *, settings: Settings, token: Token, on_look:
                 timezone=next((run.timezone for run in (*runs, *ledger.runs()) if run.endpoint == endpoint), "UTC"),
                 looks=passing.looks,
                 changed=passing.changed,
-                due=len(ledger.deliveries.due(scope, utc_now())),
+                due=len(ledger.deliveries.due(scope, clock())),
                 opted_out=tuple(passing.opted_out),
                 undecided=tuple(ledger.deliveries.undecided(scope)),
                 counts=ledger.deliveries.count(scope),

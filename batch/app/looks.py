@@ -30,6 +30,7 @@ _USUAL_ANSWER = 60_000
 """Milliseconds that an attempt may have taken whose time is not known."""
 _WIDEST_MARGIN = timedelta(minutes=15)
 
+Clock = Callable[[], datetime]
 OnLook = Callable[[int, int], None]
 """Called with the looks made and those to make."""
 
@@ -71,8 +72,10 @@ class LookPass:
         pace: LookPace | None = None,
         texts: Mapping[str, str] = MappingProxyType({}),
         on_look: OnLook = lambda *_: None,
+        now: Clock | None = None,
     ) -> None:
         """`due`: messages of one endpoint. `pace`: shared with other passes. `texts`: key to rendered text."""
+        self._now = now or utc_now
         self._ledger = ledger.deliveries
         self._rate = rate
         self._pace = pace
@@ -133,7 +136,7 @@ class LookPass:
             return
         self._has_answer, self._failures = True, 0
         for message in (each for refused in self._refused_chats for each in refused):
-            self._record(message, _no_sight())
+            self._record(message, self._no_sight())
         self._refused_chats.clear()
         for message in chat:
             self._record(message, self._look(message, read))
@@ -142,7 +145,7 @@ class LookPass:
         if failure.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             if self._has_answer:  # this chat is gone, and the look at it is made
                 for message in chat:
-                    self._record(message, _no_sight())
+                    self._record(message, self._no_sight())
                 return
             self._refused_chats.append(chat)
             self._refusal = failure.words
@@ -171,7 +174,11 @@ class LookPass:
         )
         if timeline.is_cut and isinstance(found, TimelineMessage) and found.id != message.message_id:
             found = DeliveryState.NOT_FOUND  # of what is not shown, some may be it as well
-        return see(timeline.messages, found, at=utc_now(), span=own, words=message.opt_outs)
+        return see(timeline.messages, found, at=self._now(), span=own, words=message.opt_outs)
+
+    def _no_sight(self) -> Sighting:
+        """A look at a chat that the API does not give."""
+        return Sighting(at=self._now(), state=DeliveryState.NOT_FOUND)
 
     def _record(self, message: FollowedMessage, seen: Sighting) -> None:
         recorded = self._ledger.record(message, seen)
@@ -185,8 +192,3 @@ class LookPass:
             if suppressed:
                 self.opted_out.append(message)
         self._on_look(self.looks, self._total)
-
-
-def _no_sight() -> Sighting:
-    """A look at a chat that the API does not give."""
-    return Sighting(at=utc_now(), state=DeliveryState.NOT_FOUND)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -52,7 +53,8 @@ def create_app(
         allowed_domain: `Origin` or `Referer` must be of this domain; None takes any.
         templates: template name to its text, for the bodies in timelines.
     """
-    sandbox = _Sandbox(faults or Faults(), log or SandboxLog(), _Key(token, allowed_domain), Chats(templates or {}))
+    log = log or SandboxLog()
+    sandbox = _Sandbox(faults or Faults(), log, _Key(token, allowed_domain), Chats(templates or {}, log.now))
     return Starlette(
         routes=[
             Route(CHATS_PATH, sandbox.post, methods=["POST"]),
@@ -148,11 +150,11 @@ class _Sandbox:
             return self._key.refusal(request) or _error(429, "Too many requests", {"Retry-After": "1"})
         return self._read(request, partial(Chat.timeline, page=int(page) if page.isdecimal() else 1))
 
-    def _read(self, request: Request, view: Callable[[Chat], dict[str, object]]) -> Response:
+    def _read(self, request: Request, view: Callable[[Chat, datetime], dict[str, object]]) -> Response:
         chat = self._chats.get(request.path_params["chat_id"])
         if (refusal := self._key.refusal(request)) is not None:
             return refusal
-        return _error(404, "There is no such chat.") if chat is None else JSONResponse(view(chat))
+        return _error(404, "There is no such chat.") if chat is None else JSONResponse(view(chat, self._chats.now()))
 
     async def get_log(self, request: Request) -> Response:
         return self._key.refusal(request) or JSONResponse(self._log.as_json())

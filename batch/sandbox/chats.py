@@ -1,9 +1,9 @@
 """Chats of the sandbox: one for each sender and person, made by the first message and reused by the next."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -13,17 +13,12 @@ from batch.sandbox.requests import PostedChat, digits_of, person_of
 _OLD: Final = timedelta(days=30)
 
 
-def now() -> datetime:
-    """Return the sandbox's time."""
-    return datetime.now(UTC)
-
-
 @dataclass(kw_only=True, slots=True)
 class _ChatMessage:
-    id: str
     at: datetime
-    from_me: bool
     text: str
+    from_me: bool = True
+    id: str = field(default_factory=lambda: str(uuid4()))
     way: Way = USUAL
     """Of one of ours."""
     kind: str = "text"
@@ -43,9 +38,8 @@ class Chat:
     unread: int = 0
     messages: list[_ChatMessage] = field(default_factory=list)
 
-    def as_json(self) -> dict[str, object]:
-        """Return the documented answer, with all its fields."""
-        moment = now()
+    def as_json(self, moment: datetime) -> dict[str, object]:
+        """Return the documented answer of that moment, with all its fields."""
         last = max((each for each in self.messages if each.at <= moment), key=lambda each: each.at, default=None)
         number = person_of(self.contact)
         return {
@@ -67,9 +61,8 @@ class Chat:
             "crm_person": None if self.crm_person is None else {"id": self.crm_person, "name": self.name},
         }
 
-    def timeline(self, *, page: int = 1) -> dict[str, object]:
+    def timeline(self, moment: datetime, *, page: int = 1) -> dict[str, object]:
         """Return its messages as the API's timeline, newest first; of a timeline in pages, one (from 1)."""
-        moment = now()
         records = [
             {"id": sent.id, "event_type": "MESSAGE", "event_at": _iso(sent.at), "message": _message_json(sent, moment)}
             for sent in sorted(self.messages, key=lambda each: each.at, reverse=True)
@@ -87,7 +80,8 @@ class Chat:
 class Chats:
     """All chats. `templates`: template name to its text with {{1}} ..., for the bodies in timelines."""
 
-    def __init__(self, templates: Mapping[str, str]) -> None:
+    def __init__(self, templates: Mapping[str, str], now: Callable[[], datetime]) -> None:
+        self.now = now
         self._templates = templates
         self._by_people: dict[tuple[str, str], Chat] = {}
         self._by_id: dict[str, Chat] = {}
@@ -105,18 +99,18 @@ class Chats:
         people = (request.whatsapp_phone_id.lower(), person_of(request.wa_contact_id))
         chat = self._by_people.get(people)
         if chat is None and old_chat:
-            chat = self._add(people, _old_chat(request))
-        answer = None if chat is None else chat.as_json()
+            chat = self._add(people, _old_chat(request, self.now() - _OLD))
+        answer = None if chat is None else chat.as_json(self.now())
         chat = chat or self._add(people, _new_chat(request))
         way = chat.way
-        chat.messages.append(_new_message(self._text(request), from_me=True, way=way))
-        answer = answer or chat.as_json()
+        chat.messages.append(_ChatMessage(at=self.now(), text=self._text(request), way=way))
+        answer = answer or chat.as_json(self.now())
         if way.twice:
-            chat.messages.append(_new_message("Outra mensagem", from_me=True))
+            chat.messages.append(_ChatMessage(at=self.now(), text="Outra mensagem"))
         if way.reply:
             kind = "button" if way.is_button else "text"
-            at = now() + timedelta(seconds=way.reply_after)
-            chat.messages.append(_ChatMessage(id=str(uuid4()), at=at, from_me=False, text=way.reply, kind=kind))
+            at = self.now() + timedelta(seconds=way.reply_after)
+            chat.messages.append(_ChatMessage(at=at, from_me=False, text=way.reply, kind=kind))
         return chat, answer
 
     def _add(self, people: tuple[str, str], chat: Chat) -> Chat:
@@ -143,18 +137,14 @@ def _new_chat(request: PostedChat) -> Chat:
     )
 
 
-def _old_chat(request: PostedChat) -> Chat:
+def _old_chat(request: PostedChat, at: datetime) -> Chat:
     chat = _new_chat(request)
     chat.unread = 2
     chat.messages = [
-        _new_message("Bom dia, ainda tem?", from_me=False, ago=_OLD),
-        _new_message("Oi?", from_me=False, ago=_OLD),
+        _ChatMessage(at=at, from_me=False, text="Bom dia, ainda tem?"),
+        _ChatMessage(at=at, from_me=False, text="Oi?"),
     ]
     return chat
-
-
-def _new_message(text: str, *, from_me: bool, ago: timedelta = timedelta(), way: Way = USUAL) -> _ChatMessage:
-    return _ChatMessage(id=str(uuid4()), at=now() - ago, from_me=from_me, text=text, way=way)
 
 
 def _message_json(sent: _ChatMessage, moment: datetime) -> dict[str, object]:

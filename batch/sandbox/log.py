@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -56,6 +56,8 @@ class SandboxLog:
         self._received: list[ReceivedPost] = []
         self._applied: list[AppliedMessage] = []
         self._lock = threading.Lock()
+        self.passed = timedelta()
+        """How far the sandbox's clock was set on, so that its messages move without waiting."""
         self._file = None if file is None else _open(file)
 
     @property
@@ -71,7 +73,12 @@ class SandboxLog:
     def note_received(self, body: str) -> ReceivedPost:
         """Note a POST and return its entry."""
         with self._lock:
-            entry = ReceivedPost(number=len(self._received) + 1, time=_now(), monotonic=time.monotonic(), body=body)
+            entry = ReceivedPost(
+                number=len(self._received) + 1,
+                time=self.now().isoformat().replace("+00:00", "Z"),
+                monotonic=time.monotonic(),
+                body=body,
+            )
             self._received.append(entry)
             self._write("received", entry)
         return entry
@@ -81,7 +88,7 @@ class SandboxLog:
         with self._lock:
             entry = AppliedMessage(
                 number=received.number,
-                time=_now(),
+                time=self.now().isoformat().replace("+00:00", "Z"),
                 monotonic=time.monotonic(),
                 contact=contact,
                 person=person_of(contact),
@@ -97,6 +104,10 @@ class SandboxLog:
             "received": [asdict(entry) for entry in self.received],
             "applied": [asdict(entry) for entry in self.applied],
         }
+
+    def now(self) -> datetime:
+        """Return the sandbox's time."""
+        return datetime.now(UTC) + self.passed
 
     def close(self) -> None:
         """Close the file, if there is one; nothing more may be noted."""
@@ -121,7 +132,3 @@ def _open(file: Path) -> TextIO:
 def _open_private(name: str, flags: int) -> int:
     """Make a new file for its owner alone: it is full of people."""
     return os.open(name, flags, 0o600)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")

@@ -44,7 +44,7 @@ def follow_text(ended: FollowReport) -> str:
         lines.append(left.format(n=number(ended.due)))
     if ended.headline:
         lines.append(ended.headline)
-    lines += _failure_lines(ended)
+    lines += failure_lines(ended)
     lines += _opt_out_lines(ended)
     if ended.unknown:
         unknown = ngettext(
@@ -58,7 +58,7 @@ def follow_text(ended: FollowReport) -> str:
     return "\n".join([*lines, *ended.problems])
 
 
-def _failure_lines(ended: FollowReport) -> list[str]:
+def failure_lines(ended: FollowReport) -> list[str]:
     """A line for each reason of failures, the most frequent first."""
     failures = ended.delivery.failures if ended.delivery else ()
     reasons = [

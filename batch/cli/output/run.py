@@ -1,7 +1,6 @@
 """Output of `run`, `demo` and `report`, and of a trial."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from textwrap import indent
 
 from batch.app.runs.finish import FinishedRun, RunReport
@@ -56,16 +55,6 @@ def alarm_text(ended: FinishedRun) -> str:
 def _stop_lines(ended: FinishedRun) -> list[str]:
     parts = [_why_stopped(ended)] if ended.sent.cause is not None else []
     return [*parts, _when_next(ended)] if ended.sent.next_at is not None else parts
-
-
-def demo_text(ended: FinishedRun, samples: Path) -> str:
-    """The end of the demo: the summary of its run, and where its sheet and campaign are."""
-    words = _(
-        "This was a rehearsal against an imitation on this machine: nobody was messaged.\n"
-        "Open report.xlsx to see what became of each row. The sheet and the campaign file that were used are in\n"
-        "{folder}"
-    )
-    return f"{summary_text(ended)}\n\n{words.format(folder=samples)}"
 
 
 def written_text(report: RunReport, *, ledger: str | None = None) -> str:

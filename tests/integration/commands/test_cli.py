@@ -459,8 +459,11 @@ def test_demo_runs_by_itself(desk: Desk) -> None:
     code, out, _ = desk.type("demo")
     assert code == 0
     assert "Messaged: 39" in out
+    assert "Delivered at least 35 of 39 messaged (read at least 34), failed 2, on the way 2; 2 replied, 1 opted" in out
     (report,) = (desk.folder / "reports").glob("*/report.xlsx")
     assert str(report) in out
+    summary = json.loads((report.parent / "summary.json").read_text("utf-8"))
+    assert summary["delivery"]["states"]["delivered"] == 1
     assert not (desk.folder / "ledger.sqlite3").exists()
 
 
