@@ -195,7 +195,7 @@ class Connection(asyncio.Protocol):
         if self._h11.their_state not in {h11.DONE, h11.MUST_CLOSE}:
             return
         if not self._ended:
-            await asyncio.sleep(QUIET)
+            await keep_quiet(QUIET)
         if self._tracker is not None and self._h11.trailing_data[0]:
             self._tracker.followed = True
 
@@ -261,6 +261,13 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+async def keep_quiet(seconds: float) -> None:
+    """Wait by a fine clock: a usual loop of Windows fires its timers up to 15.6 ms early."""
+    until = time.perf_counter() + seconds
+    while (left := until - time.perf_counter()) > 0:  # noqa: ASYNC110 - there is no event for it
+        await asyncio.sleep(left)
 
 
 def _readable(transport: asyncio.Transport) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 import h11
 import httpx
 
-from batch.chats.transport.connection import QUIET, Connection, WriteTracker
+from batch.chats.transport.connection import QUIET, Connection, WriteTracker, keep_quiet
 from batch.i18n import N_
 
 _SECOND_ADDRESS: Final = 0.25
@@ -108,7 +108,7 @@ class Http11Transport(httpx.AsyncBaseTransport):
                 if url.scheme == "https":
                     async with asyncio.timeout(seconds):
                         await connection.start_tls(self._ssl_context, _host(url))
-                await asyncio.sleep(QUIET)
+                await keep_quiet(QUIET)
                 clean = await connection.is_clean()
             except BaseException:
                 connection.abort()

@@ -15,6 +15,7 @@ from typing import Any
 import connect_proxy
 import pytest
 from client_ways import WAYS
+from raw_server import reset
 
 from batch.chats import ChatsClient, Token, make_ssl_context
 from batch.chats import client as client_module
@@ -159,12 +160,11 @@ def test_a_cut_or_broken_answer_is_unknown(name: str) -> None:
 def test_a_reset_is_unknown() -> None:
     """A connection reset (RST) after the request was read."""
 
-    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
-        writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        writer.transport.abort()
+        reset(writer)
 
-    assert post(reset).finding.reason is Reason.ANSWER_LOST
+    assert post(resets).finding.reason is Reason.ANSWER_LOST
 
 
 def test_a_server_that_closes_without_reading_is_unknown() -> None:
@@ -418,7 +418,7 @@ def idle_posts(monkeypatch: pytest.MonkeyPatch, *, posts: int, **options: Any) -
     """
     dice = random.Random(20260311)  # noqa: S311 - repeatable pacing, no secrets
     clock = [1000.0]
-    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: clock[0], perf_counter=time.perf_counter))
 
     async def gives_up_idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answered_at = clock[0]
