@@ -6,6 +6,7 @@ spot. So these never run in ours: whatever ends the worker is a damaged file her
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -21,7 +22,8 @@ from batch.model.sheets import SheetFile
 WIDE_AREA = N_("its cells span {value} places, {most} are allowed here (limit loaded_cells)")
 
 _MEMORY_BYTES = 1200 * 1024 * 1024
-"""Address space of the worker, where the system can limit it: half a gigabyte for the largest sheet, and the file."""
+"""Address space of the worker (on Windows its committed memory), where the system can limit it: half a gigabyte for the
+largest sheet, and the file."""
 _SECONDS = 120
 """Processor time of the worker; a million rows take about ten."""
 _START = f"""
@@ -32,6 +34,8 @@ del sys.argv[0]
 runpy.run_module(sys.argv[0], run_name="__main__")
 """
 """Program of a worker. The package's door would load the mapping and pydantic, which take longer than a usual file."""
+_JOB_LIMITS = struct.pack("qqINNINII6QNNNN", _SECONDS * 10**7, 0, 0x102, *[0] * 12, _MEMORY_BYTES, 0, 0, 0)
+"""JOBOBJECT_EXTENDED_LIMIT_INFORMATION of Windows, with the processor time and the memory of each process."""
 _NO_MEMORY, _DAMAGED = "no memory", "damaged"
 _BLOCK_CHARACTERS = 100_000
 
@@ -151,6 +155,7 @@ def _make_blocks(rows: Iterable[object]) -> Iterator[tuple[str, int]]:
 
 def _limit_this_process() -> None:
     if sys.platform == "win32":
+        _enter_limited_job()
         return
     import resource  # noqa: PLC0415 - the module does not exist on Windows
 
@@ -161,3 +166,14 @@ def _limit_this_process() -> None:
         # macOS refuses a limit of memory below what it has reserved already: the time's limit holds alone then.
         with suppress(ValueError, OSError):
             resource.setrlimit(kind, (least, least))
+
+
+def _enter_limited_job() -> None:
+    """Put this process into a job of Windows that limits it. A Windows that refuses leaves it without limits."""
+    if sys.platform == "win32":
+        import ctypes  # noqa: PLC0415 - a worker's first need of it
+
+        kernel = ctypes.WinDLL("kernel32")
+        job = ctypes.c_void_p(kernel.CreateJobObjectW(None, None))  # it lives as long as the process
+        kernel.SetInformationJobObject(job, 9, _JOB_LIMITS, len(_JOB_LIMITS))
+        kernel.AssignProcessToJobObject(job, ctypes.c_void_p(-1))

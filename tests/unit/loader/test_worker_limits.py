@@ -1,8 +1,24 @@
-"""The limits of a reading worker on systems that refuse some of them."""
+"""The limits of a reading worker, and those on systems that refuse some of them."""
+
+import subprocess
+import sys
 
 import pytest
+from systems import limited_memory
 
 from batch.loader.formats import worker
+
+
+@limited_memory
+def test_a_worker_gets_no_more_memory_than_its_limit() -> None:
+    """Also on Windows, where a job limits it: half of that is given, twice as much is not."""
+    code = """from batch.loader.formats import worker
+worker._limit_this_process()
+print(len(bytes(600 << 20)))
+bytes(2400 << 20)"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert int(ended.stdout) == 600 << 20
+    assert "MemoryError" in ended.stderr
 
 
 def test_a_limit_that_the_system_refuses_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,19 @@
+"""Marks of tests that ask for what a system has not; the one place of what Wine lacks besides."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+import pytest
+
+_WINE = sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
+
+no_links = pytest.mark.skipif(os.name == "nt", reason="Windows lets only administrators make links")
+"""Mark of a test that makes links."""
+limited_memory = pytest.mark.skipif(
+    _WINE or sys.platform == "darwin",
+    reason="macOS limits no memory of a process, and Wine takes a job's limits and ignores them",
+)
+"""Mark of a test of a process that may have so much memory."""
