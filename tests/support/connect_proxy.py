@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import threading
 from functools import cache
+
+from raw_server import reset
 
 __all__ = ["CONNECTED", "proxy_address"]
 
 CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _REFUSED = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
-_RESET = b"\1\0\0\0\0\0\0\0"
 
 first_bytes_wait = 0.0
 """Seconds that the proxy waits for what the far side says by itself, to pass it on right behind its own answer."""
@@ -78,6 +78,4 @@ async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             writer.write(piece)
             await writer.drain()
     except ConnectionError:
-        raw = writer.transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        writer.transport.abort()
+        reset(writer)

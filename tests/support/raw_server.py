@@ -1,10 +1,25 @@
-"""The end of a server of asyncio's, with all its connections."""
+"""The end of a server of asyncio's with all its connections, and of one of them by a reset."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import sys
 
-__all__ = ["ended"]
+__all__ = ["ended", "reset"]
+
+_AT_ONCE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+"""SO_LINGER: closing resets the connection."""
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Reset a connection (RST) and forget what was not sent."""
+    raw = writer.transport.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    if sys.platform == "win32":  # there asyncio would end it regularly before it closes it
+        raw._sock.close()
+    writer.transport.abort()
 
 
 async def ended(server: asyncio.Server) -> None:

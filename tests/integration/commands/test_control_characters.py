@@ -78,7 +78,7 @@ class Desk:
         ended = subprocess.run(
             self.words(command), cwd=self.folder, env=self.environment, capture_output=True, check=False
         )
-        return ended.stdout.decode() + ended.stderr.decode()
+        return (ended.stdout + ended.stderr).decode().replace(os.linesep, "\n")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_neither_screen_nor_files_of_a_run_are_steered(desk: Desk) -> None:
     texts = [*reports.rglob("*.json"), *reports.rglob("*.log"), *reports.rglob("*.html")]
     assert {path.name for path in texts} >= {"summary.json", "run.log", "report.html", "index.html"}
     for path in texts:
-        assert not _STEERING.findall(path.read_bytes().decode()), path.name
+        assert not _STEERING.findall(path.read_bytes().decode().replace(os.linesep, "\n")), path.name
 
 
 def test_the_question_before_sending_cannot_be_forged(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rights import is_private
 
 from batch.cli.main import _run as wegly_batch
 from batch.sandbox import running_sandbox
@@ -119,7 +120,7 @@ def test_a_copy_as_json(typed: Typed, tmp_path: Path) -> None:
     code, out, _ = typed("ledger", "backup", "copy.sqlite3", "--json")
     assert code == 0
     assert json.loads(out)["ledger"] == str(tmp_path / "copy.sqlite3")
-    assert stat.S_IMODE((tmp_path / "copy.sqlite3").stat().st_mode) == 0o600
+    assert is_private(tmp_path / "copy.sqlite3")
 
 
 def test_what_cannot_be_copied_is_refused_in_two_sentences(typed: Typed, tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from office import CREATED, Office, person, phones
+from rights import is_private
 
 from batch.app.check import check
 from batch.app.inputs.campaign_sheet import Choices
@@ -50,7 +50,7 @@ def test_a_plan_is_made_for_its_owner_alone_and_sends_nothing(
     monkeypatch.delenv("WEGLY_TOKEN")
     before = set(office.folder.iterdir())
     plan = make(office, sheet, campaign)
-    assert stat.S_IMODE(plan.stat().st_mode) == 0o600
+    assert is_private(plan)
     assert set(office.folder.iterdir()) - before == {plan}
     assert not office.sandbox.log.received
     assert [each["row"] for each in content(plan)["messages"]] == [2, 3, 4]
@@ -62,7 +62,7 @@ def test_a_plan_takes_the_place_of_an_older_one(office: Office, sheet: Path, cam
     plan = make(office, sheet, campaign)
     plan.chmod(0o644)
     make(office, sheet, campaign)
-    assert stat.S_IMODE(plan.stat().st_mode) == 0o600
+    assert is_private(plan)
     assert len(content(plan)["messages"]) == 3
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
-import stat
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ import openpyxl
 import pytest
 from office import Office, Ran, person, phones
 from openpyxl.worksheet.worksheet import Worksheet
+from rights import is_private
 
 from batch.reporter import retry
 
@@ -81,7 +81,7 @@ def test_it_holds_the_rows_in_error_alone_as_they_are(office: Office) -> None:
     sheet = office.sheet([*phones(1), NO_AREA_CODE, REFUSED, ""])
     run = office.run(sheet, office.campaign())
     path = retry_of(office, run)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert is_private(path)
     found = table(path)
     assert list(found[2]) == ["Nome", "Telefone", *FIELDS, MAC]
     assert [(row["Nome"], row["Telefone"]) for row in found.values()] == [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import stat
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import openpyxl
 import pytest
 from page_data import page_counts, page_rows
+from rights import is_private
 
 import batch.app.run
 from batch.cli.main import _run as wegly_batch
@@ -270,11 +270,10 @@ def test_what_a_run_leaves_is_private_and_whole(
     with running_sandbox() as sandbox:
         _, summary = send(sheet, campaign, options, sandbox.url, capsys)
     folder = tmp_path / "reports" / summary["run"]
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert is_private(folder)
     report = {"report.html", "report.xlsx", "results.csv", "retry.xlsx", ".retry.sha256", "run.log", "summary.json"}
     assert {path.name for path in folder.iterdir()} == report
-    assert stat.S_IMODE((tmp_path / "reports/index.html").stat().st_mode) == 0o600
-    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert all(map(is_private, [tmp_path / "reports/index.html", *folder.iterdir()]))
     assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == summary
     for line in (folder / "run.log").read_text(encoding="utf-8").splitlines():
         assert "event" in json.loads(line)

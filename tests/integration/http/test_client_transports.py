@@ -12,6 +12,7 @@ import h11
 import httpx
 import pytest
 from connect_proxy import proxy_address
+from raw_server import reset
 
 from batch.chats import make_ssl_context
 from batch.chats.http_messages import read_body
@@ -102,17 +103,15 @@ async def whole_request(reader: asyncio.StreamReader) -> None:
     await reader.readuntil(b"\r\n\r\n{}")
 
 
-def breaking(answer: bytes, *, reset: bool = False) -> Handler:
+def breaking(answer: bytes, *, resets: bool = False) -> Handler:
     """A handler that reads a request, answers so much, and ends the connection."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await whole_request(reader)
         writer.write(answer)
         await writer.drain()
-        if reset:
-            linger = b"\1\0\0\0\0\0\0\0"
-            writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            writer.transport.abort()
+        if resets:
+            reset(writer)
 
     return handle
 
@@ -121,9 +120,9 @@ BROKEN = {
     "no answer": (breaking(b""), httpx.RemoteProtocolError),
     "no HTTP": (breaking(b"SSH-2.0-OpenSSH_9.6\r\n"), httpx.RemoteProtocolError),
     "a short body": (breaking(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), h11.RemoteProtocolError),
-    "a reset": (breaking(b"", reset=True), httpx.ReadError),
-    "a reset in a body": (breaking(OK.replace(b": 2", b": 9"), reset=True), httpx.ReadError),
-    "a reset in a body without length": (breaking(b"HTTP/1.1 200 OK\r\n\r\nok", reset=True), httpx.ReadError),
+    "a reset": (breaking(b"", resets=True), httpx.ReadError),
+    "a reset in a body": (breaking(OK.replace(b": 2", b": 9"), resets=True), httpx.ReadError),
+    "a reset in a body without length": (breaking(b"HTTP/1.1 200 OK\r\n\r\nok", resets=True), httpx.ReadError),
 }
 
 

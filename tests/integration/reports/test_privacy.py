@@ -6,8 +6,6 @@ import csv
 import http.server
 import json
 import re
-import stat
-import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from office import Office
+from rights import is_private
 
 from batch.sandbox.faults import SPECIAL_CONTACTS
 
@@ -131,8 +130,7 @@ def test_a_masked_report_has_the_figures_and_nobody_in_them(office: Office, echo
         for word in ("Quiteria", "Telefone", str(office.folder), "quiteria@"):
             assert word not in text, (file, word)
         assert "Zulmira" not in text, file
-        if sys.platform != "win32":
-            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert is_private(file)
 
     table = (folder / "masked" / "results (masked).csv").read_text("utf-8-sig")
     lines = list(csv.DictReader(table.splitlines(), delimiter=";"))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 from pathlib import Path
 
 import pytest
+from rights import is_private
 
 from batch.errors import SheetError
 from batch.loader import Limits, Sheet, keep_copy, open_sheet
@@ -287,7 +287,7 @@ def test_a_kept_copy_is_private_and_whole(tmp_path: Path) -> None:
     assert copy.path == folder / ".sheet.CSV"
     assert copy.path.read_bytes() == path.read_bytes()
     assert copy.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert stat.S_IMODE(copy.path.stat().st_mode) == 0o600
+    assert is_private(copy.path)
     assert [entry.name for entry in folder.iterdir()] == [".sheet.CSV"]
     assert open_sheet(copy.path, shown_as="Contatos.CSV").info.file == "Contatos.CSV"
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import csv
 import os
 import runpy
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
+from systems import no_links
 
 from batch.app.inputs.input_files import find_sheets, list_files
 from batch.app.inputs.recipient_lists import open_list, open_lists
@@ -175,7 +175,7 @@ def _folder(tmp_path: Path, *names: str) -> Path:
     return folder
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only administrators make links")
+@no_links
 def test_a_folder_is_its_sheets_without_lists_and_leftovers(tmp_path: Path) -> None:
     """By name, each file that is left out with its reason; a list is known by any way to it."""
     folder = _folder(tmp_path, "b.csv", "A.XLSX", "bloqueio.csv", "~$A.xlsx", ".c.csv", "report.xlsx", "nota.pdf")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from rights import is_private
+from systems import no_links
 
 from batch.errors import LedgerUnusable
 from batch.ledger import Ledger
@@ -82,7 +82,7 @@ def test_a_copy_is_of_one_moment_while_somebody_writes(path: Path, tmp_path: Pat
     assert {sum(each.messages.values()) for each in held} == {300}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only administrators make links")
+@no_links
 def test_nothing_is_overwritten(path: Path, tmp_path: Path) -> None:
     """A file, a link, the ledger itself by any name, the files that belong to it, a folder that is not there."""
     other = tmp_path / "other.txt"

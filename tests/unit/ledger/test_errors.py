@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
+from systems import no_links
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Ledger, Owner
@@ -86,7 +86,7 @@ def test_locks_that_cannot_be_made_stop_the_run_before_it_sends(ledger: Ledger) 
         pytest.fail("it holds nothing")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only administrators make links")
+@no_links
 def test_a_note_that_cannot_be_written_stops_nobody(ledger: Ledger) -> None:
     """The lock holds all the same, and nobody who is not there any more is named as its holder."""
     first, second = Owner.here("r1"), Owner.here("r2")
