@@ -8,9 +8,10 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
+from zoneinfo import ZoneInfo
 
 import pytest
 from openpyxl import load_workbook
@@ -202,6 +203,34 @@ def test_this_version_takes_the_campaign_files(name: str) -> None:
     """No key is unknown, and none belongs to a later version."""
     campaign = load_campaign(SAMPLES / name, now=NOW)
     assert campaign.name in {"boas-vindas", "cobranca-2026-11"}
+
+
+SATURDAY = 5
+LAWS = {
+    "SP": ("America/Sao_Paulo", (8, 20), (8, 14)),
+    "AL": ("America/Maceio", (8, 20), (8, 14)),
+    "RJ": ("America/Sao_Paulo", (9, 19), (0, 0)),
+    "ES": ("America/Sao_Paulo", (8, 19), (0, 0)),
+    "AM": ("America/Manaus", (8, 19), (0, 0)),
+}
+"""State to its zone, and its hours for collection, Monday to Friday and on Saturday."""
+
+
+@pytest.mark.parametrize("state", LAWS)
+def test_the_hours_of_the_invoices_suit_the_states_laws(state: str) -> None:
+    """Each half hour of a week with a holiday: nothing goes where a law forbids it, and every weekday has its hours."""
+    hours = load_campaign(SAMPLES / "cobranca.toml", now=NOW).hours
+    zone, weekdays, saturday = LAWS[state]
+    monday = datetime(2026, 11, 16, tzinfo=ZoneInfo(zone))
+    open_at = [
+        at
+        for at in (monday + timedelta(minutes=30 * step) for step in range(7 * 48))
+        if hours.state_at(at, (zone,)).open
+    ]
+    for at in open_at:
+        begin, end = weekdays if at.weekday() < SATURDAY else saturday if at.weekday() == SATURDAY else (0, 0)
+        assert begin <= at.hour < end
+    assert Counter(at.day for at in open_at) == dict.fromkeys((16, 17, 18, 19), 20)  # the 20th is a holiday
 
 
 def test_the_first_campaign_explains_every_section() -> None:
