@@ -102,9 +102,9 @@ class ThrottleSection(_Section):
     concurrency: Annotated[StrictInt, Field(ge=1, le=512)] = 16
     """Most attempts in flight, per sender."""
     per_24h: Annotated[StrictInt | None, Field(ge=1)] = None
-    """Unique recipients in any moving 24 hours, per sender; None: no cap."""
-    shared_cap: Literal["sender", "account"] = "sender"
-    """Scope of `per_24h`: the recipients of each sender, or those of all senders together."""
+    """Unique recipients in any moving 24 hours (`shared_cap`); None: no cap."""
+    shared_cap: Literal["sender", "account"] = "account"
+    """Scope of `per_24h`: the recipients of all senders together, as WhatsApp counts them, or those of each sender."""
     per_run: Annotated[StrictInt | None, Field(ge=1)] = None
     """Most messages of one run; None: no limit."""
 

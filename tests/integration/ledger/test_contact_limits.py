@@ -42,30 +42,31 @@ def test_the_summary_for_people_says_when_the_next_can_go(office: Office) -> Non
 
 
 def test_what_another_campaign_sent_with_the_sender_counts(office: Office) -> None:
-    """The cap is the sender's, whoever uses it."""
+    """The cap is the account's, whatever campaign uses it."""
     office.run(office.sheet(phones(2)), office.campaign(name="antes"))
     ran = office.run(office.sheet(phones(3, first=10)), office.campaign("[throttle]\nper_24h = 3"))
     assert (ran.code, ran.rows) == (6, [CREATED] + [("pending", "cap")] * 2)
 
 
 def test_each_sender_has_its_own_cap_unless_the_account_shares_it(office: Office) -> None:
-    """Two of the first sender's people count against the second only with shared_cap = "account"."""
+    """Two of the first sender's people count against the second too, unless shared_cap = "sender"."""
     office.run(office.sheet(phones(2)), office.campaign(name="antes"))
     sheet = office.sheet(phones(3, first=10))
-    shared = office.campaign('[throttle]\nper_24h = 3\nshared_cap = "account"', sender=f'"{SECOND}"')
+    shared = office.campaign("[throttle]\nper_24h = 3", sender=f'"{SECOND}"')
     ran = office.run(sheet, shared)
     assert (ran.code, ran.rows) == (6, [CREATED] + [("pending", "cap")] * 2)
-    ran = office.run(sheet, office.campaign("[throttle]\nper_24h = 3", sender=f'"{SECOND}"'))
+    own = '[throttle]\nper_24h = 3\nshared_cap = "sender"'
+    ran = office.run(sheet, office.campaign(own, sender=f'"{SECOND}"'))
     assert (ran.code, ran.rows) == (0, [CREATED] * 3)
 
 
 def test_two_senders_of_one_run_share_the_account_s_cap(office: Office) -> None:
     """Together three, however they race."""
     sheet = office.sheet(phones(20))
-    ran = office.run(sheet, office.campaign('[throttle]\nper_24h = 3\nshared_cap = "account"', sender=HALVES))
+    ran = office.run(sheet, office.campaign("[throttle]\nper_24h = 3", sender=HALVES))
     assert (ran.code, len(office.sent())) == (6, 3)
     assert sorted(ran.rows) == [("pending", "cap")] * 17 + [CREATED] * 3
-    ran = office.run(sheet, office.campaign("[throttle]\nper_24h = 4", sender=HALVES))
+    ran = office.run(sheet, office.campaign('[throttle]\nper_24h = 4\nshared_cap = "sender"', sender=HALVES))
     assert (ran.code, office.senders()) == (6, {FIRST: 4, SECOND: 4})
 
 

@@ -89,9 +89,10 @@ def test_a_token_that_is_refused_stops_every_sender(office: Office) -> None:
 
 
 def test_senders_by_column_have_their_own_caps(office: Office) -> None:
-    """Two people each."""
+    """Two people each, where shared_cap says that they are of different accounts."""
+    cap = '[throttle]\nper_24h = 2\nshared_cap = "sender"'
     lines = [f"P {n};{phone};{(FIRST, SECOND)[n % 2]}" for n, phone in enumerate(phones(6))]
     sheet = office.write("contatos.csv", "\n".join(["Nome;Telefone;Remetente", *lines]) + "\n")
-    ran = office.run(sheet, office.campaign("[throttle]\nper_24h = 2", sender='{ column = "Remetente" }'))
+    ran = office.run(sheet, office.campaign(cap, sender='{ column = "Remetente" }'))
     assert (ran.code, ran.rows) == (6, [CREATED] * 4 + [("pending", "cap")] * 2)
     assert office.senders() == {FIRST: 2, SECOND: 2}
