@@ -35,7 +35,7 @@ from batch.ledger.storage.engine import (
 from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes, read_hashes
-from batch.ledger.storage.schema import State, messages, meta, rows, run_senders, runs
+from batch.ledger.storage.schema import IS_RETRY, State, messages, meta, rows, run_senders, runs
 from batch.ledger.storage.suppression import SuppressionList
 from batch.ledger.storage.writer import Writer
 from batch.model.contact_limits import ContactLimits
@@ -146,7 +146,9 @@ class Ledger(RunReader):
         self, owner: Owner, rules: ContactLimits | None = None, *, endpoint: str = ""
     ) -> Iterator[SendQueue]:
         """Open the queue of `owner`'s run at `endpoint`, with the campaign's contact limits, for one block."""
-        limiter = ContactLimiter(rules or ContactLimits(), endpoint=endpoint, hashes=self.hashes)
+        with connect_to_read(self._engine) as connection:
+            replaces = connection.scalar(sa.select(messages.c.key).where(IS_RETRY).limit(1)) is not None
+        limiter = ContactLimiter(rules or ContactLimits(), endpoint=endpoint, hashes=self.hashes, replaces=replaces)
         with Writer(self._engine) as writer:
             yield SendQueue(self._engine, writer, owner, limiter, planned=self._planned.get(owner.run))
 

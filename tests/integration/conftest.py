@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 from office import Office
 
-from batch.sandbox import running_sandbox
+from batch.app.runs import run_looks
+from batch.reporter import report
+from batch.sandbox import RunningSandbox, SandboxLog, running_sandbox
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +24,26 @@ def _messages_to_one_person_may_follow(request: pytest.FixtureRequest, monkeypat
 
 
 @pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Office]:
-    """An office whose campaigns go to a sandbox."""
+def fast_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run looks as fast as it can, writes no workbook and no page, and collects none of the tests' own garbage."""
+    monkeypatch.setattr(run_looks, "DEFAULT_RATE", 500.0)
+    monkeypatch.setattr(run_looks, "ROUND", 0.05)
+    monkeypatch.setattr(gc, "collect", lambda: 0)
+    monkeypatch.setattr(report, "write_workbook", lambda folder, _inputs, name: (folder / name, ()))
+    monkeypatch.setattr(report, "write_html", lambda path, _inputs: path)
+
+
+@pytest.fixture
+def bare_office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Office:
+    """An office without a sandbox."""
     monkeypatch.setenv("WEGLY_TOKEN", "a-token")
     monkeypatch.setenv("WEGLY_BATCH_LEDGER", f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
     monkeypatch.setenv("WEGLY_BATCH_REPORTS", str(tmp_path / "reports"))
-    with running_sandbox() as sandbox:
-        yield Office(tmp_path, sandbox, capsys)
+    return Office(tmp_path, RunningSandbox(url="http://127.0.0.1:9", log=SandboxLog()), capsys)
+
+
+@pytest.fixture
+def office(bare_office: Office) -> Iterator[Office]:
+    """An office whose campaigns go to a sandbox."""
+    with running_sandbox() as bare_office.sandbox:
+        yield bare_office

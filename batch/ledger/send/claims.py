@@ -18,6 +18,8 @@ from batch.ledger.send.contact_limits import (
     explain_refusal,
     is_reachable,
     may_claim,
+    may_retry,
+    replaces_none,
 )
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.prepared_statements import PreparedStatement
@@ -57,8 +59,16 @@ def _make_claim(*rules: sa.ColumnElement[bool]) -> PreparedStatement:
     )
 
 
-_CLAIM = _make_claim(may_claim(messages))
-_CLAIM_REACHABLE = _make_claim(may_claim(messages), is_reachable(messages))
+_CLAIMS = {
+    (replaces, reachable): _make_claim(
+        may_claim(messages),
+        (may_retry if replaces else replaces_none)(messages),
+        *([is_reachable(messages)] if reachable else []),
+    )
+    for replaces in (False, True)
+    for reachable in (False, True)
+}
+"""By (the run may replace failed messages, it skips unreachable people): a rule that it has not costs nothing."""
 
 _OF_CHAT = ("chat_id", "chat_status", "message_id", "message_status")
 _BEGAN = sa.bindparam("began", type_=messages.c.sent_at.type)
@@ -91,7 +101,7 @@ def claim(
         return full
     by = {"claim_run": owner.run, "claim_host": owner.host, "claim_pid": owner.pid}
     values = {"wanted": job.key, "sent_at": now, **by, **claim_parameters(rules, job, owner, now)}
-    statement = _CLAIM if rules.rules.skip_unreachable is None else _CLAIM_REACHABLE
+    statement = _CLAIMS[rules.replaces, rules.rules.skip_unreachable is not None]
     taken = statement.run(connection, values).fetchone()
     if taken is None:
         return explain_refusal(connection, job, owner, now, rules)

@@ -54,8 +54,10 @@ while, so the start alone is too early."""
 class ContactLimiter:
     """The contact limits of one run, and its counts of people. Used by the ledger's writer alone, but `full_until`."""
 
-    def __init__(self, rules: ContactLimits, *, endpoint: str, hashes: Hashes) -> None:
+    def __init__(self, rules: ContactLimits, *, endpoint: str, hashes: Hashes, replaces: bool = False) -> None:
+        """`replaces`: messages of the run may be there to replace failed ones."""
         self.rules = rules
+        self.replaces = replaces
         self.hashes = hashes
         """For finding the messages of purged people and chats."""
         self._endpoint = endpoint
@@ -108,7 +110,7 @@ def may_claim(message: sa.Table) -> sa.ColumnElement[bool]:
 
     Bind its values with `claim_parameters`.
     """
-    return sa.and_(~_is_suppressed(message), ~_recently_by_others(message), ~_is_too_close(message), may_retry(message))
+    return sa.and_(~_is_suppressed(message), ~_recently_by_others(message), ~_is_too_close(message))
 
 
 FRESH = timedelta(minutes=2)
@@ -128,9 +130,12 @@ def may_retry(message: Any) -> sa.ColumnElement[bool]:
         deliveries.c.looked_at > sa.bindparam("looked_since", type_=deliveries.c.looked_at.type),
         deliveries.c.looked_at > begun.scalar_subquery(),
     )
-    # Sent before, it is a message like others: unknown, and to be sent again by choice.
-    again = sa.func.coalesce(message.c.again_state, "")
-    return sa.or_(message.c.retry_of.is_(None), ~is_one_of(again, ACCEPTED_STATES), is_failed)
+    return sa.or_(replaces_none(message), is_failed)
+
+
+def replaces_none(message: Any) -> sa.ColumnElement[bool]:
+    """Return the condition: it replaces no message; or was sent before, and is one like others since."""
+    return sa.or_(message.c.again_state.is_(None), ~is_one_of(message.c.again_state, ACCEPTED_STATES))
 
 
 def is_reachable(message: sa.Table) -> sa.ColumnElement[bool]:
@@ -141,14 +146,17 @@ def is_reachable(message: sa.Table) -> sa.ColumnElement[bool]:
 def claim_parameters(limiter: ContactLimiter, job: Job, owner: Owner, now: datetime) -> Mapping[str, Any]:
     """Return the values of `may_claim`."""
     within, unreachable = limiter.rules.not_within, limiter.rules.skip_unreachable
-    values = {
+    values: dict[str, Any] = {
         "close_since": microseconds(now - SPACING),
         "recent_since": _NEVER if within is None else now - within,
         "hashed": None if within is None and unreachable is None else limiter.hashes.person(job.person),
         "sending_run": owner.run,
-        "looked_since": now - FRESH,
     }
-    return values if unreachable is None else {**values, "unreached_since": now - unreachable}
+    if unreachable is not None:
+        values["unreached_since"] = now - unreachable
+    if limiter.replaces:
+        values["looked_since"] = now - FRESH
+    return values
 
 
 def _is_suppressed(message: Any) -> sa.ColumnElement[bool]:
@@ -256,7 +264,7 @@ def explain_refusal(
         at = connection.execute(failed.order_by(EARLIER.c.sent_at.desc()).limit(1), values).scalar()
         if at is not None:
             return _skip(connection, job, owner, unreachable_finding(limiter.rules, at))
-    may = sa.select(may_retry(messages)).where(messages.c.key == sa.bindparam("wanted"))
+    may = sa.select((may_retry if limiter.replaces else replaces_none)(messages)).where(key)
     if not connection.execute(may, values).scalar():
         return _skip(connection, job, owner, Finding(Reason.NOT_FAILED))
     others = (*_of_same_person(messages), ~_ON_ITS_WAY, messages.c.key == sa.bindparam("wanted"))

@@ -13,6 +13,8 @@ from office import FIRST, HALVES, SECOND, Office, Ran, phones
 from batch.app import run as running
 from batch.app.runs import run_looks
 
+pytestmark = pytest.mark.usefixtures("fast_looks")
+
 CANARY = '[canary]\nrows = 3\nlook = "1.5s"'
 
 
@@ -22,22 +24,14 @@ def api() -> Iterator[DeliveringApi]:
         yield served
 
 
-@pytest.fixture
-def desk(api: DeliveringApi, office: Office, monkeypatch: pytest.MonkeyPatch) -> Office:
-    """An office that looks as fast as it can."""
-    monkeypatch.setattr(run_looks, "DEFAULT_RATE", 500.0)
-    monkeypatch.setattr(run_looks, "ROUND", 0.05)
-    return office
+def send(office: Office, api: DeliveringApi, count: int = 9, more: str = CANARY, *options: str, **about: str) -> Ran:
+    return office.run(office.sheet(phones(count)), office.campaign(more, **about), "--base-url", api.url, *options)
 
 
-def send(desk: Office, api: DeliveringApi, count: int = 9, more: str = CANARY, *options: str, **about: str) -> Ran:
-    return desk.run(desk.sheet(phones(count)), desk.campaign(more, **about), "--base-url", api.url, *options)
-
-
-def test_a_template_that_is_accepted_and_fails_stops_at_the_canary(desk: Office, api: DeliveringApi) -> None:
+def test_a_template_that_is_accepted_and_fails_stops_at_the_canary(bare_office: Office, api: DeliveringApi) -> None:
     """Exit 5 after its rows; each message's state, what to do; the rest is pending."""
     api.usual = failing(132001)
-    ran = send(desk, api)
+    ran = send(bare_office, api)
     assert (ran.code, sum(api.posts().values())) == (5, 3)
     assert [row[0] for row in ran.rows] == ["success"] * 3 + ["pending"] * 6
     assert {row[1] for row in ran.rows[3:]} == {"stopped"}
@@ -48,63 +42,64 @@ def test_a_template_that_is_accepted_and_fails_stops_at_the_canary(desk: Office,
     assert ran.summary["exit_code"] == 5
 
 
-def test_a_canary_that_stays_in_processing_stops(desk: Office, api: DeliveringApi) -> None:
+def test_a_canary_that_stays_in_processing_stops(bare_office: Office, api: DeliveringApi) -> None:
     """Once `look` has passed."""
     api.usual = Fate(steps=[])
-    ran = send(desk, api, 9, CANARY.replace("1.5s", "0.5s"))
+    ran = send(bare_office, api, 9, CANARY.replace("1.5s", "0.5s"))
     assert (ran.code, sum(api.posts().values())) == (5, 3)
     assert "3 messages were looked at: 0 failed, 0 were sent on." in ran.said
     assert "row 3, +55 11 97001-2002: in processing still" in ran.said
 
 
-def test_a_canary_that_is_sent_on_lets_the_rest_go(desk: Office, api: DeliveringApi) -> None:
+def test_a_canary_that_is_sent_on_lets_the_rest_go(bare_office: Office, api: DeliveringApi) -> None:
     """It waits until each is sent or better; one failure of three is more than 20 %, and within 40 %."""
     api.usual = Fate(steps=[(0.4, "sent")])
-    assert (send(desk, api).code, sum(api.posts().values())) == (0, 9)
+    assert (send(bare_office, api).code, sum(api.posts().values())) == (0, 9)
     api.fates["2002"] = failing(131049)
-    assert send(desk, api, name="b", sender=f'"{SECOND}"').code == 5
-    assert send(desk, api, 9, CANARY + '\n[stop]\nundelivered = "40%"', name="c", sender=f'"{SECOND}"').code == 0
+    assert send(bare_office, api, name="b", sender=f'"{SECOND}"').code == 5
+    assert send(bare_office, api, 9, CANARY + '\n[stop]\nundelivered = "40%"', name="c", sender=f'"{SECOND}"').code == 0
 
 
-def test_a_canary_counts_a_day_for_its_template_and_senders(desk: Office, api: DeliveringApi) -> None:
+def test_a_canary_counts_a_day_for_its_template_and_senders(bare_office: Office, api: DeliveringApi) -> None:
     """A run of the next night does not wait; another sender, or a day later, does."""
-    send(desk, api)
+    send(bare_office, api)
     asked = api.gets()
     assert asked == 3
-    assert send(desk, api, 12).code == 0
-    assert send(desk, api, name="b").code == 0
+    assert send(bare_office, api, 12).code == 0
+    assert send(bare_office, api, name="b").code == 0
     assert api.gets() == asked
-    assert send(desk, api, 9, CANARY, name="c", sender=HALVES).code == 0
+    assert send(bare_office, api, 9, CANARY, name="c", sender=HALVES).code == 0
     assert api.gets() > asked
     api.pass_time(timedelta(hours=25), os.environ["WEGLY_BATCH_LEDGER"])
     api.usual = failing(132015)
-    ran = send(desk, api, name="d", sender=f'"{FIRST}"')
+    ran = send(bare_office, api, name="d", sender=f'"{FIRST}"')
     assert (ran.code, "3 failed" in ran.said) == (5, True)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_canary_that_cannot_be_looked_at_stops(desk: Office, api: DeliveringApi, status: int) -> None:
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_canary_that_cannot_be_looked_at_stops(bare_office: Office, api: DeliveringApi, status: int) -> None:
     """With 5, the API's words, and the line to add; with that line it goes by acceptance."""
     api.refuses = status
-    ran = send(desk, api)
+    ran = send(bare_office, api)
     assert (ran.code, sum(api.posts().values())) == (5, 3)
     assert f"(HTTP {status}: Nao)" in ran.said
     assert 'write look = "0s" under [canary]' in ran.said
     asked = api.gets()
-    assert send(desk, api, 9, CANARY.replace("1.5s", "0s")).code == 0
+    assert send(bare_office, api, 9, CANARY.replace("1.5s", "0s")).code == 0
     assert api.gets() == asked <= 3
 
 
-def test_fewer_rows_than_the_canary_wait_for_nothing(desk: Office, api: DeliveringApi) -> None:
+@pytest.mark.long
+def test_fewer_rows_than_the_canary_wait_for_nothing(bare_office: Office, api: DeliveringApi) -> None:
     """Nothing is left that a look could keep back."""
     api.usual = failing(132001)
-    assert send(desk, api, 3).code == 0
-    assert send(desk, api, 9, CANARY, "--limit", "2", name="b").code == 6
+    assert send(bare_office, api, 3).code == 0
+    assert send(bare_office, api, 9, CANARY, "--limit", "2", name="b").code == 6
     assert api.gets() == 0
 
 
 def test_a_long_run_stops_by_the_messages_it_looks_at_while_it_sends(
-    desk: Office, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch
+    bare_office: Office, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One of so many, some time later, from a number on; the file says 5 minutes, 100 and 30."""
     assert (timedelta(minutes=5), 100, 30) == (run_looks.SAMPLE_AFTER, run_looks.SAMPLE_OF, run_looks.FEWEST_SAMPLES)
@@ -114,12 +109,12 @@ def test_a_long_run_stops_by_the_messages_it_looks_at_while_it_sends(
     monkeypatch.setattr(run_looks, "SAMPLE_EVERY", 0.05)
     monkeypatch.setattr(run_looks, "FEWEST_SAMPLES", 3)
     api.usual = failing(132015)
-    ran = send(desk, api, 300, "", "--rate", "50/s")
+    ran = send(bare_office, api, 300, "", "--rate", "50/s")
     assert ran.code == 5
     assert 15 <= sum(api.posts().values()) < 200
     assert "3 messages were looked at: 3 failed" in ran.said
     assert "row 6, +55 11 97001-2005: failed 132015" in ran.said
     api.refuses = 403
-    ran = send(desk, api, 40, "", "--rate", "50/s", name="b")
+    ran = send(bare_office, api, 40, "", "--rate", "50/s", name="b")
     assert ran.code == 0
     assert "no further messages of this run were looked at: HTTP 403: Nao" in ran.said

@@ -16,6 +16,8 @@ from batch.app.runs import run_looks
 from batch.ledger import Ledger
 from batch.model.messages import Job
 
+pytestmark = pytest.mark.usefixtures("fast_looks")
+
 AGAIN = "--retry-undelivered"
 FAILED = {
     "2002": failing(131049),
@@ -58,9 +60,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(office: Office, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(run_looks, "DEFAULT_RATE", 500.0)
-    made = Desk(office, api)
+def desk(bare_office: Office, api: DeliveringApi) -> Desk:
+    made = Desk(bare_office, api)
     made.run()
     made.pass_time(timedelta(hours=25))
     made.follow()
@@ -91,6 +92,7 @@ def test_what_failed_and_may_be_repeated_goes_once_more(desk: Desk, api: Deliver
     assert sum(api.posts().values()) == 2
 
 
+@pytest.mark.long
 def test_not_within_a_day_of_the_failed_message(desk: Desk, api: DeliveringApi) -> None:
     """Meta punishes earlier ones."""
     api.log.clear()
@@ -141,10 +143,9 @@ def test_a_state_that_changes_between_look_and_claim_is_not_sent(
     assert not api.posts()
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_nothing_is_sent_again_where_looks_are_refused(desk: Desk, api: DeliveringApi, status: int) -> None:
+def test_nothing_is_sent_again_where_looks_are_refused(desk: Desk, api: DeliveringApi) -> None:
     """What new rows there are, are sent."""
-    api.refuses = status
+    api.refuses = 403
     api.log.clear()
     ran = desk.run(AGAIN, count=9)
     assert (ran.code, api.posts()) == (0, {"2009": 1})
@@ -162,6 +163,7 @@ def test_the_rules_of_outreach_hold(desk: Desk, api: DeliveringApi) -> None:
     assert [row[0] for row in ran.rows] == ["success"] * 8
 
 
+@pytest.mark.long
 def test_only_chosen_rows_and_people_without_a_recent_message(desk: Desk, api: DeliveringApi) -> None:
     """`--rows`, and `[history] not_within`."""
     api.log.clear()
@@ -174,20 +176,21 @@ def test_only_chosen_rows_and_people_without_a_recent_message(desk: Desk, api: D
     assert ran.rows[1][0] == "success"
 
 
-def test_a_person_gets_one_at_most(office: Office, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_gets_one_at_most(bare_office: Office, api: DeliveringApi) -> None:
     """However many of the person's messages failed."""
-    monkeypatch.setattr(run_looks, "DEFAULT_RATE", 500.0)
+    office = bare_office
     desk = Desk(office, api)
     sheet = office.write("c.csv", "Nome;Telefone;Fatura\nAna;11 97001-2002;1\nAna;11 97001-2002;2\n")
     campaign = office.campaign(about='unique_by = ["Fatura"]')
     office.run(sheet, campaign, "--base-url", api.url)
-    for _ in range(3):
+    for _ in range(2):
         desk.pass_time(timedelta(hours=25))
         desk.follow()
         office.run(sheet, campaign, "--base-url", api.url, AGAIN)
     assert api.posts() == {"2002": 3}
 
 
+@pytest.mark.long
 def test_a_paused_template_is_tried_again_once_it_is_back(desk: Desk, api: DeliveringApi) -> None:
     """When a later message of the same template and sender was sent on."""
     api.usual = failing(132015)
