@@ -107,7 +107,7 @@ def stage_sheet(
             *_unidentified_warnings(unidentified),
             *_permission_warnings(source, staging),
             *_duplicate_warnings(*differing),
-            *_retry_warnings(staging.count_undelivered()),
+            *(_retry_warnings(staging, now) if choices.retry_undelivered else ()),
             *_recent_campaign_warnings(staging, history, now - timedelta(seconds=campaign.history.warn)),
         )
         yield StagedSheet(
@@ -200,9 +200,18 @@ def _duplicate_warnings(count: int, first: list[tuple[int, int]]) -> Iterator[st
     yield text.format(n=number(count), rows=named)
 
 
-def _retry_warnings(count: int) -> Iterator[str]:
-    """Say how many failed messages are to be replaced."""
-    if count:
+def _retry_warnings(staging: Staging, now: datetime) -> Iterator[str]:
+    """Say how many failed messages are to be replaced, and how many may have failed that nothing is known of."""
+    if due := staging.count_due(now):
+        text = ngettext(
+            "{n} message of this sheet is due for a look: if it failed, it is not sent again yet. To look first: "
+            "wegly-batch follow",
+            "{n} messages of this sheet are due for a look: those that failed are not sent again yet. To look first: "
+            "wegly-batch follow",
+            due,
+        )
+        yield text.format(n=number(due))
+    if count := staging.count_undelivered():
         text = ngettext(
             "{n} message failed after it was accepted, and goes once more if a look right before shows it failed.",
             "{n} messages failed after they were accepted; each goes once more if a look right before shows it failed.",

@@ -35,7 +35,7 @@ from batch.ledger.storage.results import (
     row_columns,
     select_groups,
 )
-from batch.ledger.storage.schema import SENT_STATES, State, is_one_of, messages
+from batch.ledger.storage.schema import SENT_STATES, State, deliveries, is_one_of, messages
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
     OPTED_OUT,
@@ -50,6 +50,7 @@ from batch.ledger.storage.staged_tables import (
     staging_metadata,
     undelivered,
 )
+from batch.model.delivery import DeliveryState
 from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
 from batch.model.phone.digits import twin_of
@@ -212,6 +213,12 @@ class Staging:
         """Count the failed messages that would be sent once more."""
         again = staged.c.row.in_(sa.select(undelivered.c.row))
         return int(self._connection.execute(self._sendable(sa.func.count()).where(again)).scalar_one())
+
+    def count_due(self, now: datetime) -> int:
+        """Count the accepted messages of the sheet that may have failed: due for a look, and not known to have."""
+        not_failed = sa.func.coalesce(deliveries.c.state, "") != DeliveryState.FAILED.value
+        query = select_due(now, ACCEPTED, messages.c.key.in_(sa.select(staged.c.key)), not_failed)
+        return int(self._connection.execute(query.with_only_columns(sa.func.count())).scalar_one())
 
     def suppress(self, people: Iterable[tuple[str, Value]]) -> None:
         """Suppress people in this sheet besides the ledger's list: (person, file or column). Before `judge`."""

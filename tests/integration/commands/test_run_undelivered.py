@@ -73,6 +73,12 @@ def test_what_failed_and_may_be_repeated_goes_once_more(desk: Desk, api: Deliver
     kept = desk.messages()
     desk.run()
     assert sum(api.posts().values()) == 8
+    desk.pass_time(timedelta(hours=48))
+    api.log.clear()
+    ran = desk.run(AGAIN, "--rows", "2")
+    assert "3 messages of this sheet are due for a look: those that failed are not sent again yet." in ran.said
+    desk.follow()
+    kept = desk.messages()
     api.log.clear()
     ran = desk.run(AGAIN)
     assert ran.code == 0
