@@ -124,7 +124,9 @@ def follow(
                 ledger=ledger.location,
                 runs=runs,
                 since=since,
-                timezone=next((run.timezone for run in (*runs, *ledger.runs()) if run.endpoint == endpoint), "UTC"),
+                timezone=ZoneInfo(
+                    next((run.timezone for run in (*runs, *ledger.runs()) if run.endpoint == endpoint), "UTC")
+                ).key,
                 looks=passing.looks,
                 changed=passing.changed,
                 due=len(ledger.deliveries.due(scope, clock())),

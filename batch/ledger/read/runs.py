@@ -257,9 +257,10 @@ LOOKED_AT = tuple(
 
 def delivery_of(found: Mapping[Any, Any]) -> Delivery:
     """Return what looks have shown of a message. `found`: a row with the columns `LOOKED_AT`."""
+    check_types(deliveries, {column.name.removeprefix("look_"): found[column.name] for column in LOOKED_AT})
     kept = {name: found[f"look_{name}"] for name in ("word", "seen_at", "looked_at", "looks", "code", "words")}
     reply = None
-    if found["look_reply"] is not None:
+    if found["look_reply"] is not None and found["look_replied_at"] is not None:
         reply = Reply(
             at=found["look_replied_at"],
             kind=found["look_reply"],

@@ -36,6 +36,7 @@ _WORDS = {
 _READERS: Mapping[str, Callable[[str], object]] = {
     **dict.fromkeys(("findings", "again_findings", "pending_findings", "notes"), findings_from_json),
     "sheet_options": lambda text: dict(json.loads(text)),
+    "reply_opt_outs": lambda text: [str.strip(each) for given in json.loads(text).values() for each in given],
     "unique_by": lambda text: ", ".join(json.loads(text)),
     "timezone": ZoneInfo,
 }
