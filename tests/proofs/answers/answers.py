@@ -3,6 +3,7 @@
     python tests/proofs/answers/answers.py --answers 20000 --seed 1
     python tests/proofs/answers/answers.py --only 17            one sheet again
     python tests/proofs/answers/answers.py --client 20000       the client alone
+    python tests/proofs/answers/answers.py --follow 5000        passes of `follow`
 
 The same seed draws the same answers.
 """
@@ -17,7 +18,9 @@ from collections import Counter
 from itertools import count
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 from answer_client import post_all
+from answer_follow import follow_all
 from answer_runs import play
 
 _ROWS = 400
@@ -30,7 +33,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first sheet's seed; the next has the next")
     parser.add_argument("--only", type=int, help="the seed of one sheet")
     parser.add_argument("--client", type=int, metavar="ANSWERS", help="so many answers to the client alone")
+    parser.add_argument("--follow", type=int, metavar="ANSWERS", help="so many answers to passes of `follow`")
     options = parser.parse_args()
+    if options.follow:
+        return _follow(options.seed, options.follow)
     if options.client:
         posted = post_all(options.seed, options.client)
         sys.stdout.writelines(f"{each}\n" for each in posted.breaches)
@@ -56,6 +62,19 @@ def main() -> int:
         f"Rows: {dict(outcomes)}. Most of the processor {seconds:.1f} s, of memory {size / 1e6:.0f} MB. "
         f"Breaches: {breaches}\n"
     )
+    return int(breaches > 0)
+
+
+def _follow(first: int, wanted: int) -> int:
+    answers = looks = breaches = 0
+    for seed in count(first):
+        with tempfile.TemporaryDirectory(prefix="wegly-batch-answers-") as folder:
+            seen = follow_all(seed, Path(folder), messages=40, passes=4)
+        answers, looks, breaches = answers + seen.answers, looks + seen.looks, breaches + len(seen.breaches)
+        sys.stdout.writelines(f"{each}\n" for each in seen.breaches)
+        if answers >= wanted:
+            break
+    sys.stdout.write(f"{answers} answers to {looks} looks. Breaches: {breaches}\n")
     return int(breaches > 0)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from answer_client import post_all
 from answer_draw import ACCEPTED, ANY, Answer, draw
+from answer_follow import follow_all
 from answer_runs import TOKEN, play, untruths
 from answer_server import Log
 
@@ -24,6 +25,13 @@ def test_every_verdict_of_the_client_is_true() -> None:
     posted = post_all(1, 300)
     assert posted.breaches == []
     assert posted.answers > 280
+
+
+def test_whatever_a_look_meets_nothing_is_claimed_that_was_not_shown(tmp_path: Path) -> None:
+    """Hostile answers and hostile records: no traceback, no state, opt-out, token or control character beyond them."""
+    seen = follow_all(1, tmp_path, messages=25, passes=4)
+    assert seen.breaches == []
+    assert (seen.looks, seen.answers > 30) == (25, True)
 
 
 @pytest.mark.parametrize(
