@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from scripted_api import BEGIN, LOST, REFUSED, TRAITS, Api, World, staged
+from sqlalchemy import insert, update
 
-from batch.ledger import History, Owner, RetryOptions, RowSelection
+from batch.ledger import History, Owner, RetryOptions, RowSelection, SuppressionEntry
+from batch.ledger.storage.schema import deliveries, messages
 from batch.model.contact_limits import ContactLimits
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
@@ -171,3 +174,125 @@ def test_what_went_before_goes_again_by_choice_alone(world: World, retries: Retr
     plan = Plan(world, retries=retries)
     plan.judge([2, 3, 4])
     assert plan.would_go == go
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """A row's message, which the API accepted, and what a look has shown of it."""
+
+    code: int | None = 131049
+    state: str = "failed"
+    goes: bool = False
+    """If it is to be sent once more."""
+    at: datetime = BEGIN - 2 * DAY
+    sender: str = "s1"
+    person: str | None = None
+    message: Mapping[str, Any] = field(default_factory=dict)
+    """What else stands in the message."""
+
+
+PAUSED = 132015
+PASTS = {
+    2: Past(goes=True),
+    3: Past(code=131000, goes=True),
+    4: Past(code=131026),
+    5: Past(code=None),
+    6: Past(state="delivered"),
+    7: Past(at=BEGIN - DAY, goes=True),
+    8: Past(at=BEGIN - DAY + timedelta(microseconds=1)),
+    9: Past(message={"attempts": 2}),
+    10: Past(message={"trial": True}),
+    11: Past(message={"state": "unknown"}),
+    12: Past(message={"state": "reused"}, goes=True),
+    # Of a person with two failed messages only the first is replaced.
+    13: Past(person="+5511988880001", goes=True),
+    14: Past(person="+5511988880001"),
+    # A message was replaced before, or another of this person was.
+    15: Past(),
+    16: Past(message={"retry_of": "key of row 15"}, state="sent", person="+5511988880002"),
+    17: Past(person="+5511988880003"),
+    18: Past(message={"retry_of": "some key"}, state="sent", person="+5511988880003"),
+    # The replacement of another campaign, or at another address, is none.
+    19: Past(person="+5511988880004", goes=True),
+    20: Past(message={"retry_of": "some key", "campaign": "d"}, state="sent", person="+5511988880004"),
+    21: Past(person="+5511988880005", goes=True),
+    22: Past(message={"retry_of": "some key", "endpoint": "f"}, state="sent", person="+5511988880005"),
+    # A paused template is back once a later message of its sender was sent on.
+    23: Past(code=PAUSED, sender="back", goes=True),
+    24: Past(state="sent", sender="back", at=BEGIN - DAY),
+    25: Past(code=PAUSED, sender="earlier"),
+    26: Past(state="sent", sender="earlier", at=BEGIN - 3 * DAY),
+    27: Past(code=PAUSED, sender="failing"),
+    28: Past(code=PAUSED, sender="failing", at=BEGIN - 1.5 * DAY),
+    29: Past(code=PAUSED, sender="alone"),
+    30: Past(code=PAUSED, sender="of another"),
+    31: Past(state="sent", sender="of another", at=BEGIN - DAY, message={"campaign": "d"}),
+    32: Past(code=PAUSED, sender="elsewhere"),
+    33: Past(state="read", sender="elsewhere", at=BEGIN - DAY, message={"endpoint": "f"}),
+    34: Past(code=PAUSED, sender="looked at before"),
+    35: Past(state="sent", sender="looked at before", at=BEGIN - DAY, message={"attempts": 2}),
+    36: Past(code=PAUSED, sender="at once"),
+    37: Past(state="sent", sender="at once"),
+    38: Past(code=131026, sender="back"),
+    # A replacement that came to nothing was one.
+    39: Past(),
+    40: Past(message={"retry_of": "key of row 39", "state": "error"}),
+    # A row that is wrong now stands for nobody.
+    41: Past(person="+5511988880006"),
+    42: Past(person="+5511988880006", goes=True),
+}
+WRONG = 41
+
+
+def test_which_failed_messages_are_sent_once_more(world: World) -> None:
+    """By choice alone: those that time may mend, a day later, one for each person, and never after another was."""
+    rows = {row: staged(row, person=past.person, sender=past.sender) for row, past in PASTS.items()}
+    world.plan(rows.values())
+    with world.ledger._engine.begin() as connection:
+        for row, past in PASTS.items():
+            values = {"state": "success", "attempts": 1, "sent_at": past.at, **past.message}
+            if (of := str(values.get("retry_of", ""))).startswith("key of row"):
+                values["retry_of"] = rows[int(of.rsplit(maxsplit=1)[-1])].key
+            connection.execute(update(messages).where(messages.c.key == rows[row].key).values(values))
+            look = {
+                "key": rows[row].key,
+                "attempts": 1,
+                "state": past.state,
+                "code": past.code,
+                "looks": 1,
+                "words": "",
+            }
+            shown = {"seen_at": past.at, "looked_at": past.at, "reply_tied": False, "reply_undecided": False}
+            connection.execute(insert(deliveries).values(look | shown))
+    wrong = {"outcome": Outcome.ERROR, "findings": (Finding(Reason.VALUE_MISSING),), "payload": None}
+    rows[WRONG] = rows[WRONG]._replace(**wrong)
+    history = History(rules=ContactLimits(), endpoint="e", campaign="c", now=BEGIN)
+    for retries, go in (
+        (RetryOptions(retry_undelivered=True), [row for row, past in PASTS.items() if past.goes]),
+        (RetryOptions(), []),
+    ):
+        with world.ledger.stage(retries) as staging:
+            staging.add(rows.values())
+            staging.judge(history, endpoint="e")
+            assert [row for row, _ in staging.to_send()] == go
+
+
+def test_no_failed_message_is_sent_again_to_who_is_left_out(world: World) -> None:
+    """Suppressed or not allowed; the row shows its message as it is, and so does one that is not chosen."""
+    rows = [staged(row) for row in (2, 3, 4)]
+    world.plan(rows)
+    with world.ledger._engine.begin() as connection:
+        connection.execute(update(messages).values(state="success", attempts=1, sent_at=BEGIN - 2 * DAY))
+        shown = {"seen_at": BEGIN, "looked_at": BEGIN, "reply_tied": False, "reply_undecided": False}
+        look = {"attempts": 1, "state": "failed", "code": 131049, "looks": 1, "words": "", **shown}
+        connection.execute(insert(deliveries), [{"key": row.key, **look} for row in rows])
+    world.ledger.suppression.add([SuppressionEntry(person=rows[0].person or "", reason="r", source="s", added=BEGIN)])
+    plan = Plan(
+        world,
+        retries=RetryOptions(retry_undelivered=True),
+        allowed=[2, 3],
+        history=History(rules=ContactLimits(), endpoint="e", campaign="c", now=BEGIN),
+    )
+    found = plan.judge([2, 3, 4])
+    assert plan.would_go == [3]
+    assert (found[2].outcome, found[4].outcome) == (Outcome.SUCCESS, Outcome.SUCCESS)
