@@ -87,7 +87,7 @@ def test_an_unknown_chosen_to_be_sent_again_still_counts(ledger: Ledger) -> None
     planned(ledger, "r3", BIA, campaign="other")
     full = tried(ledger, "r3", NOON + HOUR)
     assert isinstance(full, ClaimRefusal)
-    assert full.finding.reason is Reason.CAP
+    assert (full.outcome, full.finding.reason) == (Outcome.PENDING, Reason.CAP)
     planned(ledger, "r4", ANA, campaign="third")
     week = ContactLimits(not_within=timedelta(days=7))
     recent = tried(ledger, "r4", NOON + HOUR, rules=week)

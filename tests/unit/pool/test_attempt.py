@@ -36,6 +36,8 @@ class Notes:
     """Seconds that a claim takes."""
     claim_fails: bool = False
     failures: int = 0
+    recorded: Outcome | None = None
+    """What the ledger makes of an outcome; None: nothing was changed."""
     written: list[Any] = field(default_factory=list)
 
     async def claim(self, _job: Job, _now: datetime) -> Any:
@@ -50,8 +52,9 @@ class Notes:
     async def release(self, held: Any, finding: Finding | None, *, status: int | None = None) -> bool:
         return self._note("release", held, finding and finding.reason, status)
 
-    async def record(self, held: Any, verdict: Verdict, *, duration_ms: int, began: datetime) -> None:
+    async def record(self, held: Any, verdict: Verdict, *, duration_ms: int, began: datetime) -> Any:
         self._note("record", held, verdict.outcome, verdict.finding.reason, duration_ms, began)
+        return self.recorded
 
     def _note(self, *what: Any) -> bool:
         if self.failures:
@@ -271,3 +274,70 @@ def test_what_is_released_says_whether_the_api_answered(in_virtual_time: Timed) 
         ("release", "first", Reason.RATE_LIMITED, 429),
         ("release", "second", Reason.NOT_CONNECTED, None),
     ]
+
+
+class Broken(Wire):
+    """A connection with a defect: it raises what nobody foresaw."""
+
+    async def connect(self) -> Verdict | None:
+        await super().connect()
+        raise ValueError("a defect")
+
+    async def post(self, payload: object, *, had_answer: bool) -> Verdict:
+        await super().post(payload, had_answer=had_answer)
+        raise ValueError("a defect")
+
+
+def test_a_defect_while_connecting_gives_the_claim_back(in_virtual_time: Timed) -> None:
+    """Nothing was posted; the defect is shown all the same."""
+    ledger = Notes()
+
+    async def connect() -> None:
+        with pytest.raises(ValueError, match="a defect"):
+            await runner_of(ledger, Broken()).connect("claim")
+
+    in_virtual_time(connect())
+    assert ledger.written == [("release", "claim", None, None)]
+
+
+def test_a_defect_in_reading_an_answer_leaves_the_row_unknown(in_virtual_time: Timed) -> None:
+    """Its bytes went out, so that it may have been sent."""
+    ledger, wire = Notes(), Broken()
+
+    async def post() -> None:
+        runner = runner_of(ledger, wire)
+        with pytest.raises(ValueError, match="a defect"):
+            await runner.post(wire, JOB, "claim", lambda *_: None, due=0.0, closes=None)
+        assert not runner.reached
+        assert not runner.answered
+
+    in_virtual_time(post())
+    assert ledger.written == [("record", "claim", Outcome.UNKNOWN, Reason.CUT_OFF, 1000, NOON)]
+
+
+@pytest.mark.parametrize("recorded", [None, Outcome.REUSED])
+def test_an_outcome_is_shown_as_the_ledger_has_it(in_virtual_time: Timed, recorded: Outcome | None) -> None:
+    """A chat that is known already makes it another one; with the verdict, and after it is durable."""
+    ledger, shown = Notes(recorded=recorded), list[tuple[Job, Outcome, Verdict, int]]()
+
+    async def record() -> None:
+        attempt = Attempt(verdict=SENT, milliseconds=7, began=NOON)
+        note = lambda *what: shown.append((*what, len(ledger.written)))  # noqa: E731
+        await runner_of(ledger, Wire()).record(JOB, "claim", attempt, note)
+
+    in_virtual_time(record())
+    assert shown == [(JOB, recorded or Outcome.SUCCESS, SENT, 1)]
+    assert ledger.written == [("record", "claim", Outcome.SUCCESS, Reason.CREATED, 7, NOON)]
+
+
+def test_the_connection_used_last_is_used_first(in_virtual_time: Timed) -> None:
+    """A few warm ones serve a slow run."""
+
+    async def connect() -> None:
+        runner = runner_of(Notes(), Wire())
+        cold, warm = Wire(), Wire()
+        await runner.give_back("first", cold)
+        await runner.give_back("second", warm)
+        assert await runner.connect("third") is warm
+
+    in_virtual_time(connect())
