@@ -8,14 +8,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from batch.ledger import FollowScope, History, Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
 from batch.ledger.send.claims import Claim
+from batch.ledger.send.contact_limits import FRESH
 from batch.ledger.send.rolling_quota import Quota
-from batch.ledger.storage.schema import messages
+from batch.ledger.storage.schema import deliveries, messages
 from batch.model.contact_limits import DAY, ContactLimits
-from batch.model.delivery import DeliveryState, Sighting
+from batch.model.delivery import TEMPLATE_PAUSED, UNREACHABLE, DeliveryState, Sighting
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, sentence
@@ -430,3 +431,65 @@ def test_the_time_of_a_rule_ends_to_the_moment(ledger: Ledger, rules: ContactLim
         planned(ledger, run, ANA, campaign=run)
         held = tried(ledger, run, NOON + DAY - moments * timedelta(microseconds=1), rules=rules)
         assert isinstance(held, ClaimRefusal) is refused
+
+
+AT_CLAIM: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "as it was": ({}, {}),
+    "a paused template": ({}, {"code": TEMPLATE_PAUSED}),
+    "looked at a while ago": ({}, {"looked_at": NOON - FRESH + timedelta(microseconds=1)}),
+    "looked at too long ago": ({}, {"looked_at": NOON - FRESH}),
+    "delivered meanwhile": ({}, {"state": "delivered"}),
+    "failed for another reason": ({}, {"code": UNREACHABLE}),
+    "sent again meanwhile": ({"attempts": 2}, {}),
+    "unknown meanwhile": ({"state": "unknown"}, {}),
+    "without a look": ({}, {"key": "of another message"}),
+}
+"""What has changed of failed messages, and of the looks at them, when those that are to replace them are claimed."""
+
+
+@pytest.mark.parametrize(
+    ("started", "goes"),
+    [
+        (NOON - HOUR, ["as it was", "a paused template", "looked at a while ago"]),
+        (NOON - timedelta(seconds=1), []),
+        (NOON - timedelta(seconds=2), ["as it was", "a paused template"]),
+    ],
+)
+def test_a_failed_message_is_replaced_if_a_look_of_this_run_shows_it_still(
+    ledger: Ledger, started: datetime, goes: list[str]
+) -> None:
+    """Two minutes old at the most, and of its latest attempt."""
+    people = {f"+55119888870{number:02d}": name for number, name in enumerate(AT_CLAIM, 10)}
+    rows, looked_at = new_rows("c", people), NOON - timedelta(seconds=1)
+    history = History(rules=ContactLimits(), endpoint=ENDPOINT, campaign="c", now=NOON)
+    for run in ("r1", "r2"):
+        with ledger.stage(RetryOptions(retry_undelivered=run == "r2")) as staging:
+            staging.add(rows)
+            staging.judge(history, endpoint=ENDPOINT)
+            staging.plan(replace(run_of(run), campaign="c", started=started), Owner.here(run), TRAITS)
+        with ledger._engine.begin() as connection:
+            if run == "r1":
+                connection.execute(update(messages).values(state="success", attempts=1, sent_at=NOON - 2 * DAY))
+                shown = {
+                    "attempts": 1,
+                    "state": "failed",
+                    "code": 131049,
+                    "seen_at": NOON - DAY,
+                    "looked_at": looked_at,
+                }
+                more = {"looks": 1, "words": "", "reply_tied": False, "reply_undecided": False}
+                connection.execute(insert(deliveries), [{"key": row.key, **shown, **more} for row in rows])
+                continue
+            for row, (of_message, of_look) in zip(rows, AT_CLAIM.values(), strict=True):
+                if of_message:
+                    connection.execute(update(messages).where(messages.c.key == row.key).values(of_message))
+                if of_look:
+                    connection.execute(update(deliveries).where(deliveries.c.key == row.key).values(of_look))
+
+    async def claim() -> list[str]:
+        with ledger.open_queue(Owner.here("r2"), ContactLimits(), endpoint=ENDPOINT) as sending:
+            jobs = list(sending.jobs())
+            assert len(jobs) == len(rows)
+            return [people[job.person] for job in jobs if isinstance(await sending.claim(job, NOON), Claim)]
+
+    assert asyncio.run(claim()) == goes
