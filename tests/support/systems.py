@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-_WINE = sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
+WINE = sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
 
 no_links = pytest.mark.skipif(os.name == "nt", reason="Windows lets only administrators make links")
 """Mark of a test that makes links."""
 limited_memory = pytest.mark.skipif(
-    _WINE or sys.platform == "darwin",
+    WINE or sys.platform == "darwin",
     reason="macOS limits no memory of a process, and Wine takes a job's limits and ignores them",
 )
 """Mark of a test of a process that may have so much memory."""

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from connect_proxy import proxy_address
 from raw_server import reset
+from systems import WINE
 
 from batch.chats import make_ssl_context
 from batch.chats.http_messages import read_body
@@ -130,6 +131,8 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_broke_is_told_by_the_exception(name: str, proxied: bool) -> None:  # noqa: FBT001 - a parameter
     """Without a proxy and through one the same exception is raised; no part is taken for a whole."""
+    if WINE and name.startswith("a reset in a body"):
+        pytest.skip("Wine gives a regular end for a reset that comes behind bytes")
     handler, error = BROKEN[name]
 
     async def work(transport: httpx.AsyncBaseTransport, url: str) -> None:
