@@ -21,7 +21,7 @@ from batch.errors import Busy
 from batch.i18n import N_, _, ngettext, number
 from batch.ledger import FollowedMessage, Ledger, Owner, SendQueue, follow_lock
 from batch.model.delivery import SAMPLE_AFTER, DeliveryState
-from batch.model.messages import Job
+from batch.model.messages import Job, is_loopback
 from batch.model.phone.cells import format_phone
 from batch.model.runs import StopCause
 from batch.pool import Pool, PoolResult, StopSignal
@@ -35,6 +35,8 @@ CANARY_COUNTS = timedelta(hours=24)
 ROUND = 1.0
 """Seconds before the first round of looks at the canary; each later one waits twice as long, up to `_LONGEST_ROUND`."""
 _LONGEST_ROUND = 15.0
+_REHEARSAL_RATE = 50.0
+"""Looks a second at an API on this machine, which need not be spared."""
 SAMPLE_OF = 100
 """One of so many messages is looked at while a run sends."""
 SAMPLE_EVERY = 15.0
@@ -70,7 +72,7 @@ def look_first(
     Each is durable at once. What another pass of `follow` is looking at is left to it.
     """
     due = staged.due_looks()
-    passing = LookPass(staged.ledger, due.messages, rate=DEFAULT_RATE)
+    passing = LookPass(staged.ledger, due.messages, rate=_find_rate(settings.endpoint))
     watcher.look_first(due.people, LOOKING)
 
     async def look() -> None:
@@ -131,7 +133,7 @@ class RunLooks:
         self._watcher = watcher
         self._undelivered = undelivered
         self._loop = asyncio.get_running_loop()
-        self._pace = LookPace(DEFAULT_RATE)
+        self._pace = LookPace(_find_rate(settings.endpoint))
         self._failed = ledger.deliveries.replaced_by(run)
         """Failed messages, by the keys of those that are to replace them."""
         self._refusals = 0
@@ -213,7 +215,7 @@ class RunLooks:
 
     async def _look(self, messages: Iterable[FollowedMessage], seconds: float | None = None) -> LookPass:
         """Make a look at each message, for so many seconds at most, and until the run stops."""
-        passing = LookPass(self._ledger, list(messages), rate=DEFAULT_RATE, pace=self._pace)
+        passing = LookPass(self._ledger, list(messages), rate=_find_rate(self._settings.endpoint), pace=self._pace)
         looking = asyncio.ensure_future(passing.work(self._settings, self._token))
         patience = asyncio.ensure_future(self._stop.sleep(_FOREVER if seconds is None else seconds))
         try:
@@ -286,3 +288,8 @@ def _message_line(row: int, message: FollowedMessage) -> str:
     about = (known.code, known.words or (known.word if known.state is DeliveryState.OTHER else None)) if known else ()
     state = " ".join([_(_STATES[_state_of(message)]), *(str(each) for each in about if each)])
     return _("  row {row}, {phone}: {state}").format(row=row, phone=format_phone(message.person), state=state)
+
+
+def _find_rate(endpoint: str) -> float:
+    """Return how many looks a second a run makes at an endpoint."""
+    return max(DEFAULT_RATE, _REHEARSAL_RATE) if is_loopback(endpoint) else DEFAULT_RATE

@@ -104,7 +104,8 @@ def test_no_more_than_ten_minutes_are_spent_on_looking(
     """The rest is counted."""
     send_first(desk, api)
     monkeypatch.setattr(run_looks, "LOOKING", 1.0)
-    monkeypatch.setattr(run_looks, "DEFAULT_RATE", 0.1)
+    for rate in ("DEFAULT_RATE", "_REHEARSAL_RATE"):
+        monkeypatch.setattr(run_looks, rate, 0.1)
     ran = desk.run(desk.sheet(phones(4)), desk.campaign(name="hoje"), "--base-url", api.url)
     assert api.gets() == 1
     assert "3 of these people could not be looked at before (the 10 minutes for it were over)" in ran.said
