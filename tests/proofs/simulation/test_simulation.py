@@ -18,7 +18,7 @@ from simulated import Played, play
 from simulated.client import SimulatedClient
 from simulated.endings import ENDINGS
 from simulated.fate import Knobs, draw_knobs, stream
-from sqlalchemy import Connection, bindparam, false, update
+from sqlalchemy import Connection, false, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.chats import failure_table as failures
@@ -30,7 +30,6 @@ from batch.ledger.send import contact_limits as outreach
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.rolling_quota import Quota
-from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import State, messages
 from batch.ledger.storage.writer import Writer
 from batch.model.messages import Job
@@ -242,14 +241,17 @@ def duplicates_stand_for_themselves(patch: pytest.MonkeyPatch) -> None:
 
 
 def _claim_without(patch: pytest.MonkeyPatch, rule: str) -> None:
-    """A claim that judges all rules but one; the statement is made anew, for it is made once in earnest."""
+    """A claim that judges all rules but one; the statements are made anew, for they are made once in earnest."""
     patch.setattr(outreach, rule, lambda _: false())
-    pending = (messages.c.key == bindparam("wanted"), messages.c.state == State.PENDING.value)
-    taking = update(messages).where(*pending, outreach.may_claim(messages))
-    taking = taking.values(
-        state=State.CLAIMED.value, duration_ms=None, http_status=None, attempts=messages.c.attempts + 1
-    ).returning(messages.c.attempts)
-    patch.setattr(claims, "_CLAIM", PreparedStatement(taking, *claims._CLAIM._columns))
+    made = {
+        (replaces, reachable): claims._make_claim(
+            outreach.may_claim(messages),
+            (outreach.may_retry if replaces else outreach.replaces_none)(messages),
+            *([outreach.is_reachable(messages)] if reachable else []),
+        )
+        for replaces, reachable in claims._CLAIMS
+    }
+    patch.setattr(claims, "_CLAIMS", made)
 
 
 def suppression_is_ignored_at_the_claim(patch: pytest.MonkeyPatch) -> None:
