@@ -67,6 +67,12 @@ _WORDS: Mapping[str, DeliveryState] = {
 }
 
 
+def failure_text(code: int | None, words: str) -> str:
+    """Return WhatsApp's code and the API's words of a failure as one text, with the code once; empty for neither."""
+    rest = words.removeprefix(f"(#{code})").strip()
+    return " ".join(filter(None, ("" if code is None else str(code), rest)))
+
+
 def state_of(word: str | None) -> DeliveryState:
     """Return the state that an API's word stands for."""
     return _WORDS.get((word or "").strip().casefold(), DeliveryState.OTHER)

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
 
+from batch.model.delivery import Delivery
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import Value
 from batch.model.reasons import Finding
+from batch.model.replies import BUTTON
 from batch.model.runs import RUN_NAME, Result
 
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
@@ -90,6 +92,14 @@ def mask_status(status: str | None) -> str | None:
     return status if _WORD.fullmatch(status or "") else None
 
 
+def _mask_delivery(delivery: Delivery) -> Delivery:
+    """Remove the API's words and the label of a button; codes, kinds and times stay."""
+    reply = delivery.reply
+    if reply is not None and reply.kind.startswith(BUTTON):
+        reply = replace(reply, kind=BUTTON.rstrip(":"))
+    return replace(delivery, words="", word=None, reply=reply)
+
+
 def mask_result(result: Result) -> Result:
     """Return a row's result without its chat, with the phone masked and findings redacted."""
     return replace(
@@ -99,4 +109,5 @@ def mask_result(result: Result) -> Result:
         chat_status=mask_status(result.chat_status),
         findings=tuple(map(mask_finding, result.findings)),
         notes=tuple(map(mask_finding, result.notes)),
+        delivery=result.delivery and _mask_delivery(result.delivery),
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from batch.i18n import N_, _
-from batch.model.delivery import DeliveryCounts
+from batch.model.delivery import Delivery, DeliveryCounts
 from batch.model.messages import Origin, sheet_key
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding
@@ -69,6 +69,8 @@ class Result:
     """Run that gave the outcome; None when no attempt was made."""
     origin: Origin | None = None
     """Row that this one corrects; None for a row of the sheet's own."""
+    delivery: Delivery | None = None
+    """What looks have shown of an accepted message; None when there was none."""
 
     @property
     def reason(self) -> str:

@@ -1,9 +1,10 @@
 """The result columns: their names, their order, and the values a result gives them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from batch.model.delivery import Delivery, DeliveryState, failure_text
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.reasons import advice, sentence
@@ -25,10 +26,20 @@ COLUMNS = (
     "wegly_run",
 )
 """In the order of every report. Other programs read them by these names, so they are never renamed."""
+DELIVERY_COLUMNS = (
+    "wegly_delivery",
+    "wegly_delivery_seen_at",
+    "wegly_delivery_reason",
+    "wegly_reply",
+    "wegly_replied_at",
+)
+"""What looks have shown: in results.csv always, elsewhere once a message was looked at."""
+ALL_COLUMNS = (*COLUMNS, *DELIVERY_COLUMNS)
 STATUS = COLUMNS.index("wegly_status")
 REASON = COLUMNS.index("wegly_reason")
 NUMBERS = frozenset(map(COLUMNS.index, ("wegly_http_status", "wegly_attempts", "wegly_duration_ms")))
 SENT_AT = COLUMNS.index("wegly_sent_at")
+MOMENTS = frozenset(map(ALL_COLUMNS.index, ("wegly_sent_at", "wegly_delivery_seen_at", "wegly_replied_at")))
 _CODES: dict[Outcome | Evidence, str] = {each: each.value for each in (*Outcome, *Evidence)}
 
 Value = str | int | None
@@ -66,13 +77,43 @@ def result_values(result: Result, sentences: Sentences, sent_at: str | None) -> 
     )
 
 
+def delivery_values(delivery: Delivery | None, moment: Callable[[int], str]) -> tuple[Value, ...]:
+    """One value for each of `DELIVERY_COLUMNS`. `moment`: gives a second since 1970 as a value."""
+    if delivery is None:
+        return _NOT_LOOKED_AT
+    reason, reply = failure_text(delivery.code, delivery.words), delivery.reply
+    if delivery.state is DeliveryState.OTHER:
+        reason = delivery.word or ""
+    return (
+        delivery.state.value,
+        moment(int(delivery.seen_at.timestamp())),
+        reason or None,
+        reply.kind if reply else None,
+        moment(int(reply.at.timestamp())) if reply else None,
+    )
+
+
+_NOT_LOOKED_AT = (None,) * len(DELIVERY_COLUMNS)
+
+
+def columns_for(header: Iterable[str | None], *, followed: bool) -> tuple[str, ...]:
+    """Return the result columns of a report: those of delivery where a message was looked at, or an old report is."""
+    old = followed or not _DELIVERY_NAMES.isdisjoint((name or "").strip().casefold() for name in header)
+    return ALL_COLUMNS if old else COLUMNS
+
+
+_DELIVERY_NAMES = frozenset(DELIVERY_COLUMNS)
+
+
 def value_text(value: Value) -> str:
     """A value as text; empty for None."""
     return "" if value is None else str(value)
 
 
-def place_columns(header: Sequence[str | None], *, free: int | None = None) -> tuple[tuple[int, ...], ...]:
-    """Return for each of `COLUMNS` its indexes from 0 in a row with this header; never empty.
+def place_columns(
+    header: Sequence[str | None], *, free: int | None = None, columns: Sequence[str] = COLUMNS
+) -> tuple[tuple[int, ...], ...]:
+    """Return for each of `columns` its indexes from 0 in a row with this header; never empty.
 
     A column that is already there (the sheet is an earlier report) keeps its place, each copy of it. The others follow
     in their order from `free` on; None: to the right of `header`.
@@ -82,7 +123,7 @@ def place_columns(header: Sequence[str | None], *, free: int | None = None) -> t
         present.setdefault((name or "").strip().casefold(), []).append(index)
     free = len(header) if free is None else free
     places: list[tuple[int, ...]] = []
-    for column in COLUMNS:
+    for column in columns:
         found = tuple(present.get(column, ()))
         places.append(found or (free,))
         free += not found

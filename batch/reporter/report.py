@@ -94,7 +94,7 @@ def _write_files(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportF
     report = FileWriter(problems)
     book, table, page = _REDACTED_NAMES if masked else _BARE_NAMES if keeps_full else _NAMES
     report.write(book, lambda: write_workbook(folder, inputs, name=book))
-    layout = lay_out_table(inputs.sheet.info)
+    layout = lay_out_table(inputs.sheet.info, followed=True)
     report.write(
         table, lambda: (write_atomic(folder / table, lambda file: write_csv(file, layout, inputs.table(layout))), ())
     )

@@ -26,10 +26,12 @@ from batch.model.outcomes import Outcome
 from batch.model.runs import Result, Run, Tally
 from batch.model.sheets import NO_SHOWN, SheetInfo, SheetRow
 from batch.reporter.columns import (
-    COLUMNS,
+    ALL_COLUMNS,
     STATUS,
     Sentences,
     Value,
+    columns_for,
+    delivery_values,
     place_columns,
     render_sentences,
     result_values,
@@ -53,7 +55,7 @@ class ReportRow(NamedTuple):
 
     number: int
     values: tuple[Value, ...]
-    """One for each of `COLUMNS`."""
+    """One for each of `ALL_COLUMNS`."""
     columns: tuple[str, ...]
     """Columns of the sheet that its findings name; a name may list several, separated by commas."""
     origin_values: tuple[str, int, str] | None
@@ -87,7 +89,7 @@ class TableLayout:
 
     header: tuple[str, ...]
     places: tuple[tuple[int, ...], ...]
-    """For each of `COLUMNS` its indexes in `header`: several where the sheet repeats a result column."""
+    """For each result column of the table its indexes in `header`: several where the sheet repeats one."""
     own: int
     """How many of the columns, from the left, the cells of the sheet fill; 1 for the row number of a sheet gone."""
     header_row: int
@@ -99,6 +101,11 @@ class TableLayout:
     def result_columns(self) -> frozenset[int]:
         """The indexes of all result columns."""
         return frozenset(index for indexes in self.places for index in indexes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the result columns, in the order of `places`."""
+        return ALL_COLUMNS[: len(self.places)]
 
     @property
     def own_columns(self) -> tuple[int, ...]:
@@ -124,7 +131,7 @@ def make_row_renderer(zone: ZoneInfo) -> Callable[[Result], ReportRow]:
             known = cache[key] = (result, render_sentences(result), columns)
         sent_at = moment(int(result.sent_at.timestamp())) if result.sent_at else None
         _, sentences, columns = known
-        values = result_values(result, sentences, sent_at)
+        values = result_values(result, sentences, sent_at) + delivery_values(result.delivery, moment)
         origin = result.origin
         return ReportRow(result.row, values, columns, (origin.run, origin.row, origin.file) if origin else None)
 
@@ -155,12 +162,16 @@ class ResultSpool:
         return self._spool.rows() if self._spool.is_complete else map(make_row_renderer(self._zone), self._results())
 
 
-def lay_out_table(info: SheetInfo | None) -> TableLayout:
-    """Return the layout of the report on a sheet; of a sheet that is gone (None) the row number and the results."""
+def lay_out_table(info: SheetInfo | None, *, followed: bool) -> TableLayout:
+    """Return the layout of the report on a sheet; of a sheet that is gone (None) the row number and the results.
+
+    `followed`: with the columns of delivery.
+    """
     columns = info.columns if info else (_ROW,)
-    places = place_columns(columns)
+    results = columns_for(columns, followed=followed)
+    places = place_columns(columns, columns=results)
     header = [*columns, *[""] * (max(max(indexes) for indexes in places) + 1 - len(columns))]
-    for name, indexes in zip(COLUMNS, places, strict=True):
+    for name, indexes in zip(results, places, strict=True):
         for index in indexes:
             header[index] = name
     header_row = info.header_row if info else 1
@@ -179,7 +190,7 @@ def join_table(
         for index in indexes:
             sources[index] = layout.own + value
     arrange = itemgetter(*sources)
-    no_cells, no_values = (None,) * layout.own, (None,) * len(COLUMNS)
+    no_cells, no_values = (None,) * layout.own, (None,) * len(ALL_COLUMNS)
     for number, row, result in join_by_number(rows or iter(()), results):
         cells: tuple[Value, ...] = row.cells if row else (number,) if rows is None else no_cells
         if len(cells) != layout.own:  # a row must never move the results into other columns
@@ -251,6 +262,11 @@ class ReportInputs:
     def zone(self) -> ZoneInfo:
         """The campaign's time zone."""
         return ZoneInfo(self.run.timezone)
+
+    @property
+    def followed(self) -> bool:
+        """True once a message was looked at."""
+        return self.tally.delivery is not None
 
     def table(self, layout: TableLayout) -> Iterator[TableRow]:
         """Yield every row of the sheet and of the run exactly once, ascending."""

@@ -90,9 +90,12 @@ class Office:
         code, out, err = self.type(*self.command(sheet, campaign, "--rate", "200/s", "--json", *more))
         assert code not in (1, 2, 75), err
         summary = json.loads(out)
-        text = (self.folder / "reports" / summary["run"] / "results.csv").read_text(encoding="utf-8-sig")
-        lines = dict(enumerate(csv.DictReader(text.splitlines(), delimiter=";"), 2))
-        return Ran(code=code, summary=summary, said=err, lines=lines)
+        return Ran(code=code, summary=summary, said=err, lines=dict(enumerate(self.lines(summary["run"]), 2)))
+
+    def lines(self, run: str) -> list[dict[str, str]]:
+        """The lines of a run's results.csv as it is now."""
+        text = (self.folder / "reports" / run / "results.csv").read_text(encoding="utf-8-sig")
+        return list(csv.DictReader(text.splitlines(), delimiter=";"))
 
     def refused(self, *words: object) -> str:
         """What a command says that is refused with exit 2 and sends nothing."""

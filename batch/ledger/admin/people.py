@@ -12,10 +12,17 @@ import sqlalchemy as sa
 
 from batch.i18n import N_, _
 from batch.ledger.admin.purge import PURGE_LOOK, PURGE_MESSAGE, PURGE_ROW, begin_purge, purged_row, purged_values
-from batch.ledger.read.runs import LOOKED_AT, delivery_of
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK, clear_value, read_hashes
-from batch.ledger.storage.results import MESSAGE_COLUMNS, StoredRow, file_name, result_of, row_columns
+from batch.ledger.storage.results import (
+    LOOKED_AT,
+    MESSAGE_COLUMNS,
+    StoredRow,
+    delivery_of,
+    file_name,
+    result_of,
+    row_columns,
+)
 from batch.ledger.storage.schema import State, corrections, decisions, deliveries, messages, rows, runs, suppressed
 from batch.ledger.storage.suppression import SuppressionEntry, entry_of
 from batch.model.delivery import Delivery

@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from batch.formatting import format_moment
 from batch.i18n import N_, _
-from batch.ledger.read.runs import ACCEPTED, LOOKED_AT, count_deliveries, delivery_of
+from batch.ledger.read.runs import ACCEPTED, count_deliveries
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK
+from batch.ledger.storage.results import LOOKED_AT, OF_MESSAGE, delivery_of
 from batch.ledger.storage.schema import (
     SENT_STATES,
     canaries,
@@ -195,7 +196,7 @@ class Deliveries(LedgerPart):
         listed = sa.exists().where(is_suppressed(messages.c.person, messages.c.endpoint))
         query = (
             sa.select(messages.c.person, messages.c.run, runs.c.timezone, deliveries.c.replied_at.label("at"))
-            .select_from(messages.join(deliveries, _OF_MESSAGE).join(runs, runs.c.run == messages.c.run))
+            .select_from(messages.join(deliveries, OF_MESSAGE).join(runs, runs.c.run == messages.c.run))
             .where(*scope.conditions(), deliveries.c.reply_undecided, ~listed)
             .where(~messages.c.person.startswith(MARK, autoescape=True))
             .order_by(deliveries.c.replied_at)
@@ -230,7 +231,6 @@ def select_due(now: datetime, *which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return _select_messages(sa.or_(never, deliveries.c.next_look <= now), *which)
 
 
-_OF_MESSAGE = sa.and_(deliveries.c.key == messages.c.key, deliveries.c.attempts == messages.c.attempts)
 _OWN = ("key", "endpoint", "person", "sender", "run", "chat_id", "message_id", "sent_at", "duration_ms", "attempts")
 _MESSAGE = (*(messages.c[name] for name in _OWN), runs.c.timezone, runs.c.reply_opt_outs)
 
@@ -238,7 +238,7 @@ _MESSAGE = (*(messages.c[name] for name in _OWN), runs.c.timezone, runs.c.reply_
 def _select_messages(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """Return the query of messages with what looks have shown of them. A purged chat's id is a hash: it has none."""
     has_chat = (messages.c.chat_id.is_not(None), ~messages.c.chat_id.startswith(MARK, autoescape=True))
-    joined = messages.join(runs, runs.c.run == messages.c.run).outerjoin(deliveries, _OF_MESSAGE)
+    joined = messages.join(runs, runs.c.run == messages.c.run).outerjoin(deliveries, OF_MESSAGE)
     return sa.select(*_MESSAGE, *LOOKED_AT).select_from(joined).where(*has_chat, *which)
 
 

@@ -16,8 +16,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.ledger.storage.engine import pages
-from batch.ledger.storage.results import MESSAGE_COLUMNS, WIDTH, StoredRow, file_name, result_of
-from batch.ledger.storage.schema import ACCEPTED_STATES, State, corrections, is_one_of, may_have, messages, rows, runs
+from batch.ledger.storage.results import LOOKED_AT, MESSAGE_COLUMNS, OF_MESSAGE, WIDTH, StoredRow, file_name, result_of
+from batch.ledger.storage.schema import (
+    ACCEPTED_STATES,
+    State,
+    corrections,
+    deliveries,
+    is_one_of,
+    may_have,
+    messages,
+    rows,
+    runs,
+)
 from batch.ledger.storage.staged_tables import staged
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -166,6 +176,7 @@ def _placed(every: sa.FromClause) -> sa.Select[Any]:
     joined = (
         every.outerjoin(rows, of_row)
         .outerjoin(messages, messages.c.key == every.c.key)
+        .outerjoin(deliveries, OF_MESSAGE)
         .outerjoin(runs, runs.c.run == every.c.run)
     )
     by_row = sa.func.coalesce(rows.c.outcome, messages.c.state) == State.ERROR.value
@@ -179,6 +190,7 @@ def _placed(every: sa.FromClause) -> sa.Select[Any]:
             *MESSAGE_COLUMNS,
             *(every.c.at, every.c.of_original, every.c.run.label("in_run"), runs.c.sheet_path, every.c.key),
             *(messages.c.endpoint, messages.c.campaign, messages.c.sender),
+            *LOOKED_AT,
             _RANK.label("rank"),
             sa.case((sa.and_(_RANK == _NOT_SENT, by_row), 1), else_=0).label("is_wrong"),
             sa.func.row_number().over(partition_by=every.c.at, order_by=order).label("place"),
@@ -200,7 +212,7 @@ def _correction(found: Any, same_as: Callable[[Any], int | None]) -> Correction:
         stored = stored._replace(outcome=None, duplicate_of=None, findings=None)  # its message decides
     return Correction(
         at=found.at,
-        result=result_of(stored),
+        result=result_of(stored, look=found._mapping),
         file=file_name(found.sheet_path),
         run=found.in_run,
         of_original=bool(found.of_original),

@@ -16,9 +16,12 @@ from batch.ledger.storage.damage import check_types
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, small_cache
 from batch.ledger.storage.pseudonyms import MARK, Hashes, has_purged_data, read_hashes
 from batch.ledger.storage.results import (
+    LOOKED_AT,
     MESSAGE_COLUMNS,
+    OF_MESSAGE,
     OUTCOME_COLUMNS,
     WAITING,
+    WIDTH,
     StoredRow,
     count_groups,
     file_name,
@@ -39,12 +42,12 @@ from batch.ledger.storage.schema import (
     run_senders,
     runs,
 )
-from batch.model.delivery import STOPPED_MARKETING, Delivery, DeliveryCounts, DeliveryState
+from batch.model.delivery import STOPPED_MARKETING, DeliveryCounts, DeliveryState
 from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, findings_from_json, findings_to_json
 from batch.model.redaction import mask_result
-from batch.model.replies import OPT_OUT, Reply
+from batch.model.replies import OPT_OUT
 from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun, Traits, count_outcomes
 
 _PAGE = 1000
@@ -152,15 +155,18 @@ def _own_results(connection: sa.Connection, run: str, among: Sequence[int] | Non
         origin_runs, origin_runs.c.run == corrections.c.origin_run
     )
     origin = (corrections.c.origin_run, corrections.c.origin_row, origin_runs.c.sheet_path)
-    query = sa.select(*row_columns(rows), *MESSAGE_COLUMNS, messages.c.sender, *origin).select_from(joined)
+    looks = LOOKED_AT if connection.scalar(_ANY_LOOK) else ()
+    joined = joined.outerjoin(deliveries, OF_MESSAGE) if looks else joined
+    query = sa.select(*row_columns(rows), *MESSAGE_COLUMNS, messages.c.sender, *origin, *looks).select_from(joined)
     query = query.where(rows.c.run == run).order_by(rows.c.row)
     if among is not None:
         query = query.where(rows.c.row.in_(among))
     pending = _read_pending(connection, run)
     for found in connection.execute(query.execution_options(yield_per=_PAGE)):
-        *stored, sender, origin_run, origin_row, path = found
+        stored, (sender, origin_run, origin_row, path) = StoredRow._make(found[:WIDTH]), found[WIDTH : WIDTH + 4]
         from_row = Origin(run=origin_run, row=origin_row, file=file_name(path)) if origin_run is not None else None
-        yield result_of(StoredRow._make(stored), pending=pending(sender), origin=from_row)
+        look = found._mapping if looks else None
+        yield result_of(stored, pending=pending(sender), origin=from_row, look=look)
 
 
 def sheet_of(connection: sa.Connection, run: str) -> str:
@@ -245,37 +251,13 @@ def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outco
 
 
 ACCEPTED = is_one_of(messages.c.state, ACCEPTED_STATES)
-LOOKED_AT = tuple(
-    deliveries.c[name].label(f"look_{name}")
-    for name in (
-        *("attempts", "state", "word", "seen_at", "looked_at", "looks", "code", "words"),
-        *("replied_at", "reply", "reply_tied", "reply_undecided"),
-    )
-)
-"""The columns of which `delivery_of` makes a record."""
-
-
-def delivery_of(found: Mapping[Any, Any]) -> Delivery:
-    """Return what looks have shown of a message. `found`: a row with the columns `LOOKED_AT`."""
-    check_types(deliveries, {column.name.removeprefix("look_"): found[column.name] for column in LOOKED_AT})
-    kept = {name: found[f"look_{name}"] for name in ("word", "seen_at", "looked_at", "looks", "code", "words")}
-    reply = None
-    if found["look_reply"] is not None and found["look_replied_at"] is not None:
-        reply = Reply(
-            at=found["look_replied_at"],
-            kind=found["look_reply"],
-            tied=found["look_reply_tied"],
-            undecided=found["look_reply_undecided"],
-        )
-    return Delivery(**kept, state=DeliveryState(found["look_state"]), reply=reply)
 
 
 def count_deliveries(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> DeliveryCounts | None:
     """Count the accepted messages for which all of `which` holds by what looks have shown; None when there was none."""
-    same = sa.and_(deliveries.c.key == messages.c.key, deliveries.c.attempts == messages.c.attempts)
     alike = (deliveries.c.state, deliveries.c.code, deliveries.c.words, deliveries.c.reply)
     query = sa.select(*alike, sa.func.count().label("number"), sa.func.max(deliveries.c.looked_at).label("latest"))
-    groups = query.select_from(messages.outerjoin(deliveries, same)).where(ACCEPTED, *which).group_by(*alike)
+    groups = query.select_from(messages.outerjoin(deliveries, OF_MESSAGE)).where(ACCEPTED, *which).group_by(*alike)
     states, codes, counts = Counter[DeliveryState](), Counter[tuple[int | None, str]](), Counter[str]()
     latest: datetime | None = None
     for each in connection.execute(groups):

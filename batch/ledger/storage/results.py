@@ -1,18 +1,21 @@
 """One row's result: the join of a row with its message, and how outcome and reason follow from it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from batch.ledger.storage.damage import check_types
 from batch.ledger.storage.pseudonyms import clear_value
-from batch.ledger.storage.schema import State, messages
+from batch.ledger.storage.schema import State, deliveries, messages
+from batch.model.delivery import Delivery, DeliveryState
 from batch.model.messages import Origin
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason, findings_from_json
+from batch.model.replies import Reply
 from batch.model.runs import Result
 
 
@@ -61,13 +64,46 @@ _EVIDENCE: dict[str | None, Evidence | None] = {None: None, "": None, **{each.va
 _OUTCOMES = {each.value: each for each in Outcome}
 
 
+OF_MESSAGE = sa.and_(deliveries.c.key == messages.c.key, deliveries.c.attempts == messages.c.attempts)
+"""The condition by which a message is joined with what looks have shown of it."""
+LOOKED_AT = tuple(
+    deliveries.c[name].label(f"look_{name}")
+    for name in (
+        *("attempts", "state", "word", "seen_at", "looked_at", "looks", "code", "words"),
+        *("replied_at", "reply", "reply_tied", "reply_undecided"),
+    )
+)
+"""The columns of which `delivery_of` makes a record."""
+
+
+def delivery_of(found: Mapping[Any, Any]) -> Delivery:
+    """Return what looks have shown of a message. `found`: a row with the columns `LOOKED_AT`."""
+    check_types(deliveries, {column.name.removeprefix("look_"): found[column.name] for column in LOOKED_AT})
+    kept = {name: found[f"look_{name}"] for name in ("word", "seen_at", "looked_at", "looks", "code", "words")}
+    reply = None
+    if found["look_reply"] is not None and found["look_replied_at"] is not None:
+        reply = Reply(
+            at=found["look_replied_at"],
+            kind=found["look_reply"],
+            tied=found["look_reply_tied"],
+            undecided=found["look_reply_undecided"],
+        )
+    return Delivery(**kept, state=DeliveryState(found["look_state"]), reply=reply)
+
+
 def row_columns(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
     """Return the row's part of a `StoredRow`, in its order, from the table `rows` or `staged`."""
     return tuple(table.c[name] for name in StoredRow._fields[:_ROW_FIELDS])
 
 
-def result_of(stored: StoredRow, *, pending: tuple[Finding, ...] = WAITING, origin: Origin | None = None) -> Result:
-    """Return a row's result. `pending`: why a pending row was not attempted."""
+def result_of(
+    stored: StoredRow,
+    *,
+    pending: tuple[Finding, ...] = WAITING,
+    origin: Origin | None = None,
+    look: Mapping[Any, Any] | None = None,
+) -> Result:
+    """Return a row's result. `pending`: why a pending row was not attempted. `look`: has `LOOKED_AT`, if known."""
     findings: tuple[Finding, ...]
     if stored.duplicate_of is not None:
         outcome, findings = Outcome.SKIPPED, (Finding(Reason.DUPLICATE, {"row": str(stored.duplicate_of)}),)
@@ -94,6 +130,8 @@ def result_of(stored: StoredRow, *, pending: tuple[Finding, ...] = WAITING, orig
         result.chat_id = clear_value(stored.chat_id)
         result.chat_status = stored.chat_status
         result.evidence = _EVIDENCE[stored.evidence]
+        if look is not None and look["look_state"] is not None and outcome.is_accepted:
+            result.delivery = delivery_of(look)
     return result
 
 

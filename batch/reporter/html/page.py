@@ -163,22 +163,24 @@ def _values(inputs: ReportInputs) -> dict[str, object]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Table:
-    """The table of rows. A row is its number, the values of `COLUMNS`, then the user's cells."""
+    """The table of rows. A row is its number, the values of the result columns, then the user's cells."""
 
     rows: PageRows
     own: tuple[str, ...]
     """Names of the user's columns."""
+    names: tuple[str, ...]
+    """Names of the result columns."""
     lead: tuple[int, ...]
     """Indexes of those among them that stand in the table; the others are in the details of a row."""
 
     @property
     def leads(self) -> Iterator[tuple[int, str]]:
         """Index in a row, and name, of each of the user's columns that stands in the table."""
-        return ((1 + len(INTERNED) + index, self.own[index]) for index in self.lead)
+        return ((1 + len(self.names) + index, self.own[index]) for index in self.lead)
 
 
 def _table(inputs: ReportInputs) -> _Table:
-    layout = lay_out_table(inputs.sheet.info)
+    layout = lay_out_table(inputs.sheet.info, followed=inputs.followed)
     own = layout.own_columns if inputs.sheet.info else ()  # of a sheet gone it is the row number, which is there
 
     def rows(most: int | None = None) -> PageRows:
@@ -191,7 +193,8 @@ def _table(inputs: ReportInputs) -> _Table:
     return _Table(
         rows=rows(),
         own=tuple(harmless(layout.header[index], 200) for index in own),
-        lead=choose_lead_columns(sample.plain),
+        lead=choose_lead_columns(sample.plain, 1 + len(layout.places)),
+        names=layout.names,
     )
 
 
@@ -200,10 +203,10 @@ def _settings(inputs: ReportInputs, table: _Table) -> dict[str, object]:
     return {
         "lang": language_tag(),
         "timezone": inputs.run.timezone,
-        "names": column_names(),
+        "names": column_names(table.names),
         "own": table.own,
         "lead": table.lead,
-        "interned": [*INTERNED, *(True for _each in table.own)],
+        "interned": [*INTERNED[: len(table.names)], *(True for _each in table.own)],
         "mostTexts": MOST_TEXTS,
         "words": script_texts(),
     }

@@ -1,8 +1,9 @@
 """The rows of report.html: as JSON for its script, and as a plain table for browsers without it.
 
-A row is a list: its number, the values of `COLUMNS`, then the user's own cells. A text that repeats (most do: the
-outcome, the sentences, a company's name) is written once, and from then on as its number in the order of appearance, so
-that the page of 100,000 rows can still be sent by e-mail. `data.js` reads the rows in the same order by the same rule.
+A row is a list: its number, the values of the result columns, then the user's own cells. A text that repeats (most do:
+the outcome, the sentences, a company's name) is written once, and from then on as its number in the order of
+appearance, so that the page of 100,000 rows can still be sent by e-mail. `data.js` reads the rows in the same order by
+the same rule.
 
 Everything has a limit. Which rows of a very large sheet the page holds is decided by outcome, in the order of
 `URGENCY`, and the page says what it leaves out. Memory does not grow with the rows.
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from batch.model.outcomes import Outcome
 from batch.model.sheets import NO_SHOWN
-from batch.reporter.columns import COLUMNS, NUMBERS, Value
+from batch.reporter.columns import ALL_COLUMNS, MOMENTS, NUMBERS, Value
 from batch.reporter.html.text import LONGEST_CELL, harmless, to_script_json
 from batch.reporter.rows import TableLayout, TableRow
 from batch.reporter.summary_view import URGENCY
@@ -28,9 +29,9 @@ MOST_TEXTS = 20_000
 """Distinct texts that are written once; any further text is written in full each time."""
 _CHUNK = 1_000
 """Rows that are written as one piece of JSON."""
-_UNIQUE = frozenset(map(COLUMNS.index, ("wegly_phone", "wegly_chat_id", "wegly_sent_at")))
-INTERNED = tuple(index not in _UNIQUE | NUMBERS for index in range(len(COLUMNS)))
-"""For each of `COLUMNS`: True when its texts are written once, as those of the user's own columns are."""
+_UNIQUE = MOMENTS | frozenset(map(ALL_COLUMNS.index, ("wegly_phone", "wegly_chat_id")))
+INTERNED = tuple(index not in _UNIQUE | NUMBERS for index in range(len(ALL_COLUMNS)))
+"""For each of `ALL_COLUMNS`: True when its texts are written once, as those of the user's own columns are."""
 
 
 def allot_rows(counts: Mapping[Outcome, int], most: int) -> dict[Outcome, int]:
@@ -51,12 +52,12 @@ class PageRows:
         self._rows = rows
         self._places = [*(indexes[0] for indexes in layout.places), *own]
         self._own = own
-        self._in_full = [True, *(not interned for interned in INTERNED), *(False for _ in own)]
+        self._in_full = [True, *(not interned for interned in INTERNED[: len(layout.places)]), *(False for _ in own)]
         self._left = allot_rows(counts, MOST_ROWS)
         self._left_plain = allot_rows(counts, MOST_PLAIN)
         self._texts: dict[Value, int] = {}
         self.plain: list[tuple[Value, ...]] = []
-        """The rows of the plain table: number, the values of `COLUMNS`, own cells."""
+        """The rows of the plain table: number, the values of the result columns, own cells."""
         self.held = 0
         """Rows that the page holds."""
         self.total = 0
@@ -97,7 +98,7 @@ class PageRows:
         cells = [row.cells[place] for place in self._places]
         if row.shown is not NO_SHOWN:
             shown = dict(row.shown)
-            cells[len(COLUMNS) :] = [shown.get(place, (row.cells[place],))[0] for place in self._own]
+            cells[len(cells) - len(self._own) :] = [shown.get(place, (row.cells[place],))[0] for place in self._own]
         whole = "".join([cell for cell in cells if isinstance(cell, str)])
         if len(whole) <= LONGEST_CELL and whole.isprintable():
             return (row.number, *cells)  # `harmless` would change nothing
@@ -124,19 +125,18 @@ class PageRows:
 _MAX_LEAD = 2
 _LONGEST_NAME = 32
 """Characters; an id is longer."""
-_PHONE = COLUMNS.index("wegly_phone") + 1
+_PHONE = ALL_COLUMNS.index("wegly_phone") + 1
 _DIGITS = re.compile(r"\D+")
 _LETTER = re.compile(r"[^\W\d_]")
 _PHONE_DIGITS = 8
 """Digits from which on a number may be a phone."""
 
 
-def choose_lead_columns(rows: Sequence[tuple[Value, ...]]) -> tuple[int, ...]:
+def choose_lead_columns(rows: Sequence[tuple[Value, ...]], first: int) -> tuple[int, ...]:
     """Choose up to two of the user's own columns that tell people apart, such as name and company; their indexes.
 
-    `rows`: the first rows as number, values of `COLUMNS`, own cells.
+    `rows`: the first rows as number, values of the result columns, own cells. `first`: the place of the first own cell.
     """
-    first = len(COLUMNS) + 1
     width = len(rows[0]) - first if rows else 0
     good = [index for index in range(width) if _identifies([(row[first + index], row[_PHONE]) for row in rows])]
     return tuple(good[:_MAX_LEAD])

@@ -6,6 +6,7 @@ and JSON is made so that no value can end the script element around it.
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,6 @@ from babel.dates import format_datetime
 from batch.control_characters import show_controls
 from batch.formatting import format_exactly, format_rate
 from batch.i18n import N_, _, current_language
-from batch.reporter.columns import COLUMNS
 from batch.reporter.printable_text import printable
 
 LONGEST_CELL = 2_000
@@ -67,6 +67,11 @@ _COLUMN_NAMES = {
     "wegly_sent_at": N_("Last attempt"),
     "wegly_duration_ms": N_("Time to the answer (ms)"),
     "wegly_run": N_("Run"),
+    "wegly_delivery": N_("Delivery"),
+    "wegly_delivery_seen_at": N_("First seen so"),
+    "wegly_delivery_reason": N_("Why it failed"),
+    "wegly_reply": N_("Reply"),
+    "wegly_replied_at": N_("Replied at"),
 }
 
 _SCRIPT_TEXTS = {
@@ -88,9 +93,9 @@ _SCRIPT_TEXTS = {
 }
 
 
-def column_names() -> list[tuple[str, str]]:
-    """Each of `COLUMNS` with its name in the current language."""
-    return [(column, _(_COLUMN_NAMES[column])) for column in COLUMNS]
+def column_names(columns: Iterable[str]) -> list[tuple[str, str]]:
+    """Each of these result columns with its name in the current language."""
+    return [(column, _(_COLUMN_NAMES[column])) for column in columns]
 
 
 def script_texts() -> dict[str, str]:

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 from batch.model.csv_injection import looks_like_formula
 from batch.model.outcomes import Outcome
 from batch.ooxml.references import column_letters
-from batch.reporter.columns import COLUMNS, SENT_AT, Value
+from batch.reporter.columns import ALL_COLUMNS, COLUMNS, MOMENTS, SENT_AT, Value
 from batch.reporter.printable_text import LONGEST, cut_text, escape_exact, escape_text, printable
 from batch.reporter.xlsx.theme import Palette, Shades
 
@@ -31,7 +31,6 @@ _USUAL = re.compile(r"(?:None|\+[0-9](?:[ -]?[0-9*])*+)/(?:None|[A-Za-z0-9][A-Za
 _VARYING = tuple(map(COLUMNS.index, ("wegly_phone", "wegly_chat_id", "wegly_sent_at", "wegly_duration_ms")))
 """Result columns whose values differ from row to row; those of the others repeat."""
 _varying_values = itemgetter(*_VARYING)
-_repeated_values = itemgetter(*(index for index in range(len(COLUMNS)) if index not in _VARYING))
 
 
 class CellWriter:
@@ -111,23 +110,24 @@ class ResultCells:
     """
 
     def __init__(self, places: Sequence[Iterable[int]], palette: Palette, writer: CellWriter) -> None:
-        """`places`: for each of `COLUMNS` its columns in the worksheet, counted from 1."""
+        """`places`: for each result column its columns in the worksheet, counted from 1."""
         self._palette, self._writer = palette, writer
         order = sorted((column, index) for index, columns in enumerate(places) for column in columns)
         self._starts = [(f'<{writer.prefix}c r="{column_letters(column)}', index) for column, index in order]
+        self._repeated = itemgetter(*(index for index in range(len(places)) if index not in _VARYING))
         self._forms: dict[object, _Form] = {}
 
     def headings(self, row: int) -> str:
         """Return the cells with the names of the columns, for row number `row`."""
         heading, rest = self._palette.heading, self._writer.rest
-        return "".join([f'{start}{row}"{rest(COLUMNS[index], heading)}' for start, index in self._starts])
+        return "".join([f'{start}{row}"{rest(ALL_COLUMNS[index], heading)}' for start, index in self._starts])
 
     def row(self, row: int, values: Sequence[Value], outcome: Outcome) -> str:
-        """Return the cells of `values` (one for each of `COLUMNS`) for row number `row`; no cell for None."""
+        """Return the cells of `values` (one for each result column) for row number `row`; no cell for None."""
         phone, chat, sent, duration = _varying_values(values)
         if _USUAL.fullmatch(f"{phone}/{chat}") is None:
             return f'{row}"'.join(self._pieces(values, outcome))
-        key = (outcome, _repeated_values(values), phone is None, chat is None, sent is None, duration is None)
+        key = (outcome, self._repeated(values), phone is None, chat is None, sent is None, duration is None)
         form = self._forms.get(key)
         if form is None:
             form = self._make_form(values, outcome)
@@ -142,8 +142,8 @@ class ResultCells:
         return f'{row}"'.join(pieces)
 
     def rest(self, index: int, value: Value, outcome: Outcome) -> str:
-        """Return one result cell's markup behind its reference; `index` is that of its column in `COLUMNS`."""
-        write = self._writer.moment if index == SENT_AT else self._writer.rest
+        """Return one result cell's markup behind its reference; `index` is that of its column in `ALL_COLUMNS`."""
+        write = self._writer.moment if index in MOMENTS else self._writer.rest
         return write(value, self._palette.result(index, outcome))
 
     def _pieces(self, values: Sequence[Value], outcome: Outcome) -> list[str]:

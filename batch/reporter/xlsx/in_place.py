@@ -23,7 +23,7 @@ from batch.ooxml.package import Package
 from batch.ooxml.references import Area
 from batch.ooxml.schema import check_part
 from batch.ooxml.xml import UnsupportedMarkup
-from batch.reporter.columns import COLUMNS, Value
+from batch.reporter.columns import Value, columns_for
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import ReportInputs, ReportRow
 from batch.reporter.xlsx.cells import CellWriter, ResultCells
@@ -104,7 +104,7 @@ def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: Sh
     book.remove(book.worksheets[0])
     if workbook.epoch_1904:
         book.epoch = CALENDAR_MAC_1904
-    remarks = () if info.header_row else (_no_headings_remark(),)
+    remarks = () if info.header_row else (_no_headings_remark(columns_for((), followed=inputs.followed)),)
     add_summary(book, inputs, notes=problems, remarks=remarks, taken=[each.title for each in left])
     part = transplant_sheet(save_package(book), package, styles, strict=workbook.strict)
     workbook.put_first(
@@ -132,12 +132,12 @@ def _find_styles(package: Package, workbook: WorkbookPart) -> tuple[str, StylesP
     return part, StylesPart(package.read(part))
 
 
-def _no_headings_remark() -> str:
+def _no_headings_remark(columns: Sequence[str]) -> str:
     words = _(
         "The sheet has no header, so the result columns have no headings here; in their order they are {columns}. "
         "In results.csv a header is above the rows: row 1 is its line 2, and so on."
     )
-    return words.format(columns=", ".join(COLUMNS))
+    return words.format(columns=", ".join(columns))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,7 +22,7 @@ from batch.i18n import _, number
 from batch.ooxml.archive import new_zip, write_stream
 from batch.ooxml.package import ROOT_RELATIONS, Package
 from batch.ooxml.references import Area, column_letters
-from batch.reporter.columns import COLUMNS, Value
+from batch.reporter.columns import Value
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import LEDGER_ONLY, ReportInputs, SourceSheet, TableLayout, TableRow, lay_out_table
 from batch.reporter.xlsx.cells import CellWriter, ResultCells, number_cell
@@ -226,7 +226,7 @@ def write_new(
 
     `notes` and `remarks` are sentences for the summary alone.
     """
-    layout = lay_out_table(inputs.sheet.info)
+    layout = lay_out_table(inputs.sheet.info, followed=inputs.followed)
     report = inputs.table(layout)
     sample = list(islice(report, _SAMPLE))
     with new_zip(file) as copy:
@@ -315,7 +315,7 @@ def fit_widths(names: Sequence[str], rows: Iterable[Sequence[Value]], *, narrowe
 
 def _widths(layout: TableLayout, sample: Iterable[TableRow]) -> list[float]:
     widths = fit_widths(layout.header, (line.cells for line in sample))
-    for column, indexes in zip(COLUMNS, layout.places, strict=True):
+    for column, indexes in zip(layout.names, layout.places, strict=True):
         for index in indexes:
             widths[index] = width_of(column)
     return widths

@@ -13,7 +13,7 @@ from itertools import islice
 
 from batch.ooxml.package import Package
 from batch.ooxml.references import LAST_COLUMN, Area, column_number
-from batch.reporter.columns import COLUMNS, SENT_AT, Value, place_columns
+from batch.reporter.columns import ALL_COLUMNS, COLUMNS, MOMENTS, Value, columns_for, place_columns
 from batch.reporter.rows import ReportInputs, join_by_number
 from batch.reporter.xlsx.drawings import drawn_areas
 from batch.reporter.xlsx.sheet_parts import Surroundings, Table, tables_of
@@ -47,6 +47,7 @@ class ResultColumns:
         self._around = Surroundings(extent)
         self._tables = [table for table in tables_of(package, part) if table.area]
         self._drawn = drawn_areas(package, part, self._around.column_ends)
+        self._names = columns_for(extent.header.values(), followed=inputs.followed)
         self.places = [[index + 1 for index in indexes] for indexes in self._find_places()]
         self.columns = sorted(column for columns in self.places for column in columns)
         self._own = self._find_own_table()
@@ -70,7 +71,7 @@ class ResultColumns:
         around.widen(
             {
                 column: width_of(name)
-                for name, columns in zip(COLUMNS, self.places, strict=True)
+                for name, columns in zip(self._names, self.places, strict=True)
                 for column in columns
                 if not covered[column] and column not in self._extent.header
             }
@@ -88,8 +89,10 @@ class ResultColumns:
         if not self._header_row:
             return
         last = self.columns[-1]
-        names = {column: name for name, columns in zip(COLUMNS, self.places, strict=True) for column in columns}
-        labels = {name: value for name, value in zip(COLUMNS, totals, strict=False) if name != COLUMNS[SENT_AT]}
+        names = {column: name for name, columns in zip(self._names, self.places, strict=True) for column in columns}
+        labels = {
+            name: value for at, (name, value) in enumerate(zip(ALL_COLUMNS, totals, strict=False)) if at not in MOMENTS
+        }
         if self._own and self._own.grow(last=last, names=names, labels=labels):
             return
         tables = [table.area for table in self._tables if table.area]
@@ -131,7 +134,7 @@ class ResultColumns:
         """Return the places of all columns, from 0, when the new ones follow behind `right`."""
         header = self._extent.header
         names = [header.get(column) for column in range(1, max([right, *header]) + 1)]
-        return place_columns(names, free=right)
+        return place_columns(names, free=right, columns=self._names)
 
     def _find_gap(self, areas: Sequence[Area]) -> Sequence[Sequence[int]]:
         used = find_used_columns(self._package.chunks(self._part), header_row=self._header_row)

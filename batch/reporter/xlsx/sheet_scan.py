@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from batch.ooxml.references import LAST_COLUMN
-from batch.reporter.columns import COLUMNS
+from batch.reporter.columns import ALL_COLUMNS
 from batch.reporter.xlsx.sheet_rows import Cell, Patterns, Row, SheetXml
 
-_RESULT_NAMES = frozenset(COLUMNS)
+_RESULT_NAMES = frozenset(ALL_COLUMNS)
 
 ReadTexts = Callable[[Sequence[Cell]], Sequence[str | None]]
 """Returns the texts of cells; None for an empty one."""

@@ -15,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.model.csv_injection import looks_like_formula
 from batch.model.outcomes import Outcome
-from batch.reporter.columns import COLUMNS, NUMBERS, SENT_AT, STATUS, Value
+from batch.reporter.columns import ALL_COLUMNS, MOMENTS, NUMBERS, STATUS, Value
 from batch.reporter.printable_text import cut_text, escape_text, printable
 from batch.reporter.tones import TONES
 
@@ -43,6 +43,9 @@ _WIDTHS = {
     "wegly_chat_id": 38,
     "wegly_sent_at": 21,
     "wegly_run": 46,
+    "wegly_delivery_reason": 44,
+    "wegly_reply": 26,
+    "wegly_replied_at": 21,
     "wegly_origin_run": 46,
 }
 _ARROW = 5
@@ -141,7 +144,7 @@ class Palette:
         number = look(sheet, font=plain, align=Alignment(horizontal="right", vertical=vertical, indent=1))
         begins = Alignment(horizontal="left", vertical=vertical)
         date = look(sheet, font=plain, number_format=DATE_FORMAT, align=begins)
-        others = {SENT_AT: date, **dict.fromkeys(NUMBERS, number)}
+        others = {**dict.fromkeys(MOMENTS, date), **dict.fromkeys(NUMBERS, number)}
         self.heading = make_shades(sheet, heading)
         self.their_heading = make_shades(sheet, their_heading)
         self.theirs = make_shades(sheet, theirs)
@@ -150,13 +153,13 @@ class Palette:
         self._results = {
             outcome: tuple(
                 make_shades(sheet, status[outcome] if column == STATUS else others.get(column, text))
-                for column in range(len(COLUMNS))
+                for column in range(len(ALL_COLUMNS))
             )
             for outcome in Outcome
         }
 
     def result(self, column: int, outcome: Outcome) -> Shades:
-        """The look of a result cell; `column` is its index in `COLUMNS`."""
+        """The look of a result cell; `column` is its index in `ALL_COLUMNS`."""
         return self._results[outcome][column]
 
     def renumber(self, number: Callable[[int], int]) -> Palette:

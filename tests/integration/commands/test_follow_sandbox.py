@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from office import Office
+from openpyxl import load_workbook
 
 from batch.app import follow as following
 from batch.app import looks
@@ -50,5 +51,25 @@ def test_each_way_of_a_message_is_seen_twenty_minutes_later(office: Office, monk
     assert (
         "Delivered at least 9 of 16 messaged (read at least 8), failed 5, on the way 2; 4 replied, 4 opted out." in head
     )
+    told = dict(zip(contacts, office.lines(first.summary["run"]), strict=True))
+    assert {digits: told[digits]["wegly_delivery"] for digits in ("0700", "0702", "0703", "0705", "0708", "0709")} == {
+        "0700": "delivered",
+        "0702": "processing",
+        "0703": "sent",
+        "0705": "failed",
+        "0708": "failed",
+        "0709": "read",
+    }
+    assert told["0705"]["wegly_delivery_reason"] == "131049 Not delivered to maintain healthy engagement"
+    assert (told["0709"]["wegly_reply"], told["0710"]["wegly_reply"]) == ("opt_out", "text")
+    assert told["0711"]["wegly_reply"] == "opt_out"
+    assert told["0712"]["wegly_reply"] == told["0712"]["wegly_replied_at"] == ""
+    assert told["0709"]["wegly_replied_at"] > told["0709"]["wegly_sent_at"]
+    book = load_workbook(office.folder / "reports" / first.summary["run"] / "report.xlsx")["contatos"]
+    header, *rows = ([cell.value for cell in row] for row in book)
+    for digits, row in zip(contacts, rows, strict=True):
+        shown = dict(zip(header, row, strict=True))
+        assert shown["wegly_delivery"] == told[digits]["wegly_delivery"]
+        assert isinstance(shown["wegly_delivery_seen_at"], datetime)
     again = office.run(sheet, office.campaign(name="outra"))
     assert [row for row in again.rows if row[1] == "suppressed"] == [("skipped", "suppressed")] * 4

@@ -22,6 +22,7 @@ from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
 from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter import COLUMNS, ReportFiles, SourceSheet, headline, summary_bytes, write_report
+from batch.reporter.columns import ALL_COLUMNS, DELIVERY_COLUMNS
 from batch.reporter.printable_text import LONGEST
 from batch.reporter.xlsx import new_workbook as clean_workbook
 
@@ -127,7 +128,7 @@ def test_the_files_agree_with_the_results_and_with_each_other(report: Report) ->
     assert all(map(is_private, written.files))
     assert {path.name for path in folder.iterdir()} == {*(path.name for path in written.files), ".retry.sha256"}
     header, *lines = csv_lines(folder)
-    assert header == [*HEADER, *COLUMNS]
+    assert header == [*HEADER, *ALL_COLUMNS]
     sheet = load_workbook(folder / "report.xlsx")["contatos"]
     in_book = table(sheet)
     for result, line in zip(results, lines, strict=True):
@@ -213,7 +214,7 @@ def test_our_own_loader_reads_the_report_back(report: Report) -> None:
     for name in ("report.xlsx", "results.csv"):
         sheet = open_sheet(folder / name)
         rows = list(sheet.rows())
-        assert sheet.info.columns == (*HEADER, *COLUMNS)
+        assert sheet.info.columns == (*HEADER, *(ALL_COLUMNS if name == "results.csv" else COLUMNS))
         assert [row.number for row in rows] == [each.row for each in results]
         assert [row.cells[2] for row in rows] == texts
         assert [row.cells[3] for row in rows] == ["success"] * len(texts)
@@ -247,8 +248,8 @@ def test_an_earlier_report_as_csv_gets_its_results_replaced(report: Report) -> N
     rows: dict[int, tuple[str | None, ...]] = {2: ("Ana", *old, "1")}
     written, folder = report(rows, six_results()[:1], columns=("Nome", *COLUMNS, "Telefone"))
     header, line = csv_lines(folder)
-    assert header == ["Nome", *COLUMNS, "Telefone"]
-    assert (line[0], line[1], line[4], line[-1]) == ("Ana", "success", "", "1")
+    assert header == ["Nome", *COLUMNS, "Telefone", *DELIVERY_COLUMNS]
+    assert (line[0], line[1], line[4], line[14:]) == ("Ana", "success", "", ["1", *[""] * 5])
     assert "x" not in line
     assert written.problems == ()
 

@@ -15,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.workbook import Workbook
 
+from batch.model.delivery import Delivery, DeliveryState
 from batch.model.messages import Origin
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason
+from batch.model.replies import Reply
 from batch.model.runs import Result
 from batch.ooxml.references import column_letters
 from batch.reporter import results_csv
-from batch.reporter.columns import COLUMNS, Value, place_columns, render_sentences, result_values
+from batch.reporter.columns import ALL_COLUMNS, Value, delivery_values, place_columns, render_sentences, result_values
 from batch.reporter.html import rows as html_rows
 from batch.reporter.html.rows import PageRows
 from batch.reporter.html.text import harmless
@@ -67,6 +69,17 @@ results = st.builds(
     sent_at=st.none() | times,
     duration_ms=st.none() | st.integers(0, 9),
     run=st.none() | texts,
+    delivery=st.none()
+    | st.builds(
+        Delivery,
+        state=st.sampled_from(DeliveryState),
+        seen_at=times,
+        looked_at=times,
+        word=st.none() | texts,
+        code=st.none() | st.just(131049),
+        words=texts,
+        reply=st.none() | st.builds(Reply, at=times, kind=texts),
+    ),
     origin=st.none() | st.builds(Origin, run=texts, row=st.integers(1, 9), file=texts),
 )
 sheets = st.lists(results, max_size=6).map(lambda made: [replace(each, row=at) for at, each in enumerate(made, 2)])
@@ -96,7 +109,8 @@ def test_what_is_kept_is_what_each_result_says(found: list[Result], how: str) ->
 def values(result: Result) -> tuple[Value, ...]:
     """The values of one result by itself, without anything that was rendered before."""
     sent_at = result.sent_at.astimezone(ZONE).replace(microsecond=0).isoformat() if result.sent_at else None
-    return result_values(result, render_sentences(result), sent_at)
+    own = result_values(result, render_sentences(result), sent_at)
+    return own + delivery_values(result.delivery, lambda second: datetime.fromtimestamp(second, ZONE).isoformat())
 
 
 def _full(_: bytes) -> int:
@@ -114,8 +128,8 @@ def test_the_last_kept_are_told_while_others_are_read(found: list[Result]) -> No
 
 
 def lines_of(found: list[Result], own: list[tuple[str | None, str | None]]) -> tuple[TableLayout, list[TableRow]]:
-    header = ("A", "B", *COLUMNS)
-    layout = TableLayout(header=header, places=place_columns(["A", "B"]), own=2, header_row=1)
+    header = ("A", "B", *ALL_COLUMNS)
+    layout = TableLayout(header=header, places=place_columns(["A", "B"], columns=ALL_COLUMNS), own=2, header_row=1)
     told = list(map(make_row_renderer(ZONE), found))
     return layout, [
         TableRow(each.number, (*cells, *each.values), each.outcome) for each, cells in zip(told, own, strict=False)
@@ -178,7 +192,7 @@ def test_result_cells_are_written_as_each_is(found: list[Result]) -> None:
         assert list(kept.spool_results()) == found
         rows = list(kept.rows())
     sheet = Workbook().worksheets[0]
-    palette, places = Palette(sheet), [[index + 1] for index in range(len(COLUMNS))]
+    palette, places = Palette(sheet), [[index + 1] for index in range(len(ALL_COLUMNS))]
     once, again = CellWriter(), CellWriter()
     together = ResultCells(places, palette, once)
     for each in [*rows, *rows]:

@@ -237,7 +237,7 @@ def test_the_page_streams() -> None:
     """Rows are written as they are read: the first are out before the last are asked for."""
     made = Made(rows=5_000)
     material = made.material()
-    layout = lay_out_table(material.sheet.info)
+    layout = lay_out_table(material.sheet.info, followed=False)
     asked = 0
 
     def counted() -> Iterator[ReportRow]:
@@ -357,8 +357,8 @@ def test_the_columns_of_the_table_tell_whose_row_it_is() -> None:
     for row in range(100, 160):
         ours = ["success", "created", "", None, f"+55 11 9{row:04d}-{row * 7:04d}", *[None] * 8]
         rows.append((row, *ours, *(column(row) for column in columns)))
-    assert choose_lead_columns(rows) == (1, 6)
-    assert choose_lead_columns([]) == ()
+    assert choose_lead_columns(rows, 14) == (1, 6)
+    assert choose_lead_columns([], 14) == ()
 
 
 def test_the_page_is_private_and_one_of_the_files(tmp_path: Path) -> None:

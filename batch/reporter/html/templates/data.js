@@ -3,8 +3,10 @@
 const settings = JSON.parse(document.getElementById("settings").textContent);
 const words = settings.words;
 
-/** Places in a row: its number, the result columns in their order, then the user's own cells. */
-const AT = { row: 0, outcome: 1, reason: 2, message: 3, action: 4, phone: 5, chat: 6, chatStatus: 7, evidence: 8, http: 9, attempts: 10, sentAt: 11, duration: 12, run: 13, own: 14 };
+/** Places in a row: its number, the result columns in their order (those of delivery once followed), then the user's own cells. */
+const AT = { row: 0, outcome: 1, reason: 2, message: 3, action: 4, phone: 5, chat: 6, chatStatus: 7, evidence: 8, http: 9, attempts: 10, sentAt: 11, duration: 12, run: 13, delivery: 14, seenAt: 15, failure: 16, reply: 17, repliedAt: 18, own: 1 + settings.names.length };
+const MOMENTS = [AT.sentAt, AT.seenAt, AT.repliedAt];
+const isMoment = (index) => index < AT.own && MOMENTS.includes(index);
 
 /** All rows of the page. A text that stands there as a number is one that came before. */
 function readRows() {

@@ -62,7 +62,7 @@ function results(row) {
 
 function shownValue(row, index) {
   const value = row[index];
-  return index === AT.sentAt ? momentOf(value) || null : typeof value === "number" ? asNumber.format(value) : value;
+  return isMoment(index) ? momentOf(value) || null : typeof value === "number" ? asNumber.format(value) : value;
 }
 
 function list(pairs) {

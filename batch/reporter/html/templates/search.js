@@ -13,7 +13,7 @@ function folded(text) {
 function haystackOf(row) {
   let made = haystacks.get(row);
   if (made === undefined) {
-    const texts = row.map((cell, index) => (cell === null ? "" : index === AT.sentAt ? momentOf(cell) : String(cell)));
+    const texts = row.map((cell, index) => (cell === null ? "" : isMoment(index) ? momentOf(cell) : String(cell)));
     made = `${folded(texts.join("\n"))}\n${phoneDigits(row).join("\n")}`;
     haystacks.set(row, made);
   }
