@@ -17,21 +17,21 @@ from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result
 
 _STEPS = (
-    ("second", 1, N_("Messages sent per second")),
-    ("5 seconds", 5, N_("Messages sent per 5 seconds")),
-    ("10 seconds", 10, N_("Messages sent per 10 seconds")),
-    ("30 seconds", 30, N_("Messages sent per 30 seconds")),
-    ("minute", 60, N_("Messages sent per minute")),
-    ("5 minutes", 300, N_("Messages sent per 5 minutes")),
-    ("10 minutes", 600, N_("Messages sent per 10 minutes")),
-    ("30 minutes", 1800, N_("Messages sent per 30 minutes")),
-    ("hour", 3600, N_("Messages sent per hour")),
-    ("3 hours", 10_800, N_("Messages sent per 3 hours")),
-    ("6 hours", 21_600, N_("Messages sent per 6 hours")),
-    ("12 hours", 43_200, N_("Messages sent per 12 hours")),
-    ("day", 86_400, N_("Messages sent per day")),
-    ("week", 604_800, N_("Messages sent per week")),
-    ("30 days", 2_592_000, N_("Messages sent per 30 days")),
+    ("second", 1, N_("Messages accepted per second")),
+    ("5 seconds", 5, N_("Messages accepted per 5 seconds")),
+    ("10 seconds", 10, N_("Messages accepted per 10 seconds")),
+    ("30 seconds", 30, N_("Messages accepted per 30 seconds")),
+    ("minute", 60, N_("Messages accepted per minute")),
+    ("5 minutes", 300, N_("Messages accepted per 5 minutes")),
+    ("10 minutes", 600, N_("Messages accepted per 10 minutes")),
+    ("30 minutes", 1800, N_("Messages accepted per 30 minutes")),
+    ("hour", 3600, N_("Messages accepted per hour")),
+    ("3 hours", 10_800, N_("Messages accepted per 3 hours")),
+    ("6 hours", 21_600, N_("Messages accepted per 6 hours")),
+    ("12 hours", 43_200, N_("Messages accepted per 12 hours")),
+    ("day", 86_400, N_("Messages accepted per day")),
+    ("week", 604_800, N_("Messages accepted per week")),
+    ("30 days", 2_592_000, N_("Messages accepted per 30 days")),
 )
 """Each step of time: its name, its length in seconds, and the heading of a table or chart."""
 SENT_PER: Mapping[str, str] = MappingProxyType({name: heading for name, _seconds, heading in _STEPS})

@@ -22,8 +22,8 @@ URGENCY = (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Out
 """The order of the reasons: what needs a person comes first."""
 
 _MEANINGS = {
-    Outcome.SUCCESS: N_("Sent; a new chat"),
-    Outcome.REUSED: N_("Sent; the chat was there"),
+    Outcome.SUCCESS: N_("Accepted; a new chat"),
+    Outcome.REUSED: N_("Accepted; the chat was there"),
     Outcome.ERROR: N_("Not sent; correct the row"),
     Outcome.UNKNOWN: N_("Perhaps sent; decide"),
     Outcome.SKIPPED: N_("Left out by a rule"),
@@ -108,17 +108,17 @@ def _this_run(run: Run, tally: Tally, last_sent: datetime | None) -> str:
     )
     before = messaged - now
     if before <= 0:
-        return _("This run: {now} sent.").format(now=number(now))
+        return _("This run: {now} accepted.").format(now=number(now))
     if last_sent is None or now:
         words = ngettext(
-            "This run: {now} sent now; {before} was sent before.",
-            "This run: {now} sent now; {before} were sent before.",
+            "This run: {now} accepted now; {before} was accepted before.",
+            "This run: {now} accepted now; {before} were accepted before.",
             before,
         )
         return words.format(now=number(now), before=number(before))
     words = ngettext(
-        "This run: {now} sent now; {before} was sent before, the last on {day}.",
-        "This run: {now} sent now; {before} were sent before, the last on {day}.",
+        "This run: {now} accepted now; {before} was accepted before, the last on {day}.",
+        "This run: {now} accepted now; {before} were accepted before, the last on {day}.",
         before,
     )
     day = format_day(last_sent.astimezone(ZoneInfo(run.timezone)))

@@ -246,7 +246,7 @@ def test_the_summary_speaks_portuguese() -> None:
     texts = [str(value) for line in page.iter_rows(values_only=True) for value in line if value is not None]
     assert texts[0] == MARK
     for words in (
-        "Enviadas nesta execução: 1.",
+        "Aceitas nesta execução: 1.",
         "Com mensagem: 1 de 1.501 linhas (novas: 1, existentes: 0).",
         "Falta: 1.500 linhas para corrigir.",
         "Atenção: x",

@@ -116,7 +116,7 @@ def test_every_reason_can_stand_in_the_summary(reason: Reason) -> None:
 def test_the_headline_says_first_what_this_run_did() -> None:
     """Sent now, messaged in all, and what is left."""
     assert headline(RUN, TALLY) == (
-        "This run: 7 sent.",
+        "This run: 7 accepted.",
         "Messaged: 7 of 11 rows (new 5, existing 2).",
         "Left: 3 rows to correct, 1 row not sent yet.",
     )
@@ -127,7 +127,7 @@ def test_the_headline_of_a_second_run_names_the_earlier_one() -> None:
     again = Tally(counts={Outcome.SUCCESS: 10_000}, reasons={})
     sent = datetime(2026, 11, 4, 1, 30, tzinfo=UTC)
     assert headline(RUN, again, last_sent=sent) == (
-        "This run: 0 sent now; 10,000 were sent before, the last on 03/11/2026.",
+        "This run: 0 accepted now; 10,000 were accepted before, the last on 03/11/2026.",
         "Messaged: 10,000 of 10,000 rows (new 10,000, existing 0).",
     )
 
