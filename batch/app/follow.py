@@ -19,9 +19,10 @@ from batch.app.settings import Settings
 from batch.chats import Token
 from batch.errors import SettingsError, WeglyBatchError
 from batch.i18n import _
-from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, UndecidedReply, follow_lock
+from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, follow_lock
 from batch.model.delivery import FOLLOWED, DeliveryCounts
 from batch.model.outcomes import ExitCode
+from batch.model.replies import UndecidedReply
 from batch.model.runs import Run
 from batch.reporter import DeliverySummary, delivery_headline, summarize_delivery
 
@@ -44,7 +45,6 @@ class FollowReport:
     """Messages that are still due for a look."""
     opted_out: tuple[FollowedMessage, ...]
     """Messages whose people this pass has put on the suppression list."""
-    undecided: tuple[UndecidedReply, ...]
     counts: DeliveryCounts | None
     """Of all messages that are followed; None when none was looked at."""
     settled: ReconcileReport | None
@@ -64,6 +64,10 @@ class FollowReport:
         if self.refused:
             return ExitCode.STOPPED
         return ExitCode.PENDING if self.due else ExitCode.DONE
+
+    @property
+    def undecided(self) -> tuple[UndecidedReply, ...]:
+        return self.counts.undecided if self.counts else ()
 
     @property
     def delivery(self) -> DeliverySummary | None:
@@ -131,7 +135,6 @@ def follow(
                 changed=passing.changed,
                 due=len(ledger.deliveries.due(scope, clock())),
                 opted_out=tuple(passing.opted_out),
-                undecided=tuple(ledger.deliveries.undecided(scope)),
                 counts=ledger.deliveries.count(scope),
                 settled=settled,
                 unknown=0 if settled else sum(len(ledger.settlements.row_statuses(run.run)) for run in runs),

@@ -1,6 +1,6 @@
 """`report` and `runs`: what the ledger knows, written again or listed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from batch.i18n import N_, _, describe_os_error
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.runs import CLEAN_REPORT, Run, Tally
-from batch.reporter import RunSummary, SourceSheet, summarize_run, write_index, write_report
+from batch.reporter import RunSummary, SourceSheet, delivery_headline, summarize_run, write_index, write_report
 
 _REMEDY = N_("Free space there, or name another place with --reports. The ledger keeps everything until then.")
 
@@ -31,6 +31,11 @@ class RunListing:
     runs: tuple[tuple[Run, Tally], ...]
     campaigns: tuple[str, ...]
     """Names of all campaigns that have runs, also where only some runs were asked for."""
+
+    @property
+    def arrived(self) -> Mapping[str, str]:
+        """Delivery of each run that was looked at, as the headline of its report has it."""
+        return {run.run: delivery_headline(tally.delivery, run.timezone) for run, tally in self.runs if tally.delivery}
 
     @property
     def summaries(self) -> list[RunSummary]:

@@ -40,7 +40,7 @@ from batch.i18n import _, current_language
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.delivery import SAMPLE_AFTER
-from batch.model.runs import CLEAN_REPORT, KEYED_ORIGINS, Run
+from batch.model.runs import CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, Run
 from batch.model.sheets import limits_for
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, precise_loop, stop_on_signals
 from batch.spool import Spool
@@ -194,6 +194,9 @@ class SheetRun:
                 raise Declined(_("Nothing was sent: the question was answered with no."))
             options, folder = reading_of(campaign, source.sheet.info), str(self._folder.path)
             options |= dict.fromkeys([KEYED_ORIGINS, *([CLEAN_REPORT] if settings.clean_report else [])], "yes")
+            options[TEMPLATE] = traits_of(campaign).template
+            if prices := campaign.prices:
+                options |= {PRICE: str(prices.per_message), CURRENCY: prices.currency}
             run = describe_run(name, self.sheet, source, settings, started, sheet_options=options, report_dir=folder)
             staged.staging.plan(run, owner, traits_of(campaign))
         self._folder.keep()

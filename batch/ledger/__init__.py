@@ -25,7 +25,7 @@ from batch.ledger.admin.backup import LedgerContents, back_up, read_contents
 from batch.ledger.admin.people import PersonMessage, PersonRecord
 from batch.ledger.admin.purge import PurgeCounts, Scope
 from batch.ledger.admin.settlement import RelatedMessage, RowStatus, Settlement, SettlementCheck, check_settlement
-from batch.ledger.deliveries.looks import FollowedMessage, FollowScope, OtherAttempt, UndecidedReply
+from batch.ledger.deliveries.looks import FollowedMessage, FollowScope, OtherAttempt
 from batch.ledger.ledger import Ledger
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.plan.staging import DueLooks, StagedRow, Staging

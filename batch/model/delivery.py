@@ -7,10 +7,12 @@ looks come in, the same is known after them.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
+from batch.i18n import N_
 from batch.model.chat_history import Span, TimelineMessage, is_same_text
-from batch.model.replies import OptOutWords, Reply, find_reply, join_replies
+from batch.model.replies import OptOutWords, Reply, UndecidedReply, find_reply, join_replies
 
 LOOKS = tuple(timedelta(minutes=minutes) for minutes in (10, 120, 1440, 3 * 1440, 7 * 1440, 30 * 1440))
 """Times of the looks after a message was sent. WhatsApp gives up after 30 days."""
@@ -28,6 +30,10 @@ REPEATABLE = (131049, 131000, 131016, 130429, 131057)
 another of its template and sender was sent on."""
 RETRY_AFTER = timedelta(hours=24)
 """Least time between a failed message and the one that replaces it: Meta punishes earlier ones."""
+RATED_AFTER = timedelta(hours=24)
+"""Age from which on a message counts for rates: before, it may well be on its way."""
+LEAST_RATED = 50
+"""Messages of which a rate is given: that of fewer is chance."""
 _FAILURE_STANDS = timedelta(hours=24)
 """How long a failure is doubted: `delivered` may follow it."""
 
@@ -58,6 +64,16 @@ class DeliveryState(StrEnum):
         return self in (DeliveryState.DELIVERED, DeliveryState.READ)
 
 
+STATE_WORDS: Mapping[DeliveryState, str] = {
+    DeliveryState.NOT_FOUND: N_("not found in the chat, which proves nothing"),
+    DeliveryState.NOT_TOLD_APART: N_("several messages of ours may be it"),
+    DeliveryState.OTHER: N_("in the chat, with a state that is not known here"),
+    DeliveryState.PROCESSING: N_("being processed"),
+    DeliveryState.SENT: N_("sent, not delivered yet"),
+    DeliveryState.FAILED: N_("failed"),
+    DeliveryState.DELIVERED: N_("delivered"),
+    DeliveryState.READ: N_("read"),
+}
 _RANK = {state: rank for rank, state in enumerate(DeliveryState)}
 _WORDS: Mapping[str, DeliveryState] = {
     **{state.value: state for state in DeliveryState if _RANK[state] > _RANK[DeliveryState.OTHER]},
@@ -67,10 +83,14 @@ _WORDS: Mapping[str, DeliveryState] = {
 }
 
 
+def failure_words(code: int | None, words: str) -> str:
+    """Return the API's words of a failure without the code that they begin with."""
+    return words.removeprefix(f"(#{code})").strip()
+
+
 def failure_text(code: int | None, words: str) -> str:
-    """Return WhatsApp's code and the API's words of a failure as one text, with the code once; empty for neither."""
-    rest = words.removeprefix(f"(#{code})").strip()
-    return " ".join(filter(None, ("" if code is None else str(code), rest)))
+    """Return WhatsApp's code and the API's words of a failure as one text; empty for neither."""
+    return " ".join(filter(None, ("" if code is None else str(code), failure_words(code, words))))
 
 
 def state_of(word: str | None) -> DeliveryState:
@@ -223,6 +243,38 @@ def see(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryRates:
+    """Messages of a template or a sender that were looked at a day or more after they were sent.
+
+    The shares are of `messages`; None for fewer than 50.
+    """
+
+    by: str
+    """`template` or `sender`."""
+    name: str
+    """Empty for a template that was not recorded."""
+    messages: int
+    delivered: float | None
+    """At least."""
+    read: float | None
+    """At least."""
+    failed: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spent:
+    """Prices of accepted messages in one currency, of runs whose campaigns gave one."""
+
+    expected: Decimal = Decimal(0)
+    """If each of them arrives."""
+    delivered: Decimal = Decimal(0)
+    """Of those that arrived, at least."""
+
+    def add(self, expected: Decimal, delivered: Decimal) -> "Spent":
+        return Spent(expected=self.expected + expected, delivered=self.delivered + delivered)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryCounts:
     """Messages that the API accepted, by what looks have shown of them."""
 
@@ -235,6 +287,13 @@ class DeliveryCounts:
     opted_out: int = 0
     looked_at: datetime | None = None
     """The latest look; None when there was none."""
+    rated: Mapping[tuple[str, str], Mapping[DeliveryState, int]] = field(default_factory=dict)
+    """(`template` or `sender`, its name) to the messages that a look has shown `RATED_AFTER` they were sent, or later.
+    The name of a template is empty for runs that did not record it."""
+    spent: Mapping[str, Spent] = field(default_factory=dict)
+    """By currency."""
+    undecided: tuple[UndecidedReply, ...] = ()
+    """Replies that a person has to read, the oldest first."""
 
     @property
     def delivered(self) -> int:
@@ -257,3 +316,20 @@ class DeliveryCounts:
     def not_known(self) -> int:
         """Not looked at, not found, ambiguous, or with another word."""
         return self.messaged - self.delivered - self.failed - self.on_the_way
+
+    @property
+    def rates(self) -> tuple[DeliveryRates, ...]:
+        """Rates by template, then by sender; of most messages first."""
+        return tuple(_rates(by, name, self.rated[by, name]) for by, name in sorted(self.rated, key=self._order))
+
+    def _order(self, of: tuple[str, str]) -> tuple[bool, int, str]:
+        by, name = of
+        return by != "template", -sum(self.rated[of].values()), name
+
+
+def _rates(by: str, name: str, states: Mapping[DeliveryState, int]) -> DeliveryRates:
+    found, messages = DeliveryCounts(states=states), sum(states.values())
+    delivered, read, failed = (
+        count / messages if messages >= LEAST_RATED else None for count in (found.delivered, found.read, found.failed)
+    )
+    return DeliveryRates(by=by, name=name, messages=messages, delivered=delivered, read=read, failed=failed)

@@ -1,11 +1,12 @@
 """Redaction of personal data, for reports that are passed on and for the log."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
 
-from batch.model.delivery import Delivery
+from batch.model.delivery import Delivery, DeliveryCounts
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import Value
@@ -98,6 +99,15 @@ def _mask_delivery(delivery: Delivery) -> Delivery:
     if reply is not None and reply.kind.startswith(BUTTON):
         reply = replace(reply, kind=BUTTON.rstrip(":"))
     return replace(delivery, words="", word=None, reply=reply)
+
+
+def mask_counts(counts: DeliveryCounts) -> DeliveryCounts:
+    """Return the counts without the API's words, and with masked phones."""
+    codes = Counter[tuple[int | None, str]]()
+    for (code, _words), messages in counts.codes.items():
+        codes[code, ""] += messages
+    undecided = (replace(each, person=mask_phone(each.person)) for each in counts.undecided)
+    return replace(counts, codes=codes, undecided=tuple(undecided))
 
 
 def mask_result(result: Result) -> Result:

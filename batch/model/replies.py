@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from batch.formatting import format_moment
+from batch.i18n import ngettext, number
 from batch.model.chat_history import TimelineMessage
+from batch.model.phone.cells import format_phone
 
 REPLY_TIME = timedelta(days=7)
 """How long after ours a person's first message counts as a reply; an opt-out counts whenever it comes."""
@@ -71,6 +74,35 @@ class Reply:
     @property
     def opts_out(self) -> bool:
         return self.kind == OPT_OUT
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UndecidedReply:
+    """A reply with a word of opt-out in a longer text, of a person who is not on the suppression list."""
+
+    person: str
+    run: str
+    timezone: str
+    at: datetime
+
+
+def describe_undecided(replies: Sequence[UndecidedReply]) -> tuple[str, list[tuple[str, str]]]:
+    """Return what a person has to decide, and for each reply the command to type and its time; empty for none.
+
+    A masked person has no command.
+    """
+    words = ngettext(
+        "{n} reply has a word of opt-out in a sentence. Read it in Wegly; for a person who wants no more messages:",
+        "{n} replies have a word of opt-out in a sentence. Read them in Wegly; for each person who wants no more "
+        "messages:",
+        len(replies),
+    )
+    commands = [
+        (f'wegly-batch suppress add "{format_phone(each.person)}"', format_moment(each.at, each.timezone))
+        for each in replies
+        if "*" not in each.person
+    ]
+    return words.format(n=number(len(replies))) if replies else "", commands
 
 
 def find_reply(

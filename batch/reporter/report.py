@@ -13,7 +13,7 @@ from batch.errors import attempt
 from batch.formatting import format_day
 from batch.i18n import N_, _, use_language
 from batch.model.messages import Origin
-from batch.model.redaction import mask_file_name, mask_result
+from batch.model.redaction import mask_counts, mask_file_name, mask_result
 from batch.model.runs import Result, Run, Tally
 from batch.reporter.html.page import write_html
 from batch.reporter.results_csv import write_csv
@@ -73,6 +73,7 @@ def write_report(
     if masked:  # folders, and the sheet's file too, may be named after people
         run = replace(run, sheet_path=mask_file_name(run.sheet_path), ledger="", report_dir=None)
         sheet = SourceSheet(path=None, info=None, rows=None, name=mask_file_name(sheet.name))
+        tally = replace(tally, delivery=tally.delivery and mask_counts(tally.delivery))
     known = (lambda: map(mask_result, results())) if masked else results
     with use_language(run.language), closing(ResultSpool(known, zone)) as spool:
         statistics = collect_statistics(spool.spool_results(), zone)

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path, PurePath
 from zoneinfo import ZoneInfo
 
 from batch.atomic_file import write_atomic
 from batch.control_characters import show_controls
 from batch.formatting import OMIT_NONE, to_json
-from batch.model.delivery import DeliveryCounts, DeliveryState
+from batch.model.delivery import DeliveryCounts, DeliveryRates, DeliveryState
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence
 from batch.model.runs import Run, Tally, rank_reasons
@@ -72,6 +73,17 @@ class FailureCount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryCost:
+    """Prices of the accepted messages whose campaigns give a price."""
+
+    currency: str
+    expected: Decimal
+    """If each of them arrives."""
+    delivered: Decimal
+    """Of those that arrived, at least."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeliverySummary:
     """Accepted messages by what looks have shown of them; all but `read` and the replies add up to `messaged`."""
 
@@ -88,6 +100,10 @@ class DeliverySummary:
     looked_at: datetime
     states: Mapping[str, int]
     failures: tuple[FailureCount, ...]
+    rates: tuple[DeliveryRates, ...]
+    costs: tuple[DeliveryCost, ...]
+    to_decide: int
+    """Replies with a word of opt-out in a sentence, which a person has to read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +195,12 @@ def summarize_delivery(counts: DeliveryCounts, zone: ZoneInfo) -> DeliverySummar
         looked_at=counts.looked_at.astimezone(zone),
         states={state.value: counts.states.get(state, 0) for state in DeliveryState},
         failures=tuple(FailureCount(code=code, words=words, messages=n) for (code, words), n in failures),
+        rates=counts.rates,
+        costs=tuple(
+            DeliveryCost(currency=currency, expected=spent.expected, delivered=spent.delivered)
+            for currency, spent in sorted(counts.spent.items())
+        ),
+        to_decide=len(counts.undecided),
     )
 
 

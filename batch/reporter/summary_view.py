@@ -11,8 +11,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from batch.formatting import format_day, format_moment
-from batch.i18n import N_, _, ngettext, number
-from batch.model.delivery import DeliveryCounts
+from batch.i18n import N_, _, decimal, ngettext, number
+from batch.model.delivery import DeliveryCounts, DeliveryRates, DeliveryState, failure_words
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence, sentence
 from batch.model.runs import Run, Tally, rank_reasons
@@ -70,6 +70,76 @@ class ReasonSummary:
     """`7, 12, 31 and 4 more`; a single row as its number, which Excel would mark as an error if it were text."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryStep:
+    """Messages that got so far, or that are left beside the way."""
+
+    name: str
+    tone: Outcome
+    """Whose colours it has."""
+    messages: int
+    of: int
+    """All accepted messages."""
+    states: str
+    """`DeliveryState` of its rows, with blanks between; `none`: not looked at; or `reply`, `opt_out`."""
+
+
+def summarize_steps(counts: DeliveryCounts) -> tuple[list[DeliveryStep], list[DeliveryStep]]:
+    """Return the steps on the way of the accepted messages, and what stands beside the way."""
+
+    def step(name: str, tone: Outcome, messages: int, *states: str) -> DeliveryStep:
+        return DeliveryStep(name=name, tone=tone, messages=messages, of=counts.messaged, states=" ".join(states))
+
+    way, gone = ("sent", "delivered", "read"), ("other", "not_found", "not_told_apart", "none")
+    on = counts.delivered + counts.states.get(DeliveryState.SENT, 0)
+    return [
+        step(_("Messaged: accepted by the API"), Outcome.SUCCESS, counts.messaged, *DeliveryState, "none"),
+        step(_("Sent on, at least"), Outcome.SUCCESS, on, *way),
+        step(_("Delivered, at least"), Outcome.SUCCESS, counts.delivered, *way[1:]),
+        step(_("Read, at least"), Outcome.SUCCESS, counts.read, *way[2:]),
+        step(_("Replied"), Outcome.REUSED, counts.replied, "reply"),
+    ], [
+        step(_("Failed"), Outcome.ERROR, counts.failed, "failed"),
+        step(_("On the way"), Outcome.PENDING, counts.on_the_way, "processing", "sent"),
+        step(_("Not known"), Outcome.SKIPPED, counts.not_known, *gone),
+        step(_("Opted out"), Outcome.UNKNOWN, counts.opted_out, "opt_out"),
+    ]
+
+
+def summarize_failures(counts: DeliveryCounts) -> list[tuple[str, str, int]]:
+    """Return code, words and messages of each reason of failures, the most frequent first."""
+    found = sorted(counts.codes.items(), key=lambda each: (-each[1], each[0][0] or 0, each[0][1]))
+    return [
+        ("" if code is None else str(code), failure_words(code, words) or _(_NO_WORDS), n) for (code, words), n in found
+    ]
+
+
+_NO_WORDS = N_("the API gave no words")
+
+
+def rates_text(rates: DeliveryRates) -> str:
+    """Return the rates of a template or sender, or why there are none."""
+    if rates.delivered is None or rates.read is None or rates.failed is None:
+        return _("fewer than 50 messages, so no rate")
+    words = _("delivered at least {delivered}, read at least {read}, failed {failed}")
+    shares = {"delivered": rates.delivered, "read": rates.read, "failed": rates.failed}
+    return words.format(**{name: f"{decimal(100 * share)}%" for name, share in shares.items()})
+
+
+def price_sentences(counts: DeliveryCounts) -> list[str]:
+    """Return what was delivered times the price beside what is expected, a sentence for each currency."""
+    words = _(
+        "Cost of what was delivered, at least: {currency} {delivered}. Expected, if all that was accepted arrives: "
+        "{currency} {expected}."
+    )
+    return [
+        words.format(
+            currency=currency, delivered=decimal(float(spent.delivered), 2), expected=decimal(float(spent.expected), 2)
+        )
+        for currency, spent in sorted(counts.spent.items())
+    ]
+
+
 def headline(run: Run, tally: Tally, *, last_sent: datetime | None = None) -> tuple[str, ...]:
     """Sentences: what this run did, how many are messaged, and what is left to do, if anything.
 
@@ -79,26 +149,25 @@ def headline(run: Run, tally: Tally, *, last_sent: datetime | None = None) -> tu
     return tuple(filter(None, (_this_run(run, tally, last_sent), _messaged(tally), delivery, _remaining(tally))))
 
 
+FIGURES = ("messaged", "delivered", "read", "failed", "on_the_way", "not_known", "replied", "opted_out")
+"""The figures of `describe_delivery`, as `DeliveryCounts` and summary.json name them."""
+
+
 def delivery_headline(counts: DeliveryCounts, timezone: str) -> str:
     """Say what arrived, as far as looks have shown it. `timezone`: of the look's time."""
+    figures = {name: getattr(counts, name) for name in FIGURES}
+    return describe_delivery(figures, format_moment(counts.looked_at, timezone) if counts.looked_at else "")
+
+
+def describe_delivery(figures: Mapping[str, int], when: str) -> str:
+    """Say what arrived, by `FIGURES`. `when`: the latest look."""
     found = _(
         "Delivered at least {delivered} of {messaged} messaged (read at least {read}), failed {failed}, "
         "on the way {way}{unknown}; {replied} replied, {opted_out} opted out. Looked {when}."
     )
-    unknown = _(", not known {n}").format(n=number(counts.not_known)) if counts.not_known else ""
-    looked_at = counts.looked_at
-    when = "" if looked_at is None else format_moment(looked_at, timezone)
-    return found.format(
-        delivered=number(counts.delivered),
-        messaged=number(counts.messaged),
-        read=number(counts.read),
-        failed=number(counts.failed),
-        way=number(counts.on_the_way),
-        unknown=unknown,
-        replied=number(counts.replied),
-        opted_out=number(counts.opted_out),
-        when=when,
-    )
+    shown = {name: number(figures[name]) for name in FIGURES}
+    unknown = _(", not known {n}").format(n=shown["not_known"]) if figures["not_known"] else ""
+    return found.format(**shown, way=shown["on_the_way"], unknown=unknown, when=when)
 
 
 def _this_run(run: Run, tally: Tally, last_sent: datetime | None) -> str:

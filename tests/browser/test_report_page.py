@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from report_factory import HOSTILE, Made, hostile, phone
 
 from batch.model.csv_injection import guard
+from batch.model.delivery import DeliveryState
 from batch.reporter.html import rows as html_rows
 
 Open = Callable[..., Page]
@@ -114,6 +115,44 @@ def test_a_count_and_a_reason_lead_to_their_rows(show: Open, usual: Path) -> Non
     page.locator("button[data-reason=phone_not_a_number]").click()
     hits(page, "5 of 300 rows")
     assert set(page.locator("#table tbody .badge").all_inner_texts()) == {"error"}
+
+
+def test_what_arrived_is_shown_and_leads_to_its_rows(show: Open, tmp_path: Path) -> None:
+    """Each step has its messages and shows as many rows; the select does the same, and details have words for codes."""
+    made = Made(rows=140, followed=True)
+    page = show(made.page(tmp_path))
+    counts = made.tally().delivery
+    assert counts is not None
+    steps = page.locator(".funnel li, .beside li")
+    expect(steps.locator(".count")).to_have_text(
+        [
+            *map(str, (counts.messaged, counts.delivered + counts.states[DeliveryState.SENT], counts.delivered)),
+            *map(str, (counts.read, counts.replied, counts.failed, counts.on_the_way, counts.not_known)),
+            str(counts.opted_out),
+        ]
+    )
+    for step in steps.all():
+        step.get_by_role("button").click()
+        hits(page, f"{step.locator('.count').inner_text()} of 140 rows")
+    page.get_by_label("Delivery").select_option(label="Failed")
+    hits(page, f"{counts.failed} of 140 rows")
+    assert set(page.locator("#table tbody .state").all_inner_texts()) == {"failed"}
+    page.locator("#table .open").first.click()
+    detail = page.locator("#detail-body")
+    expect(detail).to_contain_text("131049 Withheld")
+    expect(detail).to_contain_text("Nov 5, 2026")
+    page.keyboard.press("Escape")
+    page.get_by_label("Delivery").select_option(label="Replied")
+    page.locator("#table .open").first.click()
+    expect(detail).to_contain_text(re.compile("button: Quero <b>saber</b> mais|opt-out"))
+    page.keyboard.press("Escape")
+    page.locator("#reset").click()
+    hits(page, "140 of 140 rows")
+    arrived = page.locator(".arrived")
+    expect(arrived).to_contain_text("fewer than 50")
+    expect(arrived.locator(".rates tbody tr").nth(1).locator("td")).to_have_text(["49", "–", "–", "–"])  # noqa: RUF001
+    expect(arrived.locator(".commands li").first).to_contain_text('wegly-batch suppress add "+55 11 90002-0014"')
+    expect(arrived.locator(".failures tbody tr")).to_contain_text("Withheld")
 
 
 def test_columns_sort_both_ways(show: Open, usual: Path) -> None:
@@ -304,7 +343,8 @@ def test_the_page_scrolls_in_one_direction_only(
 @pytest.mark.parametrize("language", ["en", "pt_BR"])
 def test_axe_finds_nothing_serious(show: Open, tmp_path: Path, scheme: str, language: str) -> None:
     """axe-core, wide and narrow, on the page as it opens and with a row's detail open."""
-    file = Made(rows=60, language=language, warnings=("1 row is hidden.",), notes=("A note.",)).page(tmp_path)
+    made = Made(rows=60, language=language, warnings=("1 row is hidden.",), notes=("A note.",), followed=True)
+    file = made.page(tmp_path)
     page = show(file, color_scheme=scheme, viewport={"width": 1280, "height": 800}, bypass_csp=True)
     page.locator("#size").select_option("25")
     serious(page)

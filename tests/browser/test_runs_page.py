@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from report_factory import Made, hostile
 
-from batch.reporter import write_index, write_report
+from batch.reporter import delivery_headline, write_index, write_report
 
 Open = Callable[..., Page]
 
@@ -19,7 +19,10 @@ Open = Callable[..., Page]
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two runs and one that was killed."""
     folder = tmp_path_factory.mktemp("reports")
-    for name, made in (("20261103T130000Z-novembro-1b02", Made(rows=60)), ("20261103T140000Z-x-0000", hostile(20))):
+    for name, made in (
+        ("20261103T130000Z-novembro-1b02", Made(rows=60, followed=True)),
+        ("20261103T140000Z-x-0000", hostile(20)),
+    ):
         (folder / name).mkdir()
         write_report(
             folder / name,
@@ -38,6 +41,12 @@ def test_each_run_leads_to_its_report(show: Open, reports: Path) -> None:
     page = show(reports / "index.html")
     expect(page.locator("tbody tr")).to_have_count(2)
     expect(page.get_by_text("20261103T150000Z-morto-0001")).to_be_visible()
+    delivery = Made(rows=60, followed=True).tally().delivery
+    assert delivery is not None
+    expect(page.locator("tbody tr").filter(has_text="novembro").locator(".about")).to_have_text(
+        delivery_headline(delivery, "America/Sao_Paulo")
+    )
+    expect(page.locator(".about")).to_have_count(1)
     link = page.get_by_role("link", name="novembro")
     assert link.get_attribute("href") == "./20261103T130000Z-novembro-1b02/report.html"
     assert (reports / "20261103T130000Z-novembro-1b02" / "report.html").is_file()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,11 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.i18n import use_language
+from batch.model.delivery import Delivery, DeliveryCounts, DeliveryState, Spent
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
+from batch.model.replies import Reply, UndecidedReply
 from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun
 from batch.model.sheets import SheetInfo, SheetRow
 from batch.reporter import SourceSheet
@@ -85,6 +88,22 @@ def result(row: int, *, words: str | None = None) -> Result:
     )
 
 
+LOOKED_AT = START + timedelta(days=2)
+_REPLY = Reply(at=START + timedelta(hours=1), kind="button:Quero <b>saber</b> mais")
+_DELIVERIES = (
+    None,
+    Delivery(state=DeliveryState.READ, seen_at=LOOKED_AT, looked_at=LOOKED_AT, reply=_REPLY),
+    Delivery(state=DeliveryState.DELIVERED, seen_at=LOOKED_AT, looked_at=LOOKED_AT),
+    Delivery(state=DeliveryState.SENT, seen_at=LOOKED_AT, looked_at=LOOKED_AT),
+    Delivery(
+        state=DeliveryState.FAILED, seen_at=LOOKED_AT, looked_at=LOOKED_AT, code=131049, words="(#131049) Withheld"
+    ),
+    Delivery(state=DeliveryState.OTHER, seen_at=LOOKED_AT, looked_at=LOOKED_AT, word="queued"),
+    Delivery(state=DeliveryState.READ, seen_at=LOOKED_AT, looked_at=LOOKED_AT, reply=replace(_REPLY, kind="opt_out")),
+)
+"""What looks have shown of accepted rows, one after the other."""
+
+
 def sheet_row(row: int) -> SheetRow:
     """A contact as people keep them."""
     digits = phone(row)[3:]
@@ -111,9 +130,33 @@ class Made:
     """False: the sheet is gone."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    followed: bool = False
+    """Messages were looked at."""
 
     def results(self) -> list[Result]:
-        return [result(row, words=self.words(row)) for row in self._numbers]
+        found = [result(row, words=self.words(row)) for row in self._numbers]
+        if self.followed:
+            for each in found:
+                each.delivery = _DELIVERIES[each.row % len(_DELIVERIES)] if each.outcome.is_accepted else None
+        return found
+
+    def delivery(self, results: Sequence[Result]) -> DeliveryCounts:
+        """Counts of the deliveries that the results have; two replies to decide."""
+        messaged = sum(each.outcome.is_accepted for each in results)
+        known = [each.delivery for each in results if each.delivery]
+        states = Counter(each.state for each in known)
+        person = UndecidedReply(person=phone(2), run="the-run", timezone="America/Sao_Paulo", at=LOOKED_AT)
+        return DeliveryCounts(
+            messaged=messaged,
+            states=states,
+            codes=Counter((each.code, each.words) for each in known if each.state is DeliveryState.FAILED),
+            replied=sum(each.reply is not None for each in known),
+            opted_out=sum(each.reply is not None and each.reply.opts_out for each in known),
+            looked_at=LOOKED_AT,
+            rated={("template", "saudacao (pt_BR)"): states, ("sender", "0b28ee57"): {DeliveryState.READ: 49}},
+            spent={"BRL": Spent(expected=Decimal("0.35") * messaged, delivered=Decimal("0.35") * len(known))},
+            undecided=(person, replace(person, person=phone(3))),
+        )
 
     @property
     def _numbers(self) -> range:
@@ -129,6 +172,7 @@ class Made:
         return Tally(
             counts={outcome: counts[outcome] for outcome in Outcome},
             reasons=Counter((each.outcome, each.reason) for each in results),
+            delivery=self.delivery(results) if self.followed else None,
             this_run=ThisRun(attempts=18, outcomes=counts, wanted_rate=10.0, achieved_rate=7.9, senders=senders),
         )
 

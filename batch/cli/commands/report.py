@@ -7,6 +7,7 @@ import click
 from batch.app.report import rewrite_report
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import settings_from, shared_options
+from batch.cli.output.layout import undecided_lines
 from batch.cli.output.run import written_text
 from batch.cli.terminal import echo, open_page
 from batch.formatting import to_json
@@ -30,7 +31,8 @@ def command(*, run: str | None, mask: bool, as_json: bool, opens: bool, **option
     if as_json:
         echo(to_json(report.summary))
     else:
-        echo(written_text(report))
+        undecided = () if mask else undecided_lines(report.tally.delivery)
+        echo("\n".join([written_text(report), *undecided]))
     if opens:
         open_page(report.written.page)
     return ExitCode.STOPPED if report.written.missing else ExitCode.DONE

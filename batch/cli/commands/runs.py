@@ -2,7 +2,7 @@
 
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -23,14 +23,19 @@ _LEFT = 3
 """Columns of text, from the left; numbers are set to the right."""
 
 
-def runs_text(found: Sequence[tuple[Run, Tally]], *, columns: int | None = None) -> str:
-    """The runs, newest first. `columns` is the width of the terminal; None for lines of any length."""
+def runs_text(
+    found: Sequence[tuple[Run, Tally]], *, arrived: Mapping[str, str] | None = None, columns: int | None = None
+) -> str:
+    """The runs, newest first. `arrived`: by run. `columns`: width of the terminal; None for lines of any length."""
+    arrived = arrived or {}
     header = [_("run"), _("started"), _("campaign"), _("rows"), *(outcome.value for outcome in Outcome), _("exit")]
     table = [header, *(_cells(run, tally) for run, tally in found)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     if columns is None or sum(widths) + len(_GAP) * (len(widths) - 1) <= columns:
-        return "\n".join(_line(cells, widths) for cells in table)
-    return "\n\n".join(_block(run, tally, columns) for run, tally in found)
+        lines = [_line(cells, widths) for cells in table]
+        below = ["", *(arrived.get(run.run, "") for run, _tally in found)]
+        return "\n".join(f"{line}\n  {words}" if words else line for line, words in zip(lines, below, strict=True))
+    return "\n\n".join(_block(run, tally, arrived.get(run.run, ""), columns) for run, tally in found)
 
 
 def no_runs_text(campaign: str | None, names: Sequence[str]) -> str:
@@ -57,13 +62,14 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join([*left, *(f"{cell:>{width}}" for cell, width in pairs[_LEFT:])])
 
 
-def _block(run: Run, tally: Tally, columns: int) -> str:
+def _block(run: Run, tally: Tally, arrived: str, columns: int) -> str:
     ended = _("exit {code}").format(code=run.exit_code) if run.exit_code is not None else _("not ended, or killed")
     counts = [f"{outcome.value} {number(tally.counts[outcome])}" for outcome in Outcome if tally.counts[outcome]]
     lines = [
         run.run,
         f"{format_moment(run.started, run.timezone)}, {run.campaign}, {ended}",
         f"{format_rows(tally.rows)}: {', '.join(counts)}" if counts else format_rows(0),
+        *([arrived] if arrived else []),
     ]
     return "\n".join(
         textwrap.fill(
@@ -85,14 +91,15 @@ def _block(run: Run, tally: Tally, columns: int) -> str:
 def command(*, campaign: str | None, limit: int | None, as_json: bool, **options: Any) -> None:
     """List the runs of the ledger, newest first, with the counts of their rows as they stand now.
 
-    A trial (`run --to`) is marked so. A run without an exit code is going on, or was killed.
+    A run that was looked at has what arrived below it. A trial (`run --to`) is marked so. A run without an exit code
+    is going on, or was killed.
     """
     listing = list_runs(settings_from(options), campaign=campaign, limit=limit)
     if as_json:
         echo(to_json(listing.summaries))
         return
     if listing.runs:
-        echo(runs_text(listing.runs, columns=columns_of(sys.stdout)))
+        echo(runs_text(listing.runs, arrived=listing.arrived, columns=columns_of(sys.stdout)))
     else:
         echo(no_runs_text(campaign, listing.campaigns))
     echo(_("Ledger: {place}").format(place=listing.ledger), err=True)

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from batch.app.follow import FollowReport
 from batch.app.reconcile import MatchedRow, NoMatch, ReconcileReport, UnmatchedRow
-from batch.cli.output.layout import row_label
+from batch.cli.output.layout import row_label, undecided_lines
 from batch.cli.output.settle import report_again, row_json, shown_phone
 from batch.formatting import format_moment, to_json
 from batch.i18n import N_, _, ngettext, number
+from batch.model.delivery import failure_words
 from batch.model.runs import Run
 
 _STILL_UNKNOWN: Mapping[NoMatch, str] = {
@@ -62,7 +63,11 @@ def failure_lines(ended: FollowReport) -> list[str]:
     """A line for each reason of failures, the most frequent first."""
     failures = ended.delivery.failures if ended.delivery else ()
     reasons = [
-        (number(each.messages), "" if each.code is None else f"{each.code}", each.words or _("the API gave no words"))
+        (
+            number(each.messages),
+            "" if each.code is None else f"{each.code}",
+            failure_words(each.code, each.words) or _("the API gave no words"),
+        )
         for each in failures
     ]
     width = max((len(count) for count, _code, _words in reasons), default=0)
@@ -79,19 +84,7 @@ def _opt_out_lines(ended: FollowReport) -> list[str]:
             len(ended.opted_out),
         )
         lines.append(words.format(n=number(len(ended.opted_out))))
-    if ended.undecided:
-        words = ngettext(
-            "{n} reply has a word of opt-out in a sentence. Read it in Wegly; for a person who wants no more messages:",
-            "{n} replies have a word of opt-out in a sentence. Read them in Wegly; for each person who wants no more "
-            "messages:",
-            len(ended.undecided),
-        )
-        lines.append(words.format(n=number(len(ended.undecided))))
-        lines += [
-            f'  wegly-batch suppress add "{shown_phone(each.person)}"    {format_moment(each.at, each.timezone)}'
-            for each in ended.undecided
-        ]
-    return lines
+    return [*lines, *undecided_lines(ended.counts)]
 
 
 def _settled_text(ended: ReconcileReport) -> str:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from batch.formatting import format_rows
 from batch.i18n import _, number
+from batch.model.delivery import DeliveryCounts
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
+from batch.model.replies import describe_undecided
 from batch.model.runs import rank_reasons
 from batch.model.sheets import SheetInfo
 
@@ -24,6 +26,12 @@ def outcome_table(counts: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome,
         if not outcome.is_accepted and of_it != [(Reason.WAITING.value, counts[outcome])]:
             lines += [f"  {number(rows):>{width + 6}}  {reason}" for reason, rows in of_it]
     return "\n".join([*lines, f"  {label:<{width}}{number(sum(counts.values())):>8}"])
+
+
+def undecided_lines(counts: DeliveryCounts | None) -> list[str]:
+    """Return the replies that a person has to decide, each with the command to type."""
+    sentence, commands = describe_undecided(counts.undecided if counts else ())
+    return [sentence, *(f"  {command}    {when}" for command, when in commands)] if sentence else []
 
 
 def labelled_lines(pairs: Iterable[tuple[str, str]], least: int = 0) -> list[str]:

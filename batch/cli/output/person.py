@@ -1,28 +1,18 @@
 """Output of `person`."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from batch.app.person import Message, PersonReport
 from batch.formatting import format_moment, format_rows, to_json
-from batch.i18n import N_, _, ngettext, number
-from batch.model.delivery import Delivery, DeliveryState
+from batch.i18n import _, ngettext, number
+from batch.model.delivery import STATE_WORDS, Delivery, DeliveryState
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import in_english
 from batch.model.reasons import sentence
 
 _WIDTH = 80
 _UTC = "UTC"
-_DELIVERY: Mapping[DeliveryState, str] = {
-    DeliveryState.NOT_FOUND: N_("not found in the chat, which proves nothing"),
-    DeliveryState.NOT_TOLD_APART: N_("several messages of ours may be it"),
-    DeliveryState.OTHER: N_("in the chat, with a state that is not known here"),
-    DeliveryState.PROCESSING: N_("being processed"),
-    DeliveryState.SENT: N_("sent, not delivered yet"),
-    DeliveryState.FAILED: N_("failed"),
-    DeliveryState.DELIVERED: N_("delivered"),
-    DeliveryState.READ: N_("read"),
-}
 
 
 def person_text(found: PersonReport) -> str:
@@ -97,7 +87,7 @@ def _message_lines(message: Message) -> Iterator[str]:
 
 
 def _delivery_lines(delivery: Delivery) -> Iterator[str]:
-    state = _(_DELIVERY[delivery.state])
+    state = _(STATE_WORDS[delivery.state])
     if delivery.state is DeliveryState.OTHER and delivery.word:
         state = f"{state} ({delivery.word})"
     elif delivery.state is DeliveryState.FAILED:

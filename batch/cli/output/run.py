@@ -5,7 +5,7 @@ from textwrap import indent
 
 from batch.app.runs.finish import FinishedRun, RunReport
 from batch.app.trial import TrialResult
-from batch.cli.output.layout import labelled_lines, outcome_table, section
+from batch.cli.output.layout import labelled_lines, outcome_table, section, undecided_lines
 from batch.formatting import format_duration, format_moment, format_rate, to_json
 from batch.i18n import N_, _, ngettext, number
 from batch.model.outcomes import Outcome
@@ -39,6 +39,8 @@ def summary_text(ended: FinishedRun) -> str:
     parts.append("\n".join(ended.headline))
     parts.append(outcome_table(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
+    if undecided := undecided_lines(ended.tally.delivery):
+        parts.append("\n".join(undecided))
     parts.append(written_text(ended, ledger=ended.run.ledger))
     parts += [*ended.problems, *ended.notify_problems]
     return "\n\n".join(parts)

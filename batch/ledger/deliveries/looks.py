@@ -14,20 +14,11 @@ import sqlalchemy as sa
 
 from batch.formatting import format_moment
 from batch.i18n import N_, _
-from batch.ledger.read.runs import ACCEPTED, count_deliveries
+from batch.ledger.read.deliveries import ACCEPTED, count_deliveries
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK
 from batch.ledger.storage.results import LOOKED_AT, OF_MESSAGE, delivery_of
-from batch.ledger.storage.schema import (
-    SENT_STATES,
-    canaries,
-    deliveries,
-    is_one_of,
-    is_suppressed,
-    messages,
-    rows,
-    runs,
-)
+from batch.ledger.storage.schema import SENT_STATES, canaries, deliveries, is_one_of, messages, rows, runs
 from batch.ledger.storage.suppression import SuppressionEntry, suppress, suppress_by_code
 from batch.model.delivery import (
     LOOKS,
@@ -97,16 +88,6 @@ class OtherAttempt:
     message_id: str | None
     sent_at: datetime
     duration_ms: int | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UndecidedReply:
-    """A reply with a word of opt-out in a longer text, of a person who is not on the suppression list."""
-
-    person: str
-    run: str
-    timezone: str
-    at: datetime
 
 
 class Deliveries(LedgerPart):
@@ -190,19 +171,6 @@ class Deliveries(LedgerPart):
         """Count the messages of a scope; None when none was looked at."""
         with connect_to_read(self._engine) as connection:
             return count_deliveries(connection, *scope.conditions())
-
-    def undecided(self, scope: FollowScope) -> list[UndecidedReply]:
-        """Return the replies that a person has to read, the oldest first."""
-        listed = sa.exists().where(is_suppressed(messages.c.person, messages.c.endpoint))
-        query = (
-            sa.select(messages.c.person, messages.c.run, runs.c.timezone, deliveries.c.replied_at.label("at"))
-            .select_from(messages.join(deliveries, OF_MESSAGE).join(runs, runs.c.run == messages.c.run))
-            .where(*scope.conditions(), deliveries.c.reply_undecided, ~listed)
-            .where(~messages.c.person.startswith(MARK, autoescape=True))
-            .order_by(deliveries.c.replied_at)
-        )
-        with connect_to_read(self._engine) as connection:
-            return [UndecidedReply(**found) for found in connection.execute(query).mappings()]
 
 
 _AGAIN = N_("Check the disk, then give the same command again: it goes on where this one ended.")

@@ -20,7 +20,7 @@ from batch.ledger.plan import rules
 from batch.ledger.plan.commit import write_plan
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.read.corrections import read_corrected, read_staged_corrections, show_corrections
-from batch.ledger.read.runs import ACCEPTED
+from batch.ledger.read.deliveries import ACCEPTED
 from batch.ledger.send.queue import JobRows, rows_by_sender
 from batch.ledger.send.rolling_quota import read_contact_times
 from batch.ledger.storage.engine import READ, connect_to_read, translate_write_failures

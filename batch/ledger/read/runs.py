@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.ledger.read.corrections import read_corrected, read_corrections, show_corrections
+from batch.ledger.read.deliveries import count_deliveries
 from batch.ledger.storage.damage import check_types
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, small_cache
 from batch.ledger.storage.pseudonyms import MARK, Hashes, has_purged_data, read_hashes
@@ -42,12 +43,10 @@ from batch.ledger.storage.schema import (
     run_senders,
     runs,
 )
-from batch.model.delivery import STOPPED_MARKETING, DeliveryCounts, DeliveryState
 from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, findings_from_json, findings_to_json
 from batch.model.redaction import mask_result
-from batch.model.replies import OPT_OUT
 from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun, Traits, count_outcomes
 
 _PAGE = 1000
@@ -248,30 +247,6 @@ def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outco
         return result_of(stored, pending=pending(group.sender))
 
     return count_groups(connection.execute(groups), result), times
-
-
-ACCEPTED = is_one_of(messages.c.state, ACCEPTED_STATES)
-
-
-def count_deliveries(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> DeliveryCounts | None:
-    """Count the accepted messages for which all of `which` holds by what looks have shown; None when there was none."""
-    alike = (deliveries.c.state, deliveries.c.code, deliveries.c.words, deliveries.c.reply)
-    query = sa.select(*alike, sa.func.count().label("number"), sa.func.max(deliveries.c.looked_at).label("latest"))
-    groups = query.select_from(messages.outerjoin(deliveries, OF_MESSAGE)).where(ACCEPTED, *which).group_by(*alike)
-    states, codes, counts = Counter[DeliveryState](), Counter[tuple[int | None, str]](), Counter[str]()
-    latest: datetime | None = None
-    for each in connection.execute(groups):
-        counts["messaged"] += each.number
-        if each.state is None:
-            continue
-        states[state := DeliveryState(each.state)] += each.number
-        if state is DeliveryState.FAILED:
-            codes[each.code, each.words] += each.number
-        counts["replied"] += each.number if each.reply else 0
-        opted_out = each.reply == OPT_OUT or (state is DeliveryState.FAILED and each.code == STOPPED_MARKETING)
-        counts["opted_out"] += each.number if opted_out else 0
-        latest = each.latest if latest is None else max(latest, each.latest)
-    return DeliveryCounts(states=states, codes=codes, looked_at=latest, **counts) if latest else None
 
 
 def _this_run(connection: sa.Connection, run: str) -> ThisRun:

@@ -22,6 +22,11 @@ def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
+def microseconds_of(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """Return a time's column as the number that it is kept as."""
+    return sa.type_coerce(column, sa.BigInteger)
+
+
 class UtcTime(sa.TypeDecorator[datetime]):
     """An aware UTC time, kept as whole microseconds since 1970, so that it sorts and compares alike everywhere."""
 

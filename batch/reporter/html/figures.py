@@ -12,11 +12,19 @@ from babel.dates import format_date, format_datetime, format_time
 from batch.formatting import format_exact_duration
 from batch.i18n import _, current_language, decimal, number
 from batch.model.outcomes import Outcome
+from batch.model.replies import describe_undecided
 from batch.model.runs import Tally
 from batch.reporter.html.text import local_moment, rate_text
 from batch.reporter.rows import ReportInputs
 from batch.reporter.statistics import SentStep, Statistics
-from batch.reporter.summary_view import ReasonSummary, summarize_reasons, verdict
+from batch.reporter.summary_view import (
+    ReasonSummary,
+    price_sentences,
+    summarize_failures,
+    summarize_reasons,
+    summarize_steps,
+    verdict,
+)
 
 _THINNEST = 0.6
 """Hundredths of a bar: the least length of a part, so that one row in 100,000 can be seen."""
@@ -102,6 +110,27 @@ def _step_naming(sent: tuple[SentStep, ...]) -> Callable[[datetime], str]:
     if first.date() == last.date():
         return lambda start: format_time(start, "medium", locale=current_language())
     return lambda start: format_datetime(start, "short", locale=current_language())
+
+
+def arrived(inputs: ReportInputs) -> Mapping[str, object] | None:
+    """Delivery as the page's section shows it; None when nothing was looked at."""
+    counts = inputs.tally.delivery
+    if counts is None or counts.looked_at is None:
+        return None
+    steps, others = summarize_steps(counts)
+    most = max((n for _code, _words, n in summarize_failures(counts)), default=1)
+    decide, commands = describe_undecided(counts.undecided)
+    return {
+        "steps": [(each, f"{percentage(each.messages, each.of):.2f}") for each in steps],
+        "others": others,
+        "choices": [each for each in (*steps, *others) if each.messages],
+        "looked_at": local_moment(counts.looked_at, inputs.zone),
+        "failures": [(*each, f"{max(1.0, percentage(each[2], most)):.2f}") for each in summarize_failures(counts)],
+        "rates": counts.rates,
+        "costs": price_sentences(counts),
+        "decide": decide,
+        "commands": commands,
+    }
 
 
 def run_facts(inputs: ReportInputs) -> Iterator[tuple[str, str, bool]]:

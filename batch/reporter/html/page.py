@@ -19,9 +19,10 @@ from typing import BinaryIO
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from batch.atomic_file import write_atomic
-from batch.i18n import _, ngettext, number
+from batch.i18n import _, decimal, ngettext, number
+from batch.model.delivery import STATE_WORDS
 from batch.model.outcomes import Outcome
-from batch.reporter.html.figures import bar_segments, chart_columns, percentage_text, reason_bars, run_facts
+from batch.reporter.html.figures import arrived, bar_segments, chart_columns, percentage_text, reason_bars, run_facts
 from batch.reporter.html.rows import INTERNED, MOST_TEXTS, PageRows, choose_lead_columns
 from batch.reporter.html.text import (
     column_names,
@@ -29,6 +30,7 @@ from batch.reporter.html.text import (
     language_tag,
     local_moment,
     rate_text,
+    reply_words,
     script_texts,
     to_script_json,
 )
@@ -123,6 +125,7 @@ def _environment() -> Environment:
     made.filters["number"] = number
     made.filters["harmless"] = harmless
     made.filters["rate"] = rate_text
+    made.filters["share"] = lambda share: "\N{EN DASH}" if share is None else f"{decimal(100 * share)}%"
     made.globals["percentage_text"] = percentage_text
     return made
 
@@ -155,6 +158,8 @@ def _values(inputs: ReportInputs) -> dict[str, object]:
         "sent_title": _(SENT_PER[inputs.statistics.step]),
         "facts": list(run_facts(inputs)),
         "table": table,
+        "arrived": arrived(inputs),
+        "states": {state.value: _(words) for state, words in STATE_WORDS.items()},
         "chunks": table.rows.chunks(),
         "settings": to_script_json(_settings(inputs, table)),
         "moment": lambda at: local_moment(datetime.fromisoformat(at), inputs.zone),
@@ -209,4 +214,7 @@ def _settings(inputs: ReportInputs, table: _Table) -> dict[str, object]:
         "interned": [*INTERNED[: len(table.names)], *(True for _each in table.own)],
         "mostTexts": MOST_TEXTS,
         "words": script_texts(),
+        "states": {state.value: _(words) for state, words in STATE_WORDS.items()},
+        "replies": reply_words(),
+        "followed": inputs.followed,
     }

@@ -16,13 +16,14 @@ from urllib.parse import quote
 from pydantic import AwareDatetime, BaseModel, NonNegativeInt, ValidationError, field_validator
 
 from batch.atomic_file import write_atomic
+from batch.formatting import format_moment
 from batch.i18n import _, describe_os_error, use_language
 from batch.model.outcomes import Outcome
 from batch.reporter.html.figures import bar_segments
 from batch.reporter.html.page import render_page
 from batch.reporter.html.text import local_moment
 from batch.reporter.rows import LEDGER_ONLY
-from batch.reporter.summary_view import summarize_outcomes, verdict
+from batch.reporter.summary_view import describe_delivery, summarize_outcomes, verdict
 
 _NAME = "index.html"
 _SUMMARY = "summary.json"
@@ -39,6 +40,25 @@ _RUN_NAME = re.compile(r"\d{8}T\d{6}Z-")
 _REPORTS = ("report.html", f"report ({LEDGER_ONLY}).html", "report.xlsx", "report.xlsm", "results.csv")
 
 
+class _Delivery(BaseModel):
+    """Delivery, as far as looks have shown it."""
+
+    messaged: NonNegativeInt
+    delivered: NonNegativeInt
+    read: NonNegativeInt
+    failed: NonNegativeInt
+    on_the_way: NonNegativeInt
+    not_known: NonNegativeInt
+    replied: NonNegativeInt
+    opted_out: NonNegativeInt
+    looked_at: AwareDatetime
+
+    @property
+    def headline(self) -> str:
+        """The sentence of the run's report."""
+        return describe_delivery(self.model_dump(exclude={"looked_at"}), format_moment(self.looked_at))
+
+
 class _Summary(BaseModel):
     """The part of a summary.json that the page needs."""
 
@@ -47,6 +67,7 @@ class _Summary(BaseModel):
     started: AwareDatetime
     counts: dict[Outcome, NonNegativeInt]
     exit_code: int | None
+    delivery: _Delivery | None = None
 
     @field_validator("counts")
     @classmethod

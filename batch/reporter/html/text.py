@@ -15,6 +15,7 @@ from babel.dates import format_datetime
 from batch.control_characters import show_controls
 from batch.formatting import format_exactly, format_rate
 from batch.i18n import N_, _, current_language
+from batch.model.replies import BUTTON, MEDIA, OPT_OUT, TEXT
 from batch.reporter.printable_text import printable
 
 LONGEST_CELL = 2_000
@@ -96,6 +97,11 @@ _SCRIPT_TEXTS = {
 def column_names(columns: Iterable[str]) -> list[tuple[str, str]]:
     """Each of these result columns with its name in the current language."""
     return [(column, _(_COLUMN_NAMES[column])) for column in columns]
+
+
+def reply_words() -> dict[str, str]:
+    """The kinds of replies in the current language, by their codes."""
+    return {OPT_OUT: _("opt-out"), TEXT: _("text"), MEDIA: _("picture, voice or another file"), BUTTON: _("button: ")}
 
 
 def script_texts() -> dict[str, str]:

@@ -18,11 +18,22 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from batch.formatting import format_exact_duration, format_moment, format_significant
 from batch.i18n import N_, _
+from batch.model.delivery import DeliveryCounts
 from batch.model.outcomes import Outcome
+from batch.model.replies import describe_undecided
 from batch.model.runs import Run, Tally
 from batch.reporter.rows import ReportInputs
 from batch.reporter.statistics import SENT_PER, Statistics
-from batch.reporter.summary_view import headline, summarize_outcomes, summarize_reasons, verdict
+from batch.reporter.summary_view import (
+    headline,
+    price_sentences,
+    rates_text,
+    summarize_failures,
+    summarize_outcomes,
+    summarize_reasons,
+    summarize_steps,
+    verdict,
+)
 from batch.reporter.tones import TONES
 from batch.reporter.xlsx.charts import outcome_chart, sent_chart
 from batch.reporter.xlsx.theme import INK, MUTED, RULE, look, make_cell
@@ -88,6 +99,8 @@ def add_summary(
     top, height = page.row, (len(Outcome) + 2) * (_LINE + _AIR) * _CM_PER_POINT
     _add_outcomes(page, tally)
     page.add()
+    if tally.delivery:
+        _add_delivery(page, tally.delivery)
     _add_reasons(page, tally, statistics)
     page.add()
     page.add((_("About this run"), "section"))
@@ -172,6 +185,40 @@ def _add_reasons(page: _Page, tally: Tally, statistics: Statistics) -> None:
             (each.action or _("Nothing."), "wrapped"),
             (each.where, "wrapped"),
         )
+
+
+def _add_delivery(page: _Page, counts: DeliveryCounts) -> None:
+    """Add what arrived: the steps, reasons of failures, rates, costs, and what a person has to decide."""
+    page.add((_("What arrived"), "section"))
+    _add_headings(page, _("Step"), None, _("Messages"), _("Share"))
+    steps, others = summarize_steps(counts)
+    for step in (*steps, *others):
+        share = _share(step.messages, step.of)
+        page.add((step.name, "text"), (None, "text"), (step.messages, "number"), (share, "share"))
+    for sentence in price_sentences(counts):
+        page.add((sentence, "fact"))
+    decide, commands = describe_undecided(counts.undecided)
+    for line, name in ((decide, "note"), *((f"{command}    {when}", "fact") for command, when in commands)):
+        if line:
+            page.add((line, name))
+    if failures := summarize_failures(counts):
+        page.add()
+        page.add((_("Reasons of failures"), "section"))
+        _add_headings(page, _("WhatsApp's code"), None, _("Messages"), _("Share"), _("Words of the API"))
+        for code, words, messages in failures:
+            share = _share(messages, counts.failed)
+            cells: tuple[_Cell, ...] = ((code or None, "code"), (None, "text"), (messages, "number"), (share, "share"))
+            page.add(*cells, (words, "wrapped"))
+    if counts.rates:
+        page.add()
+        page.add((_("Rates a day after sending"), "section"))
+        _add_headings(page, _("By"), _("Name"), _("Messages"), None, _("Rates"))
+        for rates in counts.rates:
+            by, name = _("Template") if rates.by == "template" else _("Sender"), rates.name or _("not recorded")
+            page.add(
+                (by, "text"), (name, "code"), (rates.messages, "number"), (None, "text"), (rates_text(rates), "wrapped")
+            )
+    page.add()
 
 
 def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str | int]]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from zipfile import ZipFile
 
 import pytest
 from office import Office
@@ -17,7 +21,7 @@ from batch.sandbox import WAYS
 def test_each_way_of_a_message_is_seen_twenty_minutes_later(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """What arrived, failed, was answered; who is on the list, by the campaign's words too; who is to be decided."""
     contacts = {digits: f"11 9{row:04}-{digits}" for row, digits in enumerate(WAYS, 7100)}
-    more = '[suppress]\nreply_words = ["Obrigada"]\nbuttons = ["não quero receber"]'
+    more = '[suppress]\nreply_words = ["Obrigada"]\nbuttons = ["não quero receber"]\n[prices]\nper_message = "0.35"'
     sheet, campaign = office.sheet(contacts.values()), office.campaign(more)
     first = office.run(sheet, campaign)
     assert first.summary["counts"]["success"] == len(WAYS)
@@ -51,7 +55,17 @@ def test_each_way_of_a_message_is_seen_twenty_minutes_later(office: Office, monk
     assert (
         "Delivered at least 9 of 16 messaged (read at least 8), failed 5, on the way 2; 4 replied, 4 opted out." in head
     )
-    told = dict(zip(contacts, office.lines(first.summary["run"]), strict=True))
+    rows_have_what_arrived(office, first.summary["run"], contacts)
+    assert (shown["to_decide"], shown["rates"]) == (1, [])
+    assert shown["costs"] == [{"currency": "BRL", "expected": "5.60", "delivered": "3.15"}]
+    lists_say_what_arrived(office, first.summary["run"], head)
+    again = office.run(sheet, office.campaign(name="outra"))
+    assert [row for row in again.rows if row[1] == "suppressed"] == [("skipped", "suppressed")] * 4
+
+
+def rows_have_what_arrived(office: Office, run: str, contacts: Iterable[str]) -> None:
+    """results.csv and report.xlsx have the same in their columns."""
+    told = dict(zip(contacts, office.lines(run), strict=True))
     assert {digits: told[digits]["wegly_delivery"] for digits in ("0700", "0702", "0703", "0705", "0708", "0709")} == {
         "0700": "delivered",
         "0702": "processing",
@@ -65,11 +79,34 @@ def test_each_way_of_a_message_is_seen_twenty_minutes_later(office: Office, monk
     assert told["0711"]["wegly_reply"] == "opt_out"
     assert told["0712"]["wegly_reply"] == told["0712"]["wegly_replied_at"] == ""
     assert told["0709"]["wegly_replied_at"] > told["0709"]["wegly_sent_at"]
-    book = load_workbook(office.folder / "reports" / first.summary["run"] / "report.xlsx")["contatos"]
+    report = office.folder / "reports" / run / "report.xlsx"
+    book = load_workbook(report)["contatos"]
     header, *rows = ([cell.value for cell in row] for row in book)
     for digits, row in zip(contacts, rows, strict=True):
         shown = dict(zip(header, row, strict=True))
         assert shown["wegly_delivery"] == told[digits]["wegly_delivery"]
         assert isinstance(shown["wegly_delivery_seen_at"], datetime)
-    again = office.run(sheet, office.campaign(name="outra"))
-    assert [row for row in again.rows if row[1] == "suppressed"] == [("skipped", "suppressed")] * 4
+
+
+def lists_say_what_arrived(office: Office, run: str, head: str) -> None:
+    """Summary, runs and index have the page's figures and the command to type; a masked one has no words, no phone."""
+    report = office.folder / "reports" / run / "report.xlsx"
+    (command,) = re.findall(r'wegly-batch suppress add "[^"]+"', html.unescape(head))
+    assert command.endswith('0710"')
+    assert command in office.type("report", run)[1]
+    assert "Delivered at least 9 of 16 messaged" in office.type("runs")[1]
+    index = (office.folder / "reports" / "index.html").read_text("utf-8")
+    assert "Delivered at least 9 of 16 messaged (read at least 8), failed 5, on the way 2;" in index
+    texts = [cell.value for row in load_workbook(report)["Summary"] for cell in row if isinstance(cell.value, str)]
+    assert {"What arrived", "Delivered, at least", "Message undeliverable", "131026"} <= set(texts)
+    assert (
+        "Cost of what was delivered, at least: BRL 3.15. Expected, if all that was accepted arrives: BRL 5.60." in texts
+    )
+    office.type("report", run, "--mask")
+    for file in (report.parent / "masked").iterdir():
+        kept = (
+            b"".join(ZipFile(file).read(name) for name in ZipFile(file).namelist()) if file.suffix == ".xlsx" else b""
+        )
+        kept = kept or file.read_bytes()
+        assert b"Message undeliverable" not in kept
+        assert b"0710" not in kept

@@ -14,6 +14,16 @@ function badgeOf(row) {
   return made("span", row[AT.outcome] ?? "", "badge");
 }
 
+/** The outcome, and below it what arrived. */
+function outcomeOf(row) {
+  const part = document.createDocumentFragment();
+  part.append(row[AT.outcome] ? badgeOf(row) : "");
+  if (settings.followed && row[AT.delivery] !== null) {
+    part.append(" ", made("span", shownValue(row, AT.delivery), "state"));
+  }
+  return part;
+}
+
 /** A text of unknown direction that leaves the direction of its neighbours alone. */
 function isolated(text) {
   const element = made("bdi", text);
@@ -62,6 +72,12 @@ function results(row) {
 
 function shownValue(row, index) {
   const value = row[index];
+  if (settings.followed && value !== null && index === AT.delivery) {
+    return settings.states[value] ?? value;
+  }
+  if (settings.followed && value !== null && index === AT.reply) {
+    return settings.replies[value] ?? value.replace(/^button:/, settings.replies["button:"]);
+  }
   return isMoment(index) ? momentOf(value) || null : typeof value === "number" ? asNumber.format(value) : value;
 }
 

@@ -74,7 +74,7 @@ function listen() {
   part("detail-close").addEventListener("click", () => part("detail").close());
   for (const choice of document.querySelectorAll(".show")) {
     choice.addEventListener("click", () => {
-      chooseOnly(choice.dataset.outcome, choice.dataset.reason);
+      chooseOnly(choice.dataset);
       search();
       part("rows").focus();
       part("rows").scrollIntoView();

@@ -18,7 +18,7 @@ function lineOf(row, open, copy) {
   const labels = labelsOfColumns();
   line.append(
     headOf(row, open),
-    cell(labels[AT.outcome], row[AT.outcome] ? badgeOf(row) : ""),
+    cell(labels[AT.outcome], outcomeOf(row)),
     ...settings.lead.map((index) => cell(settings.own[index], isolated(row[AT.own + index] ?? ""), "who")),
     cell(labels[AT.phone], row[AT.phone] ?? "", "phone"),
     cell(labels[AT.message], sentences(row), "words"),
