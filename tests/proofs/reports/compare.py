@@ -451,7 +451,7 @@ class Comparison:
             where = f"{kind.name}: report {language} mask={mask}"
             self._same(f"{where}: names of files", *("\n".join(sorted(each)) for each in files))
             for name in sorted(set(files[0]) & set(files[1])):
-                self._same(f"{where}: {name}", *(each[name] for each in files))
+                self._same(f"{where}: {name}", *(_without_delivery(name, each[name]) for each in files))
 
     def _same(self, where: str, old: str, new: str) -> None:
         self.compared += 1
@@ -503,11 +503,31 @@ def _remove_files(reports: Path) -> None:
 
 def _results(table: bytes) -> str:
     """Return results.csv without the columns that differ between any two runs."""
-    lines = list(csv.reader(table.decode("utf-8-sig").lstrip().splitlines(keepends=True), delimiter=";"))
-    header = next((line for line in lines if "wegly_status" in line), [])
     unstable = {"wegly_chat_id", "wegly_sent_at", "wegly_duration_ms", "wegly_run"}
-    keep = [at for at, name in enumerate(header) if name not in unstable]
+    return _without_columns(table.decode("utf-8-sig").lstrip(), unstable | _ADDED)
+
+
+def _without_columns(table: str, names: set[str]) -> str:
+    lines = list(csv.reader(table.splitlines(keepends=True), delimiter=";"))
+    header = next((line for line in lines if "wegly_status" in line), [])
+    keep = [at for at, name in enumerate(header) if name not in names]
     return "\n".join(repr([line[at] for at in keep if at < len(line)]) for line in lines)
+
+
+_ADDED = {"wegly_delivery", "wegly_delivery_seen_at", "wegly_delivery_reason", "wegly_reply", "wegly_replied_at"}
+"""Columns of results.csv that came with delivery; elsewhere they stand once a message was looked at."""
+
+
+_PROGRAM = re.compile(r'(?s)<script type="module">.*?</script>|<meta http-equiv="Content-Security-Policy"[^>]*>')
+
+
+def _without_delivery(name: str, text: str) -> str:
+    """Return a file of a report without what delivery added to every one: columns of results.csv, programs of pages."""
+    if name.endswith(".csv"):
+        return _without_columns(text.lstrip("\ufeff\r\n"), _ADDED)
+    if name.endswith(".html"):
+        return _PROGRAM.sub("", text)
+    return text
 
 
 def _plan_text(path: Path) -> str:
