@@ -257,7 +257,7 @@ def test_the_summary_speaks_portuguese() -> None:
         "Algumas linhas têm erro (código de saída 3).",
         "desejado: 1.200 por segundo, alcançado: 0,5 por segundo",
         "03/11/2026 10:01:05, depois de 1 min 5 s",
-        "Mensagens enviadas a cada 5 minutos",
+        "Mensagens aceitas a cada 5 minutos",
     ):
         assert words in texts, words
 
@@ -267,7 +267,7 @@ def test_every_step_of_time_has_its_heading() -> None:
     """None is left in English."""
     seconds = (2**power for power in range(30))
     assert {step_for(timedelta(seconds=each))[0] for each in seconds} <= set(SENT_PER)
-    assert all(_(words).startswith("Mensagens enviadas") for words in SENT_PER.values())
+    assert all(_(words).startswith("Mensagens aceitas") for words in SENT_PER.values())
 
 
 @pytest.mark.usefixtures("portuguese")

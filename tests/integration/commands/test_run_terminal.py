@@ -122,7 +122,7 @@ def test_nothing_to_send_asks_nothing(terminal: Terminal) -> None:
     code, shown = terminal.run()
     assert code == 0
     assert "[y/N]" not in shown
-    assert "0 sent now; 2 were sent before" in shown
+    assert "0 accepted now; 2 were accepted before" in shown
 
 
 def test_a_canary_shows_and_asks_before_the_rest(terminal: Terminal) -> None:
