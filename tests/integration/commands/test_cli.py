@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from batch.ledger import Ledger, Owner
 from batch.model.outcomes import ExitCode
 from batch.sandbox import running_sandbox
 
+README = Path(__file__).parents[3] / "README.md"
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 CAMPAIGN = f"""
 [campaign]
@@ -454,12 +456,25 @@ def test_every_command_explains_itself(desk: Desk) -> None:
         assert len(out.splitlines()) > 5
 
 
+def _without_moments(text: str) -> list[str]:
+    """Return the lines without days, names of runs, folders, and counts of a look that a slow machine makes later."""
+    return re.sub(
+        r"\d\d/\d\d/\d{4} \d\d:\d\d|\S*reports/\S+Z-boas-vindas-\w+|(?m:(?<=^Delivered).*$)", "...", text
+    ).splitlines()
+
+
 def test_demo_runs_by_itself(desk: Desk) -> None:
     """Nothing to configure: a report with every kind of outcome, and nothing in the person's own ledger."""
     code, out, _ = desk.type("demo")
     assert code == 0
     assert "Messaged: 39" in out
     assert "Delivered at least 35 of 39 messaged (read at least 34), failed 2, on the way 2; 2 replied, 1 opted" in out
+    readme = README.read_text("utf-8").partition("<!-- output: demo -->\n```\n")[2].partition("```")[0]
+    shown, out_lines = _without_moments(readme), _without_moments(out)
+    counts = shown.index("  rows          62")
+    assert out_lines[: counts + 1] == shown[: counts + 1]
+    rest = iter(out_lines[counts + 1 :])
+    assert [line for line in shown[counts + 1 :] if line not in rest] == []  # some are left out of the README
     (report,) = (desk.folder / "reports").glob("*/report.xlsx")
     assert str(report) in out
     summary = json.loads((report.parent / "summary.json").read_text("utf-8"))
