@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from loopback_http import LoopbackHandler, served
 
 from batch.ledger import Ledger
 
@@ -136,14 +136,12 @@ class DeliveringApi:
 def delivering(api: DeliveringApi) -> Iterator[DeliveringApi]:
     """Serve on this machine while the block runs."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
+    class Handler(LoopbackHandler):
+        def do_POST(self) -> None:  # noqa: N802 - the name of http.server
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             self._answer(200, api.post(body))
 
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - the name of http.server
             if api.refuses is not None:
                 with api.lock:
                     api.log.append(("GET", self.path.split("/")[-2], str(api.refuses)))
@@ -152,27 +150,8 @@ def delivering(api: DeliveringApi) -> Iterator[DeliveringApi]:
                 self._answer(200, api.timeline(self.path.partition("?")[0].split("/")[-2]))
 
         def _answer(self, status: int, content: dict[str, Any]) -> None:
-            body = json.dumps(content).encode()
-            head = [f"HTTP/1.1 {status} X", f"Date: {format_datetime(datetime.now(UTC), usegmt=True)}"]
-            head += ["Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]
-            self.wfile.write("\r\n".join(head).encode() + body)
+            headers = {"Content-Type": "application/json"}
+            self.answer(status, json.dumps(content).encode(), headers, at=datetime.now(UTC))
 
-        def log_message(self, *_: object) -> None: ...
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-        def handle_error(self, *_: object) -> None:
-            """Say nothing of a client that is gone."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    api.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with served(Handler) as api.url:
         yield api
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from loopback_http import LoopbackHandler, served
 
 from batch.ledger import Ledger, Owner, StagedRow
 from batch.model.messages import message_key
@@ -181,35 +181,12 @@ class MovingApi:
 def serving(api: MovingApi) -> Iterator[MovingApi]:
     """Serve on this machine while the block runs."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Handler(LoopbackHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the name of http.server
+            self.answer(*api.answer(self.path), at=api.now)
 
-        def do_GET(self) -> None:
-            status, body, headers = api.answer(self.path)
-            head = [f"HTTP/1.1 {status} X", f"Date: {format_datetime(api.now, usegmt=True)}"]
-            head += [f"{name}: {value}" for name, value in headers.items()]
-            head += [f"Content-Length: {len(body)}", "", ""]
-            self.wfile.write("\r\n".join(head).encode() + body)
-
-        def log_message(self, *_: object) -> None: ...
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 256
-
-        def handle_error(self, *_: object) -> None:
-            """Say nothing of a client that was killed."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    api.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with served(Handler) as api.url:
         yield api
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def accept(ledger: Ledger, api: MovingApi, *, run: str = "20261103T120000Z-c-0001") -> None:
