@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import example, given, settings
@@ -55,8 +56,8 @@ STEPS = st.lists(
 class Office:
     """A ledger, the sheets that were run, and what a server would have applied."""
 
-    def __init__(self) -> None:
-        self.ledger = Ledger(memory_engine(), "in memory")
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
         self.runs: list[tuple[Run, int]] = []
         self.maybe_sent: set[str] = set()
         self.messaged_rows: set[tuple[str, int]] = set()
@@ -179,21 +180,22 @@ def test_a_corrected_row_has_one_outcome_in_every_report(
     first: list[tuple[str | None, bool]], steps: list[tuple[str, list[tuple[str | None, bool]], bool, list[Outcome]]]
 ) -> None:
     """Sums, forecasts, row_statuses and reports agree after every run, and no row that was messaged is ever less."""
-    office = Office()
-    original = list(staged(first, [None] * len(first), None))
-    begun = office.run("0" * 64, original, [Outcome.SUCCESS, Outcome.ERROR], retry_errors=False)
-    office.check()
-    wrong_first = [each for each in office.ledger.results(begun.run) if each.outcome is Outcome.ERROR]
-    for number, (kind, cells, retry_errors, answers) in enumerate(steps, 1):
-        if kind == "original":
-            office.run("0" * 64, original, answers, retry_errors=retry_errors)
-        else:
-            latest = office.runs[-1][0].run if kind.endswith("of a correction") else begun.run
-            wrong = [each for each in office.ledger.results(latest) if each.outcome is Outcome.ERROR]
-            wrong = (wrong_first if kind == "stale correction" else wrong)[: len(cells)]
-            origins = [each.origin or Origin(run=latest, row=each.row) for each in wrong]
-            of_first = [origin if origin.run == begun.run else None for origin in origins]
-            rows = list(staged(cells[: len(wrong)], list(of_first), begun.sheet_key))
-            if rows:
-                office.run(f"{number:064}", rows, answers, retry_errors=retry_errors)
+    with closing(Ledger(memory_engine(), "in memory")) as ledger:
+        office = Office(ledger)
+        original = list(staged(first, [None] * len(first), None))
+        begun = office.run("0" * 64, original, [Outcome.SUCCESS, Outcome.ERROR], retry_errors=False)
         office.check()
+        wrong_first = [each for each in office.ledger.results(begun.run) if each.outcome is Outcome.ERROR]
+        for number, (kind, cells, retry_errors, answers) in enumerate(steps, 1):
+            if kind == "original":
+                office.run("0" * 64, original, answers, retry_errors=retry_errors)
+            else:
+                latest = office.runs[-1][0].run if kind.endswith("of a correction") else begun.run
+                wrong = [each for each in office.ledger.results(latest) if each.outcome is Outcome.ERROR]
+                wrong = (wrong_first if kind == "stale correction" else wrong)[: len(cells)]
+                origins = [each.origin or Origin(run=latest, row=each.row) for each in wrong]
+                of_first = [origin if origin.run == begun.run else None for origin in origins]
+                rows = list(staged(cells[: len(wrong)], list(of_first), begun.sheet_key))
+                if rows:
+                    office.run(f"{number:064}", rows, answers, retry_errors=retry_errors)
+            office.check()
