@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from batch._version import __version__
 from batch.cli.help_i18n import TranslatedGroup, add_language_option, find_language, translate_click
@@ -41,6 +42,7 @@ _COMMANDS = {
     "ledger": N_("Look after the ledger: copy it safely, show what it holds."),
     "purge": N_("Remove people's data that are old from ledger and reports."),
     "sandbox": N_("Start an imitation of the API on this machine."),
+    "completion": N_("Print what completes commands and options in your shell."),
 }
 """Names of commands, which are also those of their modules, with their lines in the overview."""
 
@@ -64,6 +66,10 @@ class _Commands(TranslatedGroup):
         add_language_option(command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = [CompletionItem(name, help=_(line)) for name, line in _COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         with formatter.section(_("Commands")):
             formatter.write_dl([(name, _(line)) for name, line in _COMMANDS.items()])
@@ -78,7 +84,7 @@ class _Commands(TranslatedGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS and not ctx.resilient_parsing:
             hint = nearest(_RENAMED.get(args[0], args[0]), _COMMANDS)
             problem = _("There is no command {name!r}{hint}.").format(name=args[0], hint=hint)
             ctx.fail(problem.replace("?.", "?"))
