@@ -1,14 +1,16 @@
 """An opened sheet, whose rows can be read as often as needed, and the widths of its rows.
 
 No record of a text file is read shifted: it is whole when it has as many cells as the header. Two writers leave out
-empty cells at the right edge: those that never write one, and Excel, which drops them by blocks of 16 lines (17 to 32,
-33 to 48, ...). Their short records are whole as well.
+empty cells at the right edge: those that never write one, and Excel, which writes each block of 16 lines (17 to 32,
+33 to 48, ...) out to the last column that is filled in it. Their short records are whole as well, and those of a block
+that a note beside the table made longer; a line that differs from the others of its block is not Excel's.
 """
 
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from batch.i18n import N_, _
 from batch.loader.formats.number_format import ShownCells
@@ -25,6 +27,7 @@ from batch.ooxml.references import Area
 _STILL_MALFORMED = Phrase(N_("it could not be read in its own sheet, and wegly_reason still says so"))
 _MORE_CELLS = N_("it has {have} cells, the header has {named}; beyond it stands {shown}")
 _OTHER_CELLS = N_("it has {have} cells, the header has {named}")
+_ODD_CELLS = N_("it has {have} cells, the lines beside it have {usual}; Excel gives 16 lines the same number")
 _HEADER_AGAIN = Phrase(N_("it is the header again, not a person"))
 _OTHER_HEADER = N_(
     "a second header with other columns stands above it, in row {row}; give its rows a sheet of their own"
@@ -32,9 +35,13 @@ _OTHER_HEADER = N_(
 _DIGIT = re.compile(r"\d")
 _BLOCK = 16
 """Lines over which Excel decides how many separators it writes."""
+_MOST_ODD = 2
+"""Lines that may be at fault in a block, or in a file, whose others are alike."""
 _SHORT_AT_LEAST = 5
+_FEW = 3
 _SHORT_SHARE = 4
 _MOST_FOOTER_CELLS = 2
+_RUNS = re.compile(r"\d+|[^\W\d_]+(?:\s+[^\W\d_]+)*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,12 +54,10 @@ class Widths:
     """The file leaves out the empty cells at the end of its rows, so that short rows are whole."""
     is_loose: bool = False
     """Empty cells at the right edge may be missing or too many, by `[sheet] row_ends`."""
-    short_blocks: frozenset[int] = frozenset()
-    """Blocks of 16 lines (0: lines 1 to 16) whose rows Excel wrote without the same empty ends."""
-
-    def allows_short(self, number: int) -> bool:
-        """True if row `number` may have fewer cells than the header."""
-        return self.may_be_short or self.is_loose or (number - 1) // _BLOCK in self.short_blocks
+    blocks: frozenset[int] = frozenset()
+    """Blocks of 16 lines (0: lines 1 to 16) to which Excel gave fewer or more cells than to the header's."""
+    broken: Mapping[int, int] = field(default_factory=dict)
+    """Such blocks in which lines differ, to the cells of the others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,13 +145,19 @@ class Sheet:
     def _length_fault(self, raw: RawRow) -> Phrase | None:
         widths = self.widths
         have = len(raw.cells)
-        if widths is None or have == widths.full:
+        if widths is None or (have == widths.full and not widths.broken):
+            return None
+        block = (raw.number - 1) // _BLOCK
+        usual = widths.broken.get(block, have)
+        if have == widths.full == usual:
             return None
         surplus = [cell for cell in raw.cells[widths.full :] if cell]
         if surplus:
             shown = ", ".join(repr(cell[:40]) for cell in surplus[:3])
             return Phrase(_MORE_CELLS, {"have": have, "named": widths.full, "shown": shown})
-        is_whole = widths.allows_short(raw.number) if have < widths.full else widths.is_loose
+        if have != usual:
+            return Phrase(_ODD_CELLS, {"have": have, "usual": usual})
+        is_whole = widths.is_loose or block in widths.blocks or (widths.may_be_short and have < widths.full)
         return None if is_whole else Phrase(_OTHER_CELLS, {"have": have, "named": widths.full})
 
     def _old_fault(self, cells: tuple[str | None, ...]) -> Phrase | None:
@@ -163,7 +174,8 @@ def judge_widths(source: SheetFile, grid: Grid, header: Header, scan: SheetScan,
     """Find the numbers of cells that rows may have; `scan` has counted those that they have.
 
     Raises:
-        SheetError: no row has the header's number of cells, so that columns may not be below their names.
+        SheetError: no row has the header's number of cells, or only one that may be at fault itself, so that columns
+            may not be below their names.
     """
     most = len(header.names)
     if is_loose:
@@ -174,14 +186,18 @@ def judge_widths(source: SheetFile, grid: Grid, header: Header, scan: SheetScan,
     if not counts or set(counts) == {most}:
         return Widths(full=most)
     least = max((index for index, name in enumerate(header.names, 1) if name), default=most)
-    blocks = _find_equal_blocks(grid.rows(), first=max(header.number - 1, 0) // _BLOCK + 1, most=most)
+    blocks = _read_blocks(grid.rows(), header.number, most)
+    is_excel = blocks.beside[most] >= _BLOCK - _MOST_ODD
     # A header may end in empty cells that its rows do not have: the number that fits most rows is meant.
-    in_blocks = Counter(width for width, count in blocks.values() for _each in range(count))
+    in_blocks = Counter(width for width, count in blocks.whole.values() for _each in range(count))
     full = max(range(least, most + 1), key=lambda width: (_count_whole(counts, in_blocks, width), width))
-    if not counts[full]:
+    doubted = None if is_excel else _find_unlike(grid, header, full, scan, blocks.beside)
+    if doubted or not (counts[full] or is_excel):
+        none = N_("has {named} cells in its header (row {row}), and no row below has as many: most have {have}.")
+        few = N_("has {named} cells in its header (row {row}), but nearly all lines below or beside it have {have}.")
         raise source.refusal(
-            _("has {named} cells in its header (row {row}), and no row below has as many: most have {have}.").format(
-                named=full, row=header.number, have=counts.most_common(1)[0][0]
+            _(few if doubted else none).format(
+                named=full, row=header.number, have=doubted or counts.most_common(1)[0][0]
             ),
             _(
                 "Correct the header, so that each column stands below its name. Or, if only empty cells at the right "
@@ -189,9 +205,15 @@ def judge_widths(source: SheetFile, grid: Grid, header: Header, scan: SheetScan,
             ),
         )
     short = sum(count for width, count in counts.items() if width < full)
-    omits_end = not scan.ends_empty and short >= _SHORT_AT_LEAST and _SHORT_SHARE * short >= scan.rows
-    short_blocks = frozenset(block for block, (width, _count) in blocks.items() if width < full)
-    return Widths(full=full, may_be_short=omits_end, short_blocks=short_blocks)
+    is_odd = 2 * blocks.beside[most] < blocks.beside.total()
+    own = {max(header.number - 1, 0) // _BLOCK: most} if is_excel and full != most else {}
+    others = frozenset(block for block, (width, _) in blocks.whole.items() if width != full and not is_odd)
+    return Widths(
+        full=full,
+        may_be_short=not scan.ends_empty and short >= _SHORT_AT_LEAST and _SHORT_SHARE * short >= scan.rows,
+        blocks=others | own.keys(),
+        broken={block: width for block, width in {**blocks.broken, **own}.items() if width != full and is_excel},
+    )
 
 
 def _usual_width(counts: Counter[int], most: int) -> int:
@@ -203,27 +225,82 @@ def _count_whole(counts: Mapping[int, int], in_blocks: Mapping[int, int], full: 
     return counts.get(full, 0) + sum(count for width, count in in_blocks.items() if width < full)
 
 
-def _find_equal_blocks(rows: Iterable[RawRow], *, first: int, most: int) -> dict[int, tuple[int, int]]:
-    """Return the blocks from `first` on whose 16 lines have one width below `most`: block to width and rows.
+def _find_unlike(grid: Grid, header: Header, full: int, scan: SheetScan, beside: Counter[int]) -> int | None:
+    """Return the number of cells of nearly all lines, where it makes the header's number doubtful; else None.
 
-    A last block may have fewer lines, behind such a one.
+    They are those of the header's own block of 16 lines, or all; and hardly a row has as many cells as the header,
+    which may be at fault itself. One more is right where a row alone fills the last column: the cell before is like
+    those in which the others end, and the last is not.
     """
-    found: dict[int, tuple[int, int]] = {}
-    block, width, lines, filled = -1, 0, 0, 0
+    rows = scan.widths[full]
+    usual = _most_alike(beside)
+    is_rare = 2 * rows <= scan.rows or beside[usual] >= _BLOCK - _MOST_ODD
+    if usual not in {0, full, len(header.names)} and is_rare and (usual > full or scan.ends_empty):
+        return usual
+    near = {usual, _most_alike(scan.widths)} - {0}
+    if rows != 1 or not near & {full - 1, full + 1}:
+        return None
+    if full - 1 not in near:
+        return full + 1
+    shapes: set[str] = set()
+    ending: Sequence[str | None] = ()
+    for row in grid.rows():
+        if row.number > header.number and any(row.cells) and not row.fault:
+            if len(row.cells) == full:
+                ending = row.cells[-2:]
+            elif len(row.cells) == full - 1:
+                shapes.add(_shape(row.cells[-1]))
+    before, last = map(_shape, ending)
+    return full - 1 if before not in shapes or last in {"", *shapes} else None
 
-    def close(size: int) -> None:
-        if block >= first and lines == size and 0 < width < most and (size == _BLOCK or block - 1 in found):
-            found[block] = (width, filled)
 
-    last = 0
-    for row in rows:
-        if (row.number - 1) // _BLOCK != block:
-            close(_BLOCK)
-            block, width, lines, filled = (row.number - 1) // _BLOCK, len(row.cells), 0, 0
-        if len(row.cells) != width:
-            width = -1
-        lines += 1
-        filled += any(row.cells)
-        last = row.number
-    close(last - block * _BLOCK)
-    return found
+def _most_alike(widths: Counter[int]) -> int:
+    """Return the number of cells that all lines have but one (of eight or more: two); 0 for none."""
+    usual, count = widths.most_common(1)[0] if widths else (0, 0)
+    lines = widths.total()
+    return usual if count >= max(_FEW, lines - (1 if lines < 8 else _MOST_ODD)) else 0  # noqa: PLR2004 (as above)
+
+
+def _shape(cell: str | None) -> str:
+    """Return a text with a sign for each of its numbers and for each run of words."""
+    return _RUNS.sub(lambda match: "9" if match[0][0].isdigit() else "a", cell or "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Blocks:
+    """Blocks of 16 lines below that of the header, as far as their number of cells is another."""
+
+    whole: Mapping[int, tuple[int, int]]
+    """Those whose lines are alike, to their cells and how many lines hold anything; a longer one fills its last column.
+    The last block may have fewer lines, behind such a one."""
+    broken: Mapping[int, int]
+    """Those in which one or two lines differ, to the cells of the others."""
+    beside: Counter[int]
+    """Numbers of cells of the lines in the header's own block, and how many have each."""
+
+
+def _read_blocks(rows: Iterable[RawRow], header_row: int, most: int) -> _Blocks:
+    """Compare the lines of each block. `most`: cells of the header as it is written."""
+    home = max(header_row - 1, 0) // _BLOCK
+    whole: dict[int, tuple[int, int]] = {}
+    broken: dict[int, int] = {}
+    beside: Counter[int] = Counter()
+    shorter = -1
+    for block, group in groupby(rows, key=lambda row: (row.number - 1) // _BLOCK):
+        whole.pop(shorter, None)  # it was not the last
+        broken.pop(shorter, None)
+        lines = list(group)
+        if block == home:
+            beside.update(len(line.cells) for line in lines if line.number != header_row)
+        if block <= home or len(lines) < lines[-1].number - block * _BLOCK:  # Excel leaves out no line
+            continue
+        shorter = block if len(lines) < _BLOCK else -1
+        widths = Counter(len(line.cells) for line in lines)
+        usual = _most_alike(widths)
+        if len(widths) > 1 and usual:
+            broken[block] = usual
+        width = len(lines[0].cells)
+        is_other = width < most or (width > most and any(line.cells[-1] for line in lines))
+        if len(widths) == 1 and is_other and (shorter < 0 or block - 1 in whole):
+            whole[block] = (width, sum(any(line.cells) for line in lines))
+    return _Blocks(whole=whole, broken=broken, beside=beside)

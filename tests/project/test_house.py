@@ -52,6 +52,7 @@ LINES_OF_FEATURES = {
     "active content of workbooks by the parser, clean reports, a million rows alike": 160,
     "a look of the demo at what arrived, by a clock that is set on": 24,
     "completion in bash, zsh and fish": 16,
+    "headers at fault, by the lines beside them and Excel's blocks": 58,
     "delivery in reports: columns, a section with rates and costs, filters, lists of runs": 365,
 }
 """What came after the rebuild, with the lines of code that it took."""

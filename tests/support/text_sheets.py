@@ -88,6 +88,58 @@ class TextSheet:
         return self.delimiter.join([*line[:cut], "", *line[cut:]])
 
 
+class ExcelSheet:
+    """A sheet as Excel saves it as CSV: each block of 16 lines goes out to the last column that is filled in it."""
+
+    def __init__(self, seed: int) -> None:
+        chance = self.chance = random.Random(seed)  # noqa: S311 (no secret)
+        self.delimiter = chance.choice(";,\t")
+        above = chance.choice([0, 0, 0, 1, 3, chance.randint(4, 20)])
+        self.header = above + 1
+        self.rows = [TextSheet(seed)._row(at) for at in range(chance.choice([5, 20, 40, 80]))]
+        share = chance.choice([0.0, 0.05, 0.3, 1.0])
+        for at, row in enumerate(self.rows):
+            row[:4] = [f"Pessoa {at}", f"119{at + 10_000_000:08}", f"{at:03}.222.333-00", f"Bolo {at}"]
+            row[4] = f"Loja {at}" if chance.random() < max(share, 0.5) else ""
+            row[5] = chance.choice(["ok", f"ligar {at}"]) if chance.random() < share else ""
+        self.noted = set(chance.sample(range(len(self.rows)), chance.choice([0, 0, 0, 1, 2])))
+        """Places of the rows with a note beside the table."""
+        title = ["Clientes", *[""] * 5]
+        lines = [title, *[[""] * 6 for _ in range(above - 1)]] if above else []
+        body = [[*row, "x"] if at in self.noted else row for at, row in enumerate(self.rows)]
+        self.lines = self.trim([*lines, NAMES, *body])
+
+    @staticmethod
+    def trim(lines: list[list[str]]) -> list[list[str]]:
+        """Return the lines with as many cells as Excel writes."""
+        made = []
+        for first in range(0, len(lines), 16):
+            block = lines[first : first + 16]
+            width = max((at for line in block for at, cell in enumerate(line, 1) if cell), default=1)
+            made += [[*line, ""][:width] for line in block]
+        return made
+
+    def write(self, path: Path) -> None:
+        path.write_text("\n".join(map(self.delimiter.join, self.lines)), encoding="utf-8")
+
+    def break_header(self) -> None:
+        """Give the header a name or a separator more, or a name fewer."""
+        head = self.lines[self.header - 1]
+        at = self.chance.randrange(len(NAMES))
+        more, fewer = [*head[:at], self.chance.choice(["Cidade", ""]), *head[at:]], head[:at] + head[at + 1 :]
+        self.lines[self.header - 1] = self.chance.choice([more, more, fewer])
+
+    def break_row(self) -> None:
+        """Give a row a separator more or fewer, or cut one of its texts; none of one or two that are a block alone."""
+        lines = len(self.lines)
+        number = self.chance.randrange(self.header, lines - lines % 16 if lines % 16 < 3 and lines > 16 else lines)
+        line = self.lines[number]
+        at = self.chance.randrange(len(line))
+        ways = [[*line[:at], "", *line[at:]], [*line[:at], *(line[at].split() or [""]), *line[at + 1 :]]]
+        ways += [[*line[:at], line[at] + line[at + 1], *line[at + 2 :]]] if at + 1 < len(line) else []
+        self.lines[number] = self.chance.choice(ways)
+
+
 def find_shifted(sheet: Sheet, rows: list[list[str]]) -> list[tuple[int, str]]:
     """Return the rows without an error, and the columns, that hold another text than the row of that phone."""
     by_phone = {row[1]: row for row in rows}

@@ -64,7 +64,7 @@ def test_each_row_with_content_below_the_header_comes_once(rows: list[RawRow], p
         full=st.integers(1, 4),
         may_be_short=st.booleans(),
         is_loose=st.booleans(),
-        short_blocks=st.sampled_from([frozenset(), frozenset({0})]),
+        blocks=st.sampled_from([frozenset(), frozenset({0})]),
     ),
 )
 def test_a_record_of_another_width_is_an_error_of_its_row(rows: list[RawRow], widths: Widths) -> None:
@@ -72,8 +72,10 @@ def test_a_record_of_another_width_is_an_error_of_its_row(rows: list[RawRow], wi
     by_number = {raw.number: raw for raw in rows}
     for row in sheet_of(list(by_number.values()), (0, 1, 2), widths=widths).rows():
         raw = by_number[row.number]
-        is_long = len(raw.cells) > widths.full and (any(raw.cells[widths.full :]) or not widths.is_loose)
-        is_short = len(raw.cells) < widths.full and not (widths.may_be_short or widths.is_loose or widths.short_blocks)
+        is_long = len(raw.cells) > widths.full and (
+            any(raw.cells[widths.full :]) or not (widths.is_loose or widths.blocks)
+        )
+        is_short = len(raw.cells) < widths.full and not (widths.may_be_short or widths.is_loose or widths.blocks)
         assert ("" in row.errors) == bool(raw.fault or is_long or is_short)
 
 

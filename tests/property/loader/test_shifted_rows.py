@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from text_sheets import NAMES, TextSheet, find_shifted, read_polluted
+from text_sheets import NAMES, ExcelSheet, TextSheet, find_shifted, read_polluted
 
 from batch.errors import SheetError
 from batch.loader import Sheet, open_sheet
@@ -150,3 +150,60 @@ def test_good_files_of_any_delimiter_and_quotes(path: Path) -> None:
         assert [row.number for row in sheet.rows() if row.errors] == [], seed
         assert find_shifted(sheet, made.rows) == [], seed
         assert sheet.row_count == len(made.rows), seed
+
+
+def test_excels_blocks_are_read_whatever_they_fill(path: Path) -> None:
+    """Errors are only rows with a note beside the table, and those of a last block that is the first of its width."""
+    for seed in range(400):
+        made = ExcelSheet(seed)
+        made.write(path)
+        sheet = open_sheet(path, wanted_columns=NAMES)
+        assert find_shifted(sheet, made.rows) == [], seed
+        last = (len(made.lines) - 1) // 16 * 16
+        wrong = [row.number for row in sheet.rows() if row.errors and row.number - made.header - 1 not in made.noted]
+        assert [number for number in wrong if number <= last] == [], seed
+
+
+def test_a_fault_in_an_excel_export_shifts_no_row(path: Path) -> None:
+    """In the header, in the header and a row that fits it, or in a row of any block."""
+    for seed in range(600):
+        made = ExcelSheet(seed)
+        kind = seed % 3
+        if kind < 2:
+            if made.header > 10 or len(made.lines[made.header - 1]) > len(NAMES):
+                continue  # hardly a line beside the header, or one with the same number by a note
+            made.break_header()
+        if kind:
+            made.break_row()
+        made.write(path)
+        try:
+            assert find_shifted(open_sheet(path, wanted_columns=NAMES), made.rows) == [], seed
+        except SheetError:
+            assert kind < 2, seed
+
+
+@pytest.mark.parametrize(
+    ("header", "lone"),
+    [
+        ([*NAMES[:3], "Cidade", *NAMES[3:]], ["P7", "", "11988880007", "7", "Bolo 7", "Loja", "ok"]),
+        ([*NAMES[:3], "Cidade", *NAMES[3:]], ["P7", "11988880007", "7", "Bolo", "7", "Loja", "ok"]),
+        (NAMES[:5], ["P7", "7", "Bolo 7", "Loja", "ok"]),
+    ],
+    ids=["a separator more", "a text cut", "a separator fewer"],
+)
+def test_a_faulty_row_that_fits_a_faulty_header(path: Path, header: list[str], lone: list[str]) -> None:
+    """The single row with the number of cells of a wrong header does not make the header right."""
+    for count in (5, 20, 40):
+        rows = [[f"P{at}", f"1198888{at:04}", f"{at}", f"Bolo {at}", "Loja", "ok"] for at in range(count)]
+        rows[count // 2] = lone
+        path.write_text("\n".join(map(";".join, [header, *rows])), encoding="utf-8")
+        with pytest.raises(SheetError, match="nearly all lines below or beside it have 6") as caught:
+            open_sheet(path, wanted_columns=header)
+        assert 'row_ends = "loose"' in caught.value.remedy
+
+
+def test_a_row_that_alone_fills_the_last_column_is_no_fault(path: Path) -> None:
+    """Where empty ends are left out, the cell before is like those in which the others end."""
+    rows = [[f"P{at}", f"1198888{at:04}", f"R$ {at},50", *(["ligar"] if at == 7 else [])] for at in range(20)]
+    path.write_text("\n".join(map(";".join, [["Nome", "Telefone", "Valor", "Obs"], *rows])), encoding="utf-8")
+    assert not any(row.errors for row in open_sheet(path).rows())
