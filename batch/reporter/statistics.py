@@ -1,7 +1,7 @@
 """Statistics of a run that the ledger does not keep: which rows have a reason, and how sending went on over time.
 
-Memory grows with the number of reasons and of seconds in which something was sent, not with the rows. pandas groups the
-seconds into steps of wall-clock time.
+Memory grows with the number of reasons and of seconds in which something was sent, not with the rows. The
+seconds are grouped into steps of wall-clock time.
 """
 
 from collections import Counter
@@ -126,17 +126,18 @@ def step_for(span: timedelta) -> tuple[str, timedelta]:
 def _group_seconds(seconds: Mapping[tuple[int, Outcome], int], zone: ZoneInfo) -> tuple[tuple[SentStep, ...], str]:
     if not seconds:
         return (), "second"
-    import pandas as pd  # noqa: PLC0415 - slow to load, large, and needed only where something was sent
-
-    index = pd.MultiIndex.from_arrays(
-        [pd.to_datetime([at for at, _ in seconds], unit="s", utc=True), [outcome.value for _, outcome in seconds]]
-    )
-    counts = pd.Series(list(seconds.values()), index=index).unstack(fill_value=0)
     # Wall-clock time without its zone: where summer time ends, two hours of the same name share a step.
-    counts.index = pd.DatetimeIndex(counts.index).tz_convert(zone).tz_localize(None)
-    name, length = step_for(counts.index.max() - counts.index.min())
-    stepped = counts.resample(length, origin="start_day").sum()
-    stepped = stepped.reindex(columns=[Outcome.SUCCESS.value, Outcome.REUSED.value], fill_value=0)
-    rows = zip(stepped.index, stepped.itertuples(index=False, name=None), strict=True)
-    steps = (SentStep(start=start.to_pydatetime(), new=int(new), existing=int(old)) for start, (new, old) in rows)
-    return tuple(steps), name
+    moments = {at: datetime.fromtimestamp(at, zone).replace(tzinfo=None) for at, _outcome in seconds}
+    first, last = min(moments.values()), max(moments.values())
+    name, length = step_for(last - first)
+    midnight = first.replace(hour=0, minute=0, second=0)
+    counts: Counter[tuple[int, Outcome]] = Counter()
+    for (at, outcome), messages in seconds.items():
+        counts[(moments[at] - midnight) // length, outcome] += messages
+    steps = tuple(
+        SentStep(
+            start=midnight + step * length, new=counts[step, Outcome.SUCCESS], existing=counts[step, Outcome.REUSED]
+        )
+        for step in range((first - midnight) // length, (last - midnight) // length + 1)
+    )
+    return steps, name
