@@ -51,6 +51,11 @@ class Forecast:
         """True when hours or a cap, and not the rate alone, decide how long sending takes."""
         return bool(self.campaign.hours.windows) or self.campaign.throttle.per_24h is not None
 
+    def outlasts(self, expires: datetime | None) -> bool:
+        """True when a token that expires then does not last until the last message; None: not known."""
+        last = self.schedule.last
+        return expires is not None and (expires <= self.now or (last is not None and expires <= last))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Example:

@@ -20,7 +20,7 @@ from batch.campaign import Campaign, load_campaign
 from batch.chats import ChatsReader, Timeline, TimelineFailure, Token
 from batch.errors import CampaignError, SettingsError, SheetError
 from batch.formatting import format_moment
-from batch.i18n import _
+from batch.i18n import N_, _
 from batch.ledger import Ledger, RelatedMessage, RowStatus, Settlement, State
 from batch.model.chat_history import Span, TimelineMessage, Trace, find_message
 from batch.model.messages import campaign_scope, message_key
@@ -56,6 +56,22 @@ class NoMatch(StrEnum):
     """One is there, but it may be that of another attempt."""
 
 
+_STILL_UNKNOWN: Mapping[NoMatch, str] = {
+    NoMatch.LIVE: N_("it began to be sent a moment ago; come back in some minutes"),
+    NoMatch.NO_BODY: N_(
+        "the campaign does not give the template's text ([template] body), so no message can be known again"
+    ),
+    NoMatch.NO_CHAT: N_("no run of this ledger has recorded a chat with this person"),
+    NoMatch.NO_TEXT: N_("the sheet has no good row for it any more, so its text is not known"),
+    NoMatch.REFUSED: N_("the API did not give the chat: {words}"),
+    NoMatch.NOTHING: N_(
+        "not found in the chat, which proves nothing: it may be on its way, or the row was changed since"
+    ),
+    NoMatch.FAILED: N_("it is in the chat, but marked there as failed"),
+    NoMatch.ANOTHERS: N_("a message like it is in the chat, but may be that of another attempt at this person"),
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnknownCase:
     """An unknown row, and what the ledger knows of the person besides."""
@@ -83,6 +99,11 @@ class UnmatchedRow:
     why: NoMatch
     words: str = ""
     """Answer of the API, without a full stop."""
+
+    @property
+    def explanation(self) -> str:
+        """The reason in words, a part of a sentence."""
+        return _(_STILL_UNKNOWN[self.why]).format(words=self.words)
 
 
 def collect_cases(rows: Iterable[RowStatus], related: Sequence[RelatedMessage]) -> list[UnknownCase]:

@@ -462,3 +462,8 @@ def findings_from_json(text: str) -> tuple[Finding, ...]:
         Finding(Reason(code), {name: value_from_json(value) for name, value in values.items()})
         for code, values in json.loads(text)
     )
+
+
+def explain(findings: Iterable[Finding]) -> str:
+    """Return the sentences and advice of a row, each once."""
+    return " ".join(dict.fromkeys(part for each in findings for part in (sentence(each), advice(each)) if part))

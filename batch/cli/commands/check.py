@@ -8,11 +8,13 @@ import click
 
 from batch.app.check import check
 from batch.app.ledger_admin import exposure_warnings
+from batch.app.records.check import check_record
 from batch.app.settings import token_expiry
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, choices_from, settings_from, shared_options
-from batch.cli.output.check import check_json, check_text
+from batch.cli.output.check import check_text
 from batch.cli.terminal import echo, warn
+from batch.formatting import to_json
 from batch.model.outcomes import ExitCode
 
 
@@ -30,5 +32,5 @@ def command(*, sheet: Path, campaign: Path, token_file: Path | None, as_json: bo
     warn(exposure_warnings(settings, token_file))
     expires = token_expiry(os.environ.get("WEGLY_TOKEN"), token_file)
     found = check(sheet, campaign, settings, choices_from(options))
-    echo(check_json(found, expires) if as_json else check_text(found, expires))
+    echo(to_json(check_record(found, expires)) if as_json else check_text(found, expires))
     return found.exit_code

@@ -13,11 +13,13 @@ from batch.app.follow import FollowChoices, follow
 from batch.app.ledger_admin import exposure_warnings
 from batch.app.looks import DEFAULT_RATE
 from batch.app.purge import parse_age
+from batch.app.records.follow import follow_record
 from batch.app.settings import parse_rate, read_token
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, TextParam, settings_from, shared_options
-from batch.cli.output.follow import follow_json, follow_text
+from batch.cli.output.follow import follow_text
 from batch.cli.terminal import echo, warn
+from batch.formatting import to_json
 from batch.model.outcomes import ExitCode
 
 
@@ -80,5 +82,5 @@ def command(
                 bar.update(done - bar.n)
 
         ended = follow(choices, settings=settings, token=token, on_look=draw)
-    echo(follow_json(ended) if as_json else follow_text(ended))
+    echo(to_json(follow_record(ended)) if as_json else follow_text(ended))
     return ended.exit_code

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from batch.app.inputs.recipient_lists import RecipientList
+from batch.app.records.people import suppressed_people
 from batch.app.suppress import Entry, add_people, find_people, import_people, list_people, remove_people
 from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, settings_from, shared_options
@@ -56,7 +57,7 @@ def add(
         settings=settings_from(options),
     )
     if as_json:
-        echo(to_json([{"phone": format_phone(person), "new": new} for person, new in found.items()]))
+        echo(to_json(suppressed_people(found)))
         return
     for person, new in found.items():
         state = _("is on the list now") if new else _("was on the list already")

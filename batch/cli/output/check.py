@@ -1,6 +1,5 @@
 """Output of `check`, the question of `run`, and the schedule in both."""
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from textwrap import indent
@@ -8,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from batch.app.check import Check, Example, Forecast
 from batch.cli.output.layout import labelled_lines, outcome_table, row_label, section, sheet_line
-from batch.formatting import format_day, format_duration, format_messages, format_rate, to_json
+from batch.formatting import format_day, format_duration, format_messages, format_rate
 from batch.i18n import N_, _, decimal, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
-from batch.model.reasons import advice, sentence
+from batch.model.reasons import explain, sentence
 from batch.model.runs import Result
 
 _MAX_DAYS = 14
@@ -48,38 +47,6 @@ def check_text(found: Check, expires: datetime | None = None) -> str:
         parts.append(when)
     parts.append(_verdict(found))
     return "\n\n".join(parts)
-
-
-def check_json(found: Check, expires: datetime | None = None) -> str:
-    """The check for programs: `check --json`."""
-    notify = found.campaign.notify
-    return to_json(
-        {
-            "campaign": found.campaign.name,
-            "endpoint": found.endpoint,
-            "ledger": found.ledger,
-            "sheet": found.info.file,
-            "columns": dict(found.mapping),
-            "warnings": [*found.info.warnings, *found.warnings],
-            "notes": [{"reason": code, "rows": count} for code, count in found.notes.items()],
-            "counts": found.counts,
-            "to_send": found.to_send,
-            "rate": found.rate,
-            "seconds": round(found.seconds, 1),
-            "schedule": schedule_json(found.forecast, expires),
-            "errors": [{"row": each.row, "reason": each.reason, "message": _message(each)} for each in found.bad],
-            "examples": [_example_json(each) for each in found.examples],
-            "differing_duplicates": [{"row": row, "sent_as": sent} for row, sent in found.differing],
-            "webhook": notify.webhook and notify.webhook.host,
-            "prometheus": notify.prometheus,
-            "exit_code": found.exit_code,
-        }
-    )
-
-
-def _example_json(example: Example) -> dict[str, object]:
-    body, phone = json.loads(example.payload), format_phone(example.person)
-    return {"row": example.row, "phone": phone, "body": body, "text": example.text}
 
 
 def send_question(plan: Check, expires: datetime | None = None) -> str:
@@ -120,14 +87,8 @@ def _bad_rows(bad: Sequence[Result], count: int) -> str:
         )
     else:
         head = ngettext("{n} row has errors and will not be sent:", "{n} rows have errors and will not be sent:", count)
-    lines = (f"{row_label(each.row, 6)} {_message(each)}" for each in bad)
+    lines = (f"{row_label(each.row, 6)} {explain(each.findings)}" for each in bad)
     return section(head.format(n=number(count), first=number(len(bad))), lines)
-
-
-def _message(result: Result) -> str:
-    """The sentences and advice of a row, each once."""
-    parts = dict.fromkeys(part for each in result.findings for part in (sentence(each), advice(each)) if part)
-    return " ".join(parts)
 
 
 def _notes(found: Check) -> str:
@@ -169,21 +130,6 @@ def schedule_text(found: Forecast, expires: datetime | None) -> str:
     """The section "When"; empty when there is no more to it than a short while. `expires`: the token."""
     lines = [*_times(found), *_days(found), *_limits(found), *_cost(found), *_token(found, expires)]
     return section(_("When"), labelled_lines(lines)) if lines else ""
-
-
-def schedule_json(found: Forecast, expires: datetime | None) -> dict[str, object]:
-    """The object `schedule` of `check --json`."""
-    schedule, zone = found.schedule, ZoneInfo(found.campaign.timezone)
-    prices = found.campaign.prices
-    return {
-        "first": schedule.first and schedule.first.astimezone(zone),
-        "last": schedule.last and schedule.last.astimezone(zone),
-        "days": [{"date": day, "messages": count} for day, count in schedule.days],
-        "never": schedule.never,
-        "cost": prices and {"amount": found.cost, "currency": prices.currency},
-        "token_expires": expires and expires.astimezone(zone),
-        "token_expires_before_end": _expires_early(found, expires),
-    }
 
 
 def _times(found: Forecast) -> Iterator[tuple[str, str]]:
@@ -254,18 +200,13 @@ def _cost(found: Forecast) -> list[tuple[str, str]]:
 
 
 def _token(found: Forecast, expires: datetime | None) -> list[tuple[str, str]]:
-    if expires is None or not _expires_early(found, expires):
+    if expires is None or not found.outlasts(expires):
         return []
     if expires <= found.now:
         words = _("expired {when}: get a new one")
     else:
         words = _("expires {when}, before the last message: get a new one before then")
     return [(_("token"), words.format(when=_moment(expires, found)))]
-
-
-def _expires_early(found: Forecast, expires: datetime | None) -> bool:
-    last = found.schedule.last
-    return expires is not None and (expires <= found.now or (last is not None and expires <= last))
 
 
 def _moment(at: datetime, found: Forecast) -> str:

@@ -1,30 +1,14 @@
 """Output of `follow`."""
 
-from collections.abc import Mapping
-
 from batch.app.follow import FollowReport
-from batch.app.reconcile import MatchedRow, NoMatch, ReconcileReport, UnmatchedRow
+from batch.app.reconcile import MatchedRow, ReconcileReport, UnmatchedRow
+from batch.app.records.people import shown_phone
 from batch.cli.output.layout import row_label, undecided_lines
-from batch.cli.output.settle import report_again, row_json, shown_phone
-from batch.formatting import format_moment, to_json
-from batch.i18n import N_, _, ngettext, number
+from batch.cli.output.settle import report_again
+from batch.formatting import format_moment
+from batch.i18n import _, ngettext, number
 from batch.model.delivery import failure_words
 from batch.model.runs import Run
-
-_STILL_UNKNOWN: Mapping[NoMatch, str] = {
-    NoMatch.LIVE: N_("it began to be sent a moment ago; come back in some minutes"),
-    NoMatch.NO_BODY: N_(
-        "the campaign does not give the template's text ([template] body), so no message can be known again"
-    ),
-    NoMatch.NO_CHAT: N_("no run of this ledger has recorded a chat with this person"),
-    NoMatch.NO_TEXT: N_("the sheet has no good row for it any more, so its text is not known"),
-    NoMatch.REFUSED: N_("the API did not give the chat: {words}"),
-    NoMatch.NOTHING: N_(
-        "not found in the chat, which proves nothing: it may be on its way, or the row was changed since"
-    ),
-    NoMatch.FAILED: N_("it is in the chat, but marked there as failed"),
-    NoMatch.ANOTHERS: N_("a message like it is in the chat, but may be that of another attempt at this person"),
-}
 
 
 def follow_text(ended: FollowReport) -> str:
@@ -112,42 +96,5 @@ def _row_line(each: MatchedRow | UnmatchedRow, run: Run) -> str:
         found = _("settled as sent: it is in the chat, of {when}")
         words = found.format(when=format_moment(each.at, run.timezone))
     else:
-        words = _("still unknown: {why}").format(why=_why(each))
+        words = _("still unknown: {why}").format(why=each.explanation)
     return f"  {row_label(each.row.row, 6)} {shown_phone(each.row.result.person) or '':<18}  {words}"
-
-
-def _why(left: UnmatchedRow) -> str:
-    return _(_STILL_UNKNOWN[left.why]).format(words=left.words)
-
-
-def follow_json(ended: FollowReport) -> str:
-    """The end of `follow`, for programs: `follow --json`."""
-    settled = ended.settled
-    return to_json(
-        {
-            "endpoint": ended.endpoint,
-            "ledger": ended.ledger,
-            "runs": [run.run for run in ended.runs],
-            "since": ended.since,
-            "looks": ended.looks,
-            "changed": ended.changed,
-            "due": ended.due,
-            "delivery": ended.delivery,
-            "opted_out": [{"phone": shown_phone(each.person), "run": each.run} for each in ended.opted_out],
-            "to_decide": [
-                {"phone": shown_phone(each.person), "run": each.run, "replied_at": each.at} for each in ended.undecided
-            ],
-            "settled": [
-                {**row_json(match.row.result), "chat_id": match.chat_id, "sent_at": match.at}
-                for match in (settled.found if settled else ())
-            ],
-            "unknown": [
-                {**row_json(left.row.result), "reason": left.why, "message": _why(left)}
-                for left in (settled.unmatched if settled else ())
-            ],
-            "reports": [str(report.folder) for report in ended.reports],
-            "problems": list(ended.problems),
-            "stopped": ended.stopped or None,
-            "exit_code": ended.exit_code,
-        }
-    )

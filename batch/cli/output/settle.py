@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 
+from batch.app.records.people import shown_phone
 from batch.app.settle import SettlementReport
 from batch.app.settlement import RowDecision
 from batch.cli.output.layout import labelled_lines
-from batch.formatting import to_json
 from batch.i18n import _, ngettext, number
-from batch.model.outcomes import ExitCode
-from batch.model.phone.cells import format_phone
-from batch.model.runs import Result, Run
 
 
 def settle_question(plan: SettlementReport) -> str:
@@ -51,27 +48,6 @@ def _settle_lines(ended: SettlementReport) -> list[str]:
     return lines
 
 
-def settle_json(ended: SettlementReport) -> str:
-    """The end of `settle`, for programs: `settle --json`."""
-    return to_json(
-        {
-            **_run_json(ended.run),
-            "settled": [_change_json(change) for change in ended.changes],
-            "settled_before": [_change_json(change) for change in ended.same],
-            "exit_code": ExitCode.DONE,
-        }
-    )
-
-
-def _run_json(run: Run) -> dict[str, object]:
-    return {"run": run.run, "campaign": run.campaign, "endpoint": run.endpoint, "ledger": run.ledger}
-
-
-def _change_json(change: RowDecision) -> dict[str, object]:
-    was = change.row.result
-    return {**row_json(was), "was": was.outcome, "was_reason": was.reason, "becomes": change.becomes}
-
-
 def _table(changes: Sequence[RowDecision]) -> str:
     lines = [(_("row"), _("phone"), _("was"), _("becomes"))]
     for change in changes:
@@ -87,13 +63,3 @@ def _table(changes: Sequence[RowDecision]) -> str:
 def report_again(run: str) -> str:
     """Name the command that writes a run's report again."""
     return _("The report as it stands now: {command}").format(command=f"wegly-batch report {run}")
-
-
-def row_json(result: Result) -> dict[str, object]:
-    """Return the number and phone of a row."""
-    return {"row": result.row, "phone": shown_phone(result.person)}
-
-
-def shown_phone(person: str | None) -> str | None:
-    """Return a phone as people read it; None for none."""
-    return format_phone(person) if person else None
