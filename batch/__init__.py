@@ -12,6 +12,36 @@ Invariants:
 * Every row has exactly one outcome, and the outcomes add up to the rows of the sheet.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from batch._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from batch.app.api.functions import check, follow, read_sheet, report, results, run, runs, settle, suppress
+    from batch.errors import WeglyBatchError
+    from batch.model.outcomes import Outcome
+
+__all__ = [
+    "Outcome",
+    "WeglyBatchError",
+    "__version__",
+    "check",
+    "follow",
+    "read_sheet",
+    "report",
+    "results",
+    "run",
+    "runs",
+    "settle",
+    "suppress",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the Python API when one of its names is first used: `--help` loads no library."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    elsewhere = {"Outcome": "batch.model.outcomes", "WeglyBatchError": "batch.errors"}
+    globals()[name] = value = getattr(import_module(elsewhere.get(name, "batch.app.api.functions")), name)
+    return value

@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import batch
 from batch.app.follow import FollowChoices, FollowReport, follow
 from batch.app.inputs.campaign_sheet import Choices
 from batch.app.inputs.staging import utc_now
@@ -26,7 +25,7 @@ from batch.sandbox import Faults, running_sandbox, serve, special_table, ways_ta
 
 def samples() -> Path:
     """Return the folder of the samples: inside the installed package, or beside it in a checkout."""
-    package = Path(batch.__file__).parent
+    package = Path(__file__).parents[1]
     inside = package / "samples"
     return inside if inside.is_dir() else package.parent / "samples"
 

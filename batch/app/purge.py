@@ -34,7 +34,7 @@ _SHORTEST_AGE = timedelta(days=2)
 """Younger data is never purged: the cap over 24 hours and the spacing go by it."""
 _REPORT = re.compile(
     r"(report|results|retry)(-[0-9]+)?( \((ledger only|masked)\))?( \([2-9]\))?\.(xlsx|xlsm|csv|html)"
-    r"|run\.log|\.retry\.sha256|\.(report|results|retry|summary)\b.*\.part",
+    r"|run\.log|sheet\.xlsx|\.retry\.sha256|\.(report|results|retry|summary)\b.*\.part",
     re.DOTALL,
 )
 _COPY = re.compile(r"\.sheet(-[a-z0-9_]{8})?")

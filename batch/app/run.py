@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from batch.app.runs.progress import Meter, Watcher, tick_every_second
 from batch.app.runs.run_folder import RunFolder, run_name
 from batch.app.runs.run_log import log_to
 from batch.app.settings import Settings
+from batch.atomic_file import write_atomic
 from batch.campaign import Campaign, CanarySection, load_campaign
 from batch.chats import ChatsClient, Token, make_ssl_context
 from batch.errors import ClockWrong, Declined
@@ -40,7 +42,7 @@ from batch.i18n import _, current_language
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.delivery import SAMPLE_AFTER
-from batch.model.runs import CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, Run
+from batch.model.runs import CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, Run, StopCause
 from batch.model.sheets import limits_for
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, precise_loop, stop_on_signals
 from batch.spool import Spool
@@ -197,10 +199,16 @@ class SheetRun:
             options[TEMPLATE] = traits_of(campaign).template
             if prices := campaign.prices:
                 options |= {PRICE: str(prices.per_message), CURRENCY: prices.currency}
-            run = describe_run(name, self.sheet, source, settings, started, sheet_options=options, report_dir=folder)
+            sheet = self._keep_sheet() if self._choices.is_frame else self.sheet
+            run = describe_run(name, sheet, source, settings, started, sheet_options=options, report_dir=folder)
             staged.staging.plan(run, owner, traits_of(campaign))
         self._folder.keep()
         return PlannedRun(run=run, owner=owner, ledger=ledger, source=source, check=check, folder=self._folder.path)
+
+    def _keep_sheet(self) -> Path:
+        """Copy the sheet into the run's folder, durable on return, and return the copy."""
+        with self._source.path.open("rb") as sheet:
+            return write_atomic(self._folder.path / "sheet.xlsx", partial(shutil.copyfileobj, sheet))
 
 
 def _pack(row: StagedRow) -> tuple[bytes]:
@@ -275,6 +283,9 @@ def send(
 
     async def work() -> PoolResult:
         stop = StopSignal()
+        watcher.interrupt = partial(
+            asyncio.get_running_loop().call_soon_threadsafe, stop.request, StopCause.INTERRUPTED
+        )
         sending_by = ledger.open_queue(owner, rules or campaign.contact_limits, endpoint=settings.endpoint)
         with sending_by as sending, stop_on_signals(stop, lambda again: watcher.on_signal(again=again)):
 

@@ -6,11 +6,14 @@ empty cells at the right edge: those that never write one, and Excel, which writ
 that a note beside the table made longer; a line that differs from the others of its block is not Excel's.
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from batch.i18n import N_, _
 from batch.loader.formats.number_format import ShownCells
@@ -23,6 +26,9 @@ from batch.model.phrases import Phrase
 from batch.model.reasons import Reason
 from batch.model.sheets import NO_ERRORS, NO_SHOWN, SheetFile, SheetInfo, SheetRow
 from batch.ooxml.references import Area
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STILL_MALFORMED = Phrase(N_("it could not be read in its own sheet, and wegly_reason still says so"))
 _MORE_CELLS = N_("it has {have} cells, the header has {named}; beyond it stands {shown}")
@@ -107,6 +113,14 @@ class Sheet:
         filled = [cell for cell in cells if cell]
         named = sum(cell in names for cell in filled)
         return bool(self.info.header_row) and 1 < named >= len(filled) / 2 and not any(map(_DIGIT.search, filled))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the cells as a frame of texts, empty ones missing; its index is the row as Excel counts."""
+        import pandas as pd  # noqa: PLC0415 - slow to load, and needed by few
+
+        rows = list(self.rows())
+        index = pd.Index([row.number for row in rows], name="row")
+        return pd.DataFrame([row.cells for row in rows], index, list(self.info.columns), dtype="string")
 
     def find_no_contacts(self, phone_columns: Collection[str]) -> Mapping[int, Reason]:
         """Return the rows that are no contacts, by number: the totals row of the contacts' table, and the footer.

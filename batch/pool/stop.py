@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -138,8 +139,12 @@ def stop_on_signals(stop: StopSignal, notify: Callable[[bool], None]) -> Iterato
     """Turn SIGINT, SIGTERM, SIGHUP (and Ctrl+Break on Windows) into requests to `stop` while the block runs.
 
     `notify` is called with False at the first signal and with True at a second one. Must be entered on the running
-    event loop in the main thread. Uses `signal.signal`, which Windows has too, and not the loop's own handlers.
+    event loop; in another thread than the main one, where Python takes no handlers, signals are left alone. Uses
+    `signal.signal`, which Windows has too, and not the loop's own handlers.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     loop = asyncio.get_running_loop()
     seen = 0
 

@@ -59,6 +59,8 @@ class Choices:
     """`check` lifts the size limits of the sheet, as `[sheet] trusted` does."""
     encoding: str | None = None
     """Encoding of text files, before `[sheet] encoding`; None: that, or it is found."""
+    is_frame: bool = False
+    """The sheet was made of a frame: `[sheet]` name and header row of the campaign mean nothing, and it is kept."""
     verbose: bool = False
     """Log to stderr as well."""
 
@@ -207,8 +209,8 @@ def open_campaign_sheet(
     reading = campaign.sheet
     opened = open_sheet(
         path,
-        name=reading.name,
-        header_row=reading.header_row,
+        name=None if choices.is_frame else reading.name,
+        header_row=1 if choices.is_frame else reading.header_row,
         wanted_columns=wanted_columns(campaign),
         limits=limits_for(trusted=choices.trusted or reading.trusted),
         shown_as=shown_as,

@@ -163,6 +163,8 @@ class Watcher:
         self.meter = Meter(total=0)
         self.problems: list[str] = []
         """Sentences for the run's end."""
+        self.interrupt: Callable[[], object] | None = None
+        """Stops the run from any thread, as SIGINT does in the main one; None while there is nothing to stop."""
 
     def confirm(self, plan: Check) -> bool:  # noqa: ARG002 - for those that ask
         """Return whether the plan is to be sent."""

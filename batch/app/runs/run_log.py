@@ -39,6 +39,7 @@ def log_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog
     The traceback of a defect is logged before it is raised on.
     """
     lines = RunLog(path, token=token, verbose=verbose)
+    before = structlog.get_config() if structlog.is_configured() else None
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -60,7 +61,10 @@ def log_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog
         structlog.get_logger().exception("defect")
         raise
     finally:
-        quiet()
+        if before is None:
+            quiet()
+        else:
+            structlog.configure(**before)
         lines.close()
 
 
