@@ -6,6 +6,9 @@ browser may show any language, write dates by Babel (`reporter.html.text`).
 """
 
 import json
+import os
+import shlex
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
@@ -84,6 +87,11 @@ def format_moment(at: datetime, timezone: str | None = None, *, seconds: bool = 
     """
     there = at.replace(tzinfo=at.tzinfo or UTC).astimezone(ZoneInfo(timezone)) if timezone else at
     return f"{there:%d/%m/%Y %H:%M:%S}" if seconds else f"{there:%d/%m/%Y %H:%M}"
+
+
+def quote_path(path: Path) -> str:
+    """Quote a path for this system's command line."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 OMIT_NONE = {"omit_none": True}

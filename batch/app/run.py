@@ -42,7 +42,7 @@ from batch.i18n import _, current_language
 from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.delivery import SAMPLE_AFTER
-from batch.model.runs import CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, Run, StopCause
+from batch.model.runs import CAMPAIGN_FILE, CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, Run, StopCause
 from batch.model.sheets import limits_for
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, precise_loop, stop_on_signals
 from batch.spool import Spool
@@ -196,7 +196,7 @@ class SheetRun:
                 raise Declined(_("Nothing was sent: the question was answered with no."))
             options, folder = reading_of(campaign, source.sheet.info), str(self._folder.path)
             options |= dict.fromkeys([KEYED_ORIGINS, *([CLEAN_REPORT] if settings.clean_report else [])], "yes")
-            options[TEMPLATE] = traits_of(campaign).template
+            options |= {TEMPLATE: traits_of(campaign).template, CAMPAIGN_FILE: str(campaign.path.absolute())}
             if prices := campaign.prices:
                 options |= {PRICE: str(prices.per_message), CURRENCY: prices.currency}
             sheet = self._keep_sheet() if self._choices.is_frame else self.sheet

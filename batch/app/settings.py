@@ -62,21 +62,24 @@ class Settings:
         return parse_endpoint(self.base_url or DEFAULT_BASE_URL)
 
 
-def token_expiry(value: str | None, file: Path | None) -> datetime | None:
+def token_expiry(value: str | None, file: Path | None, endpoint: str) -> datetime | None:
     """Return when the token expires that `read_token` would give; None where there is none, or it does not say.
 
     Raises SettingsError for a file that cannot be read.
     """
     try:
-        return read_token(value, file).expires
+        return read_token(value, file, endpoint).expires
     except SettingsError:
         if file is not None:
             raise
         return None
 
 
-def read_token(value: str | None, file: Path | None) -> Token:
-    """Read the token from its file or take `WEGLY_TOKEN`; the file wins. Raises SettingsError when there is none."""
+def read_token(value: str | None, file: Path | None, endpoint: str) -> Token:
+    """Read the token from its file, or take `WEGLY_TOKEN`, or last what `init` has kept for the endpoint.
+
+    Raises SettingsError when there is none.
+    """
     if file is not None:
         try:
             return Token.parse(file.read_text(encoding="utf-8-sig"), _("the file {file}").format(file=file))
@@ -88,12 +91,16 @@ def read_token(value: str | None, file: Path | None) -> Token:
         except UnicodeDecodeError:
             problem = _("The token file {file} is not text.").format(file=file)
             raise SettingsError(problem, _("Save it as plain text with the token alone.")) from None
-    if value is None:
-        raise SettingsError(
-            _("There is no token."),
-            _(
-                "Put it into the environment variable WEGLY_TOKEN, or into a file that only you can read and name it "
-                "with --token-file."
-            ),
-        )
-    return Token.parse(value, "WEGLY_TOKEN")
+    if value is not None:
+        return Token.parse(value, "WEGLY_TOKEN")
+    from batch.app.token_store import find_token  # noqa: PLC0415 - only a person's own machine keeps tokens
+
+    if kept := find_token(endpoint):
+        return kept
+    raise SettingsError(
+        _("There is no token for {endpoint}.").format(endpoint=endpoint),
+        _(
+            "`wegly-batch init SHEET` asks for it and keeps it. Or put it into the environment variable WEGLY_TOKEN, "
+            "or into a file that only you can read and name it with --token-file."
+        ),
+    )

@@ -82,8 +82,8 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
         "-c",
         "--campaign",
         type=SHEET,
-        required=True,
-        help="The campaign file (TOML): sender, template, columns, speed.",
+        help="The campaign file (TOML): sender, template, columns, speed. [default: the sheet's name with .toml, "
+        "beside it]",
     ),
     "clean-report": lasting_option(
         "--clean-report",
@@ -143,7 +143,10 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
         "--sheet", "name", metavar="NAME", help="The worksheet to read, when a workbook has several."
     ),
     "token-file": lasting_option(
-        "--token-file", type=SHEET, metavar="FILE", help="A file with the token; else WEGLY_TOKEN is read."
+        "--token-file",
+        type=SHEET,
+        metavar="FILE",
+        help="A file with the token; else WEGLY_TOKEN is read, and last what `init` has kept.",
     ),
     "trust-env": lasting_option("--trust-env", is_flag=True, help="Use proxy and CA settings from the environment."),
     "trusted": click.option(

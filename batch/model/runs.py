@@ -15,7 +15,7 @@ from batch.model.reasons import Finding
 RUN_NAME = re.compile(r"\d{8}T\d{6}Z-[a-z0-9-]*-[0-9a-f]{4}")
 """Names of runs, of their folders too; the middle is the campaign's slug."""
 KEYED_ORIGINS, CLEAN_REPORT = "keyed_origins", "clean_report"
-TEMPLATE, PRICE, CURRENCY = "template", "price", "currency"
+TEMPLATE, PRICE, CURRENCY, CAMPAIGN_FILE = "template", "price", "currency", "campaign_file"
 """Entries of `Run.sheet_options`; those of the campaign are there for reports that are written without it."""
 
 

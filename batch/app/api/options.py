@@ -168,7 +168,7 @@ def find_token(token: str | None, options: Mapping[str, Any]) -> Token:
     """Return the token that is given, or that the commands would find. Raises SettingsError."""
     if token is not None:
         return Token.parse(token, "token")
-    return read_token(os.environ.get("WEGLY_TOKEN"), _lasting("token_file", options))
+    return read_token(os.environ.get("WEGLY_TOKEN"), _lasting("token_file", options), read_settings(options).endpoint)
 
 
 _KNOWN = frozenset().union(*(each.__annotations__ for each in (CheckOptions, RunOptions, FollowOptions)))

@@ -1,8 +1,5 @@
 """Makes the draft of a campaign file from the guess about a sheet and the facts that a person gives. Pure."""
 
-import os
-import shlex
-import subprocess
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +8,7 @@ from pathlib import Path
 from batch.app.init.analyse import SheetAnalysis, value_text
 from batch.campaign import FIELDS, Column, Constant, Draft, DraftField, Source, body_problem, check_value, placeholders
 from batch.errors import SettingsError
+from batch.formatting import quote_path
 from batch.i18n import _
 from batch.loader import ColumnFacts, Suggestion, column_source, is_consent_header, is_optout_header, suggest_value
 from batch.model.reasons import Finding
@@ -65,11 +63,6 @@ def values_to_fill(analysis: SheetAnalysis, body: str | None) -> dict[int, Sourc
     if body is None or any(each.component == Constant(value="BODY") and not each.card_index for each in guess.fields):
         return {}
     return {index: suggest_value(body, index, guess, facts) for index in placeholders(body)}
-
-
-def quote_path(path: Path) -> str:
-    """Quote a path for this system's command line."""
-    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 def draft_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> Draft:

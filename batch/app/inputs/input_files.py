@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
@@ -10,8 +10,11 @@ from zoneinfo import ZoneInfo
 
 from batch.app.inputs.staging import utc_now
 from batch.campaign import load_campaign
-from batch.errors import SheetError
+from batch.errors import SettingsError, SheetError
+from batch.formatting import quote_path
 from batch.i18n import _
+from batch.ledger import Ledger
+from batch.model.runs import CAMPAIGN_FILE, RUN_NAME
 
 _SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
 _RETRY = re.compile(r"retry(-\d+)?( \(\d\))?\.xlsx")
@@ -57,6 +60,32 @@ def find_sheets(named: Iterable[Path], lists: Collection[Path] = ()) -> InputFil
         found += taken
         ignored += [f"{file.name}: {reason}" for file, reason in reasons.items() if reason is not None]
     return InputFiles(sheets=tuple(dict.fromkeys(sheets)), ignored=tuple(ignored), from_folders=tuple(found))
+
+
+def find_campaign(sheets: Sequence[Path], named: Path | None, ledger: str | None) -> Path:
+    """Return the campaign file: the one that is named, else that of the only sheet, by its name beside it.
+
+    The files of a report lead to the campaign of their run. Raises SettingsError where there is none.
+    """
+    if named is not None:
+        return named
+    if len(sheets) != 1 or os.path.isdir(sheets[0]):  # noqa: PTH112 - as in `find_sheets`
+        raise SettingsError(
+            _("Several sheets have no campaign file by themselves."), _("Name it with -c, or name one sheet.")
+        )
+    sheet = sheets[0]
+    beside = sheet.with_name(f"{sheet.stem}.toml")
+    if not beside.exists() and RUN_NAME.fullmatch(sheet.absolute().parent.name):
+        with Ledger.for_reading(ledger) as opened:
+            run = opened.run(sheet.absolute().parent.name)
+        if run is not None and CAMPAIGN_FILE in run.sheet_options:
+            return Path(run.sheet_options[CAMPAIGN_FILE])
+    if not beside.exists():
+        raise SettingsError(
+            _("There is no campaign file {file} for {sheet}.").format(file=beside, sheet=sheet.name),
+            _("`wegly-batch init {sheet}` writes it. Or name another one with -c.").format(sheet=quote_path(sheet)),
+        )
+    return beside
 
 
 def list_files(campaign: Path, only_allowed: Path | None) -> tuple[Path, ...]:

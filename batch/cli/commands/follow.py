@@ -72,7 +72,7 @@ def command(
     """
     settings = settings_from(options)
     warn(exposure_warnings(settings, token_file))
-    token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
+    token = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint)
     choices = FollowChoices(runs=runs, since=since, limit=limit, campaign=campaign, sheet=sheet)
     with tqdm(disable=None, leave=False, delay=1) as bar:  # None: nothing is drawn where stderr is no terminal
 

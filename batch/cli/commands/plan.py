@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from batch.app.inputs.input_files import find_campaign
 from batch.app.plan import make_plan
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, choices_from, settings_from, shared_options
@@ -20,13 +21,15 @@ from batch.model.outcomes import ExitCode
 @shared_options("campaign")
 @click.option("--out", type=SHEET, required=True, metavar="PLAN", help="The file to write, as plan.json.")
 @shared_options("only-allowed", "ledger", "base-url", "rate", "encoding", "retry-errors", "accept-change", "json")
-def command(*, sheet: Path, campaign: Path, out: Path, as_json: bool, **options: Any) -> ExitCode:
+def command(*, sheet: Path, campaign: Path | None, out: Path, as_json: bool, **options: Any) -> ExitCode:
     """Freeze what `run` would send now into the file PLAN, and print the hash of the messages.
 
     `run --plan PLAN` then sends exactly these, and refuses when the sheet or the campaign file was changed. Sends
     nothing and needs no token. The file holds phone numbers and texts; only you can read it.
     """
-    planned = make_plan(sheet, campaign, out, settings_from(options), choices_from(options))
+    settings = settings_from(options)
+    campaign = find_campaign([sheet], campaign, settings.ledger)
+    planned = make_plan(sheet, campaign, out, settings, choices_from(options))
     code = planned.check.exit_code
     if as_json:
         result = {"plan": out, "messages": planned.messages, "hash": planned.hash, "exit_code": code}

@@ -13,7 +13,7 @@ import click
 
 from batch.app.check import check
 from batch.app.inputs.campaign_sheet import Choices
-from batch.app.inputs.input_files import InputFiles, find_sheets, is_late, list_files
+from batch.app.inputs.input_files import InputFiles, find_campaign, find_sheets, is_late, list_files
 from batch.app.inputs.plan_file import read_plan
 from batch.app.ledger_admin import exposure_warnings, synchronisation_warning
 from batch.app.run import SheetRun, open_runs
@@ -93,7 +93,7 @@ def _parse_clock(text: str) -> time:
 def command(
     *,
     sheets: tuple[Path, ...],
-    campaign: Path,
+    campaign: Path | None,
     dry_run: bool,
     not_after: time | None,
     token_file: Path | None,
@@ -107,7 +107,7 @@ def command(
     """Send what is left of each SHEET, and write its report. Running the same command again is always safe.
 
     A folder stands for the sheets in it, but not for lists of people that the campaign names. The token comes from the
-    environment variable WEGLY_TOKEN or from --token-file, never from the command line.
+    environment variable WEGLY_TOKEN, from --token-file, or from where `init` has kept it, never from the command line.
     """
     plan = read_plan(options["plan"]) if options["plan"] else None
     if plan_hash is not None:
@@ -115,6 +115,7 @@ def command(
             raise click.UsageError(_("--plan-hash goes with --plan."))
         plan.refuse_other_hash(plan_hash)
     settings, choices = settings_from(options), choices_from(options | {"plan": plan})
+    campaign = find_campaign(sheets, campaign, settings.ledger)
     files = find_sheets(sheets, list_files(campaign, settings.only_allowed))
     _print_files(files)
     if len(files.sheets) > 1 and (numbers or choices.plan):
@@ -128,14 +129,14 @@ def command(
         echo(late.format(time=f"{not_after:%H:%M}"), err=True)
         return ExitCode.PENDING
     if numbers:
-        token = read_token(os.environ.get("WEGLY_TOKEN"), token_file)
+        token = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint)
         watcher = make_watcher(yes=yes, quiet=False)
         trial = send_trial(
             files.sheets[0], campaign, numbers, settings=settings, token=token, choices=choices, watcher=watcher
         )
         echo(trial_json(trial) if as_json else trial_text(trial))
         return trial.exit_code
-    token, quiet = read_token(os.environ.get("WEGLY_TOKEN"), token_file), quiet or as_json
+    token, quiet = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint), quiet or as_json
     runner = _Runner(settings=settings, choices=choices, token=token, as_json=as_json, quiet=quiet, yes=yes)
     return runner.run(files.sheets, campaign)
 

@@ -111,11 +111,20 @@ def test_a_missing_campaign_is_named(desk: Desk) -> None:
     refused(desk.type("run", desk.sheet, "-c", "nao-ha.toml"), "nao-ha.toml")
 
 
-def test_a_missing_option_is_usage(desk: Desk) -> None:
-    """click's own words, exit 2."""
-    code, _, err = desk.type("run", desk.sheet)
-    assert code == 2
-    assert "--campaign" in err
+def test_without_c_the_campaign_is_the_file_of_the_sheets_name(desk: Desk) -> None:
+    """Beside the sheet, for each command; of several sheets it must be named, and where it is missing `init` is."""
+    for command in ("run", "check", "plan"):
+        more = ["--out", desk.folder / "p.json"] if command == "plan" else []
+        code, _, err = desk.type(command, desk.sheet, *more)
+        assert code == 2
+        assert f"There is no campaign file {desk.sheet.with_suffix('.toml')} for {desk.sheet.name}." in err
+        assert "wegly-batch init" in err
+    desk.write(f"{desk.sheet.stem}.toml", CAMPAIGN)
+    assert desk.type("check", desk.sheet)[0] == 0
+    for several in ([desk.sheet, desk.sheet], [desk.folder]):
+        code, _, err = desk.type("run", *several)
+        assert code == 2
+        assert "-c" in err
 
 
 def test_an_unknown_key_names_the_nearest(desk: Desk) -> None:

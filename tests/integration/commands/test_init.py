@@ -9,8 +9,8 @@ import openpyxl
 import pytest
 from systems import no_links
 
-from batch.app.init.draft import quote_path
 from batch.cli.main import _run as wegly_batch
+from batch.formatting import quote_path
 from batch.loader import Limits
 from batch.model import sheets as sheet_file
 

@@ -104,6 +104,16 @@ def test_it_holds_the_rows_in_error_alone_as_they_are(office: Office) -> None:
     assert marked == ["B2", "B4"]
 
 
+def test_in_its_folder_it_leads_to_the_campaign_of_its_run(office: Office) -> None:
+    """Without -c; as does report.xlsx beside it."""
+    office.run(office.sheet([*phones(1), NO_AREA_CODE]), office.campaign())
+    (folder,) = (each for each in (office.folder / "reports").iterdir() if each.is_dir())
+    for name in ("retry.xlsx", "report.xlsx"):
+        code, out, err = office.type("check", folder / name, "--base-url", office.sandbox.url)
+        assert code == 3, err
+        assert "1 row has errors" in out
+
+
 def test_corrected_and_run_its_results_join_the_campaign(office: Office) -> None:
     """Sent once; the original's report, written again or made by a run of it, shows the corrected row's outcome."""
     sheet, campaign = office.sheet([*phones(2), NO_AREA_CODE, REFUSED, "abc"]), office.campaign()

@@ -1,0 +1,1 @@
+"""The campaign file that a sheet leads to when none is named."""
