@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,16 +15,22 @@ import pytest
 
 import batch
 from batch.campaign.template import body_problem
+from batch.chats.token import Token
 from batch.loader.filters.money import brl
 from batch.loader.filters.registry import FILTERS, compile_filter
+from batch.loader.formats.delimited import split_records
 from batch.loader.header_detection import Header, find_header, name_columns
 from batch.loader.header_names import is_known_header
+from batch.loader.open import choose_delimiter
 from batch.loader.source import RawRow
 from batch.model.csv_injection import guard, unguard
 from batch.model.phone.cells import read_phone
 from batch.model.sheets import parse_ranges
 from batch.ooxml.xml import SafeParser, UnsupportedMarkup, XmlError, simplify_xml
+from batch.reporter.xlsx.sheet_rows import Patterns, SheetXml
+from batch.reporter.xlsx.sheet_splice import _match_first_cell
 
+_FOLDER = Path(batch.__path__[0])
 _SIZES = (500, 2_000, 8_000)
 _QUICK = 0.005
 """Seconds of CPU that are no matter: below them is noise. The square of 8,000 takes six times as long."""
@@ -93,32 +99,89 @@ def _find_patterns() -> Iterator[tuple[str, re.Pattern[Any], set[str]]]:
             continue
         loaded = importlib.import_module(module.name)
         for name, value in vars(loaded).items():
-            several = value if isinstance(value, tuple) else (value,)
-            for each in several:
-                if isinstance(each, re.Pattern):
-                    yield f"{module.name}.{name}", each, used.get(name, set(_USES))
-        for node in ast.walk(ast.parse(Path(cast("str", loaded.__file__)).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                text = node.args[0]
-                if (
-                    ast.unparse(node.func.value) == "re"
-                    and isinstance(text, ast.Constant)
-                    and node.func.attr != "compile"
-                ):
-                    method = node.func.attr if node.func.attr in _USES else "search"
-                    yield f"{module.name}:{node.lineno}", re.compile(text.value), {method}
+            for each in _patterns_in(value):
+                yield f"{module.name}.{name}", each, used.get(name, set(_USES))
+        for place, call in _calls(Path(cast("str", loaded.__file__))):
+            method, text = cast("ast.Attribute", call.func).attr, call.args[0]
+            if isinstance(text, ast.Constant) and method != "compile":
+                yield f"{place}:{call.lineno}", re.compile(text.value), {method if method in _USES else "search"}
+    for place, make in _MADE.items():
+        for name, value in make().items():
+            for each in _patterns_in(value):
+                yield f"{place}.{name}", each, used.get(name, set(_USES))
+
+
+def _patterns_in(value: object) -> Iterator[re.Pattern[Any]]:
+    """Yield a pattern, or those of a collection."""
+    if isinstance(value, re.Pattern):
+        yield value
+    elif isinstance(value, (tuple, list, dict)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _patterns_in(each)
+
+
+def _calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    """Yield the calls of functions of `re` in a file, each with its place: module and function."""
+
+    def visit(node: ast.AST, place: str) -> Iterator[tuple[str, ast.Call]]:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                place = f"{place}.{name}"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=attribute)) if attribute != "escape":
+                yield place, node
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, place)
+
+    text = path.read_text(encoding="utf-8")
+    if "re." in text:
+        yield from visit(ast.parse(text), _name_of(path))
+
+
+def _name_of(path: Path) -> str:
+    parts = path.relative_to(_FOLDER.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+_MADE: dict[str, Callable[[], Mapping[str, object]]] = {
+    "batch.chats.request._BodyTemplate.__init__": lambda: {"search": re.compile('("0a1b"|"2c3d")')},
+    "batch.chats.token.Token.__init__": lambda: {
+        name: getattr(Token(".".join(["a" * 60] * 3)), name) for name in ("_hidden", "_beginnings")
+    },
+    "batch.loader.formats.delimited.split_records": lambda: {"match": re.compile("[^;]*")},
+    "batch.loader.suggest.suggest_value": lambda: {"search": re.compile(r"\{\{\s*1\s*\}\}")},
+    "batch.reporter.xlsx.sheet_rows.Patterns.__init__": lambda: vars(Patterns(b"x:")),
+    "batch.reporter.xlsx.sheet_rows.SheetXml.__init__": lambda: vars(
+        SheetXml([b"<worksheet><sheetData/></worksheet>"])
+    ),
+    "batch.reporter.xlsx.sheet_splice._match_first_cell": lambda: {"search": _match_first_cell(b"x:", [7, 8, 9])},
+}
+"""Patterns that a function makes from what it is given, by its place: each by the name it is used by."""
+
+
+def test_every_pattern_that_a_function_makes_is_listed() -> None:
+    """So that none meets foreign text unmeasured."""
+    made = {
+        place
+        for path in _FOLDER.rglob("*.py")
+        for place, call in _calls(path)
+        if place != _name_of(path)
+        and (not isinstance(call.args[0], ast.Constant) or cast("ast.Attribute", call.func).attr == "compile")
+    }
+    assert made == set(_MADE)
 
 
 def _methods_by_name() -> dict[str, set[str]]:
     """Return how patterns are used: `_AMOUNT` -> {"fullmatch"}."""
-    used: dict[str, set[str]] = {}
-    for path in Path(batch.__path__[0]).rglob("*.py"):
+    used = {name: {method} for name, method in _USED_AS.items()}
+    for path in _FOLDER.rglob("*.py"):
         calls = re.finditer(r"(\w+)\.(fullmatch|match|search|sub|split|findall|finditer)\b", path.read_text("utf-8"))
         for call in calls:
             used.setdefault(call[1], set()).add(call[2] if call[2] in _USES else "search")
     return used
 
 
+_USED_AS = {"_MARKS": "match", "_TO_CLOSING": "match", "_QUOTED_LINES": "fullmatch"}
+"""How patterns are used that a call does not name."""
 _USES: dict[str, Callable[[re.Pattern[Any], Any], object]] = {
     "match": lambda pattern, text: pattern.match(text),
     "fullmatch": lambda pattern, text: pattern.fullmatch(text),
@@ -152,6 +215,9 @@ _RULES: dict[str, Callable[[str], object]] = {
     "body": body_problem,
     "header": lambda text: find_header([RawRow(1, [text[:1000]] * 3), RawRow(2, [text] * 3)]),
     "known header": is_known_header,
+    "record": lambda text: list(split_records([text + "\n"], ";", width=2)),
+    "quoted record": lambda text: list(split_records([f'"{text};' + "\n"] * 2, ";", width=2)),
+    "delimiter": lambda text: choose_delimiter([text + "\n"] * 3),
     **{name: compile_filter(name if name not in {"default", "date"} else f"{name}:dd/mm/yyyy") for name in FILTERS},
 }
 

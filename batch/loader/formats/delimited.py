@@ -30,6 +30,7 @@ _QUOTED_LINES = {
     for mark, last in ("''", "\u201c\u201d", "\u2018\u2019", "``")
 }
 """Lines all of whose cells stand in such marks."""
+_NO_BLANK = re.compile("[^ ]")
 _MOSTLY = 2 / 3
 _AS_TEXT = re.compile(r'="([^"]*)"')
 _LONGEST_RECORD_LINES = 5_000
@@ -172,6 +173,10 @@ class _Record:
         self._to_closing = _TO_CLOSING[quote]
         self._open: list[str] | None = None
         """Pieces of a quoted cell that goes on in the next line; None between cells."""
+        self._blanks = (0, 0)
+        """Where the last run of blanks begins and ends that was looked at: between spaces each cell is in one."""
+        self._openings: dict[int, int | None] = {}
+        """Likewise, place of a mark to where its quoted text begins."""
 
     def read(self, line: str, following: Iterator[str], *, most: int) -> list[str]:
         """Read the record that begins with `line`, and return the other lines that it took, at most `most`."""
@@ -187,6 +192,7 @@ class _Record:
 
     def _add(self, line: str) -> None:
         body = line.rstrip("\r\n")
+        self._blanks, self._openings = (0, 0), {}
         place = self._add_quoted(line, body, 0) if self._open is not None else self._add_cell(line, body, 0)
         while 0 <= place < len(body):
             place = self._pass_blanks(body, place)
@@ -208,20 +214,24 @@ class _Record:
 
     def _pass_blanks(self, body: str, place: int) -> int:
         """Return the place behind the blanks between a quoted cell and a delimiter or the end."""
-        end = place
-        while body.startswith(" ", end):
-            end += 1
+        end = self._end_of_blanks(body, place)
         return end if end == len(body) or body[end] == self._delimiter else place
+
+    def _end_of_blanks(self, body: str, place: int) -> int:
+        if not self._blanks[0] <= place < self._blanks[1]:
+            found = _NO_BLANK.search(body, place)
+            self._blanks = (place, found.start() if found else len(body))
+        return self._blanks[1]
 
     def _find_opening(self, body: str, place: int) -> int | None:
         """Return where the text of a quoted cell begins behind blanks; None where the cell is not one whole quote."""
-        while body.startswith(" ", place):
-            place += 1
-        closed = self._to_closing.match(body, place + 1) if body.startswith(self._quote, place) else None
-        if closed is None:
-            return None
-        end = self._pass_blanks(body, closed.end())
-        return place + 1 if end == len(body) or body[end] == self._delimiter else None
+        place = self._end_of_blanks(body, place)
+        if place not in self._openings:
+            closed = self._to_closing.match(body, place + 1) if body.startswith(self._quote, place) else None
+            end = self._pass_blanks(body, closed.end()) if closed else 0
+            is_whole = closed is not None and (end == len(body) or body[end] == self._delimiter)
+            self._openings[place] = place + 1 if is_whole else None
+        return self._openings[place]
 
     def _quotes_beyond(self, body: str, place: int, end: int) -> bool:
         """True if the last quotation mark of an unquoted cell is closed in a later cell, right before a delimiter."""
