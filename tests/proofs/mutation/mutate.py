@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -50,6 +51,7 @@ _LOOKS = (
     "tests/unit/model/test_chat_history.py",
     "tests/property/model/test_delivery.py",
     "tests/unit/ledger/test_looks.py",
+    "tests/unit/ledger/test_rules.py",
 )
 _FOLLOW = ("tests/integration/commands/test_follow.py", "tests/integration/commands/test_follow_delivery.py")
 
@@ -84,7 +86,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/unit/app/test_change_guard.py",
         "tests/integration/ledger/test_change_guard.py",
     ),
-    "batch/ledger/deliveries/looks.py": ("tests/unit/ledger/test_looks.py", *_FOLLOW),
+    "batch/ledger/deliveries/looks.py": (
+        "tests/unit/ledger/test_looks.py",
+        *_FOLLOW,
+        "tests/integration/commands/test_run_undelivered.py",
+    ),
     "batch/model/delivery.py": _LOOKS,
     "batch/model/replies.py": _LOOKS,
     "batch/app/follow.py": _FOLLOW,
@@ -239,6 +245,10 @@ def draw(modules: Sequence[str], seed: int, *, listed: bool) -> list[Defect]:
     return defects
 
 
+def _read_survivors(output: Path) -> list[str]:
+    return [line for line in output.read_text(encoding="utf-8").splitlines() if line.startswith("survived: ")]
+
+
 def say(line: str) -> None:
     """Print a line at once."""
     sys.stdout.write(line + "\n")
@@ -252,6 +262,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1, help="which ones (default 1)")
     options.add_argument("--module", action="append", choices=[*TESTS], help="only of this module; may be repeated")
     options.add_argument("--only", default="", help="only defects with this text in their name")
+    options.add_argument("--again", type=Path, help="only those that an earlier run's output in this file names")
     options.add_argument("--least", type=float, default=95.0, help="percent that must be noticed (default 95)")
     options.add_argument("--listed", action="store_true", help="try those of equivalent.tsv: each must survive")
     options.add_argument("--list", action="store_true", help="name the defects, and try none")
@@ -260,6 +271,9 @@ def main() -> int:
     drawn = [
         each for each in draw(chosen.module or [*TESTS], chosen.seed, listed=chosen.listed) if chosen.only in each.name
     ]
+    if chosen.again:
+        named = {tuple(re.split(r":\d+\t", line.split(": ", 1)[1])) for line in _read_survivors(chosen.again)}
+        drawn = [each for each in drawn if (each.module, each.name) in named]
     defects = drawn[chosen.skip : chosen.skip + chosen.count]
     if chosen.list:
         for defect in defects:
