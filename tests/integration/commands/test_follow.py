@@ -146,6 +146,26 @@ def test_only_what_is_found_in_the_chat_is_settled(desk: Desk, run: str) -> None
     assert len(desk.sandbox.log.received) == posted
 
 
+def test_the_reports_of_what_was_settled_are_written_again(desk: Desk, run: str) -> None:
+    """The run's own folder; one whose folder is gone has none, and what cannot be written is a problem, no end."""
+    folder = desk.folder / "reports" / run
+    _, found = desk.answer(run)
+    assert (found["reports"], found["problems"]) == ([str(folder)], [])
+    rows = (folder / "results.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert [(";found_in_chat;" in row, ";unknown;" in row) for row in rows[1:]] == [(True, False), *[(False, True)] * 2]
+
+
+def test_a_campaign_is_of_one_run(desk: Desk, run: str) -> None:
+    """With two runs nothing is asked, and the message says what to leave out."""
+    other = desk.run(desk.first)
+    code, out, err = desk.type("follow", run, other, "-c", desk.second, "--base-url", desk.sandbox.url)
+    assert (code, out) == (2, "")
+    assert "A campaign file is of one run, and 2 are named." in err
+    code, _, err = desk.type("follow", "-c", desk.second, "--base-url", desk.sandbox.url)
+    assert code == 2
+    assert "and 0 are named" in err
+
+
 def test_the_table_says_why_and_what_to_do(desk: Desk, run: str) -> None:
     """Each unknown row, and that absence proves nothing; then the way to settle by hand."""
     code, out, err = desk.follow(run)
@@ -155,6 +175,9 @@ def test_the_table_says_why_and_what_to_do(desk: Desk, run: str) -> None:
     assert "row 4      +55 11 90002-1003   still unknown: no run of this ledger has recorded a chat" in out
     assert "1 row settled as sent, 2 still unknown." in out
     assert f"wegly-batch settle {run}" in out
+    assert "To look for" not in out
+    _, out, _ = desk.type("follow", run, "--base-url", desk.sandbox.url)
+    assert f"2 rows are unknown. To look for their messages as well: wegly-batch follow {run} -c CAMPAIGN" in out
 
 
 def test_when_nothing_is_left_it_says_so(desk: Desk, run: str) -> None:

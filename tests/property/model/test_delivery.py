@@ -99,7 +99,11 @@ def looks(word: str, delay: timedelta = timedelta()) -> list[timedelta]:
 def test_the_looks_of_a_message() -> None:
     """Six; fewer once it is settled; a look that comes late takes the place of those it missed."""
     day = timedelta(days=1)
-    assert looks("sent") == list(LOOKS)
+    assert (
+        looks("sent")
+        == list(LOOKS)
+        == [each * timedelta(minutes=1) for each in (10, 120)] + [each * day for each in (1, 3, 7, 30)]
+    )
     assert looks("read") == list(LOOKS[:5])
     assert looks("failed") == [LOOKS[0], LOOKS[1], day, LOOKS[0] + day]
     assert looks("delivered", timedelta(days=40)) == [timedelta(days=40, minutes=10)]
@@ -247,6 +251,8 @@ def test_a_look_shows_the_found_message_as_the_api_has_it() -> None:
 
 def test_counts_say_of_every_message_what_is_known() -> None:
     """Nothing where no look was made; a message that was read arrived; what no look has shown is not known."""
+    nothing = DeliveryCounts()
+    assert (nothing.messaged, nothing.not_known, nothing.replied, nothing.opted_out) == (0, 0, 0, 0)
     none = DeliveryCounts(messaged=3)
     assert (none.delivered, none.read, none.failed, none.on_the_way, none.not_known) == (0, 0, 0, 0, 3)
     states = {state: 2**number for number, state in enumerate(ORDER)}

@@ -89,6 +89,7 @@ def test_an_unknown_chosen_to_be_sent_again_still_counts(ledger: Ledger) -> None
     full = tried(ledger, "r3", NOON + HOUR)
     assert isinstance(full, ClaimRefusal)
     assert (full.outcome, full.finding.reason) == (Outcome.PENDING, Reason.CAP)
+    assert full.finding.values["people"] == 1
     planned(ledger, "r4", ANA, campaign="third")
     week = ContactLimits(not_within=timedelta(days=7))
     recent = tried(ledger, "r4", NOON + HOUR, rules=week)
@@ -127,6 +128,14 @@ def test_a_day_is_counted_from_the_end_of_the_attempt(ledger: Ledger, shared: bo
     planned(ledger, "r2", BIA, campaign="other")
     assert isinstance(tried(ledger, "r2", NOON + DAY + timedelta(seconds=15), rules=rules), ClaimRefusal)
     assert isinstance(tried(ledger, "r2", NOON + DAY + timedelta(seconds=22), rules=rules), Claim)
+
+
+def test_a_message_that_was_refused_keeps_no_distance(ledger: Ledger) -> None:
+    """Only what the person has, or may have, is a reason to wait before the next one."""
+    planned(ledger, "r1", ANA)
+    tried(ledger, "r1", NOON, verdict=WRONG, rules=ContactLimits())
+    planned(ledger, "r2", ANA, campaign="other")
+    assert isinstance(tried(ledger, "r2", NOON + timedelta(seconds=1), rules=ContactLimits()), Claim)
 
 
 def test_the_same_process_counts_from_the_end_too(ledger: Ledger) -> None:
@@ -486,10 +495,14 @@ def test_a_failed_message_is_replaced_if_a_look_of_this_run_shows_it_still(
                 if of_look:
                     connection.execute(update(deliveries).where(deliveries.c.key == row.key).values(of_look))
 
-    async def claim() -> list[str]:
+    async def claim() -> dict[str, Claim | ClaimRefusal | None]:
         with ledger.open_queue(Owner.here("r2"), ContactLimits(), endpoint=ENDPOINT) as sending:
             jobs = list(sending.jobs())
             assert len(jobs) == len(rows)
-            return [people[job.person] for job in jobs if isinstance(await sending.claim(job, NOON), Claim)]
+            return {people[job.person]: await sending.claim(job, NOON) for job in jobs}
 
-    assert asyncio.run(claim()) == goes
+    found = asyncio.run(claim())
+    assert [name for name, held in found.items() if isinstance(held, Claim)] == goes
+    refused = [held for held in found.values() if isinstance(held, ClaimRefusal)]
+    assert len(refused) == len(rows) - len(goes)
+    assert {(each.outcome, each.finding.reason) for each in refused} == {(Outcome.SKIPPED, Reason.NOT_FAILED)}

@@ -557,6 +557,7 @@ def test_an_area_code_fills_in_a_missing_one_only() -> None:
         *(("ita", "IT"), ("can", "CA"), ("ago", "AO"), ("moz", "MZ"), ("jpn", "JP"), ("ven", "VE"), ("ecu", "EC")),
         ("SWE", "SE"),
         *(("Atlântida", None), ("0", None), ("999", None), ("3511", None), ("XX", None), ("-", None)),
+        *(("SU", None), ("YU", None)),
     ],
 )
 def test_countries_by_name_letters_and_code(text: str, region: str | None) -> None:
