@@ -166,7 +166,7 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
     notes: Counter[str] = Counter()
     noted: dict[str, tuple[tuple[int, Finding], ...]] = {}
     bad: list[Result] = []
-    for result in staging.results(remarkable=True):
+    for result in staging.results(remarkable=_BAD_ROWS_SHOWN):
         own = result.notes if result.outcome is Outcome.PENDING else ()
         for code, note in {each.reason.value: each for each in reversed(own)}.items():  # the first of each code
             notes[code] += 1

@@ -167,7 +167,7 @@ def _looked(staging: Staging, watch: Watch) -> None:
     """Look as `check` does."""
     with watch.running():
         staging.tally()
-        deque(staging.results(remarkable=True), maxlen=0)
+        deque(staging.results(remarkable=20), maxlen=0)
         staging.count_by_sender()
         deque(staging.recipients(), maxlen=0)
         staging.to_send(3)

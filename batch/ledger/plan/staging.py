@@ -155,9 +155,13 @@ class Staging:
         usual: list[tuple[Any, ...]] = []
         rare: list[tuple[Any, ...]] = []
         lists: dict[str, list[tuple[str, Value]]] = {}
+        wrong: Sequence[Finding] = ()  # of many rows alike the same object
+        encoded = None
         for each in rows:
             row, key, person, sender, outcome, findings, notes, digest, payload, stands, out, origin, sheet, _ = each
             usual.append((row, key, person, sender, digest, payload))
+            if findings is not wrong:
+                wrong, encoded = findings, findings_to_json(findings) if findings else None
             if hash_person or outcome or findings or notes or stands or origin:
                 rare.append(
                     (
@@ -165,7 +169,7 @@ class Staging:
                         hash_person(twin_of(person) or person) if hash_person and person else None,
                         outcome,
                         stands,
-                        findings_to_json(findings) if findings else None,
+                        encoded,
                         findings_to_json(notes) if notes else None,
                         origin.run if origin else None,
                         sheet,
@@ -312,20 +316,21 @@ class Staging:
             tally[shown.outcome, shown.reason] += 1
         return +tally
 
-    def results(self, *, remarkable: bool = False) -> Iterator[Result]:
+    def results(self, *, remarkable: int | None = None) -> Iterator[Result]:
         """Yield every row, in the sheet's order.
 
-        `remarkable`: rows without an error or a note may be left out.
+        `remarkable`: rows without an error or a note may be left out, and errors behind the first so many.
         """
         corrections = list(read_staged_corrections(self._connection, self._sheet))
-        yield from show_corrections(self._own_results(remarkable=remarkable and not corrections), corrections)
+        yield from show_corrections(self._own_results(remarkable=None if corrections else remarkable), corrections)
 
-    def _own_results(self, among: Sequence[int] | None = None, *, remarkable: bool = False) -> Iterator[Result]:
+    def _own_results(self, among: Sequence[int] | None = None, *, remarkable: int | None = None) -> Iterator[Result]:
         joined = STAGED_WITH_KNOWN.outerjoin(messages, messages.c.key == staged.c.key)
         query = sa.select(*row_columns(staged), *MESSAGE_COLUMNS, self._is_sendable).select_from(joined)
-        if remarkable:
+        if remarkable is not None:
             refused = sa.or_(known.c.state == State.ERROR.value, known.c.again_state == State.ERROR.value)
-            query = query.where(sa.or_(staged.c.outcome == Outcome.ERROR.value, staged.c.notes.is_not(None), refused))
+            wrong = sa.select(staged.c.row).where(staged.c.outcome == Outcome.ERROR.value).order_by(staged.c.row)
+            query = query.where(sa.or_(staged.c.row.in_(wrong.limit(remarkable)), staged.c.notes.is_not(None), refused))
         if among is not None:
             query = query.where(staged.c.row.in_(among))
         for *stored, is_sendable in self._stream(query.order_by(staged.c.row)):

@@ -58,6 +58,9 @@ class RowEvaluator:
         self._read_phone = mapping.phone.reader()
         self._readers = [slot.reader() for slot in mapping.slots]
         self._texts = mapping.texts
+        self._bad: Contact | None = None
+        self._bad_cells: tuple[str | None, ...] = ()
+        """Of the last wrong row: where one cell was filled down to the end, a million others are like it."""
         self._first_of_template = len(self._readers)
         parts: list[int] = []
         texts: list[int] = []
@@ -123,6 +126,8 @@ class RowEvaluator:
             malformed = Finding(Reason.ROW_MALFORMED, {"found": row.errors[_WHOLE_ROW]})
             return Contact(row.number, None, problems=(malformed,), hidden=row.hidden)
         cells = row.cells
+        if self._bad is not None and cells == self._bad_cells and row.shown is NO_SHOWN and not row.errors:
+            return self._bad._replace(row=row.number, hidden=row.hidden)
         phone = self._read_phone(cells)
         person_out, row_out, refused = self._read_permission(row) if self._read_permission else NO_OBJECTION
         both = cells + (self._show(row) if self._texts and row.shown is not NO_SHOWN else cells)
@@ -149,7 +154,10 @@ class RowEvaluator:
                 [text or row.shown.get(place, ("",))[0] for text, place in zip(unique, self._unique, strict=True)]
             )
         if problems or person is None:
-            return Contact(row.number, person, unique, None, None, problems, notes, row.hidden, person_out, row_out)
+            bad = Contact(row.number, person, unique, None, None, problems, notes, row.hidden, person_out, row_out)
+            plain = row.shown is NO_SHOWN and not (row.errors or refused or person_out or row_out)
+            self._bad, self._bad_cells = (bad if plain else None), cells
+            return bad
         values.append((dialled or person).removeprefix(self._prefix))
         if self._sender_place:
             values.append(self._shares.sender_of(person) if self._shares else self._sender)

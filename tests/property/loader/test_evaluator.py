@@ -49,6 +49,8 @@ def test_a_row_has_a_message_or_findings_whatever_came_before_it(folder: Path, t
     contacts = [evaluator.evaluate(row) for row in some]
     for row, contact in zip(some, contacts, strict=True):
         assert evaluator.evaluate(row) == fit(text, folder)[1].evaluate(row) == contact
+        for alike in (row._replace(number=row.number + 1), row._replace(number=row.number + 2, errors={})):
+            assert evaluator.evaluate(alike) == fit(text, folder)[1].evaluate(alike)
         message = evaluator.build_message(contact)
         assert (contact.values is None) == (message is None) == (contact.sender is None) == bool(contact.problems)
         assert (contact.row, contact.hidden) == (row.number, row.hidden)

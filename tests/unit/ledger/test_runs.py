@@ -71,9 +71,10 @@ def test_the_tally_is_what_the_rows_say(
             staging.choose(chosen)
         rows = list(staging.results())
         assert staging.tally() == Counter((row.outcome, row.reason) for row in rows)
-        remarkable = {row.row for row in staging.results(remarkable=True)}
+        remarkable, few = ({row.row for row in staging.results(remarkable=most)} for most in (20, 1))
     errors = {row.row for row in rows if row.outcome is Outcome.ERROR}
     assert errors | {row.row for row in rows if row.notes} <= remarkable
+    assert {row.row for row in rows if row.notes} | set(sorted(errors)[:1]) <= few
     assert len({row.outcome for row in rows}) >= 4
 
 
