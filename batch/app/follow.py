@@ -149,7 +149,7 @@ def _find_runs(ledger: Ledger, choices: FollowChoices, settings: Settings) -> It
     if choices.campaign is not None and len(choices.runs) != 1:
         raise SettingsError(
             _("A campaign file is of one run, and {count} are named.").format(count=len(choices.runs)),
-            _("Name the run whose unknown rows are to be looked for, or leave -c out."),
+            _("Name the run whose rows to decide are to be looked for, or leave -c out."),
         )
     for name in choices.runs:
         run = find_run(ledger, name)

@@ -143,4 +143,4 @@ def _refuse_decided(decisions: Sequence[RowDecision]) -> None:
     """Raise SettingsError naming every row about which there is nothing to decide."""
     refused = [each.row for each in decisions if each.check is SettlementCheck.REFUSED]
     problems = [row_problem(row.row, explain_refusal(row)) for row in refused]
-    refuse_rows(problems, _("Only unknown rows can be settled. Leave these out, then try again."))
+    refuse_rows(problems, _("Only rows to decide (unknown) can be settled. Leave these out, then try again."))

@@ -61,7 +61,7 @@ def hold_senders(stack: ExitStack, ledger: Ledger, run: Run, rows: Iterable[RowS
 
 
 def _owner(run: Run) -> Owner:
-    return Owner.here(_("{run} (its unknown rows are being decided)").format(run=run.run))
+    return Owner.here(_("{run} (its rows to decide are being settled)").format(run=run.run))
 
 
 def user_name() -> str:

@@ -61,7 +61,7 @@ def _from_table(table: dict[str, object], plain: BareValue) -> Source:
         return Constant(value=_value(table["value"], plain))
     if "value" in table:
         raise ValueError(
-            _("a constant and a column exclude each other; allowed is {allowed}").format(allowed=_(_FORMS[plain]))
+            _("a fixed value and a column exclude each other; allowed is {allowed}").format(allowed=_(_FORMS[plain]))
         )
     default = _value(table["default"], plain) if "default" in table else None
     return Column(column=_name(table.get("column"), plain), default=default)
@@ -84,7 +84,7 @@ def _value(raw: object, plain: BareValue) -> str:
 def describe_source(source: Source) -> str:
     """Describe a source for people: `column 'Agente', left out when empty`."""
     if isinstance(source, Constant):
-        return _("constant '{value}'").format(value=source.value)
+        return _("fixed value '{value}'").format(value=source.value)
     if source.default is None:
         return _("column '{column}'").format(column=source.column)
     if not source.default:

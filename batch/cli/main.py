@@ -36,7 +36,7 @@ _COMMANDS = {
     "follow": N_("Look what arrived, who answered and who opted out."),
     "report": N_("Write the report of a run again."),
     "runs": N_("List the runs of the ledger."),
-    "settle": N_("Decide the unknown rows of a run, after looking into WhatsApp."),
+    "settle": N_("Settle the rows of a run that may have been sent, after looking into WhatsApp."),
     "person": N_("Show or erase what the ledger knows of one person."),
     "suppress": N_("Keep the list of people who are never messaged."),
     "ledger": N_("Look after the ledger: copy it safely, show what it holds."),

@@ -112,7 +112,7 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
         "--only-allowed",
         type=SHEET,
         metavar="FILE",
-        help="A sheet of the only people who may be messaged; everybody else is skipped.",
+        help="A sheet of the only people who may be messaged; all others are left out.",
     ),
     "origin": lasting_option(
         "--origin",
@@ -126,7 +126,7 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
         metavar="RATE",
         help='Starts per second, minute or hour: "10/s", "600/min", "5000/h".',
     ),
-    "read-timeout": timeout_option("How long an answer may take; later the row is unknown."),
+    "read-timeout": timeout_option("How long an answer may take; later the row is one to decide (unknown)."),
     "reports": lasting_option(
         "--reports", type=SHEET, default="reports", show_default=True, metavar="DIR", help="Where reports are written."
     ),

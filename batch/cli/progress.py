@@ -51,7 +51,7 @@ def _lines(now: RunProgress, *, ended: bool) -> Iterator[Groups]:
     share = f"{100 * now.done // now.total if now.total else 100:3}%"
     position = f"{number(now.done)}/{number(now.total)}"
     counts, pace, rest = _counts(now), _pace(now, ended=ended), _rest(now, ended=ended)
-    short_counts = [(_("sent {n}").format(n=number(now.sent)), ""), *(each for each in counts[1:] if each[1])]
+    short_counts = [(_("accepted {n}").format(n=number(now.sent)), ""), *(each for each in counts[1:] if each[1])]
     yield [[(f"{share} {_BAR} {position}", "")], counts, pace, rest]
     yield [[(f"{share} {position}", "")], counts, pace, rest]
     yield [[(f"{share} {position}", "")], short_counts, pace, rest]
@@ -71,9 +71,9 @@ def _counts(now: RunProgress) -> list[tuple[str, str]]:
     errors, unknown = now.counts[Outcome.ERROR], now.counts[Outcome.UNKNOWN]
     sent, reused = number(now.sent), number(now.counts[Outcome.REUSED])
     return [
-        (_("sent {n} ({reused} reused)").format(n=sent, reused=reused), ""),
-        (_("errors {n}").format(n=number(errors)), "red" if errors else ""),
-        (_("unknown {n}").format(n=number(unknown)), "yellow" if unknown else ""),
+        (_("accepted {n} ({reused} existing)").format(n=sent, reused=reused), ""),
+        (_("to fix {n}").format(n=number(errors)), "red" if errors else ""),
+        (_("to decide {n}").format(n=number(unknown)), "yellow" if unknown else ""),
     ]
 
 
@@ -90,7 +90,7 @@ def _rest(now: RunProgress, *, ended: bool) -> list[tuple[str, str]]:
 
 
 def state_text(now: RunProgress) -> str:
-    """The state as a sentence: `450 of 1,000: sent 400 (30 reused), ...; 550 left, 10 a second, about 55 s to go.`"""
+    """The state as a sentence: `450 of 1,000: accepted 400 (30 existing), ...; 550 left, 10 a second, 55 s to go.`"""
     done = _("{done} of {total}: {counts}; {left} left").format(
         done=number(now.done),
         total=number(now.total),

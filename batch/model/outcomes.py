@@ -6,7 +6,7 @@ Every row has exactly one outcome, and in every report the outcomes add up to th
 from collections.abc import Iterable, Mapping
 from enum import IntEnum, StrEnum
 
-from batch.i18n import N_
+from batch.i18n import N_, _
 
 
 class Outcome(StrEnum):
@@ -29,6 +29,26 @@ class Outcome(StrEnum):
     def is_accepted(self) -> bool:
         """True when the API certainly accepted a message to the recipient."""
         return self in (Outcome.SUCCESS, Outcome.REUSED)
+
+    @property
+    def word(self) -> str:
+        """Its name for people, in the current language; machines read the code."""
+        return _(_WORDS[self])
+
+    @property
+    def label(self) -> str:
+        """The word, and the code beside it."""
+        return f"{self.word} ({self.value})"
+
+
+_WORDS = {
+    Outcome.SUCCESS: N_("Accepted"),
+    Outcome.REUSED: N_("Accepted, existing chat"),
+    Outcome.ERROR: N_("Fix"),
+    Outcome.UNKNOWN: N_("Decide"),
+    Outcome.SKIPPED: N_("Left out"),
+    Outcome.PENDING: N_("Waiting"),
+}
 
 
 class Evidence(StrEnum):
@@ -66,13 +86,13 @@ class ExitCode(IntEnum):
 
 
 EXIT_MEANINGS: Mapping[ExitCode, str] = {
-    ExitCode.DONE: N_("every row is success, reused or skipped (check: every row is good)"),
+    ExitCode.DONE: N_("every row is accepted or left out (check: every row is good)"),
     ExitCode.DEFECT: N_("a defect in this program; the traceback is in run.log"),
     ExitCode.REFUSED: N_("usage, campaign, sheet or configuration is wrong; nothing was sent"),
-    ExitCode.ERRORS: N_("some rows are error"),
-    ExitCode.UNKNOWN: N_("some rows are unknown"),
+    ExitCode.ERRORS: N_("some rows are to fix (error)"),
+    ExitCode.UNKNOWN: N_("some rows are to decide (unknown)"),
     ExitCode.STOPPED: N_("stopped early: see why in the summary"),
-    ExitCode.PENDING: N_("rows are pending by rule (a limit), and nothing worse"),
+    ExitCode.PENDING: N_("rows wait by rule (pending: a limit), and nothing worse"),
     ExitCode.BUSY: N_("another run holds this campaign or sender"),
     ExitCode.INTERRUPTED: N_("interrupted (Ctrl+C): what was in flight is recorded, the report is written"),
     ExitCode.TERMINATED: N_("ended by SIGTERM: likewise"),

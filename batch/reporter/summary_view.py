@@ -22,20 +22,20 @@ URGENCY = (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Out
 """The order of the reasons: what needs a person comes first."""
 
 _MEANINGS = {
-    Outcome.SUCCESS: N_("Accepted; a new chat"),
-    Outcome.REUSED: N_("Accepted; the chat was there"),
-    Outcome.ERROR: N_("Not sent; correct the row"),
-    Outcome.UNKNOWN: N_("Perhaps sent; decide"),
-    Outcome.SKIPPED: N_("Left out by a rule"),
-    Outcome.PENDING: N_("Not sent yet"),
+    Outcome.SUCCESS: N_("a new chat"),
+    Outcome.REUSED: N_("the chat was there"),
+    Outcome.ERROR: N_("not sent; correct the row"),
+    Outcome.UNKNOWN: N_("perhaps sent; look, then decide"),
+    Outcome.SKIPPED: N_("not sent, by a rule"),
+    Outcome.PENDING: N_("not sent yet"),
 }
 
 _VERDICTS = {
     0: N_("Every row is done"),
     1: N_("A defect in wegly-batch ended the run; see run.log"),
     2: N_("The input was refused; nothing was sent"),
-    3: N_("Some rows are errors"),
-    4: N_("Some rows are unknown"),
+    3: N_("Some rows are to fix"),
+    4: N_("Some rows are to decide"),
     5: N_("The run stopped early"),
     6: N_("Some rows are waiting for a later run"),
     75: N_("Another run held the campaign or the sender"),

@@ -95,13 +95,13 @@ def test_what_nobody_has_finds_nothing_and_says_so(show: Open, usual: Path) -> N
 def test_outcomes_and_reasons_filter(show: Open, usual: Path) -> None:
     """Several outcomes together, a reason, and both with the search."""
     page = show(usual)
-    page.get_by_role("checkbox", name="error").check()
+    page.get_by_role("checkbox", name="Fix").check()
     hits(page, "10 of 300 rows")
-    page.get_by_role("checkbox", name="unknown").check()
+    page.get_by_role("checkbox", name="Decide").check()
     hits(page, "15 of 300 rows")
     page.get_by_label("Reason").select_option("api_refused")
     hits(page, "5 of 300 rows")
-    assert set(page.locator("#table tbody .badge").all_inner_texts()) == {"error"}
+    assert set(page.locator("#table tbody .badge").all_inner_texts()) == {"Fix"}
     page.get_by_label("Search").fill("nao pode receber")
     hits(page, "5 of 300 rows")
 
@@ -114,7 +114,7 @@ def test_a_count_and_a_reason_lead_to_their_rows(show: Open, usual: Path) -> Non
     expect(page.locator("#rows")).to_be_focused()
     page.locator("button[data-reason=phone_not_a_number]").click()
     hits(page, "5 of 300 rows")
-    assert set(page.locator("#table tbody .badge").all_inner_texts()) == {"error"}
+    assert set(page.locator("#table tbody .badge").all_inner_texts()) == {"Fix"}
 
 
 def test_what_arrived_is_shown_and_leads_to_its_rows(show: Open, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_columns_sort_both_ways(show: Open, usual: Path) -> None:
     assert numbers(page)[:3] == ["301", "300", "299"]
     expect(page.locator("th[data-column='0']")).to_have_attribute("aria-sort", "descending")
     page.get_by_role("button", name="Outcome", exact=True).click()
-    assert set(page.locator("#table tbody .badge").all_inner_texts()[:10]) == {"error"}
+    assert set(page.locator("#table tbody .badge").all_inner_texts()[:10]) == {"Fix"}
     page.get_by_role("button", name="Nome").click()
     names = page.locator("#table tbody .who").all_inner_texts()
     assert names[0].startswith("Ana")
@@ -186,7 +186,7 @@ def test_pages_turn(show: Open, usual: Path) -> None:
 def test_the_detail_has_all_that_is_known(show: Open, usual: Path) -> None:
     """The API's words, ids, times and every column of the user's."""
     page = show(usual)
-    page.get_by_role("checkbox", name="success").check()
+    page.get_by_role("checkbox", name=re.compile(r"Accepted \d")).check()
     page.get_by_role("button", name="Details of row 7", exact=True).click()
     detail = page.get_by_role("dialog")
     for text in ("Accepted", "+55 11 90007-0049", f"{7:032x}", "http_201", "200", "Padaria Aurora", "João Conceição 7"):
@@ -304,7 +304,7 @@ def test_it_reads_without_javascript(show: Open, made: str, request: pytest.Fixt
 def test_on_paper_there_are_the_figures_and_the_rows_of_the_page(show: Open, usual: Path) -> None:
     """All counts and reasons, no controls, and the rows that were shown."""
     page = show(usual)
-    page.get_by_role("checkbox", name="unknown").check()
+    page.get_by_role("checkbox", name="Decide").check()
     hits(page, "5 of 300 rows")
     page.emulate_media(media="print", color_scheme="dark")
     expect(page.locator(".tile")).to_have_count(6)
@@ -399,5 +399,5 @@ def test_a_hundred_thousand_rows_stay_usable(show: Open, tmp_path: Path) -> None
     page.get_by_role("button", name="Show all").click()
     page.get_by_role("button", name="Nome").click()
     expect(page.locator("#said")).to_contain_text("Sorted by Nome", timeout=5_000)
-    page.get_by_role("checkbox", name="unknown").check()
+    page.get_by_role("checkbox", name="Decide").check()
     expect(page.locator("#hits")).to_have_text("1,667 of 100,000 rows", timeout=5_000)

@@ -254,7 +254,7 @@ def test_the_summary_speaks_portuguese() -> None:
         "phone_too_short",
         "7, 9 e mais 1.498",
         "Corrija o telefone e execute de novo.",
-        "Algumas linhas têm erro (código de saída 3).",
+        "Há linhas a corrigir (código de saída 3).",
         "desejado: 1.200 por segundo, alcançado: 0,5 por segundo",
         "03/11/2026 10:01:05, depois de 1 min 5 s",
         "Mensagens aceitas a cada 5 minutos",

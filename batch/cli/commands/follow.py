@@ -43,7 +43,7 @@ from batch.model.outcomes import ExitCode
     "-c",
     "--campaign",
     type=SHEET,
-    help="The campaign file of the one RUN: its unknown rows are settled when their message is found in the chat.",
+    help="The campaign file of the one RUN: its rows to decide are settled when their message is found in the chat.",
 )
 @click.option("--file", "sheet", type=SHEET, metavar="SHEET", help="The sheet of that run, where it was moved.")
 @shared_options("ledger", "reports", "token-file", "base-url", "origin", "read-timeout", "trust-env", "json")

@@ -58,7 +58,7 @@ def _parse_clock(text: str) -> time:
 @shared_options("only-allowed")
 @click.option("--retry-errors", is_flag=True, help="Try rows again that the API refused, though they did not change.")
 @click.option(
-    "--resend-unknown", is_flag=True, help="Resend rows with an unknown outcome; some people may get the message twice."
+    "--resend-unknown", is_flag=True, help="Resend the rows to decide (unknown); some people may get the message twice."
 )
 @click.option(
     "--retry-undelivered",

@@ -13,6 +13,7 @@ from batch.cli.options import settings_from, shared_options
 from batch.cli.terminal import columns_of, echo
 from batch.formatting import format_moment, format_rows, to_json
 from batch.i18n import _, number
+from batch.model.messages import TRIAL
 from batch.model.outcomes import Outcome
 from batch.model.runs import Run, Tally
 
@@ -28,7 +29,7 @@ def runs_text(
 ) -> str:
     """The runs, newest first. `arrived`: by run. `columns`: width of the terminal; None for lines of any length."""
     arrived = arrived or {}
-    header = [_("run"), _("started"), _("campaign"), _("rows"), *(outcome.value for outcome in Outcome), _("exit")]
+    header = [_("run"), _("started"), _("campaign"), _("rows"), *(outcome.word for outcome in Outcome), _("exit")]
     table = [header, *(_cells(run, tally) for run, tally in found)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     if columns is None or sum(widths) + len(_GAP) * (len(widths) - 1) <= columns:
@@ -48,12 +49,18 @@ def no_runs_text(campaign: str | None, names: Sequence[str]) -> str:
 
 
 def _cells(run: Run, tally: Tally) -> list[str]:
-    name = run.campaign
+    name = _campaign(run)
     if len(name) > _LONGEST_NAME:
         name = f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
     counts = [number(tally.counts[outcome]) for outcome in Outcome]
     exit_code = "-" if run.exit_code is None else str(run.exit_code)
     return [run.run, format_moment(run.started, run.timezone), name, number(tally.rows), *counts, exit_code]
+
+
+def _campaign(run: Run) -> str:
+    """The campaign's name; of a message to one's own number it says so."""
+    name = run.campaign.removesuffix(TRIAL)
+    return _("{campaign} (test message)").format(campaign=name) if run.trial else name
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -64,10 +71,10 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _block(run: Run, tally: Tally, arrived: str, columns: int) -> str:
     ended = _("exit {code}").format(code=run.exit_code) if run.exit_code is not None else _("not ended, or killed")
-    counts = [f"{outcome.value} {number(tally.counts[outcome])}" for outcome in Outcome if tally.counts[outcome]]
+    counts = [f"{outcome.word} {number(tally.counts[outcome])}" for outcome in Outcome if tally.counts[outcome]]
     lines = [
         run.run,
-        f"{format_moment(run.started, run.timezone)}, {run.campaign}, {ended}",
+        f"{format_moment(run.started, run.timezone)}, {_campaign(run)}, {ended}",
         f"{format_rows(tally.rows)}: {', '.join(counts)}" if counts else format_rows(0),
         *([arrived] if arrived else []),
     ]

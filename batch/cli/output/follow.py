@@ -33,8 +33,8 @@ def follow_text(ended: FollowReport) -> str:
     lines += _opt_out_lines(ended)
     if ended.unknown:
         unknown = ngettext(
-            "{n} row is unknown. To look for its message as well: {command}",
-            "{n} rows are unknown. To look for their messages as well: {command}",
+            "{n} row is to decide. To look for its message as well: {command}",
+            "{n} rows are to decide. To look for their messages as well: {command}",
             ended.unknown,
         )
         run = ended.runs[0].run if len(ended.runs) == 1 else "RUN"
@@ -74,19 +74,19 @@ def _opt_out_lines(ended: FollowReport) -> list[str]:
 def _settled_text(ended: ReconcileReport) -> str:
     """Say what became of each unknown row."""
     if not ended.found and not ended.unmatched:
-        return _("The run {run} has no unknown rows.").format(run=ended.run.run)
+        return _("The run {run} has no rows to decide.").format(run=ended.run.run)
     rows: list[MatchedRow | UnmatchedRow] = [*ended.found, *ended.unmatched]
     lines = [_row_line(each, ended.run) for each in sorted(rows, key=lambda each: each.row.row)]
     count = ngettext(
-        "{n} row settled as sent, {left} still unknown.",
-        "{n} rows settled as sent, {left} still unknown.",
+        "{n} row settled as sent, {left} still to decide.",
+        "{n} rows settled as sent, {left} still to decide.",
         len(ended.found),
     )
     lines.append(count.format(n=number(len(ended.found)), left=number(len(ended.unmatched))))
     if ended.found:
         lines.append(report_again(ended.run.run))
     if ended.unmatched:
-        lines.append(_("A row that is still unknown may have been sent all the same. Look in WhatsApp, then say so:"))
+        lines.append(_("A row that is still to decide may have been sent all the same. Look in WhatsApp, then say so:"))
         lines.append(f"  wegly-batch settle {ended.run.run} --sent ROWS --not-sent ROWS")
     return "\n".join(lines)
 
@@ -96,5 +96,5 @@ def _row_line(each: MatchedRow | UnmatchedRow, run: Run) -> str:
         found = _("settled as sent: it is in the chat, of {when}")
         words = found.format(when=format_moment(each.at, run.timezone))
     else:
-        words = _("still unknown: {why}").format(why=each.explanation)
+        words = _("still to decide: {why}").format(why=each.explanation)
     return f"  {row_label(each.row.row, 6)} {shown_phone(each.row.result.person) or '':<18}  {words}"

@@ -15,13 +15,13 @@ from batch.model.sheets import SheetInfo
 def outcome_table(counts: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome, str], int]) -> str:
     """A line for each outcome that occurs, its reasons below it, and the sum."""
     label = _("rows")
-    width = max(8, len(label) + 1)
+    width = max([8, len(label) + 1, *(len(each.label) + 1 for each in Outcome if counts[each])])
     lines = []
     for outcome in Outcome:
         if not counts[outcome]:
             continue
         of_it = [(reason, rows) for kind, reason, rows in rank_reasons(reasons) if kind is outcome]
-        lines.append(f"  {outcome.value:<{width}}{number(counts[outcome]):>8}")
+        lines.append(f"  {outcome.label:<{width}}{number(counts[outcome]):>8}")
         # "success" and "waiting" say nothing that the outcome itself does not.
         if not outcome.is_accepted and of_it != [(Reason.WAITING.value, counts[outcome])]:
             lines += [f"  {number(rows):>{width + 6}}  {reason}" for reason, rows in of_it]

@@ -61,7 +61,7 @@ def _lines(found: PersonReport) -> Iterator[str]:
         yield f"{format_rows(len(record.rows))}:"
     for row in record.rows:
         where = _("row {row} of {sheet}, run {run}").format(row=row.result.row, sheet=row.sheet, run=row.run)
-        yield f"  {where}: {row.result.outcome.value} ({row.result.reason})"
+        yield f"  {where}: {row.result.outcome.word} ({row.result.reason})"
         yield from (f"    {sentence(each)}" for each in (*row.result.findings, *row.result.notes))
 
 
@@ -126,8 +126,8 @@ def _forgotten_lines(found: PersonReport) -> Iterator[str]:
 def _loss_lines(plan: PersonReport) -> Iterator[str]:
     if plan.unknown:
         yield ngettext(
-            "{n} of the messages is unknown and loses its phone: to decide it (settle, follow), do that before.",
-            "{n} of the messages are unknown and lose their phone: to decide them (settle, follow), do that before.",
+            "{n} of the messages is to decide and loses its phone: to settle it (settle, follow), do that before.",
+            "{n} of the messages are to decide and lose their phone: to settle them (settle, follow), do that before.",
             plan.unknown,
         ).format(n=number(plan.unknown))
     if any(not each.erased and each.chat_id for each in plan.record.messages):

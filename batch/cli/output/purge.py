@@ -65,14 +65,14 @@ def _message_lines(plan: PurgeReport) -> Iterator[str]:
 def _unknown_line(count: int, *, done: bool) -> str:
     if done:
         words = ngettext(
-            "{n} of them is unknown and is not sent again by itself. Its phone is only in your sheet now.",
-            "{n} of them are unknown and are not sent again by themselves. Their phones are only in your sheets now.",
+            "{n} of them is to decide and is not sent again by itself. Its phone is only in your sheet now.",
+            "{n} of them are to decide and are not sent again by themselves. Their phones are only in your sheets now.",
             count,
         )
     else:
         words = ngettext(
-            "{n} of them is unknown and loses its phone: to decide it (settle, follow), do that before.",
-            "{n} of them are unknown and lose their phones: to decide them (settle, follow), do that before.",
+            "{n} of them is to decide and loses its phone: to settle it (settle, follow), do that before.",
+            "{n} of them are to decide and lose their phones: to settle them (settle, follow), do that before.",
             count,
         )
     return words.format(n=number(count))

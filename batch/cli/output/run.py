@@ -19,7 +19,9 @@ _STOPPED = {
     StopCause.TERMINATED: N_("Ended by a signal: what was in flight is finished and recorded."),
     StopCause.FATAL_ANSWER: N_("Stopped: every row would have met the same answer."),
     StopCause.TOO_MANY_ERRORS: N_("Stopped: too many rows in a hundred were refused ([stop] errors in the campaign)."),
-    StopCause.UNKNOWNS_IN_A_ROW: N_("Stopped: too many unknown outcomes in a row ([stop] unknowns in the campaign)."),
+    StopCause.UNKNOWNS_IN_A_ROW: N_(
+        "Stopped: too many rows one after another that may have been sent ([stop] unknowns in the campaign)."
+    ),
     StopCause.TEMPLATE_REFUSED: N_("Stopped: WhatsApp refused the template's values several times in a row."),
     StopCause.RETRIES_USED_UP: N_("Stopped: a row was tried as often as [stop] retries and retry_for allow."),
     StopCause.LEDGER_FAILED: N_("Stopped: the ledger could not be written, and without it nothing may be sent."),

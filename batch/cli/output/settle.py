@@ -52,8 +52,8 @@ def _table(changes: Sequence[RowDecision]) -> str:
     lines = [(_("row"), _("phone"), _("was"), _("becomes"))]
     for change in changes:
         was = change.row.result
-        becomes = _("success: sent") if change.sent else _("pending: not sent")
-        lines.append((f"{was.row}", shown_phone(was.person) or "", f"{was.outcome.value} ({was.reason})", becomes))
+        becomes = _("sent") if change.sent else _("not sent: it waits")
+        lines.append((f"{was.row}", shown_phone(was.person) or "", f"{was.outcome.word} ({was.reason})", becomes))
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return "\n".join(
         f"  {line[0]:>{widths[0]}}  {line[1]:<{widths[1]}}  {line[2]:<{widths[2]}}  {line[3]}" for line in lines

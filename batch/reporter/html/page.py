@@ -160,6 +160,7 @@ def _values(inputs: ReportInputs) -> dict[str, object]:
         "table": table,
         "arrived": arrived(inputs),
         "states": {state.value: _(words) for state, words in STATE_WORDS.items()},
+        "outcomes": {outcome.value: outcome.word for outcome in Outcome},
         "chunks": table.rows.chunks(),
         "settings": to_script_json(_settings(inputs, table)),
         "moment": lambda at: local_moment(datetime.fromisoformat(at), inputs.zone),
@@ -215,6 +216,7 @@ def _settings(inputs: ReportInputs, table: _Table) -> dict[str, object]:
         "mostTexts": MOST_TEXTS,
         "words": script_texts(),
         "states": {state.value: _(words) for state, words in STATE_WORDS.items()},
+        "outcomes": {outcome.value: outcome.word for outcome in Outcome},
         "replies": reply_words(),
         "followed": inputs.followed,
     }

@@ -47,7 +47,7 @@ _LINE_LENGTH = 150
 """Characters of the widest line."""
 _NUMBERS = (2, 3)
 """Columns of every table, from column B on, that hold numbers."""
-_WIDTHS = {"A": 2.5, "B": 13, "C": 27, "D": 10, "E": 10, "F": 56, "G": 50, "H": 32}
+_WIDTHS = {"A": 2.5, "B": 30, "C": 25, "D": 10, "E": 10, "F": 56, "G": 50, "H": 32}
 _WRAPPED = {5: "F", 6: "G", 7: "H"}
 _HEIGHTS = {"mark": 18.0, "title": 30.0, "lead": 20.0, "section": 24.0}
 _LINE = 15.0
@@ -95,7 +95,7 @@ def add_summary(
             for part in textwrap.wrap(_("Please note: {sentence}").format(sentence=each), _LINE_LENGTH):
                 page.add((part, name))
     page.add()
-    _add_headings(page, _("Outcome"), _("What it means"), _("Rows"), _("Share"))
+    _add_headings(page, _("Outcome"), "wegly_status", _("Rows"), _("Share"))
     top, height = page.row, (len(Outcome) + 2) * (_LINE + _AIR) * _CM_PER_POINT
     _add_outcomes(page, tally)
     page.add()
@@ -163,7 +163,9 @@ def _add_headings(page: _Page, *names: str | None) -> None:
 def _add_outcomes(page: _Page, tally: Tally) -> None:
     for each in summarize_outcomes(tally.counts):
         share = _share(each.rows, each.of)
-        page.add((each.outcome.value, each.outcome), (each.meaning, "text"), (each.rows, "number"), (share, "share"))
+        page.add(
+            (each.outcome.word, each.outcome), (each.outcome.value, "code"), (each.rows, "number"), (share, "share")
+        )
     page.add((_("All rows"), "total"), (None, "total"), (tally.rows, "total_number"), (None, "total"))
 
 
@@ -177,7 +179,7 @@ def _add_reasons(page: _Page, tally: Tally, statistics: Statistics) -> None:
     _add_headings(page, _("Outcome"), _("Reason"), _("Rows"), _("Share"), happened, action, where)
     for each in summarize_reasons(tally, statistics):
         page.add(
-            (each.outcome.value, each.outcome),
+            (each.outcome.word, each.outcome),
             (each.reason, "code"),
             (each.rows, "number"),
             (_share(each.rows, tally.rows), "share"),

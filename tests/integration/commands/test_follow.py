@@ -171,9 +171,9 @@ def test_the_table_says_why_and_what_to_do(desk: Desk, run: str) -> None:
     code, out, err = desk.follow(run)
     assert (code, err) == (0, "")
     assert "row 2      +55 11 90000-1001   settled as sent: it is in the chat" in out
-    assert "row 3      +55 11 90001-1002   still unknown: not found in the chat, which proves nothing" in out
-    assert "row 4      +55 11 90002-1003   still unknown: no run of this ledger has recorded a chat" in out
-    assert "1 row settled as sent, 2 still unknown." in out
+    assert "row 3      +55 11 90001-1002   still to decide: not found in the chat, which proves nothing" in out
+    assert "row 4      +55 11 90002-1003   still to decide: no run of this ledger has recorded a chat" in out
+    assert "1 row settled as sent, 2 still to decide." in out
     assert f"wegly-batch settle {run}" in out
     assert "To look for" not in out
     _, out, _ = desk.type("follow", run, "--base-url", desk.sandbox.url)
@@ -185,7 +185,7 @@ def test_when_nothing_is_left_it_says_so(desk: Desk, run: str) -> None:
     desk.follow(run)
     assert desk.type("settle", run, "--sent", "4", "--not-sent", "3")[0] == 0
     code, out, _ = desk.follow(run)
-    assert (code, out.splitlines()[0]) == (0, f"The run {run} has no unknown rows.")
+    assert (code, out.splitlines()[0]) == (0, f"The run {run} has no rows to decide.")
 
 
 def test_what_was_found_is_noted_and_can_be_turned_round(desk: Desk, run: str) -> None:

@@ -183,7 +183,7 @@ def test_a_no_removes_nothing(office: Office) -> None:
     with pytest.raises(Declined):
         purge_now(timedelta(days=180), campaign=None, dry_run=False, settings=Settings(ledger=url(office)), confirm=no)
     assert "1 run, 3 messages, 4 report files" in asked[0]
-    assert "1 of them is unknown and loses its phone" in asked[0]
+    assert "1 of them is to decide and loses its phone" in asked[0]
     assert asked[0].endswith("Remove this for good?")
     assert traces(office, people_of(phones(2)))
     assert "Purged" not in office.type("ledger", "info")[1]
@@ -245,10 +245,10 @@ def test_unknown_rows_stay_unknown(office: Office) -> None:
     assert first.rows[0][0] == "unknown"
     age(office)
     code, out, _ = office.type("purge", "--older-than", "180d", "--dry-run")
-    assert "1 of them is unknown and loses its phone" in out
+    assert "1 of them is to decide and loses its phone" in out
     code, out, _ = office.type("purge", "--older-than", "180d")
     assert code == 0
-    assert "is unknown and is not sent again by itself" in out
+    assert "is to decide and is not sent again by itself" in out
     assert traces(office, people_of([lost])) == []
     posts = len(office.sandbox.log.received)
     again = office.run(sheet, campaign)

@@ -86,14 +86,14 @@ def place(tmp_path: Path) -> Iterator[Place]:
 def test_a_bar_has_all_the_figures_and_colours_only_what_went_wrong(place: Place) -> None:
     """Redrawn at most ten times a second: some two seconds, so no more than some thirty times."""
     shown = place.on_terminal()
-    assert "40/40  sent 36 (0 reused), \x1b[31merrors 4\x1b[0m, unknown 0" in shown, shown
+    assert "40/40  accepted 36 (0 existing), \x1b[31mto fix 4\x1b[0m, to decide 0" in shown, shown
     assert shown.count("\r") - shown.count("\r\n") < 45
 
 
 def test_no_color_means_none(place: Place) -> None:
     """NO_COLOR=1: not one escape sequence of colour."""
     shown = place.on_terminal(NO_COLOR="1")
-    assert "errors 4, unknown 0" in shown
+    assert "to fix 4, to decide 0" in shown
     assert not re.search(r"\x1b\[\d*m", shown), shown
 
 
@@ -104,7 +104,7 @@ def test_a_narrow_terminal_has_a_line_that_fits(place: Place) -> None:
     bars = [line for line in drawn if re.match(r" *\d+%", line)]
     assert bars
     assert max(map(len, bars)) < 40
-    assert any("errors 4" in line for line in bars)
+    assert any("to fix 4" in line for line in bars)
 
 
 def test_a_dumb_terminal_gets_no_bar(place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 
 from office import Office, phones
@@ -34,11 +35,11 @@ def test_runs_lists_what_was_run_newest_first(office: Office) -> None:
     code, out, err = office.type("runs")
     assert code == 0
     head, *lines = out.splitlines()
-    outcomes = ["success", "reused", "error", "unknown", "skipped", "pending"]
-    assert head.split() == ["run", "started", "campaign", "rows", *outcomes, "exit"]
+    outcomes = ["Accepted", "Accepted, existing chat", "Fix", "Decide", "Left out", "Waiting"]
+    assert re.split(" {2,}", head) == ["run", "started", "campaign", "rows", *outcomes, "exit"]
     assert [line.split()[0] for line in (lines[0], lines[2])] == [two.summary["run"], one.summary["run"]]
     assert lines[0].split()[3:] == ["beta", "1", "1", "0", "0", "0", "0", "0", "0"]
-    assert "beta (trial)" in lines[1]
+    assert "beta (test message)" in lines[1]
     assert lines[2].split()[3:] == ["alfa", "3", "2", "0", "1", "0", "0", "0", "3"]
     assert "ledger.sqlite3" in err
 
@@ -82,7 +83,7 @@ def test_a_table_is_for_who_has_room_for_it() -> None:
         assert lines.count(RUN.run) == 2
     assert runs_text([(RUN, TALLY)], columns=80).splitlines()[1:] == [
         "  03/11/2026 10:00, boas-vindas-novembro, exit 3",
-        "  1,202 rows: success 1,200, error 2",
+        "  1,202 rows: Accepted 1,200, Fix 2",
     ]
 
 

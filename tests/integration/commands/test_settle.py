@@ -152,8 +152,8 @@ def test_rows_are_settled_and_what_was_not_sent_goes_out_once(desk: Desk, run: s
     before = len(desk.sandbox.log.received)
     code, out, err = desk.settle(run, "--sent", "3,4", "--not-sent", "7")
     assert (code, err) == (0, "")
-    assert "+55 11 90001-0900  unknown (answer_lost)  success: sent" in out
-    assert "+55 11 90003-0901  unknown (answer_lost)  pending: not sent" in out
+    assert "+55 11 90001-0900  Decide (answer_lost)  sent" in out
+    assert "+55 11 90003-0901  Decide (answer_lost)  not sent: it waits" in out
     assert "Settled 3 rows: 2 as sent, 1 as not sent." in out
     assert len(desk.sandbox.log.received) == before
     assert desk.decided() == [
@@ -362,9 +362,9 @@ def test_a_person_at_a_terminal_is_asked(
     monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: True)
     ended, out, err = desk.settle(run, "--sent", "3")
     assert ended == code
-    assert "unknown (answer_lost)  success: sent" in err
+    assert "Decide (answer_lost)  sent" in err
     assert "Settle 1 row so?" in err
-    assert "unknown (answer_lost)" not in out
+    assert "Decide (answer_lost)" not in out
     assert desk.states(run)[3] == ("unknown" if code else "success")
     assert desk.settle(run, "--sent", "4", "--yes")[0] == 0
 

@@ -28,19 +28,19 @@ def headway(
 
 
 def test_a_wide_terminal_has_all_of_it_and_a_bar() -> None:
-    """Sent, reused, errors, unknown, the rate that is achieved, the time that is left."""
+    """Accepted, existing, to fix, to decide, the rate that is achieved, the time that is left."""
     assert bar_line(headway(), 120) == (
-        " 42% {bar} 420/1,000  sent 400 (30 reused), errors 15, unknown 5  10.0/s  58 s left"
+        " 42% {bar} 420/1,000  accepted 400 (30 existing), to fix 15, to decide 5  10.0/s  58 s left"
     )
 
 
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
-        (80, " 42% 420/1,000  sent 400 (30 reused), errors 15, unknown 5  10.0/s  58 s left"),
-        (70, " 42% 420/1,000  sent 400, errors 15, unknown 5  10.0/s  58 s left"),
-        (60, " 42% 420/1,000  sent 400, errors 15, unknown 5  58 s left"),
-        (50, " 42%  sent 400, errors 15, unknown 5  58 s left"),
+        (90, " 42% 420/1,000  accepted 400 (30 existing), to fix 15, to decide 5  10.0/s  58 s left"),
+        (80, " 42% 420/1,000  accepted 400, to fix 15, to decide 5  10.0/s  58 s left"),
+        (65, " 42% 420/1,000  accepted 400, to fix 15, to decide 5  58 s left"),
+        (60, " 42%  accepted 400, to fix 15, to decide 5  58 s left"),
         (40, " 42% 420/1,000  58 s left"),
         (12, " 42%"),
         (3, " 42%"),
@@ -53,17 +53,17 @@ def test_a_narrower_one_has_what_tells_most(columns: int, line: str) -> None:
 
 def test_what_did_not_happen_takes_no_room_where_there_is_little() -> None:
     """Forty columns: no errors, so none are named."""
-    assert bar_line(headway(error=0, unknown=0), 39) == " 40% 400/1,000  sent 400  58 s left"
+    assert bar_line(headway(error=0, unknown=0), 43) == " 40% 400/1,000  accepted 400  58 s left"
 
 
 def test_a_wait_is_said_instead_of_the_rate() -> None:
     """After a 429 with Retry-After, counting down."""
-    assert bar_line(headway(waits=25), 110).endswith("unknown 5  waits 25 s  58 s left")
+    assert bar_line(headway(waits=25), 110).endswith("to decide 5  waits 25 s  58 s left")
 
 
 def test_at_the_end_no_time_is_left_whatever_is() -> None:
     """A run that was stopped does not promise to go on."""
-    assert bar_line(headway(waits=25), 110, ended=True).endswith("unknown 5  10.0/s")
+    assert bar_line(headway(waits=25), 110, ended=True).endswith("to decide 5  10.0/s")
 
 
 def test_a_hundred_percent_is_said_when_all_is_done() -> None:
@@ -82,19 +82,19 @@ def test_only_what_went_wrong_is_coloured_and_the_width_counts_without_it() -> N
     """Errors red, unknown yellow, and the same line as without colours."""
     line = bar_line(headway(), 80, colour=True)
     assert re.sub(r"\x1b\[[0-9;]*m", "", line) == bar_line(headway(), 80)
-    assert re.findall(r"\x1b\[(\d+)m([a-z]+)", line) == [("31", "errors"), ("33", "unknown")]
+    assert re.findall(r"\x1b\[(\d+)m(to [a-z]+)", line) == [("31", "to fix"), ("33", "to decide")]
     assert "\x1b" not in bar_line(headway(error=0, unknown=0), 80, colour=True)
 
 
 def test_who_asks_gets_one_sentence() -> None:
     """All the figures, and no line break."""
     assert state_text(headway()) == (
-        "420 of 1,000: sent 400 (30 reused), errors 15, unknown 5; 580 left, 10 a second, about 58 s to go."
+        "420 of 1,000: accepted 400 (30 existing), to fix 15, to decide 5; 580 left, 10 a second, about 58 s to go."
     )
     assert state_text(headway(waits=20, rate=None)) == (
-        "420 of 1,000: sent 400 (30 reused), errors 15, unknown 5; 580 left, waiting 20 s, about 58 s to go."
+        "420 of 1,000: accepted 400 (30 existing), to fix 15, to decide 5; 580 left, waiting 20 s, about 58 s to go."
     )
-    assert state_text(headway(success=955, eta=0.0)).endswith("unknown 5; 0 left, 10 a second.")
+    assert state_text(headway(success=955, eta=0.0)).endswith("to decide 5; 0 left, 10 a second.")
 
 
 def test_colours_are_for_terminals_that_have_them_and_people_who_want_them() -> None:

@@ -77,13 +77,13 @@ def test_the_mapping_tells_how_each_field_is_filled(load: Load) -> None:
     )
     maker = RowEvaluator.for_sheet(campaign, _info("Nome", "Telefone", "Agente", "Obs"))
     assert maker.describe_mapping() == [
-        ("whatsapp_phone_id", f"constant '{SENDER}'"),
+        ("whatsapp_phone_id", f"fixed value '{SENDER}'"),
         ("wa_contact_id", "column 'Telefone'"),
-        ("template.name", "constant 'saudacao_inicial'"),
-        ("template.language", "constant 'pt_BR'"),
+        ("template.name", "fixed value 'saudacao_inicial'"),
+        ("template.language", "fixed value 'pt_BR'"),
         ("remote_profile_name", "column 'Nome', 'Cliente' when empty"),
         ("assigned_agent_id", "column 'Agente', left out when empty"),
-        ("status", "constant 'OPEN'"),
+        ("status", "fixed value 'OPEN'"),
         ("BODY {{1}}", "text '{Nome|first_name}'"),
         ("HEADER {{1}}", "text 'oi'"),
     ]
@@ -227,10 +227,10 @@ def test_headers_are_matched_when_the_campaign_names_no_columns(load: Load) -> N
         "NOME", "body_2", "Celular", "Body 1", "assigned_agent_id", "header_1", "button_0_1", "card_0_body_1", "Obs"
     )
     assert _mapping(load(HEAD), info) == {
-        "whatsapp_phone_id": f"constant '{SENDER}'",
+        "whatsapp_phone_id": f"fixed value '{SENDER}'",
         "wa_contact_id": "column 'Celular'",
-        "template.name": "constant 'saudacao_inicial'",
-        "template.language": "constant 'pt_BR'",
+        "template.name": "fixed value 'saudacao_inicial'",
+        "template.language": "fixed value 'pt_BR'",
         "remote_profile_name": "column 'NOME'",
         "assigned_agent_id": "column 'assigned_agent_id'",
         "HEADER {{1}}": "column 'header_1'",

@@ -61,8 +61,8 @@ def test_the_runs_are_listed_newest_first_with_a_way_to_each(reports: Path) -> N
     page = body(reports)
     assert re.findall(r'<a href="([^"]+)">', page) == ["./a/report.html", "./b/report.html"]
     assert page.index("the-new-one") < page.index("the-old-one") < page.index("no page")
-    assert "1,041 success" in page
-    assert "3 error" in page
+    assert "Accepted 1,041<" in page
+    assert "Fix 3<" in page
     assert is_private(reports / "index.html")
     assert [path.name for path in reports.iterdir() if path.is_file()] == ["index.html"]
 

@@ -152,7 +152,7 @@ def test_the_page_counts_every_outcome_and_all_rows() -> None:
     """The six outcomes are there also when they are 0, and the sum is that of the sheet."""
     page = summary_of(RUN, TALLY, Statistics(), notes=())
     lines = list(page.iter_rows(values_only=True))
-    first = next(at for at, line in enumerate(lines) if line[1] == "success")
+    first = next(at for at, line in enumerate(lines) if line[2] == "success")
     assert [line[3] for line in lines[first : first + len(Outcome) + 1]] == [5, 2, 3, 0, 0, 1, 11]
 
 

@@ -11,7 +11,7 @@ function made(name, text = "", className = "") {
 }
 
 function badgeOf(row) {
-  return made("span", row[AT.outcome] ?? "", "badge");
+  return made("span", settings.outcomes[row[AT.outcome]] ?? "", "badge");
 }
 
 /** The outcome, and below it what arrived. */

@@ -14,7 +14,7 @@ function haystackOf(row) {
   let made = haystacks.get(row);
   if (made === undefined) {
     const texts = row.map((cell, index) => (cell === null ? "" : isMoment(index) ? momentOf(cell) : String(cell)));
-    made = `${folded(texts.join("\n"))}\n${phoneDigits(row).join("\n")}`;
+    made = `${folded(settings.outcomes[row[AT.outcome]] ?? "")}\n${folded(texts.join("\n"))}\n${phoneDigits(row).join("\n")}`;
     haystacks.set(row, made);
   }
   return made;
