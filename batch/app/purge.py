@@ -5,58 +5,25 @@ anywhere in between, the same command does the rest: folders are searched again 
 file still has to be rewritten.
 """
 
-import json
-import re
-import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from batch.app.inputs.staging import utc_now
-from batch.app.runs.run_folder import is_run_folder
+from batch.app.runs.report_files import RunFiles, find_files, mask_summary, remove_files, rewrite_indexes
 from batch.app.settings import Settings
 from batch.app.settlement import claim_cutoff
-from batch.atomic_file import write_atomic
 from batch.campaign import parse_duration
 from batch.errors import Busy, Declined, LedgerUnusable, SettingsError, nearest
-from batch.formatting import to_json
-from batch.i18n import _, current_language, describe_os_error
+from batch.i18n import _
 from batch.ledger import Ledger, Owner, PurgeCounts, Scope, campaign_lock, default_url, sender_lock, sqlite_path
 from batch.model.messages import TRIAL
 from batch.model.outcomes import ExitCode
-from batch.model.redaction import mask_file_name
-from batch.model.runs import Run
-from batch.reporter import write_index
 
 _SHORTEST_AGE = timedelta(days=2)
 """Younger data is never purged: the cap over 24 hours and the spacing go by it."""
-_REPORT = re.compile(
-    r"(report|results|retry)(-[0-9]+)?( \((ledger only|masked)\))?( \([2-9]\))?\.(xlsx|xlsm|csv|html)"
-    r"|run\.log|sheet\.xlsx|\.retry\.sha256|\.(report|results|retry|summary)\b.*\.part",
-    re.DOTALL,
-)
-_COPY = re.compile(r"\.sheet(-[a-z0-9_]{8})?")
-"""Folders with a private copy of the sheet, which a run that was killed has left behind."""
-_MASKED = "masked"
-"""The folder with a report that is made to be passed on."""
-_SUMMARY = "summary.json"
-
 Confirm = Callable[["PurgeReport"], bool]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunFiles:
-    """The content of a run's report folder."""
-
-    folder: Path
-    ours: tuple[Path, ...] = ()
-    """Files, and folders with copies of the sheet, that a purge removes."""
-    others: tuple[Path, ...] = ()
-    """Files of unknown origin. They stay."""
-    problem: str = ""
-    """Why nothing of it is removed: it cannot be read, or is no run's own any more. A sentence, or empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,7 +153,7 @@ def _execute(ledger: Ledger, plan: PurgeReport, *, now: datetime, live: datetime
         except Busy as error:
             refusal = _("Nothing of the campaign {campaign} was removed. {words}")
             busy.append(refusal.format(campaign=part.found.scope.campaign, words=error.problem))
-    index_problems = tuple(_rewrite_indexes(folder.folder.parent for part in parts for folder in part.folders))
+    index_problems = tuple(rewrite_indexes(folder.folder.parent for part in parts for folder in part.folders))
     ended = replace(plan, done=True, parts=tuple(parts), busy=tuple(busy), index_problems=index_problems)
     if not ledger.retention.needs_wipe:
         return ended
@@ -206,16 +173,9 @@ def _purge_campaign(ledger: Ledger, scope: Scope, before: datetime, *, now: date
         stack.enter_context(ledger.hold([sender_lock(sender, scope.endpoint) for sender in senders], owner))
         found = ledger.retention.purge(scope, before, now=now)
         folders = _find_folders(ledger, scope, before)
-        removed, problems = _remove_files(path for folder in folders for path in folder.ours)
-        problems += tuple(filter(None, (_mask_summary(folder.folder) for folder in folders if not folder.problem)))
+        removed, problems = remove_files(path for folder in folders for path in folder.ours)
+        problems += tuple(filter(None, (mask_summary(folder.folder) for folder in folders if not folder.problem)))
     return CampaignPurge(found=found, folders=folders, removed=removed, problems=problems)
-
-
-def _rewrite_indexes(reports: Iterable[Path]) -> Iterator[str]:
-    """Rewrite the lists of runs where there are any: they must not lead to pages that are gone."""
-    for folder in dict.fromkeys(reports):
-        if (folder / "index.html").exists():
-            yield from write_index(folder, current_language())
 
 
 def wipe_ledger(ledger: Ledger) -> str | None:
@@ -231,80 +191,4 @@ def wipe_ledger(ledger: Ledger) -> str | None:
 
 
 def _find_folders(ledger: Ledger, scope: Scope, before: datetime) -> tuple[RunFiles, ...]:
-    return tuple(filter(None, map(_find_files, ledger.retention.old_runs(scope, before))))
-
-
-def _find_files(run: Run) -> RunFiles | None:
-    """Look into the folder of a run; None when the run has none, or nothing in it is to be removed or reported."""
-    if run.report_dir is None:
-        return None
-    folder = Path(run.report_dir)
-    not_ours = _("The folder {folder} is not the one that the run made any more; nothing in it was removed.")
-    try:
-        if folder.is_symlink() or not is_run_folder(folder, run.run):
-            return RunFiles(folder=folder, problem=not_ours.format(folder=folder))
-        if not folder.is_dir():
-            return None
-        inside = sorted(folder.iterdir())
-        if not _belongs_to(folder, run):
-            return RunFiles(folder=folder, problem=not_ours.format(folder=folder))
-        masked = folder / _MASKED
-        if _is_real_folder(masked):
-            inside += sorted(masked.iterdir())
-        ours = tuple(
-            path for path in inside if (_COPY if _is_real_folder(path) else _REPORT).fullmatch(path.name) is not None
-        )
-    except OSError as error:
-        problem = _("The folder {folder} cannot be read: {words}.")
-        return RunFiles(folder=folder, problem=problem.format(folder=folder, words=describe_os_error(error)))
-    others = tuple(path for path in inside if path not in ours and path.name not in (_SUMMARY, _MASKED))
-    return RunFiles(folder=folder, ours=ours, others=others) if ours or others else None
-
-
-def _belongs_to(folder: Path, run: Run) -> bool:
-    """True when the folder's summary is of that run; a run that was killed may have left none."""
-    path = folder / _SUMMARY
-    if not path.exists() and not path.is_symlink():
-        return True
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return False
-    return isinstance(summary, dict) and summary.get("run") == run.run
-
-
-def _is_real_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
-
-
-def _mask_summary(folder: Path) -> str | None:
-    """Take the sheet's name out of summary.json, which stays. Returns why it could not be, or None."""
-    path = folder / _SUMMARY
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        summary["input"]["name"] = mask_file_name(summary["input"]["name"])
-        content = to_json(summary).encode() + b"\n"
-        write_atomic(path, lambda file: file.write(content), elsewhere=False)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        words = describe_os_error(error) if isinstance(error, OSError) else str(error)
-        return _("{file} keeps the sheet's name: {words}.").format(file=path, words=words)
-    return None
-
-
-def _remove_files(files: Iterable[Path]) -> tuple[int, tuple[str, ...]]:
-    """Remove files, going on when one cannot be; return how many are gone, and a sentence for each that is not."""
-    removed, problems = 0, []
-    for path in files:
-        try:
-            if _is_real_folder(path):
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            problem = _("{file} could not be removed: {words}.")
-            problems.append(problem.format(file=path, words=describe_os_error(error)))
-        else:
-            removed += 1
-    return removed, tuple(problems)
+    return tuple(filter(None, map(find_files, ledger.retention.old_runs(scope, before))))

@@ -28,7 +28,7 @@ from batch.app.inputs.campaign_sheet import CampaignSheet, Choices, open_campaig
 from batch.app.inputs.change_guard import note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import StagedSheet, refuse_missing_rows, stage_sheet, utc_now
-from batch.app.runs.finish import FinishedRun, PlannedRun, finish_run
+from batch.app.runs.finish import FinishedRun, PlannedRun, finish_run, note_standing
 from batch.app.runs.progress import Meter, Watcher, tick_every_second
 from batch.app.runs.run_folder import RunFolder, run_name
 from batch.app.runs.run_log import log_to
@@ -135,6 +135,8 @@ class SheetRun:
         """
         with self._resources:
             planned = self._plan(token, watcher)
+            if isinstance(planned, FinishedRun):
+                return note_standing(planned, self._campaign.notify)
             run, check, settings = planned.run, planned.check, self._settings
             log_path = planned.folder / "run.log"
             run_log = self._resources.enter_context(log_to(log_path, token=token, verbose=self._choices.verbose))
@@ -159,8 +161,11 @@ class SheetRun:
             finished = finish_run(planned, sent, stamped=stamped, trust_env=settings.trust_env)
             return replace(finished, problems=(*finished.problems, *watcher.problems, *filter(None, [run_log.problem])))
 
-    def _plan(self, token: Token, watcher: Watcher) -> PlannedRun:
-        """Judge every row and write the plan into the ledger, once the person agrees. Locks and ledger stay held."""
+    def _plan(self, token: Token, watcher: Watcher) -> PlannedRun | FinishedRun:
+        """Judge every row and write the plan into the ledger, once the person agrees. Locks and ledger stay held.
+
+        Return the sheet's last run instead when nothing is left to send and its report stands.
+        """
         settings, source, campaign = self._settings, self._source, self._campaign
         # A sheet that waited for others begins now: what is reported as its duration is its own.
         started = self._started if self._evaluated is None else utc_now()
@@ -179,17 +184,24 @@ class SheetRun:
             )
 
         with ExitStack() as staging:
-            staged = stage()
+            staged, is_changed = stage(), False
             if staged.due_looks().people:
                 from batch.app.runs.run_looks import add_look_warnings, look_first  # noqa: PLC0415 - for those that look
 
                 looked, why = look_first(staged, owner, settings=settings, token=token, watcher=watcher)
+                is_changed = bool(looked.changed)
                 # What else a look shows may matter to the plan: who could not be reached.
                 if looked.opted_out or (looked.changed and campaign.history.skip_unreachable):
                     staging.close()
                     staged = stage()
                 staged = add_look_warnings(staged, looked, why)
             check = summarise(staged, settings)
+            if not check.to_send and not is_changed:
+                from batch.app.runs.standing_report import find_standing_report  # noqa: PLC0415 - for such nights
+
+                key, clean = source.sheet_key, settings.clean_report
+                if standing := find_standing_report(ledger, key, check.reasons, as_clean_report=clean):
+                    return replace(standing, problems=check.list_warnings)
             senders = [sender_lock(sender, source.endpoint) for sender in check.senders]
             self._resources.enter_context(ledger.hold(senders, owner))
             if check.to_send and not watcher.confirm(check):

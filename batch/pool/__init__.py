@@ -13,7 +13,7 @@ It knows the ledger and the API only by the protocols in `ports`. Invariants:
 """
 
 from batch.pool.deferred import NEVER
-from batch.pool.pool import Pool, PoolResult
+from batch.pool.pool import NOTHING_SENT, Pool, PoolResult
 from batch.pool.ports import PoolSettings, Progress
 from batch.pool.rate_limiter import precise_loop
 from batch.pool.retries import RetryRules

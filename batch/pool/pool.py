@@ -50,6 +50,19 @@ class PoolResult:
     senders: tuple[SenderRun, ...]
 
 
+NOTHING_SENT = PoolResult(
+    jobs=0,
+    attempts=0,
+    outcomes={},
+    achieved_rate=None,
+    cause=None,
+    finding=None,
+    stopped_all=False,
+    next_at=None,
+    senders=(),
+)
+
+
 class Pool:
     """Sends the pending messages of one run. Make it and call `run` on the same event loop, once or several times."""
 

@@ -24,6 +24,7 @@ from batch.reporter.columns import COLUMNS
 from batch.reporter.frames import Results, RowResult, collect_results, write_frame
 from batch.reporter.html.runs_index import write_index
 from batch.reporter.report import write_report
+from batch.reporter.retry import RetryFiles
 from batch.reporter.rows import ReportFiles, SourceSheet
 from batch.reporter.summary_json import (
     DeliverySummary,

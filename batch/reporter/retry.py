@@ -79,7 +79,7 @@ def write_retries(folder: Path, inputs: ReportInputs, report: FileWriter) -> Non
     Without rows to correct, an earlier file without corrections is removed. Without the sheet nothing can be written,
     and an earlier file stays.
     """
-    known = _KnownFiles(folder)
+    known = RetryFiles(folder)
     count = sum(each.rows for each in inputs.statistics.reasons if is_to_correct(each.outcome, each.reason))
     if count and inputs.sheet.rows is None:
         report.problems.append(
@@ -125,7 +125,7 @@ def _rows_to_correct(inputs: ReportInputs) -> Iterator[RowToCorrect]:
 
 
 def _write_part(
-    target: Path, inputs: ReportInputs, rows: Iterator[RowToCorrect], known: _KnownFiles, written: list[Path]
+    target: Path, inputs: ReportInputs, rows: Iterator[RowToCorrect], known: RetryFiles, written: list[Path]
 ) -> tuple[Path, tuple[str, ...]]:
     def write(file: BinaryIO) -> tuple[str, ...]:
         problems = write_rows(file, inputs, rows)
@@ -267,7 +267,7 @@ def _cut_sentence(cells: int) -> tuple[str, ...]:
 
 
 @dataclass(slots=True)
-class _KnownFiles:
+class RetryFiles:
     """The files of a folder that are still as this program wrote them."""
 
     folder: Path

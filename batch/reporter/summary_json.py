@@ -11,11 +11,13 @@ from batch.atomic_file import write_atomic
 from batch.control_characters import show_controls
 from batch.formatting import OMIT_NONE, to_json
 from batch.model.delivery import DeliveryCounts, DeliveryRates, DeliveryState
-from batch.model.outcomes import Outcome
+from batch.model.outcomes import ExitCode, Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence
 from batch.model.runs import Run, Tally, rank_reasons
 from batch.reporter.printable_text import printable
 
+_SUCCESSES = (ExitCode.DONE, ExitCode.PENDING)
+"""Exit codes of a run that did all that its rules allow."""
 _READABLE = 0o644
 """node_exporter runs as another user; the file has no personal data."""
 
@@ -113,6 +115,8 @@ class RunSummary:
     Moments are in the campaign's time zone. None is what the run does not have, or not yet.
     """
 
+    schema: int = 1
+    """Version of these names; a new one only adds."""
     run: str
     campaign: str
     endpoint: str
@@ -213,13 +217,32 @@ def summary_bytes(run: Run, tally: Tally) -> bytes:
     return to_json(summarize_run(run, tally)).encode() + b"\n"
 
 
-def write_metrics(target: Path, run: Run, tally: Tally) -> None:
-    """Write the Prometheus textfile, whole or not at all. Raises OSError."""
-    text = metrics_text(run, tally).encode()
+def write_metrics(target: Path, run: Run, tally: Tally, *, checked: datetime | None = None) -> None:
+    """Write the Prometheus textfile, whole or not at all. Raises OSError.
+
+    `checked`: when a later run found that nothing was left to do. The last success of the file before stays.
+    """
+    ended = checked or run.finished
+    success = ended.timestamp() if ended and run.exit_code in _SUCCESSES else _last_success(target, run.campaign)
+    text = metrics_text(run, tally, success).encode()
     write_atomic(target, lambda file: file.write(text), mode=_READABLE, elsewhere=False)
 
 
-def metrics_text(run: Run, tally: Tally) -> str:
+def _last_success(target: Path, campaign: str) -> float | None:
+    """Read the last success of a campaign from the textfile that is there; None where it has none."""
+    try:
+        text = target.read_text("utf-8")
+    except (OSError, ValueError):
+        return None
+    line = f'wegly_batch_last_success_timestamp_seconds{{campaign="{_escape_label(campaign)}"}} '
+    found = next((each for each in text.splitlines() if each.startswith(line)), line)
+    try:
+        return float(found.removeprefix(line))
+    except ValueError:
+        return None
+
+
+def metrics_text(run: Run, tally: Tally, last_success: float | None = None) -> str:
     """The whole textfile, one gauge after the other. A value that the run does not have has no gauge."""
     started, finished = run.started.timestamp(), run.finished.timestamp() if run.finished else None
     this = tally.this_run
@@ -228,6 +251,7 @@ def metrics_text(run: Run, tally: Tally) -> str:
         ("wanted_rate", "Starts a second that were wanted, per sender.", this.wanted_rate),
         ("achieved_rate", "Starts a second that the last run achieved.", this.achieved_rate),
         ("exit_code", "Exit code of the last run; 0 means that every row is done.", run.exit_code),
+        ("last_success_timestamp_seconds", "When a run last did all that its rules allow.", last_success),
         ("started_timestamp_seconds", "When the last run started.", started),
         ("finished_timestamp_seconds", "When the last run finished.", finished),
         ("duration_seconds", "How long the last run took.", None if finished is None else max(0.0, finished - started)),
@@ -243,9 +267,13 @@ def metrics_text(run: Run, tally: Tally) -> str:
 def _gauge_lines(campaign: str, name: str, text: str, values: Mapping[str, float]) -> Iterator[str]:
     """`values`: further labels, with a comma before each, to value."""
     full = f"wegly_batch_{name}"
-    escaped = show_controls(campaign).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = _escape_label(campaign)
     yield f"# HELP {full} {text}\n# TYPE {full} gauge\n"
     for labels, value in values.items():
         # An exit code is an enum whose text is not its number.
         number = repr(value) if isinstance(value, float) else int(value)
         yield f'{full}{{campaign="{escaped}"{labels}}} {number}\n'
+
+
+def _escape_label(text: str) -> str:
+    return show_controls(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

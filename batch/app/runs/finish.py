@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -63,6 +64,8 @@ class FinishedRun(RunReport):
     """Sentences about what did not go as it should besides."""
     notify_problems: tuple[str, ...] = ()
     """Sentences about who could not be notified of the run's end ([notify])."""
+    is_new: bool = True
+    """False: it is an earlier run, whose report stands, for nothing was left to send and nothing has changed."""
 
     @property
     def hits_all(self) -> bool:
@@ -189,6 +192,13 @@ def stop_exit_code(cause: StopCause | None) -> ExitCode | None:
     return codes.get(cause, ExitCode.STOPPED)
 
 
+def note_standing(ended: FinishedRun, targets: NotifySection) -> FinishedRun:
+    """Write the metrics of a campaign for which a run found nothing new; nothing else is notified."""
+    path = targets.prometheus
+    problem = _write_metrics(path, ended.run, ended.tally, checked=utc_now()) if path else ""
+    return replace(ended, notify_problems=tuple(filter(None, [problem])))
+
+
 def _notify(targets: NotifySection, run: Run, tally: Tally, *, trust_env: bool) -> tuple[str, ...]:
     """Write the metrics and post the summary, as far as the campaign asks for it; return a sentence for each failure.
 
@@ -202,9 +212,10 @@ def _notify(targets: NotifySection, run: Run, tally: Tally, *, trust_env: bool) 
     return tuple(filter(None, problems))
 
 
-def _write_metrics(target: Path, run: Run, tally: Tally) -> str:
+def _write_metrics(target: Path, run: Run, tally: Tally, *, checked: datetime | None = None) -> str:
+    """Write the metrics; `checked`: when it was seen that nothing is left since the run."""
     try:
-        write_metrics(target, run, tally)
+        write_metrics(target, run, tally, checked=checked)
     except OSError as error:
         log.warning("metrics_not_written", file=target.name, problem=error.strerror or str(error))
         problem = _("The metrics file {path} ([notify] prometheus) could not be written: {words}.")

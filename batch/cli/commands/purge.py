@@ -6,10 +6,13 @@ from typing import Any
 import click
 
 from batch.app.purge import parse_age, purge
+from batch.app.runs.old_reports import remove_old_reports
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import TextParam, settings_from, shared_options, timeout_option
-from batch.cli.output.purge import purge_json, purge_question, purge_text
+from batch.cli.output.purge import old_reports_question, old_reports_text, purge_json, purge_question, purge_text
 from batch.cli.terminal import confirm, echo, is_interactive
+from batch.formatting import to_json
+from batch.i18n import _
 from batch.model.outcomes import ExitCode
 
 
@@ -17,9 +20,14 @@ from batch.model.outcomes import ExitCode
 @click.option(
     "--older-than",
     type=TextParam("time", parse_age, timedelta),
-    required=True,
     metavar="TIME",
     help="What ended longer ago: 180d, 26w.",
+)
+@click.option(
+    "--reports-older-than",
+    type=TextParam("time", parse_age, timedelta),
+    metavar="TIME",
+    help="Remove only report folders of runs that ended longer ago; the ledger keeps everything.",
 )
 @click.option("--campaign", metavar="NAME", help="Only of the campaign of this name, as `wegly-batch runs` shows it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
@@ -27,7 +35,14 @@ from batch.model.outcomes import ExitCode
 @timeout_option("As of the runs: what began to be sent less than this and 5 minutes ago may still be under way.")
 @shared_options("json")
 def command(
-    *, older_than: timedelta, campaign: str | None, dry_run: bool, yes: bool, as_json: bool, **options: Any
+    *,
+    older_than: timedelta | None,
+    reports_older_than: timedelta | None,
+    campaign: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    **options: Any,
 ) -> ExitCode:
     """Remove people's data that are old from the ledger and the reports, for good. Sends nothing.
 
@@ -40,8 +55,21 @@ def command(
 
     Where a run is sending, or a file is open in another program, the rest is done; give the same command again later
     for what was left.
+
+    With --reports-older-than the report folders of old runs go, and nothing else; those with rows to decide stay.
     """
     asks = not yes and is_interactive()
+    if reports_older_than is not None and older_than is None and campaign is None:
+        removed = remove_old_reports(
+            reports_older_than,
+            dry_run=dry_run,
+            settings=settings_from(options),
+            confirm=lambda plan: not asks or confirm(old_reports_question(plan)),
+        )
+        echo(to_json(removed) if as_json else old_reports_text(removed))
+        return removed.exit_code
+    if older_than is None or reports_older_than is not None:
+        raise click.UsageError(_("Name either --older-than, or --reports-older-than alone."))
     ended = purge(
         older_than,
         campaign=campaign,

@@ -23,7 +23,7 @@ from batch.app.trial import send_trial
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, TextParam, choices_from, lasting_option, settings_from, shared_options
 from batch.cli.output.check import check_text
-from batch.cli.output.run import alarm_text, summary_text, trial_json, trial_text
+from batch.cli.output.run import alarm_text, brief_text, summary_text, trial_json, trial_text
 from batch.cli.progress import make_watcher
 from batch.cli.terminal import discard_stdout, echo, warn
 from batch.errors import WeglyBatchError
@@ -90,6 +90,11 @@ def _parse_clock(text: str) -> time:
     "verbose",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
+@lasting_option(
+    "--quiet-unless-new",
+    is_flag=True,
+    help="For cron: print only when something was sent or has changed since the last run of the sheet.",
+)
 def command(
     *,
     sheets: tuple[Path, ...],
@@ -101,6 +106,7 @@ def command(
     as_json: bool,
     plan_hash: str | None,
     quiet: bool,
+    quiet_unless_new: bool,
     yes: bool,
     **options: Any,
 ) -> ExitCode:
@@ -138,6 +144,7 @@ def command(
         return trial.exit_code
     token, quiet = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint), quiet or as_json
     runner = _Runner(settings=settings, choices=choices, token=token, as_json=as_json, quiet=quiet, yes=yes)
+    runner.is_brief = quiet_unless_new
     return runner.run(files.sheets, campaign)
 
 
@@ -171,6 +178,8 @@ class _Runner:
     as_json: bool
     quiet: bool
     yes: bool
+    is_brief: bool = False
+    """Nothing is printed of a run that found nothing new, three lines of another."""
     finished: list[FinishedRun] = field(default_factory=list)
     codes: list[ExitCode] = field(default_factory=list)
 
@@ -203,12 +212,17 @@ class _Runner:
             echo(expired.format(when=format_moment(expires.astimezone())), err=True)
 
     def _execute(self, run: SheetRun) -> None:
-        watcher = make_watcher(yes=self.yes, quiet=self.quiet, expires=self.token.expires)
+        watcher = make_watcher(yes=self.yes, quiet=self.quiet or self.is_brief, expires=self.token.expires)
         ended = run.execute(self.token, watcher)
         self.finished.append(ended)
         self.codes.append(ended.exit_code)
         alarm = alarm_text(ended)
-        if not self.quiet:
+        if self.is_brief:
+            if ended.is_new and not self.as_json:
+                echo("\n".join(filter(None, [alarm, brief_text(ended)])), err=True)
+            elif ended.notify_problems:
+                echo("\n".join(ended.notify_problems), err=True)
+        elif not self.quiet:
             # Cron mails whatever is printed: without a reader that is only what needs one.
             needed = ended.exit_code is not ExitCode.DONE or alarm or self.choices.verbose
             with suppress(OSError):  # a terminal that is gone; the exit code still tells
@@ -220,6 +234,8 @@ class _Runner:
             echo("\n".join(ended.notify_problems), err=True)
 
     def _print_json(self, *, as_list: bool) -> None:
+        if self.is_brief and not any(ended.is_new for ended in self.finished):
+            return
         summaries = [ended.summary for ended in self.finished]
         try:
             echo(to_json(summaries if as_list else summaries[0]))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from batch.app.purge import CampaignPurge, PurgeReport
+from batch.app.runs.old_reports import OldReports
 from batch.cli.output.layout import labelled_lines
 from batch.formatting import format_moment, to_json
 from batch.i18n import _, ngettext, number
@@ -109,6 +110,38 @@ def _last_lines(ended: PurgeReport) -> Iterator[str]:
         yield _("The ledger's file was written anew; nothing of this is in it any more.")
     elif not ended.empty:
         yield _("Nothing was removed yet.")
+
+
+def old_reports_question(plan: OldReports) -> str:
+    """The question before report folders are removed."""
+    return "\n".join([*_old_report_lines(plan), _("Remove this for good?")])
+
+
+def old_reports_text(ended: OldReports) -> str:
+    """The end of `purge --reports-older-than`."""
+    return "\n".join([*_old_report_lines(ended), *ended.problems])
+
+
+def _old_report_lines(plan: OldReports) -> Iterator[str]:
+    count, when = len(plan.folders), f"{format_moment(plan.before)} UTC"
+    if not count:
+        yield _("There is no report folder to remove from before {when}.").format(when=when)
+    elif plan.done:
+        words = ngettext(
+            "Removed {n} report folder from before {when}.", "Removed {n} report folders from before {when}.", count
+        )
+        yield words.format(n=number(count), when=when)
+    else:
+        words = ngettext(
+            "To be removed: {n} report folder from before {when}:",
+            "To be removed: {n} report folders from before {when}:",
+            count,
+        )
+        yield words.format(n=number(count), when=when)
+        yield from (f"  {folder}" for folder in plan.folders)
+    if plan.to_decide:
+        yield _("These stay, for they have rows to decide (`wegly-batch settle`):")
+        yield from (f"  {folder}" for folder in plan.to_decide)
 
 
 def purge_json(ended: PurgeReport) -> str:

@@ -38,6 +38,9 @@ _STOPPED_OTHERWISE = N_("Stopped.")
 def summary_text(ended: FinishedRun) -> str:
     """The end of a run: why it stopped, the headline, the outcomes, the rates, and where the report is."""
     parts = _stop_lines(ended)
+    if not ended.is_new:
+        stands = _("Nothing was left to send, and nothing has changed since the run {run}: its report stands.")
+        parts.append(stands.format(run=ended.run.run))
     parts.append("\n".join(ended.headline))
     parts.append(outcome_table(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
@@ -46,6 +49,13 @@ def summary_text(ended: FinishedRun) -> str:
     parts.append(written_text(ended, ledger=ended.run.ledger))
     parts += [*ended.problems, *ended.notify_problems]
     return "\n\n".join(parts)
+
+
+def brief_text(ended: FinishedRun) -> str:
+    """Three lines about the end of a run, for cron: the campaign and the run, how it stands, the report."""
+    workbook = next((str(file) for file in ended.written.files), str(ended.folder))
+    head = f"{ended.run.campaign}: {ended.run.run}"
+    return "\n".join([head, " ".join(ended.headline), _("Report: {folder}").format(folder=workbook)])
 
 
 def alarm_text(ended: FinishedRun) -> str:

@@ -13,6 +13,7 @@ from batch.sandbox import running_sandbox
 
 COUNTS = ("success", "reused", "error", "unknown", "skipped", "pending")
 SUMMARY = [
+    "schema",
     "run",
     "campaign",
     "endpoint",

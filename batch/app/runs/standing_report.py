@@ -1,0 +1,61 @@
+"""The report of an earlier run that still stands: nothing is left to send, and nothing has changed since."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from batch.app.runs.finish import FinishedRun
+from batch.app.runs.run_folder import is_run_folder
+from batch.ledger import Ledger
+from batch.model.outcomes import Outcome, exit_code_of
+from batch.model.runs import Run, Tally, ThisRun
+from batch.pool import NOTHING_SENT
+from batch.reporter import ReportFiles, RetryFiles
+
+_FILES = ("report.xlsx", "report.xlsm", "report.html", "results.csv", "retry.xlsx")
+
+
+def find_standing_report(
+    ledger: Ledger, sheet_key: str, reasons: Mapping[tuple[Outcome, str], int], *, as_clean_report: bool
+) -> FinishedRun | None:
+    """Return the sheet's last run, if its report says what a new one would say; None: there is none.
+
+    Args:
+        ledger: as it is now.
+        sheet_key: of the sheet (`Run.sheet_key`).
+        reasons: the rows of the sheet by outcome and reason, as they are judged now.
+        as_clean_report: only a report of values alone will do.
+    """
+    last = next((run for run in ledger.runs() if run.sheet_key == sheet_key and not run.trial), None)
+    if last is None or last.finished is None or last.purged or (as_clean_report and not last.has_clean_report):
+        return None
+    tally, folder = ledger.tally(last.run), Path(last.report_dir or "")
+    files = tuple(path for path in map(folder.joinpath, _FILES) if path.is_file())
+    is_worked_on = any(map(RetryFiles(folder).is_changed, folder.glob("retry*.xlsx")))  # then a new one is wanted
+    if Counter(tally.reasons) != Counter(reasons) or not _is_of(folder, last, tally) or not files or is_worked_on:
+        return None
+    return FinishedRun(
+        run=last,
+        tally=replace(tally, this_run=ThisRun()),  # nothing was done now
+        folder=folder,
+        written=ReportFiles(files=files),
+        exit_code=exit_code_of(tally.counts),
+        sent=NOTHING_SENT,
+        is_new=False,
+    )
+
+
+def _is_of(folder: Path, run: Run, tally: Tally) -> bool:
+    """True when the folder is the run's own, and its summary has the counts of now."""
+    if not is_run_folder(folder, run.run):
+        return False
+    try:
+        summary: Any = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        counts: Mapping[str, int] = summary["counts"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+    followed = (summary.get("delivery") is not None) == (tally.delivery is not None)
+    return followed and counts == {outcome.value: tally.counts[outcome] for outcome in Outcome}
