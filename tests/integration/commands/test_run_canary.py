@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -112,8 +113,8 @@ def test_a_long_run_stops_by_the_messages_it_looks_at_while_it_sends(
     ran = send(bare_office, api, 300, "", "--rate", "50/s")
     assert ran.code == 5
     assert 15 <= sum(api.posts().values()) < 200
-    assert "3 messages were looked at: 3 failed" in ran.said
-    assert "row 6, +55 11 97001-2005: failed 132015" in ran.said
+    assert re.search(r"\b([3-9]|\d\d) messages were looked at: \1 failed", ran.said), ran.said
+    assert re.search(r"row \d+, \+55 11 97001-2\d{3}: failed 132015", ran.said), ran.said
     api.refuses = 403
     ran = send(bare_office, api, 40, "", "--rate", "50/s", name="b")
     assert ran.code == 0
