@@ -8,7 +8,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+_fcntl: Any = None
+if sys.platform == "darwin":
+    import fcntl as _fcntl
 
 _NAMES = 9
 """How many names are tried for a file that another program holds open."""
@@ -35,7 +39,7 @@ def write_atomic(
             file.flush()
             if mode != _PRIVATE and os.name != "nt":
                 os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
+            sync(file.fileno())
         placed = _replace(temporary, target, names=_NAMES if elsewhere else 1)
         sync_folder(target.parent)
         return placed
@@ -85,12 +89,24 @@ def _replace(
     return temporary.replace(last)
 
 
+def sync(handle: int, *, fcntl: Any = _fcntl) -> None:
+    """Make a file, or the names of a folder, durable. macOS leaves both in the drive's cache unless asked for all.
+
+    `fcntl`: the system's module of that name where a file is asked for by it, None elsewhere.
+    """
+    if fcntl is not None:
+        with suppress(OSError):  # not every file system can
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(handle)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in a folder durable."""
     if os.name == "nt":
         return  # Windows cannot open a folder for this, and keeps the rename by itself.
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        sync(handle)
     finally:
         os.close(handle)

@@ -30,7 +30,7 @@ from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import StagedSheet, refuse_missing_rows, stage_sheet, utc_now
 from batch.app.runs.finish import FinishedRun, PlannedRun, finish_run, note_standing
 from batch.app.runs.progress import Meter, Watcher, tick_every_second
-from batch.app.runs.run_folder import RunFolder, run_name
+from batch.app.runs.run_folder import RunFolder, fit_run_name
 from batch.app.runs.run_log import log_to
 from batch.app.settings import Settings
 from batch.atomic_file import write_atomic
@@ -94,7 +94,8 @@ class SheetRun:
     def __enter__(self) -> SheetRun:
         with self._resources as opening:
             campaign, endpoint = self._campaign, self._settings.endpoint
-            folder = RunFolder(self._settings.reports, run_name(self._started, campaign.slug))
+            reports = self._settings.reports.absolute()
+            folder = RunFolder(reports, fit_run_name(reports, self._started, campaign.slug))
             self._folder = opening.enter_context(folder)
             copy = self._folder.copy_sheet(self.sheet, limits_for(trusted=campaign.sheet.trusted))
             if (plan := self._choices.plan) is not None:

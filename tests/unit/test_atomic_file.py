@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import BinaryIO
 
 import pytest
 from rights import is_private
 
-from batch.atomic_file import _replace, write_atomic
+from batch.atomic_file import _replace, sync, write_atomic
 
 
 @pytest.fixture
@@ -53,6 +54,19 @@ def test_the_file_is_durable_before_it_gets_its_name(folder: Path, monkeypatch: 
     monkeypatch.setattr(Path, "replace", lambda self, to: (steps.append("replace"), replace(self, to))[1])
     write_atomic(folder / "a.txt", hello)
     assert steps == ["fsync", "replace", "fsync"][: 2 if os.name == "nt" else 3]  # Windows keeps a rename by itself
+
+
+def test_macos_is_asked_for_all_of_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fsync leaves it in the drive's cache there; what a file system cannot do is done as well as it can."""
+    steps: list[object] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: steps.append(("fsync", handle)))
+
+    def refuse(*_: object) -> None:
+        raise OSError(45, "Operation not supported")
+
+    sync(7, fcntl=SimpleNamespace(F_FULLFSYNC=51, fcntl=lambda *asked: steps.append(asked)))
+    sync(8, fcntl=SimpleNamespace(F_FULLFSYNC=51, fcntl=refuse))
+    assert steps == [(7, 51), ("fsync", 8)]
 
 
 def test_a_file_held_open_by_excel_gets_another_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import sys
 import time
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from filelock import FileLock, Timeout
 
@@ -21,11 +22,32 @@ _ALIVE = "alive.lock"
 _YOUNG = 60.0  # seconds in which a folder may be made, but not locked yet
 _ABANDONED = 3600.0
 """Seconds after which nothing writes to a file any more that was to become part of a report."""
+_FITTING, _LONGEST = 205, 216
+"""Characters of a run's folder on Windows: with report.xlsx they are the 218 that Excel opens; with the longest name of
+a temporary file, the 259 that Windows makes."""
+_SHORTEST_SLUG = 4
 
 
 def run_name(started: datetime, slug: str) -> str:
     """Return `YYYYMMDDTHHMMSSZ-<slug>-<4 hex digits>`; `started` in UTC."""
     return f"{started:%Y%m%dT%H%M%SZ}-{slug}-{secrets.token_hex(2)}"
+
+
+def fit_run_name(reports: PurePath, started: datetime, slug: str, *, system: str = sys.platform) -> str:
+    """Return a run's name, on Windows with no more of the slug than its folder below `reports` (absolute) can have.
+
+    Raises SettingsError when no file could be made there, which would else be found after the sending.
+    """
+    if system != "win32":
+        return run_name(started, slug)
+    room = _FITTING - len(str(reports / run_name(started, "")))
+    name = run_name(started, slug[: max(room, _SHORTEST_SLUG)].rstrip("-"))
+    if len(str(reports / name)) > _LONGEST:
+        raise SettingsError(
+            _("The path of the folder {folder} is too long: Windows would make no files in it.").format(folder=reports),
+            _("Name a place with a shorter path with --reports."),
+        )
+    return name
 
 
 def is_run_folder(folder: Path, run: str) -> bool:

@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from batch.atomic_file import sync_folder
+from batch.atomic_file import sync, sync_folder
 from batch.errors import LedgerUnusable
 from batch.i18n import _
 from batch.ledger.storage.errors import remedy_for
@@ -76,7 +76,7 @@ def _open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
             _("The first run makes it; or name another one with --ledger."),
         )
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)) as connection:
+        with closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=_BUSY_SECONDS)) as connection:
             connection.execute("PRAGMA query_only=ON")
             yield connection
     except sqlite3.Error as error:
@@ -84,6 +84,11 @@ def _open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
             _("The ledger {path} cannot be read: {error}.").format(path=path, error=error),
             remedy_for(error) or _("Name a ledger of wegly-batch with --ledger."),
         ) from error
+
+
+def read_only_uri(path: PurePath) -> str:
+    """Return the URI by which SQLite opens a file to read. A server (UNC) is a part of its path there, not a host."""
+    return f"{path.as_uri()}?mode=ro".replace("file://", "file:////" if path.drive.startswith("\\\\") else "file://")
 
 
 def _contents(connection: sqlite3.Connection, path: Path) -> LedgerContents:
@@ -177,7 +182,7 @@ def _verify(part: Path, wanted: LedgerContents) -> LedgerContents:
             _("Try another disk. If the same is found there, the ledger itself is damaged: keep it, and older copies."),
         )
     with part.open("rb+") as file:
-        os.fsync(file.fileno())
+        sync(file.fileno())
     return copied
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
+from datetime import UTC, datetime
+from pathlib import Path, PureWindowsPath
 
 import pytest
 from filelock import FileLock
 
-from batch.app.runs.run_folder import RunFolder
+from batch.app.runs.run_folder import RunFolder, fit_run_name
+from batch.errors import SettingsError
 from batch.loader import Limits
+from batch.model.runs import RUN_NAME
 
 
 def killed_run(reports: Path, name: str, *, report: bool) -> Path:
@@ -85,3 +88,18 @@ def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path: Path) -> None:
         folder.copy_sheet(sheet, Limits())
         folder.keep()
     assert list(folder.path.iterdir()) == []
+
+
+def test_a_deep_folder_on_windows_gets_names_that_excel_opens() -> None:
+    """The campaign's name in the folder's is cut; where that is not enough, nothing is sent first."""
+    started, slug = datetime(2026, 11, 29, tzinfo=UTC), "cobranca-de-novembro-2-via-do-boleto-lembrete-amigavel"
+    deep = PureWindowsPath("D:/Ana Paula/OneDrive - Padaria Aurora Ltda/Documentos/2026", "x" * 74, "reports")
+    name = fit_run_name(deep, started, slug, system="win32")
+    assert RUN_NAME.fullmatch(name)
+    assert len(str(deep / name / "report.xlsx")) <= 218
+    assert name.startswith("20261129T000000Z-cobranca-de-")
+    for wide in (PureWindowsPath("C:/envios"), PureWindowsPath("//server/share/envios")):
+        assert fit_run_name(wide, started, slug, system="win32")[:-5] == f"20261129T000000Z-{slug}"
+    assert slug in fit_run_name(deep, started, slug, system="linux")
+    with pytest.raises(SettingsError, match="too long"):
+        fit_run_name(deep / ("y" * 60), started, slug, system="win32")

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 from rights import is_private
@@ -16,7 +16,7 @@ from systems import no_links
 from batch.errors import LedgerUnusable
 from batch.ledger import Ledger
 from batch.ledger.admin import backup as backup_module
-from batch.ledger.admin.backup import back_up, read_contents
+from batch.ledger.admin.backup import back_up, read_contents, read_only_uri
 
 INSERT = (
     "INSERT INTO messages (key, endpoint, campaign, person, sender, state, request_hash, attempts)"
@@ -180,3 +180,12 @@ def test_looking_changes_nothing(path: Path) -> None:
         before = connection.execute("PRAGMA data_version").fetchone()
         assert read_contents(path).schema_version == 0
         assert connection.execute("PRAGMA data_version").fetchone() == before
+
+
+def test_a_ledger_on_a_server_can_be_copied_to_a_disk(path: Path) -> None:
+    """SQLite opens no URI that names a host: the server's name is a part of the path."""
+    uri = read_only_uri(PureWindowsPath(r"\\server\share\a b\ledger.sqlite3"))
+    assert uri == "file:////server/share/a%20b/ledger.sqlite3?mode=ro"
+    assert read_only_uri(PureWindowsPath(r"C:\a\ledger.sqlite3")) == "file:///C:/a/ledger.sqlite3?mode=ro"
+    with closing(sqlite3.connect(read_only_uri(path), uri=True)) as connection:
+        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (300,)
