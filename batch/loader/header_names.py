@@ -86,13 +86,13 @@ def is_mobile_header(name: str) -> bool:
     return any(word in _bare(name) for word in _MOBILES)
 
 
-_AREAS = _read_names("ddd, area, codigo de area, cod area, area code, codigo area, prefixo")
+_AREAS = _read_names("area, codigo de area, cod area, area code, codigo area, prefixo, prefijo, lada, clave lada")
 
 
 def is_area_header(name: str) -> bool:
-    """True for a name of a column of area codes (`DDD`, `A1_DDD`, `Código de área`)."""
+    """True for a name that may be of a column of area codes (`DDD`, `A1_DDD`, `DDD Cel`, `Código de área`)."""
     bare = _bare(name)
-    return bare in _AREAS or bare.endswith("ddd")
+    return bare in _AREAS or bare.startswith("ddd") or bare.rstrip("0123456789").endswith("ddd")
 
 
 def is_name_header(name: str) -> bool:
@@ -110,7 +110,21 @@ _OPTOUT_STEMS = (
     *("listanegra", "donotcontact", "donotmessage", "donotdisturb", "donotcall", "donotsend", "naocontatar"),
     *("naocontactar", "naoperturb", "naoenvi", "naomandar", "naoreceb", "naoquer", "naodesej", "naoautoriz"),
     *("nocontactar", "nomolestar", "noenviar", "noquier", "nodese", "noautoriz", "dardebaja", "dadodebaja"),
-    *("recusoureceb", "cancelouinscri", "suppressionlist", "bloqueadoparaenvio"),
+    *("recusoureceb", "cancelouinscri", "suppressionlist", "bloqueadoparaenvio", "unsubtime", "unsubdate", "unsubat"),
+    *("naoaceit", "naopermit", "naoconcord", "naogost", "naoconsent", "naoconsin", "naoligar", "pediuparasair"),
+    *("noacept", "nopermit", "noconsent", "noconsient", "norecib", "nollamar", "fechadebaja", "fechabaja"),
+    *(
+        "notagree",
+        "notaccept",
+        "notconsent",
+        "notwant",
+        "dontwant",
+        "dontcontact",
+        "dontmessage",
+        "dontsend",
+        "dontcall",
+    ),
+    *("recusamens", "recusoumens", "recusawhats", "recusouwhats", "recusacontat", "recusoucontat", "rechazamens"),
 )
 _OPTOUT_NAMES = frozenset({"baja", "dnc", "stop", "unsub", "bloqueado", "bloqueada", "bloqueio", "blocked", "sair"})
 _CONSENT_STEMS = ("consent", "optin", "optedin", "lgpd", "gdpr", "subscribedto", "permiteenvio", "permissaodeenvio")

@@ -126,14 +126,24 @@ def join_phone_columns(info: SheetInfo, rows: Rows) -> ColumnFacts | None:
     """
     areas = [place for place, name in enumerate(info.columns) if is_area_header(name)]
     sample = [row.cells for row in islice(rows(), SAMPLE_ROWS) if areas and "" not in row.errors]
-    best: ColumnFacts | None = None
-    for area in areas:
-        for place, name in enumerate(info.columns):
-            joined = [f"{cells[area]} {cells[place]}" for cells in sample if cells[area] and cells[place]]
-            facts = _describe("{" + info.columns[area] + "}{" + name + "}", joined, "BR")
-            if place != area and facts.phones and 5 * facts.phones >= 4 * len(joined):
-                best = max(filter(None, (best, facts)), key=lambda each: each.reach)
-    return best
+    found: list[ColumnFacts] = []
+    for place, name in enumerate(info.columns) if areas else ():
+        area = _choose_area(info.columns, areas, place)
+        joined = [f"{cells[area]} {cells[place]}" for cells in sample if cells[area] and cells[place]]
+        facts = _describe("{" + info.columns[area] + "}{" + name + "}", joined, "BR")
+        if place != area and facts.phones and 5 * facts.phones >= 4 * len(joined):
+            found.append(facts)
+    return next(iter(_best_first(found)), None)
+
+
+def _choose_area(names: Sequence[str], areas: Sequence[int], place: int) -> int:
+    """Return the place of the area code that belongs to the column at `place`: by its name, else the nearest before."""
+
+    def fit(area: int) -> tuple[int, bool, int]:
+        rest = fold(names[area]).replace("ddd", "")
+        return 2 if rest and rest in fold(names[place]) else not rest, area < place, -abs(place - area)
+
+    return max(areas, key=fit)
 
 
 def _has_another_meaning(name: str) -> bool:

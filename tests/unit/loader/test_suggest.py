@@ -14,6 +14,7 @@ from batch.loader.suggest import (
     Suggestion,
     column_source,
     describe_columns,
+    join_phone_columns,
     rank_phone_columns,
     suggest_columns,
     suggest_value,
@@ -216,3 +217,22 @@ def test_the_template_text_itself_says_some_values() -> None:
     values = [suggest_value(body, index, found, facts) for index in (1, 2, 3, 4)]
     first = Constant(value="{Nome|first_name|title}")
     assert values == [first, Constant(value="{Fatura}"), None, first]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("DDD", "FONE", "DDD CEL", "CELULAR"), "{DDD CEL}{CELULAR}"),
+        (("DDD", "DDD CEL", "FONE", "CELULAR"), "{DDD CEL}{CELULAR}"),
+        (("DDD1", "FONE1", "DDD2", "FONE2"), "{DDD2}{FONE2}"),
+        (("Prefixo", "Fone", "Código de área", "Móvel"), "{Código de área}{Móvel}"),
+    ],
+)
+def test_an_area_code_is_joined_to_its_own_number(names: tuple[str, ...], expected: str) -> None:
+    """By its name, else it is the nearest before; that of another number would make another person's phone."""
+    cells = {"D": ["11", "11"], "F": ["33334444", "33334445"], "C": ["21", "31"], "M": ["900005801", "90000-5802"]}
+    keys = "DCFM" if names[1] == "DDD CEL" else "DFCM"
+    columns = {name: cells[key] for name, key in zip(names, keys, strict=True)}
+    joined = join_phone_columns(_info(*columns), lambda: iter(_rows(columns)))
+    assert joined is not None
+    assert joined.name == expected
