@@ -1,7 +1,7 @@
 """Makes the draft of a campaign file from the guess about a sheet and the facts that a person gives. Pure."""
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,8 +87,8 @@ def draft_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
         body=known.body,
         fields=tuple(_fields(analysis, known)),
         example=_example(guess, facts),
-        optout=next((each.name for each in facts if is_optout_header(each.name)), None),
-        consent=next((each.name for each in facts if is_consent_header(each.name)), None),
+        optout=_choose_permission(facts, is_optout_header),
+        consent=_choose_permission(facts, is_consent_header),
         unique_by=guess.unique_by,
         tab=analysis.tab,
         header_row=analysis.header_row,
@@ -96,6 +96,12 @@ def draft_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
         encoding=analysis.encoding,
         has_loose_ends=analysis.has_loose_ends,
     )
+
+
+def _choose_permission(facts: Sequence[ColumnFacts], is_kind: Callable[[str], bool]) -> str | None:
+    """Return the first column of the kind; one that speaks of WhatsApp before others."""
+    names = [each.name for each in facts if is_kind(each.name)]
+    return next((name for name in names if "whats" in name.casefold()), next(iter(names), None))
 
 
 def _fields(analysis: SheetAnalysis, known: CampaignFacts) -> Iterator[DraftField]:

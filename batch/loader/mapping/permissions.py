@@ -24,7 +24,7 @@ _NO = frozenset({"n\u00e3o", "nao", "n", "no", "false", "falso", "0"})
 _SHORT_YES = frozenset({"1", "x", "s", "y"})
 """Yes only when they are the whole cell: with punctuation around (`-1`, `s/`) they may mean anything."""
 _OPTOUT_WORDS = """
-    sim, yes, si, true, verdadeiro, verdadero, on,
+    sim, yes, si, true, verdadeiro, verdadero, on, checked, marcado, marcada,
     parar, pare, para, parou, sair, saia, sai, saiu, stop, stop all, stopped, quit, end, out, salir, alto, detener,
     descadastrar, descadastra, descadastre, descadastrado, descadastrada, descadastro, descadastramento,
     desinscrever, desinscrito, desinscrita, remover, remova, remove, removed, removido, removida, remove me, me remova,
@@ -44,6 +44,15 @@ _OPTOUT_WORDS = """
     no contactar, no enviar, no envie, no molestar, no mas, no quiero, no quiero recibir, no deseo recibir, no quiere,
     no desea, no desea recibir, no recibir, no acepta, no autoriza, rechazado, rechazada, revocado, revocada, basta
 """
+_SENTENCE = re.compile(
+    r"(?:(?:por favor|pfv|please|pls|eu|yo|i) )?(?:descadastr|desinscri|unsubscri|dess?uscri|opt(?:ed)? ?out|stop\b"
+    r"|remov|exclu[ia]|elimin|me (?:tir|remov|exclu|desc)|tir[ea]r? |pediu para (?:sair|parar)"
+    r"|(?:quero|quer|quiero|want to) (?:sair|parar|cancel|desc|salir|stop)"
+    r"|nao (?:quer|envi[ae]|mand|receb|desej|conta[ct]|perturb|autoriz|aceit|incomod|gost)"
+    r"|no (?:quier|envi[ae]|mand|recib|dese|contact|molest|acept|autoriz)|do ?n[o ]?t |(?:dar|darse|dado) de baja)"
+    r"|[0-9]{1,4} [0-9]{1,2} [0-9]{1,4}(?![0-9])"
+)
+"""Beginning of a sentence that asks for no messages; or the day on which one did (`Data do descadastro`)."""
 _BLANK = re.compile(r"[\s\u200b\ufeff]+")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _KNOWN = frozenset(_NOT_LETTERS.sub("", fold(word)) for word in _OPTOUT_WORDS.split(","))
@@ -53,6 +62,20 @@ def is_optout_word(cell: str | None) -> bool:
     """Return whether a cell holds a known word of opt-out. Accents, case, spaces and punctuation do not matter."""
     word = fold(cell or "")
     return word in _SHORT_YES or _NOT_LETTERS.sub("", word) in _KNOWN
+
+
+def _is_optout(cell: str | None) -> bool:
+    return is_optout_word(cell) or _SENTENCE.match(" ".join(_split_words(cell))) is not None
+
+
+def _seems_optout(cell: str | None) -> bool:
+    # In a column that the campaign does not use nothing else keeps the person out: a check mark counts as well.
+    return _is_optout(cell) or (cell or "").strip().startswith(("\u2713", "\u2714", "\u2611", "\u2705"))
+
+
+def _split_words(cell: str | None) -> list[str]:
+    plain = unicodedata.normalize("NFKD", cell or "").casefold()
+    return re.findall(r"[a-z0-9]+", "".join(char for char in plain if not unicodedata.combining(char)))
 
 
 def is_plain_no(cell: str | None) -> bool:
@@ -72,7 +95,7 @@ def read_optout(cell: str | None, column: str) -> bool | Findings:
     """
     if not _bare(cell) or is_plain_no(cell):
         return False
-    if is_optout_word(cell):
+    if _is_optout(cell):
         return True
     values: dict[str, Value] = {"field": _OPTOUT, "column": column, "found": cell or "", "allowed": _YES_OR_NO}
     return (Finding(Reason.VALUE_NOT_ALLOWED, values),)
@@ -90,7 +113,7 @@ _YES = _read_words(
     """
 )
 """Words of consent. A text is a yes when it is one of them, or begins with one and takes nothing back."""
-_LEADS = _read_words("eu li e i yo he leido y have read the opt in de acordo lido")
+_LEADS = _read_words("eu li e i yo he leido y have read the opt in em do de acordo lido")
 """Words that may stand before the yes: `Li e concordo`, `I agree`."""
 _DOUBTS = _read_words(
     """
@@ -99,7 +122,10 @@ _DOUBTS = _read_words(
     """
 )
 """Words after which a yes is none, or not for everything."""
-_NEGATIONS = _read_words("nao n no not nunca jamais never false falso 0 off recuso recusou recusado negado negada")
+_NEGATIONS = _read_words(
+    "nao n no not nunca jamais never false falso 0 off recuso recusou recusado negado negada "
+    "desacordo discordo discorda disagree declined decline rechazo rechaza rechazado"
+)
 
 
 class Consent(NamedTuple):
@@ -116,8 +142,7 @@ def read_consent(cell: str | None, more: frozenset[str] = frozenset()) -> Consen
         return Consent(empty=True)
     if fold(cell or "") in more:
         return Consent(yes=True)
-    plain = unicodedata.normalize("NFKD", cell or "").casefold()
-    words = re.findall(r"[a-z0-9]+", "".join(char for char in plain if not unicodedata.combining(char)))
+    words = _split_words(cell)
     first = next((place for place, word in enumerate(words) if word not in _LEADS), len(words))
     if not words or first == len(words):
         return Consent(yes=" ".join(words) in {"opt in", "de acordo"})
@@ -158,7 +183,7 @@ def find_unused(columns: Iterable[tuple[int, str]]) -> tuple[tuple[tuple[str, in
 def count_refusals(info: SheetInfo, rows: Iterable[SheetRow]) -> list[tuple[str, str, int]]:
     """Count the rows that refuse messages in columns that look so: the section that would use it, the column, rows."""
     optout, consent = find_unused(enumerate(info.columns))
-    found = [("suppress", name, place, Memo(is_optout_word)) for name, place in optout]
+    found = [("suppress", name, place, Memo(_seems_optout)) for name, place in optout]
     found += [("consent", name, place, Memo(_is_refused)) for name, place in consent]
     counts = Counter[str]()
     for row in rows if found else ():
@@ -186,7 +211,7 @@ class PermissionColumns:
         steps = [
             *([self._optout_step(*self.optout)] if self.optout else []),
             *([self._consent_step(*self.consent)] if self.consent else []),
-            *(_unused_step(*each, is_optout_word) for each in self.unused_optout),
+            *(_unused_step(*each, _seems_optout) for each in self.unused_optout),
             *(_unused_step(*each, _is_refused) for each in self.unused_consent),
             *(_select_step(*each) for each in self.select),
         ]

@@ -255,6 +255,13 @@ def test_an_empty_cell_of_consent_is_told_apart() -> None:
     [
         *("Opt-out", "OPT OUT", "Descadastrado", "Unsubscribed from all email", "HasOptedOutOfEmail", "Do Not Contact"),
         *("Não contatar", "Não deseja receber mensagens?", "No contactar", "DNC", "Bloqueado", "Dado de baja"),
+        *(
+            "UNSUB_TIME",
+            "Não aceita mensagens",
+            "No acepta mensajes",
+            "Do not agree to receive messages",
+            "Fecha de baja",
+        ),
     ],
 )
 def test_names_of_opt_out(name: str) -> None:
@@ -287,3 +294,33 @@ def test_names_of_other_columns(name: str) -> None:
     """Nobody is left out because of them."""
     assert not is_optout_header(name)
     assert not is_consent_header(name)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(
+            "remover da lista",
+            "Descadastrado em 02/03/2026",
+            "não quero receber mensagens",
+            "quero sair",
+            "Please stop",
+        ),
+        *("no quiero más", "No enviar más mensajes", "me tire da lista", "02/03/2026", "2026-03-02T10:00:00Z"),
+    ],
+)
+def test_a_sentence_or_a_day_of_opt_out(cell: str) -> None:
+    """As people write it, and as columns like `Data do descadastro` hold it."""
+    assert read_optout(cell, "Opt-out") is True
+
+
+@pytest.mark.parametrize("cell", ["12/2026", "11 98888-7777", "Notas", "normal", "Noemi", "opt in", "estopa", "10.50"])
+def test_a_text_that_only_begins_alike(cell: str) -> None:
+    """It is no known word: an error of the row in a column of opt-out, nothing in one that only looks so."""
+    assert isinstance(read_optout(cell, "Opt-out"), tuple)
+
+
+@pytest.mark.parametrize("cell", ["I do not agree", "Em desacordo", "Discordo", "Declined", "Rechazo"])
+def test_a_no_of_consent_in_other_words(cell: str) -> None:
+    """The person is left out, also where the campaign does not use the column."""
+    assert read_consent(cell) == Consent(no=True)
