@@ -52,10 +52,12 @@ class Digits:
     def ends_in_eight(self) -> bool:
         """True when the last eight digits are written as one block or as four and four, as numbers without a ninth are.
 
-        `9 0000-272` has eight digits too, and has lost one.
+        `9 0000-272` has eight digits too, and has lost one; `98888-7777` has nine, and an area of one digit before it.
         """
         *before, last = self.blocks
-        return last >= _WHOLE_NUMBER or (last == _HALF and bool(before) and before[-1] >= _HALF)
+        if last == _HALF and before:
+            return before[-1] >= _HALF and before[-1] != _HALF + 1
+        return last >= _WHOLE_NUMBER and last != _WHOLE_NUMBER + 1
 
 
 _OTHER_THING = re.compile(

@@ -468,7 +468,16 @@ def test_a_ninth_digit_is_added_to_eight_in_one_block_or_four_and_four(text: str
 
 
 @pytest.mark.parametrize(
-    "text", ["11 9 0000-272", "11 90000-272", "(11) 9 8888 777", "11 9-8888777", "+55 11 9 8888-777"]
+    "text",
+    [
+        "11 9 0000-272",
+        "11 90000-272",
+        "(11) 9 8888 777",
+        "11 9-8888777",
+        "+55 11 9 8888-777",
+        "(01) 98888-7777",
+        "1 98888-7777",
+    ],
 )
 def test_a_number_that_lost_a_digit_is_no_other_persons(text: str) -> None:
     """Eight digits that are written as nine were."""
