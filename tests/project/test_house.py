@@ -61,6 +61,7 @@ LINES_OF_FEATURES = {
     "the Python API: functions, their options, records that `--json` prints too, frames": 708,
     "tokens that are kept, the campaign file of a sheet": 97,
     "words of outcomes, one for each, in screens, pages and workbooks": 24,
+    "area codes of several numbers, sentences and days of opt-out, fields that were not filled in": 62,
     "delivery in reports: columns, a section with rates and costs, filters, lists of runs": 365,
 }
 """What came after the rebuild, with the lines of code that it took."""

@@ -16,6 +16,8 @@ _TITLE_WORDS = """
     prezada caro cara pastor pastora padre pe pr pra frei irma bispo reverendo rev cap capitao cel coronel sgt sargento
     ten tenente gen general maj major sd soldado cabo delegado delegada vereador vereadora deputado deputada med medico
     medica enf enfermeira enfermeiro des desembargador juiz juiza
+    dep gov presb diac conego cmte comandante cb alm brig sgto cpt capt lt ofc abg abog abogado abogada mtro mtra
+    lcdo lcda ldo lda dna att attn at
     srita senor senorita don lic licda ing inga doctor doctora mr mrs ms miss mx sir madam mister missus reverend
 """
 _WORDS_BEHIND = "jr junior filho neto sobrinho ltda sa me mei epp eireli cia phd md mba esq crm cro oab cpf"
@@ -26,6 +28,8 @@ _BEHIND = frozenset(_WORDS_BEHIND.split())
 _PARTICLES = frozenset({"da", "de", "do", "das", "dos", "e"})
 _NUMERALS = frozenset({"ii", "iii", "iv"})
 _REMARKS = frozenset(_REMARK_WORDS.split())
+_ROLES = frozenset({"cliente", "lead", "aluno", "aluna", "vip", "contato", "contacto"})
+"""Words of lists before a name (`Cliente: Ana`)."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 _APOSTROPHES = "'\u2019"
 _INSIDE = frozenset("'\u2019\u2018`\u00b4-\u2010\u2011")
@@ -51,7 +55,7 @@ def first_name(value: str) -> str | Reason:
 
     Text without a letter is no name.
     """
-    if (usual := _USUAL.fullmatch(value)) and _bare(usual[1]) not in _NO_NAMES:
+    if (usual := _USUAL.fullmatch(value)) and _bare(usual[1]) not in _NO_FIRST_WORDS:
         return usual[1]
     text = _strip_brackets(_GENDER.sub("", _ORDINAL.sub(" ", _ADDRESS.sub(" ", value))))
     before, *behind = (_split_words(part) for part in text.split(","))
@@ -66,6 +70,7 @@ def first_name(value: str) -> str | Reason:
 def _choose(words: list[str]) -> str | None:
     """Return the first word that is neither title, particle nor initial; None where there is only that."""
     kept = [word for word in words if _bare(word) not in _NO_NAMES]
+    kept = [word for word in kept if _bare(word) not in _ROLES] or kept
     full = (word for word in kept if len(word) > 1 and _bare(word) not in _PARTICLES)
     return next(full, None) or next((word for word in kept if len(word) == 1), None)
 
@@ -129,6 +134,7 @@ def _bare(word: str) -> str:
 
 _NO_NAMES = _TITLES | _BEHIND | _PARTICLES
 """Words with which no first name begins."""
+_NO_FIRST_WORDS = _NO_NAMES | _ROLES
 
 
 def title(value: str) -> str:

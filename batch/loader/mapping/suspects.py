@@ -23,14 +23,18 @@ _NULLS = _read_list(
     -,--,---,\u2013,\u2014,?,??,???,...,\u2026,(blank),[blank],(empty),(vazio),(em branco),(vacío),(en blanco),(vacías),
     vazio,em branco,não informado,nao informado,não consta,nao consta,não disponível,nao disponivel,sem informação,
     sem informacao,sem dados,não se aplica,nao se aplica,not available,not applicable,no data,no informado,
-    no disponible,no aplica,sin datos,sin información
+    no disponible,no aplica,sin datos,sin información,sin informacion,no especificado,no especificada,sin especificar,
+    não especificado,nao especificado,não definido,nao definido,no definido,não encontrado,nao encontrado,not found,
+    not provided,not specified,não identificado,nao identificado,no identificado,null null,none none,nan nan,
+    undefined undefined,n/a n/a
     """
 ) | {"NA"}
 """Whole cells that stand for no value; all but `NA` in any case."""
 _NAMELESS = _read_list(
     """
     sem nome,sem cadastro,no name,noname,sin nombre,desconhecido,desconocido,unknown,true,false,verdadeiro,verdadero,
-    falso,nome,name,nombre,*,**,***,.,..,_,__,xxx,xxxx,xxxxx,xxxxxx
+    falso,nome,name,nombre,nome completo,nome do cliente,full name,first name,firstname,nombre completo,desconhecida,
+    desconocida,anônimo,anonimo,anónimo,anonymous,unnamed,s/n,*,**,***,.,..,_,__,xxx,xxxx,xxxxx,xxxxxx
     """
 )
 """Whole cells that are no person's name."""
@@ -44,8 +48,13 @@ _ERROR = re.compile(
 )
 _NULL_INSIDE = re.compile(r"(?<![\w.@/-])(?:null|NULL|undefined|NaN|\[object Object\])(?![\w@/-])")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_SCIENTIFIC = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE][+-][0-9]{2,3}")
+_SCIENTIFIC = re.compile(r"[+-]?[0-9](?:(?:[.,][0-9]+)?[eE][+-][0-9]{2,3}|[.,][0-9]+[eE][0-9]{1,3})")
+"""With a sign behind the E, as spreadsheets write it, or decimals before it, as Java does; `1E5` may be a code."""
 _LOST = "\ufffd"
+_LOST_LETTER = re.compile(r"[^\W\d_]\?{1,2}[^\W\d_]")
+"""A question mark for a letter that an encoding lacks, in a name."""
+_MARKS = "()[]{}<>«»%*|$"
+"""Marks around a field that was not filled in (`%NOME%`, `[nome]`), or around a null word."""
 
 _TAIL = bytes(range(0x80, 0xC0))
 """The bytes of UTF-8 behind the first of a letter."""
@@ -93,10 +102,14 @@ class CellRule:
             return text
         cleaned = _clean(text)
         small = cleaned.lower()
-        is_null = small in _NULLS or cleaned in _NULLS or (self.is_name and small in _NAMELESS)
-        if is_null and small not in self.allow:
+        words = {small, small.strip(_MARKS).strip()}
+        is_null = not words.isdisjoint(_NULLS) or cleaned in _NULLS or (self.is_name and words & _NAMELESS)
+        if is_null and words.isdisjoint(self.allow):
             return "" if self.has_default else Finding(Reason.VALUE_NULL, {"found": cleaned})
-        return self.find_fault(cleaned) or (text if cleaned is text else Cleaned(cleaned))
+        if cleaned is text:
+            return self.find_fault(text) or text
+        garbled = None if text.lower() in self.allow else self._find_garbled(text)
+        return garbled or self.find_fault(cleaned) or Cleaned(cleaned)
 
     def find_fault(self, text: str) -> Finding | None:
         """Return the fault of a text that is no null word."""
@@ -118,7 +131,11 @@ class CellRule:
             return Finding(Reason.VALUE_BROKEN, {"found": Phrase(_WORD, {"word": found})})
         if (found := self._find(_ENTITY, text)) and html.unescape(found) != found:
             return Finding(Reason.VALUE_BROKEN, {"found": Phrase(_HTML, {"word": found})})
-        if _GARBLED.search(text):
+        return self._find_garbled(text)
+
+    def _find_garbled(self, text: str) -> Finding | None:
+        # Before invisible characters are taken out: the second byte of `í` is one, the soft hyphen.
+        if _GARBLED.search(text) or (self.is_name and _LOST_LETTER.search(text)):
             return Finding(Reason.VALUE_BROKEN, {"found": Phrase(_GARBLED_TEXT, {"text": text[:_SHOWN_AT_MOST]})})
         return None
 
@@ -139,6 +156,8 @@ _GARBLED_TEXT = N_("garbled letters, as a file has that was opened in a wrong en
 def _may_be_broken(text: str, small: str) -> bool:
     """Return False for nearly every text, at a tenth of what the patterns take. `small`: in small letters."""
     if "null" in small or "nan" in small or "undefined" in small or "e+" in small or "e-" in small:
+        return True
+    if text[:1] in _MARKS or text[1:2] in {".", ","} or "?" in text:
         return True
     if text.isascii():
         return "#" in text or "&" in text or ":" in text or "[" in text

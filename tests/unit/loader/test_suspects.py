@@ -32,6 +32,9 @@ NULLS = (
     "(vazio)",
     "NA",
     "[object Object]",
+    "no especificado",
+    "not provided",
+    "NULL NULL",
 )
 
 
@@ -51,7 +54,7 @@ def test_errors_and_garbled_texts_are_named(text: str) -> None:
     assert CellRule(allow=frozenset({text.lower()})).admit(text) == text
 
 
-@pytest.mark.parametrize("text", ["3,52601E+43", "1.5e+20", "1,23457E+16", "-2E-05"])
+@pytest.mark.parametrize("text", ["3,52601E+43", "1.5e+20", "1,23457E+16", "-2E-05", "3.5E43"])
 def test_scientific_texts_have_lost_digits(text: str) -> None:
     """As a spreadsheet writes long numbers into a CSV file."""
     fault = CellRule().admit(text)
@@ -88,3 +91,21 @@ def test_invisible_characters_are_taken_out() -> None:
         cleaned = CellRule().admit(text)
         assert cleaned == "Ana"
         assert isinstance(cleaned, Cleaned)
+
+
+@pytest.mark.parametrize("text", ["%NOME%", "{nome}", "[Nome]", "(sem nome)", "«nome»", "*|NOME|*", "S/N", "Anonymous"])
+def test_a_field_that_was_not_filled_in_is_no_name(text: str) -> None:
+    """As another program left it in the list."""
+    assert isinstance(CellRule(is_name=True).admit(text), Finding)
+
+
+def test_the_second_byte_of_a_garbled_letter_may_be_invisible() -> None:
+    """`í` ends in a soft hyphen then, which would be taken out before."""
+    assert isinstance(CellRule().admit("MarÃ\xada"), Finding)
+
+
+def test_a_question_mark_for_a_letter_is_named_in_names() -> None:
+    """An encoding without the letter put it there; elsewhere it may be typed."""
+    assert isinstance(CellRule(is_name=True).admit("Jo?o Concei??o"), Finding)
+    assert CellRule().admit("Tudo bem?Sim") == "Tudo bem?Sim"
+    assert CellRule(is_name=True).admit("Ana?") == "Ana?"
