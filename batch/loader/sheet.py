@@ -210,8 +210,8 @@ def judge_widths(source: SheetFile, grid: Grid, header: Header, scan: SheetScan,
         none = N_("has {named} cells in its header (row {row}), and no row below has as many: most have {have}.")
         few = N_("has {named} cells in its header (row {row}), but nearly all lines below or beside it have {have}.")
         raise source.refusal(
-            _(few if doubted else none).format(
-                named=full, row=header.number, have=doubted or counts.most_common(1)[0][0]
+            _(few if counts[full] else none).format(
+                named=full, row=header.number, have=doubted if counts[full] else counts.most_common(1)[0][0]
             ),
             _(
                 "Correct the header, so that each column stands below its name. Or, if only empty cells at the right "
