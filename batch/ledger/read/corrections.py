@@ -61,13 +61,16 @@ class Correction:
 
 def show_corrections(results: Iterable[Result], found: Iterable[Correction]) -> Iterator[Result]:
     """Yield the results of a sheet, each as its correction left it. Both ascend by rows."""
-    following = iter(found)
+    following, remaining = iter(found), iter(results)
     correction = next(following, None)
-    for result in results:
+    for result in remaining:
         while correction is not None and correction.at < result.row:
             correction = next(following, None)
-        is_corrected = correction is not None and correction.at == result.row
-        yield apply_correction(result, correction) if correction is not None and is_corrected else result
+        if correction is None:
+            yield result
+            break
+        yield apply_correction(result, correction) if correction.at == result.row else result
+    yield from remaining  # nearly all rows of nearly all runs
 
 
 def apply_correction(own: Result, correction: Correction) -> Result:

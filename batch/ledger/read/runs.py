@@ -39,6 +39,7 @@ from batch.ledger.storage.schema import (
     deliveries,
     is_one_of,
     messages,
+    path_of,
     rows,
     run_senders,
     runs,
@@ -142,8 +143,8 @@ def _read_results(connection: sa.Connection, run: str) -> Iterator[Result]:
     """
     is_purged = connection.execute(sa.select(runs.c.purged).where(runs.c.run == run)).scalar() is not None
     found = read_corrections(connection, run, sheet_of(connection, run))
-    for result in show_corrections(_own_results(connection, run), found):
-        yield replace(mask_result(result), person=None) if is_purged else result
+    shown = show_corrections(_own_results(connection, run), found)
+    yield from (replace(mask_result(result), person=None) for result in shown) if is_purged else shown
 
 
 def _own_results(connection: sa.Connection, run: str, among: Sequence[int] | None = None) -> Iterator[Result]:
@@ -153,7 +154,8 @@ def _own_results(connection: sa.Connection, run: str, among: Sequence[int] | Non
     joined = _ROWS_WITH_MESSAGES.outerjoin(corrections, corrected).outerjoin(
         origin_runs, origin_runs.c.run == corrections.c.origin_run
     )
-    origin = (corrections.c.origin_run, corrections.c.origin_row, origin_runs.c.sheet_path)
+    # The path as the driver gives it: to convert a column takes long, and nearly no row has one.
+    origin = (corrections.c.origin_run, corrections.c.origin_row, sa.type_coerce(origin_runs.c.sheet_path, sa.Text))
     looks = LOOKED_AT if connection.scalar(_ANY_LOOK) else ()
     joined = joined.outerjoin(deliveries, OF_MESSAGE) if looks else joined
     query = sa.select(*row_columns(rows), *MESSAGE_COLUMNS, messages.c.sender, *origin, *looks).select_from(joined)
@@ -162,8 +164,10 @@ def _own_results(connection: sa.Connection, run: str, among: Sequence[int] | Non
         query = query.where(rows.c.row.in_(among))
     pending = _read_pending(connection, run)
     for found in connection.execute(query.execution_options(yield_per=_PAGE)):
-        stored, (sender, origin_run, origin_row, path) = StoredRow._make(found[:WIDTH]), found[WIDTH : WIDTH + 4]
-        from_row = Origin(run=origin_run, row=origin_row, file=file_name(path)) if origin_run is not None else None
+        stored, sender, origin_run = StoredRow._make(found[:WIDTH]), found[WIDTH], found[WIDTH + 1]
+        from_row = None
+        if origin_run is not None:
+            from_row = Origin(run=origin_run, row=found[WIDTH + 2], file=file_name(path_of(found[WIDTH + 3])))
         look = found._mapping if looks else None
         yield result_of(stored, pending=pending(sender), origin=from_row, look=look)
 

@@ -22,6 +22,11 @@ def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
+def time_of(value: int) -> datetime:
+    """Return the time that the tables have in the form of `microseconds`."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
 def microseconds_of(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
     """Return a time's column as the number that it is kept as."""
     return sa.type_coerce(column, sa.BigInteger)
@@ -37,7 +42,12 @@ class UtcTime(sa.TypeDecorator[datetime]):
         return None if value is None else microseconds(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - likewise
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else time_of(value)
+
+
+def path_of(value: str | bytes | None) -> str | None:
+    """Return the path that the tables have as text, or as bytes where it is no UTF-8."""
+    return os.fsdecode(value) if isinstance(value, bytes) else value
 
 
 class PathText(sa.TypeDecorator[str]):
@@ -50,7 +60,7 @@ class PathText(sa.TypeDecorator[str]):
         return value if value is None or value.isprintable() else _encodable(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> str | None:  # noqa: ARG002 - likewise
-        return os.fsdecode(value) if isinstance(value, bytes) else value
+        return path_of(value)
 
 
 class PhraseText(sa.TypeDecorator[Any]):
