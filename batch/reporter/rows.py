@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -51,7 +51,7 @@ _OUTCOMES: dict[Value, Outcome] = {outcome.value: outcome for outcome in Outcome
 class ReportRow(NamedTuple):
     """One row of the report without the sheet's own cells."""
 
-    # Plain values alone, so that `Spool` keeps a row as it is.
+    # Plain values alone, so that `Spool` keeps a row's fields as they are.
 
     number: int
     values: tuple[Value, ...]
@@ -70,6 +70,9 @@ class ReportRow(NamedTuple):
         """The row that it corrects; None for none."""
         found = self.origin_values
         return Origin(run=found[0], row=found[1], file=found[2]) if found else None
+
+
+_unpack: Callable[[tuple[Any, ...]], ReportRow] = partial(tuple.__new__, ReportRow)
 
 
 class TableRow(NamedTuple):
@@ -116,12 +119,18 @@ class TableLayout:
 
 def make_row_renderer(zone: ZoneInfo) -> Callable[[Result], ReportRow]:
     """Return a function that renders results in the current language, with times of `zone`."""
+    pack = _make_row_packer(zone)
+    return lambda result: _unpack(pack(result))
+
+
+def _make_row_packer(zone: ZoneInfo) -> Callable[[Result], tuple[Any, ...]]:
+    """Return a function that renders results as the fields of a `ReportRow`."""
     # By identity: the ledger gives alike rows the same findings and notes, of which sentences and columns are made.
     # The cache holds on to a result that has them, so that no others can take over their ids.
     cache: dict[tuple[int, int], tuple[Result, Sentences, tuple[str, ...]]] = {}
     moment = lru_cache(maxsize=_CACHED)(partial(zoned_text, zone=zone))  # by whole seconds, which many rows share
 
-    def render(result: Result) -> ReportRow:
+    def pack(result: Result) -> tuple[Any, ...]:
         key = (id(result.findings), id(result.notes))
         known = cache.get(key)
         if known is None:
@@ -133,9 +142,9 @@ def make_row_renderer(zone: ZoneInfo) -> Callable[[Result], ReportRow]:
         _, sentences, columns = known
         values = result_values(result, sentences, sent_at) + delivery_values(result.delivery, moment)
         origin = result.origin
-        return ReportRow(result.row, values, columns, (origin.run, origin.row, origin.file) if origin else None)
+        return result.row, values, columns, (origin.run, origin.row, origin.file) if origin else None
 
-    return render
+    return pack
 
 
 class ResultSpool:
@@ -144,10 +153,7 @@ class ResultSpool:
     def __init__(self, results: Callable[[], Iterator[Result]], zone: ZoneInfo) -> None:
         """`results()` yields them in ascending order of rows, from the start at each call."""
         self._results, self._zone = results, zone
-        render = make_row_renderer(zone)
-        self._spool = Spool[Result, ReportRow](
-            memory_bytes=_MEMORY, pack=lambda result: tuple(render(result)), unpack=partial(tuple.__new__, ReportRow)
-        )
+        self._spool = Spool[Result, ReportRow](memory_bytes=_MEMORY, pack=_make_row_packer(zone), unpack=_unpack)
 
     def close(self) -> None:
         """Forget the rows."""

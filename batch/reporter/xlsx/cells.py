@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 from batch.model.csv_injection import looks_like_formula
 from batch.model.outcomes import Outcome
 from batch.ooxml.references import column_letters
-from batch.reporter.columns import ALL_COLUMNS, COLUMNS, MOMENTS, SENT_AT, Value
+from batch.reporter.columns import ALL_COLUMNS, COLUMNS, MOMENTS, SENT_AT, STATUS, Value
 from batch.reporter.printable_text import LONGEST, cut_text, escape_exact, escape_text, printable
 from batch.reporter.xlsx.theme import Palette, Shades
 
@@ -26,7 +26,7 @@ _DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})(?: ([0-9]{2}):([0-9]{2})(?
 _EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 - a cell's wall clock has no zone
 _DAY = 86_400
 _MOST_FORMS = 4096
-_USUAL = re.compile(r"(?:None|\+[0-9](?:[ -]?[0-9*])*+)/(?:None|[A-Za-z0-9][A-Za-z0-9-]{,255})")
+_USUAL = re.compile(r"(?:None|\+[0-9][0-9*]*+(?:[ -][0-9*]++)*+)/(?:None|[A-Za-z0-9][A-Za-z0-9-]{,255})")
 """A phone and a chat id that need no escape, as XML or as Excel's text: alike in their look, too."""
 _VARYING = tuple(map(COLUMNS.index, ("wegly_phone", "wegly_chat_id", "wegly_sent_at", "wegly_duration_ms")))
 """Result columns whose values differ from row to row; those of the others repeat."""
@@ -94,7 +94,6 @@ def _stored_number(text: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1024)
 def days_since_epoch(iso: str, epoch: datetime) -> float:
     """Return the days from an epoch to the wall clock of a moment."""
     since = datetime.fromisoformat(iso).replace(tzinfo=None) - epoch
@@ -115,6 +114,7 @@ class ResultCells:
         order = sorted((column, index) for index, columns in enumerate(places) for column in columns)
         self._starts = [(f'<{writer.prefix}c r="{column_letters(column)}', index) for column, index in order]
         self._repeated = itemgetter(*(index for index in range(len(places)) if index not in _VARYING))
+        self._days = lru_cache(maxsize=1024)(lambda iso: str(days_since_epoch(iso, writer.epoch)))
         self._forms: dict[object, _Form] = {}
 
     def headings(self, row: int) -> str:
@@ -122,20 +122,20 @@ class ResultCells:
         heading, rest = self._palette.heading, self._writer.rest
         return "".join([f'{start}{row}"{rest(ALL_COLUMNS[index], heading)}' for start, index in self._starts])
 
-    def row(self, row: int, values: Sequence[Value], outcome: Outcome) -> str:
+    def row(self, row: int, values: Sequence[Value]) -> str:
         """Return the cells of `values` (one for each result column) for row number `row`; no cell for None."""
         phone, chat, sent, duration = _varying_values(values)
         if _USUAL.fullmatch(f"{phone}/{chat}") is None:
-            return f'{row}"'.join(self._pieces(values, outcome))
-        key = (outcome, self._repeated(values), phone is None, chat is None, sent is None, duration is None)
+            return f'{row}"'.join(self._pieces(values))
+        key = (self._repeated(values), phone is None, chat is None, sent is None, duration is None)
         form = self._forms.get(key)
         if form is None:
-            form = self._make_form(values, outcome)
+            form = self._make_form(values)
             if sum(map(len, form.pieces)) < LONGEST:  # a text that is cut must be counted for each row
                 if len(self._forms) >= _MOST_FORMS:
                     self._forms.clear()
                 self._forms[key] = form
-        varying = (phone, chat, sent and days_since_epoch(str(sent), self._writer.epoch), duration)
+        varying = (phone, chat, sent and self._days(sent), duration)
         pieces = form.pieces.copy()
         for at, which, before, behind in form.varying:
             pieces[at] = f"{before}{varying[which]}{behind}"
@@ -146,15 +146,16 @@ class ResultCells:
         write = self._writer.moment if index in MOMENTS else self._writer.rest
         return write(value, self._palette.result(index, outcome))
 
-    def _pieces(self, values: Sequence[Value], outcome: Outcome) -> list[str]:
+    def _pieces(self, values: Sequence[Value]) -> list[str]:
         """Return the markup of a row, to be joined by its number."""
+        outcome = Outcome(str(values[STATUS]))
         filled = [(start, index) for start, index in self._starts if values[index] is not None]
         next_starts = [*(start for start, _ in filled[1:]), ""]
         rests = [self.rest(index, values[index], outcome) for _, index in filled]
         return [filled[0][0], *map(add, rests, next_starts)]
 
-    def _make_form(self, values: Sequence[Value], outcome: Outcome) -> _Form:
-        form = _Form(self._pieces(values, outcome), [])
+    def _make_form(self, values: Sequence[Value]) -> _Form:
+        form = _Form(self._pieces(values), [])
         filled = [index for _, index in self._starts if values[index] is not None]
         for at, index in enumerate(filled, start=1):
             if index in _VARYING:

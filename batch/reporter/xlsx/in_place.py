@@ -215,7 +215,7 @@ class _ResultRows:
         cells, row = self._cells.row, 0
         for each in rows:
             row = each.number
-            yield row, cells(row, each.values, each.outcome).encode()
+            yield row, cells(row, each.values).encode()
             if row == self._totals_row:
                 self.totals = each.values
         self.bottom = max(self.bottom, row)

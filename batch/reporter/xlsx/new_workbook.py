@@ -182,7 +182,7 @@ class _ReportRows:
         if line.outcome is None:
             return "".join(own.values())
         if self._in_order:
-            return "".join(own.values()) + self._results.row(at, self._values(line.cells), line.outcome)
+            return "".join(own.values()) + self._results.row(at, self._values(line.cells))
         # The sheet has result columns already, in between its own.
         results = {
             index: f'{self._starts[index]}{at}"{self._results.rest(column, value, line.outcome)}'

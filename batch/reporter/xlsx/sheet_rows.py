@@ -144,6 +144,9 @@ class Patterns:
 
 def remove_spans(tag: bytes) -> bytes:
     """Return a row's start tag without the range of columns that it spans: result cells would make it wrong."""
+    head, found, rest = tag.partition(b' spans="')  # as nearly all write it: a search takes five times as long
+    if found:
+        return head + rest.partition(b'"')[2]
     return _SPANS.sub(b"", tag) if b"spans" in tag else tag
 
 

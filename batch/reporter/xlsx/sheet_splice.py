@@ -63,20 +63,18 @@ class Splice:
         tag = remove_spans(row.tag)
         if row.content is None:
             return tag[:-2] + b">" + cells + self._patterns.close_row
-        if self._ends_before_results(row.content):
+        if self._all_end_before or self._ends_before_results(row.content):
             return tag + row.content + cells + self._patterns.close_row
         return tag + self._replace(row, row.content, cells) + self._patterns.close_row
 
     def _clear(self, row: Row) -> bytes:
         if row.content is None:
             return row.tag
-        if row.number < self._header_row or self._ends_before_results(row.content):
+        if row.number < self._header_row or self._all_end_before or self._ends_before_results(row.content):
             return row.tag + row.content + self._patterns.close_row
         return remove_spans(row.tag) + self._replace(row, row.content, b"") + self._patterns.close_row
 
     def _ends_before_results(self, content: bytes) -> bool:
-        if self._all_end_before:
-            return True
         last = self._patterns.last_cell(content)
         return last is not None and last.column < self._first
 
