@@ -28,10 +28,12 @@ from batch.ledger.admin.settlement import RelatedMessage, RowStatus, Settlement,
 from batch.ledger.deliveries.looks import FollowedMessage, FollowScope, OtherAttempt
 from batch.ledger.ledger import Ledger
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
-from batch.ledger.plan.staging import DueLooks, StagedRow, Staging
+from batch.ledger.plan.staging import Staging
+from batch.ledger.plan.undelivered import DueLooks
 from batch.ledger.send.queue import SendQueue
 from batch.ledger.storage.engine import default_url, sqlite_path
 from batch.ledger.storage.location import find_sync_service
 from batch.ledger.storage.locks import Owner, campaign_lock, follow_lock, sender_lock
 from batch.ledger.storage.schema import State
+from batch.ledger.storage.staged_tables import StagedRow
 from batch.ledger.storage.suppression import SuppressionEntry

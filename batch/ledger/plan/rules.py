@@ -26,6 +26,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.ledger.plan.corrections import NO_ORIGIN, drop_unknown_origins, find_sent_corrections, find_sent_originals
+from batch.ledger.plan.undelivered import find_undelivered
 from batch.ledger.send.contact_limits import (
     EARLIER,
     recent_contact,
@@ -34,15 +35,7 @@ from batch.ledger.send.contact_limits import (
     unreached,
 )
 from batch.ledger.storage.pseudonyms import MARK, Hashes
-from batch.ledger.storage.schema import (
-    ACCEPTED_STATES,
-    SENT_STATES,
-    State,
-    deliveries,
-    is_suppressed,
-    messages,
-    suppressed,
-)
+from batch.ledger.storage.schema import SENT_STATES, State, is_suppressed, messages, suppressed
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
     PLANNED,
@@ -56,7 +49,6 @@ from batch.ledger.storage.staged_tables import (
     winners,
 )
 from batch.model.contact_limits import ContactLimits
-from batch.model.delivery import REPEATABLE, RETRY_AFTER, TEMPLATE_PAUSED, DeliveryState
 from batch.model.messages import campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
@@ -153,40 +145,6 @@ def sendable(retries: RetryOptions) -> sa.ColumnElement[bool]:
         waits = sa.or_(waits, staged.c.row.in_(sa.select(undelivered.c.row)))
     is_chosen = staged.c.findings.is_(None)
     return sa.and_(staged.c.outcome.is_(None), staged.c.payload.is_not(None), is_chosen, waits)
-
-
-def find_undelivered(connection: sa.Connection, now: datetime) -> None:
-    """List the rows whose message failed and may be replaced, the first of each person, who was sent none so before.
-
-    As far as looks have shown by now; each is looked at once more right before it is sent.
-    """
-    other, others_look = messages.alias("other"), deliveries.alias("others_look")
-    is_back = sa.exists().where(
-        (other.c.endpoint == messages.c.endpoint) & (other.c.campaign == messages.c.campaign),
-        (other.c.sender == messages.c.sender) & (other.c.sent_at > messages.c.sent_at),
-        (others_look.c.key == other.c.key) & (others_look.c.attempts == other.c.attempts),
-        others_look.c.state.in_([each.value for each in DeliveryState if each.is_on_its_way]),
-    )
-    again = messages.alias("again")
-    was_replaced = sa.exists().where(
-        (again.c.endpoint == messages.c.endpoint) & (again.c.campaign == messages.c.campaign),
-        again.c.retry_of.is_not(None),
-        sa.or_(
-            again.c.retry_of == messages.c.key,
-            again.c.person.in_([staged.c.person, staged.c.hashed, staged.c.hashed_twin]),
-        ),
-    )
-    failed = (
-        *(staged.c.outcome.is_(None), staged.c.findings.is_(None), staged.c.payload.is_not(None)),
-        *(messages.c.state.in_(ACCEPTED_STATES), messages.c.retry_of.is_(None), messages.c.trial == sa.false()),
-        messages.c.sent_at <= now - RETRY_AFTER,
-        *(deliveries.c.attempts == messages.c.attempts, deliveries.c.state == DeliveryState.FAILED.value),
-        sa.or_(deliveries.c.code.in_(REPEATABLE), sa.and_(deliveries.c.code == TEMPLATE_PAUSED, is_back)),
-        ~was_replaced,
-    )
-    found = staged.join(messages, messages.c.key == staged.c.key).join(deliveries, deliveries.c.key == messages.c.key)
-    first = sa.select(sa.func.min(staged.c.row)).select_from(found).where(*failed).group_by(staged.c.person)
-    connection.execute(sa.insert(undelivered).from_select(["row"], first))
 
 
 # Each rule, in the order of `judge`

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, MutableMapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
 from batch.i18n import N_, _
-from batch.ledger.deliveries.looks import FollowedMessage, read_due, select_due
 from batch.ledger.plan import rules
 from batch.ledger.plan.commit import write_plan
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
+from batch.ledger.plan.undelivered import DueLooks, count_due, read_due_looks
 from batch.ledger.read.corrections import read_corrected, read_staged_corrections, show_corrections
 from batch.ledger.read.deliveries import ACCEPTED
 from batch.ledger.send.queue import JobRows, rows_by_sender
@@ -35,13 +34,14 @@ from batch.ledger.storage.results import (
     row_columns,
     select_groups,
 )
-from batch.ledger.storage.schema import SENT_STATES, State, deliveries, is_one_of, messages
+from batch.ledger.storage.schema import State, messages
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
     OPTED_OUT,
     STAGED_WITH_KNOWN,
     SUPPRESSED,
     MessageLookup,
+    StagedRow,
     known,
     listed,
     new_suppressions,
@@ -49,9 +49,9 @@ from batch.ledger.storage.staged_tables import (
     staged,
     staging_metadata,
     undelivered,
+    use_keys_of_retries,
+    use_known_keys,
 )
-from batch.model.delivery import DeliveryState
-from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
 from batch.model.phone.digits import twin_of
 from batch.model.phrases import Value
@@ -59,44 +59,6 @@ from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.runs import Result, Run, Traits
 
 _PAGE = 1000
-_MOST_LOOKS = 10_000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DueLooks:
-    """Looks that are due at people who would be messaged."""
-
-    people: int
-    messages: tuple[FollowedMessage, ...] = ()
-    """Their messages that are due, the longest due first; the first 10,000."""
-
-
-class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a tuple takes a quarter of the time
-    """A checked row on its way into the ledger. `outcome` is None for a row that may be sent."""
-
-    row: int
-    key: str | None = None
-    """In the ledger's own form (`Hashes.key`)."""
-    person: str | None = None
-    """E.164, in the one form by which a recipient is known."""
-    sender: str | None = None
-    outcome: Outcome | None = None
-    """ERROR or SKIPPED when the row itself decides it."""
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[Finding, ...] = ()
-    request_hash: str | None = None
-    payload: str | None = None
-    stands: bool = False
-    """The row stands for its key though it is not sent: another ledger has sent it."""
-    left_out: Finding | None = None
-    """Why the sheet leaves out all rows of the person. With a value `source`: a plan puts the person on the suppression
-    list."""
-    origin: Origin | None = None
-    """The row of another sheet, of the same campaign and endpoint, that this one corrects."""
-    origin_sheet: str | None = None
-    """That sheet's key (`Run.sheet_key`)."""
-    twin_key: str | None = None
-    """The key under which an older ledger may know the message: of the person's other form (`twin_of`)."""
 
 
 class Staging:
@@ -150,7 +112,9 @@ class Staging:
 
     def add(self, rows: Iterable[StagedRow]) -> None:
         """Stage rows. Row numbers must be new."""
-        rows = self._use_retries(self._use_known_keys(list(rows)))
+        rows = use_known_keys(self._connection, list(rows))
+        if self._has_retries:
+            rows = use_keys_of_retries(self._connection, rows)
         hash_person = self.hashes.person if self._has_purged else None
         usual: list[tuple[Any, ...]] = []
         rare: list[tuple[Any, ...]] = []
@@ -187,32 +151,6 @@ class Staging:
         for name, people in lists.items():
             put_on_list(self._connection, name, people)
 
-    def _use_known_keys(self, rows: list[StagedRow]) -> list[StagedRow]:
-        """Give rows the key of their person's other form where the ledger knows the message under that one."""
-        twins = {row.twin_key: row.key for row in rows if row.twin_key}
-        if not twins:
-            return rows
-        either = [*twins, *filter(None, twins.values())]
-        query = sa.select(messages.c.key, messages.c.state).where(messages.c.key.in_(either))
-        states = {key: state for key, state in self._connection.execute(query)}  # noqa: C416 - rows are no pairs
-        self._connection.commit()
-        sent = {State(state).value for state in SENT_STATES}
-        return [
-            row._replace(key=row.twin_key) if row.twin_key in states and states.get(row.key or "") not in sent else row
-            for row in rows
-        ]
-
-    def _use_retries(self, rows: list[StagedRow]) -> list[StagedRow]:
-        """Give rows the key of the message that replaced theirs, which had failed: it is the one to show."""
-        if not self._has_retries:
-            return rows
-        keys = {row.key for row in rows if row.key}
-        sent = (messages.c.retry_of.in_(keys), is_one_of(messages.c.state, SENT_STATES))
-        query = sa.select(messages.c.retry_of, messages.c.key).where(*sent)
-        found = {of: key for of, key in self._connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy
-        self._connection.commit()
-        return [row._replace(key=found[row.key]) if row.key in found else row for row in rows]
-
     def count_undelivered(self) -> int:
         """Count the failed messages that would be sent once more."""
         again = staged.c.row.in_(sa.select(undelivered.c.row))
@@ -220,9 +158,7 @@ class Staging:
 
     def count_due(self, now: datetime) -> int:
         """Count the accepted messages of the sheet that may have failed: due for a look, and not known to have."""
-        not_failed = sa.func.coalesce(deliveries.c.state, "") != DeliveryState.FAILED.value
-        query = select_due(now, ACCEPTED, messages.c.key.in_(sa.select(staged.c.key)), not_failed)
-        return int(self._connection.execute(query.with_only_columns(sa.func.count())).scalar_one())
+        return count_due(self._connection, now)
 
     def suppress(self, people: Iterable[tuple[str, Value]]) -> None:
         """Suppress people in this sheet besides the ledger's list: (person, file or column). Before `judge`."""
@@ -277,20 +213,13 @@ class Staging:
 
     def due_looks(self, endpoint: str, since: datetime, now: datetime, *, limit: int | None) -> DueLooks:
         """Return the due looks at people whom the first `limit` messages would go to, at what was sent since then."""
-        here = (
-            sa.func.coalesce(messages.c.endpoint, "") == endpoint
-        )  # no plain column: SQLite would read all that is here
+        here = sa.func.coalesce(messages.c.endpoint, "") == endpoint  # no plain column: SQLite would read all of it
         sent = (messages.c.sent_at >= since, ACCEPTED, here)
         self._connection.commit()  # to see the looks that were made since
         if not self._connection.execute(sa.select(sa.exists().where(*sent))).scalar():
             return DueLooks(people=0)
         chosen = self._sendable(staged.c.person).order_by(staged.c.row).limit(limit)
-        which = (*sent, messages.c.person.in_(chosen))
-        query = select_due(now, *which).with_only_columns(sa.func.count(messages.c.person.distinct()))
-        people = self._connection.execute(query).scalar_one()
-        found = read_due(self._connection, now, *which, most=_MOST_LOOKS) if people else []
-        self._connection.commit()
-        return DueLooks(people=people, messages=tuple(found))
+        return read_due_looks(self._connection, now, *sent, messages.c.person.in_(chosen))
 
     def count_by_sender(self) -> dict[str, int]:
         """Count the messages by sender, in the order of each sender's first row."""
