@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ import structlog
 from batch._version import __version__
 from batch.app.check import summarise
 from batch.app.inputs.campaign_sheet import CampaignSheet, Choices, open_campaign_sheet, reading_of
-from batch.app.inputs.change_guard import note_stamp, refuse_changes, traits_of
+from batch.app.inputs.change_guard import hold_ledger, note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import StagedSheet, refuse_missing_rows, stage_sheet, utc_now
 from batch.app.runs.finish import FinishedRun, PlannedRun, finish_run, note_standing
@@ -36,10 +36,9 @@ from batch.app.settings import Settings
 from batch.atomic_file import write_atomic
 from batch.campaign import Campaign, CanarySection, load_campaign
 from batch.chats import ChatsClient, Token, make_ssl_context
-from batch.errors import ClockWrong, Declined
-from batch.formatting import format_moment
+from batch.errors import Declined
 from batch.i18n import _, current_language
-from batch.ledger import Ledger, Owner, StagedRow, campaign_lock, sender_lock
+from batch.ledger import Ledger, Owner, StagedRow, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.delivery import SAMPLE_AFTER
 from batch.model.runs import CAMPAIGN_FILE, CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, Run, StopCause
@@ -52,8 +51,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_CLOCK_SLACK = timedelta(minutes=5)
-"""How far the wall clock may lie before the ledger's newest entry: clocks are set back a little now and then."""
 _ROWS_IN_MEMORY = 1 << 24
 """Bytes of evaluated rows of one waiting sheet that stay in memory."""
 
@@ -253,25 +250,6 @@ def describe_run(
         reply_opt_outs={name: each for name, each in replies.items() if each},
         **fields,
     )
-
-
-@contextmanager
-def hold_ledger(
-    campaign: Campaign, owner: Owner, settings: Settings, *, now: datetime, accept_change: bool
-) -> Iterator[Ledger]:
-    """Open the ledger to send for a campaign, whose lock is held while the block runs.
-
-    Raises Busy when another run holds it, ClockWrong when the wall clock lies before what the ledger has noted.
-    """
-    with Ledger.open(settings.ledger) as ledger, ledger.hold([campaign_lock(campaign.name, settings.endpoint)], owner):
-        newest = ledger.latest_time()
-        if newest is not None and now < newest - _CLOCK_SLACK and not accept_change:
-            problem = _("This machine's clock says {now} UTC, but the ledger has entries of {newest} UTC.")
-            raise ClockWrong(
-                problem.format(now=format_moment(now), newest=format_moment(newest)),
-                _("Set the clock, then run again; if it is right now and was wrong before, use --accept-change."),
-            )
-        yield ledger
 
 
 def send(

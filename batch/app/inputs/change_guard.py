@@ -5,20 +5,27 @@ stamp beside the campaign file notes which ledger its runs use, so that another 
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from batch.app.settings import Settings
 from batch.atomic_file import write_atomic
 from batch.campaign import Campaign, Constant, Source, describe_source
-from batch.errors import ChangeNotAccepted
+from batch.errors import ChangeNotAccepted, ClockWrong
+from batch.formatting import format_moment
 from batch.i18n import N_, _, ngettext, number
-from batch.ledger import Ledger
+from batch.ledger import Ledger, Owner, campaign_lock
 from batch.model.messages import campaign_scope, is_loopback
 from batch.model.phone.cells import PHONE_RULE_VERSION
 from batch.model.runs import Run, Traits, list_changes
 
 _STAMPS_KEPT = 100
 """In one file: a campaign name with {yyyy-mm} makes a new stamp each month."""
+_CLOCK_SLACK = timedelta(minutes=5)
+"""How far the wall clock may lie before the ledger's newest entry: clocks are set back a little now and then."""
 _DAMAGED = (ValueError, TypeError, RecursionError)
 """Errors of reading a stamp file that is none; RecursionError for one that is nested thousands deep."""
 
@@ -198,3 +205,22 @@ def _of_endpoint(people: dict[str, int], endpoint: str) -> list[str]:
 
 def _people(count: int) -> str:
     return ngettext("{n} person", "{n} people", count).format(n=number(count))
+
+
+@contextmanager
+def hold_ledger(
+    campaign: Campaign, owner: Owner, settings: Settings, *, now: datetime, accept_change: bool
+) -> Iterator[Ledger]:
+    """Open the ledger to send for a campaign, whose lock is held while the block runs.
+
+    Raises Busy when another run holds it, ClockWrong when the wall clock lies before what the ledger has noted.
+    """
+    with Ledger.open(settings.ledger) as ledger, ledger.hold([campaign_lock(campaign.name, settings.endpoint)], owner):
+        newest = ledger.latest_time()
+        if newest is not None and now < newest - _CLOCK_SLACK and not accept_change:
+            problem = _("This machine's clock says {now} UTC, but the ledger has entries of {newest} UTC.")
+            raise ClockWrong(
+                problem.format(now=format_moment(now), newest=format_moment(newest)),
+                _("Set the clock, then run again; if it is right now and was wrong before, use --accept-change."),
+            )
+        yield ledger
