@@ -19,7 +19,7 @@ from batch.ledger import Ledger, Owner
 from batch.model.outcomes import ExitCode
 from batch.sandbox import running_sandbox
 
-README = Path(__file__).parents[3] / "README.md"
+DEMO = Path(__file__).parents[3] / "docs" / "demo.md"
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 CAMPAIGN = f"""
 [campaign]
@@ -427,7 +427,7 @@ def test_the_runs_of_a_folder_are_listed_beside_them(desk: Desk) -> None:
         listed.unlink()
         assert desk.type("report")[0] == 0
         assert first.name in listed.read_text("utf-8")
-        desk.type("run", desk.sheet, *where)
+        desk.type("run", desk.sheet, *where, "--clean-report")
     assert listed.read_text("utf-8").count("/report.html") == 2
     listed.write_text("<h1>somebody else's</h1>", encoding="utf-8")
     code, out, _ = desk.type("report")
@@ -480,12 +480,12 @@ def test_demo_runs_by_itself(desk: Desk) -> None:
     assert code == 0
     assert "Messaged: 39" in out
     assert "Delivered at least 35 of 39 messaged (read at least 34), failed 2, on the way 2; 2 replied, 1 opted" in out
-    readme = README.read_text("utf-8").partition("<!-- output: demo -->\n```\n")[2].partition("```")[0]
-    shown, out_lines = _without_moments(readme), _without_moments(out)
-    counts = shown.index("  rows          62")
+    page = DEMO.read_text("utf-8").partition("<!-- output: demo -->\n```\n")[2].partition("```")[0]
+    shown, out_lines = _without_moments(page), _without_moments(out)
+    counts = next(at for at, line in enumerate(shown) if line.split() == ["rows", "62"])
     assert out_lines[: counts + 1] == shown[: counts + 1]
     rest = iter(out_lines[counts + 1 :])
-    assert [line for line in shown[counts + 1 :] if line not in rest] == []  # some are left out of the README
+    assert [line for line in shown[counts + 1 :] if line not in rest] == []  # some are left out of the page
     (report,) = (desk.folder / "reports").glob("*/report.xlsx")
     assert str(report) in out
     summary = json.loads((report.parent / "summary.json").read_text("utf-8"))
