@@ -1,4 +1,4 @@
-"""README and docs: short, linked, with the program's own help, which `python tests/project/test_docs.py` writes anew."""
+"""README and docs: short, linked, with the program's help, which `python tests/project/test_docs.py` writes anew."""
 
 from __future__ import annotations
 
