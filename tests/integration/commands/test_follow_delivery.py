@@ -193,6 +193,16 @@ def test_an_api_that_refuses_ends_the_pass(desk: Callable[..., Desk], status: in
         assert (here.follow().exit_code, known(here.ledger)["+55119" + "2".zfill(8)]) == (0, ("not_found", 1))
 
 
+def test_messages_of_a_month_are_followed_unless_runs_or_a_time_are_named(desk: Callable[..., Desk]) -> None:
+    """An older one is looked at where its run is named, and not where a time is named as well."""
+    here = desk(moving(2, "read"))
+    here.at(timedelta(days=40))
+    (run,) = (each.run for each in here.ledger.runs())
+    assert [here.follow(limit=1, **more).looks for more in ({}, {"runs": [run], "since": timedelta(days=9)})] == [0, 0]
+    ended = here.follow(runs=[run])
+    assert (ended.looks, ended.since) == (1, None)
+
+
 def test_a_pass_is_alone(
     desk: Callable[..., Desk], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

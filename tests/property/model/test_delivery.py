@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 from batch.model.chat_history import Span, TimelineMessage
 from batch.model.delivery import (
     LOOKS,
+    REPEATABLE,
+    STATE_WORDS,
     Delivery,
     DeliveryCounts,
     DeliveryState,
     Sighting,
     add_sighting,
+    failure_text,
+    failure_words,
     match_message,
     next_look,
     see,
@@ -247,6 +251,31 @@ def test_a_look_shows_the_found_message_as_the_api_has_it() -> None:
         words="Undeliverable",
         reply=Reply(at=at(9), kind="text"),
     )
+
+
+def test_every_state_has_words_and_every_repeatable_failure_its_code() -> None:
+    """A code at the head of the API's words is not shown twice."""
+    assert all(STATE_WORDS[state] for state in DeliveryState)
+    assert sorted(REPEATABLE) == [130429, 131000, 131016, 131049, 131057]
+    assert failure_words(131026, "(#131026) Message undeliverable ") == "Message undeliverable"
+    assert failure_text(131026, "(#131026) Message undeliverable") == "131026 Message undeliverable"
+    assert (failure_text(None, "Nao"), failure_text(131026, "")) == ("Nao", "131026")
+
+
+def test_rates_are_of_fifty_messages_or_more_the_largest_first() -> None:
+    """Templates before senders; of fewer messages there is no rate."""
+    rated = {
+        ("sender", "s1"): {DeliveryState.READ: 99},
+        ("template", "few"): {DeliveryState.DELIVERED: 49},
+        ("template", "enough"): {DeliveryState.READ: 25, DeliveryState.FAILED: 25},
+    }
+    rates = DeliveryCounts(messaged=198, rated=rated).rates
+    assert [(each.name, each.messages, each.read) for each in rates] == [
+        ("enough", 50, 0.5),
+        ("few", 49, None),
+        ("s1", 99, 1.0),
+    ]
+    assert (rates[0].delivered, rates[0].failed) == (0.5, 0.5)
 
 
 def test_counts_say_of_every_message_what_is_known() -> None:

@@ -12,10 +12,11 @@ from sqlalchemy import insert, literal, select
 from batch.errors import LedgerFailed
 from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, StagedRow
 from batch.ledger.admin.purge import Scope
+from batch.ledger.storage.pseudonyms import MARK
 from batch.ledger.storage.schema import rows
 from batch.model.delivery import DeliveryState, Sighting
 from batch.model.messages import message_key
-from batch.model.replies import Reply, UndecidedReply
+from batch.model.replies import OptOutWords, Reply, UndecidedReply
 from batch.model.runs import Run, Traits
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -80,6 +81,27 @@ def test_what_is_due(ledger: Ledger) -> None:
     assert (left.chat_id, left.message_id) == ("chat-2", "m-1")
     assert left.delivery is not None
     assert (left.delivery.state, left.delivery.looks) == ("sent", 1)
+
+
+def test_only_a_chat_with_an_id_can_be_looked_into(ledger: Ledger) -> None:
+    """A message without a chat's id, or with the hash of a purged one, is never due."""
+    send(ledger, "r1", [2, 3, 4])
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE messages SET chat_id = NULL WHERE chat_id = 'chat-2'")
+        connection.exec_driver_sql("UPDATE messages SET chat_id = ? WHERE chat_id = 'chat-3'", (f"{MARK}ab12",))
+    assert [each.chat_id for each in due(ledger, later(hours=1))] == ["chat-4"]
+
+
+def test_replies_that_a_campaign_takes_for_opt_outs_go_with_its_messages(ledger: Ledger) -> None:
+    """Besides the usual words; those of another run's campaign do not."""
+    send(ledger, "r1", [2])
+    send(ledger, "r2", [3])
+    with ledger._engine.begin() as connection:
+        given = '{"words": ["chega"], "buttons": ["Não quero"]}'
+        connection.exec_driver_sql("UPDATE runs SET reply_opt_outs = ? WHERE run = 'r1'", (given,))
+    own, other = (each.opt_outs for each in due(ledger, later(hours=1)))
+    assert own == OptOutWords().and_also(["chega"], ["Não quero"]) != OptOutWords()
+    assert other == OptOutWords()
 
 
 def test_what_is_followed(ledger: Ledger) -> None:
@@ -283,3 +305,14 @@ def test_counts_and_replies_are_of_the_messages_that_are_followed(ledger: Ledger
     counts = ledger.deliveries.count(scope)
     assert counts is not None
     assert (counts.messaged, counts.read, counts.replied) == (3, 3, 3)
+
+
+def test_rates_are_of_what_was_seen_a_day_after_it_was_sent(ledger: Ledger) -> None:
+    """A look before that shows too few that arrived."""
+    send(ledger, "r1", [2, 3])
+    early, late = due(ledger, later(hours=1))
+    look(ledger, early, "delivered", later(hours=24, microseconds=-1))
+    look(ledger, late, "delivered", later(hours=24))
+    counts = ledger.deliveries.count(FollowScope(endpoint=API))
+    assert counts is not None
+    assert dict(counts.rated["sender", "s1"]) == {DeliveryState.DELIVERED: 1}

@@ -16,7 +16,7 @@ from batch.ledger.storage.schema import deliveries, messages
 from batch.model.contact_limits import ContactLimits
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
-from batch.model.reasons import Finding, Reason
+from batch.model.reasons import ROW_OF_SHEET, Finding, Reason
 from batch.model.runs import Result, Run
 from batch.model.verdicts import Verdict
 
@@ -104,6 +104,28 @@ def test_a_person_of_another_campaign_is_left_out_for_a_while(world: World) -> N
         plan = Plan(world, retries=AGAIN, history=other)
         plan.judge([2, 3, 4, 5])
         assert plan.would_go == [2, 3, 4, 5]
+
+
+def test_a_row_that_is_wrong_today_shows_what_its_person_got(world: World) -> None:
+    """Also where no row is double; one that was never sent stays wrong."""
+    sent(world, "r0", "c", {2: accepted(), 3: LOST, 4: REFUSED}, DAY)
+    wrong = {"outcome": Outcome.ERROR, "findings": (Finding(Reason.VALUE_MISSING),), "payload": None}
+    with world.ledger.stage() as staging:
+        staging.add(staged(row)._replace(**wrong) for row in (2, 3, 4, 5))
+        staging.judge(endpoint="e")
+        found = {each.row: each.outcome for each in staging.results()}
+    assert (found[2], found[3], found[5]) == (Outcome.SUCCESS, Outcome.UNKNOWN, Outcome.ERROR)
+
+
+def test_who_opted_out_in_the_sheet_is_not_sent_an_unknown_message_again(world: World) -> None:
+    """Its own column leaves the person out, whatever was chosen to be sent again."""
+    sent(world, "r0", "c", {2: LOST, 3: LOST}, DAY)
+    left_out = Finding(Reason.SUPPRESSED, {"where": Phrase(ROW_OF_SHEET, {"row": "2"})})
+    with world.ledger.stage(AGAIN) as staging:
+        staging.add([staged(2)._replace(left_out=left_out), staged(3)])
+        staging.judge(endpoint="e")
+        assert [row for row, _ in staging.to_send()] == [3]
+        assert [each.outcome for each in staging.results()] == [Outcome.UNKNOWN, Outcome.PENDING]
 
 
 def test_the_campaign_that_most_people_know_is_counted(world: World) -> None:

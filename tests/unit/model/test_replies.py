@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from batch.model.chat_history import TimelineMessage
-from batch.model.replies import OptOutWords, Reply, find_reply, join_replies
+from batch.model.replies import OptOutWords, Reply, UndecidedReply, describe_undecided, find_reply, join_replies
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 OURS = TimelineMessage(at=NOON, id="m-1", text="Oi, Ana")
@@ -95,6 +95,14 @@ def test_the_label_of_a_button_is_kept_as_far_as_a_report_shows_it() -> None:
     """Forty signs, without the blanks around it."""
     found = reply(theirs(f"  {'a' * 41} ", kind="button"))
     assert found == Reply(at=NOON + timedelta(seconds=60), kind=f"button:{'a' * 40}")
+
+
+def test_who_is_masked_has_no_command() -> None:
+    """Such a command could not be typed; the person is counted all the same."""
+    reply = UndecidedReply(person="+5511988887001", run="r1", timezone="America/Sao_Paulo", at=NOON)
+    sentence, commands = describe_undecided([reply, replace(reply, person="+55*******01")])
+    assert sentence.startswith("2 replies have a word of opt-out")
+    assert commands == [('wegly-batch suppress add "+55 11 98888-7001"', "03/11/2026 09:00")]
 
 
 def test_two_looks_know_of_a_reply_what_either_has_shown() -> None:

@@ -295,9 +295,13 @@ def test_a_defect_while_connecting_gives_the_claim_back(in_virtual_time: Timed) 
     async def connect() -> None:
         with pytest.raises(ValueError, match="a defect"):
             await runner_of(ledger, Broken()).connect("claim")
+        runner = runner_of(ledger, Wire())
+        runner._make_client = "no client"  # type: ignore[assignment]
+        with pytest.raises(TypeError, match="not callable"):
+            await runner.connect("another")
 
     in_virtual_time(connect())
-    assert ledger.written == [("release", "claim", None, None)]
+    assert ledger.written == [("release", "claim", None, None), ("release", "another", None, None)]
 
 
 def test_a_defect_in_reading_an_answer_leaves_the_row_unknown(in_virtual_time: Timed) -> None:
