@@ -13,8 +13,9 @@ import re
 import socket
 import threading
 import time
+import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from unittest.mock import patch
 import moving_messages
 from answer_draw import draw
 from answer_runs import TOKEN
-from moving_messages import MovingApi, known
+from moving_messages import ORDER, MovingApi, known
 
 from batch.app.follow import FollowChoices, FollowReport, follow
 from batch.app.looks import LookPace
@@ -36,6 +37,8 @@ from batch.model.delivery import DeliveryState
 
 _MOST_SECONDS = 5.0
 """Of the processor, for one pass of forty looks."""
+_LATER = tuple(timedelta(hours=hours) for hours in (2, 30, 150, 720))
+"""When the passes are made, after the first message was sent."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _STATES = {"delivered": "delivered", "read": "read", "sent": "sent", "processing": "processing", "failed": "failed"}
 _ODD: tuple[Any, ...] = (
@@ -93,6 +96,8 @@ class _Server:
         message = self._api.by_chat[chat]
         records: list[Any] = []
         for record in message.records(self._api.now):
+            if record["message"].get("status") == "failed" and dice.random() < 0.4:
+                record["message"]["error"] = {"code": 131026, "message": f"for Bearer {TOKEN}"}
             if dice.random() < 0.3:
                 record = _spoil(dice, record)  # noqa: PLW2901 - the record as it is shown
             records.append(record)
@@ -151,29 +156,40 @@ async def _at_once(_pace: LookPace, _seconds: float) -> None:
 
 
 def follow_all(seed: int, folder: Path, *, messages: int, passes: int) -> Followed:
-    """Follow so many messages in so many passes, one after the other; a pass may be ended by its answers."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    api = MovingApi(moving_messages.draw(messages, seed, began=now - timedelta(days=2)), now)
+    """Follow so many messages in so many passes, two hours to a month later; a pass may be ended by its answers."""
+    began = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
+    api = MovingApi(moving_messages.draw(messages, seed, began=began), began)
     seen, server = Followed(), _Server(str(seed), api)
     ledger_url = f"sqlite:///{folder / f'follow-{seed}.sqlite3'}"
     with _serving(server) as api.url, Ledger.open(ledger_url) as ledger, patch.object(LookPace, "pause", _at_once):
         moving_messages.accept(ledger, api)
         settings = Settings(base_url=api.url, ledger=ledger_url, rate=5000.0, read_timeout=0.5)
         for number in range(passes):
-            begin = time.process_time()
-            report = follow(FollowChoices(), settings=settings, token=Token(TOKEN), on_look=lambda *_: None)
-            took = time.process_time() - begin
-            seen.looks += report.looks
-            seen.breaches += [
-                f"follow {seed}, pass {number + 1}: {each}" for each in _wrong(report, ledger, server, api)
-            ]
-            if took > _MOST_SECONDS:
-                seen.breaches.append(f"follow {seed}, pass {number + 1}: {took:.1f} s of the processor")
+            api.now, before = began + _LATER[number % len(_LATER)], known(ledger)
+            begin, found = time.process_time(), []
+            try:
+                report = follow(
+                    FollowChoices(),
+                    settings=settings,
+                    token=Token(TOKEN),
+                    on_look=lambda *_: None,
+                    clock=lambda: api.now,
+                )
+            except Exception:  # noqa: BLE001 - whatever it is, a person would see a traceback
+                found.append(traceback.format_exc())
+            else:
+                seen.looks += report.looks
+                found += _wrong(report, ledger, server, api, before)
+            if (took := time.process_time() - begin) > _MOST_SECONDS:
+                found.append(f"{took:.1f} s of the processor")
+            seen.breaches += [f"follow {seed}, pass {number + 1}: {each}" for each in found]
     seen.answers = server.answers
     return seen
 
 
-def _wrong(report: FollowReport, ledger: Ledger, server: _Server, api: MovingApi) -> Iterator[str]:
+def _wrong(
+    report: FollowReport, ledger: Ledger, server: _Server, api: MovingApi, before: Mapping[str, tuple[str, int]]
+) -> Iterator[str]:
     words = repr(report)
     if TOKEN[:20] in words:
         yield "the report shows the token"
@@ -184,6 +200,8 @@ def _wrong(report: FollowReport, ledger: Ledger, server: _Server, api: MovingApi
         shown = server.shown.get(chats[person], set())
         if state in _STATES and state != DeliveryState.PROCESSING and state not in shown:
             yield f"{person}: {state}, but {sorted(shown)} was shown"
+        if person in before and ORDER.index(state) < ORDER.index(before[person][0]):
+            yield f"{person}: climbed down from {before[person][0]} to {state}"
     for entry in ledger.suppression.entries():
         chat = chats.get(entry.person, "")
         if chat not in server.replied and "failed" not in server.shown.get(chat, set()):
