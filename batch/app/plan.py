@@ -6,7 +6,7 @@ from pathlib import Path
 from batch._version import __version__
 from batch.app.check import Check, stage_for_reading, summarise
 from batch.app.inputs.campaign_sheet import Choices
-from batch.app.inputs.plan_file import FORMAT, sha256_of, write_plan
+from batch.app.inputs.plan_file import FORMAT, write_plan
 from batch.app.settings import Settings
 from batch.control_characters import show_controls
 
@@ -35,7 +35,7 @@ def make_plan(sheet: Path, campaign: Path, out: Path, settings: Settings, choice
             "endpoint": staged.source.endpoint,
             "sheet": show_controls(sheet.name),
             "sheet_sha256": staged.source.sha256,
-            "campaign_sha256": sha256_of(campaign),
+            "campaign_sha256": staged.campaign.sha256,
         }
         messages, digest = write_plan(out, head, staged.staging.requests())
     return FrozenPlan(messages=messages, hash=digest, check=found)

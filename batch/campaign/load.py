@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import get_args
 
@@ -25,6 +26,8 @@ class Campaign(CampaignSection, CampaignFile):
     """Valid campaign: the sections of its file, and the keys of [campaign] as its own."""
 
     path: Path
+    sha256: str
+    """Of the file as it was read, as hex digits: it may be another one by now."""
     name: str
     """Name with its date: the scope in which a recipient is messaged once."""
 
@@ -76,7 +79,8 @@ def load_campaign(path: Path, *, now: datetime) -> Campaign:
 
     Raises CampaignError with every problem of the file: place, value found, values allowed.
     """
-    data = _parsed(_text(path), path.name)
+    raw = _read(path)
+    data = _parsed(_decoded(raw).replace("\r\n", "\n").replace("\r", "\n"), path.name)
     if large := [place for place, value in _walk(data) if isinstance(value, int) and abs(value) > _LARGEST_NUMBER]:
         text = _("{key} is a number that is too large")
         raise campaign_error(path.name, [Problem(text=text.format(key=format_key(each))) for each in large])
@@ -92,7 +96,9 @@ def load_campaign(path: Path, *, now: datetime) -> Campaign:
     if problems:
         raise campaign_error(path.name, problems)
     name = fill_date(file.campaign.name, now=now, timezone=file.campaign.timezone)
-    return Campaign.model_construct(**dict(file) | dict(file.campaign) | {"path": path, "name": name})
+    return Campaign.model_construct(
+        **dict(file) | dict(file.campaign) | {"path": path, "name": name, "sha256": sha256(raw).hexdigest()}
+    )
 
 
 def _window(section: WindowSection, home: str) -> Window:
@@ -101,7 +107,7 @@ def _window(section: WindowSection, home: str) -> Window:
     return Window(days=section.days, begin=begin, end=end, zone=zone, holidays=section.holidays)
 
 
-def _text(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe would wait for ever
             raise _refusal(path, N_("{path} is a pipe or a device, not a campaign file."), _NAME_FILE)
@@ -115,7 +121,7 @@ def _text(path: Path) -> str:
         raise _refusal(path, text, _NAME_FILE, reason=failure.strerror or str(failure)) from None
     if raw.startswith(_WORKBOOKS):
         raise _refusal(path, N_("{path} is a workbook, not a campaign file."), _NAME_CAMPAIGN)
-    return _decoded(raw).replace("\r\n", "\n").replace("\r", "\n")
+    return raw
 
 
 _NAME_FILE, _NAME_CAMPAIGN = N_("Name a .toml file."), N_("Name the campaign's .toml file.")

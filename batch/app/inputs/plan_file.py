@@ -51,7 +51,7 @@ class Plan:
         """Raise PlanChanged when the plan was made of another sheet, campaign or endpoint."""
         if self.sheet_sha256 != sheet_sha256:
             raise self._refusal(_("The sheet is not the one that {file} was made of ({sheet})."), sheet=self.sheet)
-        if self.campaign_sha256 != sha256_of(campaign.path):
+        if self.campaign_sha256 != campaign.sha256:
             raise self._refusal(_("The campaign file has changed since {file} was made."))
         if self.campaign != campaign.name:
             other = _("{file} was made for the campaign {planned!r}, and this is {now!r}.")

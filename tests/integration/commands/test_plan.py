@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ from batch.app.check import check
 from batch.app.inputs.campaign_sheet import Choices
 from batch.app.inputs.plan_file import FORMAT, read_plan, write_plan
 from batch.app.settings import Settings
+from batch.campaign import load_campaign
+from batch.chats.client import ChatsClient
 from batch.cli.output.check import send_question
+from batch.errors import PlanChanged
 from batch.model.messages import hash_request
 
 
@@ -155,6 +160,45 @@ def test_a_changed_campaign_is_refused(office: Office, sheet: Path, campaign: Pa
     assert "campaign" in office.refused(*office.command(sheet, campaign, "--plan", plan))
     other = office.campaign(name="outra")
     assert "campaign" in office.refused(*office.command(sheet, other, "--plan", plan))
+
+
+def test_the_campaign_that_was_read_is_the_one_that_is_compared(office: Office, sheet: Path, campaign: Path) -> None:
+    """Not the file that lies there by then: the approved one may be put back once another was read."""
+    plan = make(office, sheet, campaign)
+    approved = campaign.read_bytes()
+    campaign.write_bytes(approved + b"[throttle]\nper_24h = 9\n")
+    other = load_campaign(campaign, now=datetime.now(UTC))
+    campaign.write_bytes(approved)
+    about, sha256 = read_plan(plan), content(plan)["sheet_sha256"]
+    with pytest.raises(PlanChanged, match="campaign file has changed"):
+        about.refuse_changes(campaign=other, endpoint=office.sandbox.url, sheet_sha256=sha256)
+    again = load_campaign(campaign, now=datetime.now(UTC))
+    about.refuse_changes(campaign=again, endpoint=office.sandbox.url, sheet_sha256=sha256)
+
+
+def test_files_that_are_exchanged_while_it_sends_change_nothing(
+    office: Office, sheet: Path, campaign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sheet, campaign and plan were read before the first message: the run goes on with what was approved."""
+    plan = make(office, sheet, campaign)
+    bodies = [each["body"] for each in content(plan)["messages"]]
+    post, posted = ChatsClient.post, []
+
+    def exchange_files() -> None:
+        office.sheet(phones(3, first=5))
+        office.write(campaign.name, campaign.read_text(encoding="utf-8").replace("saudacao", "outra"))
+        plan.write_text("{}", encoding="utf-8")
+
+    async def exchange(client: ChatsClient, payload: str, **more: Any) -> Any:
+        exchange_files()
+        posted.append(json.loads(payload))
+        return await post(client, payload, **more)
+
+    monkeypatch.setattr(ChatsClient, "post", exchange)
+    ran = office.run(sheet, campaign, "--plan", plan)
+    assert Counter(each.person for each in office.sandbox.log.applied) == Counter(map(person, phones(3)))
+    assert sorted(posted, key=str) == sorted(bodies, key=str)
+    assert [ran.summary["counts"]["success"], ran.summary["counts"]["pending"]] == [3, 0]
 
 
 def test_another_endpoint_is_refused(office: Office, sheet: Path, campaign: Path) -> None:
