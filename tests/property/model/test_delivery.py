@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import reduce
 
 from hypothesis import given
@@ -18,6 +19,7 @@ from batch.model.delivery import (
     DeliveryCounts,
     DeliveryState,
     Sighting,
+    Spent,
     add_sighting,
     failure_text,
     failure_words,
@@ -276,6 +278,12 @@ def test_rates_are_of_fifty_messages_or_more_the_largest_first() -> None:
         ("s1", 99, 1.0),
     ]
     assert (rates[0].delivered, rates[0].failed) == (0.5, 0.5)
+
+
+def test_prices_are_added_from_nothing() -> None:
+    """What is expected, and what surely arrived."""
+    spent = Spent().add(Decimal("0.35"), Decimal(0)).add(Decimal("0.35"), Decimal("0.35"))
+    assert (spent.expected, spent.delivered) == (Decimal("0.70"), Decimal("0.35"))
 
 
 def test_counts_say_of_every_message_what_is_known() -> None:

@@ -138,6 +138,41 @@ def test_a_message_that_was_refused_keeps_no_distance(ledger: Ledger) -> None:
     assert isinstance(tried(ledger, "r2", NOON + timedelta(seconds=1), rules=ContactLimits()), Claim)
 
 
+def test_a_person_whose_other_message_is_being_posted_is_tried_again_in_a_second(ledger: Ledger) -> None:
+    """Not at once, for ever: how long the other one takes is not known."""
+    people = {"a": ANA, "b": ANA}
+    rows = [
+        row._replace(row=number, key=f"{name} {row.key}")
+        for number, name in enumerate(people, 2)
+        for row in new_rows("c", [people[name]])
+    ]
+    with ledger.stage() as staging:
+        staging.add(rows)
+        staging.judge()
+        staging.plan(run_of("r1"), Owner.here("r1"), TRAITS)
+
+    async def claim_both() -> list[Claim | ClaimRefusal | None]:
+        with ledger.open_queue(Owner.here("r1"), ContactLimits(), endpoint=ENDPOINT) as sending:
+            first, second = sending.jobs()
+            return [await sending.claim(first, NOON), await sending.claim(second, NOON + HOUR)]
+
+    first, second = asyncio.run(claim_both())
+    assert isinstance(first, Claim)
+    assert isinstance(second, ClaimRefusal)
+    assert (second.finding.reason, second.until) == (Reason.SPACING, NOON + HOUR + timedelta(seconds=1))
+
+
+def test_a_trial_is_no_message_of_another_campaign(ledger: Ledger) -> None:
+    """It went to one's own phone, as a test."""
+    planned(ledger, "r1", ANA, campaign="other")
+    tried(ledger, "r1", NOON, verdict=SENT)
+    planned(ledger, "r2", ANA)
+    week = ContactLimits(not_within=timedelta(days=7))
+    with ledger._engine.begin() as connection:
+        connection.execute(update(messages).where(messages.c.campaign == "other").values(trial=True))
+    assert isinstance(tried(ledger, "r2", NOON + HOUR, rules=week), Claim)
+
+
 def test_the_same_process_counts_from_the_end_too(ledger: Ledger) -> None:
     """A run that waits for more than a day has its counts in memory."""
     quota = Quota(1, endpoint=ENDPOINT, sender="s1")
