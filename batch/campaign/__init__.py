@@ -9,7 +9,7 @@ A campaign is a TOML file that says who sends which template, how the sheet's co
 * Constants are checked by the same rules (`fields`) as cells in the loader.
 """
 
-from batch.campaign.load import Campaign, load_campaign
+from batch.campaign.load import Campaign, decode_text, load_campaign
 from batch.campaign.problems import Problem, campaign_error
 from batch.campaign.scaffold import Draft, DraftField, is_writable, quote, render_campaign
 from batch.campaign.schema import CanarySection, FieldSpec, NotifySection

@@ -80,7 +80,7 @@ def load_campaign(path: Path, *, now: datetime) -> Campaign:
     Raises CampaignError with every problem of the file: place, value found, values allowed.
     """
     raw = _read(path)
-    data = _parsed(_decoded(raw).replace("\r\n", "\n").replace("\r", "\n"), path.name)
+    data = _parsed(decode_text(raw).replace("\r\n", "\n").replace("\r", "\n"), path.name)
     if large := [place for place, value in _walk(data) if isinstance(value, int) and abs(value) > _LARGEST_NUMBER]:
         text = _("{key} is a number that is too large")
         raise campaign_error(path.name, [Problem(text=text.format(key=format_key(each))) for each in large])
@@ -131,7 +131,8 @@ def _refusal(path: Path, text: str, remedy: str, **values: str) -> CampaignError
     return CampaignError(_(text).format(path=path, **values), _(remedy))
 
 
-def _decoded(raw: bytes) -> str:
+def decode_text(raw: bytes) -> str:
+    """Decode a text file as editors save it: UTF-8, UTF-16 with its mark, else Windows-1252."""
     if raw.startswith(_UTF_16):
         return raw.decode("utf-16", errors="replace")
     try:

@@ -73,6 +73,10 @@ class Draft:
     """Column in which a no means no messages."""
     unique_by: str | None = None
     """Column by which rows of one person differ: only proposed."""
+    has_unique_by: bool = False
+    """The person wants a message for each of these rows."""
+    ignored: Sequence[str] = ()
+    """Columns that look like opt-out or consent and are none."""
     tab: str | None = None
     header_row: int | None = None
     trusted: bool = False

@@ -1,12 +1,13 @@
 """The terminal: its printing and questions, the browser beside it, and a stdout that takes nothing more.
 
-All that the command line prints goes through `echo` and `prompt`; ruff refuses those of click anywhere else.
+All that the command line prints goes through `echo` and `confirm`; ruff refuses those of click anywhere else.
 """
 
 import os
 import sys
+import textwrap
 import webbrowser
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -25,9 +26,9 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def echo(text: str, *, err: bool = False) -> None:
-    """Print a text and a line end, control characters written out. `err`: on stderr, as messages are."""
-    click.echo(show_controls(text), err=err)  # noqa: TID251 - the one place
+def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print a text and a line end (`nl`), control characters written out. `err`: on stderr, as messages are."""
+    click.echo(show_controls(text), err=err, nl=nl)  # noqa: TID251 - the one place
 
 
 def columns_of(stream: TextIO) -> int | None:
@@ -38,26 +39,29 @@ def columns_of(stream: TextIO) -> int | None:
         return None
 
 
+_USUAL_COLUMNS, _WIDEST = 80, 100
+"""Columns of a table in a file, and those that a text takes at most."""
+
+
+def text_width() -> int:
+    """Return how many columns a table on stderr may take."""
+    return min(columns_of(sys.stderr) or _USUAL_COLUMNS, _WIDEST) - 1
+
+
+def wrap(sentences: Iterable[str], indent: str = "") -> list[str]:
+    """Return the lines of sentences, each broken where the terminal ends, never in a word; unbroken in a file."""
+    if columns_of(sys.stderr) is None:
+        return [f"{indent}{each}" for each in sentences]
+    lines = textwrap.TextWrapper(
+        text_width(), initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [line for each in sentences for line in lines.wrap(each)]
+
+
 def warn(sentences: Iterable[str]) -> None:
     """Print sentences on stderr, a line each."""
     for sentence in sentences:
         echo(sentence, err=True)
-
-
-def prompt(question: str, *, default: str = "", choices: Sequence[str] = ()) -> str:
-    """Ask on stderr and return the answer; Enter alone is the default. With `choices` it is one of them.
-
-    Raises click.Abort on Ctrl+C and at the end of the input.
-    """
-    shown = {show_controls(choice): choice for choice in choices}
-    answer: str = click.prompt(  # noqa: TID251 - the one place
-        show_controls(question),
-        default=show_controls(default),
-        show_default=bool(default),
-        type=click.Choice(list(shown)) if shown else None,
-        err=True,
-    )
-    return shown.get(answer, answer)
 
 
 def confirm(question: str) -> bool:
@@ -67,10 +71,11 @@ def confirm(question: str) -> bool:
     """
     answers = _("y/N")
     text = show_controls(f"{question} [{answers}]")
-    return click.prompt(text, default="", show_default=False, value_proc=_parse_answer, err=True)  # noqa: TID251
+    return click.prompt(text, default="", show_default=False, value_proc=parse_yes, err=True)  # noqa: TID251
 
 
-def _parse_answer(answer: str) -> bool:
+def parse_yes(answer: str) -> bool:
+    """Parse a yes or no; nothing is a no. Raises click.BadParameter."""
     word = answer.strip().casefold()
     if word not in (*_YES, *_NO):
         raise click.BadParameter(_("invalid input"))

@@ -28,11 +28,10 @@ from batch.loader.sheet import Sheet
 from batch.loader.suggest import (
     ColumnFacts,
     Suggestion,
-    column_source,
     describe_columns,
     join_phone_columns,
     rank_phone_columns,
     suggest_columns,
-    suggest_value,
 )
+from batch.loader.template_values import column_source, fit_column, suggest_link, suggest_value
 from batch.model.sheets import Limits

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from batch.campaign import FIELDS, Column, Constant, FieldSpec, Source, check_value, is_writable
+from batch.campaign import FIELDS, Column, FieldSpec, check_value, is_writable
 from batch.i18n import _, number
 from batch.loader.header_names import (
     fold,
@@ -22,7 +22,6 @@ from batch.loader.header_names import (
     is_result_column,
 )
 from batch.loader.mapping.columns import Rows, match_columns, match_template_fields
-from batch.loader.mapping.placeholders import Placeholder, parse_text
 from batch.model.phone.cells import read_phone
 from batch.model.reasons import Finding, Reason
 from batch.model.sheets import SheetInfo, SheetRow
@@ -44,12 +43,6 @@ _MOST_WORDS = 8
 _NUMBER_OF_PAPER = re.compile(r"[A-Za-z]{0,4}[-/ ]?[0-9]{1,20}(?:[-/][0-9]{1,6})?")
 """Numbers of invoices and orders: `1042`, `NF 1042`, `2026/17`; no amounts, no dates."""
 _NAME_WORD = re.compile(r"[^\W\d_][^\W\d_'\u2019.-]*")
-_GREETING = re.compile(
-    r"(?:ol[a\u00e1]|oie?|bom dia|boa tarde|boa noite|prezad[oa](?:\([oa]\))?|car[oa](?:\([oa]\))?|querid[oa]"
-    r"|hi|hello|hey|dear)[\s,!*_]*+$",
-    re.IGNORECASE,
-)
-_WORD_BEFORE = re.compile(r"(?<![^\W_])([^\W_]++)[\s:*_#\u00ba\u00b0]*+$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,6 +165,8 @@ class Suggestion:
     """Template fields by columns named `body_1` and so on."""
     unique_by: str | None = None
     """Column of numbers by which rows of one person differ (invoice, order); None when there is none."""
+    differing: int = 0
+    """Number of people, among the first rows, whose rows differ in it."""
     remarks: tuple[str, ...] = ()
     """Sentences about columns that look like something and are not taken."""
 
@@ -213,7 +208,9 @@ def suggest_columns(
             reasons[field] = _("{bad} of {cells} cells are not {allowed}.").format(
                 bad=number(len(bad)), cells=number(len(each.cells)), allowed=FIELDS[field].valid_values
             )
-    unique = _differing_column(info, rows, phone.name, [each for each in others if each.name not in found.values()])
+    unique, people = _differing_column(
+        info, rows, phone.name, [each for each in others if each.name not in found.values()]
+    )
     if unique is not None:
         differ = _("Rows of one person differ in {name!r}: to send all of them, write unique_by = [{name!r}].")
         remarks.append(differ.format(name=unique))
@@ -222,14 +219,20 @@ def suggest_columns(
         reasons=reasons,
         fields=_template_fields(info, others, remarks),
         unique_by=unique,
+        differing=people,
         remarks=tuple(remarks),
     )
 
 
-def _differing_column(info: SheetInfo, rows: Rows, phone: str, columns: Sequence[ColumnFacts]) -> str | None:
-    """Return the first column of numbers whose cell is another in each row of a person who stands in several rows."""
+def _differing_column(
+    info: SheetInfo, rows: Rows, phone: str, columns: Sequence[ColumnFacts]
+) -> tuple[str | None, int]:
+    """Return the column of numbers whose cell is another in each row of most people who stand in several rows.
+
+    And the number of people whose rows differ in it. Rows that are alike in it are repetitions.
+    """
     if phone not in info.columns:  # it stands in two
-        return None
+        return None, 0
     numbers = [each.name for each in columns if each.cells and all(map(_NUMBER_OF_PAPER.fullmatch, each.cells))]
     places = [info.columns.index(name) for name in numbers]
     of_phone = info.columns.index(phone)
@@ -239,10 +242,11 @@ def _differing_column(info: SheetInfo, rows: Rows, phone: str, columns: Sequence
         if not isinstance(read, Finding):
             seen[read.e164].append(tuple(row.cells[place] for place in places))
     several = [group for group in seen.values() if len(group) > 1]
-    for at, name in enumerate(numbers):
-        if several and all(len({cells[at] for cells in group}) == len(group) for group in several):
-            return name
-    return None
+    differing = [sum(len({cells[at] for cells in group}) > 1 for group in several) for at in range(len(numbers))]
+    best = max(range(len(numbers)), key=lambda at: differing[at], default=None)
+    if best is None or not several or 2 * differing[best] < len(several):
+        return None, 0
+    return numbers[best], differing[best]
 
 
 def _name_column(columns: Sequence[ColumnFacts]) -> ColumnFacts | None:
@@ -301,22 +305,3 @@ def _template_fields(info: SheetInfo, columns: Sequence[ColumnFacts], remarks: l
     lost = [spec.value.column for spec in specs if isinstance(spec.value, Column) and spec.value.column not in usable]
     remarks += [_("{name!r} is not used: several columns have that name.").format(name=name) for name in lost]
     return tuple(spec for spec in specs if isinstance(spec.value, Column) and spec.value.column in usable)
-
-
-def column_source(column: str, *filters: str) -> Source:
-    """Return a column as a template value, `{Nome|first_name}`; without filters where its name cannot be in braces."""
-    text = "{" + "|".join([column, *filters]) + "}"
-    plain = parse_text("{" + column + "}").parts
-    in_braces = len(plain) == 1 and isinstance(plain[0], Placeholder) and plain[0] == Placeholder(column=column)
-    return Constant(value=text) if in_braces else Column(column=column)
-
-
-def suggest_value(body: str, index: int, suggestion: Suggestion, columns: Sequence[ColumnFacts]) -> Source | None:
-    """Suggest the value of `{{index}}` by the template's text: after a greeting the first name, after a column's name
-    that column. None where the text does not tell."""
-    before = re.split(r"\{\{\s*" + str(index) + r"\s*\}\}", body, maxsplit=1)[0]
-    if suggestion.name is not None and _GREETING.search(before):
-        return column_source(suggestion.name, "first_name", "title")
-    word = _WORD_BEFORE.search(before)
-    named = [each.name for each in columns if word and each.cells and fold(each.name) == fold(word[1])]
-    return column_source(named[0]) if len(named) == 1 else None

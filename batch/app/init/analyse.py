@@ -1,19 +1,20 @@
 """`init`, first half: opens a sheet and guesses which of its columns fill what; a person may know better."""
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from batch.app.inspect import inspect
-from batch.campaign import Constant, Source
+from batch.campaign import Column, Constant, Source, decode_text
 from batch.errors import SettingsError, SheetError, nearest
-from batch.i18n import _, number
+from batch.i18n import _, describe_os_error, number
 from batch.loader import (
     ColumnFacts,
     Sheet,
     Suggestion,
-    column_source,
     describe_columns,
+    fit_column,
     fold,
     is_phone_header,
     join_phone_columns,
@@ -22,9 +23,10 @@ from batch.loader import (
     suggest_columns,
 )
 from batch.model.reasons import sentence
-from batch.model.sheets import SheetInfo
+from batch.model.sheets import SheetInfo, SheetRow
 
 _COLUMNS_SHOWN = 20
+_ROWS_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +51,8 @@ class SheetAnalysis:
     phones: tuple[ColumnFacts, ...]
     """The phone's column, then others that could be it."""
     guess: Suggestion
+    first_rows: tuple[SheetRow, ...] = ()
+    """The first rows that hold anything."""
 
 
 def analyse_sheet(path: Path, *, phone: str | None = None, **options: Any) -> SheetAnalysis:
@@ -81,6 +85,7 @@ def analyse_sheet(path: Path, *, phone: str | None = None, **options: Any) -> Sh
         facts=facts,
         phones=tuple(phones),
         guess=_suggest(sheet, facts, tuple(phones)),
+        first_rows=tuple(islice(sheet.rows(), _ROWS_SHOWN)),
     )
 
 
@@ -156,6 +161,15 @@ def _share(column: ColumnFacts) -> str:
     return share.format(column=column.name, phones=number(column.phones), cells=number(len(column.cells)))
 
 
+def read_body(file: Path) -> str:
+    """Return a template's text from a file, in whatever encoding an editor saves it. Raises SettingsError."""
+    try:
+        return decode_text(file.read_bytes()).replace("\r\n", "\n").strip()
+    except OSError as error:
+        problem = _("The file {file} cannot be read: {error}.").format(file=file, error=describe_os_error(error))
+        raise SettingsError(problem, _("Check its name and its rights.")) from None
+
+
 TemplateValue = Source
 """The value of a placeholder: a column, or text with columns in it."""
 
@@ -167,15 +181,27 @@ def value_text(value: TemplateValue | None) -> str:
     return value.value if isinstance(value, Constant) else value.column
 
 
-def parse_value(text: str, analysis: SheetAnalysis) -> TemplateValue:
-    """Parse the value of a placeholder: a column's name, or text with `{Column|filter}`.
+def columns_in(value: TemplateValue) -> tuple[str, ...]:
+    """Return the columns in a template value."""
+    return (value.column,) if isinstance(value, Column) else parse_text(value.value).columns
 
-    Raises ValueError, whose text says what is wrong.
+
+def find_column(text: str, analysis: SheetAnalysis) -> ColumnFacts | None:
+    """Find a column by its name, or by its number in the sheet; None for no column."""
+    numbered = dict(enumerate(analysis.sheet.info.columns, start=1)).get(int(text) if text.isdecimal() else 0)
+    return _column(text, analysis.facts) or (_column(numbered, analysis.facts) if numbered else None)
+
+
+def parse_value(text: str, analysis: SheetAnalysis, *, before: str = "") -> TemplateValue:
+    """Parse the value of a placeholder: a column's name or number, which takes the filter that fits its cells, or text
+    with `{Column|filter}`.
+
+    `before`: the text before the placeholder. Raises ValueError, whose text says what is wrong.
     """
     names = [each.name for each in analysis.facts]
-    column = _column(text, analysis.facts)
+    column = find_column(text, analysis)
     if column is not None:
-        return column_source(column.name)
+        return fit_column(column, before=before, is_name=column.name == analysis.guess.name)
     parsed = parse_text(text)
     unknown = next((name for name in parsed.columns if _column(name, analysis.facts) is None), None)
     if unknown is None and not parsed.columns and nearest(text, names):

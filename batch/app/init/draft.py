@@ -5,12 +5,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batch.app.init.analyse import SheetAnalysis, value_text
+from batch.app.init.analyse import SheetAnalysis, columns_in, value_text
 from batch.campaign import FIELDS, Column, Constant, Draft, DraftField, Source, body_problem, check_value, placeholders
 from batch.errors import SettingsError
 from batch.formatting import quote_path
 from batch.i18n import _
-from batch.loader import ColumnFacts, Suggestion, column_source, is_consent_header, is_optout_header, suggest_value
+from batch.loader import (
+    ColumnFacts,
+    Suggestion,
+    column_source,
+    count_refusals,
+    is_consent_header,
+    is_optout_header,
+    suggest_link,
+    suggest_value,
+)
 from batch.model.reasons import Finding
 
 _OWN_SECTIONS = ("whatsapp_phone_id", "template.name", "template.language")
@@ -30,21 +39,28 @@ class CampaignFacts:
     """Of the template."""
     body: str | None = None
     """The template's text."""
-    values: Mapping[int, Source] = field(default_factory=dict)
+    values: Mapping[int, Source | None] = field(default_factory=dict)
     """Value of each `{{n}}` of the body."""
+    button: int | None = None
+    """Index of the button that opens a link with an end for each person; None: none does."""
+    link_end: Source | None = None
+    """Value of that end."""
+    refused: Sequence[str] = ()
+    """Columns that look like opt-out or consent and are none."""
+    has_unique_by: bool = False
+    """People get a message for each of their rows that differ in the suggested column."""
 
     def __post_init__(self) -> None:
-        if self.sender is not None and isinstance(check_value("whatsapp_phone_id", self.sender), Finding):
-            allowed = FIELDS["whatsapp_phone_id"].valid_values
-            problem = _("The sender {sender!r} is not {allowed}.").format(sender=self.sender, allowed=allowed)
-            raise SettingsError(problem, _("Wegly shows it with your number."))
-        empty = (
-            (_("The template's name is empty."), self.template),
-            (_("The template's language is empty."), self.language),
-        )
-        for problem, given in empty:
-            if given is not None and not given.strip():
-                raise SettingsError(problem, _("Leave the option out to fill it in later."))
+        given = {
+            "whatsapp_phone_id": (self.sender, _("Wegly shows it with your number.")),
+            "template.name": (self.template, _("WhatsApp shows it beside the template.")),
+            "template.language": (self.language, _("WhatsApp shows it beside the template.")),
+        }
+        for name, (value, remedy) in given.items():
+            if value is not None and isinstance(check_value(name, value.strip()), Finding):
+                allowed = FIELDS[name].valid_values
+                problem = _("{value!r} is not {allowed}.").format(value=value, allowed=allowed)
+                raise SettingsError(problem, remedy)
         wrong = None if self.body is None else body_problem(self.body)
         if wrong:
             problem = _("The template's text cannot be right: {problem}.").format(problem=wrong)
@@ -62,7 +78,22 @@ def values_to_fill(analysis: SheetAnalysis, body: str | None) -> dict[int, Sourc
     guess, facts = analysis.guess, analysis.facts
     if body is None or any(each.component == Constant(value="BODY") and not each.card_index for each in guess.fields):
         return {}
-    return {index: suggest_value(body, index, guess, facts) for index in placeholders(body)}
+    found: dict[int, Source | None] = {}
+    for index in placeholders(body):
+        taken = {column for value in found.values() if value for column in columns_in(value)}
+        found[index] = suggest_value(body, index, guess, facts, taken)
+    return found
+
+
+def suggest_link_end(link: str, analysis: SheetAnalysis) -> Source | None:
+    """Return the column that fits the end of a button's link; None where none does."""
+    return suggest_link(link, analysis.guess, analysis.facts)
+
+
+def count_asked_columns(analysis: SheetAnalysis) -> list[tuple[str, bool, int]]:
+    """Return the columns that look like opt-out (True) or consent, with the number of rows that refuse messages."""
+    counted = count_refusals(analysis.sheet.info, analysis.sheet.rows())
+    return [(name, section == "suppress", rows) for section, name, rows in counted]
 
 
 def draft_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> Draft:
@@ -74,6 +105,7 @@ def draft_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
             return Constant(value=given.strip())
         return Column(column=guess.columns[name]) if name in guess.columns else None
 
+    unrefused = [each for each in facts if each.name not in known.refused]
     return Draft(
         name=campaign_name(analysis.path.stem),
         sheet=quote_path(analysis.path),
@@ -87,9 +119,11 @@ def draft_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
         body=known.body,
         fields=tuple(_fields(analysis, known)),
         example=_example(guess, facts),
-        optout=_choose_permission(facts, is_optout_header),
-        consent=_choose_permission(facts, is_consent_header),
+        optout=_choose_permission(unrefused, is_optout_header),
+        consent=_choose_permission(unrefused, is_consent_header),
         unique_by=guess.unique_by,
+        has_unique_by=known.has_unique_by,
+        ignored=known.refused,
         tab=analysis.tab,
         header_row=analysis.header_row,
         trusted=analysis.trusted,
@@ -107,6 +141,8 @@ def _choose_permission(facts: Sequence[ColumnFacts], is_kind: Callable[[str], bo
 def _fields(analysis: SheetAnalysis, known: CampaignFacts) -> Iterator[DraftField]:
     for index, value in values_to_fill(analysis, known.body).items():
         yield DraftField(component="BODY", index=index, value=known.values.get(index, value))
+    if known.button is not None:
+        yield DraftField(component="BUTTON", index=1, value=known.link_end, button_index=known.button)
     for spec in analysis.guess.fields:
         yield DraftField(
             component=value_text(spec.component),

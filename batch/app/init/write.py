@@ -1,6 +1,7 @@
 """`init`, second half: the campaign file is drafted, tried on the sheet, and written."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from batch.app.init.analyse import SheetAnalysis
 from batch.app.init.draft import CampaignFacts, draft_campaign
+from batch.app.token_store import read_user_file, write_user_file
 from batch.campaign import (
     Campaign,
     Constant,
@@ -43,7 +45,28 @@ class WrittenCampaign:
     has_fields: bool
     """True when any template value is filled."""
     check: str
-    """The command that comes next."""
+    """The command that looks at everything and sends nothing."""
+    run: str
+    """The command that sends."""
+
+
+def usual_file(sheet: Path) -> Path:
+    """Return the campaign file that a sheet finds by itself."""
+    return sheet.with_name(f"{sheet.stem}.toml")
+
+
+_LAST = "last_campaign.json"
+
+
+def last_answers() -> dict[str, str]:
+    """Return sender, template and language of the campaign that was written last, as `CampaignFacts` names them."""
+    return read_user_file(_LAST)
+
+
+def _remember(known: CampaignFacts) -> None:
+    given = {name: getattr(known, name) for name in ("sender", "template", "language")}
+    with suppress(SettingsError):  # it only saves typing
+        write_user_file(_LAST, last_answers() | {name: text for name, text in given.items() if text})
 
 
 def refuse_existing(out: Path) -> None:
@@ -61,6 +84,8 @@ def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
     refuse_existing(out)
     draft, problem = _try_on_sheet(draft_campaign(analysis, known, out), analysis, out.name)
     _write(out, render_campaign(draft))
+    _remember(known)
+    command = draft.sheet if out == usual_file(analysis.path) else f"{draft.sheet} -c {draft.file}"
     return WrittenCampaign(
         file=out,
         mapping=tuple(_mapping(draft)),
@@ -68,7 +93,8 @@ def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
         unfilled=tuple(_unfilled(draft)),
         problem=problem,
         has_fields=bool(draft.fields),
-        check=f"wegly-batch check {draft.sheet} -c {draft.file}",
+        check=f"wegly-batch check {command}",
+        run=f"wegly-batch run {command}",
     )
 
 
@@ -122,8 +148,13 @@ def _load(draft: Draft, name: str) -> Campaign:
 
 def _write(out: Path, text: str) -> None:
     try:
-        with out.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        file = out.open("x", encoding="utf-8", newline="\n")
+        try:
+            with file:
+                file.write(text)
+        except BaseException:  # an interrupt as well as a full disk: no half file stays
+            out.unlink()
+            raise
     except FileExistsError:
         refuse_existing(out)
     except OSError as error:

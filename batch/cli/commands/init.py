@@ -1,66 +1,57 @@
 """`wegly-batch init`."""
 
-from collections.abc import Callable
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from batch.app.check import check
 from batch.app.init.analyse import (
     SheetAnalysis,
     TemplateValue,
     analyse_sheet,
     choose_phone_column,
+    find_column,
     parse_value,
+    read_body,
     value_text,
 )
-from batch.app.init.draft import CampaignFacts, values_to_fill
-from batch.app.init.write import WrittenCampaign, refuse_existing, write_campaign
+from batch.app.init.draft import CampaignFacts, count_asked_columns, suggest_link_end, values_to_fill
+from batch.app.init.write import WrittenCampaign, last_answers, refuse_existing, usual_file, write_campaign
+from batch.app.inputs.campaign_sheet import NO_CHOICES
+from batch.app.settings import Settings, Token, read_token
+from batch.app.token_store import forget_token, keep_token
+from batch.app.trial import send_trial
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET, shared_options
-from batch.cli.output.layout import labelled_lines, section, sheet_line
-from batch.cli.terminal import confirm, echo, is_interactive, prompt
-from batch.errors import InputError
-from batch.i18n import N_, _
+from batch.cli.options import SHEET, settings_from, shared_options
+from batch.cli.output.init import campaign_text, columns_text, first_message_text
+from batch.cli.output.run import trial_text
+from batch.cli.progress import make_watcher
+from batch.cli.prompts import ask, ask_lines, ask_secret, conversation
+from batch.cli.terminal import echo, is_interactive, parse_yes, wrap
+from batch.errors import SettingsError, WeglyBatchError
+from batch.formatting import format_moment
+from batch.i18n import N_, _, ngettext, number
+from batch.model.outcomes import ExitCode
 
-_NO_FIELDS = N_(
-    "No template value is filled: there are no columns body_1, header_1 and so on. If the template has a {{1}}, say in "
-    "the file what stands there."
-)
-
-
-def campaign_text(written: WrittenCampaign) -> str:
-    """The guesses with their reasons, what is left to fill in, and the next command."""
-    guesses = ((name, f"{how}: {why.rstrip('.')}" if why else how) for name, how, why in written.mapping)
-    parts = [section(_("Guessed from the columns' names and cells"), labelled_lines(guesses))]
-    notes = [*written.asides, *([] if written.has_fields else [_(_NO_FIELDS)])]
-    if notes:
-        parts.append(section(_("Good to know"), notes))
-    if written.problem:
-        parts.append(section(_("Left to correct"), [written.problem]))
-    parts.append(section(_("{file} is written. Next:").format(file=written.file), _next_steps(written)))
-    return "\n\n".join(parts)
-
-
-def _next_steps(written: WrittenCampaign) -> list[str]:
-    if not written.unfilled:
-        return [written.check]
-    open_it = _("open it in any editor and fill in, where it says FILL IN: {keys}")
-    then = _("then: {command}")
-    return [open_it.format(keys=", ".join(written.unfilled)), then.format(command=written.check)]
-
-
-T = TypeVar("T")
+_PLACEHOLDER = "{{{{{}}}}}"
+_FACTS: Mapping[str, tuple[str, str, str]] = {
+    "sender": ("whatsapp_phone_id", "", N_("Id of the WhatsApp number that sends (Wegly shows it with your number)")),
+    "template": ("template.name", "", N_("Name of the approved template")),
+    "language": ("template.language", "pt_BR", N_("Its language")),
+}
+"""Facts that are asked for: the column that may give it instead, what is usual, and the question."""
 
 
 @click.command("init", cls=TranslatedCommand)
-@click.argument("sheet", type=SHEET)
+@click.argument("sheet", type=SHEET, required=False)
 @click.option(
-    "--out",
-    type=SHEET,
-    metavar="FILE",
-    help="The file to write. [default: the sheet's name with .toml, in this folder]",
+    "--out", type=SHEET, metavar="FILE", help="The file to write. [default: the sheet's name with .toml, beside it]"
 )
 @shared_options("sheet", "header-row", "trusted", "encoding")
 @click.option("--phone", metavar="COLUMN", help="The column of the phones, when it is not found.")
@@ -68,75 +59,270 @@ T = TypeVar("T")
 @click.option("--template", metavar="NAME", help="The name of the approved template.")
 @click.option("--language", metavar="CODE", help="The template's language. [default: pt_BR]")
 @click.option("--body", metavar="TEXT", help="The template's text, with its {{1}}, {{2}} ...")
+@click.option("--body-file", type=SHEET, metavar="FILE", help="A file with the template's text.")
+@click.option("--forget-token", is_flag=True, help="Remove the token that was kept for the API's address, and end.")
+@shared_options("token-file", "base-url", "origin", "ledger", "trust-env")
 def command(
     *,
-    sheet: Path,
+    sheet: Path | None,
     out: Path | None,
     phone: str | None,
-    sender: str | None,
-    template: str | None,
-    language: str | None,
     body: str | None,
+    body_file: Path | None,
+    forget_token: bool,
+    token_file: Path | None,
     **options: Any,
-) -> None:
-    """Write a campaign file from the header of SHEET, with every section explained.
+) -> ExitCode | None:
+    """Write a campaign file from SHEET, with every section explained; `run SHEET` then finds it by itself.
 
-    The phone's column is found by its name and by what share of its cells are phones, the others by their names. What
-    the sheet cannot tell is asked on a terminal, or marked FILL IN: `check` refuses it until it is filled in. A file
-    that is there is never overwritten. Prints the file's name on stdout.
+    The phone's column is found by its name and by what share of its cells are phones, the others by their names and
+    cells. On a terminal what the sheet cannot tell is asked, the token too, which is kept for later commands; at the
+    end stands the first message as its person reads it, and it may be sent to your own number. Without a terminal it
+    is marked FILL IN: `check` refuses it until it is filled in. A file that is there is never overwritten. Prints the
+    file's name on stdout.
     """
-    target = out or Path(f"{sheet.stem}.toml")
+    given = {name: options.pop(name) for name in _FACTS}
+    settings = settings_from(options)
+    if forget_token:
+        _forget(settings.endpoint)
+        return None
+    if sheet is None:
+        raise click.UsageError(_("Name a sheet: wegly-batch init SHEET"))
+    if body is not None and body_file is not None:
+        raise click.UsageError(_("--body and --body-file do not go together."))
+    target = out or usual_file(sheet)
     refuse_existing(target)
-    facts = CampaignFacts(sender=sender, template=template, language=language, body=body)
-    analysis = analyse_sheet(sheet, phone=phone, **options)
-    info = analysis.sheet.info
-    echo(section(sheet_line(info, analysis.sheet.row_count), info.warnings), err=True)
-    if is_interactive():
-        analysis, facts = _ask(analysis, facts, ask_phone=phone is None)
-    written = write_campaign(analysis, facts, target)
-    echo(campaign_text(written), err=True)
-    echo(str(written.file))
+    facts = CampaignFacts(**given, body=read_body(body_file) if body_file else body)
+    reading = {name: options[name] for name in ("name", "header_row", "trusted", "encoding")}
+    analysis = analyse_sheet(sheet, phone=phone, **reading)
+    echo(columns_text(analysis), err=True)
+    if not is_interactive():
+        written = write_campaign(analysis, facts, target)
+        echo("\n" + campaign_text(written, asked=False), err=True)
+        echo(str(written.file))
+        return None
+    return _Conversation(analysis, facts, settings, token_file).hold(target, ask_phone=phone is None)
 
 
-def _ask(analysis: SheetAnalysis, facts: CampaignFacts, *, ask_phone: bool) -> tuple[SheetAnalysis, CampaignFacts]:
-    """Ask the person for what the sheet cannot tell."""
-    if analysis.width_problem:
-        echo(analysis.width_problem, err=True)
-        question = _("Are only empty cells at the right edge missing or too many?")
-        analysis = replace(analysis, has_loose_ends=confirm(question))
-    echo(_("What you do not know now, leave for later with Enter."), err=True)
-    if ask_phone and len(analysis.phones) > 1:
-        names = [each.name for each in analysis.phones]
-        chosen = prompt(_("Column of the phones"), default=names[0], choices=names)
-        analysis = choose_phone_column(analysis, chosen)
-    columns = analysis.guess.columns
-    if facts.sender is None and "whatsapp_phone_id" not in columns:
-        text = _("Id of the WhatsApp number that sends (Wegly shows it with your number)")
-        facts = _prompt(text, lambda answer: replace(facts, sender=answer)) or facts
-    if facts.template is None and "template.name" not in columns:
-        facts = _prompt(_("Name of the approved template"), lambda answer: replace(facts, template=answer)) or facts
-    if facts.language is None and facts.template is not None and "template.language" not in columns:
-        facts = _prompt(_("Its language"), lambda answer: replace(facts, language=answer), default="pt_BR") or facts
-    if facts.body is None:
-        text = _("Its text, with {{1}}, {{2}} ... as WhatsApp has it, in one line")
-        facts = _prompt(text, lambda answer: replace(facts, body=answer)) or facts
-    open_values = values_to_fill(analysis, facts.body)
-    answers = {index: _prompt_value(index, guess, analysis) for index, guess in open_values.items()}
-    return analysis, replace(facts, values={index: value for index, value in answers.items() if value is not None})
+def _forget(endpoint: str) -> None:
+    forgotten, none = _("The token for {endpoint} is forgotten."), _("No token is kept for {endpoint}.")
+    echo((forgotten if forget_token(endpoint) else none).format(endpoint=endpoint), err=True)
 
 
-def _prompt(text: str, take: Callable[[str], T], default: str = "") -> T | None:
-    """Ask until `take` makes something of the answer; None when it is left for later."""
-    while answer := prompt(text, default=default).strip():
+class _Conversation:
+    """The questions of `init` to a person at a terminal."""
+
+    def __init__(
+        self, analysis: SheetAnalysis, facts: CampaignFacts, settings: Settings, token_file: Path | None
+    ) -> None:
+        self._analysis = analysis
+        self._facts = facts
+        self._settings = settings
+        self._token_file = token_file
+        self._token: Token | None = None
+        self._is_new = False
+        """The token was asked for, and is to be kept."""
+        self._link: str | None = None
+
+    def hold(self, target: Path, *, ask_phone: bool) -> ExitCode | None:
+        """Ask, write the file, show the first message. Nothing is written or kept when it is interrupted before."""
+        written: WrittenCampaign | None = None
         try:
-            return take(answer)
-        except (ValueError, InputError) as error:
-            echo(str(error), err=True)
-    return None
+            with conversation():
+                self._ask(ask_phone=ask_phone)
+                written = write_campaign(self._analysis, self._facts, target)
+                self._keep_token()
+                code = self._try(written)
+        except (click.Abort, KeyboardInterrupt):
+            if written is None:
+                echo("\n" + _("Interrupted: no file was written."), err=True)
+            else:
+                echo("\n" + _("Interrupted: {file} is written.").format(file=target), err=True)
+            return ExitCode.INTERRUPTED
+        url = self._settings.base_url
+        more = f" --base-url {url}" if url and "WEGLY_BASE_URL" not in os.environ else ""
+        echo("\n" + campaign_text(written, asked=True, more=more), err=True)
+        if not sys.stdout.isatty():
+            echo(str(written.file))
+        return code
+
+    def _ask(self, *, ask_phone: bool) -> None:
+        self._say(_("Enter takes what stands in [ ], or leaves it for later. Ctrl+C ends, and writes nothing."))
+        if self._analysis.width_problem:
+            self._say(self._analysis.width_problem)
+            loose = self._confirm(_("Are only empty cells at the right edge missing or too many?"), yes=False)
+            self._analysis = replace(self._analysis, has_loose_ends=loose)
+        if ask_phone:
+            phone = self._analysis.phones[0]
+            question = _("Column of the phones ({share})").format(share=phone.share)
+            self._analysis = ask(question, self._with_phone, default=phone.name) or self._analysis
+        self._ask_facts()
+        self._ask_text()
+        self._ask_values()
+        self._ask_link()
+        self._ask_people()
+        self._ask_token()
+
+    def _with_phone(self, answer: str) -> SheetAnalysis:
+        if answer == self._analysis.phones[0].name:
+            return self._analysis
+        found = find_column(answer, self._analysis)
+        return choose_phone_column(self._analysis, found.name if found else answer)
+
+    def _ask_facts(self) -> None:
+        last = last_answers()
+        for name, (column, usual, question) in _FACTS.items():
+            if getattr(self._facts, name) is None and column not in self._analysis.guess.columns:
+                take = self._taker(name)
+                self._facts = ask(_(question), take, default=last.get(name, usual)) or self._facts
+
+    def _taker(self, name: str) -> Callable[[str], CampaignFacts]:
+        def take(answer: str) -> CampaignFacts:
+            given: dict[str, Any] = {name: answer}
+            return replace(self._facts, **given)
+
+        return take
+
+    def _ask_text(self) -> None:
+        if self._facts.body is None:
+            question = _(
+                "Its text as WhatsApp has it, with its {{1}}, {{2}} ... Paste it here; a line with only a . ends it "
+                "(that line alone: later)"
+            )
+            taken = ask_lines(question, self._taker("body"))
+            self._facts = taken or self._facts
+
+    def _ask_values(self) -> None:
+        open_values = values_to_fill(self._analysis, self._facts.body)
+        if open_values:
+            self._say(_("What stands for each placeholder: a column's number or name, or text like {Nome|first_name}"))
+        found = {index: self._ask_value(index, guess) for index, guess in open_values.items()}
+        self._facts = replace(self._facts, values=found)
+
+    def _ask_value(self, index: int, guess: TemplateValue | None) -> TemplateValue | None:
+        place = _PLACEHOLDER.format(index)
+        before = re.split(r"\{\{\s*" + str(index) + r"\s*\}\}", self._facts.body or "", maxsplit=1)[0]
+        near = before.split("\n")[-1][-30:].lstrip()
+        return self._ask_source(f"  {near}{place}", guess, before)
+
+    def _ask_source(self, question: str, guess: TemplateValue | None, before: str = "") -> TemplateValue | None:
+        def take(answer: str) -> TemplateValue:
+            return (
+                guess if guess and answer == value_text(guess) else parse_value(answer, self._analysis, before=before)
+            )
+
+        found = ask(question, take, default=value_text(guess))
+        if found is not None and found != guess:
+            echo(f"    = {value_text(found)}", err=True)
+        return found
+
+    def _ask_link(self) -> None:
+        question = _(
+            "Does a button of it open a link that ends in {{1}}? Paste the link as WhatsApp has it (Enter: no)"
+        )
+        if self._facts.body is None or any(each.button_index for each in self._analysis.guess.fields):
+            return
+        self._link = ask(question, _parse_link)
+        if self._link is None or "{{1}}" not in self._link:
+            return
+        button = ask(_("Which of its buttons is it, counted from the top"), _parse_button, default="1") or 1
+        end = self._ask_source(f"  {self._link[-40:]}", suggest_link_end(self._link, self._analysis))
+        self._facts = replace(self._facts, button=button - 1, link_end=end)
+
+    def _ask_people(self) -> None:
+        guess, refused = self._analysis.guess, []
+        if guess.unique_by:
+            several = ngettext(
+                "{n} person stands in several rows that differ in {name!r}. Send a message for each of them?",
+                "{n} people stand in several rows that differ in {name!r}. Send a message for each of them?",
+                guess.differing,
+            ).format(n=number(guess.differing), name=guess.unique_by)
+            self._facts = replace(self._facts, has_unique_by=self._confirm(several, yes=False))
+        for name, is_optout, rows in count_asked_columns(self._analysis):
+            question = ngettext(
+                "{name!r} seems to say who wants no messages ({n} row). Leave these people out?",
+                "{name!r} seems to say who wants no messages ({n} rows). Leave these people out?",
+                rows,
+            )
+            if not is_optout:
+                question = ngettext(
+                    "{name!r} seems to say who agreed to messages ({n} row says no). Send only to a clear yes?",
+                    "{name!r} seems to say who agreed to messages ({n} rows say no). Send only to a clear yes?",
+                    rows,
+                )
+            if not self._confirm(question.format(name=name, n=number(rows)), yes=True):
+                refused.append(name)
+        self._facts = replace(self._facts, refused=refused)
+
+    def _ask_token(self) -> None:
+        try:
+            self._token = read_token(os.environ.get("WEGLY_TOKEN"), self._token_file, self._settings.endpoint)
+        except SettingsError:
+            if self._token_file is not None or os.environ.get("WEGLY_TOKEN") is not None:
+                raise
+            question = _("Token of your Wegly integration (it is not shown; Enter: later)")
+            self._token = ask_secret(question, lambda answer: Token.parse(answer, _("your answer")))
+            self._is_new = self._token is not None
+
+    def _keep_token(self) -> None:
+        if self._token is None:
+            return
+        parts = []
+        if self._is_new:
+            place = keep_token(self._settings.endpoint, self._token)
+            parts.append(_("The token is kept in {place}; `init --forget-token` removes it.").format(place=place))
+        if expires := self._token.expires:
+            parts.append(_("It expires on {when}.").format(when=format_moment(expires.astimezone())))
+        echo("\n".join(["", *wrap(parts)]), err=True)
+
+    def _try(self, written: WrittenCampaign) -> ExitCode | None:
+        """Show the first message and offer to send it to the person's own number."""
+        if written.unfilled or written.problem:
+            return None
+        sheet = self._analysis.path
+        try:
+            found = check(sheet, written.file, self._settings)
+        except WeglyBatchError as error:
+            self._say(str(error))
+            return None
+        echo("\n" + first_message_text(found, self._link) + "\n", err=True)
+        if not found.examples or self._token is None:
+            return None
+        token = self._token
+        question = _("Send it to your own number now, to look at it? The number with area code (Enter: no)")
+
+        def take(answer: str) -> ExitCode:
+            watcher = make_watcher(yes=True, quiet=False)
+            trial = send_trial(
+                sheet, written.file, [answer], settings=self._settings, token=token, choices=NO_CHOICES, watcher=watcher
+            )
+            echo("\n" + trial_text(trial), err=True)
+            return trial.exit_code
+
+        try:
+            return ask(question, take)
+        except WeglyBatchError as error:
+            self._say(str(error))
+            return ExitCode(error.exit_code)
+
+    def _confirm(self, question: str, *, yes: bool) -> bool:
+        default = _("Y/n") if yes else _("y/N")
+        return bool(ask(question, lambda answer: yes if answer == default else parse_yes(answer), default=default))
+
+    def _say(self, text: str) -> None:
+        echo("\n".join(["", *wrap([text])]), err=True)
 
 
-def _prompt_value(index: int, guess: TemplateValue | None, analysis: SheetAnalysis) -> TemplateValue | None:
-    """Ask for the value of {{index}}: a column's name or text."""
-    text = _("What stands for {place}? A column's name, or text like {example}")
-    text = text.format(place=f"{{{{{index}}}}}", example="{Nome|first_name}")
-    return _prompt(text, lambda answer: parse_value(answer, analysis), default=value_text(guess))
+def _parse_link(answer: str) -> str:
+    link = re.sub(r"\{\{\s*1\s*\}\}", "{{1}}", answer)
+    if not re.match(r"https?://[^\s{}]+", link):
+        raise ValueError(_("a link begins with https://"))
+    if "{" in link.removesuffix("{{1}}"):
+        raise ValueError(_("WhatsApp allows {{1}} once, at the end of the link"))
+    return link
+
+
+def _parse_button(answer: str) -> int:
+    if not answer.isdecimal() or not 1 <= int(answer) <= 10:  # noqa: PLR2004 - WhatsApp allows so many
+        raise ValueError(_("a number from 1 to 10"))
+    return int(answer)

@@ -50,6 +50,12 @@ def brl(value: str) -> str | Reason | Finding:
     return f"-R$ {written}" if negative else f"R$ {written}"
 
 
+def amount(value: str) -> str | Reason | Finding:
+    """Return what `brl` does without `R$`, for a template in which that stands already: `1234,5` -> `1.234,50`."""
+    written = brl(value)
+    return written.replace("R$ ", "") if isinstance(written, str) and not isinstance(written, Reason) else written
+
+
 def _find_doubt(number: str, amount: Decimal, *, typed: bool) -> str | None:
     """Return a reason to doubt the cents, as the text of a phrase with the `value`; None without one."""
     if _AMBIGUOUS.fullmatch(number) and not number.startswith("0,"):

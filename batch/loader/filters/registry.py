@@ -11,6 +11,7 @@ or the reason why it cannot; one of more than 1,000 characters is refused.
     default:TEXT    TEXT for an empty value; `default:` with nothing allows the empty value
     date:FORMAT     a date again, in another form: dd mm yyyy yy HH MM SS, and anything else as it stands
     brl             money: `1234,5` -> `R$ 1.234,50`
+    amount          money where the text has `R$` already: `1234,5` -> `1.234,50`
     digits          only the digits
     urlencode       percent-encoding, for the end of a button's URL
 """
@@ -23,7 +24,7 @@ from urllib.parse import quote
 from batch.errors import nearest
 from batch.i18n import _
 from batch.loader.filters.dates import date_filter
-from batch.loader.filters.money import brl
+from batch.loader.filters.money import amount, brl
 from batch.loader.filters.names import first_name, title
 from batch.model.reasons import Finding, Reason
 
@@ -61,6 +62,7 @@ _PLAIN: Mapping[str, Filter] = MappingProxyType(
         "lower": str.lower,
         "strip": _strip,
         "brl": brl,
+        "amount": amount,
         "digits": _digits,
         "urlencode": _urlencode,
     }

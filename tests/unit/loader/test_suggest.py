@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import pytest
 
 from batch.campaign import Column, Constant
+from batch.loader.filters.registry import compile_filter
 from batch.loader.mapping.placeholders import parse_text
 from batch.loader.suggest import (
     SAMPLE_ROWS,
     ColumnFacts,
     Suggestion,
-    column_source,
     describe_columns,
     join_phone_columns,
     rank_phone_columns,
     suggest_columns,
-    suggest_value,
 )
+from batch.loader.template_values import column_source, fit_column, suggest_link, suggest_value
 from batch.model.phrases import Phrase
 from batch.model.sheets import SheetInfo, SheetRow
 
@@ -236,3 +236,92 @@ def test_an_area_code_is_joined_to_its_own_number(names: tuple[str, ...], expect
     joined = join_phone_columns(_info(*columns), lambda: iter(_rows(columns)))
     assert joined is not None
     assert joined.name == expected
+
+
+SHEET: dict[str, Cells] = {
+    "Telefone": ["11900001001", "11900001002", "11900001003"],
+    "Cliente": ["ANA LIMA", "Dr. Bruno Reis", "Caio de Sá"],
+    "Nº da Fatura": ["1042", "1043", "1044"],
+    "Total": ["1.234,50", "89,9", "R$ 75,00"],
+    "Vencimento": ["05/01/2027", "06/01/2027", "2027-01-07"],
+    "Boleto": ["a1/b", "a2", "a 3"],
+    "Opt-out": ["sim", "não", "não"],
+}
+
+
+def _offered(body: str, sheet: dict[str, Cells] = SHEET) -> list[str | None]:
+    found: list[str | None] = []
+    for index in range(1, body.count("{{") + 1):
+        taken = {text[1:-1].split("|")[0] for text in found if text}
+        value = suggest_value(body, index, _guess(sheet), _facts(sheet), taken)
+        assert value is None or isinstance(value, Constant)
+        found.append(value and value.value)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "offered"),
+    [
+        (
+            "Olá {{1}}, a fatura {{2}} de R$ {{3}} vence em {{4}}",
+            ["{Cliente|first_name|title}", "{Nº da Fatura}", "{Total|amount}", "{Vencimento|date:dd/mm/yyyy}"],
+        ),
+        (
+            "{{1}}, pague até {{2}} o valor de {{3}}",
+            ["{Cliente|first_name|title}", "{Vencimento|date:dd/mm/yyyy}", "{Total|brl}"],
+        ),
+        ("Prezado cliente {{1}}", ["{Cliente|first_name|title}"]),
+        ("Seu opt-out {{1}} e telefone {{2}}", [None, None]),
+        ("O código {{1}} em {{2}}", [None, None]),
+        ("Vencimento:\n{{1}}", ["{Vencimento|date:dd/mm/yyyy}"]),
+    ],
+)
+def test_the_text_tells_the_column_and_its_cells_the_filter(body: str, offered: list[str | None]) -> None:
+    """Nothing is offered where the text does not tell; no phone, no opt-out."""
+    assert _offered(body) == offered
+
+
+def test_of_two_columns_that_fit_none_is_offered() -> None:
+    """Two dates, two amounts."""
+    sheet = {**SHEET, "Emissão": ["01/01/2027"] * 3, "Desconto": ["1,50"] * 3}
+    assert _offered("até {{1}}, R$ {{2}}", sheet) == [None, None]
+
+
+def test_companies_have_no_first_name() -> None:
+    """`first_name` is for people."""
+    sheet = {**SHEET, "Cliente": ["Padaria Aurora Ltda", "Mercado Bom ME", "Ana Lima"]}
+    assert _offered("Olá {{1}}", sheet) == ["{Cliente}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "value"),
+    [
+        ("Fatura", ["1042", "1043"], "{Fatura}"),
+        ("Valor", ["1042", "1043"], "{Valor|brl}"),
+        ("Saldo", ["R$ 10", "não há"], "{Saldo}"),
+        ("Hora", ["10:30", "11:00"], "{Hora}"),
+        ("Obs", [], "{Obs}"),
+    ],
+)
+def test_a_filter_fits_the_cells(name: str, cells: Cells, value: str) -> None:
+    """Numbers are money only where the column says so; a filter that half of the cells fail is none."""
+    (facts,) = _facts({name: cells})
+    assert fit_column(facts) == Constant(value=value)
+
+
+def test_the_end_of_a_link_is_encoded_where_it_must_be() -> None:
+    """By the last word of the link; a column of whole links is none."""
+    link = "https://loja.com.br/boleto/{{1}}"
+    assert suggest_link(link, _guess(SHEET), _facts(SHEET)) == Constant(value="{Boleto|urlencode}")
+    plain = {**SHEET, "Boleto": ["a1", "a2/b", "a3"]}
+    assert suggest_link(link, _guess(plain), _facts(plain)) == Constant(value="{Boleto}")
+    whole = {**SHEET, "Boleto": ["https://loja.com.br/boleto/1"] * 3}
+    assert suggest_link(link, _guess(whole), _facts(whole)) is None
+
+
+def test_an_amount_is_brl_without_its_sign() -> None:
+    """For texts in which R$ stands; what brl refuses is refused."""
+    amount, brl = compile_filter("amount"), compile_filter("brl")
+    assert [amount(cell) for cell in ("1234,5", "R$ 75,00", "-R$ 5")] == ["1.234,50", "75,00", "-5,00"]
+    assert amount("12,345") == brl("12,345")
+    assert amount("abc") == brl("abc")

@@ -1,0 +1,109 @@
+"""Output of `init`: the sheet's columns with their first cells, the campaign that was written, its first message."""
+
+import json
+import unicodedata
+from collections.abc import Sequence
+
+from batch.app.check import Check
+from batch.app.init.analyse import SheetAnalysis
+from batch.app.init.write import WrittenCampaign
+from batch.cli.output.layout import labelled_lines, outcome_table, row_label, section, sheet_line
+from batch.cli.terminal import text_width, wrap
+from batch.control_characters import show_controls
+from batch.formatting import format_messages
+from batch.i18n import N_, _, ngettext, number
+from batch.model.phone.cells import format_phone
+
+_NO_FIELDS = N_(
+    "No template value is filled: there are no columns body_1, header_1 and so on. If the template has a {{1}}, say in "
+    "the file what stands there."
+)
+_LONGEST_NAME = 22
+_MOST_COLUMNS = 60
+_GAP = "  "
+_NOTHING = "-"
+
+
+def columns_text(analysis: SheetAnalysis) -> str:
+    """The numbered columns of a sheet, each with its cells in the first rows, on lines that fit the terminal."""
+    info, rows = analysis.sheet.info, analysis.first_rows
+    names = [_clip(name, _LONGEST_NAME) for name in info.columns[:_MOST_COLUMNS]]
+    width = max(map(_width, names), default=0)
+    numbers = len(str(len(names)))
+    room = text_width() - 2 * len(_GAP) - numbers - width
+    cell = max(8, room // max(1, len(rows)) - len(_GAP))
+    head = " " * (len(_GAP) + numbers) + _line("", width, [row_label(row.number) for row in rows], cell)
+    lines = [
+        f"{_GAP}{place:>{numbers}}" + _line(name, width, [row.cells[place - 1] or _NOTHING for row in rows], cell)
+        for place, name in enumerate(names, start=1)
+    ]
+    if more := len(info.columns) - len(names):
+        lines.append(_GAP + ngettext("and {n} more column", "and {n} more columns", more).format(n=number(more)))
+    notes = wrap(info.warnings, _GAP)
+    return "\n".join([sheet_line(info, analysis.sheet.row_count), *notes, "", head, *lines])
+
+
+def _line(name: str, width: int, cells: Sequence[str], cell: int) -> str:
+    return "".join([_GAP, _pad(name, width), *(_GAP + _pad(_clip(each, cell), cell) for each in cells)]).rstrip()
+
+
+def _width(text: str) -> int:
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(unicodedata.category(char) in ("Mn", "Me", "Cf") for char in text)
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _clip(text: str, width: int) -> str:
+    """Return a text on one line, with an ellipsis where it is longer."""
+    shown = " ".join(show_controls(text).split())
+    if _width(shown) <= width:
+        return shown
+    while _width(shown) > width - 3:
+        shown = shown[:-1]
+    return f"{shown}..."
+
+
+def campaign_text(written: WrittenCampaign, *, asked: bool, more: str = "") -> str:
+    """The guesses with their reasons, what is left to fill in, and the next command. `asked`: a person has decided.
+
+    `more`: options that this command was given and the next one needs.
+    """
+    guesses = ((name, f"{how}: {why.rstrip('.')}" if why else how) for name, how, why in written.mapping)
+    parts = [] if asked else [section(_("Guessed from the columns' names and cells"), labelled_lines(guesses))]
+    notes = [*([] if asked else written.asides), *([] if written.has_fields else [_(_NO_FIELDS)])]
+    if notes:
+        parts.append("\n".join([_("Good to know"), *wrap(notes, "  ")]))
+    if written.problem:
+        parts.append("\n".join([_("Left to correct"), *wrap([written.problem], "  ")]))
+    if written.unfilled:
+        open_it = _("open it in any editor and fill in, where it says FILL IN: {keys}")
+        steps = wrap([open_it.format(keys=", ".join(written.unfilled))], "  ")
+        steps.append("  " + _("then: {command}").format(command=written.check + more))
+    else:
+        steps = [f"  {written.run if asked else written.check}{more}"]
+    parts.append("\n".join([_("{file} is written. Next:").format(file=written.file), *steps]))
+    return "\n\n".join(parts)
+
+
+def first_message_text(found: Check, link: str | None) -> str:
+    """The rows by outcome, and the first message as its person reads it.
+
+    `link`: that of the template's button, with `{{1}}` in it.
+    """
+    parts = [outcome_table(found.counts, found.reasons)]
+    if not found.examples:
+        return "\n\n".join([*parts, _("Nothing would be sent: `check` says why.")])
+    first = found.examples[0]
+    head = _("The first of {messages}, as {phone} reads it (row {row}):").format(
+        messages=format_messages(found.to_send), phone=format_phone(first.person), row=first.row
+    )
+    lines = (first.text if first.text is not None else "\n".join(first.values)).split("\n")
+    fields = json.loads(first.payload).get("template_fields", [])
+    ends = [each["value"] for each in fields if each["component"] == "BUTTON"]
+    if link is not None and ends:
+        lines += ["", f"[ {link.replace('{{1}}', ends[0])} ]"]
+    bubble = [f"  | {line}".rstrip() for text in lines for line in wrap([text]) or [""]]
+    return "\n\n".join([*parts, "\n".join([head, "", *bubble])])
