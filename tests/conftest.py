@@ -7,7 +7,6 @@ import os
 import selectors
 import signal
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,11 +89,9 @@ class InlineWriter:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def submit(self, write: Callable[[Connection], T]) -> Future[T]:
-        future: Future[T] = Future()
+    def submit(self, write: Callable[[Connection], T], future: asyncio.Future[T]) -> None:
         with self._engine.begin() as connection:
             future.set_result(write(connection))
-        return future
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import tomllib
 from collections.abc import Iterator
@@ -277,8 +278,13 @@ def test_the_ledgers_thread_speaks_the_language_of_who_opened_it() -> None:
     def broken(_connection: Connection) -> None:
         raise SQLAlchemyError("defeito")
 
+    async def write(writer: Writer) -> None:
+        future = asyncio.get_running_loop().create_future()
+        writer.submit(broken, future)
+        await future
+
     with Writer(memory_engine()) as writer, pytest.raises(LedgerFailed) as failed:
-        writer.submit(broken).result()
+        asyncio.run(write(writer))
     assert failed.value.problem == "O livro de registros não pôde ser gravado ao enviar: defeito."
     assert failed.value.remedy == "Execute de novo o mesmo comando: ele envia o que falta."
 

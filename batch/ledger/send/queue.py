@@ -17,7 +17,7 @@ from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.storage.engine import connect_to_read, pages
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import State, messages, rows
-from batch.ledger.storage.writer import FutureResolver, Writer
+from batch.ledger.storage.writer import Writer
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
@@ -48,7 +48,6 @@ class SendQueue:
         self._writer = writer
         self._owner = owner
         self._limiter = limiter
-        self._resolver = FutureResolver()
         self._job_rows = planned
 
     def senders(self) -> list[str]:
@@ -114,8 +113,7 @@ class SendQueue:
 
     def _write(self, write: Callable[..., T], **values: Any) -> asyncio.Future[T]:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        done = self._writer.submit(partial(write, rules=self._limiter, **values))
-        done.add_done_callback(partial(self._resolver.resolve, future))
+        self._writer.submit(partial(write, rules=self._limiter, **values), future)
         return future
 
 

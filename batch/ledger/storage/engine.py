@@ -19,6 +19,7 @@ from batch.i18n import _
 from batch.ledger.storage.errors import DAMAGED, remedy_for, remedy_for_code, translate_failures
 from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import is_in_use, locks_folder
+from batch.ledger.storage.prepared_statements import execute_by_driver
 from batch.ledger.storage.pseudonyms import SECRET, new_secret
 from batch.ledger.storage.schema import (
     RETRIES,
@@ -201,7 +202,7 @@ def configure_connections(engine: sa.Engine) -> None:
     def _begin(connection: sa.Connection) -> None:
         # IMMEDIATE waits for the lock here, where waiting is safe, and not in the middle of a transaction.
         reading = connection.get_execution_options().get("wegly_read")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        execute_by_driver(connection, "BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def _is_current(engine: sa.Engine, version: int) -> bool:

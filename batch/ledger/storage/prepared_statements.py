@@ -25,23 +25,26 @@ class PreparedStatement:
         self._compiled: dict[str, _Compiled] = {}
 
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any:
-        """Run it in the connection's transaction, and return the driver's cursor.
-
-        Raises LedgerFailed where the ledger's location fails, and sqlalchemy.exc.DBAPIError for anything else.
-        """
+        """Run it in the connection's transaction. Result and errors as of `execute_by_driver`."""
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
             compiled = self._compiled[dialect.name] = _Compiled(self._statement, self._columns, dialect)
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute(compiled.text, compiled.values(values))
-        except dialect.loaded_dbapi.Error as error:
-            failed = translate_failure(error, connection.get_execution_options().get("wegly_place", ""))
-            raise failed or sa.exc.DBAPIError.instance(
-                compiled.text, None, error, dialect.loaded_dbapi.Error
-            ) from error
-        return cursor
+        return execute_by_driver(connection, compiled.text, compiled.values(values))
+
+
+def execute_by_driver(connection: sa.Connection, text: str, values: Any = ()) -> Any:
+    """Run a statement by the driver alone, and return its cursor.
+
+    Raises LedgerFailed where the ledger's location fails, and sqlalchemy.exc.DBAPIError for anything else.
+    """
+    dialect, cursor = connection.dialect, connection.connection.cursor()
+    try:
+        dialect.do_execute(cursor, text, values)
+    except dialect.loaded_dbapi.Error as error:
+        failed = translate_failure(error, connection.get_execution_options().get("wegly_place", ""))
+        raise failed or sa.exc.DBAPIError.instance(text, None, error, dialect.loaded_dbapi.Error) from error
+    return cursor
 
 
 class _Compiled:

@@ -188,15 +188,14 @@ def payloads_are_kept(patch: pytest.MonkeyPatch) -> None:
 def told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
     """A writer that says "written" though the commit failed."""
 
-    def commit(writer: Writer, group: Any) -> None:
+    def commit(writer: Writer, group: Any) -> Any:
+        done: list[Any] = []
         try:
             with writer._engine.begin() as connection:
-                for write, future in group:
-                    future.set_result(write(connection))
+                done += [write(connection) for write, _ in group]
         except SQLAlchemyError as error:
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(LedgerFailed(str(error)))
+            return done or LedgerFailed(str(error))
+        return done
 
     patch.setattr(Writer, "_commit", commit)
 

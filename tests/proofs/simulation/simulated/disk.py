@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from batch.ledger import Ledger
 from batch.ledger.send.claims import Claim
 from batch.ledger.storage.engine import configure_connections, migrate
 from batch.ledger.storage.schema import SCHEMA_VERSION
-from batch.ledger.storage.writer import Writer
+from batch.ledger.storage.writer import Writer, deliver
 from simulated.process import PROCESS, Killed, Process
 
 __all__ = ["Disk", "SimulatedWriter", "Trouble", "in_memory", "on_file"]
@@ -194,18 +193,16 @@ class SimulatedWriter(Writer):
         self._most = most
         self._claimed = claimed
         self._loop = asyncio.get_running_loop()
-        self._queue: list[tuple[Write, Future[Any]]] = []
+        self._queue: list[tuple[Write, asyncio.Future[Any]]] = []
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def submit(self, write: Callable[[Connection], T]) -> Future[T]:
+    def submit(self, write: Callable[[Connection], T], future: asyncio.Future[T]) -> None:
         self._process.tick("submit")
-        future: Future[T] = Future()
         self._queue.append((write, future))
         if self._idle.is_set():
             self._idle.clear()
             self._loop.call_soon(self._start)
-        return future
 
     async def finish(self) -> None:
         """Wait until what was submitted is written."""
@@ -215,20 +212,21 @@ class SimulatedWriter(Writer):
         group, self._queue = self._queue[: self._most], self._queue[self._most :]
         self._loop.call_later(self._seconds(), self._end, group)
 
-    def _end(self, group: list[tuple[Write, Future[Any]]]) -> None:
+    def _end(self, group: list[tuple[Write, asyncio.Future[Any]]]) -> None:
         if self._process.buried:
             self._abandon(group)
             return
-        self._commit(group)
+        done = self._commit(group)
+        self._loop.call_soon(deliver, group, done, self._loop)
         if self._process.dead:
             self._abandon(())
             raise Killed(self._process.name)
-        for write, future in group:
-            if future.exception() is not None:
+        for number, (write, _) in enumerate(group):
+            if isinstance(done, Exception):
                 self._process.failed[_kind_and_key(write)] += 1
-            elif isinstance(held := future.result(), Claim):
+            elif isinstance(held := done[number], Claim):
                 self._claimed(held.key)
-        self._process.note(self._process.name, "commit", len(group), group[0][1].exception() is None)
+        self._process.note(self._process.name, "commit", len(group), not isinstance(done, Exception))
         if not self._process.survives("told"):
             self._abandon(())
             raise Killed(self._process.name)
@@ -237,7 +235,7 @@ class SimulatedWriter(Writer):
         else:
             self._idle.set()
 
-    def _abandon(self, group: Sequence[tuple[Write, Future[Any]]]) -> None:
+    def _abandon(self, group: Sequence[tuple[Write, asyncio.Future[Any]]]) -> None:
         """Nobody writes these any more, nor what is queued; who waits for them must end."""
         for _, future in (*group, *self._queue):
             future.cancel()
