@@ -7,17 +7,19 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+import h11
 import httpx
 import structlog
 
 from batch.chats.endpoint import CHATS_PATH, parse_endpoint
 from batch.chats.error_text import parse_json
 from batch.chats.failure_table import Exchange, judge
-from batch.chats.http_messages import read_body, request_headers
+from batch.chats.http_messages import request_headers
 from batch.chats.token import Token
 from batch.chats.transport.connection import WriteTracker
 from batch.chats.transport.exceptions import TRANSPORT_ERRORS, Fault, classify_error
 from batch.chats.transport.factory import IDLE_LIMIT, make_transport
+from batch.chats.transport.http11 import Answer, head_of_post
 from batch.i18n import N_
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
@@ -73,9 +75,11 @@ class ChatsClient:
         self._url = httpx.URL(endpoint + CHATS_PATH)
         self._token = token
         headers = request_headers(token, origin, {"Content-Type": "application/json"})
-        self._headers = httpx.Headers([(b"Host", self._url.netloc), *headers.raw])  # a list would show the token
+        raw = ((b"Host", self._url.netloc), *headers.raw)
+        # A function, since an attribute with the headers would show the token.
+        self._head: Callable[[int], h11.Request] = lambda length: head_of_post(self._url.raw_path, raw, length)
         self._read_timeout = read_timeout
-        self._timeouts = {"connect": connect_timeout}
+        self._connect_timeout = connect_timeout
         self._idle_limit = idle_limit
         self._transport = make_transport(endpoint, ssl_context=ssl_context, trust_env=trust_env, idle_limit=idle_limit)
         self._now = now
@@ -102,7 +106,7 @@ class ChatsClient:
         began = self._now()
         try:
             await self._drop_idle(began)
-            await self._transport.connect(self._url, self._timeouts["connect"])
+            await self._transport.connect(self._url, self._connect_timeout)
         except TRANSPORT_ERRORS as error:
             fault, detail = classify_error(error)
         else:
@@ -139,19 +143,22 @@ class ChatsClient:
 
     async def _exchange(self, payload: str, tracker: WriteTracker) -> Exchange:
         sent_at = self._now()
-        response: httpx.Response | None = None
+        answer: Answer | None = None
         body, oversized = b"", False
         fault, detail = None, ""
+        content = payload.encode()
         try:
             async with asyncio.timeout(None) as tracker.deadline:
                 await self._drop_idle(sent_at)
-                response = await self._transport.handle_async_request(self._request(payload, tracker))
-                body, oversized = await read_body(response, limit=MAX_ANSWER)
+                head = self._head(len(content))
+                answer = await self._transport.post(self._url, head, content, tracker, self._connect_timeout)
+                body, oversized = await answer.read(MAX_ANSWER)
         except TimeoutError:
             fault = Fault.TIMEOUT
         except TRANSPORT_ERRORS as error:
             fault, detail = classify_error(error)
         received_at = self._last_used = self._now()
+        status = None if answer is None else answer.status
         return Exchange(
             written=tracker.written,
             followed=tracker.followed,
@@ -160,23 +167,12 @@ class ChatsClient:
             received_at=received_at,
             fault=fault,
             detail=detail,
-            status=None if response is None else response.status_code,
-            headers={} if response is None else dict(response.headers),
+            status=status,
+            headers={} if answer is None else answer.headers,
             body=body,
             oversized=oversized,
-            requested_status=_requested_status(payload) if response is not None and response.is_success else None,
+            requested_status=_requested_status(payload) if status is not None and 200 <= status <= 299 else None,  # noqa: PLR2004 - success
             read_timeout=self._read_timeout,
-        )
-
-    def _request(self, payload: str, tracker: WriteTracker) -> httpx.Request:
-        body = payload.encode()
-        # Given as a stream, httpx takes the headers as they are; finding out what to add costs more than to add it.
-        return httpx.Request(
-            "POST",
-            self._url,
-            headers=[*self._headers.raw, (b"Content-Length", b"%d" % len(body))],
-            stream=httpx.ByteStream(body),
-            extensions={"timeout": self._timeouts, "tracker": tracker},
         )
 
     async def _drop_idle(self, now: datetime) -> None:

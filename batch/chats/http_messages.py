@@ -1,6 +1,5 @@
 """Header fields and bodies of requests and answers, as the client and the chat history need them."""
 
-import zlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Final, cast
@@ -10,10 +9,9 @@ import httpx
 from batch._version import __version__
 from batch.chats.endpoint import parse_origin
 from batch.chats.token import Token
+from batch.chats.transport.http11 import unpack_body
 
 USER_AGENT: Final = f"wegly-batch/{__version__}"
-
-_PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 def request_headers(token: Token, origin: str | None, extra: Mapping[str, str] | None = None) -> httpx.Headers:
@@ -53,17 +51,4 @@ async def read_body(response: httpx.Response, *, limit: int) -> tuple[bytes, boo
                     break
     finally:
         await stream.aclose()
-    body = b"".join(pieces)
-    if response.headers.get("content-encoding", "").strip().lower() in _PACKED:
-        return _unpack(body, limit)
-    return body[:limit], size > limit
-
-
-def _unpack(packed: bytes, limit: int) -> tuple[bytes, bool]:
-    """Unpack at most `limit` bytes, because a small body can unpack to gigabytes."""
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        body = unpacker.decompress(packed, limit)
-    except zlib.error:
-        return packed[:limit], False
-    return body, bool(unpacker.unconsumed_tail)
+    return unpack_body(b"".join(pieces), response.headers, limit)

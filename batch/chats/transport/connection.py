@@ -9,6 +9,8 @@ import select
 import ssl
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Final, cast
 
 import h11
@@ -75,6 +77,8 @@ class Connection(asyncio.Protocol):
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self.error: Exception | None = None
         """The cause of a connection that was lost; None for a regular end."""
+        self._has_bytes: Callable[[], object] | None = None
+        """Tells if the socket has something to read; made once."""
         self._ended = False
         """No more bytes will come."""
         self._unread = 0
@@ -157,7 +161,9 @@ class Connection(asyncio.Protocol):
         for _ in range(_MOST_TURNS):
             if self._idle_since is None or self._ended or self._transport.is_closing():
                 return False
-            if not _readable(self._transport):
+            if self._has_bytes is None:
+                self._has_bytes = self._make_poll()
+            if not self._has_bytes():
                 return True
             await asyncio.sleep(0)
         return False
@@ -222,6 +228,15 @@ class Connection(asyncio.Protocol):
         self.abort()
         await self._closed
 
+    def _make_poll(self) -> Callable[[], object]:
+        """Return what tells if the socket has something to read, which the event loop may not have heard of yet."""
+        number = self._transport.get_extra_info("socket").fileno()
+        if sys.platform == "win32":
+            return lambda: select.select([number], [], [], 0)[0]
+        poll = select.poll()  # unlike select(), it takes numbers beyond 1023
+        poll.register(number, select.POLLIN)
+        return partial(poll.poll, 0)
+
     def _use(self, transport: asyncio.Transport) -> None:
         transport.set_write_buffer_limits(high=0)  # so that asyncio tells when the last byte went out
         self._transport = transport
@@ -268,13 +283,3 @@ async def keep_quiet(seconds: float) -> None:
     until = time.perf_counter() + seconds
     while (left := until - time.perf_counter()) > 0:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(left)
-
-
-def _readable(transport: asyncio.Transport) -> bool:
-    """Return True when the socket has something to read, which the event loop may not have heard of yet."""
-    number = transport.get_extra_info("socket").fileno()
-    if sys.platform == "win32":
-        return bool(select.select([number], [], [], 0)[0])
-    poll = select.poll()  # unlike select(), it takes numbers beyond 1023
-    poll.register(number, select.POLLIN)
-    return bool(poll.poll(0))

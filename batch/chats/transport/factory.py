@@ -6,6 +6,7 @@ answer that came without a request, and a post costs less. A GET may be repeated
 
 import ssl
 import urllib.request
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Final
@@ -108,7 +109,12 @@ def _proxy_error() -> SettingsError:
 def _default_context(endpoint: str, *, trust_env: bool) -> ssl.SSLContext:
     if endpoint.startswith("https:"):
         return make_ssl_context(trust_env=trust_env)
-    # Without any authority, and cheap; plain http never uses it.
+    return _without_authority()
+
+
+@cache
+def _without_authority() -> ssl.SSLContext:
+    """One for all of plain http, which never uses it."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 

@@ -1,13 +1,16 @@
-"""httpx's transport for a POST: one connection at a time; a proxy is passed through a tunnel (CONNECT).
+"""The transport of a POST: one connection at a time; a proxy is passed through a tunnel (CONNECT).
 
 Behind a proxy each exchange has a connection of its own. A failure is raised as the exception of httpx or h11 that
 names it, with its cause.
 """
 
+from __future__ import annotations
+
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator, Mapping
+import zlib
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -19,15 +22,14 @@ from batch.i18n import N_
 
 _SECOND_ADDRESS: Final = 0.25
 """Seconds after which a name's next address is tried besides (RFC 8305)."""
+_PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 
 
-class Http11Transport(httpx.AsyncBaseTransport):
+class Http11Transport:
     """One connection at a time, for one task at a time.
 
-    Of a request's extensions it obeys `timeout["connect"]` (seconds, for the connection, again for TLS, and again for
-    each of both that a proxy adds) and `tracker` (a `WriteTracker`). The answer's time-out is the caller's: a request
-    that is cancelled closes its connection.
+    The answer's time-out is the caller's: an exchange that is cancelled closes its connection.
     """
 
     def __init__(self, *, ssl_context: ssl.SSLContext, idle_limit: float, proxy: httpx.Proxy | None = None) -> None:
@@ -44,33 +46,29 @@ class Http11Transport(httpx.AsyncBaseTransport):
         self._idle_limit = idle_limit
         self._proxy = proxy
         self._connection: Connection | None = None
-        self._origin: tuple[str, bytes, int | None] | None = None
+        self._url: httpx.URL | None = None
+        """Of the connection."""
 
     @property
     def uses_proxy(self) -> bool:
         """True when every connection goes through a proxy."""
         return self._proxy is not None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send once; the answer's head is there on return, its body is in the response's stream.
+    async def post(
+        self, url: httpx.URL, head: h11.Request, body: bytes, tracker: WriteTracker, seconds: float | None
+    ) -> Answer:
+        """Post once; the answer's head is there on return. `seconds`: as of `connect`.
 
         Raises:
             httpx.TransportError, h11.ProtocolError: with the cause. Nothing is repeated.
         """
-        tracker = request.extensions.get("tracker") or WriteTracker()
-        head, body = _head(request.method, request.url.raw_path, tuple(request.headers.raw)), await request.aread()
-        connection = await self.connect(request.url, request.extensions.get("timeout", {}).get("connect"))
+        connection = await self.connect(url, seconds)
         try:
             connection.send(head, body, tracker)
-            answer = await connection.head()
+            return Answer(connection, await connection.head())
         except BaseException:
             connection.abort()
             raise
-        return httpx.Response(
-            answer.status_code,
-            headers=answer.headers.raw_items(),
-            stream=_Body(connection, refusal=not 200 <= answer.status_code <= 299),  # noqa: PLR2004 - success
-        )
 
     async def aclose(self) -> None:
         """Close the connection. May be called twice, and the transport used again."""
@@ -82,14 +80,14 @@ class Http11Transport(httpx.AsyncBaseTransport):
         """Return the connection for the next request to `url`, to be written at once: the kept one, else a new one.
 
         Nothing is written but TLS's own and the request for a proxy's tunnel. Errors as of a request.
-        `seconds`: for each step; None: no limit.
+        `seconds`: for each step (the connection, TLS, and again for both that a proxy adds); None: no limit.
         """
-        origin = url.scheme, url.raw_host, url.port
         if (kept := self._connection) is not None:
-            if origin == self._origin and kept.idle_seconds <= self._idle_limit and await kept.is_clean():
+            known = url is self._url or (self._url is not None and _origin(url) == _origin(self._url))
+            if known and kept.idle_seconds <= self._idle_limit and await kept.is_clean():
                 return kept
             kept.abort()
-        self._connection, self._origin = None, origin
+        self._connection, self._url = None, url
         self._connection = await self._connect(url, seconds)
         return self._connection
 
@@ -146,28 +144,53 @@ def _port(url: httpx.URL) -> int:
     return url.port or _PORTS[url.scheme]
 
 
+def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
+    return url.scheme, url.raw_host, url.port
+
+
 @lru_cache(maxsize=256)  # posts differ in their length alone, and to check a head costs more than to send it
-def _head(method: str, target: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> h11.Request:
-    return h11.Request(method=method, target=target, headers=list(headers))
+def head_of_post(target: bytes, headers: tuple[tuple[bytes, bytes], ...], length: int) -> h11.Request:
+    """Return the head of a POST with a body of so many bytes. Raises h11.LocalProtocolError when it is none."""
+    return h11.Request(method="POST", target=target, headers=[*headers, (b"Content-Length", b"%d" % length)])
 
 
-class _Body(httpx.AsyncByteStream):
-    """An answer's body, read once."""
+class Answer:
+    """An answer whose head is there; its body is read once."""
 
-    def __init__(self, connection: Connection, *, refusal: bool) -> None:
-        self._connection: Connection | None = connection
-        self._refusal = refusal
+    def __init__(self, connection: Connection, head: h11.Response) -> None:
+        self._connection = connection
+        self.status: int = head.status_code
+        self.headers: dict[str, str] = {}
+        """By names in lower case; values of one name are joined."""
+        for raw, value in head.headers:
+            name, text = raw.decode("ascii"), value.decode("latin-1")
+            self.headers[name] = f"{self.headers[name]}, {text}" if name in self.headers else text
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while self._connection is not None and (chunk := await self._connection.chunk()) is not None:
-            yield chunk
-
-    async def aclose(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
+    async def read(self, limit: int) -> tuple[bytes, bool]:
+        """Read the body up to `limit` bytes; True when it was longer. The exchange is ended on return."""
+        pieces: list[bytes] = []
+        size = 0
         try:
-            if self._refusal:
-                await connection.check_refusal()
+            while size <= limit and (piece := await self._connection.chunk()) is not None:
+                pieces.append(piece)
+                size += len(piece)
+            if not 200 <= self.status <= 299:  # noqa: PLR2004 - success
+                await self._connection.check_refusal()
         finally:
-            connection.finish()
+            self._connection.finish()
+        return unpack_body(b"".join(pieces), self.headers, limit)
+
+
+def unpack_body(body: bytes, headers: Mapping[str, str], limit: int) -> tuple[bytes, bool]:
+    """Return at most `limit` bytes of a body, unpacked; True when it was longer.
+
+    A small body can unpack to gigabytes: no more than that is unpacked.
+    """
+    if headers.get("content-encoding", "").strip().lower() not in _PACKED:
+        return body[:limit], len(body) > limit
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        unpacked = unpacker.decompress(body, limit)
+    except zlib.error:
+        return body[:limit], False
+    return unpacked, bool(unpacker.unconsumed_tail)

@@ -16,9 +16,9 @@ from raw_server import reset
 from systems import WINE
 
 from batch.chats import make_ssl_context
-from batch.chats.http_messages import read_body
-from batch.chats.transport import factory, http11
+from batch.chats.transport import factory
 from batch.chats.transport.connection import Connection, WriteTracker
+from batch.chats.transport.http11 import Answer, Http11Transport, head_of_post
 
 T = TypeVar("T")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -50,22 +50,28 @@ def request(url: str, *, body: bytes = b"{}", **extensions: object) -> httpx.Req
     return httpx.Request("POST", url, content=body, extensions={"timeout": timeouts, **extensions})
 
 
-def transport_to(url: str, *, proxied: bool) -> httpx.AsyncBaseTransport:
+def transport_to(url: str, *, proxied: bool) -> Http11Transport:
     """A transport for this server; the environment names the proxy."""
     with patch.object(factory, "environment_proxy", lambda _: proxy_address()):
         return factory.make_transport(url, ssl_context=TLS, trust_env=proxied)
 
 
-async def answered(transport: httpx.AsyncBaseTransport, asked: httpx.Request) -> tuple[int, bytes]:
+async def post(transport: Http11Transport, asked: httpx.Request) -> Answer:
+    """Post as the client does."""
+    body, tracker = asked.content, asked.extensions.get("tracker") or WriteTracker()
+    raw = tuple((name, value) for name, value in asked.headers.raw if name.lower() != b"content-length")
+    head = head_of_post(asked.url.raw_path, raw, len(body))
+    return await transport.post(asked.url, head, body, tracker, asked.extensions["timeout"]["connect"])
+
+
+async def answered(transport: Http11Transport, asked: httpx.Request) -> tuple[int, bytes]:
     """Status and body of one exchange."""
-    response = await transport.handle_async_request(asked)
-    body, _ = await read_body(response, limit=1000)
-    return response.status_code, body
+    answer = await post(transport, asked)
+    body, _ = await answer.read(1000)
+    return answer.status, body
 
 
-def served(
-    handler: Handler, work: Callable[[httpx.AsyncBaseTransport, str], Coroutine[Any, Any, T]], *, proxied: bool
-) -> T:
+def served(handler: Handler, work: Callable[[Http11Transport, str], Coroutine[Any, Any, T]], *, proxied: bool) -> T:
     """Do `work` with a transport and the address of a server with this handler."""
 
     async def run() -> T:
@@ -135,7 +141,7 @@ def test_what_broke_is_told_by_the_exception(name: str, proxied: bool) -> None: 
         pytest.skip("Wine gives a regular end for a reset that comes behind bytes")
     handler, error = BROKEN[name]
 
-    async def work(transport: httpx.AsyncBaseTransport, url: str) -> None:
+    async def work(transport: Http11Transport, url: str) -> None:
         with pytest.raises(error):
             await answered(transport, request(url))
 
@@ -157,23 +163,23 @@ def test_what_keeps_from_connecting_is_told_by_the_exception(
     async def says_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async def refused(transport: httpx.AsyncBaseTransport, url: str) -> None:
+    async def refused(transport: Http11Transport, url: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             free = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(httpx.ProxyError if proxied else httpx.ConnectError):
             await answered(transport, request(free))
 
-    async def no_tls(transport: httpx.AsyncBaseTransport, url: str) -> None:
+    async def no_tls(transport: Http11Transport, url: str) -> None:
         with pytest.raises(httpx.ConnectError) as raised:
             await answered(transport, request(url.replace("http:", "https:")))
         assert "SSL" in repr(raised.value.__cause__) + repr(raised.value.__context__) + str(raised.value)
 
-    async def hangs(transport: httpx.AsyncBaseTransport, url: str) -> None:
+    async def hangs(transport: Http11Transport, url: str) -> None:
         timeouts = {"connect": 0.1, "pool": 5.0}
         with pytest.raises(httpx.ConnectTimeout):
             await answered(transport, request(url.replace("http:", "https:"), timeout=timeouts))
 
-    async def no_name(transport: httpx.AsyncBaseTransport, url: str) -> None:
+    async def no_name(transport: Http11Transport, url: str) -> None:
         def fails(*_: object, **__: object) -> None:
             raise socket.gaierror(-2, "Name or service not known")
 
@@ -239,7 +245,7 @@ def test_a_cancelled_request_closes_its_connection(proxied: bool) -> None:  # no
         await reader.read()
         ended.set()
 
-    async def work(transport: httpx.AsyncBaseTransport, url: str) -> None:
+    async def work(transport: Http11Transport, url: str) -> None:
         asking = asyncio.create_task(answered(transport, request(url)))
         await asked.wait()
         asking.cancel()
@@ -260,7 +266,7 @@ def test_another_origin_gets_a_connection_of_its_own(proxied: bool) -> None:  # 
             await whole_request(reader)
             writer.write(OK)
 
-    async def elsewhere(transport: httpx.AsyncBaseTransport, url: str) -> None:
+    async def elsewhere(transport: Http11Transport, url: str) -> None:
         await answered(transport, request(url))
         with socket.create_server(("127.0.0.1", 0)) as taken:
             free = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -295,7 +301,7 @@ def answers_then_strays(*, pause: float | None) -> Handler:
 def test_what_nobody_asked_for_is_never_the_next_answer(pause: float | None, proxied: bool) -> None:  # noqa: FBT001
     """A second answer behind the first, at once or while idle: the connection is closed, the next post has its own."""
 
-    async def twice(transport: httpx.AsyncBaseTransport, url: str) -> list[tuple[int, bytes]]:
+    async def twice(transport: Http11Transport, url: str) -> list[tuple[int, bytes]]:
         first = await answered(transport, request(url))
         await asyncio.sleep(0.03)
         return [first, await answered(transport, request(url))]
@@ -313,7 +319,7 @@ def test_an_answer_at_the_beginning_is_no_answer(proxied: bool) -> None:  # noqa
         await writer.drain()
         seen.extend(await reader.read())
 
-    async def work(transport: httpx.AsyncBaseTransport, url: str) -> list[str]:
+    async def work(transport: Http11Transport, url: str) -> list[str]:
         tracker = Tracker()
         with pytest.raises((httpx.ConnectError, httpx.ProxyError)):
             await answered(transport, request(url, tracker=tracker))
@@ -339,7 +345,7 @@ def test_what_came_since_it_was_connected_is_no_answer(proxied: bool) -> None:  
         writer.write(OK)
         await reader.read()
 
-    async def work(transport: httpx.AsyncBaseTransport, url: str) -> tuple[int, bytes]:
+    async def work(transport: Http11Transport, url: str) -> tuple[int, bytes]:
         await transport.connect(httpx.URL(url), 5.0)  # type: ignore[attr-defined]  # ours has it
         await asyncio.sleep(0.3)
         return await answered(transport, request(url))
@@ -357,7 +363,7 @@ def test_an_answer_before_the_whole_request_is_premature(proxied: bool) -> None:
         writer.write(STRAY)
         await asyncio.sleep(0.2)
 
-    async def work(transport: httpx.AsyncBaseTransport, url: str) -> tuple[int, list[str], bool]:
+    async def work(transport: Http11Transport, url: str) -> tuple[int, list[str], bool]:
         tracker = Tracker()
         status, _ = await answered(transport, request(url, body=b"x" * 32_000_000, tracker=tracker))
         return status, tracker.calls, tracker.premature
@@ -379,7 +385,7 @@ def test_the_account_is_kept_in_order() -> None:
             writer.write(OK)
             await reader.read()
 
-        async def work(transport: httpx.AsyncBaseTransport, url: str) -> list[str]:
+        async def work(transport: Http11Transport, url: str) -> list[str]:
             trackers.append(Tracker())
             assert await answered(transport, request(url, body=asked, tracker=trackers[0])) == (200, b"ok")
             return trackers[0].calls
@@ -398,12 +404,12 @@ def test_a_request_that_is_none_is_not_written() -> None:
         writer.write(OK)
         await reader.read()
 
-    async def work(transport: httpx.AsyncBaseTransport, url: str) -> tuple[list[str], tuple[int, bytes]]:
+    async def work(transport: Http11Transport, url: str) -> tuple[list[str], tuple[int, bytes]]:
         tracker = Tracker()
         wrong = request(url, tracker=tracker)
         wrong.headers["X-Wrong"] = "a\r\nb"
         with pytest.raises(h11.LocalProtocolError):
-            await transport.handle_async_request(wrong)
+            await post(transport, wrong)
         return tracker.calls, await answered(transport, request(url))
 
     assert served(keeps, work, proxied=False) == ([], (200, b"ok"))
@@ -415,11 +421,11 @@ def test_nothing_was_written_when_connecting_failed() -> None:
     async def nobody(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async def work(transport: httpx.AsyncBaseTransport, url: str) -> list[str]:
+    async def work(transport: Http11Transport, url: str) -> list[str]:
         tracker = Tracker()
         wrong = request(url.replace("http:", "https:"), tracker=tracker, timeout={"connect": 0.05})
         with pytest.raises(httpx.ConnectTimeout):
-            await transport.handle_async_request(wrong)
+            await post(transport, wrong)
         return tracker.calls
 
     assert served(nobody, work, proxied=False) == []
@@ -439,13 +445,13 @@ def test_an_endless_answer_makes_the_server_wait() -> None:
             await writer.drain()
             sent += len(piece)
 
-    async def work(transport: httpx.AsyncBaseTransport, url: str) -> int:
-        response = await transport.handle_async_request(request(url))
+    async def work(transport: Http11Transport, url: str) -> int:
+        await post(transport, request(url))
         before = -1
         while before != sent:  # until the server's writing stands still
             before = sent
             await asyncio.sleep(0.1)
-        await response.aclose()
+        await transport.aclose()
         return sent
 
     assert served(floods, work, proxied=False) < 30_000_000
@@ -493,7 +499,7 @@ def test_a_port_that_is_not_named_is_the_schemes(
 
         monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", connect)
         through = httpx.Proxy(proxy) if proxy else None
-        transport = http11.Http11Transport(ssl_context=ssl.create_default_context(), idle_limit=1.0, proxy=through)
+        transport = Http11Transport(ssl_context=ssl.create_default_context(), idle_limit=1.0, proxy=through)
         with pytest.raises((httpx.ConnectError, httpx.ProxyError)):
             await transport.connect(httpx.URL(url), 5.0)
 

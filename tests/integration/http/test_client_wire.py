@@ -697,7 +697,7 @@ def test_a_defect_before_the_request_is_raised(monkeypatch: pytest.MonkeyPatch) 
 
     async def run() -> None:
         client = client_for("http://127.0.0.1:9")
-        monkeypatch.setattr(client, "_request", fails)
+        monkeypatch.setattr(client, "_head", fails)
         try:
             await ChatsClient.post(client, PAYLOAD, had_answer=True)
         finally:
