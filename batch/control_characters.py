@@ -19,7 +19,7 @@ def show_controls(text: str) -> str:
 
 def escape_controls(document: str) -> str:
     r"""Return a JSON document of the same meaning, with `\u202e` in place of such characters."""
-    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+    return document if document.isprintable() else _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def find_control(text: str) -> str | None:

@@ -25,6 +25,7 @@ from batch.errors import WeglyBatchError
 from batch.i18n import _, describe_os_error, ngettext, number
 from batch.model.redaction import mask_numbers
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode  # json.dumps makes an encoder for each line
 _MOST = 10**9
 """Counts and milliseconds are smaller; a phone as a number is larger."""
 _SHORTEST_PHONE = 8
@@ -42,12 +43,11 @@ def log_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog
     before = structlog.get_config() if structlog.is_configured() else None
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.format_exc_info,
             _without_phones,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+            structlog.processors.JSONRenderer(lambda event, **_: _encode(event)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=lambda *_: lines,
@@ -79,11 +79,13 @@ def _without_phones(_logger: object, _method: str, event: MutableMapping[str, An
 
 
 def _masked(value: object) -> object:
-    if type(value) is str:  # as nearly every value is; to look at it costs as much as to write the line
-        return value if len(value) < _SHORTEST_PHONE else mask_numbers(value)
+    # Nearly every value is of the first kinds; to look at it as a pattern costs as much as to write the line.
+    kind = type(value)
+    if kind is str:
+        return value if len(value) < _SHORTEST_PHONE else mask_numbers(value)  # type: ignore[arg-type]
+    if value is None or kind is bool or kind is float:
+        return value
     match value:
-        case None | bool() | float():
-            return value
         case int():
             return value if abs(value) < _MOST else mask_numbers(str(value))
         case Mapping():
