@@ -1,6 +1,5 @@
 """The client: one POST at a time over one connection of its own, and a verdict for whatever happens."""
 
-import asyncio
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -148,11 +147,10 @@ class ChatsClient:
         fault, detail = None, ""
         content = payload.encode()
         try:
-            async with asyncio.timeout(None) as tracker.deadline:
-                await self._drop_idle(sent_at)
-                head = self._head(len(content))
-                answer = await self._transport.post(self._url, head, content, tracker, self._connect_timeout)
-                body, oversized = await answer.read(MAX_ANSWER)
+            await self._drop_idle(sent_at)
+            head = self._head(len(content))
+            answer = await self._transport.post(self._url, head, content, tracker, self._connect_timeout)
+            body, oversized = await answer.read(MAX_ANSWER)
         except TimeoutError:
             fault = Fault.TIMEOUT
         except TRANSPORT_ERRORS as error:

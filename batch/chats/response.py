@@ -118,6 +118,9 @@ class LastMessage(LenientModel):
     created_at: Instant = None
 
 
+_NO_MESSAGE = LastMessage()
+
+
 class ChatAnswer(LenientModel):
     """A chat. Only `id` is required; what is missing, null or of a wrong type is None."""
 
@@ -151,7 +154,7 @@ def find_chat_signs(
             SNOOZED had an earlier life, because a new one has no reason to be.
     """
     limit = sent_at + (timedelta(seconds=clock_skew) - MARGIN if clock_skew is not None else -MARGIN_WITHOUT_DATE)
-    last = answer.last_message or LastMessage()
+    last = answer.last_message or _NO_MESSAGE
     dates = (answer.last_message_at, last.meta_timestamp, last.created_at)
     is_own = _is_own(last, sent_at, clock_skew)
     return ChatSigns(

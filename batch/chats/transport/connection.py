@@ -5,6 +5,7 @@ is written end the connection, a new one too.
 """
 
 import asyncio
+import math
 import select
 import ssl
 import sys
@@ -37,16 +38,16 @@ _END: Final = h11.EndOfMessage()
 class WriteTracker:
     """Account of one request's writing, kept by its connection; it starts the answer's time-out."""
 
-    def __init__(self, *, read_timeout: float = 0.0) -> None:
-        """`read_timeout`: seconds from the last written byte to the whole answer."""
+    def __init__(self, *, read_timeout: float = math.inf) -> None:
+        """`read_timeout`: seconds from the last written byte to the whole answer; by default others limit it."""
         self.written = False
         """A byte of the request may have gone out. Certainly none while it is False: it is set before the write."""
         self.premature = False
         """Bytes of an answer came before the last byte of the request had gone out."""
         self.followed = False
         """More bytes came behind a refusal."""
-        self.deadline: asyncio.Timeout | None = None
-        """Set by the client; None leaves the time-out to others."""
+        self.deadline = math.inf
+        """When the whole answer must be there, by the loop's clock."""
         self._read_timeout = read_timeout
 
     def on_write(self) -> None:
@@ -56,8 +57,8 @@ class WriteTracker:
 
     def on_flush(self) -> None:
         """Let the time-out begin anew: the last byte of the request went out only now."""
-        if self.deadline is not None:
-            self.deadline.reschedule(asyncio.get_running_loop().time() + self._read_timeout)
+        if self._read_timeout < math.inf:
+            self.deadline = asyncio.get_running_loop().time() + self._read_timeout
 
 
 class Connection(asyncio.Protocol):
@@ -74,6 +75,8 @@ class Connection(asyncio.Protocol):
         self._tracker: WriteTracker | None = None
         """Present while an answer is due."""
         self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        """Runs at the deadline of this exchange, or of an earlier one: most never end for it, so it is seldom set."""
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self.error: Exception | None = None
         """The cause of a connection that was lost; None for a regular end."""
@@ -110,6 +113,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.error, self._ended = exc, True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if not self._closed.done():
             self._closed.set_result(None)
         self._wake()
@@ -181,6 +187,7 @@ class Connection(asyncio.Protocol):
 
         Raises:
             httpx.TransportError: the connection was lost.
+            TimeoutError: the deadline of the request is past.
             h11.RemoteProtocolError: what came is no HTTP.
         """
         while True:
@@ -267,11 +274,27 @@ class Connection(asyncio.Protocol):
         if self._unread > _MOST_UNREAD:
             self._transport.resume_reading()
         self._unread = 0
+        self._watch_deadline()
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
+
+    def _watch_deadline(self) -> None:
+        deadline = math.inf if self._tracker is None else self._tracker.deadline
+        if deadline <= self._loop.time():
+            raise TimeoutError
+        if self._timer is None and deadline < math.inf:
+            self._timer = self._loop.call_at(deadline, self._on_deadline)
+
+    def _on_deadline(self) -> None:
+        self._timer = None
+        if self._waiter is not None and not self._waiter.done():
+            try:
+                self._watch_deadline()  # it was that of an earlier exchange, or bytes were still written
+            except TimeoutError as error:
+                self._waiter.set_exception(error)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
