@@ -40,14 +40,16 @@ def measured(
     environment: Mapping[str, str] | None = None,
     core: int | None = None,
     until: str = "",
+    folder: Path | None = None,
 ) -> Cost:
     """Run a command some times, with more in its environment. Raises Failed when it ends with a code that is not
     allowed.
 
     `core`: the only one it may use, where the system has a way to say so. `until`: a pattern of files that are not
-    there yet.
+    there yet. `folder`: where it runs; None: here.
     """
-    costs = [_once(command, allowed, {**os.environ, **(environment or {})}, core, until) for _ in range(rounds)]
+    more = {**os.environ, **(environment or {})}
+    costs = [_once(command, allowed, more, core=core, until=until, folder=folder) for _ in range(rounds)]
     return Cost(
         cpu=median(each.cpu for each in costs),
         wall=median(each.wall for each in costs),
@@ -57,13 +59,19 @@ def measured(
 
 
 def _once(
-    command: Sequence[str], allowed: Sequence[int], environment: Mapping[str, str], core: int | None, until: str
+    command: Sequence[str],
+    allowed: Sequence[int],
+    environment: Mapping[str, str],
+    *,
+    core: int | None,
+    until: str,
+    folder: Path | None,
 ) -> Cost:
     # By a small process of its own: what is measured begins with the memory of who starts it.
     words = [sys.executable, "-I", "-S", __file__, "any" if core is None else str(core), until, *command]
     # What is installed has its bytecode already, and so must ours: it is written by the first round.
     cached = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(words, env=cached, capture_output=True, check=False)
+    done = subprocess.run(words, env=cached, capture_output=True, check=False, cwd=folder)
     said = done.stdout.decode(errors="replace").splitlines()
     if done.returncode or not said:
         raise Failed(f"{' '.join(command)} could not be measured: {done.stderr.decode(errors='replace')[-1000:]}")

@@ -2,12 +2,16 @@
 
     python tests/benchmarks/pacing.py                    10, 80, 500 and 1,000 a second, for some seconds each
     python tests/benchmarks/pacing.py --rates 1000 --latency 0.3 --seconds 60 --one-core
+    python tests/benchmarks/pacing.py --rates 500 1000 --one-core --against ../other-checkout --rounds 5
 
 A bare server in a process of its own (`arrivals.py`) answers after a while; when each request arrived is noted by the
 kernel. The whole program runs as a person runs it: sheet, ledger on disk with full durability, report. Told are the
 rate of the report, the rate of what arrived, the most that any moving second held on arrival with what it may hold,
 what the program adds (from when a post was due to its first byte at the server, the 99th of a hundred), and what a row
 costs. Ends with 1 when a rate was reached to less than 97 %, or a moving second held too many.
+
+`--against`: what a row costs here and in another checkout of this program, in turn, with the packages of this one; the
+ratio is the median of the rounds, so that a busy machine changes little.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from arrivals import arrivals_of
 from measuring import Cost, measured
@@ -79,12 +84,17 @@ class Measured:
         return self.missed <= MISSED and self.over <= 0
 
 
-def measure(rate: float, seconds: float, *, latency: float = LATENCY, one_core: bool = False) -> Measured:
-    """Run the program at `rate` starts a second for about so many seconds. `one_core`: it gets no other."""
+def measure(
+    rate: float, seconds: float, *, latency: float = LATENCY, one_core: bool = False, checkout: Path | None = None
+) -> Measured:
+    """Run the program at `rate` starts a second for about so many seconds. `one_core`: it gets no other.
+
+    `checkout`: where the program is; None: here.
+    """
     count = max(20, round(rate * seconds))
     with tempfile.TemporaryDirectory(prefix="wegly-batch-bench-") as name, arrivals_of(latency) as server:
         folder = Path(name)
-        cost = _run(folder, server.port, rate, count, core=0 if one_core else None)
+        cost = _run(folder, server.port, rate, count, core=0 if one_core else None, checkout=checkout)
         arrivals = server.arrivals()
         summary = json.loads(next(folder.glob("reports/*/summary.json")).read_text(encoding="utf-8"))
         added = sorted(_added(folder, arrivals))
@@ -103,7 +113,7 @@ def measure(rate: float, seconds: float, *, latency: float = LATENCY, one_core: 
     )
 
 
-def _run(folder: Path, port: int, rate: float, count: int, *, core: int | None) -> Cost:
+def _run(folder: Path, port: int, rate: float, count: int, *, core: int | None, checkout: Path | None) -> Cost:
     sheet = "Telefone\n" + "".join(f"119{FIRST + number}\n" for number in range(count))
     (folder / "sheet.csv").write_text(sheet, encoding="utf-8")
     (folder / "campaign.toml").write_text(CAMPAIGN, encoding="utf-8")
@@ -111,7 +121,7 @@ def _run(folder: Path, port: int, rate: float, count: int, *, core: int | None) 
     words += ["--rate", f"{rate}/s", "--reports", str(folder / "reports")]
     words += ["--base-url", f"http://127.0.0.1:{port}", "--ledger", f"sqlite:///{folder / 'ledger.sqlite3'}"]
     command = [sys.executable, "-m", "batch", *words]
-    return measured(command, rounds=1, environment={"WEGLY_TOKEN": "benchmark"}, core=core)
+    return measured(command, rounds=1, environment={"WEGLY_TOKEN": "benchmark"}, core=core, folder=checkout)
 
 
 def _added(folder: Path, arrivals: Mapping[int, float]) -> list[float]:
@@ -131,13 +141,36 @@ def line_of(found: Measured) -> str:
     return f"| {kept} | {costs} | {'yes' if found.holds else 'NO'} |\n"
 
 
+def compare(words: argparse.Namespace) -> None:
+    """Print what a row costs here and there."""
+    names = "wanted /s | CPU a row here | there | ratio"
+    sys.stdout.write(f"| {names} |\n|---|---|---|---|\n")
+    for rate in words.rates:
+        costs = []
+        for _ in range(words.rounds):
+            pair = [
+                measure(rate, words.seconds, latency=words.latency, one_core=words.one_core, checkout=each)
+                for each in (None, words.against)
+            ]
+            costs.append([1000 * found.cost.cpu / found.rows for found in pair])
+        here, there = (median(each) for each in zip(*costs, strict=True))
+        ratio = median(ours / theirs for ours, theirs in costs)
+        sys.stdout.write(f"| {rate:g} | {here:.2f} ms | {there:.2f} ms | {ratio:.2f} |\n")
+        sys.stdout.flush()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rates", type=float, nargs="+", default=[10.0, 80.0, 500.0, 1000.0])
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--latency", type=float, default=LATENCY)
     parser.add_argument("--one-core", action="store_true")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT")
+    parser.add_argument("--rounds", type=int, default=3)
     words = parser.parse_args()
+    if words.against:
+        compare(words)
+        return 0
     names = (
         "wanted /s | reported | arrived | most in a moving second | allowed | added, p99 | CPU a row | memory | holds"
     )
