@@ -91,18 +91,11 @@ class AttemptRunner:
 
     async def claim(self, job: Job) -> Any | ClaimRefusal | None:
         """Claim a message durably; Refused by a rule, or None when the claim is not ours or the ledger failed."""
-        claiming = asyncio.ensure_future(self.ledger.claim(job, self.now()))
         try:
-            return await asyncio.shield(claiming)
+            return await self.ledger.claim(job, self.now())
         except asyncio.CancelledError:
-            # The claim may be durable already, and will not be posted.
-            try:
-                held = await claiming
-            except LedgerFailed:
-                await self._write_patiently(partial(self.ledger.withdraw, job.key))
-            else:
-                if held is not None and not isinstance(held, ClaimRefusal):
-                    await self.give_back(held)
+            # The claim may be durable already, or is about to be, and will not be posted.
+            await self._write_patiently(partial(self.ledger.withdraw, job.key))
             raise
         except LedgerFailed as failed:
             # Whether the claim took effect is open; that it was not posted is certain.

@@ -9,13 +9,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from scripted_api import BEGIN, World
+from sqlalchemy import text
 
 from batch.errors import LedgerFailed
+from batch.ledger import Ledger, Owner
+from batch.ledger.send.queue import SendQueue
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import StopCause
-from batch.model.verdicts import ChatSigns, ClaimRefusal, Verdict
+from batch.model.verdicts import ChatSigns, Verdict
 from batch.pool.attempt import CLOCK_SLACK, Attempt, AttemptRunner
 from batch.pool.stop import StopSignal
 
@@ -24,7 +28,6 @@ JOB = Job(key="k", row=2, person="+5511988887001", sender="s1", payload="{}")
 SENT = Verdict(outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200, signs=ChatSigns(chat_id="c"))
 REFUSED = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), http_status=400)
 OFFLINE = Verdict(outcome=Outcome.PENDING, finding=Finding(Reason.NOT_CONNECTED), repeat=True)
-FULL = ClaimRefusal(outcome=Outcome.PENDING, finding=Finding(Reason.CAP))
 
 
 @dataclass
@@ -125,22 +128,32 @@ def test_a_clock_that_goes_back_by_more_than_minutes_stops_the_run(in_virtual_ti
 
 
 @pytest.mark.parametrize(
-    ("ledger", "written"),
-    [
-        (Notes(claiming=2.0), [("release", "claim", None, None)]),
-        (Notes(claiming=2.0, held=None), []),
-        (Notes(claiming=2.0, held=FULL), []),
-        (Notes(claiming=2.0, claim_fails=True), [("withdraw", "k")]),
-    ],
+    "ledger", [Notes(claiming=2.0), Notes(claiming=2.0, failures=2)], ids=["at once", "after the ledger failed"]
 )
-def test_a_claim_that_is_cut_off_is_given_back(in_virtual_time: Timed, ledger: Notes, written: list[object]) -> None:
-    """It may be durable already; where the ledger failed it is withdrawn."""
+def test_a_claim_that_is_cut_off_is_withdrawn(in_virtual_time: Timed, ledger: Notes) -> None:
+    """It may be durable already, and is not posted."""
 
     async def claim() -> None:
         await cancelled(runner_of(ledger, Wire()).claim(JOB), after=1.0)
 
     in_virtual_time(claim())
-    assert ledger.written == written
+    assert ledger.written == [("withdraw", "k")]
+
+
+def test_a_claim_that_is_cut_off_before_its_commit_leaves_the_message_pending(world: World, ledger: Ledger) -> None:
+    """The claim is on its way to the disk; what takes it back follows it."""
+    world.plan([1])
+
+    async def claim(sending: SendQueue) -> None:
+        (job,) = sending.jobs()
+        runner = AttemptRunner(ledger=sending, client=Wire, now=lambda: BEGIN, stop=StopSignal())
+        await cancelled(runner.claim(job), after=0)
+
+    with ledger.open_queue(Owner.here("r1")) as sending:
+        asyncio.run(claim(sending))
+    with ledger._engine.connect() as connection:
+        (found,) = connection.execute(text("SELECT state, attempts, claim_run FROM messages"))
+    assert tuple(found) == ("pending", 0, None)
 
 
 def test_a_claim_that_fails_is_withdrawn_and_stops_the_run(in_virtual_time: Timed) -> None:
