@@ -445,11 +445,12 @@ def general_sentence(reason: Reason) -> str:
     return fill(_(reason.sentence), {}, missing="\N{HORIZONTAL ELLIPSIS}")
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=to_json).encode  # json.dumps makes an encoder for each
+
+
 def findings_to_json(findings: Iterable[Finding]) -> str:
     """Encode findings as the ledger stores them."""
-    return json.dumps(
-        [[finding.reason.value, dict(finding.values)] for finding in findings], ensure_ascii=False, default=to_json
-    )
+    return _encode([[finding.reason.value, dict(finding.values)] for finding in findings])
 
 
 @lru_cache(maxsize=1024)

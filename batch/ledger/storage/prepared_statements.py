@@ -58,14 +58,16 @@ class _Compiled:
         self._constants = {
             name: compiled.params[name] for bind, name in compiled.bind_names.items() if not bind.required
         }
-        self._order = compiled.positiontup if compiled.positional else None
-        self._converters: dict[str, Callable[[Any], Any]] = {}
+        converters: dict[str, Callable[[Any], Any]] = {}
         for bind, name in compiled.bind_names.items():
             if convert := bind.type.dialect_impl(dialect).bind_processor(dialect):
-                self._converters[name] = convert
+                converters[name] = convert
+        self._positional = compiled.positional
+        names = compiled.positiontup if compiled.positional else compiled.bind_names.values()
+        self._order = [(name, converters.get(name)) for name in names or ()]
 
     def values(self, given: Mapping[str, Any]) -> Any:
         values = {**self._constants, **given}
-        for name, convert in self._converters.items():
-            values[name] = convert(values[name])
-        return values if self._order is None else [values[name] for name in self._order]
+        if self._positional:
+            return [values[name] if convert is None else convert(values[name]) for name, convert in self._order]
+        return {name: values[name] if convert is None else convert(values[name]) for name, convert in self._order}
