@@ -189,12 +189,8 @@ def _accepted(answer: _Answer, *, had_answer: bool) -> Verdict:
         sent_at=exchange.sent_at,
         clock_skew=clock_skew(exchange.headers, received=exchange.received_at),
         requested_status=exchange.requested_status,
+        clean=lambda text: one_line(answer.redact(text)),
     )
-    # Redacted once more: JSON can hold a token in an escaped spelling.
-    status = None if signs.chat_status is None else one_line(answer.redact(signs.chat_status))
-    signs = replace(signs, chat_id=one_line(answer.redact(signs.chat_id)), chat_status=status)
-    if signs.message_id is not None:
-        signs = replace(signs, message_id=one_line(answer.redact(signs.message_id)))
     outcome, _evidence = weigh(signs, known_chat=False)
     reason = Reason.REUSED if outcome is Outcome.REUSED else Reason.CREATED
     return Verdict(outcome=outcome, finding=Finding(reason), signs=signs)

@@ -5,7 +5,7 @@ Everything is read leniently: an answer of a wrong shape gives None, never an er
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -141,7 +141,13 @@ def parse_chat(text: str) -> ChatAnswer | None:
 
 
 def find_chat_signs(
-    answer: ChatAnswer, *, http_status: int, sent_at: datetime, clock_skew: float | None, requested_status: str | None
+    answer: ChatAnswer,
+    *,
+    http_status: int,
+    sent_at: datetime,
+    clock_skew: float | None,
+    requested_status: str | None,
+    clean: Callable[[str], str] = str,
 ) -> ChatSigns:
     """Find the signs of a new or an old chat in an answer.
 
@@ -152,21 +158,22 @@ def find_chat_signs(
         clock_skew: seconds the API's clock is ahead of ours; None when not known.
         requested_status: the `status` in the request; None when none was asked for. Then a chat that is RESOLVED or
             SNOOZED had an earlier life, because a new one has no reason to be.
+        clean: makes texts of the answer fit to be kept: JSON can hold a token in an escaped spelling.
     """
     limit = sent_at + (timedelta(seconds=clock_skew) - MARGIN if clock_skew is not None else -MARGIN_WITHOUT_DATE)
     last = answer.last_message or _NO_MESSAGE
     dates = (answer.last_message_at, last.meta_timestamp, last.created_at)
     is_own = _is_own(last, sent_at, clock_skew)
     return ChatSigns(
-        chat_id=answer.id,
-        chat_status=answer.status,
+        chat_id=clean(answer.id),
+        chat_status=None if answer.status is None else clean(answer.status),
         created=http_status == 201,  # noqa: PLR2004 - Created
         older_date=any(date < limit for date in dates if date is not None),
         earlier_life=(answer.unread_count or 0) > 0
         or bool(answer.archived_at)
         or _not_from_us(last)
         or _other_status(answer.status, requested_status),
-        message_id=last.id if is_own else None,
+        message_id=clean(last.id) if is_own and last.id is not None else None,
         message_status=last.status if is_own else None,
     )
 
