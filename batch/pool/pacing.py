@@ -110,7 +110,9 @@ def shortest_gap(rate: float) -> float:
 
 
 def recover_rate(pace: Pace, now: float) -> Pace:
-    """Let the rate grow for the time since it was last computed."""
+    """Let the rate grow for the time since it was last computed; of the wanted rate that time says nothing."""
+    if pace.rate == pace.wanted:
+        return pace
     grown = pace.rate * CLIMB_PER_SECOND ** min(max(0.0, now - pace.changed), _LONGEST_CLIMB)
     return pace._replace(rate=min(pace.wanted, grown), changed=max(now, pace.changed))
 
@@ -120,7 +122,8 @@ def cut_rate(pace: Pace, now: float) -> Pace:
     pace = recover_rate(pace, now)
     if now - pace.cut_at < CUT_ONCE_IN:
         return pace
-    return pace._replace(rate=max(pace.rate * CUT_TO, pace.wanted * LOWEST), cut_at=now)
+    rate = max(pace.rate * CUT_TO, pace.wanted * LOWEST)
+    return pace._replace(rate=rate, cut_at=now, changed=max(now, pace.changed))
 
 
 def pause(pace: Pace, now: float, seconds: float) -> Pace:
