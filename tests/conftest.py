@@ -30,6 +30,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long an example takes says more about the machine than about the rule.
 settings.register_profile("ours", deadline=None)
+settings.register_profile("few", deadline=None, max_examples=20)  # .ci/run, on further versions of Python
 settings.load_profile("ours")
 
 

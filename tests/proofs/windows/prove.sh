@@ -41,18 +41,31 @@ C
   export ZIG_GLOBAL_CACHE_DIR=$here/zig-cache
   "$zig" cc -target x86_64-windows-gnu -municode -O1 -o "$python/python.exe" "$here/python.c"
   "$zig" cc -target x86_64-windows-gnu -O1 -shared -o "$python/bcryptprimitives.dll" "$here/prng.c" -ladvapi32
-  # Newer NumPy asks Wine 8's C library for functions that it lacks.
-  python3.11 -c 'import sys, tomllib
-for each in tomllib.load(open(sys.argv[1], "rb"))["project"]["dependencies"]:
-    if "Windows" not in each: print(each)' "$root/pyproject.toml" >"$here/needed.txt"
-  download -r "$here/needed.txt" 'numpy==1.26.4' 'pandas==2.2.3' colorama tzdata hypothesis 'pytest>=9' pytest-timeout pytest-xdist
-  for wheel in "$here"/wheels/*.whl; do unzip -qo "$wheel" -d "$python/Lib/site-packages"; done
   wineboot -i >/dev/null 2>&1
   wine winecfg -v win10 >/dev/null 2>&1
   touch "$here/whole"
 }
 
+# What the project's own files ask for, without what the interpreter brings or Wine lacks.
+list_needed() {
+  python3.11 -c 'import sys, tomllib
+project = tomllib.load(open(sys.argv[1], "rb"))["project"]
+ours = {*project["dependencies"], *project["optional-dependencies"]["test"]}
+print(*sorted(each for each in ours if "!= \x27Windows" not in each and "playwright" not in each), sep="\n")' "$root/pyproject.toml"
+}
+
+install_packages() {
+  rm -rf "$python/Lib/site-packages" "$here/wheels" "$here/needed.txt"
+  mkdir -p "$python/Lib/site-packages" "$here/wheels"
+  # Newer NumPy asks Wine 8's C library for functions that it lacks.
+  download -r <(sed 's/;.*//' "$here/needing.txt") 'numpy==1.26.4' 'pandas==2.2.3' colorama pywin32-ctypes
+  for wheel in "$here"/wheels/*.whl; do unzip -qo "$wheel" -d "$python/Lib/site-packages"; done
+  mv "$here/needing.txt" "$here/needed.txt"
+}
+
 [[ -e $here/whole ]] || build
+list_needed >"$here/needing.txt"
+cmp -s "$here/needing.txt" "$here/needed.txt" || install_packages
 cd "$root"
 (($#)) || set -- tests/unit
 # Wine's Python needs a standard input that is a pipe, and standard output likewise.
