@@ -1,3 +1,3 @@
 """The version, read by the build and by the program alike."""
 
-__version__ = "0.1.0"
+__version__ = "0.4.0"
