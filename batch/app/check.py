@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,7 @@ from batch.model.reasons import Finding
 from batch.model.runs import Result, count_outcomes
 from batch.model.sheets import SheetInfo
 
+_SOON = timedelta(minutes=1)
 _BAD_ROWS_SHOWN = 20
 _EXAMPLES_SHOWN = 3
 _NOTED_ROWS_SHOWN = 3
@@ -50,6 +51,13 @@ class Forecast:
     def is_bounded(self) -> bool:
         """True when hours or a cap, and not the rate alone, decide how long sending takes."""
         return bool(self.campaign.hours.windows) or self.campaign.throttle.per_24h is not None
+
+    @property
+    def closed_until(self) -> datetime | None:
+        """When the first message goes, where the hours keep all of them back now; None: they do not."""
+        first = self.schedule.first
+        is_open = self.campaign.hours.state_at(self.now, (self.campaign.timezone,)).open
+        return None if is_open or first is None or first - self.now < _SOON else first
 
     def outlasts(self, expires: datetime | None) -> bool:
         """True when a token that expires then does not last until the last message; None: not known."""

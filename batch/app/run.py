@@ -204,6 +204,9 @@ class SheetRun:
             self._resources.enter_context(ledger.hold(senders, owner))
             if check.to_send and not watcher.confirm(check):
                 raise Declined(_("Nothing was sent: the question was answered with no."))
+            opens = check.forecast.closed_until if check.to_send and not settings.wait else None
+            if opens is not None and watcher.wait_for_hours(opens, campaign.timezone):
+                self._settings = settings = replace(settings, wait=True)
             options, folder = reading_of(campaign, source.sheet.info), str(self._folder.path)
             options |= dict.fromkeys([KEYED_ORIGINS, *([CLEAN_REPORT] if settings.clean_report else [])], "yes")
             options |= {TEMPLATE: traits_of(campaign).template, CAMPAIGN_FILE: str(campaign.path.absolute())}

@@ -1,7 +1,7 @@
 """`run --to`: sends the first message that would be sent to one's own number, to be looked at in WhatsApp.
 
 A trial is no row's message: it never counts as sent to a person of the sheet. It counts for caps and spacing like any
-other, and the suppression list, the hours and the allow list hold for it.
+other, and the suppression list and the allow list hold for it; the hours do not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -95,7 +95,7 @@ def send_trial(
         sent = send(
             ledger,
             owner,
-            campaign=loaded,
+            campaign=loaded.model_copy(update={"window": ()}),  # who asks for a trial is awake
             token=token,
             settings=settings,
             watcher=watcher,

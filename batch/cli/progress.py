@@ -20,7 +20,7 @@ from batch.cli.output.check import send_question
 from batch.cli.output.run import trial_question, waiting_text
 from batch.cli.terminal import columns_of, confirm, echo
 from batch.control_characters import show_controls
-from batch.formatting import format_duration, format_rate, format_short_rate
+from batch.formatting import format_duration, format_moment, format_rate, format_short_rate
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
@@ -210,6 +210,10 @@ class Terminal(Watcher):
 
     def confirm(self, plan: Check) -> bool:
         return self._yes or confirm(send_question(plan, self._expires))
+
+    def wait_for_hours(self, until: datetime, timezone: str) -> bool:
+        question = _("Outside the campaign's hours: wait until {when}?")
+        return not self._yes and confirm(question.format(when=format_moment(until, timezone)))
 
     def look_first(self, people: int, seconds: float) -> None:
         words = ngettext(

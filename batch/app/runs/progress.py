@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 
 import structlog
@@ -169,6 +170,10 @@ class Watcher:
     def confirm(self, plan: Check) -> bool:  # noqa: ARG002 - for those that ask
         """Return whether the plan is to be sent."""
         return True
+
+    def wait_for_hours(self, until: datetime, timezone: str) -> bool:  # noqa: ARG002 - likewise
+        """Return whether to wait for the campaign's hours, which begin then, instead of ending."""
+        return False
 
     def look_first(self, people: int, seconds: float) -> None:
         """Take note that the chats of so many people are looked into before anything is sent, for so long at most."""

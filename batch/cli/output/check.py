@@ -1,6 +1,7 @@
 """Output of `check`, the question of `run`, and the schedule in both."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from textwrap import indent
 from zoneinfo import ZoneInfo
@@ -11,9 +12,33 @@ from batch.formatting import format_day, format_duration, format_messages, forma
 from batch.i18n import N_, _, decimal, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
-from batch.model.reasons import explain, sentence
+from batch.model.reasons import Reason, explain, sentence
 from batch.model.runs import Result
 
+_Words = Callable[[int], str]
+_OTHERWISE: _Words = lambda n: ngettext("{n} by another rule", "{n} by other rules", n)  # noqa: E731 - as the table below
+_OPTED_OUT: _Words = lambda n: ngettext("{n} opted out", "{n} opted out", n)  # noqa: E731
+_NOT_CHOSEN: _Words = lambda n: ngettext("{n} not chosen", "{n} not chosen", n)  # noqa: E731
+_ACCEPTED: _Words = lambda n: ngettext("{n} accepted before", "{n} accepted before", n)  # noqa: E731
+_BELOW: _Words = lambda n: ngettext("{n} below the list", "{n} below the list", n)  # noqa: E731
+_OF_OUTCOMES: Mapping[Outcome, _Words] = {
+    Outcome.SUCCESS: _ACCEPTED,
+    Outcome.REUSED: _ACCEPTED,
+    Outcome.ERROR: lambda n: ngettext("{n} to fix", "{n} to fix", n),
+    Outcome.UNKNOWN: lambda n: ngettext("{n} to decide", "{n} to decide", n),
+    Outcome.PENDING: lambda n: ngettext("{n} for a later run", "{n} for a later run", n),
+}
+_OF_REASONS: Mapping[str, _Words] = {
+    Reason.DUPLICATE: lambda n: ngettext("{n} repeated", "{n} repeated", n),
+    Reason.HIDDEN_ROW: lambda n: ngettext("{n} hidden", "{n} hidden", n),
+    Reason.NO_CONSENT: lambda n: ngettext("{n} without consent", "{n} without consent", n),
+    Reason.RECENTLY_MESSAGED: lambda n: ngettext("{n} messaged lately", "{n} messaged lately", n),
+    Reason.UNREACHABLE: lambda n: ngettext("{n} unreachable", "{n} unreachable", n),
+    **dict.fromkeys((Reason.SUPPRESSED, Reason.OPTED_OUT, Reason.OPTOUT_UNUSED_COLUMN), _OPTED_OUT),
+    **dict.fromkeys((Reason.NOT_SELECTED, Reason.NOT_ALLOWED, Reason.NOT_CHOSEN, Reason.NOT_PLANNED), _NOT_CHOSEN),
+    **dict.fromkeys((Reason.FOOTER, Reason.TOTALS_ROW), _BELOW),
+}
+"""Short words for those who get nothing, by the reason of rows that a rule leaves out."""
 _MAX_DAYS = 14
 """Days that are listed with their messages."""
 _SOON = 3600.0
@@ -67,8 +92,19 @@ def send_question(plan: Check, expires: datetime | None = None) -> str:
     lines += plan.list_warnings
     if when := schedule_text(plan.forecast, expires):
         lines.append(when)
+    lines += _kept_out(plan)
     send = ngettext("Send {n} message now?", "Send {n} messages now?", plan.to_send)
     return "\n".join([*lines, send.format(n=number(plan.to_send))])
+
+
+def _kept_out(plan: Check) -> Iterator[str]:
+    """Say who gets nothing now, and why."""
+    groups: Counter[_Words] = Counter({_OF_OUTCOMES[Outcome.PENDING]: -plan.to_send})
+    for (outcome, reason), rows in plan.reasons.items():
+        groups[_OF_OUTCOMES.get(outcome) or _OF_REASONS.get(reason, _OTHERWISE)] += rows
+    shown = [words(rows).format(n=number(rows)) for words, rows in groups.most_common() if rows > 0]
+    if shown:
+        yield _("Send {n}; left out: {who}.").format(n=number(plan.to_send), who=", ".join(shown))
 
 
 def _notified(found: Check) -> list[tuple[str, str]]:

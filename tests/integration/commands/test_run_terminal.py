@@ -6,10 +6,18 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from office import HOME
 
+from batch.app.inputs.campaign_sheet import NO_CHOICES
+from batch.app.run import open_runs
+from batch.app.runs.progress import Watcher
+from batch.app.settings import Settings, Token
+from batch.model.outcomes import ExitCode
+from batch.model.reasons import Finding
 from batch.sandbox import RunningSandbox, running_sandbox
 
 _WHY = "pseudo-terminals are a POSIX thing; on Windows the same is tried by hand"
@@ -114,6 +122,57 @@ def test_yes_does_not_ask(terminal: Terminal) -> None:
     code, shown = terminal.run("--yes")
     assert code == 0
     assert "[y/N]" not in shown
+
+
+def test_the_question_says_who_stays_out(terminal: Terminal) -> None:
+    """How many get it, and who does not, by reason, before the question."""
+    sheet = terminal.folder / "c.csv"
+    lines = ["Ana;11 90000-1001", "Ana de novo;11 90000-1001", "Caio;12", "Davi;11 90000-1002", "Eva;11 90000-1003"]
+    sheet.write_text("\n".join(["Nome;Telefone", *lines]), encoding="utf-8")
+    code, shown = terminal.run("--limit", "2", answers={"[y/N]": "n"})
+    assert code == 130
+    assert "Send 2; left out: 1 for a later run, 1 repeated, 1 to fix." in " ".join(shown.split()), shown
+
+
+def test_outside_the_hours_it_asks_whether_to_wait(terminal: Terminal) -> None:
+    """No ends with 6, as before; yes waits (below, without a terminal)."""
+    begin = datetime.now(UTC) + timedelta(hours=2)
+    hours = f'hours = "{begin:%H:%M}-{begin + timedelta(hours=1):%H:%M}"\ntimezone = "UTC"'
+    (terminal.folder / "tarde.toml").write_text(f"{CAMPAIGN}\n[[window]]\n{hours}\n", encoding="utf-8")
+    code, shown = terminal.run(answers={"now? [y/N]": "y", "wait until": "n"}, campaign="tarde.toml")
+    assert code == 6, shown
+    assert f"wait until {begin.astimezone(HOME):%d/%m/%Y %H:%M}" in " ".join(shown.split()), shown
+    assert not terminal.sandbox.log.received
+
+
+class Patient(Watcher):
+    """Waits for the hours, and stops when it has to."""
+
+    def wait_for_hours(self, until: datetime, timezone: str) -> bool:
+        return until > datetime.now(UTC) and timezone == "America/Sao_Paulo"
+
+    def pause(self, seconds: float, finding: Finding, sender: str) -> None:
+        super().pause(seconds, finding, sender)
+        self.problems.append(f"waited for {finding.reason}")
+        if self.interrupt:
+            self.interrupt()
+
+
+def test_yes_waits_for_the_hours(terminal: Terminal) -> None:
+    """The run waits then, as with --wait, instead of ending with 6."""
+    begin = datetime.now(UTC) + timedelta(hours=2)
+    hours = f'hours = "{begin:%H:%M}-{begin + timedelta(hours=1):%H:%M}"\ntimezone = "UTC"'
+    campaign = terminal.folder / "tarde.toml"
+    campaign.write_text(f"{CAMPAIGN}\n[[window]]\n{hours}\n", encoding="utf-8")
+    settings = Settings(
+        base_url=terminal.sandbox.url,
+        ledger=f"sqlite:///{terminal.folder / 'l.sqlite3'}",
+        reports=terminal.folder / "reports",
+    )
+    with open_runs([terminal.folder / "c.csv"], campaign, settings, NO_CHOICES) as (run,):
+        ended = run.execute(Token.parse("a-token", "here"), Patient())
+    assert ended.exit_code == ExitCode.INTERRUPTED
+    assert "waited for window" in ended.problems
 
 
 def test_nothing_to_send_asks_nothing(terminal: Terminal) -> None:
