@@ -4,7 +4,9 @@ Each stands for a whole kind of fault, whose rules have tests of their own; here
 """
 
 import json
+import os
 import re
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -232,3 +234,34 @@ def test_the_report_of_a_case_is_the_users_workbook(office: Office, sheet: str) 
             cell.coordinate: cell.value for row in worksheet.iter_rows() for cell in row if cell.value is not None
         }
         assert {place: after[worksheet.title][place].value for place in values} == values
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="names of files are Unicode there")
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_a_file_name_of_latin_1_bytes(office: Office, suffix: str) -> None:
+    """By itself, in a folder, as a list, and for the report again; shown with replacement characters."""
+    folder = office.folder / os.fsdecode("Promo\u00e7\u00e3o".encode("latin-1"))
+    folder.mkdir()
+    path = folder / os.fsdecode("S\u00e3o Jos\u00e9".encode("latin-1") + suffix.encode())
+    table = [["Nome", "Telefone"], ["Ana", "11 97001-2001"], ["Bia", "11 97001-2002"]]
+    if suffix == ".csv":
+        path.write_text("\n".join(map(";".join, table)), encoding="utf-8")
+    else:
+        book = openpyxl.Workbook()
+        for line in table:
+            book.worksheets[0].append(line)
+        book.save(path)
+    campaign = office.campaign()
+    shown = f"S\ufffdo Jos\ufffd{suffix}"
+    code, out, err = office.type("check", path, "-c", campaign, "--base-url", office.sandbox.url)
+    assert code == 0, err
+    assert shown in out
+    ran = office.run(path, campaign)
+    assert ran.rows == [("success", "created")] * 2
+    assert ran.summary["input"]["name"] == shown
+    assert office.type(*office.command(folder, campaign, "--yes"))[0] == 0
+    assert office.type("report", ran.summary["run"])[0] == 0
+    report = openpyxl.load_workbook(office.folder / "reports" / ran.summary["run"] / "report.xlsx")
+    assert any(cell.value == "wegly_status" for worksheet in report for cell in worksheet[1])
+    assert shown in "".join(office.type("suppress", "import", path)[1:])
+    assert len(office.sent()) == 2
