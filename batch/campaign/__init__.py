@@ -24,5 +24,6 @@ from batch.campaign.template import (
     fill_body,
     find_control_character,
     placeholders,
+    split_at,
 )
 from batch.campaign.validators import Webhook, parse_duration, parse_rate

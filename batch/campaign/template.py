@@ -38,6 +38,14 @@ def fill_body(body: str, values: Mapping[int, str]) -> str:
     return _PLACEHOLDER.sub(value, body)
 
 
+def split_at(body: str, index: int) -> tuple[str, str]:
+    """Return the texts before and behind the first `{{index}}`; the whole body and nothing where it is not there."""
+    for match in _PLACEHOLDER.finditer(body):
+        if match[1].strip() == str(index):
+            return body[: match.start()], body[match.end() :]
+    return body, ""
+
+
 def body_problem(body: str) -> str | None:
     """Return the problem of a body by itself (named or missing placeholders, length), or None."""
     named = [name for name in _names(body) if not _is_number(name)]

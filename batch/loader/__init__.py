@@ -29,6 +29,7 @@ from batch.loader.suggest import (
     ColumnFacts,
     Suggestion,
     describe_columns,
+    differing_column,
     join_phone_columns,
     rank_phone_columns,
     suggest_columns,

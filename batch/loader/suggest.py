@@ -208,9 +208,9 @@ def suggest_columns(
             reasons[field] = _("{bad} of {cells} cells are not {allowed}.").format(
                 bad=number(len(bad)), cells=number(len(each.cells)), allowed=FIELDS[field].valid_values
             )
-    unique, people = _differing_column(
-        info, rows, phone.name, [each for each in others if each.name not in found.values()]
-    )
+    unused = [each for each in others if each.cells and each.name not in found.values()]
+    numbers = [each.name for each in unused if all(map(_NUMBER_OF_PAPER.fullmatch, each.cells))]
+    unique, people = differing_column(info, rows, phone.name, numbers)
     if unique is not None:
         differ = _("Rows of one person differ in {name!r}: to send all of them, write unique_by = [{name!r}].")
         remarks.append(differ.format(name=unique))
@@ -224,17 +224,14 @@ def suggest_columns(
     )
 
 
-def _differing_column(
-    info: SheetInfo, rows: Rows, phone: str, columns: Sequence[ColumnFacts]
-) -> tuple[str | None, int]:
-    """Return the column of numbers whose cell is another in each row of most people who stand in several rows.
+def differing_column(info: SheetInfo, rows: Rows, phone: str, names: Sequence[str]) -> tuple[str | None, int]:
+    """Return the first of the columns whose cells differ in the rows of most people who stand in several rows.
 
-    And the number of people whose rows differ in it. Rows that are alike in it are repetitions.
+    And the number of people, among the first rows, whose rows differ in it. Rows that are alike in it are repetitions.
     """
     if phone not in info.columns:  # it stands in two
         return None, 0
-    numbers = [each.name for each in columns if each.cells and all(map(_NUMBER_OF_PAPER.fullmatch, each.cells))]
-    places = [info.columns.index(name) for name in numbers]
+    places = [info.columns.index(name) for name in names]
     of_phone = info.columns.index(phone)
     seen: dict[str, list[tuple[str | None, ...]]] = defaultdict(list)
     for row in islice((row for row in rows() if "" not in row.errors), SAMPLE_ROWS if places else 0):
@@ -242,11 +239,11 @@ def _differing_column(
         if not isinstance(read, Finding):
             seen[read.e164].append(tuple(row.cells[place] for place in places))
     several = [group for group in seen.values() if len(group) > 1]
-    differing = [sum(len({cells[at] for cells in group}) > 1 for group in several) for at in range(len(numbers))]
-    best = max(range(len(numbers)), key=lambda at: differing[at], default=None)
+    differing = [sum(len({cells[at] for cells in group}) > 1 for group in several) for at in range(len(names))]
+    best = max(range(len(names)), key=lambda at: differing[at], default=None)
     if best is None or not several or 2 * differing[best] < len(several):
         return None, 0
-    return numbers[best], differing[best]
+    return names[best], differing[best]
 
 
 def _name_column(columns: Sequence[ColumnFacts]) -> ColumnFacts | None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from urllib.parse import quote
 
-from batch.campaign import Column, Constant, Source
+from batch.campaign import Column, Constant, Source, split_at
 from batch.loader.filters.dates import date_filter
 from batch.loader.filters.money import brl
 from batch.loader.header_names import fold, is_consent_header, is_name_header, is_optout_header
@@ -94,10 +94,10 @@ def suggest_value(
 
     `taken`: columns of other placeholders, which are suggested again only where the text names them.
     """
-    before, *behind = re.split(r"\{\{\s*" + str(index) + r"\s*\}\}", body, maxsplit=1)
+    before, behind = split_at(body, index)
     usable = list(_usable(suggestion, columns))
     person = next((each for each in columns if each.name == suggestion.name), None)
-    opens = not before.strip() and "".join(behind).lstrip()[:1] in {",", "!"}
+    opens = not before.strip() and behind.lstrip()[:1] in {",", "!"}
     if person is not None and (_GREETING.search(before) or opens):
         return fit_column(person, is_name=True)
     found = _by_words(before, usable, taken) or _by_kind(before, usable, taken)

@@ -148,7 +148,6 @@ _MADE: dict[str, Callable[[], Mapping[str, object]]] = {
         name: getattr(Token(".".join(["a" * 60] * 3)), name) for name in ("_hidden", "_beginnings")
     },
     "batch.loader.formats.delimited.split_records": lambda: {"match": re.compile("[^;]*")},
-    "batch.loader.suggest.suggest_value": lambda: {"search": re.compile(r"\{\{\s*1\s*\}\}")},
     "batch.reporter.xlsx.sheet_rows.Patterns.__init__": lambda: vars(Patterns(b"x:")),
     "batch.reporter.xlsx.sheet_rows.SheetXml.__init__": lambda: vars(
         SheetXml([b"<worksheet><sheetData/></worksheet>"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from batch.app.inspect import inspect
-from batch.campaign import Column, Constant, Source, decode_text
+from batch.campaign import Column, Constant, Source, decode_text, split_at
 from batch.errors import SettingsError, SheetError, nearest
 from batch.i18n import _, describe_os_error, number
 from batch.loader import (
@@ -168,6 +168,11 @@ def read_body(file: Path) -> str:
     except OSError as error:
         problem = _("The file {file} cannot be read: {error}.").format(file=file, error=describe_os_error(error))
         raise SettingsError(problem, _("Check its name and its rights.")) from None
+
+
+def before_placeholder(body: str, index: int) -> str:
+    """Return the text before the first `{{index}}`."""
+    return split_at(body, index)[0]
 
 
 TemplateValue = Source

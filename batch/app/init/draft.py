@@ -15,6 +15,7 @@ from batch.loader import (
     Suggestion,
     column_source,
     count_refusals,
+    differing_column,
     is_consent_header,
     is_optout_header,
     suggest_link,
@@ -47,8 +48,8 @@ class CampaignFacts:
     """Value of that end."""
     refused: Sequence[str] = ()
     """Columns that look like opt-out or consent and are none."""
-    has_unique_by: bool = False
-    """People get a message for each of their rows that differ in the suggested column."""
+    unique_by: str | None = None
+    """People get a message for each of their rows that differ in this column; None: one message."""
 
     def __post_init__(self) -> None:
         given = {
@@ -96,6 +97,18 @@ def count_asked_columns(analysis: SheetAnalysis) -> list[tuple[str, bool, int]]:
     return [(name, section == "suppress", rows) for section, name, rows in counted]
 
 
+def find_differing_column(analysis: SheetAnalysis, known: CampaignFacts) -> tuple[str | None, int]:
+    """Return the column in which the rows of one person differ, and for how many people: a number of a paper, else a
+    column of the message."""
+    guess, info = analysis.guess, analysis.sheet.info
+    if guess.unique_by:
+        return guess.unique_by, guess.differing
+    sources = [source for source in (*known.values.values(), known.link_end) if source is not None]
+    used = dict.fromkeys(column for source in sources for column in columns_in(source))
+    names = [name for name in info.columns if name in used and name not in (guess.name, guess.columns["wa_contact_id"])]
+    return differing_column(info, analysis.sheet.rows, guess.columns["wa_contact_id"], names)
+
+
 def draft_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> Draft:
     """Draft the campaign file `out` for a sheet."""
     guess, facts = analysis.guess, analysis.facts
@@ -121,8 +134,8 @@ def draft_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
         example=_example(guess, facts),
         optout=_choose_permission(unrefused, is_optout_header),
         consent=_choose_permission(unrefused, is_consent_header),
-        unique_by=guess.unique_by,
-        has_unique_by=known.has_unique_by,
+        unique_by=known.unique_by or guess.unique_by,
+        has_unique_by=known.unique_by is not None,
         ignored=known.refused,
         tab=analysis.tab,
         header_row=analysis.header_row,

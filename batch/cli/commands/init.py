@@ -15,13 +15,20 @@ from batch.app.init.analyse import (
     SheetAnalysis,
     TemplateValue,
     analyse_sheet,
+    before_placeholder,
     choose_phone_column,
     find_column,
     parse_value,
     read_body,
     value_text,
 )
-from batch.app.init.draft import CampaignFacts, count_asked_columns, suggest_link_end, values_to_fill
+from batch.app.init.draft import (
+    CampaignFacts,
+    count_asked_columns,
+    find_differing_column,
+    suggest_link_end,
+    values_to_fill,
+)
 from batch.app.init.write import WrittenCampaign, last_answers, refuse_existing, usual_file, write_campaign
 from batch.app.inputs.campaign_sheet import NO_CHOICES
 from batch.app.settings import Settings, Token, read_token
@@ -201,7 +208,7 @@ class _Conversation:
 
     def _ask_value(self, index: int, guess: TemplateValue | None) -> TemplateValue | None:
         place = _PLACEHOLDER.format(index)
-        before = re.split(r"\{\{\s*" + str(index) + r"\s*\}\}", self._facts.body or "", maxsplit=1)[0]
+        before = before_placeholder(self._facts.body or "", index)
         near = before.split("\n")[-1][-30:].lstrip()
         return self._ask_source(f"  {near}{place}", guess, before)
 
@@ -230,14 +237,15 @@ class _Conversation:
         self._facts = replace(self._facts, button=button - 1, link_end=end)
 
     def _ask_people(self) -> None:
-        guess, refused = self._analysis.guess, []
-        if guess.unique_by:
+        refused = []
+        column, people = find_differing_column(self._analysis, self._facts)
+        if column is not None:
             several = ngettext(
                 "{n} person stands in several rows that differ in {name!r}. Send a message for each of them?",
                 "{n} people stand in several rows that differ in {name!r}. Send a message for each of them?",
-                guess.differing,
-            ).format(n=number(guess.differing), name=guess.unique_by)
-            self._facts = replace(self._facts, has_unique_by=self._confirm(several, yes=False))
+                people,
+            ).format(n=number(people), name=column)
+            self._facts = replace(self._facts, unique_by=column if self._confirm(several, yes=False) else None)
         for name, is_optout, rows in count_asked_columns(self._analysis):
             question = ngettext(
                 "{name!r} seems to say who wants no messages ({n} row). Leave these people out?",

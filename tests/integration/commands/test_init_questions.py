@@ -127,6 +127,16 @@ def test_a_wrong_answer_is_asked_again_with_what_is_wrong(answer: Answer) -> Non
     assert "[ https://loja.com/1 ]" in shown
 
 
+def test_rows_of_a_person_may_differ_in_what_is_no_number(answer: Answer) -> None:
+    """A product, where the message names it; the rows that are alike are still one message."""
+    rows = "Ana;11 90000-1001;bolo\nAna;11 90000-1001;pão\nAna;11 90000-1001;pão\nBia;11 90000-1002;bolo\n"
+    Path("c.csv").write_text(f"Nome;Telefone;Produto\n{rows}", encoding="utf-8")
+    code, shown = answer(["", SENDER, "aviso", "", "Seu produto {{1}}", ".", "", "", "y", "a-token", ""], "c.csv")
+    assert code == 0, shown
+    assert "1 person stands in several rows that differ in 'Produto'" in shown
+    assert "The first of 3 messages" in shown
+
+
 def test_columns_that_only_look_so_are_ignored(answer: Answer) -> None:
     """A no to both questions; nobody is left out then."""
     code, shown = answer([*ANSWERS[:9], "n", "n", "a-token", ""], "c.csv")

@@ -17,6 +17,7 @@ pexpect = pytest.importorskip(
 
 _ASKING = """
 import json, select, sys, termios
+import click
 from batch.cli import prompts
 prompts._QUIET_AT_END = 0.05
 before = termios.tcgetattr(0)
@@ -24,6 +25,8 @@ while True:
     try:
         with prompts.conversation():
             text = prompts.ask_lines("NOW", str)
+    except (click.Abort, KeyboardInterrupt) as ended:
+        text = type(ended).__name__
     finally:
         left = bool(select.select([0], [], [], 0)[0])
     print("GOT " + json.dumps([text, left, termios.tcgetattr(0) == before]), flush=True)
@@ -57,3 +60,12 @@ def test_a_pasted_text_is_taken_whole_and_nothing_is_left(terminal: Any, text: s
     found, is_left, is_restored = json.loads(terminal.match[1])
     assert found == (text.strip() or None)
     assert (is_left, is_restored) == (False, True)
+
+
+@pytest.mark.parametrize(("key", "ended"), [("\x03", "KeyboardInterrupt"), ("\x04", "Abort")])
+def test_a_key_that_ends_it_leaves_nothing_of_the_paste(terminal: Any, key: str, ended: str) -> None:
+    """What was pasted before and behind is gone, and the terminal is as it was."""
+    terminal.expect(b"NOW\r\n")
+    terminal.send(f"Ol\u00e1\n{key}rm -rf sobra\nmais")
+    terminal.expect(rb"GOT (\[.*\])\r\n")
+    assert json.loads(terminal.match[1]) == [ended, False, True]
