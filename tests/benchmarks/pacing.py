@@ -141,22 +141,16 @@ def line_of(found: Measured) -> str:
     return f"| {kept} | {costs} | {'yes' if found.holds else 'NO'} |\n"
 
 
-def compare(words: argparse.Namespace) -> None:
-    """Print what a row costs here and there."""
-    names = "wanted /s | CPU a row here | there | ratio"
-    sys.stdout.write(f"| {names} |\n|---|---|---|---|\n")
-    for rate in words.rates:
-        costs = []
-        for _ in range(words.rounds):
-            pair = [
-                measure(rate, words.seconds, latency=words.latency, one_core=words.one_core, checkout=each)
-                for each in (None, words.against)
-            ]
-            costs.append([1000 * found.cost.cpu / found.rows for found in pair])
-        here, there = (median(each) for each in zip(*costs, strict=True))
-        ratio = median(ours / theirs for ours, theirs in costs)
-        sys.stdout.write(f"| {rate:g} | {here:.2f} ms | {there:.2f} ms | {ratio:.2f} |\n")
-        sys.stdout.flush()
+def compare(
+    against: Path, rate: float, seconds: float, *, latency: float, one_core: bool, rounds: int
+) -> tuple[float, float, float]:
+    """Return what a row costs here and there, in milliseconds of CPU, and the ratio: medians of rounds in turn."""
+    costs = []
+    for _ in range(rounds):
+        pair = [measure(rate, seconds, latency=latency, one_core=one_core, checkout=each) for each in (None, against)]
+        costs.append([1000 * found.cost.cpu / found.rows for found in pair])
+    here, there = (median(each) for each in zip(*costs, strict=True))
+    return here, there, median(ours / theirs for ours, theirs in costs)
 
 
 def main() -> int:
@@ -169,7 +163,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     words = parser.parse_args()
     if words.against:
-        compare(words)
+        sys.stdout.write("| wanted /s | CPU a row here | there | ratio |\n|---|---|---|---|\n")
+        scene = {"latency": words.latency, "one_core": words.one_core, "rounds": words.rounds}
+        for rate in words.rates:
+            here, there, ratio = compare(words.against, rate, words.seconds, **scene)
+            sys.stdout.write(f"| {rate:g} | {here:.2f} ms | {there:.2f} ms | {ratio:.2f} |\n")
+            sys.stdout.flush()
         return 0
     names = (
         "wanted /s | reported | arrived | most in a moving second | allowed | added, p99 | CPU a row | memory | holds"

@@ -3,6 +3,7 @@
     python tests/benchmarks/suite.py                 100,000 rows: some minutes on a quiet machine
     python tests/benchmarks/suite.py --rows 1000000  the largest sheet; openpyxl's load and save is left out
     python tests/benchmarks/suite.py --quick         small, to see that it works; nothing is judged
+    python tests/benchmarks/suite.py --against ../other-checkout    what a sent row costs beside another checkout
 
 Everything runs as processes below this one, in turn, from inputs made of a seed. Seconds are user and system CPU of a
 process and its children, medians of some rounds, so that a busy machine changes little; ratios are of the same run.
@@ -55,6 +56,8 @@ class Sizes:
     slow_seconds: float = 30.0
     """At this rate, for so long, with answers that take 300 ms, on one core."""
     rounds: int = 3
+    against: Path | None = None
+    """Another checkout of the program, beside which a sent row is measured."""
 
 
 QUICK = Sizes(rows=1000, posts=200, rates=(80.0,), seconds=1.0, slow_rate=80.0, slow_seconds=1.0, rounds=1)
@@ -82,6 +85,7 @@ PROMISES = (
     Promise(figure="pace missed", at_most=0.03, says="the rate is kept within 3 %"),
     Promise(figure="pace over", at_most=0, says="no moving second holds more than the rate + 1 % (or + 1)"),
     Promise(figure="added p99 ms", at_most=20, says="at 500 a second the program adds less than 20 ms (p99) to a post"),
+    Promise(figure="row / other", at_most=1.0, says="a sent row costs no more than in the checkout beside it"),
     Promise(figure="slow missed", at_most=0.03, says="1,000 a second with answers after 300 ms, on one core"),
     Promise(figure="slow over", at_most=0, says="no moving second holds more there either"),
     Promise(figure="slow MiB", at_most=190, says="in less than 200 MB, its report included"),
@@ -239,6 +243,24 @@ def pace(results: Results, sizes: Sizes, folder: Path) -> None:
     results.figures |= {"slow missed": slow.missed, "slow over": slow.over}
 
 
+def beside(results: Results, sizes: Sizes, folder: Path) -> None:
+    """What a sent row costs, plan and report included, beside another checkout; on one core, the server on another."""
+    if sizes.against is None:
+        return
+    ratios = []
+    for rate in (500.0, 1000.0):
+        for latency in (0.05, 0.3):
+            here, there, ratio = pacing.compare(
+                sizes.against, rate, sizes.seconds, latency=latency, one_core=True, rounds=sizes.rounds
+            )
+            said = f"{rate:g} a second, answers after {1000 * latency:g} ms"
+            results.say(
+                said, f"wegly-batch run: {there:.2f} ms a row there", f"{here:.2f} ms a row", "", f"{ratio:.2f}"
+            )
+            ratios.append(ratio)
+    results.figures["row / other"] = max(ratios)
+
+
 def _say_pace(results: Results, what: str, found: pacing.Measured) -> None:
     kept = f"{found.arrived:.1f}/s arrived, at most {found.most} in a second (allowed {found.allowed})"
     how = f"wegly-batch run: {kept}, {found.added:.1f} ms added (p99)"
@@ -305,6 +327,7 @@ PARTS: dict[str, Callable[[Results, Sizes, Path], None]] = {
     "report": reports,
     "sending": sending,
     "pacing": pace,
+    "row": beside,
     "start": starting,
     "ledger": ledgers,
 }
@@ -322,8 +345,9 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=Sizes.rows)
     parser.add_argument("--rounds", type=int, default=Sizes.rounds)
     parser.add_argument("--only", choices=list(PARTS), nargs="+", default=list(PARTS))
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT")
     words = parser.parse_args()
-    sizes = QUICK if words.quick else Sizes(rows=words.rows, rounds=words.rounds)
+    sizes = QUICK if words.quick else Sizes(rows=words.rows, rounds=words.rounds, against=words.against)
     results = Results()
     sys.stdout.write("| what | how | CPU | peak memory | ratio |\n|---|---|---|---|---|\n")
     for name in words.only:
