@@ -225,11 +225,11 @@ def see(
 ) -> Sighting:
     """Return what a look at `at` shows. `found`: what `match_message` has found in the timeline.
 
-    Where the message is not found, only an opt-out after all its time counts as a reply: it is obeyed whatever it
-    answers.
+    Where the message is not found, only an opt-out counts as a reply, from the beginning of its time on: it is obeyed
+    whatever it answers.
     """
     if isinstance(found, DeliveryState):
-        reply = find_reply(timeline, TimelineMessage(at=span.end), words)
+        reply = find_reply(timeline, TimelineMessage(at=span.start), words)
         return Sighting(at=at, state=found, reply=reply if reply is not None and reply.opts_out else None)
     return Sighting(
         at=at,

@@ -110,14 +110,17 @@ def find_reply(
 ) -> Reply | None:
     """Return a person's reply to a message of ours: before our next one in the chat, or quoting it; None for none.
 
-    An opt-out anywhere among the messages in that time comes before the first of them.
+    An opt-out comes before any other, and counts wherever it stands behind ours: an agent may have written since.
     """
     following = min((each.at for each in timeline if each.from_me and each.at > ours.at), default=None)
     found = []
     for each in sorted(timeline, key=lambda message: message.at):
         tied = each.quoted is not None and each.quoted == ours.id
-        if not each.from_me and (tied or (each.at > ours.at and (following is None or each.at < following))):
-            found.append(_read(each, words or OptOutWords(), tied=tied))
+        if each.from_me or not (tied or each.at > ours.at):
+            continue
+        reply = _read(each, words or OptOutWords(), tied=tied)
+        if reply.opts_out or tied or following is None or each.at < following:
+            found.append(reply)
     in_time = [each for each in found if each.at - ours.at <= REPLY_TIME]
     first = next(iter(in_time), None)
     if first is not None and any(each.undecided for each in in_time):

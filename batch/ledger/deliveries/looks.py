@@ -49,7 +49,8 @@ class FollowScope:
         """Return the conditions for a message to be of them."""
         found = [messages.c.endpoint == self.endpoint, ACCEPTED]
         if self.runs:
-            found.append(messages.c.key.in_(sa.select(rows.c.key).where(rows.c.run.in_(self.runs))))
+            of_runs = (rows.c.run.in_(self.runs), rows.c.duplicate_of.is_(None))
+            found.append(messages.c.key.in_(sa.select(rows.c.key).where(*of_runs)))
         if self.since is not None:
             found.append(messages.c.sent_at >= self.since)
         return found

@@ -192,8 +192,8 @@ def test_several_messages_in_its_time_are_told_apart_by_their_text() -> None:
 def test_an_opt_out_counts_where_our_message_is_not_found() -> None:
     """Whatever it answers; other replies to a message that is not there do not."""
     span = Span(start=at(0), end=at(60))
-    for text, kind in (("Sair", OPT_OUT), ("Oi", None)):
-        timeline = [TimelineMessage(at=at(90), from_me=False, text=text)]
+    for text, seconds, kind in (("Sair", 90, OPT_OUT), ("Sair", 30, OPT_OUT), ("Sair", -1, None), ("Oi", 90, None)):
+        timeline = [TimelineMessage(at=at(seconds), from_me=False, text=text)]
         seen = see(timeline, DeliveryState.NOT_FOUND, at=at(600), span=span)
         assert (seen.reply.kind if seen.reply else None) == kind
 

@@ -67,13 +67,16 @@ def test_a_button_opts_out_only_when_the_campaign_names_it() -> None:
 
 
 def test_only_what_comes_after_ours_and_before_the_next_is_its_reply() -> None:
-    """Yesterday's message is none, nor one after the agent's own; one that quotes ours always is."""
+    """Yesterday's message is none, nor one after the agent's own; one that quotes ours always is, and an opt-out."""
     agents = TimelineMessage(at=NOON + timedelta(seconds=100), by_agent=True)
     assert reply(theirs(seconds=-5)) is None
     assert reply(theirs("SAIR", seconds=0)) is None
-    assert reply(agents, theirs("SAIR", seconds=160)) is None
-    assert reply(agents, theirs("SAIR", seconds=100)) is None
-    assert reply(agents, theirs("SAIR", seconds=160, quoted="m-0")) is None
+    assert reply(agents, theirs("Oi", seconds=160)) is None
+    assert reply(agents, theirs("Oi", seconds=100)) is None
+    assert reply(agents, theirs("Oi", seconds=160, quoted="m-0")) is None
+    left = reply(agents, theirs("Oi", seconds=60), theirs("SAIR", seconds=160))
+    assert left is not None
+    assert left.opts_out
     found = reply(agents, theirs("Oi", seconds=160, quoted="m-1"))
     assert found is not None
     assert found.tied
