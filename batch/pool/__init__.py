@@ -12,6 +12,7 @@ It knows the ledger and the API only by the protocols in `ports`. Invariants:
 * Time arithmetic is in pure functions (`pacing`, `retries`, `stop`); the event loop's clock drives them.
 """
 
+from batch.pool.attempt import ledger_failure
 from batch.pool.deferred import NEVER
 from batch.pool.pool import NOTHING_SENT, Pool, PoolResult
 from batch.pool.ports import PoolSettings, Progress

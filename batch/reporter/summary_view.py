@@ -161,9 +161,12 @@ def delivery_headline(counts: DeliveryCounts, timezone: str) -> str:
 
 def describe_delivery(figures: Mapping[str, int], when: str) -> str:
     """Say what arrived, by `FIGURES`. `when`: the latest look."""
-    found = _(
+    found = ngettext(
         "Delivered at least {delivered} of {messaged} messaged (read at least {read}), failed {failed}, "
-        "on the way {way}{unknown}; {replied} replied, {opted_out} opted out. Looked {when}."
+        "on the way {way}{unknown}; {replied} replied, {opted_out} opted out. Looked {when}.",
+        "Delivered at least {delivered} of {messaged} messaged (read at least {read}), failed {failed}, "
+        "on the way {way}{unknown}; {replied} replied, {opted_out} opted out. Looked {when}.",
+        figures["messaged"],
     )
     shown = {name: number(figures[name]) for name in FIGURES}
     unknown = _(", not known {n}").format(n=shown["not_known"]) if figures["not_known"] else ""

@@ -5,8 +5,8 @@ Loaded only where a run looks: most of what it needs serves reading alone.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,14 +17,14 @@ from batch.app.looks import DEFAULT_RATE, LookPace, LookPass
 from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
 from batch.chats import Token
-from batch.errors import Busy
+from batch.errors import Busy, LedgerFailed
 from batch.i18n import N_, _, ngettext, number
 from batch.ledger import FollowedMessage, Ledger, Owner, SendQueue, follow_lock
 from batch.model.delivery import SAMPLE_AFTER, DeliveryState
 from batch.model.messages import Job, is_loopback
 from batch.model.phone.cells import format_phone
 from batch.model.runs import StopCause
-from batch.pool import Pool, PoolResult, StopSignal
+from batch.pool import Pool, PoolResult, StopSignal, ledger_failure
 
 log = structlog.get_logger()
 
@@ -49,6 +49,7 @@ _ONE_LOOK = 20.0
 """Seconds that the look at a message may take which is to be replaced."""
 _MOST_REFUSALS = 5
 _FOREVER = 1e6
+_REPORTS_NAMED = 5
 _SHOWN = 30
 """Messages that a stop names."""
 _STATES: Mapping[DeliveryState | None, str] = {
@@ -107,6 +108,14 @@ def add_look_warnings(staged: StagedSheet, passing: LookPass, why: str) -> Stage
             people,
         )
         warnings.append(left.format(n=number(people), why=why))
+    if runs := list(passing.touched):
+        stale = ngettext(
+            "Looks before sending changed what the report of {n} earlier run shows. To write it again:",
+            "Looks before sending changed what the reports of {n} earlier runs show. To write them again:",
+            len(runs),
+        )
+        commands = [f"  wegly-batch report {run}" for run in runs[:_REPORTS_NAMED]]
+        warnings.append("\n".join([stale.format(n=number(len(runs))), *commands]))
     return replace(staged, warnings=(*staged.warnings, *warnings))
 
 
@@ -155,10 +164,12 @@ class RunLooks:
         if any(not outcome.is_accepted for outcome in first.outcomes):
             self._stop.request(StopCause.CANARY)
         else:
-            with self._watcher.meter.hold():
+            goes_on = False
+            with self._watcher.meter.hold(), self._stop_on_failure():
                 goes_on = not look or await self._pass_canary(began, look, template)
-                if not goes_on or not self._watcher.go_on(sum(first.outcomes.values())):
-                    self._stop.request(StopCause.INTERRUPTED)
+                goes_on = goes_on and self._watcher.go_on(sum(first.outcomes.values()))
+            if not goes_on:
+                self._stop.request(StopCause.INTERRUPTED)
         return await pool.run(None if limit is None else limit - rows)
 
     async def _pass_canary(self, began: datetime, seconds: float, template: str) -> bool:
@@ -179,7 +190,8 @@ class RunLooks:
                 return False
         if self._stop.is_requested or self._stops(sent):
             return False
-        senders = {message.sender for message in sent.values()}
+        going = [message for message in sent.values() if message.delivery and message.delivery.state.is_on_its_way]
+        senders = {message.sender for message in going}
         self._ledger.deliveries.note_canary(self._settings.endpoint, senders, template, utc_now())
         log.info("canary_passed", messages=len(sent))
         return True
@@ -188,23 +200,24 @@ class RunLooks:
         """Look at one of every 100 messages 5 minutes after it was sent; stop the run by what the latest 100 show."""
         count, since = 0, began
         seen: deque[tuple[int, FollowedMessage]] = deque(maxlen=_SAMPLES)
-        while not self._stop.is_requested:
-            until, chosen = utc_now() - SAMPLE_AFTER, []
-            for at, row in self._ledger.deliveries.rows_sent(self._run, since, until):
-                count += 1
-                if count % SAMPLE_OF == 0:
-                    chosen.append((at, row))
-            if chosen:
-                passing = await self._look(self._read_some(chosen).values())
-                seen += self._read_some(chosen).items()
-                if passing.refused:
-                    words = _("While sending no further messages of this run were looked at: {why}.")
-                    self._watcher.problems.append(words.format(why=passing.stopped))
-                    return
-                if len(seen) >= FEWEST_SAMPLES and self._stops(dict(seen)):
-                    return
-            since = max(since, until)
-            await self._stop.sleep(SAMPLE_EVERY)
+        with self._stop_on_failure():
+            while not self._stop.is_requested:
+                until, chosen = utc_now() - SAMPLE_AFTER, []
+                for at, row in self._ledger.deliveries.rows_sent(self._run, since, until):
+                    count += 1
+                    if count % SAMPLE_OF == 0:
+                        chosen.append((at, row))
+                if chosen:
+                    passing = await self._look(self._read_some(chosen).values())
+                    seen += self._read_some(chosen).items()
+                    if passing.refused:
+                        words = _("While sending no further messages of this run were looked at: {why}.")
+                        self._watcher.problems.append(words.format(why=passing.stopped))
+                        return
+                    if len(seen) >= FEWEST_SAMPLES and self._stops(dict(seen)):
+                        return
+                since = max(since, until)
+                await self._stop.sleep(SAMPLE_EVERY)
 
     def _read_some(self, chosen: Iterable[tuple[datetime, int]]) -> dict[int, FollowedMessage]:
         moment = timedelta(microseconds=1)
@@ -227,6 +240,14 @@ class RunLooks:
         if not looking.cancelled():
             looking.result()
         return passing
+
+    @contextmanager
+    def _stop_on_failure(self) -> Iterator[None]:
+        """Stop the run when the ledger takes no look: what it has shown would be lost, an opt-out too."""
+        try:
+            yield
+        except LedgerFailed as failed:
+            self._stop.request(StopCause.LEDGER_FAILED, ledger_failure(failed))
 
     async def look_again(self, job: Job) -> None:
         """Look at the message that this one is to replace: its claim is refused unless the look shows the failure.
@@ -251,7 +272,11 @@ class RunLooks:
         )
         if failed <= self._undelivered * len(states) and going:
             return False
-        words = _("{all} messages were looked at: {failed} failed, {going} were sent on.")
+        words = ngettext(
+            "{all} message was looked at: {failed} failed, {going} were sent on.",
+            "{all} messages were looked at: {failed} failed, {going} were sent on.",
+            len(states),
+        )
         lines = [words.format(all=number(len(states)), failed=number(failed), going=number(going))]
         lines += [_message_line(row, message) for row, message in sorted(sent.items())[:_SHOWN]]
         lines.append(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from delivering_api import DeliveringApi, Fate, delivering, failing
 from office import FIRST, HALVES, SECOND, Office, Ran, phones
+from sqlalchemy.exc import OperationalError
 
 from batch.app import run as running
 from batch.app.runs import run_looks
+from batch.ledger.deliveries import looks
 
 pytestmark = pytest.mark.usefixtures("fast_looks")
 
@@ -75,6 +78,21 @@ def test_a_canary_counts_a_day_for_its_template_and_senders(bare_office: Office,
     api.usual = failing(132015)
     ran = send(bare_office, api, name="d", sender=f'"{FIRST}"')
     assert (ran.code, "3 failed" in ran.said) == (5, True)
+
+
+def test_a_canary_whose_looks_cannot_be_recorded_stops(
+    bare_office: Office, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 5 and a report: an opt-out that a look has shown would be lost."""
+
+    def fail(*_values: object) -> None:
+        raise OperationalError("INSERT", None, sqlite3.OperationalError("database or disk is full"))
+
+    monkeypatch.setattr(looks, "_values", fail)
+    ran = send(bare_office, api)
+    assert (ran.code, sum(api.posts().values())) == (5, 3)
+    assert [row[0] for row in ran.rows] == ["success"] * 3 + ["pending"] * 6
+    assert "database or disk is full" in ran.said
 
 
 @pytest.mark.parametrize("status", [401, 404])

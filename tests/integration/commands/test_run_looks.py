@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from delivering_api import DeliveringApi, Fate, delivering, failing
-from office import Office, phones
+from office import Office, Ran, phones
 
 from batch.app import looks
 from batch.app.runs import run_looks
@@ -36,15 +36,16 @@ def desk(api: DeliveringApi, bare_office: Office, monkeypatch: pytest.MonkeyPatc
     return bare_office
 
 
-def send_first(desk: Office, api: DeliveringApi, people: int = 4) -> None:
+def send_first(desk: Office, api: DeliveringApi, people: int = 4) -> Ran:
     """A campaign of yesterday."""
-    desk.run(desk.sheet(phones(people)), desk.campaign(name="ontem"), "--base-url", api.url)
+    first = desk.run(desk.sheet(phones(people)), desk.campaign(name="ontem"), "--base-url", api.url)
     api.pass_time(timedelta(days=1), os.environ["WEGLY_BATCH_LEDGER"])
+    return first
 
 
 def test_who_opted_out_since_gets_nothing(desk: Office, api: DeliveringApi) -> None:
     """By reply, and by 131050; `check` says that `run` looks, and looks not itself."""
-    send_first(desk, api)
+    first = send_first(desk, api)
     sheet, campaign = desk.sheet(phones(5)), desk.campaign(name="hoje")
     code, out, _ = desk.type("check", sheet, "-c", campaign)
     assert code == 0
@@ -58,6 +59,7 @@ def test_who_opted_out_since_gets_nothing(desk: Office, api: DeliveringApi) -> N
     assert api.opted_out_then_posted() == []
     assert "Looks before sending showed that 2 people opted out, who are left out now." in ran.said
     assert "could not be looked at" not in ran.said
+    assert f"of 1 earlier run shows. To write it again:\n  wegly-batch report {first.summary['run']}\n" in ran.said
 
 
 def test_a_message_that_was_planned_already_is_kept_back(desk: Office, api: DeliveringApi) -> None:

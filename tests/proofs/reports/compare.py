@@ -50,7 +50,11 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     (r'"hash": "[0-9a-f]+"', '"hash": "<hash>"', "likewise"),
     (r"\A(\ufeff?)[\r\n]+", r"\1", "results.csv begins with its header, below whatever titles the sheet's own is"),
     (r'(?m)^  "(differing_duplicates|webhook|prometheus)": .*\n', "", "keys of `check --json` since issue 13 and 14"),
-    (r"(?m)^(Delivered at least|Entregues ao menos) .*\n", "", "a canary is looked at until it was sent on"),
+    (
+        r"(?m)^(Delivered at least|Entregues ao menos|Entrega confirmada) .*\n",
+        "",
+        "a canary is looked at until it was sent on",
+    ),
     (r"(?m)^(Canary|Teste inicial|Looking|Olhando).*\n", "", "likewise"),
     (r'(?ms),\n( *)"delivery": \{.*?^\1\}', "", "likewise"),
     (r"\bsheet1\b", "sheet", "a masked report names neither the file nor its worksheet"),
