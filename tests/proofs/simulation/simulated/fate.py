@@ -7,6 +7,7 @@ from random import Random
 
 from batch.pool import PoolSettings, RetryRules, StopRules
 from simulated.api import FAIR, Weather
+from simulated.chats import Moves, draw_moves
 from simulated.disk import Trouble
 from simulated.endings import CREATED, ENDINGS
 from simulated.outreach import Outreach, draw_outreach
@@ -40,6 +41,7 @@ class Knobs:
     file: bool
     """The ledger is a file that every life opens anew."""
     outreach: Outreach
+    moves: Moves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,7 @@ def draw_knobs(rng: Random) -> Knobs:
     )
     people = max(1, round(rows * rng.choice((0.4, 1.0, 20.0))))
     outreach = draw_outreach(rng, people=min(people, rows))
-    return Knobs(
+    knobs = Knobs(
         rows=rows,
         people=people,
         senders=rng.choice((1, 1, 2, 3)),
@@ -101,7 +103,15 @@ def draw_knobs(rng: Random) -> Knobs:
         two=rng.random() < 0.2,
         file=rng.random() < 0.02,
         outreach=outreach,
+        moves=draw_moves(rng),
     )
+    if knobs.moves.replaces or knobs.moves.replies:
+        # What a look has shown matters to the next life alone, and to people who are to get another message.
+        rows = max(rows, 12)
+        knobs = replace(knobs, lives=knobs.lives + 1, rows=rows, people=rows // 3, invoices=rng.choice((1, 3)))
+    if knobs.moves.broken:  # a stop by failures needs some time
+        knobs = replace(knobs, rows=max(rows, 40), people=80, settings=replace(knobs.settings, rate=0.5), stalls=0.0)
+    return knobs
 
 
 def draw_fate(rng: Random, knobs: Knobs) -> Fate:
@@ -129,7 +139,7 @@ def fair_fate() -> Fate:
 
 def _weather(rng: Random, knobs: Knobs, length: float) -> Weather:
     good = rng.choice((0.97, 0.8, 0.5, 0.1))
-    others = rng.sample(ENDINGS, rng.randint(1, 6))
+    others = rng.sample(ENDINGS, rng.randint(1, 12))
     begin = rng.uniform(0, length)
     outage = (begin, begin + rng.uniform(0, length), rng.choice(ENDINGS))
     return Weather(

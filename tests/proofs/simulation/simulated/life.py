@@ -1,21 +1,26 @@
-"""One life of the program, in the order of `run`: settle, stage, judge, plan, send, note the end."""
+"""One life of the program, in the order of `run`: settle, stage, judge, look, plan, send, note the end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from batch.app.looks import LookPass
+from batch.app.run import _sample
+from batch.app.runs.run_looks import RunLooks
 from batch.errors import LedgerFailed
-from batch.ledger import Ledger, Owner, RetryOptions, Staging
+from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, RetryOptions, Staging
 from batch.ledger.plan.staging import History
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.queue import SendQueue
 from batch.ledger.storage.pseudonyms import Hashes
+from batch.model.delivery import FOLLOWED
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, StopCause, Traits, count_outcomes
@@ -25,6 +30,7 @@ from simulated.client import SimulatedClient
 from simulated.clock import SimulatedLoop
 from simulated.disk import Disk, SimulatedWriter
 from simulated.fate import Fate, Knobs
+from simulated.looks import SIMULATED_TOKEN, CanaryWatcher, Looking, SimulatedSettings, make_looks
 from simulated.process import Process
 from simulated.promise import Promise
 from simulated.sheet import CAMPAIGN, ENDPOINT, SheetRow, staged
@@ -50,6 +56,7 @@ class Life:
 
     process: Process
     fate: Fate
+    looking: Looking
     knobs: Knobs
     sheet: Sequence[SheetRow]
     loop: SimulatedLoop
@@ -71,9 +78,15 @@ class Life:
             self.loop.call_later(self.fate.kill_after, self.process.kill)
         with self.disk.open() as ledger:
             self.process.tick("opened")
-            if not self._settle(ledger) or not self._plan(ledger):
+            if self.looking.follows and not await self._follow(ledger):
                 return
-            self.sent = await self._send(ledger)
+            if not self._settle(ledger) or not await self._plan(ledger):
+                return
+            try:
+                self.sent = await self._send(ledger)
+            except LedgerFailed:
+                self._gave_up("look")
+                return
             self.process.tick("sent")
             self._finish(ledger, self.sent)
 
@@ -98,7 +111,22 @@ class Life:
         self.promise.check_settled(self.disk)
         return True
 
-    def _plan(self, ledger: Ledger) -> bool:
+    async def _follow(self, ledger: Ledger) -> bool:
+        due = ledger.deliveries.due(FollowScope(endpoint=ENDPOINT, since=self.now() - FOLLOWED), self.now())
+        return await self._look(ledger, due) is not None
+
+    async def _look(self, ledger: Ledger, due: Sequence[FollowedMessage]) -> LookPass | None:
+        """Make the looks that are due; None: the ledger took them no more."""
+        try:
+            passing = await make_looks(ledger, list(due), SimulatedSettings(api=self.api, process=self.process))
+        except LedgerFailed:
+            self._gave_up("look")
+            return None
+        self.process.tick("looks made")
+        self.promise.delivery.looked(self.process)
+        return passing
+
+    async def _plan(self, ledger: Ledger) -> bool:
         run = Run(
             run=self.process.name,
             campaign=CAMPAIGN,
@@ -108,11 +136,20 @@ class Life:
             version="0",
             started=self.now(),
         )
-        with ledger.stage(RetryOptions(retry_errors=self.fate.retry_errors)) as staging:
-            staging.add(staged(row) for row in self.sheet)
-            rules = self.knobs.outreach.rules
-            staging.judge(History(rules=rules, endpoint=ENDPOINT, campaign=CAMPAIGN, now=self.now()))
-            foretold = self._foretold(staging) if self.thorough else None
+        with ExitStack() as opened:
+            staging = self._stage(ledger, opened, run.started)
+            self.promise.delivery.expect(self.process, self.disk, self.loop.wall())
+            due = staging.due_looks(ENDPOINT, run.started - FOLLOWED, run.started, limit=self.fate.limit)
+            if due.people:
+                if not self.alone:  # the one connection in memory has room for one staged sheet
+                    opened.close()
+                looked = await self._look(ledger, due.messages)
+                if looked is None:
+                    return False
+                if looked.opted_out or not self.alone:
+                    opened.close()
+                    staging = self._stage(ledger, opened, run.started)
+            foretold = self._foretold(staging) if self.thorough and not self.looking.replaces else None
             try:
                 staging.plan(run, self._owner, _TRAITS)
             except LedgerFailed:
@@ -124,6 +161,14 @@ class Life:
             if self._merged(foretold) != self._merged(counts):
                 self.promise.broken("foretold", f"{foretold} became {counts}")
         return True
+
+    def _stage(self, ledger: Ledger, opened: ExitStack, started: datetime) -> Staging:
+        retries = RetryOptions(retry_errors=self.fate.retry_errors, retry_undelivered=self.looking.replaces)
+        staging = opened.enter_context(ledger.stage(retries))
+        staging.add(staged(row) for row in self.sheet)
+        rules = self.knobs.outreach.rules
+        staging.judge(History(rules=rules, endpoint=ENDPOINT, campaign=CAMPAIGN, now=started))
+        return staging
 
     def _merged(self, counts: Mapping[Outcome, int]) -> dict[Outcome, int]:
         """A row that is chosen to be tried again shows its error until it is sent, where `check` says that it waits.
@@ -149,30 +194,49 @@ class Life:
             self.process,
             seconds=lambda: self.rng.choice(self.knobs.fsync),
             most=self.knobs.group,
-            claimed=self.promise.outreach.claimed,
+            claimed=self.promise.claimed,
         )
-        outreach = ContactLimiter(self.knobs.outreach.rules, endpoint=ENDPOINT, hashes=Hashes(b"secret"))
+        replaces = self.looking.replaces
+        outreach = ContactLimiter(
+            self.knobs.outreach.rules, endpoint=ENDPOINT, hashes=Hashes(b"secret"), replaces=replaces
+        )
+        queue = SendQueue(ledger._engine, writer, self._owner, outreach)
+        looks = RunLooks(
+            ledger,
+            self.process.name,
+            SimulatedSettings(api=self.api, process=self.process),  # type: ignore[arg-type]
+            SIMULATED_TOKEN,
+            stop=stop,
+            watcher=CanaryWatcher(self.api, self.process),
+            undelivered=self.looking.undelivered,
+        )
         timeout = self.knobs.read_timeout
         pool = Pool(
-            ledger=SendQueue(ledger._engine, writer, self._owner, outreach),
+            ledger=queue,
             client=lambda: SimulatedClient(self.api, self.process, now=self.now, read_timeout=timeout),
             settings=self.knobs.settings,
             now=self.now,
             progress=_Nobody(),
             stop=stop,
+            look=looks.look_again if replaces else None,
         )
         self._signals(stop)
-        sent = await self._run(pool)
+        sampling = self.loop.create_task(_sample(stop, lambda: looks))
+        try:
+            sent = await self._run(pool, queue, looks)
+        finally:
+            sampling.cancel()
+            await asyncio.gather(sampling, return_exceptions=True)
         await writer.finish()
         return sent
 
-    async def _run(self, pool: Pool) -> PoolResult:
+    async def _run(self, pool: Pool, queue: SendQueue, looks: RunLooks) -> PoolResult:
         """All at once, or a canary first."""
         canary, limit = self.fate.canary, self.fate.limit
         if canary is None or (limit is not None and limit <= canary):
             return await pool.run(limit)
-        await pool.run(canary)
-        return await pool.run(None if limit is None else limit - canary)
+        self.process.canary = canary if self.looking.canary else None
+        return await looks.send_canary(pool, queue, canary, self.looking.canary, limit, template="saudacao_inicial")
 
     def _signals(self, stop: StopSignal) -> None:
         first, second = self.fate.signal_after, self.fate.second_after

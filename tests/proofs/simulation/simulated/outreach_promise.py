@@ -68,6 +68,10 @@ class OutreachPromise:
     def listed(self, person: str) -> None:
         self._listed.setdefault(person, next(self._numbers))
 
+    def is_listed(self, person: str) -> bool:
+        """Whether somebody put the person on the list."""
+        return person in self._listed
+
     def other(self, message: Earlier) -> None:
         self._others[message.person].append(_Other(message.at, next(self._numbers), message.sender))
 
@@ -138,9 +142,9 @@ class OutreachPromise:
                 self._broken("cap", f"{person} at {at} is one too many of {sender}: {len(people)} in 24 hours before")
             reached[person] = at
 
-    def check_left_out(self, person: str | None, result: Result) -> None:
-        """A row that a rule leaves out: the rule must really apply."""
-        if result.reason == Reason.SUPPRESSED and person not in self._listed:
+    def check_left_out(self, person: str | None, result: Result, *, by_look: bool) -> None:
+        """A row that a rule leaves out: the rule must really apply. `by_look`: a look has shown an opt-out."""
+        if result.reason == Reason.SUPPRESSED and not self.is_listed(person or "") and not by_look:
             self._broken("untrue", f"row {result.row} is left out, but {person} is on no list")
         if result.reason == Reason.RECENTLY_MESSAGED and not self._others.get(person or ""):
             self._broken("untrue", f"row {result.row} is left out, but nobody else messaged {person}")

@@ -14,11 +14,13 @@ from typing import Any
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger
 from batch.model.runs import Result
-from simulated.api import Api
+from simulated.api import FAIR, Api
+from simulated.chats import Chats
 from simulated.clock import SimulatedLoop, Stuck
 from simulated.disk import Disk, in_memory, on_file
 from simulated.fate import Fate, Knobs, draw_fate, draw_knobs, fair_fate, stream
 from simulated.life import Life
+from simulated.looks import draw_looking
 from simulated.outreach import OTHER_SENDER, Earlier, suppress, write_other
 from simulated.outreach_promise import LEFT_OUT
 from simulated.process import PROCESS, Killed, Process, task_factory
@@ -58,7 +60,7 @@ class Played:
 def play(seed: int) -> Played:
     """Play the world of `seed`. The promise was kept when `breaches` is empty."""
     knobs = draw_knobs(stream(seed, "knobs"))
-    with undisturbed(page=knobs.page), on_file() if knobs.file else in_memory() as disk:
+    with undisturbed(page=knobs.page, waits=knobs.outreach.wait), on_file() if knobs.file else in_memory() as disk:
         world = _World(seed=seed, knobs=knobs, disk=disk)
         try:
             world.play()
@@ -90,8 +92,16 @@ class _World:
         self.promise = Promise(self.note, self.knobs.outreach)
         self.promise.outreach.unlocked = self.knobs.two
         self._others = stream(self.seed, "others")
+        self._looks = stream(self.seed, "looks")
+        chats = self.promise.delivery.chats = Chats(self.knobs.moves, stream(self.seed, "chats"))
         self.api = Api(
-            self.loop, self.disk, self.promise, self.note, rng=stream(self.seed, "api"), way=stream(self.seed, "way")
+            self.loop,
+            self.disk,
+            self.promise,
+            self.note,
+            chats=chats,
+            rng=stream(self.seed, "api"),
+            way=stream(self.seed, "way"),
         )
 
     def note(self, who: str, what: str, *details: object) -> None:
@@ -117,7 +127,10 @@ class _World:
             if self._people.random() < 0.5:
                 sheet = edited(self._people, sheet, people=knobs.people)
         for _ in range(self._people.choice(_FAIR_LIVES)):
+            self._sleep(3600 * self._looks.choice(knobs.moves.gaps))
             self._to_the_end(sheet)
+        self.figures["opt-outs seen"] = self.promise.delivery.opted_out_by_look
+        self.figures["replaced"] = self.promise.delivery.replacements
         self.figures.update({f"ending {name}": times for name, times in self.api.seen.items()})
         self.figures.update({f"left open by a failed {kind}": n for kind, n in self.promise.left_open.items()})
 
@@ -148,7 +161,7 @@ class _World:
     def _gap(self) -> None:
         """The time between two lives; where there are hours, often until shortly before their end."""
         outreach, rng = self.knobs.outreach, self._others
-        self._sleep(3600 * rng.choice(outreach.gaps))
+        self._sleep(3600 * (rng.choice(outreach.gaps) + self._looks.choice(self.knobs.moves.gaps)))
         end = outreach.window_end(self.loop.wall())
         if end is not None and rng.random() < _TO_THE_BRINK:
             length = self.knobs.rows / self.knobs.settings.rate + 0.5
@@ -186,8 +199,13 @@ class _World:
         """One life, or two at once. Returns when the rest may go, as the (last) run told; None when nothing waits."""
         if self.promise.breaches:
             return None
+        if not fair:
+            moves, rng = self.knobs.moves, self._looks
+            fails, reads = rng.random() < moves.broken, rng.choice((0.0, 0.1, 0.5))
+            fates = [replace(fate, weather=replace(fate.weather, fails=fails, reads=reads)) for fate in fates]
         self.api.change(fates[0].weather)
-        self.promise.outreach.clock_was_wrong |= fates[0].weather.skew != 0
+        wrong = self.promise.outreach.clock_was_wrong or fates[0].weather.skew != 0
+        self.promise.outreach.clock_was_wrong = self.promise.delivery.clock_was_wrong = wrong
         self._meanwhile(sheet)
         lives = [self._life(fate, sheet, first=number == 0, alone=len(fates) == 1) for number, fate in enumerate(fates)]
         try:
@@ -208,15 +226,24 @@ class _World:
             concurrency=settings.concurrency,
             note=self.note,
             kill_at=fate.kill_event,
+            alone=alone,
         )
+        looking = draw_looking(self._looks, self.knobs.moves)
+        if looking.canary and fate.weather is not FAIR:
+            fate = replace(fate, canary=fate.canary or self._looks.randint(1, 3))
+        if self.knobs.moves.replies and fate.weather is not FAIR and self._looks.random() < 0.4:
+            fate = replace(fate, limit=self._looks.randint(1, self.knobs.rows))
+        process.undelivered = looking.undelivered
+        process.fails = fate.weather.fails and not (self.knobs.stalls or self.knobs.outreach.wait or fate.weather.skew)
         if not first:
             fate = replace(fate, delay=self._fates.choice((0.0, 0.05, 0.5, 5.0)))
             sheet = edited(self._people, sheet, people=self.knobs.people)
         if fate.trouble is not None:
             self.disk.troubles[process] = fate.trouble
-        return Life(
+        life = Life(
             process=process,
             fate=fate,
+            looking=looking,
             knobs=self.knobs,
             sheet=sheet,
             loop=self.loop,
@@ -228,6 +255,8 @@ class _World:
             alone=alone,
             thorough=self._people.random() < _THOROUGH,
         )
+        process.now = life.now
+        return life
 
     def _run(self, lives: Sequence[Life]) -> None:
         """Run the loop until every life has ended, one way or the other."""
@@ -265,8 +294,11 @@ class _World:
                 self.figures[f"stop {life.sent.cause}"] += 1
             if not process.dead:
                 self.promise.check_ended(process, self.disk, hurried=life.hurried)
+                if process not in self.disk.troubles:
+                    self.promise.delivery.looked(process)
         self.promise.check_messages(self.disk)
         self.promise.outreach.check()
+        self.promise.delivery.check(self.disk, allowed=self.promise.outreach.is_listed)
         with self.disk.open() as ledger:
             for life in lives:
                 self._check_report(ledger, life, fair=fair)
@@ -276,6 +308,7 @@ class _World:
         results: Sequence[Result] = ()
         if self.disk.look("select 1 from runs where run = ?", run):
             results = self.promise.check_report(ledger, run, life.sheet, alone=life.alone, thorough=life.thorough)
+            self.promise.delivery.check_report(ledger, run, results)
         left_out = [result.reason for result in results if result.reason in LEFT_OUT]
         self.figures.update(f"left out {reason}" for reason in left_out)
         if fair:

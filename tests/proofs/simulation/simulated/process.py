@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 __all__ = ["PROCESS", "Killed", "Process", "task_factory"]
@@ -28,6 +29,16 @@ class Process:
     note: Callable[..., None]
     kill_at: int | None = None
     """The event at which it is killed; None for never."""
+    canary: int | None = None
+    """Messages that are to be looked at before any other goes out; None: none are."""
+    undelivered: float = 1.0
+    """The share of failed messages above which it stops."""
+    fails: bool = False
+    """Every one of its messages fails, nothing keeps it from seeing so, and the machine does not stall."""
+    alone: bool = True
+    """The locks hold."""
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    """Its wall clock."""
     dead: bool = False
     buried: bool = False
     events: int = 0

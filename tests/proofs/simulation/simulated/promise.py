@@ -11,6 +11,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
 from batch.model.runs import Result
 from batch.pool.attempt import RECORD_WAITS
+from simulated.delivery_promise import DeliveryPromise
 from simulated.disk import Disk
 from simulated.outreach import OTHER_CAMPAIGN, Outreach
 from simulated.outreach_promise import LEFT_OUT, OutreachPromise
@@ -36,6 +37,7 @@ class Promise:
     def __init__(self, note: Callable[..., None], rules: Outreach) -> None:
         self._note = note
         self.outreach = OutreachPromise(rules, self.broken)
+        self.delivery = DeliveryPromise(self.broken)
         self.breaches: list[Broken] = []
         self.left_open: Counter[str] = Counter()
         """By the write that failed, claims that the disk did not let go of though their run ended properly."""
@@ -66,6 +68,11 @@ class Promise:
             self.broken("again", f"{key[:8]} is posted though it may have been sent before")
         if ambiguous:
             self._ambiguous.add(key)
+
+    def claimed(self, key: str) -> None:
+        """A claim became durable."""
+        self.outreach.claimed(key)
+        self.delivery.claimed(key)
 
     def applied(self, key: str) -> None:
         """The person gets the message."""
@@ -124,7 +131,8 @@ class Promise:
             if payload is not None and state not in {"pending", "claimed"}:
                 self.broken("payload", f"{key[:8]} is {state}, its payload is {payload!r}")
             extra = attempts - self._wire[key]
-            if extra < 0 or extra > (key in self._left):
+            # A replacement that was refused, and given up at the end of its run, is counted anew by the next one.
+            if (extra < 0 and not self.delivery.replaces(key)) or extra > (key in self._left):
                 self.broken("attempts", f"{key[:8]} says {attempts}, of {self._wire[key]} a byte left")
 
     def _check_state(self, key: str, state: str) -> None:
@@ -177,11 +185,13 @@ class Promise:
         could = any(row.sendable for row, _ in shown)
         left_out = [result for _, result in shown if result.reason in LEFT_OUT]
         for result in left_out:
-            self.outreach.check_left_out(shown[0][0].person, result)
+            person = shown[0][0].person
+            self.outreach.check_left_out(person, result, by_look=self.delivery.has_opted_out(person or ""))
         # A row that cannot be sent stands for what was sent before it was planned, not for what others sent since.
         if len(stands) > 1 or (not stands and ((could and not left_out) or (alone and self._applied[key]))):
             self.broken("rows", f"{key[:8]} has {[(result.row, result.outcome.value) for _, result in shown]}")
-        if self._applied[key] and stands and stands[0].outcome not in _MAYBE:
+        refused = self.delivery.replacement_of(key)  # the row shows what became of the later message
+        if self._applied[key] and stands and stands[0].outcome not in _MAYBE and not refused:
             self.broken("untrue", f"row {stands[0].row} is {stands[0].outcome}, but was applied")
 
     def check_all_done(self, results: Sequence[Result], *, later: bool) -> None:

@@ -6,24 +6,45 @@ import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from unittest.mock import patch
 
 import structlog
 
+from batch.app import looks, run
+from batch.app.runs import run_looks
 from batch.ledger.send import queue as sending_module
+from simulated.delivery_promise import SAMPLING
+from simulated.process import PROCESS
 
 __all__ = ["undisturbed"]
 
 
+def _now() -> datetime:
+    return PROCESS.get().now()
+
+
 @contextmanager
-def undisturbed(*, page: int) -> Iterator[None]:
-    """No log, no garbage collection (its moments depend on what was played before), and `page` jobs read at a time."""
+def undisturbed(*, page: int, waits: bool) -> Iterator[None]:
+    """No log, no garbage collection (its moments depend on what was played before), and `page` jobs read at a time.
+
+    Looks go by the clock of their process, and a run samples small sheets too; seldom where it `waits` for hours.
+    """
     logs, collects, pages = structlog.get_config(), gc.isenabled(), sending_module._PAGE
     silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=silent, cache_logger_on_first_use=False)
     gc.disable()
     sending_module._PAGE = page  # so that small sheets have several pages too
+    constants = {"SAMPLE_AFTER": SAMPLING.after, "SAMPLE_OF": SAMPLING.of, "FEWEST_SAMPLES": SAMPLING.fewest}
+    constants["SAMPLE_EVERY"] = 900.0 if waits else SAMPLING.every
     try:
-        yield
+        with (
+            patch.multiple(run_looks, **constants, utc_now=_now),
+            patch.object(run, "SAMPLE_AFTER", SAMPLING.after),
+            patch.object(run, "utc_now", _now),
+            patch.object(looks, "utc_now", _now),
+        ):
+            yield
     finally:
         structlog.configure(**logs)
         if collects:
