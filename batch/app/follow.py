@@ -164,7 +164,7 @@ def _write_reports(
     reports, problems = [], []
     for name in dict.fromkeys(names):
         run = ledger.run(name)
-        if run is None or run.trial or not Path(run.report_dir or "").is_dir():
+        if run is None or run.trial or not run.report_dir or not Path(run.report_dir).is_dir():
             continue
         try:
             reports.append(rewrite_report(name, settings))

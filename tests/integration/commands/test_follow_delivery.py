@@ -201,6 +201,7 @@ def test_messages_of_a_month_are_followed_unless_runs_or_a_time_are_named(desk: 
     assert [here.follow(limit=1, **more).looks for more in ({}, {"runs": [run], "since": timedelta(days=9)})] == [0, 0]
     ended = here.follow(runs=[run])
     assert (ended.looks, ended.since) == (1, None)
+    assert (ended.reports, list(Path.cwd().iterdir())) == ((), [])  # the run has no folder of a report
 
 
 def test_a_pass_is_alone(
