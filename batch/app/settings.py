@@ -17,6 +17,8 @@ __all__ = ["Settings", "Token", "parse_rate", "read_token", "token_expiry"]
 Client = TypeVar("Client")
 
 DEFAULT_BASE_URL = "https://api.wegly.com.br"
+_LARGEST_TOKEN_FILE = 65_536
+"""Characters that are read of a token's file; a token has some thousand at the most, and a device has no end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +84,8 @@ def read_token(value: str | None, file: Path | None, endpoint: str) -> Token:
     """
     if file is not None:
         try:
-            return Token.parse(file.read_text(encoding="utf-8-sig"), _("the file {file}").format(file=file))
+            with file.open(encoding="utf-8-sig") as opened:  # a pipe of a password store has no size
+                return Token.parse(opened.read(_LARGEST_TOKEN_FILE), _("the file {file}").format(file=file))
         except OSError as error:
             problem = _("The token file {file} cannot be read: {error}.").format(
                 file=file, error=describe_os_error(error)

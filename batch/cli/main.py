@@ -5,6 +5,7 @@ Data goes to stdout, messages to stderr.
 
 import codecs
 import contextlib
+import errno
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 import threading
 import traceback
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -103,12 +105,20 @@ add_language_option(cli)
 
 def main() -> None:
     """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
+    _open_closed_streams()
     translate_click()
     _escape_unknown_signs()
     with use_language(find_language(sys.argv[1:]) or system_language()):
         code = _run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl+C changes nothing any more
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Put nothing in place of streams that the caller has closed: their numbers would go to files, as the ledger's."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
 
 
 def _escape_unknown_signs() -> None:
@@ -123,6 +133,13 @@ def _write_as_json(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+_ENVIRONMENT = frozenset(
+    getattr(errno, name, None)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "ENAMETOOLONG", "EMFILE", "ENFILE", "EIO")
+) - {None}
+"""What no program can mend: a full disk, a folder that may not be written, too many open files."""
 
 
 class _Termination(BaseException):
@@ -181,6 +198,12 @@ def _describe_error(error: BaseException) -> tuple[str, ExitCode]:
         case OSError() if _failed_printing(error):
             discard_stdout()
             text = _("What was found cannot be printed: {error}.").format(error=describe_os_error(error))
+        case OSError(errno=number, filename=place) if number in _ENVIRONMENT:
+            problem = _(
+                "The system refuses it ({error}): {place}. What was sent is recorded; see that there is room and that "
+                "you may write there, and run the same command again."
+            )
+            text = problem.format(error=describe_os_error(error), place=place or _("a file"))
         case MemoryError():
             text = _(
                 "There was not enough memory. What was sent is recorded; close other programs, or split the sheet into "

@@ -88,7 +88,8 @@ class Plan:
 def read_plan(path: Path) -> Plan:
     """Read a plan. Raises SettingsError when there is none, it is of another version, or it was changed by hand."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
+        text = "" if path.is_char_device() else path.read_text(encoding="utf-8")  # /dev/zero never ends
+        data = json.loads(text, object_pairs_hook=_without_doubles)
         if "campaign_sha256" in data and data.get("format") != FORMAT:
             problem = _("The plan {file} was written by another version of wegly-batch.").format(file=path)
             raise SettingsError(problem, _(_AGAIN))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -502,3 +504,40 @@ def test_a_lack_of_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr(cli_main.cli, "main", no_room)
     assert wegly_batch(["runs"]) == ExitCode.STOPPED
     assert capsys.readouterr().err.startswith("There was not enough memory. What was sent is recorded; close other")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such devices")
+def test_a_device_without_end_is_no_token_and_no_plan(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read to its end it would fill the memory."""
+    where = ("run", desk.sheet, "-c", desk.campaign, "--base-url", "http://127.0.0.1:9", "--yes")
+    code, _, err = desk.type(*where, "--token-file", "/dev/zero")
+    assert (code, "Traceback" in err) == (2, False)
+    monkeypatch.setenv("WEGLY_TOKEN", "a-token")
+    code, _, err = desk.type(*where, "--plan", "/dev/zero")
+    assert code == 2
+    assert "/dev/zero is no plan" in err
+
+
+def test_what_the_system_refuses_is_no_defect(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk or a name that no disk takes: the file is named, and what to do."""
+    code, _, err = desk.type("init", desk.sheet, "--out", desk.folder / f"{'a' * 300}.toml")
+    assert (code, "Traceback" in err) == (5, False)
+    assert "File name too long" in err
+    assert "run the same command again" in err
+
+    def fill(*_given: object, **_more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "samples/contatos.xlsx")
+
+    monkeypatch.setattr(shutil, "copy", fill)
+    code, _, err = desk.type("demo")
+    assert (code, "Traceback" in err) == (5, False)
+    assert "(No space left on device): samples/contatos.xlsx" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell closes the streams")
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_that_were_closed_take_nothing(desk: Desk, closed: str) -> None:
+    """A service may start it without any: the command does its work, and its files are no streams."""
+    command = f'"{sys.executable}" -m batch runs {closed}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, cwd=DEMO.parents[1])
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (0, "", False)
