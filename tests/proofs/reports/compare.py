@@ -7,6 +7,11 @@ runs the script. Some fifteen kinds of sheets go through `inspect`, `check`, `pl
 version) and `report` of both. A rebuild of the inside changes none of it: the script ends with 1 and shows the first
 differing lines where something did.
 
+Of pages the data is compared: every row that report.html embeds, with its columns, and of the list of runs the moments
+and counts. Markup, words and the order of sections are meant to change; `tests/browser` looks at them. So is the
+summary in front of report.xlsx, whose figures are those of summary.json; all other worksheets are compared with each
+cell's look, every other part of the workbook but the styles byte by byte.
+
 Fixed, because no two runs have them alike: names of runs, moments, durations, rates, chat ids, folders, ports, and the
 times inside ZIP files. Before `report` they are made equal in both ledgers, so that the reports are compared whole. A
 difference that is meant stands in `EXPECTED`, with its reason.
@@ -37,6 +42,7 @@ from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
 from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Font, PatternFill
+from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table
 
@@ -58,6 +64,13 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     (r"(?m)^(Canary|Teste inicial|Looking|Olhando).*\n", "", "likewise"),
     (r'(?ms),\n( *)"delivery": \{.*?^\1\}', "", "likewise"),
     (r"\bsheet1\b", "sheet", "a masked report names neither the file nor its worksheet"),
+    (r"\bconstant '", "fixed value '", "the words of a user for what the program calls a constant"),
+    (r"\bconstante '", "valor fixo '", "likewise"),
+    (r"This run: (\S+) sent\.", r"This run: \1 accepted.", "the API has accepted them; what arrived is another figure"),
+    (r"\bEnviadas nesta execução", "Aceitas nesta execução", "likewise"),
+    (r"(?m)^ {2,}(?:[^\n()]+ \()?([a-zç]+)\)? {2,}([\d.,]+)$", r"  \1  \2", "outcomes by people's words, codes behind"),
+    (r"(?m)^ {8,}([\d.,]+)  ([a-z_]+)$", r"          \1  \2", "likewise: the column of counts is farther right"),
+    (r'(?m)^ *"schema": \d+,\n', "", "records of `--json` and summary.json name their form"),
 )
 """Pattern, replacement (both applied to either version's text), reason: differences to 3bbba84 that were meant.
 
@@ -357,19 +370,31 @@ def contents(report: Path) -> dict[str, bytes]:
             found[name] = b"a digest, times inside included"
         elif zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                found |= {f"{name}!{part}": _CREATED.sub(b"", archive.read(part)) for part in archive.namelist()}
+                left_out = {"xl/styles.xml", _summary_part(archive)}
+                parts = {part: archive.read(part) for part in archive.namelist() if part not in left_out}
+            found |= {f"{name}!{part}": _CREATED.sub(b"", content) for part, content in parts.items()}
+            found[f"{name}!looks"] = _cells(path, first=1).encode()
         else:
             found[name] = path.read_bytes()
     return found
 
 
-def _cells(path: Path) -> str:
-    """Return every cell of a workbook with its look, and the widths of its columns."""
+def _summary_part(archive: zipfile.ZipFile) -> str:
+    """Return the part of a workbook's first worksheet: of a report, the summary."""
+    sheet = re.search(rb'<(?:\w+:)?sheet [^>]*?\bid="([^"]+)"', archive.read("xl/workbook.xml"))
+    relations = re.findall(rb"<Relationship [^>]*>", archive.read("xl/_rels/workbook.xml.rels"))
+    named = next(each for each in relations if sheet and b'Id="' + sheet[1] + b'"' in each)
+    target = re.search(r'Target="/?(?:xl/)?([^"]+)"', named.decode())
+    return f"xl/{target[1]}" if target else ""
+
+
+def _cells(path: Path, *, first: int = 0) -> str:
+    """Return every cell of a workbook's worksheets from `first` on with its look, and the widths of its columns."""
     lines = []
-    for sheet in load_workbook(path).worksheets:
+    for sheet in load_workbook(path).worksheets[first:]:
         lines.append(f"{sheet.title} {sheet.sheet_state} {sheet.freeze_panes}")
         columns = [column for column in sheet.iter_cols() if column[0].value != "wegly_origin_mac"]
-        widths = [sheet.column_dimensions[column[0].column_letter] for column in columns]
+        widths = [sheet.column_dimensions[get_column_letter(column[0].column)] for column in columns]
         lines += [f"{each.index} {each.width} {each.hidden}" for each in widths]
         lines += [
             f"{cell.coordinate} {cell.data_type} {cell.value!r} {cell.number_format} {cell.font.b}"
@@ -383,9 +408,9 @@ def _cells(path: Path) -> str:
 class Comparison:
     """Both versions side by side, and what differed."""
 
-    def __init__(self, old: Version, new: Version, work: Path) -> None:
+    def __init__(self, old: Version, new: Version, work: Path, lines: int = 12) -> None:
         self._versions = (old, new)
-        self._work = work
+        self._work, self._lines = work, lines
         self.differences: list[str] = []
         self.compared = 0
 
@@ -455,7 +480,7 @@ class Comparison:
             where = f"{kind.name}: report {language} mask={mask}"
             self._same(f"{where}: names of files", *("\n".join(sorted(each)) for each in files))
             for name in sorted(set(files[0]) & set(files[1])):
-                self._same(f"{where}: {name}", *(_without_delivery(name, each[name]) for each in files))
+                self._same(f"{where}: {name}", *(_data(name, each[name]) for each in files))
 
     def _same(self, where: str, old: str, new: str) -> None:
         self.compared += 1
@@ -464,7 +489,7 @@ class Comparison:
         if old == new:
             return
         pieces = [re.sub(r"(?<=>)(?=<)", "\n", text).splitlines() for text in (old, new)]
-        lines = list(difflib.unified_diff(*pieces, "old", "new", lineterm="", n=0))[:12]
+        lines = list(difflib.unified_diff(*pieces, "old", "new", lineterm="", n=0))[: self._lines]
         self.differences.append(where)
         sys.stdout.write(f"DIFFERS {where}\n" + "".join(f"    {line[:300]}\n" for line in lines))
         sys.stdout.flush()
@@ -522,16 +547,39 @@ _ADDED = {"wegly_delivery", "wegly_delivery_seen_at", "wegly_delivery_reason", "
 """Columns of results.csv that came with delivery; elsewhere they stand once a message was looked at."""
 
 
-_PROGRAM = re.compile(r'(?s)<script type="module">.*?</script>|<meta http-equiv="Content-Security-Policy"[^>]*>')
-
-
-def _without_delivery(name: str, text: str) -> str:
-    """Return a file of a report without what delivery added to every one: columns of results.csv, programs of pages."""
+def _data(name: str, text: str) -> str:
+    """Return what a file of a report has of its rows and counts: results.csv without added columns, pages as data."""
     if name.endswith(".csv"):
         return _without_columns(text.lstrip("\ufeff\r\n"), _ADDED)
     if name.endswith(".html"):
-        return _PROGRAM.sub("", text)
+        return _page_rows(text) or "\n".join(map(" ".join, _COUNTS.findall(text)))
     return text
+
+
+_EMBEDDED = re.compile(r'(?s)<script type="application/json" (class="rows-data"|id="settings")>(.*?)</script>')
+_COUNTS = re.compile(r'<time datetime="([^"]+)"|class="badge is-([a-z]+)">[^<>\d]*(\d[\d.,]*)[^<>\d]*<')
+"""In the list of runs: when each began, and how many rows of each outcome it has."""
+
+
+def _page_rows(text: str) -> str:
+    """Return the rows that a page embeds, each as JSON below the names of its columns; empty where it has none.
+
+    A text that stands as a number is one that came before (`reporter/html/rows.py`).
+    """
+    embedded = _EMBEDDED.findall(text)
+    if not embedded:
+        return ""
+    settings = next(json.loads(body) for kind, body in embedded if kind.startswith("id"))
+    rows = [row for kind, body in embedded if kind.startswith("class") for row in json.loads(body)]
+    texts: list[str] = []
+    for row in rows:
+        for at, once in enumerate(settings["interned"], 1):
+            if once and isinstance(row[at], int):
+                row[at] = texts[row[at]]
+            elif once and row[at] is not None and len(texts) < settings["mostTexts"]:
+                texts.append(row[at])
+    names = [settings[name] for name in ("names", "own", "lead")]
+    return "\n".join(json.dumps(each, ensure_ascii=False) for each in [*names, *rows])
 
 
 def _plan_text(path: Path) -> str:
@@ -582,12 +630,13 @@ def main() -> int:
     parser.add_argument("--also", nargs=2, action="append", default=[], type=Path, metavar=("SHEET", "CAMPAIGN"))
     parser.add_argument("--only", default="", help="only kinds whose name holds this")
     parser.add_argument("--keep", type=Path, help="leave all files in this folder")
+    parser.add_argument("--lines", type=int, default=12, help="lines that are shown of each difference")
     options = parser.parse_args()
     old = Version(name="old", python=str(options.old.absolute()), folder=options.old.absolute().parents[2])
     new = Version(name="new", python=sys.executable, folder=ROOT)
     with tempfile.TemporaryDirectory() as temporary:
         work = options.keep or Path(temporary)
-        comparison = Comparison(old, new, work)
+        comparison = Comparison(old, new, work, options.lines)
         done = 0
         for kind in kinds(old.folder / "samples", [(one.absolute(), two.absolute()) for one, two in options.also]):
             if options.only in kind.name:
