@@ -64,6 +64,7 @@ LINES_OF_FEATURES = {
     "the Python API: functions, their options, records that `--json` prints too, frames": 708,
     "words of outcomes, one for each, in screens, pages and workbooks": 24,
     "area codes of several numbers, sentences and days of opt-out, fields that were not filled in": 62,
+    "a cap that counts a person anew before her day ends": 4,
     "a report in less than a tenth of openpyxl's time, what was not delivered in a module of its own": 27,
     "init as a conversation, tokens that are kept, the campaign file of a sheet": 644,
     "delivery in reports: columns, a section with rates and costs, filters, lists of runs": 365,

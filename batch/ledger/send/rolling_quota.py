@@ -20,6 +20,9 @@ MARGIN = timedelta(seconds=1)
 """A person counts so much longer than a day: clocks are a little uneven."""
 LATE_POST = timedelta(seconds=30)
 """How long after its claim an attempt may have been posted whose end was never noted, because its run died."""
+_CLOSE = timedelta(minutes=2)
+"""So near to the end of its day a person counts as a new one as well: WhatsApp counts from the post, which lies before
+the end of the attempt, and this attempt is posted after its claim."""
 _LONGEST = timedelta(hours=1)
 """No attempt takes longer."""
 
@@ -83,10 +86,13 @@ class Quota:
             return None if self._doubtful else self._free_at(person, now)
 
     def _free_at(self, person: str, now: datetime) -> datetime | None:
-        last = self._last
-        if person in last or len(last) < self._most:
+        known = self._last.get(person)
+        if known is not None and now < known + DAY - _CLOSE:
             return None
-        free = next(islice(last.values(), len(last) - self._most, None), None)
+        others = self._last.values() if known is None else [at for each, at in self._last.items() if each != person]
+        if len(others) < self._most:
+            return None
+        free = next(islice(others, len(others) - self._most, None), None)
         return free + DAY + MARGIN if free is not None and free + DAY + MARGIN > now else None
 
     def note(self, person: str, now: datetime) -> None:

@@ -245,11 +245,22 @@ def test_a_place_is_free_a_day_and_a_second_after_the_oldest_contact(ledger: Led
         assert quota.full_until(CLARA, free) is None
         assert quota.full_until(ANA, NOON + HOUR) is None
         quota.note(BIA, NOON + HOUR)
-        assert quota.refuses(connection, ANA, free - timedelta(microseconds=1)) is None
         assert quota.refuses(connection, ANA, free) == free + HOUR
         quota.doubt()
         assert quota.full_until(CLARA, free) is None
         assert quota.refuses(connection, CLARA, free) is None
+
+
+def test_a_person_needs_a_place_again_shortly_before_her_day_ends(ledger: Ledger) -> None:
+    """WhatsApp counts from the post, which lies before the attempt's end, and the next is posted after its claim."""
+    quota, ends = Quota(1, endpoint=ENDPOINT, sender="s1"), NOON + DAY - timedelta(minutes=2)
+    with ledger._engine.connect() as connection:
+        assert quota.refuses(connection, ANA, NOON) is None
+        quota.note(ANA, NOON)
+        assert quota.refuses(connection, ANA, ends) is None
+        quota.note(BIA, NOON + HOUR)
+        assert quota.refuses(connection, ANA, ends - timedelta(microseconds=1)) is None
+        assert quota.refuses(connection, ANA, ends) == NOON + HOUR + DAY + timedelta(seconds=1)
 
 
 def test_a_person_who_is_reached_again_keeps_her_place_for_longer(ledger: Ledger) -> None:
