@@ -53,6 +53,7 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("which WhatsApp refuses", "which cannot be sent", "control characters are refused here, not by WhatsApp"),
     ("que o WhatsApp recusa", "que não se pode enviar", "likewise"),
     (r'"format": 1,', '"format": 2,', "a plan's hash binds what is sent"),
+    (r'(?m)^  "version": "[0-9.]+"', '  "version": "<version>"', "the version of the program"),
     (r'"hash": "[0-9a-f]+"', '"hash": "<hash>"', "likewise"),
     (r"\A(\ufeff?)[\r\n]+", r"\1", "results.csv begins with its header, below whatever titles the sheet's own is"),
     (r'(?m)^  "(differing_duplicates|webhook|prometheus)": .*\n', "", "keys of `check --json` since issue 13 and 14"),
