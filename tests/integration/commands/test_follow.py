@@ -177,7 +177,7 @@ def test_the_table_says_why_and_what_to_do(desk: Desk, run: str) -> None:
     assert f"wegly-batch settle {run}" in out
     assert "To look for" not in out
     _, out, _ = desk.type("follow", run, "--base-url", desk.sandbox.url)
-    assert f"2 rows are unknown. To look for their messages as well: wegly-batch follow {run} -c CAMPAIGN" in out
+    assert f"2 rows are to decide. To look for their messages as well: wegly-batch follow {run} -c CAMPAIGN" in out
 
 
 def test_when_nothing_is_left_it_says_so(desk: Desk, run: str) -> None:
