@@ -6,17 +6,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from batch.app.inputs.campaign_sheet import limits_of_run, reopen_sheet
+from batch.app.inputs.campaign_sheet import (
+    CampaignSheet,
+    Choices,
+    limits_of_run,
+    open_campaign_sheet,
+    reading_of,
+    reopen_sheet,
+    sent_renderer,
+)
 from batch.app.inputs.plan_file import sha256_of
 from batch.app.runs.finish import RunReport
 from batch.app.runs.run_folder import is_run_folder
 from batch.app.settings import Settings
+from batch.campaign import load_campaign
 from batch.control_characters import show_controls
-from batch.errors import SettingsError, SheetError, nearest
+from batch.errors import SettingsError, SheetError, WeglyBatchError, nearest
 from batch.i18n import N_, _, describe_os_error
 from batch.ledger import Ledger
 from batch.loader import keep_copy
-from batch.model.runs import CLEAN_REPORT, Run, Tally
+from batch.model.runs import BODY, CAMPAIGN_FILE, CLEAN_REPORT, Run, Tally
+from batch.model.sheets import SheetRow
 from batch.reporter import RunSummary, SourceSheet, delivery_headline, summarize_run, write_index, write_report
 
 _REMEDY = N_("Free space there, or name another place with --reports. The ledger keeps everything until then.")
@@ -72,7 +82,7 @@ def rewrite_report(name: str | None, settings: Settings, *, masked: bool = False
         if masked:
             folder = folder / "masked"
             _make_folder(folder)
-        opening = nullcontext(_missing_sheet(run)) if masked else _open_source(run, folder)
+        opening = nullcontext(_missing_sheet(run)) if masked else _open_source(run, folder, ledger)
         with ledger.snapshot(run.run) as (count, results), opening as source:
             tally = count()
             options = {**run.sheet_options, **({CLEAN_REPORT: "yes"} if settings.clean_report else {})}
@@ -144,7 +154,7 @@ def _make_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def _open_source(run: Run, folder: Path) -> Iterator[SourceSheet]:
+def _open_source(run: Run, folder: Path, ledger: Ledger) -> Iterator[SourceSheet]:
     """Open a private copy of a run's sheet, if it is still there and still the same."""
     try:
         inside = TemporaryDirectory(dir=folder, prefix=".sheet-", ignore_cleanup_errors=True)
@@ -152,10 +162,10 @@ def _open_source(run: Run, folder: Path) -> Iterator[SourceSheet]:
         problem = _("The folder {folder} takes no files: {error}.")
         raise SettingsError(problem.format(folder=folder, error=describe_os_error(error)), _(_REMEDY)) from None
     with inside as name:
-        yield _open_copy(run, Path(name))
+        yield _open_copy(run, Path(name), ledger)
 
 
-def _open_copy(run: Run, inside: Path) -> SourceSheet:
+def _open_copy(run: Run, inside: Path, ledger: Ledger) -> SourceSheet:
     original = Path(run.sheet_path)
     try:
         # What was purged does not come back from the sheet.
@@ -167,11 +177,34 @@ def _open_copy(run: Run, inside: Path) -> SourceSheet:
     copy = keep_copy(original, inside, limits=limits_of_run(run.sheet_options))
     try:
         if copy.sha256 == run.sheet_sha256:
-            sheet = reopen_sheet(copy.path, run.sheet_options, shown_as=original.name)
-            return SourceSheet(path=copy.path, info=sheet.info, rows=sheet.rows, name=show_controls(original.name))
+            source = _fit_campaign(copy.path, run)
+            sheet = source.sheet if source else reopen_sheet(copy.path, run.sheet_options, shown_as=original.name)
+            name = show_controls(original.name)
+            message = sent_renderer(source, ledger) if source else _render_none if BODY in run.sheet_options else None
+            return SourceSheet(path=copy.path, info=sheet.info, rows=sheet.rows, name=name, message=message)
     except SheetError:
         pass  # the report says that the sheet is gone
     return _missing_sheet(run)
+
+
+def _fit_campaign(sheet: Path, run: Run) -> CampaignSheet | None:
+    """Open a run's sheet with its campaign as it is now; None where that is gone, or reads the sheet in another way."""
+    options = run.sheet_options
+    try:
+        campaign = load_campaign(Path(options[CAMPAIGN_FILE]), now=run.started)
+        choices = Choices(trusted="trusted" in options, encoding=options.get("encoding"))
+        name = Path(run.sheet_path).name
+        source = open_campaign_sheet(
+            sheet, campaign, endpoint=run.endpoint, shown_as=name, sha256=run.sheet_sha256, choices=choices
+        )
+    except (KeyError, WeglyBatchError):
+        return None
+    now = reading_of(campaign, source.sheet.info)
+    return source if all(now.get(key) == options.get(key) for key in ("name", "header_row", "encoding")) else None
+
+
+def _render_none(_row: SheetRow, _request: str, _run: str) -> None:
+    """Render no message: the campaign is gone, or another."""
 
 
 def _missing_sheet(run: Run) -> SourceSheet:

@@ -24,7 +24,7 @@ import structlog
 
 from batch._version import __version__
 from batch.app.check import summarise
-from batch.app.inputs.campaign_sheet import CampaignSheet, Choices, open_campaign_sheet, reading_of
+from batch.app.inputs.campaign_sheet import CampaignSheet, Choices, hash_body, open_campaign_sheet, reading_of
 from batch.app.inputs.change_guard import hold_ledger, note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import StagedSheet, refuse_missing_rows, stage_sheet, utc_now
@@ -41,7 +41,7 @@ from batch.i18n import _, current_language
 from batch.ledger import Ledger, Owner, StagedRow, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.delivery import SAMPLE_AFTER
-from batch.model.runs import CAMPAIGN_FILE, CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, Run, StopCause
+from batch.model.runs import BODY, CAMPAIGN_FILE, CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, Run, StopCause
 from batch.model.sheets import limits_for
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, precise_loop, stop_on_signals
 from batch.spool import Spool
@@ -210,6 +210,7 @@ class SheetRun:
             options, folder = reading_of(campaign, source.sheet.info), str(self._folder.path)
             options |= dict.fromkeys([KEYED_ORIGINS, *([CLEAN_REPORT] if settings.clean_report else [])], "yes")
             options |= {TEMPLATE: traits_of(campaign).template, CAMPAIGN_FILE: str(campaign.path.absolute())}
+            options |= {BODY: hash_body(campaign)}
             if prices := campaign.prices:
                 options |= {PRICE: str(prices.per_message), CURRENCY: prices.currency}
             sheet = self._keep_sheet() if self._choices.is_frame else self.sheet

@@ -116,6 +116,7 @@ def mask_result(result: Result) -> Result:
         result,
         person=mask_phone(result.person) if result.person else None,
         chat_id=None,
+        request=None,
         chat_status=mask_status(result.chat_status),
         findings=tuple(map(mask_finding, result.findings)),
         notes=tuple(map(mask_finding, result.notes)),

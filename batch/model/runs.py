@@ -15,7 +15,7 @@ from batch.model.reasons import Finding
 RUN_NAME = re.compile(r"\d{8}T\d{6}Z-[a-z0-9-]*-[0-9a-f]{4}")
 """Names of runs, of their folders too; the middle is the campaign's slug."""
 KEYED_ORIGINS, CLEAN_REPORT = "keyed_origins", "clean_report"
-TEMPLATE, PRICE, CURRENCY, CAMPAIGN_FILE = "template", "price", "currency", "campaign_file"
+TEMPLATE, PRICE, CURRENCY, CAMPAIGN_FILE, BODY = "template", "price", "currency", "campaign_file", "body"
 """Entries of `Run.sheet_options`; those of the campaign are there for reports that are written without it."""
 
 
@@ -72,6 +72,8 @@ class Result:
     """Row that this one corrects; None for a row of the sheet's own."""
     delivery: Delivery | None = None
     """What looks have shown of an accepted message; None when there was none."""
+    request: str | None = None
+    """Hash of the request (`hash_request`) that was, or may have been, sent; None when none was."""
 
     @property
     def reason(self) -> str:

@@ -34,4 +34,4 @@ from batch.reporter.summary_json import (
     summary_bytes,
     write_metrics,
 )
-from batch.reporter.summary_view import delivery_headline, headline
+from batch.reporter.summary_view import delivery_headline, headline, rehearsal

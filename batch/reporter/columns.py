@@ -39,6 +39,7 @@ STATUS = COLUMNS.index("wegly_status")
 REASON = COLUMNS.index("wegly_reason")
 NUMBERS = frozenset(map(COLUMNS.index, ("wegly_http_status", "wegly_attempts", "wegly_duration_ms")))
 SENT_AT = COLUMNS.index("wegly_sent_at")
+RUN = COLUMNS.index("wegly_run")
 MOMENTS = frozenset(map(ALL_COLUMNS.index, ("wegly_sent_at", "wegly_delivery_seen_at", "wegly_replied_at")))
 _CODES: dict[Outcome | Evidence, str] = {each: each.value for each in (*Outcome, *Evidence)}
 

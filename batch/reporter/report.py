@@ -88,7 +88,7 @@ def _write_files(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportF
     keeps_full = sheet.rows is None and not masked and _has_full_report(folder)
     problems = [*([_kept_note()] if keeps_full else []), *_disagreement_notes(tally, inputs.statistics)]
     if masked:  # its own nature is no problem
-        inputs = replace(inputs, notes=(_(_REDACTED), *problems))
+        inputs = replace(inputs, notes=(_(_REDACTED), *problems), masked=True)
     else:
         problems[:0] = _sheet_notes(run, sheet)
         inputs = replace(inputs, notes=tuple(problems))
@@ -99,15 +99,15 @@ def _write_files(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportF
     report.write(
         table, lambda: (write_atomic(folder / table, lambda file: write_csv(file, layout, inputs.table(layout))), ())
     )
-    report.write(page, lambda: (write_html(folder / page, inputs), ()))
-    summary = summary_bytes(run, tally)
-    report.write(
-        "summary.json", lambda: (write_atomic(folder / "summary.json", lambda file: file.writelines([summary])), ())
-    )
     if not masked:
         failed = attempt(lambda: write_retries(folder, inputs, report))
         if isinstance(failed, Exception):
             report.note_missing("retry.xlsx", failed)
+    report.write(page, lambda: (write_html(folder / page, inputs, report.made.files), ()))  # it leads to the others
+    summary = summary_bytes(run, tally)
+    report.write(
+        "summary.json", lambda: (write_atomic(folder / "summary.json", lambda file: file.writelines([summary])), ())
+    )
     return report.made
 
 

@@ -60,6 +60,8 @@ class ReportRow(NamedTuple):
     """Columns of the sheet that its findings name; a name may list several, separated by commas."""
     origin_values: tuple[str, int, str] | None
     """Run, row and file of `origin`."""
+    request: str | None = None
+    """Hash of the request that was, or may have been, sent."""
 
     @property
     def outcome(self) -> Outcome:
@@ -142,7 +144,8 @@ def _make_row_packer(zone: ZoneInfo) -> Callable[[Result], tuple[Any, ...]]:
         _, sentences, columns = known
         values = result_values(result, sentences, sent_at) + delivery_values(result.delivery, moment)
         origin = result.origin
-        return result.row, values, columns, (origin.run, origin.row, origin.file) if origin else None
+        corrects = origin and (origin.run, origin.row, origin.file)
+        return result.row, values, columns, corrects, result.request
 
     return pack
 
@@ -242,6 +245,8 @@ class SourceSheet:
     """Yields the rows in ascending order, from the start at each call; each has a cell for every column."""
     name: str
     """The file's name as the user knows it, for sentences."""
+    message: Callable[[SheetRow, str, str], str | None] | None = None
+    """Renders a row's message, by the hash of its request and its run; None where sheet or campaign are others now."""
 
 
 def no_mac(_origin: Origin) -> str:
@@ -263,6 +268,8 @@ class ReportInputs:
     """As of `write_report`."""
     notes: tuple[str, ...] = ()
     """Sentences that every form of the report shows, and `ReportFiles.problems` too."""
+    masked: bool = False
+    """To be passed on."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -326,11 +333,8 @@ class FileWriter:
         self.problems.extend(problems)
         if placed.stem != Path(name).stem:
             wanted = f"{Path(name).stem}{placed.suffix}"
-            self.problems.append(
-                _("{wanted} is open in another program, so it was written as {name}.").format(
-                    wanted=wanted, name=placed.name
-                )
-            )
+            words = _("{wanted} is open in another program, so it was written as {name}.")
+            self.problems.append(words.format(wanted=wanted, name=placed.name))
         return True
 
 

@@ -7,12 +7,13 @@ here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from batch.formatting import format_day, format_moment
 from batch.i18n import N_, _, decimal, ngettext, number
 from batch.model.delivery import DeliveryCounts, DeliveryRates, DeliveryState, failure_words
+from batch.model.messages import is_loopback
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence, sentence
 from batch.model.runs import Run, Tally, rank_reasons
@@ -138,6 +139,19 @@ def price_sentences(counts: DeliveryCounts) -> list[str]:
         )
         for currency, spent in sorted(counts.spent.items())
     ]
+
+
+def rehearsal(endpoint: str) -> str:
+    """Return the mark of a run at an address of this machine; empty for any other."""
+    if not is_loopback(endpoint):
+        return ""
+    return _("REHEARSAL: sent to {endpoint} on this machine; no person got a message.").format(endpoint=endpoint)
+
+
+def is_course(statistics: Statistics) -> bool:
+    """Return whether sending went on for a minute or more, so that a chart over time shows something."""
+    sent = statistics.sent
+    return len(sent) > 1 and sent[-1].start - sent[0].start >= timedelta(minutes=1)
 
 
 def headline(run: Run, tally: Tally, *, last_sent: datetime | None = None) -> tuple[str, ...]:

@@ -36,17 +36,29 @@ def numbers(page: Page) -> list[str]:
     return page.locator("#table tbody th").all_inner_texts()
 
 
+def top_of(page: Page, selector: str) -> float:
+    box = page.locator(selector).first.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+def end_of(page: Page, selector: str) -> float:
+    box = page.locator(selector).first.bounding_box()
+    assert box is not None
+    return box["y"] + box["height"]
+
+
 def hits(page: Page, text: str) -> None:
     expect(page.locator("#hits")).to_have_text(text)
 
 
 def test_the_first_screen_tells_how_it_went(show: Open, usual: Path) -> None:
-    """Headline, verdict and all six counts are above the fold of a small laptop."""
-    page = show(usual, viewport={"width": 1280, "height": 720})
-    for selector in ("h1", ".verdict", ".lead", ".stack", ".tile >> nth=0", ".tile >> nth=5"):
-        box = page.locator(selector).first.bounding_box()
-        assert box is not None
-        assert box["y"] + box["height"] < 720
+    """Headline, verdict and the first thing to do are above the fold of a laptop and of a phone, the rows not far."""
+    for width, height, screens in ((1366, 768, 2), (360, 740, 4)):
+        page = show(usual, viewport={"width": width, "height": height})
+        for selector in ("h1", ".verdict", ".lead", ".step >> nth=0"):
+            assert end_of(page, selector) < height
+        assert top_of(page, "#rows") < screens * height
     expect(page.locator(".verdict")).to_contain_text("exit code 4")
 
 
@@ -151,13 +163,57 @@ def test_what_arrived_is_shown_and_leads_to_its_rows(show: Open, tmp_path: Path)
     arrived = page.locator(".arrived")
     expect(arrived).to_contain_text("fewer than 50")
     expect(arrived.locator(".rates tbody tr").nth(1).locator("td")).to_have_text(["49", "–", "–", "–"])  # noqa: RUF001
-    expect(arrived.locator(".commands li").first).to_contain_text('wegly-batch suppress add "+55 11 90002-0014"')
+    expect(page.locator(".step", has_text="Replies to decide")).to_contain_text(
+        'wegly-batch suppress add "+55 11 90002-0014"'
+    )
     expect(arrived.locator(".failures tbody tr")).to_contain_text("Withheld")
+
+
+def test_a_row_to_decide_has_its_message_and_what_to_copy(show: Open, tmp_path: Path) -> None:
+    """The text as the person may have got it, as text alone; another campaign is named; the phone is one click away."""
+    made = Made(
+        rows=60, message=lambda row, request, run: f"Oi <b>{row.cells[0]}</b>\ntudo bem?" if row.number < 40 else None
+    )
+    page = show(made.page(tmp_path), permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("checkbox", name="Decide").check()
+    assert numbers(page) == ["10"]
+    page.locator("#table .phone .copy").click()
+    assert page.evaluate("() => navigator.clipboard.readText()") == "+55 11 90010-0070"
+    page.locator("#table .open").click()
+    detail = page.locator("#detail-body")
+    expect(detail.locator(".bubble")).to_have_text("Oi <b>Zé 10</b>\ntudo bem?")
+    expect(detail).to_contain_text("The message, if it was sent")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("button", name="Details of row 42", exact=True).click()
+    expect(detail).to_contain_text("The sheet or the campaign has changed since")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Details of row 20", exact=True).click()
+    expect(detail.locator(".bubble")).to_have_count(0)
+
+
+def test_the_next_steps_lead_to_files_and_commands(show: Open, tmp_path: Path) -> None:
+    """What to fix first, with its file beside the page; a command is copied as it is typed."""
+    page = show(Made(rows=300).page(tmp_path), permissions=["clipboard-read", "clipboard-write"])
+    first = page.locator(".step").first
+    expect(first).to_contain_text("10 rows to fix")
+    expect(first.get_by_role("link")).to_have_attribute("href", "./retry.xlsx")
+    first.locator(".copies").click()
+    command = page.evaluate("() => navigator.clipboard.readText()")
+    assert command == f"wegly-batch run {tmp_path / 'retry.xlsx'}" == first.locator("code").inner_text()
+    expect(page.locator("#said")).to_have_text("Copied.")
+    expect(page.locator(".next > .does a")).to_have_attribute("href", "./report.xlsx")
+    page.locator(".step .show").click()
+    hits(page, "5 of 300 rows")
 
 
 def test_columns_sort_both_ways(show: Open, usual: Path) -> None:
     """Numbers as numbers; the table says by which column."""
     page = show(usual)
+    expect(page.locator("th[data-column='1']")).to_have_attribute("aria-sort", "ascending")
+    assert set(page.locator("#table tbody .badge").all_inner_texts()[:10]) == {"Fix"}
+    page.get_by_role("button", name="Row", exact=True).click()
+    assert numbers(page)[:3] == ["2", "3", "4"]
     page.get_by_role("button", name="Row", exact=True).click()
     assert numbers(page)[:3] == ["301", "300", "299"]
     expect(page.locator("th[data-column='0']")).to_have_attribute("aria-sort", "descending")
@@ -172,6 +228,7 @@ def test_columns_sort_both_ways(show: Open, usual: Path) -> None:
 def test_pages_turn(show: Open, usual: Path) -> None:
     """Fifty rows at a time, to the end and back, or as many as one likes."""
     page = show(usual)
+    page.get_by_role("button", name="Row", exact=True).click()
     assert len(numbers(page)) == 50
     page.get_by_role("button", name="Next").click()
     assert numbers(page)[0] == "52"
@@ -308,7 +365,7 @@ def test_on_paper_there_are_the_figures_and_the_rows_of_the_page(show: Open, usu
     hits(page, "5 of 300 rows")
     page.emulate_media(media="print", color_scheme="dark")
     expect(page.locator(".tile")).to_have_count(6)
-    expect(page.locator(".reasons tbody tr").first).to_be_visible()
+    expect(page.locator(".why").first).to_be_visible()
     expect(page.locator("#table tbody tr")).to_have_count(5)
     for selector in ("#controls", "#pages", ".copy >> nth=0", ".skip", "button.show >> nth=0"):
         expect(page.locator(selector)).to_be_hidden()
@@ -373,7 +430,7 @@ def test_a_zone_that_the_browser_does_not_know_costs_nothing(show: Open, tmp_pat
     file.write_text(text.replace('"timezone":"America/Sao_Paulo"', '"timezone":"Mars/Olympus"'), "utf-8")
     page = show(file)
     hits(page, "60 of 60 rows")
-    expect(page.locator("#table td.when").first).to_have_text("2026-11-03 10:00:00-03:00")
+    expect(page.locator("#table td.when:not(:empty)").last).to_contain_text("2026-11-03 10:00:0")
 
 
 def test_a_page_that_cannot_hold_all_rows_says_so_beside_the_hits(

@@ -235,7 +235,7 @@ def test_the_summary_speaks_portuguese() -> None:
     )
     figured = Statistics(
         reasons=(error,),
-        sent=(SentStep(start=WHEN, new=3, existing=0), SentStep(start=WHEN, new=1, existing=1)),
+        sent=(SentStep(start=WHEN, new=3, existing=0), SentStep(start=WHEN + timedelta(minutes=5), new=1, existing=1)),
         step="5 minutes",
     )
     tally = Tally(

@@ -43,11 +43,11 @@ def page_counts(page: str) -> dict[str, int]:
 
 
 def page_reasons(page: str) -> Counter[str]:
-    """Rows of each reason, outcomes put together."""
+    """Rows of each reason, outcomes put together; none of accepted rows, which need nothing."""
     found = Counter[str]()
-    body = page.partition('class="reasons')[2].partition("</table>")[0]
-    for part in body.split("<tr")[2:]:
-        (count,) = re.findall(r'class="much">([\d.,]+)<', part)
+    body = page.partition('id="reasons-title"')[2].partition("</section>")[0]
+    for part in body.split('<li class="why">')[1:]:
+        (count,) = re.findall(r'class="count">([\d.,]+)<', part)
         (reason,) = re.findall(r'data-reason="(\w+)"', part)
         found[reason] += _whole(count)
     return found

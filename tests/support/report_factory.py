@@ -85,6 +85,7 @@ def result(row: int, *, words: str | None = None) -> Result:
         sent_at=START + timedelta(seconds=row / 8) if sent else None,
         duration_ms=80 + row % 300 if sent else None,
         run="the-run" if sent else None,
+        request="ab" * 32 if sent else None,
     )
 
 
@@ -132,6 +133,8 @@ class Made:
     notes: tuple[str, ...] = ()
     followed: bool = False
     """Messages were looked at."""
+    message: Callable[[SheetRow, str, str], str | None] | None = None
+    """Renders a message that was sent."""
 
     def results(self) -> list[Result]:
         found = [result(row, words=self.words(row)) for row in self._numbers]
@@ -203,7 +206,9 @@ class Made:
             columns=tuple(self.columns),
             remarks=tuple(Phrase("{text}", {"text": text}) for text in self.warnings),
         )
-        return SourceSheet(path=None, info=info, rows=lambda: map(self.cells, self._numbers), name="contatos.csv")
+        return SourceSheet(
+            path=None, info=info, rows=lambda: map(self.cells, self._numbers), name="contatos.csv", message=self.message
+        )
 
     def material(self) -> ReportInputs:
         run = self.run()
@@ -220,7 +225,8 @@ class Made:
     def page(self, folder: Path) -> Path:
         """Write report.html into a folder, in the language of the run."""
         with use_language(self.language):
-            return write_html(folder / "report.html", self.material())
+            files = [folder / name for name in ("report.xlsx", "results.csv", "retry.xlsx")]
+            return write_html(folder / "report.html", self.material(), files)
 
 
 def hostile(rows: int, language: str = "en") -> Made:

@@ -7,7 +7,7 @@ is fed back, and the origin columns of a retry.xlsx.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from hmac import compare_digest
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from batch.model.messages import (
 from batch.model.outcomes import Outcome
 from batch.model.phone.digits import twin_of
 from batch.model.reasons import Finding, Reason, advice, sentence
+from batch.model.runs import BODY
 from batch.model.sheets import SheetInfo, SheetRow, limits_for
 
 _ROW_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
@@ -108,14 +109,26 @@ class CampaignSheet:
             found.append(text.format(rows=rows, what=sentence(finding), remedy=advice(finding)))
         return (*self.evaluator.warnings, *found)
 
+    @cached_property
+    def encoder(self) -> RequestEncoder:
+        """Encodes its messages."""
+        return RequestEncoder(self.evaluator.fill_message, self.evaluator.literal_places)
+
+    def render_sent(self, row: SheetRow, request: str) -> str | None:
+        """Return the text of a row's message, if its request has this hash: the body, or else its values by column."""
+        contact = self.evaluator.evaluate(row)
+        if contact.values is None or hash_request(self.encoder.encode(contact.values)) != request:
+            return None
+        body = self.evaluator.render_body(contact)
+        return body if body is not None else "\n".join(self.evaluator.describe_values(contact))
+
     def evaluate(self, ledger: Ledger, hash_key: Callable[[str], str]) -> Iterator[StagedRow]:
         """Check every row of the sheet. `hash_key`: the ledger's form of a message key (`Hashes.key`)."""
         scope = self.endpoint, campaign_scope(self.campaign.name)
         earlier = EarlierRuns(self.sheet.info, ledger, scope=scope)
-        encoder = RequestEncoder(self.evaluator.fill_message, self.evaluator.literal_places)
         for row in self.sheet.rows():
             contact = self.evaluator.evaluate(row)
-            yield earlier.add_origin(self._stage(contact, earlier.find_result(row), encoder, hash_key), row)
+            yield earlier.add_origin(self._stage(contact, earlier.find_result(row), self.encoder, hash_key), row)
 
     def _stage(
         self, contact: Contact, sent_elsewhere: Finding | None, encoder: RequestEncoder, hash_key: Callable[[str], str]
@@ -142,6 +155,18 @@ class CampaignSheet:
         if out is not None:
             return staged._replace(outcome=Outcome.SKIPPED, findings=(out,))
         return staged._replace(outcome=Outcome.ERROR, findings=problems)
+
+
+def hash_body(campaign: Campaign) -> str:
+    """Return a short hash of the template's text, which is no part of a request."""
+    return hash_request(campaign.template.body or "")[:16]
+
+
+def sent_renderer(source: CampaignSheet, ledger: Ledger) -> Callable[[SheetRow, str, str], str | None]:
+    """Return what renders a row's message, by its request's hash and its run; None where either was another."""
+    body_of = cache(lambda name: run.sheet_options.get(BODY) if (run := ledger.run(name)) else None)
+    own = hash_body(source.campaign)
+    return lambda row, request, run: source.render_sent(row, request) if body_of(run) == own else None
 
 
 class EarlierRuns:

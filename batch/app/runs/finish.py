@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from batch.app.check import Check
-from batch.app.inputs.campaign_sheet import CampaignSheet
+from batch.app.inputs.campaign_sheet import CampaignSheet, sent_renderer
 from batch.app.inputs.change_guard import note_stamp
 from batch.app.inputs.staging import utc_now
 from batch.campaign import NotifySection, Webhook
@@ -28,6 +28,7 @@ from batch.reporter import (
     RunSummary,
     SourceSheet,
     headline,
+    rehearsal,
     summarize_run,
     summary_bytes,
     write_index,
@@ -79,6 +80,11 @@ class FinishedRun(RunReport):
         return self.sent.next_at is None or self.sent.next_at.year == NEVER.year
 
     @property
+    def rehearsal(self) -> str:
+        """The mark of a run at an address of this machine; empty for any other."""
+        return rehearsal(self.run.endpoint)
+
+    @property
     def headline(self) -> Sequence[str]:
         """The first lines of the report: how many rows were messaged."""
         return headline(self.run, self.tally, last_sent=self.tally.last_sent)
@@ -117,7 +123,8 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
     ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.location)
     sheet = planned.source.sheet
     name = show_controls(Path(run.sheet_path).name)
-    source = SourceSheet(path=planned.source.path, info=sheet.info, rows=sheet.rows, name=name)
+    render = sent_renderer(planned.source, ledger)
+    source = SourceSheet(path=planned.source.path, info=sheet.info, rows=sheet.rows, name=name, message=render)
     results = partial(ledger.results, run.run)
     written = attempt(
         lambda: write_report(

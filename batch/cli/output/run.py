@@ -41,7 +41,7 @@ def summary_text(ended: FinishedRun) -> str:
     if not ended.is_new:
         stands = _("Nothing was left to send, and nothing has changed since the run {run}: its report stands.")
         parts.append(stands.format(run=ended.run.run))
-    parts.append("\n".join(ended.headline))
+    parts.append("\n".join(filter(None, (*ended.headline, ended.rehearsal))))
     parts.append(outcome_table(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
     if undecided := undecided_lines(ended.tally.delivery):

@@ -45,6 +45,7 @@ class StoredRow(NamedTuple):
     sent_at: int | None = None
     """As the table has it: `microseconds`."""
     duration_ms: int | None = None
+    request_hash: str | None = None
 
 
 WIDTH = len(StoredRow._fields)
@@ -134,6 +135,7 @@ def result_of(
         result.chat_id = clear_value(stored.chat_id)
         result.chat_status = stored.chat_status
         result.evidence = _EVIDENCE[stored.evidence]
+        result.request = stored.request_hash if stored.attempts else None
         if look is not None and look["look_state"] is not None and outcome.is_accepted:
             result.delivery = delivery_of(look)
     return result

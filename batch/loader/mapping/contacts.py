@@ -120,6 +120,13 @@ class RowEvaluator:
         own = [(_SENDER, str(self._shares))] if self._shares else []
         return [*own, *self._mapping.description]
 
+    def describe_values(self, contact: Contact) -> list[str]:
+        """Return the template's values, each with the field and what fills it; none without a message."""
+        message, sources = self.build_message(contact), dict(self._mapping.description)
+        fields = message.template_fields if message else ()
+        return [f"{field.label} ({sources[label]}): {field.value}" if (label := str(field.label)) in sources
+                else f"{field.label}: {field.value}" for field in fields]  # fmt: skip
+
     def evaluate(self, row: SheetRow) -> Contact:
         """Return the contact of a row. Never raises for data: all findings are in its `problems`."""
         if _WHOLE_ROW in row.errors:

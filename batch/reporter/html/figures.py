@@ -1,24 +1,28 @@
-"""Bars, chart and facts of the pages, as lengths and texts that the templates write down. Pure.
+"""Bars, chart, facts and next steps of the pages, as lengths and texts that the templates write down. Pure.
 
 Lengths and places are hundredths of the bar or chart, as texts with two decimals.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from babel.dates import format_date, format_datetime, format_time
 
-from batch.formatting import format_exact_duration
-from batch.i18n import _, current_language, decimal, number
+from batch.formatting import format_exact_duration, quote_path
+from batch.i18n import _, current_language, decimal, ngettext, number
+from batch.model.messages import is_loopback
 from batch.model.outcomes import Outcome
-from batch.model.replies import describe_undecided
-from batch.model.runs import Tally
+from batch.model.runs import CAMPAIGN_FILE, Run, Tally
 from batch.reporter.html.text import local_moment, rate_text
 from batch.reporter.rows import ReportInputs
 from batch.reporter.statistics import SentStep, Statistics
 from batch.reporter.summary_view import (
+    URGENCY,
     ReasonSummary,
+    is_course,
     price_sentences,
     summarize_failures,
     summarize_reasons,
@@ -67,23 +71,18 @@ def bar_segments(counts: Mapping[Outcome, int]) -> list[tuple[Outcome, str, str]
     return parts
 
 
-def reason_bars(tally: Tally, statistics: Statistics) -> list[tuple[ReasonSummary, str]]:
-    """Every reason with the length of its bar against the longest.
-
-    The length is empty for messaged rows: they are so many that all other bars would be dots.
-    """
+def reason_groups(tally: Tally, statistics: Statistics) -> list[tuple[Outcome, int, list[ReasonSummary]]]:
+    """Return outcomes with their rows and reasons, the urgent ones first; none of those that need nothing."""
     reasons = summarize_reasons(tally, statistics)
-    longest = max((each.rows for each in reasons if not each.outcome.is_accepted), default=1)
-    return [
-        (each, "" if each.outcome.is_accepted else f"{max(1.0, percentage(each.rows, longest)):.2f}")
-        for each in reasons
-    ]
+    groups = ((outcome, [each for each in reasons if each.outcome is outcome]) for outcome in URGENCY)
+    return [(outcome, sum(each.rows for each in found), found)
+            for outcome, found in groups if found and not outcome.is_accepted]  # fmt: skip
 
 
 def chart_columns(statistics: Statistics) -> list[ChartColumn]:
-    """The messages sent, step by step; empty for a single step, which is no course of time."""
+    """The messages sent, step by step; empty for a run of seconds, which is no course of time."""
     sent = statistics.sent
-    if len(sent) <= 1:
+    if not is_course(statistics):
         return []
     most = max(each.new + each.existing for each in sent) or 1
     width = 100 / len(sent)
@@ -119,7 +118,6 @@ def arrived(inputs: ReportInputs) -> Mapping[str, object] | None:
         return None
     steps, others = summarize_steps(counts)
     most = max((n for _code, _words, n in summarize_failures(counts)), default=1)
-    decide, commands = describe_undecided(counts.undecided)
     return {
         "steps": [(each, f"{percentage(each.messages, each.of):.2f}") for each in steps],
         "others": others,
@@ -128,8 +126,6 @@ def arrived(inputs: ReportInputs) -> Mapping[str, object] | None:
         "failures": [(*each, f"{max(1.0, percentage(each[2], most)):.2f}") for each in summarize_failures(counts)],
         "rates": counts.rates,
         "costs": price_sentences(counts),
-        "decide": decide,
-        "commands": commands,
     }
 
 
@@ -151,3 +147,121 @@ def run_facts(inputs: ReportInputs) -> Iterator[tuple[str, str, bool]]:
         yield _("Ledger"), run.ledger, True
     yield _("Version"), f"wegly-batch {run.version}", False
     yield _("SHA-256 of the sheet"), run.sheet_sha256, True
+
+
+_MOST_NAMED = 1
+"""Rows to decide that a command names: one that named several would settle them all alike."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NextStep:
+    """One thing to do."""
+
+    outcome: Outcome
+    """Whose rows it is about, and whose colours it has."""
+    title: str
+    words: str
+    file: str | None = None
+    """Name of the file to open, beside the page."""
+    is_reply: bool = False
+    """About replies, which are in no outcome."""
+    is_slim: bool = False
+    """One line, for what needs no thought."""
+    commands: tuple[tuple[str, str], ...] = ()
+    """Each command with when to type it; empty where it is the only one."""
+
+
+def next_steps(inputs: ReportInputs, files: Iterable[Path]) -> list[NextStep]:
+    """Return what is to be done, the most urgent first. `files`: those of the report so far.
+
+    None for a report that is passed on: whoever reads it has neither the ledger nor the sheet.
+    """
+    if inputs.masked:
+        return []
+    counts, written = inputs.tally.counts, {file.stem: file for file in files}
+    return [*_fix(inputs, counts.get(Outcome.ERROR, 0), written.get("retry")),
+            *_decide(inputs, counts.get(Outcome.UNKNOWN, 0), written.get("report")),
+            *_replies(inputs),
+        *_send(inputs.run, counts.get(Outcome.PENDING, 0)),
+            *_look(inputs)]  # fmt: skip
+
+
+def _fix(inputs: ReportInputs, rows: int, retry: Path | None) -> Iterator[NextStep]:
+    if not rows:
+        return
+    title = ngettext("{n} row to fix", "{n} rows to fix", rows).format(n=number(rows))
+    if retry is None:
+        yield NextStep(outcome=Outcome.ERROR, title=title, words=_("Below is why, and what to do about each."))
+        return
+    words = _("Nothing was sent to these. Correct them in {file}, save it, and run it like a sheet.")
+    commands = ((f"wegly-batch run {_place(retry)}{_options(inputs.run)}", ""),)
+    yield NextStep(
+        outcome=Outcome.ERROR, title=title, words=words.format(file=retry.name), file=retry.name, commands=commands
+    )
+
+
+def _decide(inputs: ReportInputs, rows: int, report: Path | None) -> Iterator[NextStep]:
+    if not rows:
+        return
+    title = ngettext("{n} row to decide", "{n} rows to decide", rows).format(n=number(rows))
+    words = _("These may have been sent, and are not sent again by themselves. Look into the chat in WhatsApp, then:")
+    reasons = [each for each in inputs.statistics.reasons if each.outcome is Outcome.UNKNOWN]
+    named = ",".join(map(str, sorted(row for each in reasons for row in each.first)))
+    settle = f"wegly-batch settle {inputs.run.run}"
+    of_ledger = _options(inputs.run, "ledger")
+    commands: tuple[tuple[str, str], ...] = (
+        (f"{settle} --sent {named}{of_ledger}", _("the message is in the chat")),
+        (f"{settle} --not-sent {named}{of_ledger}", _("it is not: the next run sends it")),
+    )
+    if rows > _MOST_NAMED:
+        words = _(
+            "These may have been sent, and are not sent again by themselves. Look into the chats in WhatsApp, and "
+            "write sent or not sent into a column wegly_settle of {file}; then:"
+        ).format(file=report.name if report else "report.xlsx")
+        commands = ((f"wegly-batch settle {_place(report) if report else inputs.run.run}{of_ledger}", ""),)
+    yield NextStep(outcome=Outcome.UNKNOWN, title=title, words=words, commands=commands)
+
+
+def _replies(inputs: ReportInputs) -> Iterator[NextStep]:
+    if inputs.tally.delivery is None or not inputs.tally.delivery.undecided:
+        return
+    from batch.model.replies import describe_undecided  # noqa: PLC0415 - needed only where people replied
+
+    words, commands = describe_undecided(inputs.tally.delivery.undecided)
+    yield NextStep(
+        outcome=Outcome.UNKNOWN, title=_("Replies to decide"), words=words, commands=tuple(commands), is_reply=True
+    )
+
+
+def _send(run: Run, rows: int) -> Iterator[NextStep]:
+    if rows:
+        title = ngettext("{n} row waits", "{n} rows wait", rows).format(n=number(rows))
+        words = _("The same command sends what is left; no person gets a second one.")
+        campaign, sheet = run.sheet_options.get(CAMPAIGN_FILE), Path(run.sheet_path)
+        named = f" -c {_place(Path(campaign))}" if campaign and Path(campaign) != sheet.with_suffix(".toml") else ""
+        commands = ((f"wegly-batch run {_place(sheet)}{named}{_options(run)}", ""),)
+        yield NextStep(outcome=Outcome.PENDING, title=title, words=words, commands=commands, is_slim=True)
+
+
+def _look(inputs: ReportInputs) -> Iterator[NextStep]:
+    if not inputs.followed and any(inputs.tally.counts.get(each) for each in Outcome if each.is_accepted):
+        words = _("Some minutes after sending: who got it, who answered, who opted out.")
+        command = f"wegly-batch follow {inputs.run.run}{_options(inputs.run)}"
+        yield NextStep(
+            outcome=Outcome.SUCCESS, title=_("See what arrived"), words=words, commands=((command, ""),), is_slim=True
+        )
+
+
+def _options(run: Run, *only: str) -> str:
+    """Return the options by which a rehearsal's commands find its address and its ledger."""
+    if not is_loopback(run.endpoint):
+        return ""
+    place = run.ledger if "://" in run.ledger else f"sqlite:///{run.ledger}"
+    found = {"base-url": run.endpoint, "ledger": run.ledger and shlex.quote(place)}
+    return "".join(f" --{name} {value}" for name, value in found.items() if value and name in (only or found))
+
+
+def _place(file: Path) -> str:
+    """Return a file for a command line: from the current folder where it is in it."""
+    here = Path.cwd()
+    return quote_path(file.relative_to(here) if file.is_relative_to(here) else file)

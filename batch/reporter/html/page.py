@@ -7,7 +7,7 @@ or of the API can run or load anything.
 """
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -22,13 +22,22 @@ from batch.atomic_file import write_atomic
 from batch.i18n import _, decimal, ngettext, number
 from batch.model.delivery import STATE_WORDS
 from batch.model.outcomes import Outcome
-from batch.reporter.html.figures import arrived, bar_segments, chart_columns, percentage_text, reason_bars, run_facts
-from batch.reporter.html.rows import INTERNED, MOST_TEXTS, PageRows, choose_lead_columns
+from batch.reporter.html.figures import (
+    arrived,
+    bar_segments,
+    chart_columns,
+    next_steps,
+    percentage_text,
+    reason_groups,
+    run_facts,
+)
+from batch.reporter.html.rows import INTERNED, MOST_TEXTS, PageRows, SentMessages, choose_lead_columns
 from batch.reporter.html.text import (
     column_names,
     harmless,
     language_tag,
     local_moment,
+    local_time,
     rate_text,
     reply_words,
     script_texts,
@@ -36,7 +45,7 @@ from batch.reporter.html.text import (
 )
 from batch.reporter.rows import ReportInputs, lay_out_table
 from batch.reporter.statistics import SENT_PER
-from batch.reporter.summary_view import headline, summarize_outcomes, verdict
+from batch.reporter.summary_view import headline, rehearsal, summarize_outcomes, verdict
 from batch.reporter.tones import TONES, Tone
 
 DARK_SURFACE = "1A212B"
@@ -124,22 +133,26 @@ def _environment() -> Environment:
     made.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     made.filters["number"] = number
     made.filters["harmless"] = harmless
+    made.filters["script_json"] = to_script_json
     made.filters["rate"] = rate_text
     made.filters["share"] = lambda share: "\N{EN DASH}" if share is None else f"{decimal(100 * share)}%"
     made.globals["percentage_text"] = percentage_text
     return made
 
 
-def write_html(target: Path, inputs: ReportInputs) -> Path:
-    """Write the page, whole or not at all; return its path. Memory does not grow with the rows."""
+def write_html(target: Path, inputs: ReportInputs, files: Sequence[Path] = ()) -> Path:
+    """Write the page, whole or not at all; return its path. Memory does not grow with the rows.
+
+    `files`: the others of the report, which it leads to.
+    """
 
     def write(file: BinaryIO) -> None:
-        file.writelines(render_page("report.html.jinja", _values(inputs), script=REPORT_SCRIPT))
+        file.writelines(render_page("report.html.jinja", _values(inputs, files), script=REPORT_SCRIPT))
 
     return write_atomic(target, write)
 
 
-def _values(inputs: ReportInputs) -> dict[str, object]:
+def _values(inputs: ReportInputs, files: Sequence[Path]) -> dict[str, object]:
     run, tally, info = inputs.run, inputs.tally, inputs.sheet.info
     table = _table(inputs)
     return {
@@ -152,7 +165,12 @@ def _values(inputs: ReportInputs) -> dict[str, object]:
         "remarks": info.warnings if info else (),
         "counts": summarize_outcomes(tally.counts),
         "segments": bar_segments(tally.counts),
-        "reasons": reason_bars(tally, inputs.statistics),
+        "groups": reason_groups(tally, inputs.statistics),
+        "all_reasons": sorted({reason for _outcome, reason in tally.reasons}),
+        "rehearsal": rehearsal(run.endpoint),
+        "masked": inputs.masked,
+        "steps": next_steps(inputs, files),
+        "workbook": next((each.name for each in files if each.suffix in (".xlsx", ".xlsm")), None),
         "columns": chart_columns(inputs.statistics),
         "most": max((each.new + each.existing for each in inputs.statistics.sent), default=0),
         "sent_title": _(SENT_PER[inputs.statistics.step]),
@@ -163,8 +181,18 @@ def _values(inputs: ReportInputs) -> dict[str, object]:
         "outcomes": {outcome.value: outcome.word for outcome in Outcome},
         "chunks": table.rows.chunks(),
         "settings": to_script_json(_settings(inputs, table)),
-        "moment": lambda at: local_moment(datetime.fromisoformat(at), inputs.zone),
+        "moment": _moments(run.started.astimezone(inputs.zone)),
     }
+
+
+def _moments(began: datetime) -> Callable[[str], str]:
+    """Return what writes a moment down: without its day where that is the run's."""
+
+    def write(iso: str) -> str:
+        at = datetime.fromisoformat(iso).astimezone(began.tzinfo)
+        return local_time(at) if at.date() == began.date() else local_moment(at, None)
+
+    return write
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,6 +202,8 @@ class _Table:
     rows: PageRows
     own: tuple[str, ...]
     """Names of the user's columns."""
+    messages: Mapping[int, str | None]
+    """Of the rows, by their numbers; complete once the rows are written."""
     names: tuple[str, ...]
     """Names of the result columns."""
     lead: tuple[int, ...]
@@ -189,8 +219,11 @@ def _table(inputs: ReportInputs) -> _Table:
     layout = lay_out_table(inputs.sheet.info, followed=inputs.followed)
     own = layout.own_columns if inputs.sheet.info else ()  # of a sheet gone it is the row number, which is there
 
+    messages = SentMessages(inputs)
+
     def rows(most: int | None = None) -> PageRows:
-        return PageRows(islice(inputs.table(layout), most), layout, own, inputs.tally.counts)
+        table = messages.table(layout) if most is None else islice(inputs.table(layout), most)
+        return PageRows(table, layout, own, inputs.tally.counts)
 
     # The head of the table is written before its first row, so its columns are chosen by rows that are read apart.
     sample = rows(_SAMPLE)
@@ -198,6 +231,7 @@ def _table(inputs: ReportInputs) -> _Table:
         pass
     return _Table(
         rows=rows(),
+        messages=messages.texts,
         own=tuple(harmless(layout.header[index], 200) for index in own),
         lead=choose_lead_columns(sample.plain, 1 + len(layout.places)),
         names=layout.names,
@@ -209,6 +243,7 @@ def _settings(inputs: ReportInputs, table: _Table) -> dict[str, object]:
     return {
         "lang": language_tag(),
         "timezone": inputs.run.timezone,
+        "began": inputs.run.started.isoformat(),
         "names": column_names(table.names),
         "own": table.own,
         "lead": table.lead,

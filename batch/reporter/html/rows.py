@@ -7,16 +7,19 @@ the same rule.
 
 Everything has a limit. Which rows of a very large sheet the page holds is decided by outcome, in the order of
 `URGENCY`, and the page says what it leaves out. Memory does not grow with the rows.
+
+The messages that were sent, for the details of few rows, are rendered again from the sheet while the rows are read.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Generic, TypeVar
 
 from batch.model.outcomes import Outcome
-from batch.model.sheets import NO_SHOWN
-from batch.reporter.columns import ALL_COLUMNS, MOMENTS, NUMBERS, Value
+from batch.model.sheets import NO_SHOWN, SheetRow
+from batch.reporter.columns import ALL_COLUMNS, MOMENTS, NUMBERS, RUN, Value
 from batch.reporter.html.text import LONGEST_CELL, harmless, to_script_json
-from batch.reporter.rows import TableLayout, TableRow
+from batch.reporter.rows import ReportInputs, ReportRow, TableLayout, TableRow, join_table
 from batch.reporter.summary_view import URGENCY
 
 MOST_ROWS = 150_000
@@ -86,6 +89,11 @@ class PageRows:
         if chunk:
             yield to_script_json(chunk)
 
+    def urgent_first(self) -> list[tuple[Value, ...]]:
+        """Return the rows of the plain table, those that need a person first."""
+        places = {str(outcome): place for place, outcome in enumerate(URGENCY)}
+        return sorted(self.plain, key=lambda row: places.get(str(row[1]), len(places)))
+
     @staticmethod
     def _take(row: TableRow, left: dict[Outcome, int]) -> bool:
         """Count a row against the allotment of its outcome; False when that is used up."""
@@ -120,6 +128,57 @@ class PageRows:
         if len(self._texts) < MOST_TEXTS:
             self._texts[cell] = len(self._texts)
         return cell
+
+
+MOST_MESSAGES = 2_000
+"""Rows whose message the page holds."""
+_MAYBE_SENT = (Outcome.UNKNOWN, Outcome.SUCCESS, Outcome.REUSED)
+Each = TypeVar("Each")
+
+
+class _Latest(Generic[Each]):
+    """An iterator that knows what it gave last."""
+
+    def __init__(self, found: Iterator[Each]) -> None:
+        self._found = found
+        self.given: Each | None = None
+
+    def __iter__(self) -> Iterator[Each]:
+        return self
+
+    def __next__(self) -> Each:
+        self.given = next(self._found)
+        return self.given
+
+
+class SentMessages:
+    """Collects the messages of a report's rows while they are read, those of rows to decide first."""
+
+    def __init__(self, inputs: ReportInputs) -> None:
+        self._inputs = inputs
+        left = MOST_MESSAGES
+        self._left: dict[Outcome, int] = {}
+        for outcome in _MAYBE_SENT:
+            self._left[outcome] = min(left, inputs.tally.counts.get(outcome, 0))
+            left -= self._left[outcome]
+        self.texts: dict[int, str | None] = {}
+        """By row; None where sheet or campaign have changed since. Complete once `table` is exhausted."""
+
+    def table(self, layout: TableLayout) -> Iterator[TableRow]:
+        """Yield the rows as `ReportInputs.table` does."""
+        sheet, render = self._inputs.sheet, self._inputs.sheet.message
+        if render is None or sheet.rows is None:
+            yield from self._inputs.table(layout)
+            return
+        cells, results = _Latest[SheetRow](sheet.rows()), _Latest[ReportRow](iter(self._inputs.rows()))
+        for line in join_table(cells, results, layout):
+            if line.outcome in self._left and self._left[line.outcome] > 0:
+                row, result = cells.given, results.given
+                if row and result and row.number == result.number == line.number and result.request:
+                    self._left[line.outcome] -= 1
+                    text = render(row, result.request, str(result.values[RUN] or ""))
+                    self.texts[line.number] = text and harmless(text)
+            yield line
 
 
 _MAX_LEAD = 2

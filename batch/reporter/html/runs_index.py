@@ -23,7 +23,7 @@ from batch.reporter.html.figures import bar_segments
 from batch.reporter.html.page import render_page
 from batch.reporter.html.text import local_moment
 from batch.reporter.rows import LEDGER_ONLY
-from batch.reporter.summary_view import describe_delivery, summarize_outcomes, verdict
+from batch.reporter.summary_view import describe_delivery, rehearsal, summarize_outcomes, verdict
 
 _NAME = "index.html"
 _SUMMARY = "summary.json"
@@ -67,6 +67,7 @@ class _Summary(BaseModel):
     started: AwareDatetime
     counts: dict[Outcome, NonNegativeInt]
     exit_code: int | None
+    endpoint: str = ""
     delivery: _Delivery | None = None
 
     @field_validator("counts")
@@ -146,6 +147,7 @@ def _values(reports: Path) -> dict[str, object]:
         "summarize_outcomes": summarize_outcomes,
         "bar_segments": bar_segments,
         "verdict": verdict,
+        "rehearsal": rehearsal,
     }
 
 

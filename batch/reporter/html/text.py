@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_time
 
 from batch.control_characters import show_controls
 from batch.formatting import format_exactly, format_rate
@@ -49,6 +49,11 @@ def local_moment(at: datetime, zone: ZoneInfo | None) -> str:
     return format_datetime(there.replace(tzinfo=None), "medium", locale=current_language())
 
 
+def local_time(at: datetime) -> str:
+    """Return the time of day of an aware moment, on its own clock."""
+    return format_time(at.replace(tzinfo=None), "medium", locale=current_language())
+
+
 def rate_text(starts: float | None) -> str:
     """Starts per second in words; empty for None."""
     return "" if starts is None else format_rate(starts, format_exactly)
@@ -84,6 +89,11 @@ _SCRIPT_TEXTS = {
     "copy": N_("Copy"),
     "copyRow": N_("Copy row {row}"),
     "copied": N_("Row {row} is copied: paste it into a sheet."),
+    "message": N_("The message"),
+    "maybe": N_("The message, if it was sent"),
+    "changed": N_("The sheet or the campaign has changed since, so the text is not known."),
+    "copiedText": N_("Copied."),
+    "copyText": N_("Copy {text}"),
     "notCopied": N_("The browser does not allow copying."),
     "empty": N_("empty"),
     "sortedUp": N_("Sorted by {column}, ascending."),

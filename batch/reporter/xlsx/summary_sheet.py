@@ -26,8 +26,10 @@ from batch.reporter.rows import ReportInputs
 from batch.reporter.statistics import SENT_PER, Statistics
 from batch.reporter.summary_view import (
     headline,
+    is_course,
     price_sentences,
     rates_text,
+    rehearsal,
     summarize_failures,
     summarize_outcomes,
     summarize_reasons,
@@ -86,6 +88,8 @@ def add_summary(
     _set_up(sheet)
     page = _Page(sheet)
     page.add_line((MARK, "mark"))
+    if mark := rehearsal(run.endpoint):
+        page.add((mark, "note"))
     page.add((run.campaign, "title"))
     for each in headline(run, tally, last_sent=statistics.last_sent):
         page.add((each, "lead"))
@@ -107,7 +111,7 @@ def add_summary(
     for label, value in _facts(run, tally):
         page.add((label, "label"), (value, "fact_number" if isinstance(value, int) else "fact"))
     _anchor(sheet, outcome_chart(sheet, first=top + 1, names=2, numbers=4), f"F{top}", _WIDTHS["F"], height)
-    if len(statistics.sent) > 1:
+    if is_course(statistics):
         page.add()
         heading = _add_steps(page, statistics)
         chart = sent_chart(sheet, step=statistics.step, heading=heading, last=page.row, columns=(2, 4, 5))

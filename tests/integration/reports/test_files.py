@@ -120,9 +120,9 @@ def test_the_files_agree_with_the_results_and_with_each_other(report: Report) ->
     assert [path.name for path in written.files] == [
         "report.xlsx",
         "results.csv",
+        "retry.xlsx",
         "report.html",
         "summary.json",
-        "retry.xlsx",
     ]
     assert written.problems == ()
     assert all(map(is_private, written.files))
@@ -148,17 +148,18 @@ def test_the_files_agree_with_the_results_and_with_each_other(report: Report) ->
 
 def test_the_summary_sheet_says_what_the_json_says(report: Report) -> None:
     """Counts and reasons on the first sheet are those of summary.json, and the headline is there, with two charts."""
-    results = [*six_results(), replace(six_results()[0], row=8, sent_at=START + timedelta(seconds=9))]
+    results = [*six_results(), replace(six_results()[0], row=8, sent_at=START + timedelta(seconds=90))]
     _, folder = report({each.row: ("Ana", "1", None) for each in results}, results)
     sheet = load_workbook(folder / "report.xlsx")["Summary"]
     rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
     found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     top = next(number for number, row in enumerate(rows) if row[1] == "Outcome")
-    assert {row[1]: row[3] for row in rows[top + 1 : top + 7]} == found["counts"]
+    assert {row[2]: row[3] for row in rows[top + 1 : top + 7]} == found["counts"]
+    assert {row[1]: row[2] for row in rows[top + 1 : top + 7]} == {each.word: each.value for each in Outcome}
     assert rows[top + 7][1:4] == ["All rows", None, 7]
     second = next(number for number, row in enumerate(rows) if row[1:3] == ["Outcome", "Reason"])
     named = {(row[1], row[2]): row[3] for row in rows[second + 1 : second + 7]}
-    assert named == {(each["outcome"], each["reason"]): each["rows"] for each in found["reasons"]}
+    assert named == {(Outcome(each["outcome"]).word, each["reason"]): each["rows"] for each in found["reasons"]}
     assert {text for row in rows for text in row} >= set(headline(RUN, tally_of(results), last_sent=START))
     assert len(sheet._charts) == 2
 
@@ -348,7 +349,7 @@ def test_rows_that_cannot_be_read_again_cost_only_what_needs_them(tmp_path: Path
     assert written.problems == (
         "report.xlsx could not be written. contatos.csv was changed. Run again.",
         "results.csv could not be written. contatos.csv was changed. Run again.",
-        "report.html could not be written. contatos.csv was changed. Run again.",
         "retry.xlsx could not be written. contatos.csv was changed. Run again.",
+        "report.html could not be written. contatos.csv was changed. Run again.",
     )
     assert [path.name for path in folder.iterdir()] == ["summary.json"]

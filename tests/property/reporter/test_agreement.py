@@ -127,6 +127,8 @@ def test_every_form_reads_back_to_the_same_outcomes(sheet: tuple[int, list[Sheet
     assert page_counts(page) == summed["counts"] == {outcome.value: counts[outcome] for outcome in Outcome}
     by_reason = Counter[str]()
     for each in summed["reasons"]:
+        if Outcome(each["outcome"]).is_accepted:
+            continue  # these rows need nothing
         by_reason[each["reason"]] += each["rows"]
     assert page_reasons(page) == by_reason
     assert sum(summed["counts"].values()) == len(results) == sum(each["rows"] for each in summed["reasons"])

@@ -121,7 +121,11 @@ def test_nothing_of_a_sheet_becomes_markup(tmp_path: Path) -> None:
     assert not {name for name in names if name.startswith("on")}
     assert "style" not in names
     assert {name for name in names if name in ("src", "href", "action", "srcset")} == {"href"}
-    assert {attrs["href"] for _, attrs in wild.elements if "href" in attrs} == {"#rows"}
+    assert {attrs["href"] for _, attrs in wild.elements if "href" in attrs} == {
+        "#rows",
+        "./retry.xlsx",
+        "./report.xlsx",
+    }
     assert "<!--" not in (tmp_path / "hostile" / "report.html").read_text("utf-8")
 
 
@@ -284,7 +288,7 @@ def test_the_figures_of_the_page_are_those_of_the_run(tmp_path: Path) -> None:
     counts = {outcome.value: count for outcome, count in made.tally().counts.items()}
     assert page_counts(page) == counts
     assert Counter(row[1] for row in page_rows(page)) == Counter(counts)
-    assert page_reasons(page) == Counter(each.reason for each in made.results())
+    assert page_reasons(page) == Counter(each.reason for each in made.results() if not each.outcome.is_accepted)
 
 
 def test_what_needs_a_person_comes_first(tmp_path: Path) -> None:

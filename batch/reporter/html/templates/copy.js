@@ -17,8 +17,12 @@ function asCell(value) {
 
 /** Copy a row; gives what to tell about it. */
 async function copyRow(row) {
-  const done = (await copiedByApi(asLine(row))) || copiedByHand(asLine(row));
-  return done ? say(words.copied, { row: row[AT.row] }) : words.notCopied;
+  return (await copied(asLine(row))) ? say(words.copied, { row: row[AT.row] }) : words.notCopied;
+}
+
+/** Copy a text; whether that went well. */
+async function copied(text) {
+  return (await copiedByApi(text)) || copiedByHand(text);
 }
 
 async function copiedByApi(text) {

@@ -39,13 +39,40 @@ function openDetail(row) {
   body.className = row[AT.outcome] ? `is-${row[AT.outcome]}` : "";
   const what = made("p", "", "detail-what");
   what.append(isolated(row[AT.message] ?? ""));
-  body.replaceChildren(badgeOf(row), what, made("p", row[AT.action] ?? "", "todo"), results(row), ownCells(row));
+  body.replaceChildren(badgeOf(row), what, made("p", row[AT.action] ?? "", "todo"), messageOf(row), results(row), ownCells(row));
   document.getElementById("detail-said").textContent = "";
   document.getElementById("detail-copy").onclick = async () => {
     document.getElementById("detail-said").textContent = await copyRow(row);
   };
   dialog.showModal();
   body.scrollTop = 0;
+}
+
+/** The message that the person got, or may have got; nothing where the page has none. */
+function messageOf(row) {
+  const text = messages[row[AT.row]];
+  if (text === undefined) {
+    return "";
+  }
+  const section = document.createElement("section");
+  section.append(made("h3", row[AT.outcome] === "unknown" ? words.maybe : words.message));
+  const bubble = made("p", text === null ? words.changed : "", text === null ? "empty" : "bubble");
+  bubble.append(text === null ? "" : isolated(text));
+  section.append(bubble);
+  return section;
+}
+
+/** A value of a row to decide with a button that copies it; of any other row the value alone. */
+function copyable(row, index, shown = row[index]) {
+  const part = document.createDocumentFragment();
+  part.append(isolated(shown ?? ""));
+  if (row[AT.outcome] === "unknown" && row[index]) {
+    const copy = button(words.copy, say(words.copyText, { text: row[index] }), "copy", async () => {
+      tell((await copied(row[index])) ? words.copiedText : words.notCopied, copy);
+    });
+    part.append(" ", copy);
+  }
+  return part;
 }
 
 /** Whose row it is, by the first column of the sheet that tells; nothing where none does. */
@@ -64,7 +91,7 @@ function ownCells(row) {
 function results(row) {
   const part = document.createElement("section");
   const values = settings.names
-    .map(([code, name], index) => [name, shownValue(row, index + 1), code])
+    .map(([, name], index) => [name, [AT.phone, AT.chat].includes(index + 1) && row[index + 1] ? copyable(row, index + 1) : shownValue(row, index + 1)])
     .filter((_, index) => ![AT.outcome, AT.message, AT.action].includes(index + 1));
   part.append(made("h3", words.results), list(values));
   return part;
@@ -87,7 +114,7 @@ function list(pairs) {
     const term = document.createElement("dt");
     term.append(isolated(name));
     const said = document.createElement("dd");
-    said.append(value === null || value === "" ? made("span", words.empty, "empty") : isolated(value));
+    said.append(value === null || value === "" ? made("span", words.empty, "empty") : value instanceof Node ? value : isolated(value));
     element.append(term, said);
   }
   return element;

@@ -3,7 +3,7 @@
 const TYPING = 150; // milliseconds without a key, then the rows are searched
 
 const every = readRows();
-const state = { found: every, column: AT.row, direction: 1, page: 0, size: 50 };
+const state = { found: every, column: AT.outcome, direction: 1, page: 0, size: 50 };
 const part = (id) => document.getElementById(id);
 
 function show() {
@@ -37,8 +37,15 @@ async function tellCopy(row) {
   tell(await copyRow(row));
 }
 
-function tell(text) {
+/** Say something to who listens, and for a while beside a button to who looks. */
+function tell(text, beside = null) {
   part("said").textContent = text;
+  if (beside) {
+    const note = made("span", text, "beside-it");
+    note.setAttribute("aria-hidden", "true");
+    beside.after(note);
+    setTimeout(() => note.remove(), 2500);
+  }
 }
 
 function turnTo(page) {
@@ -71,6 +78,10 @@ function listen() {
     state.size = Number(event.target.value);
     turnTo(0);
   });
+  for (const choice of document.querySelectorAll(".copies")) {
+    choice.addEventListener("click", async () => tell((await copied(choice.dataset.copy)) ? words.copiedText : words.notCopied, choice));
+    choice.hidden = false;
+  }
   part("detail-close").addEventListener("click", () => part("detail").close());
   for (const choice of document.querySelectorAll(".show")) {
     choice.addEventListener("click", () => {
@@ -91,7 +102,7 @@ if (part("left-out")) {
 }
 listen();
 prepareHeadings(sort);
-markOrder(AT.row, 1);
+markOrder(AT.outcome, 1);
 part("controls").hidden = part("pages").hidden = false;
 search();
 setTimeout(warmUp, 0, every);

@@ -20,7 +20,7 @@ function lineOf(row, open, copy) {
     headOf(row, open),
     cell(labels[AT.outcome], outcomeOf(row)),
     ...settings.lead.map((index) => cell(settings.own[index], isolated(row[AT.own + index] ?? ""), "who")),
-    cell(labels[AT.phone], row[AT.phone] ?? "", "phone"),
+    cell(labels[AT.phone], row[AT.phone] ? copyable(row, AT.phone) : "", "phone"),
     cell(labels[AT.message], sentences(row), "words"),
     cell(labels[AT.sentAt], momentOf(row[AT.sentAt]), "when"),
     cell("", button(words.copy, say(words.copyRow, { row: row[AT.row] }), "copy", () => copy(row)), "tools"),
