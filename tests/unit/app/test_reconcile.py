@@ -6,9 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batch.app.reconcile import MatchedRow, NoMatch, UnknownCase, UnmatchedRow, collect_cases, match_case
+from batch.app.reconcile import (
+    _STILL_UNKNOWN,
+    MatchedRow,
+    NoMatch,
+    UnknownCase,
+    UnmatchedRow,
+    collect_cases,
+    match_case,
+)
 from batch.chats import Timeline, TimelineFailure
-from batch.cli.output.follow import _STILL_UNKNOWN
 from batch.ledger import RelatedMessage, RowStatus, State
 from batch.model.chat_history import TimelineMessage
 from batch.model.outcomes import Evidence, Outcome
