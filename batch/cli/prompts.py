@@ -11,7 +11,7 @@ import select
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import click
@@ -136,8 +136,9 @@ else:
         try:
             yield
         finally:
-            drain(_QUIET_AT_END)
-            termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+            with suppress(OSError, termios.error):  # the terminal is gone
+                drain(_QUIET_AT_END)
+                termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
 
     def drain(quiet: float) -> None:
         """Drop what was pasted, until nothing has come for so many seconds."""

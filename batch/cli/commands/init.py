@@ -149,6 +149,8 @@ class _Conversation:
         url = self._settings.base_url
         more = f" --base-url {url}" if url and "WEGLY_BASE_URL" not in os.environ else ""
         echo("\n" + campaign_text(written, asked=True, more=more), err=True)
+        if self._token is None:
+            self._say(_("No token is kept yet: `run` takes one from --token-file or WEGLY_TOKEN."))
         if not sys.stdout.isatty():
             echo(str(written.file))
         return code

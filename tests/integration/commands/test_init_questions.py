@@ -150,6 +150,7 @@ def test_everything_may_be_left_for_later(answer: Answer, capsys: pytest.Capture
     code, shown = answer(["", "", "", "", ".", "", "", "", ""], "c.csv")
     assert code == 0
     assert "FILL IN" in shown
+    assert "No token is kept yet" in shown
     assert wegly_batch(["check", "c.csv"]) == 2
     assert "is not filled in yet" in capsys.readouterr().err
 
