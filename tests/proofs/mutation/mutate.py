@@ -70,6 +70,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/unit/ledger/test_staging.py",
         "tests/property/ledger/test_purge.py",
     ),
+    "batch/ledger/plan/undelivered.py": (
+        "tests/unit/ledger/test_rules.py",
+        "tests/unit/ledger/test_staging.py",
+        "tests/integration/commands/test_run_undelivered.py",
+    ),
     "batch/pool/attempt.py": ("tests/unit/pool/test_attempt.py", *_POOL),
     "batch/pool/pacing.py": ("tests/unit/pool/test_pacing.py", *_POOL),
     "batch/pool/stop.py": ("tests/unit/pool/test_stop.py", *_POOL, "tests/integration/commands/test_run_signals.py"),

@@ -89,7 +89,7 @@ def test_an_unknown_chosen_to_be_sent_again_still_counts(ledger: Ledger) -> None
     full = tried(ledger, "r3", NOON + HOUR)
     assert isinstance(full, ClaimRefusal)
     assert (full.outcome, full.finding.reason) == (Outcome.PENDING, Reason.CAP)
-    assert full.finding.values["people"] == 1
+    assert full.finding.values == {"people": 1, "when": "04/11/2026 12:00"}
     planned(ledger, "r4", ANA, campaign="third")
     week = ContactLimits(not_within=timedelta(days=7))
     recent = tried(ledger, "r4", NOON + HOUR, rules=week)

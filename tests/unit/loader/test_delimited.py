@@ -31,6 +31,11 @@ def test_a_quotation_mark_inside_a_cell_is_text() -> None:
     assert read('tubo 5";Ana "Nina" Sá\n') == [(1, ['tubo 5"', 'Ana "Nina" Sá'], "")]
 
 
+def test_an_empty_quote_behind_a_blank_is_text() -> None:
+    """It is closed where it stands, so that no separator is missing before the next cell's."""
+    assert read(' ""x;"y"\n') == [(1, ['""x', "y"], "")]
+
+
 def test_a_stray_quotation_mark_costs_one_row() -> None:
     """The rows after it are read by themselves instead of vanishing into its cell."""
     assert read('Nome;Fone\n"Ana;1\nBia;2\nCaio;3\n', width=2) == [
