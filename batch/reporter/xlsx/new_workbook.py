@@ -6,7 +6,7 @@ that a sentence that names a row is right in both; below a header that the sheet
 
 import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -27,14 +27,14 @@ from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import LEDGER_ONLY, ReportInputs, SourceSheet, TableLayout, TableRow, lay_out_table
 from batch.reporter.xlsx.cells import CellWriter, ResultCells, number_cell
 from batch.reporter.xlsx.summary_sheet import TITLE, add_summary, free_title
-from batch.reporter.xlsx.theme import Palette, width_of
+from batch.reporter.xlsx.theme import GROUPED, Palette, width_of
 
 _HEAD = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
     '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetViews>'
     '<sheetView workbookViewId="0"><pane ySplit="{header_row}" topLeftCell="A{below}" activePane="bottomLeft" '
     'state="frozen"/><selection pane="bottomLeft" activeCell="A{below}" sqref="A{below}"/></sheetView></sheetViews>'
-    '<sheetFormatPr baseColWidth="8" defaultRowHeight="15"/><cols>{columns}</cols><sheetData>'
+    '<sheetFormatPr baseColWidth="8" defaultRowHeight="15"{levels}/><cols>{columns}</cols><sheetData>'
 )
 _TAIL = (
     '</sheetData><autoFilter ref="{filter}"/>'
@@ -68,13 +68,18 @@ def save_package(book: Workbook) -> Package:
 class SheetStream:
     """A worksheet that is written row by row, from top to bottom: a frozen header, then rows with a filter over all."""
 
-    def __init__(self, target: IO[bytes], widths: Sequence[float], header_row: int) -> None:
+    def __init__(
+        self, target: IO[bytes], widths: Sequence[float], header_row: int, grouped: Collection[int] = ()
+    ) -> None:
         self._target, self._columns, self._header_row = target, len(widths), header_row
         self._buffer: list[str] = []
         self._size = 0
         self._bottom = header_row
-        columns = "".join(_column(number, width) for number, width in enumerate(widths, start=1))
-        self._put(_HEAD.format(header_row=header_row, below=header_row + 1, columns=columns))
+        columns = "".join(_column(number, width, grouped) for number, width in enumerate(widths, start=1))
+        if len(widths) in grouped:  # the group's sign stands in the column behind it
+            columns += f'<col min="{len(widths) + 1}" max="{len(widths) + 1}" width="9" collapsed="1"/>'
+        levels = ' outlineLevelCol="1"' if grouped else ""
+        self._put(_HEAD.format(header_row=header_row, below=header_row + 1, columns=columns, levels=levels))
 
     @property
     def area(self) -> Area:
@@ -118,12 +123,17 @@ class NewWorkbook:
         copy.writestr(ROOT_RELATIONS, save_package(self.book).read(ROOT_RELATIONS))
 
     @contextmanager
-    def stream(self, index: int, widths: Sequence[float], *, header_row: int, most: int) -> Iterator[SheetStream]:
-        """Write the rows of a worksheet of `book`. `most`: bytes that they will hardly exceed."""
+    def stream(
+        self, index: int, widths: Sequence[float], *, header_row: int, most: int, grouped: Collection[int] = ()
+    ) -> Iterator[SheetStream]:
+        """Write the rows of a worksheet of `book`. `most`: bytes that they will hardly exceed.
+
+        `grouped`: columns, counted from 1, that are grouped and hidden.
+        """
         part = f"xl/worksheets/sheet{index + self._first_part}.xml"
         self._parts.append(part)
         with write_stream(self._copy, part, most=most) as target:
-            sheet = SheetStream(target, widths, header_row)
+            sheet = SheetStream(target, widths, header_row, grouped)
             yield sheet
             sheet.finish()
         self.book.worksheets[index].auto_filter.ref = str(sheet.area)
@@ -197,8 +207,9 @@ class _ReportRows:
         return row_height(tall) if tall > 1 else 0
 
 
-def _column(number: int, width: float) -> str:
-    return f'<col min="{number}" max="{number}" width="{width:g}" customWidth="1"/>'
+def _column(number: int, width: float, grouped: Collection[int]) -> str:
+    group = ' hidden="1" outlineLevel="1"' if number in grouped else ' collapsed="1"' if number - 1 in grouped else ""
+    return f'<col min="{number}" max="{number}" width="{width:g}" customWidth="1"{group}/>'
 
 
 def _lines(value: object, width: float) -> int:
@@ -255,6 +266,8 @@ class _Sheets(ExitStack):
         self._rows = _ReportRows(layout, widths, palette, self._writer, results)
         self._most_bytes = most_bytes(inputs.tally.rows, len(layout.header))
         self._most = MOST_ROWS
+        named = zip(layout.names, layout.places, strict=True)
+        self._grouped = frozenset(index + 1 for name, places in named if name in GROUPED for index in places)
         self._index = 0
         self._split: tuple[int, str] | None = None
         self._start()
@@ -287,7 +300,9 @@ class _Sheets(ExitStack):
 
     def _start(self) -> None:
         header_row = self._layout.header_row if self._index == 0 else 1
-        stream = self._book.stream(self._index, self._widths, header_row=header_row, most=self._most_bytes)
+        stream = self._book.stream(
+            self._index, self._widths, header_row=header_row, most=self._most_bytes, grouped=self._grouped
+        )
         self._sheet = self.enter_context(stream)
         self._sheet.add(header_row, self._rows.headings(header_row))
 

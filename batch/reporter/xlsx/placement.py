@@ -18,7 +18,7 @@ from batch.reporter.rows import ReportInputs, join_by_number
 from batch.reporter.xlsx.drawings import drawn_areas
 from batch.reporter.xlsx.sheet_parts import Surroundings, Table, tables_of
 from batch.reporter.xlsx.sheet_scan import SheetExtent, find_used_columns
-from batch.reporter.xlsx.theme import width_of
+from batch.reporter.xlsx.theme import GROUPED, width_of
 
 _NEAR = 100
 """Columns beyond all else up to which a merge counts."""
@@ -68,14 +68,14 @@ class ResultColumns:
         around.deselect()
         around.reach(self.columns[-1], max(self._extent.bottom, self._header_row))
         covered = _cover(self._drawn)
-        around.widen(
-            {
-                column: width_of(name)
-                for name, columns in zip(self._names, self.places, strict=True)
-                for column in columns
-                if not covered[column] and column not in self._extent.header
-            }
-        )
+        fresh = {
+            column: name
+            for name, columns in zip(self._names, self.places, strict=True)
+            for column in columns
+            if not covered[column] and column not in self._extent.header
+        }
+        grouped = [column for column, name in fresh.items() if name in GROUPED]
+        around.widen({column: width_of(name) for column, name in fresh.items()}, grouped)
         return around.head
 
     def tail(self) -> bytes:

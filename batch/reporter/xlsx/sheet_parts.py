@@ -75,15 +75,27 @@ class Surroundings:
             area = known._replace(right=max(known.right, last), bottom=max(known.bottom, bottom))
             self._document.set(dimension, ref=str(area))
 
-    def widen(self, widths: Mapping[int, float]) -> None:
+    def widen(self, widths: Mapping[int, float], grouped: Collection[int]) -> None:
         """Give columns their widths, and free them from what the user set for a whole range of columns.
 
         Excel keeps one record for neighbouring columns that are alike (hidden, narrow), often to the end of the sheet.
+        `grouped`: those of them that are grouped, with the group collapsed.
         """
-        records = [(column, self._record(column, column, {"width": f"{width:g}", "customWidth": "1"}))
-                   for column, width in widths.items()]  # fmt: skip
+        records = []
+        for column, width in widths.items():
+            group = {"hidden": "1", "outlineLevel": "1"} if column in grouped else {}
+            group |= {"collapsed": "1"} if column not in grouped and column - 1 in grouped else {}
+            records.append((column, self._record(column, column, {"width": f"{width:g}", "customWidth": "1", **group})))
+        if grouped and (usual := self._root.find("sheetFormatPr")) is not None:
+            levels = whole_number(usual.attributes.get("outlineLevelCol")) or 0
+            self._document.set(usual, outlineLevelCol=str(max(levels, 1)))
         present = self._root.find("cols")
-        for each in present.all("col") if present else ():
+        own = present.all("col") if present else []
+        behind = max(widths, default=0) + 1  # where the sign of a last group stands
+        ends = [whole_number(each.attributes.get("max")) or 0 for each in own]
+        if behind - 1 in grouped and behind <= LAST_COLUMN and max(ends, default=0) < behind:
+            records.append((behind, self._record(behind, behind, {"width": "9", "collapsed": "1"})))
+        for each in own:
             records += self._carved(each, widths)
         markup = b"".join(record for _, record in sorted(records, key=lambda each: each[0]))
         whole = self._document.tag("cols", {}, markup) if markup else b""

@@ -48,6 +48,10 @@ _WIDTHS = {
     "wegly_replied_at": 21,
     "wegly_origin_run": 46,
 }
+GROUPED = frozenset(
+    ("wegly_chat_status", "wegly_evidence", "wegly_http_status", "wegly_attempts", "wegly_duration_ms", "wegly_run")
+)
+"""Result columns that only machines read: they are grouped, and the group is collapsed."""
 _ARROW = 5
 """Room for the arrow of the filter beside a heading."""
 

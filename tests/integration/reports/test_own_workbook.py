@@ -142,6 +142,9 @@ def test_the_results_are_beside_the_rows_and_the_summary_is_in_front(report: Rep
         "dd/mm/yyyy hh:mm:ss",
     )
     assert (found.freeze_panes, found.column_dimensions["A"].width, found.auto_filter.ref) == ("B2", 33, "A1:O3")
+    folded = [letter for letter in "ABCDEFGHIJKLMNO" if found.column_dimensions[letter].hidden]
+    assert folded == ["I", "J", "K", "L", "N", "O"]
+    assert {found.column_dimensions[letter].outlineLevel for letter in folded} == {1}
     assert not found.sheet_view.tabSelected
     assert found["C2"].fill.start_color.rgb != found["C3"].fill.start_color.rgb
 

@@ -101,11 +101,27 @@ def surroundings(head: bytes, tail: bytes = b"") -> Surroundings:
 def test_columns_are_carved_out_of_the_users_record() -> None:
     """A record over many columns keeps what is left of it; ours come in between, in ascending order."""
     around = surroundings(b'<cols><col min="2" max="9" hidden="1"/><col min="1" max="1" width="5"/></cols>')
-    around.widen({4: 20, 5: 7.5})
+    around.widen({4: 20, 5: 7.5}, [])
     assert around.head == (
         b'<worksheet><cols><col min="1" max="1" width="5"/><col min="2" max="3" hidden="1"/>'
         b'<col min="4" max="4" width="20" customWidth="1"/><col min="5" max="5" width="7.5" customWidth="1"/>'
         b'<col min="6" max="9" hidden="1"/></cols>'
+    )
+
+
+def test_columns_for_machines_are_grouped_beside_the_users_own_groups() -> None:
+    """Hidden, one level deep, with the sign behind them; a deeper group of the user's stays as it is."""
+    around = surroundings(
+        b'<sheetFormatPr outlineLevelCol="2" defaultRowHeight="15"/>'
+        b'<cols><col min="1" max="2" width="5" outlineLevel="2"/></cols>'
+    )
+    around.widen({3: 20, 4: 7, 5: 8}, [4, 5])
+    assert around.head == (
+        b'<worksheet><sheetFormatPr outlineLevelCol="2" defaultRowHeight="15"/><cols>'
+        b'<col min="1" max="2" width="5" outlineLevel="2"/><col min="3" max="3" width="20" customWidth="1"/>'
+        b'<col min="4" max="4" width="7" customWidth="1" hidden="1" outlineLevel="1"/>'
+        b'<col min="5" max="5" width="8" customWidth="1" hidden="1" outlineLevel="1"/>'
+        b'<col min="6" max="6" width="9" collapsed="1"/></cols>'
     )
 
 
