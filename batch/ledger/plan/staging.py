@@ -79,7 +79,7 @@ class Staging:
         self._lookup = MessageLookup()
         self._planned = {} if planned is None else planned
         self._is_file = bool(engine.url.database)
-        """Return whether the connection may end with the staging; a ledger in memory would go with it."""
+        """True when the connection may end with the staging; a ledger in memory would go with it."""
 
     def __enter__(self) -> Staging:
         self._connection = connect_to_read(self._engine)
@@ -270,14 +270,14 @@ class Staging:
         return sa.cast(rules.sendable(self._retries), sa.Integer).label("is_sendable")
 
     def _stream(self, query: Any) -> Iterator[Any]:
-        """Rows of a query; a cursor that is left open would keep the plan from being written."""
+        """Yield the rows of a query; a cursor left open would keep the plan from being written."""
         found = self._connection.execute(query.execution_options(yield_per=_PAGE))
         try:
             yield from found
         finally:
             found.close()
 
-    # What a person should know of people and their rows
+    # Counts of people and rows for messages before the run
 
     def count_excluded_people(self, reason: Reason) -> int:
         """Count the people whom a column of the sheet leaves out for a reason."""

@@ -30,7 +30,7 @@ class Surroundings:
 
     @property
     def merged_areas(self) -> list[Area]:
-        """The areas of merged_areas cells."""
+        """The areas of merged cells."""
         found = (parse_area(each.attributes.get("ref", "")) for each in self._document.children("mergeCells"))
         return [each for each in found if each]
 
@@ -62,13 +62,13 @@ class Surroundings:
         return list(accumulate(widths))
 
     def deselect(self) -> None:
-        """The sheet is no longer one of those selected together."""
+        """Take the sheet out of those that are selected together."""
         for view in self._document.children("sheetViews"):
             if "tabSelected" in view.attributes:
                 self._document.set(view, tabSelected=None)
 
     def reach(self, last: int, bottom: int) -> None:
-        """Let the sheet say that its cells reach so far."""
+        """Extend the dimension that the sheet declares to a column and a row."""
         dimension = self._root.find("dimension")
         if dimension is not None:
             known = parse_area(dimension.attributes.get("ref", "")) or Area(1, 1, 1, 1)
