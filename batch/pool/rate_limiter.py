@@ -13,6 +13,8 @@ CLAIM_LEAD = 0.02
 """Seconds before its slot at which a worker claims, so that the claim's commit does not delay the start."""
 CLAIMED_TOGETHER = 0.01
 """Seconds of slots whose workers claim at the same moment, in one turn of the loop and one commit of the ledger."""
+FAST = 400.0
+"""Starts a second from which they do: a slower sender sees what became of a row before it judges the next."""
 HEAD_START = 0.1
 """Seconds before the first slot, in which workers start and make their first claims: lateness at the beginning would be
 made up for over a while, with claims held meanwhile."""
@@ -43,7 +45,12 @@ class RateLimiter:
         while not self._stop.is_requested:
             self._pace, time = pacing.reserve_slot(self._pace, self._loop.time())
             slot = StartSlot(time, self._pace.generation)
-            if not await self._wait_until((time - CLAIM_LEAD) // CLAIMED_TOGETHER * CLAIMED_TOGETHER):
+            claims = time - CLAIM_LEAD
+            if self._pace.rate >= FAST:
+                # A thousandth of its place in them keeps the order: timers of one moment come in any.
+                within = claims % CLAIMED_TOGETHER
+                claims -= within - within / 1000
+            if not await self._wait_until(claims):
                 return None
             if slot.generation == self._pace.generation:
                 return slot

@@ -149,7 +149,6 @@ def test_the_option_wins_over_the_environment_wherever_it_stands(desk: Desk) -> 
     ("words", "said"),
     [
         (("run", "--lim", "3"), "Erro: Não existe a opção '--lim'."),
-        (("run", "c.csv"), "Não há o arquivo de campanha c.toml para c.csv."),
         (("check",), "Erro: Falta o argumento 'SHEET'."),
         (("inspect", "c.csv", "--header-row", "x"), "'x' não é um número válido."),
         (("inspect", "c.csv", "--header-row", "0"), "0 não está no intervalo 1<=x<=1048576."),
