@@ -60,7 +60,7 @@ LINES_OF_FEATURES = {
     "completion in bash, zsh and fish": 16,
     "headers at fault, by the lines beside them and Excel's blocks": 58,
     "a run with nothing new: no folder, lines for cron, the last success, old report folders": 232,
-    "a question that says who stays out, and whether to wait for the hours": 47,
+    "a question that says who stays out, and whether to wait for the hours": 48,
     "the Python API: functions, their options, records that `--json` prints too, frames": 708,
     "words of outcomes, one for each, in screens, pages and workbooks": 24,
     "area codes of several numbers, sentences and days of opt-out, fields that were not filled in": 62,
