@@ -9,8 +9,8 @@ differing lines where something did.
 
 Of pages the data is compared: every row that report.html embeds, with its columns, and of the list of runs the moments
 and counts. Markup, words and the order of sections are meant to change; `tests/browser` looks at them. So is the
-summary in front of report.xlsx, whose figures are those of summary.json; all other worksheets are compared with each
-cell's look, every other part of the workbook but the styles byte by byte.
+summary in front of report.xlsx with its charts, whose figures are those of summary.json; all other worksheets are
+compared with each cell's look, every other part of the workbook but the styles byte by byte.
 
 Fixed, because no two runs have them alike: names of runs, moments, durations, rates, chat ids, folders, ports, and the
 times inside ZIP files. Before `report` they are made equal in both ledgers, so that the reports are compared whole. A
@@ -24,6 +24,7 @@ import csv
 import difflib
 import json
 import os
+import posixpath
 import re
 import shutil
 import sqlite3
@@ -71,6 +72,11 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     (r"\bEnviadas nesta execução", "Aceitas nesta execução", "likewise"),
     (r"(?m)^ {2,}(?:[^\n()]+ \()?([a-zç]+)\)? {2,}([\d.,]+)$", r"  \1  \2", "outcomes by people's words, codes behind"),
     (r"(?m)^ {8,}([\d.,]+)  ([a-z_]+)$", r"          \1  \2", "likewise: the column of counts is farther right"),
+    (r"(?m)^(REHEARSAL|ENSAIO)\b.*\n", "", "a run against this machine says so"),
+    (r'( hidden="1")? outlineLevel="1"| collapsed="1"| outlineLevelCol="1"', "", "columns for machines are folded"),
+    (r'<col min="\d+" max="\d+" width="9"/>', "", "likewise: the column behind them has the sign that unfolds them"),
+    (r"(?m)^([A-Z]{1,3} \d+\.\d+) (True|False)$", r"\1", "likewise, in the list of widths"),
+    (r'" />', '"/>', "likewise: a tag that is changed is written without its blank"),
     (r'(?m)^ *"schema": \d+,\n', "", "records of `--json` and summary.json name their form"),
 )
 """Pattern, replacement (both applied to either version's text), reason: differences to 3bbba84 that were meant.
@@ -371,7 +377,7 @@ def contents(report: Path) -> dict[str, bytes]:
             found[name] = b"a digest, times inside included"
         elif zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                left_out = {"xl/styles.xml", _summary_part(archive)}
+                left_out = {"xl/styles.xml", *_reached_from(archive, _summary_part(archive))}
                 parts = {part: archive.read(part) for part in archive.namelist() if part not in left_out}
             found |= {f"{name}!{part}": _CREATED.sub(b"", content) for part, content in parts.items()}
             found[f"{name}!looks"] = _cells(path, first=1).encode()
@@ -387,6 +393,17 @@ def _summary_part(archive: zipfile.ZipFile) -> str:
     named = next(each for each in relations if sheet and b'Id="' + sheet[1] + b'"' in each)
     target = re.search(r'Target="/?(?:xl/)?([^"]+)"', named.decode())
     return f"xl/{target[1]}" if target else ""
+
+
+def _reached_from(archive: zipfile.ZipFile, part: str) -> set[str]:
+    """Return a part with those that it refers to, and those that they do."""
+    folder, name = posixpath.split(part)
+    relations = f"{folder}/_rels/{name}.rels"
+    if relations not in archive.namelist():
+        return {part}
+    targets = re.findall(r'Target="([^"]+)"', archive.read(relations).decode())
+    whole = [posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/") for target in targets]
+    return {part}.union(*(_reached_from(archive, target) for target in whole))
 
 
 def _cells(path: Path, *, first: int = 0) -> str:
