@@ -225,12 +225,21 @@ def see(
 ) -> Sighting:
     """Return what a look at `at` shows. `found`: what `match_message` has found in the timeline.
 
-    Where the message is not found, only an opt-out counts as a reply, from the beginning of its time on: it is obeyed
-    whatever it answers.
+    Where the message is not found, only an opt-out counts, by a reply from the beginning of its time on or by
+    WhatsApp's code at any message of ours in it: it is obeyed whatever it answers.
     """
     if isinstance(found, DeliveryState):
         reply = find_reply(timeline, TimelineMessage(at=span.start), words)
-        return Sighting(at=at, state=found, reply=reply if reply is not None and reply.opts_out else None)
+        stopped = any(
+            each.from_me and not each.is_history and span.contains(each.at) and each.code == STOPPED_MARKETING
+            for each in timeline
+        )
+        return Sighting(
+            at=at,
+            state=found,
+            code=STOPPED_MARKETING if stopped else None,
+            reply=reply if reply is not None and reply.opts_out else None,
+        )
     return Sighting(
         at=at,
         state=state_of(found.status),

@@ -246,7 +246,7 @@ def _values(message: FollowedMessage, now: Delivery) -> dict[str, Any]:
 def _suppress(connection: sa.Connection, message: FollowedMessage, now: Delivery, at: datetime) -> bool:
     """Put a person on the suppression list whose reply, or WhatsApp's code, opts them out."""
     where = message.endpoint if is_loopback(message.endpoint) else ""
-    if now.state is DeliveryState.FAILED and now.code == STOPPED_MARKETING:
+    if now.code == STOPPED_MARKETING and not now.state.arrived:
         return suppress_by_code(connection, message.person, str(now.code), run=message.run, added=at, endpoint=where)
     reply: Reply | None = now.reply
     if reply is None or not reply.opts_out:

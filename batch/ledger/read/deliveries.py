@@ -55,7 +55,7 @@ def count_deliveries(connection: sa.Connection, *which: sa.ColumnElement[bool]) 
         if state is DeliveryState.FAILED:
             codes[each.code, each.words] += each.number
         counts["replied"] += each.number if each.reply else 0
-        opted_out = each.reply == OPT_OUT or (state is DeliveryState.FAILED and each.code == STOPPED_MARKETING)
+        opted_out = each.reply == OPT_OUT or (each.code == STOPPED_MARKETING and not state.arrived)
         counts["opted_out"] += each.number if opted_out else 0
         for of in (("template", of_run.get(TEMPLATE, "")), ("sender", each.sender)) if each.is_rated else ():
             rated.setdefault(of, Counter())[state] += each.number

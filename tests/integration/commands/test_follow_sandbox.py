@@ -52,9 +52,8 @@ def test_each_way_of_a_message_is_seen_twenty_minutes_later(office: Office, monk
     code, out, err = office.type("report", first.summary["run"], "--json")
     assert json.loads(out)["delivery"] == shown
     head = (office.folder / "reports" / first.summary["run"] / "report.html").read_text("utf-8")
-    assert (
-        "Delivered at least 9 of 16 messaged (read at least 8), failed 5, on the way 2; 4 replied, 4 opted out." in head
-    )
+    for step, messages in {"Delivered, at least": 9, "Read, at least": 8, "Failed": 5, "On the way": 2}.items():
+        assert re.search(rf"{step}\s*</[^>]+>\s*<[^>]+>\s*{messages}\s*<", head), step
     rows_have_what_arrived(office, first.summary["run"], contacts)
     assert (shown["to_decide"], shown["rates"]) == (1, [])
     assert shown["costs"] == [{"currency": "BRL", "expected": "5.60", "delivered": "3.15"}]
@@ -91,7 +90,7 @@ def rows_have_what_arrived(office: Office, run: str, contacts: Iterable[str]) ->
 def lists_say_what_arrived(office: Office, run: str, head: str) -> None:
     """Summary, runs and index have the page's figures and the command to type; a masked one has no words, no phone."""
     report = office.folder / "reports" / run / "report.xlsx"
-    (command,) = re.findall(r'wegly-batch suppress add "[^"]+"', html.unescape(head))
+    (command,) = set(re.findall(r'wegly-batch suppress add "[^"]+"', html.unescape(head)))
     assert command.endswith('0710"')
     assert command in office.type("report", run)[1]
     assert "Delivered at least 9 of 16 messaged" in office.type("runs")[1]

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from batch.chats import failure_table as failures
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger, Owner, RetryOptions
 from batch.ledger.deliveries import looks as kept_looks
-from batch.ledger.plan import rules as plan_rules
 from batch.ledger.plan import staging
+from batch.ledger.plan import undelivered as plan_rules
 from batch.ledger.send import claims
 from batch.ledger.send import contact_limits as outreach
 from batch.ledger.send.claims import Claim
@@ -355,18 +355,6 @@ def any_message_of_ours_is_taken_for_it(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(looks, "match_message", newest)
 
 
-def replacements_forget_what_they_replace(patch: pytest.MonkeyPatch) -> None:
-    """A ledger in which a replacement, once it is posted, is a message like any other."""
-    record = claims.record
-
-    def forgetting(connection: Connection, held: Claim, verdict: Verdict, **more: Any) -> Any:
-        recorded = record(connection, held, verdict, **more)
-        connection.execute(update(messages).where(messages.c.key == held.key).values(retry_of=None))
-        return recorded
-
-    patch.setattr(claims, "record", forgetting)
-
-
 def failures_are_not_looked_at_again(patch: pytest.MonkeyPatch) -> None:
     """A run that replaces what an earlier look has shown failed."""
     _claim_without(patch, "may_retry", lambda _: true())
@@ -374,11 +362,6 @@ def failures_are_not_looked_at_again(patch: pytest.MonkeyPatch) -> None:
 
 
 async def _nothing(*_: object) -> None: ...
-
-
-def failures_are_replaced_at_once(patch: pytest.MonkeyPatch) -> None:
-    """A plan that does not leave a day between a failure and its replacement."""
-    patch.setattr(plan_rules, "RETRY_AFTER", timedelta(minutes=1))
 
 
 def any_failure_is_replaced(patch: pytest.MonkeyPatch) -> None:
@@ -438,9 +421,7 @@ BREAKINGS: dict[Breaking, set[str]] = {
     sent_is_taken_for_delivered: {"untrue delivery"},
     what_is_sent_counts_as_delivered: {"untrue delivery"},
     any_message_of_ours_is_taken_for_it: {"untrue delivery"},
-    replacements_forget_what_they_replace: {"replaced"},
     failures_are_not_looked_at_again: {"replaced"},
-    failures_are_replaced_at_once: {"replaced"},
     any_failure_is_replaced: {"replaced"},
     the_canary_is_not_waited_for: {"canary"},
     a_canary_counts_for_every_sender: {"canary"},
@@ -461,9 +442,7 @@ ONLY_IN: dict[Breaking, Callable[[Knobs], object]] = {
     sent_is_taken_for_delivered: lambda knobs: knobs.moves.follows,
     what_is_sent_counts_as_delivered: lambda knobs: knobs.moves.follows,
     any_message_of_ours_is_taken_for_it: lambda knobs: knobs.moves.strangers,
-    replacements_forget_what_they_replace: lambda knobs: knobs.moves.replaces and knobs.invoices > 1,
     failures_are_not_looked_at_again: lambda knobs: knobs.moves.replaces,
-    failures_are_replaced_at_once: lambda knobs: knobs.moves.replaces,
     any_failure_is_replaced: lambda knobs: knobs.moves.replaces,
     the_canary_is_not_waited_for: lambda knobs: knobs.moves.canaries,
     a_canary_counts_for_every_sender: lambda knobs: knobs.moves.canaries,

@@ -60,6 +60,7 @@ def test_the_summary_has_the_keys_of_the_design() -> None:
     """Exactly these keys; all six outcomes in both lists; dates with their offset; rows falling."""
     found = json.loads(summary_bytes(RUN, TALLY))
     assert list(found) == [
+        "schema",
         "run",
         "campaign",
         "endpoint",

@@ -18,6 +18,7 @@ from simulated.sheet import ENDPOINT
 
 __all__ = ["SAMPLING", "DeliveryPromise", "Sampling"]
 
+STOPPED_MARKETING = 131050
 ORDER = ("not_found", "not_told_apart", "other", "processing", "sent", "failed", "delivered", "read")
 GOING = {"sent", "delivered", "read"}
 REPEATABLE = {131049, 131000, 131016, 130429, 131057, 132015}
@@ -309,7 +310,9 @@ class DeliveryPromise:
         looks = self._by_id[entry.id]
         if state in ORDER[2:] and state not in {_state(status) for _, status in looks}:
             self._broken("untrue delivery", f"{short} is {state}, but looks have shown {[each for _, each in looks]}")
-        if code is not None and (state != "failed" or code != entry.code):
+        # One not told apart from others opts its person out as well, where any message to the person shows the code.
+        stopped = code == STOPPED_MARKETING and state in ORDER[:2] and person in self._ever
+        if code is not None and not stopped and (state != "failed" or code != entry.code):
             self._broken("untrue delivery", f"{short} is {state} with {code}")
         if ORDER.index(state) < self._ranks.get(key, 0):
             self._broken("climbs down", f"{short} is {state}, and was {ORDER[self._ranks[key]]}")
