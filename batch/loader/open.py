@@ -187,10 +187,7 @@ def open_sheet(
             source, grid.rows(), below=header.number, texts=texts, dates=dates, is_month_first=MONTH_FIRST.match
         )
     if not scan.rows:
-        raise source.refusal(
-            _("has no rows: nothing stands below its header in row {row}.").format(row=header.number),
-            _("Fill in at least one row."),
-        )
+        raise _no_rows(source, header)
     widths = judge_widths(source, grid, header, scan, is_loose=has_loose_ends) if is_text else None
     columns = name_columns(header, {index for index in scan.used if not is_text or index < width})
     info = replace(
@@ -261,7 +258,16 @@ def _find_header(source: SheetFile, grid: Grid, header_row: int | None, wanted: 
             ).format(row=head[-1].number),
             _("Name the header's row in the campaign file: [sheet] header_row = 7."),
         )
+    if len(head) < HEAD_ROWS and head[-1].number <= header.number:  # they are all: not read again, blank lines and all
+        raise _no_rows(source, header)
     return header
+
+
+def _no_rows(source: SheetFile, header: Header) -> SheetError:
+    return source.refusal(
+        _("has no rows: nothing stands below its header in row {row}.").format(row=header.number),
+        _("Fill in at least one row."),
+    )
 
 
 def _find_places(header: Header, names: Collection[str]) -> tuple[int, ...]:
