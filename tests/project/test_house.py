@@ -58,7 +58,7 @@ LINES_OF_FEATURES = {
     "active content of workbooks by the parser, clean reports, a million rows alike": 160,
     "a look of the demo at what arrived, by a clock that is set on": 24,
     "completion in bash, zsh and fish": 16,
-    "headers at fault, by the lines beside them and Excel's blocks": 58,
+    "headers at fault, by the lines beside them and Excel's blocks": 62,
     "a run with nothing new: no folder, lines for cron, the last success, old report folders": 232,
     "a question that says who stays out, and whether to wait for the hours": 48,
     "the Python API: functions, their options, records that `--json` prints too, frames": 708,
