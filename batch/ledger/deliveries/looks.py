@@ -20,16 +20,7 @@ from batch.ledger.storage.pseudonyms import MARK
 from batch.ledger.storage.results import LOOKED_AT, OF_MESSAGE, delivery_of
 from batch.ledger.storage.schema import SENT_STATES, canaries, deliveries, is_one_of, messages, rows, runs
 from batch.ledger.storage.suppression import SuppressionEntry, suppress, suppress_by_code
-from batch.model.delivery import (
-    LOOKS,
-    STOPPED_MARKETING,
-    Delivery,
-    DeliveryCounts,
-    DeliveryState,
-    Sighting,
-    add_sighting,
-    next_look,
-)
+from batch.model.delivery import LOOKS, STOPPED_MARKETING, Delivery, DeliveryCounts, Sighting, add_sighting, next_look
 from batch.model.messages import is_loopback
 from batch.model.phrases import Phrase
 from batch.model.replies import OptOutWords, Reply

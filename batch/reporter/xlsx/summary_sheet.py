@@ -99,7 +99,7 @@ def add_summary(
             for part in textwrap.wrap(_("Please note: {sentence}").format(sentence=each), _LINE_LENGTH):
                 page.add((part, name))
     page.add()
-    _add_headings(page, _("Outcome"), "wegly_status", _("Rows"), _("Share"))
+    _add_headings(page, _("Outcome"), _("Code"), _("Rows"), _("Share"))
     top, height = page.row, (len(Outcome) + 2) * (_LINE + _AIR) * _CM_PER_POINT
     _add_outcomes(page, tally)
     page.add()

@@ -66,6 +66,7 @@ def test_the_examples_of_the_docs_run(office: Office, capsys: pytest.CaptureFixt
 @pytest.mark.long
 def test_the_examples_of_the_docs_are_typed(tmp_path: Path) -> None:
     """`mypy --strict` finds nothing to say about docs/python.md."""
+    pytest.importorskip("mypy", reason="mypy comes with the extra `lint`")
     (tmp_path / "example.py").write_text("\n".join(BLOCKS), "utf-8")
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"{tmp_path / 'example.py'}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)

@@ -65,20 +65,22 @@ def test_the_crontabs_line_sends_and_tells(home: Path) -> None:
         assert "\r" not in first.stderr
         assert as_cron(crontab_command(), home, sandbox).returncode == 4
         assert len(sandbox.log.applied) == applied
-    assert len(list((home / "wegly/reports").glob("*/"))) == 2
+    assert len(list((home / "wegly/reports").glob("*/"))) == 1
     assert (home / ".local/share/wegly-batch/ledger.sqlite3").exists()
 
 
-def test_cron_is_silent_when_all_is_well(home: Path) -> None:
-    """No mail for a good day."""
+def test_cron_prints_three_lines_of_what_is_new_and_else_nothing(home: Path) -> None:
+    """One short mail for a day on which something was sent, and none for any other."""
     (home / "wegly/contatos.csv").write_text("Nome;Telefone;Empresa;Valor;Agente\nAna;11 90000-1001;X;1,00;\n", "utf-8")
     campaign = home / "wegly/boas-vindas.toml"
     text = campaign.read_text(encoding="utf-8").replace("header_row = 4", "")
     campaign.write_text(text, encoding="utf-8")
     with running_sandbox() as sandbox:
         done = as_cron(crontab_command().replace("contatos.xlsx", "contatos.csv"), home, sandbox)
+        again = as_cron(crontab_command().replace("contatos.xlsx", "contatos.csv"), home, sandbox)
         assert len(sandbox.log.applied) == 1
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (0, "", 3)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
 @pytest.mark.long

@@ -189,7 +189,7 @@ def _bare(result: Result) -> Result:
     findings = tuple(
         Finding(each.reason, {**each.values, "words": "", "found": "", "where": ""}) for each in result.findings
     )
-    return replace(result, person=None, chat_id=None, notes=(), findings=findings)
+    return replace(result, person=None, chat_id=None, notes=(), findings=findings, request=None)
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])

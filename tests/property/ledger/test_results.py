@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.ledger.storage.results import WAITING, StoredRow, result_of
-from batch.ledger.storage.schema import State
+from batch.ledger.storage.schema import State, microseconds, time_of
 from batch.model.outcomes import Evidence, Outcome
 from batch.model.reasons import Finding, Reason, findings_from_json, findings_to_json
 
@@ -33,7 +33,7 @@ ROWS = st.builds(
     chat_status=st.sampled_from([None, "OPEN"]),
     evidence=st.none() | st.sampled_from([each.value for each in Evidence]),
     http_status=st.sampled_from([None, 200]),
-    sent_at=st.none() | st.integers(0, 10**7).map(lambda ms: START + timedelta(milliseconds=ms)),
+    sent_at=st.none() | st.integers(0, 10**7).map(lambda ms: microseconds(START + timedelta(milliseconds=ms))),
     duration_ms=st.sampled_from([None, 7]),
 )
 
@@ -74,7 +74,7 @@ def test_a_result_follows_from_row_and_message(stored: StoredRow) -> None:
         assert (result.chat_id, result.chat_status, result.evidence) == (None, None, None)
     if of_message or (stored.duplicate_of is None and refused):
         assert (result.attempts, result.http_status) == (stored.attempts, stored.http_status)
-        assert result.sent_at == (stored.sent_at if stored.attempts else None)
+        assert result.sent_at == (time_of(stored.sent_at) if stored.attempts and stored.sent_at is not None else None)
         assert (result.duration_ms, result.run) == (stored.duration_ms, stored.message_run)
     else:
         assert (result.attempts, result.sent_at, result.run) == (0, None, None)
