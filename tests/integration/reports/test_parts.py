@@ -258,7 +258,7 @@ def test_libreoffice_opens_it_and_sees_the_same(tmp_path: Path) -> None:
     assert rows[1][COLUMNS.index("wegly_sent_at") + 3] == datetime.fromisoformat("2026-11-03T10:00:05")
     assert book["Album"]["A1"].value == 11988887777
     assert len(book["Summary"]._charts) == 1
-    assert {row[1]: row[3] for row in book["Summary"].iter_rows(values_only=True) if row[1] == "success"} == {
+    assert {row[2]: row[3] for row in book["Summary"].iter_rows(values_only=True) if row[2] == "success"} == {
         "success": 2
     }
 
