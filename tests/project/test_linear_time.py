@@ -157,6 +157,12 @@ _MADE: dict[str, Callable[[], Mapping[str, object]]] = {
 """Patterns that a function makes from what it is given, by its place: each by the name it is used by."""
 
 
+def test_no_pattern_repeats_a_group_possessively() -> None:
+    """Python before 3.11.5 matches such a group wrongly where it can go back (gh-106052)."""
+    found = [name for name, pattern, _ in _find_patterns() if re.search(r"\)[*+?}]\+", str(pattern.pattern))]
+    assert found == []
+
+
 def test_every_pattern_that_a_function_makes_is_listed() -> None:
     """So that none meets foreign text unmeasured."""
     made = {

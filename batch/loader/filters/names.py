@@ -36,7 +36,7 @@ _INSIDE = frozenset("'\u2019\u2018`\u00b4-\u2010\u2011")
 """Signs that belong to a name between two letters."""
 _USUAL = re.compile(
     r"([A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f]{2,}+)[0-9]*+"
-    r"(?: [A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f0-9.'\-]++)*+"
+    r"(?: [A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f0-9.'\-]++)*"
 )
 """Names of most cells, the first of whose words is asked for."""
 _ORDINAL = re.compile(r"(?<!\d)\d++\s*+[\u00aa\u00ba\u00b0]")

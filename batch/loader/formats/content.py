@@ -55,7 +55,7 @@ _JSON = rb"(?:\[\s*)?\{\s*(?:\}|\"(?:[^\"\\]|\\.)*\"\s*:)|\[\s*\[\s*[\[\"\d]"
 _EXCEL_2003 = rb"<(?:\?xml|\?mso|\w*:?Workbook\b).{0,3000}?urn:schemas-microsoft-com:office:spreadsheet"
 _FLAT_ODS = rb"<\?xml.{0,4000}?office:document\b.{0,4000}?opendocument\.spreadsheet"
 _HTML = (
-    rb"(?:<\?xml[^>]*+>\s*+|<!--(?:(?!-->).)*+-->\s*+)*+<(?:(?:!doctype\s+html|html|head|body|table|meta|title|style|link|"
+    rb"(?:<\?xml[^>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*)*<(?:(?:!doctype\s+html|html|head|body|table|meta|title|style|link|"
     rb"script|div|center|form|thead|tbody|tr|td)[\s>/]|(?:p|b|br|h[1-6]|span|font|a|img)[\s>/].*<t(?:able|r)[\s>])"
 )
 

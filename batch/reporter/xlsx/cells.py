@@ -26,7 +26,7 @@ _DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})(?: ([0-9]{2}):([0-9]{2})(?
 _EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 - a cell's wall clock has no zone
 _DAY = 86_400
 _MOST_FORMS = 4096
-_USUAL = re.compile(r"(?:None|\+[0-9][0-9*]*+(?:[ -][0-9*]++)*+)/(?:None|[A-Za-z0-9][A-Za-z0-9-]{,255})")
+_USUAL = re.compile(r"(?:None|\+[0-9][0-9*]*+(?:[ -][0-9*]++)*)/(?:None|[A-Za-z0-9][A-Za-z0-9-]{,255})")
 """A phone and a chat id that need no escape, as XML or as Excel's text: alike in their look, too."""
 _VARYING = tuple(map(COLUMNS.index, ("wegly_phone", "wegly_chat_id", "wegly_sent_at", "wegly_duration_ms")))
 """Result columns whose values differ from row to row; those of the others repeat."""
