@@ -47,13 +47,15 @@ def read_phones(phones: Sequence[str], region: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def add_people(phones: Sequence[str], *, reason: str, source: str, region: str, settings: Settings) -> dict[str, bool]:
+def add_people(
+    phones: Sequence[str], *, reason: str | None, source: str | None, region: str, settings: Settings
+) -> dict[str, bool]:
     """Add people to the list; returns for each whether it is new there. Durable on return.
 
     Nothing is changed when one of the phones is none: SettingsError.
     """
     people = read_phones(phones, region)
-    now = utc_now()
+    now, reason, source = utc_now(), reason or _("asked for it"), source or _("by hand")
     with Ledger.open(settings.ledger) as ledger:
         before = {person: ledger.suppression.find(person) for person in people}
         entries = (Entry(person=person, reason=reason, source=source, added=now) for person in people)

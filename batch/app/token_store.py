@@ -6,7 +6,6 @@ password would stop a run of cron. Where a person has installed it there, it is 
 """
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +90,6 @@ def _in_keyring(action: str, endpoint: str, *more: str) -> Any:
     try:
         import keyring  # noqa: PLC0415 - on Linux it need not be there
 
-        return partial(getattr(keyring, action), _SERVICE, endpoint)(*more)
+        return getattr(keyring, action)(_SERVICE, endpoint, *more)
     except Exception:  # noqa: BLE001 - each system's keyring raises errors of its own
         return None

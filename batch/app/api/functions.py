@@ -47,7 +47,6 @@ from batch.app.runs.progress import RunProgress
 from batch.app.settings import Settings
 from batch.app.settle import settle_report, settle_rows
 from batch.app.suppress import add_people
-from batch.i18n import _
 from batch.ledger import Ledger
 from batch.loader import Sheet
 from batch.model.sheets import parse_encoding
@@ -194,13 +193,7 @@ def suppress(
     **options: Unpack[LedgerOptions],
 ) -> tuple[SuppressedPerson, ...]:
     """Put people on the suppression list, in any spelling of their phones. Durable on return."""
-    found = add_people(
-        phones,
-        reason=reason or _("asked for it"),
-        source=source or _("by hand"),
-        region=region,
-        settings=read_settings(options),
-    )
+    found = add_people(phones, reason=reason, source=source, region=region, settings=read_settings(options))
     return suppressed_people(found)
 
 

@@ -16,7 +16,7 @@ from batch.errors import Declined
 from batch.i18n import _
 from batch.ledger import Ledger
 from batch.model.outcomes import ExitCode, Outcome
-from batch.model.runs import Tally
+from batch.model.runs import Run, Tally
 
 _OF_THE_RUN = "summary.json"
 _INSIDE = "masked"
@@ -50,12 +50,12 @@ def remove_old_reports(
     """
     before = utc_now() - older_than
     with Ledger.for_reading(settings.ledger) as ledger:
-        old = [(folder, ledger.tally(run)) for run, folder in _old_folders(ledger, before)]
-        runs = {Path(run.report_dir or ""): run for run in ledger.runs()}
+        old = dict(_old_folders(ledger, before))
+        undecided = {folder for folder, run in old.items() if _has_rows_to_decide(ledger.tally(run.run))}
     plan = OldReports(
         before=before,
-        folders=tuple(folder for folder, tally in old if not _has_rows_to_decide(tally)),
-        to_decide=tuple(folder for folder, tally in old if _has_rows_to_decide(tally)),
+        folders=tuple(folder for folder in old if folder not in undecided),
+        to_decide=tuple(folder for folder in old if folder in undecided),
     )
     if dry_run or not plan.folders:
         return plan
@@ -63,7 +63,7 @@ def remove_old_reports(
         raise Declined(_("Nothing was removed: the question was answered with no."))
     problems: list[str] = []
     for folder in plan.folders:
-        files = find_files(runs[folder])
+        files = find_files(old[folder])
         if files is not None:
             problems += [files.problem] if files.problem else remove_files(files.ours)[1]
         if files is None or not files.problem:
@@ -72,11 +72,11 @@ def remove_old_reports(
     return replace(plan, done=True, problems=tuple(problems))
 
 
-def _old_folders(ledger: Ledger, before: datetime) -> Iterator[tuple[str, Path]]:
+def _old_folders(ledger: Ledger, before: datetime) -> Iterator[tuple[Path, Run]]:
     for run in ledger.runs():
         folder = Path(run.report_dir or "")
         if run.report_dir and folder.is_dir() and (run.finished or run.started) < before:
-            yield run.run, folder
+            yield folder, run
 
 
 def _has_rows_to_decide(tally: Tally) -> bool:

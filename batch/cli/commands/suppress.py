@@ -49,13 +49,7 @@ def add(
     *, phones: tuple[str, ...], reason: str | None, source: str | None, region: str, as_json: bool, **options: Any
 ) -> None:
     """Put people on the list. Who is on it already stays as first noted."""
-    found = add_people(
-        phones,
-        reason=reason or _("asked for it"),
-        source=source or _("by hand"),
-        region=region,
-        settings=settings_from(options),
-    )
+    found = add_people(phones, reason=reason, source=source, region=region, settings=settings_from(options))
     if as_json:
         echo(to_json(suppressed_people(found)))
         return
