@@ -21,7 +21,7 @@ Invariants:
 from batch.loader.header_names import fold, is_consent_header, is_optout_header, is_phone_header
 from batch.loader.mapping.compile import date_columns, text_columns, wanted_columns
 from batch.loader.mapping.contacts import RowEvaluator
-from batch.loader.mapping.permissions import count_refusals
+from batch.loader.mapping.permissions import count_refusals, holds_answers
 from batch.loader.mapping.placeholders import parse_text
 from batch.loader.open import SheetCopy, keep_copy, open_sheet
 from batch.loader.sheet import Sheet

@@ -105,50 +105,67 @@ def is_result_column(name: str) -> bool:
     return fold(name).startswith(fold(RESULT_PREFIX)) and name.strip().casefold().startswith(RESULT_PREFIX)
 
 
-_OPTOUT_STEMS = (
-    *("optout", "optedout", "descadastr", "unsubscri", "desinscri", "desuscri", "dessuscri", "blacklist", "blocklist"),
-    *("listanegra", "donotcontact", "donotmessage", "donotdisturb", "donotcall", "donotsend", "naocontatar"),
-    *("naocontactar", "naoperturb", "naoenvi", "naomandar", "naoreceb", "naoquer", "naodesej", "naoautoriz"),
-    *("nocontactar", "nomolestar", "noenviar", "noquier", "nodese", "noautoriz", "dardebaja", "dadodebaja"),
-    *("recusoureceb", "cancelouinscri", "suppressionlist", "bloqueadoparaenvio", "unsubtime", "unsubdate", "unsubat"),
-    *("naoaceit", "naopermit", "naoconcord", "naogost", "naoconsent", "naoconsin", "naoligar", "pediuparasair"),
-    *("noacept", "nopermit", "noconsent", "noconsient", "norecib", "nollamar", "fechadebaja", "fechabaja"),
-    *(
-        "notagree",
-        "notaccept",
-        "notconsent",
-        "notwant",
-        "dontwant",
-        "dontcontact",
-        "dontmessage",
-        "dontsend",
-        "dontcall",
-    ),
-    *("recusamens", "recusoumens", "recusawhats", "recusouwhats", "recusacontat", "recusoucontat", "rechazamens"),
+_OPTOUT = re.compile(
+    r"opt(?:ed)?out|opto(?:u)?pornao|descadastr|unsub(?:scri|time|date|at)|de(?:sin|su|ssu)scri|black_?list|blocklist"
+    r"|listanegra|suppressionlist|donot(?:contact|message|disturb|call|send|text)"
+    r"|nao(?:contac?ta|perturb|incomod|envi|mandar|receb(?!id|eu)|quer|desej|autoriz|aceit|permit|concord"
+    r"|gost|consent|consin|lig[au]|pode(?:mos)?(?:envi|contat|receb|mandar))"
+    r"|no(?:contactar|molest|enviar|quier|dese|autoriz|acept|permit|consent|consient|recib|llam|puede(?:envi|contact|recib))"
+    r"|not(?:agree|accept|consent|want)|do(?:es)?nt(?:want|contact|message|send|call)"
+    r"|(?:dar|dado|fecha)(?:de)?baja|baja(?:whats|market|mensaj|mailing|comunic|newsletter|publici|lista)"
+    r"|(?:solicit|ped|pid)[a-z]{0,9}(?:baja|remoc|exclus|parasair|parasalir|saida)"
+    r"|(?:retir|remov|sai|exclu(?!siv)|quit|sac|tir|apag)[a-z]{1,6}(?:d[aeo]|dela|from|fromthe)?(?:lista?|mailing)"
+    r"(?![a-z])|recus[ao]u?(?:receb|mens|whats|contat|inscri)|rechaza(?:mens|recib)|pediuparasair|cancelouinscri"
+    r"|(?:cancel|anul)[a-z]{0,8}(?:inscri|assinatura|suscri|subscri)[a-z]{0,30}"
+    r"(?:mail|correo|mens|messag|whats|newsl|comunic)"
+    r"|bloque[a-z]{0,8}(?:envi|mens|whats|contat|contact)|s[ei][mn](?:autoriza|consent|permis|optin)"
+    r"|(?:consent|opt(?:ed)?in|lgpd|autoriza|permis)[a-z]{0,30}"
+    r"(?:revog|revoc|revok|withdr|negad|deneg|recus|rechaz|refus|declin|cancel)"
+    r"|(?:revog|revoc|revok|withdr|retir|neg[ao]|deneg|recus|rechaz|refus|declin|cancel)[a-z]{0,30}(?:consent|opt(?:ed)?in)"
 )
-_OPTOUT_NAMES = frozenset({"baja", "dnc", "stop", "unsub", "bloqueado", "bloqueada", "bloqueio", "blocked", "sair"})
-_CONSENT_STEMS = ("consent", "optin", "optedin", "lgpd", "gdpr", "subscribedto", "permiteenvio", "permissaodeenvio")
-_CONSENT_NAMES = frozenset({"aceite", "permissao", "subscribed", "inscrito"})
-_WILLING = ("aceit", "autoriz", "permit", "desej", "quer", "gostaria", "concord", "acept", "dese", "quier", "agree")
-_WILLING_TO = (
-    *("receb", "recib", "receiv", "mensag", "mensaj", "messag", "whats", "contat", "contact", "comunica", "notifica"),
-    *("promo", "novidad", "marketing", "sms", "ofert"),
+_OPTOUT_NAMES = _read_names(
+    "baja, dnc, stop, unsub, bloqueado, bloqueada, bloqueio, blocked, sair, parar, pare, salir, remover, removido, "
+    "removida"
 )
+_CONSENT = re.compile(
+    r"consent|opt(?:ed)?in|lgpd|gdpr|subscribedto|subscriberstatus|marketingpermission|marketingstatus"
+    r"|status(?:de|da|para)?(?:marketing|comunica)|(?:permi[st]|autoriz|ace[ip]t|accept|pode|puede)[a-z]{0,30}(?:envi|send)"
+    r"|(?:receb(?:e(?!u|nd)|er)|recib(?:e|ir)|receives?)[a-z]{0,30}"
+    r"(?:mensa|msg|messag|whats|newsl|novidad|promo|marketing|ofert|comunic)"
+)
+_CONSENT_NAMES = _read_names(
+    "aceite, permissao, subscribed, inscrito, newsletter, marketing, email marketing, sms marketing, "
+    "whatsapp marketing, autoriza, contatar, contactar, contactable, contatavel, enviar, enviar mensagem, enviar msg, "
+    "enviar whatsapp, enviar whats, enviar mensaje, mandar mensagem, mandar whatsapp, send message, send whatsapp"
+)
+_WILLING = re.compile(
+    r"aceit|acc?ept|autoriz|permi[ts]|desej|quer|gostaria|concord|dese[ao]|quier|agree|want|wish|like|pode|puede"
+)
+_WILLING_TO = re.compile(
+    r"receb|recib|receiv|mensa[gj]|messag|whats|contat|contact|comunic|notific|promo|novidad|marketing|sms|ofert|newsl"
+    r"|propagand|publicid|boletin"
+)
+_OF_CONSENT = re.compile(
+    r"(?:consent(?:ed)?|opt(?:ed)?in|subscribed)(?:[a-z]{0,30}(?:timestamp|(?<!up)date|ipaddress)|time|ip|at|source)$"
+    r"|^(?:data|dia|hora|fecha|horario|date|time|ip|origem|fonte|origen)(?:e?hora)?(?:d[aeo]|del|of)?"
+    r"(?:optin|consent|aceite|lgpd|permis|autoriz)"
+)
+"""Names of the day, the place or the way of an opt-in, as Mailchimp exports `OPTIN_TIME`: neither a yes nor a no."""
 
 
 def is_optout_header(name: str) -> bool:
     """True for a name of a column in which a yes means no messages (`Opt-out`, `Descadastrado`, `No contactar`)."""
     bare = _bare(name)
-    return bare in _OPTOUT_NAMES or any(stem in bare for stem in _OPTOUT_STEMS)
+    return bare in _OPTOUT_NAMES or _OPTOUT.search(bare) is not None
 
 
 def is_consent_header(name: str) -> bool:
     """True for a name of a column in which a no means no messages (`Consentimento`, `Aceita receber mensagens?`)."""
     # With what stands in brackets: forms write `Aceita? (LGPD)`.
     bare = _NOT_LETTERS.sub("", fold(name))
-    willing = any(stem in bare for stem in _WILLING) and any(stem in bare for stem in _WILLING_TO)
-    named = bare in _CONSENT_NAMES or any(stem in bare for stem in _CONSENT_STEMS)
-    return (willing or named) and not is_optout_header(name)
+    willing = _WILLING.search(bare) and _WILLING_TO.search(bare)
+    named = _CONSENT_NAMES.intersection((bare, _bare(name))) or _CONSENT.search(bare) or willing
+    return bool(named) and not _OF_CONSENT.search(bare) and not is_optout_header(name)
 
 
 def is_known_header(name: str) -> bool:

@@ -42,7 +42,7 @@ LINES_OF_FEATURES = {
     "runs of blanks, columns filled down, checksum of the read campaign, refusals of the system": 43,
     "ledgers and rehearsals that are not trusted, file names of any bytes": 140,
     "reports into any workbook": 650,
-    "consent, selection, unused opt-out columns": 400,
+    "consent, selection, unused opt-out columns": 420,
     "two forms of a number, countries, area codes, numbers in parts": 300,
     "first names, orders of dates, old encodings, other quotes and headers": 395,
     "names of what is no sheet, characters of a row, footers and totals rows": 250,

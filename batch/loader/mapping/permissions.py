@@ -30,7 +30,9 @@ _OPTOUT_WORDS = """
     desinscrever, desinscrito, desinscrita, remover, remova, remove, removed, removido, removida, remove me, me remova,
     excluir, exclua, excluido, excluida, apagar, eliminar, elimina, eliminado, eliminada, borrar, borrado, delete,
     cancelar, cancela, cancele, cancelado, cancelada, cancelou, cancelamento, cancel, canceled, cancelled,
-    cancelar inscricao, cancelar suscripcion, cancelar envio, cancelar mensagens,
+    cancelar inscricao, cancelar suscripcion, cancelar envio, cancelar mensagens, cancelou inscricao,
+    cancelou a inscricao, inscricao cancelada, assinatura cancelada, suscripcion cancelada, subscription cancelled,
+    subscription canceled, never subscribed, nao inscrito, nao inscrita, no suscrito, no suscrita,
     unsubscribe, unsubscribed, unsub, unsubscribe me, opt out, opt-out, opted out, opt me out, optou por sair,
     bloquear, bloqueado, bloqueada, bloqueio, block, blocked, blacklist, blacklisted, lista negra, dnc,
     do not contact, do not message, do not send, do not disturb, dont contact, dont message, don't send, no messages,
@@ -50,9 +52,12 @@ _SENTENCE = re.compile(
     r"|(?:quero|quer|quiero|want to) (?:sair|parar|cancel|desc|salir|stop)"
     r"|nao (?:quer|envi[ae]|mand|receb|desej|conta[ct]|perturb|autoriz|aceit|incomod|gost)"
     r"|no (?:quier|envi[ae]|mand|recib|dese|contact|molest|acept|autoriz)|do ?n[o ]?t |(?:dar|darse|dado) de baja)"
-    r"|[0-9]{1,4} [0-9]{1,2} [0-9]{1,4}(?![0-9])"
 )
-"""Beginning of a sentence that asks for no messages; or the day on which one did (`Data do descadastro`)."""
+"""Beginning of a sentence that asks for no messages."""
+_DAY = re.compile(r"[0-9]{1,4} [0-9]{1,2} [0-9]{1,4}(?![0-9])")
+"""The day on which someone asked for it, as `Data do descadastro` holds it."""
+_CHECKS = ("\u2713", "\u2714", "\u2611", "\u2705")
+_CROSSES = ("\u2717", "\u2718", "\u274c", "\u274e", "\U0001f6ab", "\u26d4", "\U0001f6d1", "\U0001f44e")
 _BLANK = re.compile(r"[\s\u200b\ufeff]+")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _KNOWN = frozenset(_NOT_LETTERS.sub("", fold(word)) for word in _OPTOUT_WORDS.split(","))
@@ -65,12 +70,13 @@ def is_optout_word(cell: str | None) -> bool:
 
 
 def _is_optout(cell: str | None) -> bool:
-    return is_optout_word(cell) or _SENTENCE.match(" ".join(_split_words(cell))) is not None
+    words = " ".join(_split_words(cell))
+    return is_optout_word(cell) or _SENTENCE.match(words) is not None or _DAY.match(words) is not None
 
 
 def _seems_optout(cell: str | None) -> bool:
-    # In a column that the campaign does not use nothing else keeps the person out: a check mark counts as well.
-    return _is_optout(cell) or (cell or "").strip().startswith(("\u2713", "\u2714", "\u2611", "\u2705"))
+    # In a column that the campaign does not use nothing else keeps the person out: a mark counts as well.
+    return _is_optout(cell) or (cell or "").strip().startswith((*_CHECKS, *_CROSSES))
 
 
 def _split_words(cell: str | None) -> list[str]:
@@ -109,11 +115,12 @@ _YES = _read_words(
     """
     sim s si yes y ok x 1 true verdadeiro verdadero on aceito aceita aceitou aceite acepto acepta autorizo autoriza
     autorizado autorizada concordo concorda consinto consente consentido permito permite quero deseja desejo agree
-    agreed accept accepted consent consented optin subscribed inscrito inscrita quiero deseo
+    agreed accept accepted consent consented optin subscribed inscrito inscrita quiero deseo suscrito suscrita
+    checked marcado marcada permitido permitida consentiu concedido concedida granted
     """
 )
 """Words of consent. A text is a yes when it is one of them, or begins with one and takes nothing back."""
-_LEADS = _read_words("eu li e i yo he leido y have read the opt in em do de acordo lido")
+_LEADS = _read_words("eu li e i yo he leido y have read the opt in em do de acordo acuerdo lido estou estoy opted")
 """Words that may stand before the yes: `Li e concordo`, `I agree`."""
 _DOUBTS = _read_words(
     """
@@ -123,8 +130,9 @@ _DOUBTS = _read_words(
 )
 """Words after which a yes is none, or not for everything."""
 _NEGATIONS = _read_words(
-    "nao n no not nunca jamais never false falso 0 off recuso recusou recusado negado negada "
-    "desacordo discordo discorda disagree declined decline rechazo rechaza rechazado"
+    "nao n no non not nunca jamais never sem sin without false falso 0 off recuso recusou recusado negado negada "
+    "desacordo discordo discorda disagree declined decline denied rejected rechazo rechaza rechazado revogado revogada "
+    "revogou revocado revocada revoked withdrawn"
 )
 
 
@@ -145,12 +153,19 @@ def read_consent(cell: str | None, more: frozenset[str] = frozenset()) -> Consen
     words = _split_words(cell)
     first = next((place for place, word in enumerate(words) if word not in _LEADS), len(words))
     if not words or first == len(words):
-        return Consent(yes=" ".join(words) in {"opt in", "de acordo"})
+        agreed = words[-2:] in (["opt", "in"], ["opted", "in"], ["de", "acordo"], ["de", "acuerdo"]) or words == ["y"]
+        return Consent(yes=agreed, no=(cell or "").strip().startswith(_CROSSES))
     if words[first] in _NEGATIONS:
         return Consent(no=True)
     if words[first] in _YES:
         return Consent(yes=not _DOUBTS.intersection(words))
-    return Consent(no=is_optout_word(cell))
+    # The answer may stand behind what it is about: `WhatsApp: n\u00e3o`.
+    return Consent(no=words[-1] in _NEGATIONS or is_optout_word(cell) or _SENTENCE.match(" ".join(words)) is not None)
+
+
+def holds_answers(cells: Sequence[str]) -> bool:
+    """Return whether some of the cells is a yes or a no of consent, or all are empty."""
+    return not cells or any(answer.yes or answer.no for answer in map(read_consent, cells))
 
 
 def _is_refused(cell: str | None) -> bool:

@@ -160,6 +160,24 @@ def test_of_two_phone_columns_the_better_is_taken_and_the_other_named(type_: Typ
     assert type_("check", "c.csv", "-c", "c.toml")[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("headers", "cells", "line"),
+    [
+        ("OPTIN_TIME;OPTIN_IP;CONFIRM_TIME", "2025-04-01 12:00:01;189.1.1.1;2025-04-01 12:00:01", ""),
+        ("Opt-in", "2025-04-01 12:00:01", ""),
+        ("OPTIN_TIME;Accepts SMS Marketing", "2025-04-01 12:00:01;yes", 'column = "Accepts SMS Marketing"'),
+        ("Newsletter", "Nao", 'column = "Newsletter"'),
+    ],
+)
+def test_a_time_of_opt_in_is_no_consent(type_: Type, headers: str, cells: str, line: str) -> None:
+    """As Mailchimp exports it: only a column of answers is proposed."""
+    write("c.csv", f"Nome;Telefone;{headers}\nAna;11 90000-1001;{cells}\nBia;11 90000-1002;{cells}\n")
+    assert type_("init", "c.csv", *WHO)[0] == 0
+    lines = Path("c.toml").read_text("utf-8").splitlines()
+    assert ("[consent]" in lines) == bool(line)
+    assert not line or line in lines
+
+
 def test_a_sheet_without_a_header_loses_nobody(type_: Type) -> None:
     """The columns go by their letters, in the campaign too."""
     write("c.csv", "Ana Lima;11 90000-1001\nBia Reis;11 90000-1002\nCaio Sá;11 90000-1003\n")

@@ -209,7 +209,8 @@ def test_files_are_those_beside_the_campaign(load: Load, tmp_path: Path) -> None
             "Aceito receber mensagens pelo WhatsApp",
             "Li e concordo",
         ),
-        *("I agree", "Autorizo", "De acordo", "opt-in", "Sí, acepto", "Yes!", "  sim  "),
+        *("I agree", "Autorizo", "De acordo", "opt-in", "Sí, acepto", "Yes!", "  sim  ", "Y", "Checked", "Opted in"),
+        *("Estou de acordo", "De acuerdo", "Consentiu", "Granted"),
     ],
 )
 def test_a_clear_yes_is_consent(cell: str) -> None:
@@ -219,7 +220,11 @@ def test_a_clear_yes_is_consent(cell: str) -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    ["Não", "nao", "NÃO ACEITO", "No", "n", "0", "FALSE", "Não, obrigado", "recuso", "Não desejo receber", "stop"],
+    [
+        *("Não", "nao", "NÃO ACEITO", "No", "n", "0", "FALSE", "Não, obrigado", "recuso", "Não desejo receber", "stop"),
+        *("NEVER_SUBSCRIBED", "Unsubscribed", "Opted out", "Consentimento - Não", "WhatsApp: no", "Aún no", "\u274c"),
+        *("Cancelou inscrição", "Non-marketing contact", "sem consentimento", "Revogado em 2025", "Please remove me"),
+    ],
 )
 def test_a_no_is_no_consent(cell: str) -> None:
     """Whatever follows it."""
@@ -262,6 +267,16 @@ def test_an_empty_cell_of_consent_is_told_apart() -> None:
             "Do not agree to receive messages",
             "Fecha de baja",
         ),
+        *("Anuló la suscripción de todos los correos", "Cancelou a assinatura de todos os e-mails", "SMS_BLACKLISTED"),
+        *(
+            "Consentimento revogado",
+            "Consent withdrawn",
+            "Autorização negada",
+            "Sin consentimiento",
+            "Optó por no recibir",
+        ),
+        *("Sair da lista", "Pediu remoção", "Bloqueio de mensagens", "Baja WhatsApp", "Não ligar", "Parar", "Removido"),
+        *("Optou por não receber e-mails", "Does not want messages", "Não pode enviar"),
     ],
 )
 def test_names_of_opt_out(name: str) -> None:
@@ -274,7 +289,9 @@ def test_names_of_opt_out(name: str) -> None:
     "name",
     [
         *("Consentimento", "Opt-in", "LGPD", "Aceita receber mensagens? (LGPD)", "Autoriza contato por WhatsApp?"),
-        *("Marketing consent", "Acepta recibir promociones", "Gostaria de receber novidades?"),
+        *("Marketing consent", "Acepta recibir promociones", "Gostaria de receber novidades?", "Accepts SMS Marketing"),
+        *("Newsletter", "Recebe novidades", "Pode enviar WhatsApp?", "Permissão de contato", "Email subscriber status"),
+        *("DOUBLE_OPT-IN", "Status para comunicação por email", "Contatar (S/N)", "Data processing consent", "Enviar?"),
     ],
 )
 def test_names_of_consent(name: str) -> None:
@@ -288,6 +305,15 @@ def test_names_of_consent(name: str) -> None:
     [
         *("Nome", "Telefone", "Opção", "Status", "Saída", "Código de autorização", "Aceita cartão?", "Observação"),
         *("Data de recebimento", "Stopover", "Cidade", "Valor recebido", "Bloco", "Quer desconto?", "Contato"),
+        *("Recebeu mensagem?", "Valor a receber", "Não recebido", "Recibo por WhatsApp", "Enviado", "Baja California"),
+        *(
+            "Assinatura cancelada em",
+            "Inscrição estadual",
+            "Autorizado para retirada",
+            "Saiu para entrega",
+            "Exclusivo",
+        ),
+        *("OPTIN_TIME", "OPTIN_IP", "CONFIRM_TIME", "Data do opt-in", "Fecha de consentimiento", "Opted in at"),
     ],
 )
 def test_names_of_other_columns(name: str) -> None:
