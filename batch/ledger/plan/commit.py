@@ -132,7 +132,7 @@ def _write_messages(connection: sa.Connection, retries: RetryOptions, run: Run) 
         sa.literal(0),
         sa.literal(run.trial),
     )
-    not_known = staged.c.row.not_in(sa.select(known.c.row))  # evaluated before the messages are searched
+    not_known = ~sa.exists().where(known.c.row == staged.c.row)  # evaluated before the messages are searched
     new = new.where(not_known, staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~sa.exists().where(same_key))
     columns = ["key", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
     connection.execute(sa.insert(messages).from_select(columns, new))
