@@ -49,9 +49,10 @@ def write_plan(connection: sa.Connection, retries: RetryOptions, run: Run, owner
     of_run = sa.select(*(staged.c[name] for name in _KEPT), sa.literal(run.run))
     connection.execute(sa.insert(rows).from_select([*_KEPT, "run"], of_run))
     write_corrections(connection, run.run)
-    counter = int(connection.execute(sa.select(meta.c.value).where(meta.c.name == "counter")).scalar_one()) + 1
-    connection.execute(sa.update(meta).where(meta.c.name == "counter").values(value=str(counter)))
-    return counter
+    # One statement, the last one: two plans never count one, and wait for each other here alone.
+    following = sa.cast(sa.cast(meta.c.value, sa.BigInteger) + 1, sa.Text)
+    count = sa.update(meta).where(meta.c.name == "counter").values(value=following).returning(meta.c.value)
+    return int(connection.execute(count).scalar_one())
 
 
 def _refuse_other_version(connection: sa.Connection) -> None:
