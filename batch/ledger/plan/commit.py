@@ -18,6 +18,7 @@ from batch.ledger.storage.schema import (
     SCHEMA_VERSION,
     State,
     campaigns,
+    insert_new,
     is_one_of,
     messages,
     meta,
@@ -88,7 +89,7 @@ def _suppress_opted_out(connection: sa.Connection, run: Run) -> None:
         sa.literal(run.endpoint if is_loopback(run.endpoint) else ""),
     ).where(*new_suppressions(sa.literal(run.endpoint)))
     names = ["person", "reason", "source", "added", "endpoint"]
-    connection.execute(sa.insert(suppressed).from_select(names, entries))
+    connection.execute(insert_new(suppressed).from_select(names, entries))
 
 
 def _drop_payloads_of_skipped(connection: sa.Connection) -> None:

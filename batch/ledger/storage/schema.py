@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
@@ -337,6 +338,13 @@ decisions = sa.Table(
 
 AGAIN = {name: f"again_{name}" for name in ("state", "findings", "sender", "sent_at", "duration_ms", "http_status")}
 """Columns of a message to those that keep them while it is to be tried again."""
+
+
+def insert_new(table: sa.Table) -> sa.Insert:
+    """Return an insertion that passes over rows whose key is there already, whoever puts them there meanwhile."""
+    statement = insert(table).on_conflict_do_nothing()
+    statement._post_values_clause.constraint_target = None  # type: ignore[union-attr] # PostgreSQL's compiler asks
+    return statement
 
 
 NO_CLAIM = {"claim_run": None, "claim_host": None, "claim_pid": None}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from batch.ledger.storage.engine import pages, read_data_version
-from batch.ledger.storage.schema import SENT_STATES, State, is_one_of, is_suppressed, messages
+from batch.ledger.storage.schema import SENT_STATES, State, insert_new, is_one_of, is_suppressed, messages
 from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Value, value_to_text
@@ -135,10 +135,9 @@ def new_suppressions(endpoint: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[
 
 def put_on_list(connection: sa.Connection, name: str, entries: Iterable[tuple[str, Value]]) -> None:
     """Put (person, where) on a list of this sheet; the first entry of a person stays."""
-    statement = sa.insert(listed).prefix_with("OR IGNORE", dialect="sqlite")
     values = ({"list": name, "person": person, "where": value_to_text(where)} for person, where in entries)
     for page in pages(values, _PAGE):
-        connection.execute(statement, page)
+        connection.execute(insert_new(listed), page)
 
 
 _PLANNABLE = (State.PENDING.value, State.ERROR.value, State.UNKNOWN.value)

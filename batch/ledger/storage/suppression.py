@@ -1,6 +1,7 @@
 """The suppression list: people whom no campaign messages. Consent can be withdrawn at any time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,16 +11,20 @@ import sqlalchemy as sa
 from batch.i18n import N_, _
 from batch.ledger.storage.damage import check_types
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
-from batch.ledger.storage.schema import is_suppressed, suppressed
+from batch.ledger.storage.schema import insert_new, is_suppressed, suppressed
 from batch.model.phrases import Phrase, Value
 
 _CHANGING = N_("changing the suppression list")
 _PAGE = 1000
 """People of one statement, and of one transaction of `add`."""
 _GIVEN = {column.name: sa.bindparam(column.name, type_=column.type) for column in suppressed.columns}
-_ADD = sa.insert(suppressed).from_select(
-    list(_GIVEN),
-    sa.select(*_GIVEN.values()).where(~sa.exists().where(is_suppressed(_GIVEN["person"], _GIVEN["endpoint"]))),
+_ADD = (
+    insert_new(suppressed)
+    .from_select(
+        list(_GIVEN),
+        sa.select(*_GIVEN.values()).where(~sa.exists().where(is_suppressed(_GIVEN["person"], _GIVEN["endpoint"]))),
+    )
+    .returning(suppressed.c.person)
 )
 
 
@@ -50,7 +55,7 @@ def entry_of(stored: Mapping[Any, Any]) -> SuppressionEntry:
 
 def suppress(connection: sa.Connection, entry: SuppressionEntry) -> bool:
     """Put a person on the list; False when an entry that holds there exists, which stays. The caller commits."""
-    return connection.execute(_ADD, _values(entry)).rowcount == 1
+    return connection.execute(_ADD, _values(entry)).first() is not None
 
 
 def suppress_by_code(
@@ -78,13 +83,8 @@ class SuppressionList(LedgerPart):
         first = {(entry.person, entry.endpoint): entry for entry in reversed(page)}
         remedy = _("Not everybody is on it now. Check the disk, then do it again.")
         with translate_write_failures(_CHANGING, remedy), self._engine.begin() as connection:
-            listed = sa.select(suppressed.c.person, suppressed.c.endpoint)
-            people = suppressed.c.person.in_({person for person, _endpoint in first})
-            known = {tuple(each) for each in connection.execute(listed.where(people))}
-            new = [_values(first[each]) for each in first.keys() - known]
-            if new:
-                connection.execute(sa.insert(suppressed), new)
-        return len(new)
+            new = insert_new(suppressed).returning(suppressed.c.person)
+            return len(connection.execute(new, list(map(_values, first.values()))).all())
 
     def remove(self, people: Iterable[str]) -> list[SuppressionEntry]:
         """Take people off the list, all or none; return the entries of those who were on it."""
@@ -101,9 +101,9 @@ class SuppressionList(LedgerPart):
     def entries(self) -> Iterator[SuppressionEntry]:
         """Yield all entries, by date, then by number."""
         query = sa.select(suppressed).order_by(suppressed.c.added, suppressed.c.person, suppressed.c.endpoint)
-        with connect_to_read(self._engine) as connection:
-            for entry in connection.execute(query.execution_options(yield_per=_PAGE)).mappings():
-                yield entry_of(entry)
+        query = query.execution_options(yield_per=_PAGE)
+        with connect_to_read(self._engine) as connection, closing(connection.execute(query)) as found:
+            yield from map(entry_of, found.mappings())
 
     def find(self, person: str) -> SuppressionEntry | None:
         """Return the entry of a person, or None. One that holds everywhere comes before those of an endpoint."""
