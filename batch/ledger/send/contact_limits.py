@@ -44,7 +44,7 @@ _RECHECK = timedelta(seconds=1)
 EARLIER = messages.alias("earlier")
 """Other messages, in the conditions below."""
 
-_ENDED = sa.type_coerce(EARLIER.c.sent_at, sa.BigInteger) + 1000 * sa.func.coalesce(
+_ENDED = sa.type_coerce(EARLIER.c.sent_at, sa.BigInteger) + sa.literal(1000, sa.BigInteger) * sa.func.coalesce(
     EARLIER.c.duration_ms, LATE_POST // timedelta(milliseconds=1)
 )
 """Microseconds since 1970 by which an attempt was posted at the latest: its start and its duration. To connect takes a
