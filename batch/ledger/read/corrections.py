@@ -10,6 +10,7 @@ Duplicates of a corrected row stay duplicates of it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -169,8 +170,9 @@ def _best(
     placed = _placed(sa.union_all(*there).subquery("every")).subquery("placed")
     same_as = _same_messages(connection, placed, own)
     best = sa.select(placed).where(placed.c.place == 1).order_by(placed.c.at).execution_options(yield_per=_PAGE)
-    for found in connection.execute(best):
-        yield _correction(found, same_as)
+    with closing(connection.execute(best)) as results:
+        for found in results:
+            yield _correction(found, same_as)
 
 
 def _placed(every: sa.FromClause) -> sa.Select[Any]:

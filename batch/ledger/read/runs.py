@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields, replace
 from datetime import datetime
 from functools import partial
@@ -163,13 +163,14 @@ def _own_results(connection: sa.Connection, run: str, among: Sequence[int] | Non
     if among is not None:
         query = query.where(rows.c.row.in_(among))
     pending = _read_pending(connection, run)
-    for found in connection.execute(query.execution_options(yield_per=_PAGE)):
-        stored, sender, origin_run = StoredRow._make(found[:WIDTH]), found[WIDTH], found[WIDTH + 1]
-        from_row = None
-        if origin_run is not None:
-            from_row = Origin(run=origin_run, row=found[WIDTH + 2], file=file_name(path_of(found[WIDTH + 3])))
-        look = found._mapping if looks else None
-        yield result_of(stored, pending=pending(sender), origin=from_row, look=look)
+    with closing(connection.execute(query.execution_options(yield_per=_PAGE))) as results:
+        for found in results:
+            stored, sender, origin_run = StoredRow._make(found[:WIDTH]), found[WIDTH], found[WIDTH + 1]
+            from_row = None
+            if origin_run is not None:
+                from_row = Origin(run=origin_run, row=found[WIDTH + 2], file=file_name(path_of(found[WIDTH + 3])))
+            look = found._mapping if looks else None
+            yield result_of(stored, pending=pending(sender), origin=from_row, look=look)
 
 
 def sheet_of(connection: sa.Connection, run: str) -> str:
