@@ -202,6 +202,7 @@ class SheetRun:
                     return replace(standing, problems=check.list_warnings)
             senders = [sender_lock(sender, source.endpoint) for sender in check.senders]
             self._resources.enter_context(ledger.hold(senders, owner))
+            staged.staging.pause()
             if check.to_send and not watcher.confirm(check):
                 raise Declined(_("Nothing was sent: the question was answered with no."))
             opens = check.forecast.closed_until if check.to_send and not settings.wait else None

@@ -192,6 +192,10 @@ class Staging:
         inside = sa.select(staged.c.row).where(staged.c.row.between(first, last)).limit(1)
         return self._connection.execute(inside).scalar() is not None
 
+    def pause(self) -> None:
+        """End what was being read, which would keep the database from cleaning up. Before a person is asked."""
+        self._connection.commit()
+
     # What a run would send
 
     def _sendable(self, *columns: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -112,3 +113,18 @@ def test_a_check_does_not_load_the_readers_of_other_formats() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+
+
+def test_a_person_who_thinks_keeps_no_log(ledger: Ledger) -> None:
+    """While a question waits for its answer no read is open: the database may clean up what was written meanwhile."""
+    with ledger.stage() as staging, closing(sqlite3.connect(ledger.location)) as other:
+        staging.add([StagedRow(row=2)])
+        staging.judge()
+        staging.tally()
+        other.execute("INSERT INTO meta (name, value) VALUES ('other', '1')")
+        other.commit()
+        other.execute("PRAGMA busy_timeout = 0")
+        checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
+        assert other.execute(checkpoint).fetchone()[0] == 1, "the read is open"
+        staging.pause()
+        assert other.execute(checkpoint).fetchone()[0] == 0
