@@ -341,7 +341,7 @@ AGAIN = {name: f"again_{name}" for name in ("state", "findings", "sender", "sent
 
 
 def insert_new(table: sa.Table) -> sa.Insert:
-    """Return an insertion that passes over rows whose key is there already, whoever puts them there meanwhile."""
+    """Return an insertion that passes over rows whose key is there already, or comes meanwhile."""
     statement = insert(table).on_conflict_do_nothing()
     statement._post_values_clause.constraint_target = None  # type: ignore[union-attr] # PostgreSQL's compiler asks
     return statement
