@@ -49,6 +49,8 @@ _ONE_LOOK = 20.0
 """Seconds that the look at a message may take which is to be replaced."""
 _MOST_REFUSALS = 5
 _FOREVER = 1e6
+_UNTOLD = DeliveryState.NOT_TOLD_APART
+"""The chat has several messages of ours: nothing is known of this one, good or bad."""
 _REPORTS_NAMED = 5
 _SHOWN = 30
 """Messages that a stop names."""
@@ -214,7 +216,8 @@ class RunLooks:
                         words = _("While sending no further messages of this run were looked at: {why}.")
                         self._watcher.problems.append(words.format(why=passing.stopped))
                         return
-                    if len(seen) >= FEWEST_SAMPLES and self._stops(dict(seen)):
+                    known = {row: message for row, message in seen if _state_of(message) is not _UNTOLD}
+                    if len(known) >= FEWEST_SAMPLES and self._stops(known):
                         return
                 since = max(since, until)
                 await self._stop.sleep(SAMPLE_EVERY)
@@ -285,6 +288,13 @@ class RunLooks:
                 "campaign. Then run the same command again: it sends what is left, the first rows alone again."
             )
         )
+        if _UNTOLD in states:
+            lines.append(
+                _(
+                    "Of several messages in one chat a look cannot always tell which is which. If they arrive, write "
+                    'look = "0s" under [canary]: then the rest goes out once the first rows are accepted.'
+                )
+            )
         self._watcher.problems.append("\n".join(lines))
         log.warning("undelivered", messages=len(states), failed=failed, sent_on=going)
         self._stop.request(StopCause.UNDELIVERED)

@@ -166,7 +166,7 @@ class Deliveries(LedgerPart):
 
 
 _AGAIN = N_("Check the disk, then give the same command again: it goes on where this one ended.")
-_ROW = (rows, sa.and_(rows.c.run == messages.c.run, rows.c.key == messages.c.key, rows.c.duplicate_of.is_(None)))
+_ROW = (rows, sa.and_(rows.c.run == messages.c.run, rows.c.key == messages.c.key, rows.c.outcome.is_(None)))
 
 
 def _sent_by(run: str, since: datetime, until: datetime | None) -> list[sa.ColumnElement[bool]]:

@@ -74,7 +74,11 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     (r"(?m)^ {8,}([\d.,]+)  ([a-z_]+)$", r"          \1  \2", "likewise: the column of counts is farther right"),
     (r"(?m)^(REHEARSAL|ENSAIO)\b.*\n", "", "a run against this machine says so"),
     (r'( hidden="1")? outlineLevel="1"| collapsed="1"| outlineLevelCol="1"', "", "columns for machines are folded"),
-    (r'<(?:\w+:)?col min="\d+" max="\d+" width="9"/>', "", "likewise: the column behind them has the sign that unfolds them"),
+    (
+        r'<(?:\w+:)?col min="\d+" max="\d+" width="9"/>',
+        "",
+        "likewise: the column behind them has the sign that unfolds them",
+    ),
     (r"(?m)^([A-Z]{1,3} \d+\.\d+) (True|False)$", r"\1", "likewise, in the list of widths"),
     (r'" />', '"/>', "likewise: a tag that is changed is written without its blank"),
     (r'(?m)^ *"schema": \d+,\n', "", "records of `--json` and summary.json name their form"),

@@ -261,14 +261,16 @@ def test_what_a_run_has_sent_since_a_moment(ledger: Ledger) -> None:
     assert ledger.deliveries.rows_sent("r1", NOON, four) == [(NOON, 2), (three, 3)]
 
 
-def test_a_duplicate_is_no_message_of_its_own(ledger: Ledger) -> None:
-    """The row that was sent stands for it."""
+@pytest.mark.parametrize("outcome", ["skipped", "error"])
+def test_a_row_that_was_not_sent_is_no_message_of_its_own(ledger: Ledger, outcome: str) -> None:
+    """The row that was sent stands for its duplicates, and for rows of the same person that are wrong."""
     send(ledger, "r1", [2])
     with ledger._engine.begin() as connection:
-        other = {"row": literal(1), "duplicate_of": literal(2)}
+        other = {"row": literal(1), "outcome": literal(outcome)}
         columns = [other.get(column.name, column) for column in rows.c]
         connection.execute(insert(rows).from_select(rows.c.keys(), select(*columns)))
     assert list(ledger.deliveries.sent_by("r1", NOON)) == [2]
+    assert ledger.deliveries.rows_sent("r1", NOON, later(hours=1)) == [(NOON, 2)]
 
 
 def test_the_first_messages_that_were_sent_on_are_of_a_sender_a_template_and_an_address(ledger: Ledger) -> None:
