@@ -89,7 +89,7 @@ def format_moment(at: datetime, timezone: str | None = None, *, seconds: bool = 
     return f"{there:%d/%m/%Y %H:%M:%S}" if seconds else f"{there:%d/%m/%Y %H:%M}"
 
 
-def quote_path(path: Path) -> str:
+def quote_path(path: Path | str) -> str:
     """Quote a path for this system's command line."""
     return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 

@@ -33,6 +33,7 @@ from batch.model.sheets import SheetInfo
 _SOON = timedelta(minutes=1)
 _BAD_ROWS_SHOWN = 20
 _EXAMPLES_SHOWN = 3
+_ROWS_PREVIEWED = 20
 _NOTED_ROWS_SHOWN = 3
 
 
@@ -110,6 +111,10 @@ class Check:
     bad: tuple[Result, ...]
     """The first rows in error that a correction of the sheet would mend."""
     examples: tuple[Example, ...]
+    chosen: tuple[tuple[int, int], ...] | None
+    """First and last rows of the preview that is asked for; None: of all rows."""
+    kept: tuple[Result, ...]
+    """The first rows of the preview that would not be sent."""
     rate: float
     """Starts a second of each sender."""
     forecast: Forecast
@@ -135,9 +140,18 @@ def check(sheet: Path, campaign: Path, settings: Settings, choices: Choices = NO
 
     Raises InputError for what is wrong with the whole of either, and for a change that would re-message people.
     """
+    with open_check(sheet, campaign, settings, choices) as (_staged, found):
+        return found
+
+
+@contextmanager
+def open_check(
+    sheet: Path, campaign: Path, settings: Settings, choices: Choices
+) -> Iterator[tuple[StagedSheet, Check]]:
+    """Give the staged sheet with its check while the block runs. Raises as `check`."""
     with stage_for_reading(sheet, campaign, settings, choices) as staged:
         warnings = (*staged.warnings, *_look_warnings(staged.due_looks().people))
-        return summarise(replace(staged, warnings=warnings), settings)
+        yield staged, summarise(replace(staged, warnings=warnings), settings)
 
 
 def _look_warnings(people: int) -> Iterator[str]:
@@ -174,7 +188,9 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
     notes: Counter[str] = Counter()
     noted: dict[str, tuple[tuple[int, Finding], ...]] = {}
     bad: list[Result] = []
-    for result in staging.results(remarkable=_BAD_ROWS_SHOWN):
+    kept: list[Result] = []
+    chosen = staged.choices.rows
+    for result in staging.results(remarkable=_BAD_ROWS_SHOWN if chosen is None else None):
         own = result.notes if result.outcome is Outcome.PENDING else ()
         for code, note in {each.reason.value: each for each in reversed(own)}.items():  # the first of each code
             notes[code] += 1
@@ -182,6 +198,8 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
                 noted[code] = (*noted.get(code, ()), (result.row, note))
         if result.outcome is Outcome.ERROR and len(bad) < _BAD_ROWS_SHOWN:
             bad.append(result)
+        if chosen and len(kept) < _ROWS_PREVIEWED and result.outcome is not Outcome.PENDING:
+            kept += [result] if any(first <= result.row <= last for first, last in chosen) else []
     senders = staging.count_by_sender()
     limit = staged.choices.message_limit(campaign)
     waiting = sum(senders.values())
@@ -203,6 +221,8 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
         to_send=to_send,
         bad=tuple(bad),
         examples=tuple(_examples(staged)),
+        chosen=chosen,
+        kept=tuple(kept),
         rate=rate,
         forecast=_forecast(staged, senders, rate),
         differing=staged.differing,
@@ -212,7 +232,8 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
 
 def _examples(staged: StagedSheet) -> Iterator[Example]:
     evaluator = staged.source.evaluator
-    payloads = dict(staged.staging.to_send(_EXAMPLES_SHOWN))
+    most = _EXAMPLES_SHOWN if staged.choices.rows is None else _ROWS_PREVIEWED
+    payloads = dict(staged.staging.to_send(most))
     rows = (row for row in staged.source.sheet.rows() if row.number in payloads)
     for contact in map(evaluator.evaluate, islice(rows, len(payloads))):
         payload, text = payloads[contact.row], evaluator.render_body(contact)

@@ -23,9 +23,9 @@ Invariants:
 from batch.reporter.columns import COLUMNS
 from batch.reporter.frames import Results, RowResult, collect_results, write_frame
 from batch.reporter.html.runs_index import write_index
-from batch.reporter.report import write_report
+from batch.reporter.report import open_inputs, write_report
 from batch.reporter.retry import RetryFiles
-from batch.reporter.rows import ReportFiles, SourceSheet
+from batch.reporter.rows import ReportFiles, ReportInputs, SourceSheet
 from batch.reporter.summary_json import (
     DeliverySummary,
     RunSummary,
@@ -35,3 +35,4 @@ from batch.reporter.summary_json import (
     write_metrics,
 )
 from batch.reporter.summary_view import delivery_headline, headline, rehearsal
+from batch.reporter.wrong_rows import read_campaign, write_wrong_rows

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -69,18 +69,31 @@ def write_report(
         masked: Write a redacted report, whose files are named `report (masked).xlsx` and so on.
         origin_mac: Gives the code by which the ledger knows an origin of retry.xlsx as its own.
     """
-    zone = ZoneInfo(run.timezone)
     if masked:  # folders, and the sheet's file too, may be named after people
         run = replace(run, sheet_path=mask_file_name(run.sheet_path), ledger="", report_dir=None)
         sheet = SourceSheet(path=None, info=None, rows=None, name=mask_file_name(sheet.name))
         tally = replace(tally, delivery=tally.delivery and mask_counts(tally.delivery))
     known = (lambda: map(mask_result, results())) if masked else results
-    with use_language(run.language), closing(ResultSpool(known, zone)) as spool:
+    with open_inputs(run=run, tally=tally, sheet=sheet, results=known, origin_mac=origin_mac) as inputs:
+        return _write_files(folder, inputs, masked=masked)
+
+
+@contextmanager
+def open_inputs(
+    *,
+    run: Run,
+    tally: Tally,
+    sheet: SourceSheet,
+    results: Callable[[], Iterator[Result]],
+    origin_mac: Callable[[Origin], str] = no_mac,
+) -> Iterator[ReportInputs]:
+    """Give what files are written from while the block runs, in the language of the run. Arguments: `write_report`."""
+    zone = ZoneInfo(run.timezone)
+    with use_language(run.language), closing(ResultSpool(results, zone)) as spool:
         statistics = collect_statistics(spool.spool_results(), zone)
-        inputs = ReportInputs(
+        yield ReportInputs(
             run=run, tally=tally, sheet=sheet, rows=spool.rows, statistics=statistics, origin_mac=origin_mac
         )
-        return _write_files(folder, inputs, masked=masked)
 
 
 def _write_files(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportFiles:

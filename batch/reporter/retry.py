@@ -20,6 +20,7 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path, PurePath
 from typing import BinaryIO
+from zipfile import ZipFile
 
 from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.styles import Alignment, Font
@@ -50,7 +51,7 @@ _NOT_TO_CORRECT = frozenset({Reason.OPTED_OUT.value, Reason.NOT_DELIVERED_BY_CHO
 """Errors of which no cell is the cause."""
 _EXPLANATION = ("wegly_reason", "wegly_message", "wegly_action")
 _EXPLANATION_PLACES = tuple(map(COLUMNS.index, _EXPLANATION))
-_ORIGINS = (*ORIGIN_COLUMNS, ORIGIN_MAC)
+ORIGINS = (*ORIGIN_COLUMNS, ORIGIN_MAC)
 _OUR_PREFIX = "wegly_"
 _SAMPLE = 200
 """Rows by which the widths of columns are chosen."""
@@ -68,9 +69,8 @@ class RowToCorrect:
 
     row: SheetRow
     result: ReportRow
-    origin: Origin
-    mac: str
-    """Of the origin."""
+    origin: tuple[str | int, ...]
+    """A value for each of the origin columns."""
 
 
 def write_retries(folder: Path, inputs: ReportInputs, report: FileWriter) -> None:
@@ -93,7 +93,7 @@ def write_retries(folder: Path, inputs: ReportInputs, report: FileWriter) -> Non
             words = _("{file} was changed since it was written, so it stays as it is; move it away to get a new one.")
             report.problems.append(words.format(file=name))
             return
-    rows = _rows_to_correct(inputs)
+    rows = rows_to_correct(inputs)
     written: list[Path] = []
     for name in names:
         part = islice(rows, most)
@@ -114,14 +114,15 @@ def is_to_correct(outcome: Outcome, reason: str) -> bool:
     return outcome is Outcome.ERROR and reason not in _NOT_TO_CORRECT
 
 
-def _rows_to_correct(inputs: ReportInputs) -> Iterator[RowToCorrect]:
+def rows_to_correct(inputs: ReportInputs) -> Iterator[RowToCorrect]:
     """Yield the rows to correct in the sheet's order."""
     rows = inputs.sheet.rows() if inputs.sheet.rows else iter(())
     file = PurePath(inputs.sheet.name).name
     for at, row, result in join_by_number(rows, inputs.rows()):
         if row and result and is_to_correct(result.outcome, str(result.values[REASON])):
             origin = result.origin or Origin(run=inputs.run.run, row=at, file=file)
-            yield RowToCorrect(row=row, result=result, origin=origin, mac=inputs.origin_mac(origin))
+            values = origin.file, origin.row, origin.run, inputs.origin_mac(origin)
+            yield RowToCorrect(row=row, result=result, origin=values)
 
 
 def _write_part(
@@ -140,13 +141,18 @@ def _write_part(
     return made
 
 
-def write_rows(file: BinaryIO, inputs: ReportInputs, rows: Iterator[RowToCorrect]) -> tuple[str, ...]:
-    """Write a workbook of these rows. Returns sentences about texts that did not fit."""
+def write_rows(
+    file: BinaryIO, inputs: ReportInputs, rows: Iterator[RowToCorrect], *, subject: str | None = None
+) -> tuple[str, ...]:
+    """Write a workbook of these rows. Returns sentences about texts that did not fit.
+
+    `subject`: of the workbook's properties, which then identify its rows as written by this program.
+    """
     info = inputs.sheet.info
     columns = info.columns if info else ()
     own = [index for index, name in enumerate(columns) if not name.strip().casefold().startswith(_OUR_PREFIX)]
     sample = list(islice(rows, _SAMPLE))
-    header = [*(columns[index] for index in own), *_EXPLANATION, *_ORIGINS]
+    header = [*(columns[index] for index in own), *_EXPLANATION, *ORIGINS]
     own_cells = ([each.row.cells[index] for index in own] for each in sample)
     widths = [*fit_widths(header[: len(own)], own_cells, narrowest=_NARROWEST), *map(width_of, header[len(own) :])]
     with new_zip(file) as copy:
@@ -158,6 +164,8 @@ def write_rows(file: BinaryIO, inputs: ReportInputs, rows: Iterator[RowToCorrect
             for at, each in enumerate(chain(sample, rows), start=2):
                 texts, markup = cells.row(at, each)
                 sheet.add(at, markup, _height(texts, widths))
+        if subject is not None:
+            book.book.properties.subject, book.book.properties.identifier = subject, identify_rows(copy)
         book.finish()
     return _cut_sentence(cells.cut)
 
@@ -170,7 +178,7 @@ class _Cells:
         self._own_writer, self._writer = CellWriter(), CellWriter()
         self._palette = Palette(sheet, vertical="top")
         self._starts = [
-            f'<c r="{column_letters(number)}' for number in range(1, len(own) + len(_EXPLANATION) + len(_ORIGINS) + 1)
+            f'<c r="{column_letters(number)}' for number in range(1, len(own) + len(_EXPLANATION) + len(ORIGINS) + 1)
         ]
         top, tone = Alignment(vertical="top"), TONES[Outcome.ERROR]
         at_fault = Font("Calibri", 11, bold=True, color=tone.ink)
@@ -197,7 +205,7 @@ class _Cells:
         shades = [
             *[self._palette.their_heading] * len(self._own),
             *[self._palette.heading] * len(_EXPLANATION),
-            *[self._grey_heading] * len(_ORIGINS),
+            *[self._grey_heading] * len(ORIGINS),
         ]
         return self._join(1, [self._writer.rest(name, each) for name, each in zip(header, shades, strict=True)])
 
@@ -227,9 +235,8 @@ class _Cells:
             self._writer.rest(message, self._wrapped),
             self._writer.rest(action, self._wrapped),
         ]
-        origin = (wrong.origin.file, wrong.origin.row, wrong.origin.run, wrong.mac)
-        texts += [each if isinstance(each, str) else None for each in origin]
-        cells += [self._writer.rest(each, self._grey) for each in origin]
+        texts += [each if isinstance(each, str) else None for each in wrong.origin]
+        cells += [self._writer.rest(each, self._grey) for each in wrong.origin]
         return texts, self._join(at, cells)
 
     def _own_cell(self, text: str | None, unreadable: Phrase | None, shades: Shades) -> str:
@@ -252,6 +259,11 @@ def _height(texts: Sequence[str | None], widths: Sequence[float]) -> int:
         if text is not None and ("\n" in text or width >= width_of(_EXPLANATION[2]))
     ]
     return row_height(max(lines, default=1))
+
+
+def identify_rows(book: ZipFile) -> str:
+    """Return what identifies the rows of a workbook's first worksheet: each program that saves it writes others."""
+    return f"wegly-batch {book.getinfo('xl/worksheets/sheet1.xml').CRC:08x}"
 
 
 def _cut_sentence(cells: int) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from batch.formatting import quote_path
 from batch.i18n import _
 from batch.ledger import Ledger
 from batch.model.runs import CAMPAIGN_FILE, RUN_NAME
+from batch.reporter import read_campaign
 
 _SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
 _RETRY = re.compile(r"retry(-\d+)?( \(\d\))?\.xlsx")
@@ -65,7 +66,8 @@ def find_sheets(named: Iterable[Path], lists: Collection[Path] = ()) -> InputFil
 def find_campaign(sheets: Sequence[Path], named: Path | None, ledger: str | None) -> Path:
     """Return the campaign file: the one that is named, else that of the only sheet, by its name beside it.
 
-    The files of a report lead to the campaign of their run. Raises SettingsError where there is none.
+    The files of a report lead to the campaign of their run, the wrong rows of a check to that of the check. Raises
+    SettingsError where there is none.
     """
     if named is not None:
         return named
@@ -80,6 +82,8 @@ def find_campaign(sheets: Sequence[Path], named: Path | None, ledger: str | None
             run = opened.run(sheet.absolute().parent.name)
         if run is not None and CAMPAIGN_FILE in run.sheet_options:
             return Path(run.sheet_options[CAMPAIGN_FILE])
+    if not beside.exists() and (led := read_campaign(sheet)) is not None:
+        return led
     if not beside.exists():
         raise SettingsError(
             _("There is no campaign file {file} for {sheet}.").format(file=beside, sheet=sheet.name),

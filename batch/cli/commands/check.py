@@ -5,33 +5,62 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from batch.app.check import check
 from batch.app.inputs.input_files import find_campaign
 from batch.app.ledger_admin import exposure_warnings
 from batch.app.records.check import check_record
+from batch.app.runs.check_files import check_with_files
 from batch.app.settings import token_expiry
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, choices_from, settings_from, shared_options
-from batch.cli.output.check import check_text
+from batch.cli.output.check import check_steps, check_text, wrong_rows_text
 from batch.cli.terminal import echo, warn
-from batch.formatting import to_json
+from batch.formatting import quote_path, to_json
 from batch.model.outcomes import ExitCode
 
 
 @click.command("check", cls=TranslatedCommand)
 @click.argument("sheet", type=SHEET)
+@click.option(
+    "--wrong-rows",
+    type=SHEET,
+    metavar="FILE.xlsx",
+    help="Write all wrong rows into this workbook, to correct them and run it like a sheet.",
+)
 @shared_options("campaign", "limit", "rows", "only-allowed", "ledger", "token-file", "base-url", "rate", "encoding")
 @shared_options("trusted", "retry-errors", "accept-change", "json")
-def command(*, sheet: Path, campaign: Path | None, token_file: Path | None, as_json: bool, **options: Any) -> ExitCode:
+def command(
+    *,
+    sheet: Path,
+    campaign: Path | None,
+    wrong_rows: Path | None,
+    token_file: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> ExitCode:
     """Check SHEET against its campaign: everything `run` would find out, with the first messages as they would be sent.
 
-    Sends nothing, writes nothing and needs no token; of one that is there it tells when it expires. Ends with 0 when
-    every row is good, with 3 when some are not.
+    Sends nothing and needs no token; of one that is there it tells when it expires. Ends with 0 when every row is good,
+    with 3 when some are not. With --rows it previews these rows: --rows 54 shows what its person would get, or why not.
     """
     settings = settings_from(options)
     warn(exposure_warnings(settings, token_file))
     expires = token_expiry(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint)
-    found = check(sheet, find_campaign([sheet], campaign, settings.ledger), settings, choices_from(options))
-    echo(to_json(check_record(found, expires)) if as_json else check_text(found, expires))
+    file, choices = find_campaign([sheet], campaign, settings.ledger), choices_from(options)
+    checked = check_with_files(sheet, file, settings, choices, wrong_rows=wrong_rows)
+    found = checked.check
+    named = {"-c": "campaign", "--ledger": "ledger", "--base-url": "base_url"}
+    given = click.get_current_context()
+    typed = {
+        option: f" {option} {quote_path(given.params[name])}"
+        for option, name in named.items()
+        if given.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    steps = check_steps(found, sheet, "".join(typed.values()), without_rows=wrong_rows is not None)
+    echo(to_json(check_record(found, expires)) if as_json else check_text(found, expires, steps))
+    if wrong_rows is not None:
+        typed.pop("-c", None)  # the file leads to its campaign
+        text = wrong_rows_text(checked.wrong_rows, checked.problems, "".join(typed.values()))
+        echo(text if as_json else f"\n{text}", err=as_json)
     return found.exit_code

@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from textwrap import indent
 from zoneinfo import ZoneInfo
 
 from batch.app.check import Check, Example, Forecast
 from batch.cli.output.layout import labelled_lines, outcome_table, row_label, section, sheet_line
-from batch.formatting import format_day, format_duration, format_messages, format_rate
+from batch.formatting import format_day, format_duration, format_messages, format_rate, quote_path
 from batch.i18n import N_, _, decimal, ngettext, number
+from batch.model.messages import has_origins
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.reasons import Reason, explain, sentence
@@ -46,8 +48,11 @@ _SOON = 3600.0
 _WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
 
 
-def check_text(found: Check, expires: datetime | None = None) -> str:
-    """The check for people: the sheet, its errors, what would be sent, and when. `expires`: the token."""
+def check_text(found: Check, expires: datetime | None = None, steps: Sequence[tuple[str, str]] = ()) -> str:
+    """The check for people: the sheet, its errors, what would be sent, and when.
+
+    `expires`: the token; `steps`: what to do next, each with its command.
+    """
     about = [
         (_("Sheet"), sheet_line(found.info, sum(found.counts.values()))),
         (_("Campaign"), found.campaign.name),
@@ -59,19 +64,57 @@ def check_text(found: Check, expires: datetime | None = None) -> str:
     parts = ["\n".join(labelled_lines(about)), sources]
     if found.info.warnings:
         parts.append(section(_("How the sheet was read"), found.info.warnings))
-    if found.bad:
+    if found.chosen:
+        parts.append(_preview(found, found.chosen))
+    elif found.bad:
         parts.append(_bad_rows(found.bad, found.counts[Outcome.ERROR]))
     if found.warnings:
         parts.append(section(_("About the campaign"), found.warnings))
     if found.notes:
         parts.append(_notes(found))
     if found.examples:
-        parts.append("\n".join([_("The first messages"), *(_example(each) for each in found.examples)]))
+        head = _("The messages of these rows") if found.chosen else _("The first messages")
+        parts.append("\n".join([head, *(_example(each) for each in found.examples)]))
     parts.append(outcome_table(found.counts, found.reasons))
     if when := schedule_text(found.forecast, expires):
         parts.append(when)
     parts.append(_verdict(found))
+    if steps:
+        parts.append(section(_("Next"), [line for about, typed in steps for line in (about, f"  {typed}")]))
     return "\n\n".join(parts)
+
+
+def check_steps(found: Check, sheet: Path, options: str, *, without_rows: bool) -> list[tuple[str, str]]:
+    """Return what helps with wrong rows, each with its command.
+
+    `options`: those that were typed, for the commands. `without_rows`: the wrong rows are written now.
+    """
+    wrong, check = found.counts[Outcome.ERROR], f"wegly-batch check {quote_path(sheet)}"
+    if not wrong:
+        return []
+    as_page = (_("All rows and messages as a page, what to fix first"), f"{check} --open{options}")
+    if without_rows or has_origins(found.info.columns):  # a sheet of wrong rows is corrected itself
+        return [as_page]
+    as_sheet = ngettext("{n} wrong row as a sheet to correct", "{n} wrong rows as a sheet to correct", wrong)
+    target = sheet.with_name(_("{name}-fix.xlsx").format(name=sheet.stem))
+    return [(as_sheet.format(n=number(wrong)), f"{check} --wrong-rows {quote_path(target)}{options}"), as_page]
+
+
+def wrong_rows_text(files: Sequence[Path], problems: Sequence[str], options: str) -> str:
+    """Say where the wrong rows are, and the command to type when they are corrected. `options`: as of `check_steps`."""
+    if not files:
+        return _("No row is wrong: no file was written.")
+    run = _("The wrong rows are in {file}. Correct them there, save it, and run it like a sheet:")
+    lines = [
+        line for file in files for line in (run.format(file=file), f"  wegly-batch run {quote_path(file)}{options}")
+    ]
+    return "\n".join([*lines, *problems])
+
+
+def _preview(found: Check, chosen: Sequence[tuple[int, int]]) -> str:
+    rows = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in chosen)
+    lines = (f"{row_label(each.row, 6)} {each.outcome.word}: {explain(each.findings)}" for each in found.kept)
+    return section(_("Preview of the rows {rows}: nothing is sent").format(rows=rows), lines)
 
 
 def send_question(plan: Check, expires: datetime | None = None) -> str:

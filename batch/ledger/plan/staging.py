@@ -20,6 +20,7 @@ from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.plan.undelivered import DueLooks, count_due, read_due_looks
 from batch.ledger.read.corrections import read_corrected, read_staged_corrections, show_corrections
 from batch.ledger.read.deliveries import ACCEPTED
+from batch.ledger.read.runs import select_runs
 from batch.ledger.send.queue import JobRows, rows_by_sender
 from batch.ledger.send.rolling_quota import read_contact_times
 from batch.ledger.storage.engine import READ, connect_to_read, translate_write_failures
@@ -34,7 +35,7 @@ from batch.ledger.storage.results import (
     row_columns,
     select_groups,
 )
-from batch.ledger.storage.schema import State, messages
+from batch.ledger.storage.schema import State, messages, runs
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
     OPTED_OUT,
@@ -195,6 +196,11 @@ class Staging:
     def pause(self) -> None:
         """End what was being read, which would keep the database from cleaning up. Before a person is asked."""
         self._connection.commit()
+
+    def find_run(self, sha256: str) -> Run | None:
+        """Return the newest run of the judged sheet, to whose rows corrections may lead back. `sha256`: of its file."""
+        same = (runs.c.sheet_sha256 == sha256, runs.c.trial.is_(False), runs.c.purged.is_(None))
+        return next((run for run in select_runs(self._connection, *same) if run.sheet_key == self._sheet), None)
 
     # What a run would send
 
