@@ -90,7 +90,7 @@ def format_moment(at: datetime, timezone: str | None = None, *, seconds: bool = 
 
 
 def quote_path(path: Path | str) -> str:
-    """Quote a path for this system's command line."""
+    """Quote a path, or a URL with one, for this system's command line."""
     return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 

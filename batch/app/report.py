@@ -101,7 +101,7 @@ def rewrite_report(name: str | None, settings: Settings, *, masked: bool = False
             raise damage
         index_problems = () if masked else write_index(folder.parent, worded.language)
         written = replace(written, problems=(*written.problems, *index_problems))
-        return RunReport(run=run, tally=tally, folder=folder, written=written)
+        return RunReport(run=replace(run, ledger=worded.ledger), tally=tally, folder=folder, written=written)
 
 
 def find_run(ledger: Ledger, name: str | None) -> Run:

@@ -7,10 +7,12 @@ from pathlib import Path
 from batch.app.inputs.recipient_lists import RecipientList, open_list
 from batch.app.inputs.staging import utc_now
 from batch.app.settings import Settings
+from batch.chats import parse_endpoint
 from batch.control_characters import show_controls
 from batch.errors import SettingsError
 from batch.i18n import _
 from batch.ledger import Ledger, SuppressionEntry
+from batch.model.messages import is_loopback
 from batch.model.phone.cells import is_region, read_phone
 from batch.model.reasons import Finding, sentence
 
@@ -48,19 +50,35 @@ def read_phones(phones: Sequence[str], region: str) -> tuple[str, ...]:
 
 
 def add_people(
-    phones: Sequence[str], *, reason: str | None, source: str | None, region: str, settings: Settings
+    phones: Sequence[str],
+    *,
+    reason: str | None,
+    source: str | None,
+    region: str,
+    settings: Settings,
+    only_at: str | None = None,
 ) -> dict[str, bool]:
     """Add people to the list; returns for each whether it is new there. Durable on return.
 
-    Nothing is changed when one of the phones is none: SettingsError.
+    `only_at`: the address of a rehearsal, for an entry that holds there alone. Nothing is changed when it is not on
+    this machine, or one of the phones is none: SettingsError.
     """
-    people = read_phones(phones, region)
+    people, endpoint = read_phones(phones, region), parse_endpoint(only_at) if only_at else ""
+    if endpoint and not is_loopback(endpoint):
+        problem = _("{endpoint} is no address of this machine.").format(endpoint=endpoint)
+        raise SettingsError(
+            problem, _("Leave --only-at out: a person who wants no messages is on the list everywhere.")
+        )
     now, reason, source = utc_now(), reason or _("asked for it"), source or _("by hand")
     with Ledger.open(settings.ledger) as ledger:
         before = {person: ledger.suppression.find(person) for person in people}
-        entries = (Entry(person=person, reason=reason, source=source, added=now) for person in people)
-        ledger.suppression.add(entries)
-    return {person: not (known and not known.endpoint) for person, known in before.items()}
+        new = {person: not known or known.endpoint not in ("", endpoint) for person, known in before.items()}
+        ledger.suppression.add(
+            Entry(person=person, reason=reason, source=source, added=now, endpoint=endpoint)
+            for person in people
+            if new[person]
+        )
+    return new
 
 
 def find_people(phones: Sequence[str], *, region: str, settings: Settings) -> dict[str, Entry | None]:
@@ -73,7 +91,7 @@ def find_people(phones: Sequence[str], *, region: str, settings: Settings) -> di
 def remove_people(people: Sequence[str], settings: Settings) -> list[Entry]:
     """Take people (E.164) off the list; returns the entries that are gone. Durable on return."""
     with Ledger.open(settings.ledger) as ledger:
-        return ledger.suppression.remove(people)
+        return ledger.suppression.remove(people, utc_now())
 
 
 def list_people(settings: Settings) -> Iterator[Entry]:

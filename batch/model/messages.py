@@ -17,6 +17,7 @@ from json.encoder import encode_basestring
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from batch.formatting import quote_path
 from batch.i18n import N_
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding
@@ -124,6 +125,18 @@ def is_loopback(endpoint: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def rehearsal_options(endpoint: str, ledger: str, *names: str) -> str:
+    """Return the options, of these names, by which a rehearsal's commands find its address and its ledger.
+
+    Each with a blank before it; empty for any other address.
+    """
+    if not is_loopback(endpoint):
+        return ""
+    place = ledger if "://" in ledger else f"sqlite:///{ledger}"
+    values = {"base-url": endpoint, "only-at": endpoint, "ledger": ledger and quote_path(place)}
+    return "".join(f" --{name} {values[name]}" for name in names if values[name])
 
 
 def message_key(person: str, unique: tuple[str, ...] = (), *, endpoint: str, campaign: str) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from batch.formatting import format_moment
 from batch.i18n import ngettext, number
 from batch.model.chat_history import TimelineMessage
+from batch.model.messages import rehearsal_options
 from batch.model.phone.cells import format_phone
 
 REPLY_TIME = timedelta(days=7)
@@ -86,11 +87,14 @@ class UndecidedReply:
     at: datetime
 
 
-def describe_undecided(replies: Sequence[UndecidedReply]) -> tuple[str, list[tuple[str, str]]]:
+def describe_undecided(
+    replies: Sequence[UndecidedReply], endpoint: str, ledger: str
+) -> tuple[str, list[tuple[str, str]]]:
     """Return what a person has to decide, and for each reply the command to type and its time; empty for none.
 
-    A masked person has no command.
+    A masked person has no command. One of a rehearsal silences the person at its address alone.
     """
+    options = rehearsal_options(endpoint, ledger, "only-at", "ledger")
     words = ngettext(
         "{n} reply has a word of opt-out in a sentence. Read it in Wegly; for a person who wants no more messages:",
         "{n} replies have a word of opt-out in a sentence. Read them in Wegly; for each person who wants no more "
@@ -98,7 +102,7 @@ def describe_undecided(replies: Sequence[UndecidedReply]) -> tuple[str, list[tup
         len(replies),
     )
     commands = [
-        (f'wegly-batch suppress add "{format_phone(each.person)}"', format_moment(each.at, each.timezone))
+        (f'wegly-batch suppress add "{format_phone(each.person)}"{options}', format_moment(each.at, each.timezone))
         for each in replies
         if "*" not in each.person
     ]
@@ -126,6 +130,14 @@ def find_reply(
     if first is not None and any(each.undecided for each in in_time):
         first = replace(first, undecided=True)
     return next((each for each in found if each.opts_out), first)
+
+
+def find_opt_out(
+    timeline: Sequence[TimelineMessage], ours: TimelineMessage, words: OptOutWords | None = None
+) -> datetime | None:
+    """Return when the person last opted out behind a message of ours; None when they did not."""
+    behind = [each for each in timeline if not each.from_me and each.at > ours.at]
+    return max((each.at for each in behind if _read(each, words or OptOutWords(), tied=False).opts_out), default=None)
 
 
 def join_replies(one: Reply | None, other: Reply | None) -> Reply | None:

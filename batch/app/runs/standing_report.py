@@ -38,7 +38,7 @@ def find_standing_report(
     if Counter(tally.reasons) != Counter(reasons) or not _is_of(folder, last, tally) or not files or is_worked_on:
         return None
     return FinishedRun(
-        run=last,
+        run=replace(last, ledger=ledger.location),
         tally=replace(tally, this_run=ThisRun()),  # nothing was done now
         folder=folder,
         written=ReportFiles(files=files),

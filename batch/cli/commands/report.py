@@ -31,7 +31,7 @@ def command(*, run: str | None, mask: bool, as_json: bool, opens: bool, **option
     if as_json:
         echo(to_json(report.summary))
     else:
-        undecided = () if mask else undecided_lines(report.tally.delivery)
+        undecided = () if mask else undecided_lines(report.tally.delivery, report.run.endpoint, report.run.ledger)
         echo("\n".join([written_text(report), *undecided]))
     if opens:
         open_page(report.written.page)

@@ -44,12 +44,23 @@ def command() -> None:
 @_reason_option
 @_source_option
 @_region_option
+@click.option(
+    "--only-at", metavar="URL", help="Of a rehearsal: only at this address of this machine. Default: at every address."
+)
 @shared_options("ledger", "json")
 def add(
-    *, phones: tuple[str, ...], reason: str | None, source: str | None, region: str, as_json: bool, **options: Any
+    *,
+    phones: tuple[str, ...],
+    reason: str | None,
+    source: str | None,
+    region: str,
+    only_at: str | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Put people on the list. Who is on it already stays as first noted."""
-    found = add_people(phones, reason=reason, source=source, region=region, settings=settings_from(options))
+    settings = settings_from(options)
+    found = add_people(phones, reason=reason, source=source, region=region, settings=settings, only_at=only_at)
     if as_json:
         echo(to_json(suppressed_people(found)))
         return
@@ -64,7 +75,10 @@ def add(
 @_region_option
 @shared_options("ledger")
 def remove(*, phones: tuple[str, ...], yes: bool, region: str, **options: Any) -> ExitCode:
-    """Take people off the list who want messages again. Asks first at a terminal."""
+    """Take people off the list who want messages again. Asks first at a terminal.
+
+    Replies from before put them on it no more; a later one that opts out does.
+    """
     settings = settings_from(options)
     found = find_people(phones, region=region, settings=settings)
     absent = _("is not on the list")

@@ -68,7 +68,7 @@ def _opt_out_lines(ended: FollowReport) -> list[str]:
             len(ended.opted_out),
         )
         lines.append(words.format(n=number(len(ended.opted_out))))
-    return [*lines, *undecided_lines(ended.counts)]
+    return [*lines, *undecided_lines(ended.counts, ended.endpoint, ended.ledger)]
 
 
 def _settled_text(ended: ReconcileReport) -> str:

@@ -28,9 +28,9 @@ def outcome_table(counts: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome,
     return "\n".join([*lines, f"  {label:<{width}}{number(sum(counts.values())):>8}"])
 
 
-def undecided_lines(counts: DeliveryCounts | None) -> list[str]:
+def undecided_lines(counts: DeliveryCounts | None, endpoint: str, ledger: str) -> list[str]:
     """Return the replies that a person has to decide, each with the command to type."""
-    sentence, commands = describe_undecided(counts.undecided if counts else ())
+    sentence, commands = describe_undecided(counts.undecided if counts else (), endpoint, ledger)
     return [sentence, *(f"  {command}    {when}" for command, when in commands)] if sentence else []
 
 

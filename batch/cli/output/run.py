@@ -44,7 +44,7 @@ def summary_text(ended: FinishedRun) -> str:
     parts.append("\n".join(filter(None, (*ended.headline, ended.rehearsal))))
     parts.append(outcome_table(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
-    if undecided := undecided_lines(ended.tally.delivery):
+    if undecided := undecided_lines(ended.tally.delivery, ended.run.endpoint, ended.run.ledger):
         parts.append("\n".join(undecided))
     parts.append(written_text(ended, ledger=ended.run.ledger))
     parts += [*ended.problems, *ended.notify_problems]

@@ -3,7 +3,6 @@
 Lengths and places are hundredths of the bar or chart, as texts with two decimals.
 """
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from babel.dates import format_date, format_datetime, format_time
 
 from batch.formatting import format_exact_duration, quote_path
 from batch.i18n import _, current_language, decimal, ngettext, number
-from batch.model.messages import is_loopback
+from batch.model.messages import rehearsal_options
 from batch.model.outcomes import Outcome
 from batch.model.runs import CAMPAIGN_FILE, Run, Tally
 from batch.reporter.html.text import local_moment, rate_text
@@ -227,7 +226,7 @@ def _replies(inputs: ReportInputs) -> Iterator[NextStep]:
         return
     from batch.model.replies import describe_undecided  # noqa: PLC0415 - needed only where people replied
 
-    words, commands = describe_undecided(inputs.tally.delivery.undecided)
+    words, commands = describe_undecided(inputs.tally.delivery.undecided, inputs.run.endpoint, inputs.run.ledger)
     yield NextStep(
         outcome=Outcome.UNKNOWN, title=_("Replies to decide"), words=words, commands=tuple(commands), is_reply=True
     )
@@ -253,12 +252,7 @@ def _look(inputs: ReportInputs) -> Iterator[NextStep]:
 
 
 def _options(run: Run, *only: str) -> str:
-    """Return the options by which a rehearsal's commands find its address and its ledger."""
-    if not is_loopback(run.endpoint):
-        return ""
-    place = run.ledger if "://" in run.ledger else f"sqlite:///{run.ledger}"
-    found = {"base-url": run.endpoint, "ledger": run.ledger and shlex.quote(place)}
-    return "".join(f" --{name} {value}" for name, value in found.items() if value and name in (only or found))
+    return rehearsal_options(run.endpoint, run.ledger, *(only or ("base-url", "ledger")))
 
 
 def _place(file: Path) -> str:

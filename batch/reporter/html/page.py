@@ -159,7 +159,7 @@ def _values(inputs: ReportInputs, files: Sequence[Path]) -> dict[str, object]:
         "run": run,
         "tally": tally,
         "verdict": verdict(run.exit_code),
-        "headline": headline(run, tally, last_sent=inputs.statistics.last_sent),
+        "headline": headline(run, tally, last_sent=inputs.statistics.last_sent)[: 2 + bool(tally.delivery)],
         "began": local_moment(run.started, inputs.zone),
         "notes": inputs.notes,
         "remarks": info.warnings if info else (),

@@ -104,7 +104,7 @@ def add_summary(
     _add_outcomes(page, tally)
     page.add()
     if tally.delivery:
-        _add_delivery(page, tally.delivery)
+        _add_delivery(page, run, tally.delivery)
     _add_reasons(page, tally, statistics)
     page.add()
     page.add((_("About this run"), "section"))
@@ -193,7 +193,7 @@ def _add_reasons(page: _Page, tally: Tally, statistics: Statistics) -> None:
         )
 
 
-def _add_delivery(page: _Page, counts: DeliveryCounts) -> None:
+def _add_delivery(page: _Page, run: Run, counts: DeliveryCounts) -> None:
     """Add what arrived: the steps, reasons of failures, rates, costs, and what a person has to decide."""
     page.add((_("What arrived"), "section"))
     _add_headings(page, _("Step"), None, _("Messages"), _("Share"))
@@ -203,10 +203,13 @@ def _add_delivery(page: _Page, counts: DeliveryCounts) -> None:
         page.add((step.name, "text"), (None, "text"), (step.messages, "number"), (share, "share"))
     for sentence in price_sentences(counts):
         page.add((sentence, "fact"))
-    decide, commands = describe_undecided(counts.undecided)
-    for line, name in ((decide, "note"), *((f"{command}    {when}", "fact") for command, when in commands)):
-        if line:
-            page.add((line, name))
+    decide, commands = describe_undecided(counts.undecided, run.endpoint, run.ledger)
+    if decide:
+        page.add()
+        page.add((_("Replies to decide"), "section"))
+        page.add((decide, "note"))
+        for command, when in commands:
+            page.add((when, "label"), (command, "fact"))
     if failures := summarize_failures(counts):
         page.add()
         page.add((_("Reasons of failures"), "section"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import shlex
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zipfile import ZipFile
@@ -59,7 +60,7 @@ def test_each_way_of_a_message_is_seen_twenty_minutes_later(office: Office, monk
     assert shown["costs"] == [{"currency": "BRL", "expected": "5.60", "delivered": "3.15"}]
     lists_say_what_arrived(office, first.summary["run"], head)
     again = office.run(sheet, office.campaign(name="outra"))
-    assert [row for row in again.rows if row[1] == "suppressed"] == [("skipped", "suppressed")] * 4
+    assert [row for row in again.rows if row[1] == "suppressed"] == [("skipped", "suppressed")] * 5
 
 
 def rows_have_what_arrived(office: Office, run: str, contacts: Iterable[str]) -> None:
@@ -89,18 +90,30 @@ def rows_have_what_arrived(office: Office, run: str, contacts: Iterable[str]) ->
 
 def lists_say_what_arrived(office: Office, run: str, head: str) -> None:
     """Summary, runs and index have the page's figures and the command to type; a masked one has no words, no phone."""
-    report = office.folder / "reports" / run / "report.xlsx"
-    (command,) = set(re.findall(r'wegly-batch suppress add "[^"]+"', html.unescape(head)))
-    assert command.endswith('0710"')
+    report, plain = office.folder / "reports" / run / "report.xlsx", html.unescape(head)
+    (command,) = set(re.findall(r'wegly-batch suppress add "[^"]+"[^"<]+', re.sub(r"<button.*?</button>", "", plain)))
+    rest = f" --only-at {office.sandbox.url} --ledger sqlite:///{office.folder / 'ledger.sqlite3'}"
+    assert command.endswith(f'0710"{rest}')
     assert command in office.type("report", run)[1]
-    assert "Delivered at least 9 of 16 messaged" in office.type("runs")[1]
+    headline = "Delivered at least 9 of 16 messaged (read at least 8), failed 5, on the way 2; 4 replied, 4 opted out."
+    assert headline in office.type("runs")[1]
+    assert headline in plain.partition("<main>")[0]
     index = (office.folder / "reports" / "index.html").read_text("utf-8")
     assert "Delivered at least 9 of 16 messaged (read at least 8), failed 5, on the way 2;" in index
-    texts = [cell.value for row in load_workbook(report)["Summary"] for cell in row if isinstance(cell.value, str)]
+    lines = [[cell.value for cell in row] for row in load_workbook(report)["Summary"]]
+    texts = [value for line in lines for value in line if isinstance(value, str)]
+    assert [text for text in texts if text.startswith(headline)]
+    decide = next(number for number, line in enumerate(lines) if command in line)
+    assert [line[1] for line in lines[decide - 2 : decide - 1]] == ["Replies to decide"]
+    assert not any([*lines[decide - 3], *lines[decide + 1]])
     assert {"What arrived", "Delivered, at least", "Message undeliverable", "131026"} <= set(texts)
     assert (
         "Cost of what was delivered, at least: BRL 3.15. Expected, if all that was accepted arrives: BRL 5.60." in texts
     )
+    code, out, err = office.type(*shlex.split(command)[1:])
+    assert (code, "is on the list now" in out) == (0, True), err
+    assert office.type("report", run)[1].count("suppress add") == 0
+    assert office.type("suppress", "list")[1].count("+55 11 97110-0710") == 1
     office.type("report", run, "--mask")
     for file in (report.parent / "masked").iterdir():
         kept = (

@@ -50,6 +50,21 @@ def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     return type_
 
 
+def test_an_entry_of_a_rehearsal_silences_nobody_elsewhere(typed: Typed) -> None:
+    """At its address the person gets nothing; at any other they do. Only an address of this machine is one."""
+    with running_sandbox() as here, running_sandbox() as other:
+        assert typed("suppress", "add", ANA, "--only-at", here.url)[1] == f"{ANA}  is on the list now\n"
+        assert typed("suppress", "add", ANA, "--only-at", f"{here.url}/")[1] == f"{ANA}  was on the list already\n"
+        found = [json.loads(run(typed, url, "--accept-change")[1])["counts"] for url in (here.url, other.url)]
+        assert [counts["skipped"] for counts in found] == [1, 0]
+    assert typed("suppress", "add", ANA)[1] == f"{ANA}  is on the list now\n"
+    assert typed("suppress", "add", ANA, "--only-at", here.url)[1] == f"{ANA}  was on the list already\n"
+    code, out, err = typed("suppress", "add", BIA, "--only-at", "https://api.wegly.com.br")
+    assert (code, out) == (2, "")
+    assert "https://api.wegly.com.br is no address of this machine.\nLeave --only-at out" in err
+    assert len(json.loads(typed("suppress", "list", "--json")[1])) == 2
+
+
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")

@@ -103,9 +103,17 @@ def test_the_label_of_a_button_is_kept_as_far_as_a_report_shows_it() -> None:
 def test_who_is_masked_has_no_command() -> None:
     """Such a command could not be typed; the person is counted all the same."""
     reply = UndecidedReply(person="+5511988887001", run="r1", timezone="America/Sao_Paulo", at=NOON)
-    sentence, commands = describe_undecided([reply, replace(reply, person="+55*******01")])
+    sentence, commands = describe_undecided([reply, replace(reply, person="+55*******01")], "https://api.example", "")
     assert sentence.startswith("2 replies have a word of opt-out")
     assert commands == [('wegly-batch suppress add "+55 11 98888-7001"', "03/11/2026 09:00")]
+
+
+def test_the_command_of_a_rehearsal_silences_its_address_alone() -> None:
+    """In the rehearsal's own ledger; with the bare command the person would be on the user's list, everywhere."""
+    reply = UndecidedReply(person="+5511988887001", run="r1", timezone="America/Sao_Paulo", at=NOON)
+    ((command, _when),) = describe_undecided([reply], "http://127.0.0.1:8080", "/data/a b/l.sqlite3")[1]
+    bare = 'wegly-batch suppress add "+55 11 98888-7001" --only-at http://127.0.0.1:8080 --ledger '
+    assert command == f"{bare}'sqlite:////data/a b/l.sqlite3'"
 
 
 def test_two_looks_know_of_a_reply_what_either_has_shown() -> None:
