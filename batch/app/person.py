@@ -49,7 +49,8 @@ class PersonReport:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.record.messages or self.record.rows or self.record.suppressed)
+        record = self.record
+        return not (record.messages or record.rows or record.suppressed or record.removed)
 
     @property
     def unknown(self) -> int:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from batch.i18n import N_
 from batch.model.chat_history import Span, TimelineMessage, is_same_text
-from batch.model.replies import OptOutWords, Reply, UndecidedReply, find_reply, join_replies
+from batch.model.replies import OptOutWords, Reply, UndecidedReply, find_opt_out, find_reply, join_replies
 
 LOOKS = tuple(timedelta(minutes=minutes) for minutes in (10, 120, 1440, 3 * 1440, 7 * 1440, 30 * 1440))
 """Times of the looks after a message was sent. WhatsApp gives up after 30 days."""
@@ -112,6 +112,8 @@ class Sighting:
     words: str = ""
     """Of a failure: WhatsApp's code, and the API's words, without a full stop; as far as it gives them."""
     reply: Reply | None = None
+    opted_out_at: datetime | None = None
+    """When the person last opted out by a reply that this look shows; `reply` has the first time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,8 +230,9 @@ def see(
     Where the message is not found, only an opt-out counts, by a reply from the beginning of its time on or by
     WhatsApp's code at any message of ours in it: it is obeyed whatever it answers.
     """
+    ours = TimelineMessage(at=span.start) if isinstance(found, DeliveryState) else found
+    reply, opted_out_at = find_reply(timeline, ours, words), find_opt_out(timeline, ours, words)
     if isinstance(found, DeliveryState):
-        reply = find_reply(timeline, TimelineMessage(at=span.start), words)
         stopped = any(
             each.from_me and not each.is_history and span.contains(each.at) and each.code == STOPPED_MARKETING
             for each in timeline
@@ -239,6 +242,7 @@ def see(
             state=found,
             code=STOPPED_MARKETING if stopped else None,
             reply=reply if reply is not None and reply.opts_out else None,
+            opted_out_at=opted_out_at,
         )
     return Sighting(
         at=at,
@@ -247,7 +251,8 @@ def see(
         word=found.status,
         code=found.code,
         words=found.words,
-        reply=find_reply(timeline, found, words),
+        reply=reply,
+        opted_out_at=opted_out_at,
     )
 
 

@@ -71,6 +71,7 @@ LINES_OF_FEATURES = {
     "next steps, messages that were sent, rehearsals, folded columns in reports": 290,
     "the wrong rows of a check as a sheet, previews of rows": 233,
     "delivery in reports: columns, a section with rates and costs, filters, lists of runs": 365,
+    "removals from the suppression list that stand against older replies, entries of a rehearsal by hand": 100,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_LINES_OF_A_MODULE = 350

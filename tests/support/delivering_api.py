@@ -25,6 +25,7 @@ TIMES = {
     "deliveries": ["seen_at", "looked_at", "next_look", "replied_at"],
     "runs": ["started", "finished"],
     "canaries": ["passed"],
+    "removals": ["removed"],
 }
 """Columns of a ledger that hold times, by table."""
 

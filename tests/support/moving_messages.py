@@ -51,6 +51,7 @@ class Moving:
     code: int | None
     reply: tuple[int, str] | None
     """Seconds after it, and the person's text."""
+    second_reply: tuple[int, str] | None = None
     has_twin: bool
     """An agent, or another program, sent the same person something in the same minute."""
     is_history: bool = False
@@ -98,8 +99,7 @@ class Moving:
         if self.has_twin:
             twin = {"id": f"twin-{self.row}", "from_me": True, "status": "read", "body_text": "Outra"}
             found.append((self.at + timedelta(seconds=1), twin))
-        if self.reply is not None:
-            seconds, text = self.reply
+        for seconds, text in filter(None, (self.reply, self.second_reply)):
             theirs = {"id": "reply", "from_me": False, "body_text": text, "type": "text", "status": "received"}
             found.append((self.at + timedelta(seconds=seconds), theirs))
         return [

@@ -52,6 +52,10 @@ def _lines(found: PersonReport) -> Iterator[str]:
         yield listed + (" " + _("(only at {endpoint})").format(endpoint=entry.endpoint) if entry.endpoint else "")
     if not record.suppressed:
         yield _("Not on the suppression list.")
+    if record.removed is not None:
+        yield _("Taken off the suppression list on {when}: a reply from before puts the person on it no more.").format(
+            when=_at(record.removed)
+        )
     if record.messages:
         count = len(record.messages)
         yield ngettext("{n} message:", "{n} messages:", count).format(n=number(count))
@@ -199,6 +203,7 @@ def person_json(found: PersonReport) -> str:
                 }
                 for each in record.suppressed
             ],
+            "removed_from_list": record.removed,
             "reports": found.folders,
             "forgotten": found.removed,
             "clean": found.unclean is None,

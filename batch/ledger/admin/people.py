@@ -23,8 +23,18 @@ from batch.ledger.storage.results import (
     result_of,
     row_columns,
 )
-from batch.ledger.storage.schema import State, corrections, decisions, deliveries, messages, rows, runs, suppressed
-from batch.ledger.storage.suppression import SuppressionEntry, entry_of
+from batch.ledger.storage.schema import (
+    State,
+    corrections,
+    decisions,
+    deliveries,
+    messages,
+    removals,
+    rows,
+    runs,
+    suppressed,
+)
+from batch.ledger.storage.suppression import SuppressionEntry, entry_of, read_removal
 from batch.model.delivery import Delivery
 from batch.model.messages import campaign_scope
 from batch.model.phone.digits import twin_of
@@ -78,11 +88,14 @@ class PersonRecord:
     rows: tuple[PersonRow, ...]
     """The earliest run first."""
     suppressed: tuple[SuppressionEntry, ...]
+    removed: datetime | None = None
+    """When the person was last taken off the suppression list."""
 
     @property
     def erasable(self) -> bool:
         """True when anything of it names the person, besides the suppression list."""
-        return any(not each.erased for each in self.messages) or any(each.result.person for each in self.rows)
+        named = any(not each.erased for each in self.messages) or any(each.result.person for each in self.rows)
+        return named or self.removed is not None
 
     @property
     def scopes(self) -> set[tuple[str, str]]:
@@ -107,6 +120,7 @@ class People(LedgerPart):
                 messages=found,
                 rows=tuple(_rows(connection, forms, [each.key for each in found])),
                 suppressed=tuple(map(entry_of, listed.mappings())),
+                removed=read_removal(connection, *forms),
             )
 
     def forget(self, record: PersonRecord, now: datetime) -> int | None:
@@ -133,6 +147,7 @@ class People(LedgerPart):
             _write(connection, PURGE_ROW, [purged_row(each.run, each) for each in (*their, *wrong)])
             _write(connection, PURGE_MESSAGE, [purged_values(each, hashes) for each in named])
             _write(connection, PURGE_LOOK, [{"of": each.key} for each in named])
+            connection.execute(sa.delete(removals).where(removals.c.person.in_(forms)))
         return len(named)
 
 

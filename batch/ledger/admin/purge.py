@@ -24,7 +24,7 @@ from batch.i18n import N_, _
 from batch.ledger.read.runs import select_runs
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK, PURGED, Hashes, clear_value, read_hashes
-from batch.ledger.storage.schema import State, corrections, deliveries, messages, meta, rows, runs
+from batch.ledger.storage.schema import State, corrections, deliveries, messages, meta, removals, rows, runs
 from batch.model.messages import TRIAL, campaign_scope
 from batch.model.reasons import findings_from_json, findings_to_json
 from batch.model.redaction import mask_file_name, mask_finding, mask_status
@@ -133,6 +133,8 @@ class Retention(LedgerPart):
                     self._write(now, PURGE_ROW, [purged_row(run.run, each) for each in page])
                 values = {"purged": now, "sheet_path": mask_file_name(run.sheet_path)}
                 self._write(now, sa.update(runs).where(runs.c.run == run.run).values(values))
+            has_message = sa.exists().where(messages.c.person == removals.c.person)
+            self._write(now, sa.delete(removals).where(removals.c.removed < before, ~has_message))
         return found
 
     @property

@@ -19,7 +19,7 @@ from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, tran
 from batch.ledger.storage.pseudonyms import MARK
 from batch.ledger.storage.results import LOOKED_AT, OF_MESSAGE, delivery_of
 from batch.ledger.storage.schema import SENT_STATES, canaries, deliveries, is_one_of, messages, rows, runs
-from batch.ledger.storage.suppression import SuppressionEntry, suppress, suppress_by_code
+from batch.ledger.storage.suppression import SuppressionEntry, read_removal, suppress, suppress_by_code
 from batch.model.delivery import LOOKS, STOPPED_MARKETING, Delivery, DeliveryCounts, Sighting, add_sighting, next_look
 from batch.model.messages import is_loopback
 from batch.model.phrases import Phrase
@@ -119,7 +119,7 @@ class Deliveries(LedgerPart):
             if seen.message_id is not None:
                 unnamed = (messages.c.key == message.key, messages.c.message_id.is_(None))
                 connection.execute(sa.update(messages).where(*unnamed).values(message_id=seen.message_id))
-            return now, _suppress(connection, message, now, seen.at)
+            return now, _suppress(connection, message, known, now, seen)
 
     def sent_by(self, run: str, since: datetime, until: datetime | None = None) -> dict[int, FollowedMessage]:
         """Return the accepted messages that a run has sent, by row: those of `since`, and before `until`."""
@@ -234,15 +234,24 @@ def _values(message: FollowedMessage, now: Delivery) -> dict[str, Any]:
     }
 
 
-def _suppress(connection: sa.Connection, message: FollowedMessage, now: Delivery, at: datetime) -> bool:
-    """Put a person on the suppression list whose reply, or WhatsApp's code, opts them out."""
-    where = message.endpoint if is_loopback(message.endpoint) else ""
-    if now.code == STOPPED_MARKETING and not now.state.arrived:
+def _suppress(
+    connection: sa.Connection, message: FollowedMessage, known: Delivery | None, now: Delivery, seen: Sighting
+) -> bool:
+    """Put a person on the suppression list whose reply, or WhatsApp's code, opts them out.
+
+    A person who was taken off it since stays off it. When a message failed is not known, so its code counts once.
+    """
+    where, at = message.endpoint if is_loopback(message.endpoint) else "", seen.at
+    is_new = known is None or known.code != STOPPED_MARKETING
+    if is_new and now.code == STOPPED_MARKETING and not now.state.arrived:
         return suppress_by_code(connection, message.person, str(now.code), run=message.run, added=at, endpoint=where)
     reply: Reply | None = now.reply
     if reply is None or not reply.opts_out:
         return False
-    values = {"run": message.run, "when": format_moment(reply.at, message.timezone)}
+    removed, latest = read_removal(connection, message.person), max(reply.at, seen.opted_out_at or reply.at)
+    if removed is not None and latest <= removed:
+        return False
+    values = {"run": message.run, "when": format_moment(latest, message.timezone)}
     entry = SuppressionEntry(
         person=message.person,
         reason=Phrase(N_("answered that they want no more messages")),

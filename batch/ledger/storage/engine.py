@@ -29,6 +29,7 @@ from batch.ledger.storage.schema import (
     messages,
     meta,
     metadata,
+    removals,
     rows,
     suppressed,
 )
@@ -87,6 +88,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     5: _limit_suppression_to_endpoints,
     6: _add_deliveries,
     7: _add_canaries_and_retries,
+    8: removals.create,
 }
 """Version n to the step that leads to it from n - 1: each change of a table brings its own."""
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Raised with every change of the tables; `MIGRATIONS` in `engine.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -272,6 +272,14 @@ suppressed = sa.Table(
 )
 """The suppression list: people whom no campaign messages. `endpoint`: where the entry holds; empty: everywhere. One
 that comes from a rehearsal holds at its address only, so that no rehearsal silences a person of the real campaigns."""
+
+removals = sa.Table(
+    "removals",
+    metadata,
+    sa.Column("person", sa.String(20), primary_key=True),
+    sa.Column("removed", UtcTime, nullable=False),
+)
+"""When people were last taken off the suppression list: a reply from before then puts none of them on it again."""
 
 campaigns = sa.Table(
     "campaigns",

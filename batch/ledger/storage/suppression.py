@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from batch.i18n import N_, _
 from batch.ledger.storage.damage import check_types
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
-from batch.ledger.storage.schema import insert_new, is_suppressed, suppressed
+from batch.ledger.storage.schema import insert_new, is_suppressed, removals, suppressed
 from batch.model.phrases import Phrase, Value
 
 _CHANGING = N_("changing the suppression list")
@@ -68,6 +68,14 @@ def suppress_by_code(
     return suppress(connection, entry)
 
 
+def read_removal(connection: sa.Connection, *people: str) -> datetime | None:
+    """Return when any of these, as forms of one person, was last taken off the list; None when none ever was."""
+    found = connection.execute(sa.select(removals).where(removals.c.person.in_(people))).mappings().all()
+    for each in found:
+        check_types(removals, each)
+    return max((each["removed"] for each in found), default=None)
+
+
 class SuppressionList(LedgerPart):
     """The list. Changes are durable on return. Raises LedgerFailed when one could not be written."""
 
@@ -86,16 +94,23 @@ class SuppressionList(LedgerPart):
             new = insert_new(suppressed).returning(suppressed.c.person)
             return len(connection.execute(new, list(map(_values, first.values()))).all())
 
-    def remove(self, people: Iterable[str]) -> list[SuppressionEntry]:
-        """Take people off the list, all or none; return the entries of those who were on it."""
+    def remove(self, people: Iterable[str], now: datetime) -> list[SuppressionEntry]:
+        """Take people off the list, all or none; return the entries of those who were on it.
+
+        Replies from before `now` put them on it no more.
+        """
         removed: list[SuppressionEntry] = []
         remedy = _("Nobody was taken off it. Check the disk, then try again.")
         with translate_write_failures(_CHANGING, remedy), self._engine.begin() as connection:
             for page in pages(people, _PAGE):
                 these = suppressed.c.person.in_(page)
-                entries = connection.execute(sa.select(suppressed).where(these)).mappings()
-                removed += map(entry_of, entries)
+                found = [*map(entry_of, connection.execute(sa.select(suppressed).where(these)).mappings())]
                 connection.execute(sa.delete(suppressed).where(these))
+                off = sorted({each.person for each in found})
+                connection.execute(sa.delete(removals).where(removals.c.person.in_(off)))
+                if off:
+                    connection.execute(sa.insert(removals), [{"person": each, "removed": now} for each in off])
+                removed += found
         return removed
 
     def entries(self) -> Iterator[SuppressionEntry]:

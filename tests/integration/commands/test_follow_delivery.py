@@ -152,6 +152,42 @@ def test_two_of_ours_in_a_minute_are_told_apart_by_their_ids_alone(desk: Callabl
     assert sorted(state for state, _ in known(here.ledger).values()) == ["delivered", "delivered", "not_told_apart"]
 
 
+def test_who_was_taken_off_the_list_stays_off_it_until_a_newer_reply(desk: Callable[..., Desk]) -> None:
+    """An old reply, and a failure that was seen before, are shown by each later look; a person has decided since."""
+    day = 86_400
+    here = desk(
+        moving(2, "delivered", reply=(70, "SAIR"), second_reply=(4 * day, "Pare!")),
+        moving(3, "delivered", reply=(70, "SAIR")),
+        moving(4, "failed later", code=131050),
+        moving(5, "delivered", reply=(70, "SAIR")),
+    )
+    people = [here.api.by_chat[f"chat-{row}"].person for row in (2, 3, 4)]
+
+    def listed() -> set[str]:
+        return {entry.person for entry in here.ledger.suppression.entries()}
+
+    here.at(timedelta(days=1))
+    assert len(here.follow().opted_out) == 4
+    assert len(here.ledger.suppression.remove([*people, "+5511900009999"], here.api.now + timedelta(hours=1))) == 3
+    before = listed()
+    here.at(timedelta(days=3))
+    assert (here.follow().opted_out, listed()) == ((), before)
+    here.at(timedelta(days=7))
+    (again,) = here.follow().opted_out
+    entry = here.ledger.suppression.find(again.person)
+    assert entry is not None
+    assert (again.person, str(entry.source)) == (people[0], f"reply, run {again.run}, 07/11/2026 09:00")
+    assert listed() == before | {people[0]}
+
+
+def test_who_was_never_on_the_list_cannot_be_taken_off_it(desk: Callable[..., Desk]) -> None:
+    """Such a removal leaves no trace: the first look at the reply puts the person on the list."""
+    here = desk(moving(2, "delivered", reply=(70, "SAIR")))
+    here.at(timedelta(days=1))
+    assert here.ledger.suppression.remove([here.api.by_chat["chat-2"].person], here.api.now) == []
+    assert len(here.follow().opted_out) == 1
+
+
 def test_the_rate_is_kept(desk: Callable[..., Desk]) -> None:
     """However many chats are read at once."""
     here = desk(*[moving(row, "read") for row in range(2, 42)])

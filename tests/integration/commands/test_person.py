@@ -117,6 +117,19 @@ def test_the_list_goes_on_protecting_whom_the_ledger_forgot(office: Office) -> N
     assert later.rows == [("skipped", "suppressed")]
 
 
+def test_who_was_taken_off_the_list_is_shown_and_forgotten(office: Office) -> None:
+    """The ledger keeps the moment, because of older replies: it is the person's as well."""
+    office.type("suppress", "add", ANA)
+    assert record(office, ANA)["removed_from_list"] is None
+    assert office.type("suppress", "remove", ANA, "--yes")[0] == 0
+    assert record(office, ANA)["removed_from_list"] is not None
+    assert "Taken off the suppression list on" in office.type("person", ANA)[1]
+    assert in_ledger(office)
+    assert record(office, ANA, "--forget")["clean"] is True
+    assert in_ledger(office) == []
+    assert "Nothing is known of this person." in office.type("person", ANA)[1]
+
+
 def test_a_person_who_is_not_on_the_list_gets_the_line_to_add(office: Office) -> None:
     """To be forgotten is not to be suppressed: the command for that is given."""
     office.run(office.sheet([ANA]), office.campaign())

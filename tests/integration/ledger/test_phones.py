@@ -47,7 +47,7 @@ def as_before(office: Office) -> None:
             "INSERT INTO s SELECT '+54' || substr(person, 5), reason, source, added FROM suppressed;"
             "DROP TABLE suppressed; ALTER TABLE s RENAME TO suppressed;"
             "ALTER TABLE runs DROP COLUMN reply_opt_outs; DROP TABLE deliveries; DROP TABLE canaries;"
-            "DROP INDEX messages_retries; ALTER TABLE messages DROP COLUMN retry_of;"
+            "DROP TABLE removals; DROP INDEX messages_retries; ALTER TABLE messages DROP COLUMN retry_of;"
             "ALTER TABLE messages DROP COLUMN message_id;"
             "ALTER TABLE messages DROP COLUMN message_status;"
             "UPDATE meta SET value = '4' WHERE name = 'schema_version'"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -58,13 +57,14 @@ FOLLOW_DEFECTS: dict[str, tuple[object, str, object]] = {
     "ValueError": (delivery, "state_of", _know_no_other_word),
     "was shown": (delivery, "state_of", lambda _word: DeliveryState.READ),
     "shows the token": (Token, "redact", lambda _token, text: text),
-    "for nothing": (looks, "_suppress", lambda connection, message, _now, at: _list(connection, message, at)),
+    "for nothing": (looks, "_suppress", lambda connection, message, *more: _list(connection, message, more[-1])),
 }
 """What the proof sees of a defect: where it is put in, and what it is."""
 
 
-def _list(connection: Connection, message: FollowedMessage, at: datetime) -> bool:
-    return suppress_by_code(connection, message.person, "131050", run=message.run, added=at, endpoint=message.endpoint)
+def _list(connection: Connection, message: FollowedMessage, seen: Sighting) -> bool:
+    values = {"run": message.run, "added": seen.at, "endpoint": message.endpoint}
+    return suppress_by_code(connection, message.person, "131050", **values)
 
 
 @pytest.mark.parametrize("sign", FOLLOW_DEFECTS)

@@ -139,7 +139,7 @@ def test_who_is_taken_off_again_is_sent_to(ledger: Ledger) -> None:
     send(ledger, "r1")
     plan(ledger, "r2", [good(2, ANA)])
     assert (send(ledger, "r2"), shown(ledger, "r2")) == ([], {2: SKIPPED})
-    ledger.suppression.remove([ANA])
+    ledger.suppression.remove([ANA], NOW)
     plan(ledger, "r3", [good(2, ANA)])
     assert send(ledger, "r3") == [2]
 
@@ -315,5 +315,5 @@ def test_removing_is_all_or_none_however_many(ledger: Ledger) -> None:
     ledger.suppression.add(everyone)
     _refuse(ledger, "DELETE", everyone[2400].person)
     with pytest.raises(LedgerFailed, match="Nobody was taken off it"):
-        ledger.suppression.remove(each.person for each in everyone)
+        ledger.suppression.remove((each.person for each in everyone), NOW)
     assert ledger.suppression.count() == 2500

@@ -193,7 +193,7 @@ def test_the_values_of_somebody_who_opted_out_are_not_kept(ledger: Ledger) -> No
     assert isinstance(refused, ClaimRefusal)
     assert refused.outcome is Outcome.SKIPPED
     assert _payloads(ledger) == [None]
-    ledger.suppression.remove([ANA])
+    ledger.suppression.remove([ANA], NOON)
     planned(ledger, "r2", ANA)
     assert _payloads(ledger) == ["{}"]
     ledger.suppression.add([entry])

@@ -50,6 +50,7 @@ INSERT INTO suppressed VALUES ('+5511988887001', '"asked"', '"mail"', 1772366400
 """
 VERSION_6 = """
 DROP TABLE canaries;
+DROP TABLE removals;
 DROP INDEX messages_retries;
 ALTER TABLE messages DROP COLUMN retry_of;
 """

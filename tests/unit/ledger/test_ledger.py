@@ -354,6 +354,7 @@ def test_no_table_is_unknown_to_the_upgrade_path() -> None:
         "deliveries",
         "messages",
         "meta",
+        "removals",
         "rows",
         "run_senders",
         "runs",

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import insert, literal, select
 
 from batch.errors import LedgerFailed
-from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, StagedRow
+from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, StagedRow, SuppressionEntry
 from batch.ledger.admin.purge import Scope
 from batch.ledger.storage.pseudonyms import MARK
-from batch.ledger.storage.schema import rows
+from batch.ledger.storage.schema import deliveries, removals, rows
 from batch.model.delivery import DeliveryState, Sighting
 from batch.model.messages import message_key
 from batch.model.replies import OptOutWords, Reply, UndecidedReply
@@ -191,13 +191,15 @@ def test_a_purge_leaves_what_became_of_a_message_and_nobody(ledger: Ledger) -> N
     send(ledger, "r1", [2])
     (message,) = due(ledger, later(hours=1))
     look(ledger, message, "failed", later(hours=1), code=131026, words="Not to +5511970000002", word="failed")
+    ledger.suppression.add([SuppressionEntry(person=message.person, reason="r", source="s", added=NOON)])
+    ledger.suppression.remove([message.person], later(days=2))
     ledger.retention.purge(Scope(endpoint=API, campaign="r1"), later(days=300), now=later(days=301))
     assert due(ledger, later(days=302)) == []
     counts = ledger.tally("r1").delivery
     assert counts is not None
     assert dict(counts.codes) == {(131026, ""): 1}
     with ledger._engine.connect() as connection:
-        dump = connection.exec_driver_sql("SELECT * FROM deliveries").fetchall()
+        dump = [connection.execute(select(each)).all() for each in (deliveries, removals)]
     assert "970000002" not in str(dump)
 
 

@@ -49,7 +49,7 @@ def test_entries_come_by_date_then_person(ledger: Ledger) -> None:
 def test_removing_returns_those_who_were_on_it(ledger: Ledger) -> None:
     """With what was noted of them; the others are not mentioned, and the rest stays."""
     ledger.suppression.add([entry(1), entry(2), entry(3)])
-    gone = ledger.suppression.remove([entry(2).person, entry(7).person])
+    gone = ledger.suppression.remove([entry(2).person, entry(7).person], NOW)
     assert gone == [entry(2)]
     assert [each.person for each in ledger.suppression.entries()] == [entry(1).person, entry(3).person]
 
@@ -58,7 +58,7 @@ def test_a_long_list_goes_in_and_out_in_steps(ledger: Ledger) -> None:
     """More people than one statement takes, some of them twice and far apart."""
     assert ledger.suppression.add(entry(number % 2400) for number in range(5000)) == 2400
     assert ledger.suppression.count() == 2400
-    assert len(ledger.suppression.remove(entry(number).person for number in range(2399))) == 2399
+    assert len(ledger.suppression.remove((entry(number).person for number in range(2399)), NOW)) == 2399
     assert [each.person for each in ledger.suppression.entries()] == [entry(2399).person]
 
 
@@ -116,5 +116,5 @@ def test_a_list_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         with pytest.raises(LedgerFailed, match=r"changing the suppression list: no room.* do it again"):
             ledger.suppression.add([entry(2)])
         with pytest.raises(LedgerFailed, match=r"changing the suppression list: no room.*Nobody was taken off it"):
-            ledger.suppression.remove([entry(1).person])
+            ledger.suppression.remove([entry(1).person], NOW)
         assert list(ledger.suppression.entries()) == [entry(1)]
