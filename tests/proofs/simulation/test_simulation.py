@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -372,6 +372,34 @@ def any_failure_is_replaced(patch: pytest.MonkeyPatch) -> None:
     _claim_without(patch)
 
 
+def replacements_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A ledger that does not keep of a message that was sent which failed one it replaces."""
+    record = claims.record
+
+    def forgetting(connection: Connection, held: Claim, verdict: Verdict, **more: Any) -> Any:
+        recorded = record(connection, held, verdict, **more)
+        connection.execute(update(messages).where(messages.c.key == held.key).values(retry_of=None))
+        return recorded
+
+    patch.setattr(claims, "record", forgetting)
+
+
+def failures_are_replaced_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A plan that does not wait for a day."""
+    patch.setattr(plan_rules, "RETRY_AFTER", timedelta(0))
+
+
+def who_is_not_on_whatsapp_is_messaged(patch: pytest.MonkeyPatch) -> None:
+    """A plan, and a claim, that do not know the code."""
+    patch.setattr(outreach, "UNREACHABLE", -1)
+    _claim_without(patch)
+
+
+def who_proves_unreachable_meanwhile_is_messaged(patch: pytest.MonkeyPatch) -> None:
+    """A claim that trusts the plan: what a look has shown since is not asked."""
+    _claim_without(patch, "is_reachable", lambda *_: true())
+
+
 def the_canary_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
     """A run that goes on once its first messages are accepted."""
 
@@ -423,6 +451,10 @@ BREAKINGS: dict[Breaking, set[str]] = {
     any_message_of_ours_is_taken_for_it: {"untrue delivery"},
     failures_are_not_looked_at_again: {"replaced"},
     any_failure_is_replaced: {"replaced"},
+    replacements_are_forgotten: {"replaced"},
+    failures_are_replaced_at_once: {"replaced"},
+    who_is_not_on_whatsapp_is_messaged: {"unreachable"},
+    who_proves_unreachable_meanwhile_is_messaged: {"unreachable"},
     the_canary_is_not_waited_for: {"canary"},
     a_canary_counts_for_every_sender: {"canary"},
     failed_messages_do_not_stop_the_run: {"undelivered"},
@@ -444,6 +476,10 @@ ONLY_IN: dict[Breaking, Callable[[Knobs], object]] = {
     any_message_of_ours_is_taken_for_it: lambda knobs: knobs.moves.strangers,
     failures_are_not_looked_at_again: lambda knobs: knobs.moves.replaces,
     any_failure_is_replaced: lambda knobs: knobs.moves.replaces,
+    replacements_are_forgotten: lambda knobs: knobs.moves.replaces and knobs.invoices > 1,
+    failures_are_replaced_at_once: lambda knobs: knobs.moves.replaces,
+    who_is_not_on_whatsapp_is_messaged: lambda knobs: knobs.moves.skip_unreachable and knobs.invoices > 1,
+    who_proves_unreachable_meanwhile_is_messaged: lambda knobs: knobs.moves.skip_unreachable and knobs.invoices > 1,
     the_canary_is_not_waited_for: lambda knobs: knobs.moves.canaries,
     a_canary_counts_for_every_sender: lambda knobs: knobs.moves.canaries,
     failed_messages_do_not_stop_the_run: lambda knobs: knobs.moves.broken,

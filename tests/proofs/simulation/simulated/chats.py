@@ -61,6 +61,8 @@ class Moves:
     """How likely a life replaces failed messages."""
     broken: float = 0.0
     """How likely the template is accepted, and fails, as long as a life lasts."""
+    skip_unreachable: timedelta | None = None
+    """The rule of that name."""
 
 
 def draw_moves(rng: Random) -> Moves:
@@ -76,12 +78,13 @@ def draw_moves(rng: Random) -> Moves:
         pages=rng.choice((None, None, 1, 2)),
         tells=rng.choice((0.0, 0.5, 1.0)),
         shared=rng.random() < 0.3,
-        gaps=(25.0, 25.0, 80.0) if replaces else rng.choice(((0.2, 2.5), (0.2, 25.0))),
+        gaps=rng.choice(((25.0, 25.0, 80.0), (3.0, 9.0, 25.0))) if replaces else rng.choice(((0.2, 2.5), (0.2, 25.0))),
         reads=rng.choice(((), (), ("500", "429", "cut"), ("time-out", "429, come back"), ("401",), ("404",))),
         follows=rng.choice((0.0, 0.3, 1.0)),
-        canaries=rng.choice((0.0, 0.3, 1.0)),
+        canaries=0.0 if replaces else rng.choice((0.0, 0.3, 1.0)),  # a run that stops soon has little to replace
         replaces=replaces,
         broken=0.0 if replaces else rng.choice((0.0, 0.0, 0.5)),
+        skip_unreachable=rng.choice((None, None, timedelta(hours=20), timedelta(days=180))),
     )
 
 

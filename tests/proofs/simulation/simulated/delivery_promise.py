@@ -19,6 +19,7 @@ from simulated.sheet import ENDPOINT
 __all__ = ["SAMPLING", "DeliveryPromise", "Sampling"]
 
 STOPPED_MARKETING = 131050
+UNREACHABLE = 131026
 ORDER = ("not_found", "not_told_apart", "other", "processing", "sent", "failed", "delivered", "read")
 GOING = {"sent", "delivered", "read"}
 REPEATABLE = {131049, 131000, 131016, 130429, 131057, 132015}
@@ -91,6 +92,7 @@ class DeliveryPromise:
     def __init__(self, broken: Callable[[str, str], None]) -> None:
         self._broken = broken
         self.chats: Chats
+        self.disk: Disk
         self.clock_was_wrong = False
         self._numbers = count()
         self._claimed: dict[str, int] = {}
@@ -105,6 +107,8 @@ class DeliveryPromise:
         self._seen: dict[Process, dict[str, int]] = defaultdict(dict)
         """People whose opt-out a process has seen, likewise."""
         self._ever: set[str] = set()
+        self._not_reached: set[str] = set()
+        """People of whom a look, or an answer, has shown that WhatsApp could not reach them."""
         self._expected: dict[Process, set[str]] = {}
         """People who opted out where a look was due when the process planned."""
         self._failed_reads: set[Process] = set()
@@ -146,6 +150,8 @@ class DeliveryPromise:
         opts_out |= len(ours) == 1 and ours[0].stopped_marketing
         if any(each.entry.opts_out or each.stopped_marketing for each in shown):
             self._ever.add(person)
+        if any(each.status == "failed" and each.entry.code == UNREACHABLE for each in ours):
+            self._not_reached.add(person)
         look = _Look(
             process=process, at=at, true_at=true_at, shown=shown, opts_out=opts_out and not self.clock_was_wrong
         )
@@ -184,6 +190,13 @@ class DeliveryPromise:
         """Whether a look has shown anything that opts the person out."""
         return person in self._ever
 
+    def refused_as_unreachable(self, person: str) -> None:
+        self._not_reached.add(person)
+
+    def was_not_reached(self, person: str) -> bool:
+        """Whether a look, or an answer, has ever shown so."""
+        return person in self._not_reached
+
     def replaces(self, key: str) -> bool:
         """Whether the message was posted in place of a failed one."""
         return key in self._replacing
@@ -212,6 +225,7 @@ class DeliveryPromise:
                 )
             self._check_canary(process, key, sender, at)
             self._check_stop(process, key, at)
+            self._check_reachable(key, person)
         self._sending[process].keys.setdefault(key, sender)
         if of is not None:
             self._replacing[key] = of
@@ -273,6 +287,24 @@ class DeliveryPromise:
         old = sum(at - each > SAMPLING.most(len(accepted)) for each in accepted)
         if old > SAMPLING.of * SAMPLING.fewest:
             self._broken("undelivered", f"{key[:8]} is posted, though {old} messages failed before")
+
+    def _check_reachable(self, key: str, person: str) -> None:
+        """By what the ledger had at the claim: no message that could not be delivered, and none since that was."""
+        within = self.chats.moves.skip_unreachable
+        if within is None:
+            return
+        [(claimed,)] = self.disk.look("select sent_at from messages where key = ?", key)
+        query = (
+            "select m.key from messages m left join deliveries d on d.key = m.key and d.attempts = m.attempts "
+            "where m.person = ? and m.key <> ? and m.sent_at > ? and m.sent_at < ? "
+            "and ((d.state = 'failed' and d.code = ? and d.looked_at < ?) or "
+            "(m.state = 'error' and m.findings like '%not_on_whatsapp%')) "
+            "and not exists (select 1 from messages l join deliveries o on o.key = l.key and o.attempts = l.attempts "
+            "where l.person = m.person and l.sent_at > m.sent_at and o.state in ('delivered', 'read'))"
+        )
+        since = claimed - within // timedelta(microseconds=1)
+        for (other,) in self.disk.look(query, person, key, since, claimed, UNREACHABLE, claimed):
+            self._broken("unreachable", f"{key[:8]} is posted to {person}, whom {other[:8]} did not reach")
 
     def _best(self, key: str) -> str:
         """The furthest status that looks have shown of a message."""

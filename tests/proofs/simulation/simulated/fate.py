@@ -105,10 +105,16 @@ def draw_knobs(rng: Random) -> Knobs:
         outreach=outreach,
         moves=draw_moves(rng),
     )
-    if knobs.moves.replaces or knobs.moves.replies:
+    if knobs.moves.skip_unreachable:
+        rules = replace(outreach.rules, skip_unreachable=knobs.moves.skip_unreachable)
+        knobs = replace(knobs, outreach=replace(outreach, rules=rules))
+    if knobs.moves.replaces or knobs.moves.replies or knobs.moves.skip_unreachable:
         # What a look has shown matters to the next life alone, and to people who are to get another message.
         rows = max(rows, 12)
         knobs = replace(knobs, lives=knobs.lives + 1, rows=rows, people=rows // 3, invoices=rng.choice((1, 3)))
+    if knobs.moves.replaces:  # a person gets one replacement, so that several of their messages have to fail
+        rows = max(rows, 24)
+        knobs = replace(knobs, lives=knobs.lives + 2, rows=rows, people=rows // 6, invoices=3)
     if knobs.moves.broken:  # a stop by failures needs some time
         knobs = replace(knobs, rows=max(rows, 40), people=80, settings=replace(knobs.settings, rate=0.5), stalls=0.0)
     return knobs

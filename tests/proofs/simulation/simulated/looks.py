@@ -51,7 +51,7 @@ def draw_looking(rng: Random, moves: Moves) -> Looking:
         follows=replaces or rng.random() < moves.follows,
         replaces=replaces,
         canary=rng.choice((5.0, 60.0, 180.0)) if rng.random() < moves.canaries else 0.0,
-        undelivered=rng.choice((0.2, 0.5, 1.0)),
+        undelivered=1.0 if moves.replaces else rng.choice((0.2, 0.5, 1.0)),
     )
 
 

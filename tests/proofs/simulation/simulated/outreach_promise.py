@@ -15,7 +15,7 @@ from simulated.outreach import OTHER_CAMPAIGN, Earlier, Outreach
 
 __all__ = ["LEFT_OUT", "OutreachPromise"]
 
-LEFT_OUT = (Reason.SUPPRESSED, Reason.RECENTLY_MESSAGED)
+LEFT_OUT = (Reason.SUPPRESSED, Reason.RECENTLY_MESSAGED, Reason.UNREACHABLE)
 """Reasons of rows that a rule of outreach leaves out."""
 _DAY = timedelta(hours=24)
 _APART = timedelta(seconds=6)
@@ -142,8 +142,13 @@ class OutreachPromise:
                 self._broken("cap", f"{person} at {at} is one too many of {sender}: {len(people)} in 24 hours before")
             reached[person] = at
 
-    def check_left_out(self, person: str | None, result: Result, *, by_look: bool) -> None:
-        """A row that a rule leaves out: the rule must really apply. `by_look`: a look has shown an opt-out."""
+    def check_left_out(self, person: str | None, result: Result, *, by_look: bool, unreached: bool) -> None:
+        """A row that a rule leaves out: the rule must really apply. `by_look`: a look has shown an opt-out.
+
+        `unreached`: a look, or an answer, has shown 131026.
+        """
+        if result.reason == Reason.UNREACHABLE and not unreached:
+            self._broken("untrue", f"row {result.row} is left out, but {person} was reached by every message")
         if result.reason == Reason.SUPPRESSED and not self.is_listed(person or "") and not by_look:
             self._broken("untrue", f"row {result.row} is left out, but {person} is on no list")
         if result.reason == Reason.RECENTLY_MESSAGED and not self._others.get(person or ""):

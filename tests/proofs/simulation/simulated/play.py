@@ -94,6 +94,7 @@ class _World:
         self._others = stream(self.seed, "others")
         self._looks = stream(self.seed, "looks")
         chats = self.promise.delivery.chats = Chats(self.knobs.moves, stream(self.seed, "chats"))
+        self.promise.delivery.disk = self.disk
         self.api = Api(
             self.loop,
             self.disk,

@@ -186,7 +186,9 @@ class Promise:
         left_out = [result for _, result in shown if result.reason in LEFT_OUT]
         for result in left_out:
             person = shown[0][0].person
-            self.outreach.check_left_out(person, result, by_look=self.delivery.has_opted_out(person or ""))
+            unreached = self.delivery.was_not_reached(person or "")
+            by_look = self.delivery.has_opted_out(person or "")
+            self.outreach.check_left_out(person, result, by_look=by_look, unreached=unreached)
         # A row that cannot be sent stands for what was sent before it was planned, not for what others sent since.
         if len(stands) > 1 or (not stands and ((could and not left_out) or (alone and self._applied[key]))):
             self.broken("rows", f"{key[:8]} has {[(result.row, result.outcome.value) for _, result in shown]}")
