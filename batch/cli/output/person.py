@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from batch.app.person import Message, PersonReport
 from batch.formatting import format_moment, format_rows, to_json
 from batch.i18n import _, ngettext, number
-from batch.model.delivery import STATE_WORDS, Delivery, DeliveryState
+from batch.model.delivery import STATE_WORDS, Delivery, DeliveryState, failure_text
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import in_english
 from batch.model.reasons import sentence
@@ -95,7 +95,7 @@ def _delivery_lines(delivery: Delivery) -> Iterator[str]:
     if delivery.state is DeliveryState.OTHER and delivery.word:
         state = f"{state} ({delivery.word})"
     elif delivery.state is DeliveryState.FAILED:
-        state = " ".join(filter(None, [state, str(delivery.code or ""), delivery.words]))
+        state = f"{state} {failure_text(delivery.code, delivery.words)}".rstrip()
     seen = _("{state}; first seen {seen}, looked {looked}")
     yield seen.format(state=state, seen=_at(delivery.seen_at), looked=_at(delivery.looked_at))
     if delivery.reply is not None:
