@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from batch.formatting import format_moment
-from batch.i18n import ngettext, number
+from batch.i18n import _, ngettext, number
 from batch.model.chat_history import TimelineMessage
 from batch.model.messages import rehearsal_options
 from batch.model.phone.cells import format_phone
@@ -102,7 +102,10 @@ def describe_undecided(
         len(replies),
     )
     commands = [
-        (f'wegly-batch suppress add "{format_phone(each.person)}"{options}', format_moment(each.at, each.timezone))
+        (
+            f'wegly-batch suppress add "{format_phone(each.person)}"{options}',
+            _("wrote on {when}").format(when=format_moment(each.at, each.timezone)),
+        )
         for each in replies
         if "*" not in each.person
     ]

@@ -221,12 +221,11 @@ def _add_delivery(page: _Page, run: Run, counts: DeliveryCounts) -> None:
     if counts.rates:
         page.add()
         page.add((_("Rates a day after sending"), "section"))
-        _add_headings(page, _("By"), _("Name"), _("Messages"), None, _("Rates"))
+        _add_headings(page, _("Template or sender"), None, _("Messages"), None, _("Rates"))
         for rates in counts.rates:
             by, name = _("Template") if rates.by == "template" else _("Sender"), rates.name or _("not recorded")
-            page.add(
-                (by, "text"), (name, "code"), (rates.messages, "number"), (None, "text"), (rates_text(rates), "wrapped")
-            )
+            cells = ((f"{by} {name}", "text"), (None, "text"), (rates.messages, "number"), (None, "text"))
+            page.add(*cells, (rates_text(rates), "wrapped"))
     page.add()
 
 

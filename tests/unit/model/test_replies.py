@@ -105,7 +105,7 @@ def test_who_is_masked_has_no_command() -> None:
     reply = UndecidedReply(person="+5511988887001", run="r1", timezone="America/Sao_Paulo", at=NOON)
     sentence, commands = describe_undecided([reply, replace(reply, person="+55*******01")], "https://api.example", "")
     assert sentence.startswith("2 replies have a word of opt-out")
-    assert commands == [('wegly-batch suppress add "+55 11 98888-7001"', "03/11/2026 09:00")]
+    assert commands == [('wegly-batch suppress add "+55 11 98888-7001"', "wrote on 03/11/2026 09:00")]
 
 
 def test_the_command_of_a_rehearsal_silences_its_address_alone() -> None:
