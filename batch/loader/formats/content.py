@@ -38,6 +38,7 @@ _PICTURE = (
     rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|II\*\0|MM\0\*|BM....\0\0\0\0|RIFF....WEBP|\0\0\0.ftyp(?:hei|hev|mif|avi)|\0\0\x01\0"
     rb"[\x01-\x20]\0|8BPS\0"
 )
+_DRAWING = rb"(?:<\?xml[^>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE\s+svg[^>]*>\s*)*<(?:\w{1,20}:)?svg[\s>]"
 _SOUND = rb"RIFF....(?:WAVE|AVI )|\0\0\0.ftyp|ID3[\x02-\x04]|OggS\0|fLaC\0|\x1aE\xdf\xa3"
 _DATABASE = rb"SQLite format 3|\0\x01\0\0Standard (?:Jet|ACE) DB"
 _DATA_FILE = rb"PAR1[\0-\x1f]|ARROW1\0|FEA1[\0-\x1f]|Obj\x01|\x89HDF\r\n|\$FL2@|<stata_dta>|RD[AX][23]\n|bplist00"
@@ -62,6 +63,7 @@ _HTML = (
 _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (rb".{0,64}?%PDF-", N_("a PDF document"), _GET_SOURCE),
     (_PICTURE, N_("a picture"), _GET_SOURCE),
+    (_DRAWING, N_("a picture"), _GET_SOURCE),
     (_SOUND, N_("a sound or a film"), _GET_SOURCE),
     (rb"%!PS|\{\\rtf", N_("a text document"), _GET_SOURCE),
     (

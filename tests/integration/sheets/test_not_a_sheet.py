@@ -55,6 +55,16 @@ KINDS = {
     "foto.webp": (b"RIFF\x24\0\0\0WEBPVP8 ", "a picture", "the sheet it was made from"),
     "foto.heic": (b"\0\0\0\x18ftypheic\0\0", "a picture", "the sheet it was made from"),
     "foto.bmp": (b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0", "a picture", "the sheet it was made from"),
+    "logo.svg": (
+        b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>',
+        "a picture",
+        "the sheet it was made from",
+    ),
+    "desenho.csv": (
+        b'<?xml version="1.0"?>\n<!-- Inkscape -->\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x">\n<svg:svg>',
+        "a picture",
+        "the sheet it was made from",
+    ),
     "audio.ogg": (b"OggS\0\x02\0\0\0\0", "a sound", "the sheet it was made from"),
     "tabela.xls": (TABLE, "a web page (HTML)", "save it as XLSX"),
     "pagina.csv": (
