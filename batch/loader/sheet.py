@@ -206,6 +206,10 @@ def judge_widths(source: SheetFile, grid: Grid, header: Header, scan: SheetScan,
     in_blocks = Counter(width for width, count in blocks.whole.values() for _each in range(count))
     full = max(range(least, most + 1), key=lambda width: (_count_whole(counts, in_blocks, width), width))
     doubted = None if is_excel else _find_unlike(grid, header, full, scan, blocks.beside)
+    is_odd = 2 * blocks.beside[most] < blocks.beside.total()
+    if full < most and is_odd and (blocks.above[full] or (scan.ends_empty and blocks.least < full)):
+        # Who wrote the lines beside the header so, or left out cells by Excel's blocks, wrote no separator too many.
+        doubted, full = full, most
     if doubted or not (counts[full] or is_excel):
         none = N_("has {named} cells in its header (row {row}), and no row below has as many: most have {have}.")
         few = N_("has {named} cells in its header (row {row}), but nearly all lines below or beside it have {have}.")
@@ -219,7 +223,6 @@ def judge_widths(source: SheetFile, grid: Grid, header: Header, scan: SheetScan,
             ),
         )
     short = sum(count for width, count in counts.items() if width < full)
-    is_odd = 2 * blocks.beside[most] < blocks.beside.total()
     own = {max(header.number - 1, 0) // _BLOCK: most} if is_excel and full != most else {}
     others = frozenset(block for block, (width, _) in blocks.whole.items() if width != full and not is_odd)
     return Widths(
@@ -291,6 +294,10 @@ class _Blocks:
     """Those in which one or two lines differ, to the cells of the others."""
     beside: Counter[int]
     """Numbers of cells of the lines in the header's own block, and how many have each."""
+    above: Counter[int]
+    """The same of those lines above the header that hold a title or nothing, written with separators."""
+    least: int
+    """Fewest cells of a block whose lines are alike, also of a short last one; as in the header where there is none."""
 
 
 def _read_blocks(rows: Iterable[RawRow], header_row: int, most: int) -> _Blocks:
@@ -299,13 +306,18 @@ def _read_blocks(rows: Iterable[RawRow], header_row: int, most: int) -> _Blocks:
     whole: dict[int, tuple[int, int]] = {}
     broken: dict[int, int] = {}
     beside: Counter[int] = Counter()
-    shorter = -1
+    above: Counter[int] = Counter()
+    shorter, least = -1, most
     for block, group in groupby(rows, key=lambda row: (row.number - 1) // _BLOCK):
         whole.pop(shorter, None)  # it was not the last
         broken.pop(shorter, None)
         lines = list(group)
         if block == home:
             beside.update(len(line.cells) for line in lines if line.number != header_row)
+            titles = (
+                line.cells for line in lines if line.number < header_row and sum(map(bool, line.cells)) < _FEW - 1
+            )
+            above.update(len(cells) for cells in titles if len(cells) > 1)
         if block <= home or len(lines) < lines[-1].number - block * _BLOCK:  # Excel leaves out no line
             continue
         shorter = block if len(lines) < _BLOCK else -1
@@ -314,7 +326,8 @@ def _read_blocks(rows: Iterable[RawRow], header_row: int, most: int) -> _Blocks:
         if len(widths) > 1 and usual:
             broken[block] = usual
         width = len(lines[0].cells)
+        least = min(least, width) if len(widths) == 1 and len(lines) > 1 else least
         is_other = width < most or (width > most and any(line.cells[-1] for line in lines))
         if len(widths) == 1 and is_other and (shorter < 0 or block - 1 in whole):
             whole[block] = (width, sum(any(line.cells) for line in lines))
-    return _Blocks(whole=whole, broken=broken, beside=beside)
+    return _Blocks(whole=whole, broken=broken, beside=beside, above=above, least=least)
