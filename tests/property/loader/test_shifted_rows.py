@@ -136,6 +136,7 @@ def test_two_thousand_polluted_files(path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_twenty_thousand_polluted_files(path: Path) -> None:
     """The same with other seeds."""
     assert _read_all(path, range(2000, 22_000)) == []
