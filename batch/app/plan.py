@@ -6,9 +6,8 @@ from pathlib import Path
 from batch._version import __version__
 from batch.app.check import Check, stage_for_reading, summarise
 from batch.app.inputs.campaign_sheet import Choices
-from batch.app.inputs.plan_file import FORMAT, write_plan
+from batch.app.inputs.plan_file import FORMAT, describe_plan, write_plan
 from batch.app.settings import Settings
-from batch.control_characters import show_controls
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,11 +30,7 @@ def make_plan(sheet: Path, campaign: Path, out: Path, settings: Settings, choice
             "format": FORMAT,
             "version": __version__,
             "made": staged.now.isoformat(timespec="seconds"),
-            "campaign": staged.campaign.name,
-            "endpoint": staged.source.endpoint,
-            "sheet": show_controls(sheet.name),
-            "sheet_sha256": staged.source.sha256,
-            "campaign_sha256": staged.campaign.sha256,
+            **describe_plan(staged.campaign, staged.source.endpoint, sheet, staged.source.sha256),
         }
         messages, digest = write_plan(out, head, staged.staging.requests())
     return FrozenPlan(messages=messages, hash=digest, check=found)

@@ -9,9 +9,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from batch.app.inputs.staging import utc_now
-from batch.app.runs.report_files import RunFiles, find_files, mask_summary, remove_files, rewrite_indexes
+from batch.app.runs.report_files import (
+    RunFiles,
+    find_check_pages,
+    find_files,
+    mask_summary,
+    remove_files,
+    report_folders,
+    rewrite_indexes,
+)
 from batch.app.settings import Settings
 from batch.app.settlement import claim_cutoff
 from batch.campaign import parse_duration
@@ -63,17 +72,19 @@ class PurgeReport:
     """People on the suppression list, which stays."""
     busy: tuple[str, ...] = ()
     """Campaigns that were left out because a run holds them, a sentence each."""
+    pages: tuple[Path, ...] = ()
+    """Old pages of checks."""
     wiped: bool = False
     """The ledger's file was rewritten: nothing of what was purged is in it any more."""
     index_problems: tuple[str, ...] = ()
-    """Lists of runs that could not be rewritten, a sentence each."""
+    """Lists of runs that could not be rewritten and pages that could not be removed, a sentence each."""
     unclean: str | None = None
     """Why the ledger's file was not rewritten, though it should be; None when it was, or need not be."""
 
     @property
     def empty(self) -> bool:
         """True when there is nothing to purge."""
-        return all(part.found.empty and not part.files for part in self.parts)
+        return not self.pages and all(part.found.empty and not part.files for part in self.parts)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -126,6 +137,7 @@ def purge(
             before=before,
             parts=tuple(part for part in parts if part.is_worth_showing),
             suppressed=ledger.suppression.count(),
+            pages=() if campaign else find_check_pages(report_folders(ledger.runs(), settings.reports), before),
         )
         if dry_run or (plan.empty and not ledger.retention.needs_wipe):
             return plan
@@ -154,6 +166,7 @@ def _execute(ledger: Ledger, plan: PurgeReport, *, now: datetime, live: datetime
             refusal = _("Nothing of the campaign {campaign} was removed. {words}")
             busy.append(refusal.format(campaign=part.found.scope.campaign, words=error.problem))
     index_problems = tuple(rewrite_indexes(folder.folder.parent for part in parts for folder in part.folders))
+    index_problems += remove_files(plan.pages)[1]
     ended = replace(plan, done=True, parts=tuple(parts), busy=tuple(busy), index_problems=index_problems)
     if not ledger.retention.needs_wipe:
         return ended

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from batch.atomic_file import write_atomic
 from batch.campaign import Campaign
+from batch.control_characters import show_controls
 from batch.errors import PlanChanged, SettingsError
 from batch.formatting import to_json
 from batch.i18n import N_, _, describe_os_error
@@ -94,7 +95,7 @@ def read_plan(path: Path) -> Plan:
             problem = _("The plan {file} was written by another version of wegly-batch.").format(file=path)
             raise SettingsError(problem, _(_AGAIN))
         head = {name: str(data[name]) for name in _HEAD_HASHED}
-        total = _hash_of_head(head)
+        total = hash_head(head)
         requests = {}
         is_whole = True
         for each in data["messages"]:
@@ -126,7 +127,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def write_plan(out: Path, head: Mapping[str, object], requests: Iterator[tuple[int, str, str, str]]) -> tuple[int, str]:
     """Write a plan atomically, 0600; returns how many messages it has and their hash."""
     _refuse_other_files(out)
-    total, count = _hash_of_head({name: str(head[name]) for name in _HEAD_HASHED}), 0
+    total, count = hash_head(head), 0
 
     def write(file: BinaryIO) -> None:
         nonlocal count
@@ -166,8 +167,25 @@ def _not_written(out: Path, error: OSError) -> SettingsError:
     return SettingsError(problem, _(_OTHER_PLACE))
 
 
-def _hash_of_head(head: Mapping[str, str]) -> hashlib._Hash:
-    return hashlib.sha256(f"{FORMAT}\n{_compact([head[name] for name in _HEAD_HASHED])}\n".encode())
+def describe_plan(campaign: Campaign, endpoint: str, sheet: Path, sheet_sha256: str) -> dict[str, object]:
+    """Return the part of a plan's head that its hash covers."""
+    return {
+        "campaign": campaign.name,
+        "endpoint": endpoint,
+        "sheet": show_controls(sheet.name),
+        "sheet_sha256": sheet_sha256,
+        "campaign_sha256": campaign.sha256,
+    }
+
+
+def hash_head(head: Mapping[str, object]) -> hashlib._Hash:
+    """Return the hash of a plan with this head, and no message yet."""
+    return hashlib.sha256(f"{FORMAT}\n{_compact([str(head[name]) for name in _HEAD_HASHED])}\n".encode())
+
+
+def hash_line(row: int, person: str, body: object) -> bytes:
+    """Return what a message adds to a plan's hash."""
+    return _line(row, person, _compact(body))
 
 
 def _line(row: int, person: str, body: str) -> bytes:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from batch.app.inputs.staging import utc_now
-from batch.app.runs.report_files import find_files, remove_files, rewrite_indexes
+from batch.app.runs.report_files import find_check_pages, find_files, remove_files, report_folders, rewrite_indexes
 from batch.app.settings import Settings
 from batch.errors import Declined
 from batch.i18n import _
@@ -31,6 +31,8 @@ class OldReports:
     folders: tuple[Path, ...] = ()
     to_decide: tuple[Path, ...] = ()
     """Old ones that stay, for a person has rows to decide."""
+    pages: tuple[Path, ...] = ()
+    """Old pages of checks."""
     done: bool = False
     problems: tuple[str, ...] = ()
     """What stays though it is old, a sentence each."""
@@ -51,17 +53,19 @@ def remove_old_reports(
     before = utc_now() - older_than
     with Ledger.for_reading(settings.ledger) as ledger:
         old = dict(_old_folders(ledger, before))
+        pages = find_check_pages(report_folders(ledger.runs(), settings.reports), before)
         undecided = {folder for folder, run in old.items() if _has_rows_to_decide(ledger.tally(run.run))}
     plan = OldReports(
         before=before,
         folders=tuple(folder for folder in old if folder not in undecided),
         to_decide=tuple(folder for folder in old if folder in undecided),
+        pages=pages,
     )
-    if dry_run or not plan.folders:
+    if dry_run or not (plan.folders or plan.pages):
         return plan
     if not confirm(plan):
         raise Declined(_("Nothing was removed: the question was answered with no."))
-    problems: list[str] = []
+    problems = [*remove_files(plan.pages)[1]]
     for folder in plan.folders:
         files = find_files(old[folder])
         if files is not None:

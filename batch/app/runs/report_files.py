@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from batch.app.runs.run_folder import is_run_folder
@@ -13,7 +14,7 @@ from batch.formatting import to_json
 from batch.i18n import _, current_language, describe_os_error
 from batch.model.redaction import mask_file_name
 from batch.model.runs import Run
-from batch.reporter import write_index
+from batch.reporter import CHECK_MARK, CHECKS, write_index
 
 _REPORT = re.compile(
     r"(report|results|retry)(-[0-9]+)?( \((ledger only|masked)\))?( \([2-9]\))?\.(xlsx|xlsm|csv|html)"
@@ -25,6 +26,8 @@ _COPY = re.compile(r"\.sheet(-[a-z0-9_]{8})?")
 _MASKED = "masked"
 """The folder with a report that is made to be passed on."""
 _SUMMARY = "summary.json"
+_HEAD = 4_096
+"""Bytes of a page in which its mark is looked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +68,25 @@ def find_files(run: Run) -> RunFiles | None:
         return RunFiles(folder=folder, problem=problem.format(folder=folder, words=describe_os_error(error)))
     others = tuple(path for path in inside if path not in ours and path.name not in (_SUMMARY, _MASKED))
     return RunFiles(folder=folder, ours=ours, others=others) if ours or others else None
+
+
+def report_folders(runs: Iterable[Run], own: Path) -> list[Path]:
+    """Return the folders that hold those of these runs, and `own`."""
+    return [*dict.fromkeys([own.absolute(), *(Path(run.report_dir).parent for run in runs if run.report_dir)])]
+
+
+def find_check_pages(folders: Iterable[Path], before: datetime) -> tuple[Path, ...]:
+    """Return the pages of checks in these folders of reports that were written before a moment (aware)."""
+    found = (page for folder in folders for page in sorted((folder / CHECKS).glob("*.html")))
+    return tuple(page for page in found if _is_old_check(page, before))
+
+
+def _is_old_check(page: Path, before: datetime) -> bool:
+    try:
+        with page.open("rb") as file:
+            return page.stat().st_mtime < before.timestamp() and CHECK_MARK in file.read(_HEAD)
+    except OSError:
+        return False
 
 
 def _belongs_to(folder: Path, run: Run) -> bool:

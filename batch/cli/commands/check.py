@@ -7,16 +7,18 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from batch.app.check import Check
 from batch.app.inputs.input_files import find_campaign
 from batch.app.ledger_admin import exposure_warnings
 from batch.app.records.check import check_record
-from batch.app.runs.check_files import check_with_files
+from batch.app.runs.check_files import PageWords, check_with_files
 from batch.app.settings import token_expiry
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, choices_from, settings_from, shared_options
-from batch.cli.output.check import check_steps, check_text, wrong_rows_text
-from batch.cli.terminal import echo, warn
+from batch.cli.output.check import check_steps, check_text, page_words, wrong_rows_text
+from batch.cli.terminal import echo, open_page, warn
 from batch.formatting import quote_path, to_json
+from batch.i18n import _
 from batch.model.outcomes import ExitCode
 
 
@@ -29,7 +31,8 @@ from batch.model.outcomes import ExitCode
     help="Write all wrong rows into this workbook, to correct them and run it like a sheet.",
 )
 @shared_options("campaign", "limit", "rows", "only-allowed", "ledger", "token-file", "base-url", "rate", "encoding")
-@shared_options("trusted", "retry-errors", "accept-change", "json")
+@shared_options("trusted", "retry-errors", "accept-change", "reports", "json")
+@click.option("--open", "opens", is_flag=True, help="Write the check as a page into DIR/check, and open it.")
 def command(
     *,
     sheet: Path,
@@ -37,30 +40,43 @@ def command(
     wrong_rows: Path | None,
     token_file: Path | None,
     as_json: bool,
+    opens: bool,
     **options: Any,
 ) -> ExitCode:
     """Check SHEET against its campaign: everything `run` would find out, with the first messages as they would be sent.
 
     Sends nothing and needs no token; of one that is there it tells when it expires. Ends with 0 when every row is good,
     with 3 when some are not. With --rows it previews these rows: --rows 54 shows what its person would get, or why not.
+
+    --open shows what to fix first, and each row with its message as in WhatsApp. The page holds phones and texts: only
+    you can read it, and the next check of the sheet replaces it.
     """
     settings = settings_from(options)
     warn(exposure_warnings(settings, token_file))
     expires = token_expiry(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint)
     file, choices = find_campaign([sheet], campaign, settings.ledger), choices_from(options)
-    checked = check_with_files(sheet, file, settings, choices, wrong_rows=wrong_rows)
-    found = checked.check
-    named = {"-c": "campaign", "--ledger": "ledger", "--base-url": "base_url"}
-    given = click.get_current_context()
+    named, given = {"-c": "campaign", "--ledger": "ledger", "--base-url": "base_url"}, click.get_current_context()
     typed = {
         option: f" {option} {quote_path(given.params[name])}"
         for option, name in named.items()
         if given.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
-    steps = check_steps(found, sheet, "".join(typed.values()), without_rows=wrong_rows is not None)
+    more = "".join(typed.values())
+
+    def words(found: Check) -> PageWords:
+        return PageWords(*page_words(found, expires, sheet, more, f"wegly-batch run {quote_path(sheet)}{more}"))
+
+    page = words if opens else None
+    checked = check_with_files(sheet, file, settings, choices, wrong_rows=wrong_rows, page=page)
+    found = checked.check
+    steps = check_steps(found, sheet, more, without_rows=wrong_rows is not None)
     echo(to_json(check_record(found, expires)) if as_json else check_text(found, expires, steps))
     if wrong_rows is not None:
         typed.pop("-c", None)  # the file leads to its campaign
         text = wrong_rows_text(checked.wrong_rows, checked.problems, "".join(typed.values()))
         echo(text if as_json else f"\n{text}", err=as_json)
+    if checked.page is not None:
+        text = _("The check as a page: {page}").format(page=checked.page)
+        echo(text if as_json else f"\n{text}", err=as_json)
+        open_page(checked.page)
     return found.exit_code

@@ -31,7 +31,7 @@ from batch.model.outcomes import ExitCode
 )
 @click.option("--campaign", metavar="NAME", help="Only of the campaign of this name, as `wegly-batch runs` shows it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
-@shared_options("yes", "ledger")
+@shared_options("yes", "ledger", "reports")
 @timeout_option("As of the runs: what began to be sent less than this and 5 minutes ago may still be under way.")
 @shared_options("json")
 def command(
@@ -50,6 +50,8 @@ def command(
     run since has in its sheet, and from the runs' report folders, of which summary.json is left. What stays: counts,
     outcomes, reasons, times, the suppression list, and a keyed hash of each person and message, so that nobody who was
     messaged is new to a later run. Unknown rows stay unknown, but lose their phone: decide them before.
+
+    Old pages of `check --open` go as well, unless a campaign is named.
 
     Not touched are your own sheets, plans, and copies of reports or of the ledger elsewhere.
 

@@ -111,6 +111,33 @@ def wrong_rows_text(files: Sequence[Path], problems: Sequence[str], options: str
     return "\n".join([*lines, *problems])
 
 
+def page_words(
+    found: Check, expires: datetime | None, sheet: Path, options: str, send: str
+) -> tuple[str, Sequence[tuple[Outcome, str, str, str]], list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return headline, steps, schedule and facts of the page. `options`: of commands; `send`: the one that sends."""
+    wrong, steps = found.counts[Outcome.ERROR], list[tuple[Outcome, str, str, str]]()
+    rows = check_steps(found, sheet, options, without_rows=False)
+    if wrong:
+        title = ngettext("{n} row to fix", "{n} rows to fix", wrong).format(n=number(wrong))
+        about = _("Take them as a sheet of their own, correct them there, and run it; or correct your sheet.")
+        if len(rows) == 1:
+            about = _("Correct them in this sheet, save it, and run it.")
+        steps.append((Outcome.ERROR, title, about, rows[0][1] if len(rows) > 1 else send))
+    if found.to_send:
+        title = ngettext("{n} message is ready", "{n} messages are ready", found.to_send)
+        about = _("Look at some below. With --to and your own number the first one comes to you.")
+        steps.append((Outcome.PENDING, title.format(n=number(found.to_send)), about, send))
+    messages = [(_("Messages"), f"{number(found.to_send)}, {_pace(found)}")] if found.to_send else []
+    facts = [
+        (_("Sheet"), sheet_line(found.info, sum(found.counts.values()))),
+        (_("Endpoint"), found.endpoint),
+        (_("Sender"), ", ".join(found.senders)),
+        (_("Ledger"), found.ledger),
+        *_notified(found),
+    ]
+    return _verdict(found), steps, [*messages, *schedule_lines(found.forecast, expires)], facts
+
+
 def _preview(found: Check, chosen: Sequence[tuple[int, int]]) -> str:
     rows = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in chosen)
     lines = (f"{row_label(each.row, 6)} {each.outcome.word}: {explain(each.findings)}" for each in found.kept)
@@ -205,9 +232,14 @@ def _pace(found: Check) -> str:
     return _("at {rate} in about {time}").format(rate=rate, time=format_duration(found.seconds))
 
 
+def schedule_lines(found: Forecast, expires: datetime | None) -> list[tuple[str, str]]:
+    """Label and value of when it would go, and at what cost; none for a short while. `expires`: the token."""
+    return [*_times(found), *_days(found), *_limits(found), *_cost(found), *_token(found, expires)]
+
+
 def schedule_text(found: Forecast, expires: datetime | None) -> str:
     """The section "When"; empty when there is no more to it than a short while. `expires`: the token."""
-    lines = [*_times(found), *_days(found), *_limits(found), *_cost(found), *_token(found, expires)]
+    lines = schedule_lines(found, expires)
     return section(_("When"), labelled_lines(lines)) if lines else ""
 
 

@@ -30,8 +30,16 @@ def _lines(plan: PurgeReport) -> Iterator[str]:
     for part in plan.parts:
         if not part.found.empty or part.files:
             yield f"  {part.found.scope.campaign} ({part.found.scope.endpoint}): {_contents(part, plan)}"
+    if plan.pages:
+        yield f"  {_check_pages(len(plan.pages))}"
     yield from _message_lines(plan)
     yield from _other_lines(plan)
+
+
+def _check_pages(count: int) -> str:
+    return ngettext("{n} page of a check (check --open)", "{n} pages of checks (check --open)", count).format(
+        n=number(count)
+    )
 
 
 def _contents(part: CampaignPurge, plan: PurgeReport) -> str:
@@ -139,6 +147,9 @@ def _old_report_lines(plan: OldReports) -> Iterator[str]:
         )
         yield words.format(n=number(count), when=when)
         yield from (f"  {folder}" for folder in plan.folders)
+    if plan.pages:
+        words = _("Removed too: {pages}.") if plan.done else _("To be removed too: {pages}.")
+        yield words.format(pages=_check_pages(len(plan.pages)))
     if plan.to_decide:
         yield _("These stay, for they have rows to decide (`wegly-batch settle`):")
         yield from (f"  {folder}" for folder in plan.to_decide)
@@ -151,6 +162,7 @@ def purge_json(ended: PurgeReport) -> str:
         "before": ended.before,
         "done": ended.done,
         "campaigns": [_part_json(part) for part in ended.parts],
+        "check_pages": list(ended.pages),
         "suppressed": ended.suppressed,
         "problems": [*ended.problems, *ended.busy],
         "clean": ended.unclean is None,

@@ -7,14 +7,14 @@ or of the API can run or load anything.
 """
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -22,6 +22,7 @@ from batch.atomic_file import write_atomic
 from batch.i18n import _, decimal, ngettext, number
 from batch.model.delivery import STATE_WORDS
 from batch.model.outcomes import Outcome
+from batch.reporter.columns import Value
 from batch.reporter.html.figures import (
     arrived,
     bar_segments,
@@ -33,6 +34,7 @@ from batch.reporter.html.figures import (
 )
 from batch.reporter.html.rows import INTERNED, MOST_TEXTS, PageRows, SentMessages, choose_lead_columns
 from batch.reporter.html.text import (
+    LONGEST_CELL,
     column_names,
     harmless,
     language_tag,
@@ -43,7 +45,7 @@ from batch.reporter.html.text import (
     script_texts,
     to_script_json,
 )
-from batch.reporter.rows import ReportInputs, lay_out_table
+from batch.reporter.rows import ReportInputs, TableLayout, TableRow, lay_out_table
 from batch.reporter.statistics import SENT_PER
 from batch.reporter.summary_view import headline, rehearsal, summarize_outcomes, verdict
 from batch.reporter.tones import TONES, Tone
@@ -83,8 +85,10 @@ def _properties(outcome: Outcome, tone: Tone) -> str:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
-REPORT_SCRIPT = ("data.js", "search.js", "order.js", "copy.js", "detail.js", "table.js", "filters.js", "main.js")
-"""Files of the report's script, in their order."""
+_SCRIPT = ("data.js", "search.js", "order.js", "copy.js", "detail.js", "table.js", "filters.js")
+REPORT_SCRIPT = (*_SCRIPT, "message.js", "main.js")
+CHECK_SCRIPT = (*_SCRIPT, "bubble.js", "main.js")
+"""Files of a page's script, in their order."""
 _SAMPLE = 200
 """Rows by which the leading columns of the table are chosen."""
 
@@ -154,34 +158,22 @@ def write_html(target: Path, inputs: ReportInputs, files: Sequence[Path] = ()) -
 
 def _values(inputs: ReportInputs, files: Sequence[Path]) -> dict[str, object]:
     run, tally, info = inputs.run, inputs.tally, inputs.sheet.info
-    table = _table(inputs)
-    return {
+    return row_values(inputs, _report_table(inputs)) | {
         "run": run,
-        "tally": tally,
         "verdict": verdict(run.exit_code),
         "headline": headline(run, tally, last_sent=inputs.statistics.last_sent)[: 2 + bool(tally.delivery)],
         "began": local_moment(run.started, inputs.zone),
         "notes": inputs.notes,
         "remarks": info.warnings if info else (),
-        "counts": summarize_outcomes(tally.counts),
-        "segments": bar_segments(tally.counts),
         "groups": reason_groups(tally, inputs.statistics),
-        "all_reasons": sorted({reason for _outcome, reason in tally.reasons}),
         "rehearsal": rehearsal(run.endpoint),
-        "masked": inputs.masked,
         "steps": next_steps(inputs, files),
         "workbook": next((each.name for each in files if each.suffix in (".xlsx", ".xlsm")), None),
         "columns": chart_columns(inputs.statistics),
         "most": max((each.new + each.existing for each in inputs.statistics.sent), default=0),
         "sent_title": _(SENT_PER[inputs.statistics.step]),
         "facts": list(run_facts(inputs)),
-        "table": table,
         "arrived": arrived(inputs),
-        "states": {state.value: _(words) for state, words in STATE_WORDS.items()},
-        "outcomes": {outcome.value: outcome.word for outcome in Outcome},
-        "chunks": table.rows.chunks(),
-        "settings": to_script_json(_settings(inputs, table)),
-        "moment": _moments(run.started.astimezone(inputs.zone)),
     }
 
 
@@ -196,62 +188,108 @@ def _moments(began: datetime) -> Callable[[str], str]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Table:
-    """The table of rows. A row is its number, the values of the result columns, then the user's cells."""
+class PageTable:
+    """The table of rows. A row is its number, the values of the result columns, the user's cells, then other texts."""
 
     rows: PageRows
     own: tuple[str, ...]
     """Names of the user's columns."""
-    messages: Mapping[int, str | None]
-    """Of the rows, by their numbers; complete once the rows are written."""
+    messages: Mapping[int, str | None] | None
+    """Of the rows, by their numbers; complete once the rows are written. None: the script makes them of the texts."""
     names: tuple[str, ...]
     """Names of the result columns."""
     lead: tuple[int, ...]
     """Indexes of those among them that stand in the table; the others are in the details of a row."""
+    text_of: Callable[[tuple[Value, ...]], str] = lambda _row: ""
+    """Returns the message of a row that has no sentence."""
+    others: int = 0
+    """Texts of a row behind the user's cells."""
 
     @property
     def leads(self) -> Iterator[tuple[int, str]]:
         """Index in a row, and name, of each of the user's columns that stands in the table."""
         return ((1 + len(self.names) + index, self.own[index]) for index in self.lead)
 
+    @property
+    def timed(self) -> bool:
+        """True for rows with the times of their attempts."""
+        return "wegly_sent_at" in self.names
 
-def _table(inputs: ReportInputs) -> _Table:
-    layout = lay_out_table(inputs.sheet.info, followed=inputs.followed)
+
+def _report_table(inputs: ReportInputs) -> PageTable:
+    layout, messages = lay_out_table(inputs.sheet.info, followed=inputs.followed), SentMessages(inputs)
     own = layout.own_columns if inputs.sheet.info else ()  # of a sheet gone it is the row number, which is there
+    return make_table(inputs, layout, own, messages.table(layout), messages=messages.texts)
 
-    messages = SentMessages(inputs)
 
-    def rows(most: int | None = None) -> PageRows:
-        table = messages.table(layout) if most is None else islice(inputs.table(layout), most)
-        return PageRows(table, layout, own, inputs.tally.counts)
+def make_table(
+    inputs: ReportInputs,
+    layout: TableLayout,
+    own: Sequence[int],
+    rows: Iterable[TableRow],
+    *,
+    others: int = 0,
+    **more: Any,
+) -> PageTable:
+    """Return the table of these rows.
 
+    `own`: places of the user's columns. `others`: texts of each row behind its cells; `more`: fields of `PageTable`.
+    """
+    counts, width = inputs.tally.counts, len(layout.header)
     # The head of the table is written before its first row, so its columns are chosen by rows that are read apart.
-    sample = rows(_SAMPLE)
+    sample = PageRows(islice(inputs.table(layout), _SAMPLE), layout, own, counts)
     for _chunk in sample.chunks():
         pass
-    return _Table(
-        rows=rows(),
-        messages=messages.texts,
+    return PageTable(
+        rows=PageRows(rows, layout, [*own, *range(width, width + others)], counts),
         own=tuple(harmless(layout.header[index], 200) for index in own),
         lead=choose_lead_columns(sample.plain, 1 + len(layout.places)),
         names=layout.names,
+        others=others,
+        **more,
     )
 
 
-def _settings(inputs: ReportInputs, table: _Table) -> dict[str, object]:
-    """The settings of the page's script, which reads them as JSON."""
+def page_settings(inputs: ReportInputs, table: PageTable, **more: object) -> str:
+    """Return the settings of the page's script, which reads them as JSON."""
+    return to_script_json(
+        {
+            "lang": language_tag(),
+            "timezone": inputs.run.timezone,
+            "began": inputs.run.started.isoformat(),
+            "names": column_names(table.names),
+            "own": table.own,
+            "lead": table.lead,
+            "interned": [
+                *INTERNED[: len(table.names)],
+                *(True for _each in table.own),
+                *(True for _ in range(table.others)),
+            ],
+            "mostTexts": MOST_TEXTS,
+            "words": script_texts(),
+            "states": {state.value: _(words) for state, words in STATE_WORDS.items()},
+            "outcomes": {outcome.value: outcome.word for outcome in Outcome},
+            "replies": reply_words(),
+            "followed": inputs.followed,
+        }
+        | more
+    )
+
+
+def row_values(inputs: ReportInputs, table: PageTable, **settings: object) -> dict[str, object]:
+    """Return the values of the part of a page that shows the rows. `settings`: further ones of its script."""
+    tally = inputs.tally
     return {
-        "lang": language_tag(),
-        "timezone": inputs.run.timezone,
-        "began": inputs.run.started.isoformat(),
-        "names": column_names(table.names),
-        "own": table.own,
-        "lead": table.lead,
-        "interned": [*INTERNED[: len(table.names)], *(True for _each in table.own)],
-        "mostTexts": MOST_TEXTS,
-        "words": script_texts(),
+        "table": table,
+        "tally": tally,
+        "masked": inputs.masked,
+        "counts": summarize_outcomes(tally.counts),
+        "segments": bar_segments(tally.counts),
+        "all_reasons": sorted({reason for _outcome, reason in tally.reasons}),
         "states": {state.value: _(words) for state, words in STATE_WORDS.items()},
         "outcomes": {outcome.value: outcome.word for outcome in Outcome},
-        "replies": reply_words(),
-        "followed": inputs.followed,
+        "chunks": table.rows.chunks(),
+        "settings": page_settings(inputs, table, **settings),
+        "moment": _moments(inputs.run.started.astimezone(inputs.zone)),
+        "longest": LONGEST_CELL,
     }

@@ -26,6 +26,10 @@ from batch.reporter.rows import LEDGER_ONLY
 from batch.reporter.summary_view import describe_delivery, rehearsal, summarize_outcomes, verdict
 
 _NAME = "index.html"
+CHECKS = "check"
+"""Name of the folder with the pages of checks, which is no run's."""
+CHECK_MARK = b'<meta name="generator" content="wegly-batch check">'
+"""In the head of such a page."""
 _SUMMARY = "summary.json"
 _MARK = b'<meta name="generator" content="wegly-batch index'
 _HEAD = 4_096
@@ -122,7 +126,7 @@ def _written_at(file: Path) -> int | None:
 
 def _folders(reports: Path) -> Iterator[Path]:
     """The folders of a reports folder: the newest runs first, by their names, then all others."""
-    found = (path for path in reports.iterdir() if not path.name.startswith(".") and path.is_dir())
+    found = (path for path in reports.iterdir() if path.name != CHECKS and path.name[:1] != "." and path.is_dir())
     newest = sorted(found, key=lambda path: (_RUN_NAME.match(path.name) is not None, path.name), reverse=True)
     return islice(newest, _MAX_RUNS + 1)
 

@@ -90,6 +90,8 @@ _SCRIPT_TEXTS = {
     "copyRow": N_("Copy row {row}"),
     "copied": N_("Row {row} is copied: paste it into a sheet."),
     "message": N_("The message"),
+    "template": N_("Template {template} ({language})"),
+    "sender": N_("From the sender {sender}"),
     "maybe": N_("The message, if it was sent"),
     "changed": N_("The sheet or the campaign has changed since, so the text is not known."),
     "copiedText": N_("Copied."),

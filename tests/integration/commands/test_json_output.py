@@ -119,7 +119,7 @@ def test_a_run_and_what_follows(office: Office) -> None:
         *("opted_out[]", "to_decide[]", "settled[]", *unknown, "reports[]", "problems[]", "stopped", "exit_code"),
     ]
     assert printed(office, "purge", "--older-than", "30d", "--dry-run") == [
-        *("ledger", "before", "done", "campaigns[]", "suppressed", "problems[]", "clean", "exit_code")
+        *("ledger", "before", "done", "campaigns[]", "check_pages[]", "suppressed", "problems[]", "clean", "exit_code")
     ]
 
 

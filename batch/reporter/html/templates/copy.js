@@ -5,7 +5,7 @@ const HARMLESS = /^(?:[+-]|--+|[+-]?[0-9]+(?:[.,][0-9]+)*|\+[0-9]{1,3} [0-9 ()-]
 
 /** The row as one line: the user's cells, then the result columns, as in report.xlsx. */
 function asLine(row) {
-  return [...row.slice(AT.own), ...row.slice(AT.outcome, AT.own)].map(asCell).join("\t");
+  return [...row.slice(AT.own, AT.values), ...row.slice(AT.outcome, AT.own)].map(asCell).join("\t");
 }
 
 function asCell(value) {

@@ -2,10 +2,10 @@
 
 const settings = JSON.parse(document.getElementById("settings").textContent);
 const words = settings.words;
-const messages = JSON.parse(document.getElementById("messages").textContent);
 
-/** Places in a row: its number, the result columns in their order (those of delivery once followed), then the user's own cells. */
-const AT = { row: 0, outcome: 1, reason: 2, message: 3, action: 4, phone: 5, chat: 6, chatStatus: 7, evidence: 8, http: 9, attempts: 10, sentAt: 11, duration: 12, run: 13, delivery: 14, seenAt: 15, failure: 16, reply: 17, repliedAt: 18, own: 1 + settings.names.length };
+/** Places in a row: its number, the result columns that the page has, the user's own cells, then what fills its message. */
+const at = (column) => 1 + settings.names.findIndex(([name]) => name === `wegly_${column}`) || NaN;
+const AT = { row: 0, outcome: at("status"), reason: at("reason"), message: at("message"), action: at("action"), phone: at("phone"), chat: at("chat_id"), sentAt: at("sent_at"), delivery: at("delivery"), seenAt: at("delivery_seen_at"), failure: at("delivery_reason"), reply: at("reply"), repliedAt: at("replied_at"), own: 1 + settings.names.length, values: 1 + settings.names.length + settings.own.length };
 const MOMENTS = [AT.sentAt, AT.seenAt, AT.repliedAt];
 const isMoment = (index) => index < AT.own && MOMENTS.includes(index);
 

@@ -39,6 +39,7 @@ function openDetail(row) {
   body.className = row[AT.outcome] ? `is-${row[AT.outcome]}` : "";
   const what = made("p", "", "detail-what");
   what.append(isolated(row[AT.message] ?? ""));
+  what.hidden = !row[AT.message];
   body.replaceChildren(badgeOf(row), what, made("p", row[AT.action] ?? "", "todo"), messageOf(row), results(row), ownCells(row));
   document.getElementById("detail-said").textContent = "";
   document.getElementById("detail-copy").onclick = async () => {
@@ -46,20 +47,6 @@ function openDetail(row) {
   };
   dialog.showModal();
   body.scrollTop = 0;
-}
-
-/** The message that the person got, or may have got; nothing where the page has none. */
-function messageOf(row) {
-  const text = messages[row[AT.row]];
-  if (text === undefined) {
-    return "";
-  }
-  const section = document.createElement("section");
-  section.append(made("h3", row[AT.outcome] === "unknown" ? words.maybe : words.message));
-  const bubble = made("p", text === null ? words.changed : "", text === null ? "empty" : "bubble");
-  bubble.append(text === null ? "" : isolated(text));
-  section.append(bubble);
-  return section;
 }
 
 /** A value of a row to decide with a button that copies it; of any other row the value alone. */

@@ -82,6 +82,10 @@ function listen() {
     choice.addEventListener("click", async () => tell((await copied(choice.dataset.copy)) ? words.copiedText : words.notCopied, choice));
     choice.hidden = false;
   }
+  for (const choice of document.querySelectorAll(".at")) {
+    choice.addEventListener("click", () => openDetail(every.find((row) => row[AT.row] === Number(choice.dataset.row))));
+    choice.hidden = false;
+  }
   part("detail-close").addEventListener("click", () => part("detail").close());
   for (const choice of document.querySelectorAll(".show")) {
     choice.addEventListener("click", () => {

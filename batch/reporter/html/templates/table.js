@@ -22,7 +22,7 @@ function lineOf(row, open, copy) {
     ...settings.lead.map((index) => cell(settings.own[index], isolated(row[AT.own + index] ?? ""), "who")),
     cell(labels[AT.phone], row[AT.phone] ? copyable(row, AT.phone) : "", "phone"),
     cell(labels[AT.message], sentences(row), "words"),
-    cell(labels[AT.sentAt], momentOf(row[AT.sentAt]), "when"),
+    ...(AT.sentAt ? [cell(labels[AT.sentAt], momentOf(row[AT.sentAt]), "when")] : []),
     cell("", button(words.copy, say(words.copyRow, { row: row[AT.row] }), "copy", () => copy(row)), "tools"),
   );
   return line;
@@ -51,7 +51,7 @@ function cell(label, content, className = "") {
 
 function sentences(row) {
   const part = made("span", "", "clamped");
-  part.append(isolated(row[AT.message] ?? ""));
+  part.append(isolated(row[AT.message] ?? ""), lineOfMessage(row));
   if (row[AT.action]) {
     part.append(" ", made("span", row[AT.action], "todo"));
   }
