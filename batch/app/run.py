@@ -20,8 +20,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from batch._version import __version__
 from batch.app.check import summarise
 from batch.app.inputs.campaign_sheet import CampaignSheet, Choices, hash_body, open_campaign_sheet, reading_of
@@ -37,6 +35,7 @@ from batch.atomic_file import write_atomic
 from batch.campaign import Campaign, CanarySection, load_campaign
 from batch.chats import ChatsClient, Token, make_ssl_context
 from batch.errors import Declined
+from batch.event_log import log
 from batch.i18n import _, current_language
 from batch.ledger import Ledger, Owner, StagedRow, sender_lock
 from batch.model.contact_limits import ContactLimits
@@ -48,8 +47,6 @@ from batch.spool import Spool
 
 if TYPE_CHECKING:
     from batch.app.runs.run_looks import RunLooks
-
-log = structlog.get_logger()
 
 _ROWS_IN_MEMORY = 1 << 24
 """Bytes of evaluated rows of one waiting sheet that stay in memory."""

@@ -17,7 +17,6 @@ from batch.app.run import describe_run, send
 from batch.app.runs.finish import pending_finding, stop_exit_code
 from batch.app.runs.progress import Watcher
 from batch.app.runs.run_folder import run_name
-from batch.app.runs.run_log import quiet
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.chats import Token, encode
@@ -72,7 +71,6 @@ def send_trial(
     Nothing was sent when it raises InputError, ClockWrong, Busy or Declined. Every outcome is durable on return.
     """
     started = utc_now()
-    quiet()  # a trial has no folder, and so no log
     with ExitStack() as stack:
         loaded = load_campaign(campaign, now=started)
         people = read_numbers(numbers, region=loaded.phone.region)

@@ -8,7 +8,6 @@ from typing import Final
 
 import h11
 import httpx
-import structlog
 
 from batch.chats.endpoint import CHATS_PATH, parse_endpoint
 from batch.chats.error_text import parse_json
@@ -19,13 +18,12 @@ from batch.chats.transport.connection import WriteTracker
 from batch.chats.transport.exceptions import TRANSPORT_ERRORS, Fault, classify_error
 from batch.chats.transport.factory import IDLE_LIMIT, make_transport
 from batch.chats.transport.http11 import Answer, head_of_post
+from batch.event_log import log
 from batch.i18n import N_
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
 from batch.model.verdicts import Verdict
-
-log = structlog.get_logger()
 
 MAX_ANSWER: Final = 1024 * 1024
 """Bytes that are read of an answer, whatever its Content-Length is."""

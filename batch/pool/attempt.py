@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-import structlog
-
 from batch.errors import LedgerFailed
+from batch.event_log import log
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -20,8 +19,6 @@ from batch.model.runs import StopCause
 from batch.model.verdicts import ClaimRefusal, Verdict
 from batch.pool.ports import ChatsPort, LedgerPort
 from batch.pool.stop import StopSignal
-
-log = structlog.get_logger()
 
 T = TypeVar("T")
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import structlog
-
+from batch.event_log import log
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
@@ -22,8 +21,6 @@ from batch.pool.stop import StopSignal
 _limits: Any = None
 with suppress(ImportError):  # Windows has no such module and no such limit
     import resource as _limits
-
-log = structlog.get_logger()
 
 _OTHER_FILES = 64
 """Files that a run has open beside its connections: ledger, sheets, logs, libraries."""

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-import structlog
-
 from batch.errors import LedgerFailed
+from batch.event_log import log
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -22,8 +21,6 @@ from batch.pool.ports import ChatsPort, PoolSettings, Progress
 from batch.pool.rate_limiter import AchievedRate, RateLimiter, StartSlot
 from batch.pool.retries import RetryCounter
 from batch.pool.stop import CLOCK_OFF, OutcomeMonitor
-
-log = structlog.get_logger()
 
 CAP_PATIENCE = timedelta(minutes=2)
 """How near the next free place under a cap must be to be waited for: so that a run of every day at the same hour, which

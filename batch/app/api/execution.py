@@ -6,16 +6,12 @@ import asyncio
 import contextvars
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
-import structlog
-
 from batch.app.runs.progress import Meter, RunProgress, Watcher
-from batch.app.runs.run_log import quiet
 from batch.errors import SettingsError
 from batch.i18n import _, parse_language, system_language, use_language
 
@@ -25,7 +21,7 @@ T = TypeVar("T")
 _PATIENCE = 0.5
 """Seconds."""
 _one_call = threading.Lock()
-"""Held by a call: runs log, and freeze the memory of, the whole process."""
+"""Held by a call: a run freezes the memory of the whole process, and there is one log."""
 
 
 def in_its_language(function: Callable[P, T]) -> Callable[P, T]:
@@ -47,7 +43,7 @@ def called_alone(function: Callable[P, T]) -> Callable[P, T]:
     """Call the function while no other such call is at work, in a thread without a running event loop."""
 
     def work(*args: P.args, **options: P.kwargs) -> T:
-        with _one_call, _silent_log():
+        with _one_call:
             return function(*args, **options)
 
     @wraps(function)
@@ -81,20 +77,6 @@ _interrupt: Callable[[], object] | None = None
 
 def _environment_language() -> str:
     return parse_language(os.environ.get("WEGLY_BATCH_LANG", "")) or system_language()
-
-
-@contextmanager
-def _silent_log() -> Iterator[None]:
-    """Log nothing inside the block but into a run's own log, and leave structlog as it was."""
-    before = structlog.get_config() if structlog.is_configured() else None
-    quiet()
-    try:
-        yield
-    finally:
-        if before is None:
-            structlog.reset_defaults()
-        else:
-            structlog.configure(**before)
 
 
 class ProgressWatcher(Watcher):

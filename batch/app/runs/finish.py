@@ -7,8 +7,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-import structlog
-
 from batch.app.check import Check
 from batch.app.inputs.campaign_sheet import CampaignSheet, sent_renderer
 from batch.app.inputs.change_guard import note_stamp
@@ -17,6 +15,7 @@ from batch.campaign import NotifySection, Webhook
 from batch.chats import WebhookFailure, post_webhook
 from batch.control_characters import show_controls
 from batch.errors import LedgerFailed, attempt, describe_defect
+from batch.event_log import log
 from batch.i18n import _, describe_os_error
 from batch.ledger import Ledger, Owner
 from batch.model.outcomes import ExitCode, exit_code_of
@@ -35,8 +34,6 @@ from batch.reporter import (
     write_metrics,
     write_report,
 )
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
-import structlog
-
 from batch.app.check import Check
+from batch.event_log import log
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
-
-log = structlog.get_logger()
 
 LOG_EVERY = 30
 """Ticks between two lines of the log."""

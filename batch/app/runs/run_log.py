@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
 
 from batch.chats import Token
 from batch.control_characters import escape_controls
 from batch.errors import WeglyBatchError
+from batch.event_log import events_to, log
 from batch.i18n import _, describe_os_error, ngettext, number
 from batch.model.redaction import mask_numbers
 
@@ -35,42 +35,22 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 
 @contextmanager
 def log_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog]:
-    """Send structlog's events to `path` (0600, appended), and to stderr when `verbose`, while the block runs.
+    """Send the program's events to `path` (0600, appended), and to stderr when `verbose`, while the block runs.
 
     The traceback of a defect is logged before it is raised on.
     """
     lines = RunLog(path, token=token, verbose=verbose)
-    before = structlog.get_config() if structlog.is_configured() else None
-    structlog.configure(
-        processors=[
-            structlog.processors.format_exc_info,
-            _without_phones,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(lambda event, **_: _encode(event)),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        logger_factory=lambda *_: lines,
-        cache_logger_on_first_use=False,
-    )
     try:
-        yield lines
-    except WeglyBatchError:
-        raise
-    except Exception:
-        structlog.get_logger().exception("defect")
-        raise
+        with events_to(lines.msg, _PROCESSORS):
+            try:
+                yield lines
+            except WeglyBatchError:
+                raise
+            except Exception:
+                log.exception("defect")
+                raise
     finally:
-        if before is None:
-            quiet()
-        else:
-            structlog.configure(**before)
         lines.close()
-
-
-def quiet() -> None:
-    """Drop every event: nothing is logged outside a run."""
-    structlog.configure(processors=[_drop], cache_logger_on_first_use=False)
 
 
 def _without_phones(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
@@ -96,8 +76,13 @@ def _masked(value: object) -> object:
             return mask_numbers(str(value))
 
 
-def _drop(*_: object) -> NoReturn:
-    raise structlog.DropEvent
+_PROCESSORS = (
+    structlog.processors.format_exc_info,
+    _without_phones,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.JSONRenderer(lambda event, **_: _encode(event)),
+)
 
 
 class RunLog:
@@ -141,9 +126,6 @@ class RunLog:
             with suppress(OSError):
                 os.close(self._descriptor)
             self._descriptor = None
-
-    def __getattr__(self, name: str) -> Any:
-        return self.msg
 
     def _to_file(self, line: str) -> None:
         if self._lost_now and self._append(json.dumps({"event": "log_lines_lost", "lines": self._lost_now})):

@@ -10,14 +10,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from batch.app.inputs.staging import StagedSheet, utc_now
 from batch.app.looks import DEFAULT_RATE, LookPace, LookPass
 from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
 from batch.chats import Token
 from batch.errors import Busy, LedgerFailed
+from batch.event_log import log
 from batch.i18n import N_, _, ngettext, number
 from batch.ledger import FollowedMessage, Ledger, Owner, SendQueue, follow_lock
 from batch.model.delivery import SAMPLE_AFTER, DeliveryState
@@ -25,8 +24,6 @@ from batch.model.messages import Job, is_loopback
 from batch.model.phone.cells import format_phone
 from batch.model.runs import StopCause
 from batch.pool import Pool, PoolResult, StopSignal, ledger_failure
-
-log = structlog.get_logger()
 
 LOOKING = 600.0
 """Seconds that a run looks at most before it sends."""

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -151,15 +151,41 @@ def in_loop(work: Callable[[], RunResult]) -> RunResult:
 
 @pytest.mark.parametrize("call", [in_thread, in_loop])
 def test_any_thread_and_any_loop(office: Office, call: Callable[[Callable[[], RunResult]], RunResult]) -> None:
-    """A run in threads, or in a running loop, sends each message once, and structlog is as it was."""
+    """A run in threads, or in a running loop, sends each message once."""
     sheet, campaign = office.sheet(phones(3)), office.campaign()
-    before = structlog.is_configured()
     run = call(lambda: batch.run(sheet, campaign))
     assert run.counts[Outcome.SUCCESS] == 3
-    assert structlog.is_configured() == before
     assert office.sent() == {f"+55{phone.replace(' ', '').replace('-', '')}": 1 for phone in phones(3)}
     log = (run.folder / "run.log").read_text("utf-8")
     assert '"event": "run_ended"' in log or '"event":"run_ended"' in log
+
+
+def test_the_hosts_own_log_stays_as_it_is(office: Office) -> None:
+    """A program that logs with structlog goes on doing so while a run is under way, and gets none of its events."""
+    events: list[str] = []
+
+    def keep(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+        events.append(event["event"])
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    try:
+        structlog.configure(processors=[keep])
+        own = structlog.get_config()
+        configured: list[bool] = []
+
+        def progress(_now: RunProgress) -> None:
+            configured.append(structlog.get_config() == own)
+            structlog.get_logger().info("of_the_host")
+
+        run = batch.run(office.sheet(phones(3)), office.campaign(), on_progress=progress)
+    finally:
+        structlog.configure(**before)
+    assert set(events) == {"of_the_host"}
+    assert all(configured)
+    log = (run.folder / "run.log").read_text("utf-8")
+    assert "run_ended" in log
+    assert "of_the_host" not in log
 
 
 def test_an_interrupt_where_a_loop_runs(office: Office) -> None:

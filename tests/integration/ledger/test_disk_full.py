@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from batch.app.runs.run_log import log_to
+from batch.event_log import log as event_log
 from batch.sandbox import Faults, RunningSandbox, running_sandbox
 
 if sys.platform != "linux":
@@ -301,7 +301,7 @@ def test_a_sheet_too_large_for_the_temporary_disk_is_told_from_a_defect(scene: S
 
 def test_when_there_is_space_again_the_log_goes_on_and_says_what_it_lacks(tmp_path: Path) -> None:
     """No line is torn: what did not fit whole is taken back."""
-    path, log = tmp_path / "run.log", structlog.get_logger()
+    path, log = tmp_path / "run.log", event_log
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     with log_to(path, token=None, verbose=False) as written:
         log.info("begun")

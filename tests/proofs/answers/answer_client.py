@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from answer_runs import TOKEN, untruths
 from answer_server import Log, answering
-from structlog.testing import capture_logs
 
 from batch.chats.client import ChatsClient
 from batch.chats.token import Token
+from batch.event_log import events_to
 from batch.model.reasons import Reason
 from batch.model.verdicts import Verdict
 
@@ -31,16 +32,19 @@ class Posted:
     breaches: list[str] = field(default_factory=list)
 
 
+def _name_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    return str(event["event"])
+
+
 def post_all(seed: int, count: int) -> Posted:
     """Post to so many contacts, each once, and judge the verdicts."""
-    with answering(f"client {seed}", TOKEN) as (url, log), capture_logs() as logged:
+    logged: list[str] = []
+    with answering(f"client {seed}", TOKEN) as (url, log), events_to(logged.append, [_name_event]):
         verdicts, slowest = asyncio.run(_post_all(url, count))
     breaches = [
         f"client {seed}: {each}" for contact, verdict in verdicts.items() for each in _wrong(contact, verdict, log)
     ]
-    breaches += [
-        f"client {seed}: a reader of answers failed" for entry in logged if entry["event"] == "answer_not_read"
-    ]
+    breaches += [f"client {seed}: a reader of answers failed" for event in logged if event == "answer_not_read"]
     if slowest > _MOST_SECONDS:
         breaches.append(f"client {seed}: an answer took {slowest:.1f} s of the processor")
     return Posted(answers=log.count, slowest=slowest, breaches=breaches)

@@ -9,13 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import structlog
 from rights import is_private
 
 from batch.app.runs.run_log import log_to
 from batch.chats import Token
-
-log = structlog.get_logger()
+from batch.event_log import log
 
 
 def test_a_line_is_json_and_private(tmp_path: Path) -> None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import gc
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from unittest.mock import patch
-
-import structlog
 
 from batch.app import looks, run
 from batch.app.runs import run_looks
@@ -26,13 +23,11 @@ def _now() -> datetime:
 
 @contextmanager
 def undisturbed(*, page: int, waits: bool) -> Iterator[None]:
-    """No log, no garbage collection (its moments depend on what was played before), and `page` jobs read at a time.
+    """No garbage collection (its moments depend on what was played before), and `page` jobs read at a time.
 
     Looks go by the clock of their process, and a run samples small sheets too; seldom where it `waits` for hours.
     """
-    logs, collects, pages = structlog.get_config(), gc.isenabled(), sending_module._PAGE
-    silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
-    structlog.configure(wrapper_class=silent, cache_logger_on_first_use=False)
+    collects, pages = gc.isenabled(), sending_module._PAGE
     gc.disable()
     sending_module._PAGE = page  # so that small sheets have several pages too
     constants = {"SAMPLE_AFTER": SAMPLING.after, "SAMPLE_OF": SAMPLING.of, "FEWEST_SAMPLES": SAMPLING.fewest}
@@ -46,7 +41,6 @@ def undisturbed(*, page: int, waits: bool) -> Iterator[None]:
         ):
             yield
     finally:
-        structlog.configure(**logs)
         if collects:
             gc.enable()
         sending_module._PAGE = pages
