@@ -89,6 +89,14 @@ def format_moment(at: datetime, timezone: str | None = None, *, seconds: bool = 
     return f"{there:%d/%m/%Y %H:%M:%S}" if seconds else f"{there:%d/%m/%Y %H:%M}"
 
 
+def from_here(path: Path) -> Path:
+    """Return a path as the current folder shows it, when it is in it; else as it is."""
+    try:
+        return path.relative_to(Path.cwd())
+    except (ValueError, OSError):  # elsewhere, or the current folder is gone
+        return path
+
+
 def quote_path(path: Path | str) -> str:
     """Quote a path, or a URL with one, for this system's command line."""
     return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))

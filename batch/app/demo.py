@@ -20,6 +20,7 @@ from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
 from batch.chats import Token
 from batch.model.outcomes import ExitCode
+from batch.model.runs import DEMO_FOLDER
 from batch.sandbox import Faults, running_sandbox, serve, special_table, ways_table
 
 
@@ -41,7 +42,7 @@ def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> 
 
     None in place of the looks: the run was interrupted.
     """
-    with TemporaryDirectory(prefix="wegly-batch-demo-") as folder, running_sandbox() as sandbox:
+    with TemporaryDirectory(prefix=DEMO_FOLDER) as folder, running_sandbox() as sandbox:
         sheet, campaign = (
             Path(shutil.copy(samples() / name, folder)) for name in ("contatos.xlsx", "boas-vindas.toml")
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from batch.i18n import ngettext, number
-from batch.loader import Sheet, count_refusals, open_sheet
+from batch.loader import Sheet, count_refusals, describe_columns, join_phone_columns, open_sheet, rank_phone_columns
 from batch.model.phrases import in_english
 from batch.model.sheets import limits_for
 
@@ -48,8 +48,15 @@ def _permission_notes(sheet: Sheet) -> Iterator[str]:
         yield text.format(name=column, n=number(rows), section=section)
 
 
+def find_phones(sheet: Sheet) -> tuple[str, ...]:
+    """Return the columns that could be the phone's, the likeliest first, each with how many of its cells are phones."""
+    found = rank_phone_columns(describe_columns(sheet.info, sheet.rows()))
+    joined = None if found else join_phone_columns(sheet.info, sheet.rows)
+    return tuple(f"{each.name}: {each.share}" for each in (*found, *([joined] if joined else [])))
+
+
 def row_lines(sheet: Sheet) -> Iterator[dict[str, object]]:
-    """Yield what `inspect --rows` prints, an object a row; `errors` only where there are any."""
+    """Yield what `inspect --cells` prints, an object a row; `errors` only where there are any."""
     for row in sheet.rows():
         line: dict[str, object] = {"row": row.number, "cells": dict(zip(sheet.info.columns, row.cells, strict=True))}
         if row.errors:

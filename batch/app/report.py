@@ -66,12 +66,12 @@ def list_runs(settings: Settings, *, campaign: str | None = None, limit: int | N
         )
 
 
-def rewrite_report(name: str | None, settings: Settings, *, masked: bool = False) -> RunReport:
+def rewrite_report(name: str | None, settings: Settings, *, redacted: bool = False) -> RunReport:
     """Write the report of run `name` again (None: the newest) with what the ledger knows now.
 
     Where the sheet is gone or was changed since, or the run was purged, the report has what the ledger knows, and says
-    so. `masked`: a report to be passed on instead, in a folder `masked` inside the run's, for which the sheet is not
-    even opened.
+    so. `redacted`: a report to be passed on instead, in a folder of that name inside the run's, for which the sheet
+    is not even opened.
     """
     with Ledger.for_reading(settings.ledger) as ledger:
         run = find_run(ledger, name)
@@ -79,10 +79,10 @@ def rewrite_report(name: str | None, settings: Settings, *, masked: bool = False
             problem = _("The run {run} was a trial (--to): its message was no row's, so it has no report.")
             raise SettingsError(problem.format(run=run.run), _("`wegly-batch runs` shows what became of it."))
         folder = _make_run_folder(run, settings)
-        if masked:
-            folder = folder / "masked"
+        if redacted:
+            folder = folder / "redacted"
             _make_folder(folder)
-        opening = nullcontext(_missing_sheet(run)) if masked else _open_source(run, folder, ledger)
+        opening = nullcontext(_missing_sheet(run)) if redacted else _open_source(run, folder, ledger)
         with ledger.snapshot(run.run) as (count, results), opening as source:
             tally = count()
             options = {**run.sheet_options, **({CLEAN_REPORT: "yes"} if settings.clean_report else {})}
@@ -94,12 +94,12 @@ def rewrite_report(name: str | None, settings: Settings, *, masked: bool = False
                 tally=tally,
                 sheet=source,
                 results=results,
-                masked=masked,
+                redacted=redacted,
                 origin_mac=ledger.hashes.origin,
             )
         if written.missing and (damage := ledger.find_damage()):
             raise damage
-        index_problems = () if masked else write_index(folder.parent, worded.language)
+        index_problems = () if redacted else write_index(folder.parent, worded.language)
         written = replace(written, problems=(*written.problems, *index_problems))
         return RunReport(run=replace(run, ledger=worded.ledger), tally=tally, folder=folder, written=written)
 

@@ -31,6 +31,7 @@ from batch.ledger import Ledger, Settlement, SettlementCheck, State
 from batch.model.outcomes import Evidence
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run
+from batch.reporter import command_again
 
 Confirm = Callable[["SettlementReport"], bool]
 
@@ -44,6 +45,11 @@ class SettlementReport:
     """Each with its row as it was before."""
     same: tuple[RowDecision, ...]
     """Rows that were settled so before; nothing changes."""
+
+    @property
+    def command(self) -> str:
+        """Sends what is left of the run's sheet."""
+        return command_again(self.run)
 
 
 def settle_rows(

@@ -7,6 +7,7 @@ every command; nothing here imports a library but click, since `wegly-batch --he
 
 import inspect
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -15,12 +16,20 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from batch.i18n import LANGUAGES, _, ngettext, parse_language, set_language
+from batch.i18n import LANGUAGES, N_, _, ngettext, parse_language, set_language
 
 _CHOSEN = "batch.i18n"
 """Key of click's context under which the chosen language is kept."""
 _VARIABLE = "WEGLY_BATCH_LANG"
 _SHOW_HELP = "Show this message and exit."
+_VALUES = (
+    N_("SHEET"), N_("FILE"), N_("RUN"), N_("REPORT"), N_("ROWS"), N_("PHONE"), N_("COLUMN"), N_("NAME"), N_("TEXT"),
+    N_("SECONDS"), N_("RATE"), N_("SHARE"), N_("TIME"), N_("PLAN"), N_("DIR"), N_("LANGUAGE"), N_("CODE"), N_("DOMAIN"),
+    N_("OPTIONS"), N_("COMMAND"), N_("SHELL"), N_("CC"),
+)  # fmt: skip
+"""Words for values in the help; the others (URL, N, UUID ...) are the same everywhere."""
+_ANY_NUMBER = 1_000_000
+"""A bound from which it is none that a person would meet."""
 _CLICK_MODULES = ("core", "decorators", "exceptions", "formatting", "parser", "termui", "types")
 
 
@@ -41,6 +50,9 @@ class TranslatedCommand(click.Command):
         if option is not None:
             option.help = _SHOW_HELP  # click keeps the option, with the words of when it was made
         return option
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [_translate_values(piece) for piece in super().collect_usage_pieces(ctx)]
 
     def get_short_help_str(self, limit: int = 45) -> str:
         return click.Command.get_short_help_str(_translate(self), limit)
@@ -74,7 +86,16 @@ def _translate(describe_source: Helped) -> Helped:
     translated = copy(describe_source)
     if describe_source.help:
         translated.help = "\n\n".join(map(_, paragraphs(describe_source.help)))
+    if isinstance(translated, click.Option):
+        if translated.metavar:
+            translated.metavar = _translate_values(translated.metavar)
+        if isinstance(translated.type, click.IntRange) and (translated.type.max or 0) >= _ANY_NUMBER:
+            translated.type = click.INT
     return translated
+
+
+def _translate_values(text: str) -> str:
+    return re.sub("[A-Z]+", lambda word: _(word[0]) if word[0] in _VALUES else word[0], text)
 
 
 def paragraphs(text: str) -> list[str]:

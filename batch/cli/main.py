@@ -22,7 +22,7 @@ from click.shell_completion import CompletionItem
 
 from batch._version import __version__
 from batch.cli.help_i18n import TranslatedGroup, add_language_option, find_language, translate_click
-from batch.cli.terminal import discard_stdout, echo
+from batch.cli.terminal import discard_stdout, echo, say
 from batch.errors import WeglyBatchError, nearest
 from batch.i18n import N_, _, describe_os_error, system_language, use_language
 from batch.model.outcomes import EXIT_MEANINGS, ExitCode
@@ -50,8 +50,8 @@ _COMMANDS = {
 
 _BEGIN_WITH = """
   wegly-batch demo
-  wegly-batch check contatos.xlsx -c boas-vindas.toml
-  wegly-batch run contatos.xlsx -c boas-vindas.toml
+  wegly-batch init contatos.xlsx
+  wegly-batch run contatos.xlsx
 """
 
 
@@ -171,7 +171,7 @@ def _run(arguments: list[str]) -> int:
         text, code = _describe_error(error)
         if text:
             with contextlib.suppress(OSError):  # the terminal is gone; the exit code still tells
-                echo(text, err=True)
+                (echo if code is ExitCode.DEFECT else say)(text, err=True)
         return code
     return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from batch.app.inputs.campaign_sheet import Choices
 from batch.app.settings import Settings, parse_rate
 from batch.cli.help_i18n import language_option
+from batch.formatting import quote_path
 from batch.model.sheets import parse_encoding, parse_ranges
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,6 +37,14 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
 def choices_from(options: Mapping[str, Any]) -> Choices:
     """Return the choices that are among the values of a command's options."""
     return Choices(**{field.name: options[field.name] for field in fields(Choices) if field.name in options})
+
+
+def repeat_typed(*names: str) -> str:
+    """Return those of these options that were typed, not taken from elsewhere, as they go on in another command."""
+    ctx = click.get_current_context()
+    typed = [name for name in names if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    values = {name: "" if ctx.params[name] is True else " " + quote_path(str(ctx.params[name])) for name in typed}
+    return "".join(f" --{name.replace('_', '-')}{value}" for name, value in values.items())
 
 
 class TextParam(click.ParamType[T]):
@@ -82,6 +92,7 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
         "-c",
         "--campaign",
         type=SHEET,
+        metavar="FILE",
         help="The campaign file (TOML): sender, template, columns, speed. [default: the sheet's name with .toml, "
         "beside it]",
     ),
@@ -97,7 +108,10 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
         help="The encoding of a text file, when it is not found: utf-8, cp1252, cp850, cp860, mac_roman.",
     ),
     "header-row": click.option(
-        "--header-row", type=click.IntRange(1, 1_048_576), help="The row that holds the column names, as Excel counts."
+        "--header-row",
+        type=click.IntRange(1, 1_048_576),
+        metavar="N",
+        help="The row that holds the column names, as Excel counts.",
     ),
     "json": click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout instead of text."),
     "ledger": lasting_option(

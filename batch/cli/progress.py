@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import NoReturn
@@ -18,8 +17,7 @@ from batch.app.check import Check
 from batch.app.runs.progress import LOG_EVERY, Meter, RunProgress, Watcher
 from batch.cli.output.check import send_question
 from batch.cli.output.run import trial_question, waiting_text
-from batch.cli.terminal import columns_of, confirm, echo
-from batch.control_characters import show_controls
+from batch.cli.terminal import can_colour, can_draw, columns_of, confirm, dress, say
 from batch.formatting import format_duration, format_moment, format_rate, format_short_rate
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import Outcome
@@ -112,18 +110,6 @@ _REFRESH = 0.1
 _USUAL_COLUMNS = 80
 
 
-def can_draw(environment: Mapping[str, str] = os.environ) -> bool:
-    """True when the terminal can go back on a line; a dumb one can only print the next."""
-    return environment.get("TERM", "").casefold() != "dumb"
-
-
-def can_colour(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
-    """True when colours are wanted and understood: not with NO_COLOR, nor on an old Windows console."""
-    if environment.get("NO_COLOR") or not can_draw(environment):
-        return False
-    return platform != "win32" or "WT_SESSION" in environment
-
-
 class Bar:
     """Progress bar on stderr. A terminal that is gone (EIO) ends the drawing, and nothing else."""
 
@@ -160,7 +146,7 @@ class Bar:
         """Write a line above the bar."""
         if self._bar is not None:
             with suppress(OSError, ValueError):
-                self._bar.write(show_controls(text), file=sys.stderr)
+                self._bar.write(dress(text, sys.stderr), file=sys.stderr)
 
     def close(self) -> None:
         """Leave the last state as a line. May be called twice."""
@@ -293,4 +279,4 @@ class Terminal(Watcher):
         if self._bar is not None:
             self._bar.write(text)
         elif not self._quiet:
-            echo(text, err=True)
+            say(text)

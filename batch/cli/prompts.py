@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import click
 
-from batch.cli.terminal import echo, wrap
+from batch.cli.terminal import say
 from batch.errors import InputError, SettingsError
 from batch.i18n import _
 
@@ -37,7 +37,7 @@ def ask(question: str, take: Callable[[str], T], *, default: str = "") -> T | No
 
     A ValueError or InputError of `take` says what is wrong. Raises click.Abort at the end of the input.
     """
-    asked = "\n".join(wrap([f"{question} [{default}]:" if default else f"{question}:"]))
+    asked = f"{question} [{default}]:" if default else f"{question}:"
     while answer := _read_answer(f"{asked} ").strip() or default:
         try:
             return take(answer)
@@ -49,7 +49,7 @@ def ask(question: str, take: Callable[[str], T], *, default: str = "") -> T | No
 def ask_lines(question: str, take: Callable[[str], T]) -> T | None:
     """Ask for a text of several lines, until `take` makes something of it; None for no text. Raises as `ask`."""
     while True:
-        lines = [_read_answer("\n".join([*wrap([question]), ""]))]
+        lines = [_read_answer(f"{question}\n")]
         while lines[-1] != END:
             lines.append(_read_line())
         text = "\n".join(lines[:-1]).strip()
@@ -81,12 +81,12 @@ def ask_secret(question: str, take: Callable[[str], T]) -> T | None:
 
 
 def _say(error: Exception) -> None:
-    echo("\n".join(wrap([str(error)], "  ")), err=True)
+    say("\n".join(f"  {line}" for line in str(error).split("\n")))
 
 
 def _read_answer(question: str) -> str:
     drain(_QUIET)
-    echo(question, err=True, nl=False)
+    say(question, nl=False)
     return _read_line()
 
 

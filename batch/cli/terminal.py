@@ -1,13 +1,14 @@
 """The terminal: its printing and questions, the browser beside it, and a stdout that takes nothing more.
 
-All that the command line prints goes through `echo` and `confirm`; ruff refuses those of click anywhere else.
+All that the command line prints goes through `echo`, `say` and `confirm`; ruff refuses those of click anywhere else.
 """
 
 import os
+import re
 import sys
-import textwrap
+import unicodedata
 import webbrowser
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -26,9 +27,43 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def can_draw(environment: Mapping[str, str] = os.environ) -> bool:
+    """True when the terminal can go back on a line; a dumb one can only print the next."""
+    return environment.get("TERM", "").casefold() != "dumb"
+
+
+def can_colour(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
+    """True when colours are wanted and understood: not with NO_COLOR, nor on an old Windows console."""
+    if environment.get("NO_COLOR") or not can_draw(environment):
+        return False
+    return platform != "win32" or "WT_SESSION" in environment
+
+
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print a text and a line end (`nl`), control characters written out. `err`: on stderr, as messages are."""
     click.echo(show_controls(text), err=err, nl=nl)  # noqa: TID251 - the one place
+
+
+def say(text: str, *, err: bool = True, nl: bool = True) -> None:
+    """Print a text for people: as `echo` does, folded where the terminal ends, and bold where it is marked so."""
+    click.echo(dress(text, sys.stderr if err else sys.stdout), err=err, nl=nl)  # noqa: TID251 - likewise
+
+
+def show(text: str, *, as_json: bool = False) -> None:
+    """Print a result on stdout: JSON as it is, a text for people as `say` does."""
+    if as_json:
+        echo(text)
+    else:
+        say(text, err=False)
+
+
+_BOLD, _PLAIN = "\ufdd0", "\ufdd1"
+"""Marks in a text; Unicode keeps these two for such uses, so that no text has them."""
+
+
+def bold(text: str) -> str:
+    """Mark a text as bold; `say` makes it so where the terminal can show it, and takes the marks out elsewhere."""
+    return f"{_BOLD}{text}{_PLAIN}"
 
 
 def columns_of(stream: TextIO) -> int | None:
@@ -43,25 +78,77 @@ _USUAL_COLUMNS, _WIDEST = 80, 100
 """Columns of a table in a file, and those that a text takes at most."""
 
 
-def text_width() -> int:
-    """Return how many columns a table on stderr may take."""
-    return min(columns_of(sys.stderr) or _USUAL_COLUMNS, _WIDEST) - 1
+def text_width(columns: int | None = None) -> int:
+    """Return how many columns a text may take on a terminal so wide; None: on that of stderr."""
+    return min(columns or columns_of(sys.stderr) or _USUAL_COLUMNS, _WIDEST) - 1
+
+
+def dress(text: str, stream: TextIO) -> str:
+    """Return a text as a stream can show it: folded and bold on a terminal; a file gets its lines as they are."""
+    shown, columns = show_controls(text), columns_of(stream)
+    if columns is not None:
+        shown = "\n".join(line for each in shown.split("\n") for line in fold(each, text_width(columns)))
+    marks = ("\x1b[1m", "\x1b[0m") if stream.isatty() and can_colour() else ("", "")
+    return shown.replace(_BOLD, marks[0]).replace(_PLAIN, marks[1])
+
+
+_UNIT = re.compile(
+    r"""\s*(?:
+        (?:(?<=:\ )|(?<=\ \ )|(?<=^))wegly-batch(?:\ \S+)*  # a command
+        | \S*`[^`]*`\S*
+        | \w+\ =\ (?:"[^"]*"|\[[^]]*\]|\S+)\S*  # a line of a campaign file
+        | \S+)""",
+    re.VERBOSE,
+)
+"""A word with the blanks before it; what is to be typed, or stands in backticks, is one as well."""
+_COLUMN = re.compile(r"\S  +(?=\S)")
+
+
+def fold(line: str, width: int, hang: str | None = None) -> list[str]:
+    """Break a line at blanks, never in a word or in a command to type, whatever their length.
+
+    `hang`: what stands before each further line; None: blanks, up to the text beside the line's label.
+    """
+    if columns_taken(line) <= width:
+        return [line]
+    indent = len(line) - len(line.lstrip(" "))
+    labels = [found.end() for found in _COLUMN.finditer(line) if found.end() <= width // 2]
+    deep = hang if hang is not None else " " * max([indent + 2, *labels])
+    lines, now = [], ""
+    for unit in _UNIT.findall(line):
+        word = unit.lstrip()
+        is_long = columns_taken(deep + word) > width
+        if not now or columns_taken(now + unit) <= width or (is_long and len(now) <= len(deep)):
+            now += unit
+        else:
+            lines.append(now)
+            # A command that has no room beside its label stands below it: with fewer blanks before it to copy.
+            now = (" " * (indent + 2) if is_long and hang is None else deep) + word
+    return [*lines, now + line[len(line.rstrip()) :]]
+
+
+def columns_taken(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(unicodedata.category(char) in ("Mn", "Me", "Cf", "Cn") for char in text)
 
 
 def wrap(sentences: Iterable[str], indent: str = "") -> list[str]:
-    """Return the lines of sentences, each broken where the terminal ends, never in a word; unbroken in a file."""
-    if columns_of(sys.stderr) is None:
-        return [f"{indent}{each}" for each in sentences]
-    lines = textwrap.TextWrapper(
-        text_width(), initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-    return [line for each in sentences for line in lines.wrap(each)]
+    """Return the lines of sentences, folded on a terminal; `indent` stands before each."""
+    has_terminal = columns_of(sys.stderr) is not None
+    return [
+        line
+        for each in sentences
+        for line in (fold(indent + each, text_width(), indent) if has_terminal else [indent + each])
+    ]
 
 
 def warn(sentences: Iterable[str]) -> None:
     """Print sentences on stderr, a line each."""
     for sentence in sentences:
-        echo(sentence, err=True)
+        say(sentence)
 
 
 def confirm(question: str) -> bool:
@@ -70,7 +157,7 @@ def confirm(question: str) -> bool:
     Raises click.Abort on Ctrl+C and at the end of the input.
     """
     answers = _("y/N")
-    text = show_controls(f"{question} [{answers}]")
+    text = dress(f"{question} [{answers}]", sys.stderr)
     return click.prompt(text, default="", show_default=False, value_proc=parse_yes, err=True)  # noqa: TID251
 
 
@@ -85,12 +172,12 @@ def parse_yes(answer: str) -> bool:
 def open_page(page: Path | None) -> None:
     """Open a page in the browser; where there is none, or no page, say so on stderr."""
     if page is None:
-        echo(_("There is no report.html to open."), err=True)
+        say(_("There is no report.html to open."))
         return
     with suppress(webbrowser.Error, OSError):
         if webbrowser.open(page.absolute().as_uri()):
             return
-    echo(_("No browser was found. The page is {page}").format(page=page), err=True)
+    say(_("No browser was found. The page is {page}").format(page=page))
 
 
 def discard_stdout() -> None:

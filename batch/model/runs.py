@@ -43,6 +43,10 @@ class StopCause(StrEnum):
     DEFECT = "defect"
 
 
+DEMO_FOLDER = "wegly-batch-demo-"
+"""Beginning of the name of a demo's folder, in which its ledger is."""
+
+
 @dataclass(kw_only=True, slots=True, unsafe_hash=True)
 class Result:
     """Result of one row, from which the report's `wegly_` columns are made. Treat as immutable."""
@@ -115,6 +119,11 @@ class Run:
     """Time at which the recipients were removed from its rows; None while they are there."""
 
     @property
+    def is_demo(self) -> bool:
+        """True for a run of `demo`, whose ledger and API are gone when its report is read."""
+        return DEMO_FOLDER in self.ledger
+
+    @property
     def has_keyed_origins(self) -> bool:
         """True when its retry.xlsx was written with `ORIGIN_MAC`; earlier versions wrote none."""
         return KEYED_ORIGINS in self.sheet_options
@@ -129,6 +138,24 @@ class Run:
         """Identity of its sheet across runs."""
         tab = self.sheet_options.get("name")
         return sheet_key(endpoint=self.endpoint, campaign=self.campaign, sha256=self.sheet_sha256, tab=tab)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NextStep:
+    """One thing to do."""
+
+    outcome: Outcome
+    """Whose rows it is about, and whose colours it has."""
+    title: str
+    words: str
+    file: str | None = None
+    """Name of the file to open, beside the page."""
+    is_reply: bool = False
+    """About replies, which are in no outcome."""
+    is_slim: bool = False
+    """One line, for what needs no thought."""
+    commands: tuple[tuple[str, str], ...] = ()
+    """Each command with when to type it; empty where it is the only one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

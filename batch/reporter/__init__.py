@@ -23,7 +23,7 @@ Invariants:
 from batch.reporter.columns import COLUMNS
 from batch.reporter.frames import Results, RowResult, collect_results, write_frame
 from batch.reporter.html.check_page import CheckPage, NoteSummary, Texts, write_check_page
-from batch.reporter.html.figures import NextStep
+from batch.reporter.html.figures import command_again
 from batch.reporter.html.runs_index import CHECK_MARK, CHECKS, write_index
 from batch.reporter.report import open_inputs, write_report
 from batch.reporter.retry import RetryFiles

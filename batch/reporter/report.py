@@ -15,6 +15,7 @@ from batch.i18n import N_, _, use_language
 from batch.model.messages import Origin
 from batch.model.redaction import mask_counts, mask_file_name, mask_result
 from batch.model.runs import Result, Run, Tally
+from batch.reporter.html.figures import next_steps
 from batch.reporter.html.page import write_html
 from batch.reporter.results_csv import write_csv
 from batch.reporter.retry import write_retries
@@ -38,7 +39,7 @@ _REDACTED = N_(
 )
 """The note at the head of a redacted report."""
 _NAMES = ("report.xlsx", "results.csv", "report.html")
-_REDACTED_NAMES = ("report (masked).xlsx", "results (masked).csv", "report (masked).html")
+_REDACTED_NAMES = ("report (redacted).xlsx", "results (redacted).csv", "report (redacted).html")
 """So that none is taken for the full report."""
 _BARE_NAMES = (f"report ({LEDGER_ONLY}).xlsx", f"results ({LEDGER_ONLY}).csv", f"report ({LEDGER_ONLY}).html")
 _BARE_CSV = b"\xef\xbb\xbfrow;wegly_status;"
@@ -52,7 +53,7 @@ def write_report(
     tally: Tally,
     sheet: SourceSheet,
     results: Callable[[], Iterator[Result]],
-    masked: bool = False,
+    redacted: bool = False,
     origin_mac: Callable[[Origin], str] = no_mac,
 ) -> ReportFiles:
     """Write report.xlsx, results.csv, report.html, summary.json and, for rows to correct, retry.xlsx into `folder`.
@@ -66,16 +67,16 @@ def write_report(
             `report (ledger only).xlsx` and so on.
         results: Yields one result for each row of the sheet, in ascending order, from the start at each call. Called
             once, or again when there is no room to spool them. Its errors are raised.
-        masked: Write a redacted report, whose files are named `report (masked).xlsx` and so on.
+        redacted: Write a report to be passed on, whose files are named `report (redacted).xlsx` and so on.
         origin_mac: Gives the code by which the ledger knows an origin of retry.xlsx as its own.
     """
-    if masked:  # folders, and the sheet's file too, may be named after people
+    if redacted:  # folders, and the sheet's file too, may be named after people
         run = replace(run, sheet_path=mask_file_name(run.sheet_path), ledger="", report_dir=None)
         sheet = SourceSheet(path=None, info=None, rows=None, name=mask_file_name(sheet.name))
         tally = replace(tally, delivery=tally.delivery and mask_counts(tally.delivery))
-    known = (lambda: map(mask_result, results())) if masked else results
+    known = (lambda: map(mask_result, results())) if redacted else results
     with open_inputs(run=run, tally=tally, sheet=sheet, results=known, origin_mac=origin_mac) as inputs:
-        return _write_files(folder, inputs, masked=masked)
+        return _write_files(folder, inputs, redacted=redacted)
 
 
 @contextmanager
@@ -96,23 +97,23 @@ def open_inputs(
         )
 
 
-def _write_files(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportFiles:
+def _write_files(folder: Path, inputs: ReportInputs, *, redacted: bool) -> ReportFiles:
     run, tally, sheet = inputs.run, inputs.tally, inputs.sheet
-    keeps_full = sheet.rows is None and not masked and _has_full_report(folder)
+    keeps_full = sheet.rows is None and not redacted and _has_full_report(folder)
     problems = [*([_kept_note()] if keeps_full else []), *_disagreement_notes(tally, inputs.statistics)]
-    if masked:  # its own nature is no problem
-        inputs = replace(inputs, notes=(_(_REDACTED), *problems), masked=True)
+    if redacted:  # its own nature is no problem
+        inputs = replace(inputs, notes=(_(_REDACTED), *problems), redacted=True)
     else:
         problems[:0] = _sheet_notes(run, sheet)
         inputs = replace(inputs, notes=tuple(problems))
     report = FileWriter(problems)
-    book, table, page = _REDACTED_NAMES if masked else _BARE_NAMES if keeps_full else _NAMES
+    book, table, page = _REDACTED_NAMES if redacted else _BARE_NAMES if keeps_full else _NAMES
     report.write(book, lambda: write_workbook(folder, inputs, name=book))
     layout = lay_out_table(inputs.sheet.info, followed=True)
     report.write(
         table, lambda: (write_atomic(folder / table, lambda file: write_csv(file, layout, inputs.table(layout))), ())
     )
-    if not masked:
+    if not redacted:
         failed = attempt(lambda: write_retries(folder, inputs, report))
         if isinstance(failed, Exception):
             report.note_missing("retry.xlsx", failed)
@@ -121,7 +122,7 @@ def _write_files(folder: Path, inputs: ReportInputs, *, masked: bool) -> ReportF
     report.write(
         "summary.json", lambda: (write_atomic(folder / "summary.json", lambda file: file.writelines([summary])), ())
     )
-    return report.made
+    return replace(report.made, steps=tuple(next_steps(inputs, report.made.files)))
 
 
 def _has_full_report(folder: Path) -> bool:

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
-import structlog
-
 from batch.atomic_file import write_atomic
 from batch.errors import WeglyBatchError, attempt, describe_defect
+from batch.event_log import log
 from batch.i18n import _
 from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
-from batch.model.runs import Result, Run, Tally
+from batch.model.runs import NextStep, Result, Run, Tally
 from batch.model.sheets import NO_SHOWN, SheetInfo, SheetRow
 from batch.reporter.columns import (
     ALL_COLUMNS,
@@ -225,9 +224,8 @@ def join_by_number(
 
 
 def log_defect(event: str, error: Exception) -> None:
-    """Log what kept a file from being written, where a run has a log: elsewhere it would go to the terminal."""
-    if structlog.is_configured():
-        structlog.get_logger().error(event, exc_info=error)
+    """Log what kept a file from being written, where a run has a log."""
+    log.error(event, exc_info=error)
 
 
 LEDGER_ONLY = "ledger only"
@@ -268,7 +266,7 @@ class ReportInputs:
     """As of `write_report`."""
     notes: tuple[str, ...] = ()
     """Sentences that every form of the report shows, and `ReportFiles.problems` too."""
-    masked: bool = False
+    redacted: bool = False
     """To be passed on."""
 
     @property
@@ -296,6 +294,8 @@ class ReportFiles:
     """Sentences: what could not be written, or not as it should be."""
     missing: tuple[str, ...] = ()
     """Names of the files that could not be written."""
+    steps: tuple[NextStep, ...] = ()
+    """Things to do, the most urgent first."""
 
     @property
     def page(self) -> Path | None:

@@ -150,7 +150,7 @@ def report(run: str | None = None, *, redacted: bool = False, **options: Unpack[
     `redacted`: one to be passed on instead, without phones and without the sheet's own cells.
     """
     settings = read_settings(options)
-    return _run_result(rewrite_report(run, settings, masked=redacted), settings)
+    return _run_result(rewrite_report(run, settings, redacted=redacted), settings)
 
 
 @in_its_language

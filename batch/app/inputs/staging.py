@@ -128,7 +128,7 @@ def refuse_missing_rows(ranges: Iterable[tuple[int, int]] | None, has_rows: Call
             named = str(first) if first == last else f"{first}-{last}"
             raise SettingsError(
                 _("--rows {rows}: the sheet has no such row below its header. Nothing was sent.").format(rows=named),
-                _("Rows are numbered as Excel shows them; `wegly-batch inspect --rows` lists them."),
+                _("Rows are numbered as Excel shows them; `wegly-batch inspect --cells` lists them."),
             )
 
 

@@ -24,11 +24,10 @@ from batch.i18n import _, current_language, describe_os_error
 from batch.model.messages import TemplateField
 from batch.model.outcomes import Outcome
 from batch.model.reasons import sentence
-from batch.model.runs import Run, Tally
+from batch.model.runs import NextStep, Run, Tally
 from batch.reporter import (
     CHECKS,
     CheckPage,
-    NextStep,
     NoteSummary,
     ReportInputs,
     SourceSheet,

@@ -10,7 +10,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from batch.app.inputs.staging import utc_now
-from batch.app.runs.report_files import find_check_pages, find_files, remove_files, report_folders, rewrite_indexes
+from batch.app.runs.report_files import (
+    REDACTED,
+    find_check_pages,
+    find_files,
+    remove_files,
+    report_folders,
+    rewrite_indexes,
+)
 from batch.app.settings import Settings
 from batch.errors import Declined
 from batch.i18n import _
@@ -19,7 +26,6 @@ from batch.model.outcomes import ExitCode, Outcome
 from batch.model.runs import Run, Tally
 
 _OF_THE_RUN = "summary.json"
-_INSIDE = "masked"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +97,7 @@ def _has_rows_to_decide(tally: Tally) -> bool:
 def _remove_rest(folder: Path) -> list[str]:
     """Remove the summary and the folder itself; files of unknown origin stay, and are named."""
     problems = remove_files([folder / _OF_THE_RUN])[1] if (folder / _OF_THE_RUN).exists() else ()
-    for each in (folder / _INSIDE, folder):
+    for each in (*map(folder.joinpath, REDACTED), folder):
         with suppress(OSError):
             each.rmdir()
     if folder.exists() and not problems:

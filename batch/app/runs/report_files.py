@@ -17,14 +17,14 @@ from batch.model.runs import Run
 from batch.reporter import CHECK_MARK, CHECKS, write_index
 
 _REPORT = re.compile(
-    r"(report|results|retry)(-[0-9]+)?( \((ledger only|masked)\))?( \([2-9]\))?\.(xlsx|xlsm|csv|html)"
+    r"(report|results|retry)(-[0-9]+)?( \((ledger only|redacted|masked)\))?( \([2-9]\))?\.(xlsx|xlsm|csv|html)"
     r"|run\.log|sheet\.xlsx|\.retry\.sha256|\.(report|results|retry|summary)\b.*\.part",
     re.DOTALL,
 )
 _COPY = re.compile(r"\.sheet(-[a-z0-9_]{8})?")
 """Folders with a private copy of the sheet, which a run that was killed has left behind."""
-_MASKED = "masked"
-"""The folder with a report that is made to be passed on."""
+REDACTED = ("redacted", "masked")
+"""Folders with a report that is made to be passed on; the second as earlier versions named it."""
 _SUMMARY = "summary.json"
 _HEAD = 4_096
 """Bytes of a page in which its mark is looked for."""
@@ -57,16 +57,16 @@ def find_files(run: Run) -> RunFiles | None:
         inside = sorted(folder.iterdir())
         if not _belongs_to(folder, run):
             return RunFiles(folder=folder, problem=not_ours.format(folder=folder))
-        masked = folder / _MASKED
-        if _is_real_folder(masked):
-            inside += sorted(masked.iterdir())
+        for each in map(folder.joinpath, REDACTED):
+            if _is_real_folder(each):
+                inside += sorted(each.iterdir())
         ours = tuple(
             path for path in inside if (_COPY if _is_real_folder(path) else _REPORT).fullmatch(path.name) is not None
         )
     except OSError as error:
         problem = _("The folder {folder} cannot be read: {words}.")
         return RunFiles(folder=folder, problem=problem.format(folder=folder, words=describe_os_error(error)))
-    others = tuple(path for path in inside if path not in ours and path.name not in (_SUMMARY, _MASKED))
+    others = tuple(path for path in inside if path not in ours and path.name not in (_SUMMARY, *REDACTED))
     return RunFiles(folder=folder, ours=ours, others=others) if ours or others else None
 
 

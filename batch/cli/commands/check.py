@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from batch.app.check import Check
 from batch.app.inputs.input_files import find_campaign
@@ -14,12 +13,15 @@ from batch.app.records.check import check_record
 from batch.app.runs.check_files import PageWords, check_with_files
 from batch.app.settings import token_expiry
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET, choices_from, settings_from, shared_options
+from batch.cli.options import SHEET, choices_from, repeat_typed, settings_from, shared_options
 from batch.cli.output.check import check_steps, check_text, page_words, wrong_rows_text
-from batch.cli.terminal import echo, open_page, warn
+from batch.cli.terminal import open_page, say, show, warn
 from batch.formatting import quote_path, to_json
 from batch.i18n import _
 from batch.model.outcomes import ExitCode
+
+_REPEATED = ("campaign", "limit", "only_allowed", "ledger", "base_url", "token_file", "encoding", "retry_errors")
+"""Options without which the next command would send to others, or would not find its way."""
 
 
 @click.command("check", cls=TranslatedCommand)
@@ -55,13 +57,7 @@ def command(
     warn(exposure_warnings(settings, token_file))
     expires = token_expiry(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint)
     file, choices = find_campaign([sheet], campaign, settings.ledger), choices_from(options)
-    named, given = {"-c": "campaign", "--ledger": "ledger", "--base-url": "base_url"}, click.get_current_context()
-    typed = {
-        option: f" {option} {quote_path(given.params[name])}"
-        for option, name in named.items()
-        if given.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
-    more = "".join(typed.values())
+    more = repeat_typed(*_REPEATED)
 
     def words(found: Check) -> PageWords:
         return PageWords(*page_words(found, expires, sheet, more, f"wegly-batch run {quote_path(sheet)}{more}"))
@@ -70,13 +66,12 @@ def command(
     checked = check_with_files(sheet, file, settings, choices, wrong_rows=wrong_rows, page=page)
     found = checked.check
     steps = check_steps(found, sheet, more, without_rows=wrong_rows is not None)
-    echo(to_json(check_record(found, expires)) if as_json else check_text(found, expires, steps))
-    if wrong_rows is not None:
-        typed.pop("-c", None)  # the file leads to its campaign
-        text = wrong_rows_text(checked.wrong_rows, checked.problems, "".join(typed.values()))
-        echo(text if as_json else f"\n{text}", err=as_json)
+    show(to_json(check_record(found, expires)) if as_json else check_text(found, expires, steps), as_json=as_json)
+    if wrong_rows is not None:  # the file leads to its campaign
+        text = wrong_rows_text(checked.wrong_rows, checked.problems, repeat_typed("ledger", "base_url"))
+        say(text if as_json else f"\n{text}", err=as_json)
     if checked.page is not None:
         text = _("The check as a page: {page}").format(page=checked.page)
-        echo(text if as_json else f"\n{text}", err=as_json)
+        say(text if as_json else f"\n{text}", err=as_json)
         open_page(checked.page)
     return found.exit_code

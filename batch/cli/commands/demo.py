@@ -9,7 +9,7 @@ from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import settings_from, shared_options
 from batch.cli.output.demo import demo_text
 from batch.cli.progress import make_watcher
-from batch.cli.terminal import echo
+from batch.cli.terminal import show
 from batch.model.outcomes import ExitCode
 
 
@@ -25,6 +25,6 @@ def command(*, verbose: bool, **options: Any) -> ExitCode:
     """
     watcher = make_watcher(yes=True, quiet=False)
     finished, followed = run_demo(settings_from(options), watcher, verbose=verbose)
-    echo(demo_text(finished, followed, samples()))
+    show(demo_text(finished, followed, samples()))
     expected = (ExitCode.DONE, ExitCode.ERRORS, ExitCode.UNKNOWN)
     return ExitCode.DONE if finished.exit_code in expected else finished.exit_code

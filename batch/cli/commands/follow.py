@@ -18,7 +18,7 @@ from batch.app.settings import parse_rate, read_token
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, TextParam, settings_from, shared_options
 from batch.cli.output.follow import follow_text
-from batch.cli.terminal import echo, warn
+from batch.cli.terminal import show, warn
 from batch.formatting import to_json
 from batch.model.outcomes import ExitCode
 
@@ -82,5 +82,5 @@ def command(
                 bar.update(done - bar.n)
 
         ended = follow(choices, settings=settings, token=token, on_look=draw)
-    echo(to_json(follow_record(ended)) if as_json else follow_text(ended))
+    show(to_json(follow_record(ended)) if as_json else follow_text(ended), as_json=as_json)
     return ended.exit_code

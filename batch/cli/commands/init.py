@@ -40,7 +40,7 @@ from batch.cli.output.init import campaign_text, columns_text, first_message_tex
 from batch.cli.output.run import trial_text
 from batch.cli.progress import make_watcher
 from batch.cli.prompts import ask, ask_lines, ask_secret, conversation
-from batch.cli.terminal import echo, is_interactive, parse_yes, wrap
+from batch.cli.terminal import echo, is_interactive, parse_yes, say
 from batch.errors import SettingsError, WeglyBatchError
 from batch.formatting import format_moment
 from batch.i18n import N_, _, ngettext, number
@@ -102,10 +102,10 @@ def command(
     facts = CampaignFacts(**given, body=read_body(body_file) if body_file else body)
     reading = {name: options[name] for name in ("name", "header_row", "trusted", "encoding")}
     analysis = analyse_sheet(sheet, phone=phone, **reading)
-    echo(columns_text(analysis), err=True)
+    say(columns_text(analysis))
     if not is_interactive():
         written = write_campaign(analysis, facts, target)
-        echo("\n" + campaign_text(written, asked=False), err=True)
+        say("\n" + campaign_text(written, asked=False))
         echo(str(written.file))
         return None
     return _Conversation(analysis, facts, settings, token_file).hold(target, ask_phone=phone is None)
@@ -113,7 +113,7 @@ def command(
 
 def _forget(endpoint: str) -> None:
     forgotten, none = _("The token for {endpoint} is forgotten."), _("No token is kept for {endpoint}.")
-    echo((forgotten if forget_token(endpoint) else none).format(endpoint=endpoint), err=True)
+    say((forgotten if forget_token(endpoint) else none).format(endpoint=endpoint))
 
 
 class _Conversation:
@@ -142,13 +142,13 @@ class _Conversation:
                 code = self._try(written)
         except (click.Abort, KeyboardInterrupt):
             if written is None:
-                echo("\n" + _("Interrupted: no file was written."), err=True)
+                say("\n" + _("Interrupted: no file was written."))
             else:
-                echo("\n" + _("Interrupted: {file} is written.").format(file=target), err=True)
+                say("\n" + _("Interrupted: {file} is written.").format(file=target))
             return ExitCode.INTERRUPTED
         url = self._settings.base_url
         more = f" --base-url {url}" if url and "WEGLY_BASE_URL" not in os.environ else ""
-        echo("\n" + campaign_text(written, asked=True, more=more), err=True)
+        say("\n" + campaign_text(written, asked=True, more=more))
         if self._token is None:
             self._say(_("No token is kept yet: `run` takes one from --token-file or WEGLY_TOKEN."))
         if not sys.stdout.isatty():
@@ -222,7 +222,7 @@ class _Conversation:
 
         found = ask(question, take, default=value_text(guess))
         if found is not None and found != guess:
-            echo(f"    = {value_text(found)}", err=True)
+            say(f"    = {value_text(found)}")
         return found
 
     def _ask_link(self) -> None:
@@ -283,7 +283,7 @@ class _Conversation:
             parts.append(_("The token is kept in {place}; `init --forget-token` removes it.").format(place=place))
         if expires := self._token.expires:
             parts.append(_("It expires on {when}.").format(when=format_moment(expires.astimezone())))
-        echo("\n".join(["", *wrap(parts)]), err=True)
+        say("\n".join(["", *parts]))
 
     def _try(self, written: WrittenCampaign) -> ExitCode | None:
         """Show the first message and offer to send it to the person's own number."""
@@ -295,7 +295,7 @@ class _Conversation:
         except WeglyBatchError as error:
             self._say(str(error))
             return None
-        echo("\n" + first_message_text(found, self._link) + "\n", err=True)
+        say("\n" + first_message_text(found, self._link) + "\n")
         if not found.examples or self._token is None:
             return None
         token = self._token
@@ -306,7 +306,7 @@ class _Conversation:
             trial = send_trial(
                 sheet, written.file, [answer], settings=self._settings, token=token, choices=NO_CHOICES, watcher=watcher
             )
-            echo("\n" + trial_text(trial), err=True)
+            say("\n" + trial_text(trial))
             return trial.exit_code
 
         try:
@@ -320,7 +320,7 @@ class _Conversation:
         return bool(ask(question, lambda answer: yes if answer == default else parse_yes(answer), default=default))
 
     def _say(self, text: str) -> None:
-        echo("\n".join(["", *wrap([text])]), err=True)
+        say("\n" + text)
 
 
 def _parse_link(answer: str) -> str:

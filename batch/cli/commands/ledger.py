@@ -10,7 +10,7 @@ from batch.app.ledger_admin import LedgerInfo, back_up_ledger, describe_ledger, 
 from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, settings_from, shared_options
 from batch.cli.output import layout
-from batch.cli.terminal import echo
+from batch.cli.terminal import echo, say, show
 from batch.formatting import format_messages, to_json
 from batch.i18n import _, ngettext, number
 
@@ -46,7 +46,7 @@ def backup(*, file: Path, as_json: bool, **options: Any) -> None:
     )
     runs = ngettext("{n} run", "{n} runs", contents.runs).format(n=number(contents.runs))
     messages = format_messages(sum(contents.messages.values()))
-    echo(text.format(place=copied.place, size=_size(contents.size), runs=runs, messages=messages))
+    show(text.format(place=copied.place, size=_size(contents.size), runs=runs, messages=messages))
 
 
 @command.command("info")
@@ -58,9 +58,9 @@ def info(*, as_json: bool, **options: Any) -> None:
     if as_json:
         echo(_json(found))
         return
-    echo(_text(found))
+    show(_text(found))
     if warning := synchronisation_warning(settings):
-        echo(warning, err=True)
+        say(warning)
 
 
 def _text(found: LedgerInfo) -> str:

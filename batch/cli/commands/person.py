@@ -8,7 +8,7 @@ from batch.app.person import find_person, forget_person
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import settings_from, shared_options, timeout_option
 from batch.cli.output.person import person_json, person_question, person_text
-from batch.cli.terminal import confirm, echo, is_interactive
+from batch.cli.terminal import confirm, is_interactive, show
 from batch.model.outcomes import ExitCode
 
 
@@ -41,5 +41,5 @@ def command(*, phone: str, forget: bool, yes: bool, region: str, as_json: bool, 
         if forget
         else find_person(phone, region=region, settings=settings)
     )
-    echo(person_json(found) if as_json else person_text(found))
+    show(person_json(found) if as_json else person_text(found), as_json=as_json)
     return found.exit_code

@@ -10,7 +10,7 @@ from batch.app.plan import make_plan
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, choices_from, settings_from, shared_options
 from batch.cli.output.layout import labelled_lines, outcome_table
-from batch.cli.terminal import echo
+from batch.cli.terminal import echo, show
 from batch.formatting import format_messages, to_json
 from batch.i18n import _
 from batch.model.outcomes import ExitCode
@@ -41,5 +41,5 @@ def command(*, sheet: Path, campaign: Path | None, out: Path, as_json: bool, **o
         (_("Send it"), f"wegly-batch run {sheet} -c {campaign} --plan {out}"),
     ]
     counts = outcome_table(planned.check.counts, planned.check.reasons)
-    echo("\n".join([counts, "", *labelled_lines(lines, least=8)]))
+    show("\n".join([counts, "", *labelled_lines(lines, least=8)]))
     return code

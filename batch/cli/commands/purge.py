@@ -10,7 +10,7 @@ from batch.app.runs.old_reports import remove_old_reports
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import TextParam, settings_from, shared_options, timeout_option
 from batch.cli.output.purge import old_reports_question, old_reports_text, purge_json, purge_question, purge_text
-from batch.cli.terminal import confirm, echo, is_interactive
+from batch.cli.terminal import confirm, is_interactive, show
 from batch.formatting import to_json
 from batch.i18n import _
 from batch.model.outcomes import ExitCode
@@ -68,7 +68,7 @@ def command(
             settings=settings_from(options),
             confirm=lambda plan: not asks or confirm(old_reports_question(plan)),
         )
-        echo(to_json(removed) if as_json else old_reports_text(removed))
+        show(to_json(removed) if as_json else old_reports_text(removed), as_json=as_json)
         return removed.exit_code
     if older_than is None or reports_older_than is not None:
         raise click.UsageError(_("Name either --older-than, or --reports-older-than alone."))
@@ -79,5 +79,5 @@ def command(
         settings=settings_from(options),
         confirm=lambda plan: not asks or confirm(purge_question(plan)),
     )
-    echo(purge_json(ended) if as_json else purge_text(ended))
+    show(purge_json(ended) if as_json else purge_text(ended), as_json=as_json)
     return ended.exit_code

@@ -25,7 +25,7 @@ from batch.cli.options import SHEET, TextParam, choices_from, lasting_option, se
 from batch.cli.output.check import check_text
 from batch.cli.output.run import alarm_text, brief_text, summary_text, trial_json, trial_text
 from batch.cli.progress import make_watcher
-from batch.cli.terminal import discard_stdout, echo, warn
+from batch.cli.terminal import discard_stdout, echo, say, show, warn
 from batch.errors import WeglyBatchError
 from batch.formatting import format_moment, to_json
 from batch.i18n import _, describe_os_error, ngettext, number
@@ -132,7 +132,7 @@ def command(
         return _check(files.sheets, campaign, settings, choices, as_json=as_json)
     if not_after is not None and is_late(campaign, not_after):
         late = _("It is after {time}: nothing was sent. Run again in time.")
-        echo(late.format(time=f"{not_after:%H:%M}"), err=True)
+        say(late.format(time=f"{not_after:%H:%M}"))
         return ExitCode.PENDING
     if numbers:
         token = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint)
@@ -140,7 +140,7 @@ def command(
         trial = send_trial(
             files.sheets[0], campaign, numbers, settings=settings, token=token, choices=choices, watcher=watcher
         )
-        echo(trial_json(trial) if as_json else trial_text(trial))
+        show(trial_json(trial) if as_json else trial_text(trial), as_json=as_json)
         return trial.exit_code
     token, quiet = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint), quiet or as_json
     runner = _Runner(settings=settings, choices=choices, token=token, as_json=as_json, quiet=quiet, yes=yes)
@@ -152,7 +152,7 @@ def _print_files(files: InputFiles) -> None:
     """Print what a folder stood for, so that no sheet is a surprise."""
     if files.from_folders:
         names = ", ".join(file.name for file in files.from_folders)
-        echo(_("Taken from the folder: {files}.").format(files=names), err=True)
+        say(_("Taken from the folder: {files}.").format(files=names))
     warn(_("Left out of the folder: {what}.").format(what=ignored) for ignored in files.ignored)
 
 
@@ -163,7 +163,7 @@ def _check(sheets: Iterable[Path], campaign: Path, settings: Settings, choices: 
     codes = []
     for sheet in sheets:
         found = check(sheet, campaign, settings, choices)
-        echo(to_json(check_record(found)) if as_json else check_text(found))
+        show(to_json(check_record(found)) if as_json else check_text(found), as_json=as_json)
         codes.append(found.exit_code)
     return worst_exit_code(codes)
 
@@ -192,11 +192,11 @@ class _Runner:
                 except WeglyBatchError as error:
                     if len(runs) == 1:
                         raise
-                    echo(f"{run.sheet.name}: {error.problem}\n{error.remedy}".rstrip(), err=True)
+                    say(f"{run.sheet.name}: {error.problem}\n{error.remedy}".rstrip())
                     self.codes.append(ExitCode(error.exit_code))
                 if self.finished and self.finished[-1].hits_all:
                     if remaining := len(runs) - len(self.codes):
-                        echo(_not_begun_text(remaining, len(runs)), err=True)
+                        say(_not_begun_text(remaining, len(runs)))
                     break
         if self.as_json:
             self._print_json(as_list=len(sheets) > 1)
@@ -205,11 +205,11 @@ class _Runner:
     def _warn(self) -> None:
         # Once, and only to a person at a terminal: cron would mail the ledger's doubtful place every night.
         if not self.quiet and sys.stderr.isatty() and (warning := synchronisation_warning(self.settings)):
-            echo(warning, err=True)
+            say(warning)
         expires = self.token.expires
         if expires is not None and expires <= datetime.now(UTC):  # it will be refused: the cause is known already
             expired = _("The token expired on {when}: get a new one from Wegly.")
-            echo(expired.format(when=format_moment(expires.astimezone())), err=True)
+            say(expired.format(when=format_moment(expires.astimezone())))
 
     def _execute(self, run: SheetRun) -> None:
         watcher = make_watcher(yes=self.yes, quiet=self.quiet or self.is_brief, expires=self.token.expires)
@@ -219,19 +219,19 @@ class _Runner:
         alarm = alarm_text(ended)
         if self.is_brief:
             if ended.is_new and not self.as_json:
-                echo("\n".join(filter(None, [alarm, brief_text(ended)])), err=True)
+                say("\n".join(filter(None, [alarm, brief_text(ended)])))
             elif ended.notify_problems:
-                echo("\n".join(ended.notify_problems), err=True)
+                say("\n".join(ended.notify_problems))
         elif not self.quiet:
             # Cron mails whatever is printed: without a reader that is only what needs one.
             needed = ended.exit_code is not ExitCode.DONE or alarm or self.choices.verbose
             with suppress(OSError):  # a terminal that is gone; the exit code still tells
                 if needed or watcher.has_reader:
-                    echo(summary_text(ended), err=True)
+                    say(summary_text(ended))
         elif self.as_json and alarm:
-            echo(alarm, err=True)
+            say(alarm)
         elif ended.notify_problems:
-            echo("\n".join(ended.notify_problems), err=True)
+            say("\n".join(ended.notify_problems))
 
     def _print_json(self, *, as_list: bool) -> None:
         if self.is_brief and not any(ended.is_new for ended in self.finished):
@@ -242,7 +242,7 @@ class _Runner:
         except OSError as error:
             discard_stdout()
             problem = _("The summary could not be printed ({error}); it is in summary.json.")
-            echo(problem.format(error=describe_os_error(error)), err=True)
+            say(problem.format(error=describe_os_error(error)))
 
 
 def _not_begun_text(remaining: int, sheets: int) -> str:

@@ -10,7 +10,7 @@ import click
 from batch.app.report import list_runs
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import settings_from, shared_options
-from batch.cli.terminal import columns_of, echo
+from batch.cli.terminal import columns_of, echo, say, show
 from batch.formatting import format_moment, format_rows, to_json
 from batch.i18n import _, number
 from batch.model.messages import TRIAL
@@ -108,5 +108,5 @@ def command(*, campaign: str | None, limit: int | None, as_json: bool, **options
     if listing.runs:
         echo(runs_text(listing.runs, arrived=listing.arrived, columns=columns_of(sys.stdout)))
     else:
-        echo(no_runs_text(campaign, listing.campaigns))
-    echo(_("Ledger: {place}").format(place=listing.ledger), err=True)
+        show(no_runs_text(campaign, listing.campaigns))
+    say(_("Ledger: {place}").format(place=listing.ledger))

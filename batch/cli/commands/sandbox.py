@@ -8,7 +8,7 @@ import click
 from batch.app.demo import serve_sandbox, special_contacts
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, TextParam
-from batch.cli.terminal import echo
+from batch.cli.terminal import echo, say
 from batch.i18n import _, number
 
 _SHARE = click.FloatRange(0, 1)
@@ -31,7 +31,9 @@ def _parse_template(text: str) -> tuple[str, str]:
 
 
 @click.command("sandbox", cls=_WithContacts)
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port to listen on; 0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port to listen on; 0 takes a free one."
+)
 @click.option(
     "--latency", type=click.FloatRange(0, 3_600), default=0.0, metavar="SECONDS", help="Time that an answer takes."
 )
@@ -45,7 +47,7 @@ def _parse_template(text: str) -> tuple[str, str]:
 )
 @click.option("--dropped-after", type=_SHARE, default=0.0, metavar="SHARE", help="Share applied, then dropped.")
 @click.option("--timeouts", type=_SHARE, default=0.0, metavar="SHARE", help="Share applied, but never answered.")
-@click.option("--seed", type=int, default=0, help="The same seed gives the same faults.")
+@click.option("--seed", type=int, default=0, metavar="N", help="The same seed gives the same faults.")
 @click.option("--allowed-domain", metavar="DOMAIN", help="Refuse requests whose Origin is not this domain.")
 @click.option(
     "--template",
@@ -76,10 +78,10 @@ def command(
         echo(url)
         listening = _("The sandbox listens at {url}; Ctrl+C ends it. In another terminal:").format(url=url)
         command = f"WEGLY_TOKEN=anything wegly-batch run contatos.xlsx -c boas-vindas.toml --base-url {url}"
-        echo(f"{listening}\n  {command}", err=True)
+        say(f"{listening}\n  {command}")
 
     requests, messages = serve_sandbox(
         announce, faults=faults, port=port, allowed_domain=allowed_domain, templates=dict(templates), log_file=log_file
     )
     ended = _("Received {requests} requests, applied {messages} messages.")
-    echo(ended.format(requests=number(requests), messages=number(messages)), err=True)
+    say(ended.format(requests=number(requests), messages=number(messages)))

@@ -13,7 +13,7 @@ from batch.app.settle import SettlementReport, settle_report, settle_rows
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import TextParam, settings_from, shared_options, timeout_option
 from batch.cli.output.settle import settle_question, settle_text
-from batch.cli.terminal import confirm, echo, is_interactive
+from batch.cli.terminal import confirm, is_interactive, show
 from batch.errors import SettingsError
 from batch.formatting import to_json
 from batch.i18n import _
@@ -62,7 +62,7 @@ def command(
             _("There is no report {name!r}, and no row is named.").format(name=what),
             _("Name a report, or a run with its rows: wegly-batch settle RUN --sent 5,7-9 --not-sent 12"),
         )
-    echo(to_json(settle_record(ended)) if as_json else settle_text(ended, shown_before=asks))
+    show(to_json(settle_record(ended)) if as_json else settle_text(ended, shown_before=asks), as_json=as_json)
 
 
 def _join(ranges: Iterable[tuple[int, ...]]) -> list[int]:

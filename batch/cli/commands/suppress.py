@@ -12,7 +12,7 @@ from batch.app.suppress import Entry, add_people, find_people, import_people, li
 from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, settings_from, shared_options
 from batch.cli.output.layout import row_label
-from batch.cli.terminal import confirm, echo, warn
+from batch.cli.terminal import confirm, echo, say, show, warn
 from batch.formatting import format_moment, to_json
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import ExitCode
@@ -93,10 +93,10 @@ def remove(*, phones: tuple[str, ...], yes: bool, region: str, **options: Any) -
         len(on_it),
     )
     if not yes and sys.stdin.isatty() and not confirm(question.format(n=number(len(on_it)))):
-        echo(_("Nobody was taken off the list."), err=True)
+        say(_("Nobody was taken off the list."))
         return ExitCode.INTERRUPTED
     gone = remove_people(on_it, settings)
-    echo(_("Taken off the list: {n}.").format(n=number(len(gone))), err=True)
+    say(_("Taken off the list: {n}.").format(n=number(len(gone))))
     return ExitCode.DONE
 
 
@@ -116,7 +116,7 @@ def list_(*, as_json: bool, **options: Any) -> None:
         echo(_line(entry))
         count += 1
     text = _("On the list: {n}.") if count else _("Nobody is on the suppression list.")
-    echo(text.format(n=number(count)), err=True)
+    say(text.format(n=number(count)))
 
 
 @command.command("import")
@@ -154,7 +154,7 @@ def import_(*, sheet: Path, ledger: str | None, as_json: bool, **given: Any) -> 
         "{sheet}: {added} added to the list; {already} were on it already.",
         found.already,
     )
-    echo(added.format(sheet=sheet.name, added=number(found.added), already=number(found.already)))
+    show(added.format(sheet=sheet.name, added=number(found.added), already=number(found.already)))
     if people.unreadable_count:
         _print_unreadable(people)
     return code
@@ -167,12 +167,12 @@ def _print_unreadable(people: RecipientList) -> None:
         "NOT on the list: whom {n} cells may mean that cannot be read:",
         count,
     )
-    echo(head.format(n=number(count)), err=True)
+    say(head.format(n=number(count)))
     for each in people.unreadable[:_CELLS_SHOWN]:
-        echo(f"  {row_label(each.row)}: {sentence(each.finding)}", err=True)
+        say(f"  {row_label(each.row)}: {sentence(each.finding)}")
     if count > _CELLS_SHOWN:
-        echo("  " + _("and {n} more").format(n=number(count - _CELLS_SHOWN)), err=True)
-    echo(_("Correct these cells and import the sheet again: who is on the list stays as first noted."), err=True)
+        say("  " + _("and {n} more").format(n=number(count - _CELLS_SHOWN)))
+    say(_("Correct these cells and import the sheet again: who is on the list stays as first noted."))
 
 
 def _line(entry: Entry) -> str:

@@ -8,7 +8,8 @@ from textwrap import indent
 from zoneinfo import ZoneInfo
 
 from batch.app.check import Check, Example, Forecast
-from batch.cli.output.layout import labelled_lines, outcome_table, row_label, section, sheet_line
+from batch.cli.output.layout import labelled_lines, outcome_table, row_label, section, sheet_line, step_lines
+from batch.cli.terminal import bold
 from batch.formatting import format_day, format_duration, format_messages, format_rate, quote_path
 from batch.i18n import N_, _, decimal, ngettext, number
 from batch.model.messages import has_origins
@@ -49,7 +50,7 @@ _WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N
 
 
 def check_text(found: Check, expires: datetime | None = None, steps: Sequence[tuple[str, str]] = ()) -> str:
-    """The check for people: the sheet, its errors, what would be sent, and when.
+    """The check for people: what would be sent, the sheet, its errors, and when.
 
     `expires`: the token; `steps`: what to do next, each with its command.
     """
@@ -61,7 +62,8 @@ def check_text(found: Check, expires: datetime | None = None, steps: Sequence[tu
         *_notified(found),
     ]
     sources = section(_("Where each field comes from"), labelled_lines(found.mapping))
-    parts = ["\n".join(labelled_lines(about)), sources]
+    parts = [f"{bold(_verdict(found))}\n{outcome_table(found.counts, found.reasons)}"]
+    parts += ["\n".join(labelled_lines(about)), sources]
     if found.info.warnings:
         parts.append(section(_("How the sheet was read"), found.info.warnings))
     if found.chosen:
@@ -75,29 +77,29 @@ def check_text(found: Check, expires: datetime | None = None, steps: Sequence[tu
     if found.examples:
         head = _("The messages of these rows") if found.chosen else _("The first messages")
         parts.append("\n".join([head, *(_example(each) for each in found.examples)]))
-    parts.append(outcome_table(found.counts, found.reasons))
     if when := schedule_text(found.forecast, expires):
         parts.append(when)
-    parts.append(_verdict(found))
     if steps:
-        parts.append(section(_("Next"), [line for about, typed in steps for line in (about, f"  {typed}")]))
+        parts.append("\n".join(step_lines((), *steps)))
     return "\n\n".join(parts)
 
 
 def check_steps(found: Check, sheet: Path, options: str, *, without_rows: bool) -> list[tuple[str, str]]:
-    """Return what helps with wrong rows, each with its command.
+    """Return what helps with wrong rows and what sends the others, each with its command.
 
     `options`: those that were typed, for the commands. `without_rows`: the wrong rows are written now.
     """
     wrong, check = found.counts[Outcome.ERROR], f"wegly-batch check {quote_path(sheet)}"
-    if not wrong:
-        return []
-    as_page = (_("All rows and messages as a page, what to fix first"), f"{check} --open{options}")
-    if without_rows or has_origins(found.info.columns):  # a sheet of wrong rows is corrected itself
-        return [as_page]
-    as_sheet = ngettext("{n} wrong row as a sheet to correct", "{n} wrong rows as a sheet to correct", wrong)
-    target = sheet.with_name(_("{name}-fix.xlsx").format(name=sheet.stem))
-    return [(as_sheet.format(n=number(wrong)), f"{check} --wrong-rows {quote_path(target)}{options}"), as_page]
+    steps = []
+    if wrong and not without_rows and not has_origins(found.info.columns):  # a sheet of wrong rows is corrected itself
+        as_sheet = ngettext("{n} wrong row as a sheet to correct", "{n} wrong rows as a sheet to correct", wrong)
+        target = sheet.with_name(_("{name}-fix.xlsx").format(name=sheet.stem))
+        steps.append((as_sheet.format(n=number(wrong)), f"{check} --wrong-rows {quote_path(target)}{options}"))
+    if wrong:
+        steps.append((_("All rows and messages as a page, what to fix first"), f"{check} --open{options}"))
+    if found.to_send and not found.chosen:
+        steps.append((_("Send it"), f"wegly-batch run {quote_path(sheet)}{options}"))
+    return steps
 
 
 def wrong_rows_text(files: Sequence[Path], problems: Sequence[str], options: str) -> str:
@@ -174,7 +176,7 @@ def _kept_out(plan: Check) -> Iterator[str]:
         groups[_OF_OUTCOMES.get(outcome) or _OF_REASONS.get(reason, _OTHERWISE)] += rows
     shown = [words(rows).format(n=number(rows)) for words, rows in groups.most_common() if rows > 0]
     if shown:
-        yield _("Send {n}; left out: {who}.").format(n=number(plan.to_send), who=", ".join(shown))
+        yield bold(_("Send {n}; left out: {who}.").format(n=number(plan.to_send), who=", ".join(shown)))
 
 
 def _notified(found: Check) -> list[tuple[str, str]]:

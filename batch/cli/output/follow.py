@@ -3,9 +3,11 @@
 from batch.app.follow import FollowReport
 from batch.app.reconcile import MatchedRow, ReconcileReport, UnmatchedRow
 from batch.app.records.people import shown_phone
-from batch.cli.output.layout import row_label, undecided_lines
+from batch.cli.output.layout import row_label, step_lines, undecided_lines
+from batch.cli.output.run import next_lines
 from batch.cli.output.settle import report_again
-from batch.formatting import format_moment
+from batch.cli.terminal import bold
+from batch.formatting import format_moment, from_here
 from batch.i18n import _, ngettext, number
 from batch.model.delivery import failure_words
 from batch.model.runs import Run
@@ -28,7 +30,7 @@ def follow_text(ended: FollowReport) -> str:
         )
         lines.append(left.format(n=number(ended.due)))
     if ended.headline:
-        lines.append(ended.headline)
+        lines.append(bold(ended.headline))
     lines += failure_lines(ended)
     lines += _opt_out_lines(ended)
     if ended.unknown:
@@ -37,10 +39,16 @@ def follow_text(ended: FollowReport) -> str:
             "{n} rows are to decide. To look for their messages as well: {command}",
             ended.unknown,
         )
-        run = ended.runs[0].run if len(ended.runs) == 1 else "RUN"
-        lines.append(unknown.format(n=number(ended.unknown), command=f"wegly-batch follow {run} -c CAMPAIGN"))
-    lines += [_("Report: {folder}").format(folder=report.folder) for report in ended.reports]
-    return "\n".join([*lines, *ended.problems])
+        run = ended.runs[0].run if len(ended.runs) == 1 else _("RUN")
+        lines.append(unknown.format(n=number(ended.unknown), command=f"wegly-batch follow {run} -c " + _("FILE")))
+    lines += [_("Report: {folder}").format(folder=from_here(report.folder)) for report in ended.reports]
+    lines += ended.problems
+    if len(ended.reports) == 1:
+        lines += ["", *next_lines(ended.reports[0])]
+    elif not ended.looks and not ended.due and not ended.stopped:
+        about = _("No look is due yet. The first is 10 minutes after a message was sent; look then")
+        lines += ["", *step_lines((), (about, " ".join(["wegly-batch follow", *(run.run for run in ended.runs)])))]
+    return "\n".join(lines)
 
 
 def failure_lines(ended: FollowReport) -> list[str]:
@@ -68,15 +76,17 @@ def _opt_out_lines(ended: FollowReport) -> list[str]:
             len(ended.opted_out),
         )
         lines.append(words.format(n=number(len(ended.opted_out))))
-    return [*lines, *undecided_lines(ended.counts, ended.endpoint, ended.ledger)]
+    # Of one run its next steps have these.
+    one_run = len(ended.reports) == 1
+    return lines if one_run else [*lines, *undecided_lines(ended.counts, ended.endpoint, ended.ledger)]
 
 
 def _settled_text(ended: ReconcileReport) -> str:
     """Say what became of each unknown row."""
     if not ended.found and not ended.unmatched:
         return _("The run {run} has no rows to decide.").format(run=ended.run.run)
-    rows: list[MatchedRow | UnmatchedRow] = [*ended.found, *ended.unmatched]
-    lines = [_row_line(each, ended.run) for each in sorted(rows, key=lambda each: each.row.row)]
+    judged: list[MatchedRow | UnmatchedRow] = [*ended.found, *ended.unmatched]
+    lines = [_row_line(each, ended.run) for each in sorted(judged, key=lambda each: each.row.row)]
     count = ngettext(
         "{n} row settled as sent, {left} still to decide.",
         "{n} rows settled as sent, {left} still to decide.",
@@ -87,7 +97,8 @@ def _settled_text(ended: ReconcileReport) -> str:
         lines.append(report_again(ended.run.run))
     if ended.unmatched:
         lines.append(_("A row that is still to decide may have been sent all the same. Look in WhatsApp, then say so:"))
-        lines.append(f"  wegly-batch settle {ended.run.run} --sent ROWS --not-sent ROWS")
+        rows = _("ROWS")
+        lines.append(f"  wegly-batch settle {ended.run.run} --sent {rows} --not-sent {rows}")
     return "\n".join(lines)
 
 

@@ -1,18 +1,18 @@
 """Output of `init`: the sheet's columns with their first cells, the campaign that was written, its first message."""
 
 import json
-import unicodedata
 from collections.abc import Sequence
 
 from batch.app.check import Check
 from batch.app.init.analyse import SheetAnalysis
 from batch.app.init.write import WrittenCampaign
 from batch.cli.output.layout import labelled_lines, outcome_table, row_label, section, sheet_line
-from batch.cli.terminal import text_width, wrap
+from batch.cli.terminal import columns_taken, text_width, wrap
 from batch.control_characters import show_controls
 from batch.formatting import format_messages
 from batch.i18n import N_, _, ngettext, number
 from batch.model.phone.cells import format_phone
+from batch.model.sheets import SheetRow
 
 _NO_FIELDS = N_(
     "No template value is filled: there are no columns body_1, header_1 and so on. If the template has a {{1}}, say in "
@@ -25,10 +25,17 @@ _NOTHING = "-"
 
 
 def columns_text(analysis: SheetAnalysis) -> str:
-    """The numbered columns of a sheet, each with its cells in the first rows, on lines that fit the terminal."""
-    info, rows = analysis.sheet.info, analysis.first_rows
-    names = [_clip(name, _LONGEST_NAME) for name in info.columns[:_MOST_COLUMNS]]
-    width = max(map(_width, names), default=0)
+    """The sheet, notes about it, and its columns."""
+    info = analysis.sheet.info
+    notes = [_GAP + each for each in info.warnings]
+    lines = column_lines(info.columns, analysis.first_rows)
+    return "\n".join([sheet_line(info, analysis.sheet.row_count), *notes, "", *lines])
+
+
+def column_lines(columns: Sequence[str], rows: Sequence[SheetRow]) -> list[str]:
+    """The numbered columns of a sheet, each with its cells in these rows, on lines that fit the terminal."""
+    names = [_clip(name, _LONGEST_NAME) for name in columns[:_MOST_COLUMNS]]
+    width = max(map(columns_taken, names), default=0)
     numbers = len(str(len(names)))
     room = text_width() - 2 * len(_GAP) - numbers - width
     cell = max(8, room // max(1, len(rows)) - len(_GAP))
@@ -37,31 +44,25 @@ def columns_text(analysis: SheetAnalysis) -> str:
         f"{_GAP}{place:>{numbers}}" + _line(name, width, [row.cells[place - 1] or _NOTHING for row in rows], cell)
         for place, name in enumerate(names, start=1)
     ]
-    if more := len(info.columns) - len(names):
+    if more := len(columns) - len(names):
         lines.append(_GAP + ngettext("and {n} more column", "and {n} more columns", more).format(n=number(more)))
-    notes = wrap(info.warnings, _GAP)
-    return "\n".join([sheet_line(info, analysis.sheet.row_count), *notes, "", head, *lines])
+    return [head, *lines]
 
 
 def _line(name: str, width: int, cells: Sequence[str], cell: int) -> str:
     return "".join([_GAP, _pad(name, width), *(_GAP + _pad(_clip(each, cell), cell) for each in cells)]).rstrip()
 
 
-def _width(text: str) -> int:
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(unicodedata.category(char) in ("Mn", "Me", "Cf") for char in text)
-
-
 def _pad(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
+    return text + " " * (width - columns_taken(text))
 
 
 def _clip(text: str, width: int) -> str:
     """Return a text on one line, with an ellipsis where it is longer."""
     shown = " ".join(show_controls(text).split())
-    if _width(shown) <= width:
+    if columns_taken(shown) <= width:
         return shown
-    while _width(shown) > width - 3:
+    while columns_taken(shown) > width - 3:
         shown = shown[:-1]
     return f"{shown}..."
 
@@ -75,16 +76,16 @@ def campaign_text(written: WrittenCampaign, *, asked: bool, more: str = "") -> s
     parts = [] if asked else [section(_("Guessed from the columns' names and cells"), labelled_lines(guesses))]
     notes = [*([] if asked else written.asides), *([] if written.has_fields else [_(_NO_FIELDS)])]
     if notes:
-        parts.append("\n".join([_("Good to know"), *wrap(notes, "  ")]))
+        parts.append(section(_("Good to know"), notes))
     if written.problem:
-        parts.append("\n".join([_("Left to correct"), *wrap([written.problem], "  ")]))
+        parts.append(section(_("Left to correct"), [written.problem]))
     if written.unfilled:
         open_it = _("open it in any editor and fill in, where it says FILL IN: {keys}")
-        steps = wrap([open_it.format(keys=", ".join(written.unfilled))], "  ")
-        steps.append("  " + _("then: {command}").format(command=written.check + more))
+        steps = [open_it.format(keys=", ".join(written.unfilled))]
+        steps.append(_("then: {command}").format(command=written.check + more))
     else:
-        steps = [f"  {written.run if asked else written.check}{more}"]
-    parts.append("\n".join([_("{file} is written. Next:").format(file=written.file), *steps]))
+        steps = [f"{written.run if asked else written.check}{more}"]
+    parts.append(section(_("{file} is written. Next:").format(file=written.file), steps))
     return "\n\n".join(parts)
 
 
@@ -105,5 +106,5 @@ def first_message_text(found: Check, link: str | None) -> str:
     ends = [each["value"] for each in fields if each["component"] == "BUTTON"]
     if link is not None and ends:
         lines += ["", f"[ {link.replace('{{1}}', ends[0])} ]"]
-    bubble = [f"  | {line}".rstrip() for text in lines for line in wrap([text]) or [""]]
+    bubble = [line.rstrip() for line in wrap(lines, "  | ")]
     return "\n\n".join([*parts, "\n".join([head, "", *bubble])])

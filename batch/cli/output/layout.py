@@ -2,30 +2,42 @@
 
 from collections.abc import Iterable, Mapping
 
+from batch.cli.terminal import bold
 from batch.formatting import format_rows
 from batch.i18n import _, number
 from batch.model.delivery import DeliveryCounts
 from batch.model.outcomes import Outcome
-from batch.model.reasons import Reason
+from batch.model.reasons import Reason, general_sentence
 from batch.model.replies import describe_undecided
-from batch.model.runs import rank_reasons
+from batch.model.runs import NextStep, rank_reasons
 from batch.model.sheets import SheetInfo
 
 
 def outcome_table(counts: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome, str], int]) -> str:
-    """A line for each outcome that occurs, its reasons below it, and the sum."""
+    """The sum, and a line for each outcome that occurs, its reasons below it."""
     label = _("rows")
     width = max([8, len(label) + 1, *(len(each.label) + 1 for each in Outcome if counts[each])])
-    lines = []
+    lines = [bold(f"  {label:<{width}}{number(sum(counts.values())):>8}")]
     for outcome in Outcome:
         if not counts[outcome]:
             continue
         of_it = [(reason, rows) for kind, reason, rows in rank_reasons(reasons) if kind is outcome]
-        lines.append(f"  {outcome.label:<{width}}{number(counts[outcome]):>8}")
+        lines.append(bold(f"  {outcome.label:<{width}}{number(counts[outcome]):>8}"))
         # "success" and "waiting" say nothing that the outcome itself does not.
         if not outcome.is_accepted and of_it != [(Reason.WAITING.value, counts[outcome])]:
-            lines += [f"  {number(rows):>{width + 6}}  {reason}" for reason, rows in of_it]
-    return "\n".join([*lines, f"  {label:<{width}}{number(sum(counts.values())):>8}"])
+            lines += [f"  {number(rows):>8}  {general_sentence(Reason(reason))} ({reason})" for reason, rows in of_it]
+    return "\n".join(lines)
+
+
+def step_lines(steps: Iterable[NextStep], *more: tuple[str, str]) -> list[str]:
+    """Return what to do next: what it is about, and below it the command to type. `more`: pairs of these."""
+    pairs = [(f"{each.title}: {each.words}" if not each.is_slim else each.title, each.commands) for each in steps]
+    pairs += [(about, ((command, ""),)) for about, command in more]
+    lines = [bold(_("Next"))] if pairs else []
+    for about, commands in pairs:
+        lines.append(f"  {about}")
+        lines += [f"    {command}    {when}".rstrip() for command, when in commands]
+    return lines
 
 
 def undecided_lines(counts: DeliveryCounts | None, endpoint: str, ledger: str) -> list[str]:

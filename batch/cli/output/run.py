@@ -5,8 +5,9 @@ from textwrap import indent
 
 from batch.app.runs.finish import FinishedRun, RunReport
 from batch.app.trial import TrialResult
-from batch.cli.output.layout import labelled_lines, outcome_table, section, undecided_lines
-from batch.formatting import format_duration, format_moment, format_rate, to_json
+from batch.cli.output.layout import labelled_lines, outcome_table, section, step_lines
+from batch.cli.terminal import bold
+from batch.formatting import format_duration, format_moment, format_rate, from_here, to_json
 from batch.i18n import N_, _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
@@ -41,14 +42,21 @@ def summary_text(ended: FinishedRun) -> str:
     if not ended.is_new:
         stands = _("Nothing was left to send, and nothing has changed since the run {run}: its report stands.")
         parts.append(stands.format(run=ended.run.run))
-    parts.append("\n".join(filter(None, (*ended.headline, ended.rehearsal))))
+    parts.append(bold("\n".join(filter(None, (*ended.headline, ended.rehearsal)))))
     parts.append(outcome_table(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
-    if undecided := undecided_lines(ended.tally.delivery, ended.run.endpoint, ended.run.ledger):
-        parts.append("\n".join(undecided))
-    parts.append(written_text(ended, ledger=ended.run.ledger))
+    parts.append(written_text(ended, ledger=None if ended.run.is_demo else ended.run.ledger))
     parts += [*ended.problems, *ended.notify_problems]
-    return "\n\n".join(parts)
+    if not ended.run.is_demo:
+        parts.append("\n".join(next_lines(ended)))
+    return "\n\n".join(filter(None, parts))
+
+
+def next_lines(report: RunReport, *, opens: bool = False) -> list[str]:
+    """Return what to do next about a report, with the commands to type. `opens`: its page is opened now."""
+    show = _("See the report in the browser"), f"wegly-batch report {report.run.run} --open"
+    page = [show] if report.written.page and report.written.steps and not opens else []
+    return step_lines(report.written.steps, *page)
 
 
 def brief_text(ended: FinishedRun) -> str:
@@ -74,12 +82,11 @@ def _stop_lines(ended: FinishedRun) -> list[str]:
 def written_text(report: RunReport, *, ledger: str | None = None) -> str:
     """The places of the report and, where it is given, of the ledger; and what could not be written."""
     written = report.written
-    workbook = next((str(file) for file in written.files if file.suffix in (".xlsx", ".xlsm")), str(report.folder))
-    lines = [(_("Report"), workbook)]
+    workbook = next((file for file in written.files if file.suffix in (".xlsx", ".xlsm")), report.folder)
+    lines = [(_("Report"), str(from_here(workbook)))]
     if written.page:
-        lines.append(("", str(written.page)))
-    correct = _("{file}: correct its rows and run it, like a sheet")
-    lines += [(_("Retry"), correct.format(file=file)) for file in written.files if file.stem.startswith("retry")]
+        lines.append(("", str(from_here(written.page))))
+    lines += [(_("Retry"), str(from_here(file))) for file in written.files if file.stem.startswith("retry")]
     lines += [("", problem) for problem in written.problems]
     if written.missing:
         again = f"`wegly-batch report {report.run.run}`"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from batch.app.records.people import shown_phone
 from batch.app.settle import SettlementReport
 from batch.app.settlement import RowDecision
-from batch.cli.output.layout import labelled_lines
+from batch.cli.output.layout import labelled_lines, step_lines
 from batch.i18n import _, ngettext, number
 
 
@@ -40,11 +40,11 @@ def _settle_lines(ended: SettlementReport) -> list[str]:
             len(ended.same),
         )
         lines.append(same.format(n=number(len(ended.same))))
-    if waiting:
-        lines.append(_("What is settled as not sent goes out with the next `wegly-batch run` of this campaign."))
     if ended.changes:
-        other = _("Until it is sent again it can be settled the other way.")
-        lines.append(f"{other} {report_again(ended.run.run)}")
+        lines.append(_("Until it is sent again it can be settled the other way."))
+        send = [(_("Send what is settled as not sent"), ended.command)] if waiting else []
+        again = _("Write the report as it stands now, and see it"), f"wegly-batch report {ended.run.run} --open"
+        lines += ["", *step_lines((), *send, again)]
     return lines
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from batch.atomic_file import write_atomic
 from batch.model.messages import TemplateField
 from batch.model.outcomes import Outcome
+from batch.model.runs import NextStep
 from batch.reporter.columns import COLUMNS, Value
-from batch.reporter.html.figures import NextStep, reason_groups
+from batch.reporter.html.figures import reason_groups
 from batch.reporter.html.page import CHECK_SCRIPT, make_table, render_page, row_values
 from batch.reporter.html.text import local_moment
 from batch.reporter.rows import ReportInputs, TableLayout, TableRow, lay_out_table

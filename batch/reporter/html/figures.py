@@ -4,17 +4,17 @@ Lengths and places are hundredths of the bar or chart, as texts with two decimal
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from babel.dates import format_date, format_datetime, format_time
 
-from batch.formatting import format_exact_duration, quote_path
+from batch.formatting import format_exact_duration, from_here, quote_path
 from batch.i18n import _, current_language, decimal, ngettext, number
 from batch.model.messages import rehearsal_options
 from batch.model.outcomes import Outcome
-from batch.model.runs import CAMPAIGN_FILE, Run, Tally
+from batch.model.runs import CAMPAIGN_FILE, NextStep, Run, Tally
 from batch.reporter.html.text import local_moment, rate_text
 from batch.reporter.rows import ReportInputs
 from batch.reporter.statistics import SentStep, Statistics
@@ -142,7 +142,7 @@ def run_facts(inputs: ReportInputs) -> Iterator[tuple[str, str, bool]]:
     yield _("Wanted rate"), rate_text(done.wanted_rate) or _("none was set"), False
     yield _("Achieved rate"), rate_text(done.achieved_rate) or _("too few attempts to measure"), False
     yield _("Endpoint"), run.endpoint, True
-    if run.ledger:
+    if run.ledger and not run.is_demo:
         yield _("Ledger"), run.ledger, True
     yield _("Version"), f"wegly-batch {run.version}", False
     yield _("SHA-256 of the sheet"), run.sheet_sha256, True
@@ -152,37 +152,21 @@ _MOST_NAMED = 1
 """Rows to decide that a command names: one that named several would settle them all alike."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NextStep:
-    """One thing to do."""
-
-    outcome: Outcome
-    """Whose rows it is about, and whose colours it has."""
-    title: str
-    words: str
-    file: str | None = None
-    """Name of the file to open, beside the page."""
-    is_reply: bool = False
-    """About replies, which are in no outcome."""
-    is_slim: bool = False
-    """One line, for what needs no thought."""
-    commands: tuple[tuple[str, str], ...] = ()
-    """Each command with when to type it; empty where it is the only one."""
-
-
 def next_steps(inputs: ReportInputs, files: Iterable[Path]) -> list[NextStep]:
     """Return what is to be done, the most urgent first. `files`: those of the report so far.
 
     None for a report that is passed on: whoever reads it has neither the ledger nor the sheet.
     """
-    if inputs.masked:
+    if inputs.redacted:
         return []
     counts, written = inputs.tally.counts, {file.stem: file for file in files}
-    return [*_fix(inputs, counts.get(Outcome.ERROR, 0), written.get("retry")),
+    steps = [*_fix(inputs, counts.get(Outcome.ERROR, 0), written.get("retry")),
             *_decide(inputs, counts.get(Outcome.UNKNOWN, 0), written.get("report")),
             *_replies(inputs),
         *_send(inputs.run, counts.get(Outcome.PENDING, 0)),
             *_look(inputs)]  # fmt: skip
+    # The ledger and the API of a demo are gone when its report is read: no command would find them.
+    return [replace(step, commands=()) for step in steps if not step.is_slim] if inputs.run.is_demo else steps
 
 
 def _fix(inputs: ReportInputs, rows: int, retry: Path | None) -> Iterator[NextStep]:
@@ -236,10 +220,15 @@ def _send(run: Run, rows: int) -> Iterator[NextStep]:
     if rows:
         title = ngettext("{n} row waits", "{n} rows wait", rows).format(n=number(rows))
         words = _("The same command sends what is left; no person gets a second one.")
-        campaign, sheet = run.sheet_options.get(CAMPAIGN_FILE), Path(run.sheet_path)
-        named = f" -c {_place(Path(campaign))}" if campaign and Path(campaign) != sheet.with_suffix(".toml") else ""
-        commands = ((f"wegly-batch run {_place(sheet)}{named}{_options(run)}", ""),)
+        commands = ((command_again(run), ""),)
         yield NextStep(outcome=Outcome.PENDING, title=title, words=words, commands=commands, is_slim=True)
+
+
+def command_again(run: Run) -> str:
+    """Return the command that sends what is left of a run's sheet."""
+    campaign, sheet = run.sheet_options.get(CAMPAIGN_FILE), Path(run.sheet_path)
+    named = f" -c {_place(Path(campaign))}" if campaign and Path(campaign) != sheet.with_suffix(".toml") else ""
+    return f"wegly-batch run {_place(sheet)}{named}{_options(run)}"
 
 
 def _look(inputs: ReportInputs) -> Iterator[NextStep]:
@@ -257,5 +246,4 @@ def _options(run: Run, *only: str) -> str:
 
 def _place(file: Path) -> str:
     """Return a file for a command line: from the current folder where it is in it."""
-    here = Path.cwd()
-    return quote_path(file.relative_to(here) if file.is_relative_to(here) else file)
+    return quote_path(from_here(file))

@@ -282,7 +282,7 @@ def row_values(inputs: ReportInputs, table: PageTable, **settings: object) -> di
     return {
         "table": table,
         "tally": tally,
-        "masked": inputs.masked,
+        "redacted": inputs.redacted,
         "counts": summarize_outcomes(tally.counts),
         "segments": bar_segments(tally.counts),
         "all_reasons": sorted({reason for _outcome, reason in tally.reasons}),

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -330,14 +331,52 @@ def test_inspect_prints_what_the_design_names(desk: Desk) -> None:
         ["Nome", "Telefone"],
         2,
     )
-    code, out, _ = desk.type("inspect", desk.sheet, "--rows")
+    code, out, _ = desk.type("inspect", desk.sheet, "--cells")
     assert code == 0
+    assert desk.type("inspect", desk.sheet, "--rows") == (0, out, "")
     assert [json.loads(line) for line in out.splitlines()] == [
         {"row": 2, "cells": {"Nome": "Ana", "Telefone": "11 90000-1001"}},
         {"row": 3, "cells": {"Nome": "Bia", "Telefone": "11 90000-1002"}},
     ]
     code, out, _ = desk.type("inspect", desk.sheet)
     assert "header row" in out
+    lines = [line.split() for line in out.splitlines()]
+    assert ["phones", "Telefone:", *["2", "of", "2", "cells", "are", "phones"]] in lines
+    assert lines[-3:] == [
+        ["row", "2", "row", "3"],
+        ["1", "Nome", "Ana", "Bia"],
+        ["2", "Telefone", "11", "90000-1001", "11", "90000-1002"],
+    ]
+
+
+def test_each_end_names_the_command_to_type_next(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typed as it stands, from the folder in which the person is, it does what it is about."""
+    monkeypatch.chdir(desk.folder)
+    desk.write("lista.csv", "Nome;Telefone\nAna;11 90000-1001\nBia;99\nCid;11 90000-0903\n")
+    desk.campaign.rename(desk.folder / "lista.toml")
+
+    def commands(said: str) -> list[list[str]]:
+        return [shlex.split(each)[1:] for each in re.findall(r"^    (wegly-batch .*?)(?:    |$)", said, re.MULTILINE)]
+
+    with running_sandbox() as sandbox:
+        _, checked, _ = desk.type("check", "lista.csv", "--base-url", sandbox.url)
+        (send,) = commands(checked)
+        assert send == ["run", "lista.csv", "--base-url", sandbox.url]
+        code, _, ended = desk.type(*send, "--yes", "-v")
+        fix, _sent, decide, look, page = commands(ended)
+        (folder,) = (desk.folder / "reports").glob("*/")
+        assert (fix[0], fix[1]) == ("run", f"reports/{folder.name}/retry.xlsx")
+        assert [look[:2], page] == [["follow", folder.name], ["report", folder.name, "--open"]]
+        assert decide[:2] == ["settle", folder.name]
+        code, settled, _ = desk.type(*decide)
+        assert code == 0, settled
+        again, report = commands(settled)
+        assert again[:2] == ["run", "lista.csv"]
+        assert desk.type(*again, "--yes")[0] != 2
+        code, written, _ = desk.type(*report[:-1])
+        assert (code, commands(written)[0][0]) == (0, "run")
+        code, followed, _ = desk.type(*look)
+        assert commands(followed) == [look[:2]]  # nothing is due yet
 
 
 def test_without_a_terminal_a_good_run_says_nothing(desk: Desk) -> None:
@@ -489,7 +528,10 @@ def test_demo_runs_by_itself(desk: Desk) -> None:
     rest = iter(out_lines[counts + 1 :])
     assert [line for line in shown[counts + 1 :] if line not in rest] == []  # some are left out of the page
     (report,) = (desk.folder / "reports").glob("*/report.xlsx")
-    assert str(report) in out
+    assert str(report.relative_to(desk.folder) if Path.cwd() == desk.folder else report) in out
+    assert "ledger.sqlite3" not in out  # it is gone, and so is what a command would need
+    assert re.findall("wegly-batch .*", out) == ["wegly-batch init SHEET"]
+    assert "wegly-batch run" not in (report.parent / "report.html").read_text("utf-8")
     summary = json.loads((report.parent / "summary.json").read_text("utf-8"))
     assert summary["delivery"]["states"]["delivered"] == 1
     assert not (desk.folder / "ledger.sqlite3").exists()

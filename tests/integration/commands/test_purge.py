@@ -352,6 +352,9 @@ def test_a_folder_that_is_not_ours_is_left_alone(office: Office) -> None:
     (reports / runs[0] / ".sheet").mkdir()
     (reports / runs[0] / ".sheet" / "contatos.csv").write_text("11 97001-2001")
     assert office.type("report", runs[0], "--mask")[0] == 0
+    earlier = (reports / runs[0] / "redacted").rename(reports / runs[0] / "masked")
+    (earlier / "report (redacted).xlsx").rename(earlier / "report (masked).xlsx")
+    assert office.type("report", runs[0], "--redacted")[0] == 0
     (reports / runs[0] / "masked" / "carta.docx").write_bytes(b"mine too")
     target = office.write("target.xlsx", "not to be touched")
     (reports / runs[0] / "retry.xlsx").unlink(missing_ok=True)
@@ -364,7 +367,8 @@ def test_a_folder_that_is_not_ours_is_left_alone(office: Office) -> None:
     assert "minhas notas.xlsx" in out
     assert f"{reports / runs[1]} is not the one that the run made" in out
     left = sorted(file.relative_to(reports / runs[0]).as_posix() for file in (reports / runs[0]).rglob("*"))
-    assert left == ["masked", "masked/carta.docx", "masked/summary.json", "minhas notas.xlsx", "summary.json"]
+    kept = ["masked", "masked/carta.docx", "masked/summary.json", "minhas notas.xlsx"]
+    assert left == [*kept, "redacted", "redacted/summary.json", "summary.json"]
     assert "carta.docx" in out
     assert target.read_text() == "not to be touched"
     assert (elsewhere / "report.xlsx").exists()

@@ -117,13 +117,13 @@ def test_a_masked_report_has_the_figures_and_nobody_in_them(office: Office, echo
     ran = office.run(sheet(office, ECHOED), campaign(office), "--base-url", echo)
     folder = office.folder / "reports" / ran.summary["run"]
     before = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
-    code, out, err = office.type("report", "--mask", "--json")
+    code, out, err = office.type("report", "--redacted", "--json")
     assert code == 0, err
     assert json.loads(out)["counts"] == ran.summary["counts"]
     assert {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()} == before
 
-    files = sorted((folder / "masked").iterdir())
-    assert {"report (masked).xlsx", "results (masked).csv", "summary.json"} <= {file.name for file in files}
+    files = sorted((folder / "redacted").iterdir())
+    assert {"report (redacted).xlsx", "results (redacted).csv", "summary.json"} <= {file.name for file in files}
     for file in files:
         text = inside(file)
         assert leaked(text, ECHOED) == [], file
@@ -132,7 +132,7 @@ def test_a_masked_report_has_the_figures_and_nobody_in_them(office: Office, echo
         assert "Zulmira" not in text, file
         assert is_private(file)
 
-    table = (folder / "masked" / "results (masked).csv").read_text("utf-8-sig")
+    table = (folder / "redacted" / "results (redacted).csv").read_text("utf-8-sig")
     lines = list(csv.DictReader(table.splitlines(), delimiter=";"))
     assert list(lines[0])[:5] == ["row", "wegly_status", "wegly_reason", "wegly_message", "wegly_action"]
     assert [(int(line["row"]), line["wegly_status"], line["wegly_reason"]) for line in lines] == [
@@ -146,11 +146,11 @@ def test_a_masked_report_needs_no_sheet_and_says_where_it_is(office: Office) -> 
     file = sheet(office, ["11 97001-2001"])
     ran = office.run(file, campaign(office))
     file.unlink()
-    code, out, err = office.type("report", ran.summary["run"], "--mask")
+    code, out, err = office.type("report", ran.summary["run"], "--redacted")
     assert (code, err) == (0, "")
-    assert "report (masked).xlsx" in out
-    assert "report (masked).html" in out
+    assert "report (redacted).xlsx" in out
+    assert "report (redacted).html" in out
     assert "gone" not in out
-    text = inside(office.folder / "reports" / ran.summary["run"] / "masked" / "report (masked).xlsx")
+    text = inside(office.folder / "reports" / ran.summary["run"] / "redacted" / "report (redacted).xlsx")
     assert "This report is made to be passed on" in text
     assert "gone" not in text

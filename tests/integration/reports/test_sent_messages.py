@@ -49,8 +49,8 @@ def test_a_masked_report_and_the_ledger_hold_no_message(office: Office) -> None:
     sheet = office.sheet(phones(1))
     ran = office.run(sheet, office.campaign())
     name = sheet.read_text("utf-8").splitlines()[1].split(";")[0]
-    again(office, ran, "--mask")
-    masked = next((office.folder / "reports").glob("*/masked"))
+    again(office, ran, "--redacted")
+    masked = next((office.folder / "reports").glob("*/redacted"))
     assert messages(masked) == {}
     page = next(masked.glob("*.html")).read_text("utf-8")
     assert name not in page

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from batch.app.runs.progress import RunProgress
-from batch.cli.progress import bar_line, can_colour, can_draw, state_text
+from batch.cli.progress import bar_line, state_text
+from batch.cli.terminal import can_colour, can_draw
 from batch.model.outcomes import Outcome
 
 

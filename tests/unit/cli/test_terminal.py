@@ -1,0 +1,86 @@
+"""Texts on a terminal: folded between words, never in a command to type, bold where the terminal can show it."""
+
+import os
+import sys
+from io import StringIO
+
+import pytest
+
+from batch.cli import terminal
+from batch.cli.terminal import bold, dress, fold
+
+
+class Screen(StringIO):
+    """A terminal to write to."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """A terminal of 80 columns."""
+    monkeypatch.setattr(terminal, "columns_of", lambda stream: 80 if stream.isatty() else None)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    return Screen()
+
+
+def test_a_long_sentence_goes_on_below_its_beginning() -> None:
+    """Two columns deeper than it begins, no word broken, nothing lost."""
+    sentence = "  " + "Dois-telefones dizem outra coisa. " * 5
+    lines = fold(sentence, 40)
+    assert all(len(line) <= 40 for line in lines)
+    assert {line[:4] for line in lines[1:]} == {"    "}
+    assert " ".join(lines).split() == sentence.split()
+
+
+def test_a_value_goes_on_beside_its_label() -> None:
+    """As the columns of a table do."""
+    lines = fold("row 7   the phone has no area code, so that nobody can be found by it", 40)
+    assert lines == ["row 7   the phone has no area code, so", "        that nobody can be found by it"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "wegly-batch settle 20260101T000000Z-campanha-1a2b --sent 5,7-9 --not-sent 12",
+        "wegly-batch run 'Meus Documentos/lista de clientes.csv' -c campanha.toml",
+    ],
+)
+@pytest.mark.parametrize("before", ["Look in WhatsApp, then say which: ", "  ", "Next  ", ""])
+def test_a_command_stays_on_one_line(command: str, before: str) -> None:
+    """However narrow the terminal is, so that it can be copied; the terminal itself goes on with it."""
+    for width in (20, 40, 60, 79):
+        assert sum(command in line for line in fold(before + command, width)) == 1
+
+
+def test_what_stands_in_backticks_or_goes_into_a_file_stays_whole() -> None:
+    """A line of the campaign file is typed like a command."""
+    text = 'A longer beginning of it, then give `wegly-batch report 1a2b --open` or write row_ends = "loose" there.'
+    for width in range(20, 100, 7):
+        folded = "\n".join(fold(text, width))
+        assert "`wegly-batch report 1a2b --open`" in folded
+        assert 'row_ends = "loose"' in folded
+
+
+def test_wide_characters_count_twice() -> None:
+    """As the terminal draws them."""
+    assert fold("漢字 " * 4, 11) == ["漢字 漢字", "  漢字 漢字 "]
+
+
+def test_a_terminal_gets_folds_and_bold_and_a_file_neither(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR turns the bold off."""
+    text = bold("Enviadas: 3") + "\n" + "palavra " * 12 + "fim"
+    assert dress(text, screen).split("\n")[0] == "\x1b[1mEnviadas: 3\x1b[0m"
+    assert len(dress(text, screen).split("\n")) == 3
+    assert dress(text, StringIO()) == "Enviadas: 3\n" + "palavra " * 12 + "fim"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert dress(text, screen).split("\n")[0] == "Enviadas: 3"
+    assert os.environ["NO_COLOR"]
+
+
+def test_what_a_cell_holds_draws_nothing(screen: Screen) -> None:
+    """Also beside what is bold."""
+    assert dress(bold("\x1b[31mAna"), screen) == "\x1b[1m\\x1b[31mAna\x1b[0m"
