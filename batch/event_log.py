@@ -1,45 +1,30 @@
 """The program's own events: structured logging that shares nothing with structlog's configuration, which is the host's.
 
-Events go to the log of the run that is under way, and nowhere outside one.
+Events go to the log of the run that is under way (`batch.app.runs.run_log`), and nowhere outside one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
+LEVELS = ("debug", "info", "warning", "error", "critical")
 
-def _drop(*_: object) -> NoReturn:
+
+def drop(*_: object) -> NoReturn:
+    """Let an event go nowhere."""
     raise structlog.DropEvent
 
 
-class _Sink:
-    """Takes finished lines, by a method for each level as structlog asks for it."""
-
-    write: Callable[[str], object] = staticmethod(_drop)
-
-    def __getattr__(self, _level: str) -> Callable[[str], object]:
-        return self.write
-
-
-_sink, _processors = _Sink(), list[Processor]([_drop])
+sink = SimpleNamespace(**dict.fromkeys(LEVELS, drop))
+"""Takes finished lines, by a function for each level."""
+processors: list[Processor] = [drop]
+"""Make lines of events; what is put into this list holds for loggers that are bound already."""
 log: FilteringBoundLogger = structlog.wrap_logger(
-    _sink,
-    processors=_processors,  # the list itself: what `events_to` puts there holds for loggers that are bound already
+    sink,
+    processors=processors,
     wrapper_class=structlog.make_filtering_bound_logger(0),
     context_class=dict[str, Any],
     cache_logger_on_first_use=True,
 )
-
-
-@contextmanager
-def events_to(write: Callable[[str], object], processors: Sequence[Processor]) -> Iterator[None]:
-    """Give each event, as the text that `processors` make of it, to `write` while the block runs."""
-    before = _sink.write, list(_processors)
-    _sink.write, _processors[:] = write, processors
-    try:
-        yield
-    finally:
-        _sink.write, _processors[:] = before

@@ -11,17 +11,18 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 from batch.chats import Token
 from batch.control_characters import escape_controls
 from batch.errors import WeglyBatchError
-from batch.event_log import events_to, log
+from batch.event_log import LEVELS, log, processors, sink
 from batch.i18n import _, describe_os_error, ngettext, number
 from batch.model.redaction import mask_numbers
 
@@ -51,6 +52,19 @@ def log_to(path: Path, *, token: Token | None, verbose: bool) -> Iterator[RunLog
                 raise
     finally:
         lines.close()
+
+
+@contextmanager
+def events_to(write: Callable[[str], object], steps: Sequence[Processor]) -> Iterator[None]:
+    """Give each event, as the text that the processors `steps` make of it, to `write` while the block runs."""
+    before = dict(vars(sink)), list(processors)
+    vars(sink).update(dict.fromkeys(LEVELS, write))
+    processors[:] = steps
+    try:
+        yield
+    finally:
+        vars(sink).update(before[0])
+        processors[:] = before[1]
 
 
 def _without_phones(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

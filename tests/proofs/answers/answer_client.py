@@ -12,9 +12,9 @@ from typing import Any
 from answer_runs import TOKEN, untruths
 from answer_server import Log, answering
 
+from batch.app.runs.run_log import events_to
 from batch.chats.client import ChatsClient
 from batch.chats.token import Token
-from batch.event_log import events_to
 from batch.model.reasons import Reason
 from batch.model.verdicts import Verdict
 
