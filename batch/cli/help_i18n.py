@@ -24,8 +24,8 @@ _VARIABLE = "WEGLY_BATCH_LANG"
 _SHOW_HELP = "Show this message and exit."
 _VALUES = (
     N_("SHEET"), N_("FILE"), N_("RUN"), N_("REPORT"), N_("ROWS"), N_("PHONE"), N_("COLUMN"), N_("NAME"), N_("TEXT"),
-    N_("SECONDS"), N_("RATE"), N_("SHARE"), N_("TIME"), N_("PLAN"), N_("DIR"), N_("LANGUAGE"), N_("CODE"), N_("DOMAIN"),
-    N_("OPTIONS"), N_("COMMAND"), N_("SHELL"), N_("CC"),
+    N_("CAMPAIGN"), N_("SECONDS"), N_("RATE"), N_("SHARE"), N_("TIME"), N_("PLAN"), N_("DIR"),
+    N_("LANGUAGE"), N_("CODE"), N_("DOMAIN"), N_("OPTIONS"), N_("COMMAND"), N_("SHELL"), N_("CC"),
 )  # fmt: skip
 """Words for values in the help; the others (URL, N, UUID ...) are the same everywhere."""
 _ANY_NUMBER = 1_000_000

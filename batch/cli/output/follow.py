@@ -40,7 +40,7 @@ def follow_text(ended: FollowReport) -> str:
             ended.unknown,
         )
         run = ended.runs[0].run if len(ended.runs) == 1 else _("RUN")
-        lines.append(unknown.format(n=number(ended.unknown), command=f"wegly-batch follow {run} -c " + _("FILE")))
+        lines.append(unknown.format(n=number(ended.unknown), command=f"wegly-batch follow {run} -c " + _("CAMPAIGN")))
     lines += [_("Report: {folder}").format(folder=from_here(report.folder)) for report in ended.reports]
     lines += ended.problems
     if len(ended.reports) == 1:
