@@ -24,8 +24,11 @@ T = TypeVar("T")
 Write = Callable[[sa.Connection], Any]
 Group = Sequence[tuple[Write, "asyncio.Future[Any]"]]
 _MOST = 512  # writes in one transaction: bounds how long the first of them waits
-_APART = 0.01
-"""Seconds between the beginnings of two commits, at the least. A claim is made 20 ms before its start."""
+_APART, _FAR_APART = 0.01, 0.02
+"""Seconds between the beginnings of two commits, at the least: more of them, the more there is to write. A claim is
+made 20 ms before its start, that of a fast sender 35 ms."""
+_BUSY = 800
+"""Writes a second from which commits move apart: who writes less does not wait, for its workers may be few."""
 
 
 class Writer:
@@ -59,9 +62,9 @@ class Writer:
         self._writes.put((write, future))
 
     def _work(self) -> None:
-        begun = 0.0
+        begun, apart = 0.0, _APART
         while (first := self._writes.get()) is not None:
-            time.sleep(max(0.0, begun + _APART - time.monotonic()))
+            time.sleep(max(0.0, begun + apart - time.monotonic()))
             begun = time.monotonic()
             group = [first]
             with suppress(Empty):
@@ -69,6 +72,7 @@ class Writer:
                     group.append(following)
                 if len(group) < _MOST:
                     self._writes.put(None)  # the end, which the outer loop is to see
+            apart = min(max(_APART, len(group) / _BUSY), _FAR_APART)
             done = self._commit(group)
             # One call for the group: to wake a loop costs more than a write.
             for loop in {future.get_loop() for _write, future in group}:
