@@ -36,3 +36,15 @@ def test_errors_of_a_statement_are_sqlalchemys(ledger: Ledger) -> None:
     statement = PreparedStatement(insert(meta).values(name=bindparam("name"), value="1"))
     with pytest.raises(DBAPIError), ledger._engine.begin() as connection:
         statement.run(connection, {"name": "counter"})
+
+
+def test_a_constant_is_part_of_the_text(ledger: Ledger) -> None:
+    """Quoted as the database has it, wherever it stands; null and numbers too."""
+    odd = "it's 50% of ? and :value"
+    statement = PreparedStatement(
+        insert(meta).values(name=bindparam("name"), value=odd).returning(meta.c.value == odd, meta.c.value)
+    )
+    with ledger._engine.begin() as connection:
+        assert statement.run(connection, {"name": "odd"}).fetchone() == (1, odd)
+        found = PreparedStatement(select(meta.c.name, None, 7).where(meta.c.value == odd))
+        assert found.run(connection, {}).fetchone() == ("odd", None, 7)
