@@ -49,6 +49,7 @@ def fold(name: str) -> str:
     return _SPACE_OR_UNDERSCORE.sub("", plain.casefold())
 
 
+@lru_cache(maxsize=4096)
 def _bare(name: str) -> str:
     """Return a folded name without brackets, punctuation and `nº`."""
     bare = _without(_without(name, "(", ")"), "[", "]")
