@@ -70,8 +70,10 @@ def analyse_sheet(path: Path, *, phone: str | None = None, **options: Any) -> Sh
         width_problem = error.problem
     facts = describe_columns(sheet.info, sheet.rows())
     phones = [_named(phone, facts, sheet.info)] if phone is not None else rank_phone_columns(facts)
-    if not phones and (joined := join_phone_columns(sheet.info, sheet.rows)) is not None:
-        phones = [joined]
+    # A name alone says little: where most of its cells lack the area code, that stands in a column of its own.
+    if phone is None and (not phones or 2 * phones[0].phones < len(phones[0].cells)):
+        joined = join_phone_columns(sheet.info, sheet.rows)
+        phones = [joined, *phones] if joined and (not phones or joined.phones > phones[0].phones) else phones
     if not phones:
         raise _no_phone(sheet.info, facts)
     return SheetAnalysis(

@@ -54,8 +54,8 @@ _SENTENCE = re.compile(
     r"|no (?:quier|envi[ae]|mand|recib|dese|contact|molest|acept|autoriz)|do ?n[o ]?t |(?:dar|darse|dado) de baja)"
 )
 """Beginning of a sentence that asks for no messages."""
-_DAY = re.compile(r"[0-9]{1,4} [0-9]{1,2} [0-9]{1,4}(?![0-9])")
-"""The day on which someone asked for it, as `Data do descadastro` holds it."""
+_DAY = re.compile(r"(?!0+ 0+ 0+)[0-9]{1,4} [0-9]{1,2} [0-9]{1,4}(?![0-9])")
+"""The day on which someone asked for it, as `Data do descadastro` holds it; databases write 0000-00-00 for none."""
 _CHECKS = ("\u2713", "\u2714", "\u2611", "\u2705")
 _CROSSES = ("\u2717", "\u2718", "\u274c", "\u274e", "\U0001f6ab", "\u26d4", "\U0001f6d1", "\U0001f44e")
 _BLANK = re.compile(r"[\s\u200b\ufeff]+")

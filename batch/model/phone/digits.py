@@ -68,7 +68,7 @@ _LINK = re.compile(
     r"(?:https?://)?(?:www\.)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)\+?([0-9]+)(?:[/?&].*)?"
 )
 _CHAT_ID = re.compile(r"([0-9]+)@(?:c\.us|s\.whatsapp\.net)")
-_SCHEME = re.compile(r"(?:tel|callto|sms|whatsapp):\s*")
+_SCHEME = re.compile(r"(?:tel|callto|sms|whatsapp|p(?=:\+)):\s*")
 _LABEL = re.compile(
     r"(?<![^\W\d_])(?:telefones?|tel|fone|celular|cel|movel|móvel|whats|whatsapp|wpp|wapp|zap|phone|mobile|cell"
     r"|contato|numero|número|num|nº|n°|no|ddd|tim|vivo|claro|oi)(?![^\W\d_])[.:]*"

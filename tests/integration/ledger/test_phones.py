@@ -123,6 +123,9 @@ def test_a_number_in_two_columns_is_joined_and_init_proposes_it(office: Office) 
     assert "A1_DDD" in office.refused(*office.command(table(office, "Nome;X", "a;b", name="x.csv"), campaign))
     office.type("init", table(office, "COD;NOME;DDD;TEL", "1;ANA;011;970012001"), "--out", office.folder / "novo.toml")
     assert 'wa_contact_id = "{DDD}{TEL}"' in (office.folder / "novo.toml").read_text("utf-8")
+    lines = "Nome;DDD;Telefone", "ANA;11;970012001", "BIA;11;970012002", "CAIO;;5511970012003"
+    office.type("init", table(office, *lines), "--out", office.folder / "uma-inteira.toml")
+    assert 'wa_contact_id = "{DDD}{Telefone}"' in (office.folder / "uma-inteira.toml").read_text("utf-8")
 
 
 def test_init_takes_the_column_of_mobiles_and_names_the_others(office: Office) -> None:

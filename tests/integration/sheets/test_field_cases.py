@@ -236,6 +236,22 @@ def test_the_report_of_a_case_is_the_users_workbook(office: Office, sheet: str) 
         assert {place: after[worksheet.title][place].value for place in values} == values
 
 
+@pytest.mark.parametrize("other", [b"<v>10</v>", b"<v>0</v>"], ids=["one is not", "all are"])
+def test_formulas_of_zero_are_values_in_a_report_that_is_fed_back(office: Office, other: bytes) -> None:
+    """The report asks Excel to calculate when it is opened, as workbooks do whose formulas were never calculated."""
+    path = office.folder / "zeros.xlsx"
+    with zipfile.ZipFile(FIELD / "31-fed-back-zero/zeros.xlsx") as own, zipfile.ZipFile(path, "w") as made:
+        for name in own.namelist():
+            made.writestr(name, own.read(name).replace(b"<v>10</v>", other))
+    ran = office.run(path, office.campaign())
+    assert {status for status, _ in ran.rows} == {"success"}
+    (report,) = (office.folder / "reports").glob("*/report.xlsx")
+    _, out, _ = office.type("inspect", report, "--rows")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["cells"]["Valor"] for row in rows] == ["0", other[3:-4].decode(), "0"]
+    assert not any("errors" in row for row in rows)
+
+
 @pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="names of files are Unicode there")
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
 def test_a_file_name_of_latin_1_bytes(office: Office, suffix: str) -> None:

@@ -340,7 +340,9 @@ def test_a_sentence_or_a_day_of_opt_out(cell: str) -> None:
     assert read_optout(cell, "Opt-out") is True
 
 
-@pytest.mark.parametrize("cell", ["12/2026", "11 98888-7777", "Notas", "normal", "Noemi", "opt in", "estopa", "10.50"])
+@pytest.mark.parametrize(
+    "cell", ["12/2026", "11 98888-7777", "Notas", "normal", "Noemi", "opt in", "estopa", "10.50", "0000-00-00"]
+)
 def test_a_text_that_only_begins_alike(cell: str) -> None:
     """It is no known word: an error of the row in a column of opt-out, nothing in one that only looks so."""
     assert isinstance(read_optout(cell, "Opt-out"), tuple)
