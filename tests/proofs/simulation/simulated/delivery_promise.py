@@ -349,7 +349,9 @@ class DeliveryPromise:
         if ORDER.index(state) < self._ranks.get(key, 0):
             self._broken("climbs down", f"{short} is {state}, and was {ORDER[self._ranks[key]]}")
         self._ranks[key] = ORDER.index(state)
-        if reply is not None and not self.clock_was_wrong and not self._has_reply(entry, replied_at, reply):
+        # Where the message was not told apart, an opt-out from the beginning of its time on is obeyed.
+        since = entry.at - _MARGIN if state in ORDER[:2] and reply == "opt_out" else entry.at
+        if reply is not None and not self.clock_was_wrong and not self._has_reply(entry, replied_at, reply, since):
             self._broken("untrue delivery", f"{short} has the reply {reply}")
         self._check_latest(found, entry, is_listed=person in listed)
 
@@ -365,10 +367,10 @@ class DeliveryPromise:
             if look.opts_out and not is_listed:
                 self._broken("opt-out lost", f"{person} is on no list, and the look at {look.at} has shown an opt-out")
 
-    def _has_reply(self, entry: Entry, at: int, kind: str) -> bool:
+    def _has_reply(self, entry: Entry, at: int, kind: str, since: datetime) -> bool:
         shown = {each.entry for look in self._looks[entry.chat] for each in look.shown}
         return any(
-            not each.from_me and abs(_microseconds(each.at) - at) < 2_000_000 and each.at > entry.at
+            not each.from_me and abs(_microseconds(each.at) - at) < 2_000_000 and each.at > since
             and (kind != "opt_out" or each.opts_out)
             for each in shown
         )  # fmt: skip
