@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from itertools import zip_longest
 from math import ceil
 from types import MappingProxyType
 
@@ -85,8 +86,11 @@ class LookPass:
         chats: dict[tuple[str, str], list[FollowedMessage]] = {}
         for message in due:
             chats.setdefault((message.endpoint, message.chat_id), []).append(message)
-        # The latest first: a chat of long ago may be gone, and not all of the first ones are to be.
-        self._chats = sorted(chats.values(), key=lambda chat: max(each.sent_at for each in chat), reverse=True)
+        # From both ends, the latest first: chats of long ago may be gone, and those of one run may fail at each pass.
+        ordered = sorted(chats.values(), key=lambda chat: max(each.sent_at for each in chat), reverse=True)
+        half = (len(ordered) + 1) // 2
+        both = zip_longest(ordered[:half], reversed(ordered[half:]))
+        self._chats = [chat for pair in both for chat in pair if chat]
         self._others: Mapping[str, Sequence[OtherAttempt]] = {}
         if due:
             self._others = self._ledger.find_others(due[0].endpoint, [message.person for message in due])

@@ -281,7 +281,7 @@ def _ask(
                 if hopeless is None and asked:
                     await asyncio.sleep(1 / campaign.throttle.rate)
                 asked[chat] = answer = hopeless or await reader.timeline(chat)
-                if isinstance(answer, TimelineFailure) and answer.for_all:
+                if isinstance(answer, TimelineFailure) and (answer.for_all or answer.status is None):
                     hopeless = answer
         finally:
             await reader.aclose()

@@ -44,6 +44,8 @@ _LONGEST_WAIT: Final = 60.0
 _FOR_ALL: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.TOO_MANY_REQUESTS})
 _RETRIED: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _HOPELESS: Final = frozenset({Fault.NO_NAME, Fault.TLS})
+_UNREACHED: Final = _HOPELESS | {Fault.NOT_CONNECTED, Fault.CONNECT_TIMEOUT}
+"""Faults that every chat would meet; one chat alone may be too much for the server."""
 _MOST_PAGES: Final = 20
 _AGENTS: Final = ("AGENT", "USER")
 """Values of `sent_via` for messages that a person at the desk wrote."""
@@ -209,7 +211,7 @@ class ChatsReader:
 
     def _read(self, answer: _Answer | Fault) -> TimelinePage | TimelineFailure:
         if isinstance(answer, Fault):
-            return TimelineFailure(words=_(FAULT_WORDS[answer]), for_all=True)
+            return TimelineFailure(words=_(FAULT_WORDS[answer]), for_all=answer in _UNREACHED)
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             why = as_clause(extract_text(answer.text, parse_json(answer.text), self._token.redact))
             redirected = answer.status < HTTPStatus.BAD_REQUEST

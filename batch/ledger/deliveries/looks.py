@@ -105,10 +105,11 @@ class Deliveries(LedgerPart):
     def record(self, message: FollowedMessage, seen: Sighting) -> tuple[Delivery, bool] | None:
         """Record a look; return what is known now, and if it has put the person on the suppression list.
 
-        Durable on return. None: the message was sent again meanwhile, so that the look says nothing of it.
+        Durable on return. None: the message was sent again, or purged, meanwhile, and the look is not of it any more.
         """
         with translate_write_failures(N_("recording a look"), _(_AGAIN)), self._engine.begin() as connection:
-            same = (messages.c.key == message.key, messages.c.attempts == message.attempts, ACCEPTED)
+            own = ("key", "attempts", "chat_id")
+            same = (*(messages.c[name] == getattr(message, name) for name in own), ACCEPTED)
             if not connection.execute(sa.select(sa.exists().where(*same))).scalar():
                 return None
             found = connection.execute(sa.select(*LOOKED_AT).where(deliveries.c.key == message.key)).mappings().first()

@@ -186,6 +186,17 @@ def test_a_look_that_cannot_be_written_is_made_again(ledger: Ledger) -> None:
     assert [each.delivery for each in due(ledger, later(hours=1))] == [None]
 
 
+def test_a_look_that_ends_after_a_purge_leaves_nothing(ledger: Ledger) -> None:
+    """A pass of looks and a purge may go on at the same time: what was read before says nothing any more."""
+    send(ledger, "r1", [2])
+    (message,) = due(ledger, later(hours=1))
+    ledger.retention.purge(Scope(endpoint=API, campaign="r1"), later(days=300), now=later(days=301))
+    assert look(ledger, message, "failed", later(days=301), code=131050, words="Not to +5511970000002") is None
+    with ledger._engine.connect() as connection:
+        assert connection.execute(select(deliveries)).all() == []
+    assert list(ledger.suppression.entries()) == []
+
+
 def test_a_purge_leaves_what_became_of_a_message_and_nobody(ledger: Ledger) -> None:
     """The state and the code stay for the counts; the API's words go, and nothing is looked at any more."""
     send(ledger, "r1", [2])
