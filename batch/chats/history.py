@@ -274,7 +274,7 @@ def _parse_message(record: object, skew: timedelta, redact: Callable[[str], str]
         status=message.status,
         id=None if message.id is None else one_line(redact(message.id)),
         from_me=message.from_me,
-        by_agent=bool(message.agent) or message.sent_via in _AGENTS,
+        by_agent=bool(message.agent) or str(message.sent_via).upper() in _AGENTS,
         is_history=message.is_history is True,
         kind=message.type.casefold() if isinstance(message.type, str) else "",
         quoted=_read_id(message.quoted_message),

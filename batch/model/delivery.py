@@ -196,7 +196,9 @@ def match_message(
         text: its rendered text; None when it is not known.
         others: id, if known, and span of other attempts at the person in this chat.
     """
-    ours = [each for each in timeline if each.from_me]
+    # A page may show a message again that has got further since the page before: the furthest is kept.
+    rising = sorted((each for each in timeline if each.from_me), key=lambda each: _RANK[state_of(each.status)])
+    ours = [*{each.id or number: each for number, each in enumerate(rising)}.values()]
     by_id = next((each for each in ours if message_id is not None and each.id == message_id), None)
     if by_id is not None:
         return by_id

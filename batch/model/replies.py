@@ -25,7 +25,8 @@ def normalize_reply(text: str) -> str:
     """Return a reply as it is compared: small letters and digits without accents, one blank between the words."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
-    return " ".join(re.findall(r"[^\W_]+", plain))
+    words = re.findall(r"[^\W_]+", plain)
+    return ("" if all(len(word) == 1 for word in words) else " ").join(words)  # S.A.I.R.
 
 
 _OPT_OUTS = """

@@ -156,9 +156,10 @@ def test_a_message_is_read_with_all_that_tells_it_apart() -> None:
         id="m-2", from_me=False, type="BUTTON", body_text="Sim", quoted_message={"id": "m-1", "body_text": "Oi"}
     )
     agents = ours(id="m-3", agent={"id": "a-1"}, is_history=True)
-    served = serve([answer(200, timeline(failed, reply, agents))])
+    served = serve([answer(200, timeline(failed, reply, agents, ours(id="m-4", sent_via="agent")))])
     assert isinstance(served.read, Timeline)
-    one, two, three = served.read.messages
+    one, two, three, four = served.read.messages
+    assert four.by_agent
     assert (one.id, one.status, one.code, one.words) == ("m-1", "failed", 131026, "Undeliverable to [token]")
     assert (two.from_me, two.kind, two.text, two.quoted) == (False, "button", "Sim", "m-1")
     assert (three.by_agent, three.is_history) == (True, True)

@@ -222,6 +222,18 @@ def test_a_message_is_found_by_its_id_wherever_it_stands() -> None:
     assert match_message([replace(wanted, id=None)], message_id=None, span=span) is DeliveryState.NOT_FOUND
 
 
+def test_a_message_that_two_pages_show_counts_once_and_as_the_further() -> None:
+    """A timeline may grow between its pages, and its messages move on; others without an id stay apart."""
+    span = Span(start=at(0), end=at(60))
+    first = TimelineMessage(at=at(1), id="m-1", status="sent")
+    moved = replace(first, status="read")
+    for timeline in ([first, moved], [moved, first]):
+        assert match_message(timeline, message_id=None, span=span) is moved
+        assert match_message(timeline, message_id="m-1", span=span) is moved
+    bare = [replace(each, id=None) for each in (first, moved)]
+    assert match_message(bare, message_id=None, span=span) is DeliveryState.NOT_TOLD_APART
+
+
 def test_the_states_of_a_message_that_whatsapp_has_taken_over() -> None:
     """Sent, delivered and read; the last two have arrived."""
     assert [each for each in ORDER if each.is_on_its_way] == ["sent", "delivered", "read"]

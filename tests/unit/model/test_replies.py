@@ -25,7 +25,18 @@ def reply(*messages: TimelineMessage, words: OptOutWords | None = None) -> Reply
 
 @pytest.mark.parametrize(
     "text",
-    ["SAIR", "sair.", " Pare! ", "Parar 🙏", "PÁRE", "*STOP*", "não quero  mais receber", "Baja", "Descadastrar"],
+    [
+        "SAIR",
+        "sair.",
+        " Pare! ",
+        "Parar 🙏",
+        "PÁRE",
+        "*STOP*",
+        "não quero  mais receber",
+        "Baja",
+        "Descadastrar",
+        "S.A.I.R.",
+    ],
 )
 def test_a_whole_reply_opts_out(text: str) -> None:
     """However it is written: capitals, accents, punctuation, emoji."""
