@@ -271,9 +271,8 @@ class DeliveryRates:
     """Empty for a template that was not recorded."""
     messages: int
     delivered: float | None
-    """At least."""
+    """At least, as `read`."""
     read: float | None
-    """At least."""
     failed: float | None
 
 

@@ -89,7 +89,7 @@ def rows_have_what_arrived(office: Office, run: str, contacts: Iterable[str]) ->
 
 
 def lists_say_what_arrived(office: Office, run: str, head: str) -> None:
-    """Summary, runs and index have the page's figures and the command to type; a masked one has no words, no phone."""
+    """Summary, runs and index have the page's figures and the command to type; a redacted one no words, no phone."""
     report, plain = office.folder / "reports" / run / "report.xlsx", html.unescape(head)
     (command,) = set(re.findall(r'wegly-batch suppress add "[^"]+"[^"<]+', re.sub(r"<button.*?</button>", "", plain)))
     rest = f" --only-at {office.sandbox.url} --ledger sqlite:///{office.folder / 'ledger.sqlite3'}"
@@ -114,8 +114,8 @@ def lists_say_what_arrived(office: Office, run: str, head: str) -> None:
     assert (code, "is on the list now" in out) == (0, True), err
     assert office.type("report", run)[1].count("suppress add") == 0
     assert office.type("suppress", "list")[1].count("+55 11 97110-0710") == 1
-    office.type("report", run, "--mask")
-    for file in (report.parent / "masked").iterdir():
+    office.type("report", run, "--redacted")
+    for file in (report.parent / "redacted").iterdir():
         kept = (
             b"".join(ZipFile(file).read(name) for name in ZipFile(file).namelist()) if file.suffix == ".xlsx" else b""
         )
