@@ -39,12 +39,15 @@ def choices_from(options: Mapping[str, Any]) -> Choices:
     return Choices(**{field.name: options[field.name] for field in fields(Choices) if field.name in options})
 
 
+_SHORT = {"campaign": "-c"}
+
+
 def repeat_typed(*names: str) -> str:
     """Return those of these options that were typed, not taken from elsewhere, as they go on in another command."""
     ctx = click.get_current_context()
     typed = [name for name in names if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     values = {name: "" if ctx.params[name] is True else " " + quote_path(str(ctx.params[name])) for name in typed}
-    return "".join(f" --{name.replace('_', '-')}{value}" for name, value in values.items())
+    return "".join(f" {_SHORT.get(name) or '--' + name.replace('_', '-')}{value}" for name, value in values.items())
 
 
 class TextParam(click.ParamType[T]):
