@@ -94,7 +94,7 @@ EXIT_MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.STOPPED: N_("stopped early: see why in the summary"),
     ExitCode.PENDING: N_("rows wait by rule (pending: a limit), and nothing worse"),
     ExitCode.BUSY: N_("another run holds this campaign or sender"),
-    ExitCode.INTERRUPTED: N_("interrupted (Ctrl+C): what was in flight is recorded, the report is written"),
+    ExitCode.INTERRUPTED: N_("interrupted (Ctrl+C): what was sent is recorded and reported"),
     ExitCode.TERMINATED: N_("ended by SIGTERM: likewise"),
 }
 
