@@ -17,21 +17,23 @@ _LONGEST: Final = 8_000
 """Characters; longer header lines are refused by common servers, and a file that long is not a token."""
 _LONG_PART: Final = 16
 """Characters from which on a part of the token is hidden too: servers quote tokens in part."""
+_PIECE: Final = _LONG_PART // 2
+"""Characters: what has _LONG_PART of the token in a row holds such a piece wherever it is cut into pieces."""
+_RUN = re.compile(rf"[\w~+/=-]{{{_LONG_PART},}}", re.ASCII)
 _CHARACTERS = re.compile(r"[\x21-\x7e]+")
 
 
 class Token:
     """Bearer token. Printing, formatting, logging and pickling do not show its text; only `header()` does."""
 
-    __slots__ = ("_beginnings", "_hidden", "_text")
+    __slots__ = ("_hidden", "_pieces", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
         parts = {text, *(part for part in text.split(".") if len(part) >= _LONG_PART)}
         longest_first = sorted(parts, key=len, reverse=True)
         self._hidden = re.compile("|".join(re.escape(part) for part in longest_first))
-        beginnings = "|".join(re.escape(part[:_LONG_PART]) for part in longest_first if len(part) >= _LONG_PART)
-        self._beginnings = re.compile(rf"(?:{beginnings or '(?!)'})[\w.~+/=-]*", re.ASCII)
+        self._pieces = frozenset(text[at : at + _PIECE] for at in range(len(text) - _PIECE + 1))
 
     @classmethod
     def parse(cls, text: str, source: str) -> Token:
@@ -86,8 +88,15 @@ class Token:
         return f"Bearer {self._text}"
 
     def redact(self, text: str) -> str:
-        """Replace every occurrence of the token, of each long part of it, and of a part that was cut, in a text."""
-        return self._beginnings.sub(_HIDDEN, self._hidden.sub(_HIDDEN, text))
+        """Replace every occurrence of the token in a text, of each long part of it, and of what is left of one.
+
+        An answer may be cut or damaged: any 16 characters in a row are too many.
+        """
+        return _RUN.sub(self._hide, self._hidden.sub(_HIDDEN, text))
+
+    def _hide(self, run: re.Match[str]) -> str:
+        pieces = (run[0][at : at + _PIECE] for at in range(0, len(run[0]) - _PIECE + 1, _PIECE))
+        return run[0] if self._pieces.isdisjoint(pieces) else _HIDDEN
 
     def __repr__(self) -> str:
         return "Token(hidden)"

@@ -99,3 +99,12 @@ def test_a_token_that_was_cut_is_hidden_too() -> None:
     assert token.redact("Bad token wk_0123456789abcdef\u2026 (cut)") == "Bad token [token]\u2026 (cut)"
     assert token.redact("wk_0123456789abcwk_0123456789abcdefghijklmnop.") == "[token][token]."
     assert token.redact("wk_01234567") == "wk_01234567"
+
+
+def test_what_is_left_of_a_damaged_token_is_hidden_too() -> None:
+    """An answer that was damaged on its way: bytes changed, its beginning lost, other letters at both sides."""
+    token = Token("wk_0123456789abcdefghijklmnopqrstuvwxyzABCDEF")
+    assert token.redact("x \ufffd3456789abcdefghijklmn: opqrstuvwxyzABCDE, x") == "x \ufffd[token]: [token], x"
+    assert token.redact("xx456789abcdefghijklmnoXYZ.") == "[token]."
+    assert token.redact("0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c") == "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
+    assert all(token.redact(f"a {token.header()[at : at + 16]}") == "a [token]" for at in range(7, 36))
