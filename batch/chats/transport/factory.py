@@ -4,8 +4,11 @@ A POST goes over our own transport (`http11`) on every way, through a proxy too:
 answer that came without a request, and a post costs less. A GET may be repeated, so httpx's own client serves for it.
 """
 
+import os
 import ssl
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
@@ -36,23 +39,32 @@ def make_ssl_context(*, ca_file: Path | None = None, trust_env: bool = False) ->
         trust_env: obey `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 
     Raises:
-        SettingsError: when `ca_file` cannot be read.
+        SettingsError: when the authorities cannot be read.
     """
-    if ca_file is None:
-        return _without_key_log(httpx.create_ssl_context(trust_env=trust_env))
+    file = ca_file or next(
+        (place for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if trust_env and (place := os.environ.get(name))), None
+    )
     try:
-        return _without_key_log(ssl.create_default_context(cafile=str(ca_file)))
+        with _no_key_log():
+            if ca_file:
+                return ssl.create_default_context(cafile=str(ca_file))
+            return httpx.create_ssl_context(trust_env=trust_env)
     except (OSError, ssl.SSLError):
         raise SettingsError(
-            _("The file {ca_file} cannot be read as certificates (PEM).").format(ca_file=ca_file),
+            _("The file {ca_file} cannot be read as certificates (PEM).").format(ca_file=file),
             _("Check its place and content."),
         ) from None
 
 
-def _without_key_log(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Take back the key log that `ssl.create_default_context` takes from the environment."""
-    context.keylog_filename = None  # type: ignore[assignment] # it takes None, which typeshed does not know
-    return context
+@contextmanager
+def _no_key_log() -> Iterator[None]:
+    """Hide `SSLKEYLOGFILE`: a context would open that file when it is made, and end with an error where it cannot."""
+    place = os.environ.pop("SSLKEYLOGFILE", None)
+    try:
+        yield
+    finally:
+        if place is not None:
+            os.environ["SSLKEYLOGFILE"] = place
 
 
 def make_transport(
