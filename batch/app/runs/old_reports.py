@@ -72,14 +72,16 @@ def remove_old_reports(
     if not confirm(plan):
         raise Declined(_("Nothing was removed: the question was answered with no."))
     problems = [*remove_files(plan.pages)[1]]
+    removed: list[Path] = []
     for folder in plan.folders:
         files = find_files(old[folder])
-        if files is not None:
-            problems += [files.problem] if files.problem else remove_files(files.ours)[1]
-        if files is None or not files.problem:
-            problems += _remove_rest(folder)
-    problems += rewrite_indexes(folder.parent for folder in plan.folders)
-    return replace(plan, done=True, problems=tuple(problems))
+        if files is not None and files.problem:
+            problems.append(files.problem)
+            continue
+        problems += (*(remove_files(files.ours)[1] if files else ()), *_remove_rest(folder))
+        removed.append(folder)
+    problems += rewrite_indexes(folder.parent for folder in removed)
+    return replace(plan, done=True, folders=tuple(removed), problems=tuple(problems))
 
 
 def _old_folders(ledger: Ledger, before: datetime) -> Iterator[tuple[Path, Run]]:

@@ -132,7 +132,9 @@ def old_reports_text(ended: OldReports) -> str:
 
 def _old_report_lines(plan: OldReports) -> Iterator[str]:
     count, when = len(plan.folders), f"{format_moment(plan.before)} UTC"
-    if not count:
+    if not count and plan.problems:
+        yield _("Nothing was removed.")
+    elif not count:
         yield _("There is no report folder to remove from before {when}.").format(when=when)
     elif plan.done:
         words = ngettext(

@@ -285,7 +285,8 @@ class Staging:
         try:
             yield from found
         finally:
-            found.close()
+            if not self._connection.closed:  # as it is when an error ended the run meanwhile
+                found.close()
 
     # Counts of people and rows for messages before the run
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,22 @@ def test_what_others_may_read_is_named_with_the_command_that_mends_it(typed: Typ
             assert code == 0
             assert [line.partition("chmod 600 ")[2] for line in err.splitlines()] == [f"'{token}'", str(ledger)]
     assert stat.S_IMODE(ledger.stat().st_mode) == 0o640
+
+
+def test_a_damaged_ledger_ends_a_run_without_a_traceback(
+    typed: Typed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor is there one that SQLAlchemy logs for a query that was still open when the ledger was closed."""
+    with running_sandbox() as sandbox:
+        run(typed, sandbox.url)
+        with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as ledger:
+            ledger.execute("UPDATE messages SET state = 5")
+            ledger.commit()
+        code, _, err = run(typed, sandbox.url)
+    gc.collect()
+    assert code == 5
+    assert "messages.state holds what wegly-batch never writes" in err
+    assert "Traceback" not in err + caplog.text
 
 
 def test_a_copy_put_back_is_noticed_by_the_next_run(typed: Typed, tmp_path: Path) -> None:

@@ -107,6 +107,22 @@ def test_old_report_folders_are_removed_but_those_with_rows_to_decide(
     assert (Path(office.folder) / "reports" / done / "report.xlsx").exists()
 
 
+def test_a_folder_that_is_no_runs_any_more_is_not_counted_as_removed(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A summary of another run stands in it: it stays, and the end says that nothing went."""
+    done = office.run(office.sheet(phones(1)), office.campaign()).summary["run"]
+    summary = office.folder / "reports" / done / "summary.json"
+    summary.write_text(summary.read_text("utf-8").replace(done, "of-another-run"), "utf-8")
+    before = sorted(summary.parent.iterdir())
+    monkeypatch.setattr(old_reports, "utc_now", lambda: datetime.now(UTC) + timedelta(days=31))
+    code, out, _err = office.type("purge", "--reports-older-than", "30d", "--yes")
+    assert code == 5
+    assert "Nothing was removed." in out
+    assert "Removed 1" not in out
+    assert sorted(summary.parent.iterdir()) == before
+
+
 def test_purge_takes_one_age(office: Office) -> None:
     """Neither of the two ages, or both, is refused."""
     for words in ([], ["--older-than", "9d", "--reports-older-than", "9d"]):
