@@ -43,6 +43,21 @@ def test_every_text_is_translated(catalogues: ModuleType) -> None:
     assert [each.id for each in catalogues.missing(catalogues.translated())] == []
 
 
+OVERCLAIMS = re.compile(
+    r"messages? (was|were) (not|never) read\b|(not|never) (been )?read by\b|was ignored"
+    r"|(delivered|read|entregue|lida) (at|às|em) \{"
+    r"|(person|phone) (has )?blocked|bloqueou você|não (leu|leram|foi lida)|ignoraram?\b",
+    re.IGNORECASE,
+)
+
+
+def test_no_text_claims_more_than_a_look_can_show(catalogues: ModuleType) -> None:
+    """That a message was not read, or when exactly it came, or who blocked the sender, is never known."""
+    found = [text for message in catalogues.translated() for pair in _pairs(message) for text in pair]
+    assert [text for text in found if OVERCLAIMS.search(text)] == []
+    assert all(map(OVERCLAIMS.search, ("delivered at {when}", "lida às {when}", "Messages were not read", "Não leu")))
+
+
 def _pairs(message: Message) -> Iterator[tuple[str, str]]:
     ids = message.id if isinstance(message.id, tuple) else (message.id,)
     strings = message.string if isinstance(message.string, tuple) else (message.string,)
