@@ -1,5 +1,6 @@
 """`init`, first half: opens a sheet and guesses which of its columns fill what; a person may know better."""
 
+import re
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -218,3 +219,28 @@ def parse_value(text: str, analysis: SheetAnalysis, *, before: str = "") -> Temp
     if parsed.problems:
         raise ValueError(parsed.problems[0])
     return Constant(value=text.strip())
+
+
+def parse_header(answer: str) -> str:
+    """Parse the text of a template's header. Raises ValueError, whose text says what is wrong."""
+    header = re.sub(r"\{\{\s*1\s*\}\}", "{{1}}", answer)
+    if "{{" in header.replace("{{1}}", "", 1):
+        raise ValueError(_("WhatsApp allows {{1}} once in a header"))
+    return header
+
+
+def parse_link(answer: str) -> str:
+    """Parse the link of a button. Raises as `parse_header`."""
+    link = re.sub(r"\{\{\s*1\s*\}\}", "{{1}}", answer)
+    if not re.match(r"https?://[^\s{}]+", link):
+        raise ValueError(_("a link begins with https://"))
+    if "{" in link.removesuffix("{{1}}"):
+        raise ValueError(_("WhatsApp allows {{1}} once, at the end of the link"))
+    return link
+
+
+def parse_button(answer: str) -> int:
+    """Parse the place of a button, counted from 1. Raises likewise."""
+    if not answer.isdecimal() or not 1 <= int(answer) <= 10:  # noqa: PLR2004 - WhatsApp allows so many
+        raise ValueError(_("a number from 1 to 10"))
+    return int(answer)

@@ -43,6 +43,10 @@ class CampaignFacts:
     """The template's text."""
     values: Mapping[int, Source | None] = field(default_factory=dict)
     """Value of each `{{n}}` of the body."""
+    header: Source | None = None
+    """Value of the `{{1}}` in the header above the text; None: it has none, or is left for later."""
+    has_header: bool = False
+    """The header has a `{{1}}`."""
     button: int | None = None
     """Index of the button that opens a link with an end for each person; None: none does."""
     link_end: Source | None = None
@@ -87,6 +91,11 @@ def values_to_fill(analysis: SheetAnalysis, body: str | None) -> dict[int, Sourc
     return found
 
 
+def suggest_header(header: str, analysis: SheetAnalysis) -> Source | None:
+    """Return the value that fits the `{{1}}` of the header's text; None where none does."""
+    return suggest_value(header, 1, analysis.guess, analysis.facts)
+
+
 def suggest_link_end(link: str, analysis: SheetAnalysis) -> Source | None:
     """Return the column that fits the end of a button's link; None where none does."""
     return suggest_link(link, analysis.guess, analysis.facts)
@@ -104,7 +113,7 @@ def find_differing_column(analysis: SheetAnalysis, known: CampaignFacts) -> tupl
     guess, info = analysis.guess, analysis.sheet.info
     if guess.unique_by:
         return guess.unique_by, guess.differing
-    sources = [source for source in (*known.values.values(), known.link_end) if source is not None]
+    sources = [source for source in (known.header, *known.values.values(), known.link_end) if source is not None]
     used = dict.fromkeys(column for source in sources for column in columns_in(source))
     names = [name for name in info.columns if name in used and name not in (guess.name, guess.columns["wa_contact_id"])]
     return differing_column(info, analysis.sheet.rows, guess.columns["wa_contact_id"], names)
@@ -153,6 +162,8 @@ def _choose_permission(facts: Sequence[ColumnFacts], is_kind: Callable[[str], bo
 
 
 def _fields(analysis: SheetAnalysis, known: CampaignFacts) -> Iterator[DraftField]:
+    if known.has_header:
+        yield DraftField(component="HEADER", index=1, value=known.header)
     for index, value in values_to_fill(analysis, known.body).items():
         yield DraftField(component="BODY", index=index, value=known.values.get(index, value))
     if known.button is not None:

@@ -1,7 +1,6 @@
 """`wegly-batch init`."""
 
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,6 +17,9 @@ from batch.app.init.analyse import (
     before_placeholder,
     choose_phone_column,
     find_column,
+    parse_button,
+    parse_header,
+    parse_link,
     parse_value,
     read_body,
     value_text,
@@ -26,6 +28,7 @@ from batch.app.init.draft import (
     CampaignFacts,
     count_asked_columns,
     find_differing_column,
+    suggest_header,
     suggest_link_end,
     values_to_fill,
 )
@@ -129,6 +132,7 @@ class _Conversation:
         self._token: Token | None = None
         self._is_new = False
         """The token was asked for, and is to be kept."""
+        self._header: str | None = None
         self._link: str | None = None
 
     def hold(self, target: Path, *, ask_phone: bool) -> ExitCode | None:
@@ -167,6 +171,7 @@ class _Conversation:
             self._analysis = ask(question, self._with_phone, default=phone.name) or self._analysis
         self._ask_facts()
         self._ask_text()
+        self._ask_header()
         self._ask_values()
         self._ask_link()
         self._ask_people()
@@ -201,6 +206,18 @@ class _Conversation:
             taken = ask_lines(question, self._taker("body"))
             self._facts = taken or self._facts
 
+    def _ask_header(self) -> None:
+        question = _("Does a header above it have a {{1}}? Paste the header as WhatsApp has it (Enter: no)")
+        has_column = any(value_text(each.component) == "HEADER" for each in self._analysis.guess.fields)
+        if self._facts.body is None or has_column:
+            return
+        self._header = ask(question, parse_header)
+        if self._header is not None and "{{1}}" in self._header:
+            near = self._header.partition("{{1}}")[0][-30:].lstrip()
+            before = before_placeholder(self._header, 1)
+            found = self._ask_source(f"  {near}{{{{1}}}}", suggest_header(self._header, self._analysis), before)
+            self._facts = replace(self._facts, has_header=True, header=found)
+
     def _ask_values(self) -> None:
         open_values = values_to_fill(self._analysis, self._facts.body)
         if open_values:
@@ -231,10 +248,10 @@ class _Conversation:
         )
         if self._facts.body is None or any(each.button_index for each in self._analysis.guess.fields):
             return
-        self._link = ask(question, _parse_link)
+        self._link = ask(question, parse_link)
         if self._link is None or "{{1}}" not in self._link:
             return
-        button = ask(_("Which of its buttons is it, counted from the top"), _parse_button, default="1") or 1
+        button = ask(_("Which of its buttons is it, counted from the top"), parse_button, default="1") or 1
         end = self._ask_source(f"  {self._link[-40:]}", suggest_link_end(self._link, self._analysis))
         self._facts = replace(self._facts, button=button - 1, link_end=end)
 
@@ -295,7 +312,7 @@ class _Conversation:
         except WeglyBatchError as error:
             self._say(str(error))
             return None
-        say("\n" + first_message_text(found, self._link) + "\n")
+        say("\n" + first_message_text(found, self._link, self._header) + "\n")
         if not found.examples or self._token is None:
             return None
         token = self._token
@@ -321,18 +338,3 @@ class _Conversation:
 
     def _say(self, text: str) -> None:
         say("\n" + text)
-
-
-def _parse_link(answer: str) -> str:
-    link = re.sub(r"\{\{\s*1\s*\}\}", "{{1}}", answer)
-    if not re.match(r"https?://[^\s{}]+", link):
-        raise ValueError(_("a link begins with https://"))
-    if "{" in link.removesuffix("{{1}}"):
-        raise ValueError(_("WhatsApp allows {{1}} once, at the end of the link"))
-    return link
-
-
-def _parse_button(answer: str) -> int:
-    if not answer.isdecimal() or not 1 <= int(answer) <= 10:  # noqa: PLR2004 - WhatsApp allows so many
-        raise ValueError(_("a number from 1 to 10"))
-    return int(answer)

@@ -89,10 +89,10 @@ def campaign_text(written: WrittenCampaign, *, asked: bool, more: str = "") -> s
     return "\n\n".join(parts)
 
 
-def first_message_text(found: Check, link: str | None) -> str:
+def first_message_text(found: Check, link: str | None, header: str | None = None) -> str:
     """The rows by outcome, and the first message as its person reads it.
 
-    `link`: that of the template's button, with `{{1}}` in it.
+    `link` of the template's button, and `header` above its text: with `{{1}}` in them.
     """
     parts = [outcome_table(found.counts, found.reasons)]
     if not found.examples:
@@ -103,6 +103,9 @@ def first_message_text(found: Check, link: str | None) -> str:
     )
     lines = (first.text if first.text is not None else "\n".join(first.values)).split("\n")
     fields = json.loads(first.payload).get("template_fields", [])
+    heads = [each["value"] for each in fields if each["component"] == "HEADER"]
+    if header is not None:
+        lines = [header.replace("{{1}}", *heads[:1] or [""]), "", *lines]
     ends = [each["value"] for each in fields if each["component"] == "BUTTON"]
     if link is not None and ends:
         lines += ["", f"[ {link.replace('{{1}}', ends[0])} ]"]

@@ -21,7 +21,7 @@ from batch.model.sending_hours import Hours, HoursState
 from batch.sandbox import running_sandbox
 
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
-ANSWERS = ["Celular", SENDER, "aviso", "pt_BR", "Oi {{1}}!", ".", "", "", "", "", "", "a-token", ""]
+ANSWERS = ["Celular", SENDER, "aviso", "pt_BR", "Oi {{1}}!", ".", "", "", "", "", "", "", "a-token", ""]
 """To the questions of `CONTACTS`: a text of one line, everything else as it is offered."""
 CONTACTS = """Cliente;Celular;Fatura;Opt-out;Aceita receber?
 Ana Lima;11 90000-1001;1;não;sim
@@ -63,7 +63,7 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 def test_enter_takes_what_is_offered(answer: Answer, capsys: pytest.CaptureFixture[str]) -> None:
     """A column by its number too; the campaign needs no editing, and refuses who refuses."""
-    answers = [*ANSWERS[:6], "3", *ANSWERS[7:]]
+    answers = [*ANSWERS[:7], "3", *ANSWERS[8:]]
     code, shown = answer(answers, "c.csv")
     assert code == 0, shown
     assert "= {Fatura}" in shown
@@ -98,7 +98,7 @@ def test_a_wrong_answer_is_asked_again_with_what_is_wrong(answer: Answer) -> Non
     """Column, sender, name, language, text, value, link, button, yes or no, token."""
     answers = [
         *("Telefone", "Celular", "abc", SENDER, "Aviso Novo", "aviso", "português", "pt_BR"),
-        *("Oi {{nome}}", ".", "Oi {{2}}", ".", "Oi {{1}}!", "", "tudo bem?", ".", "{Clente}", ""),
+        *("Oi {{nome}}", ".", "Oi {{2}}", ".", "Oi {{1}}!", "", "tudo bem?", ".", "{{2}} de {{1}}", "", "{Clente}", ""),
         *("loja.com/{{1}}", "https://loja.com/{{1}}/x", "https://loja.com/{{ 1 }}", "x", "2", "Fatura"),
         *("talvez", "s", "", "", "a token", "a-token", ""),
     ]
@@ -131,7 +131,7 @@ def test_rows_of_a_person_may_differ_in_what_is_no_number(answer: Answer) -> Non
     """A product, where the message names it; the rows that are alike are still one message."""
     rows = "Ana;11 90000-1001;bolo\nAna;11 90000-1001;pão\nAna;11 90000-1001;pão\nBia;11 90000-1002;bolo\n"
     Path("c.csv").write_text(f"Nome;Telefone;Produto\n{rows}", encoding="utf-8")
-    code, shown = answer(["", SENDER, "aviso", "", "Seu produto {{1}}", ".", "", "", "y", "a-token", ""], "c.csv")
+    code, shown = answer(["", SENDER, "aviso", "", "Seu produto {{1}}", ".", "", "", "", "y", "a-token", ""], "c.csv")
     assert code == 0, shown
     assert "1 person stands in several rows that differ in 'Produto'" in shown
     assert "The first of 3 messages" in shown
@@ -139,7 +139,7 @@ def test_rows_of_a_person_may_differ_in_what_is_no_number(answer: Answer) -> Non
 
 def test_columns_that_only_look_so_are_ignored(answer: Answer) -> None:
     """A no to both questions; nobody is left out then."""
-    code, shown = answer([*ANSWERS[:9], "n", "n", "a-token", ""], "c.csv")
+    code, shown = answer([*ANSWERS[:10], "n", "n", "a-token", ""], "c.csv")
     assert code == 0, shown
     assert 'ignore = ["Opt-out", "Aceita receber?"]' in Path("c.toml").read_text("utf-8")
     assert "of 2 messages" in shown
@@ -159,7 +159,7 @@ def test_sender_template_and_token_are_remembered(answer: Answer) -> None:
     """For the next sheet; the token is not asked for again, and is nowhere but in its private file."""
     assert answer(ANSWERS, "c.csv")[0] == 0
     Path("d.csv").write_text(CONTACTS, encoding="utf-8")
-    code, shown = answer(["", "", "", "", *ANSWERS[4:11], ""], "d.csv")
+    code, shown = answer(["", "", "", "", *ANSWERS[4:12], ""], "d.csv")
     assert code == 0, shown
     assert f"[{SENDER}]" in shown
     assert f'whatsapp_phone_id = "{SENDER}"' in Path("d.toml").read_text("utf-8")

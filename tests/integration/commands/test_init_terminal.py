@@ -101,6 +101,8 @@ def test_three_commands_and_no_edit_lead_to_a_right_first_message(sandbox: Runni
     screen = Screen("--lang", "pt_BR", "init", "clientes.csv", *url)
     _ask_until_text(screen)
     screen.answer(f"{TEXT}\n.\nrm -rf sobra\nmais", r"encerra \(")
+    screen.answer("Aviso da fatura {{1}}\n", "cabeçalho como está no WhatsApp")
+    screen.answer("\n", r"Aviso da fatura \{\{1\}\} \[\{Fatura\}\]: ")
     for value in (r"\{Cliente\|first_name\|title\}", r"\{Fatura\}", r"\{Valor\|amount\}", "date:dd/mm/yyyy"):
         screen.answer("\n", rf"\[.*{value}.*\]: ")
     screen.answer("https://loja.com.br/boleto/{{1}}\n", "Enter: não")
@@ -115,6 +117,7 @@ def test_three_commands_and_no_edit_lead_to_a_right_first_message(sandbox: Runni
     assert "wegly-batch run clientes.csv" in screen.shown
     lines = [line.rstrip() for line in re.sub("\r", "", screen.shown).split("\n")]
     first = lines.index("  | Olá Bruno!")
+    assert lines[first - 2 : first] == ["  | Aviso da fatura 1000", "  |"]
     assert lines[first : first + 6] == [
         "  | Olá Bruno!",
         "  | Sua fatura 1000 de R$ 1.234,50 vence em 01/01/2027.",
@@ -134,8 +137,8 @@ def test_three_commands_and_no_edit_lead_to_a_right_first_message(sandbox: Runni
     assert one["template"] == {"name": "aviso_fatura", "language": "pt_BR"}
     values = [(each["component"], each["index"], each["value"]) for each in one["template_fields"]]
     body = [("BODY", 1, "Bruno"), ("BODY", 2, "1000"), ("BODY", 3, "1.234,50"), ("BODY", 4, "01/01/2027")]
-    assert values == [*body, ("BUTTON", 1, "b0-0")]
-    assert two["template_fields"][1]["value"] == "1001"
+    assert values == [("HEADER", 1, "1000"), *body, ("BUTTON", 1, "b0-0")]
+    assert two["template_fields"][2]["value"] == "1001"
 
 
 def test_ctrl_c_writes_nothing_and_says_so() -> None:
