@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
 
 from batch.errors import SheetError
 from batch.loader import Sheet, open_sheet
+from batch.model.sheets import SheetRow
 
 NAMES = ["Nome", "Telefone", "CPF", "Produto", "Loja", "Obs"]
 FAULTS = [
@@ -140,11 +142,14 @@ class ExcelSheet:
         self.lines[number] = self.chance.choice(ways)
 
 
-def find_shifted(sheet: Sheet, rows: list[list[str]]) -> list[tuple[int, str]]:
-    """Return the rows without an error, and the columns, that hold another text than the row of that phone."""
+def find_shifted(sheet: Sheet, rows: list[list[str]], read: Iterable[SheetRow] | None = None) -> list[tuple[int, str]]:
+    """Return the rows without an error, and the columns, that hold another text than the row of that phone.
+
+    `read`: the rows of the sheet, where they are read already.
+    """
     by_phone = {row[1]: row for row in rows}
     shifted = []
-    for row in sheet.rows():
+    for row in sheet.rows() if read is None else read:
         found = dict(zip(sheet.info.columns, row.cells, strict=True))
         if "" in row.errors or "Telefone" not in found:
             continue
