@@ -207,6 +207,16 @@ def test_the_next_steps_lead_to_files_and_commands(show: Open, tmp_path: Path) -
     hits(page, "5 of 300 rows")
 
 
+def test_times_of_one_day_have_no_date(show: Open, usual: Path) -> None:
+    """In the table, with and without the script; the head names the day."""
+    for script in (True, False):
+        page = show(usual, java_script_enabled=script)
+        times = page.locator("#table tbody .when:not(:empty)").all_inner_texts()
+        assert times
+        assert all(re.search(r"\d:\d\d:\d\d", text) and "2026" not in text for text in times)
+    expect(page.locator(".eyebrow time")).to_contain_text("2026")
+
+
 def test_columns_sort_both_ways(show: Open, usual: Path) -> None:
     """Numbers as numbers; the table says by which column."""
     page = show(usual)

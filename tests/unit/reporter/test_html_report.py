@@ -27,6 +27,7 @@ from batch.reporter import report, write_report
 from batch.reporter.html import rows as html_rows
 from batch.reporter.html.figures import bar_segments
 from batch.reporter.html.page import (
+    CHECK_SCRIPT,
     DARK_SURFACE,
     REPORT_SCRIPT,
     join_scripts,
@@ -161,7 +162,7 @@ def test_the_policy_allows_exactly_the_style_and_the_script_of_the_page(tmp_path
 
 def test_the_script_writes_texts_only_as_texts() -> None:
     """No way from a string to markup or code is used."""
-    code = join_scripts(REPORT_SCRIPT)
+    code = join_scripts(REPORT_SCRIPT) + join_scripts(CHECK_SCRIPT)
     for way in (
         "innerHTML",
         "outerHTML",
@@ -253,6 +254,20 @@ def test_the_page_streams() -> None:
     rows = PageRows(replace(material, rows=counted).table(layout), layout, (0, 1), material.tally.counts)
     assert len(json.loads(next(rows.chunks()))) == 1_000
     assert asked <= 1_001
+
+
+def test_what_shows_nothing_has_no_card(tmp_path: Path) -> None:
+    """No chart over a run of seconds, no table of one sender; technical details are folded."""
+    material = Made(rows=100).material()
+    for senders in (1, 2):
+        done = replace(material.tally.this_run, senders=material.tally.this_run.senders[:senders])
+        given = replace(material, tally=replace(material.tally, this_run=done))
+        text = write_html(tmp_path / "report.html", given).read_text("utf-8")
+        assert ('<table class="senders' in text) == (senders > 1)
+        assert 'class="course"' not in text
+        assert '<details class="card technical">' in text
+    longer = write_html(tmp_path / "report.html", Made(rows=600).material()).read_text("utf-8")
+    assert 'class="course"' in longer
 
 
 def test_a_sheet_that_is_gone_has_a_page_too(tmp_path: Path) -> None:
